@@ -1,0 +1,83 @@
+"""An alert as everybody outside sees it, and the transition record that carries it through Kafka."""
+
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from models.times import rfc3339
+
+
+class Severity(Enum):
+    """How much it matters. Rules may write it in either case; it leaves in lower case."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class AlertStatus(Enum):
+    """Where an alert stands in its life."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One firing of one rule for one project. Times are epoch milliseconds; `to_dict` writes them as RFC 3339.
+
+    `alert_key` names the rule and project; `alert_id` names this firing and is computed, never drawn.
+    `alert_id`, `status` and `escalation_level` together name one transition.
+    """
+
+    alert_key: str
+    alert_id: str
+    rule_id: str
+    alert_type: str
+    severity: Severity
+    status: AlertStatus
+    project_id: str
+    title: str
+    description: str
+    value: float | None  # percentage for rates, count for integrity; null where there is no rate
+    threshold: float
+    window_minutes: int | None
+    sample_size: int
+    starts_at_ms: int
+    ends_at_ms: int | None
+    updated_at_ms: int
+    acknowledged_by: str | None = None
+    silenced_until_ms: int | None = None
+    escalation_level: int = 0
+    reason: str = ""  # why this transition happened, a word of streams.alerts
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    runbook_url: str | None = None
+    dashboard_url: str | None = None
+    trace_ids: list[str] = []
+
+    @property
+    def transition_id(self) -> str:
+        """Names this transition; the same on every repetition of it."""
+        return f"{self.alert_id}:{self.status.value}:{self.escalation_level}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The alert as the contract's JSON object: `*_ms` fields leave as RFC 3339 strings in UTC."""
+        return _to_wire(self)
+
+
+_TIMES = {
+    "starts_at_ms": "starts_at",
+    "ends_at_ms": "ends_at",
+    "updated_at_ms": "updated_at",
+    "silenced_until_ms": "silenced_until",
+}
+
+
+def _to_wire(alert: Alert) -> dict[str, Any]:
+    fields = msgspec.to_builtins(alert)
+    return {
+        _TIMES.get(name, name): (rfc3339(value) if name in _TIMES and value is not None else value)
+        for name, value in fields.items()
+    }

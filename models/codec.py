@@ -1,0 +1,199 @@
+"""Turns the bytes of a record into an event, or into the reason why they are none. It never raises, whatever they are.
+
+The checks come in this order, and the first that fails names the dead letter: `too_large`, `malformed_json`,
+`unsupported_version`, `unknown_type`, `missing_field`, `invalid_field`, `key_mismatch`, `future_timestamp`.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+
+import msgspec
+
+from models.dead_letter import DeadLetter, DeadLetterReason, Malformed, dead_letter
+from models.event import FUTURE_TOLERANCE_MS, MAX_VALUE_BYTES, Event, RetryReason
+from models.record_headers import HeaderAttributes, fill_from_headers, read_headers
+from models.refusal import (
+    MAX_NESTING,
+    SHALLOW_BYTES,
+    excerpt,
+    find_fault,
+    invalid_field,
+    missing_field,
+    nested_too_deep,
+    not_json,
+    unsupported_version,
+)
+from models.times import epoch_ms
+from models.wire import NEEDS_EPISODE_ID, NEEDS_EPISODE_NUMBER, SCHEMA_VERSION, WireEvent, required_fields
+
+__all__ = [
+    "TOMBSTONE",
+    "DeadLetter",
+    "DeadLetterReason",
+    "Malformed",
+    "Tombstone",
+    "dead_letter",
+    "decode_event",
+    "encode_event",
+    "event_headers",
+]
+
+
+class Tombstone(msgspec.Struct, frozen=True):
+    """A record with a null value: counted, neither an event nor a dead letter."""
+
+
+TOMBSTONE = Tombstone()
+_decode_wire = msgspec.json.Decoder(WireEvent).decode
+_encode_wire = msgspec.json.Encoder().encode
+
+
+def decode_event(
+    key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]], now_ms: int
+) -> Event | Malformed | Tombstone:
+    """One record to an event. `now_ms` is the wall clock in epoch milliseconds, against events from the future.
+
+    - Unknown fields are ignored. null is the same as absent. Of duplicate JSON keys the last counts. JSON that is no
+      object is `invalid_field`; an empty value, or one nested deeper than 400 levels, is `malformed_json`.
+    - Every typed field that is present is checked, whether the event's type needs it or not.
+    - `occurred_at` is rounded down to the millisecond. A leap second (`:60`) is refused; lower-case `t` and `z`, a
+      blank for `T` and `+0900` are accepted. Seconds sent as milliseconds are a moment in 1970: old, but valid.
+    - `retry_reasons`, if given, has exactly `retry_count` entries; if not, every retry is put down to `conflict` where
+      the event says `had_conflict`, else to `error`.
+    - Headers fill `event_id`, `type`, `occurred_at` and `source` where the body lacks them (`models.record_headers`).
+    """
+    if value is None:
+        return TOMBSTONE
+    size = len(value)
+    if size > MAX_VALUE_BYTES:
+        return Malformed(DeadLetterReason.TOO_LARGE, f"The value has {size} bytes; at most {MAX_VALUE_BYTES} are read.")
+    if size > SHALLOW_BYTES and nested_too_deep(value):
+        return not_json(f"it is nested deeper than {MAX_NESTING} levels")
+    attributes = read_headers(headers) if headers else None
+    wire = _quick(value, attributes)
+    if wire is None:
+        verdict = find_fault(value, attributes)
+        if isinstance(verdict, Malformed):
+            return verdict
+        wire = verdict
+    return _accept(wire, key, None if attributes is None else attributes.traceparent, now_ms)
+
+
+def _quick(value: bytes, attributes: HeaderAttributes | None) -> WireEvent | None:
+    try:
+        wire = _decode_wire(value)
+        if not value.isascii():
+            value.decode()  # the decoder does not look at the bytes of fields it skips
+        if attributes is not None:
+            fill_from_headers(wire, attributes)
+    except Exception:  # bad UTF-8, nesting and bad JSON raise unlike errors; `find_fault` tells them apart
+        return None
+    return wire
+
+
+def _accept(wire: WireEvent, key: bytes | None, traceparent: str | None, now_ms: int) -> Event | Malformed:
+    """The checks that no field can answer alone, then the event."""
+    event_id, event_type, project_id, occurred_at = wire.event_id, wire.type, wire.project_id, wire.occurred_at
+    if (
+        (wire.schema_version is not None and wire.schema_version != SCHEMA_VERSION)
+        or event_id is None
+        or event_type is None
+        or project_id is None
+        or occurred_at is None
+        or (wire.episode_id is None and event_type in NEEDS_EPISODE_ID)
+        or (wire.episode_number is None and event_type in NEEDS_EPISODE_NUMBER)
+    ):
+        return _incomplete(wire)
+    occurred_at_ms = occurred_at if isinstance(occurred_at, int) else epoch_ms(occurred_at)
+    reasons = _retry_reasons(wire) if wire.retry_count or wire.retry_reasons else ()
+    if reasons is None or occurred_at_ms < 0 or not (project_id.isprintable() or _without_controls(project_id)):
+        return _contradiction(wire, project_id, occurred_at_ms)
+    if (key is not None and key != project_id.encode()) or occurred_at_ms > now_ms + FUTURE_TOLERANCE_MS:
+        return _misplaced(key, project_id, occurred_at_ms - now_ms)
+    return Event(
+        event_id,
+        event_type,
+        project_id,
+        occurred_at_ms,
+        wire.operation_id or event_id,
+        wire.episode_id or "",
+        wire.episode_number or 0,
+        wire.old_number,
+        wire.duration_seconds,
+        wire.retry_count or 0,
+        reasons,
+        wire.had_conflict or False,
+        wire.error,
+        wire.source,
+        wire.sequence,
+        wire.backfill or False,
+        traceparent,
+    )
+
+
+def _retry_reasons(wire: WireEvent) -> tuple[RetryReason, ...] | None:
+    """One reason a retry; None if the list and the count disagree."""
+    count = wire.retry_count or 0
+    reasons = wire.retry_reasons
+    if reasons is None:
+        return (RetryReason.CONFLICT if wire.had_conflict else RetryReason.ERROR,) * count
+    return reasons if len(reasons) == count else None
+
+
+def _without_controls(text: str) -> bool:
+    return all(unicodedata.category(character) != "Cc" for character in text)
+
+
+def _incomplete(wire: WireEvent) -> Malformed:
+    if wire.schema_version is not None and wire.schema_version != SCHEMA_VERSION:
+        return unsupported_version(wire.schema_version)
+    return missing_field([name for name in required_fields(wire.type) if getattr(wire, name) is None])
+
+
+def _contradiction(wire: WireEvent, project_id: str, occurred_at_ms: int) -> Malformed:
+    if not _without_controls(project_id):
+        return invalid_field("project_id", project_id)
+    if occurred_at_ms < 0:
+        return invalid_field("occurred_at", str(wire.occurred_at))
+    entries, count = len(wire.retry_reasons or ()), wire.retry_count or 0
+    text = f"retry_reasons has {entries} entries for a retry_count of {count}; it must have one a retry."
+    return Malformed(DeadLetterReason.INVALID_FIELD, text)
+
+
+def _misplaced(key: bytes | None, project_id: str, ahead_ms: int) -> Malformed:
+    if key is not None and key != project_id.encode():
+        return Malformed(DeadLetterReason.KEY_MISMATCH, f"The record's key {excerpt(key)} is not its project_id.")
+    text = f"occurred_at is {ahead_ms} ms ahead of the clock; at most {FUTURE_TOLERANCE_MS} are allowed."
+    return Malformed(DeadLetterReason.FUTURE_TIMESTAMP, text)
+
+
+def encode_event(event: Event) -> bytes:
+    """The JSON of a valid event, defaults left out; `decode_event` gives the same event back.
+
+    `traceparent` is no field of the body: send `event_headers(event)` with the record.
+    """
+    return _encode_wire(
+        WireEvent(
+            event.event_id,
+            event.type,
+            event.project_id,
+            event.occurred_at_ms,
+            None if event.operation_id == event.event_id else event.operation_id,
+            event.episode_id or None,
+            event.episode_number or None,
+            event.old_number,
+            event.duration_seconds,
+            event.retry_count or None,
+            event.retry_reasons or None,
+            event.had_conflict or None,
+            event.error,
+            event.source,
+            event.sequence,
+            event.backfill or None,
+        )
+    )
+
+
+def event_headers(event: Event) -> list[tuple[str, bytes]]:
+    """The headers that belong to an event's record."""
+    return [] if event.traceparent is None else [("traceparent", event.traceparent.encode())]

@@ -1,0 +1,224 @@
+"""What the monitor answers when asked: the shapes of the contract's views, shared by the read side and the web."""
+
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+
+class IntegritySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole fleet at a glance. `health_percentage` is 100.0 for an empty fleet."""
+
+    total_projects: int
+    healthy_projects: int
+    unhealthy_projects: int
+    health_percentage: float
+    total_gaps: int
+    total_duplicates: int
+    as_of: str
+    stale_partitions: list[int] = []  # partitions whose owner has been silent too long; empty in good health
+
+
+class ProjectRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the list of projects."""
+
+    project_id: str
+    is_healthy: bool
+    total_episodes: int
+    max_number: int
+    gaps_total: int
+    duplicates_total: int
+    health_score: float
+    as_of: str
+
+
+class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of rows. `next_cursor` is null on the last page."""
+
+    projects: list[ProjectRow]
+    total: int
+    next_cursor: str | None
+
+
+class Suspect(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that has not settled yet, or a number set aside as implausible."""
+
+    kind: str  # "gap" | "duplicate" | "implausible_jump"
+    first_number: int
+    last_number: int
+    since: str
+    settles_at: str | None  # null for an implausible jump: only another event settles it
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to which record of which partition a view is exact."""
+
+    partition: int
+    offset: int
+
+
+class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that integrity knows of one project. `gaps` lists at most 1000 numbers, `gap_ranges` all intervals kept."""
+
+    project_id: str
+    is_healthy: bool
+    total_episodes: int
+    max_number: int
+    gaps: list[int]
+    gap_ranges: list[tuple[int, int]]
+    gaps_total: int
+    duplicates: list[int]
+    duplicate_owners: dict[str, list[str]]
+    suspects: list[Suspect]
+    health_score: float
+    as_of: str
+    applied: Applied
+    capped: bool = False  # the project holds more than is tracked; numbers beyond the cap are not in this view
+    resends: int = 0
+    restatements: int = 0
+    late_events: int = 0
+
+
+class PerformanceStats(msgspec.Struct, frozen=True, kw_only=True):
+    """Rates in percent and latencies in seconds over one window; null where nothing happened."""
+
+    project_id: str | None
+    success_rate_percentage: float | None
+    failure_rate_percentage: float | None
+    conflict_rate_percentage: float | None
+    retry_rate_percentage: float | None
+    average_duration_seconds: float | None
+    p95_duration_seconds: float | None
+    p99_duration_seconds: float | None
+    attempted_operations: int
+    ended_operations: int
+    failed_operations: int
+    conflicted_operations: int
+    retried_operations: int
+    total_operations_today: int
+    failed_operations_today: int
+    window_minutes: int
+    as_of: str
+
+
+class TrendPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One hour (or minute) of the trend; intervals without data are left out."""
+
+    starts_at: str
+    ends_at: str
+    attempted_operations: int
+    ended_operations: int
+    failed_operations: int
+    conflicted_operations: int
+    retried_operations: int
+    success_rate_percentage: float | None
+    failure_rate_percentage: float | None
+    conflict_rate_percentage: float | None
+    retry_rate_percentage: float | None
+    average_duration_seconds: float | None
+    p95_duration_seconds: float | None
+    p99_duration_seconds: float | None
+
+
+class PerformanceTrend(msgspec.Struct, frozen=True, kw_only=True):
+    """Points in time order."""
+
+    project_id: str | None
+    interval_seconds: int
+    points: list[TrendPoint]
+    as_of: str
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether this worker can serve. `parts` maps a part's name to "ok" or to one sentence of what is wrong."""
+
+    ready: bool
+    parts: dict[str, str]
+    lag: int  # events of this worker's partitions not yet applied
+    recovery: dict[str, float | int | bool]
+
+
+class AlertTransition(msgspec.Struct, frozen=True, kw_only=True):
+    """One step in an alert's life. `alert` is the alert as it stood after the step, written by `Alert.to_dict`."""
+
+    transition_id: str
+    at: str
+    reason: str  # why it happened, a word of streams.alerts
+    by: str | None  # the person, where a person did it
+    comment: str | None
+    alert: dict[str, Any]
+
+
+class AlertHistoryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of transitions, newest first. `next_cursor` is null on the last page."""
+
+    transitions: list[AlertTransition]
+    next_cursor: str | None
+
+
+class CheckSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a basic check found over the whole fleet."""
+
+    total_projects: int
+    healthy_projects: int
+    unhealthy_projects: int
+    health_percentage: float
+    total_gaps: int
+    total_duplicates: int
+
+
+class BasicCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="basic"):
+    """The quick check of all projects."""
+
+    status: str  # "completed"
+    duration_seconds: float
+    summary: CheckSummary
+
+
+class ProjectIssue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One project with something wrong. `drift` is there only where the database was read and disagrees."""
+
+    project_id: str
+    gaps: list[int]
+    duplicates: list[int]
+    health_score: float
+    drift: dict[str, Any] | None = None
+
+
+class DeepCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="deep"):
+    """The check of every project by itself, worst first."""
+
+    status: str  # "completed"
+    duration_seconds: float
+    projects_checked: int
+    projects_with_issues: int
+    total_issues: int
+    project_issues: list[ProjectIssue]
+
+
+class JobState(Enum):
+    """Where a job stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a check. `result` is there once it has completed, `error` (one sentence) once it has failed."""
+
+    job_id: str
+    kind: str  # "basic" | "deep"
+    state: JobState
+    progress: float | None  # 0.0 ... 1.0; null where the end cannot be foreseen
+    requested_by: str
+    started_at: str
+    ended_at: str | None = None
+    error: str | None = None
+    result: BasicCheckResult | DeepCheckResult | None = None
+
+
+class JobList(msgspec.Struct, frozen=True, kw_only=True):
+    """The jobs still remembered, newest first."""
+
+    jobs: list[JobStatus]

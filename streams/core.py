@@ -1,0 +1,38 @@
+"""All settings that the core decides by, made ready once and handed down."""
+
+from streams.calendar import Calendar
+from streams.numbering import NumberingRules
+from streams.rules import RuleSet
+
+PROJECT_HOURS_KEPT = 25  # a day of trend, and the hour that is open
+PARTITION_HOURS_KEPT = 169  # a week
+
+
+class Core:
+    """Immutable by habit. Durations in milliseconds of event time."""
+
+    __slots__ = (
+        "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "numbering", "open_conflicts_max",
+        "resend_memory", "rules",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        numbering: NumberingRules | None = None,
+        calendar: Calendar | None = None,
+        grace_ms: int = 60_000,
+        escalate_after_ms: int = 300_000,
+        resend_memory: int = 256,
+        open_conflicts_max: int = 1000,
+        dashboard_url: str | None = None,
+    ) -> None:
+        self.rules = rules
+        self.numbering = numbering or NumberingRules()
+        self.calendar = calendar or Calendar()
+        self.grace_ms = grace_ms
+        self.escalate_after_ms = escalate_after_ms
+        self.resend_memory = resend_memory
+        self.open_conflicts_max = open_conflicts_max
+        self.dashboard_url = dashboard_url
+        self.detail_seconds = rules.longest_window_seconds + grace_ms // 1000

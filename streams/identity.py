@@ -1,0 +1,36 @@
+"""Identities in few bytes: 64-bit hashes of event and operation ids, and episode ids as short byte strings."""
+
+from xxhash import xxh3_64_intdigest
+
+_UUID_MARK = b"\xff"  # no UTF-8 text begins with it
+_UUID_LENGTH = 36
+
+
+def hash_of(identity: str) -> int:
+    """The same 64 bits for the same text on every machine and in every version."""
+    return xxh3_64_intdigest(identity.encode())
+
+
+def pack_id(episode_id: str) -> bytes:
+    """UTF-8, or 17 bytes for a UUID in its canonical spelling. `unpack_id` is its exact inverse."""
+    raw = episode_id.encode()
+    if len(raw) == _UUID_LENGTH and raw[8] == raw[13] == raw[18] == raw[23] == 45 and not _has_upper(raw):
+        digits = raw[:8] + raw[9:13] + raw[14:18] + raw[19:23] + raw[24:]
+        if digits.isalnum():
+            try:
+                return _UUID_MARK + bytes.fromhex(digits.decode())
+            except ValueError:
+                return raw
+    return raw
+
+
+def _has_upper(raw: bytes) -> bool:
+    return raw != raw.lower()
+
+
+def unpack_id(packed: bytes) -> str:
+    """The episode id that `pack_id` was given."""
+    if packed[:1] == _UUID_MARK:
+        digits = packed[1:].hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return packed.decode()

@@ -1,0 +1,25 @@
+"""Keys of a partition's stored values. The first byte says what it is, so that all of a kind can be picked out."""
+
+import struct
+
+HEAD = b"p"  # a project's state
+CHUNK = b"c"  # numbers of a project, stored apart
+CURSOR = b"o"  # up to where the partition is complete
+TOTALS = b"t"  # what its projects add up to
+
+_CHUNK = struct.Struct(">cIq")
+
+
+def head(project_id: str) -> bytes:
+    """Key of a project's state."""
+    return HEAD + project_id.encode()
+
+
+def project_of(head_key: bytes) -> str:
+    """The project of a key that `head` made."""
+    return head_key[1:].decode()
+
+
+def chunk(project_id: str, index: int, version: int) -> bytes:
+    """Key of one version of one chunk."""
+    return _CHUNK.pack(CHUNK, index, version) + project_id.encode()

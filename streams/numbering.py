@@ -1,0 +1,359 @@
+"""Which episode holds which number: gaps, duplicates, and what must settle before it is called either.
+
+Facts about different episodes commute: any interleaving of their events ends in the same numbers, gaps and duplicates.
+For one episode the statement with the latest event time wins while disorder stays within the grace. Episodes are byte
+strings as `streams.identity.pack_id` makes them.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterator
+from enum import Enum
+
+from models.event import MAX_EPISODE_NUMBER
+from streams.intervals import IntervalSet
+
+CHUNK_SHIFT = 8  # numbers are kept in chunks of 256, each a bounded part of the stored state
+CHUNK_NUMBERS = 1 << CHUNK_SHIFT
+MAX_SET_ASIDE = 64  # implausible numbers remembered a project; the lowest stay
+DELETED = MAX_EPISODE_NUMBER + 1  # stands for "no number" in the memory of moves; it wins ties of event time
+MAX_MOVES_REMEMBERED = 256  # renumberings and deletions whose event times are remembered within the grace
+
+
+class DeletedNumbers(Enum):
+    """What the number of a deleted episode is, if nobody holds it."""
+
+    GAP = "gap"
+    HOLE = "hole"
+
+
+class NumberingRules:
+    """Settings of the numbering: event time in milliseconds, numbers as they are."""
+
+    __slots__ = ("deleted", "first_number", "max_episodes", "max_jump", "settle_ms")
+
+    def __init__(
+        self,
+        settle_ms: int = 60_000,
+        deleted: DeletedNumbers = DeletedNumbers.GAP,
+        first_number: int | None = 1,
+        max_jump: int = 1000,
+        max_episodes: int = 100_000,
+    ) -> None:
+        """`first_number` None: whatever is seen first; a lower number seen later lowers it."""
+        self.settle_ms = settle_ms
+        self.deleted = deleted
+        self.first_number = first_number
+        self.max_jump = max_jump
+        self.max_episodes = max_episodes
+
+
+class Hole:
+    """Numbers start … end that nobody holds, and since when; `floor_ms` is when the last holder left (0: never held)."""
+
+    __slots__ = ("end", "floor_ms", "since_ms", "start")
+
+    def __init__(self, start: int, end: int, since_ms: int, floor_ms: int = 0) -> None:
+        self.start, self.end, self.since_ms, self.floor_ms = start, end, since_ms, floor_ms
+
+
+class Numbering:
+    """The numbers of one project. Every method that changes something takes event time in milliseconds."""
+
+    __slots__ = (
+        "_newest_suspect_ms", "_next_settling_ms", "_suspects_changed", "aside", "base", "capped", "changed_chunks", "chunks", "duplicates", "episodes", "explained", "max_number",
+        "moves", "open_duplicates", "open_gaps", "peak", "restatements", "rules", "suspect_duplicates", "suspect_holes",
+    )  # fmt: skip
+
+    def __init__(self, rules: NumberingRules) -> None:
+        self.rules = rules
+        self.base = rules.first_number  # the first expected number; None until one was seen
+        self.episodes: dict[bytes, int] = {}  # live episode -> its number
+        self.chunks: dict[int, list[bytes | None]] = {}  # chunk -> an owner of each of its numbers
+        self.changed_chunks: set[int] = set()  # since they were last stored
+        self.max_number = 0  # highest live number
+        self.peak = (rules.first_number or 1) - 1  # highest number ever taken; it never falls, so that order is no matter
+        self.suspect_holes: list[Hole] = []  # sorted, disjoint
+        self.open_gaps = IntervalSet()
+        self.explained = IntervalSet()  # numbers of deleted episodes, where those are no gaps
+        self.duplicates: dict[int, list[bytes]] = {}  # number -> all its owners, sorted, two at least
+        self.suspect_duplicates: dict[int, int] = {}  # number -> since when
+        self.open_duplicates: set[int] = set()
+        self.aside: dict[bytes, tuple[int, int]] = {}  # episode -> implausible number, when stated
+        self.moves: dict[bytes, tuple[int, int]] = {}  # episode -> event time and number (or DELETED) of its last move
+        self._next_settling_ms: int | None = None  # of the suspects; computed when asked for
+        self._suspects_changed = False
+        self._newest_suspect_ms = 0
+        self.restatements = 0
+        self.capped = False
+
+    # --- what may happen to an episode
+
+    def hold(self, episode: bytes, number: int, at_ms: int, newest_ms: int, grace_ms: int) -> None:
+        """An episode is stated to hold a number: created, renumbered or read from the database."""
+        current = self.episodes.get(episode)
+        if current == number:
+            self.restatements += 1
+            return
+        if current is None and not self.moves and not self.aside and number - self.peak == 1 and self.base is not None:
+            if len(self.episodes) < self.rules.max_episodes:
+                self.peak = number
+                self._acquire(episode, number, at_ms)
+                return
+        self._move(episode, number, at_ms, newest_ms - grace_ms)
+
+    def delete(self, episode: bytes, at_ms: int, newest_ms: int, grace_ms: int) -> None:
+        """An episode no longer exists. Deleting an unknown one is remembered within the grace."""
+        self._move(episode, DELETED, at_ms, newest_ms - grace_ms, remember=True)
+
+    def renumber(self, episode: bytes, number: int, at_ms: int, newest_ms: int, grace_ms: int) -> None:
+        """An episode has got another number; remembered, so that an older statement arriving later does not undo it."""
+        if self.episodes.get(episode) == number:
+            self.restatements += 1
+        self._move(episode, number, at_ms, newest_ms - grace_ms, remember=True)
+
+    def _move(self, episode: bytes, number: int, at_ms: int, horizon_ms: int, *, remember: bool = False) -> None:
+        last = self.moves.get(episode)
+        if last is not None and last[0] >= horizon_ms and (at_ms, number) <= last:
+            if (at_ms, number) == last:
+                self.restatements += 1
+            elif number != DELETED:
+                self._raise_peak(number)
+            return
+        current = self.episodes.get(episode)
+        if current is None and number != DELETED and episode not in self.aside and self._is_full():
+            self.capped = True
+            return
+        if remember or current is not None or last is not None:
+            self._remember(episode, number, at_ms, horizon_ms)
+        self.aside.pop(episode, None)
+        if current == number:
+            return
+        if current is not None:
+            self._release(episode, current, at_ms, deleted=number == DELETED)
+        if number != DELETED:
+            self._take_or_set_aside(episode, number, at_ms)
+
+    def _is_full(self) -> bool:
+        return len(self.episodes) + len(self.aside) >= self.rules.max_episodes
+
+    def _remember(self, episode: bytes, number: int, at_ms: int, horizon_ms: int) -> None:
+        if at_ms < horizon_ms:
+            return
+        self.moves[episode] = (at_ms, number)
+        if len(self.moves) > MAX_MOVES_REMEMBERED:
+            for stale in [key for key, (when, _) in self.moves.items() if when < horizon_ms]:
+                del self.moves[stale]
+        if len(self.moves) > MAX_MOVES_REMEMBERED:
+            del self.moves[min(self.moves, key=lambda key: (self.moves[key][0], key))]
+
+    # --- implausible jumps
+
+    def _take_or_set_aside(self, episode: bytes, number: int, at_ms: int) -> None:
+        if self.base is None:
+            self.peak = number
+        elif self.rules.first_number is None and number < self.base:
+            pass
+        elif number > self.peak + self.rules.max_jump:
+            self._set_aside(episode, number, at_ms)
+            return
+        self._acquire(episode, number, at_ms)
+        self._raise_peak(number)
+
+    def _raise_peak(self, number: int) -> None:
+        if number > self.peak + self.rules.max_jump:
+            return
+        self.peak = max(self.peak, number)
+        while self.aside:
+            episode = min(self.aside, key=lambda key: (self.aside[key][0], key))
+            low, since_ms = self.aside[episode]
+            if low > self.peak + self.rules.max_jump:
+                return
+            del self.aside[episode]
+            self._acquire(episode, low, since_ms)
+            self.peak = max(self.peak, low)
+
+    def _set_aside(self, episode: bytes, number: int, at_ms: int) -> None:
+        self.aside[episode] = (number, at_ms)
+        near = [(n, key) for key, (n, _) in self.aside.items() if abs(n - number) <= self.rules.max_jump]
+        if len(near) > 1:  # a second event near it: both are believed
+            low, lowest = min(near)
+            _, since_ms = self.aside.pop(lowest)
+            self._acquire(lowest, low, since_ms)
+            self.peak = max(self.peak, low)
+            self._raise_peak(self.peak)
+        elif len(self.aside) > MAX_SET_ASIDE:
+            del self.aside[max(self.aside, key=lambda key: (self.aside[key][0], key))]
+            self.capped = True
+
+    # --- numbers
+
+    def owner(self, number: int) -> bytes | None:
+        """An episode that holds the number, None where nobody does."""
+        chunk = self.chunks.get(number >> CHUNK_SHIFT)
+        return None if chunk is None else chunk[number & (CHUNK_NUMBERS - 1)]
+
+    def _put(self, number: int, episode: bytes | None) -> None:
+        index = number >> CHUNK_SHIFT
+        chunk = self.chunks.get(index)
+        if chunk is None:
+            chunk = self.chunks[index] = [None] * CHUNK_NUMBERS
+        chunk[number & (CHUNK_NUMBERS - 1)] = episode
+        self.changed_chunks.add(index)
+
+    def _acquire(self, episode: bytes, number: int, at_ms: int) -> None:
+        self.episodes[episode] = number
+        holder = self.owner(number)
+        if holder is not None:
+            self._share(number, holder, episode, at_ms)
+            return
+        self._put(number, episode)
+        if self.suspect_holes and at_ms < self._newest_suspect_ms:
+            self._date_back(number, at_ms)
+        if self.base is None or number < self.base:
+            self._lower_base(number, at_ms)
+        elif number == self.max_number + 1:
+            pass
+        elif number > self.max_number:
+            self._open_hole(max(self.max_number + 1, self.base), number - 1, at_ms)
+        elif not self.open_gaps.discard(number, number):
+            self._fill_suspect(number)
+        if len(self.explained):
+            self.explained.discard(number, number)
+        if number > self.max_number:
+            self.max_number = number
+
+    def _lower_base(self, number: int, at_ms: int) -> None:
+        if self.rules.first_number is None:
+            if self.base is not None and self.max_number:
+                self._open_hole(number + 1, self.base - 1, at_ms)
+            self.base = number
+
+    def _open_hole(self, start: int, end: int, at_ms: int) -> None:
+        for first, last in self.explained.outside(start, end):
+            self._insert(Hole(first, last, at_ms))
+
+    def _insert(self, hole: Hole) -> None:
+        insort(self.suspect_holes, hole, key=_start)
+        self._newest_suspect_ms = max(self._newest_suspect_ms, hole.since_ms)
+        self._suspects_changed = True
+
+    def _fill_suspect(self, number: int) -> None:
+        at = bisect_right(self.suspect_holes, number, key=_start) - 1
+        if at < 0 or self.suspect_holes[at].end < number:
+            return
+        hole = self.suspect_holes[at]
+        kept = [Hole(hole.start, number - 1, hole.since_ms, hole.floor_ms)] if hole.start < number else []
+        if number < hole.end:
+            kept.append(Hole(number + 1, hole.end, hole.since_ms, hole.floor_ms))
+        self.suspect_holes[at : at + 1] = kept
+        self._suspects_changed = True
+
+    def _date_back(self, number: int, at_ms: int) -> None:
+        """A number taken out of order shows that the holes below it are older than they seemed."""
+        for hole in self.suspect_holes:
+            if hole.end < number and at_ms < hole.since_ms:
+                hole.since_ms = max(at_ms, hole.floor_ms)
+        self._suspects_changed = True
+
+    def _share(self, number: int, holder: bytes, episode: bytes, at_ms: int) -> None:
+        owners = self.duplicates.get(number)
+        if owners is None:
+            self.duplicates[number] = sorted((holder, episode))
+            self.suspect_duplicates[number] = at_ms
+            self._suspects_changed = True
+        else:
+            owners.append(episode)
+            owners.sort()
+            if number in self.suspect_duplicates:
+                self.suspect_duplicates[number] = min(at_ms, self.suspect_duplicates[number])
+                self._suspects_changed = True
+        self._put(number, self.duplicates[number][0])
+
+    def _release(self, episode: bytes, number: int, at_ms: int, *, deleted: bool) -> None:
+        del self.episodes[episode]
+        owners = self.duplicates.get(number)
+        if owners is not None:
+            owners.remove(episode)
+            self._put(number, owners[0])
+            if len(owners) == 1:
+                del self.duplicates[number]
+                self.suspect_duplicates.pop(number, None)
+                self._suspects_changed = True
+                self.open_duplicates.discard(number)
+            return
+        self._put(number, None)
+        explained = deleted and self.rules.deleted is DeletedNumbers.HOLE
+        if explained:
+            self.explained.add(number, number)
+        if number == self.max_number:
+            self._lower_max()
+        elif not explained and number >= (self.base or 1):
+            self._insert(Hole(number, number, at_ms, at_ms))
+
+    def _lower_max(self) -> None:
+        self.max_number = 0
+        for index in sorted(self.chunks, reverse=True):
+            chunk = self.chunks[index]
+            offset = next((i for i in range(CHUNK_NUMBERS - 1, -1, -1) if chunk[i] is not None), None)
+            if offset is not None:
+                self.max_number = (index << CHUNK_SHIFT) + offset
+                break
+            del self.chunks[index]
+            self.changed_chunks.add(index)
+        self.open_gaps.discard_above(self.max_number)
+        self.suspect_holes = [hole for hole in self.suspect_holes if hole.start < self.max_number]
+        self._suspects_changed = True
+
+    # --- settling
+
+    def next_settling_ms(self) -> int | None:
+        """When the next suspect becomes a finding; None without suspects."""
+        if self._suspects_changed:
+            since = [hole.since_ms for hole in self.suspect_holes]
+            self._newest_suspect_ms = max(since, default=0)
+            since.extend(self.suspect_duplicates.values())
+            self._next_settling_ms = min(since) + self.rules.settle_ms if since else None
+            self._suspects_changed = False
+        return self._next_settling_ms
+
+    def settle(self, now_ms: int) -> None:
+        """Turn suspects that have been so for the settling time into findings."""
+        limit = now_ms - self.rules.settle_ms
+        for hole in self.suspect_holes:
+            if hole.since_ms <= limit:
+                self.open_gaps.add(hole.start, hole.end)
+        self.suspect_holes = [hole for hole in self.suspect_holes if hole.since_ms > limit]
+        for number in [n for n, since_ms in self.suspect_duplicates.items() if since_ms <= limit]:
+            del self.suspect_duplicates[number]
+            self.open_duplicates.add(number)
+        self._suspects_changed = True
+
+    def suspects_restored(self) -> None:
+        """Must follow the filling of the suspects from storage."""
+        self._suspects_changed = True
+        self.next_settling_ms()
+
+    # --- what people ask
+
+    @property
+    def findings(self) -> int:
+        """Open gap numbers and open duplicate numbers."""
+        return self.open_gaps.count + len(self.open_duplicates)
+
+    def live_numbers(self) -> Iterator[int]:
+        """All numbers that somebody holds, ascending."""
+        for index in sorted(self.chunks):
+            for offset, holder in enumerate(self.chunks[index]):
+                if holder is not None:
+                    yield (index << CHUNK_SHIFT) + offset
+
+
+def _start(hole: Hole) -> int:
+    return hole.start
+
+
+def health_score(max_number: int, gaps: int, duplicates: int) -> float:
+    """`100 · (1 − (gaps + duplicates) / max)` to one decimal and never below 0; 100.0 without episodes."""
+    if max_number == 0:
+        return 100.0
+    return max(0.0, round(100.0 * (1.0 - (gaps + duplicates) / max_number), 1))

@@ -1,0 +1,165 @@
+"""One minute of operations: totals, latency sketch and, while windows may still need it, every second by itself.
+
+A closed minute no longer changes, so its encoded form is kept and written again without work.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from streams import tally
+from streams.sketch import Sketch, bin_of
+
+MAX_BINS_A_SECOND = 8  # a busier second keeps its counts only; its durations are in the minute's sketch
+_GENERAL = 64  # added to the second of a bucket that is not one clean timed operation
+_CLEAN = (1 << tally.ATTEMPTED) | (1 << tally.ENDED) | (1 << tally.TIMED)
+_CLEAN_MASK = (1 << tally.MICROSECONDS) - 1
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
+
+
+class Pane:
+    """A minute or an hour. `seconds` and `bins` map a second of the minute to its tally and its durations' bins."""
+
+    __slots__ = ("bins", "crowded", "encoded", "seconds", "sketch", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.sketch: Sketch = {}
+        self.seconds: dict[int, int] = {}
+        self.bins: dict[int, list[int]] = {}
+        self.crowded = False  # some second dropped its bins, or all seconds were dropped: the sketch must be written
+        self.encoded: bytes | None = None
+
+    def add(self, second: int, operation: int, latency_bin: int | None) -> None:
+        """Count one operation, given as a tally, in a second of the minute."""
+        self.encoded = None
+        self.total += operation
+        self.seconds[second] = self.seconds.get(second, 0) + operation
+        if latency_bin is not None:
+            self.sketch[latency_bin] = self.sketch.get(latency_bin, 0) + 1
+            bins = self.bins.get(second)
+            if bins is not None and len(bins) < MAX_BINS_A_SECOND:
+                bins.append(latency_bin)
+            elif tally.field(self.seconds[second], tally.TIMED) == 1:
+                self.bins[second] = [latency_bin]
+            else:  # keeping the first few would depend on the order of arrival
+                self.bins.pop(second, None)
+                self.crowded = True
+
+    def remove(self, second: int, operation: int, latency_bin: int | None) -> None:
+        """Take back what `add` counted. Only what was added may be removed."""
+        self.encoded = None
+        self.total -= operation
+        if second in self.seconds:
+            self.seconds[second] -= operation
+            if not self.seconds[second]:
+                del self.seconds[second]
+        if latency_bin is not None:
+            self._take(latency_bin)
+            bins = self.bins.get(second)
+            if bins and latency_bin in bins:
+                bins.remove(latency_bin)
+                if not bins:
+                    del self.bins[second]
+
+    def add_total(self, operation: int, latency_bin: int | None, count: int) -> None:
+        """Count (+1) or take back (-1) one operation without its second."""
+        self.encoded = None
+        self.crowded = True
+        self.total += operation * count
+        if latency_bin is not None:
+            if count > 0:
+                self.sketch[latency_bin] = self.sketch.get(latency_bin, 0) + count
+            else:
+                self._take(latency_bin)
+
+    def _take(self, latency_bin: int) -> None:
+        left = self.sketch.get(latency_bin, 0) - 1
+        if left > 0:
+            self.sketch[latency_bin] = left
+        else:
+            self.sketch.pop(latency_bin, None)
+
+    def absorb(self, other: "Pane") -> None:
+        """Add another pane's totals, as an hour takes its minutes."""
+        self.encoded = None
+        self.crowded = True
+        self.total += other.total
+        for key, count in other.sketch.items():
+            self.sketch[key] = self.sketch.get(key, 0) + count
+
+    def drop_seconds(self) -> None:
+        """Keep only the minute as a whole."""
+        if self.seconds:
+            self.seconds, self.bins = {}, {}
+            self.crowded = True
+            self.encoded = None
+
+    def exact_bins(self, seconds: Sequence[int]) -> list[int] | None:
+        """The bins of these seconds; None where one of them dropped its bins."""
+        found: list[int] = []
+        for second in seconds:
+            bins = self.bins.get(second, [])
+            if len(bins) != tally.field(self.seconds.get(second, 0), tally.TIMED):
+                return None
+            found.extend(bins)
+        return found
+
+    def encode(self) -> bytes:
+        """The pane in as few bytes as its history needs; kept until the pane changes."""
+        if self.encoded is None:
+            summary = [*tally.unpack(self.total), *_flat(self.sketch)] if self.crowded else []
+            self.encoded = _pack([summary, self._encode_seconds()])
+        return self.encoded
+
+    def _encode_seconds(self) -> list[int]:
+        flat: list[int] = []
+        for second in sorted(self.seconds):
+            counts = self.seconds[second]
+            if counts & _CLEAN_MASK == _CLEAN:
+                flat += (second, counts >> tally.MICROSECONDS)
+            else:
+                bins = sorted(self.bins.get(second, ()))
+                flat += (second + _GENERAL, *tally.unpack(counts), len(bins), *bins)
+        return flat
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "Pane":
+        """Inverse of `encode`."""
+        summary, flat = _unpack(encoded)
+        pane = cls()
+        pane._decode_seconds(flat)
+        if summary:
+            fields = len(tally.FIELDS)
+            pane.total = tally.pack(summary[:fields], summary[fields])
+            pane.sketch = dict(zip(summary[fields + 1 :: 2], summary[fields + 2 :: 2], strict=True))
+            pane.crowded = True
+        pane.encoded = encoded
+        return pane
+
+    def _decode_seconds(self, flat: list[int]) -> None:
+        at, fields = 0, len(tally.FIELDS)
+        while at < len(flat):
+            second = flat[at]
+            if second < _GENERAL:
+                duration_us = flat[at + 1]
+                self.add(second, _CLEAN | duration_us << tally.MICROSECONDS, bin_of(duration_us))
+                at += 2
+                continue
+            second -= _GENERAL
+            counts = tally.pack(flat[at + 1 : at + 1 + fields], flat[at + 1 + fields])
+            at += 2 + fields
+            bins = flat[at + 1 : at + 1 + flat[at]]
+            at += 1 + len(bins)
+            self.seconds[second] = counts
+            self.total += counts
+            if bins:
+                self.bins[second] = bins
+            for key in bins:
+                self.sketch[key] = self.sketch.get(key, 0) + 1
+
+
+def _flat(sketch: Sketch) -> list[int]:
+    return [number for key in sorted(sketch) for number in (key, sketch[key])]

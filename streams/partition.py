@@ -1,0 +1,273 @@
+"""All projects of one partition: takes records in offset order, keeps what must be stored, sums up what people ask.
+
+The same class serves live processing, recovery and replay; whatever it is given in the same order ends the same.
+Storage is somebody else's: it is read through `Store`, and `collect` says what to write, in the order it must be written.
+"""
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import Protocol
+
+import msgspec
+
+from models.alert import Alert
+from models.event import Event
+from streams import keys
+from streams.core import Core
+from streams.project import ProjectState, advance, step
+from streams.state_codec import Head, checkpoint, decode, head_of, read_head
+from streams.totals import PartitionTotals
+
+
+class Store(Protocol):
+    """Stored values of one partition."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """The value, None where there is none."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """All of them, in any order."""
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Up to where a partition is complete: the next offset, and the clock (event time, ms) that had been reached."""
+
+    next_offset: int
+    clock_ms: int
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What to write, in this order and completely before the cursor; None removes. `garbage` may go after the cursor."""
+
+    writes: list[tuple[bytes, bytes | None]]
+    cursor: Cursor
+    garbage: list[bytes]
+
+
+class Partition:
+    """State, index and clock of one partition."""
+
+    def __init__(self, core: Core, number: int, store: Store, cached_projects: int = 20_000) -> None:
+        """`cached_projects`: decoded states kept in memory; the others are decoded when their next event comes."""
+        self.core = core
+        self.number = number
+        self.clock_ms = 0
+        self.next_offset = 0
+        self.emits: list[Alert] = []  # told since they were last taken
+        self.projects = 0
+        self.episodes = 0
+        self.gaps = 0
+        self.duplicates = 0
+        self.unhealthy: dict[str, tuple[int, int]] = {}  # project -> gaps, duplicates
+        self.alerting: set[str] = set()
+        self.skipped = 0  # records read again that the state already knew
+        self.totals = PartitionTotals(core)
+        self._store = store
+        self._young: dict[str, ProjectState] = {}  # two generations: what was used since the last change of generations
+        self._old: dict[str, ProjectState] = {}
+        self._generation_size = max(1, cached_projects // 2)
+        self._dirty: dict[str, ProjectState] = {}
+        self._collected = Cursor(0, 0)
+        self._deadlines: list[tuple[int, str]] = []
+
+    # --- recovery
+
+    def restore(self) -> Iterator[None]:
+        """Build clock, totals and index from the store. Yields now and then so that the caller may do other things."""
+        raw = self._store.get(keys.CURSOR)
+        if raw is not None:
+            cursor = msgspec.msgpack.decode(raw, type=Cursor)
+            self.next_offset, self.clock_ms = cursor.next_offset, cursor.clock_ms
+            self._collected = cursor
+        raw = self._store.get(keys.TOTALS)
+        if raw is not None:
+            self.totals = PartitionTotals.decode(self.core, raw)
+        for seen, (key, value) in enumerate(self._store.items()):
+            if key[:1] == keys.HEAD:
+                self._index(keys.project_of(key), None, read_head(value))
+            if seen % 1000 == 999:
+                yield
+
+    # --- taking records
+
+    def take(self, event: Event, offset: int) -> bool:
+        """Take one event; False where it had been taken already. Offsets must rise."""
+        at_ms = event.occurred_at_ms
+        if at_ms > self.clock_ms and not event.backfill:
+            self.clock_ms = at_ms
+            if self._deadlines and self._deadlines[0][0] <= at_ms:
+                self._run_deadlines(event.project_id)
+        self.next_offset = offset + 1
+        project_id = event.project_id
+        state = self._young.get(project_id) or self._load(project_id) or self._create(project_id)
+        if offset <= state.applied:
+            self.skipped += 1
+            return False
+        totals = self.totals
+        if offset <= totals.applied:  # a crash came after the totals were stored and before this project was
+            shared = None
+        else:
+            shared = totals
+            totals.applied = offset
+        before = None if state.applied < 0 else self._facts(state)
+        deadline_before = state.deadline_ms
+        _, emits, deadline_ms = step(self.core, state, event, shared)
+        state.applied = offset
+        self._dirty[project_id] = state
+        if emits:
+            self.emits.extend(emits)
+        if deadline_ms is not None and deadline_ms != deadline_before:
+            heappush(self._deadlines, (deadline_ms, project_id))
+        if before != self._facts(state):
+            self._reindex(state, before)
+        return True
+
+    def pass_over(self, offset: int) -> None:
+        """A record that is no event was dealt with elsewhere."""
+        self.next_offset = offset + 1
+
+    def advance_clock(self, now_ms: int) -> None:
+        """Let event time reach `now_ms` without a record, as on an idle partition."""
+        if now_ms > self.clock_ms:
+            self.clock_ms = now_ms
+            self._run_deadlines(None)
+
+    def run_due(self) -> None:
+        """After `restore`: what the stored clock had made due and a crash left undone."""
+        self._run_deadlines(None)
+
+    def next_deadline_ms(self) -> int | None:
+        """No earlier than this does anything become due."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def _run_deadlines(self, exempt: str | None) -> None:
+        """Whatever became due by the clock. The project of the record at hand runs its own, in `step`."""
+        deadlines, put_back = self._deadlines, False
+        while deadlines and deadlines[0][0] <= self.clock_ms:
+            at_ms, project_id = heappop(deadlines)
+            if project_id == exempt:
+                put_back = True
+                continue
+            state = self.state(project_id)
+            if state is None or state.deadline_ms is None or state.deadline_ms > self.clock_ms:
+                continue
+            self._advance(state)
+        if put_back and exempt is not None:
+            state = self.state(exempt)
+            if state is not None and state.deadline_ms is not None:
+                heappush(deadlines, (state.deadline_ms, exempt))
+
+    def _advance(self, state: ProjectState) -> None:
+        before = self._facts(state)
+        _, emits, deadline_ms = advance(self.core, state, self.clock_ms)
+        self._dirty[state.project_id] = state
+        self.emits.extend(emits)
+        if deadline_ms is not None:
+            heappush(self._deadlines, (deadline_ms, state.project_id))
+        self._reindex(state, before)
+
+    def touch(self, state: ProjectState) -> None:
+        """Somebody changed this state by hand (an alert was acknowledged): store it and look at its deadline again."""
+        self._dirty[state.project_id] = state
+        if state.deadline_ms is not None:
+            heappush(self._deadlines, (state.deadline_ms, state.project_id))
+        self._reindex(state, self._facts(state))
+
+    # --- states
+
+    def state(self, project_id: str) -> ProjectState | None:
+        """The decoded state; None for a project that has none."""
+        return self._young.get(project_id) or self._load(project_id)
+
+    def _load(self, project_id: str) -> ProjectState | None:
+        state = self._old.get(project_id) or self._dirty.get(project_id)
+        if state is None:
+            stored = self._store.get(keys.head(project_id))
+            if stored is None:
+                return None
+            state = decode(self.core, project_id, stored, lambda chunk, version: self._chunk(project_id, chunk, version))
+        self._remember(state)
+        return state
+
+    def _chunk(self, project_id: str, chunk: int, version: int) -> bytes:
+        stored = self._store.get(keys.chunk(project_id, chunk, version))
+        if stored is None:
+            raise LookupError(f"project {project_id!r}: chunk {chunk} version {version} is missing from the changelog")
+        return stored
+
+    def _create(self, project_id: str) -> ProjectState:
+        state = ProjectState(self.core, project_id)
+        self._remember(state)
+        return state
+
+    def _remember(self, state: ProjectState) -> None:
+        if len(self._young) >= self._generation_size:
+            self._old, self._young = self._young, {}
+        self._young[state.project_id] = state
+
+    # --- index
+
+    @staticmethod
+    def _facts(state: ProjectState) -> tuple[int, int, int, bool]:
+        numbering = state.numbering
+        return len(numbering.episodes), numbering.open_gaps.count, len(numbering.open_duplicates), bool(state.alerts)
+
+    def _reindex(self, state: ProjectState, before: tuple[int, int, int, bool] | None) -> None:
+        self._index(state.project_id, before, head_of(state))
+
+    def _index(self, project_id: str, before: tuple[int, int, int, bool] | None, head: Head) -> None:
+        if before is None:
+            self.projects += 1
+            if head.deadline_ms >= 0:
+                heappush(self._deadlines, (head.deadline_ms, project_id))
+        else:
+            self.episodes -= before[0]
+            self.gaps -= before[1]
+            self.duplicates -= before[2]
+        self.episodes += head.episodes
+        self.gaps += head.gaps
+        self.duplicates += head.duplicates
+        if head.is_healthy:
+            self.unhealthy.pop(project_id, None)
+        else:
+            self.unhealthy[project_id] = (head.gaps, head.duplicates)
+        if head.alerts:
+            self.alerting.add(project_id)
+        else:
+            self.alerting.discard(project_id)
+
+    # --- storing
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether there is anything that `collect` would write."""
+        return bool(self._dirty) or self.next_offset != self._collected.next_offset
+
+    def collect(self) -> Changes:
+        """What has changed since the last time. Totals first, so that they are never behind a project; heads after
+        their chunks."""
+        writes: list[tuple[bytes, bytes | None]] = []
+        garbage: list[bytes] = []
+        if self._dirty:
+            writes.append((keys.TOTALS, self.totals.encode()))
+        for project_id, state in self._dirty.items():
+            stored = checkpoint(state)
+            writes.extend((keys.chunk(project_id, chunk, version), content) for chunk, version, content in stored.chunks)
+            writes.append((keys.head(project_id), stored.head))
+            garbage.extend(keys.chunk(project_id, chunk, version) for chunk, version in stored.obsolete)
+        self._dirty = {}
+        self._collected = Cursor(self.next_offset, self.clock_ms)
+        return Changes(writes, self._collected, garbage)
+
+    # --- listing
+
+    def heads(self) -> Iterator[tuple[str, Head]]:
+        """Every project with its summary, changes not yet stored included."""
+        for key, value in self._store.items():
+            if key[:1] == keys.HEAD:
+                project_id = keys.project_of(key)
+                state = self._dirty.get(project_id)
+                yield project_id, read_head(value) if state is None else head_of(state)
+        for project_id, state in self._dirty.items():
+            if self._store.get(keys.head(project_id)) is None:
+                yield project_id, head_of(state)

@@ -1,0 +1,241 @@
+"""One project, and `step`: the one function through which every event of it goes, live and in replay.
+
+Same events, same state, byte for byte: order across operations and episodes does not matter while disorder stays
+within the grace, and neither does repetition.
+"""
+
+from models.alert import Alert
+from models.event import Event, EventType, RetryReason
+from streams import tally
+from streams.core import PROJECT_HOURS_KEPT, Core
+from streams.history import History
+from streams.identity import hash_of, pack_id
+from streams.memory import RecentMap, SequenceMemory
+from streams.numbering import Numbering
+from streams.operations import MAX_DURATION_US, Ending, Operations
+from streams.sketch import bin_of
+from streams.totals import PartitionTotals
+from streams.vigil import evaluate, next_deadline_ms
+from streams import alerts as life
+
+_CREATED, _FAILED, _CONFLICT = EventType.CREATED, EventType.CREATION_FAILED, EventType.CREATION_CONFLICT
+_RENUMBERED, _DELETED = EventType.RENUMBERED, EventType.DELETED
+_RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
+
+_ENDED = 1 << tally.ATTEMPTED | 1 << tally.ENDED
+_ENDED_FAILED = 1 << tally.FAILED
+_ENDED_CONFLICTED = 1 << tally.CONFLICTED
+_ENDED_RETRIED = 1 << tally.RETRIED
+_ENDED_TIMED = 1 << tally.TIMED
+
+
+class ProjectState:
+    """All that is known of one project. `step` and `advance` are the only ones to change it."""
+
+    __slots__ = (
+        "alerts", "applied", "chunk_versions", "conflict_events", "core", "days", "deadline_ms", "history", "late",
+        "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id", "rate_check_ms", "resends",
+        "retries", "seen", "sequences", "shared", "totals", "untold_conflicts", "watchful",
+    )  # fmt: skip
+
+    def __init__(self, core: Core, project_id: str) -> None:
+        self.core = core
+        self.project_id = project_id
+        self.applied = -1  # offset of the last record taken
+        self.newest_ms = 0  # event time: no event was later
+        self.now_ms = 0  # event time that windows and alerts have reached; deadlines may carry it past the newest event
+        self.deadline_ms: int | None = None  # when something changes although no event comes
+        self.rate_check_ms = 0  # until then no rate can cross its threshold by old operations leaving alone; 0: never
+        self.watchful = False  # some rate waits for samples, so that even a good operation may cross its threshold
+        self.needs_evaluation = False
+        self.history = History(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
+        self.operations = Operations(core.open_conflicts_max, core.resend_memory)
+        self.numbering = Numbering(core.numbering)
+        self.seen: RecentMap[None] = RecentMap(core.resend_memory)
+        self.sequences = SequenceMemory()
+        self.alerts: dict[str, life.Memory] = {}  # rule -> where it stands
+        self.totals = 0  # tally since the beginning
+        self.days: dict[int, int] = {}  # day -> tally, today and the day before
+        self.conflict_events = 0
+        self.untold_conflicts = 0  # endings with had_conflict whose operation sent no conflict event
+        self.retries = [0, 0, 0]  # conflict, timeout, error
+        self.resends = 0
+        self.late = 0
+        self.chunk_versions: dict[int, int] = {}  # chunks stored apart -> version
+        self.shared: PartitionTotals | None = None  # what the partition adds up to, while it takes part in that
+
+    @property
+    def conflicts_total(self) -> int:
+        """Conflict events, and conflicts only told by an ending."""
+        return self.conflict_events + self.untold_conflicts
+
+    def count(self, at_ms: int, operation: int, latency_bin: int | None, sign: int) -> None:
+        """Count (+1) or take back (-1) an operation at its event time."""
+        day = self.core.calendar.day(at_ms)
+        if sign > 0:
+            self.history.add(at_ms // 1000, operation, latency_bin)
+            self.totals += operation
+            self.days[day] = self.days.get(day, 0) + operation
+            if len(self.days) > 2:
+                del self.days[min(self.days)]
+        else:
+            self.history.remove(at_ms // 1000, operation, latency_bin)
+            self.totals -= operation
+            if day in self.days:
+                self.days[day] -= operation
+            self.needs_evaluation = True
+        if operation & self.core.rules.watched_anywhere:
+            self.needs_evaluation = True
+        if self.shared is not None:
+            self.shared.count(at_ms, day, operation, latency_bin, sign)
+
+
+Emits = list[Alert]
+
+
+def step(
+    core: Core, state: ProjectState, event: Event, shared: PartitionTotals | None = None
+) -> tuple[ProjectState, Emits, int | None]:
+    """Take one event: the state after it, the transitions to tell, and when to look again if nothing comes.
+
+    Changes `state` in place and gives it back. `shared`, where given, takes part in what the operation counts for.
+    """
+    emits: Emits = []
+    state.shared = shared
+    at_ms = event.occurred_at_ms
+    if _is_resend(state, event, at_ms, core):
+        state.resends += 1
+        if shared is not None:
+            shared.resends += 1
+        return state, emits, state.deadline_ms
+    if at_ms > state.newest_ms and not event.backfill:
+        if state.deadline_ms is not None and state.deadline_ms <= at_ms:
+            _run_deadlines(core, state, at_ms, emits)
+        state.newest_ms = at_ms
+        if at_ms > state.now_ms:
+            state.now_ms = at_ms
+            state.history.advance(at_ms // 1000)
+    if not event.backfill:
+        _take_operation(core, state, event, at_ms)
+    if event.episode_id:
+        _take_number(core, state, event, at_ms)
+    _conclude(core, state, emits, event.traceparent)
+    return state, emits, state.deadline_ms
+
+
+def advance(core: Core, state: ProjectState, now_ms: int) -> tuple[ProjectState, Emits, int | None]:
+    """Let event time reach `now_ms` without an event: what became due until then happens, each at its own time."""
+    emits: Emits = []
+    _run_deadlines(core, state, now_ms, emits)
+    return state, emits, state.deadline_ms
+
+
+def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> bool:
+    key = hash_of(event.event_id)
+    if key in state.seen.entries:
+        return True
+    if (
+        event.source is not None
+        and event.sequence is not None
+        and not state.sequences.is_news(event.source, event.sequence, at_ms)
+    ):
+        return True
+    state.seen.put(key, max(at_ms, state.newest_ms - core.grace_ms), None)
+    return False
+
+
+def _take_operation(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
+    kind = event.type
+    if kind is _CREATED or kind is _FAILED:
+        _take_ending(core, state, event, at_ms)
+    elif kind is _CONFLICT:
+        state.conflict_events += 1
+        if state.shared is not None:
+            state.shared.conflicts += 1
+        horizon_ms = state.newest_ms - core.grace_ms
+        if at_ms < horizon_ms:
+            _count_late(state)
+            return
+        _untold(state, state.operations.conflict(hash_of(event.operation_id), at_ms, horizon_ms, state.count))
+
+
+def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
+    counts_for, latency_bin = _ENDED, None
+    if event.type is _FAILED:
+        counts_for |= _ENDED_FAILED
+    if event.retry_count:
+        counts_for |= _ENDED_RETRIED
+        for reason in event.retry_reasons:
+            state.retries[_RETRY_INDEX[reason]] += 1
+            if state.shared is not None:
+                state.shared.retries[_RETRY_INDEX[reason]] += 1
+    duration_seconds = event.duration_seconds
+    if duration_seconds is not None:
+        duration_us = MAX_DURATION_US if duration_seconds >= MAX_DURATION_US / 1e6 else round(duration_seconds * 1e6)
+        latency_bin = bin_of(duration_us)
+        counts_for |= _ENDED_TIMED | duration_us << tally.MICROSECONDS
+        for index, limit in enumerate(core.rules.latency_limits):
+            if duration_seconds > limit:
+                counts_for |= 1 << tally.SLOW[index]
+    horizon_ms = state.newest_ms - core.grace_ms
+    if at_ms < horizon_ms:
+        _count_late(state)
+        if event.had_conflict:
+            _untold(state, 1)
+        return
+    ending = Ending(at_ms, counts_for, latency_bin, event.had_conflict)
+    _untold(state, state.operations.end(hash_of(event.operation_id), ending, horizon_ms, state.count))
+
+
+def _count_late(state: ProjectState) -> None:
+    state.late += 1
+    if state.shared is not None:
+        state.shared.late += 1
+
+
+def _untold(state: ProjectState, change: int) -> None:
+    if change:
+        state.untold_conflicts += change
+        if state.shared is not None:
+            state.shared.conflicts += change
+
+
+def _take_number(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
+    numbering, episode = state.numbering, pack_id(event.episode_id)
+    if event.type is _CREATED:
+        numbering.hold(episode, event.episode_number, at_ms, state.newest_ms, core.grace_ms)
+    elif event.type is _RENUMBERED:
+        numbering.renumber(episode, event.episode_number, at_ms, state.newest_ms, core.grace_ms)
+    elif event.type is _DELETED:
+        numbering.delete(episode, at_ms, state.newest_ms, core.grace_ms)
+
+
+def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) -> int | None:
+    """Settle what is due, judge the rules where something may have changed, and find the next deadline."""
+    numbering = state.numbering
+    settling_ms = numbering.next_settling_ms()
+    if settling_ms is not None and settling_ms <= state.now_ms:
+        numbering.settle(state.now_ms)
+        settling_ms = numbering.next_settling_ms()
+    if state.needs_evaluation or state.watchful or state.alerts or numbering.findings:
+        state.needs_evaluation = False
+        evaluate(core, state, state.now_ms, emits, trace)
+        state.deadline_ms = next_deadline_ms(core, state)
+    elif settling_ms is None and not state.rate_check_ms:
+        state.deadline_ms = None
+    else:
+        state.deadline_ms = next_deadline_ms(core, state)
+    return state.deadline_ms
+
+
+def _run_deadlines(core: Core, state: ProjectState, until_ms: int, emits: Emits) -> None:
+    due_ms = state.deadline_ms
+    while due_ms is not None and due_ms <= until_ms:
+        if due_ms > state.now_ms:
+            state.now_ms = due_ms
+            state.history.advance(due_ms // 1000)
+        state.needs_evaluation = True
+        following_ms = _conclude(core, state, emits, None)
+        if following_ms is not None and following_ms <= due_ms:
+            raise AssertionError(f"project {state.project_id!r} does not get past its deadline at {due_ms} ms")
+        due_ms = following_ms

@@ -1,0 +1,221 @@
+"""Alert rules: what is measured, over which window, and from where on it is too much.
+
+Thresholds are exact ratios of integers; whether one is crossed is decided by multiplication, never by a rounded rate.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from models.alert import Severity
+from streams import tally
+
+SLOW_SHARE = Decimal(5)  # percent: p95 is above a limit when more than this share of the endings is
+MAX_WINDOW_MINUTES = 60
+
+
+class RuleError(ValueError):
+    """A rule that cannot be used; the message is one sentence that names rule and key."""
+
+
+class Measure(Enum):
+    """What a rule looks at, by the alert type of the contract."""
+
+    FAILURE_RATE = "HIGH_FAILURE_RATE"
+    CONFLICT_RATE = "HIGH_CONFLICT_RATE"
+    RETRY_RATE = "HIGH_RETRY_RATE"
+    SLOW_CREATION = "SLOW_CREATION"
+    INTEGRITY = "INTEGRITY_VIOLATION"
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule. `threshold` is a percentage for rates, seconds for SLOW_CREATION, a count for INTEGRITY_VIOLATION."""
+
+    rule_id: str
+    measure: Measure
+    severity: Severity
+    threshold: Decimal
+    window_minutes: int  # 0 for integrity, which knows no window
+    description: str
+    min_samples: int = 1
+    min_bad: int = 1
+    for_seconds: int = 0
+    keep_firing_seconds: int = 0
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    runbook_url: str | None = None
+
+    @property
+    def ratio(self) -> tuple[int, int]:
+        """`(numerator, denominator)`: too much is `bad * denominator > whole * numerator`."""
+        percent = SLOW_SHARE if self.measure is Measure.SLOW_CREATION else self.threshold
+        return (percent / 100).as_integer_ratio()
+
+
+_RATES = {
+    Measure.FAILURE_RATE: (tally.FAILED, tally.ENDED),
+    Measure.CONFLICT_RATE: (tally.CONFLICTED, tally.ATTEMPTED),
+    Measure.RETRY_RATE: (tally.RETRIED, tally.ENDED),
+}
+
+
+class RateRule:
+    """A rate rule made ready to be evaluated: shifts into a tally and integers to compare."""
+
+    __slots__ = ("bad_mask", "bad_shift", "denominator", "numerator", "rule", "whole_shift", "window_index")
+
+    def __init__(self, rule: Rule, window_index: int, limit_index: int) -> None:
+        self.rule = rule
+        self.window_index = window_index
+        self.bad_shift, self.whole_shift = _RATES.get(rule.measure, (tally.SLOW[limit_index], tally.ENDED))
+        self.bad_mask = tally.mask(self.bad_shift)
+        self.numerator, self.denominator = rule.ratio
+
+    def is_crossed(self, operations: int) -> bool:
+        """Whether this window's tally is strictly above the threshold."""
+        bad = tally.field(operations, self.bad_shift)
+        whole = tally.field(operations, self.whole_shift)
+        return bad * self.denominator > whole * self.numerator and bad >= self.rule.min_bad
+
+    def has_samples(self, operations: int) -> bool:
+        """Whether there is enough to judge by."""
+        return tally.field(operations, self.whole_shift) >= self.rule.min_samples
+
+
+class RuleSet:
+    """All rules of a monitor, with the windows and latency limits they share."""
+
+    __slots__ = ("by_id", "fingerprint", "integrity", "latency_limits", "rates", "watched_anywhere", "window_lengths")
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        """Raises RuleError where two rules share an id or there are more latency limits than a tally can count."""
+        self.by_id = {rule.rule_id: rule for rule in rules}
+        if len(self.by_id) != len(rules):
+            raise RuleError("Two rules have the same rule_id; give each its own.")
+        limits = sorted({float(r.threshold) for r in rules if r.measure is Measure.SLOW_CREATION})
+        if len(limits) > tally.MAX_LATENCY_LIMITS:
+            raise RuleError(
+                f"The rules name {len(limits)} different latency limits; at most {tally.MAX_LATENCY_LIMITS} are counted."
+            )
+        lengths = sorted({rule.window_minutes * 60 for rule in rules if rule.measure is not Measure.INTEGRITY})
+        self.latency_limits = tuple(limits)
+        self.window_lengths = tuple(lengths)
+        self.integrity = tuple(rule for rule in rules if rule.measure is Measure.INTEGRITY)
+        self.rates = tuple(
+            RateRule(
+                rule,
+                lengths.index(rule.window_minutes * 60),
+                limits.index(float(rule.threshold)) if rule.measure is Measure.SLOW_CREATION else 0,
+            )
+            for rule in rules
+            if rule.measure is not Measure.INTEGRITY
+        )
+        self.fingerprint = blake2b(msgspec.json.encode(rules), digest_size=8).hexdigest()
+        self.watched_anywhere = 0  # an operation without any of these counts cannot raise a rate
+        for rate in self.rates:
+            self.watched_anywhere |= rate.bad_mask
+
+    @property
+    def longest_window_seconds(self) -> int:
+        """Of all rate rules; 0 without any."""
+        return max(self.window_lengths, default=0)
+
+
+_KEYS = {
+    "rule_id", "alert_type", "severity", "threshold", "window_minutes", "description", "min_samples", "min_bad",
+    "for_seconds", "keep_firing_seconds", "scope", "labels", "annotations", "runbook_url", "enabled",
+}  # fmt: skip
+
+
+def parse_rules(document: object, overrides: Mapping[Measure, Decimal] | None = None) -> tuple[Rule, ...]:
+    """Rules from a decoded rules file (`{"rules": [...]}`). `overrides` replace thresholds by measure.
+
+    Raises RuleError with one sentence that names the rule and the key.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("rules"), list):
+        raise RuleError("The rules file must hold a list under the key `rules`.")
+    rules = []
+    for position, raw in enumerate(document["rules"], 1):
+        if not isinstance(raw, dict):
+            raise RuleError(f"Rule number {position} must be a mapping of keys to values.")
+        if raw.get("enabled", True):
+            rules.append(_parse_rule(raw, position, overrides or {}))
+    return tuple(rules)
+
+
+def _parse_rule(raw: dict[str, Any], position: int, overrides: Mapping[Measure, Decimal]) -> Rule:
+    name = raw.get("rule_id")
+    if not isinstance(name, str) or not name or ":" in name or len(name) > 100:
+        raise RuleError(f"Rule number {position} needs a `rule_id`: a text of 1 to 100 characters without a colon.")
+    unknown = sorted(str(key) for key in raw.keys() - _KEYS)
+    if unknown:
+        raise RuleError(f"Rule {name} has the unknown key `{unknown[0]}`; remove it or correct its spelling.")
+    measure = _member(Measure, raw.get("alert_type"), name, "alert_type")
+    severity = _member(Severity, str(raw.get("severity", "")).lower(), name, "severity")
+    if raw.get("scope", "project") != "project":
+        raise RuleError(f"Rule {name} has a `scope` that is not supported; the only one is `project`.")
+    window = 0 if measure is Measure.INTEGRITY else _integer(raw, name, "window_minutes", None, 1, MAX_WINDOW_MINUTES)
+    return Rule(
+        rule_id=name,
+        measure=measure,
+        severity=severity,
+        threshold=overrides[measure] if measure in overrides else _threshold(raw.get("threshold"), name, measure),
+        window_minutes=window,
+        description=_text(raw, name, "description", name) or name,
+        min_samples=_integer(raw, name, "min_samples", 1, 1, 10**9),
+        min_bad=_integer(raw, name, "min_bad", 1, 1, 10**9),
+        for_seconds=_integer(raw, name, "for_seconds", 0, 0, 86_400),
+        keep_firing_seconds=_integer(raw, name, "keep_firing_seconds", 0, 0, 86_400),
+        labels=_texts(raw, name, "labels"),
+        annotations=_texts(raw, name, "annotations"),
+        runbook_url=_text(raw, name, "runbook_url", None),
+    )
+
+
+def _member(kind: Any, value: object, name: str, key: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise RuleError(f"Rule {name} has an unknown `{key}`; it must be one of {known}.") from None
+
+
+def _integer(raw: dict[str, Any], name: str, key: str, default: int | None, low: int, high: int) -> int:
+    value = raw.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise RuleError(f"Rule {name} needs `{key}` to be an integer from {low} to {high}.")
+    return value
+
+
+def _text(raw: dict[str, Any], name: str, key: str, default: str | None) -> str | None:
+    value = raw.get(key, default)
+    if value is not None and not isinstance(value, str):
+        raise RuleError(f"Rule {name} needs `{key}` to be a text.")
+    return value
+
+
+def _texts(raw: dict[str, Any], name: str, key: str) -> dict[str, str]:
+    value = raw.get(key, {})
+    if not isinstance(value, dict) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+        raise RuleError(f"Rule {name} needs `{key}` to map texts to texts.")
+    return dict(value)
+
+
+_UNITS = {Measure.SLOW_CREATION: "s", Measure.INTEGRITY: ""}
+
+
+def _threshold(value: object, name: str, measure: Measure) -> Decimal:
+    unit = _UNITS.get(measure, "%")
+    shown = {"%": "a percentage from 0% to 100%, such as 1.0%", "s": "a number of seconds, such as 5s", "": "a count"}[unit]
+    default = "0" if measure is Measure.INTEGRITY else ""
+    try:
+        number = Decimal(str(default if value is None else value).strip().removesuffix(unit).strip())
+    except InvalidOperation:
+        number = Decimal(-1)
+    if isinstance(value, bool) or not number.is_finite() or number < 0 or (unit == "%" and number > 100):
+        raise RuleError(f"Rule {name} needs `threshold` to be {shown}.")
+    return number

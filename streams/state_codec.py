@@ -1,0 +1,330 @@
+"""A project's state as bytes, and back. A fixed header answers summaries without decoding the rest.
+
+Numbers beyond the last chunk are stored apart. A chunk is never overwritten: a changed one gets a new version, and the
+head, written after it, names the versions that belong together. A crash between the two leaves the old head with the
+old chunks, both whole.
+"""
+
+import struct
+from collections.abc import Callable
+from hashlib import blake2b
+
+import msgspec
+
+from streams import alerts as life
+from streams import tally
+from streams.core import Core
+from streams.intervals import IntervalSet
+from streams.memory import RecentMap
+from streams.numbering import CHUNK_NUMBERS, CHUNK_SHIFT, Hole, Numbering
+from streams.operations import Ending, Operation
+from streams.project import ProjectState
+from streams.vigil import forget_removed_rules, is_watchful
+
+FORMAT = 1
+_HEADER = struct.Struct("<BqqqIIIIIB")
+HEADER_BYTES = _HEADER.size
+_ALERTING = 1
+_CAPPED = 2
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What a summary needs of one project. Times in event-time milliseconds; `deadline_ms` -1: none."""
+
+    applied: int
+    now_ms: int
+    deadline_ms: int
+    episodes: int
+    max_number: int
+    gaps: int
+    duplicates: int
+    alerts: int
+    capped: bool
+
+    @property
+    def is_healthy(self) -> bool:
+        """No open gap and no open duplicate."""
+        return not self.gaps and not self.duplicates
+
+
+def read_head(encoded: bytes) -> Head:
+    """The summary of an encoded state, without decoding it. Raises ValueError for a format of another version."""
+    version, applied, now_ms, deadline_ms, episodes, max_number, gaps, duplicates, alerts, flags = _HEADER.unpack_from(
+        encoded
+    )
+    if version != FORMAT:
+        raise ValueError(f"state format {version} is not {FORMAT}; replay the topic into a new MONITOR_ID")
+    return Head(
+        applied, now_ms, deadline_ms, episodes, max_number, gaps, duplicates, alerts, bool(flags & _CAPPED)
+    )
+
+
+def head_of(state: ProjectState) -> Head:
+    """The same summary from a decoded state."""
+    numbering = state.numbering
+    return Head(
+        state.applied,
+        state.now_ms,
+        -1 if state.deadline_ms is None else state.deadline_ms,
+        len(numbering.episodes),
+        numbering.max_number,
+        min(numbering.open_gaps.count, 2**32 - 1),
+        len(numbering.open_duplicates),
+        sum(memory.phase is not life.Phase.HUSHED for memory in state.alerts.values()),
+        numbering.capped,
+    )
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """What to write for one project, in this order: chunks, then the head; then `obsolete` may be removed."""
+
+    head: bytes
+    chunks: list[tuple[int, int, bytes]]  # chunk, version, content
+    obsolete: list[tuple[int, int]]  # chunk, version
+
+
+def checkpoint(state: ProjectState) -> Checkpoint:
+    """Encode what has changed since the last checkpoint. Marks it as written."""
+    numbering, versions = state.numbering, state.chunk_versions
+    tail = max(numbering.chunks, default=None)
+    chunks: list[tuple[int, int, bytes]] = []
+    obsolete: list[tuple[int, int]] = []
+    for index in [i for i in versions if i == tail or i not in numbering.chunks]:
+        obsolete.append((index, versions.pop(index)))
+    if len(numbering.chunks) > 1:
+        for index in numbering.chunks:
+            if index == tail or (index in versions and index not in numbering.changed_chunks):
+                continue
+            if index in versions:
+                obsolete.append((index, versions[index]))
+            versions[index] = state.applied
+            chunks.append((index, state.applied, _encode_chunk(numbering.chunks[index])))
+    numbering.changed_chunks.clear()
+    inline = [] if tail is None else [(tail, _encode_chunk(numbering.chunks[tail]))]
+    stored = _Stored(_body(state), sorted(versions.items()), inline)
+    return Checkpoint(_header(state) + _pack(stored), chunks, obsolete)
+
+
+def canonical(state: ProjectState) -> bytes:
+    """The state without offsets and storage details: equal exactly for equal states."""
+    chunks = [(index, _encode_chunk(chunk)) for index, chunk in sorted(state.numbering.chunks.items()) if any(chunk)]
+    return _pack([state.project_id, _body(state), chunks])
+
+
+def fingerprint(state: ProjectState) -> str:
+    """A short hash of `canonical`."""
+    return blake2b(canonical(state), digest_size=16).hexdigest()
+
+
+def _header(state: ProjectState) -> bytes:
+    head = head_of(state)
+    return _HEADER.pack(
+        FORMAT, head.applied, head.now_ms, head.deadline_ms, head.episodes, head.max_number, head.gaps,
+        head.duplicates, head.alerts, _CAPPED if head.capped else 0,
+    )  # fmt: skip
+
+
+class _Numbers(msgspec.Struct, array_like=True, gc=False):
+    base: int | None
+    max_number: int
+    peak: int
+    restatements: int
+    capped: bool
+    suspects: list[tuple[int, int, int, int]]
+    open_gaps: list[tuple[int, int]]
+    explained: list[tuple[int, int]]
+    duplicates: list[tuple[int, int, list[bytes]]]  # number, suspect since (0: open), owners
+    aside: list[tuple[bytes, int, int]]
+    moves: list[tuple[bytes, int, int]]
+
+
+class _Body(msgspec.Struct, array_like=True, gc=False):
+    newest_ms: int
+    now_ms: int
+    deadline_ms: int | None
+    rate_check_ms: int
+    history: tuple[int, list[tuple[int, bytes]], list[tuple[int, bytes]]]
+    open: list[list[int | None]]
+    ended: list[list[int | None]]
+    seen: tuple[bytes, list[int]]  # hashes in order; ages of those within the grace
+    sources: list[tuple[str, int, list[list[int]]]]
+    alerts: dict[str, life.Memory]
+    totals: list[int]
+    days: list[tuple[int, list[int]]]
+    counters: list[int]
+    rules: str
+    latency_limits: list[float]
+    numbers: _Numbers
+
+
+class _Stored(msgspec.Struct, array_like=True, gc=False):
+    body: _Body
+    versions: list[tuple[int, int]]  # chunks stored apart
+    inline: list[tuple[int, bytes]]
+
+
+_stored = msgspec.msgpack.Decoder(_Stored)
+_chunk = msgspec.msgpack.Decoder(tuple[int, bytes, list[bytes | None]])
+
+
+def _body(state: ProjectState) -> _Body:
+    horizon_ms = state.newest_ms - state.core.grace_ms
+    ended = state.operations.ended.in_order()
+    return _Body(
+        newest_ms=state.newest_ms,
+        now_ms=state.now_ms,
+        deadline_ms=state.deadline_ms,
+        rate_check_ms=state.rate_check_ms,
+        history=state.history.encode(),
+        open=[_operation(key, op) for key, (_, op) in state.operations.open.in_order()],
+        ended=[_operation(key, op) for key, (at_ms, op) in ended if at_ms >= horizon_ms],
+        seen=_encode_seen(state.seen, horizon_ms, state.newest_ms),
+        sources=[(name, *state.sequences.sources[name]) for name in sorted(state.sequences.sources)],
+        alerts={rule: state.alerts[rule] for rule in sorted(state.alerts)},
+        totals=tally.unpack(state.totals),
+        days=[(day, tally.unpack(state.days[day])) for day in sorted(state.days)],
+        counters=[state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late],
+        rules=state.core.rules.fingerprint,
+        latency_limits=list(state.core.rules.latency_limits),
+        numbers=_encode_numbering(state.numbering, horizon_ms),
+    )
+
+
+def _operation(key: int, operation: Operation) -> list[int | None]:
+    ending = operation.ending
+    encoded: list[int | None] = [key, operation.first_conflict_ms, operation.last_conflict_ms]
+    if ending is not None:
+        encoded += [ending.at_ms, ending.latency_bin, int(ending.said_conflict)]
+        encoded += tally.unpack(ending.counts_for)
+    return encoded
+
+
+def _encode_seen(seen: RecentMap[None], horizon_ms: int, newest_ms: int) -> tuple[bytes, list[int]]:
+    """Hashes in order; times only within the grace, for a later event is never put before the older ones."""
+    ordered = list(seen.in_order())
+    hashes = struct.pack(f"<{len(ordered)}Q", *(key for key, _ in ordered))
+    return hashes, [newest_ms - at_ms for _, (at_ms, _) in ordered if at_ms >= horizon_ms]
+
+
+def _encode_numbering(numbering: Numbering, horizon_ms: int) -> _Numbers:
+    waiting, moves = numbering.suspect_duplicates, numbering.moves
+    return _Numbers(
+        base=numbering.base,
+        max_number=numbering.max_number,
+        peak=numbering.peak,
+        restatements=numbering.restatements,
+        capped=numbering.capped,
+        suspects=[(hole.start, hole.end, hole.since_ms, hole.floor_ms) for hole in numbering.suspect_holes],
+        open_gaps=list(numbering.open_gaps),
+        explained=list(numbering.explained),
+        duplicates=[(n, waiting.get(n, 0), numbering.duplicates[n]) for n in sorted(numbering.duplicates)],
+        aside=[(episode, *numbering.aside[episode]) for episode in sorted(numbering.aside)],
+        moves=[(episode, *moves[episode]) for episode in sorted(moves) if moves[episode][0] >= horizon_ms],
+    )
+
+
+def _encode_chunk(chunk: list[bytes | None]) -> bytes:
+    """First offset, common prefix, and the rest of each owner up to the last; None where nobody holds the number."""
+    present = [owner for owner in chunk if owner is not None]
+    if not present:
+        return _pack([0, b"", []])
+    first = next(i for i, owner in enumerate(chunk) if owner is not None)
+    last = next(i for i in range(CHUNK_NUMBERS - 1, -1, -1) if chunk[i] is not None)
+    prefix = _common_prefix(min(present), max(present))
+    cut = len(prefix)
+    return _pack([first, prefix, [None if owner is None else owner[cut:] for owner in chunk[first : last + 1]]])
+
+
+def _common_prefix(low: bytes, high: bytes) -> bytes:
+    for i, (a, b) in enumerate(zip(low, high, strict=False)):
+        if a != b:
+            return low[:i]
+    return low[: min(len(low), len(high))]
+
+
+def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[int, int], bytes]) -> ProjectState:
+    """Inverse of `checkpoint`; `load_chunk(chunk, version)` gives what was stored apart."""
+    head = read_head(encoded)
+    stored = _stored.decode(memoryview(encoded)[HEADER_BYTES:])
+    body = stored.body
+    state = ProjectState(core, project_id)
+    state.applied = head.applied
+    state.newest_ms, state.now_ms = body.newest_ms, body.now_ms
+    state.deadline_ms, state.rate_check_ms = body.deadline_ms, body.rate_check_ms
+    state.history.decode(body.history)
+    for memory, raws in ((state.operations.open, body.open), (state.operations.ended, body.ended)):
+        for raw in raws:
+            key, operation = _decode_operation(raw)
+            memory.put(key, operation.at_ms, operation)
+    _decode_seen(state.seen, body.seen, body.newest_ms)
+    state.sequences.sources = {name: (at_ms, intervals) for name, at_ms, intervals in body.sources}
+    state.alerts = body.alerts
+    state.totals = tally.pack(body.totals[:-1], body.totals[-1])
+    state.days = {day: tally.pack(counts[:-1], counts[-1]) for day, counts in body.days}
+    state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late = body.counters
+    state.chunk_versions = dict(stored.versions)
+    chunks = [(index, load_chunk(index, version)) for index, version in stored.versions]
+    _decode_numbering(state.numbering, body.numbers, [*chunks, *stored.inline])
+    _adopt_rules(core, state, body)
+    return state
+
+
+def _adopt_rules(core: Core, state: ProjectState, body: _Body) -> None:
+    """Rules may have changed since the state was written: nothing may stay that only the old ones explain."""
+    if body.rules != core.rules.fingerprint:
+        forget_removed_rules(core, state)
+        if tuple(body.latency_limits) != core.rules.latency_limits:
+            state.history.forget_slow()
+        state.needs_evaluation = True
+        state.deadline_ms = state.now_ms + 1  # to be judged soon, event or not
+    state.watchful = is_watchful(core, state)
+
+
+def _decode_operation(raw: list[int | None]) -> tuple[int, Operation]:
+    numbers = [number or 0 for number in raw]
+    operation = Operation(None, numbers[1], numbers[2])
+    if len(raw) > 3:
+        operation.ending = Ending(numbers[3], tally.pack(numbers[6:-1], numbers[-1]), raw[4], bool(numbers[5]))
+    return numbers[0], operation
+
+
+def _decode_seen(seen: RecentMap[None], encoded: tuple[bytes, list[int]], newest_ms: int) -> None:
+    hashes = struct.unpack(f"<{len(encoded[0]) // 8}Q", encoded[0])
+    old = len(hashes) - len(encoded[1])
+    for rank, key in enumerate(hashes[:old]):
+        seen.put(key, rank, None)
+    for key, age_ms in zip(hashes[old:], encoded[1], strict=True):
+        seen.put(key, newest_ms - age_ms, None)
+
+
+def _decode_numbering(numbering: Numbering, stored: _Numbers, chunks: list[tuple[int, bytes]]) -> None:
+    numbering.base, numbering.max_number, numbering.peak = stored.base, stored.max_number, stored.peak
+    numbering.restatements, numbering.capped = stored.restatements, stored.capped
+    numbering.suspect_holes = [Hole(*hole) for hole in stored.suspects]
+    numbering.open_gaps = IntervalSet(stored.open_gaps)
+    numbering.explained = IntervalSet(stored.explained)
+    numbering.aside = {episode: (number, at_ms) for episode, number, at_ms in stored.aside}
+    numbering.moves = {episode: (at_ms, number) for episode, at_ms, number in stored.moves}
+    for index, content in chunks:
+        numbering.chunks[index] = _decode_chunk(numbering, index, content)
+    for number, since_ms, owners in stored.duplicates:
+        numbering.duplicates[number] = owners
+        for episode in owners:
+            numbering.episodes[episode] = number
+        if since_ms:
+            numbering.suspect_duplicates[number] = since_ms
+        else:
+            numbering.open_duplicates.add(number)
+    numbering.suspects_restored()
+
+
+def _decode_chunk(numbering: Numbering, index: int, content: bytes) -> list[bytes | None]:
+    first, prefix, rest = _chunk.decode(content)
+    chunk: list[bytes | None] = [None] * CHUNK_NUMBERS
+    for offset, suffix in enumerate(rest, first):
+        if suffix is not None:
+            episode = chunk[offset] = prefix + suffix
+            numbering.episodes[episode] = (index << CHUNK_SHIFT) + offset
+    return chunk

@@ -1,0 +1,87 @@
+"""What a partition's projects add up to: operations over time, counters since the beginning, durations by bucket.
+
+It carries the offset up to which it is complete, apart from the projects: after a crash it may be ahead of them, and
+then takes nothing again.
+"""
+
+from bisect import bisect_left
+
+import msgspec
+
+from streams import tally
+from streams.core import PARTITION_HOURS_KEPT, Core
+from streams.history import History
+
+DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_BOUNDS_US = tuple(int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS)
+_FAILED = tally.mask(tally.FAILED)
+_TIMED = tally.mask(tally.TIMED)
+
+
+class PartitionTotals:
+    """Sums over all projects of one partition. `buckets[success]` counts durations, the last bucket is unbounded."""
+
+    __slots__ = ("_core", "applied", "buckets", "conflicts", "days", "duration_us", "history", "late", "operations",
+                 "resends", "retries")  # fmt: skip
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.applied = -1
+        self.history = History((), core.detail_seconds, PARTITION_HOURS_KEPT)
+        self.operations = 0  # tally since the beginning
+        self.conflicts = 0
+        self.retries = [0, 0, 0]  # conflict, timeout, error
+        self.late = 0
+        self.resends = 0
+        self.days: dict[int, int] = {}  # day -> tally
+        self.buckets = [[0] * (len(_BOUNDS_US) + 1), [0] * (len(_BOUNDS_US) + 1)]  # failed, succeeded
+        self.duration_us = [0, 0]
+
+    def count(self, at_ms: int, day: int, operation: int, latency_bin: int | None, sign: int) -> None:
+        """Count (+1) or take back (-1) one operation of some project."""
+        if sign > 0:
+            second = at_ms // 1000
+            self.history.advance(second)
+            self.history.add(second, operation, latency_bin)
+            self.operations += operation
+            self.days[day] = self.days.get(day, 0) + operation
+            if len(self.days) > 3:
+                del self.days[min(self.days)]
+        else:
+            self.history.remove(at_ms // 1000, operation, latency_bin)
+            self.operations -= operation
+            if day in self.days:
+                self.days[day] -= operation
+        if operation & _TIMED:
+            duration_us = operation >> tally.MICROSECONDS
+            success = 0 if operation & _FAILED else 1
+            self.buckets[success][bisect_left(_BOUNDS_US, duration_us)] += sign
+            self.duration_us[success] += duration_us * sign
+
+    def encode(self) -> bytes:
+        """Everything, offset included."""
+        return msgspec.msgpack.encode(
+            [
+                self.applied,
+                self.history.encode(),
+                tally.unpack(self.operations),
+                [self.conflicts, *self.retries, self.late, self.resends],
+                [(day, tally.unpack(self.days[day])) for day in sorted(self.days)],
+                self.buckets,
+                self.duration_us,
+            ]
+        )
+
+    @classmethod
+    def decode(cls, core: Core, encoded: bytes) -> "PartitionTotals":
+        """Inverse of `encode`."""
+        totals = cls(core)
+        applied, history, operations, counters, days, buckets, duration_us = msgspec.msgpack.decode(encoded)
+        totals.applied = applied
+        totals.history.decode(history)
+        totals.operations = tally.pack(operations[:-1], operations[-1])
+        totals.conflicts, totals.retries = counters[0], counters[1:4]
+        totals.late, totals.resends = counters[4:6]
+        totals.days = {day: tally.pack(counts[:-1], counts[-1]) for day, counts in days}
+        totals.buckets, totals.duration_us = buckets, duration_us
+        return totals

@@ -1,0 +1,198 @@
+"""Keeps the rules of one project: judges them, tells what changed, and says when to look again.
+
+Between two looks nothing may cross a threshold unnoticed: either an event comes, or the deadline does.
+"""
+
+from typing import TYPE_CHECKING
+
+from models.alert import Alert, AlertStatus
+from streams import alerts as life
+from streams import tally
+from streams.alerts import Memory, Phase, Reason, Verdict
+from streams.core import Core
+from streams.history import rate_percentage
+from streams.rules import Measure, RateRule, Rule
+from streams.sketch import quantile_seconds
+
+if TYPE_CHECKING:
+    from streams.project import ProjectState
+
+_ENDS = frozenset(
+    (
+        Reason.BACK_TO_NORMAL, Reason.NO_OPERATIONS, Reason.INSUFFICIENT_DATA, Reason.CLEARED_BEFORE_FIRING,
+        Reason.RESOLVED_BY_PERSON,
+    )
+)  # fmt: skip
+
+
+def evaluate(core: Core, state: "ProjectState", at_ms: int, emits: list[Alert], trace: str | None) -> None:
+    """Judge every rule at an event time; what must be told goes to `emits`."""
+    state.watchful = False
+    checks: list[int] = []
+    for rate in core.rules.rates:
+        operations = state.history.windows[rate.window_index].total
+        verdict = _rate_verdict(rate, operations)
+        _keep(core, state, rate.rule, verdict, at_ms, emits, trace)
+        check = _next_check_second(state, rate, operations, verdict)
+        if check is not None:
+            checks.append(check)
+    for rule in core.rules.integrity:
+        findings = state.numbering.findings
+        _keep(core, state, rule, Verdict(findings > rule.threshold, findings), at_ms, emits, trace)
+    state.rate_check_ms = min(checks, default=0) * 1000
+
+
+def _rate_verdict(rate: RateRule, operations: int) -> Verdict:
+    bad = tally.field(operations, rate.bad_shift)
+    if not operations:
+        return Verdict(False, 0, Reason.NO_OPERATIONS)
+    if not rate.has_samples(operations):
+        return Verdict(False, bad, Reason.INSUFFICIENT_DATA)
+    return Verdict(rate.is_crossed(operations), bad)
+
+
+def _next_check_second(state: "ProjectState", rate: RateRule, operations: int, verdict: Verdict) -> int | None:
+    """When this rate must be looked at again although nothing comes; None: only an event can change the verdict."""
+    if not operations:
+        return None
+    window = state.history.windows[rate.window_index]
+    if verdict.crossed or rate.rule.rule_id in state.alerts:
+        return state.history.next_to_leave(window)
+    if verdict.bad < rate.rule.min_bad or not rate.numerator:
+        return None
+    whole = tally.field(operations, rate.whole_shift)
+    if whole < rate.rule.min_samples:
+        state.watchful = True
+        return None
+    above = (verdict.bad * rate.denominator - 1) // rate.numerator  # with this many or fewer, `bad` is too many
+    if above < rate.rule.min_samples:
+        return None
+    return state.history.earliest_after_leaving(window, rate.whole_shift, whole - above)
+
+
+def _keep(
+    core: Core, state: "ProjectState", rule: Rule, verdict: Verdict, at_ms: int, emits: list[Alert], trace: str | None
+) -> None:
+    before = state.alerts.get(rule.rule_id)
+    if before is None and not verdict.crossed:
+        return
+    after, reason = life.judge(rule, before, verdict, at_ms, core.escalate_after_ms, _trace_id(trace))
+    if after is None:
+        state.alerts.pop(rule.rule_id, None)
+    else:
+        state.alerts[rule.rule_id] = after
+    told = after or before
+    if reason is not None and told is not None:
+        emits.append(describe(core, state, rule, told, reason, at_ms))
+
+
+def _trace_id(traceparent: str | None) -> str | None:
+    return traceparent.split("-")[1] if traceparent else None
+
+
+def describe(core: Core, state: "ProjectState", rule: Rule, memory: Memory, reason: Reason, at_ms: int) -> Alert:
+    """The alert as everybody outside sees it, at an event time."""
+    value, sample_size = measured(core, state, rule)
+    ended = reason in _ENDS
+    if ended:
+        status = AlertStatus.RESOLVED
+    else:
+        status = AlertStatus.PENDING if memory.phase is Phase.PENDING else AlertStatus.FIRING
+    return Alert(
+        alert_key=f"{rule.rule_id}:{state.project_id}",
+        alert_id=life.alert_id(rule.rule_id, state.project_id, memory.since_ms),
+        rule_id=rule.rule_id,
+        alert_type=rule.measure.value,
+        severity=rule.severity,
+        status=status,
+        project_id=state.project_id,
+        title=f"{rule.description} ({state.project_id})",
+        description=_sentence(state, rule, value, sample_size),
+        value=value,
+        threshold=float(rule.threshold),
+        window_minutes=rule.window_minutes or None,
+        sample_size=sample_size,
+        starts_at_ms=memory.starts_at_ms or memory.since_ms,
+        ends_at_ms=at_ms if ended else None,
+        updated_at_ms=at_ms,
+        acknowledged_by=memory.acknowledged_by,
+        silenced_until_ms=memory.silenced_until_ms or None,
+        escalation_level=memory.escalation_level,
+        reason=reason.value,
+        labels=rule.labels,
+        annotations=rule.annotations,
+        runbook_url=rule.runbook_url,
+        dashboard_url=core.dashboard_url,
+        trace_ids=memory.trace_ids,
+    )
+
+
+def measured(core: Core, state: "ProjectState", rule: Rule) -> tuple[float | None, int]:
+    """The rule's value for people, and how many operations (or episodes) it speaks of."""
+    if rule.measure is Measure.INTEGRITY:
+        return float(state.numbering.findings), len(state.numbering.episodes)
+    rate = next(rate for rate in core.rules.rates if rate.rule is rule)
+    operations = state.history.windows[rate.window_index].total
+    whole = tally.field(operations, rate.whole_shift)
+    if rule.measure is Measure.SLOW_CREATION:
+        now = state.now_ms // 1000
+        _, sketch = state.history.between(now - rule.window_minutes * 60, now)
+        return quantile_seconds(sketch, 0.95), whole
+    return rate_percentage(tally.field(operations, rate.bad_shift), whole), whole
+
+
+def _sentence(state: "ProjectState", rule: Rule, value: float | None, sample_size: int) -> str:
+    project = state.project_id
+    if rule.measure is Measure.INTEGRITY:
+        numbering = state.numbering
+        return (
+            f"Project {project} has {numbering.open_gaps.count} missing and {len(numbering.open_duplicates)} "
+            f"duplicate numbers among {sample_size} episodes (highest number {numbering.max_number})."
+        )
+    if value is None:
+        return f"Project {project} had no operations in the last {rule.window_minutes} minutes."
+    if rule.measure is Measure.SLOW_CREATION:
+        return (
+            f"Project {project}: 95th percentile {value:.3g} s of {sample_size} creations in the last "
+            f"{rule.window_minutes} minutes; the limit is {rule.threshold} s."
+        )
+    return (
+        f"Project {project}: {value:.3g} % of {sample_size} operations in the last {rule.window_minutes} minutes; "
+        f"the threshold is {rule.threshold} %."
+    )
+
+
+def next_deadline_ms(core: Core, state: "ProjectState") -> int | None:
+    """The earliest event time at which something becomes due; None where only an event can change anything."""
+    due = [at for at in (state.numbering.next_settling_ms(), state.rate_check_ms or None) if at is not None]
+    for rule_id, memory in state.alerts.items():
+        rule = core.rules.by_id.get(rule_id)
+        at = life.deadline_ms(rule, memory) if rule is not None else None
+        if at is not None:
+            due.append(at)
+    return min(due, default=None)
+
+
+def is_watchful(core: Core, state: "ProjectState") -> bool:
+    """Whether some rate waits for samples while bad operations are in its window; a function of the windows alone."""
+    return any(
+        rate.rule.min_bad <= tally.field(operations, rate.bad_shift)
+        and tally.field(operations, rate.whole_shift) < rate.rule.min_samples
+        for rate in core.rules.rates
+        if (operations := state.history.windows[rate.window_index].total) and rate.rule.rule_id not in state.alerts
+    )
+
+
+def forget_removed_rules(core: Core, state: "ProjectState") -> None:
+    """Alerts of rules that no longer exist end silently with the rule."""
+    for rule_id in [rule_id for rule_id in state.alerts if rule_id not in core.rules.by_id]:
+        del state.alerts[rule_id]
+
+
+def active_alerts(core: Core, state: "ProjectState") -> list[Alert]:
+    """What is pending or firing, with the values of now."""
+    return [
+        describe(core, state, core.rules.by_id[rule_id], memory, Reason.THRESHOLD_CROSSED, memory.updated_at_ms)
+        for rule_id, memory in state.alerts.items()
+        if memory.phase is not Phase.HUSHED and rule_id in core.rules.by_id
+    ]
