@@ -43,8 +43,6 @@ def decode_alert(data: bytes) -> Alert | None:
 def _milliseconds(value: Any) -> int | None:
     if value is None:
         return None
-    if not isinstance(value, str):
-        raise ValueError("a time is a string")
     moment = msgspec.convert(value, datetime)
     if moment.tzinfo is None:
         raise ValueError("a time needs an offset")

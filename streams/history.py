@@ -80,6 +80,21 @@ class History:
             if second > window.tail:
                 window.total -= operation
 
+    def add_many(self, second: int, operations: int, bins: Sketch) -> None:
+        """Count what happened in one epoch second; counts may be negative, to take back."""
+        minute = second // 60
+        pane = self.minutes.get(minute)
+        if pane is None:
+            if minute <= self._minute - MINUTES_KEPT:
+                hour = minute // 60
+                if hour <= self._minute // 60 - self._hours_kept:
+                    return
+                pane = self.hours.setdefault(hour, Pane())
+                pane.add_many(None, operations, bins)
+                return
+            pane = self.minutes[minute] = Pane()
+        pane.add_many(second % 60 if minute > self._minute - self._detail_minutes else None, operations, bins)
+
     def _old(self, hour: int, operation: int, latency_bin: int | None, count: int) -> None:
         if hour > self._minute // 60 - self._hours_kept:
             pane = self.hours.get(hour)

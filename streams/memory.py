@@ -1,50 +1,74 @@
 """Bounded memories of what was seen: the newest by event time stay, so that the order of arrival does not matter."""
 
-from collections.abc import Iterator
-from typing import Generic, TypeVar
-
-V = TypeVar("V")
+from collections.abc import Iterable
 
 
-class RecentMap(Generic[V]):
-    """The `limit` entries newest by (event time, key). Keys are 64-bit hashes."""
+class RecentKeys:
+    """The `limit` keys newest by (event time, key). Keys are 64-bit hashes."""
 
-    __slots__ = ("_newest_ms", "entries", "limit")
+    __slots__ = ("_disordered", "_newest_ms", "_ties", "limit", "times")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.entries: dict[int, tuple[int, V]] = {}  # key -> (event time in ms, value), oldest first
+        self.times: dict[int, int] = {}  # key -> event time in ms; oldest first after `sort`
         self._newest_ms = 0
+        self._ties = False  # some came at equal times, so that arrival decided about their order
+        self._disordered = False  # some came after newer ones
 
-    def put(self, key: int, at_ms: int, value: V) -> None:
-        """Remember, and forget the oldest if there are too many."""
-        entries = self.entries
-        if key in entries:
-            del entries[key]
-        entries[key] = (at_ms, value)
-        if at_ms >= self._newest_ms:
+    def put(self, key: int, at_ms: int) -> int | None:
+        """Remember; answers the key that had to be forgotten for it, if any (it may be this one)."""
+        times = self.times
+        if key in times:
+            del times[key]
+        times[key] = at_ms
+        if at_ms > self._newest_ms:
             self._newest_ms = at_ms
+        elif at_ms == self._newest_ms:
+            self._ties = True
         else:
-            self._sort()
-        if len(entries) > self.limit:
-            self._forget_oldest()
+            self._disordered = True
+        if len(times) > self.limit:
+            oldest = self._oldest()
+            del self.times[oldest]
+            return oldest
+        return None
 
-    def _sort(self) -> None:
-        self.entries = dict(sorted(self.entries.items(), key=lambda item: (item[1][0], item[0])))
-        self._newest_ms = max(self._newest_ms, next(reversed(self.entries.values()))[0])
+    def _oldest(self) -> int:
+        if self._disordered:
+            self.sort()
+        entries = iter(self.times.items())
+        oldest, oldest_ms = next(entries)
+        if self._ties:
+            for key, at_ms in entries:
+                if at_ms != oldest_ms:
+                    break
+                oldest = min(oldest, key)
+        return oldest
 
-    def _forget_oldest(self) -> None:
-        items = iter(self.entries.items())
-        oldest, (oldest_ms, _) = next(items)
-        for key, (at_ms, _) in items:  # arrival order decides nothing among equal times
-            if at_ms != oldest_ms:
-                break
-            oldest = min(oldest, key)
-        del self.entries[oldest]
+    def restore(self, entries: Iterable[tuple[int, int]]) -> None:
+        """Take keys with their event times, in order, as they were given out."""
+        self.times = dict(entries)
+        self._newest_ms = max(self.times.values(), default=0)
 
-    def in_order(self) -> Iterator[tuple[int, tuple[int, V]]]:
-        """Entries by (event time, key)."""
-        return iter(sorted(self.entries.items(), key=lambda item: (item[1][0], item[0])))
+    def sort(self) -> None:
+        """Bring `times` into the order of (event time, key)."""
+        if self._ties or self._disordered:
+            self.times = dict(sorted(self.times.items(), key=_by_time_then_key))
+            self._ties = self._disordered = False
+
+
+def _by_time_then_key(entry: tuple[int, int]) -> tuple[int, int]:
+    return entry[1], entry[0]
+
+
+class Source:
+    """One sender: when it was last heard of, and which of its sequence numbers were seen, as closed intervals."""
+
+    __slots__ = ("intervals", "newest_ms")
+
+    def __init__(self, newest_ms: int, intervals: list[list[int]]) -> None:
+        self.newest_ms = newest_ms
+        self.intervals = intervals
 
 
 class SequenceMemory:
@@ -53,27 +77,31 @@ class SequenceMemory:
     __slots__ = ("sources",)
 
     MAX_SOURCES = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
-    MAX_INTERVALS = 16  # holes beyond it are closed from below: what is that old and missing counts as seen
+    MAX_INTERVALS = 32  # holes beyond it are closed from below: what is that old and missing counts as seen
 
     def __init__(self) -> None:
-        self.sources: dict[str, tuple[int, list[list[int]]]] = {}  # source -> newest event time, intervals
+        self.sources: dict[str, Source] = {}
 
     def is_news(self, source: str, sequence: int, at_ms: int) -> bool:
         """Whether it was not seen before; it is remembered in either case."""
         known = self.sources.get(source)
         if known is None:
-            self.sources[source] = (at_ms, [[sequence, sequence]])
+            self.sources[source] = Source(at_ms, [[sequence, sequence]])
             if len(self.sources) > self.MAX_SOURCES:
-                del self.sources[min(self.sources, key=lambda name: (self.sources[name][0], name))]
+                del self.sources[min(self.sources, key=lambda name: (self.sources[name].newest_ms, name))]
             return True
-        newest_ms, intervals = known
-        if at_ms > newest_ms:
-            self.sources[source] = (at_ms, intervals)
+        if at_ms > known.newest_ms:
+            known.newest_ms = at_ms
+        intervals = known.intervals
         last = intervals[-1]
+        if sequence <= last[1]:
+            return self._insert(intervals, sequence)
         if sequence == last[1] + 1:
             last[1] = sequence
-            return True
-        return self._insert(intervals, sequence)
+        else:
+            intervals.append([sequence, sequence])
+            self._bound(intervals)
+        return True
 
     def _insert(self, intervals: list[list[int]], sequence: int) -> bool:
         at = next((i for i, (start, _) in enumerate(intervals) if start > sequence), len(intervals))
@@ -83,6 +111,9 @@ class SequenceMemory:
         for left in (at, at - 1):
             if 0 <= left < len(intervals) - 1 and intervals[left][1] + 1 == intervals[left + 1][0]:
                 intervals[left][1] = intervals.pop(left + 1)[1]
+        self._bound(intervals)
+        return True
+
+    def _bound(self, intervals: list[list[int]]) -> None:
         if len(intervals) > self.MAX_INTERVALS:
             intervals[0][1] = intervals.pop(1)[1]
-        return True

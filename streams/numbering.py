@@ -71,7 +71,9 @@ class Numbering:
         self.chunks: dict[int, list[bytes | None]] = {}  # chunk -> an owner of each of its numbers
         self.changed_chunks: set[int] = set()  # since they were last stored
         self.max_number = 0  # highest live number
-        self.peak = (rules.first_number or 1) - 1  # highest number ever taken; it never falls, so that order is no matter
+        self.peak = (
+            rules.first_number or 1
+        ) - 1  # highest number ever taken; it never falls, so that order is no matter
         self.suspect_holes: list[Hole] = []  # sorted, disjoint
         self.open_gaps = IntervalSet()
         self.explained = IntervalSet()  # numbers of deleted episodes, where those are no gaps

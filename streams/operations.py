@@ -4,67 +4,101 @@ What an operation counts for is a function of its events alone: a later-arriving
 operation counted for so far, then counts it anew. Order and repetition make no difference.
 """
 
-from collections.abc import Callable
+from typing import Protocol
 
 from streams import tally
-from streams.memory import RecentMap
+from streams.memory import RecentKeys
+from streams.sketch import bin_of
 
 MAX_DURATION_US = 10**13  # 115 days; longer is kept as this, so that sums stay within 64 bits
 
-Count = Callable[[int, int, int | None, int], None]  # event time ms, tally, latency bin, +1 or -1
+FAILED, RETRIED, TIMED, SAID_CONFLICT = 1, 2, 4, 8  # flags of an ending
+SLOW = (16, 32, 64, 128)  # slower than the i-th latency limit
 
 _OPEN = (1 << tally.ATTEMPTED) | (1 << tally.CONFLICTED)
 _CONFLICTED = 1 << tally.CONFLICTED
+_FIELD_OF = {FAILED: tally.FAILED, RETRIED: tally.RETRIED, TIMED: tally.TIMED, SAID_CONFLICT: tally.CONFLICTED}
+_FIELD_OF |= dict(zip(SLOW, tally.SLOW, strict=True))
 
 
-class Ending:
-    """How an operation ended: its event time, what it counts for, and whether its ending itself said `had_conflict`."""
+def _tally_of(flags: int) -> int:
+    ended = (1 << tally.ATTEMPTED) | (1 << tally.ENDED)
+    return ended | sum(1 << shift for flag, shift in _FIELD_OF.items() if flags & flag)
 
-    __slots__ = ("at_ms", "counts_for", "latency_bin", "said_conflict")
 
-    def __init__(self, at_ms: int, counts_for: int, latency_bin: int | None, said_conflict: bool) -> None:
-        self.at_ms = at_ms
-        self.counts_for = counts_for
-        self.latency_bin = latency_bin
-        self.said_conflict = said_conflict
+TALLIES = tuple(_tally_of(flags) for flags in range(256))  # an ending's counts by its flags, without its duration
 
-    def rank(self) -> tuple[int, int, bool]:
-        """Of two endings of one operation the one with the higher rank counts."""
-        return self.at_ms, self.counts_for, self.said_conflict
+
+class Counter(Protocol):
+    """Where operations are counted; times are event time in milliseconds."""
+
+    def count(self, at_ms: int, operation: int, latency_bin: int | None, /) -> None:
+        """Count a tally."""
+
+    def take_back(self, at_ms: int, operation: int, latency_bin: int | None, /) -> None:
+        """Take back what was counted."""
 
 
 class Operation:
-    """What is known of one operation. `first_conflict_ms` and `last_conflict_ms` are 0 without conflicts."""
+    """What is known of one operation. Times are event time in ms, 0 where there was no such event."""
 
-    __slots__ = ("ending", "first_conflict_ms", "last_conflict_ms")
+    __slots__ = ("duration_us", "ended_ms", "first_conflict_ms", "flags", "last_conflict_ms")
 
-    def __init__(self, ending: Ending | None, first_conflict_ms: int = 0, last_conflict_ms: int = 0) -> None:
-        self.ending = ending
-        self.first_conflict_ms = first_conflict_ms
-        self.last_conflict_ms = last_conflict_ms
+    def __init__(self, ended_ms: int, flags: int, duration_us: int) -> None:
+        self.ended_ms = ended_ms
+        self.flags = flags
+        self.duration_us = duration_us
+        self.first_conflict_ms = 0
+        self.last_conflict_ms = 0
 
     @property
     def at_ms(self) -> int:
         """Event time of the latest event."""
-        return self.last_conflict_ms if self.ending is None else max(self.ending.at_ms, self.last_conflict_ms)
-
-    @property
-    def is_conflicted(self) -> bool:
-        """The ending says so, or a conflict came before it."""
-        ending = self.ending
-        return ending is None or ending.said_conflict or 0 < self.first_conflict_ms <= ending.at_ms
+        return max(self.ended_ms, self.last_conflict_ms)
 
     @property
     def counts_for(self) -> int:
-        """The operation's tally."""
-        if self.ending is None:
+        """The operation's tally: conflicted if the ending says so, or a conflict came before it."""
+        if not self.ended_ms:
             return _OPEN
-        return self.ending.counts_for | (_CONFLICTED if self.is_conflicted else 0)
+        ending = TALLIES[self.flags] | self.duration_us << tally.MICROSECONDS
+        return ending | _CONFLICTED if 0 < self.first_conflict_ms <= self.ended_ms else ending
+
+    @property
+    def latency_bin(self) -> int | None:
+        """The bin of its duration, None where it told none."""
+        return bin_of(self.duration_us) if self.flags & TIMED else None
 
     @property
     def untold_conflicts(self) -> int:
         """1 where the ending tells of a conflict that sent no event of its own."""
-        return int(self.ending is not None and self.ending.said_conflict and not self.first_conflict_ms)
+        return int(bool(self.flags & SAID_CONFLICT) and not self.first_conflict_ms)
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Of two endings of one operation the one with the higher rank counts."""
+        return self.ended_ms, self.flags, self.duration_us
+
+
+class Remembered:
+    """Operations by key, bounded; the oldest goes first."""
+
+    __slots__ = ("by_key", "recent")
+
+    def __init__(self, limit: int) -> None:
+        self.by_key: dict[int, Operation] = {}
+        self.recent = RecentKeys(limit)
+
+    def put(self, key: int, at_ms: int, operation: Operation) -> None:
+        """Remember it at its latest event time."""
+        self.by_key[key] = operation
+        forgotten = self.recent.put(key, at_ms)
+        if forgotten is not None:
+            del self.by_key[forgotten]
+
+    def drop(self, key: int) -> None:
+        """Forget it."""
+        del self.by_key[key], self.recent.times[key]
 
 
 class Operations:
@@ -73,55 +107,43 @@ class Operations:
     __slots__ = ("ended", "open")
 
     def __init__(self, open_max: int, ended_max: int) -> None:
-        self.open: RecentMap[Operation] = RecentMap(open_max)
-        self.ended: RecentMap[Operation] = RecentMap(ended_max)
+        self.open = Remembered(open_max)
+        self.ended = Remembered(ended_max)
 
-    def find(self, key: int, horizon_ms: int) -> Operation | None:
-        """The operation, unless it ended before the horizon: then it is over for good."""
-        known = self.open.entries.get(key)
+    def end(self, key: int, ending: Operation, horizon_ms: int, counter: Counter) -> int:
+        """Take the ending of an operation; answers by how much the number of untold conflicts changes."""
+        waiting = self.open.by_key.get(key)
+        known = waiting or self._ended(key, horizon_ms)
+        before = 0
         if known is not None:
-            return known[1]
-        known = self.ended.entries.get(key)
-        return known[1] if known is not None and known[0] >= horizon_ms else None
-
-    def end(self, key: int, ending: Ending, horizon_ms: int, count: Count) -> int:
-        """Take an ending; answers by how much the number of untold conflicts changes."""
-        known = self.find(key, horizon_ms) if self.open.entries or key in self.ended.entries else None
-        if known is None:
-            operation = Operation(ending)
-            before = 0
-        else:
-            operation, before = known, known.untold_conflicts
-            if known.ending is not None and known.ending.rank() >= ending.rank():
+            before = known.untold_conflicts
+            if known.ended_ms and known.rank >= ending.rank:
                 return 0
-            self._take_back(known, count)
-            self.open.entries.pop(key, None)
-            operation.ending = ending
-        self._count(operation, count)
-        self.ended.put(key, operation.at_ms, operation)
-        return operation.untold_conflicts - before
+            counter.take_back(known.at_ms, known.counts_for, known.latency_bin)
+            ending.first_conflict_ms, ending.last_conflict_ms = known.first_conflict_ms, known.last_conflict_ms
+            if waiting is not None:
+                self.open.drop(key)
+        at_ms = ending.at_ms
+        counter.count(at_ms, ending.counts_for, ending.latency_bin)
+        self.ended.put(key, at_ms, ending)
+        return ending.untold_conflicts - before
 
-    def conflict(self, key: int, at_ms: int, horizon_ms: int, count: Count) -> int:
+    def conflict(self, key: int, at_ms: int, horizon_ms: int, counter: Counter) -> int:
         """Take a conflict; answers by how much the number of untold conflicts changes."""
-        known = self.find(key, horizon_ms)
-        if known is None:
-            operation, before = Operation(None, at_ms, at_ms), 0
+        operation = self.open.by_key.get(key) or self._ended(key, horizon_ms)
+        before = 0
+        if operation is None:
+            operation = Operation(0, 0, 0)
         else:
-            operation, before = known, known.untold_conflicts
-            self._take_back(known, count)
-            operation.first_conflict_ms = min(at_ms, operation.first_conflict_ms or at_ms)
-            operation.last_conflict_ms = max(at_ms, operation.last_conflict_ms)
-        self._count(operation, count)
-        memory = self.open if operation.ending is None else self.ended
-        memory.put(key, operation.at_ms, operation)
+            before = operation.untold_conflicts
+            counter.take_back(operation.at_ms, operation.counts_for, operation.latency_bin)
+        operation.first_conflict_ms = min(at_ms, operation.first_conflict_ms or at_ms)
+        operation.last_conflict_ms = max(at_ms, operation.last_conflict_ms)
+        counter.count(operation.at_ms, operation.counts_for, operation.latency_bin)
+        (self.ended if operation.ended_ms else self.open).put(key, operation.at_ms, operation)
         return operation.untold_conflicts - before
 
-    @staticmethod
-    def _count(operation: Operation, count: Count) -> None:
-        ending = operation.ending
-        count(operation.at_ms, operation.counts_for, None if ending is None else ending.latency_bin, +1)
-
-    @staticmethod
-    def _take_back(operation: Operation, count: Count) -> None:
-        ending = operation.ending
-        count(operation.at_ms, operation.counts_for, None if ending is None else ending.latency_bin, -1)
+    def _ended(self, key: int, horizon_ms: int) -> Operation | None:
+        """An operation that ended, unless before the horizon: then it is over for good."""
+        known = self.ended.by_key.get(key)
+        return known if known is not None and self.ended.recent.times[key] >= horizon_ms else None

@@ -20,7 +20,7 @@ _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
 
 
 class Pane:
-    """A minute or an hour. `seconds` and `bins` map a second of the minute to its tally and its durations' bins."""
+    """A minute or an hour. `seconds` maps a second of the minute to its tally, `bins` to the bins of its durations."""
 
     __slots__ = ("bins", "crowded", "encoded", "seconds", "sketch", "total")
 
@@ -36,33 +36,78 @@ class Pane:
         """Count one operation, given as a tally, in a second of the minute."""
         self.encoded = None
         self.total += operation
-        self.seconds[second] = self.seconds.get(second, 0) + operation
         if latency_bin is not None:
             self.sketch[latency_bin] = self.sketch.get(latency_bin, 0) + 1
-            bins = self.bins.get(second)
-            if bins is not None and len(bins) < MAX_BINS_A_SECOND:
-                bins.append(latency_bin)
-            elif tally.field(self.seconds[second], tally.TIMED) == 1:
-                self.bins[second] = [latency_bin]
-            else:  # keeping the first few would depend on the order of arrival
-                self.bins.pop(second, None)
-                self.crowded = True
+        counted = self.seconds.get(second)
+        if counted is None:
+            self.seconds[second] = operation
+        else:
+            known = self._bins_of(second, counted)
+            self.seconds[second] = counted + operation
+            if latency_bin is not None and known is not None:
+                self._keep_bins(second, [*known, latency_bin])
 
     def remove(self, second: int, operation: int, latency_bin: int | None) -> None:
         """Take back what `add` counted. Only what was added may be removed."""
         self.encoded = None
         self.total -= operation
-        if second in self.seconds:
-            self.seconds[second] -= operation
-            if not self.seconds[second]:
-                del self.seconds[second]
         if latency_bin is not None:
             self._take(latency_bin)
-            bins = self.bins.get(second)
-            if bins and latency_bin in bins:
-                bins.remove(latency_bin)
-                if not bins:
-                    del self.bins[second]
+        counted = self.seconds.get(second, 0)
+        known = self._bins_of(second, counted)
+        if counted == operation:
+            del self.seconds[second]
+        else:
+            self.seconds[second] = counted - operation
+        if known and latency_bin in known:
+            known.remove(latency_bin)
+            self._keep_bins(second, known)
+
+    def _bins_of(self, second: int, counted: int) -> list[int] | None:
+        """The bins of a second's durations; those of a single one follow from its duration. None: not kept."""
+        timed = tally.field(counted, tally.TIMED)
+        if timed < 2:
+            return [bin_of(counted >> tally.MICROSECONDS)] if timed else []
+        return self.bins.get(second)
+
+    def _keep_bins(self, second: int, bins: list[int]) -> None:
+        """Bins are kept for two to eight durations; keeping the first few of more would depend on their order."""
+        if 2 <= len(bins) <= MAX_BINS_A_SECOND:
+            self.bins[second] = bins
+        else:
+            self.bins.pop(second, None)
+            self.crowded = self.crowded or len(bins) > 1
+
+    def add_many(self, second: int | None, operations: int, bins: Sketch) -> None:
+        """Count many operations at once, in a second of the minute or, where that no longer matters, without it."""
+        self.encoded = None
+        self.total += operations
+        sketch = self.sketch
+        for key, count in bins.items():
+            left = sketch.get(key, 0) + count
+            if left:
+                sketch[key] = left
+            else:
+                sketch.pop(key, None)
+        if second is None:
+            self.crowded = True
+            return
+        before = self.seconds.get(second, 0)
+        known = self._bins_of(second, before)
+        counted = before + operations
+        if counted:
+            self.seconds[second] = counted
+        else:
+            self.seconds.pop(second, None)
+        if known is None or sum(bins.values(), len(known)) > MAX_BINS_A_SECOND:
+            self.bins.pop(second, None)
+            self.crowded = True
+        else:
+            for key, count in bins.items():
+                known.extend([key] * count)
+                for _ in range(-count):
+                    known.remove(key)
+            self._keep_bins(second, known)
 
     def add_total(self, operation: int, latency_bin: int | None, count: int) -> None:
         """Count (+1) or take back (-1) one operation without its second."""
@@ -98,11 +143,11 @@ class Pane:
             self.encoded = None
 
     def exact_bins(self, seconds: Sequence[int]) -> list[int] | None:
-        """The bins of these seconds; None where one of them dropped its bins."""
+        """The bins of these seconds; None where one of them does not keep its bins."""
         found: list[int] = []
         for second in seconds:
-            bins = self.bins.get(second, [])
-            if len(bins) != tally.field(self.seconds.get(second, 0), tally.TIMED):
+            bins = self._bins_of(second, self.seconds.get(second, 0))
+            if bins is None:
                 return None
             found.extend(bins)
         return found
@@ -119,7 +164,8 @@ class Pane:
         for second in sorted(self.seconds):
             counts = self.seconds[second]
             if counts & _CLEAN_MASK == _CLEAN:
-                flat += (second, counts >> tally.MICROSECONDS)
+                flat.append(second)
+                flat.append(counts >> tally.MICROSECONDS)
             else:
                 bins = sorted(self.bins.get(second, ()))
                 flat += (second + _GENERAL, *tally.unpack(counts), len(bins), *bins)
@@ -157,7 +203,7 @@ class Pane:
             self.total += counts
             if bins:
                 self.bins[second] = bins
-            for key in bins:
+            for key in self._bins_of(second, counts) or ():
                 self.sketch[key] = self.sketch.get(key, 0) + 1
 
 

@@ -5,7 +5,7 @@ Storage is somebody else's: it is read through `Store`, and `collect` says what 
 """
 
 from collections.abc import Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 import msgspec
@@ -60,6 +60,7 @@ class Partition:
         self.duplicates = 0
         self.unhealthy: dict[str, tuple[int, int]] = {}  # project -> gaps, duplicates
         self.alerting: set[str] = set()
+        self.head_keys: list[bytes] = []  # of all projects, in the order they became known; it only grows
         self.skipped = 0  # records read again that the state already knew
         self.totals = PartitionTotals(core)
         self._store = store
@@ -84,7 +85,8 @@ class Partition:
             self.totals = PartitionTotals.decode(self.core, raw)
         for seen, (key, value) in enumerate(self._store.items()):
             if key[:1] == keys.HEAD:
-                self._index(keys.project_of(key), None, read_head(value))
+                self.head_keys.append(key)
+                self._index(keys.project_of(key), read_head(value))
             if seen % 1000 == 999:
                 yield
 
@@ -109,7 +111,11 @@ class Partition:
         else:
             shared = totals
             totals.applied = offset
-        before = None if state.applied < 0 else self._facts(state)
+        is_new = state.applied < 0
+        numbering = state.numbering
+        episodes, gaps, duplicates, alerts = (
+            len(numbering.episodes), numbering.open_gaps.count, len(numbering.open_duplicates), len(state.alerts)
+        )  # fmt: skip
         deadline_before = state.deadline_ms
         _, emits, deadline_ms = step(self.core, state, event, shared)
         state.applied = offset
@@ -117,9 +123,16 @@ class Partition:
         if emits:
             self.emits.extend(emits)
         if deadline_ms is not None and deadline_ms != deadline_before:
-            heappush(self._deadlines, (deadline_ms, project_id))
-        if before != self._facts(state):
-            self._reindex(state, before)
+            self._note_deadline(deadline_ms, project_id)
+        self.episodes += len(numbering.episodes) - episodes
+        if is_new:
+            self.projects += 1
+        if (
+            gaps != numbering.open_gaps.count
+            or duplicates != len(numbering.open_duplicates)
+            or alerts != len(state.alerts)
+        ):
+            self._note_health(state, gaps, duplicates)
         return True
 
     def pass_over(self, offset: int) -> None:
@@ -155,23 +168,30 @@ class Partition:
         if put_back and exempt is not None:
             state = self.state(exempt)
             if state is not None and state.deadline_ms is not None:
-                heappush(deadlines, (state.deadline_ms, exempt))
+                self._note_deadline(state.deadline_ms, exempt)
 
     def _advance(self, state: ProjectState) -> None:
-        before = self._facts(state)
+        gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
         _, emits, deadline_ms = advance(self.core, state, self.clock_ms)
         self._dirty[state.project_id] = state
         self.emits.extend(emits)
         if deadline_ms is not None:
-            heappush(self._deadlines, (deadline_ms, state.project_id))
-        self._reindex(state, before)
+            self._note_deadline(deadline_ms, state.project_id)
+        self._note_health(state, gaps, duplicates)
+
+    def _note_deadline(self, deadline_ms: int, project_id: str) -> None:
+        heappush(self._deadlines, (deadline_ms, project_id))
+        if len(self._deadlines) > 1000 + 4 * self.projects:  # most are outdated: keep one a project
+            newest = dict(sorted(((name, at_ms) for at_ms, name in self._deadlines), key=lambda pair: -pair[1]))
+            self._deadlines = [(at_ms, name) for name, at_ms in newest.items()]
+            heapify(self._deadlines)
 
     def touch(self, state: ProjectState) -> None:
         """Somebody changed this state by hand (an alert was acknowledged): store it and look at its deadline again."""
         self._dirty[state.project_id] = state
         if state.deadline_ms is not None:
-            heappush(self._deadlines, (state.deadline_ms, state.project_id))
-        self._reindex(state, self._facts(state))
+            self._note_deadline(state.deadline_ms, state.project_id)
+        self._note_health(state, state.numbering.open_gaps.count, len(state.numbering.open_duplicates))
 
     # --- states
 
@@ -185,7 +205,9 @@ class Partition:
             stored = self._store.get(keys.head(project_id))
             if stored is None:
                 return None
-            state = decode(self.core, project_id, stored, lambda chunk, version: self._chunk(project_id, chunk, version))
+            state = decode(
+                self.core, project_id, stored, lambda chunk, version: self._chunk(project_id, chunk, version)
+            )
         self._remember(state)
         return state
 
@@ -197,6 +219,7 @@ class Partition:
 
     def _create(self, project_id: str) -> ProjectState:
         state = ProjectState(self.core, project_id)
+        self.head_keys.append(keys.head(project_id))
         self._remember(state)
         return state
 
@@ -207,26 +230,23 @@ class Partition:
 
     # --- index
 
-    @staticmethod
-    def _facts(state: ProjectState) -> tuple[int, int, int, bool]:
-        numbering = state.numbering
-        return len(numbering.episodes), numbering.open_gaps.count, len(numbering.open_duplicates), bool(state.alerts)
+    def _note_health(self, state: ProjectState, gaps: int, duplicates: int) -> None:
+        """Findings or alerts of a project may have changed; `gaps` and `duplicates` are what the sums hold of it."""
+        head = head_of(state)
+        self.gaps += head.gaps - gaps
+        self.duplicates += head.duplicates - duplicates
+        self._note_findings(state.project_id, head)
 
-    def _reindex(self, state: ProjectState, before: tuple[int, int, int, bool] | None) -> None:
-        self._index(state.project_id, before, head_of(state))
-
-    def _index(self, project_id: str, before: tuple[int, int, int, bool] | None, head: Head) -> None:
-        if before is None:
-            self.projects += 1
-            if head.deadline_ms >= 0:
-                heappush(self._deadlines, (head.deadline_ms, project_id))
-        else:
-            self.episodes -= before[0]
-            self.gaps -= before[1]
-            self.duplicates -= before[2]
+    def _index(self, project_id: str, head: Head) -> None:
+        self.projects += 1
         self.episodes += head.episodes
         self.gaps += head.gaps
         self.duplicates += head.duplicates
+        if head.deadline_ms >= 0:
+            self._note_deadline(head.deadline_ms, project_id)
+        self._note_findings(project_id, head)
+
+    def _note_findings(self, project_id: str, head: Head) -> None:
         if head.is_healthy:
             self.unhealthy.pop(project_id, None)
         else:
@@ -252,7 +272,9 @@ class Partition:
             writes.append((keys.TOTALS, self.totals.encode()))
         for project_id, state in self._dirty.items():
             stored = checkpoint(state)
-            writes.extend((keys.chunk(project_id, chunk, version), content) for chunk, version, content in stored.chunks)
+            writes.extend(
+                (keys.chunk(project_id, chunk, version), content) for chunk, version, content in stored.chunks
+            )
             writes.append((keys.head(project_id), stored.head))
             garbage.extend(keys.chunk(project_id, chunk, version) for chunk, version in stored.obsolete)
         self._dirty = {}
@@ -260,6 +282,14 @@ class Partition:
         return Changes(writes, self._collected, garbage)
 
     # --- listing
+
+    def head(self, project_id: str) -> Head | None:
+        """One project's summary without decoding its state, changes not yet stored included; None: unknown."""
+        state = self._dirty.get(project_id)
+        if state is not None:
+            return head_of(state)
+        stored = self._store.get(keys.head(project_id))
+        return None if stored is None else read_head(stored)
 
     def heads(self) -> Iterator[tuple[str, Head]]:
         """Every project with its summary, changes not yet stored included."""

@@ -6,27 +6,22 @@ within the grace, and neither does repetition.
 
 from models.alert import Alert
 from models.event import Event, EventType, RetryReason
+from streams import alerts as life
+from streams import operations as ops
 from streams import tally
 from streams.core import PROJECT_HOURS_KEPT, Core
 from streams.history import History
 from streams.identity import hash_of, pack_id
-from streams.memory import RecentMap, SequenceMemory
+from streams.memory import RecentKeys, SequenceMemory
 from streams.numbering import Numbering
-from streams.operations import MAX_DURATION_US, Ending, Operations
+from streams.operations import MAX_DURATION_US, TALLIES, Operation, Operations
 from streams.sketch import bin_of
 from streams.totals import PartitionTotals
 from streams.vigil import evaluate, next_deadline_ms
-from streams import alerts as life
 
 _CREATED, _FAILED, _CONFLICT = EventType.CREATED, EventType.CREATION_FAILED, EventType.CREATION_CONFLICT
 _RENUMBERED, _DELETED = EventType.RENUMBERED, EventType.DELETED
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
-
-_ENDED = 1 << tally.ATTEMPTED | 1 << tally.ENDED
-_ENDED_FAILED = 1 << tally.FAILED
-_ENDED_CONFLICTED = 1 << tally.CONFLICTED
-_ENDED_RETRIED = 1 << tally.RETRIED
-_ENDED_TIMED = 1 << tally.TIMED
 
 
 class ProjectState:
@@ -51,7 +46,7 @@ class ProjectState:
         self.history = History(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
         self.operations = Operations(core.open_conflicts_max, core.resend_memory)
         self.numbering = Numbering(core.numbering)
-        self.seen: RecentMap[None] = RecentMap(core.resend_memory)
+        self.seen = RecentKeys(core.resend_memory)
         self.sequences = SequenceMemory()
         self.alerts: dict[str, life.Memory] = {}  # rule -> where it stands
         self.totals = 0  # tally since the beginning
@@ -69,25 +64,33 @@ class ProjectState:
         """Conflict events, and conflicts only told by an ending."""
         return self.conflict_events + self.untold_conflicts
 
-    def count(self, at_ms: int, operation: int, latency_bin: int | None, sign: int) -> None:
-        """Count (+1) or take back (-1) an operation at its event time."""
+    def count(self, at_ms: int, operation: int, latency_bin: int | None) -> None:
+        """Count an operation at its event time."""
+        self.history.add(at_ms // 1000, operation, latency_bin)
+        self.totals += operation
         day = self.core.calendar.day(at_ms)
-        if sign > 0:
-            self.history.add(at_ms // 1000, operation, latency_bin)
-            self.totals += operation
-            self.days[day] = self.days.get(day, 0) + operation
-            if len(self.days) > 2:
-                del self.days[min(self.days)]
+        days = self.days
+        if day in days:
+            days[day] += operation
         else:
-            self.history.remove(at_ms // 1000, operation, latency_bin)
-            self.totals -= operation
-            if day in self.days:
-                self.days[day] -= operation
-            self.needs_evaluation = True
+            days[day] = operation
+            if len(days) > 2:
+                del days[min(days)]
         if operation & self.core.rules.watched_anywhere:
             self.needs_evaluation = True
         if self.shared is not None:
-            self.shared.count(at_ms, day, operation, latency_bin, sign)
+            self.shared.count(at_ms // 1000, operation, latency_bin)
+
+    def take_back(self, at_ms: int, operation: int, latency_bin: int | None) -> None:
+        """Take back an operation that was counted."""
+        self.history.remove(at_ms // 1000, operation, latency_bin)
+        self.totals -= operation
+        day = self.core.calendar.day(at_ms)
+        if day in self.days:
+            self.days[day] -= operation
+        self.needs_evaluation = True
+        if self.shared is not None:
+            self.shared.take_back(at_ms // 1000, operation, latency_bin)
 
 
 Emits = list[Alert]
@@ -132,7 +135,7 @@ def advance(core: Core, state: ProjectState, now_ms: int) -> tuple[ProjectState,
 
 def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> bool:
     key = hash_of(event.event_id)
-    if key in state.seen.entries:
+    if key in state.seen.times:
         return True
     if (
         event.source is not None
@@ -140,7 +143,7 @@ def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> boo
         and not state.sequences.is_news(event.source, event.sequence, at_ms)
     ):
         return True
-    state.seen.put(key, max(at_ms, state.newest_ms - core.grace_ms), None)
+    state.seen.put(key, max(at_ms, state.newest_ms - core.grace_ms))
     return False
 
 
@@ -156,35 +159,41 @@ def _take_operation(core: Core, state: ProjectState, event: Event, at_ms: int) -
         if at_ms < horizon_ms:
             _count_late(state)
             return
-        _untold(state, state.operations.conflict(hash_of(event.operation_id), at_ms, horizon_ms, state.count))
+        _untold(state, state.operations.conflict(hash_of(event.operation_id), at_ms, horizon_ms, state))
 
 
 def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
-    counts_for, latency_bin = _ENDED, None
-    if event.type is _FAILED:
-        counts_for |= _ENDED_FAILED
+    flags, duration_us = ops.FAILED if event.type is _FAILED else 0, 0
+    if event.had_conflict:
+        flags |= ops.SAID_CONFLICT
     if event.retry_count:
-        counts_for |= _ENDED_RETRIED
-        for reason in event.retry_reasons:
-            state.retries[_RETRY_INDEX[reason]] += 1
-            if state.shared is not None:
-                state.shared.retries[_RETRY_INDEX[reason]] += 1
+        flags |= ops.RETRIED
+        _count_retries(state, event)
     duration_seconds = event.duration_seconds
     if duration_seconds is not None:
+        flags |= ops.TIMED
         duration_us = MAX_DURATION_US if duration_seconds >= MAX_DURATION_US / 1e6 else round(duration_seconds * 1e6)
-        latency_bin = bin_of(duration_us)
-        counts_for |= _ENDED_TIMED | duration_us << tally.MICROSECONDS
         for index, limit in enumerate(core.rules.latency_limits):
             if duration_seconds > limit:
-                counts_for |= 1 << tally.SLOW[index]
+                flags |= ops.SLOW[index]
     horizon_ms = state.newest_ms - core.grace_ms
     if at_ms < horizon_ms:
         _count_late(state)
         if event.had_conflict:
             _untold(state, 1)
-        return
-    ending = Ending(at_ms, counts_for, latency_bin, event.had_conflict)
-    _untold(state, state.operations.end(hash_of(event.operation_id), ending, horizon_ms, state.count))
+    elif event.operation_id is event.event_id and not event.had_conflict:  # its own operation: nothing can join it
+        counts_for = TALLIES[flags] | duration_us << tally.MICROSECONDS
+        state.count(at_ms, counts_for, bin_of(duration_us) if flags & ops.TIMED else None)
+    else:
+        key = hash_of(event.operation_id)
+        _untold(state, state.operations.end(key, Operation(at_ms, flags, duration_us), horizon_ms, state))
+
+
+def _count_retries(state: ProjectState, event: Event) -> None:
+    for reason in event.retry_reasons:
+        state.retries[_RETRY_INDEX[reason]] += 1
+        if state.shared is not None:
+            state.shared.retries[_RETRY_INDEX[reason]] += 1
 
 
 def _count_late(state: ProjectState) -> None:
@@ -213,11 +222,13 @@ def _take_number(core: Core, state: ProjectState, event: Event, at_ms: int) -> N
 def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) -> int | None:
     """Settle what is due, judge the rules where something may have changed, and find the next deadline."""
     numbering = state.numbering
-    settling_ms = numbering.next_settling_ms()
-    if settling_ms is not None and settling_ms <= state.now_ms:
-        numbering.settle(state.now_ms)
+    settling_ms = None
+    if numbering.suspect_holes or numbering.suspect_duplicates:
         settling_ms = numbering.next_settling_ms()
-    if state.needs_evaluation or state.watchful or state.alerts or numbering.findings:
+        if settling_ms is not None and settling_ms <= state.now_ms:
+            numbering.settle(state.now_ms)
+            settling_ms = numbering.next_settling_ms()
+    if state.needs_evaluation or state.watchful or state.alerts or numbering.open_gaps.count or numbering.open_duplicates:
         state.needs_evaluation = False
         evaluate(core, state, state.now_ms, emits, trace)
         state.deadline_ms = next_deadline_ms(core, state)

@@ -210,7 +210,9 @@ _UNITS = {Measure.SLOW_CREATION: "s", Measure.INTEGRITY: ""}
 
 def _threshold(value: object, name: str, measure: Measure) -> Decimal:
     unit = _UNITS.get(measure, "%")
-    shown = {"%": "a percentage from 0% to 100%, such as 1.0%", "s": "a number of seconds, such as 5s", "": "a count"}[unit]
+    shown = {"%": "a percentage from 0% to 100%, such as 1.0%", "s": "a number of seconds, such as 5s", "": "a count"}[
+        unit
+    ]
     default = "0" if measure is Measure.INTEGRITY else ""
     try:
         number = Decimal(str(default if value is None else value).strip().removesuffix(unit).strip())

@@ -6,6 +6,8 @@ old chunks, both whole.
 """
 
 import struct
+import sys
+from array import array
 from collections.abc import Callable
 from hashlib import blake2b
 
@@ -15,13 +17,14 @@ from streams import alerts as life
 from streams import tally
 from streams.core import Core
 from streams.intervals import IntervalSet
-from streams.memory import RecentMap
+from streams.memory import RecentKeys, Source
 from streams.numbering import CHUNK_NUMBERS, CHUNK_SHIFT, Hole, Numbering
-from streams.operations import Ending, Operation
+from streams.operations import Operation, Remembered
 from streams.project import ProjectState
 from streams.vigil import forget_removed_rules, is_watchful
 
 FORMAT = 1
+assert sys.byteorder == "little", "hashes are stored in the machine's order, and that is little-endian everywhere we run"
 _HEADER = struct.Struct("<BqqqIIIIIB")
 HEADER_BYTES = _HEADER.size
 _ALERTING = 1
@@ -56,9 +59,7 @@ def read_head(encoded: bytes) -> Head:
     )
     if version != FORMAT:
         raise ValueError(f"state format {version} is not {FORMAT}; replay the topic into a new MONITOR_ID")
-    return Head(
-        applied, now_ms, deadline_ms, episodes, max_number, gaps, duplicates, alerts, bool(flags & _CAPPED)
-    )
+    return Head(applied, now_ms, deadline_ms, episodes, max_number, gaps, duplicates, alerts, bool(flags & _CAPPED))
 
 
 def head_of(state: ProjectState) -> Head:
@@ -140,14 +141,24 @@ class _Numbers(msgspec.Struct, array_like=True, gc=False):
     moves: list[tuple[bytes, int, int]]
 
 
+class _Operations(msgspec.Struct, array_like=True, gc=False):
+    """Column by column, oldest first. `conflicts` has place, first and last time of those that had any."""
+
+    keys: bytes
+    ended_ms: list[int]  # 0 for an open one
+    flags: bytes
+    durations_us: list[int]
+    conflicts: list[tuple[int, int, int]]
+
+
 class _Body(msgspec.Struct, array_like=True, gc=False):
     newest_ms: int
     now_ms: int
     deadline_ms: int | None
     rate_check_ms: int
     history: tuple[int, list[tuple[int, bytes]], list[tuple[int, bytes]]]
-    open: list[list[int | None]]
-    ended: list[list[int | None]]
+    open: _Operations
+    ended: _Operations
     seen: tuple[bytes, list[int]]  # hashes in order; ages of those within the grace
     sources: list[tuple[str, int, list[list[int]]]]
     alerts: dict[str, life.Memory]
@@ -171,17 +182,16 @@ _chunk = msgspec.msgpack.Decoder(tuple[int, bytes, list[bytes | None]])
 
 def _body(state: ProjectState) -> _Body:
     horizon_ms = state.newest_ms - state.core.grace_ms
-    ended = state.operations.ended.in_order()
     return _Body(
         newest_ms=state.newest_ms,
         now_ms=state.now_ms,
         deadline_ms=state.deadline_ms,
         rate_check_ms=state.rate_check_ms,
         history=state.history.encode(),
-        open=[_operation(key, op) for key, (_, op) in state.operations.open.in_order()],
-        ended=[_operation(key, op) for key, (at_ms, op) in ended if at_ms >= horizon_ms],
+        open=_encode_operations(state.operations.open, 0),
+        ended=_encode_operations(state.operations.ended, horizon_ms),
         seen=_encode_seen(state.seen, horizon_ms, state.newest_ms),
-        sources=[(name, *state.sequences.sources[name]) for name in sorted(state.sequences.sources)],
+        sources=[(name, source.newest_ms, source.intervals) for name, source in sorted(state.sequences.sources.items())],
         alerts={rule: state.alerts[rule] for rule in sorted(state.alerts)},
         totals=tally.unpack(state.totals),
         days=[(day, tally.unpack(state.days[day])) for day in sorted(state.days)],
@@ -192,20 +202,29 @@ def _body(state: ProjectState) -> _Body:
     )
 
 
-def _operation(key: int, operation: Operation) -> list[int | None]:
-    ending = operation.ending
-    encoded: list[int | None] = [key, operation.first_conflict_ms, operation.last_conflict_ms]
-    if ending is not None:
-        encoded += [ending.at_ms, ending.latency_bin, int(ending.said_conflict)]
-        encoded += tally.unpack(ending.counts_for)
-    return encoded
+def _encode_operations(remembered: Remembered, horizon_ms: int) -> _Operations:
+    remembered.recent.sort()
+    times = remembered.recent.times
+    keys = [key for key in times if times[key] >= horizon_ms]
+    operations = [remembered.by_key[key] for key in keys]
+    return _Operations(
+        array("Q", keys).tobytes(),
+        [operation.ended_ms for operation in operations],
+        bytes([operation.flags for operation in operations]),
+        [operation.duration_us for operation in operations],
+        [
+            (place, operation.first_conflict_ms, operation.last_conflict_ms)
+            for place, operation in enumerate(operations)
+            if operation.last_conflict_ms
+        ],
+    )
 
 
-def _encode_seen(seen: RecentMap[None], horizon_ms: int, newest_ms: int) -> tuple[bytes, list[int]]:
+def _encode_seen(seen: RecentKeys, horizon_ms: int, newest_ms: int) -> tuple[bytes, list[int]]:
     """Hashes in order; times only within the grace, for a later event is never put before the older ones."""
-    ordered = list(seen.in_order())
-    hashes = struct.pack(f"<{len(ordered)}Q", *(key for key, _ in ordered))
-    return hashes, [newest_ms - at_ms for _, (at_ms, _) in ordered if at_ms >= horizon_ms]
+    seen.sort()
+    ages = [newest_ms - at_ms for at_ms in seen.times.values() if at_ms >= horizon_ms]
+    return array("Q", seen.times).tobytes(), ages
 
 
 def _encode_numbering(numbering: Numbering, horizon_ms: int) -> _Numbers:
@@ -254,12 +273,10 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.newest_ms, state.now_ms = body.newest_ms, body.now_ms
     state.deadline_ms, state.rate_check_ms = body.deadline_ms, body.rate_check_ms
     state.history.decode(body.history)
-    for memory, raws in ((state.operations.open, body.open), (state.operations.ended, body.ended)):
-        for raw in raws:
-            key, operation = _decode_operation(raw)
-            memory.put(key, operation.at_ms, operation)
+    _decode_operations(state.operations.open, body.open)
+    _decode_operations(state.operations.ended, body.ended)
     _decode_seen(state.seen, body.seen, body.newest_ms)
-    state.sequences.sources = {name: (at_ms, intervals) for name, at_ms, intervals in body.sources}
+    state.sequences.sources = {name: Source(at_ms, intervals) for name, at_ms, intervals in body.sources}
     state.alerts = body.alerts
     state.totals = tally.pack(body.totals[:-1], body.totals[-1])
     state.days = {day: tally.pack(counts[:-1], counts[-1]) for day, counts in body.days}
@@ -282,21 +299,25 @@ def _adopt_rules(core: Core, state: ProjectState, body: _Body) -> None:
     state.watchful = is_watchful(core, state)
 
 
-def _decode_operation(raw: list[int | None]) -> tuple[int, Operation]:
-    numbers = [number or 0 for number in raw]
-    operation = Operation(None, numbers[1], numbers[2])
-    if len(raw) > 3:
-        operation.ending = Ending(numbers[3], tally.pack(numbers[6:-1], numbers[-1]), raw[4], bool(numbers[5]))
-    return numbers[0], operation
+def _decode_operations(remembered: Remembered, stored: _Operations) -> None:
+    operations = list(map(Operation, stored.ended_ms, stored.flags, stored.durations_us))
+    for place, first_ms, last_ms in stored.conflicts:
+        operations[place].first_conflict_ms, operations[place].last_conflict_ms = first_ms, last_ms
+    keys = _hashes(stored.keys)
+    remembered.by_key = dict(zip(keys, operations, strict=True))
+    remembered.recent.restore((key, operation.at_ms) for key, operation in zip(keys, operations, strict=True))
 
 
-def _decode_seen(seen: RecentMap[None], encoded: tuple[bytes, list[int]], newest_ms: int) -> None:
-    hashes = struct.unpack(f"<{len(encoded[0]) // 8}Q", encoded[0])
-    old = len(hashes) - len(encoded[1])
-    for rank, key in enumerate(hashes[:old]):
-        seen.put(key, rank, None)
-    for key, age_ms in zip(hashes[old:], encoded[1], strict=True):
-        seen.put(key, newest_ms - age_ms, None)
+def _decode_seen(seen: RecentKeys, encoded: tuple[bytes, list[int]], newest_ms: int) -> None:
+    hashes, ages = _hashes(encoded[0]), encoded[1]
+    old = range(len(hashes) - len(ages))  # only their order matters, so their rank stands for their time
+    seen.restore(zip(hashes, [*old, *(newest_ms - age_ms for age_ms in ages)], strict=True))
+
+
+def _hashes(packed: bytes) -> "array[int]":
+    hashes = array("Q")
+    hashes.frombytes(packed)
+    return hashes
 
 
 def _decode_numbering(numbering: Numbering, stored: _Numbers, chunks: list[tuple[int, bytes]]) -> None:

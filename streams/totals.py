@@ -15,17 +15,23 @@ from streams.history import History
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BOUNDS_US = tuple(int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS)
 _FAILED = tally.mask(tally.FAILED)
-_TIMED = tally.mask(tally.TIMED)
 
 
 class PartitionTotals:
-    """Sums over all projects of one partition. `buckets[success]` counts durations, the last bucket is unbounded."""
+    """Sums over all projects of one partition. `buckets[success]` counts durations, the last bucket is unbounded.
 
-    __slots__ = ("_core", "applied", "buckets", "conflicts", "days", "duration_us", "history", "late", "operations",
-                 "resends", "retries")  # fmt: skip
+    Counting only notes seconds and bins; `fold` puts the notes where they belong. Whoever reads must fold first.
+    """
+
+    __slots__ = (
+        "_bins", "_core", "_seconds", "applied", "buckets", "conflicts", "days", "duration_us", "history", "late",
+        "operations", "resends", "retries",
+    )  # fmt: skip
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._seconds: dict[int, int] = {}  # second -> tally not yet folded
+        self._bins: dict[tuple[int, int], int] = {}  # second, bin -> count not yet folded
         self.applied = -1
         self.history = History((), core.detail_seconds, PARTITION_HOURS_KEPT)
         self.operations = 0  # tally since the beginning
@@ -37,29 +43,51 @@ class PartitionTotals:
         self.buckets = [[0] * (len(_BOUNDS_US) + 1), [0] * (len(_BOUNDS_US) + 1)]  # failed, succeeded
         self.duration_us = [0, 0]
 
-    def count(self, at_ms: int, day: int, operation: int, latency_bin: int | None, sign: int) -> None:
-        """Count (+1) or take back (-1) one operation of some project."""
-        if sign > 0:
-            second = at_ms // 1000
-            self.history.advance(second)
-            self.history.add(second, operation, latency_bin)
-            self.operations += operation
-            self.days[day] = self.days.get(day, 0) + operation
-            if len(self.days) > 3:
-                del self.days[min(self.days)]
-        else:
-            self.history.remove(at_ms // 1000, operation, latency_bin)
-            self.operations -= operation
-            if day in self.days:
-                self.days[day] -= operation
-        if operation & _TIMED:
+    def count(self, second: int, operation: int, latency_bin: int | None) -> None:
+        """Count one operation of some project at an epoch second."""
+        seconds = self._seconds
+        seconds[second] = seconds.get(second, 0) + operation
+        if latency_bin is not None:
+            bins, at = self._bins, (second, latency_bin)
+            bins[at] = bins.get(at, 0) + 1
             duration_us = operation >> tally.MICROSECONDS
             success = 0 if operation & _FAILED else 1
-            self.buckets[success][bisect_left(_BOUNDS_US, duration_us)] += sign
-            self.duration_us[success] += duration_us * sign
+            self.buckets[success][bisect_left(_BOUNDS_US, duration_us)] += 1
+            self.duration_us[success] += duration_us
+
+    def take_back(self, second: int, operation: int, latency_bin: int | None) -> None:
+        """Take back one operation that was counted."""
+        self._seconds[second] = self._seconds.get(second, 0) - operation
+        if latency_bin is not None:
+            at = (second, latency_bin)
+            self._bins[at] = self._bins.get(at, 0) - 1
+            duration_us = operation >> tally.MICROSECONDS
+            success = 0 if operation & _FAILED else 1
+            self.buckets[success][bisect_left(_BOUNDS_US, duration_us)] -= 1
+            self.duration_us[success] -= duration_us
+
+    def fold(self) -> None:
+        """Bring history, days and totals up to date with all that was counted."""
+        if not self._seconds:
+            return
+        history = self.history
+        history.advance(max(self._seconds))
+        bins: dict[int, dict[int, int]] = {}
+        for (second, latency_bin), count in self._bins.items():
+            bins.setdefault(second, {})[latency_bin] = count
+        for second in sorted(self._seconds):
+            operations = self._seconds[second]
+            history.add_many(second, operations, bins.get(second, {}))
+            self.operations += operations
+            day = self._core.calendar.day(second * 1000)
+            self.days[day] = self.days.get(day, 0) + operations
+        self._seconds, self._bins = {}, {}
+        while len(self.days) > 3:
+            del self.days[min(self.days)]
 
     def encode(self) -> bytes:
         """Everything, offset included."""
+        self.fold()
         return msgspec.msgpack.encode(
             [
                 self.applied,

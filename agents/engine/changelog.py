@@ -48,8 +48,11 @@ class Changelog:
             acknowledgements.append(await self._producer.send_batch(batch, self.topic, partition=partition))
         await asyncio.gather(*acknowledgements)
 
-    async def read(self, partition: int, progress: Progress) -> dict[bytes, bytes]:
-        """The latest value of every key. `progress` is told how many records were read."""
+    async def read(self, partition: int, source: TopicPartition, progress: Progress) -> tuple[dict[bytes, bytes], int]:
+        """The latest value of every key, and the first offset that `source`, the events' partition, still has.
+
+        `progress` is told how many records were read.
+        """
         values: dict[bytes, bytes] = {}
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap_servers,
@@ -64,9 +67,9 @@ class Changelog:
             consumer.assign([tp])
             await consumer.seek_to_beginning(tp)
             await self._read_to_marker(consumer, tp, values, progress)
+            return values, (await consumer.beginning_offsets([source]))[source]
         finally:
             await consumer.stop()
-        return values
 
     async def _read_to_marker(
         self, consumer: AIOKafkaConsumer, tp: TopicPartition, values: dict[bytes, bytes], progress: Progress

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import structlog
+from aiokafka import TopicPartition
 from faust.types import TP
 
 from agents.engine.changelog import Changelog
@@ -51,7 +52,7 @@ class Engine:
         self.consumer: Consumer | None = None
         self.flushes = 0
         self.flush_seconds = 0.0
-        self._topic = events_topic
+        self.events_topic = events_topic
         self._writer = writer
         self._fence = fence
         self._stop = stop
@@ -77,7 +78,7 @@ class Engine:
     def assign(self, partitions: Iterable[int], generation: int) -> None:
         """Own these partitions: recover each and go live with it."""
         for number in partitions:
-            owned = Owned(self._topic, number, generation, self.core, self._cached_projects)
+            owned = Owned(self.events_topic, number, generation, self.core, self._cached_projects)
             self.owned[number] = owned
             task = asyncio.create_task(self._recover(owned), name=f"recover partition {number}")
             self._recoveries.add(task)
@@ -91,11 +92,12 @@ class Engine:
 
         try:
             async with self._recovery_slots:
-                await owned.recover(await self.changelog.read(owned.number, progress))
+                source = TopicPartition(self.events_topic, owned.number)
+                await owned.recover(*await self.changelog.read(owned.number, source, progress))
             owned.recovery_seconds = time.monotonic() - started
             if owned.phase is Phase.RECOVERING and self.consumer is not None:
                 owned.phase = Phase.LIVE
-                await self.consumer.begin(TP(self._topic, owned.number))
+                await self.consumer.begin(TP(self.events_topic, owned.number))
                 log.info(
                     "partition is live", partition=owned.number, position=owned.position,
                     projects=owned.partition.projects, records_read=owned.recovered_records,
@@ -119,6 +121,10 @@ class Engine:
         owned = self.owned.get(tp.partition)
         return owned.committed if owned is not None and owned.phase is Phase.LIVE else None
 
+    def committed_offset(self, tp: TP) -> int | None:
+        """What the group has committed for a partition, None where nothing."""
+        return None if self.consumer is None else self.consumer.committed_offset(tp)
+
     def is_held(self, tp: TP) -> bool:
         """Whether a partition must not be read yet."""
         owned = self.owned.get(tp.partition)
@@ -136,7 +142,7 @@ class Engine:
             log.warning("batch is ahead of the position; reading again", partition=owned.number,
                         offset=records[0].offset, position=owned.position)  # fmt: skip
             if self.consumer is not None:
-                await self.consumer.begin(TP(self._topic, owned.number))
+                await self.consumer.begin(TP(self.events_topic, owned.number))
             return
         for start in range(0, len(records), SLICE_RECORDS):
             async with owned.turn:
@@ -218,5 +224,5 @@ class Engine:
         """Records of a partition not yet taken, as far as the fetcher knows."""
         if self.consumer is None:
             return 0
-        end = self.consumer.highwater(TP(self._topic, owned.number))
-        return max(0, (end or 0) - (owned.position or 0))
+        end = self.consumer.highwater(TP(self.events_topic, owned.number))
+        return max(0, (end or 0) - owned.position)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
+import structlog
 from aiokafka.structs import ConsumerRecord
 
 from models.codec import Malformed, decode_event
@@ -15,6 +16,8 @@ from models.event import Event
 from streams import keys
 from streams.core import Core
 from streams.partition import Changes, Cursor, Partition
+
+log = structlog.get_logger(__name__)
 
 RESTORE_SLICE_SECONDS = 0.005
 
@@ -57,8 +60,8 @@ class Owned:
         self.taken_at = time.monotonic()  # when it last made progress
         self.outcomes = {"applied": 0, "already_applied": 0, "dead_letter": 0, "tombstone": 0}
         self.dead_letters_by_reason: dict[str, int] = {}
-        self.position: int | None = None  # next offset to take; None: from the start of the topic
-        self.committed: int | None = None  # next offset, all before it is stored
+        self.position = 0  # next offset to take
+        self.committed = 0  # next offset, all before it is stored
         self.store = Stored({})
         self._core = core
         self._cached_projects = cached_projects
@@ -67,8 +70,11 @@ class Owned:
         self._hole_at: int | None = None
         self._garbage: list[bytes] = []
 
-    async def recover(self, values: dict[bytes, bytes]) -> None:
-        """Make the partition from its changelog's values, in slices that leave the loop to others."""
+    async def recover(self, values: dict[bytes, bytes], first_offset: int) -> None:
+        """Make the partition from its changelog's values, in slices that leave the loop to others.
+
+        `first_offset` is where the events' partition begins: the position where nothing is stored, or was too long ago.
+        """
         self.store = Stored(values)
         self.partition = Partition(self._core, self.number, self.store, self._cached_projects)
         pause_at = time.monotonic() + RESTORE_SLICE_SECONDS
@@ -77,8 +83,13 @@ class Owned:
                 await asyncio.sleep(0)
                 pause_at = time.monotonic() + RESTORE_SLICE_SECONDS
         self.partition.run_due()
-        if self.partition.next_offset:
-            self.position = self.committed = self.partition.next_offset
+        self.position = self.partition.next_offset
+        if self.position < first_offset:
+            if self.position:
+                log.error("events are gone before they were read", partition=self.number, position=self.position,
+                          first_offset=first_offset)  # fmt: skip
+            self.position = first_offset
+        self.committed = self.position
 
     def collect(self) -> Changes:
         """What to write now. The values in memory change at once, for they must never be older than what was collected."""
@@ -106,7 +117,7 @@ class Owned:
         A hole may be the fetcher's, which was ahead of a seek, or the log's own (transaction markers, compaction). The
         caller reads again from the position; a hole that is still there is the log's.
         """
-        if self.position is None or first_offset <= self.position or self._hole_at == first_offset:
+        if first_offset <= self.position or self._hole_at == first_offset:
             self._hole_at = None
             return True
         self._hole_at = first_offset
@@ -115,7 +126,7 @@ class Owned:
     def take(self, records: Sequence[ConsumerRecord[bytes, bytes]], now_ms: Callable[[], int]) -> list[DeadLetter]:
         """Decode and apply records in order; answers the dead letters among them."""
         letters: list[DeadLetter] = []
-        partition, outcomes, position = self.partition, self.outcomes, self.position or 0
+        partition, outcomes, position = self.partition, self.outcomes, self.position
         clock_ms = now_ms()
         for record in records:
             offset = record.offset
@@ -142,6 +153,4 @@ class Owned:
         reason = malformed.reason.value
         self.outcomes["dead_letter"] += 1
         self.dead_letters_by_reason[reason] = self.dead_letters_by_reason.get(reason, 0) + 1
-        return dead_letter(
-            self.topic, self.number, record.offset, record.key, record.value, record.headers, malformed
-        )
+        return dead_letter(self.topic, self.number, record.offset, record.key, record.value, record.headers, malformed)

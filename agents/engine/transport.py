@@ -62,6 +62,10 @@ class Consumer(driver.Consumer):
             else:
                 await self._seek_to(tp, self.start_position(tp))
 
+    def committed_offset(self, tp: TP) -> int | None:
+        """The committed offset as it was at the last seek or commit."""
+        return self._committed_offset.get(tp)
+
     async def begin(self, tp: TP) -> None:
         """Read a partition from the engine's position on."""
         await self._seek_to(tp, self.start_position(tp))

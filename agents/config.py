@@ -1,0 +1,21 @@
+"""What the agents need to know, handed down from the settings."""
+
+from pathlib import Path
+
+import msgspec
+
+from agents.topics import TopicNames
+
+
+class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Names, addresses and times of one worker's agents."""
+
+    monitor_id: str
+    bootstrap_servers: str  # host:port, several separated by commas
+    topics: TopicNames
+    state_dir: Path
+    session_timeout_seconds: float
+    rebalance_timeout_seconds: float
+    flush_interval_seconds: float
+    cached_projects: int = 20_000
+    stalled_seconds: float = 30.0  # a backlog that does not move for so long ends the process

@@ -1,0 +1,160 @@
+"""Brings every transition to the sinks it is meant for, and says when all of them have finished with it.
+
+Accepting never waits. A transition that is not done when the process ends is left undone, so it will be read again.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import msgspec
+import structlog
+
+from alert_sinks.dead_letters import DeadLetters, WriteDeadLetter
+from alert_sinks.lanes import Job, Limits, SinkCounters, SinkLanes
+from alert_sinks.ledger import GuardedLedger, Ledger
+from alert_sinks.routing import Decision, RouteReason, route
+from alert_sinks.sink import Sink
+from alert_sinks.world import World
+from models.alert import Alert
+
+_log = structlog.get_logger(__name__)
+
+Token = TypeVar("Token")
+
+
+@dataclass(frozen=True)
+class Destinations:
+    """Who is told: the team always, on-call when an alert escalates. No two sinks bear the same name."""
+
+    team: Sequence[Sink]
+    on_call: Sequence[Sink] = ()
+
+
+@dataclass(eq=False)
+class _Parcel(Generic[Token]):
+    token: Token
+    open_jobs: int
+    jobs: list[tuple[SinkLanes, Job]] = field(default_factory=list)
+
+
+class Courier(Generic[Token]):
+    """Takes transitions with a token each, and gives each token back through `on_done`, in any order.
+
+    `on_done(token)` is called in the event loop and must not wait; it may be called before `accept` returns (an alert
+    that nobody is told of). `on_dead_letter(alert, sink, reason)` is awaited, and repeated until it succeeds, before a
+    transition that a sink did not take counts as done. To be used in one running event loop.
+    """
+
+    def __init__(
+        self,
+        destinations: Destinations,
+        ledger: Ledger,
+        *,
+        on_done: Callable[[Token], None],
+        on_dead_letter: WriteDeadLetter,
+        limits: Limits | None = None,
+        world: World | None = None,
+    ) -> None:
+        self._world = world or World()
+        self._limits = limits or Limits()
+        self._on_done = on_done
+        self._ledger = GuardedLedger(ledger, world=self._world)
+        self._dead_letters = DeadLetters(on_dead_letter, self._limits.queue_limit, self._world)
+        self._sinks = {sink.name: self._lanes_for(sink) for sink in (*destinations.team, *destinations.on_call)}
+        if len(self._sinks) != len(destinations.team) + len(destinations.on_call):
+            raise ValueError("Two sinks bear the same name; the ledger could not tell them apart.")
+        self._team = [sink.name for sink in destinations.team]
+        self._on_call = [sink.name for sink in destinations.on_call]
+        self._parcels: set[_Parcel[Token]] = set()
+        self._closing = False
+        self.routed = dict.fromkeys(RouteReason, 0)  # transitions by why they went where they went
+
+    def _lanes_for(self, sink: Sink) -> SinkLanes:
+        return SinkLanes(sink, self._ledger, self._dead_letters, self._limits, self._world)
+
+    @property
+    def pending(self) -> int:
+        """Transitions accepted and not done."""
+        return len(self._parcels)
+
+    @property
+    def dead_letters_pending(self) -> int:
+        """Dead letters that wait to be written."""
+        return self._dead_letters.pending
+
+    @property
+    def ledger_is_away(self) -> bool:
+        """Whether the ledger failed when it was last asked."""
+        return self._ledger.is_away
+
+    @property
+    def counters(self) -> dict[str, SinkCounters]:
+        """What has happened since the start, by the name of the sink."""
+        return {name: lanes.counters for name, lanes in self._sinks.items()}
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Transitions that wait or are on their way, by the name of the sink."""
+        return {name: lanes.pending for name, lanes in self._sinks.items()}
+
+    @property
+    def switched_off(self) -> list[str]:
+        """The names of the sinks whose destinations are gone."""
+        return [name for name, lanes in self._sinks.items() if not lanes.is_on]
+
+    def accept(self, alert: Alert, token: Token) -> None:
+        """Takes a transition; its requests start at once. Ignored after `aclose` has begun."""
+        if self._closing:
+            return
+        decision = self._decide(alert)
+        self.routed[decision.reason] += 1
+        if not decision.sinks:
+            self._done(token)
+            return
+        shown = msgspec.structs.replace(alert, title=f"{decision.mark} {alert.title}") if decision.mark else alert
+        parcel = _Parcel(token, len(decision.sinks))
+        self._parcels.add(parcel)
+        accepted_at = self._world.monotonic()
+        for name in decision.sinks:
+            job = Job(alert, shown, accepted_at, lambda: self._job_ended(parcel))
+            parcel.jobs.append((self._sinks[name], job))
+            self._sinks[name].put(job)
+
+    def _decide(self, alert: Alert) -> Decision:
+        # A switched-off on-call sink counts as absent, so that escalations reach somebody.
+        on_call = [name for name in self._on_call if self._sinks[name].is_on]
+        return route(alert, self._team, on_call, self._world.now_ms())
+
+    def forget(self, predicate: Callable[[Token], bool]) -> None:
+        """Drops the transitions whose token fits: they belong to another worker now. Their tokens are never done."""
+        for parcel in [parcel for parcel in self._parcels if predicate(parcel.token)]:
+            self._parcels.discard(parcel)
+            for lanes, job in parcel.jobs:
+                lanes.forget(job)
+
+    async def wait_for_room(self) -> None:
+        """Returns at once unless dead letters pile up because they cannot be written. To be awaited between batches."""
+        await self._dead_letters.wait_for_room()
+
+    async def aclose(self) -> None:
+        """Ends what is on its way within a bounded time. What still waits is not done, and so will be read again."""
+        self._closing = True
+        await asyncio.gather(*(lanes.aclose() for lanes in self._sinks.values()))
+        await self._dead_letters.aclose(self._limits.close_seconds)
+        await self._ledger.aclose(self._limits.close_seconds)
+        if self._parcels:
+            _log.info("alerts left for the next start", alerts=len(self._parcels))
+
+    def _job_ended(self, parcel: _Parcel[Token]) -> None:
+        parcel.open_jobs -= 1
+        if parcel.open_jobs == 0 and parcel in self._parcels:
+            self._parcels.discard(parcel)
+            self._done(parcel.token)
+
+    def _done(self, token: Token) -> None:
+        try:
+            self._on_done(token)
+        except Exception:
+            _log.exception("the callback for a finished alert raised; the alert will be read again")

@@ -1,0 +1,282 @@
+"""The waiting transitions of one sink: one lane an alert key, so that a key stays in order and none waits for another.
+
+Every transition leaves by exactly one door: delivered, skipped (told before), dead letter, or forgotten.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+import structlog
+
+from alert_sinks.backoff import CAP_SECONDS, delay_seconds
+from alert_sinks.dead_letters import DeadLetter, DeadLetters
+from alert_sinks.ledger import Ending, Entry, GuardedLedger
+from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry, Sink
+from alert_sinks.world import World
+from models.alert import Alert
+
+_log = structlog.get_logger(__name__)
+
+_SAY_EVERY = 1000  # overflowing alerts to a line in the log
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What delivery may cost. The queue limit holds for each sink."""
+
+    queue_limit: int = 5000  # transitions waiting; beyond it the oldest is a dead letter
+    concurrency: int = 4  # requests at a time
+    give_up_seconds: float = 24 * 3600.0  # counted from acceptance; it begins anew when the monitor starts again
+    close_seconds: float = 5.0  # for requests on their way, and again for dead letters, when the monitor stops
+
+
+@dataclass
+class SinkCounters:
+    """What has happened at one sink since the start."""
+
+    delivered: int = 0
+    skipped: int = 0  # the ledger knew that they had been delivered before
+    retried: int = 0  # tries that failed and are repeated
+    rejected: int = 0
+    given_up: int = 0
+    overflowed: int = 0
+    disabled: int = 0  # came when the sink had switched off
+
+
+class JobState(Enum):
+    """Where a transition stands at a sink."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    ENDED = "ended"
+
+
+@dataclass(eq=False)
+class Job:
+    """One transition on its way to one sink. `ended` is called when the sink has finished with it."""
+
+    alert: Alert  # as it came
+    shown: Alert  # as the sink is to show it
+    accepted_at: float  # seconds of the monotonic clock
+    ended: Callable[[], None]
+    attempts: int = 0
+    state: JobState = JobState.WAITING
+    forgotten: bool = False
+
+
+@dataclass(eq=False)
+class _Lane:
+    jobs: OrderedDict[Job, None] = field(default_factory=OrderedDict)  # the first is the one at work
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class SinkLanes:
+    """Brings jobs to one sink. All methods but `aclose` return at once."""
+
+    def __init__(
+        self, sink: Sink, ledger: GuardedLedger, dead_letters: DeadLetters, limits: Limits, world: World
+    ) -> None:
+        self.sink = sink
+        self.counters = SinkCounters()
+        self._ledger = ledger
+        self._dead_letters = dead_letters
+        self._limits = limits
+        self._world = world
+        self._lanes: dict[str, _Lane] = {}
+        self._waiting: OrderedDict[Job, None] = OrderedDict()  # oldest first
+        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._held_until = world.monotonic()
+        self._off: str | None = None
+        self._closing = False
+
+    @property
+    def is_on(self) -> bool:
+        """False once the destination has said that it is gone."""
+        return self._off is None
+
+    @property
+    def pending(self) -> int:
+        """Transitions that wait or are on their way."""
+        return sum(len(lane.jobs) for lane in self._lanes.values())
+
+    def put(self, job: Job) -> None:
+        """Queues a job behind those of its alert key and starts it if it can start."""
+        if self._off is not None:
+            self._bury(job, Ending.DISABLED, self._off)
+            return
+        lane = self._lanes.get(job.alert.alert_key)
+        if lane is None:
+            lane = self._lanes[job.alert.alert_key] = _Lane()
+            lane.task = asyncio.create_task(self._run(job.alert.alert_key, lane), name=f"lane-{self.sink.name}")
+        lane.jobs[job] = None
+        self._waiting[job] = None
+        if len(self._waiting) > self._limits.queue_limit:
+            oldest = next(iter(self._waiting))
+            self._bury(oldest, Ending.OVERFLOWED, f"more than {self._limits.queue_limit} alerts waited for this sink")
+
+    def forget(self, job: Job) -> None:
+        """Drops a job that is somebody else's now. A request on its way ends, but nothing more follows from it."""
+        job.forgotten = True
+        if job.state is JobState.WAITING:
+            self._take_out(job)
+
+    async def aclose(self) -> None:
+        """Ends requests on their way within `close_seconds`; what still waits stays unfinished."""
+        self._closing = True
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        for lane in self._lanes.values():
+            lane.wake.set()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._limits.close_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.sink.aclose()
+
+    async def _run(self, key: str, lane: _Lane) -> None:
+        while lane.jobs and not self._closing:
+            job = next(iter(lane.jobs))
+            try:
+                await self._see_through(lane, job)
+            except Exception:
+                _log.exception("delivery broke; the alert is left undone and will be read again", sink=self.sink.name)
+                self._take_out(job)
+        if not lane.jobs:
+            del self._lanes[key]
+
+    async def _see_through(self, lane: _Lane, job: Job) -> None:
+        while self._is_open(job):
+            async with self._slots:
+                while self._is_open(job) and (held := self._held_until - self._world.monotonic()) > 0:
+                    await self._pause(lane, held)
+                if not self._is_open(job):
+                    return
+                delay = await self._try_once(job)
+            if delay is not None and self._is_open(job):
+                await self._pause(lane, delay)
+
+    def _is_open(self, job: Job) -> bool:
+        return job.state is not JobState.ENDED and not self._closing
+
+    async def _pause(self, lane: _Lane, seconds: float) -> None:
+        """Sleeps, unless the lane is woken because its first job has gone or everything closes."""
+        lane.wake.clear()
+        ways = {asyncio.ensure_future(self._world.sleep(seconds)), asyncio.ensure_future(lane.wake.wait())}
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+
+    async def _try_once(self, job: Job) -> float | None:
+        """One try and what follows from it; the seconds to wait if it is to be repeated."""
+        job.state = JobState.SENDING
+        del self._waiting[job]
+        name, transition_id = self.sink.name, job.alert.transition_id
+        if job.attempts == 0 and await self._ledger.already_delivered(transition_id, name):
+            self.counters.skipped += 1
+            self._finish(job)
+            return None
+        job.attempts += 1
+        match await self._deliver(job):
+            case Delivered():
+                self.counters.delivered += 1
+                _log.info("alert delivered", sink=name, transition_id=transition_id, attempts=job.attempts)
+                await self._record(job, Ending.DELIVERED)
+                self._finish(job)
+            case Retry() as retry:
+                return self._repeat(job, retry)
+            case Rejected(reason):
+                self._bury(job, Ending.REJECTED, reason)
+            case Disabled(reason):
+                self._switch_off(reason)
+                self._bury(job, Ending.DISABLED, reason)
+        return None
+
+    async def _deliver(self, job: Job) -> Outcome:
+        try:
+            return await self.sink.deliver(job.shown, Attempt(job.attempts, self._world.now_ms()))
+        except Exception as error:
+            _log.exception("a sink raised instead of answering; treated as a failed try", sink=self.sink.name)
+            return Retry(None, f"the sink raised {type(error).__name__}")
+
+    def _repeat(self, job: Job, retry: Retry) -> float | None:
+        if job.forgotten:
+            self._take_out(job)
+            return None
+        if self._off is not None:
+            self._bury(job, Ending.DISABLED, self._off)
+            return None
+        now = self._world.monotonic()
+        delay = delay_seconds(job.attempts, retry.after_seconds, self._world.jitter)
+        if retry.holds_sink:
+            # Others wait no longer than a minute: a new alert is worth one question to a destination in distress.
+            self._held_until = max(self._held_until, now + min(delay, CAP_SECONDS))
+        if now + delay - job.accepted_at > self._limits.give_up_seconds:
+            spent = round(now - job.accepted_at)
+            self._bury(job, Ending.GIVEN_UP, f"gave up after {job.attempts} tries in {spent} s: {retry.reason}")
+            return None
+        self.counters.retried += 1
+        say = _log.warning if job.attempts == 1 else _log.debug
+        say("alert not delivered, will be tried again", sink=self.sink.name, reason=retry.reason, wait_seconds=delay)
+        job.state = JobState.WAITING
+        self._waiting[job] = None
+        self._waiting.move_to_end(job, last=False)  # it came before those that have not been tried
+        return delay
+
+    def _switch_off(self, reason: str) -> None:
+        if self._off is not None:
+            return
+        self._off = f"the sink has switched off: {reason}"
+        _log.error(
+            "a sink has switched off because its destination is gone; correct its address and start again",
+            sink=self.sink.name,
+            reason=reason,
+        )
+        for job in list(self._waiting):
+            self._bury(job, Ending.DISABLED, self._off)
+
+    def _bury(self, job: Job, ending: Ending, reason: str) -> None:
+        self._take_out(job)
+        if job.forgotten:
+            return
+        before = getattr(self.counters, ending.value)
+        setattr(self.counters, ending.value, before + 1)
+        # A flood must not fill the log as well, and that a sink has switched off is already said.
+        said = ending is Ending.DISABLED or (ending is Ending.OVERFLOWED and before % _SAY_EVERY != 0)
+        (_log.debug if said else _log.error)(
+            "alert goes to the dead letters",
+            sink=self.sink.name,
+            transition_id=job.alert.transition_id,
+            reason=reason,
+            attempts=job.attempts,
+        )
+
+        async def written() -> None:
+            await self._record(job, ending)
+            job.ended()
+
+        self._dead_letters.put(DeadLetter(job.alert, self.sink.name, reason, lambda: not job.forgotten, written))
+
+    async def _record(self, job: Job, ending: Ending) -> None:
+        await self._ledger.record(
+            Entry(job.alert.transition_id, self.sink.name, ending.value, job.attempts, self._world.now_ms())
+        )
+
+    def _finish(self, job: Job) -> None:
+        self._take_out(job)
+        job.ended()
+
+    def _take_out(self, job: Job) -> None:
+        job.state = JobState.ENDED
+        self._waiting.pop(job, None)
+        lane = self._lanes.get(job.alert.alert_key)
+        if lane is None or job not in lane.jobs:
+            return
+        if job is next(iter(lane.jobs)):
+            lane.wake.set()
+        del lane.jobs[job]

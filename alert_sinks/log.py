@@ -1,0 +1,36 @@
+"""Writes alerts to the log: stands in for sinks that are not configured. It takes everything."""
+
+import structlog
+
+from alert_sinks.sink import Attempt, Delivered, Outcome
+from models.alert import Alert, AlertStatus, Severity
+
+_log = structlog.get_logger(__name__)
+
+
+class LogSink:
+    """One line an alert: error for critical, warning for warning, info for the rest."""
+
+    def __init__(self, name: str = "log") -> None:
+        self.name = name
+
+    async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
+        """Logs the alert."""
+        say = _log.info
+        if alert.status is AlertStatus.FIRING:
+            say = {Severity.CRITICAL: _log.error, Severity.WARNING: _log.warning}.get(alert.severity, _log.info)
+        say(
+            f"alert {alert.status.value}",
+            title=alert.title,
+            description=alert.description,
+            project_id=alert.project_id,
+            rule_id=alert.rule_id,
+            severity=alert.severity.value,
+            value=alert.value,
+            threshold=alert.threshold,
+            transition_id=alert.transition_id,
+        )
+        return Delivered()
+
+    async def aclose(self) -> None:
+        """Nothing to close."""

@@ -1,0 +1,135 @@
+"""One bounded HTTP POST, and what its answer means. Addresses are secrets (Slack's hold a token) and never logged."""
+
+import asyncio
+import logging
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from alert_sinks.retry_after import retry_after_seconds
+from alert_sinks.sink import Delivered, Disabled, Outcome, Rejected, Retry
+
+TIMEOUT_SECONDS = 10.0
+MAX_ANSWER_BYTES = 4096  # the honest answers are a word or a short JSON object
+_EXCERPT_CHARACTERS = 200
+_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back. `body` holds at most `MAX_ANSWER_BYTES`; `broke_off` says that it ended before its end."""
+
+    status: int
+    retry_after: str | None
+    body: bytes
+    broke_off: bool = False
+
+
+class NoAnswer(msgspec.Struct, frozen=True):
+    """Nothing that can be called an answer came back."""
+
+    reason: str
+
+
+def new_client(timeout_seconds: float = TIMEOUT_SECONDS) -> httpx.AsyncClient:
+    """The client all sinks share: no redirects, no cookies, proxies from the environment but never for loopback."""
+    logging.getLogger("httpx").addFilter(_without_addresses)
+    return httpx.AsyncClient(
+        timeout=timeout_seconds,
+        follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        mounts=dict.fromkeys(_LOOPBACK),
+        headers={"user-agent": "episode-monitor"},
+    )
+
+
+def _without_addresses(record: logging.LogRecord) -> bool:
+    # httpx logs each request with its whole address, which for Slack is the credential itself.
+    return not record.getMessage().startswith("HTTP Request:")
+
+
+def checked_address(url: str, setting: str) -> str:
+    """`url` if it can be posted to. Raises ValueError with one sentence that names `setting` and not the address."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        usable = False
+    if not usable:
+        raise ValueError(f"{setting} is not an http:// or https:// address; correct it or leave it out.")
+    return url
+
+
+async def post(
+    client: httpx.AsyncClient, url: str, content: bytes, headers: dict[str, str], timeout_seconds: float
+) -> Answer | NoAnswer:
+    """Posts `content` and reads at most `MAX_ANSWER_BYTES` of the answer, all within `timeout_seconds`."""
+    # Identity: a few compressed bytes could unfold into more than we are ready to hold.
+    sent = {"content-type": "application/json", "accept-encoding": "identity", **headers}
+    answer: Answer | None = None
+    body = bytearray()
+    try:
+        # httpx limits each read; a destination that sends one byte at a time needs a limit for the whole.
+        async with (
+            asyncio.timeout(timeout_seconds),
+            client.stream("POST", url, content=content, headers=sent, follow_redirects=False) as response,
+        ):
+            answer = Answer(response.status_code, response.headers.get("retry-after"), b"", broke_off=True)
+            async for piece in response.aiter_raw():
+                body += piece[: MAX_ANSWER_BYTES - len(body)]
+                if len(body) >= MAX_ANSWER_BYTES:
+                    break
+            return msgspec.structs.replace(answer, body=bytes(body), broke_off=False)
+    except (httpx.HTTPError, TimeoutError) as error:
+        if answer is not None:
+            return msgspec.structs.replace(answer, body=bytes(body))
+        return NoAnswer(_why(error, timeout_seconds))
+
+
+def _why(error: Exception, timeout_seconds: float) -> str:
+    match error:
+        case httpx.ConnectTimeout():
+            return f"no connection within {timeout_seconds:g} s"
+        case TimeoutError() | httpx.TimeoutException():
+            return f"no answer within {timeout_seconds:g} s"
+        case httpx.ConnectError():
+            return f"cannot connect ({printable(str(error))})"
+        case _:
+            return f"the connection broke ({type(error).__name__})"
+
+
+def judge(answer: Answer | NoAnswer, now_ms: int) -> Outcome:
+    """What the status says. A 2xx counts even if its body broke off: it came after the whole request was read."""
+    if isinstance(answer, NoAnswer):
+        return Retry(None, answer.reason)
+    said = _said(answer)
+    match answer.status:
+        case status if 200 <= status < 300:
+            return Delivered()
+        case 429:
+            return Retry(retry_after_seconds(answer.retry_after, now_ms), said, holds_sink=True)
+        case 503:
+            return Retry(retry_after_seconds(answer.retry_after, now_ms), said)
+        case 408:
+            return Retry(None, said)
+        case status if 500 <= status < 600:
+            return Retry(None, said)
+        case 410:
+            return Disabled(said)
+        case status if 300 <= status < 400:
+            return Rejected(f"HTTP {status}: redirects are not followed; configure the address it leads to")
+        case _:
+            return Rejected(said)
+
+
+def _said(answer: Answer) -> str:
+    words = printable(answer.body.decode("utf-8", "replace"))
+    return f"HTTP {answer.status}: {words}" if words else f"HTTP {answer.status}"
+
+
+def printable(text: str) -> str:
+    """The start of a foreign text, on one line and without control characters, fit for a log."""
+    words = " ".join(text[: 4 * _EXCERPT_CHARACTERS].split())
+    return "".join(letter for letter in words if letter.isprintable())[:_EXCERPT_CHARACTERS]

@@ -1,0 +1,48 @@
+"""Decides which sinks a transition goes to. Pure, and every decision says why."""
+
+from collections.abc import Sequence
+from enum import Enum
+
+import msgspec
+
+from models.alert import Alert, AlertStatus
+
+NO_ON_CALL_MARK = "[ON-CALL]"  # opens the title of an escalation that the team sinks carry for want of on-call ones
+
+
+class RouteReason(Enum):
+    """Why a transition goes where it goes. The values are log fields and metric labels."""
+
+    TEAM = "team"
+    ON_CALL = "on_call"
+    ON_CALL_BY_TEAM = "on_call_by_team"  # escalated, but no on-call sink is there
+    RESOLVED = "resolved"
+    PENDING = "pending"  # nothing to tell people yet
+    SILENCED = "silenced"
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The names of the sinks, none when nobody is told, and a mark to put before the title ("" for none)."""
+
+    sinks: tuple[str, ...]
+    reason: RouteReason
+    mark: str = ""
+
+
+def route(alert: Alert, team: Sequence[str], on_call: Sequence[str], now_ms: int) -> Decision:
+    """Where this transition goes at `now_ms` (wall clock: people silence by it), given the names of the sinks.
+
+    A firing goes to the team at level 0 and to on-call from level 1; a resolution goes to all who were told.
+    """
+    if alert.status is AlertStatus.PENDING:
+        return Decision((), RouteReason.PENDING)
+    if alert.silenced_until_ms is not None and alert.silenced_until_ms > now_ms:
+        return Decision((), RouteReason.SILENCED)
+    escalated = alert.escalation_level > 0
+    if alert.status is AlertStatus.RESOLVED:
+        return Decision((*team, *on_call) if escalated else tuple(team), RouteReason.RESOLVED)
+    if not escalated:
+        return Decision(tuple(team), RouteReason.TEAM)
+    if on_call:
+        return Decision(tuple(on_call), RouteReason.ON_CALL)
+    return Decision(tuple(team), RouteReason.ON_CALL_BY_TEAM, NO_ON_CALL_MARK)

@@ -1,0 +1,61 @@
+"""What a sink is, and the four ways a delivery can end. A sink never raises for what a destination does: it says it."""
+
+from typing import Protocol
+
+import msgspec
+
+from models.alert import Alert
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try at delivering one transition."""
+
+    number: int  # from 1
+    at_ms: int  # wall clock of the try, epoch milliseconds
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """The destination took it."""
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Not now. `after_seconds` is what the destination asked for, None where it asked for nothing.
+
+    `holds_sink` means that the destination refuses us, not this alert (429): nothing else should be sent to it either.
+    """
+
+    after_seconds: float | None
+    reason: str
+    holds_sink: bool = False
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """Never: another try would end the same way. The transition is a dead letter."""
+
+    reason: str
+
+
+class Disabled(msgspec.Struct, frozen=True):
+    """The destination is gone for good; the sink stays off until the monitor starts again."""
+
+    reason: str
+
+
+Outcome = Delivered | Retry | Rejected | Disabled
+
+
+class Sink(Protocol):
+    """A destination of alerts."""
+
+    @property
+    def name(self) -> str:
+        """Names the sink in the ledger, in metrics and logs; it never changes over restarts."""
+        ...
+
+    async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
+        """Tries once, within a bounded time."""
+        ...
+
+    async def aclose(self) -> None:
+        """Lets go of what the sink itself opened."""
+        ...

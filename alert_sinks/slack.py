@@ -1,0 +1,139 @@
+"""Slack by an incoming webhook. What people wrote is escaped, so that no project can mention a channel or fake a link.
+
+Slack may answer 200 and still have refused: only a body that is `ok`, or JSON with `"ok": true`, is a delivery. Of the
+refusals, the words in `TRANSIENT` are tried again, every other one is a dead letter.
+"""
+
+import httpx
+import msgspec
+
+from alert_sinks.posting import TIMEOUT_SECONDS, Answer, NoAnswer, judge, post, printable
+from alert_sinks.retry_after import retry_after_seconds
+from alert_sinks.sink import Attempt, Delivered, Outcome, Rejected, Retry
+from models.alert import Alert, AlertStatus, Severity
+
+RATE_LIMITED = frozenset({"rate_limited", "ratelimited"})
+TRANSIENT = RATE_LIMITED | {
+    "fatal_error",
+    "internal_error",
+    "request_timeout",
+    "rollup_error",
+    "service_unavailable",
+    "team_added_to_org",  # the workspace is being moved; Slack asks to try later
+}
+
+# Slack cuts a message beyond 40 000 characters and shows 4 000 well; the rest are its limits for titles and fields.
+MAX_FALLBACK = 4000
+MAX_TITLE = 256
+MAX_TEXT = 3000
+MAX_FIELD = 2000
+
+_COLORS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "good"}
+_UNITS = {"HIGH_FAILURE_RATE": " %", "HIGH_CONFLICT_RATE": " %", "SLOW_CREATION": " s"}
+
+
+class _Verdict(msgspec.Struct):
+    ok: bool
+    error: str = ""
+
+
+_verdicts = msgspec.json.Decoder(_Verdict)
+
+
+class SlackSink:
+    """One incoming webhook of Slack. The client is shared and stays open."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, url: str, *, name: str = "slack", timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._url = url
+        self._timeout_seconds = timeout_seconds
+
+    async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
+        """Posts the alert once."""
+        content = msgspec.json.encode(slack_payload(alert))
+        return slack_outcome(await post(self._client, self._url, content, {}, self._timeout_seconds), attempt.at_ms)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def slack_outcome(answer: Answer | NoAnswer, now_ms: int) -> Outcome:
+    """What Slack's answer means; its status first, then its words."""
+    outcome = judge(answer, now_ms)
+    if isinstance(answer, NoAnswer) or not isinstance(outcome, Delivered):
+        return outcome
+    if answer.broke_off:
+        return Retry(None, "Slack's answer broke off")
+    word = _word(answer.body)
+    if word == "ok":
+        return Delivered()
+    reason = f"Slack answered {printable(word) or 'nothing'}"
+    if word in TRANSIENT:
+        after = retry_after_seconds(answer.retry_after, now_ms)
+        return Retry(after, reason, holds_sink=word in RATE_LIMITED)
+    return Rejected(reason)
+
+
+def _word(body: bytes) -> str:
+    text = body.decode("utf-8", "replace").strip()
+    if not text.startswith("{"):
+        return text
+    try:
+        verdict = _verdicts.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return text
+    return "ok" if verdict.ok else verdict.error or "not ok"
+
+
+def slack_payload(alert: Alert) -> dict[str, object]:
+    """The message: a fallback line, and one attachment with the facts."""
+    resolved = alert.status is AlertStatus.RESOLVED
+    state = "RESOLVED" if resolved else alert.severity.value.upper()
+    return {
+        "text": escaped(f"[{state}] {alert.title} (project {alert.project_id})", MAX_FALLBACK),
+        "attachments": [
+            {
+                "color": "good" if resolved else _COLORS[alert.severity],
+                "title": escaped(alert.title, MAX_TITLE),
+                "text": escaped(alert.description, MAX_TEXT),
+                "fields": _fields(alert),
+            }
+        ],
+    }
+
+
+def _fields(alert: Alert) -> list[dict[str, object]]:
+    unit = _UNITS.get(alert.alert_type, "")
+    facts = [
+        ("Project", alert.project_id, True),
+        ("Severity", alert.severity.value.upper(), True),
+        ("Status", alert.status.value, True),
+        ("Value", "no data" if alert.value is None else f"{_number(alert.value)}{unit}", True),
+        ("Threshold", f"{_number(alert.threshold)}{unit}", True),
+        ("Window", f"{alert.window_minutes} min" if alert.window_minutes else "", True),
+        ("Runbook", alert.runbook_url or "", False),
+        ("Dashboard", alert.dashboard_url or "", False),
+    ]
+    return [
+        {"title": title, "value": escaped(value, MAX_FIELD), "short": short} for title, value, short in facts if value
+    ]
+
+
+def _number(value: float) -> str:
+    """Three decimals at most and none in vain: 5.0 is `5`, 1.0042 is `1.004`."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def escaped(text: str, limit: int) -> str:
+    """`text` with `&`, `<` and `>` as Slack wants them, at most `limit` characters, never cut inside an entity."""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if len(safe) <= limit:
+        return safe
+    cut = safe[: limit - 1]
+    entity = cut.rfind("&")
+    if entity != -1 and ";" not in cut[entity:]:
+        cut = cut[:entity]
+    return cut + "…"

@@ -1,0 +1,93 @@
+"""A webhook of the user's own, signed by the Standard Webhooks scheme when a secret is set.
+
+`webhook-id` is computed from the transition, so it is the same over retries and restarts: a receiver that keeps the ids
+it has seen gets every transition once.
+"""
+
+import base64
+import binascii
+import hashlib
+from datetime import UTC, datetime
+
+import httpx
+import msgspec
+from standardwebhooks import Webhook
+
+from alert_sinks.posting import TIMEOUT_SECONDS, judge, post
+from alert_sinks.sink import Attempt, Outcome
+from models.alert import Alert
+from models.times import rfc3339
+
+SERVICE = "project-service"
+COMPONENT = "episode-numbering"
+_PREFIX = "whsec_"
+
+
+class WebhookSink:
+    """Posts `{"alert", "timestamp", "service", "component"}`. The client is shared and stays open.
+
+    `secret` is `whsec_` and base64, or any other text, whose UTF-8 bytes are then the key; None sends unsigned.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        secret: str | None = None,
+        *,
+        name: str = "webhook",
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._url = url
+        self._signer = None if secret is None else Webhook(secret_key(secret))
+        self._timeout_seconds = timeout_seconds
+
+    async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
+        """Posts the alert once."""
+        body = msgspec.json.encode(webhook_payload(alert, attempt))
+        answer = await post(self._client, self._url, body, self._headers(alert, attempt, body), self._timeout_seconds)
+        return judge(answer, attempt.at_ms)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    def _headers(self, alert: Alert, attempt: Attempt, body: bytes) -> dict[str, str]:
+        identity = webhook_id(alert.transition_id)
+        seconds = attempt.at_ms // 1000
+        headers = {"webhook-id": identity, "webhook-timestamp": str(seconds)}
+        if self._signer is not None:
+            moment = datetime.fromtimestamp(seconds, UTC)
+            headers["webhook-signature"] = self._signer.sign(identity, moment, body.decode())
+        return headers
+
+
+def webhook_payload(alert: Alert, attempt: Attempt) -> dict[str, object]:
+    """The body. `timestamp` is the time of this try; the alert bears the times of what happened."""
+    return {
+        "alert": alert.to_dict(),
+        "timestamp": rfc3339(attempt.at_ms),
+        "service": SERVICE,
+        "component": COMPONENT,
+    }
+
+
+def webhook_id(transition_id: str) -> str:
+    """`msg_` and 32 hexadecimal digits. Hashed, because the signed text is split at dots, which an id may hold."""
+    return "msg_" + hashlib.sha256(transition_id.encode()).hexdigest()[:32]
+
+
+def secret_key(secret: str) -> bytes:
+    """The key bytes of a secret. Raises ValueError, which does not show the secret, if there is no key in it."""
+    if not secret.startswith(_PREFIX):
+        key = secret.encode()
+    else:
+        text = secret.removeprefix(_PREFIX)
+        try:
+            key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("The webhook secret after 'whsec_' is not base64; copy it again.") from None
+    if not key:
+        raise ValueError("The webhook secret is empty; set it, or leave it out to send unsigned.")
+    return key

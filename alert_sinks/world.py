@@ -1,0 +1,21 @@
+"""The clocks, the sleep and the chance that delivery depends on, in one place, so that a test can bring its own."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class World:
+    """`now_ms` is the wall clock for what others see; waits are measured by `monotonic`, which never jumps."""
+
+    now_ms: Callable[[], int] = _now_ms
+    monotonic: Callable[[], float] = time.monotonic  # seconds
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds
+    jitter: Callable[[], float] = random.random  # from 0 to 1

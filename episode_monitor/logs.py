@@ -1,0 +1,46 @@
+"""One way of logging for the whole process: structured lines on standard error, for people or as JSON."""
+
+import logging
+import sys
+
+import structlog
+
+from episode_monitor.settings import LogFormat, LogLevel
+
+_CHATTY = ("aiokafka", "faust", "mode", "httpx", "httpcore", "asyncio", "yoyo", "uvicorn")
+
+
+def configure(level: LogLevel, form: LogFormat) -> None:
+    """Set up structlog and hand it what libraries log, from warnings on."""
+    threshold = getattr(logging, level.value.upper())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderers: list[structlog.typing.Processor]
+    if form is LogFormat.JSON:
+        renderers = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    else:
+        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(threshold)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True

@@ -1,0 +1,3 @@
+drop table if exists episode_monitor.history_progress;
+
+drop table if exists episode_monitor.alert_transitions;

@@ -1,0 +1,76 @@
+"""How records become rows and queries and back: moments, JSON, conditions and pages."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from episode_monitor.storage import cursors
+from episode_monitor.storage.records import Page
+from episode_monitor.storage.text import storable
+from models.times import EPOCH, epoch_ms
+
+Item = TypeVar("Item")
+
+
+def moment(at_ms: int) -> datetime:
+    """The timestamptz of epoch milliseconds. Raises OverflowError beyond the years 1 … 9999."""
+    return EPOCH + timedelta(milliseconds=at_ms)
+
+
+def packed(value: Any) -> str:
+    """The text of a jsonb column. `value` has been made storable before."""
+    return msgspec.json.encode(value).decode()
+
+
+def unpacked(column: str | None) -> Any:
+    """The value of a jsonb column, which asyncpg hands over as text."""
+    return None if column is None else msgspec.json.decode(column)
+
+
+def page(rows: Sequence[Any], limit: int, item: Callable[[Any], Item], at: str, key: str = "id") -> Page[Item]:
+    """The page that `limit` + 1 fetched rows make; the one too many tells that there is another."""
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(
+        items=[item(row) for row in rows[:limit]],
+        next_cursor=None if last is None else cursors.encode(epoch_ms(last[at]), last[key]),
+    )
+
+
+class Conditions:
+    """Gathers the conditions of a query and their arguments; a null value is no condition."""
+
+    def __init__(self) -> None:
+        self.arguments: list[Any] = []
+        self._clauses: list[str] = []
+
+    def equal(self, column: str, value: str | None) -> None:
+        """`column` is `value`."""
+        if value is not None:
+            self._add(f"{column} = {{}}", storable(value))
+
+    def between(self, column: str, since_ms: int | None, until_ms: int | None) -> None:
+        """`column` is in the half-open range."""
+        if since_ms is not None:
+            self._add(f"{column} >= {{}}", moment(min(max(since_ms, cursors.FIRST_MS), cursors.LAST_MS)))
+        if until_ms is not None:
+            self._add(f"{column} < {{}}", moment(min(max(until_ms, cursors.FIRST_MS), cursors.LAST_MS)))
+
+    def before(self, columns: str, place: tuple[int, int | str] | None) -> None:
+        """The pair of columns, a moment and a key, comes before `place`."""
+        if place is not None:
+            key = storable(place[1]) if isinstance(place[1], str) else place[1]
+            self._add(f"{columns} < ({{}}, {{}})", moment(place[0]), key)
+
+    def where(self) -> str:
+        """The clause, or nothing."""
+        return f"where {' and '.join(self._clauses)}" if self._clauses else ""
+
+    def argument(self, value: Any) -> str:
+        """Adds an argument that is no condition and returns its place, `$n`."""
+        self.arguments.append(value)
+        return f"${len(self.arguments)}"
+
+    def _add(self, clause: str, *values: Any) -> None:
+        self._clauses.append(clause.format(*(self.argument(value) for value in values)))

@@ -1,0 +1,41 @@
+"""All of the storage in one hand, made from one address: PostgreSQL where it is set, memory where it is not."""
+
+from dataclasses import dataclass
+
+from alert_sinks.ledger import Ledger, MemoryLedger
+from episode_monitor.storage.audit import PostgresAuditLog
+from episode_monitor.storage.checks import PostgresCheckResults
+from episode_monitor.storage.database import Database, DatabaseOptions
+from episode_monitor.storage.history import PostgresAlertHistory
+from episode_monitor.storage.ledger import PostgresLedger
+from episode_monitor.storage.memory import MemoryAlertHistory, MemoryAuditLog, MemoryCheckResults, NullDatabase
+from episode_monitor.storage.protocols import AlertHistory, AuditLog, CheckResults, DatabaseService
+
+_LEDGER_ENTRIES = 100_000  # some hundred bytes each
+
+
+@dataclass(frozen=True)
+class Storage:
+    """`database` is started and stopped by its owner; the others work from the start."""
+
+    database: DatabaseService
+    history: AlertHistory
+    ledger: Ledger
+    checks: CheckResults
+    audit: AuditLog
+
+
+def open_storage(url: str | None, options: DatabaseOptions | None = None) -> Storage:
+    """The storage at this address, not connected yet. Raises `BadDatabaseUrl` for an address that cannot be one."""
+    if not url:
+        return Storage(
+            NullDatabase(), MemoryAlertHistory(), MemoryLedger(_LEDGER_ENTRIES), MemoryCheckResults(), MemoryAuditLog()
+        )
+    database = Database(url, options)
+    return Storage(
+        database=database,
+        history=PostgresAlertHistory(database),
+        ledger=PostgresLedger(database),
+        checks=PostgresCheckResults(database),
+        audit=PostgresAuditLog(database),
+    )

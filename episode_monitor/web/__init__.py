@@ -1,0 +1,1 @@
+"""The HTTP face: routes, errors, guards and the built-in page. It asks `Views` for every number and holds none."""

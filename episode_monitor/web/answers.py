@@ -1,0 +1,68 @@
+"""Turns a view into an answer: msgspec JSON, an ETag, and 304 for a caller that has it already.
+
+An ETag is read before its view is made, so it may be older than the body but never newer.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from fastapi import Request
+from starlette.responses import Response
+
+from episode_monitor.web.context import context_of
+from episode_monitor.web.views import Recovering
+
+
+async def answer(request: Request, make: Callable[[], Awaitable[Any]], *, follows_version: bool = False) -> Response:
+    """Answer a read with what `make` returns.
+
+    With `follows_version` the ETag comes from `Views.version()`, and a caller that is up to date costs no view at all.
+    """
+    etag = _version_etag(request) if follows_version else None
+    if etag is not None and _has(request, etag):
+        return _not_modified(etag)
+    return conditional(request, msgspec.json.encode(await make()), "application/json", etag)
+
+
+def conditional(request: Request, body: bytes, media_type: str, etag: str | None = None) -> Response:
+    """A body with its ETag, or 304. Without a given ETag the body's own hash is taken."""
+    etag = etag or content_etag(body)
+    if _has(request, etag):
+        return _not_modified(etag)
+    return Response(body, headers={"etag": etag, "cache-control": "no-cache"}, media_type=media_type)
+
+
+def content_etag(body: bytes) -> str:
+    """A strong ETag: equal bytes, equal tag, on every worker."""
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def done(view: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The answer to a mutation: never cached."""
+    uncached = {"cache-control": "no-store", **(headers or {})}
+    return Response(msgspec.json.encode(view), status, uncached, media_type="application/json")
+
+
+def _version_etag(request: Request) -> str | None:
+    """Weak, and salted with this process, since two workers may use the same word for different states."""
+    web = context_of(request)
+    try:
+        version = web.views.version()
+    except Recovering:
+        return None
+    if version is None:
+        return None
+    return f'W/"{hashlib.blake2b(version.encode(), digest_size=12, key=web.salt).hexdigest()}"'
+
+
+def _has(request: Request, etag: str) -> bool:
+    """If-None-Match compares weakly (RFC 9110): `W/` is not looked at."""
+    header = ",".join(request.headers.getlist("if-none-match"))
+    known = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in known or etag.removeprefix("W/") in known
+
+
+def _not_modified(etag: str) -> Response:
+    return Response(status_code=304, headers={"etag": etag, "cache-control": "no-cache"})

@@ -1,0 +1,113 @@
+"""What every mutation does: read a checked body, and leave an audit entry however it ends."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import structlog
+from fastapi import Request
+from msgspec import Meta
+
+from episode_monitor.web.audit import AuditEntry
+from episode_monitor.web.context import context_of
+from episode_monitor.web.problems import Problem, invalid, to_problem
+from episode_monitor.web.security import caller_of
+from models.times import rfc3339
+
+log = structlog.get_logger(__name__)
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_NAMED_FIELD = re.compile(r"`\$\.(\w+)|required field `(\w+)`")  # the two ways msgspec names a field
+
+Body = TypeVar("Body", bound="CheckBody")
+
+
+class CheckBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks for a check."""
+
+    by: Annotated[str, Meta(max_length=200, description="Your name, for the audit.")] = ""
+
+
+class AlertActionBody(CheckBody, frozen=True, kw_only=True):
+    """Who acts on an alert, and why."""
+
+    by: Annotated[str, Meta(min_length=1, max_length=200, description="Your name, for the audit and the alert.")]
+    comment: Annotated[str, Meta(max_length=2000, description="Why; kept in the history.")] = ""
+    minutes: Annotated[int, Meta(ge=1, le=10_080, description="How long a silence lasts; only silence reads it.")] = 60
+
+
+async def read_body(request: Request, kind: type[Body]) -> Body:
+    """The request's JSON as `kind`. An empty body stands for `{}`. Raises Problem 400, 413, 415 or 422."""
+    raw = await request.body()
+    if raw and request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "unsupported_media_type", "The body must be JSON: send Content-Type: application/json.")
+    try:
+        body = msgspec.json.decode(raw or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid_field(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Problem(400, "malformed_json", "The body is not JSON that can be read: send one JSON object.") from None
+    return _checked(body)
+
+
+def _invalid_field(message: str) -> Problem:
+    named = _NAMED_FIELD.search(message)
+    return invalid(next(filter(None, named.groups())) if named else "body", message)
+
+
+def _checked(body: Body) -> Body:
+    """What a length cannot say: a name is one line and not blank where it is required."""
+    if _CONTROL.search(body.by):
+        raise invalid("by", "must not contain control characters")
+    if isinstance(body, AlertActionBody):
+        if not body.by.strip():
+            raise invalid("by", "must not be blank")
+        if _CONTROL_BUT_LINES.search(body.comment):
+            raise invalid("comment", "must not contain control characters other than line breaks and tabs")
+    return msgspec.structs.replace(body, by=body.by.strip())
+
+
+class Attempt:
+    """The mutation under way; set `result` where `done` does not say it."""
+
+    def __init__(self) -> None:
+        self.result = "done"
+
+
+@contextmanager
+def audited(request: Request, *, by: str, action: str, target: str, details: dict[str, Any]) -> Iterator[Attempt]:
+    """Write the entry however the mutation ends. A failing audit is logged and does not undo what was done."""
+    web, caller, attempt = context_of(request), caller_of(request), Attempt()
+    try:
+        yield attempt
+    except BaseException as error:
+        attempt.result = _code_of(error)
+        raise
+    finally:
+        entry = AuditEntry(
+            at=rfc3339(web.now_ms()),
+            by=by,
+            role=caller.role,
+            peer=caller.peer,
+            action=action,
+            target=target,
+            details=details,
+            result=attempt.result,
+        )
+        try:
+            web.audit(entry)
+        except Exception:
+            log.exception("audit failed", **msgspec.to_builtins(entry))
+
+
+def _code_of(error: BaseException) -> str:
+    """The code the caller will see. A cancelled request may still have had its effect, and says so."""
+    if not isinstance(error, Exception):
+        return "interrupted"
+    try:
+        return to_problem(error).code
+    except Exception:
+        return "internal_error"

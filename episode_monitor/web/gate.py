@@ -1,0 +1,146 @@
+"""The ASGI layers in front of the routes: measure, catch, guard. An exception of ours ends here, as a problem.
+
+Outside in: `Outermost` (headers, HEAD, metrics, last resort) and `Gate` (path, size, who may).
+"""
+
+import time
+import unicodedata
+import uuid
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from episode_monitor.web.problems import Problem
+from episode_monitor.web.request_metrics import RequestMetrics
+from episode_monitor.web.security import check_request
+from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
+
+log = structlog.get_logger(__name__)
+
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "same-origin",  # `no-referrer` would make browsers send `Origin: null` with our own forms
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+class Outermost:
+    """Sees every request first and every answer last."""
+
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(send, without_body=scope["method"] == "HEAD")
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        started = time.perf_counter()
+        try:
+            await self.app(inner, receive, answer.send)
+        except ClientDisconnect:
+            answer.status = 499  # nobody is left to be told; the number is only for the metrics
+        except Exception as error:
+            await self._last_resort(inner, receive, answer, error)
+        finally:
+            route = getattr(inner.get("route"), "path_format", "_unmatched")
+            self.metrics.observe(scope["method"], route, answer.status, time.perf_counter() - started)
+
+    async def _last_resort(self, scope: Scope, receive: Receive, answer: "_Answer", error: Exception) -> None:
+        error_id = uuid.uuid4().hex[:12]
+        log.error("request failed", error_id=error_id, method=scope["method"], path=scope["path"], exc_info=error)
+        if answer.status is not None:
+            raise error  # half an answer is out: cutting the connection is the only honest end
+        detail = f"Something in the monitor went wrong: its log says what, under the error id {error_id}."
+        problem = Problem(500, "internal_error", detail, extra={"error_id": error_id})
+        await problem.response(scope["path"])(scope, receive, answer.send)
+
+
+class _Answer:
+    """The way out: adds the headers, remembers the status, and swallows the body of an answer to HEAD."""
+
+    def __init__(self, send: Send, *, without_body: bool) -> None:
+        self._send = send
+        self._without_body = without_body
+        self.status: int | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        elif message["type"] == "http.response.body" and self._without_body:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+class Gate:
+    """Refuses what no route should ever see."""
+
+    def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
+        self.app = app
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            _check_path(scope)
+            check_request(scope, headers, self.settings)
+            _check_length(headers)
+        except Problem as problem:
+            log.warning("request refused", code=problem.code, method=scope["method"], peer=scope.get("client"))
+            await problem.response(scope["path"])(scope, receive, send)
+            return
+        await self.app(scope, _limited(receive), send)
+
+
+def _check_path(scope: Scope) -> None:
+    """A path must be UTF-8 without control characters; the server would put U+FFFD for what is not, silently."""
+    raw = scope.get("raw_path")
+    if raw is not None and b"%" in raw:
+        try:
+            unquote_to_bytes(raw).decode()
+        except UnicodeDecodeError:
+            raise Problem(400, "invalid_path", "The path is not UTF-8: percent-encode its UTF-8 bytes.") from None
+    if any(unicodedata.category(character) == "Cc" for character in scope["path"]):
+        raise Problem(400, "invalid_path", "The path contains control characters, which no id has.")
+
+
+def _check_length(headers: Headers) -> None:
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or len(length) > 9 or int(length) > MAX_BODY_BYTES:
+        raise _too_large()
+
+
+def _limited(receive: Receive) -> Receive:
+    """The same body, counted, for callers that do not say its length beforehand."""
+    taken_bytes = 0
+
+    async def counted() -> Message:
+        nonlocal taken_bytes
+        message = await receive()
+        taken_bytes += len(message.get("body", b""))
+        if taken_bytes > MAX_BODY_BYTES:
+            raise _too_large()
+        return message
+
+    return counted
+
+
+def _too_large() -> Problem:
+    return Problem(413, "body_too_large", f"A body may have {MAX_BODY_BYTES} bytes at most: send less.")

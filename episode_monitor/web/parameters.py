@@ -1,0 +1,55 @@
+"""The query and path parameters the routes share, with their limits and the words `/docs` shows for them."""
+
+import unicodedata
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, AwareDatetime
+
+from models.times import epoch_ms
+
+MAX_PROJECT_ID = 200
+MAX_ALERT_KEY = 400  # a rule's id, a colon, a project's id
+
+
+def _without_control(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _representable(moment: datetime) -> datetime:
+    """Year 1 and year 9999 with an offset lie outside what can be counted; nobody means them."""
+    try:
+        epoch_ms(moment)
+    except OverflowError:
+        raise ValueError("must be a moment between the years 1 and 9999") from None
+    return moment
+
+
+Clean = AfterValidator(_without_control)
+Moment = Annotated[AwareDatetime, AfterValidator(_representable)]
+
+ProjectIdPath = Annotated[
+    str,
+    Path(min_length=1, max_length=MAX_PROJECT_ID, description="The project's id, percent-encoded (a slash as `%2F`)."),
+    Clean,
+]
+ProjectIdQuery = Annotated[str, Query(min_length=1, max_length=MAX_PROJECT_ID, description="The project's id."), Clean]
+OptionalProject = Annotated[
+    str | None,
+    Query(min_length=1, max_length=MAX_PROJECT_ID, description="One project; left out: the whole fleet."),
+    Clean,
+]
+AlertKeyPath = Annotated[
+    str, Path(min_length=1, max_length=MAX_ALERT_KEY, description="The alert's `alert_key`, percent-encoded."), Clean
+]
+Limit = Annotated[int, Query(ge=1, le=500, description="The most entries of one page.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=1000, description="`next_cursor` of the page before, all else unchanged."),
+    Clean,
+]
+WindowMinutes = Annotated[int, Query(ge=1, le=1440, description="How far back to look, in minutes.")]
+Hours = Annotated[int, Query(ge=1, le=168, description="How far back to look, in hours; up to 2 gives minutes.")]

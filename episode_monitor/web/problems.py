@@ -1,0 +1,147 @@
+"""Every error leaves as `application/problem+json` (RFC 9457) with a `code` for programs and a sentence for people.
+
+Nothing of the inside (stack, exception text of a bug, configuration) may get into an answer.
+"""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from episode_monitor.web.views import (
+    AlreadyResolved,
+    InvalidQuery,
+    NotAvailable,
+    Recovering,
+    UnknownAlert,
+    Unreachable,
+    ViewError,
+)
+
+
+class Problem(Exception):
+    """An error on its way to the caller. `extra` holds further members of the body."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+    def response(self, path: str) -> Response:
+        """The answer to send; `path` is the request's."""
+        body = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "instance": path,
+            **self.extra,
+        }
+        headers = {"cache-control": "no-store", **self.headers}
+        return Response(msgspec.json.encode(body), self.status, headers, media_type="application/problem+json")
+
+
+def unknown_project(project_id: str) -> Problem:
+    """404 for a project that no event named."""
+    return Problem(404, "unknown_project", f"No event has named the project {project_id!r}: check the id.")
+
+
+def busy(code: str, detail: str, retry_after_seconds: float) -> Problem:
+    """503 with `Retry-After`, in whole seconds as the header wants them."""
+    seconds = max(1, math.ceil(retry_after_seconds))
+    return Problem(503, code, detail, headers={"retry-after": str(seconds)}, extra={"retry_after_seconds": seconds})
+
+
+def install(app: FastAPI) -> None:
+    """Answer every known error of the app as a problem. Unknown ones are the outermost middleware's."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return to_problem(error).response(request.url.path)
+
+    for kind in (Problem, ViewError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, answer)
+
+
+def to_problem(error: Exception) -> Problem:
+    """The problem that stands for an error; an error nobody planned for is raised on."""
+    match error:
+        case Problem():
+            return error
+        case ViewError():
+            return _of_view_error(error)
+        case RequestValidationError():
+            return _of_validation(error)
+        case HTTPException():
+            return _of_http(error)
+    raise error
+
+
+def _of_view_error(error: ViewError) -> Problem:
+    match error:
+        case Recovering():
+            detail = "The tables are being read back, so the numbers are not complete yet: ask again shortly."
+            return busy("recovering", detail, error.retry_after_seconds)
+        case Unreachable():
+            return busy("unreachable", error.detail, error.retry_after_seconds)
+        case NotAvailable():
+            return Problem(501, "not_available", error.detail)
+        case InvalidQuery():
+            return invalid(error.parameter, error.detail)
+        case UnknownAlert():
+            return Problem(404, "unknown_alert", "No alert has this key: see the active alerts for the keys in use.")
+        case AlreadyResolved():
+            return Problem(409, "already_resolved", "This alert has ended already: there is nothing left to do to it.")
+    raise error
+
+
+def invalid(parameter: str, detail: str, status: int = 422) -> Problem:
+    """A parameter or body field that is wrong; the code names it."""
+    return Problem(
+        status, f"invalid_{parameter}", f"{parameter}: {detail}", extra={"errors": [_finding(parameter, detail)]}
+    )
+
+
+def _finding(parameter: str, detail: str) -> dict[str, str]:
+    return {"parameter": parameter, "detail": detail}
+
+
+def _of_validation(error: RequestValidationError) -> Problem:
+    findings = [_finding(str(found["loc"][-1]), str(found["msg"])) for found in error.errors()]
+    first = findings[0]
+    return Problem(
+        422, f"invalid_{first['parameter']}", f"{first['parameter']}: {first['detail']}", extra={"errors": findings}
+    )
+
+
+_SENTENCES = {
+    404: ("not_found", "Nothing is at this address: /docs lists what is."),
+    405: ("method_not_allowed", "This address does not take this method: see the Allow header."),
+}
+
+
+def _of_http(error: HTTPException) -> Problem:
+    code, detail = _SENTENCES.get(error.status_code, (f"http_{error.status_code}", str(error.detail)))
+    if error.status_code == 404 and error.detail != HTTPStatus.NOT_FOUND.phrase:
+        detail = str(error.detail)  # a router of another part said something of its own
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if "GET" in headers.get("allow", "").split(", "):
+        headers["allow"] += ", HEAD"
+    return Problem(error.status_code, code, detail, headers=headers)

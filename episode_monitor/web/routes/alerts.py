@@ -1,0 +1,95 @@
+"""Alerts: what is active, what was, and what a person does about one."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from episode_monitor.web.answers import answer, done
+from episode_monitor.web.commands import AlertActionBody, audited, read_body
+from episode_monitor.web.context import context_of
+from episode_monitor.web.parameters import MAX_ALERT_KEY, AlertKeyPath, Clean, Cursor, Limit, Moment, OptionalProject
+from episode_monitor.web.problems import invalid
+from episode_monitor.web.schemas import ActiveAlerts, returns, takes
+from episode_monitor.web.views import ActionKind, AlertAction, AlertHistoryQuery, TransitionStatus
+from models.alert import Alert
+from models.times import epoch_ms
+from models.views import AlertHistoryPage
+
+router = APIRouter(prefix="/monitoring/episodes/alerts", tags=["alerts"])
+
+_ACTED = returns(Alert, problems=(400, 404, 409, 503), mutation=True)
+_BODY = takes(AlertActionBody, required=True)
+
+RuleId = Annotated[str | None, Query(max_length=128, description="Only this rule."), Clean]
+AlertKey = Annotated[str | None, Query(max_length=MAX_ALERT_KEY, description="Only this alert."), Clean]
+Status = Annotated[TransitionStatus | None, Query(description="Only steps to this status.")]
+Since = Annotated[Moment | None, Query(description="RFC 3339 with offset; this moment and later.")]
+Until = Annotated[Moment | None, Query(description="RFC 3339 with offset; before this moment.")]
+
+
+@router.get("/active", responses=returns(ActiveAlerts))
+async def active_alerts(request: Request) -> Response:
+    """Every pending or firing alert of the fleet, the most severe first."""
+
+    async def listed() -> dict[str, Any]:
+        alerts = await context_of(request).views.active_alerts()
+        return {"alerts": [alert.to_dict() for alert in alerts], "total": len(alerts)}
+
+    return await answer(request, listed, follows_version=True)
+
+
+@router.get("/history", responses=returns(AlertHistoryPage))
+async def alert_history(
+    request: Request,
+    project_id: OptionalProject = None,
+    rule_id: RuleId = None,
+    alert_key: AlertKey = None,
+    status: Status = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Every transition with its reason, newest first."""
+    if since is not None and until is not None and since > until:
+        raise invalid("until", "must not be earlier than since")
+    query = AlertHistoryQuery(
+        project_id=project_id,
+        rule_id=rule_id,
+        alert_key=alert_key,
+        status=status,
+        since_ms=None if since is None else epoch_ms(since),
+        until_ms=None if until is None else epoch_ms(until),
+        limit=limit,
+        cursor=cursor,
+    )
+    return await answer(request, lambda: context_of(request).views.alert_history(query))
+
+
+@router.post("/{alert_key:path}/resolve", responses=_ACTED, openapi_extra=_BODY)
+async def resolve_alert(request: Request, alert_key: AlertKeyPath) -> Response:
+    """End the alert by hand; it fires anew if its condition is met anew."""
+    return await _act(request, alert_key, ActionKind.RESOLVE)
+
+
+@router.post("/{alert_key:path}/acknowledge", responses=_ACTED, openapi_extra=_BODY)
+async def acknowledge_alert(request: Request, alert_key: AlertKeyPath) -> Response:
+    """Say that somebody looks after it, which stops the escalation."""
+    return await _act(request, alert_key, ActionKind.ACKNOWLEDGE)
+
+
+@router.post("/{alert_key:path}/silence", responses=_ACTED, openapi_extra=_BODY)
+async def silence_alert(request: Request, alert_key: AlertKeyPath) -> Response:
+    """Keep it from being sent for `minutes`; it stays visible here."""
+    return await _act(request, alert_key, ActionKind.SILENCE)
+
+
+async def _act(request: Request, alert_key: str, kind: ActionKind) -> Response:
+    body = await read_body(request, AlertActionBody)
+    minutes = body.minutes if kind is ActionKind.SILENCE else None
+    action = AlertAction(kind=kind, by=body.by, comment=body.comment, minutes=minutes)
+    details = {"comment": body.comment} | ({} if minutes is None else {"minutes": minutes})
+    with audited(request, by=body.by, action=f"alert.{kind.value}", target=alert_key, details=details):
+        alert = await context_of(request).views.act_on_alert(alert_key, action)
+    return done(alert.to_dict())

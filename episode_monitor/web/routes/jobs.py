@@ -1,0 +1,66 @@
+"""Checks started by hand, and the jobs they are."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from episode_monitor.web.answers import answer, done
+from episode_monitor.web.commands import CheckBody, audited, read_body
+from episode_monitor.web.context import context_of
+from episode_monitor.web.parameters import Clean, Limit
+from episode_monitor.web.problems import Problem, busy
+from episode_monitor.web.schemas import reference, returns, takes
+from episode_monitor.web.security import caller_of
+from models.views import BasicCheckResult, DeepCheckResult, JobList, JobState, JobStatus
+
+PREFIX = "/monitoring/episodes/jobs"
+router = APIRouter(prefix=PREFIX, tags=["jobs"])
+
+JobId = Annotated[str, Path(min_length=1, max_length=128, description="The job's id."), Clean]
+Deep = Annotated[bool, Query(description="Check every project by itself, and the database where one is set.")]
+
+_STARTED = returns(BasicCheckResult, DeepCheckResult, problems=(400, 503), mutation=True) | {
+    202: {
+        "description": "It still runs; `Location` is the job.",
+        "content": {"application/json": {"schema": reference(JobStatus)}},
+    }
+}
+
+
+@router.post("/integrity/run-check", responses=_STARTED, openapi_extra=takes(CheckBody, required=False))
+async def run_check(request: Request, deep_check: Deep = False) -> Response:
+    """Start a check, or join the one that runs: 200 with its result, or 202 when it takes longer than ten seconds."""
+    web = context_of(request)
+    body = await read_body(request, CheckBody)
+    by = body.by or caller_of(request).role
+    action = "check.deep" if deep_check else "check.basic"
+    with audited(request, by=by, action=action, target="fleet", details={}) as attempt:
+        job = await web.views.run_check(deep=deep_check, by=by, wait_seconds=web.settings.check_wait_seconds)
+        attempt.result = job.state.value
+    location = f"{PREFIX}/{quote(job.job_id, safe='')}"
+    if job.state is JobState.FAILED:
+        raise busy("check_failed", job.error or "The check failed: see the monitor's log.", 30)
+    if job.result is not None:
+        return done(job.result, headers={"content-location": location})
+    return done(job, 202, {"location": location, "retry-after": "2"})
+
+
+@router.get("", responses=returns(JobList))
+async def list_jobs(request: Request, limit: Limit = 50) -> Response:
+    """The jobs still remembered, newest first."""
+    return await answer(request, lambda: context_of(request).views.jobs(limit))
+
+
+@router.get("/{job_id}", responses=returns(JobStatus, problems=(404, 503)))
+async def job(request: Request, job_id: JobId) -> Response:
+    """State, progress and result of one job."""
+
+    async def found() -> JobStatus:
+        status = await context_of(request).views.job(job_id)
+        if status is None:
+            raise Problem(404, "unknown_job", "No job has this id: the list of jobs shows those still remembered.")
+        return status
+
+    return await answer(request, found)

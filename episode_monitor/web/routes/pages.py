@@ -1,0 +1,57 @@
+"""The built-in page, its files, and the documentation. Everything comes from this process; nothing from outside."""
+
+import mimetypes
+from functools import cache
+from pathlib import Path
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from episode_monitor.web.answers import conditional
+from episode_monitor.web.docs_page import render
+from episode_monitor.web.problems import Problem
+
+router = APIRouter(include_in_schema=False)
+
+_FOLDER = Path(__file__).parent.parent / "static"
+
+
+@cache
+def _files() -> dict[str, bytes]:
+    """Every file of the folder by name. Only what is in here can be asked for, so no path can lead elsewhere."""
+    return {path.name: path.read_bytes() for path in _FOLDER.iterdir() if path.is_file()}
+
+
+@router.get("/")
+async def page(request: Request) -> Response:
+    """The plain page that shows the numbers."""
+    return conditional(request, _files()["index.html"], "text/html; charset=utf-8")
+
+
+@router.get("/favicon.ico")
+async def favicon(request: Request) -> Response:
+    """The icon, for browsers that ask here whatever the page says."""
+    return conditional(request, _files()["favicon.svg"], "image/svg+xml")
+
+
+@router.get("/static/{name}")
+async def static_file(request: Request, name: str) -> Response:
+    """A file of the page."""
+    body = _files().get(name)
+    if body is None:
+        raise Problem(404, "not_found", "Nothing is at this address: /docs lists what is.")
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return conditional(request, body, f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type)
+
+
+@router.get("/openapi.json")
+async def openapi_document(request: Request) -> Response:
+    """The routes and shapes as OpenAPI 3.1."""
+    return conditional(request, msgspec.json.encode(request.app.openapi()), "application/json")
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """The same for people."""
+    return conditional(request, render(request.app.openapi()).encode(), "text/html; charset=utf-8")

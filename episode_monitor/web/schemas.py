@@ -1,0 +1,156 @@
+"""The OpenAPI document: FastAPI knows the routes, msgspec knows the answers; here the two are joined.
+
+A route refers to an answer with `returns(Type)`, and every type named so must stand in `ANSWERS`.
+"""
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from episode_monitor.web.commands import AlertActionBody, CheckBody
+from models.alert import Alert
+from models.views import (
+    AlertHistoryPage,
+    BasicCheckResult,
+    DeepCheckResult,
+    IntegritySummary,
+    JobList,
+    JobStatus,
+    PerformanceStats,
+    PerformanceTrend,
+    ProjectPage,
+    ProjectView,
+    Readiness,
+)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter or field that is wrong."""
+
+    parameter: str
+    detail: str
+
+
+class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error (RFC 9457). `code` is for programs and stays; `detail` is a sentence for people and may change."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    instance: str
+    errors: list[Finding] = []
+    retry_after_seconds: int | None = None
+    error_id: str | None = None
+
+
+class ActiveAlerts(msgspec.Struct, frozen=True, kw_only=True):
+    """Every pending or firing alert, the most severe first."""
+
+    alerts: list[Alert]
+    total: int
+
+
+ANSWERS: tuple[type, ...] = (
+    ActiveAlerts,
+    AlertActionBody,
+    AlertHistoryPage,
+    BasicCheckResult,
+    CheckBody,
+    DeepCheckResult,
+    IntegritySummary,
+    JobList,
+    JobStatus,
+    PerformanceStats,
+    PerformanceTrend,
+    ProblemBody,
+    ProjectPage,
+    ProjectView,
+    Readiness,
+)
+_REFERENCE = "#/components/schemas/{name}"
+_PROBLEMS = {
+    400: "The request cannot be read.",
+    404: "What the path names is not known.",
+    409: "The alert has ended already.",
+    503: "Tables are recovering, or something needed does not answer; see Retry-After.",
+}
+_MUTATION_PROBLEMS = {
+    401: "No token, or one that is not known.",
+    403: "Not an operator, not from this machine, or from another site's page.",
+    413: "The body is over 64 KiB.",
+    415: "The body is not JSON.",
+}
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def reference(kind: type) -> dict[str, str]:
+    """A JSON schema that points at `kind`."""
+    return {"$ref": _REFERENCE.format(name=kind.__name__)}
+
+
+def returns(*kinds: type, problems: tuple[int, ...] = (503,), mutation: bool = False) -> Responses:
+    """The `responses` of a route that answers 200 with one of `kinds` and may fail with the listed problems."""
+    schema = reference(kinds[0]) if len(kinds) == 1 else {"oneOf": [reference(kind) for kind in kinds]}
+    answers: Responses = {200: {"description": "The answer.", "content": {"application/json": {"schema": schema}}}}
+    texts = {status: _PROBLEMS[status] for status in problems}
+    texts[422] = "A parameter is wrong; `code` and `errors` name it."
+    if mutation:
+        texts |= _MUTATION_PROBLEMS
+    for status in sorted(texts):
+        answers[status] = problem(texts[status])
+    return answers
+
+
+def problem(description: str) -> dict[str, Any]:
+    """A response that bears a problem."""
+    content = {"application/problem+json": {"schema": reference(ProblemBody)}}
+    return {"description": description, "content": content}
+
+
+def takes(body: type, *, required: bool) -> dict[str, Any]:
+    """The `openapi_extra` of a mutation: its body, and the token it needs."""
+    content = {"application/json": {"schema": reference(body)}}
+    return {"requestBody": {"required": required, "content": content}, "security": [{"operatorToken": []}]}
+
+
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI's document with our schemas in place of its own error shapes."""
+    _, schemas = msgspec.json.schema_components(ANSWERS, ref_template=_REFERENCE)
+    schemas["Alert"] = _alert_on_the_wire(schemas["Alert"])
+    for item in document["paths"].values():
+        for operation in item.values():
+            if not operation.get("parameters") and "requestBody" not in operation:
+                operation["responses"].pop("422", None)  # nothing to get wrong
+    components = document.setdefault("components", {})
+    others = components.get("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        others.pop(name, None)
+    components["schemas"] = dict(sorted({**others, **schemas}.items()))
+    components["securitySchemes"] = {"operatorToken": {"type": "http", "scheme": "bearer"}}
+    return document
+
+
+def _alert_on_the_wire(schema: dict[str, Any]) -> dict[str, Any]:
+    """`Alert.to_dict` writes each `*_ms` field as an RFC 3339 string without the suffix; so must its schema."""
+    properties = {}
+    for name, shape in schema["properties"].items():
+        if not name.endswith("_ms"):
+            properties[name] = shape
+            continue
+        moment = {"type": "string", "format": "date-time"}
+        nullable = {"type": "null"} in shape.get("anyOf", [])
+        properties[name.removesuffix("_ms")] = {"anyOf": [moment, {"type": "null"}]} if nullable else moment
+    return {**schema, "properties": properties, "required": list(properties)}
+
+
+class DocumentedApp(FastAPI):
+    """FastAPI whose document is completed; it serves neither `/docs` nor `/openapi.json` by itself."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = complete(super().openapi())
+        return self.openapi_schema

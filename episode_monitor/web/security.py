@@ -1,0 +1,165 @@
+"""Who may change things, and from where. Safe by default: every method that is not a read needs an operator.
+
+A header may take rights away but never gives any, except `Authorization`.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from episode_monitor.web.problems import Problem
+from episode_monitor.web.settings import ApiToken, Role, WebSettings
+
+READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+INTERNAL_PREFIX: Final = "/internal/"  # routes between workers bring their own guard, `internal_guard`
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_CALLER: Final = "episode_monitor.caller"  # where the gate leaves the `Caller` in the ASGI scope
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who may change things in this request. `peer` is the address of the connection, never one a header claims."""
+
+    role: str  # "operator" with a token, "loopback" without tokens
+    peer: str
+
+
+def caller_of(request: Request) -> Caller:
+    """Whom the gate let in. A mutation that did not pass the gate is a bug of ours and must not run."""
+    caller = request.scope.get(_CALLER)
+    if not isinstance(caller, Caller):
+        raise RuntimeError("a mutation was reached without passing the gate")
+    return caller
+
+
+def check_request(scope: Scope, headers: Headers, settings: WebSettings) -> None:
+    """Let the request in or raise a Problem (401 or 403). A mutation let in has its `Caller` in the scope."""
+    local_only = is_loopback_name(settings.host)
+    if local_only:
+        _check_host(headers, settings)
+    if scope["method"] in READ_METHODS or scope["path"].startswith(INTERNAL_PREFIX):
+        return
+    if not settings.api_tokens and not local_only:
+        _check_host(headers, settings)
+    _check_origin(headers, settings)
+    peer = _peer(scope)
+    if settings.api_tokens:
+        _check_token(headers.get("authorization", ""), settings.api_tokens)
+        scope[_CALLER] = Caller("operator", peer)
+        return
+    _check_local(headers, peer)
+    scope[_CALLER] = Caller("loopback", peer)
+
+
+def is_loopback_name(name: str) -> bool:
+    """`localhost`, 127.0.0.0/8, ::1, and ::ffff:127.0.0.0/104; brackets of an IPv6 literal are allowed."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def internal_guard(token: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency for routers between workers, who send `token` as Bearer. An empty one lets nobody in."""
+    digest = hashlib.sha256(token.encode()).digest()
+
+    async def check(request: Request) -> None:
+        given = _bearer(request.headers.get("authorization", ""))
+        if not token or given is None or not hmac.compare_digest(_digest(given), digest):
+            raise Problem(403, "internal_only", "This address is for the monitor's own workers.")
+
+    return check
+
+
+def _check_host(headers: Headers, settings: WebSettings) -> None:
+    """A page of another site can make its own name point at this machine; the Host header still bears that name."""
+    host = headers.get("host", "")
+    name = _host_name(host)
+    known = {allowed.lower() for allowed in settings.allowed_hosts}
+    if not is_loopback_name(name) and name not in known:
+        raise Problem(
+            403, "host_not_allowed", "This monitor serves this machine only: open it as localhost, or allow the name."
+        )
+
+
+def _host_name(host: str) -> str:
+    """The host of `host[:port]`, lower case, an IPv6 literal without brackets; "" if it is no such thing."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _check_origin(headers: Headers, settings: WebSettings) -> None:
+    origin = headers.get("origin")
+    if origin is None:
+        foreign = headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+    else:
+        foreign = origin not in settings.allowed_origins and not _same_place(origin, headers.get("host", ""))
+    if foreign:
+        raise Problem(403, "foreign_origin", "Changes are not taken from another site's page: use this monitor's own.")
+
+
+def _same_place(origin: str, host: str) -> bool:
+    """Whether both name the same host and port. A proxy may have ended TLS, so the origin's scheme is believed."""
+    try:
+        ours, theirs = urlsplit(f"//{host}"), urlsplit(origin)
+        default = _DEFAULT_PORTS.get(theirs.scheme)
+        if default is None:
+            return False
+        return (theirs.hostname, theirs.port or default) == (ours.hostname, ours.port or default)
+    except ValueError:
+        return False
+
+
+def _check_token(authorization: str, tokens: tuple[ApiToken, ...]) -> None:
+    """Every known token is compared, in constant time, so that the time taken tells nothing."""
+    given = _bearer(authorization)
+    if given is None:
+        raise _unauthorized("Changes need a token: send Authorization: Bearer TOKEN with an operator's token.")
+    digest = _digest(given)
+    roles = [token.role for token in tokens if hmac.compare_digest(token.digest, digest)]
+    if not roles:
+        raise _unauthorized("This token is not known: check API_TOKENS of the monitor.")
+    if Role.OPERATOR not in roles:
+        raise Problem(403, "operator_required", "A viewer's token may only read: use an operator's.")
+
+
+def _unauthorized(detail: str) -> Problem:
+    return Problem(401, "unauthorized", detail, headers={"www-authenticate": 'Bearer realm="episode-monitor"'})
+
+
+def _bearer(authorization: str) -> str | None:
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _check_local(headers: Headers, peer: str) -> None:
+    """A proxy on this machine would make the whole world look local, so a forwarded request is nobody's neighbour."""
+    if not is_loopback_name(peer):
+        raise Problem(
+            403, "loopback_only", "Without API_TOKENS, changes are taken from this machine only: set API_TOKENS."
+        )
+    if any(name in headers for name in _FORWARDED):
+        raise Problem(403, "loopback_only", "Changes through a proxy need a token: set API_TOKENS.")
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"

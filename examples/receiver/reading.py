@@ -1,0 +1,56 @@
+"""Reads what matters to a person out of the two payloads. Total: any JSON gives a reading, however odd it is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+_COLOURS = {"danger": "critical", "warning": "warning", "good": "resolved"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The words a person looks for; "" where the payload has none."""
+
+    severity: str = ""
+    title: str = ""
+    text: str = ""
+    project_id: str = ""
+
+
+def read_slack(payload: Any) -> Reading:
+    """The first attachment, its colour as severity, the field Project as project; else the plain text."""
+    message = _object(payload)
+    attachments = message.get("attachments")
+    first = _object(attachments[0]) if isinstance(attachments, list) and attachments else {}
+    fields = first.get("fields")
+    named = {
+        _text(one.get("title")).lower(): _text(one.get("value"))
+        for one in map(_object, fields if isinstance(fields, list) else [])
+    }
+    colour = _COLOURS.get(_text(first.get("color")), "")
+    severity = colour if colour == "resolved" else named.get("severity", "").lower() or colour
+    return Reading(
+        severity=severity,
+        title=_text(first.get("title")) or _text(message.get("text")),
+        text=_text(first.get("text")),
+        project_id=named.get("project", ""),
+    )
+
+
+def read_webhook(payload: Any) -> Reading:
+    """The alert inside; a resolved one is of severity `resolved`, since that is what its reader wants to see."""
+    alert = _object(_object(payload).get("alert"))
+    resolved = alert.get("status") == "resolved"
+    return Reading(
+        severity="resolved" if resolved else _text(alert.get("severity")).lower(),
+        title=_text(alert.get("title")),
+        text=_text(alert.get("description")),
+        project_id=_text(alert.get("project_id")),
+    )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,1 @@
+"""The delivery of alerts, against a real HTTP server on loopback that misbehaves on demand."""

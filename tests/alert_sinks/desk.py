@@ -1,0 +1,79 @@
+"""A courier at work: real sinks that post to the receiver, and a record of everything it says back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from alert_sinks.courier import Courier, Destinations
+from alert_sinks.lanes import Limits
+from alert_sinks.ledger import Ledger, MemoryLedger
+from alert_sinks.sink import Sink
+from alert_sinks.webhook import WebhookSink
+from alert_sinks.world import World
+from models.alert import Alert
+from tests.alert_sinks.receiver import Receiver
+from tests.alert_sinks.support import FakeTime, Signal
+
+
+@dataclass(frozen=True)
+class Dead:
+    """One dead letter."""
+
+    title: str
+    sink: str
+    reason: str
+
+
+class Desk:
+    """A courier with one webhook to the receiver, unless other sinks are given; tokens are whatever a test likes."""
+
+    def __init__(
+        self,
+        signal: Signal,
+        client: httpx.AsyncClient,
+        receiver: Receiver,
+        *,
+        limits: Limits | None = None,
+        ledger: Ledger | None = None,
+        world: World | None = None,
+        team: list[Sink] | None = None,
+        on_call: list[Sink] | None = None,
+    ) -> None:
+        self.time = FakeTime(signal)
+        self.done: list[object] = []
+        self.dead: list[Dead] = []
+        self.dead_letter_trouble: Callable[[], BaseException | None] = lambda: None
+        self._signal = signal
+        self.courier: Courier[object] = Courier(
+            Destinations([WebhookSink(client, receiver.url)] if team is None else team, on_call or []),
+            ledger or MemoryLedger(),
+            on_done=self._on_done,
+            on_dead_letter=self._on_dead_letter,
+            limits=limits,
+            world=world or self.time.world,
+        )
+
+    def _on_done(self, token: object) -> None:
+        self.done.append(token)
+        self._signal.fire()
+
+    async def _on_dead_letter(self, alert: Alert, sink: str, reason: str) -> None:
+        if trouble := self.dead_letter_trouble():
+            raise trouble
+        self.dead.append(Dead(alert.title, sink, reason))
+        self._signal.fire()
+
+    async def until_done(self, *tokens: object) -> None:
+        """Returns when exactly these tokens are done, in any order."""
+        await self._signal.until(lambda: len(self.done) >= len(tokens))
+        assert set(self.done) == set(tokens)
+        assert len(self.done) == len(tokens)
+
+    async def until_asleep(self, sleepers: int = 1) -> None:
+        """Returns when so many alerts wait for their next try."""
+        await self._signal.until(lambda: self.time.sleepers == sleepers)
+
+    async def close(self) -> None:
+        """Ends the courier."""
+        await self.courier.aclose()

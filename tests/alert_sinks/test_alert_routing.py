@@ -1,0 +1,50 @@
+"""Who is told of what: the proof table of routing."""
+
+import pytest
+
+from alert_sinks.routing import Decision, RouteReason, route
+from models.alert import Alert, AlertStatus
+from tests.alert_sinks.support import NOW_MS, an_alert
+
+TEAM = ["slack", "webhook"]
+ON_CALL = ["oncall_slack"]
+
+pending = an_alert(status=AlertStatus.PENDING)
+firing = an_alert()
+escalated = an_alert(escalation_level=1)
+resolved = an_alert(status=AlertStatus.RESOLVED)
+resolved_after_escalation = an_alert(status=AlertStatus.RESOLVED, escalation_level=2)
+silenced = an_alert(silenced_until_ms=NOW_MS + 1)
+resolved_while_silenced = an_alert(status=AlertStatus.RESOLVED, silenced_until_ms=NOW_MS + 1)
+no_longer_silenced = an_alert(silenced_until_ms=NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("alert", "on_call", "decision"),
+    [
+        (firing, ON_CALL, Decision(("slack", "webhook"), RouteReason.TEAM)),
+        (escalated, ON_CALL, Decision(("oncall_slack",), RouteReason.ON_CALL)),
+        (escalated, [], Decision(("slack", "webhook"), RouteReason.ON_CALL_BY_TEAM, "[ON-CALL]")),
+        (resolved, ON_CALL, Decision(("slack", "webhook"), RouteReason.RESOLVED)),
+        (resolved_after_escalation, ON_CALL, Decision(("slack", "webhook", "oncall_slack"), RouteReason.RESOLVED)),
+        (resolved_after_escalation, [], Decision(("slack", "webhook"), RouteReason.RESOLVED)),
+        (pending, ON_CALL, Decision((), RouteReason.PENDING)),
+        (silenced, ON_CALL, Decision((), RouteReason.SILENCED)),
+        (resolved_while_silenced, ON_CALL, Decision((), RouteReason.SILENCED)),
+        (no_longer_silenced, ON_CALL, Decision(("slack", "webhook"), RouteReason.TEAM)),
+    ],
+    ids=[
+        "firing goes to the team",
+        "escalated goes to on-call",
+        "escalated without on-call goes to the team, marked",
+        "resolved goes to the team",
+        "resolved after an escalation goes to all",
+        "resolved after an escalation without on-call goes to the team",
+        "pending goes to nobody",
+        "silenced goes to nobody",
+        "resolved while silenced goes to nobody",
+        "a silence ends at its moment",
+    ],
+)
+def test_the_table_of_routes(alert: Alert, on_call: list[str], decision: Decision) -> None:
+    assert route(alert, TEAM, on_call, NOW_MS) == decision

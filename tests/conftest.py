@@ -1,0 +1,95 @@
+"""Real parts for the tests: a Kafka broker, PostgreSQL, names nobody else uses.
+
+Every server listens on loopback alone and ends with pytest, however that ends.
+"""
+
+import itertools
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from tests.support.apache_kafka import ApacheKafka
+
+BROKER_KIND = os.environ.get("TEST_BROKER") or "embedded"
+Broker = EmbeddedBroker | ApacheKafka
+
+_BROKER_FIXTURES = {"broker", "private_broker"}
+_run = uuid.uuid4().hex[:6]
+_count = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuses a wrong TEST_BROKER at once, instead of in every test."""
+    if BROKER_KIND not in ("embedded", "apache"):
+        raise pytest.UsageError(f"TEST_BROKER is {BROKER_KIND!r}; it must be 'embedded' or 'apache'.")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Says which broker the tests run on."""
+    return f"broker: {BROKER_KIND}" + ("" if BROKER_KIND == "apache" else " (TEST_BROKER=apache for Apache Kafka)")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks what uses a broker by its fixtures; skips, with the reason, what needs Apache Kafka and has it not."""
+    for item in items:
+        needs_apache = item.get_closest_marker("apache") is not None
+        if needs_apache or not _BROKER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.broker)
+        if needs_apache and BROKER_KIND != "apache":
+            item.add_marker(pytest.mark.skip(reason="needs Apache Kafka: run with TEST_BROKER=apache"))
+
+
+@pytest.fixture(scope="session")
+def broker_kind() -> str:
+    """`embedded` or `apache`."""
+    return BROKER_KIND
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The `host:port` of a broker that all tests share. Use names of `topic_prefix`; do not stop it."""
+    with _broker() as server:
+        yield server.bootstrap_servers
+
+
+@pytest.fixture
+def private_broker() -> Iterator[Callable[[], Broker]]:
+    """Makes started brokers of this test's own, to be killed and restarted at will."""
+    with ExitStack() as stack:
+
+        def start() -> Broker:
+            server = _broker()
+            stack.enter_context(server)
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server that all tests share."""
+    with EmbeddedPostgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The address of an empty database of this test alone."""
+    name = f"test_{next(_count)}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix for topics, groups and application ids that no other test has used on this broker."""
+    return f"t{_run}-{next(_count)}-"
+
+
+def _broker() -> Broker:
+    return ApacheKafka() if BROKER_KIND == "apache" else EmbeddedBroker()

@@ -1,0 +1,48 @@
+"""The layers import only downwards, the core stays pure, and nobody else's package bears our names."""
+
+import ast
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OUR_PACKAGES = {"agents", "alert_sinks", "benchmarks", "episode_monitor", "examples", "models", "streams", "tests"}
+CLOCK_CALLS = {"now", "utcnow", "today"}
+
+
+def test_the_layers_import_only_downwards_and_the_core_is_pure() -> None:
+    lint_imports = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint_imports, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("streams/*.py"), *ROOT.glob("models/*.py")], ids=lambda path: path.name)
+def test_the_core_never_asks_what_time_it_is(path: Path) -> None:
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    asked = [call.attr for call in calls if isinstance(call, ast.Attribute) and call.attr in CLOCK_CALLS]
+    assert asked == []
+
+
+def test_no_installed_distribution_owns_a_name_of_ours() -> None:
+    owners = {
+        (distribution.metadata["Name"], file.parts[0].removesuffix(".py"))
+        for distribution in distributions()
+        for file in distribution.files or []
+        if file.parts[0].removesuffix(".py") in OUR_PACKAGES and distribution.metadata["Name"] != "episode-monitor"
+    }
+    assert owners == set()
+
+
+def test_our_packages_come_from_this_tree() -> None:
+    for name in sorted(OUR_PACKAGES):
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", f"import {name}; print({name}.__path__[0])"],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert Path(done.stdout.strip()) == ROOT / name, done.stderr

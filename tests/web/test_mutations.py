@@ -1,0 +1,202 @@
+"""What a person does: the alert that comes back, the job that runs, and the audit entry each leaves."""
+
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import pytest
+import structlog.testing
+
+from episode_monitor.web.audit import AuditEntry
+from episode_monitor.web.settings import WebSettings, parse_api_tokens
+from episode_monitor.web.views import ActionKind, AlertAction, Recovering
+from models.views import JobState
+from tests.web.conftest import Connect
+from tests.web.fake_views import AS_OF, FINISHED, FakeViews, alert
+
+ROOT = "/monitoring/episodes"
+KEY = "episode_integrity:webtoon/7"
+RUN = f"{ROOT}/jobs/integrity/run-check"
+
+
+def path_of(alert_key: str, verb: str) -> str:
+    return f"{ROOT}/alerts/{quote(alert_key, safe='')}/{verb}"
+
+
+async def test_resolving_gives_the_alert_and_leaves_an_entry(
+    client: httpx.AsyncClient, views: FakeViews, audit: list[AuditEntry]
+) -> None:
+    views.alerts = {KEY: alert(KEY)}
+    answer = await client.post(path_of(KEY, "resolve"), json={"by": " 민아 ", "comment": "renumbered\nby hand"})
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json()["status"] == "resolved"
+    assert answer.json()["ends_at"] == AS_OF
+    assert audit == [
+        AuditEntry(
+            at=AS_OF,
+            by="민아",
+            role="loopback",
+            peer="127.0.0.1",
+            action="alert.resolve",
+            target=KEY,
+            details={"comment": "renumbered\nby hand"},
+            result="done",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "minutes"),
+    [
+        ("acknowledge", {"by": "mina"}, None),
+        ("acknowledge", {"by": "mina", "minutes": 5}, None),
+        ("silence", {"by": "mina"}, 60),
+        ("silence", {"by": "mina", "minutes": 5}, 5),
+        ("resolve", {"by": "mina", "later": "unknown fields are ignored"}, None),
+    ],
+)
+async def test_the_action_reaches_the_read_model(
+    client: httpx.AsyncClient, views: FakeViews, verb: str, body: dict[str, object], minutes: int | None
+) -> None:
+    views.alerts = {KEY: alert(KEY)}
+    assert (await client.post(path_of(KEY, verb), json=body)).status_code == 200
+    assert views.asked == [(KEY, AlertAction(kind=ActionKind(verb), by="mina", comment="", minutes=minutes))]
+
+
+@pytest.mark.parametrize(
+    "alert_key",
+    [
+        "r:webtoon/7",
+        "r:..",
+        "r:.",
+        "r:a/../b",
+        "r:100%",
+        "r:a%2Fb",
+        "r:봄 날",
+        "r:x/resolve",
+        "r:x/resolve/acknowledge",
+        "r:a?b#c",
+        "r:/",
+        "r:active",
+    ],
+)
+@pytest.mark.parametrize("verb", ["resolve", "acknowledge", "silence"])
+async def test_any_key_survives_the_path(
+    client: httpx.AsyncClient, views: FakeViews, alert_key: str, verb: str
+) -> None:
+    views.alerts = {alert_key: alert(alert_key)}
+    answer = await client.post(path_of(alert_key, verb), json={"by": "mina"})
+    assert (answer.status_code, answer.json().get("alert_key")) == (200, alert_key)
+
+
+async def test_an_unknown_alert_is_404_and_audited(
+    client: httpx.AsyncClient, views: FakeViews, audit: list[AuditEntry]
+) -> None:
+    answer = await client.post(path_of("r:nobody", "resolve"), json={"by": "mina"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_alert")
+    assert [(entry.target, entry.result) for entry in audit] == [("r:nobody", "unknown_alert")]
+
+
+async def test_resolving_twice_is_409(client: httpx.AsyncClient, views: FakeViews, audit: list[AuditEntry]) -> None:
+    views.alerts = {KEY: alert(KEY)}
+    await client.post(path_of(KEY, "resolve"), json={"by": "mina"})
+    answer = await client.post(path_of(KEY, "resolve"), json={"by": "mina"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_resolved")
+    assert [entry.result for entry in audit] == ["done", "already_resolved"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "result"),
+    [(Recovering(), 503, "recovering"), (RuntimeError("a bug"), 500, "internal_error")],
+)
+async def test_a_mutation_that_fails_is_audited_too(
+    client: httpx.AsyncClient,
+    views: FakeViews,
+    audit: list[AuditEntry],
+    error: Exception,
+    status: int,
+    result: str,
+) -> None:
+    views.failing = error
+    answer = await client.post(path_of(KEY, "resolve"), json={"by": "mina"})
+    assert answer.status_code == status
+    assert [entry.result for entry in audit] == [result]
+
+
+async def test_a_broken_audit_is_logged_and_undoes_nothing(views: FakeViews, connect: Connect) -> None:
+    def broken(entry: AuditEntry) -> None:
+        raise OSError("no space")
+
+    views.alerts = {KEY: alert(KEY)}
+    with structlog.testing.capture_logs() as logs:
+        answer = await connect(audit=broken).post(path_of(KEY, "resolve"), json={"by": "mina"})
+    assert answer.status_code == 200
+    assert [(entry["event"], entry["target"]) for entry in logs if entry["log_level"] == "error"] == [
+        ("audit failed", KEY)
+    ]
+
+
+async def test_the_entry_says_the_role_and_the_real_peer(connect: Connect, audit: list[AuditEntry]) -> None:
+    client = connect(WebSettings(host="0.0.0.0", api_tokens=parse_api_tokens("operator:s3cret")), peer="192.0.2.7")
+    headers = {"authorization": "Bearer s3cret", "x-forwarded-for": "127.0.0.1"}
+    await client.post(path_of(KEY, "silence"), json={"by": "mina", "minutes": 5}, headers=headers)
+    assert [(entry.role, entry.peer, entry.details) for entry in audit] == [
+        ("operator", "192.0.2.7", {"comment": "", "minutes": 5})
+    ]
+
+
+async def test_a_check_that_ends_in_time_answers_with_its_result(
+    client: httpx.AsyncClient, views: FakeViews, audit: list[AuditEntry]
+) -> None:
+    answer = await client.post(RUN, json={"by": "mina"})
+    assert answer.status_code == 200
+    assert views.asked == [(False, "mina", 10.0)]
+    assert answer.headers["content-location"] == f"{ROOT}/jobs/job-1"
+    assert answer.json() == {
+        "kind": "basic",
+        "status": "completed",
+        "duration_seconds": 1.23,
+        "summary": {
+            "total_projects": 45,
+            "healthy_projects": 42,
+            "unhealthy_projects": 3,
+            "health_percentage": 93.3,
+            "total_gaps": 7,
+            "total_duplicates": 2,
+        },
+    }
+    assert [(entry.action, entry.target, entry.result) for entry in audit] == [("check.basic", "fleet", "completed")]
+
+
+async def test_a_check_that_takes_longer_is_202_with_the_place_of_its_job(
+    client: httpx.AsyncClient, views: FakeViews, audit: list[AuditEntry]
+) -> None:
+    views.job_status = msgspec.structs.replace(
+        FINISHED, job_id="deep/1", kind="deep", state=JobState.RUNNING, progress=0.25, result=None
+    )
+    answer = await client.post(f"{RUN}?deep_check=true")
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"{ROOT}/jobs/deep%2F1"
+    assert answer.json()["progress"] == 0.25
+    assert views.asked == [(True, "loopback", 10.0)]
+    assert [(entry.action, entry.by, entry.result) for entry in audit] == [("check.deep", "loopback", "running")]
+
+
+async def test_a_check_that_failed_is_503_in_its_own_words(client: httpx.AsyncClient, views: FakeViews) -> None:
+    views.job_status = msgspec.structs.replace(
+        FINISHED, state=JobState.FAILED, result=None, error="The database did not answer: see /readyz."
+    )
+    answer = await client.post(RUN)
+    assert (answer.status_code, answer.json()["code"]) == (503, "check_failed")
+    assert answer.json()["detail"] == "The database did not answer: see /readyz."
+
+
+async def test_jobs_are_listed_and_found(client: httpx.AsyncClient, views: FakeViews) -> None:
+    jobs = (await client.get(f"{ROOT}/jobs?limit=3")).json()["jobs"]
+    assert [job["job_id"] for job in jobs] == ["job-1"]
+    job = (await client.get(f"{ROOT}/jobs/job-1")).json()
+    assert (job["state"], job["result"]["summary"]["total_gaps"]) == ("completed", 7)
+    unknown = await client.get(f"{ROOT}/jobs/job-2")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_job")
+    assert views.asked == [(3,), ("job-1",), ("job-2",)]
