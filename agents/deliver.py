@@ -70,7 +70,7 @@ class Delivery:
         self._tracks = {number: _Track(generation) for number in partitions}
 
     def catch_up_from(self, last_offsets: dict[int, int]) -> None:
-        """The history is complete up to these offsets; what is after them is to be read again at the next assignment."""
+        """The history is complete up to these offsets; what is after them is read again when assigned next."""
         self._known = last_offsets
 
     def start_position(self, tp: TP, committed: int | None) -> int | None:

@@ -1,10 +1,9 @@
-"""Everything of one worker that speaks to Kafka, started and stopped as one. It never waits for a database or a sink."""
+"""Everything of one worker that speaks to Kafka, started and stopped as one. It waits for no database and no sink."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
 
@@ -14,6 +13,7 @@ from agents.deliver import AppendHistory, Delivery, Token
 from agents.engine.changelog import Changelog
 from agents.engine.engine import Engine, Failpoint
 from agents.engine.fence import Fence
+from agents.engine.producer import Producer
 from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
 from agents.topics import TopicMismatch, ensure_topics
@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 
 IDLE_MS = 2_000  # an idle partition's clock follows the wall clock at this distance
 IDLE_LOOK_SECONDS = 0.5
-MAX_BATCH_BYTES = 512 * 1024  # a changelog batch; brokers take a megabyte unless told otherwise
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
 
@@ -52,14 +51,7 @@ class Runtime:
         self.config = config
         self.status = f"waiting for Kafka at {config.bootstrap_servers}"
         self.partitions = 0  # of the events topic; 0 until it is known
-        self.producer = AIOKafkaProducer(
-            bootstrap_servers=config.bootstrap_servers,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=0,
-            max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=2 * MAX_BATCH_BYTES,
-        )
+        self.producer = Producer(config.bootstrap_servers)
         self.fence = Fence(config.session_timeout_seconds, stop)
         self.writer = Writer(self.producer, config.topics.alerts, config.topics.dead_letters)
         self.changelog = Changelog(config.topics.changelog, config.bootstrap_servers, self.producer)
@@ -152,7 +144,7 @@ class Runtime:
     async def _bury_alert(self, alert: Alert, sink: str, reason: str) -> None:
         headers = [("dl_sink", sink.encode()), ("dl_reason", reason.encode())]
         topic = self.config.topics.alert_dead_letters
-        await self.producer.send_and_wait(topic, encode_alert(alert), alert.alert_key.encode(), headers=headers)
+        await (await self.producer.send(topic, encode_alert(alert), alert.alert_key.encode(), headers))
 
     # --- the end
 

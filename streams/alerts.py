@@ -158,7 +158,7 @@ def silence(memory: Memory, until_ms: int, at_ms: int) -> Reason:
 
 
 def hush(memory: Memory, bad: int, at_ms: int) -> Reason:
-    """Resolved by a person: silent until the measure was content once, or, for numbering, until there is more trouble."""
+    """Resolved by a person: silent until the measure was content once or, for numbering, until there is more."""
     memory.phase = Phase.HUSHED
     memory.hushed_at_bad = bad
     memory.updated_at_ms = at_ms

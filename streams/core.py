@@ -12,8 +12,8 @@ class Core:
     """Immutable by habit. Durations in milliseconds of event time."""
 
     __slots__ = (
-        "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "numbering", "open_conflicts_max",
-        "resend_memory", "rules",
+        "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "numbering",
+        "open_conflicts_max", "resend_memory", "rules",
     )  # fmt: skip
 
     def __init__(

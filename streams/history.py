@@ -1,6 +1,6 @@
 """Operations over event time: sliding windows exact to a second, minutes for two hours, hours for a day or more.
 
-A window `(T - W, T]` is kept as a running sum: an operation is added once and leaves once, whatever the window's length.
+A window `(T - W, T]` is kept as a running sum: an operation is added once and leaves once, however long it is.
 """
 
 from streams import tally

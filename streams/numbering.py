@@ -48,7 +48,7 @@ class NumberingRules:
 
 
 class Hole:
-    """Numbers start … end that nobody holds, and since when; `floor_ms` is when the last holder left (0: never held)."""
+    """Numbers start … end that nobody holds, and since when; `floor_ms`: when the last holder left (0: none)."""
 
     __slots__ = ("end", "floor_ms", "since_ms", "start")
 
@@ -60,8 +60,9 @@ class Numbering:
     """The numbers of one project. Every method that changes something takes event time in milliseconds."""
 
     __slots__ = (
-        "_newest_suspect_ms", "_next_settling_ms", "_suspects_changed", "aside", "base", "capped", "changed_chunks", "chunks", "duplicates", "episodes", "explained", "max_number",
-        "moves", "open_duplicates", "open_gaps", "peak", "restatements", "rules", "suspect_duplicates", "suspect_holes",
+        "_newest_suspect_ms", "_next_settling_ms", "_suspects_changed", "aside", "base", "capped", "changed_chunks",
+        "chunks", "duplicates", "episodes", "explained", "max_number", "moves", "open_duplicates", "open_gaps", "peak",
+        "restatements", "rules", "suspect_duplicates", "suspect_holes",
     )  # fmt: skip
 
     def __init__(self, rules: NumberingRules) -> None:
@@ -71,9 +72,7 @@ class Numbering:
         self.chunks: dict[int, list[bytes | None]] = {}  # chunk -> an owner of each of its numbers
         self.changed_chunks: set[int] = set()  # since they were last stored
         self.max_number = 0  # highest live number
-        self.peak = (
-            rules.first_number or 1
-        ) - 1  # highest number ever taken; it never falls, so that order is no matter
+        self.peak = (rules.first_number or 1) - 1  # highest number ever taken; it never falls, so order is no matter
         self.suspect_holes: list[Hole] = []  # sorted, disjoint
         self.open_gaps = IntervalSet()
         self.explained = IntervalSet()  # numbers of deleted episodes, where those are no gaps
@@ -96,11 +95,11 @@ class Numbering:
         if current == number:
             self.restatements += 1
             return
-        if current is None and not self.moves and not self.aside and number - self.peak == 1 and self.base is not None:
-            if len(self.episodes) < self.rules.max_episodes:
-                self.peak = number
-                self._acquire(episode, number, at_ms)
-                return
+        is_plain = current is None and number - self.peak == 1 and not self.moves and not self.aside
+        if is_plain and self.base is not None and len(self.episodes) < self.rules.max_episodes:
+            self.peak = number
+            self._acquire(episode, number, at_ms)
+            return
         self._move(episode, number, at_ms, newest_ms - grace_ms)
 
     def delete(self, episode: bytes, at_ms: int, newest_ms: int, grace_ms: int) -> None:

@@ -1,7 +1,7 @@
 """All projects of one partition: takes records in offset order, keeps what must be stored, sums up what people ask.
 
 The same class serves live processing, recovery and replay; whatever it is given in the same order ends the same.
-Storage is somebody else's: it is read through `Store`, and `collect` says what to write, in the order it must be written.
+Storage is somebody else's: it is read through `Store`, and `collect` says what to write and in which order.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What to write, in this order and completely before the cursor; None removes. `garbage` may go after the cursor."""
+    """What to write, in this order and all of it before the cursor; None removes. `garbage` may go after it."""
 
     writes: list[tuple[bytes, bytes | None]]
     cursor: Cursor
@@ -157,7 +157,7 @@ class Partition:
         """Whatever became due by the clock. The project of the record at hand runs its own, in `step`."""
         deadlines, put_back = self._deadlines, False
         while deadlines and deadlines[0][0] <= self.clock_ms:
-            at_ms, project_id = heappop(deadlines)
+            _, project_id = heappop(deadlines)
             if project_id == exempt:
                 put_back = True
                 continue

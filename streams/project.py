@@ -228,7 +228,13 @@ def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) 
         if settling_ms is not None and settling_ms <= state.now_ms:
             numbering.settle(state.now_ms)
             settling_ms = numbering.next_settling_ms()
-    if state.needs_evaluation or state.watchful or state.alerts or numbering.open_gaps.count or numbering.open_duplicates:
+    if (
+        state.needs_evaluation
+        or state.watchful
+        or state.alerts
+        or numbering.open_gaps.count
+        or numbering.open_duplicates
+    ):
         state.needs_evaluation = False
         evaluate(core, state, state.now_ms, emits, trace)
         state.deadline_ms = next_deadline_ms(core, state)

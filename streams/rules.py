@@ -99,7 +99,7 @@ class RuleSet:
         limits = sorted({float(r.threshold) for r in rules if r.measure is Measure.SLOW_CREATION})
         if len(limits) > tally.MAX_LATENCY_LIMITS:
             raise RuleError(
-                f"The rules name {len(limits)} different latency limits; at most {tally.MAX_LATENCY_LIMITS} are counted."
+                f"The rules name {len(limits)} latency limits; only {tally.MAX_LATENCY_LIMITS} can be counted."
             )
         lengths = sorted({rule.window_minutes * 60 for rule in rules if rule.measure is not Measure.INTEGRITY})
         self.latency_limits = tuple(limits)
@@ -210,14 +210,12 @@ _UNITS = {Measure.SLOW_CREATION: "s", Measure.INTEGRITY: ""}
 
 def _threshold(value: object, name: str, measure: Measure) -> Decimal:
     unit = _UNITS.get(measure, "%")
-    shown = {"%": "a percentage from 0% to 100%, such as 1.0%", "s": "a number of seconds, such as 5s", "": "a count"}[
-        unit
-    ]
+    wanted = {"%": "a percentage from 0% to 100%, such as 1.0%", "s": "a number of seconds, such as 5s", "": "a count"}
     default = "0" if measure is Measure.INTEGRITY else ""
     try:
         number = Decimal(str(default if value is None else value).strip().removesuffix(unit).strip())
     except InvalidOperation:
         number = Decimal(-1)
     if isinstance(value, bool) or not number.is_finite() or number < 0 or (unit == "%" and number > 100):
-        raise RuleError(f"Rule {name} needs `threshold` to be {shown}.")
+        raise RuleError(f"Rule {name} needs `threshold` to be {wanted[unit]}.")
     return number

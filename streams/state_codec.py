@@ -24,7 +24,9 @@ from streams.project import ProjectState
 from streams.vigil import forget_removed_rules, is_watchful
 
 FORMAT = 1
-assert sys.byteorder == "little", "hashes are stored in the machine's order, and that is little-endian everywhere we run"
+assert sys.byteorder == "little", (
+    "hashes are stored in the machine's byte order: little-endian wherever we run"
+)
 _HEADER = struct.Struct("<BqqqIIIIIB")
 HEADER_BYTES = _HEADER.size
 _ALERTING = 1
@@ -191,7 +193,9 @@ def _body(state: ProjectState) -> _Body:
         open=_encode_operations(state.operations.open, 0),
         ended=_encode_operations(state.operations.ended, horizon_ms),
         seen=_encode_seen(state.seen, horizon_ms, state.newest_ms),
-        sources=[(name, source.newest_ms, source.intervals) for name, source in sorted(state.sequences.sources.items())],
+        sources=[
+            (name, source.newest_ms, source.intervals) for name, source in sorted(state.sequences.sources.items())
+        ],
         alerts={rule: state.alerts[rule] for rule in sorted(state.alerts)},
         totals=tally.unpack(state.totals),
         days=[(day, tally.unpack(state.days[day])) for day in sorted(state.days)],

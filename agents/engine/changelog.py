@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.engine.producer import Producer
 from streams import keys
 from streams.partition import Cursor
 from streams.state_codec import read_head
@@ -26,7 +27,7 @@ Progress = Callable[[int], None]
 class Changelog:
     """Reads and writes partitions of one topic. The producer must be idempotent and wait for all replicas."""
 
-    def __init__(self, topic: str, bootstrap_servers: str, producer: AIOKafkaProducer) -> None:
+    def __init__(self, topic: str, bootstrap_servers: str, producer: Producer) -> None:
         self.topic = topic
         self.bytes_written = 0
         self.records_written = 0
@@ -41,11 +42,11 @@ class Changelog:
             self.records_written += 1
             self.bytes_written += len(key) + len(value or b"")
             if batch.append(key=key, value=value, timestamp=None) is None:
-                acknowledgements.append(await self._producer.send_batch(batch, self.topic, partition=partition))
+                acknowledgements.append(await self._producer.send_batch(batch, self.topic, partition))
                 batch = self._producer.create_batch()
                 batch.append(key=key, value=value, timestamp=None)  # a first record is taken whatever its size
         if batch.record_count():
-            acknowledgements.append(await self._producer.send_batch(batch, self.topic, partition=partition))
+            acknowledgements.append(await self._producer.send_batch(batch, self.topic, partition))
         await asyncio.gather(*acknowledgements)
 
     async def read(self, partition: int, source: TopicPartition, progress: Progress) -> tuple[dict[bytes, bytes], int]:

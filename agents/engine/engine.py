@@ -198,7 +198,7 @@ class Engine:
     # --- time without events
 
     async def run_idle_clocks(self, idle_ms: int) -> None:
-        """On partitions that are read to their end, let time reach the wall clock less `idle_ms` where something is due.
+        """On partitions that are read to their end, let time reach the wall clock less `idle_ms` where it matters.
 
         The clock is stored before anything is told, so that a restart comes to the same conclusions.
         """

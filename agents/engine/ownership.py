@@ -1,4 +1,4 @@
-"""One partition as this worker owns it: recovering, then live, then gone. Nothing is taken or written outside of live."""
+"""One partition as this worker owns it: recovering, then live, then gone. Only a live one takes and writes."""
 
 import asyncio
 import time
@@ -92,7 +92,7 @@ class Owned:
         self.committed = self.position
 
     def collect(self) -> Changes:
-        """What to write now. The values in memory change at once, for they must never be older than what was collected."""
+        """What to write now. The values in memory change at once: they must never be older than that."""
         changes = self.partition.collect()
         values = self.store.values
         for key, value in changes.writes:

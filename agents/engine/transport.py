@@ -1,7 +1,7 @@
 """A Faust transport that hands an agent all records of one poll and partition as one message.
 
-Faust spends some 50 µs of machinery on a message; here it spends them on a batch. The engine owns the positions: it says
-where a partition starts and which offset may be committed, and Faust's own bookkeeping of acknowledgements is left out.
+Faust spends some 50 µs of machinery on a message; here it spends them on a batch. The engine owns the positions: it
+says where a partition starts and which offset may be committed; Faust's own bookkeeping of acks is left out.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ class Consumer(driver.Consumer):
     commit_position: Positions
     hold: Callable[[TP], bool]
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
         """One message a partition that has records."""
         records, active = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
@@ -48,8 +48,8 @@ class Consumer(driver.Consumer):
             yield (
                 tp,
                 RecordBatch(
-                    tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], None, cast(Any, batch),
-                    None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
+                    tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], None,
+                    cast(Any, batch), None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
                 ),
             )  # fmt: skip
 

@@ -1,10 +1,9 @@
-"""What leaves the tracking agent at once: alert transitions and dead letters. A flush waits until the broker has them."""
+"""What leaves the tracking agent at once: alert transitions and dead letters. A flush waits for the broker."""
 
 import asyncio
 from collections.abc import Iterable
 
-from aiokafka import AIOKafkaProducer
-
+from agents.engine.producer import Producer
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from models.dead_letter import DeadLetter
@@ -13,7 +12,7 @@ from models.dead_letter import DeadLetter
 class Writer:
     """Sends without waiting; `settled` gives what is still under way."""
 
-    def __init__(self, producer: AIOKafkaProducer, alerts_topic: str, dead_letters_topic: str) -> None:
+    def __init__(self, producer: Producer, alerts_topic: str, dead_letters_topic: str) -> None:
         self._producer = producer
         self._alerts_topic = alerts_topic
         self._dead_letters_topic = dead_letters_topic
@@ -29,9 +28,7 @@ class Writer:
         """Send dead letters with their headers."""
         for letter in letters:
             self._under_way.append(
-                await self._producer.send(
-                    self._dead_letters_topic, letter.value, letter.key, headers=list(letter.headers)
-                )
+                await self._producer.send(self._dead_letters_topic, letter.value, letter.key, letter.headers)
             )
 
     async def settled(self) -> None:

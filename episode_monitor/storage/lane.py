@@ -174,7 +174,7 @@ class Lane(Generic[Row]):
             waiting.settle(Stored.WRITTEN)
 
     def _remove(self, key: int | str, waiting: _Waiting[Row]) -> None:
-        if True:  # else a newer row of this key has taken its place
+        if self._waiting.get(key) is waiting:  # else a newer row of this key has taken its place
             del self._waiting[key]
             self._size_bytes -= waiting.size_bytes
 

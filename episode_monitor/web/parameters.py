@@ -1,13 +1,11 @@
 """The query and path parameters the routes share, with their limits and the words `/docs` shows for them."""
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime
-
-from models.times import epoch_ms
 
 MAX_PROJECT_ID = 200
 MAX_ALERT_KEY = 400  # a rule's id, a colon, a project's id
@@ -20,9 +18,9 @@ def _without_control(text: str) -> str:
 
 
 def _representable(moment: datetime) -> datetime:
-    """Year 1 and year 9999 with an offset lie outside what can be counted; nobody means them."""
+    """An offset can push the first and the last day of the calendar out of what UTC can be written in."""
     try:
-        epoch_ms(moment)
+        moment.astimezone(UTC)
     except OverflowError:
         raise ValueError("must be a moment between the years 1 and 9999") from None
     return moment

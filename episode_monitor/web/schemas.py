@@ -77,6 +77,7 @@ _PROBLEMS = {
     409: "The alert has ended already.",
     503: "Tables are recovering, or something needed does not answer; see Retry-After.",
 }
+_INVALID = "A parameter is wrong; `code` and `errors` name it."
 _MUTATION_PROBLEMS = {
     401: "No token, or one that is not known.",
     403: "Not an operator, not from this machine, or from another site's page.",
@@ -97,7 +98,7 @@ def returns(*kinds: type, problems: tuple[int, ...] = (503,), mutation: bool = F
     schema = reference(kinds[0]) if len(kinds) == 1 else {"oneOf": [reference(kind) for kind in kinds]}
     answers: Responses = {200: {"description": "The answer.", "content": {"application/json": {"schema": schema}}}}
     texts = {status: _PROBLEMS[status] for status in problems}
-    texts[422] = "A parameter is wrong; `code` and `errors` name it."
+    texts[422] = _INVALID
     if mutation:
         texts |= _MUTATION_PROBLEMS
     for status in sorted(texts):
@@ -125,6 +126,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
         for operation in item.values():
             if not operation.get("parameters") and "requestBody" not in operation:
                 operation["responses"].pop("422", None)  # nothing to get wrong
+            elif "422" in operation["responses"]:
+                operation["responses"]["422"] = problem(_INVALID)  # a route that named none has FastAPI's own shape
     components = document.setdefault("components", {})
     others = components.get("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):

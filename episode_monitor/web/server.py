@@ -57,16 +57,18 @@ class HttpServer:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that takes connections already; port 0 means any free one. Raises CannotListen."""
+    if not 0 <= port <= 65_535:  # the resolver would take the port modulo 65536 without a word
+        raise CannotListen(f"{port} is not a port: set MONITORING_PORT to a number from 0 to 65535.")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    except (OSError, UnicodeError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         raise CannotListen(_sentence(host, port, error)) from error
 
 
 def _sentence(host: str, port: int, error: Exception) -> str:
     number = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, socket.gaierror | UnicodeError | OverflowError) or number == errno.EADDRNOTAVAIL:
+    if isinstance(error, socket.gaierror | UnicodeError) or number == errno.EADDRNOTAVAIL:
         return f"{host}:{port} is not an address of this machine: set MONITORING_HOST to one that is."
     if number == errno.EADDRINUSE:
         return f"Port {port} on {host} is in use by another program: stop that one or set MONITORING_PORT to another."

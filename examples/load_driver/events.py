@@ -76,16 +76,8 @@ def episode_events(
         for _ in range(conflicts):
             yield project.key, _event(project, "episode.creation_conflict", operation_id, clock.text(), source)
         fails = draw() < failure_ratio
-        # A last race that was lost is not tried again, so a failed operation has one retry less.
-        retries = max(0, conflicts - 1) if fails else conflicts
-        outcome = {
-            "duration_seconds": round(5.0 + 3 * draw() if draw() < slow_ratio else chance.lognormvariate(-4.6, 0.5), 6),
-            "retry_count": retries,
-            "retry_reasons": ["conflict"] * retries,
-            "had_conflict": conflicts > 0,
-        }
+        outcome = _outcome(chance, conflicts, fails, draw() < slow_ratio)
         if fails:
-            outcome["error"] = "another caller took the number first" if conflicts else "the database did not answer"
             yield project.key, _event(project, "episode.creation_failed", operation_id, clock.text(), source, outcome)
         else:
             outcome |= _take_number(project, f"ep_{number + 1:06d}", draw() < lost_ratio, draw() < twice_ratio)
@@ -98,6 +90,20 @@ def episode_events(
                     _event(project, "episode.deleted", f"{operation_id}-undo", clock.text(), source, gone),
                 )
         clock.now_ms += interval_ms
+
+
+def _outcome(chance: random.Random, conflicts: int, fails: bool, slow: bool) -> dict[str, object]:
+    # A last race that was lost is not tried again, so a failed operation has one retry less.
+    retries = max(0, conflicts - 1) if fails else conflicts
+    outcome: dict[str, object] = {
+        "duration_seconds": round(5.0 + 3 * chance.random() if slow else chance.lognormvariate(-4.6, 0.5), 6),
+        "retry_count": retries,
+        "retry_reasons": ["conflict"] * retries,
+        "had_conflict": conflicts > 0,
+    }
+    if fails:
+        outcome["error"] = "another caller took the number first" if conflicts else "the database did not answer"
+    return outcome
 
 
 def _take_number(project: _Project, episode_id: str, lost: bool, twice: bool) -> dict[str, object]:

@@ -30,9 +30,9 @@ def read_slack(payload: Any) -> Reading:
     severity = colour if colour == "resolved" else named.get("severity", "").lower() or colour
     return Reading(
         severity=severity,
-        title=_text(first.get("title")) or _text(message.get("text")),
-        text=_text(first.get("text")),
-        project_id=named.get("project", ""),
+        title=_shown(first.get("title")) or _shown(message.get("text")),
+        text=_shown(first.get("text")),
+        project_id=_shown(named.get("project")),
     )
 
 
@@ -50,6 +50,11 @@ def read_webhook(payload: Any) -> Reading:
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _shown(value: Any) -> str:
+    """As Slack shows it: senders escape these three characters and no others."""
+    return _text(value).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _text(value: Any) -> str:

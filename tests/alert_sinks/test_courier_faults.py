@@ -449,7 +449,7 @@ async def test_closing_ends_what_is_on_its_way_and_leaves_the_rest_undone(
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
     receiver.script.extend([answers(500), waits])
-    desk = new_desk(limits=Limits(concurrency=1, close_seconds=3600.0))
+    desk = new_desk(limits=Limits(concurrency=1, close_seconds=30.0))
     desk.courier.accept(alert_of("retrying"), 1)
     await desk.until_asleep()
     desk.courier.accept(alert_of("on its way"), 2)

@@ -23,7 +23,7 @@ SLACK = {
         {
             "color": "danger",
             "title": "Episode numbers are missing",
-            "text": "Numbers 3 and 7 of <proj_1> & others",
+            "text": "Numbers 3 and 7 of &lt;proj_1&gt; &amp; others, not &amp;lt;",
             "fields": [
                 {"title": "Project", "value": "proj_1", "short": True},
                 {"title": "Severity", "value": "CRITICAL", "short": True},
@@ -81,6 +81,7 @@ async def test_slack_says_ok_and_the_journal_has_the_words_people_look_for(recei
         "project_id": "proj_1",
         "signature": "unchecked",
     }
+    assert entry["text"] == "Numbers 3 and 7 of <proj_1> & others, not &lt;"
     assert entry["body"] == SLACK
 
 

@@ -1,5 +1,6 @@
 """Rows on their way: bounds, replaced rows, rows that PostgreSQL never takes, batches that are too much for it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -69,8 +70,9 @@ async def test_a_row_that_is_replaced_while_it_is_written_is_written_again(datab
 
     later: list[Any] = []
     lane: Lane[str] = database.add_lane(Lane("t", write))
-    assert await database.store(lane, "old", SMALL, key="a") is Stored.WRITTEN
-    assert await later[0] is Stored.WRITTEN
+    async with asyncio.timeout(20):
+        assert await database.store(lane, "old", SMALL, key="a") is Stored.WRITTEN
+        assert await later[0] is Stored.WRITTEN
     assert seen == [["old"], ["new"]]
     assert lane.pending == 0
 

@@ -15,6 +15,7 @@ from episode_monitor.web.views import (
     Unreachable,
 )
 from models.views import Readiness
+from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, SUMMARY, FakeViews, alert
 
 ROOT = "/monitoring/episodes"
@@ -76,7 +77,13 @@ async def test_the_list_of_projects_is_the_worst_fifty_unless_asked_otherwise(
 
 
 async def test_every_parameter_of_the_list_reaches_the_read_model(client: httpx.AsyncClient, views: FakeViews) -> None:
-    parameters = {"status": "unhealthy", "q": "봄 %", "sort": "project_id", "limit": 500, "cursor": "c1"}
+    parameters: dict[str, str | int] = {
+        "status": "unhealthy",
+        "q": "봄 %",
+        "sort": "project_id",
+        "limit": 500,
+        "cursor": "c1",
+    }
     await client.get(f"{ROOT}/integrity/projects", params=parameters)
     assert views.asked == [(ProjectQuery(status="unhealthy", q="봄 %", sort="project_id", limit=500, cursor="c1"),)]
 
@@ -152,7 +159,7 @@ async def test_active_alerts_have_their_wire_names(client: httpx.AsyncClient, vi
 
 
 async def test_the_history_takes_moments_with_an_offset(client: httpx.AsyncClient, views: FakeViews) -> None:
-    parameters = {
+    parameters: dict[str, str | int] = {
         "project_id": "p1",
         "rule_id": "r",
         "alert_key": "r:p1",
@@ -239,9 +246,9 @@ async def test_a_version_answers_304_without_making_the_view(client: httpx.Async
     assert views.summaries_made == 2
 
 
-async def test_two_workers_with_the_same_version_word_have_different_etags(views: FakeViews, connect: object) -> None:
+async def test_two_workers_with_the_same_version_word_have_different_etags(views: FakeViews, connect: Connect) -> None:
     views.token = "17"
-    one, other = connect(), connect()  # type: ignore[operator]
+    one, other = connect(), connect()
     etag = (await one.get(READS[0])).headers["etag"]
     assert (await other.get(READS[0], headers={"if-none-match": etag})).status_code == 200
 

@@ -1,0 +1,150 @@
+"""Reads the fleet topic whole, in every worker, and keeps the newest record of each partition.
+
+A record of a higher generation wins, for a worker that was frozen may still write; but one that went silent loses to
+whoever speaks, for generations begin anew when a group was empty for long.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from agents.fleet.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
+from streams.core import Core
+from streams.totals import PartitionTotals
+
+log = structlog.get_logger(__name__)
+
+STALE_MS = 10_000
+READ_BACK_RECORDS = 300  # before the end, or more where there are many partitions
+READ_BACK_SECONDS = 10  # of records at one a second and partition: all that live speak several times in it
+MAX_PARTITIONS = 100_000  # more than Kafka has in a topic; a bad record must not fill the memory
+POLL_MS = 500
+RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
+
+
+class Known:
+    """The newest record of one partition. Its bulk is unpacked when it is first asked for."""
+
+    def __init__(self, record: FleetRecord, offset: int, heard_ms: int) -> None:
+        self.record = record
+        self.offset = offset
+        self.heard_ms = heard_ms  # when it was true, by this worker's wall clock
+        self._body: Body | None = None
+        self._totals: PartitionTotals | None = None
+
+    def body(self) -> Body:
+        """Lists and encoded totals. Raises Unreadable."""
+        if self._body is None:
+            self._body = unpack_body(self.record.body)
+        return self._body
+
+    def totals(self, core: Core) -> PartitionTotals:
+        """The totals, decoded once. Raises Unreadable."""
+        if self._totals is None:
+            self._totals = PartitionTotals.decode(core, self.body().totals)
+        return self._totals
+
+
+class FleetReader:
+    """Follows the topic with a consumer of its own, without a group.
+
+    `partition_count` is of the events topic, 0 while unknown; `now_ms` is the wall clock.
+    """
+
+    def __init__(
+        self, topic: str, bootstrap_servers: str, partition_count: Callable[[], int], now_ms: Callable[[], int]
+    ) -> None:
+        self.status = "not read yet"  # "ok", or what is wrong in a few words
+        self.unreadable = 0
+        self.caught_up = asyncio.Event()  # the topic was read to its end once
+        self._topic = topic
+        self._bootstrap_servers = bootstrap_servers
+        self._partition_count = partition_count
+        self._now_ms = now_ms
+        self._known: dict[int, Known] = {}
+        self._is_live = False  # what comes now was written just now
+
+    @property
+    def known(self) -> Mapping[int, Known]:
+        """Partition -> its newest record."""
+        return self._known
+
+    def is_stale(self, known: Known) -> bool:
+        """Whether its owner has been silent for too long."""
+        return self._now_ms() - known.heard_ms > STALE_MS
+
+    def take(self, value: bytes | None, offset: int) -> None:
+        """Take one record of the topic; one that cannot be read is counted and passed over."""
+        if value is None:
+            return
+        try:
+            record = decode_record(value)
+            if record.partition >= MAX_PARTITIONS:
+                raise Unreadable(f"there is no partition {record.partition}")
+        except Unreadable as error:
+            self.unreadable += 1
+            if self.unreadable == 1:
+                log.warning("a record of the fleet topic cannot be read", offset=offset, error=str(error))
+            return
+        known = self._known.get(record.partition)
+        if known is None or _supersedes(record, known.record):
+            heard_ms = self._now_ms() if self._is_live else min(record.published_at_ms, self._now_ms())
+            self._known[record.partition] = Known(record, offset, heard_ms)
+
+    # --- following the topic
+
+    async def run(self) -> None:
+        """Follow for ever; whatever fails is tried again."""
+        attempt = 0
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, OSError) as error:
+                attempt = 0 if self.status == "ok" else attempt + 1
+                if attempt <= 1:
+                    log.warning("the fleet topic cannot be read; trying on", error=str(error) or type(error).__name__)
+                self.status = f"the fleet topic cannot be read: {str(error) or type(error).__name__}"
+            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap_servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=POLL_MS,
+            max_partition_fetch_bytes=8 * 1024 * 1024,
+        )
+        self._is_live = False
+        try:
+            await consumer.start()
+            tp = TopicPartition(self._topic, 0)
+            consumer.assign([tp])
+            end = (await consumer.end_offsets([tp]))[tp]
+            start = (await consumer.beginning_offsets([tp]))[tp]
+            back = max(READ_BACK_RECORDS, READ_BACK_SECONDS * self._partition_count())
+            consumer.seek(tp, max(start, end - back))
+            self.status = "ok"
+            while True:
+                await self._poll(consumer, tp, end)
+        finally:
+            await consumer.stop()
+
+    async def _poll(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
+        """`end` is where the topic ended when reading began; what lies behind it was written since."""
+        polled = await consumer.getmany(tp, timeout_ms=POLL_MS)
+        for record in polled.get(tp, ()):
+            self._is_live = self._is_live or record.offset >= end
+            self.take(record.value, record.offset)
+        if not self._is_live and await consumer.position(tp) >= end:
+            self._is_live = True
+        if self._is_live:
+            self.caught_up.set()
+
+
+def _supersedes(record: FleetRecord, known: FleetRecord) -> bool:
+    if record.worker_id == known.worker_id or record.published_at_ms - known.published_at_ms > STALE_MS:
+        return True
+    return (record.generation, record.published_at_ms) >= (known.generation, known.published_at_ms)

@@ -1,0 +1,158 @@
+"""The whole system on one machine: real broker, real database, a project service that really numbers, load and trouble.
+
+Everything is started here and everything is stopped here; Ctrl-C leaves no process, port or file behind.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import signal
+import sys
+import urllib.error
+import urllib.request
+from contextlib import AsyncExitStack
+
+from rich.console import Console
+
+from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres, ServerError
+from episode_monitor.demo.ports import NoFreePortError
+from episode_monitor.demo.programs import Driver, Program
+from episode_monitor.demo.server import LocalServer
+from episode_monitor.exits import ExitCode
+
+DASHBOARD_PORT, SERVICE_PORT, RECEIVER_PORT, KAFKA_PORT, POSTGRES_PORT = 8002, 8001, 8003, 9092, 5432
+SETTLE_SECONDS = 10  # a minute in production; the demo is to show its gap within its first minute
+LOOK_SECONDS = 1.0
+
+# Short, because the embedded broker lets a group begin only after its rebalance time-out.
+_SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "6", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3"}
+
+
+class Stage:
+    """The parts of the demo and their addresses."""
+
+    def __init__(self, rate: float) -> None:
+        self.broker = EmbeddedBroker(KAFKA_PORT)
+        self.postgres = EmbeddedPostgres(POSTGRES_PORT)
+        self._webhook_secret = secrets.token_urlsafe(18)
+        self._databases: dict[str, str] = {}
+        self.worker = Program("worker", ["episode_monitor", "worker"], DASHBOARD_PORT, self._worker, "/livez")
+        self.service = Program("project service", ["examples.project_service"], SERVICE_PORT, self._service, "/healthz")
+        self.receiver = Program("receiver", ["examples.receiver"], RECEIVER_PORT, self._receiver)
+        self._rate = rate
+
+    def driver(self) -> Driver:
+        """Traffic for the service; to be made when its address is known."""
+        return Driver(["examples.load_driver", "--service", self.service.url, "--rate", str(self._rate)])
+
+    def make_databases(self) -> None:
+        """One for the project service, one for the monitor."""
+        for name in ("project_service", "episode_monitor"):
+            self._databases[name] = self.postgres.create_database(name)
+
+    def _worker(self, port: int) -> dict[str, str]:
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
+            "EVENTS_PARTITIONS": "4",
+            "MONITORING_PORT": str(port),
+            "MONITOR_DATABASE_URL": self._databases["episode_monitor"],
+            "DATABASE_URL": self._databases["project_service"],
+            "GAP_SETTLE_SECONDS": str(SETTLE_SECONDS),
+            "SLACK_WEBHOOK_URL": f"{self.receiver.url}/slack",
+            "MONITORING_WEBHOOK_URL": f"{self.receiver.url}/webhook",
+            "MONITORING_WEBHOOK_SECRET": self._webhook_secret,
+            **_SESSION,
+        }
+
+    def _service(self, port: int) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self._databases["project_service"],
+            "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
+            "EVENTS_PARTITIONS": "4",
+            "PROJECT_SERVICE_PORT": str(port),
+        }
+
+    def _receiver(self, port: int) -> dict[str, str]:
+        return {"RECEIVER_PORT": str(port), "RECEIVER_WEBHOOK_SECRET": self._webhook_secret}
+
+
+async def run_demo(seconds: float | None, rate: float) -> ExitCode:
+    """Run until Ctrl-C, SIGTERM, the end of `seconds`, or the end of a part."""
+    console, stage, stop = Console(stderr=True, highlight=False), Stage(rate), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with AsyncExitStack() as running:
+            with console.status("Starting broker and database ..."):
+                await _raise(stage, running)
+            _tell_addresses(console, stage)
+            await running.enter_async_context(stage.driver())
+            return await _watch(console, stage, stop, seconds)
+    except (ServerError, NoFreePortError) as error:
+        console.print(f"episode-monitor: {error}", style="red")
+        return ExitCode.UNREACHABLE
+    finally:
+        console.print("Everything is stopped.")
+
+
+async def _raise(stage: Stage, running: AsyncExitStack) -> None:
+    """Start the parts, each as soon as what it needs is there."""
+    first = (stage.broker, stage.postgres, stage.receiver)
+    await asyncio.gather(*(running.enter_async_context(part) for part in first))
+    await asyncio.to_thread(stage.make_databases)
+    await asyncio.gather(*(running.enter_async_context(part) for part in (stage.worker, stage.service)))
+
+
+def _tell_addresses(console: Console, stage: Stage) -> None:
+    parts: list[LocalServer] = [stage.worker, stage.receiver, stage.service, stage.broker, stage.postgres]
+    for part in parts:
+        if part.moved_from is not None:
+            console.print(f"Port {part.moved_from} was taken: the {part.name} is on {part.port}.", style="yellow")
+    console.print(f"""
+[bold]The episode monitor runs.[/bold] Trouble begins in a few seconds; Ctrl-C stops everything.
+
+  Monitor                      [link={stage.worker.url}/]{stage.worker.url}/[/link]
+  Its HTTP interface           {stage.worker.url}/docs
+  What Slack and webhook got   {stage.receiver.url}/
+  Sample project service       {stage.service.url}/docs
+  Kafka                        {stage.broker.bootstrap_servers}
+  Log of the worker            {stage.worker.log}
+
+  Gaps and duplicates settle in {SETTLE_SECONDS} s here; the default is 60 s.
+""")
+
+
+async def _watch(console: Console, stage: Stage, stop: asyncio.Event, seconds: float | None) -> ExitCode:
+    """Say what is delivered until the end comes."""
+    deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
+    told: set[str] = set()
+    while not stop.is_set():
+        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+            break
+        for part in (stage.worker, stage.service, stage.receiver, stage.broker, stage.postgres):
+            if not part.is_running:
+                raise ServerError(f"The {part.name} has ended by itself; its last words are above or in its log.")
+        for line in await asyncio.to_thread(_new_alerts, stage.worker.url, told):
+            console.print(line)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+    print(file=sys.stderr)
+    return ExitCode.CLEAN
+
+
+def _new_alerts(url: str, told: set[str]) -> list[str]:
+    """A line for every alert that was not there at the last look."""
+    try:
+        with urllib.request.urlopen(f"{url}/monitoring/episodes/alerts/active", timeout=2) as answer:
+            alerts = json.load(answer)["alerts"]
+    except (OSError, urllib.error.URLError, ValueError, KeyError):
+        return []
+    lines = []
+    for alert in alerts:
+        if alert["status"] == "firing" and alert["alert_id"] not in told:
+            told.add(alert["alert_id"])
+            colour = {"critical": "red", "warning": "yellow"}.get(alert["severity"], "white")
+            lines.append(f"[{colour}]{alert['severity'].upper():8}[/{colour}] {alert['description']}")
+    return lines

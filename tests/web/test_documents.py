@@ -1,0 +1,169 @@
+"""The document of the routes against the answers, the pages against the rule that nothing comes from outside."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+import episode_monitor.web
+from episode_monitor.web.schemas import ANSWERS
+from tests.web.fake_views import FakeViews, alert
+
+ROOT = "/monitoring/episodes"
+STATIC = Path(episode_monitor.web.__file__).parent / "static"
+CONTRACT = {
+    ("get", f"{ROOT}/integrity/summary"): {"IntegritySummary"},
+    ("get", f"{ROOT}/integrity/projects"): {"ProjectPage"},
+    ("get", f"{ROOT}/integrity/project"): {"ProjectView"},
+    ("get", f"{ROOT}/integrity/project/{{project_id}}"): {"ProjectView"},
+    ("get", f"{ROOT}/performance/stats"): {"PerformanceStats"},
+    ("get", f"{ROOT}/performance/trend"): {"PerformanceTrend"},
+    ("get", f"{ROOT}/alerts/active"): {"ActiveAlerts"},
+    ("get", f"{ROOT}/alerts/history"): {"AlertHistoryPage"},
+    ("post", f"{ROOT}/alerts/{{alert_key}}/resolve"): {"Alert"},
+    ("post", f"{ROOT}/alerts/{{alert_key}}/acknowledge"): {"Alert"},
+    ("post", f"{ROOT}/alerts/{{alert_key}}/silence"): {"Alert"},
+    ("post", f"{ROOT}/jobs/integrity/run-check"): {"BasicCheckResult", "DeepCheckResult"},
+    ("get", f"{ROOT}/jobs"): {"JobList"},
+    ("get", f"{ROOT}/jobs/{{job_id}}"): {"JobStatus"},
+    ("get", "/readyz"): {"Readiness"},
+    ("get", "/livez"): set(),
+    ("get", "/metrics"): set(),
+    ("get", f"{ROOT}/metrics/export"): set(),
+}
+
+
+async def document_of(client: httpx.AsyncClient) -> dict[str, Any]:
+    document: dict[str, Any] = (await client.get("/openapi.json")).json()
+    return document
+
+
+def references(part: object) -> set[str]:
+    return set(re.findall(r"#/components/schemas/(\w+)", json.dumps(part)))
+
+
+async def test_the_document_names_every_route_and_the_shape_of_its_answer(client: httpx.AsyncClient) -> None:
+    document = await document_of(client)
+    described = {
+        (method, path): references(operation["responses"]["200"])
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    assert described == CONTRACT
+
+
+async def test_every_shape_the_document_refers_to_is_in_it(client: httpx.AsyncClient) -> None:
+    document = await document_of(client)
+    assert references(document) <= set(document["components"]["schemas"])
+    assert {kind.__name__ for kind in ANSWERS} <= set(document["components"]["schemas"])
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_every_mutation_is_marked_and_documents_its_body(client: httpx.AsyncClient) -> None:
+    for path, item in (await document_of(client))["paths"].items():
+        for method, operation in item.items():
+            assert (method != "get") == (operation.get("security") == [{"operatorToken": []}]), path
+            assert (method != "get") == ("requestBody" in operation), path
+            if method != "get":
+                assert {"401", "403", "413", "415", "422"} <= set(operation["responses"])
+
+
+async def test_the_shape_of_an_alert_is_what_is_sent(client: httpx.AsyncClient) -> None:
+    shape = (await document_of(client))["components"]["schemas"]["Alert"]
+    sent = alert("r:p").to_dict()
+    assert set(shape["properties"]) == set(sent) == set(shape["required"])
+    assert shape["properties"]["starts_at"] == {"type": "string", "format": "date-time"}
+    assert {"type": "null"} in shape["properties"]["ends_at"]["anyOf"]
+
+
+async def test_the_limits_are_documented(client: httpx.AsyncClient) -> None:
+    operation = (await document_of(client))["paths"][f"{ROOT}/performance/stats"]["get"]
+    window = next(found for found in operation["parameters"] if found["name"] == "window_minutes")["schema"]
+    assert (window["minimum"], window["maximum"], window["default"]) == (1, 1440, 15)
+
+
+async def test_each_sent_answer_has_exactly_the_fields_of_its_shape(
+    client: httpx.AsyncClient, views: FakeViews
+) -> None:
+    schemas = (await document_of(client))["components"]["schemas"]
+    views.alerts = {"r:p": alert("r:p")}
+    for (method, path), names in CONTRACT.items():
+        if method == "get" and names:
+            address = path.format(project_id="p", job_id="job-1")
+            answer = await client.get(address, params={"project_id": "p"} if address.endswith("/project") else None)
+            assert set(answer.json()) == set(schemas[next(iter(names))]["properties"]), path
+
+
+async def test_a_problem_has_no_field_that_is_not_documented(client: httpx.AsyncClient) -> None:
+    shape = (await document_of(client))["components"]["schemas"]["ProblemBody"]
+    for path in ("/nothing", f"{ROOT}/integrity/projects?limit=0"):
+        assert set(shape["required"]) <= set((await client.get(path)).json()) <= set(shape["properties"])
+
+
+async def test_the_documentation_shows_every_route_and_shape(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/docs")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    document = await document_of(client)
+    for path in document["paths"]:
+        assert f"<code>{path}</code>" in answer.text
+    for name in document["components"]["schemas"]:
+        assert f'id="shape-{name}"' in answer.text
+    links = set(re.findall(r'href="#([^"]+)"', answer.text))
+    assert links <= set(re.findall(r'id="([^"]+)"', answer.text))
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", *(f"/static/{file.name}" for file in sorted(STATIC.iterdir()))])
+async def test_nothing_is_loaded_from_outside_and_nothing_is_inline(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 200
+    loaded = re.findall(r"""(?:src|href|action)=["']([^"']+)|url\(([^)]+)|from "([^"]+)|@import""", answer.text)
+    places = {place for found in loaded for place in found if place}
+    assert all(place.startswith(("/", "#", "./")) and not place.startswith("//") for place in places), places
+    if answer.headers["content-type"].startswith("text/html"):
+        assert "<style" not in answer.text
+        assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=|javascript:", answer.text)
+
+
+async def test_what_the_page_loads_is_there(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/")).text
+    for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
+        assert (await client.get(address)).status_code == 200, address
+    assert (await client.get("/favicon.ico")).headers["content-type"] == "image/svg+xml"
+    assert (await client.get("/static/page.js")).headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+@pytest.mark.parametrize("name", ["..%2fapp.py", "%2e%2e%2fapp.py", "nothing.js", "", "index.html%00"])
+async def test_only_the_pages_own_files_are_served(client: httpx.AsyncClient, name: str) -> None:
+    answer = await client.get(f"/static/{name}")
+    assert answer.status_code in (400, 404)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_page_seen_before_is_304(client: httpx.AsyncClient) -> None:
+    for path in ("/", "/docs", "/openapi.json", "/static/page.css"):
+        etag = (await client.get(path)).headers["etag"]
+        assert (await client.get(path, headers={"if-none-match": etag})).status_code == 304
+
+
+def test_every_word_the_page_asks_for_exists_in_both_languages() -> None:
+    texts = (STATIC / "page-text.js").read_text(encoding="utf-8")
+    block = texts[texts.index("const TEXTS") : texts.index("\n};")]
+    entries = re.findall(r'^  (\w+): \[\s*("(?:[^"\\]|\\.)*"),\s*("(?:[^"\\]|\\.)*"),?\s*\]', block, re.MULTILINE)
+    assert len(entries) == len(re.findall(r"^  \w+: \[", block, re.MULTILINE)) > 50
+    for name, english, korean in entries:
+        assert set(re.findall(r"\{\d\}", english)) == set(re.findall(r"\{\d\}", korean)), name
+    known = {name for name, _, _ in entries}
+    sources = "".join((STATIC / name).read_text(encoding="utf-8") for name in ("index.html", "page.js", "page-draw.js"))
+    asked = set(re.findall(r'\btext\("(\w+)"', sources)) | set(re.findall(r'data-text="(\w+)"', sources))
+    assert asked <= known, asked - known
+    families = ("severity", "status", "suspect", "code", "part")
+    assert {name.split("_")[0] for name in known if "_" in name} <= set(families)
+
+
+def test_answers_survive_msgspec_both_ways() -> None:
+    for kind in ANSWERS:
+        assert msgspec.json.schema(kind)
