@@ -178,15 +178,15 @@ class Pane:
         pane = cls()
         pane._decode_seconds(flat)
         if summary:
-            fields = len(tally.FIELDS)
-            pane.total = tally.pack(summary[:fields], summary[fields])
-            pane.sketch = dict(zip(summary[fields + 1 :: 2], summary[fields + 2 :: 2], strict=True))
+            end = tally.length(summary[0])
+            pane.total = tally.pack(summary[:end])
+            pane.sketch = dict(zip(summary[end::2], summary[end + 1 :: 2], strict=True))
             pane.crowded = True
         pane.encoded = encoded
         return pane
 
     def _decode_seconds(self, flat: list[int]) -> None:
-        at, fields = 0, len(tally.FIELDS)
+        at = 0
         while at < len(flat):
             second = flat[at]
             if second < _GENERAL:
@@ -195,10 +195,10 @@ class Pane:
                 at += 2
                 continue
             second -= _GENERAL
-            counts = tally.pack(flat[at + 1 : at + 1 + fields], flat[at + 1 + fields])
-            at += 2 + fields
-            bins = flat[at + 1 : at + 1 + flat[at]]
-            at += 1 + len(bins)
+            end = at + 1 + tally.length(flat[at + 1])
+            counts = tally.pack(flat[at + 1 : end])
+            bins = flat[end + 1 : end + 1 + flat[end]]
+            at = end + 1 + len(bins)
             self.seconds[second] = counts
             self.total += counts
             if bins:

@@ -147,7 +147,7 @@ class _Operations(msgspec.Struct, array_like=True, gc=False):
     """Column by column, oldest first. `conflicts` has place, first and last time of those that had any."""
 
     keys: bytes
-    ended_ms: list[int]  # 0 for an open one
+    ages_ms: list[int | None]  # how long before the newest event it ended; None for an open one
     flags: bytes
     durations_us: list[int]
     conflicts: list[tuple[int, int, int]]
@@ -190,8 +190,8 @@ def _body(state: ProjectState) -> _Body:
         deadline_ms=state.deadline_ms,
         rate_check_ms=state.rate_check_ms,
         history=state.history.encode(),
-        open=_encode_operations(state.operations.open, 0),
-        ended=_encode_operations(state.operations.ended, horizon_ms),
+        open=_encode_operations(state.operations.open, 0, state.newest_ms),
+        ended=_encode_operations(state.operations.ended, horizon_ms, state.newest_ms),
         seen=_encode_seen(state.seen, horizon_ms, state.newest_ms),
         sources=[
             (name, source.newest_ms, source.intervals) for name, source in sorted(state.sequences.sources.items())
@@ -206,14 +206,14 @@ def _body(state: ProjectState) -> _Body:
     )
 
 
-def _encode_operations(remembered: Remembered, horizon_ms: int) -> _Operations:
+def _encode_operations(remembered: Remembered, horizon_ms: int, newest_ms: int) -> _Operations:
     remembered.recent.sort()
     times = remembered.recent.times
     keys = [key for key in times if times[key] >= horizon_ms]
     operations = [remembered.by_key[key] for key in keys]
     return _Operations(
         array("Q", keys).tobytes(),
-        [operation.ended_ms for operation in operations],
+        [newest_ms - operation.ended_ms if operation.ended_ms else None for operation in operations],
         bytes([operation.flags for operation in operations]),
         [operation.duration_us for operation in operations],
         [
@@ -277,13 +277,13 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.newest_ms, state.now_ms = body.newest_ms, body.now_ms
     state.deadline_ms, state.rate_check_ms = body.deadline_ms, body.rate_check_ms
     state.history.decode(body.history)
-    _decode_operations(state.operations.open, body.open)
-    _decode_operations(state.operations.ended, body.ended)
+    _decode_operations(state.operations.open, body.open, body.newest_ms)
+    _decode_operations(state.operations.ended, body.ended, body.newest_ms)
     _decode_seen(state.seen, body.seen, body.newest_ms)
     state.sequences.sources = {name: Source(at_ms, intervals) for name, at_ms, intervals in body.sources}
     state.alerts = body.alerts
-    state.totals = tally.pack(body.totals[:-1], body.totals[-1])
-    state.days = {day: tally.pack(counts[:-1], counts[-1]) for day, counts in body.days}
+    state.totals = tally.pack(body.totals)
+    state.days = {day: tally.pack(counts) for day, counts in body.days}
     state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late = body.counters
     state.chunk_versions = dict(stored.versions)
     chunks = [(index, load_chunk(index, version)) for index, version in stored.versions]
@@ -303,8 +303,9 @@ def _adopt_rules(core: Core, state: ProjectState, body: _Body) -> None:
     state.watchful = is_watchful(core, state)
 
 
-def _decode_operations(remembered: Remembered, stored: _Operations) -> None:
-    operations = list(map(Operation, stored.ended_ms, stored.flags, stored.durations_us))
+def _decode_operations(remembered: Remembered, stored: _Operations, newest_ms: int) -> None:
+    ended_ms = [0 if age_ms is None else newest_ms - age_ms for age_ms in stored.ages_ms]
+    operations = list(map(Operation, ended_ms, stored.flags, stored.durations_us))
     for place, first_ms, last_ms in stored.conflicts:
         operations[place].first_conflict_ms, operations[place].last_conflict_ms = first_ms, last_ms
     keys = _hashes(stored.keys)

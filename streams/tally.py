@@ -35,14 +35,29 @@ def mask(shift: int) -> int:
     return _FIELD_MASK << shift
 
 
-def pack(counts: list[int], duration_us: int) -> int:
-    """Inverse of `unpack`: counts in the order of FIELDS, and the sum of durations."""
-    tally = duration_us << MICROSECONDS
-    for shift, count in zip(FIELDS, counts, strict=True):
-        tally |= count << shift
-    return tally
+def pack(numbers: list[int]) -> int:
+    """Inverse of `unpack`."""
+    present, duration_us, tally = numbers[0], numbers[1], 0
+    at = 2
+    for place, shift in enumerate(FIELDS):
+        if present >> place & 1:
+            tally |= numbers[at] << shift
+            at += 1
+    return tally | duration_us << MICROSECONDS
 
 
 def unpack(tally: int) -> list[int]:
-    """Counts in the order of FIELDS, then the sum of durations in microseconds."""
-    return [*((tally >> shift) & _FIELD_MASK for shift in FIELDS), tally >> MICROSECONDS]
+    """A tally as few small numbers: which counts there are, the sum of durations, then those counts."""
+    numbers, present = [0, tally >> MICROSECONDS], 0
+    for place, shift in enumerate(FIELDS):
+        count = (tally >> shift) & _FIELD_MASK
+        if count:
+            present |= 1 << place
+            numbers.append(count)
+    numbers[0] = present
+    return numbers
+
+
+def length(present: int) -> int:
+    """How many numbers `unpack` gives where the first one is `present`."""
+    return 2 + present.bit_count()

@@ -107,9 +107,9 @@ class PartitionTotals:
         applied, history, operations, counters, days, buckets, duration_us = msgspec.msgpack.decode(encoded)
         totals.applied = applied
         totals.history.decode(history)
-        totals.operations = tally.pack(operations[:-1], operations[-1])
+        totals.operations = tally.pack(operations)
         totals.conflicts, totals.retries = counters[0], counters[1:4]
         totals.late, totals.resends = counters[4:6]
-        totals.days = {day: tally.pack(counts[:-1], counts[-1]) for day, counts in days}
+        totals.days = {day: tally.pack(counts) for day, counts in days}
         totals.buckets, totals.duration_us = buckets, duration_us
         return totals

@@ -483,20 +483,16 @@ async def test_closing_waits_no_longer_than_allowed_for_a_destination_that_hangs
 
 
 async def test_closing_writes_the_dead_letters_that_are_left(desk: Desk, receiver: Receiver) -> None:
-    gate = asyncio.Event()
-
-    async def refuses(request: object, writer: asyncio.StreamWriter) -> None:
-        await gate.wait()
-        writer.write(b"HTTP/1.1 400 No\r\ncontent-length: 0\r\n\r\n")
-
-    receiver.script.append(refuses)
+    receiver.script.append(answers(400, b""))
     trouble: list[BaseException] = [ConnectionError("no broker")]
     desk.dead_letter_trouble = lambda: trouble.pop() if trouble else None
     desk.courier.accept(alert_of("a"), 1)
-    await receiver.got(1)
-    closing = asyncio.create_task(desk.close())
-    gate.set()
     await desk.until_asleep()
+
+    closing = asyncio.create_task(desk.close())
+    for _ in range(20):  # closing has now done all that it can
+        await asyncio.sleep(0)
+    assert not closing.done()
     desk.time.advance(0.5)
     await closing
 

@@ -1,0 +1,125 @@
+"""What this worker knows by itself: questions about projects of its own partitions, answered from memory.
+
+Only live partitions are spoken for. Nothing here asks another worker, so no question can go round in circles.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+from agents.engine.ownership import Owned, Phase
+from agents.fleet.sight import Sight
+from agents.slices import in_slices
+from episode_monitor.read_model.listing import own_page
+from episode_monitor.read_model.messages import (
+    Acted,
+    ActOutcome,
+    ActQuestion,
+    OwnPage,
+    PageQuestion,
+    ProjectQuestion,
+    StatsQuestion,
+    Told,
+    TrendQuestion,
+)
+from episode_monitor.web.views import Recovering, Unreachable
+from models.alert import Alert
+from models.views import PerformanceStats, PerformanceTrend, ProjectView
+from streams import acts, performance
+from streams.answers import project_view
+from streams.project import ProjectState
+
+_REFUSALS = {
+    acts.Refusal.NOT_ACTIVE: ActOutcome.NOT_ACTIVE,
+    acts.Refusal.RESOLVED_BY_PERSON: ActOutcome.ALREADY_RESOLVED,
+}
+
+Tell = Callable[[Iterable[Alert]], Awaitable[None]]
+
+
+class OwnPartitions:
+    """`tell` sends transitions to the alerts topic; `changed(partition)` is called after an act."""
+
+    def __init__(self, sight: Sight, tell: Tell, changed: Callable[[int], None]) -> None:
+        self.acts_done = 0
+        self._sight = sight
+        self._tell = tell
+        self._changed = changed
+
+    def partitions(self) -> list[int]:
+        """Those spoken for now."""
+        return [owned.number for owned in self._sight.live]
+
+    def _states(self, project_id: str) -> Iterator[tuple[Owned, ProjectState, int]]:
+        """Where a project is, usually one place: partition, state, and up to when the state is true."""
+        for owned in self._sight.live:
+            state = owned.partition.state(project_id)
+            if state is not None:
+                yield owned, state, max(self._sight.as_of_ms(owned), state.now_ms)
+
+    def project(self, question: ProjectQuestion) -> Told[ProjectView]:
+        """One project's numbers."""
+        found = [project_view(state, owned.number, at_ms) for owned, state, at_ms in self._states(question.project_id)]
+        return Told(partitions=self.partitions(), found=found[0] if found else None)
+
+    def stats(self, question: StatsQuestion) -> Told[PerformanceStats]:
+        """One project's rates and latencies."""
+        found = None
+        for _, state, at_ms in self._states(question.project_id):
+            measured = performance.window(state.history, question.window_minutes, at_ms)
+            today = performance.today(state.days, state.core.calendar, at_ms)
+            found = performance.stats(state.project_id, measured, today, question.window_minutes, at_ms)
+            break
+        return Told(partitions=self.partitions(), found=found)
+
+    def trend(self, question: TrendQuestion) -> Told[PerformanceTrend]:
+        """One project's trend; a project remembers 25 hours."""
+        found = None
+        for _, state, at_ms in self._states(question.project_id):
+            intervals = performance.intervals(state.history, question.hours, at_ms)
+            found = performance.trend(state.project_id, intervals, question.hours, at_ms)
+            break
+        return Told(partitions=self.partitions(), found=found)
+
+    async def page(self, question: PageQuestion) -> Told[OwnPage]:
+        """This worker's part of a page. Raises Recovering where a partition went away meanwhile."""
+        live = self._sight.live
+        page = await in_slices(own_page(live, question))
+        if any(owned.phase is not Phase.LIVE for owned in live):
+            raise Recovering
+        return Told(partitions=[owned.number for owned in live], found=page)
+
+    # --- acts
+
+    async def act(self, question: ActQuestion) -> Told[Acted]:
+        """Do what a person wants, and answer once it is told and stored."""
+        partitions = self.partitions()
+        for owned, _, _ in self._states(question.project_id):
+            return Told(partitions=partitions, found=await self._act(owned, question))
+        return Told(partitions=partitions, found=None)
+
+    async def _act(self, owned: Owned, question: ActQuestion) -> Acted:
+        async with owned.turn:
+            partition = owned.partition
+            state = partition.state(question.project_id)
+            if owned.phase is not Phase.LIVE or state is None:
+                raise Recovering
+            at_ms = self._sight.as_of_ms(owned)
+            done = acts.perform(partition.core, state, question.rule_id, self._act_of(question, at_ms), at_ms)
+            if isinstance(done, acts.Refusal):
+                return Acted(outcome=_REFUSALS[done])
+            partition.touch(state)
+            self.acts_done += 1
+            await self._tell([done])
+        await self._sight.engine.flush()
+        if owned.phase is not Phase.LIVE:
+            raise Unreachable("The partition moved to another worker while this was done: see the alert, and try again.")
+        self._changed(owned.number)
+        return Acted(outcome=ActOutcome.DONE, alert=done)
+
+    def _act_of(self, question: ActQuestion, at_ms: int) -> acts.Act:
+        """A silence is meant by the wall clock, which event time may be behind."""
+        return acts.Act(
+            kind=acts.ActKind(question.kind.value),
+            by=question.by,
+            comment=question.comment,
+            silent_until_ms=max(at_ms, self._sight.now_ms()) + (question.minutes or 0) * 60_000,
+        )
