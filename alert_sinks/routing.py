@@ -6,6 +6,7 @@ from enum import Enum
 import msgspec
 
 from models.alert import Alert, AlertStatus
+from streams.alerts import Reason
 
 NO_ON_CALL_MARK = "[ON-CALL]"  # opens the title of an escalation that the team sinks carry for want of on-call ones
 
@@ -18,7 +19,12 @@ class RouteReason(Enum):
     ON_CALL_BY_TEAM = "on_call_by_team"  # escalated, but no on-call sink is there
     RESOLVED = "resolved"
     PENDING = "pending"  # nothing to tell people yet
+    NEVER_FIRED = "never_fired"  # it ended before anybody was told that it began
+    ACT_OF_PERSON = "act_of_person"  # somebody took it or silenced it: known, and no new transition
     SILENCED = "silenced"
+
+
+_ACTS = (Reason.ACKNOWLEDGED_BY_PERSON.value, Reason.SILENCED_BY_PERSON.value)
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -36,6 +42,10 @@ def route(alert: Alert, team: Sequence[str], on_call: Sequence[str], now_ms: int
     """
     if alert.status is AlertStatus.PENDING:
         return Decision((), RouteReason.PENDING)
+    if alert.reason == Reason.CLEARED_BEFORE_FIRING.value:
+        return Decision((), RouteReason.NEVER_FIRED)
+    if alert.reason in _ACTS:
+        return Decision((), RouteReason.ACT_OF_PERSON)
     if alert.silenced_until_ms is not None and alert.silenced_until_ms > now_ms:
         return Decision((), RouteReason.SILENCED)
     escalated = alert.escalation_level > 0

@@ -92,8 +92,9 @@ def slack_payload(alert: Alert) -> dict[str, object]:
     """The message: a fallback line, and one attachment with the facts."""
     resolved = alert.status is AlertStatus.RESOLVED
     state = "RESOLVED" if resolved else alert.severity.value.upper()
+    project = "" if alert.project_id in alert.title else f" (project {alert.project_id})"
     return {
-        "text": escaped(f"[{state}] {alert.title} (project {alert.project_id})", MAX_FALLBACK),
+        "text": escaped(f"[{state}] {alert.title}{project}", MAX_FALLBACK),
         "attachments": [
             {
                 "color": "good" if resolved else _COLORS[alert.severity],

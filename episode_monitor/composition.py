@@ -1,12 +1,24 @@
 """Makes the parts of a worker from its settings. The one place that knows which setting goes where."""
 
+from datetime import datetime
+
+import httpx
+import structlog
 from pydantic import SecretStr
 
 from agents.config import AgentsConfig
 from agents.topics import TopicNames
-from alert_sinks.destinations import SinkConfig
-from episode_monitor.settings import Settings
+from alert_sinks.courier import Destinations
+from alert_sinks.destinations import SinkConfig, build_destinations
+from episode_monitor.settings import Settings, SettingsError
+from episode_monitor.storage.address import BadDatabaseUrl
+from episode_monitor.storage.records import AuditEntry
+from episode_monitor.storage.storage import Storage, open_storage
+from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.settings import WebSettings, parse_api_tokens
+from models.times import epoch_ms
+
+log = structlog.get_logger(__name__)
 
 
 def secret(value: SecretStr | None) -> str | None:
@@ -63,4 +75,35 @@ def web_settings(settings: Settings) -> WebSettings:
         api_tokens=parse_api_tokens(secret(settings.api_tokens) or ""),
         allowed_hosts=_words(settings.monitoring_allowed_hosts),
         allowed_origins=_words(settings.monitoring_allowed_origins),
+    )
+
+
+def destinations(settings: Settings, client: httpx.AsyncClient) -> Destinations:
+    """Where alerts go; nowhere with ALERT_ON_ISSUES off. Raises SettingsError."""
+    if not settings.alert_on_issues:
+        log.warning("ALERT_ON_ISSUES is off: alerts are kept and shown, and delivered to nobody")
+        return Destinations(())
+    try:
+        return build_destinations(sink_config(settings), client)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def storage(settings: Settings) -> Storage:
+    """Our own tables, not connected yet. Raises SettingsError."""
+    try:
+        return open_storage(secret(settings.monitor_database_url))
+    except BadDatabaseUrl as error:
+        raise SettingsError(f"MONITOR_DATABASE_URL: {error}") from None
+
+
+def audit_entry(entry: WebAudit) -> AuditEntry:
+    """A mutation as the storage keeps it."""
+    return AuditEntry(
+        who=entry.by,
+        what=entry.action,
+        target=entry.target,
+        result=entry.result,
+        at_ms=epoch_ms(datetime.fromisoformat(entry.at)),
+        request={"role": entry.role, "peer": entry.peer, **entry.details},
     )

@@ -58,6 +58,12 @@ def perform(core: Core, state: ProjectState, rule_id: str, act: Act, at_ms: int)
     return msgspec.structs.replace(told, annotations=words)
 
 
+def take_back(core: Core, state: ProjectState, rule_id: str, before: Memory) -> None:
+    """Undo an act that could not be told; `before` is a copy of what was remembered."""
+    state.alerts[rule_id] = before
+    state.deadline_ms = next_deadline_ms(core, state)
+
+
 def _apply(core: Core, state: ProjectState, rule: Rule, memory: Memory, act: Act, at_ms: int) -> Reason:
     match act.kind:
         case ActKind.ACKNOWLEDGE:

@@ -27,8 +27,14 @@ _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)  # length, api key, vers
 class EmbeddedBroker(LocalServer):
     """Tansu, a broker that speaks Kafka's protocol and holds everything in memory.
 
-    It differs from Apache Kafka where it matters to us: producers must not ask for idempotence, and a group is ready
-    only after its rebalance time-out.
+    Where it differs from Apache Kafka (measured):
+    - No idempotent or transactional producers.
+    - A group is ready half a session time-out after its first member came; session time-outs of 2 to 6 s serve best.
+    - A waiting fetch answers only after up to half its longest wait, and looks through all batches of the partition:
+      a wait of 100 ms brings news within 50 ms; one of 20 ms brings nothing at all beyond some 40 000 batches.
+    - Asked for the end of a partition, it names the record after the *first* of the last batch. Fetches know better.
+    - Nothing is compacted or expires: 0.5 kB a record in large batches, 1.5 kB a record that is a batch of its own.
+    - A topic that is only asked about is created, with 4 partitions; lookup by time always answers the beginning.
     """
 
     name = "broker"

@@ -6,7 +6,7 @@ none of the others. Looking through a million projects is done in steps.
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -46,18 +46,22 @@ def place_of(sort: ProjectSort, partition: Partition, project_id: str) -> Place:
             return rank(project_id, gaps, duplicates, head.max_number)
 
 
-def own_page(live: Sequence[Owned], question: PageQuestion) -> Steps[OwnPage]:
+def own_page(live: Sequence[Owned], question: PageQuestion, as_of_ms: Callable[[Owned], int]) -> Steps[OwnPage]:
     """This worker's part of a page. The unhealthy are few and kept apart, so they are looked through first."""
     best: Best = Lowest(question.limit)
-    matching = yield from _look(live, question, best, unhealthy=True)
-    if question.status == "unhealthy":
-        return _page(best, matching)
-    if question.q is None and _is_full_of_unhealthy(best, question):
-        return _page(best, _known_total(live, question))
-    if question.status == "healthy":
-        best, matching = Lowest(question.limit), 0
-    matching += yield from _look(live, question, best, unhealthy=False)
-    return _page(best, matching)
+    total = 0
+    if question.status != "healthy":
+        total += yield from _look(live, question, best, unhealthy=True)
+    if question.q is None and question.status == "all" and _no_healthy_comes_before(best, question):
+        total = sum(owned.partition.projects for owned in live)
+    elif question.status != "unhealthy":
+        total += yield from _look(live, question, best, unhealthy=False)
+    rows = []
+    for place, owned in best.entries():
+        head = owned.partition.head(place[2])
+        if head is not None:
+            rows.append((place, project_row(place[2], head, as_of_ms(owned))))
+    return OwnPage(rows=rows, total=total)
 
 
 def _look(live: Sequence[Owned], question: PageQuestion, best: Best, *, unhealthy: bool) -> Steps[int]:
@@ -93,26 +97,13 @@ def _healthy_ids(partition: Partition) -> Iterable[str | None]:
         at += 1
 
 
-def _is_full_of_unhealthy(best: Best, question: PageQuestion) -> bool:
-    """Whether no healthy project can come before the last of these."""
-    if question.sort not in _BY_FINDINGS or question.status != "all":
+def _no_healthy_comes_before(best: Best, question: PageQuestion) -> bool:
+    """Whether the page is full of unhealthy projects that all stand before any healthy one."""
+    if question.sort not in _BY_FINDINGS:
         return False
     entries = best.entries()
     first_healthy = (HEALTHIEST if question.sort == "worst" else 0, 0, "")
     return len(entries) == question.limit and entries[-1][0] < first_healthy
-
-
-def _known_total(live: Sequence[Owned], question: PageQuestion) -> int:
-    return sum(owned.partition.projects for owned in live)
-
-
-def _page(best: Best, total: int) -> OwnPage:
-    rows = []
-    for place, owned in best.entries():
-        head = owned.partition.head(place[2])
-        if head is not None:
-            rows.append((place, project_row(place[2], head, owned.partition.clock_ms)))
-    return OwnPage(rows=rows, total=total)
 
 
 # --- putting parts together

@@ -5,6 +5,9 @@ Only live partitions are spoken for. Nothing here asks another worker, so no que
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+import msgspec
+from aiokafka.errors import KafkaError
+
 from agents.engine.ownership import Owned, Phase
 from agents.fleet.sight import Sight
 from agents.slices import in_slices
@@ -25,6 +28,7 @@ from models.alert import Alert
 from models.views import PerformanceStats, PerformanceTrend, ProjectView
 from streams import acts, performance
 from streams.answers import project_view
+from streams.core import Core
 from streams.project import ProjectState
 
 _REFUSALS = {
@@ -82,7 +86,7 @@ class OwnPartitions:
     async def page(self, question: PageQuestion) -> Told[OwnPage]:
         """This worker's part of a page. Raises Recovering where a partition went away meanwhile."""
         live = self._sight.live
-        page = await in_slices(own_page(live, question))
+        page = await in_slices(own_page(live, question, self._sight.as_of_ms))
         if any(owned.phase is not Phase.LIVE for owned in live):
             raise Recovering
         return Told(partitions=[owned.number for owned in live], found=page)
@@ -102,18 +106,32 @@ class OwnPartitions:
             state = partition.state(question.project_id)
             if owned.phase is not Phase.LIVE or state is None:
                 raise Recovering
-            at_ms = self._sight.as_of_ms(owned)
-            done = acts.perform(partition.core, state, question.rule_id, self._act_of(question, at_ms), at_ms)
+            done = await self._perform_and_tell(partition.core, state, question, self._sight.as_of_ms(owned))
             if isinstance(done, acts.Refusal):
                 return Acted(outcome=_REFUSALS[done])
             partition.touch(state)
             self.acts_done += 1
-            await self._tell([done])
         await self._sight.engine.flush()
         if owned.phase is not Phase.LIVE:
-            raise Unreachable("The partition moved to another worker while this was done: see the alert, and try again.")
+            raise Unreachable("The partition moved to another worker meanwhile: look at the alert, then try again.")
         self._changed(owned.number)
         return Acted(outcome=ActOutcome.DONE, alert=done)
+
+    async def _perform_and_tell(
+        self, core: Core, state: ProjectState, question: ActQuestion, at_ms: int
+    ) -> Alert | acts.Refusal:
+        """Both or neither: what could not be told is taken back."""
+        memory = state.alerts.get(question.rule_id)
+        before = None if memory is None else msgspec.structs.replace(memory)
+        done = acts.perform(core, state, question.rule_id, self._act_of(question, at_ms), at_ms)
+        if isinstance(done, acts.Refusal) or before is None:
+            return done
+        try:
+            await self._tell([done])
+        except KafkaError as error:
+            acts.take_back(core, state, question.rule_id, before)
+            raise Unreachable("Kafka did not take the transition, so nothing was done: try again shortly.") from error
+        return done
 
     def _act_of(self, question: ActQuestion, at_ms: int) -> acts.Act:
         """A silence is meant by the wall clock, which event time may be behind."""

@@ -17,6 +17,11 @@ resolved_after_escalation = an_alert(status=AlertStatus.RESOLVED, escalation_lev
 silenced = an_alert(silenced_until_ms=NOW_MS + 1)
 resolved_while_silenced = an_alert(status=AlertStatus.RESOLVED, silenced_until_ms=NOW_MS + 1)
 no_longer_silenced = an_alert(silenced_until_ms=NOW_MS)
+never_fired = an_alert(status=AlertStatus.RESOLVED, reason="cleared_before_firing")
+acknowledged = an_alert(acknowledged_by="kim", reason="acknowledged_by_person")
+silence_that_is_over = an_alert(silenced_until_ms=NOW_MS, reason="silenced_by_person")
+resolved_by_person = an_alert(status=AlertStatus.RESOLVED, reason="resolved_by_person")
+escalated_for_its_reason = an_alert(escalation_level=1, reason="escalated_unacknowledged")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +37,11 @@ no_longer_silenced = an_alert(silenced_until_ms=NOW_MS)
         (silenced, ON_CALL, Decision((), RouteReason.SILENCED)),
         (resolved_while_silenced, ON_CALL, Decision((), RouteReason.SILENCED)),
         (no_longer_silenced, ON_CALL, Decision(("slack", "webhook"), RouteReason.TEAM)),
+        (never_fired, ON_CALL, Decision((), RouteReason.NEVER_FIRED)),
+        (acknowledged, ON_CALL, Decision((), RouteReason.ACT_OF_PERSON)),
+        (silence_that_is_over, ON_CALL, Decision((), RouteReason.ACT_OF_PERSON)),
+        (resolved_by_person, ON_CALL, Decision(("slack", "webhook"), RouteReason.RESOLVED)),
+        (escalated_for_its_reason, ON_CALL, Decision(("oncall_slack",), RouteReason.ON_CALL)),
     ],
     ids=[
         "firing goes to the team",
@@ -44,6 +54,11 @@ no_longer_silenced = an_alert(silenced_until_ms=NOW_MS)
         "silenced goes to nobody",
         "resolved while silenced goes to nobody",
         "a silence ends at its moment",
+        "what ended before it fired goes to nobody",
+        "an acknowledgement is not news",
+        "a silencing is not news, even read after its end",
+        "an end by hand goes to the team",
+        "an escalation goes to on-call whatever its reason",
     ],
 )
 def test_the_table_of_routes(alert: Alert, on_call: list[str], decision: Decision) -> None:

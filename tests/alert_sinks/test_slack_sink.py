@@ -34,7 +34,7 @@ async def test_a_critical_alert_as_slack_gets_it(client: httpx.AsyncClient, rece
     assert (request.method, request.path) == ("POST", "/hook")
     assert request.headers["content-type"] == "application/json"
     assert request.json == {
-        "text": "[CRITICAL] Conflicts in &lt;proj&gt; &amp; co (project &lt;proj&gt; &amp; co)",
+        "text": "[CRITICAL] Conflicts in &lt;proj&gt; &amp; co",
         "attachments": [
             {
                 "color": "danger",
@@ -60,7 +60,7 @@ def test_a_resolved_integrity_alert_is_good_and_shows_only_what_it_has() -> None
             alert_type="INTEGRITY_VIOLATION",
             severity=Severity.CRITICAL,
             status=AlertStatus.RESOLVED,
-            title="Gaps in proj_1",
+            title="Gaps in its numbers",
             description="",
             value=None,
             threshold=0.0,
@@ -70,11 +70,11 @@ def test_a_resolved_integrity_alert_is_good_and_shows_only_what_it_has() -> None
     )
 
     assert payload == {
-        "text": "[RESOLVED] Gaps in proj_1 (project proj_1)",
+        "text": "[RESOLVED] Gaps in its numbers (project proj_1)",
         "attachments": [
             {
                 "color": "good",
-                "title": "Gaps in proj_1",
+                "title": "Gaps in its numbers",
                 "text": "",
                 "fields": [
                     {"title": "Project", "value": "proj_1", "short": True},

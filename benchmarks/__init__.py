@@ -1,0 +1,1 @@
+"""What the monitor can do on this machine, measured on Apache Kafka with the worker as users run it."""

@@ -1,0 +1,181 @@
+"""The monitor as Prometheus metrics: the whole fleet's numbers, the same from every worker, and this worker's own.
+
+Fleet metrics must not be summed over workers: ask for `max without(instance) (…)`. A name beginning `episode_monitor_` is
+this worker's own, so it may be summed, unless its help says otherwise. While tables recover the fleet's are left out.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from models.event import RetryReason
+from streams import tally
+from streams.fleet_metrics import P95_WINDOW_MINUTES, FleetMetrics
+from streams.totals import DURATION_BUCKETS_SECONDS
+
+_FLEET = "; whole fleet, the same from every worker"
+_REASONS = (RetryReason.CONFLICT.value, RetryReason.TIMEOUT.value, RetryReason.ERROR.value)
+_SUCCESS = ("false", "true")  # by index in the totals
+
+
+class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """What one worker knows of itself. Counters are since its start."""
+
+    version: str
+    events: dict[str, int]  # by outcome
+    dead_letters: dict[str, int]  # by reason
+    lag: dict[int, int]  # partition -> events not yet applied
+    partitions_recovering: int
+    recovery_seconds: float  # the longest of the partitions owned now
+    recovered_records: int
+    stale_partitions: int
+    flushes: int
+    flush_seconds: float
+    changelog_bytes: int
+    deliveries: Sequence[tuple[str, str, int]] = ()  # sink, outcome, how many
+
+
+class FleetCollector(Collector):
+    """Gives what it was last handed; `kinds` are the alert kinds that are always shown, at 0 when calm."""
+
+    def __init__(self, kinds: Sequence[tuple[str, str]]) -> None:
+        self.fleet: FleetMetrics | None = None
+        self.worker: WorkerMetrics | None = None
+        self._kinds = tuple(kinds)
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing is known before the first question; names are unique all the same."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        if self.fleet is not None:
+            yield from _projects(self.fleet)
+            yield from _operations(self.fleet)
+            yield from _health(self.fleet, self._kinds)
+        if self.worker is not None:
+            yield from _events(self.worker)
+            yield from _process(self.worker)
+
+
+def _projects(fleet: FleetMetrics) -> Iterator[Metric]:
+    by_project = ["project_id"]
+    gaps = GaugeMetricFamily(
+        "episode_number_gaps_detected", f"Open gaps: numbers missing{_FLEET}", labels=by_project
+    )
+    duplicates = GaugeMetricFamily(
+        "episode_number_duplicates_detected", f"Numbers that two or more episodes hold{_FLEET}", labels=by_project
+    )
+    conflicts = CounterMetricFamily(
+        "episode_creation_conflicts", f"Conflicts while creating episodes{_FLEET}", labels=by_project
+    )
+    retries = CounterMetricFamily(
+        "episode_creation_retry_count", f"Retries while creating episodes{_FLEET}", labels=["project_id", "retry_reason"]
+    )
+    for project in fleet.projects:
+        label = [project.project_id]
+        gaps.add_metric(label, project.gaps)
+        duplicates.add_metric(label, project.duplicates)
+        conflicts.add_metric(label, project.conflicts)
+        for reason, count in zip(_REASONS, project.retries, strict=True):
+            retries.add_metric([*label, reason], count)
+    yield from (gaps, duplicates, conflicts, retries)
+
+
+def _operations(fleet: FleetMetrics) -> Iterator[Metric]:
+    durations = HistogramMetricFamily(
+        "episode_creation_duration_seconds", f"How long creations took{_FLEET}", labels=["success"]
+    )
+    ended = CounterMetricFamily("episode_operations", f"Creations that ended{_FLEET}", labels=["success"])
+    failed = tally.field(fleet.operations, tally.FAILED)
+    counts = (failed, tally.field(fleet.operations, tally.ENDED) - failed)
+    for index, success in enumerate(_SUCCESS):
+        cumulated, buckets = 0, []
+        for bound, count in zip((*DURATION_BUCKETS_SECONDS, None), fleet.duration_buckets[index], strict=True):
+            cumulated += count
+            buckets.append(("+Inf" if bound is None else str(bound), float(cumulated)))
+        durations.add_metric([success], buckets, fleet.duration_us[index] / 1e6)
+        ended.add_metric([success], counts[index])
+    yield from (durations, ended)
+    p95 = GaugeMetricFamily(
+        "episode_creation_duration_p95",
+        f"95th percentile of creation seconds over {P95_WINDOW_MINUTES} minutes, within 1 %{_FLEET}",
+    )
+    if fleet.p95_seconds is not None:
+        p95.add_metric([], fleet.p95_seconds)
+        yield p95
+
+
+def _health(fleet: FleetMetrics, kinds: Sequence[tuple[str, str]]) -> Iterator[Metric]:
+    alerts = GaugeMetricFamily(
+        "episode_alerts_active", f"Alerts pending or firing{_FLEET}", labels=["severity", "alert_type"]
+    )
+    for kind, count in sorted({**dict.fromkeys(kinds, 0), **fleet.alerts}.items()):
+        alerts.add_metric(list(kind), count)
+    yield alerts
+    yield _gauge(
+        "episode_integrity_health_percentage", f"Share of projects without findings{_FLEET}", fleet.health_percentage
+    )
+    yield _gauge("episode_monitor_projects", f"Projects known{_FLEET}", fleet.projects_total)
+    yield _gauge("episode_monitor_unhealthy_projects", f"Projects with findings{_FLEET}", fleet.unhealthy_projects)
+    yield _gauge("episode_monitor_episodes", f"Live episodes{_FLEET}", fleet.episodes)
+    yield _counter("episode_monitor_late_events", f"Events too late for their window{_FLEET}", fleet.late)
+    yield _counter("episode_monitor_resends", f"Events that were sent again{_FLEET}", fleet.resends)
+
+
+def _events(worker: WorkerMetrics) -> Iterator[Metric]:
+    events = CounterMetricFamily(
+        "episode_monitor_events", "Records this worker read, by what became of them", labels=["outcome"]
+    )
+    for outcome, count in sorted(worker.events.items()):
+        events.add_metric([outcome], count)
+    letters = CounterMetricFamily(
+        "episode_monitor_dead_letters", "Records this worker could not use, by reason", labels=["reason"]
+    )
+    for reason, count in sorted(worker.dead_letters.items()):
+        letters.add_metric([reason], count)
+    lag = GaugeMetricFamily(
+        "episode_monitor_lag_events", "Events of this worker's partitions not yet applied", labels=["partition"]
+    )
+    for partition, count in sorted(worker.lag.items()):
+        lag.add_metric([str(partition)], count)
+    deliveries = CounterMetricFamily(
+        "episode_monitor_deliveries", "Alert transitions by what became of them at a sink", labels=["sink", "outcome"]
+    )
+    for sink, outcome, count in sorted(worker.deliveries):
+        deliveries.add_metric([sink, outcome], count)
+    yield from (events, letters, lag, deliveries)
+
+
+def _process(worker: WorkerMetrics) -> Iterator[Metric]:
+    build = GaugeMetricFamily("episode_monitor_build_info", "Always 1; the label says what runs", labels=["version"])
+    build.add_metric([worker.version], 1)
+    yield build
+    yield _gauge(
+        "episode_monitor_recovering_partitions", "Partitions this worker is reading back", worker.partitions_recovering
+    )
+    yield _gauge(
+        "episode_monitor_recovery_seconds", "The longest recovery of a partition owned now", worker.recovery_seconds
+    )
+    yield _gauge(
+        "episode_monitor_recovered_records", "Changelog records read for the partitions owned now",
+        worker.recovered_records,
+    )  # fmt: skip
+    yield _gauge(
+        "episode_monitor_stale_partitions", "Partitions whose owner this worker has not heard of for 10 s",
+        worker.stale_partitions,
+    )  # fmt: skip
+    yield _counter("episode_monitor_flushes", "Times state was stored", worker.flushes)
+    yield _counter("episode_monitor_flush_seconds", "Time spent on storing state", worker.flush_seconds)
+    yield _counter("episode_monitor_changelog_bytes", "Bytes of state written", worker.changelog_bytes)
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, about, value=value)
+
+
+def _counter(name: str, about: str, value: float) -> Metric:
+    return CounterMetricFamily(name, about, value=value)

@@ -1,0 +1,133 @@
+"""What this worker says of itself: whether it is ready, and its own counters, kept over partitions that come and go."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from agents.engine.ownership import Phase
+from agents.fleet.sight import Incomplete, Sight
+from episode_monitor.read_model.metrics import WorkerMetrics
+from models.views import Readiness
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """A part that readiness tells of. `look` answers "ok" or one sentence; it must not wait."""
+
+    name: str
+    look: Callable[[], str]
+    is_needed: bool  # whether the worker cannot serve without it
+
+
+class _Counts:
+    """Adds up counters of partitions, also of those that are no longer here."""
+
+    def __init__(self) -> None:
+        self._gone: dict[str, int] = {}
+        self._here: list[dict[str, int]] = []
+
+    def sums(self, here: list[dict[str, int]]) -> dict[str, int]:
+        """The sums of all that were ever handed in; a dictionary is known by its identity."""
+        kept = {id(counts) for counts in here}
+        for counts in self._here:
+            if id(counts) not in kept:
+                _add(self._gone, counts)
+        self._here = here
+        sums = dict(self._gone)
+        for counts in here:
+            _add(sums, counts)
+        return sums
+
+
+def _add(sums: dict[str, int], counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        sums[name] = sums.get(name, 0) + count
+
+
+class WorkerState:
+    """`deliveries` gives sink, outcome and how many."""
+
+    def __init__(
+        self,
+        sight: Sight,
+        probes: Sequence[Probe],
+        version: str,
+        deliveries: Callable[[], Sequence[tuple[str, str, int]]] = lambda: (),
+    ) -> None:
+        self._sight = sight
+        self._probes = tuple(probes)
+        self._version = version
+        self._deliveries = deliveries
+        self._events = _Counts()
+        self._dead_letters = _Counts()
+
+    def readiness(self) -> Readiness:
+        """Part by part. The worker is ready when all parts that it needs are well."""
+        looked = [(probe.name, probe.look(), probe.is_needed) for probe in self._probes]
+        looked.append(("tables", self._tables(), True))
+        looked.append(("fleet", self._fleet(), False))
+        return Readiness(
+            ready=all(word == "ok" for _, word, is_needed in looked if is_needed),
+            parts={name: word for name, word, _ in looked},
+            lag=sum(self._lag().values()),
+            recovery=self._recovery(),
+        )
+
+    def _tables(self) -> str:
+        owned = self._sight.owned
+        recovering = len(owned) - len(self._sight.live)
+        if recovering:
+            return f"{recovering} of {len(owned)} partitions are being read back."
+        if owned:
+            return "ok"
+        try:
+            self._sight.parts()
+        except Incomplete as reason:
+            return f"This worker has no partition yet, and {reason}."
+        return "ok"  # a spare worker: the others have all partitions
+
+    def _fleet(self) -> str:
+        try:
+            stale = self._sight.stale_partitions(self._sight.parts())
+        except Incomplete as reason:
+            return f"Not whole: {reason}."
+        if stale:
+            return f"Nothing was heard lately of the partitions {', '.join(map(str, stale))}."
+        return "ok"
+
+    def _lag(self) -> dict[int, int]:
+        engine = self._sight.engine
+        return {owned.number: engine.lag(owned) for owned in self._sight.live}
+
+    def _recovery(self) -> dict[str, float | int | bool]:
+        owned = list(self._sight.owned.values())
+        live = sum(each.phase is Phase.LIVE for each in owned)
+        return {
+            "complete": bool(owned) and live == len(owned),
+            "partitions": len(owned),
+            "partitions_live": live,
+            "records_read": sum(each.recovered_records for each in owned),
+            "seconds": round(max((each.recovery_seconds for each in owned), default=0.0), 3),
+        }
+
+    def metrics(self) -> WorkerMetrics:
+        """This worker's own numbers."""
+        owned = list(self._sight.owned.values())
+        engine = self._sight.engine
+        try:
+            stale = len(self._sight.stale_partitions(self._sight.parts()))
+        except Incomplete:
+            stale = 0
+        return WorkerMetrics(
+            version=self._version,
+            events=self._events.sums([each.outcomes for each in owned]),
+            dead_letters=self._dead_letters.sums([each.dead_letters_by_reason for each in owned]),
+            lag=self._lag(),
+            partitions_recovering=len(owned) - len(self._sight.live),
+            recovery_seconds=max((each.recovery_seconds for each in owned), default=0.0),
+            recovered_records=sum(each.recovered_records for each in owned),
+            stale_partitions=stale,
+            flushes=engine.flushes,
+            flush_seconds=engine.flush_seconds,
+            changelog_bytes=engine.changelog.bytes_written,
+            deliveries=self._deliveries(),
+        )

@@ -1,0 +1,204 @@
+"""One worker: HTTP first, so that somebody can ask from the first second on; then storage, Kafka and the agents.
+
+It ends in one of two ways: kindly on a signal, with everything stored; or at once, when it can no longer be sure.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from typing import Any
+
+import httpx
+import structlog
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from agents.fleet.publisher import FleetPublisher, Identity
+from agents.fleet.reader import FleetReader
+from agents.fleet.sight import Sight
+from agents.runtime import Runtime
+from agents.topics import TopicMismatch
+from alert_sinks.posting import new_client
+from episode_monitor import composition
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.read_model.neighbours import Neighbours
+from episode_monitor.read_model.own import OwnPartitions
+from episode_monitor.read_model.read_model import ReadModel
+from episode_monitor.read_model.router import internal_router
+from episode_monitor.read_model.worker_state import Probe, WorkerState
+from episode_monitor.settings import Settings
+from episode_monitor.storage.protocols import DatabaseAway
+from episode_monitor.web.app import create_web_app
+from episode_monitor.web.audit import AuditEntry as WebAudit
+from episode_monitor.web.server import CannotListen, serve
+from streams.core import Core
+
+VERSION = "0.1.0"
+
+log = structlog.get_logger(__name__)
+
+
+def now_ms() -> int:
+    """The wall clock. It enters the worker here and nowhere else."""
+    return time.time_ns() // 1_000_000
+
+
+def stop_at_once(reason: str) -> None:
+    """End the process without a farewell: nothing more may be written or told. Its supervisor starts it again."""
+    log.error("stopping at once; the supervisor starts the worker again", reason=reason)
+    sys.stderr.flush()
+    os._exit(ExitCode.CRASHED)
+
+
+class Worker:
+    """The parts of one worker, made but not started."""
+
+    def __init__(self, settings: Settings, core: Core, stop: Callable[[str], None] = stop_at_once) -> None:
+        """Raises SettingsError where a setting cannot be used."""
+        self.settings = settings
+        self.storage = composition.storage(settings)
+        self.client = new_client(settings.sink_timeout_seconds)
+        self.runtime = Runtime(
+            composition.agents_config(settings),
+            core,
+            composition.destinations(settings, self.client),
+            self.storage.ledger,
+            self.storage.history.append,
+            settings.events_partitions,
+            settings.topic_replication_factor,
+            stop,
+            now_ms,
+        )
+        self._stop = stop
+        self._identity = Identity(
+            worker_id=uuid.uuid4().hex[:12],
+            url=settings.public_url,
+            token=composition.secret(settings.internal_token) or secrets.token_urlsafe(24),
+        )
+        fleet_topic = composition.topic_names(settings).fleet
+        servers, partitions = settings.kafka_bootstrap_servers, lambda: self.runtime.partitions
+        self._reader = FleetReader(fleet_topic, servers, partitions, now_ms)
+        self._sight = Sight(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
+        self._publisher = FleetPublisher(
+            fleet_topic, self.runtime.producer, self._sight, self._identity, now_ms, settings.metrics_max_projects
+        )
+        self._own = OwnPartitions(self._sight, self.runtime.tell, self._publisher.poke)
+        self._neighbour_client = httpx.AsyncClient(trust_env=False)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.web = self._make_web()
+
+    def _make_web(self) -> FastAPI:
+        registry = CollectorRegistry()
+        views = ReadModel(
+            self._sight,
+            self._own,
+            Neighbours(self._neighbour_client),
+            self.storage.history,
+            WorkerState(self._sight, self._probes(), VERSION, self._deliveries),
+            registry,
+            max_projects=self.settings.metrics_max_projects,
+        )
+        return create_web_app(
+            views,
+            composition.web_settings(self.settings),
+            registry=registry,
+            audit=self._audit,
+            extra_routers=[internal_router(self._own, self._identity.token)],
+            now_ms=now_ms,
+            version=VERSION,
+        )
+
+    def _probes(self) -> list[Probe]:
+        return [
+            Probe("broker", lambda: self.runtime.status, is_needed=True),
+            Probe("database", self.storage.database.status, is_needed=False),
+            Probe("deliveries", self._deliveries_word, is_needed=False),
+        ]
+
+    def _deliveries_word(self) -> str:
+        off = self.runtime.courier.switched_off
+        return (
+            f"Switched off by their receivers: {', '.join(off)}; mend their addresses and start again." if off else "ok"
+        )
+
+    def _deliveries(self) -> list[tuple[str, str, int]]:
+        return [
+            (sink, outcome, count)
+            for sink, counters in self.runtime.courier.counters.items()
+            for outcome, count in asdict(counters).items()
+        ]
+
+    def _audit(self, entry: WebAudit) -> None:
+        log.info("audit", by=entry.by, action=entry.action, target=entry.target, result=entry.result)
+        self.storage.audit.note(composition.audit_entry(entry))
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve until `stopping` is set. Raises CannotListen, TopicMismatch."""
+        server = await serve(self.web, self.settings.monitoring_host, self.settings.monitoring_port)
+        log.info("listening", url=server.url)
+        try:
+            if self.settings.episode_monitoring_enabled:
+                starting = asyncio.create_task(self._start())
+                await _first_of(stopping.wait(), starting)
+            else:
+                log.warning("EPISODE_MONITORING_ENABLED is off: no events are read")
+            await _first_of(stopping.wait(), server.task)
+        finally:
+            log.info("stopping")
+            await self._close()
+            await server.stop()
+
+    async def _start(self) -> None:
+        await self.storage.database.connect()
+        with contextlib.suppress(DatabaseAway):
+            self.runtime.delivery.catch_up_from(await self.storage.history.last_offsets())
+        await self.runtime.start()
+        for work in (self._reader.run(), self._publisher.run()):
+            self._tasks.append(asyncio.create_task(self._guarded(work)))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            log.exception("a part of the worker failed")
+            self._stop(f"a part of the worker failed: {error!r}")
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.runtime.close()
+        await self.storage.database.close()
+        await self.client.aclose()
+        await self._neighbour_client.aclose()
+
+
+async def _first_of(waiting: Coroutine[Any, Any, object], work: asyncio.Task[None]) -> None:
+    """Wait for one of them; if the work ended with an error, raise it. Work that is not done is ended."""
+    waiter = asyncio.create_task(waiting)
+    await asyncio.wait([waiter, work], return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+    if work.done():
+        work.result()
+
+
+async def run_worker(settings: Settings, core: Core) -> ExitCode:
+    """Run one worker until SIGTERM or Ctrl-C."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        await Worker(settings, core).run(stopping)
+    except CannotListen as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+    except TopicMismatch as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+    return ExitCode.CLEAN

@@ -1,0 +1,167 @@
+"""Drives one project by hand: every method is one event, times are seconds after START_MS, and emits are collected."""
+
+import os
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+from models.alert import Alert, Severity
+from models.event import Event, EventType
+from streams import tally
+from streams.core import Core
+from streams.numbering import NumberingRules
+from streams.project import ProjectState, advance, step
+from streams.rules import Measure, Rule, RuleSet
+
+START_MS = 1_760_000_040_000  # 2025-10-09T08:54:00Z, the first millisecond of a minute
+PROJECT = "project_123"
+
+_TIMES = int(os.environ.get("TEST_EXAMPLES_TIMES", "1"))
+
+
+def examples(count: int) -> settings:
+    """Hypothesis settings for a property; TEST_EXAMPLES_TIMES=20 makes every search that much longer."""
+    unhealthy = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(max_examples=count * _TIMES, deadline=None, suppress_health_check=unhealthy)
+
+
+def rule(measure: Measure, threshold: str, **changes: Any) -> Rule:
+    """A rule with a name of its own; its severity is warning and its window 15 minutes unless told otherwise."""
+    known: dict[str, Any] = {
+        "rule_id": measure.name.lower(),
+        "measure": measure,
+        "severity": Severity.CRITICAL if measure is Measure.INTEGRITY else Severity.WARNING,
+        "threshold": Decimal(threshold),
+        "window_minutes": 0 if measure is Measure.INTEGRITY else 15,
+        "description": measure.name.replace("_", " ").capitalize(),
+    }
+    return Rule(**known | changes)
+
+
+FAILURE = rule(Measure.FAILURE_RATE, "1.0")
+CONFLICT = rule(Measure.CONFLICT_RATE, "5.0", severity=Severity.CRITICAL, window_minutes=10)
+SLOW = rule(Measure.SLOW_CREATION, "5.0")
+INTEGRITY = rule(Measure.INTEGRITY, "0")
+SHIPPED = (FAILURE, CONFLICT, SLOW, INTEGRITY)
+
+
+def core_with(*rules: Rule, **changes: Any) -> Core:
+    """A core with these rules; settings of the numbering (`settle_ms`, `deleted`, …) may be given with the others."""
+    names = NumberingRules.__init__.__annotations__.keys() - {"return"}
+    numbering = NumberingRules(**{name: changes.pop(name) for name in names & changes.keys()})
+    return Core(RuleSet(rules), numbering=numbering, **changes)
+
+
+def at_ms(seconds: float) -> int:
+    """Epoch milliseconds of a moment so many seconds after START_MS."""
+    return START_MS + round(seconds * 1000)
+
+
+class Driven:
+    """A project and everything it told."""
+
+    def __init__(self, core: Core | None = None) -> None:
+        self.core = core or core_with(*SHIPPED)
+        self.state = ProjectState(self.core, PROJECT)
+        self.alerts: list[Alert] = []
+        self.events: list[Event] = []
+
+    def take(self, event: Event) -> list[Alert]:
+        """Any event; answers what it made the project tell."""
+        self.events.append(event)
+        _, emits, _ = step(self.core, self.state, event)
+        self.alerts.extend(emits)
+        return emits
+
+    def event(self, kind: EventType, at: float, **fields: Any) -> list[Alert]:
+        """An event of a kind; its id is new unless given, and it is its own operation unless one is named."""
+        event_id = fields.pop("event_id", f"ev-{len(self.events)}")
+        operation_id = fields.pop("operation_id", event_id)
+        return self.take(Event(event_id, kind, PROJECT, at_ms(at), operation_id, **fields))
+
+    def created(self, at: float, number: int, episode: str | None = None, **fields: Any) -> list[Alert]:
+        """An episode is created; it is called after its number unless named."""
+        return self.event(
+            EventType.CREATED, at, episode_id=episode or f"ep-{number}", episode_number=number, **fields
+        )
+
+    def failed(self, at: float, **fields: Any) -> list[Alert]:
+        """A creation failed."""
+        return self.event(EventType.CREATION_FAILED, at, **fields)
+
+    def conflict(self, at: float, operation_id: str, **fields: Any) -> list[Alert]:
+        """A creation ran into a conflict."""
+        return self.event(EventType.CREATION_CONFLICT, at, operation_id=operation_id, **fields)
+
+    def renumbered(self, at: float, episode: str, number: int, **fields: Any) -> list[Alert]:
+        """An episode got another number."""
+        return self.event(EventType.RENUMBERED, at, episode_id=episode, episode_number=number, **fields)
+
+    def deleted(self, at: float, episode: str, **fields: Any) -> list[Alert]:
+        """An episode was deleted."""
+        return self.event(EventType.DELETED, at, episode_id=episode, **fields)
+
+    def endings(self, at: float, count: int, failed: int = 0, apart: float = 0.0, **fields: Any) -> list[Alert]:
+        """So many endings from a moment on, the failed ones last; the created episodes continue the numbers."""
+        told: list[Alert] = []
+        for i in range(count):
+            when = at + i * apart
+            if i < count - failed:
+                told += self.created(when, self.state.numbering.max_number + 1, **fields)
+            else:
+                told += self.failed(when, **fields)
+        return told
+
+    def until(self, at: float) -> list[Alert]:
+        """Time passes without an event."""
+        _, emits, _ = advance(self.core, self.state, at_ms(at))
+        self.alerts.extend(emits)
+        return emits
+
+    # --- what can be seen
+
+    @property
+    def gaps(self) -> list[int]:
+        """Open gaps."""
+        return self.state.numbering.open_gaps.first_numbers(10_000)
+
+    @property
+    def suspect_gaps(self) -> list[int]:
+        """Numbers missing that are no open gaps yet."""
+        return [n for hole in self.state.numbering.suspect_holes for n in range(hole.start, hole.end + 1)]
+
+    @property
+    def duplicates(self) -> list[int]:
+        """Open duplicates."""
+        return sorted(self.state.numbering.open_duplicates)
+
+    @property
+    def suspect_duplicates(self) -> list[int]:
+        """Numbers held twice that are no open duplicates yet."""
+        return sorted(self.state.numbering.suspect_duplicates)
+
+    @property
+    def live(self) -> list[int]:
+        """Numbers that somebody holds."""
+        return list(self.state.numbering.live_numbers())
+
+    def window(self, minutes: int) -> dict[str, int]:
+        """The counts of a rule's window as it stands."""
+        length = minutes * 60
+        total = next(w.total for w in self.state.history.windows if w.length_seconds == length)
+        return counts(total)
+
+
+def counts(operations: int) -> dict[str, int]:
+    """A tally by name, what is zero left out."""
+    named = {
+        "attempted": tally.ATTEMPTED, "ended": tally.ENDED, "failed": tally.FAILED, "conflicted": tally.CONFLICTED,
+        "retried": tally.RETRIED, "timed": tally.TIMED, "slow": tally.SLOW[0],
+    }  # fmt: skip
+    return {name: tally.field(operations, shift) for name, shift in named.items() if tally.field(operations, shift)}
+
+
+def told(alerts: list[Alert]) -> list[tuple[str, str, str, float]]:
+    """Transitions as (rule, status, reason, seconds after START_MS)."""
+    return [(a.rule_id, a.status.value, a.reason, (a.updated_at_ms - START_MS) / 1000) for a in alerts]
