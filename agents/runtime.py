@@ -101,6 +101,7 @@ class Runtime:
                 if attempt == 0:
                     log.warning("Kafka is away; waiting for it", servers=self.config.bootstrap_servers,
                                 error=str(error) or type(error).__name__)  # fmt: skip
+                self.status = f"Waiting for Kafka at {self.config.bootstrap_servers}: {error or type(error).__name__}."
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
 
     def _supervised(self, work: Awaitable[None]) -> asyncio.Task[None]:

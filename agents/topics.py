@@ -100,7 +100,8 @@ async def _create(
 ) -> None:
     if topic in await admin.list_topics():
         return
-    wanted = NewTopic(topic, partitions, replicas, topic_configs=dict(config))
+    wanted = NewTopic(topic, partitions, 1, topic_configs=dict(config))
+    wanted.replication_factor = replicas  # the constructor refuses -1, which is "as the broker thinks best"
     try:
         response = await admin.create_topics([wanted])
     except TopicAlreadyExistsError:

@@ -108,31 +108,34 @@ class Numbering:
 
     def renumber(self, episode: bytes, number: int, at_ms: int, newest_ms: int, grace_ms: int) -> None:
         """An episode has got another number; remembered, so that an older statement arriving later does not undo it."""
-        if self.episodes.get(episode) == number:
-            self.restatements += 1
         self._move(episode, number, at_ms, newest_ms - grace_ms, remember=True)
 
     def _move(self, episode: bytes, number: int, at_ms: int, horizon_ms: int, *, remember: bool = False) -> None:
         last = self.moves.get(episode)
-        if last is not None and last[0] >= horizon_ms and (at_ms, number) <= last:
-            if (at_ms, number) == last:
+        if last is not None and last[0] >= horizon_ms and _is_older(number, at_ms, last):
+            if number == last[1]:
                 self.restatements += 1
             elif number != DELETED:
                 self._raise_peak(number)
             return
         current = self.episodes.get(episode)
+        known = self.aside.get(episode)
+        if current == number or (known is not None and known[0] == number):
+            self.restatements += 1
         if current is None and number != DELETED and episode not in self.aside and self._is_full():
             self.capped = True
             return
         if remember or current is not None or last is not None:
             self._remember(episode, number, at_ms, horizon_ms)
-        self.aside.pop(episode, None)
-        if current == number:
+        if current == number or (known is not None and known[0] == number):
             return
-        if current is not None:
-            self._release(episode, current, at_ms, deleted=number == DELETED)
-        if number != DELETED:
+        self.aside.pop(episode, None)
+        if number != DELETED:  # before it leaves its old number: what is missing between the two stays missing
             self._take_or_set_aside(episode, number, at_ms)
+        if current is not None:
+            if self.episodes[episode] == current:
+                del self.episodes[episode]
+            self._release(episode, current, at_ms, deleted=number == DELETED)
 
     def _is_full(self) -> bool:
         return len(self.episodes) + len(self.aside) >= self.rules.max_episodes
@@ -271,7 +274,6 @@ class Numbering:
         self._put(number, self.duplicates[number][0])
 
     def _release(self, episode: bytes, number: int, at_ms: int, *, deleted: bool) -> None:
-        del self.episodes[episode]
         owners = self.duplicates.get(number)
         if owners is not None:
             owners.remove(episode)
@@ -347,6 +349,13 @@ class Numbering:
             for offset, holder in enumerate(self.chunks[index]):
                 if holder is not None:
                     yield (index << CHUNK_SHIFT) + offset
+
+
+def _is_older(number: int, at_ms: int, last: tuple[int, int]) -> bool:
+    """Whether a statement is older than the last one known. Of equal times the later to arrive counts, for one
+    transaction may move an episode twice; but what was deleted stays so."""
+    last_ms, last_number = last
+    return at_ms < last_ms or (at_ms == last_ms and last_number in (number, DELETED))
 
 
 def _start(hole: Hole) -> int:

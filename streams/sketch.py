@@ -31,13 +31,16 @@ def merge(sketches: Iterable[Sketch]) -> Sketch:
 
 
 def quantile_seconds(sketch: Sketch, quantile: float) -> float | None:
-    """The value at rank `quantile * (count - 1)`, within 1 %; None where nothing was timed."""
+    """The smallest value that at least this share of the durations do not exceed, within 1 %; None without any.
+
+    By this definition (nearest rank) p95 is above a limit exactly where more than 5 % took longer, as the rules say.
+    """
     count = sum(sketch.values())
     if count == 0:
         return None
-    rank, seen = quantile * (count - 1), 0
+    rank, seen = -(-round(quantile * 1000) * count // 1000), 0
     for key in sorted(sketch):
         seen += sketch[key]
-        if seen > rank:
+        if seen >= rank:
             return 0.0 if key == ZERO_KEY else float(_mapping.value(key))
     raise AssertionError("a sketch with a count has a bin at every rank")

@@ -4,6 +4,7 @@ Everything is started here and everything is stopped here; Ctrl-C leaves no proc
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 import secrets
@@ -16,31 +17,50 @@ from contextlib import AsyncExitStack
 from rich.console import Console
 
 from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres, ServerError
-from episode_monitor.demo.ports import NoFreePortError
+from episode_monitor.demo.ports import NoFreePortError, free_port
 from episode_monitor.demo.programs import Driver, Program
-from episode_monitor.demo.server import LocalServer
 from episode_monitor.exits import ExitCode
 
 DASHBOARD_PORT, SERVICE_PORT, RECEIVER_PORT, KAFKA_PORT, POSTGRES_PORT = 8002, 8001, 8003, 9092, 5432
 SETTLE_SECONDS = 10  # a minute in production; the demo is to show its gap within its first minute
 LOOK_SECONDS = 1.0
 
-# Short, because the embedded broker lets a group begin only after its rebalance time-out.
-_SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "6", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3"}
+# Short, because the embedded broker lets a group begin only after half its session time-out.
+_SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "3", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3", "FLUSH_INTERVAL_MS": "1000"}
 
 
 class Stage:
     """The parts of the demo and their addresses."""
 
     def __init__(self, rate: float) -> None:
-        self.broker = EmbeddedBroker(KAFKA_PORT)
-        self.postgres = EmbeddedPostgres(POSTGRES_PORT)
-        self._webhook_secret = secrets.token_urlsafe(18)
+        self.moved: list[str] = []  # which part could not have its usual port
+        self._claimed: set[int] = set()
+        self.broker = EmbeddedBroker(self._claim("broker", KAFKA_PORT))
+        self.postgres = EmbeddedPostgres(self._claim("database", POSTGRES_PORT))
+        self._webhook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         self._databases: dict[str, str] = {}
-        self.worker = Program("worker", ["episode_monitor", "worker"], DASHBOARD_PORT, self._worker, "/livez")
-        self.service = Program("project service", ["examples.project_service"], SERVICE_PORT, self._service, "/healthz")
-        self.receiver = Program("receiver", ["examples.receiver"], RECEIVER_PORT, self._receiver)
+        self.worker = Program(
+            "worker", ["episode_monitor", "worker"], self._claim("monitor", DASHBOARD_PORT), self._worker, "/livez"
+        )
+        self.service = Program(
+            "project service",
+            ["examples.project_service"],
+            self._claim("project service", SERVICE_PORT),
+            self._service,
+            "/healthz",
+        )
+        self.receiver = Program(
+            "receiver", ["examples.receiver"], self._claim("receiver", RECEIVER_PORT), self._receiver
+        )
         self._rate = rate
+
+    def _claim(self, part: str, wished: int) -> int:
+        """The part's usual port, or the next one that is free and that no other part has."""
+        port = free_port(wished, avoid=self._claimed)
+        self._claimed.add(port)
+        if port != wished:
+            self.moved.append(f"Port {wished} is taken: the {part} is on {port}.")
+        return port
 
     def driver(self) -> Driver:
         """Traffic for the service; to be made when its address is known."""
@@ -71,6 +91,7 @@ class Stage:
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
             "EVENTS_PARTITIONS": "4",
             "PROJECT_SERVICE_PORT": str(port),
+            "EVENTS_IDEMPOTENCE": "off",
         }
 
     def _receiver(self, port: int) -> dict[str, str]:
@@ -79,11 +100,12 @@ class Stage:
 
 async def run_demo(seconds: float | None, rate: float) -> ExitCode:
     """Run until Ctrl-C, SIGTERM, the end of `seconds`, or the end of a part."""
-    console, stage, stop = Console(stderr=True, highlight=False), Stage(rate), asyncio.Event()
+    console, stop = Console(stderr=True, highlight=False), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
+        stage = Stage(rate)
         async with AsyncExitStack() as running:
             with console.status("Starting broker and database ..."):
                 await _raise(stage, running)
@@ -106,10 +128,8 @@ async def _raise(stage: Stage, running: AsyncExitStack) -> None:
 
 
 def _tell_addresses(console: Console, stage: Stage) -> None:
-    parts: list[LocalServer] = [stage.worker, stage.receiver, stage.service, stage.broker, stage.postgres]
-    for part in parts:
-        if part.moved_from is not None:
-            console.print(f"Port {part.moved_from} was taken: the {part.name} is on {part.port}.", style="yellow")
+    for sentence in stage.moved:
+        console.print(sentence, style="yellow")
     console.print(f"""
 [bold]The episode monitor runs.[/bold] Trouble begins in a few seconds; Ctrl-C stops everything.
 

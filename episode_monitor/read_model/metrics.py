@@ -1,7 +1,8 @@
 """The monitor as Prometheus metrics: the whole fleet's numbers, the same from every worker, and this worker's own.
 
-Fleet metrics must not be summed over workers: ask for `max without(instance) (…)`. A name beginning `episode_monitor_` is
-this worker's own, so it may be summed, unless its help says otherwise. While tables recover the fleet's are left out.
+A metric whose help says "whole fleet" must not be summed over workers: ask for `max without(instance) (…)`. All others
+are one worker's and may be summed. While tables recover, the fleet's are left out: absent, not zero. Which projects
+have a label of their own changes with their health; a counter of `_other` may therefore fall: no rate of it is right.
 """
 
 from collections.abc import Iterator, Sequence
@@ -73,7 +74,7 @@ def _projects(fleet: FleetMetrics) -> Iterator[Metric]:
         "episode_creation_conflicts", f"Conflicts while creating episodes{_FLEET}", labels=by_project
     )
     retries = CounterMetricFamily(
-        "episode_creation_retry_count", f"Retries while creating episodes{_FLEET}", labels=["project_id", "retry_reason"]
+        "episode_creation_retry_count", f"Retries while creating episodes{_FLEET}", labels=[*by_project, "retry_reason"]
     )
     for project in fleet.projects:
         label = [project.project_id]

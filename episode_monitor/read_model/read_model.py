@@ -272,8 +272,11 @@ class ReadModel:
         self._collector.fleet = None
         try:
             parts = self._sight.parts()
-            lists = [await self._lists(part, self._max_projects) for part in parts]
-            totals = [self._totals(part) for part in parts]
+            lists, totals = [], []
+            for part in parts:
+                lists.append(await self._lists(part, self._max_projects))
+                totals.append(self._totals(part))
+                await asyncio.sleep(0)
         except (Incomplete, Recovering):
             return
         counts = [part.counts for part in parts]

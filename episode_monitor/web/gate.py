@@ -44,8 +44,8 @@ class Outermost:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send, without_body=scope["method"] == "HEAD")
-        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        answer = _Answer(send)
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the server drops the body of HEAD
         started = time.perf_counter()
         try:
             await self.app(inner, receive, answer.send)
@@ -68,11 +68,10 @@ class Outermost:
 
 
 class _Answer:
-    """The way out: adds the headers, remembers the status, and swallows the body of an answer to HEAD."""
+    """The way out: adds the headers and remembers the status."""
 
-    def __init__(self, send: Send, *, without_body: bool) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._without_body = without_body
         self.status: int | None = None
 
     async def send(self, message: Message) -> None:
@@ -81,8 +80,6 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
-        elif message["type"] == "http.response.body" and self._without_body:
-            message = {**message, "body": b""}
         await self._send(message)
 
 

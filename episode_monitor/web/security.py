@@ -77,7 +77,7 @@ def internal_guard(token: str) -> Callable[[Request], Awaitable[None]]:
 
     async def check(request: Request) -> None:
         given = _bearer(request.headers.get("authorization", ""))
-        if not token or given is None or not hmac.compare_digest(_digest(given), digest):
+        if given is None or not hmac.compare_digest(_digest(given), digest):
             raise Problem(403, "internal_only", "This address is for the monitor's own workers.")
 
     return check

@@ -116,6 +116,31 @@ async def test_a_frozen_server_holds_nobody_up_for_long_and_is_noticed(server: O
     assert await history.last_offsets() == {0: 2}
 
 
+async def test_a_reader_that_gets_no_answer_is_let_go_and_tells_the_others(server: OwnServer, opened: Opened) -> None:
+    database = opened(server.monitor_url, replace(SOON, probe_seconds=3600.0))
+    history = PostgresAlertHistory(database)
+    await database.connect()
+    with frozen(server):
+        async with asyncio.timeout(20):
+            for answer in await asyncio.gather(
+                *(history.list(HistoryQuery()) for _ in range(2)), return_exceptions=True
+            ):
+                assert isinstance(answer, DatabaseAway)
+        assert "does not answer in time" in await status_of(database, "in time")
+    await all_written(database)
+    assert (await history.list(HistoryQuery())).items == []
+
+
+async def test_a_reader_whose_connection_breaks_tells_the_others(server: OwnServer, opened: Opened) -> None:
+    database = opened(server.monitor_url, replace(SOON, probe_seconds=3600.0))
+    history = PostgresAlertHistory(database)
+    await database.connect()
+    server.kill9()
+    with pytest.raises(DatabaseAway):
+        await history.list(HistoryQuery())
+    await status_of(database, "refuses the connection")
+
+
 async def test_closing_while_the_server_is_frozen_ends_soon(server: OwnServer, opened: Opened) -> None:
     database = opened(server.monitor_url, replace(SOON, close_seconds=0.5))
     history = PostgresAlertHistory(database)
@@ -194,6 +219,9 @@ async def test_a_read_only_database_is_said_before_and_after_the_tables_are_made
     server.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'episode-monitor'")
     assert await history.append(alert(2), 0, 2) is Stored.QUEUED
     assert "is read-only" in await status_of(database, "read-only")
+    idle = opened(server.monitor_url)
+    await idle.connect()
+    assert "is read-only" in idle.status()  # though it has nothing to write
 
 
 async def test_a_role_that_may_create_nothing_is_told_which_right_it_lacks(server: OwnServer, opened: Opened) -> None:

