@@ -211,8 +211,6 @@ class Numbering:
             self._share(number, holder, episode, at_ms)
             return
         self._put(number, episode)
-        if self.suspect_holes and at_ms < self._newest_suspect_ms:
-            self._date_back(number, at_ms)
         if self.base is None or number < self.base:
             self._lower_base(number, at_ms)
         elif number == self.max_number + 1:
@@ -221,6 +219,8 @@ class Numbering:
             self._open_hole(max(self.max_number + 1, self.base), number - 1, at_ms)
         elif not self.open_gaps.discard(number, number):
             self._fill_suspect(number)
+        if self.suspect_holes and at_ms < self._newest_suspect_ms:
+            self._date_back(number, at_ms)
         if len(self.explained):
             self.explained.discard(number, number)
         if number > self.max_number:

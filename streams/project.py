@@ -238,10 +238,10 @@ def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) 
         state.needs_evaluation = False
         evaluate(core, state, state.now_ms, emits, trace)
         state.deadline_ms = next_deadline_ms(core, state)
-    elif settling_ms is None and not state.rate_check_ms:
-        state.deadline_ms = None
+    elif settling_ms is None or 0 < state.rate_check_ms < settling_ms:
+        state.deadline_ms = state.rate_check_ms or None
     else:
-        state.deadline_ms = next_deadline_ms(core, state)
+        state.deadline_ms = settling_ms
     return state.deadline_ms
 
 

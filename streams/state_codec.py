@@ -111,9 +111,13 @@ def checkpoint(state: ProjectState) -> Checkpoint:
 
 
 def canonical(state: ProjectState) -> bytes:
-    """The state without offsets and storage details: equal exactly for equal states."""
+    """The state without offsets, storage details and the times to look again: equal exactly for equal states.
+
+    When to look again at a rate is a lower bound, as near as the last look could tell.
+    """
+    body = msgspec.structs.replace(_body(state), deadline_ms=None, rate_check_ms=0)
     chunks = [(index, _encode_chunk(chunk)) for index, chunk in sorted(state.numbering.chunks.items()) if any(chunk)]
-    return _pack([state.project_id, _body(state), chunks])
+    return _pack([state.project_id, body, chunks])
 
 
 def fingerprint(state: ProjectState) -> str:

@@ -4,20 +4,22 @@ A tally is a sum of disjoint 40-bit fields; the sum of durations is the topmost 
 negative, because whatever is taken out was put in before. One packed addition costs 40 ns; eight plain ones 400 ns.
 """
 
-FIELD_BITS = 40
-_FIELD_MASK = (1 << FIELD_BITS) - 1
+from typing import Final
 
-ATTEMPTED = 0  # shifts: a field of a tally is `field(tally, SHIFT)`
-ENDED = FIELD_BITS
-FAILED = 2 * FIELD_BITS
-CONFLICTED = 3 * FIELD_BITS
-RETRIED = 4 * FIELD_BITS
-TIMED = 5 * FIELD_BITS  # ended operations that told their duration
-SLOW = tuple((6 + i) * FIELD_BITS for i in range(4))  # slower than the i-th latency limit of the rules
-MICROSECONDS = 10 * FIELD_BITS  # sum of durations
+FIELD_BITS: Final = 40
+_FIELD_MASK: Final = (1 << FIELD_BITS) - 1
 
-FIELDS = (ATTEMPTED, ENDED, FAILED, CONFLICTED, RETRIED, TIMED, *SLOW)
-MAX_LATENCY_LIMITS = len(SLOW)
+ATTEMPTED: Final = 0  # shifts: a field of a tally is `field(tally, SHIFT)`
+ENDED: Final = FIELD_BITS
+FAILED: Final = 2 * FIELD_BITS
+CONFLICTED: Final = 3 * FIELD_BITS
+RETRIED: Final = 4 * FIELD_BITS
+TIMED: Final = 5 * FIELD_BITS  # ended operations that told their duration
+SLOW: Final = tuple((6 + i) * FIELD_BITS for i in range(4))  # slower than the i-th latency limit of the rules
+MICROSECONDS: Final = 10 * FIELD_BITS  # sum of durations
+
+FIELDS: Final = (ATTEMPTED, ENDED, FAILED, CONFLICTED, RETRIED, TIMED, *SLOW)
+MAX_LATENCY_LIMITS: Final = len(SLOW)
 
 
 def field(tally: int, shift: int) -> int:

@@ -172,7 +172,7 @@ class Database:
             async with asyncio.timeout(2 * self._options.answer_seconds):
                 yield connection
         except (TimeoutError, asyncio.CancelledError):
-            connection.terminate()
+            connection.terminate()  # asyncpg would wait for the rest of the answer once more
             raise
         finally:
             with contextlib.suppress(asyncpg.InterfaceError):  # the pool was shut meanwhile

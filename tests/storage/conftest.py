@@ -15,6 +15,8 @@ import structlog
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.storage.database import Database, DatabaseOptions
 
+Opened = Callable[..., Database]  # the type of the fixture `opened`
+
 SOON = DatabaseOptions(
     pool_max=3,
     statement_seconds=1.0,
@@ -72,7 +74,7 @@ def server(own_server: OwnServer) -> OwnServer:
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[Callable[..., Database]]:
+async def opened() -> AsyncIterator[Opened]:
     """Makes databases that are closed after the test. Connecting is the test's own."""
     made: list[Database] = []
 
@@ -86,7 +88,7 @@ async def opened() -> AsyncIterator[Callable[..., Database]]:
 
 
 @pytest.fixture
-async def database(database_url: str, opened: Callable[..., Database]) -> Database:
+async def database(database_url: str, opened: Opened) -> Database:
     """A connected database with empty tables; repositories may be added before the first write."""
     database = opened(database_url)
     await database.connect()
@@ -114,6 +116,11 @@ def frozen(server: OwnServer) -> Iterator[None]:
     finally:
         for process_id in process_ids:
             os.kill(process_id, signal.SIGCONT)
+
+
+def events(log: list[Any], name: str) -> list[Any]:
+    """The lines of the log with this event."""
+    return [line for line in log if line["event"] == name]
 
 
 async def status_of(database: Database, word: str) -> str:

@@ -43,8 +43,10 @@ def moves(*kinds: str, waits_ms: tuple[int, ...] = (0, 1, 400, 1000, 7000, 31_00
 def lives(
     *kinds: str, waits_ms: tuple[int, ...] = (0, 1, 400, 1000, 7000, 31_000), max_size: int = 40
 ) -> st.SearchStrategy[list[Event]]:
-    """Whole lives in the order of event time."""
-    return st.lists(moves(*kinds, waits_ms=waits_ms), max_size=max_size).map(live)
+    """Whole lives in the order of event time; some begin a quarter of a minute before midnight."""
+    return st.builds(
+        live, st.lists(moves(*kinds, waits_ms=waits_ms), max_size=max_size), st.sampled_from((0, 54_345_000))
+    )
 
 
 class _Service:
@@ -92,9 +94,10 @@ def replace_fields(event: Event, **fields: object) -> Event:
     return msgspec.structs.replace(event, **fields)
 
 
-def live(happenings: list[Move]) -> list[Event]:
+def live(happenings: list[Move], begins_after_ms: int = 0) -> list[Event]:
     """The events of a life, in the order of event time."""
     service = _Service()
+    service.now_ms += begins_after_ms
     for move in happenings:
         service.now_ms += move.wait_ms
         _happen(service, move)
@@ -172,22 +175,26 @@ def _touch(service: _Service, move: Move) -> None:
 
 
 @st.composite
-def arrivals(draw: st.DrawFn, life: list[Event], grace_ms: int = GRACE_MS) -> list[Event]:
-    """An order of arrival with disorder within the grace; the order within each episode and operation stays."""
+def arrivals(
+    draw: st.DrawFn, life: list[Event], grace_ms: int = GRACE_MS, keep_operations: bool = True
+) -> list[Event]:
+    """An order of arrival with disorder within the grace; the order within each episode stays, and, unless told
+    otherwise, the order within each operation."""
     delays = draw(
         st.lists(
             st.one_of(st.just(0), st.integers(0, grace_ms), st.just(grace_ms)), min_size=len(life), max_size=len(life)
         )
     )
-    return arrive(life, delays)
+    return arrive(life, delays, keep_operations)
 
 
-def arrive(life: list[Event], delays_ms: list[int]) -> list[Event]:
-    """Each event comes so much later, yet not before an earlier one of its episode or its operation."""
+def arrive(life: list[Event], delays_ms: list[int], keep_operations: bool) -> list[Event]:
+    """Each event comes so much later, yet not before an earlier one of its episode (or of its operation)."""
     newest: dict[str, int] = {}
     due: list[tuple[int, int]] = []
     for place, (event, delay_ms) in enumerate(zip(life, delays_ms, strict=True)):
-        chains = {f"operation {event.operation_id}", f"episode {event.episode_id}" if event.episode_id else ""} - {""}
+        chains = [f"operation {event.operation_id}"] if keep_operations else []
+        chains += [f"episode {event.episode_id}"] if event.episode_id else []
         arrives_ms = max([event.occurred_at_ms + delay_ms, *(newest.get(chain, 0) for chain in chains)])
         newest |= dict.fromkeys(chains, arrives_ms)
         due.append((arrives_ms, place))

@@ -1,4 +1,4 @@
-"""Partitions filled by hand, so that every number asked of them is known beforehand. Times: seconds after `START_MS`."""
+"""Partitions filled by hand, so that every number asked of them is known beforehand. Times count from `START_MS`."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import msgspec
 import pytest
 
 from models.alert import Alert, AlertStatus
@@ -109,8 +110,6 @@ def test_what_a_person_resolved_cannot_be_acted_on_again(kind: ActKind) -> None:
 
 
 def test_an_act_that_could_not_be_told_is_taken_back() -> None:
-    import msgspec
-
     log, state = gappy()
     before, deadline_ms = msgspec.structs.replace(state.alerts["integrity"]), state.deadline_ms
     perform(log.partition.core, state, "integrity", act(ActKind.RESOLVE), START_MS + 90_000)

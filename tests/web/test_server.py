@@ -97,9 +97,10 @@ async def test_answers_do_not_wait_to_be_joined_with_later_ones() -> None:
     listener = listen("127.0.0.1", 0)
     async with await asyncio.start_server(look, sock=listener):
         _, writer = await asyncio.open_connection(*listener.getsockname())
-        assert await accepted == 1
+        nodelay = await accepted
         writer.close()
         await writer.wait_closed()
+    assert nodelay == 1
 
 
 async def test_signals_stay_with_the_caller() -> None:

@@ -1,0 +1,196 @@
+"""The Prometheus metrics: names, labels and values as they leave, read with Prometheus' own parser."""
+
+import asyncio
+import math
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from agents.engine.ownership import Phase
+from tests.read_model.fleet import Fleet, Worker, json
+from tests.streams_answers.making import Log, seed_project
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+FLEET_NAMES = {
+    "episode_number_gaps_detected": "gauge",
+    "episode_number_duplicates_detected": "gauge",
+    "episode_creation_duration_seconds": "histogram",
+    "episode_creation_duration_p95": "gauge",
+    "episode_creation_conflicts": "counter",  # the parser takes `_total` off a counter's family
+    "episode_creation_retry_count": "counter",
+    "episode_operations": "counter",
+    "episode_alerts_active": "gauge",
+    "episode_integrity_health_percentage": "gauge",
+    "episode_monitor_late_events": "counter",
+}
+WORKER_NAMES = {
+    "episode_monitor_events": "counter",
+    "episode_monitor_dead_letters": "counter",
+    "episode_monitor_lag_events": "gauge",
+    "episode_monitor_deliveries": "counter",
+    "episode_monitor_recovering_partitions": "gauge",
+    "episode_monitor_recovery_seconds": "gauge",
+    "episode_monitor_build_info": "gauge",
+}
+
+
+async def scraped(worker: Worker) -> tuple[dict[str, str], Samples]:
+    """Types by family, and values by name and labels. A repeated sample or family is an error."""
+    answer = await worker.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    types: dict[str, str] = {}
+    samples: Samples = {}
+    for family in text_string_to_metric_families(answer.text):
+        assert family.name not in types
+        assert family.documentation
+        types[family.name] = family.type
+        for sample in family.samples:
+            at = (sample.name, frozenset(sample.labels.items()))
+            assert at not in samples
+            assert not math.isnan(sample.value)
+            samples[at] = sample.value
+    return types, samples
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    return samples[name, frozenset(labels.items())]
+
+
+async def one_worker(fleet: Fleet) -> tuple[Worker, Log]:
+    worker = await fleet.worker("only")
+    log = worker.own_partition(0)
+    seed_project(log)
+    log.created('we"ird\\\n', 1, at=1, took=0.5, retries=["conflict", "timeout"], had_conflict=True)
+    log.created('we"ird\\\n', 2, at=2, took=2.5)
+    log.failed('we"ird\\\n', at=3, took=100.0)
+    log.settle(60)
+    return worker, log
+
+
+async def test_all_names_of_the_contract_are_there_with_their_types() -> None:
+    async with Fleet(1) as fleet:
+        worker, _ = await one_worker(fleet)
+        types, _ = await scraped(worker)
+        assert {name: types.get(name) for name in FLEET_NAMES | WORKER_NAMES} == FLEET_NAMES | WORKER_NAMES
+
+
+async def test_values_are_those_of_the_fleet() -> None:
+    async with Fleet(1) as fleet:
+        worker, _ = await one_worker(fleet)
+        _, samples = await scraped(worker)
+        weird = 'we"ird\\\n'
+        assert value(samples, "episode_number_gaps_detected", project_id="proj_123") == 3
+        assert value(samples, "episode_number_gaps_detected", project_id=weird) == 0
+        assert value(samples, "episode_number_duplicates_detected", project_id="proj_123") == 1
+        assert value(samples, "episode_creation_conflicts_total", project_id=weird) == 1
+        for reason, count in (("conflict", 1), ("timeout", 1), ("error", 0)):
+            labels = {"project_id": weird, "retry_reason": reason}
+            assert value(samples, "episode_creation_retry_count_total", **labels) == count
+        assert value(samples, "episode_operations_total", success="true") == 28
+        assert value(samples, "episode_operations_total", success="false") == 1
+        assert value(samples, "episode_integrity_health_percentage") == 50.0
+        assert value(samples, "episode_creation_duration_p95") == pytest.approx(100, rel=0.01)  # the 3rd of 3
+        alerts = {"severity": "critical", "alert_type": "INTEGRITY_VIOLATION"}
+        assert value(samples, "episode_alerts_active", **alerts) == 1
+        assert value(samples, "episode_monitor_build_info", version="1.2.3") == 1
+        assert value(samples, "episode_monitor_deliveries_total", sink="slack", outcome="delivered") == 3
+
+
+async def test_durations_are_a_cumulative_histogram_by_success() -> None:
+    async with Fleet(1) as fleet:
+        worker, _ = await one_worker(fleet)
+        _, samples = await scraped(worker)
+        name = "episode_creation_duration_seconds"
+        for bound, created, failed in (("0.25", 0, 0), ("0.5", 1, 0), ("2.0", 1, 0), ("5.0", 2, 0), ("60.0", 2, 0)):
+            assert value(samples, f"{name}_bucket", success="true", le=bound) == created
+            assert value(samples, f"{name}_bucket", success="false", le=bound) == failed
+        assert value(samples, f"{name}_bucket", success="false", le="+Inf") == 1
+        assert value(samples, f"{name}_count", success="true") == 2
+        assert value(samples, f"{name}_sum", success="true") == 3.0
+        assert value(samples, f"{name}_sum", success="false") == 100.0
+        bounds = {dict(labels)["le"] for at, labels in samples if at == f"{name}_bucket"}
+        assert {"0.5", "1.0", "2.0", "5.0", "+Inf"} <= bounds
+
+
+async def test_labels_by_project_stop_at_the_limit_and_the_rest_is_one_sum() -> None:
+    async with Fleet(1, max_projects=2) as fleet:
+        worker = await fleet.worker("only")
+        log = worker.own_partition(0)
+        for number in range(10):
+            log.numbers(f"p{number}", *range(1, 30 + number), 31 + number)  # one gap each, the smaller the worse
+        log.settle(60)
+        _, samples = await scraped(worker)
+        gaps = {dict(labels)["project_id"]: count for (name, labels), count in samples.items()
+                if name == "episode_number_gaps_detected"}  # fmt: skip
+        assert gaps == {"p0": 1, "p1": 1, "_other": 8}
+
+
+async def test_both_workers_give_the_same_fleet_and_each_its_own_events() -> None:
+    async with Fleet(2) as fleet:
+        left, right = await fleet.worker("left"), await fleet.worker("right")
+        seed_project(left.own_partition(0))
+        right.own_partition(1).failed("p", at=1, took=1.0)
+        for worker in (left, right):
+            for owned in worker.engine.owned.values():
+                owned.outcomes["applied"] = 1 + owned.number
+        await fleet.publish()
+        (_, from_left), (_, from_right) = await scraped(left), await scraped(right)
+        own = ("episode_monitor_", "python_", "process_")
+        fleet_left = {at: count for at, count in from_left.items() if not at[0].startswith(own)}
+        fleet_right = {at: count for at, count in from_right.items() if not at[0].startswith(own)}
+        assert fleet_left == fleet_right
+        assert len(fleet_left) > 20
+        assert value(from_left, "episode_monitor_events_total", outcome="applied") == 1
+        assert value(from_right, "episode_monitor_events_total", outcome="applied") == 2
+
+
+async def test_while_tables_recover_the_fleet_is_left_out_and_the_worker_speaks_of_itself() -> None:
+    async with Fleet(2) as fleet:
+        worker, _ = await one_worker(fleet)
+        worker.own_partition(1, phase=Phase.RECOVERING)
+        types, samples = await scraped(worker)
+        assert not any(name in types for name in FLEET_NAMES)
+        assert value(samples, "episode_monitor_recovering_partitions") == 1
+
+
+async def test_counters_of_partitions_that_went_away_are_kept() -> None:
+    async with Fleet(1) as fleet:
+        worker, _ = await one_worker(fleet)
+        worker.engine.owned[0].outcomes["applied"] = 40
+        worker.engine.owned[0].dead_letters_by_reason["missing_field"] = 2
+        await scraped(worker)
+        worker.engine.owned[0].outcomes["applied"] = 41  # after the last look
+        worker.own_partition(0, generation=2)
+        worker.engine.owned[0].outcomes["applied"] = 5
+        for _ in range(2):
+            _, samples = await scraped(worker)
+            assert value(samples, "episode_monitor_events_total", outcome="applied") == 46
+            assert value(samples, "episode_monitor_dead_letters_total", reason="missing_field") == 2
+
+
+async def test_a_fleet_of_nothing_has_no_p95_and_no_nan() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        types, samples = await scraped(worker)
+        assert "episode_creation_duration_p95" not in types
+        assert value(samples, "episode_integrity_health_percentage") == 100.0
+        calm = {"severity": "critical", "alert_type": "HIGH_CONFLICT_RATE"}
+        assert value(samples, "episode_alerts_active", **calm) == 0
+
+
+async def test_json_holds_the_same_samples() -> None:
+    async with Fleet(1) as fleet:
+        worker, _ = await one_worker(fleet)
+        body = json(await worker.get("/monitoring/episodes/metrics/export", format="json"))
+        assert {"labels": {"project_id": "proj_123"}, "value": 3} in body["episode_number_gaps_detected"]
+        assert body["episode_integrity_health_percentage"] == [{"labels": {}, "value": 50.0}]
+
+
+async def test_many_scrapes_at_once_are_all_whole() -> None:
+    async with Fleet(1) as fleet:
+        worker, _ = await one_worker(fleet)
+        answers = await asyncio.gather(*(worker.model.metrics() for _ in range(5)))
+        assert all(b"episode_number_gaps_detected" in answer for answer in answers)

@@ -1,0 +1,71 @@
+"""Whether a worker can serve, part by part."""
+
+from agents.engine.ownership import Phase
+from tests.read_model.fleet import Fleet, json
+from tests.streams_answers.making import START_MS
+
+
+async def test_a_worker_with_live_partitions_is_ready() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        answer = json(await worker.get("/readyz"))
+        assert answer["ready"] is True
+        assert answer["parts"] == {"broker": "ok", "database": "ok", "tables": "ok", "fleet": "ok"}
+        assert answer["lag"] == 0
+        assert answer["recovery"] == {
+            "complete": True, "partitions": 1, "partitions_live": 1, "records_read": 0, "seconds": 0.0,
+        }  # fmt: skip
+
+
+async def test_a_worker_that_reads_its_tables_back_is_not_ready_and_says_how_far_it_is() -> None:
+    async with Fleet(2) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        worker.own_partition(1, phase=Phase.RECOVERING)
+        worker.engine.owned[1].recovered_records = 1234
+        answer = json(await worker.get("/readyz"), 503)
+        assert answer["ready"] is False
+        assert answer["parts"]["tables"] == "1 of 2 partitions are being read back."
+        assert (answer["recovery"]["complete"], answer["recovery"]["records_read"]) == (False, 1234)
+
+
+async def test_without_a_broker_a_worker_is_not_ready_and_without_a_database_it_is() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        worker.database = "PostgreSQL is away: history waits."
+        assert json(await worker.get("/readyz"))["parts"]["database"] == "PostgreSQL is away: history waits."
+        worker.broker = "waiting for Kafka"
+        assert json(await worker.get("/readyz"), 503)["parts"]["broker"] == "waiting for Kafka"
+
+
+async def test_a_worker_without_partitions_is_ready_once_it_knows_all_of_the_others() -> None:
+    async with Fleet(1) as fleet:
+        spare, owner = await fleet.worker("spare"), await fleet.worker("owner")
+        owner.own_partition(0)
+        waiting = json(await spare.get("/readyz"), 503)
+        assert waiting["parts"]["tables"] == (
+            "This worker has no partition yet, and nobody has told of partition 0 yet."
+        )
+        await fleet.publish()
+        assert json(await spare.get("/readyz"))["parts"]["tables"] == "ok"
+
+
+async def test_before_anything_is_known_a_worker_is_not_ready() -> None:
+    async with Fleet(0) as fleet:
+        worker = await fleet.worker("early")
+        assert json(await worker.get("/readyz"), 503)["parts"]["fleet"] == (
+            "Not whole: how many partitions there are is not known yet."
+        )
+
+
+async def test_silent_neighbours_are_named_and_do_not_make_this_worker_unready() -> None:
+    async with Fleet(2) as fleet:
+        left, right = await fleet.worker("left"), await fleet.worker("right")
+        left.own_partition(0)
+        right.own_partition(1)
+        await fleet.publish()
+        fleet.clock.ms = START_MS + 60_000
+        answer = json(await left.get("/readyz"))
+        assert answer["parts"]["fleet"] == "Nothing was heard lately of the partitions 1."
