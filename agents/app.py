@@ -1,8 +1,13 @@
 """Makes the Faust app: its broker, its transport, its two agents. Everything it takes to decide is in the core."""
 
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
+import structlog
+from faust.tables.manager import TableManager
 from faust.types import TP
 from faust.types.transports import ConsumerT
 from yarl import URL
@@ -10,10 +15,23 @@ from yarl import URL
 from agents.config import AgentsConfig
 from agents.deliver import Delivery
 from agents.engine.engine import Engine
+from agents.engine.fetching import Fetched
 from agents.engine.transport import Consumer, RecordBatch, Transport
 
+log = structlog.get_logger(__name__)
+
 MAX_POLL_RECORDS = 2_000
-BUFFERED_BATCHES = 2  # a stream; more would only delay what another topic brings
+COMMIT_SECONDS = 2.0
+BUFFERED_BATCHES = 1_000  # an agent only puts a batch where its turn will come, so that none waits for another
+
+
+class NoTables(TableManager):
+    """Faust waits a second for tables to be declared; there are none."""
+
+    async def on_start(self) -> None:
+        """Go on to what comes after tables."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class MonitorApp(faust.App):
@@ -21,43 +39,67 @@ class MonitorApp(faust.App):
 
     engine: Engine
     delivery: Delivery
+    stop_process: Callable[[str], None]
 
     def _new_consumer(self) -> ConsumerT:
         consumer = super()._new_consumer()
         assert isinstance(consumer, Consumer)
-        consumer.start_position = self.start_position
         consumer.commit_position = self.commit_position
-        consumer.hold = self.is_held
-        self.engine.consumer = consumer
+        consumer.out_of_range = self.out_of_range
+        self.engine.consumer = self.delivery.reader = consumer
         return consumer
-
-    def _is_events(self, tp: TP) -> bool:
-        return bool(tp.topic == self.engine.events_topic)
-
-    def start_position(self, tp: TP) -> int | None:
-        """Where to read from; None: the committed offset, or the beginning."""
-        if self._is_events(tp):
-            return self.engine.start_position(tp)
-        return self.delivery.start_position(tp, self.engine.committed_offset(tp))
 
     def commit_position(self, tp: TP) -> int | None:
         """What may be committed; None: nothing."""
-        return self.engine.commit_position(tp) if self._is_events(tp) else self.delivery.commit_position(tp)
+        side = self.engine if tp.topic == self.engine.events_topic else self.delivery
+        return side.commit_position(tp)
 
-    def is_held(self, tp: TP) -> bool:
-        """Whether a partition is not to be read yet."""
-        return self.engine.is_held(tp) if self._is_events(tp) else False
+    def out_of_range(self, fetched: Fetched) -> None:
+        """A partition has nothing where it is read."""
+        if fetched.tp.topic == self.engine.events_topic:
+            self.engine.out_of_range(fetched)
+        else:
+            self.supervise(self.delivery.out_of_range(fetched))
+
+    async def leave_partitions(self, *, at_the_end: bool = False) -> None:
+        """Store and commit what can be, if the partitions are still ours, and own none."""
+        consumer = self.engine.consumer
+        if consumer is not None:
+            consumer.forget()
+            if consumer.is_member and self.engine.owned:
+                await self.engine.hand_over()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(COMMIT_SECONDS):
+                        await consumer.commit()
+        self.delivery.revoke()
+        await self.engine.revoke(at_the_end=at_the_end)
+
+    def supervise(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work that must not fail: if it does, the process ends."""
+
+        async def run() -> None:
+            try:
+                await work
+            except Exception as error:
+                log.exception("a part of the worker failed")
+                self.stop_process(f"a part of the worker failed: {error!r}")
+
+        self.add_future(run())
 
 
-def create_app(config: AgentsConfig, engine: Engine, delivery: Delivery) -> MonitorApp:
-    """The app with both agents registered. Start it on the running loop."""
+def create_app(
+    config: AgentsConfig, engine: Engine, delivery: Delivery, stop_process: Callable[[str], None]
+) -> MonitorApp:
+    """The app with both agents registered. Start it on the running loop. `stop_process` ends the process at once."""
+    servers = [URL(f"kafka://{server.strip()}") for server in config.bootstrap_servers.split(",")]
     app = MonitorApp(
         config.monitor_id,
-        broker=[URL(f"kafka://{server.strip()}") for server in config.bootstrap_servers.split(",")],
+        broker=servers,
         autodiscover=False,
         web_enabled=False,
         store="memory://",
         datadir=config.state_dir,
+        TableManager=NoTables,
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=0,
@@ -67,45 +109,55 @@ def create_app(config: AgentsConfig, engine: Engine, delivery: Delivery) -> Moni
         broker_heartbeat_interval=min(3.0, config.session_timeout_seconds / 3),
         broker_commit_interval=1.0,
         broker_request_timeout=max(40.0, config.session_timeout_seconds + 1),
-        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=config.group_instance_id,
         stream_wait_empty=False,
         stream_buffer_maxsize=BUFFERED_BATCHES,
         reply_create_topic=False,
     )
-    app.engine, app.delivery = engine, delivery
-    app.transport = Transport([URL(f"kafka://{config.bootstrap_servers}")], app)
-    _register(app, config, engine, delivery)
+    app.engine, app.delivery, app.stop_process = engine, delivery, stop_process
+    app.transport = Transport(servers, app)
+    _register(app, config)
     return app
 
 
-def _register(app: MonitorApp, config: AgentsConfig, engine: Engine, delivery: Delivery) -> None:
+def _register(app: MonitorApp, config: AgentsConfig) -> None:
     raw: Any = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     events, alerts = app.topic(config.topics.events, **raw), app.topic(config.topics.alerts, **raw)
+    engine, delivery = app.engine, app.delivery
 
     @app.agent(events, name="track", concurrency=1)
     async def track(stream: Any) -> None:
-        async for event in stream.noack().events():
-            await engine.take(_batch(event))
+        await _hand_over(app, stream, engine.accept)
 
     @app.agent(alerts, name="deliver", concurrency=1)
     async def deliver(stream: Any) -> None:
-        async for event in stream.noack().events():
-            delivery.take(_batch(event))
+        await _hand_over(app, stream, delivery.accept)
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
-        engine.revoke()
-        delivery.revoke()
+        await app.leave_partitions()
 
     @app.on_partitions_assigned.connect
     async def assigned(*args: Any, **__: Any) -> None:
         partitions: set[TP] = args[1]
         generation = app.consumer_generation_id
-        engine.assign(sorted(tp.partition for tp in partitions if tp.topic == config.topics.events), generation)
-        delivery.assign(sorted(tp.partition for tp in partitions if tp.topic == config.topics.alerts), generation)
+        engine.assign(_of(partitions, config.topics.events), generation)
+        app.supervise(delivery.assign(_of(partitions, config.topics.alerts), generation))
 
 
-def _batch(event: Any) -> RecordBatch:
-    message = event.message
-    assert isinstance(message, RecordBatch)
-    return message
+def _of(partitions: set[TP], topic: str) -> list[int]:
+    return sorted(tp.partition for tp in partitions if tp.topic == topic)
+
+
+async def _hand_over(app: MonitorApp, stream: Any, accept: Callable[[Fetched], None]) -> None:
+    """An agent's body lets nothing escape: Faust would go on after the record that failed."""
+    try:
+        async for event in stream.noack().events():
+            message = event.message
+            assert isinstance(message, RecordBatch)
+            accept(message.fetched)
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        log.exception("an agent failed")
+        app.stop_process(f"an agent failed: {error!r}")

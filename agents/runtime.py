@@ -1,22 +1,28 @@
 """Everything of one worker that speaks to Kafka, started and stopped as one. It waits for no database and no sink."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import structlog
 from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
+from faust.types import TP
 
 from agents.app import MonitorApp, create_app
 from agents.config import AgentsConfig
 from agents.deliver import AppendHistory, Delivery, Token
+from agents.engine.brake import Brake
 from agents.engine.changelog import Changelog
+from agents.engine.collector import spare_the_state
 from agents.engine.engine import Engine, Failpoint
 from agents.engine.fence import Fence
+from agents.engine.idle import IdleClocks
+from agents.engine.ownership import Owned, Phase
 from agents.engine.producer import Producer
+from agents.engine.recovery import Recovery
 from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
-from agents.topics import TopicMismatch, ensure_topics
+from agents.topics import ensure_topics, kafka_answers
 from alert_sinks.courier import Courier, Destinations
 from alert_sinks.ledger import Ledger
 from models.alert import Alert
@@ -29,10 +35,11 @@ IDLE_MS = 2_000  # an idle partition's clock follows the wall clock at this dist
 IDLE_LOOK_SECONDS = 0.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
+HANDOVER_SHARE = 0.3  # of the rebalance time-out, twice: to store what was taken, and to wait for what is under way
 
 
 class Runtime:
-    """One worker's Kafka side. `status` is "ok" or one sentence of what it waits for."""
+    """One worker's Kafka side."""
 
     def __init__(
         self,
@@ -46,63 +53,102 @@ class Runtime:
         stop: Callable[[str], None],
         now_ms: Callable[[], int],
         failpoint: Failpoint = lambda name: None,
+        brake: Callable[[], Brake] = Brake,
     ) -> None:
         """`stop` ends the process at once, `now_ms` is the wall clock."""
         self.config = config
-        self.status = f"waiting for Kafka at {config.bootstrap_servers}"
         self.partitions = 0  # of the events topic; 0 until it is known
-        self.producer = Producer(config.bootstrap_servers)
         self.fence = Fence(config.session_timeout_seconds, stop)
+        self.producer = Producer(config.bootstrap_servers, self.fence.check)
         self.writer = Writer(self.producer, config.topics.alerts, config.topics.dead_letters)
-        self.changelog = Changelog(config.topics.changelog, config.bootstrap_servers, self.producer)
+        self.changelog = Changelog(config.topics.changelog, self.producer)
+        self.recovery = Recovery(config.bootstrap_servers, self.changelog, self.writer, config.topics.dead_letters)
         self.engine = Engine(
-            config.topics.events, core, self.changelog, self.writer, self.fence, stop, now_ms, config.cached_projects,
-            failpoint,
+            config.topics.events, core, self.changelog, self.recovery, self.writer, self.fence, stop, now_ms,
+            handover_seconds=HANDOVER_SHARE * config.rebalance_timeout_seconds,
+            cached_projects=config.cached_projects, brake=brake, on_all_live=spare_the_state, failpoint=failpoint,
         )  # fmt: skip
         self.courier: Courier[Token] = Courier(
             destinations, ledger, on_done=self._done, on_dead_letter=self._bury_alert
         )
         self.delivery = Delivery(config.topics.alerts, self.courier.accept, self.courier.forget, append_history)
-        self.watchdog = Watchdog(self.engine, config.stalled_seconds, stop)
+        self.watchdog = Watchdog(self.engine, self._backlogs, config.stalled_seconds, self._kafka_answers, stop)
         self.app: MonitorApp | None = None
+        self._waits_for = f"waiting for Kafka at {config.bootstrap_servers}"
         self._events_partitions = events_partitions
         self._replication_factor = replication_factor
+        self._idle_clocks = IdleClocks(self.engine, now_ms, IDLE_MS)
         self._stop = stop
+        self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def status(self) -> str:
+        """ "ok", or one sentence of what it waits for or what is wrong."""
+        if self._waits_for:
+            return self._waits_for
+        if self.watchdog.kafka_is_away:
+            return f"Kafka at {self.config.bootstrap_servers} does not answer; waiting for it."
+        return next((owned.problem for owned in self.engine.owned.values() if _is_stuck(owned)), "ok")
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence for each partition that is not read although it should be."""
+        return [owned.problem for owned in self.engine.owned.values() if owned.problem]
 
     async def start(self) -> None:
         """Wait for Kafka, make the topics, start the producer and the agents. Raises TopicMismatch."""
+        self._starting = asyncio.create_task(self._start())
+        await self._starting
+
+    async def _start(self) -> None:
         await self._until_there(self._prepare)
-        self.app = create_app(self.config, self.engine, self.delivery)
-        bind_to_running_loop(self.app)
-        self.app.finalize()
         for work in (self.fence.run(), self._flush_regularly(), self._keep_time(), self.watchdog.run(),
                      self.delivery.write_history()):  # fmt: skip
             self._tasks.append(self._supervised(work))
-        await self.app.start()
-        self._tasks.append(self._supervised(self._watch_app(self.app)))
-        self.status = "ok"
+        await self._until_there(self._start_app)
+        self._waits_for = ""
+
+    async def _start_app(self) -> None:
+        app = create_app(self.config, self.engine, self.delivery, self._stop)
+        bind_to_running_loop(app)
+        app.finalize()
+        try:
+            await app.start()
+        except BaseException:
+            await self._leave(app)
+            raise
+        self.app = app
+        self._tasks.append(self._supervised(self._watch_app(app)))
 
     async def _prepare(self) -> None:
         counts = await ensure_topics(
             self.config.bootstrap_servers, self.config.topics, self._events_partitions, self._replication_factor
         )
-        self.partitions = counts[self.config.topics.events]
+        self.partitions = self.engine.partitions = counts[self.config.topics.events]
+        self.recovery.letters_partitions = counts[self.config.topics.dead_letters]
         await self.producer.start()
 
     async def _until_there(self, work: Callable[[], Awaitable[None]]) -> None:
+        told = ""
         for attempt in range(1_000_000_000):
             try:
                 await work()
                 return
-            except TopicMismatch:
-                raise
             except (KafkaError, OSError) as error:
-                if attempt == 0:
-                    log.warning("Kafka is away; waiting for it", servers=self.config.bootstrap_servers,
-                                error=str(error) or type(error).__name__)  # fmt: skip
-                self.status = f"Waiting for Kafka at {self.config.bootstrap_servers}: {error or type(error).__name__}."
+                reason = str(error) or type(error).__name__
+                self._waits_for = f"waiting for Kafka at {self.config.bootstrap_servers}: {reason}"
+                if reason != told:
+                    log.warning("Kafka is away; waiting for it", servers=self.config.bootstrap_servers, error=reason)
+                    told = reason
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+
+    def _backlogs(self) -> Iterator[tuple[TP, int, int]]:
+        yield from self.engine.backlogs()
+        yield from self.delivery.backlogs()
+
+    async def _kafka_answers(self) -> bool:
+        return await kafka_answers(self.config.bootstrap_servers)
 
     def _supervised(self, work: Awaitable[None]) -> asyncio.Task[None]:
         """A task that must not end: if it does, the process does."""
@@ -126,7 +172,7 @@ class Runtime:
     async def _keep_time(self) -> None:
         while True:
             await asyncio.sleep(IDLE_LOOK_SECONDS)
-            await self.engine.run_idle_clocks(IDLE_MS)
+            await self._idle_clocks.run()
 
     async def _watch_app(self, app: MonitorApp) -> None:
         await app.wait_until_stopped()
@@ -136,7 +182,7 @@ class Runtime:
     # --- what others do through it
 
     async def tell(self, alerts: Iterable[Alert]) -> None:
-        """Send transitions that a person caused."""
+        """Send transitions that a person caused. To be called in the turn in which the state was changed."""
         await self.writer.tell(alerts)
 
     def _done(self, token: Token) -> None:
@@ -151,16 +197,29 @@ class Runtime:
 
     async def close(self) -> None:
         """Store what was taken, leave the group, let deliveries under way end."""
-        self.status = "stopping"
+        self._waits_for = "stopping"
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
         if self.app is not None:
-            await self.engine.flush()
-            self.engine.revoke()
-            try:
-                await asyncio.wait_for(self.app.stop(), STOP_SECONDS)
-            except TimeoutError:
-                log.warning("Faust did not stop in time", seconds=STOP_SECONDS)
+            await self._leave(self.app)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.courier.aclose()
         await self.producer.stop()
+
+    async def _leave(self, app: MonitorApp) -> None:
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await app.leave_partitions(at_the_end=True)
+                await app.stop()
+        except TimeoutError:
+            log.warning("Faust did not stop in time", seconds=STOP_SECONDS)
+        except Exception:
+            log.exception("Faust did not stop well")
+
+
+def _is_stuck(owned: Owned) -> bool:
+    """Whether it has no state to answer from, and is not just being read back."""
+    return bool(owned.problem) and owned.phase is Phase.RECOVERING

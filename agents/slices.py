@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator
 from typing import TypeVar
 
-SLICE_SECONDS = 0.003
+SLICE_SECONDS = 0.002
 
 T = TypeVar("T")
 

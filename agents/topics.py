@@ -4,12 +4,16 @@ Faust subscribes to nothing where a topic is missing, and a topic that a broker 
 """
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from agents.engine.producer import MAX_RECORD_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -18,7 +22,6 @@ _COMPACTED = {
     "min.cleanable.dirty.ratio": "0.2",
     "segment.ms": "600000",  # so that what was overwritten is soon out of the way of a recovery
 }
-_KEPT_A_WEEK = {"retention.ms": "604800000"}
 _KEPT_A_MONTH = {"retention.ms": "2592000000"}
 METADATA_PATIENCE_SECONDS = 20.0
 
@@ -47,7 +50,7 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TopicMismatch(Exception):
-    """A topic exists in a shape that would lose data; the message says which and what to do."""
+    """Topics are not as they must be and cannot be made so; the message says which and what to do."""
 
 
 async def ensure_topics(
@@ -55,73 +58,97 @@ async def ensure_topics(
 ) -> dict[str, int]:
     """Create what is missing and answer each topic's number of partitions.
 
-    Raises TopicMismatch where the changelog has another number of partitions than the events; KafkaError where the
-    broker does not answer.
+    Raises TopicMismatch where the changelog has another number of partitions than the events, or where the broker
+    refuses a topic for good; KafkaError where it does not answer.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
-    await admin.start()
-    try:
-        replicas = -1 if replication_factor is None else replication_factor
-        await _create(admin, names.events, events_partitions, replicas, {})
-        counts = await _partitions(admin, [names.events])
-        events = counts[names.events]
-        await _create(admin, names.alerts, events, replicas, _KEPT_A_MONTH)
-        await _create(admin, names.dead_letters, 1, replicas, _KEPT_A_MONTH)
-        await _create(admin, names.alert_dead_letters, 1, replicas, _KEPT_A_MONTH)
-        await _create(admin, names.changelog, events, replicas, _COMPACTED)
-        await _create(admin, names.fleet, 1, replicas, _COMPACTED)
+    async with _admin(bootstrap_servers) as admin:
+        await _create(admin, [_topic(names.events, events_partitions, replication_factor, {})])
+        events = (await _partitions(admin, [names.events]))[names.events]
+        shapes = (
+            (names.alerts, events, _KEPT_A_MONTH),
+            (names.dead_letters, 1, _KEPT_A_MONTH),
+            (names.alert_dead_letters, 1, _KEPT_A_MONTH),
+            (names.changelog, events, _COMPACTED | {"max.message.bytes": str(MAX_RECORD_BYTES)}),
+            (names.fleet, 1, _COMPACTED),
+        )
+        await _create(admin, [_topic(name, count, replication_factor, config) for name, count, config in shapes])
         counts = await _partitions(admin, list(msgspec.structs.astuple(names)))
-    finally:
-        await admin.close()
     if counts[names.changelog] != events:
         raise TopicMismatch(
-            f"Topic {names.events} has {events} partitions and {names.changelog} has {counts[names.changelog]}: state "
-            f"would be looked for in the wrong place. Start with a new MONITOR_ID, or delete {names.changelog} to "
-            f"rebuild it from the events."
+            f"Topic {names.events} has {events} partitions and {names.changelog} has {counts[names.changelog]}: when "
+            f"their number changed, projects moved to other partitions than those that hold their state. Start with a "
+            f"new MONITOR_ID, or delete {names.changelog}, to count the events anew."
         )
     return counts
 
 
 async def describe_topics(bootstrap_servers: str, names: TopicNames) -> dict[str, int]:
     """Partitions of each topic, 0 for one that does not exist. Raises KafkaError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
-    await admin.start()
-    try:
+    async with _admin(bootstrap_servers) as admin:
         there = set(await admin.list_topics())
         wanted = list(msgspec.structs.astuple(names))
+        # Some brokers create a topic that is only asked about.
         counts = await _partitions(admin, [topic for topic in wanted if topic in there])
         return {topic: counts.get(topic, 0) for topic in wanted}
+
+
+async def kafka_answers(bootstrap_servers: str, patience_seconds: float = 5.0) -> bool:
+    """Whether a broker answers a new connection."""
+    try:
+        async with asyncio.timeout(patience_seconds), _admin(bootstrap_servers):
+            return True
+    except (KafkaError, OSError, TimeoutError):
+        return False
+
+
+@asynccontextmanager
+async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        yield admin
     finally:
         await admin.close()
 
 
-async def _create(
-    admin: AIOKafkaAdminClient, topic: str, partitions: int, replicas: int, config: Mapping[str, str]
-) -> None:
-    if topic in await admin.list_topics():
+def _topic(name: str, partitions: int, replicas: int | None, config: Mapping[str, str]) -> NewTopic:
+    """`replicas` None leaves it to the broker, which aiokafka takes only together with an empty assignment."""
+    if replicas is None:
+        return NewTopic(name, partitions, -1, replica_assignments={}, topic_configs=dict(config))
+    return NewTopic(name, partitions, replicas, topic_configs=dict(config))
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
+    there = set(await admin.list_topics())
+    missing = {topic.name: topic for topic in topics if topic.name not in there}
+    if not missing:
         return
-    wanted = NewTopic(topic, partitions, 1, topic_configs=dict(config))
-    wanted.replication_factor = replicas  # the constructor refuses -1, which is "as the broker thinks best"
-    try:
-        response = await admin.create_topics([wanted])
-    except TopicAlreadyExistsError:
-        return
+    response = await admin.create_topics(list(missing.values()))
     for name, code, *message in response.topic_errors:
         error = for_code(code)
-        if code and error is not TopicAlreadyExistsError:
-            if replicas == -1:  # brokers older than 2.4 do not know "as you think best"
-                await _create(admin, topic, partitions, 1, config)
-                return
-            raise error(f"topic {name} could not be created: {message[0] if message else error.__name__}")
-    log.info("topic created", topic=topic, partitions=partitions)
+        if not code:
+            log.info("topic created", topic=name, partitions=missing[name].num_partitions)
+        elif error is TopicAlreadyExistsError:  # another worker was quicker
+            continue
+        elif error.retriable:
+            raise error(f"topic {name} could not be created")
+        else:
+            detail = (message[0] if message else None) or error.__name__
+            raise TopicMismatch(
+                f"Topic {name} could not be created: {detail.rstrip('.')}. Create it by hand, or look at "
+                f"TOPIC_REPLICATION_FACTOR and at what this user may do."
+            )
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, int]:
     """Partitions of each topic, once the broker tells of all of them."""
-    for _ in range(int(METADATA_PATIENCE_SECONDS / 0.2)):
-        described = await admin.describe_topics(topics)
+    give_up_at = time.monotonic() + METADATA_PATIENCE_SECONDS
+    while True:
+        described = await admin.describe_topics(topics) if topics else []
         counts = {str(topic["topic"]): len(topic["partitions"]) for topic in described if not topic["error_code"]}
         if all(counts.get(topic) for topic in topics):
             return counts
-        await asyncio.sleep(0.2)
-    raise KafkaError(f"the broker does not tell of the topics {', '.join(topics)} although they were created")
+        if time.monotonic() > give_up_at:
+            silent = ", ".join(topic for topic in topics if not counts.get(topic))
+            raise KafkaError(f"the broker does not tell of the topics {silent} although they were created")
+        await asyncio.sleep(0.05)

@@ -51,6 +51,8 @@ def agents_config(settings: Settings) -> AgentsConfig:
         session_timeout_seconds=settings.kafka_session_timeout_seconds,
         rebalance_timeout_seconds=settings.kafka_rebalance_timeout_seconds,
         flush_interval_seconds=settings.flush_interval_ms / 1000,
+        cached_projects=settings.cached_projects,
+        stalled_seconds=settings.stalled_seconds,
     )
 
 
@@ -94,7 +96,7 @@ def storage(settings: Settings) -> Storage:
     try:
         return open_storage(secret(settings.monitor_database_url))
     except BadDatabaseUrl as error:
-        raise SettingsError(f"MONITOR_DATABASE_URL: {error}") from None
+        raise SettingsError(str(error)) from None
 
 
 def audit_entry(entry: WebAudit) -> AuditEntry:

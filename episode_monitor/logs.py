@@ -7,7 +7,10 @@ import structlog
 
 from episode_monitor.settings import LogFormat, LogLevel
 
-_CHATTY = ("aiokafka", "faust", "mode", "httpx", "httpcore", "asyncio", "yoyo", "uvicorn")
+_CHATTY = (
+    "aiokafka", "faust", "mode", "httpx", "httpcore", "asyncio", "yoyo", "uvicorn",
+    "agents.app", "agents.engine.transport",  # where Faust's services log by the names of our subclasses
+)  # fmt: skip
 
 
 def configure(level: LogLevel, form: LogFormat) -> None:
@@ -21,9 +24,10 @@ def configure(level: LogLevel, form: LogFormat) -> None:
     ]
     renderers: list[structlog.typing.Processor]
     if form is LogFormat.JSON:
-        renderers = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     else:
-        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        plain = structlog.dev.plain_traceback  # the richer ones print local variables, and with them secrets
+        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         30, "How long workers may take to meet when partitions are dealt out anew.", unit="seconds", ge=1, le=600
     )
     flush_interval_ms: int = _kafka(
-        300, "How often state is written to Kafka; this much is done again after a crash.", unit="ms", ge=10, le=1000
+        1000, "How often state is written to Kafka; this much is done again after a crash.", unit="ms", ge=10, le=1000
     )
 
     resend_memory: int = _events(

@@ -1,4 +1,4 @@
-"""Writes what is said of the settings in files: `docs/settings.md` and `.env.example`, both from the settings themselves.
+"""Writes what files say of the settings: `docs/settings.md` and `.env.example`, both from the settings themselves.
 
 `python -m episode_monitor.settings_doc` writes the two files anew; a test compares them with what it would write.
 """
@@ -50,7 +50,7 @@ _ENV_HEAD = """\
 
 # --- docker-compose.yml only
 
-# Needed there. Letters and digits alone, for it becomes part of an address. Fixed once the volume of PostgreSQL is made.
+# Needed there. Letters and digits alone, for it becomes part of an address. Fixed once PostgreSQL has its volume.
 POSTGRES_PASSWORD=
 
 # Which address of this machine the ports are opened on, and the ports.

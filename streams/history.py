@@ -7,7 +7,7 @@ from streams import tally
 from streams.panes import Pane
 from streams.sketch import Sketch, merge
 
-MINUTES_KEPT = 121  # two hours of minutes for the trend, and the one that is open
+MINUTES_KEPT = 121  # two hours of minutes for the trend, and the one that is open; more where a window needs it
 _STEPWISE = 64  # seconds; a longer silence is slid over by counting what is left instead of second by second
 
 Encoded = tuple[int, list[tuple[int, bytes]], list[tuple[int, bytes]]]  # now, minutes, hours
@@ -31,7 +31,9 @@ class Window:
 class History:
     """All operations of one project, or of one partition, by event time."""
 
-    __slots__ = ("_detail_minutes", "_hours_kept", "_minute", "hours", "minutes", "now_second", "windows")
+    __slots__ = (
+        "_detail_minutes", "_hours_kept", "_minute", "_minutes_kept", "hours", "minutes", "now_second", "windows",
+    )  # fmt: skip
 
     def __init__(self, window_lengths: tuple[int, ...], detail_seconds: int, hours_kept: int) -> None:
         """`detail_seconds`: how long single seconds are kept (the longest window and the grace)."""
@@ -41,6 +43,7 @@ class History:
         self.now_second = 0
         self._minute = 0
         self._detail_minutes = -(-detail_seconds // 60) + 1
+        self._minutes_kept = max(MINUTES_KEPT, self._detail_minutes + 1)
         self._hours_kept = hours_kept
 
     def add(self, second: int, operation: int, latency_bin: int | None) -> None:
@@ -48,7 +51,7 @@ class History:
         minute = second // 60
         pane = self.minutes.get(minute)
         if pane is None:
-            if minute <= self._minute - MINUTES_KEPT:
+            if minute <= self._minute - self._minutes_kept:
                 self._old(minute // 60, operation, latency_bin, +1)
                 return
             pane = self.minutes[minute] = Pane()
@@ -67,15 +70,16 @@ class History:
         minute = second // 60
         pane = self.minutes.get(minute)
         if pane is None:
-            if minute <= self._minute - MINUTES_KEPT:
+            if minute <= self._minute - self._minutes_kept:
                 self._old(minute // 60, operation, latency_bin, -1)
             return
-        if minute > self._minute - self._detail_minutes:
+        if second % 60 in pane.seconds:
             pane.remove(second % 60, operation, latency_bin)
-            if not pane.total:
-                del self.minutes[minute]
         else:
             pane.add_total(operation, latency_bin, -1)
+            second = minute * 60
+        if not pane.total:
+            del self.minutes[minute]
         for window in self.windows:
             if second > window.tail:
                 window.total -= operation
@@ -85,15 +89,19 @@ class History:
         minute = second // 60
         pane = self.minutes.get(minute)
         if pane is None:
-            if minute <= self._minute - MINUTES_KEPT:
+            if minute <= self._minute - self._minutes_kept:
                 hour = minute // 60
                 if hour <= self._minute // 60 - self._hours_kept:
                     return
                 pane = self.hours.setdefault(hour, Pane())
                 pane.add_many(None, operations, bins)
+                if not pane.total:
+                    del self.hours[hour]
                 return
             pane = self.minutes[minute] = Pane()
         pane.add_many(second % 60 if minute > self._minute - self._detail_minutes else None, operations, bins)
+        if not pane.total:
+            del self.minutes[minute]
 
     def _old(self, hour: int, operation: int, latency_bin: int | None, count: int) -> None:
         if hour > self._minute // 60 - self._hours_kept:
@@ -128,7 +136,7 @@ class History:
         for second in range(window.tail + 1, tail + 1):
             pane = self.minutes.get(second // 60)
             if pane is not None:
-                window.total -= pane.seconds.get(second % 60, 0)
+                window.total -= pane.seconds.get(second % 60, 0) if pane.seconds else _as_a_whole(pane, second)
 
     def _sum_after(self, tail: int) -> int:
         total = 0
@@ -144,7 +152,7 @@ class History:
         for minute in [m for m in self.minutes if m <= now_minute - self._detail_minutes]:
             pane = self.minutes[minute]
             pane.drop_seconds()
-            if minute <= now_minute - MINUTES_KEPT:
+            if minute <= now_minute - self._minutes_kept:
                 hour = minute // 60
                 if hour > now_minute // 60 - self._hours_kept:
                     self.hours.setdefault(hour, Pane()).absorb(pane)
@@ -159,7 +167,7 @@ class History:
             pane = self.minutes.get(second // 60)
             if pane is None:
                 second += 60 - second % 60
-            elif second % 60 in pane.seconds:
+            elif second % 60 in pane.seconds or _as_a_whole(pane, second):
                 break
             else:
                 second += 1
@@ -250,6 +258,12 @@ class History:
         self.minutes = {minute: Pane.decode(pane) for minute, pane in encoded[1]}
         self.hours = {hour: Pane.decode(pane) for hour, pane in encoded[2]}
         self.rebuild_windows()
+
+
+def _as_a_whole(pane: Pane, second: int) -> int:
+    """What leaves with a second of a minute whose seconds were dropped before a longer window wanted them: all of it
+    with its first, for windows must never keep what has left."""
+    return 0 if pane.seconds or second % 60 else pane.total
 
 
 def _counted(bins: list[int]) -> Sketch:

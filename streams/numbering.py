@@ -5,12 +5,13 @@ For one episode the statement with the latest event time wins while disorder sta
 strings as `streams.identity.pack_id` makes them.
 """
 
-from bisect import bisect_right, insort
+from bisect import insort
 from collections.abc import Iterator
 from enum import Enum
 
 from models.event import MAX_EPISODE_NUMBER
 from streams.intervals import IntervalSet
+from streams.suspects import Hole, Suspects
 
 CHUNK_SHIFT = 8  # numbers are kept in chunks of 256, each a bounded part of the stored state
 CHUNK_NUMBERS = 1 << CHUNK_SHIFT
@@ -47,22 +48,13 @@ class NumberingRules:
         self.max_episodes = max_episodes
 
 
-class Hole:
-    """Numbers start … end that nobody holds, and since when; `floor_ms`: when the last holder left (0: none)."""
-
-    __slots__ = ("end", "floor_ms", "since_ms", "start")
-
-    def __init__(self, start: int, end: int, since_ms: int, floor_ms: int = 0) -> None:
-        self.start, self.end, self.since_ms, self.floor_ms = start, end, since_ms, floor_ms
-
-
 class Numbering:
     """The numbers of one project. Every method that changes something takes event time in milliseconds."""
 
     __slots__ = (
-        "_newest_suspect_ms", "_next_settling_ms", "_suspects_changed", "aside", "base", "capped", "changed_chunks",
-        "chunks", "duplicates", "episodes", "explained", "max_number", "moves", "open_duplicates", "open_gaps", "peak",
-        "restatements", "rules", "suspect_duplicates", "suspect_holes",
+        "aside", "base", "capped", "changed_chunks", "chunks", "duplicates", "episodes", "explained", "max_number",
+        "moves", "open_duplicates", "open_gaps", "peak", "restatements", "rules", "suspect_duplicates",
+        "suspect_holes", "suspects",
     )  # fmt: skip
 
     def __init__(self, rules: NumberingRules) -> None:
@@ -73,17 +65,15 @@ class Numbering:
         self.changed_chunks: set[int] = set()  # since they were last stored
         self.max_number = 0  # highest live number
         self.peak = (rules.first_number or 1) - 1  # highest number ever taken; it never falls, so order is no matter
-        self.suspect_holes: list[Hole] = []  # sorted, disjoint
+        self.suspects = Suspects()
+        self.suspect_holes = self.suspects.holes  # sorted, disjoint
+        self.suspect_duplicates = self.suspects.shared  # number -> since when
         self.open_gaps = IntervalSet()
         self.explained = IntervalSet()  # numbers of deleted episodes, where those are no gaps
         self.duplicates: dict[int, list[bytes]] = {}  # number -> all its owners, sorted, two at least
-        self.suspect_duplicates: dict[int, int] = {}  # number -> since when
         self.open_duplicates: set[int] = set()
         self.aside: dict[bytes, tuple[int, int]] = {}  # episode -> implausible number, when stated
         self.moves: dict[bytes, tuple[int, int]] = {}  # episode -> event time and number (or DELETED) of its last move
-        self._next_settling_ms: int | None = None  # of the suspects; computed when asked for
-        self._suspects_changed = False
-        self._newest_suspect_ms = 0
         self.restatements = 0
         self.capped = False
 
@@ -218,9 +208,9 @@ class Numbering:
         elif number > self.max_number:
             self._open_hole(max(self.max_number + 1, self.base), number - 1, at_ms)
         elif not self.open_gaps.discard(number, number):
-            self._fill_suspect(number)
-        if self.suspect_holes and at_ms < self._newest_suspect_ms:
-            self._date_back(number, at_ms)
+            self.suspects.fill(number)
+        if self.suspect_holes:
+            self.suspects.date_back(number, at_ms)
         if len(self.explained):
             self.explained.discard(number, number)
         if number > self.max_number:
@@ -234,43 +224,17 @@ class Numbering:
 
     def _open_hole(self, start: int, end: int, at_ms: int) -> None:
         for first, last in self.explained.outside(start, end):
-            self._insert(Hole(first, last, at_ms))
-
-    def _insert(self, hole: Hole) -> None:
-        insort(self.suspect_holes, hole, key=_start)
-        self._newest_suspect_ms = max(self._newest_suspect_ms, hole.since_ms)
-        self._suspects_changed = True
-
-    def _fill_suspect(self, number: int) -> None:
-        at = bisect_right(self.suspect_holes, number, key=_start) - 1
-        if at < 0 or self.suspect_holes[at].end < number:
-            return
-        hole = self.suspect_holes[at]
-        kept = [Hole(hole.start, number - 1, hole.since_ms, hole.floor_ms)] if hole.start < number else []
-        if number < hole.end:
-            kept.append(Hole(number + 1, hole.end, hole.since_ms, hole.floor_ms))
-        self.suspect_holes[at : at + 1] = kept
-        self._suspects_changed = True
-
-    def _date_back(self, number: int, at_ms: int) -> None:
-        """A number taken out of order shows that the holes below it are older than they seemed."""
-        for hole in self.suspect_holes:
-            if hole.end < number and at_ms < hole.since_ms:
-                hole.since_ms = max(at_ms, hole.floor_ms)
-        self._suspects_changed = True
+            self.suspects.open(Hole(first, last, at_ms))
 
     def _share(self, number: int, holder: bytes, episode: bytes, at_ms: int) -> None:
         owners = self.duplicates.get(number)
         if owners is None:
             self.duplicates[number] = sorted((holder, episode))
-            self.suspect_duplicates[number] = at_ms
-            self._suspects_changed = True
+            self.suspects.share(number, at_ms)
         else:
-            owners.append(episode)
-            owners.sort()
+            insort(owners, episode)
             if number in self.suspect_duplicates:
-                self.suspect_duplicates[number] = min(at_ms, self.suspect_duplicates[number])
-                self._suspects_changed = True
+                self.suspects.share(number, at_ms)
         self._put(number, self.duplicates[number][0])
 
     def _release(self, episode: bytes, number: int, at_ms: int, *, deleted: bool) -> None:
@@ -281,7 +245,6 @@ class Numbering:
             if len(owners) == 1:
                 del self.duplicates[number]
                 self.suspect_duplicates.pop(number, None)
-                self._suspects_changed = True
                 self.open_duplicates.discard(number)
             return
         self._put(number, None)
@@ -291,7 +254,7 @@ class Numbering:
         if number == self.max_number:
             self._lower_max()
         elif not explained and number >= (self.base or 1):
-            self._insert(Hole(number, number, at_ms, at_ms))
+            self.suspects.open(Hole(number, number, at_ms, at_ms))
 
     def _lower_max(self) -> None:
         self.max_number = 0
@@ -304,37 +267,25 @@ class Numbering:
             del self.chunks[index]
             self.changed_chunks.add(index)
         self.open_gaps.discard_above(self.max_number)
-        self.suspect_holes = [hole for hole in self.suspect_holes if hole.start < self.max_number]
-        self._suspects_changed = True
+        self.suspects.drop_above(self.max_number)
 
     # --- settling
 
     def next_settling_ms(self) -> int | None:
         """When the next suspect becomes a finding; None without suspects."""
-        if self._suspects_changed:
-            since = [hole.since_ms for hole in self.suspect_holes]
-            self._newest_suspect_ms = max(since, default=0)
-            since.extend(self.suspect_duplicates.values())
-            self._next_settling_ms = min(since) + self.rules.settle_ms if since else None
-            self._suspects_changed = False
-        return self._next_settling_ms
+        oldest_ms = self.suspects.oldest_ms()
+        return None if oldest_ms is None else oldest_ms + self.rules.settle_ms
 
     def settle(self, now_ms: int) -> None:
         """Turn suspects that have been so for the settling time into findings."""
-        limit = now_ms - self.rules.settle_ms
-        for hole in self.suspect_holes:
-            if hole.since_ms <= limit:
-                self.open_gaps.add(hole.start, hole.end)
-        self.suspect_holes = [hole for hole in self.suspect_holes if hole.since_ms > limit]
-        for number in [n for n, since_ms in self.suspect_duplicates.items() if since_ms <= limit]:
-            del self.suspect_duplicates[number]
-            self.open_duplicates.add(number)
-        self._suspects_changed = True
+        holes, shared = self.suspects.settle(now_ms - self.rules.settle_ms)
+        for hole in holes:
+            self.open_gaps.add(hole.start, hole.end)
+        self.open_duplicates.update(shared)
 
     def suspects_restored(self) -> None:
         """Must follow the filling of the suspects from storage."""
-        self._suspects_changed = True
-        self.next_settling_ms()
+        self.suspects.requeue()
 
     # --- what people ask
 
@@ -356,10 +307,6 @@ def _is_older(number: int, at_ms: int, last: tuple[int, int]) -> bool:
     transaction may move an episode twice; but what was deleted stays so."""
     last_ms, last_number = last
     return at_ms < last_ms or (at_ms == last_ms and last_number in (number, DELETED))
-
-
-def _start(hole: Hole) -> int:
-    return hole.start
 
 
 def health_score(max_number: int, gaps: int, duplicates: int) -> float:

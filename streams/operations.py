@@ -101,6 +101,19 @@ class Remembered:
         del self.by_key[key], self.recent.times[key]
 
 
+    def forget_before(self, horizon_ms: int) -> None:
+        """Forget what is over for good; what is left is in the order of (event time, key)."""
+        self.recent.sort()
+        times, by_key = self.recent.times, self.by_key
+        over = []
+        for key, at_ms in times.items():
+            if at_ms >= horizon_ms:
+                break
+            over.append(key)
+        for key in over:
+            del times[key], by_key[key]
+
+
 class Operations:
     """Operations that may still change: open ones, and those that ended within the grace."""
 
@@ -142,6 +155,24 @@ class Operations:
         counter.count(operation.at_ms, operation.counts_for, operation.latency_bin)
         (self.ended if operation.ended_ms else self.open).put(key, operation.at_ms, operation)
         return operation.untold_conflicts - before
+
+    def late_ending(self, key: int, horizon_ms: int) -> int:
+        """An ending that comes too late to count says `had_conflict`; answers as `end` does."""
+        known = self.open.by_key.get(key) or self._ended(key, horizon_ms)
+        return 0 if known is not None and (known.first_conflict_ms or known.untold_conflicts) else 1
+
+    def late_conflict(self, key: int, at_ms: int, horizon_ms: int) -> int:
+        """A conflict comes too late to count; answers as `conflict` does."""
+        known = self._ended(key, horizon_ms)
+        if known is None or not known.untold_conflicts:
+            return 0
+        known.first_conflict_ms = known.last_conflict_ms = at_ms
+        return -1
+
+    def forget_slow(self) -> None:
+        """Drop what endings say of latency limits that no longer hold, so that it is not taken back either."""
+        for operation in self.ended.by_key.values():
+            operation.flags &= ~sum(SLOW)
 
     def _ended(self, key: int, horizon_ms: int) -> Operation | None:
         """An operation that ended, unless before the horizon: then it is over for good."""

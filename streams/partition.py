@@ -70,6 +70,7 @@ class Partition:
         self._dirty: dict[str, ProjectState] = {}
         self._collected = Cursor(0, 0)
         self._deadlines: list[tuple[int, str]] = []
+        self._noted: dict[str, int] = {}  # project -> its entry in the heap of deadlines
 
     # --- recovery
 
@@ -131,8 +132,11 @@ class Partition:
             gaps != numbering.open_gaps.count
             or duplicates != len(numbering.open_duplicates)
             or alerts != len(state.alerts)
+            or emits
         ):
             self._note_health(state, gaps, duplicates)
+        if deadline_ms is not None and deadline_ms <= self.clock_ms:  # the partition's time is past it already
+            self._advance(state)
         return True
 
     def pass_over(self, offset: int) -> None:
@@ -157,14 +161,20 @@ class Partition:
         """Whatever became due by the clock. The project of the record at hand runs its own, in `step`."""
         deadlines, put_back = self._deadlines, False
         while deadlines and deadlines[0][0] <= self.clock_ms:
-            _, project_id = heappop(deadlines)
+            at_ms, project_id = heappop(deadlines)
+            if self._noted.get(project_id) != at_ms:
+                continue  # a nearer one was noted after it
+            del self._noted[project_id]
             if project_id == exempt:
                 put_back = True
                 continue
             state = self.state(project_id)
-            if state is None or state.deadline_ms is None or state.deadline_ms > self.clock_ms:
+            if state is None or state.deadline_ms is None:
                 continue
-            self._advance(state)
+            if state.deadline_ms > self.clock_ms:
+                self._note_deadline(state.deadline_ms, project_id)
+            else:
+                self._advance(state)
         if put_back and exempt is not None:
             state = self.state(exempt)
             if state is not None and state.deadline_ms is not None:
@@ -180,10 +190,14 @@ class Partition:
         self._note_health(state, gaps, duplicates)
 
     def _note_deadline(self, deadline_ms: int, project_id: str) -> None:
+        """See to it that the project is looked at by then. One entry a project counts; others in the heap are void."""
+        noted_ms = self._noted.get(project_id)
+        if noted_ms is not None and noted_ms <= deadline_ms:
+            return  # it is looked at before that, and what is due then is noted anew
+        self._noted[project_id] = deadline_ms
         heappush(self._deadlines, (deadline_ms, project_id))
-        if len(self._deadlines) > 1000 + 4 * self.projects:  # most are outdated: keep one a project
-            newest = dict(sorted(((name, at_ms) for at_ms, name in self._deadlines), key=lambda pair: -pair[1]))
-            self._deadlines = [(at_ms, name) for name, at_ms in newest.items()]
+        if len(self._deadlines) > 1000 + 2 * len(self._noted):  # most are void
+            self._deadlines[:] = [(at_ms, name) for name, at_ms in self._noted.items()]
             heapify(self._deadlines)
 
     def touch(self, state: ProjectState) -> None:

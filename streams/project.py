@@ -28,9 +28,9 @@ class ProjectState:
     """All that is known of one project. `step` and `advance` are the only ones to change it."""
 
     __slots__ = (
-        "alerts", "applied", "chunk_versions", "conflict_events", "core", "days", "deadline_ms", "history", "late",
-        "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id", "rate_check_ms", "resends",
-        "retries", "seen", "sequences", "shared", "totals", "untold_conflicts", "watchful",
+        "alerts", "applied", "begun", "chunk_versions", "conflict_events", "core", "days", "deadline_ms", "history",
+        "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id", "rate_check_ms",
+        "resends", "retries", "seen", "sequences", "shared", "totals", "untold_conflicts", "watchful",
     )  # fmt: skip
 
     def __init__(self, core: Core, project_id: str) -> None:
@@ -49,6 +49,7 @@ class ProjectState:
         self.seen = RecentKeys(core.resend_memory)
         self.sequences = SequenceMemory()
         self.alerts: dict[str, life.Memory] = {}  # rule -> where it stands
+        self.begun: dict[str, int] = {}  # rule -> when it last began; two in one millisecond must not share an id
         self.totals = 0  # tally since the beginning
         self.days: dict[int, int] = {}  # day -> tally, today and the day before
         self.conflict_events = 0
@@ -72,10 +73,10 @@ class ProjectState:
         days = self.days
         if day in days:
             days[day] += operation
-        else:
+        elif day > max(days, default=0) - 2:
             days[day] = operation
-            if len(days) > 2:
-                del days[min(days)]
+            for old in [other for other in days if other < max(days) - 1]:
+                del days[old]
         if operation & self.core.rules.watched_anywhere:
             self.needs_evaluation = True
         if self.shared is not None:
@@ -88,6 +89,8 @@ class ProjectState:
         day = self.core.calendar.day(at_ms)
         if day in self.days:
             self.days[day] -= operation
+            if not self.days[day]:
+                del self.days[day]
         self.needs_evaluation = True
         if self.shared is not None:
             self.shared.take_back(at_ms // 1000, operation, latency_bin)
@@ -155,11 +158,12 @@ def _take_operation(core: Core, state: ProjectState, event: Event, at_ms: int) -
         state.conflict_events += 1
         if state.shared is not None:
             state.shared.conflicts += 1
-        horizon_ms = state.newest_ms - core.grace_ms
+        horizon_ms, key = state.newest_ms - core.grace_ms, hash_of(event.operation_id)
         if at_ms < horizon_ms:
             _count_late(state)
-            return
-        _untold(state, state.operations.conflict(hash_of(event.operation_id), at_ms, horizon_ms, state))
+            _untold(state, state.operations.late_conflict(key, at_ms, horizon_ms))
+        else:
+            _untold(state, state.operations.conflict(key, at_ms, horizon_ms, state))
 
 
 def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
@@ -180,8 +184,8 @@ def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> N
     if at_ms < horizon_ms:
         _count_late(state)
         if event.had_conflict:
-            _untold(state, 1)
-    elif event.operation_id is event.event_id and not event.had_conflict:  # its own operation: nothing can join it
+            _untold(state, state.operations.late_ending(hash_of(event.operation_id), horizon_ms))
+    elif event.operation_id == event.event_id and not event.had_conflict:  # its own operation: nothing can join it
         counts_for = TALLIES[flags] | duration_us << tally.MICROSECONDS
         state.count(at_ms, counts_for, bin_of(duration_us) if flags & ops.TIMED else None)
     else:

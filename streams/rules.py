@@ -15,7 +15,7 @@ from models.alert import Severity
 from streams import tally
 
 SLOW_SHARE = Decimal(5)  # percent: p95 is above a limit when more than this share of the endings is
-MAX_WINDOW_MINUTES = 60
+MAX_WINDOW_MINUTES = 1440  # a day of single seconds a project
 
 
 class RuleError(ValueError):

@@ -18,9 +18,10 @@ from streams import tally
 from streams.core import Core
 from streams.intervals import IntervalSet
 from streams.memory import RecentKeys, Source
-from streams.numbering import CHUNK_NUMBERS, CHUNK_SHIFT, Hole, Numbering
+from streams.numbering import CHUNK_NUMBERS, CHUNK_SHIFT, Numbering
 from streams.operations import Operation, Remembered
 from streams.project import ProjectState
+from streams.suspects import Hole
 from streams.vigil import forget_removed_rules, is_watchful
 
 FORMAT = 1
@@ -168,6 +169,7 @@ class _Body(msgspec.Struct, array_like=True, gc=False):
     seen: tuple[bytes, list[int]]  # hashes in order; ages of those within the grace
     sources: list[tuple[str, int, list[list[int]]]]
     alerts: dict[str, life.Memory]
+    begun: dict[str, int]
     totals: list[int]
     days: list[tuple[int, list[int]]]
     counters: list[int]
@@ -201,6 +203,7 @@ def _body(state: ProjectState) -> _Body:
             (name, source.newest_ms, source.intervals) for name, source in sorted(state.sequences.sources.items())
         ],
         alerts={rule: state.alerts[rule] for rule in sorted(state.alerts)},
+        begun={rule: state.begun[rule] for rule in sorted(state.begun) if state.begun[rule] >= state.now_ms},
         totals=tally.unpack(state.totals),
         days=[(day, tally.unpack(state.days[day])) for day in sorted(state.days)],
         counters=[state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late],
@@ -211,12 +214,10 @@ def _body(state: ProjectState) -> _Body:
 
 
 def _encode_operations(remembered: Remembered, horizon_ms: int, newest_ms: int) -> _Operations:
-    remembered.recent.sort()
-    times = remembered.recent.times
-    keys = [key for key in times if times[key] >= horizon_ms]
-    operations = [remembered.by_key[key] for key in keys]
+    remembered.forget_before(horizon_ms)
+    operations = list(map(remembered.by_key.__getitem__, remembered.recent.times))
     return _Operations(
-        array("Q", keys).tobytes(),
+        array("Q", remembered.recent.times).tobytes(),
         [newest_ms - operation.ended_ms if operation.ended_ms else None for operation in operations],
         bytes([operation.flags for operation in operations]),
         [operation.duration_us for operation in operations],
@@ -285,7 +286,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     _decode_operations(state.operations.ended, body.ended, body.newest_ms)
     _decode_seen(state.seen, body.seen, body.newest_ms)
     state.sequences.sources = {name: Source(at_ms, intervals) for name, at_ms, intervals in body.sources}
-    state.alerts = body.alerts
+    state.alerts, state.begun = body.alerts, body.begun
     state.totals = tally.pack(body.totals)
     state.days = {day: tally.pack(counts) for day, counts in body.days}
     state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late = body.counters
@@ -302,6 +303,7 @@ def _adopt_rules(core: Core, state: ProjectState, body: _Body) -> None:
         forget_removed_rules(core, state)
         if tuple(body.latency_limits) != core.rules.latency_limits:
             state.history.forget_slow()
+            state.operations.forget_slow()
         state.needs_evaluation = True
         state.deadline_ms = state.now_ms + 1  # to be judged soon, event or not
     state.watchful = is_watchful(core, state)
@@ -332,7 +334,7 @@ def _hashes(packed: bytes) -> "array[int]":
 def _decode_numbering(numbering: Numbering, stored: _Numbers, chunks: list[tuple[int, bytes]]) -> None:
     numbering.base, numbering.max_number, numbering.peak = stored.base, stored.max_number, stored.peak
     numbering.restatements, numbering.capped = stored.restatements, stored.capped
-    numbering.suspect_holes = [Hole(*hole) for hole in stored.suspects]
+    numbering.suspect_holes.extend(Hole(*hole) for hole in stored.suspects)
     numbering.open_gaps = IntervalSet(stored.open_gaps)
     numbering.explained = IntervalSet(stored.explained)
     numbering.aside = {episode: (number, at_ms) for episode, number, at_ms in stored.aside}

@@ -77,13 +77,15 @@ class PartitionTotals:
             bins.setdefault(second, {})[latency_bin] = count
         for second in sorted(self._seconds):
             operations = self._seconds[second]
+            if not operations and not any(bins.get(second, {}).values()):
+                continue  # counted and taken back
             history.add_many(second, operations, bins.get(second, {}))
             self.operations += operations
             day = self._core.calendar.day(second * 1000)
             self.days[day] = self.days.get(day, 0) + operations
         self._seconds, self._bins = {}, {}
-        while len(self.days) > 3:
-            del self.days[min(self.days)]
+        newest = max(self.days, default=0)
+        self.days = {day: total for day, total in self.days.items() if total and day > newest - 3}
 
     def encode(self) -> bytes:
         """Everything, offset included."""

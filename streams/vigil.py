@@ -58,11 +58,13 @@ def _next_check_second(state: "ProjectState", rate: RateRule, operations: int, v
     window = state.history.windows[rate.window_index]
     if verdict.crossed or rate.rule.rule_id in state.alerts:
         return state.history.next_to_leave(window)
-    if verdict.bad < rate.rule.min_bad or not rate.numerator:
+    if verdict.bad < rate.rule.min_bad:
         return None
     whole = tally.field(operations, rate.whole_shift)
     if whole < rate.rule.min_samples:
         state.watchful = True
+        return None
+    if not rate.numerator:
         return None
     above = (verdict.bad * rate.denominator - 1) // rate.numerator  # with this many or fewer, `bad` is too many
     if above < rate.rule.min_samples:
@@ -79,7 +81,8 @@ def _keep(
     after, reason = life.judge(rule, before, verdict, at_ms, core.escalate_after_ms, _trace_id(trace))
     if after is None:
         state.alerts.pop(rule.rule_id, None)
-    else:
+    elif after is not before:
+        after.since_ms = state.begun[rule.rule_id] = max(after.since_ms, state.begun.get(rule.rule_id, 0) + 1)
         state.alerts[rule.rule_id] = after
     told = after or before
     if reason is not None and told is not None:

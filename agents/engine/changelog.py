@@ -1,7 +1,7 @@
 """The changelog topic: where partitions are stored, waited for, and read back from.
 
-A write is over when the broker has all of it. A read ends at a marker that the reader wrote itself, so that it never
-depends on what a broker believes its last offset to be.
+A write is over when the broker has all of it. A read ends at a marker that the reader wrote itself: so it never depends
+on what a broker believes its last offset to be, and where the broker can, nothing of a former owner comes after it.
 """
 
 import asyncio
@@ -11,86 +11,100 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.engine.producer import Producer
+from agents.engine.reading import some_records
 from streams import keys
 from streams.partition import Cursor
 from streams.state_codec import read_head
 
 MARKER = b"m"
-READ_TIMEOUT_MS = 500
-MARKER_AGAIN_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 
 Progress = Callable[[int], None]
 
 
 class Changelog:
-    """Reads and writes partitions of one topic. The producer must be idempotent and wait for all replicas."""
+    """One topic of all partitions' logs. The producer must wait for all replicas."""
 
-    def __init__(self, topic: str, bootstrap_servers: str, producer: Producer) -> None:
+    def __init__(self, topic: str, producer: Producer) -> None:
         self.topic = topic
         self.bytes_written = 0
         self.records_written = 0
-        self._bootstrap_servers = bootstrap_servers
         self._producer = producer
 
-    async def write(self, partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Append in this order and wait until the broker has everything; a value of None removes. Raises KafkaError."""
-        acknowledgements: list[Awaitable[object]] = []
+    async def claim(self, partition: int) -> "PartitionLog":
+        """This partition's log, for its new owner alone. Raises KafkaError."""
+        return PartitionLog(self, partition, await self._producer.claim(f"{self.topic}-{partition}"))
+
+    def is_shared(self, producer: Producer) -> bool:
+        """Whether it is the producer that all partitions share."""
+        return producer is self._producer
+
+
+class PartitionLog:
+    """One partition's log in the hands of its owner."""
+
+    def __init__(self, changelog: Changelog, partition: int, producer: Producer) -> None:
+        self._changelog = changelog
+        self._tp = TopicPartition(changelog.topic, partition)
+        self._producer = producer
+
+    async def write(self, records: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Append in this order and wait until the broker has everything; a value of None removes.
+
+        Raises KafkaError, ProducerFenced among them: somebody else owns this partition.
+        """
+        log, acknowledgements = self._changelog, []
         batch = self._producer.create_batch()
         for key, value in records:
-            self.records_written += 1
-            self.bytes_written += len(key) + len(value or b"")
+            log.records_written += 1
+            log.bytes_written += len(key) + len(value or b"")
             if batch.append(key=key, value=value, timestamp=None) is None:
-                acknowledgements.append(await self._producer.send_batch(batch, self.topic, partition))
+                acknowledgements.append(await self._send(batch))
                 batch = self._producer.create_batch()
                 batch.append(key=key, value=value, timestamp=None)  # a first record is taken whatever its size
         if batch.record_count():
-            acknowledgements.append(await self._producer.send_batch(batch, self.topic, partition))
+            acknowledgements.append(await self._send(batch))
         await asyncio.gather(*acknowledgements)
 
-    async def read(self, partition: int, source: TopicPartition, progress: Progress) -> tuple[dict[bytes, bytes], int]:
-        """The latest value of every key, and the first offset that `source`, the events' partition, still has.
+    async def _send(self, batch: BatchBuilder) -> Awaitable[object]:
+        return await self._producer.send_batch(batch, self._tp.topic, self._tp.partition)
 
-        `progress` is told how many records were read.
-        """
+    async def read(self, consumer: AIOKafkaConsumer, progress: Progress = lambda records: None) -> dict[bytes, bytes]:
+        """The latest value of every key. `progress` is told how many records were read. Raises KafkaError."""
         values: dict[bytes, bytes] = {}
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_bytes=16 * 1024 * 1024,
-            max_partition_fetch_bytes=8 * 1024 * 1024,
-        )
-        await consumer.start()
-        try:
-            tp = TopicPartition(self.topic, partition)
-            consumer.assign([tp])
-            await consumer.seek_to_beginning(tp)
-            await self._read_to_marker(consumer, tp, values, progress)
-            return values, (await consumer.beginning_offsets([source]))[source]
-        finally:
-            await consumer.stop()
-
-    async def _read_to_marker(
-        self, consumer: AIOKafkaConsumer, tp: TopicPartition, values: dict[bytes, bytes], progress: Progress
-    ) -> None:
-        marker, read, marked_at = uuid.uuid4().bytes, 0, 0.0
+        consumer.assign([self._tp])
+        consumer.seek(self._tp, 0)  # or the first there is
+        marker, read, moved_at = await self._mark(), 0, time.monotonic()
         while True:
-            if not marked_at or time.monotonic() - marked_at > MARKER_AGAIN_SECONDS:
-                await self.write(tp.partition, [(MARKER, marker)])
-                marked_at = time.monotonic()
-            for records in (await consumer.getmany(tp, timeout_ms=READ_TIMEOUT_MS)).values():
-                for record in records:
-                    read += 1
-                    if record.key == MARKER:
-                        if record.value == marker:
-                            progress(read)
-                            return
-                    elif record.key is not None:
-                        _keep_newest(values, record.key, record.value)
-                progress(read)
-            await asyncio.sleep(0)
+            for record in await some_records(consumer, self._tp):
+                read, moved_at = read + 1, time.monotonic()
+                if record.key == MARKER and record.value == marker:
+                    progress(read)
+                    values.pop(MARKER, None)
+                    return values
+                if record.key is not None:
+                    _keep_newest(values, record.key, record.value)
+            progress(read)
+            if time.monotonic() - moved_at > PATIENCE_SECONDS:
+                raise KafkaTimeoutError(f"{self._tp.topic} does not give back what was written to it")
+
+    async def _mark(self) -> bytes:
+        marker = uuid.uuid4().bytes
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self.write([(MARKER, marker)])
+        except TimeoutError:
+            raise KafkaTimeoutError(f"{self._tp.topic} takes no records") from None
+        return marker
+
+    async def close(self) -> None:
+        """Give up what only this partition needs."""
+        if not self._changelog.is_shared(self._producer):
+            await self._producer.stop()
 
 
 def _keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:

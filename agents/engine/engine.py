@@ -6,25 +6,28 @@ says where the next one goes on.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any
 
 import structlog
-from aiokafka import TopicPartition
 from faust.types import TP
 
+from agents.engine.brake import Brake
 from agents.engine.changelog import Changelog
 from agents.engine.fence import Fence
-from agents.engine.ownership import Owned, Phase, cursor_record
-from agents.engine.transport import Consumer, RecordBatch
+from agents.engine.fetching import Fetched
+from agents.engine.ownership import Collected, Owned, Phase, Records
+from agents.engine.reading import Record
+from agents.engine.recovery import Recovery
+from agents.engine.transport import Consumer
 from agents.engine.writer import Writer
 from models.dead_letter import DeadLetter
 from streams.core import Core
-from streams.partition import Cursor
 
 log = structlog.get_logger(__name__)
 
-SLICE_RECORDS = 200  # about 3 ms of work between two looks at the rest of the loop
-RECOVERIES_AT_ONCE = 4
+WAITING_BATCHES = 2  # of a partition; more would only keep memory and wait
+HEARD_LATELY_SECONDS = 3.0  # brokers answer every tenth of a second
 
 Stop = Callable[[str], None]
 Failpoint = Callable[[str], None]
@@ -38,123 +41,186 @@ class Engine:
         events_topic: str,
         core: Core,
         changelog: Changelog,
+        recovery: Recovery,
         writer: Writer,
         fence: Fence,
         stop: Stop,
         now_ms: Callable[[], int],
+        *,
+        handover_seconds: float = 5.0,
         cached_projects: int = 20_000,
+        brake: Callable[[], Brake] = Brake,
+        on_all_live: Callable[[], None] = lambda: None,
         failpoint: Failpoint = lambda name: None,
     ) -> None:
-        """`stop` ends the process at once; `now_ms` is the wall clock; `failpoint` is where faults are injected."""
+        """`stop` ends the process at once; `now_ms` is the wall clock; `failpoint` is where faults are injected.
+
+        `handover_seconds`: how long a hand-over may take to store what was taken. `on_all_live` is called when the
+        last of the owned partitions was recovered.
+        """
         self.core = core
         self.changelog = changelog
         self.owned: dict[int, Owned] = {}
         self.consumer: Consumer | None = None
+        self.partitions = 0  # of the changelog; 0: not known
         self.flushes = 0
         self.flush_seconds = 0.0
+        self.flush_began_at: float | None = None  # monotonic; None while nothing is being stored
         self.events_topic = events_topic
+        self._recovery = recovery
         self._writer = writer
         self._fence = fence
         self._stop = stop
         self._now_ms = now_ms
+        self._handover_seconds = handover_seconds
         self._cached_projects = cached_projects
+        self._brake = brake
+        self._on_all_live = on_all_live
         self._failpoint = failpoint
-        self._epoch = 0  # rises at every revocation: work begun before one must not end after it
-        self._recoveries: set[asyncio.Task[None]] = set()
-        self._recovery_slots = asyncio.Semaphore(RECOVERIES_AT_ONCE)
-        self._flushing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.flushing = asyncio.Lock()  # whoever has it is the only one to write
+
+    def tp(self, number: int) -> TP:
+        """The partition as the consumer names it."""
+        return TP(self.events_topic, number)
 
     # --- assignment
 
-    def revoke(self) -> None:
-        """Nothing is owned until the next assignment. What was not stored is dropped: it will be read again."""
-        self._epoch += 1
-        for owned in self.owned.values():
-            owned.phase = Phase.GONE
-        for task in self._recoveries:
-            task.cancel()
-        self.owned = {}
-
     def assign(self, partitions: Iterable[int], generation: int) -> None:
-        """Own these partitions: recover each and go live with it."""
+        """Own these partitions: recover each, go live with it, and take what comes."""
         for number in partitions:
+            if self.partitions and number >= self.partitions:
+                self._stop(
+                    f"{self.events_topic} got more partitions than the {self.partitions} it had at the start; the next "
+                    f"start says what to do"
+                )
+                return
             owned = Owned(self.events_topic, number, generation, self.core, self._cached_projects)
             self.owned[number] = owned
-            task = asyncio.create_task(self._recover(owned), name=f"recover partition {number}")
-            self._recoveries.add(task)
-            task.add_done_callback(self._recoveries.discard)
+            self._spawn(self._live(owned), f"partition {number}")
 
-    async def _recover(self, owned: Owned) -> None:
-        started = time.monotonic()
+    async def hand_over(self) -> None:
+        """Store what was taken, if that can be done in time, so that the next owner need not take it again."""
+        await asyncio.wait({asyncio.create_task(self.flush())}, timeout=self._handover_seconds)
 
-        def progress(records: int) -> None:
-            owned.recovered_records = records
+    async def revoke(self, *, at_the_end: bool = False) -> None:
+        """Own nothing. What was not stored is dropped: it will be read again.
 
+        Nothing is written after this returns: the next owner may read the changelog now. Where that cannot be had in
+        time, the process stops, unless it is about to end.
+        """
+        gone, self.owned = list(self.owned.values()), {}
+        for owned in gone:
+            owned.phase = Phase.GONE
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
         try:
-            async with self._recovery_slots:
-                source = TopicPartition(self.events_topic, owned.number)
-                await owned.recover(*await self.changelog.read(owned.number, source, progress))
-            owned.recovery_seconds = time.monotonic() - started
-            if owned.phase is Phase.RECOVERING and self.consumer is not None:
-                owned.phase = Phase.LIVE
-                await self.consumer.begin(TP(self.events_topic, owned.number))
-                log.info(
-                    "partition is live", partition=owned.number, position=owned.position,
-                    projects=owned.partition.projects, records_read=owned.recovered_records,
-                    seconds=round(owned.recovery_seconds, 3),
-                )  # fmt: skip
+            async with asyncio.timeout(self._handover_seconds), self.flushing:
+                await asyncio.gather(*tasks, return_exceptions=True)
+        except TimeoutError:
+            if not at_the_end:
+                self._stop("what was being stored did not end before the partitions went to others")
+        for owned in gone:
+            if owned.log is not None:
+                await owned.log.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(self._guarded(work, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        try:
+            await work
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            log.exception("recovery failed", partition=owned.number)
-            self._stop(f"partition {owned.number} could not be recovered: {error!r}")
+            log.exception("work on a partition failed", work=name)
+            self._stop(f"{name}: {error!r}")
 
-    # --- what the transport asks
-
-    def start_position(self, tp: TP) -> int | None:
-        """Where to read from; None: the topic's beginning."""
-        owned = self.owned.get(tp.partition)
-        return None if owned is None else owned.position
-
-    def commit_position(self, tp: TP) -> int | None:
-        """What may be committed; it feeds lag displays only."""
-        owned = self.owned.get(tp.partition)
-        return owned.committed if owned is not None and owned.phase is Phase.LIVE else None
-
-    def committed_offset(self, tp: TP) -> int | None:
-        """What the group has committed for a partition, None where nothing."""
-        return None if self.consumer is None else self.consumer.committed_offset(tp)
-
-    def is_held(self, tp: TP) -> bool:
-        """Whether a partition must not be read yet."""
-        owned = self.owned.get(tp.partition)
-        return owned is None or owned.phase is not Phase.LIVE
+    async def _live(self, owned: Owned) -> None:
+        """The life of one partition: until it is revoked."""
+        await self._recovery.recover(owned)
+        if self.consumer is None:
+            raise RuntimeError("the engine has no consumer")
+        async with owned.turn:
+            owned.phase, owned.taken_at = Phase.LIVE, time.monotonic()
+            await self.tell(owned, [])  # what the stored clock had made due
+        owned.reading = await self.consumer.begin(self.tp(owned.number), owned.position)
+        log.info(
+            "partition is live", partition=owned.number, position=owned.position, projects=owned.partition.projects,
+            records_read=owned.recovered_records, seconds=round(owned.recovery_seconds, 3),
+        )  # fmt: skip
+        if all(each.phase is Phase.LIVE for each in self.owned.values()):
+            self._on_all_live()
+        brake = self._brake()
+        while True:
+            fetched = await owned.inbox.get()
+            await self._take(owned, fetched, brake)
+            if len(owned.inbox) < WAITING_BATCHES and not self.consumer.is_wanted(self.tp(owned.number)):
+                self.consumer.want(self.tp(owned.number))
 
     # --- records
 
-    async def take(self, batch: RecordBatch) -> None:
-        """Apply a batch in slices. Batches of another generation, or fetched before a seek, are dropped."""
-        owned = self.owned.get(batch.partition)
-        if owned is None or owned.phase is not Phase.LIVE or batch.generation_id != owned.generation:
-            return
-        records = batch.records
-        if not owned.is_contiguous(records[0].offset):
-            log.warning("batch is ahead of the position; reading again", partition=owned.number,
-                        offset=records[0].offset, position=owned.position)  # fmt: skip
-            if self.consumer is not None:
-                await self.consumer.begin(TP(self.events_topic, owned.number))
-            return
-        for start in range(0, len(records), SLICE_RECORDS):
+    def accept(self, fetched: Fetched) -> None:
+        """Put what was fetched where its partition's turn will come. Never waits."""
+        owned = self.owned.get(fetched.tp.partition)
+        if owned is None or self.consumer is None or fetched.reading != owned.reading:
+            return  # of an earlier reading, which a later one repeats
+        owned.inbox.put(fetched)
+        if len(owned.inbox) >= WAITING_BATCHES:
+            self.consumer.do_not_want(fetched.tp)
+
+    def out_of_range(self, fetched: Fetched) -> None:
+        """The log has nothing where reading stands. The recovery of the next start finds out why."""
+        owned = self.owned.get(fetched.tp.partition)
+        if owned is not None and owned.reading == fetched.reading:
+            self._stop(f"partition {owned.number} of {self.events_topic} no longer has offset {fetched.start}")
+
+    async def _take(self, owned: Owned, fetched: Fetched, brake: Brake) -> None:
+        if fetched.start != owned.position:
+            raise RuntimeError(f"records from {fetched.start} on do not follow {owned.position}")
+        records, begin = fetched.records, 0
+        while begin < len(records):
+            piece = records[begin : begin + brake.slice_records]
             async with owned.turn:
                 if owned.phase is not Phase.LIVE:
                     return
-                letters = owned.take(records[start : start + SLICE_RECORDS], self._now_ms)
-                if letters or owned.partition.emits:
-                    await self._tell(owned, letters)
+                await self.tell(owned, self._taken(owned, piece))
+            begin += len(piece)
             await asyncio.sleep(0)
+            await self._obey(owned, brake)
+        async with owned.turn:
+            owned.pass_to(fetched.next_offset)
 
-    async def _tell(self, owned: Owned, letters: list[DeadLetter] | None = None) -> None:
+    def _taken(self, owned: Owned, piece: list[Record]) -> list[DeadLetter]:
+        try:
+            return owned.take(piece, self._now_ms)
+        except Exception:
+            log.error("a record could not be taken", partition=owned.number, offset=owned.partition.next_offset - 1)
+            raise
+
+    async def _obey(self, owned: Owned, brake: Brake) -> None:
+        pause_seconds = brake.after(owned.letters_in_a_row)
+        if not pause_seconds:
+            if owned.problem:
+                log.info("good records again", partition=owned.number, position=owned.position)
+                owned.problem = ""
+            return
+        owned.problem = (
+            f"Partition {owned.number} of {self.events_topic} waits {pause_seconds:.0f} s after "
+            f"{owned.letters_in_a_row} dead letters in a row: look at their dl_reason, and mend what sends them."
+        )
+        log.error("too many dead letters in a row; the partition waits", partition=owned.number,
+                  position=owned.position, in_a_row=owned.letters_in_a_row, seconds=pause_seconds)  # fmt: skip
+        await asyncio.sleep(pause_seconds)
+
+    async def tell(self, owned: Owned, letters: list[DeadLetter]) -> None:
+        """To be called in the partition's turn: a flush must not come between a change and its telling."""
         alerts, owned.partition.emits = owned.partition.emits, []
+        if not letters and not alerts:
+            return
         self._fence.check()
         if letters:
             await self._writer.bury(letters)
@@ -166,63 +232,77 @@ class Engine:
 
     async def flush(self) -> None:
         """Store everything taken so far and wait for the broker. A failure ends the process."""
-        async with self._flushing:
-            started = time.monotonic()
+        async with self.flushing:
+            self.flush_began_at = started = time.monotonic()
             try:
-                await asyncio.gather(*(self._flush(owned) for owned in list(self.owned.values())))
+                await self._flush_all()
             except Exception as error:
                 log.exception("flush failed")
-                self._stop(f"the changelog could not be written: {error!r}")
+                self._stop(f"the state could not be stored: {error!r}")
+            finally:
+                self.flush_began_at = None
             self.flushes += 1
             self.flush_seconds += time.monotonic() - started
 
-    async def _flush(self, owned: Owned) -> None:
-        if owned.phase is not Phase.LIVE or not owned.partition.is_dirty:
-            return
-        epoch, changes = self._epoch, owned.collect()
-        await self._writer.settled()
-        await self._write(epoch, owned, [*changes.writes, *((key, None) for key in owned.take_garbage())])
+    async def _flush_all(self) -> None:
+        letters_from = self._writer.letters_end
+        collected: list[tuple[Owned, Collected]] = []
+        for owned in list(self.owned.values()):
+            async with owned.turn:
+                if owned.phase is Phase.LIVE and owned.partition.is_dirty:
+                    collected.append((owned, owned.collect(letters_from)))
+        await self._writer.settled()  # all that was told of what is collected, for it was told in the same turns
+        await asyncio.gather(*(self._store(owned, changes) for owned, changes in collected))
+
+    async def _store(self, owned: Owned, collected: Collected) -> None:
+        await self.write(owned, collected.state)
         self._failpoint("after store")
-        await self._write(epoch, owned, [cursor_record(changes.cursor)])
+        await self.write(owned, collected.closing)
         self._failpoint("after acknowledgement")
-        owned.add_garbage(changes.garbage)
-        owned.committed = changes.cursor.next_offset
+        owned.stored(collected)
         self._failpoint("before commit")
 
-    async def _write(self, epoch: int, owned: Owned, records: list[tuple[bytes, bytes | None]]) -> None:
-        """Write to the changelog unless the partition was revoked meanwhile."""
+    async def write(self, owned: Owned, records: Records) -> None:
+        """Write to the changelog unless the partition was revoked meanwhile. Raises KafkaError."""
         self._fence.check()
-        if epoch == self._epoch:
-            await self.changelog.write(owned.number, records)
+        if owned.phase is Phase.LIVE and owned.log is not None:
+            await owned.log.write(records)
 
-    # --- time without events
+    def commit_position(self, tp: TP) -> int | None:
+        """What may be committed; it feeds lag displays only."""
+        owned = self.owned.get(tp.partition)
+        return owned.committed if owned is not None and owned.phase is Phase.LIVE else None
 
-    async def run_idle_clocks(self, idle_ms: int) -> None:
-        """On partitions that are read to their end, let time reach the wall clock less `idle_ms` where it matters.
-
-        The clock is stored before anything is told, so that a restart comes to the same conclusions.
-        """
-        for owned in list(self.owned.values()):
-            now_ms = self._now_ms() - idle_ms
-            due_ms = owned.partition.next_deadline_ms() if owned.phase is Phase.LIVE else None
-            if due_ms is None or due_ms > now_ms or not self.is_caught_up(owned, idle_ms / 1000):
-                continue
-            await self.flush()
-            async with owned.turn:
-                if owned.phase is not Phase.LIVE or owned.partition.is_dirty:
-                    continue
-                await self._write(self._epoch, owned, [cursor_record(Cursor(owned.partition.next_offset, now_ms))])
-                owned.partition.advance_clock(now_ms)
-                await self._tell(owned)
-            await self.flush()
+    # --- how far it is
 
     def is_caught_up(self, owned: Owned, quiet_seconds: float) -> bool:
-        """Whether all that the log has was taken, and nothing came for a while."""
-        return self.lag(owned) == 0 and time.monotonic() - owned.taken_at >= quiet_seconds
+        """Whether all that the log has was taken, and nothing came for a while.
+
+        An end of the log that was heard of some time ago says nothing: events may wait behind it.
+        """
+        if self.consumer is None or owned.inbox or time.monotonic() - owned.taken_at < quiet_seconds:
+            return False
+        answered_at, end = self.answered_at(owned), self.consumer.end(self.tp(owned.number))
+        return (
+            answered_at is not None
+            and end is not None
+            and abs(time.time() - answered_at) < HEARD_LATELY_SECONDS
+            and end <= owned.position
+        )
 
     def lag(self, owned: Owned) -> int:
         """Records of a partition not yet taken, as far as the fetcher knows."""
-        if self.consumer is None:
-            return 0
-        end = self.consumer.highwater(TP(self.events_topic, owned.number))
+        end = None if self.consumer is None else self.consumer.end(self.tp(owned.number))
         return max(0, (end or 0) - owned.position)
+
+    def answered_at(self, owned: Owned) -> float | None:
+        """When a broker last answered for a partition whose records are wanted, by the wall clock; None: not asked."""
+        consumer, tp = self.consumer, self.tp(owned.number)
+        is_asked = consumer is not None and owned.phase is Phase.LIVE and consumer.is_wanted(tp) and not owned.inbox
+        return consumer.answered_at(tp) if consumer is not None and is_asked else None
+
+    def backlogs(self) -> Iterator[tuple[TP, int, int]]:
+        """Partition, position and how many records wait, for all that should move on."""
+        for owned in self.owned.values():
+            if owned.phase is Phase.LIVE and not owned.problem:
+                yield self.tp(owned.number), owned.position, self.lag(owned)

@@ -2,24 +2,31 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from typing import Any
 
 import msgspec
 import structlog
-from aiokafka.structs import ConsumerRecord
+from aiokafka import TopicPartition
 
+from agents.engine.changelog import PartitionLog
+from agents.engine.fetching import Fetched
+from agents.engine.reading import Record
+from agents.engine.witness import KEY as WITNESS
+from agents.engine.witness import Witness, decode_witness, encode_witness, witness_of
 from models.codec import Malformed, decode_event
 from models.dead_letter import DeadLetter, dead_letter
 from models.event import Event
 from streams import keys
 from streams.core import Core
-from streams.partition import Changes, Cursor, Partition
+from streams.partition import Cursor, Partition
 
 log = structlog.get_logger(__name__)
 
 RESTORE_SLICE_SECONDS = 0.005
+
+Records = list[tuple[bytes, bytes | None]]
 
 
 def cursor_record(cursor: Cursor) -> tuple[bytes, bytes]:
@@ -47,6 +54,38 @@ class Stored:
         return iter(list(self.values.items()))
 
 
+class Collected(msgspec.Struct, frozen=True):
+    """What one flush writes: the state first and, once the broker has it, the closing that says how far it goes."""
+
+    state: Records
+    closing: Records
+    next_offset: int
+    garbage: list[bytes]
+
+
+class Inbox:
+    """Fetched and not yet taken. Whoever puts never waits."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Fetched] = deque()
+        self._news = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, fetched: Fetched) -> None:
+        """Add to the end."""
+        self._waiting.append(fetched)
+        self._news.set()
+
+    async def get(self) -> Fetched:
+        """The first, waiting for one."""
+        while not self._waiting:
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
+
+
 class Owned:
     """A partition in this worker's hands."""
 
@@ -55,26 +94,37 @@ class Owned:
         self.number = number
         self.generation = generation
         self.phase = Phase.RECOVERING
+        self.problem = ""  # one sentence of what keeps it from being read, and what to do
         self.recovered_records = 0
         self.recovery_seconds = 0.0
         self.taken_at = time.monotonic()  # when it last made progress
         self.outcomes = {"applied": 0, "already_applied": 0, "dead_letter": 0, "tombstone": 0}
         self.dead_letters_by_reason: dict[str, int] = {}
+        self.letters_in_a_row = 0
         self.position = 0  # next offset to take
         self.committed = 0  # next offset, all before it is stored
+        self.reading = 0  # number of the reading whose records are taken; 0: none
+        self.inbox = Inbox()
         self.store = Stored({})
+        self.log: PartitionLog | None = None
         self._core = core
         self._cached_projects = cached_projects
         self.partition = Partition(core, number, self.store, cached_projects)
         self.turn = asyncio.Lock()  # whoever changes the partition has it while it must not change under him
-        self._hole_at: int | None = None
+        self.storing = asyncio.Lock()  # one writes to its log at a time
+        self.witness: Witness | None = None
+        self._last: Record | None = None  # last record taken, until the next flush
+        self._buried: set[int] = set()  # offsets whose dead letters were written before the last crash
+        self._buried_from = -1  # and from where on those letters lie in their topic
         self._garbage: list[bytes] = []
 
-    async def recover(self, values: dict[bytes, bytes], first_offset: int) -> None:
-        """Make the partition from its changelog's values, in slices that leave the loop to others.
+    @property
+    def source(self) -> TopicPartition:
+        """The events' partition."""
+        return TopicPartition(self.topic, self.number)
 
-        `first_offset` is where the events' partition begins: the position where nothing is stored, or was too long ago.
-        """
+    async def recover(self, values: dict[bytes, bytes]) -> None:
+        """Make the partition from its changelog's values, in slices that leave the loop to others."""
         self.store = Stored(values)
         self.partition = Partition(self._core, self.number, self.store, self._cached_projects)
         pause_at = time.monotonic() + RESTORE_SLICE_SECONDS
@@ -82,16 +132,22 @@ class Owned:
             if time.monotonic() > pause_at:
                 await asyncio.sleep(0)
                 pause_at = time.monotonic() + RESTORE_SLICE_SECONDS
-        self.partition.run_due()
-        self.position = self.partition.next_offset
+        self.position = self.committed = self.partition.next_offset
+        self.witness = decode_witness(values.get(WITNESS))
+
+    def begin_at(self, first_offset: int, buried: set[int]) -> None:
+        """`first_offset` is where the events' partition begins; of the records in `buried` dead letters exist."""
         if self.position < first_offset:
             if self.position:
                 log.error("events are gone before they were read", partition=self.number, position=self.position,
                           first_offset=first_offset)  # fmt: skip
-            self.position = first_offset
-        self.committed = self.position
+            self.position = self.committed = first_offset
+        self._buried = buried
+        self._buried_from = -1 if self.witness is None else self.witness.letters_from
 
-    def collect(self) -> Changes:
+    # --- storing
+
+    def collect(self, letters_from: int) -> Collected:
         """What to write now. The values in memory change at once: they must never be older than that."""
         changes = self.partition.collect()
         values = self.store.values
@@ -100,33 +156,26 @@ class Owned:
                 values[key] = value
         for key in changes.garbage:
             values.pop(key, None)
-        return changes
-
-    def take_garbage(self) -> list[bytes]:
-        """Keys that a stored head no longer names; they may go with the next write."""
         garbage, self._garbage = self._garbage, []
-        return garbage
+        closing: Records = [cursor_record(changes.cursor)]
+        if self._last is not None:
+            self.witness = witness_of(self._last, self._buried_from if self._buried else letters_from)
+            self._last = None
+            closing.insert(0, encode_witness(self.witness))
+        state = [*changes.writes, *((key, None) for key in garbage)]
+        return Collected(state, closing, changes.cursor.next_offset, changes.garbage)
 
-    def add_garbage(self, stale: list[bytes]) -> None:
-        """To be called when the head that made them stale is stored."""
-        self._garbage.extend(stale)
+    def stored(self, collected: Collected) -> None:
+        """The broker has it. Keys that the stored heads no longer name may go with the next flush."""
+        self._garbage.extend(collected.garbage)
+        self.committed = collected.next_offset
 
-    def is_contiguous(self, first_offset: int) -> bool:
-        """Whether a batch that begins here follows what was taken.
+    # --- taking
 
-        A hole may be the fetcher's, which was ahead of a seek, or the log's own (transaction markers, compaction). The
-        caller reads again from the position; a hole that is still there is the log's.
-        """
-        if first_offset <= self.position or self._hole_at == first_offset:
-            self._hole_at = None
-            return True
-        self._hole_at = first_offset
-        return False
-
-    def take(self, records: Sequence[ConsumerRecord[bytes, bytes]], now_ms: Callable[[], int]) -> list[DeadLetter]:
+    def take(self, records: Sequence[Record], now_ms: Callable[[], int]) -> list[DeadLetter]:
         """Decode and apply records in order; answers the dead letters among them."""
         letters: list[DeadLetter] = []
-        partition, outcomes, position = self.partition, self.outcomes, self.position
+        partition, outcomes, position, in_a_row = self.partition, self.outcomes, self.position, self.letters_in_a_row
         clock_ms = now_ms()
         for record in records:
             offset = record.offset
@@ -134,7 +183,11 @@ class Owned:
                 continue
             decoded = decode_event(record.key, record.value, record.headers, clock_ms)
             position = offset + 1
-            if type(decoded) is Event:
+            if offset in self._buried:  # it may look good now: what lay in the future then no longer does
+                self._buried.discard(offset)
+                partition.pass_over(offset)
+            elif type(decoded) is Event:
+                in_a_row = 0
                 if partition.take(decoded, offset):
                     outcomes["applied"] += 1
                 else:
@@ -142,14 +195,23 @@ class Owned:
             else:
                 partition.pass_over(offset)
                 if isinstance(decoded, Malformed):
+                    in_a_row += 1
                     letters.append(self._bury(record, decoded))
                 else:
                     outcomes["tombstone"] += 1
-        self.position = position
+        if records:
+            self._last = records[-1]
+        self.position, self.letters_in_a_row = position, in_a_row
         self.taken_at = time.monotonic()
         return letters
 
-    def _bury(self, record: ConsumerRecord[Any, Any], malformed: Malformed) -> DeadLetter:
+    def pass_to(self, next_offset: int) -> None:
+        """Nobody is shown what lies before this offset and was not taken: transaction markers and what was aborted."""
+        if next_offset > self.position:
+            self.position = next_offset
+            self.partition.pass_over(next_offset - 1)
+
+    def _bury(self, record: Record, malformed: Malformed) -> DeadLetter:
         reason = malformed.reason.value
         self.outcomes["dead_letter"] += 1
         self.dead_letters_by_reason[reason] = self.dead_letters_by_reason.get(reason, 0) + 1

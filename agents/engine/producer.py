@@ -1,57 +1,94 @@
-"""The one producer of a worker: every record is acknowledged by all replicas, and idempotent where the broker can.
+"""What sends: every record is acknowledged by all replicas, and idempotent where the broker can.
 
 A broker that cannot (the embedded one) may see a record twice after a lost answer. State and alerts bear that: they are
 keyed and their ids are computed.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownError, UnsupportedVersionError
+from aiokafka.errors import TransactionalIdAuthorizationFailed, UnknownError, UnsupportedVersionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 log = structlog.get_logger(__name__)
 
 MAX_BATCH_BYTES = 512 * 1024  # of a changelog batch; brokers take a megabyte unless told otherwise
-IDEMPOTENCE_PATIENCE_SECONDS = 15.0
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+STOP_SECONDS = 5.0
+CLAIM_PATIENCE_SECONDS = 20.0  # a broker makes its topic of transactional ids when the first one is asked for
 
 Headers = Sequence[tuple[str, bytes | None]]
+_CANNOT = (UnknownError, UnsupportedVersionError)
 
 
 class Producer:
-    """To be started before anything is sent."""
+    """To be started before anything is sent. `check` is called before every request and may raise."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, check: Callable[[], None] = lambda: None) -> None:
         self.is_idempotent = True
+        self.can_claim = True
         self._bootstrap_servers = bootstrap_servers
+        self._check = check
         self._client: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
         """Connect. Raises KafkaError where the broker is away."""
-        client = self._new(idempotent=True)
         try:
-            await asyncio.wait_for(client.start(), IDEMPOTENCE_PATIENCE_SECONDS)
-        except (UnknownError, UnsupportedVersionError, TimeoutError) as error:
-            await client.stop()
-            log.warning("the broker refuses idempotent producers; going on without", error=type(error).__name__)
-            client, self.is_idempotent = self._new(idempotent=False), False
-            await client.start()
-        except KafkaError:
-            await client.stop()
-            raise
-        self._client = client
+            self._client = await self._started(enable_idempotence=True)
+        except _CANNOT as error:
+            log.warning("the broker has no idempotent producers; going on without", error=type(error).__name__)
+            self.is_idempotent = self.can_claim = False
+            self._client = await self._started(enable_idempotence=False)
 
-    def _new(self, *, idempotent: bool) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
+    async def claim(self, name: str) -> "Producer":
+        """A started producer that shuts out all that claimed this name before, wherever they run.
+
+        From its first record to a partition on, the broker refuses theirs there (ProducerFenced). This is what a
+        transactional id does; transactions themselves are not used. Where the broker cannot do it, this very producer.
+        Raises KafkaError.
+        """
+        if not self.can_claim:
+            return self
+        try:
+            async with asyncio.timeout(CLAIM_PATIENCE_SECONDS):
+                client = await self._started(transactional_id=name)
+        except (TransactionalIdAuthorizationFailed, TimeoutError, *_CANNOT) as error:
+            self.can_claim = False
+            log.warning(
+                "the broker gives out no transactional ids; a worker that was frozen is kept from writing by its own "
+                "clock alone", transactional_id=name, error=type(error).__name__,
+            )  # fmt: skip
+            return self
+        client._txn_manager.transactional_id = None  # keeps the id's number and epoch; its records are plain ones
+        claimed = Producer(self._bootstrap_servers, self._check)
+        claimed._client = client
+        return claimed
+
+    async def _started(self, **options: Any) -> AIOKafkaProducer:
+        client = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap_servers,
             acks="all",
-            enable_idempotence=idempotent,
             linger_ms=0,
             max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=2 * MAX_BATCH_BYTES,
+            max_request_size=MAX_RECORD_BYTES,
+            **options,
         )
+        send = client.client.send
+
+        async def checked_send(*args: Any, **kwargs: Any) -> Any:
+            self._check()
+            return await send(*args, **kwargs)
+
+        client.client.send = checked_send
+        try:
+            await client.start()
+        except BaseException:
+            await client.stop()
+            raise
+        return client
 
     @property
     def client(self) -> AIOKafkaProducer:
@@ -77,6 +114,13 @@ class Producer:
         return sent
 
     async def stop(self) -> None:
-        """Send what is queued and disconnect."""
-        if self._client is not None:
-            await self._client.stop()
+        """Send what is queued, if a broker takes it soon, and disconnect."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await client.stop()
+        except TimeoutError:  # an idempotent producer tries for ever
+            client._sender.sender_task.cancel()
+            await client.client.close()

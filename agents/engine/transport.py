@@ -1,86 +1,136 @@
-"""A Faust transport that hands an agent all records of one poll and partition as one message.
+"""A Faust transport that hands an agent all that one poll brought for a partition as one message, and never a hole.
 
-Faust spends some 50 µs of machinery on a message; here it spends them on a batch. The engine owns the positions: it
-says where a partition starts and which offset may be committed; Faust's own bookkeeping of acks is left out.
+Faust still joins the group, deals out partitions and drives the agents; which records come, and from where on, is said
+here. A partition is read only after `begin`, from exactly the offset named there, every record once.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-Positions = Callable[[TP], int | None]
+from agents.engine.fetching import ConsumerThread, Fetched, RebalanceListener, Wanted
 
 
 class RecordBatch(ConsumerMessage):
-    """Records of one partition in order. `offset` is the last one's; Faust's `value` carries their list."""
+    """`Fetched` as a message of Faust, which carries it as its value."""
 
     __slots__ = ()
 
     @property
-    def records(self) -> list[ConsumerRecord[bytes, bytes]]:
-        """At least one record."""
-        return cast(Any, self.value)  # type: ignore[no-any-return]
+    def fetched(self) -> Fetched:
+        """What was fetched."""
+        return cast(Fetched, self.value)
+
+
+class _Unheeded(dict[TP, int | None]):
+    """Faust drops what lies before the last offset it saw, which would break reading a partition again."""
+
+    def __getitem__(self, tp: TP) -> int | None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None: ...
 
 
 class Consumer(driver.Consumer):
-    """Yields RecordBatch for every topic. `start_position` and `commit_position` belong to the engine."""
+    """Yields a RecordBatch for each partition that has news. Positions and commits belong to the agents' engine."""
 
-    start_position: Positions
-    commit_position: Positions
-    hold: Callable[[TP], bool]
+    RebalanceListener = RebalanceListener
+    commit_position: Callable[[TP], int | None]  # what may be committed, None: nothing
+    out_of_range: Callable[[Fetched], None]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset = _Unheeded()
+        self._wanted = Wanted()
+        self._begun = 0
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def thread(self) -> ConsumerThread:
+        """The thread that owns aiokafka's consumer."""
+        return cast(ConsumerThread, self._thread)
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the group still knows this worker, as far as we have heard."""
+        return self.thread.is_member
+
+    # --- positions
+
+    async def begin(self, tp: TP, offset: int) -> int:
+        """Read from this offset on, whatever was read before. Answers the number that its records will bear.
+
+        Raises IllegalStateError where the partition is not assigned.
+        """
+        self._begun += 1
+        number = self._begun
+        await self.thread.run_here(self.thread.begin(tp, offset, number))
+        self.want(tp)
+        return number
+
+    def want(self, tp: TP) -> None:
+        """Let its records come."""
+        self._wanted.partitions.add(tp)
+        self.thread.wake()
+
+    def do_not_want(self, tp: TP) -> None:
+        """Let its records wait. Some may be on their way already."""
+        self._wanted.partitions.discard(tp)
+
+    def is_wanted(self, tp: TP) -> bool:
+        """Whether its records may come now."""
+        return tp in self._wanted
+
+    def forget(self) -> None:
+        """Nothing is wanted any more."""
+        self._wanted.partitions.clear()
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """What the group has committed, for those where it has. Raises KafkaError."""
+        return await self.thread.committed(tps)
+
+    def end(self, tp: TP) -> int | None:
+        """The end of what may be read, as far as the fetcher has heard."""
+        return self.thread.end(tp)
+
+    def answered_at(self, tp: TP) -> float | None:
+        """When a broker last answered for this partition, in seconds of the wall clock."""
+        return self.thread.answered_at(tp)
+
+    # --- what Faust calls
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
-        """One message a partition that has records."""
-        records, active = await self._wait_next_records(timeout)
-        if records is None or self.should_stop:
-            return
+        """One message a partition that has news."""
         if not self.flow_active:
-            await self.perform_seek()
-            return
-        for tp, batch in records.items():
-            if not batch or (active is not None and tp not in active and tp not in self._buffered_partitions):
-                continue
-            last = batch[-1]
-            yield (
-                tp,
-                RecordBatch(
-                    tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], None,
-                    cast(Any, batch), None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
-                ),
-            )  # fmt: skip
+            await self.wait(cast(Any, self.can_resume_flow))
+            if self.should_stop:
+                return
+        fetched = await self.thread.run_here(self.thread.fetch(self._wanted))
+        generation = self.app.consumer_generation_id
+        for each in fetched:
+            if self.should_stop or not self.flow_active:
+                return  # whoever goes on begins anew
+            if each.is_out_of_range:
+                self.out_of_range(each)
+            else:
+                yield each.tp, _batch(each, generation)
 
     async def perform_seek(self) -> None:
-        """Positions come from the engine; what it does not hold yet stays paused until `begin` is called."""
-        await super().perform_seek()
-        for tp in self.assignment():
-            if self.hold(tp):
-                self.pause_partitions({tp})
-            else:
-                await self._seek_to(tp, self.start_position(tp))
+        """Faust would read from the committed offsets."""
 
-    def committed_offset(self, tp: TP) -> int | None:
-        """The committed offset as it was at the last seek or commit."""
-        return self._committed_offset.get(tp)
+    async def verify_all_partitions_active(self) -> None:
+        """Faust's own watch knows nothing of batches; the engine has one."""
 
-    async def begin(self, tp: TP) -> None:
-        """Read a partition from the engine's position on."""
-        await self._seek_to(tp, self.start_position(tp))
-        self.resume_partitions({tp})
+    def on_buffer_full(self, tp: TP) -> None:
+        """The engine says what it wants, partition by partition."""
 
-    async def _seek_to(self, tp: TP, offset: int | None) -> None:
-        if offset is None:
-            offset = self._committed_offset.get(tp)
-        if offset is None:
-            offset = (await self.earliest_offsets(tp)).get(tp, 0)
-        await self.seek(tp, offset)
-        self._read_offset[tp] = offset
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Holes in a log are the engine's business."""
+    def on_buffer_drop(self, tp: TP) -> None:
+        """The engine says what it wants, partition by partition."""
 
     def track_message(self, message: Any) -> None:
         """Nothing waits for a batch: the engine commits."""
@@ -103,6 +153,14 @@ class Consumer(driver.Consumer):
         if not committed:
             self._committed_offset.update(before)
         return committed
+
+
+def _batch(fetched: Fetched, generation: int) -> RecordBatch:
+    tp, last = fetched.tp, fetched.records[-1] if fetched.records else None
+    return RecordBatch(
+        tp.topic, tp.partition, fetched.next_offset - 1, 0.0 if last is None else last.timestamp / 1000, 0, [], None,
+        cast(Any, fetched), None, 0, 0, tp, generation_id=generation,
+    )  # fmt: skip
 
 
 class Transport(driver.Transport):

@@ -1,12 +1,18 @@
 """What leaves the tracking agent at once: alert transitions and dead letters. A flush waits for the broker."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 
 from agents.engine.producer import Producer
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from models.dead_letter import DeadLetter
+
+log = structlog.get_logger(__name__)
 
 
 class Writer:
@@ -16,7 +22,8 @@ class Writer:
         self._producer = producer
         self._alerts_topic = alerts_topic
         self._dead_letters_topic = dead_letters_topic
-        self._under_way: list[asyncio.Future[object]] = []
+        self.letters_end = -1  # no letter sent from now on lies before this offset of their topic; -1: not known
+        self._under_way: list[Awaitable[object]] = []
 
     async def tell(self, alerts: Iterable[Alert]) -> None:
         """Send transitions, keyed by alert, so that those of one alert stay in order."""
@@ -27,11 +34,28 @@ class Writer:
     async def bury(self, letters: Iterable[DeadLetter]) -> None:
         """Send dead letters with their headers."""
         for letter in letters:
-            self._under_way.append(
-                await self._producer.send(self._dead_letters_topic, letter.value, letter.key, letter.headers)
-            )
+            sent = await self._producer.send(self._dead_letters_topic, letter.value, letter.key, letter.headers)
+            self._under_way.append(self._buried(letter, sent))
+
+    async def _buried(self, letter: DeadLetter, sent: Awaitable[Any]) -> int:
+        """Wait for a dead letter and answer the offset after it. What is too large for its topic goes without its
+        original headers.
+
+        A record that the topic of the events took may be too large, with our headers, for the topic of dead letters.
+        """
+        try:
+            metadata = await sent
+        except MessageSizeTooLargeError:
+            ours = [(name, value) for name, value in letter.headers if name.startswith("dl_")]
+            log.warning("a dead letter was too large for its topic; its original headers were left out",
+                        headers=len(letter.headers) - len(ours))  # fmt: skip
+            again: Awaitable[Any] = await self._producer.send(self._dead_letters_topic, letter.value, letter.key, ours)
+            metadata = await again
+        return int(metadata.offset) + 1
 
     async def settled(self) -> None:
         """Wait until the broker has all that was sent before this call. Raises KafkaError."""
         under_way, self._under_way = self._under_way, []
-        await asyncio.gather(*under_way)
+        ends = [end for end in await asyncio.gather(*under_way) if isinstance(end, int)]
+        if self.letters_end >= 0:
+            self.letters_end = max(self.letters_end, *ends) if ends else self.letters_end

@@ -33,7 +33,7 @@ CHANGED_SECONDS = 1.0
 UNCHANGED_SECONDS = 3.0
 LISTS_SHARE = 10  # making the lists again waits ten times as long as it took
 SEND_SECONDS = 10.0
-IN_THREAD_BYTES = 64 * 1024  # less is compressed in under a millisecond
+IN_THREAD_BYTES = 64 * 1024  # less is compressed in about a millisecond
 
 
 _Stamp = tuple[Phase, int, int]  # what has to differ for something to be news: phase, position, clock

@@ -22,6 +22,7 @@ READ_BACK_RECORDS = 300  # before the end, or more where there are many partitio
 READ_BACK_SECONDS = 10  # of records at one a second and partition: all that live speak several times in it
 MAX_PARTITIONS = 100_000  # more than Kafka has in a topic; a bad record must not fill the memory
 POLL_MS = 500
+REQUEST_TIMEOUT_MS = 10_000
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
@@ -114,6 +115,7 @@ class FleetReader:
             bootstrap_servers=self._bootstrap_servers,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
             fetch_max_wait_ms=POLL_MS,
             max_partition_fetch_bytes=8 * 1024 * 1024,
         )
@@ -133,14 +135,11 @@ class FleetReader:
             await consumer.stop()
 
     async def _poll(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
-        """`end` is where the topic ended when reading began; what lies behind it was written since."""
-        polled = await consumer.getmany(tp, timeout_ms=POLL_MS)
-        for record in polled.get(tp, ()):
-            self._is_live = self._is_live or record.offset >= end
+        """`end` is where the topic was said to end when reading began; a broker may say too little."""
+        for record in (await consumer.getmany(tp, timeout_ms=POLL_MS)).get(tp, ()):
             self.take(record.value, record.offset)
-        if not self._is_live and await consumer.position(tp) >= end:
+        if not self._is_live and await consumer.position(tp) >= max(end, consumer.highwater(tp) or 0):
             self._is_live = True
-        if self._is_live:
             self.caught_up.set()
 
 

@@ -4,10 +4,10 @@ It is whole or it is not given at all: a partition that recovers, or of which no
 """
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import msgspec
 
-from agents.engine.engine import Engine
 from agents.engine.ownership import Owned, Phase
 from agents.fleet.reader import FleetReader, Known
 from agents.fleet.record import Standing
@@ -21,6 +21,47 @@ QUIET_SECONDS = 2.0  # a partition at its end and silent for so long follows the
 
 class Incomplete(Exception):
     """Some partition cannot be answered for now; the message says which."""
+
+
+class CountsBytes(Protocol):
+    """The part of the changelog that is looked at."""
+
+    @property
+    def bytes_written(self) -> int:
+        """Since the start."""
+
+
+class EngineView(Protocol):
+    """The part of `agents.engine.engine.Engine` that the read side uses."""
+
+    @property
+    def core(self) -> Core:
+        """Rules and settings."""
+
+    @property
+    def owned(self) -> dict[int, Owned]:
+        """This worker's partitions by number, live or recovering."""
+
+    @property
+    def changelog(self) -> CountsBytes:
+        """Where state is stored."""
+
+    @property
+    def flushes(self) -> int:
+        """Times state was stored."""
+
+    @property
+    def flush_seconds(self) -> float:
+        """Time spent on it."""
+
+    def is_caught_up(self, owned: Owned, quiet_seconds: float, /) -> bool:
+        """Whether a partition was read to its end and nothing came for a while."""
+
+    def lag(self, owned: Owned, /) -> int:
+        """Events of a partition not yet applied."""
+
+    async def flush(self) -> None:
+        """Store everything; must not be called in a partition's turn."""
 
 
 class OwnPart:
@@ -88,7 +129,7 @@ class Sight:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineView,
         reader: FleetReader,
         partition_count: Callable[[], int],
         now_ms: Callable[[], int],

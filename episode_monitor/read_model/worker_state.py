@@ -64,6 +64,7 @@ class WorkerState:
         """Part by part. The worker is ready when all parts that it needs are well."""
         looked = [(probe.name, probe.look(), probe.is_needed) for probe in self._probes]
         looked.append(("tables", self._tables(), True))
+        looked.append(("events", self._events_word(), False))
         looked.append(("fleet", self._fleet(), False))
         return Readiness(
             ready=all(word == "ok" for _, word, is_needed in looked if is_needed),
@@ -84,6 +85,10 @@ class WorkerState:
         except Incomplete as reason:
             return f"This worker has no partition yet, and {reason}."
         return "ok"  # a spare worker: the others have all partitions
+
+    def _events_word(self) -> str:
+        """What keeps partitions from being read; what was read before is served all the same."""
+        return " ".join(owned.problem for owned in self._sight.live if owned.problem) or "ok"
 
     def _fleet(self) -> str:
         try:

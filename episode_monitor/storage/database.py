@@ -23,6 +23,7 @@ from episode_monitor.storage.troubles import AllBusy, Decision, ReadOnly, Tables
 
 Row = TypeVar("Row")
 _log = structlog.get_logger(__name__)
+_CLOSED = "closed"  # the trouble of a database that its owner has ended
 
 
 @dataclass(frozen=True)
@@ -75,22 +76,21 @@ class Database:
         """Starts the supervisor and gives its first attempt a moment. Never raises for an absent server."""
         if self._supervisor is None:
             self._supervisor = asyncio.create_task(self._supervise(), name="monitor-database")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._options.first_attempt_seconds):
-                await self._asked.wait()
+        await self._within(self._options.first_attempt_seconds, self._asked.wait())
 
     async def close(self) -> None:
         """Writes what still waits if the server is there, then ends. Rows that are left are lost, and said."""
         if self.is_ok:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._options.close_seconds):
-                    await self.until(lambda: not self.is_ok or self.pending == 0)
+            await self._within(self._options.close_seconds, self.until(lambda: not self.is_ok or self.pending == 0))
         if self._supervisor is not None:
+            self._noticed = self._closed()
+            self._wake.set()
+            if self.is_ok:  # else it waits for the server, and there is nothing to end in peace
+                await self._within(self._options.close_seconds, asyncio.shield(self._supervisor))
             self._supervisor.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._supervisor
+            await asyncio.wait({self._supervisor})
             self._supervisor = None
-        self._pool, self._trouble = None, Trouble("closed", f"The connection to PostgreSQL at {self.address} is closed")
+        self._pool, self._trouble = None, self._closed()
         for lane in self._lanes:
             lane.release()
             lane.abandon("the monitor stops while PostgreSQL is away")
@@ -184,6 +184,9 @@ class Database:
             try:
                 pool = await self._open()
                 trouble = await self._serve(pool)
+                if trouble.code == _CLOSED:
+                    await self._within(self._options.close_seconds, pool.close())
+                    return
             except Exception as error:
                 trouble = explain(error, self.address)
                 if trouble.decision is Decision.OURS:
@@ -217,7 +220,7 @@ class Database:
             applied = await asyncio.to_thread(migrate.apply, self.address)
             _log.info("database tables brought up to date", migrations=applied)
         sizes = {"min_size": self._options.pool_min, "max_size": self._options.pool_max}
-        return await asyncpg.create_pool(self.address.for_asyncpg, **sizes, **settings)
+        return await asyncpg.create_pool(self.address.for_asyncpg, reset=_keep_as_is, **sizes, **settings)
 
     def _connection_settings(self) -> dict[str, Any]:
         return {
@@ -276,6 +279,19 @@ class Database:
         self._asked.set()
         await self._say_changed()
 
+    def _closed(self) -> Trouble:
+        return Trouble(_CLOSED, f"The connection to PostgreSQL at {self.address} is closed")
+
+    @staticmethod
+    async def _within(seconds: float, work: Awaitable[object]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await work
+
     async def _say_changed(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+
+async def _keep_as_is(connection: Connection) -> None:
+    """Nothing here changes a session, so a connection that is handed back needs no statement to clean it."""

@@ -1,22 +1,18 @@
-"""Workers in one process: real engines without Kafka, real read models, real HTTP between them.
+"""Workers in one process: real partitions without Kafka, real read models, real HTTP between them.
 
 The fleet topic is a `Bus`, which hands every record to every reader at once; other tests put a broker in its place.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from agents.engine.changelog import Changelog
-from agents.engine.engine import Engine
-from agents.engine.fence import Fence
 from agents.engine.ownership import Owned, Phase
-from agents.engine.writer import Writer
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
 from agents.fleet.sight import Sight
@@ -68,31 +64,39 @@ class Bus:
         return done
 
 
-class MemoryChangelog(Changelog):
-    """Remembers what was written."""
+class BareEngine:
+    """The engine's part that the read side uses, with real partitions and without Kafka."""
 
-    def __init__(self) -> None:
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.owned: dict[int, Owned] = {}
+        self.flushes = 0
+        self.flush_seconds = 0.0
         self.bytes_written = 0
-        self.written: list[tuple[int, bytes, bytes | None]] = []
+        self.written: list[tuple[int, bytes]] = []
+        self.on_flush: Callable[[], None] = lambda: None
 
-    async def write(self, partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> None:
-        for key, value in records:
-            self.written.append((partition, key, value))
-            self.bytes_written += len(key) + len(value or b"")
+    @property
+    def changelog(self) -> "BareEngine":
+        return self
 
+    def is_caught_up(self, owned: Owned, quiet_seconds: float, /) -> bool:
+        return time.monotonic() - owned.taken_at >= quiet_seconds
 
-class NoWriter(Writer):
-    """There is nothing under way."""
+    def lag(self, owned: Owned, /) -> int:
+        return 0
 
-    def __init__(self) -> None:
-        """Needs no producer."""
-
-    async def settled(self) -> None:
-        return
-
-
-def _stop(reason: str) -> None:
-    raise AssertionError(reason)
+    async def flush(self) -> None:
+        for owned in self.owned.values():
+            async with owned.turn:
+                if owned.partition.is_dirty:
+                    changes = owned.partition.collect()
+                    for key, value in changes.writes:
+                        assert value is not None
+                        owned.store.values[key] = value
+                        self.written.append((owned.number, key))
+        self.flushes += 1
+        self.on_flush()
 
 
 class Worker:
@@ -101,9 +105,7 @@ class Worker:
     def __init__(self, fleet: "Fleet", name: str, history: AlertHistory) -> None:
         self.name = name
         self.fleet = fleet
-        self.changelog = MemoryChangelog()
-        fence = Fence(60, _stop)
-        self.engine = Engine("events", fleet.core, self.changelog, NoWriter(), fence, _stop, fleet.clock)
+        self.engine = BareEngine(fleet.core)
         self.told: list[Alert] = []
         self.tell_failing: Exception | None = None
         self.reader = FleetReader("fleet", "nowhere:1", lambda: fleet.partitions, fleet.clock)

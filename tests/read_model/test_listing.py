@@ -151,6 +151,19 @@ def test_a_project_in_two_partitions_is_shown_once_as_it_stands_worse() -> None:
     assert [(row.project_id, row.gaps_total) for row in page.projects] == [("split", 1)]
 
 
+def test_unhealthy_projects_without_what_is_sorted_by_do_not_go_before_healthy_ones() -> None:
+    owned = Owned("events", 0, 1, make_core(), 100)
+    log = Log(owned.partition)
+    log.created("a", 1)
+    for name in ("y", "z"):
+        log.created(name, 1)
+        log.created(name, 1, episode=f"{name} again")
+    log.settle(60)
+    question = question_of(ProjectQuery(sort="gaps", limit=1))
+    page = finish(own_page([owned], question, lambda owned: START_MS))
+    assert [row.project_id for _, row in page.rows] == ["a", "y"]
+
+
 BAD_CURSORS = [
     "",
     "x",

@@ -11,7 +11,9 @@ async def test_a_worker_with_live_partitions_is_ready() -> None:
         worker.own_partition(0)
         answer = json(await worker.get("/readyz"))
         assert answer["ready"] is True
-        assert answer["parts"] == {"broker": "ok", "database": "ok", "tables": "ok", "fleet": "ok"}
+        assert answer["parts"] == {
+            "broker": "ok", "database": "ok", "tables": "ok", "events": "ok", "fleet": "ok",
+        }  # fmt: skip
         assert answer["lag"] == 0
         assert answer["recovery"] == {
             "complete": True, "partitions": 1, "partitions_live": 1, "records_read": 0, "seconds": 0.0,
@@ -69,3 +71,12 @@ async def test_silent_neighbours_are_named_and_do_not_make_this_worker_unready()
         fleet.clock.ms = START_MS + 60_000
         answer = json(await left.get("/readyz"))
         assert answer["parts"]["fleet"] == "Nothing was heard lately of the partitions 1."
+
+
+async def test_a_partition_that_cannot_be_read_on_is_told_of_and_served_all_the_same() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        worker.engine.owned[0].problem = "Partition 0 waits: mend what sends dead letters."
+        answer = json(await worker.get("/readyz"))
+        assert answer["parts"]["events"] == "Partition 0 waits: mend what sends dead letters."

@@ -1,9 +1,14 @@
 """Two workers with their own partitions: whichever is asked, the answer is the same."""
 
+import time
+
 import pytest
 
 from agents.engine.ownership import Phase
+from agents.fleet.record import encode_record
+from agents.fleet.sight import Owner
 from tests.read_model.fleet import Fleet, Worker, code, json
+from tests.read_model.test_fleet_record import record
 from tests.streams_answers.making import START_MS, Log, seed_project
 
 INTEGRITY = "/monitoring/episodes/integrity"
@@ -218,6 +223,34 @@ async def test_an_idle_fleet_is_as_of_the_wall_clock() -> None:
             stats = json(await worker.get(f"{PERFORMANCE}/stats", **parameters))
             assert (stats["ended_operations"], stats["failure_rate_percentage"]) == (0, None)
             assert stats["as_of"] == "2025-10-09T09:53:20.000Z"
+
+
+async def test_a_fleet_that_never_had_an_event_is_as_of_now() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        worker.engine.owned[0].taken_at = time.monotonic()
+        assert json(await worker.get(f"{INTEGRITY}/summary"))["as_of"] == "2025-10-09T08:53:20.000Z"
+
+
+async def test_a_project_that_is_ahead_of_its_partition_is_as_of_its_own_time() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        log = worker.own_partition(0)
+        log.created("p", 1, at=10)
+        log.partition.clock_ms = START_MS  # as after a crash between a project's record and the partition's
+        assert json(await worker.get(f"{INTEGRITY}/project/p"))["as_of"] == "2025-10-09T08:53:30.000Z"
+
+
+async def test_other_owners_are_each_named_once_with_their_latest_word_and_never_this_worker() -> None:
+    async with Fleet(4) as fleet:
+        left, right, *_ = await two_workers(fleet)
+        del left.engine.owned[0]  # its own last words are still known
+        for partition, token, at_ms in ((2, "new word", START_MS + 1), (3, "old word", START_MS - 1)):
+            left.reader.take(
+                encode_record(record(partition=partition, url=right.url, token=token, published_at_ms=at_ms)), 99
+            )
+        assert left.sight.other_owners() == [Owner(right.url, "new word", (1, 2, 3))]
 
 
 async def test_a_reader_who_is_up_to_date_is_told_so_until_something_changes() -> None:

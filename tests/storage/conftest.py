@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ Opened = Callable[..., Database]  # the type of the fixture `opened`
 
 SOON = DatabaseOptions(
     pool_max=3,
-    statement_seconds=1.0,
-    answer_seconds=1.5,
+    statement_seconds=20.0,
+    answer_seconds=30.0,
     probe_seconds=0.05,
-    connect_seconds=2.0,
+    connect_seconds=20.0,
     first_attempt_seconds=20.0,
     backoff_first_seconds=0.02,
     backoff_last_seconds=0.05,
 )
+
+IMPATIENT = replace(SOON, statement_seconds=1.0, answer_seconds=1.5)  # for a server that does not answer
 
 
 class OwnServer(EmbeddedPostgres):

@@ -13,7 +13,7 @@ from episode_monitor.storage.history import PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.protocols import DatabaseAway
 from episode_monitor.storage.records import HistoryQuery, Stored
-from tests.storage.conftest import SOON, Opened, OwnServer, all_written, events, frozen, run, status_of
+from tests.storage.conftest import IMPATIENT, SOON, Opened, OwnServer, all_written, events, frozen, run, status_of
 from tests.storage.making import NOON_MS, alert, entry
 
 
@@ -92,7 +92,7 @@ async def test_an_answer_lost_after_the_commit_does_not_write_twice(database: Da
 
 
 async def test_a_frozen_server_holds_nobody_up_for_long_and_is_noticed(server: OwnServer, opened: Opened) -> None:
-    database = opened(server.monitor_url)
+    database = opened(server.monitor_url, IMPATIENT)
     history = PostgresAlertHistory(database)
     await database.connect()
     await history.append(alert(1), 0, 1)
@@ -108,7 +108,7 @@ async def test_a_frozen_server_holds_nobody_up_for_long_and_is_noticed(server: O
 
 async def test_a_reader_that_gets_no_answer_is_let_go_and_tells_the_others(server: OwnServer, opened: Opened) -> None:
     # An hour to hand back a connection: it must be cut, not handed back in peace.
-    database = opened(server.monitor_url, replace(SOON, probe_seconds=3600.0, connect_seconds=3600.0))
+    database = opened(server.monitor_url, replace(IMPATIENT, probe_seconds=3600.0, connect_seconds=3600.0))
     history = PostgresAlertHistory(database)
     await database.connect()
     with frozen(server):
@@ -131,7 +131,7 @@ async def test_a_reader_whose_connection_breaks_tells_the_others(server: OwnServ
 
 
 async def test_closing_while_the_server_is_frozen_ends_soon(server: OwnServer, opened: Opened) -> None:
-    database = opened(server.monitor_url, replace(SOON, close_seconds=0.5))
+    database = opened(server.monitor_url, replace(IMPATIENT, close_seconds=0.5))
     history = PostgresAlertHistory(database)
     await database.connect()
     with frozen(server):
@@ -156,7 +156,9 @@ async def test_a_connection_that_an_administrator_ends_is_replaced(database: Dat
     assert await history.last_offsets() == {0: 2}
 
 
-async def test_a_table_that_is_locked_makes_writes_wait_and_loses_none(database: Database, database_url: str) -> None:
+async def test_a_table_that_is_locked_makes_writes_wait_and_loses_none(database_url: str, opened: Opened) -> None:
+    database = opened(database_url, IMPATIENT)
+    await database.connect()
     history = PostgresAlertHistory(database)
     with psycopg.connect(database_url) as holder:
         holder.execute("lock table episode_monitor.alert_transitions in access exclusive mode")
@@ -205,4 +207,4 @@ async def test_the_connection_names_itself_and_is_bounded(database: Database, da
     [row] = await database.fetch(
         "select current_setting('statement_timeout') as limit, current_setting('timezone') as z"
     )
-    assert (row["limit"], row["z"]) == ("1s", "UTC")
+    assert (row["limit"], row["z"]) == ("20s", "UTC")

@@ -7,7 +7,7 @@ from typing import Any
 from streams.project import ProjectState
 from streams.state_codec import canonical
 
-NEUTRAL: dict[str, Any] = {"alerts": {}, "resends": 0}
+NEUTRAL: dict[str, Any] = {"alerts": {}, "begun": {}, "resends": 0}
 
 
 @contextmanager

@@ -220,7 +220,7 @@ class Reference:
     def _change(
         self, numbers: Numbers, taken: dict[str, tuple[int, int]], episode: str, at_ms: int, *, deleted: bool
     ) -> None:
-        """Let an episode leave its number and others take theirs, then see what is missing or shared, and since when."""
+        """Let an episode leave its number and others take theirs, then see what is missing or shared."""
         left = numbers.held.pop(episode, None)
         for other, (number, _) in taken.items():
             numbers.held[other] = number

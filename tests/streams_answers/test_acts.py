@@ -42,6 +42,7 @@ def test_an_acknowledged_alert_names_the_person_and_no_longer_escalates() -> Non
     )  # fmt: skip
     assert (told.updated_at_ms, told.ends_at_ms, told.value) == (START_MS + 90_000, None, 4.0)
     assert person_of(told) == ("mina", "on it")
+    assert state.deadline_ms is None  # nothing becomes due any more
     log.partition.emits.clear()
     log.settle(4000)
     assert log.partition.emits == []

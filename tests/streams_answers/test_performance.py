@@ -165,6 +165,14 @@ def test_a_trend_ends_with_the_open_interval_and_holds_no_more_than_was_asked_fo
     assert [point.starts_at[11:16] for point in view.points] == ["10:00", "11:00", "12:00"]
 
 
+def test_a_trend_holds_nothing_of_later_than_it_says() -> None:
+    log = new_log()
+    log.created("p", 1, at=0)
+    log.created("p", 2, at=2 * HOUR)
+    at_ms = START_MS + HOUR * 1000
+    assert len(performance.intervals(state_of(log).history, 24, at_ms)) == 1
+
+
 def test_trends_of_partitions_are_added_up_interval_by_interval() -> None:
     core = make_core()
     first, second = new_log(0, core), new_log(1, core)

@@ -1,6 +1,7 @@
 """What a partition says of itself: bounded lists, true counts, and nothing that costs a look at every project."""
 
 from models.alert import Severity
+from streams.acts import Act, ActKind, perform
 from streams.summary import (
     MAX_ALERTING_LOOKED_AT,
     OTHER,
@@ -71,6 +72,20 @@ def test_alerts_are_listed_by_severity_and_counted_by_kind() -> None:
     assert [alert.alert_key for alert in alerts] == ["integrity:gappy", "failures:failing"]
     assert [alert.severity for alert in alerts] == [Severity.CRITICAL, Severity.WARNING]
     assert counts == [AlertCount("critical", "INTEGRITY_VIOLATION", 1), AlertCount("warning", "HIGH_FAILURE_RATE", 1)]
+
+
+def test_what_a_person_resolved_is_neither_listed_nor_counted() -> None:
+    log = new_log()
+    log.numbers("p", 1, 3)
+    log.failed("p")
+    log.settle(60)
+    state = log.partition.state("p")
+    assert state is not None
+    perform(log.partition.core, state, "integrity", Act(kind=ActKind.RESOLVE, by="mina", comment=""), START_MS)
+    log.partition.touch(state)
+    alerts, counts = finish(alerts_of(log.partition, 10))
+    assert [alert.alert_key for alert in alerts] == ["failures:p"]
+    assert counts == [AlertCount("warning", "HIGH_FAILURE_RATE", 1)]
 
 
 def test_more_alerts_than_fit_are_counted_all_the_same_and_the_most_severe_stay() -> None:

@@ -1,0 +1,38 @@
+"""Stops the draining of a topic gone bad: after many dead letters in a row a partition waits, longer each time.
+
+One good record lets it go again. Records around a few bad ones never wait.
+"""
+
+LETTERS_IN_A_ROW = 1000
+FIRST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 600.0
+SLICE_RECORDS = 200  # about 3 ms of work between two looks at the rest of the loop
+PROBE_RECORDS = 20  # how many more letters are written after a pause to see whether things got better
+
+
+class Brake:
+    """Of one partition."""
+
+    def __init__(
+        self, limit: int = LETTERS_IN_A_ROW, first_seconds: float = FIRST_PAUSE_SECONDS,
+        longest_seconds: float = LONGEST_PAUSE_SECONDS,
+    ) -> None:  # fmt: skip
+        self.limit = limit
+        self.pause_seconds = 0.0  # of the last pause; 0 while all is well
+        self._first_seconds = first_seconds
+        self._longest_seconds = longest_seconds
+
+    @property
+    def slice_records(self) -> int:
+        """How many records to take before asking `after` again."""
+        return min(PROBE_RECORDS if self.pause_seconds else SLICE_RECORDS, self.limit)
+
+    def after(self, letters_in_a_row: int) -> float:
+        """How many seconds to wait now; 0: go on."""
+        if letters_in_a_row < self.limit:
+            self.pause_seconds = 0.0
+        elif self.pause_seconds:
+            self.pause_seconds = min(self._longest_seconds, 2 * self.pause_seconds)
+        else:
+            self.pause_seconds = self._first_seconds
+        return self.pause_seconds

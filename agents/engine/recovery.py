@@ -1,0 +1,123 @@
+"""Brings a partition back: shuts out its former owners, reads its log, and looks whether the events are still those.
+
+Events that are no longer the ones that were read are never mixed with the state that came of them.
+"""
+
+import asyncio
+import time
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from agents.engine.changelog import Changelog
+from agents.engine.clock import run_clock
+from agents.engine.ownership import Owned
+from agents.engine.reading import reader
+from agents.engine.witness import buried_offsets, is_still_there
+from agents.engine.writer import Writer
+from streams.partition import Partition
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 4
+RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
+LOOK_AGAIN_SECONDS = 30.0
+
+
+class EventsAreOthers(Exception):
+    """The events' partition is not the one that the state was made from; the message says what to do."""
+
+
+class _Bounds(msgspec.Struct, frozen=True):
+    """Where the events' partition begins, and where the topic of dead letters begins and ends."""
+
+    first_offset: int
+    letters_from: int
+    letters_end: int
+
+
+class Recovery:
+    """Recovers partitions, a few at once."""
+
+    def __init__(self, bootstrap_servers: str, changelog: Changelog, writer: Writer, dead_letters_topic: str) -> None:
+        self.letters_partitions = 1  # of the dead letters' topic
+        self._bootstrap_servers = bootstrap_servers
+        self._changelog = changelog
+        self._writer = writer
+        self._letters = TopicPartition(dead_letters_topic, 0)
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def recover(self, owned: Owned) -> None:
+        """Returns when the partition may go live; until then `owned.problem` says what it waits for.
+
+        Raises ProducerFenced where somebody else has claimed the partition since.
+        """
+        attempt = 0
+        while True:
+            try:
+                async with self._slots:
+                    await self._recover(owned)
+                owned.problem = ""
+                return
+            except ProducerFenced:
+                raise
+            except EventsAreOthers as error:
+                seconds, problem = LOOK_AGAIN_SECONDS, str(error)
+            except (KafkaError, OSError) as error:
+                seconds = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+                problem = f"Partition {owned.number} cannot be read back: {str(error) or type(error).__name__}"
+                attempt += 1
+            if problem != owned.problem:
+                log.error("a partition cannot go live; trying on", partition=owned.number, problem=problem)
+                owned.problem = problem
+            await asyncio.sleep(seconds)
+
+    async def _recover(self, owned: Owned) -> None:
+        started = time.monotonic()
+
+        def progress(records: int) -> None:
+            owned.recovered_records = records
+
+        if owned.log is not None:
+            await owned.log.close()
+        owned.log = await self._changelog.claim(owned.number)
+        async with reader(self._bootstrap_servers) as consumer:
+            bounds = await self._bounds(consumer, owned)
+            await owned.recover(await owned.log.read(consumer, progress))
+            await self._look_around(consumer, owned, bounds)
+        await _run_due(owned.partition)
+        owned.recovery_seconds = time.monotonic() - started
+
+    async def _bounds(self, consumer: AIOKafkaConsumer, owned: Owned) -> _Bounds:
+        """To be asked before anything is read: an answer waits behind a fetch that waits for news."""
+        beginnings = await consumer.beginning_offsets([owned.source, self._letters])
+        ends = await consumer.end_offsets([self._letters])
+        return _Bounds(beginnings[owned.source], beginnings[self._letters], ends[self._letters])
+
+    async def _look_around(self, consumer: AIOKafkaConsumer, owned: Owned, bounds: _Bounds) -> None:
+        witness, first_offset = owned.witness, bounds.first_offset
+        is_checkable = witness is not None and witness.offset >= first_offset
+        if witness is not None and is_checkable and not await is_still_there(consumer, owned.source, witness):
+            raise EventsAreOthers(
+                f"Partition {owned.number} of {owned.topic} no longer has the record that was read last, at offset "
+                f"{witness.offset}: the topic was made anew or has lost data. Start with a new MONITOR_ID, or delete "
+                f"{self._changelog.topic} to count what is there now."
+            )
+        buried: set[int] = set()
+        if self.letters_partitions == 1:  # else they are in no order
+            self._writer.letters_end = max(self._writer.letters_end, bounds.letters_end)
+            letters_from = max(bounds.letters_from, 0 if witness is None else witness.letters_from)
+            buried = await buried_offsets(
+                consumer, self._letters, letters_from, bounds.letters_end, owned.source, owned.position
+            )
+        owned.begin_at(first_offset, buried)
+
+
+async def _run_due(partition: Partition) -> None:
+    """What the stored clock had made due and a crash left undone."""
+    clock_ms, due_ms = partition.clock_ms, partition.next_deadline_ms()
+    if due_ms is not None and due_ms < clock_ms:
+        partition.clock_ms = due_ms
+    await run_clock(partition, clock_ms)

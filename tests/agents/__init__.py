@@ -1,0 +1,1 @@
+"""The agents on a real broker."""

@@ -1,0 +1,142 @@
+"""Records that cannot be used, on a running worker: they go to the dead letters, and nothing around them waits."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.engine.brake import Brake
+from tests.agents.support import Rig, config_for, created, headers_of, make_topics, now_ms, producing, running, send, until
+from tests.faults.truth import read_log
+
+pytestmark = pytest.mark.broker
+
+
+def without(field: str) -> bytes:
+    wire: dict[str, Any] = json.loads(created("p", 2))
+    del wire[field]
+    return json.dumps(wire).encode()
+
+
+BAD = {
+    "malformed_json": (b"p", b'{"event_id": '),
+    "invalid_field": (b"p", created("p", 2, episode_number="2")),
+    "missing_field": (b"p", without("episode_id")),
+    "unknown_type": (b"p", created("p", 2, type="episode.eaten")),
+    "unsupported_version": (b"p", created("p", 2, schema_version=99)),
+    "key_mismatch": (b"q", created("p", 2)),
+    "too_large": (b"p", created("p", 2, error="x" * 65_536)),
+    "future_timestamp": (b"p", created("p", 2, occurred_at=now_ms() + 3_600_000)),
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+async def test_a_bad_record_is_buried_and_the_good_ones_around_it_count(
+    broker: str, topic_prefix: str, tmp_path: Path, reason: str
+) -> None:
+    key, value = BAD[reason]
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    async with running(rig), producing(broker) as producer:
+        topic, original = rig.topics.events, [("who", b"someone"), ("who", b"somebody else")]
+        await send(producer, topic, 1, b"p", created("p", 1))
+        offset = await send(producer, topic, 1, key, value, original)
+        await send(producer, topic, 1, b"p", created("p", 2, event_id="another"))
+        await until(lambda: rig.outcome("applied") == 2 and rig.is_stored())
+
+        assert rig.episodes("p") == 2
+        assert rig.owned[1].dead_letters_by_reason == {reason: 1}
+    letters = await read_log(broker, rig.topics.dead_letters, 0)
+    assert len(letters) == 1
+    letter, headers = letters[0], headers_of(letters[0])
+    assert letter.key == key
+    assert list(letter.headers[:2]) == original
+    assert headers["dl_topic"] == topic.encode()
+    assert (headers["dl_partition"], headers["dl_offset"]) == (b"1", b"%d" % offset)
+    assert headers["dl_reason"] == reason.encode()
+    assert headers["dl_detail"]
+    if reason == "too_large":
+        assert letter.value == value[:1024]
+        assert headers["dl_sha256"] == hashlib.sha256(value).hexdigest().encode()
+    else:
+        assert letter.value == value
+    assert rig.stops == []
+
+
+async def test_a_record_without_a_value_is_counted_and_is_no_dead_letter(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    async with running(rig), producing(broker) as producer:
+        await send(producer, rig.topics.events, 0, b"p", None)
+        await send(producer, rig.topics.events, 0, b"p", created("p", 1))
+        await until(lambda: rig.outcome("applied") == 1)
+        assert rig.outcome("tombstone") == 1
+    assert await read_log(broker, rig.topics.dead_letters, 0) == []
+
+
+async def test_a_dead_letter_of_before_the_restart_is_not_written_again(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = config_for(broker, topic_prefix, tmp_path, flush_interval_seconds=3600.0)
+    await make_topics(broker, config)
+    dying = Rig(config)
+    async with producing(broker) as producer:
+        async with running(dying):
+            await send(producer, config.topics.events, 0, b"p", created("p", 1))
+            await send(producer, config.topics.events, 0, b"p", b"useless")
+            soon = created("p", 2, occurred_at=now_ms() + 302_000)  # refused now, accepted a few seconds later
+            await send(producer, config.topics.events, 0, b"p", soon)
+            await until(lambda: dying.outcome("dead_letter") == 2)
+            await dying.runtime.writer.settled()
+            dying.runtime.engine.owned.clear()  # as a crash would: nothing of it is stored
+        heir = Rig(config_for(broker, topic_prefix, tmp_path))
+        async with running(heir):
+            await send(producer, config.topics.events, 0, b"p", created("p", 3))
+            await until(lambda: heir.episodes("p") == 2 and heir.is_stored())
+            assert heir.outcome("dead_letter") == 0
+    letters = await read_log(broker, config.topics.dead_letters, 0)
+    assert [headers_of(letter)["dl_offset"] for letter in letters] == [b"1", b"2"]
+
+
+async def test_after_many_dead_letters_in_a_row_a_partition_waits_and_the_others_go_on(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(
+        config_for(broker, topic_prefix, tmp_path), brake=lambda: Brake(limit=5, first_seconds=2.0, longest_seconds=2.0)
+    )
+    async with running(rig), producing(broker) as producer:
+        events = rig.topics.events
+        for _ in range(8):
+            await send(producer, events, 0, b"p", b"useless")
+        await until(lambda: bool(rig.runtime.problems))
+        assert rig.outcome("dead_letter") == 5
+        assert "5 dead letters in a row" in rig.runtime.problems[0]
+        assert "Partition 0" in rig.runtime.problems[0]
+
+        await send(producer, events, 1, b"q", created("q", 1))
+        await until(lambda: rig.episodes("q") == 1)
+        assert rig.outcome("dead_letter") == 5, "the pause is not over, and the other partition did not wait for it"
+
+        await send(producer, events, 0, b"p", created("p", 1))
+        await until(lambda: rig.episodes("p") == 1, "good again after the pause")
+        assert rig.outcome("dead_letter") == 8
+        await until(lambda: rig.runtime.problems == [])
+    assert rig.stops == []
+
+
+@pytest.mark.apache
+async def test_a_dead_letter_too_large_for_its_topic_goes_without_its_original_headers(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    async with running(rig), producing(broker, max_request_size=2_000_000) as producer:
+        huge = [("luggage", b"x" * 1_048_300)]  # as much as the topic of the events takes, but not a header more
+        offset = await send(producer, rig.topics.events, 0, b"p", b"useless", huge)
+        await send(producer, rig.topics.events, 0, b"p", created("p", 1))
+        await until(lambda: rig.episodes("p") == 1 and rig.is_stored())
+    letters = await read_log(broker, rig.topics.dead_letters, 0)
+    assert [headers_of(letter)["dl_offset"] for letter in letters] == [b"%d" % offset]
+    assert "luggage" not in headers_of(letters[0])
+    assert rig.stops == []

@@ -1,0 +1,77 @@
+"""Nothing crosses a threshold unnoticed: the core tells what a watcher tells that looks at every moment."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.alert import Severity
+from models.event import Event
+from streams.project import ProjectState, advance, step
+from streams.rules import Measure, Rule
+from tests.streams.driving import INTEGRITY, PROJECT, START_MS, core_with, examples, rule
+from tests.streams.lives import NUMBERING, ORDINARY, lives
+from tests.streams.reference import Meaning
+from tests.streams.watching import Told, Watcher
+
+SETTLE_MS, ESCALATE_MS = 20_500, 45_000
+
+
+def told_by_the_core(rules: tuple[Rule, ...], events: list[Event], until_ms: int) -> list[Told]:
+    """Transitions of one project, up to a moment."""
+    core = core_with(*rules, settle_ms=SETTLE_MS, escalate_after_ms=ESCALATE_MS)
+    state = ProjectState(core, PROJECT)
+    alerts = [alert for event in events for alert in step(core, state, event)[1]]
+    alerts += advance(core, state, until_ms)[1]
+    assert state.deadline_ms is None or state.deadline_ms > until_ms
+    ids = [alert.transition_id for alert in alerts]
+    assert len(set(ids)) == len(ids), "two transitions with one name"
+    return [(a.updated_at_ms, a.rule_id, a.status.value, a.reason, a.escalation_level) for a in alerts]
+
+
+rates = st.builds(
+    rule,
+    st.sampled_from((Measure.FAILURE_RATE, Measure.CONFLICT_RATE, Measure.RETRY_RATE)),
+    st.sampled_from(("0", "1.0", "20", "33.3", "50", "80")),
+    severity=st.sampled_from((Severity.WARNING, Severity.CRITICAL)),
+    window_minutes=st.sampled_from((1, 2)),
+    min_samples=st.sampled_from((1, 1, 3, 6)),
+    min_bad=st.sampled_from((1, 1, 2, 3)),
+    for_seconds=st.sampled_from((0, 0, 10, 61)),
+    keep_firing_seconds=st.sampled_from((0, 0, 10, 61)),
+)
+WAITS_MS = (0, 1, 1000, 1999, 7000, 31_000, 60_000, 61_001)
+
+
+@examples(250)
+@given(
+    life=lives(*ORDINARY, *ORDINARY, *NUMBERING, waits_ms=WAITS_MS, max_size=25),
+    drawn=st.lists(rates, max_size=3),
+    slow=st.booleans(),
+    later_ms=st.sampled_from((0, 60_000, 1_000_000)),
+)
+def test_the_core_tells_what_one_tells_who_looks_all_the_time(
+    life: list[Event], drawn: list[Rule], slow: bool, later_ms: int
+) -> None:
+    named = [rule(one.measure, str(one.threshold), **_others(one), rule_id=f"r{i}") for i, one in enumerate(drawn)]
+    slows = [rule(Measure.SLOW_CREATION, "5", window_minutes=1)] if slow else []
+    rules = (*named, *slows, INTEGRITY)
+    until_ms = max([START_MS, *(event.occurred_at_ms for event in life)]) + later_ms
+    expected = Watcher(rules, Meaning(settle_ms=SETTLE_MS), ESCALATE_MS).watch(life, until_ms)
+    assert told_by_the_core(rules, life, until_ms) == expected
+
+
+@examples(300)
+@given(
+    life=lives("create", "create", "fail", waits_ms=(0, 1000, 7000, 13_000), max_size=25),
+    one=rates.filter(lambda one: one.measure is Measure.FAILURE_RATE),
+)
+def test_a_threshold_that_is_crossed_because_good_operations_leave_is_noticed_in_that_second(
+    life: list[Event], one: Rule
+) -> None:
+    until_ms = max([START_MS, *(event.occurred_at_ms for event in life)]) + 200_000
+    expected = Watcher((one,), Meaning(settle_ms=SETTLE_MS), ESCALATE_MS).watch(life, until_ms)
+    assert told_by_the_core((one,), life, until_ms) == expected
+
+
+def _others(one: Rule) -> dict[str, object]:
+    names = ("severity", "window_minutes", "min_samples", "min_bad", "for_seconds", "keep_firing_seconds")
+    return {name: getattr(one, name) for name in names}

@@ -1,0 +1,173 @@
+"""The proof table of the rules file: what is accepted, and for everything else the sentence that says what to do."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from models.alert import Severity
+from streams.rules import Measure, RuleError, RuleSet, parse_rules
+
+GOOD: dict[str, Any] = {
+    "rule_id": "r",
+    "alert_type": "HIGH_FAILURE_RATE",
+    "severity": "WARNING",
+    "threshold": "1.0%",
+    "window_minutes": 15,
+    "description": "Too many failures",
+}
+SLOW = GOOD | {"alert_type": "SLOW_CREATION", "threshold": "5s"}
+BROKEN = GOOD | {"alert_type": "INTEGRITY_VIOLATION", "threshold": 0}
+
+
+def without(raw: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if name not in names}
+
+
+PERCENT = "Rule r needs `threshold` to be a percentage from 0% to 100%, such as 1.0%."
+SECONDS = "Rule r needs `threshold` to be a number of seconds, such as 5s."
+COUNT = "Rule r needs `threshold` to be a count."
+WINDOW = "Rule r needs `window_minutes` to be an integer from 1 to 60."
+NAME = "Rule number 1 needs a `rule_id`: a text of 1 to 100 characters without a colon."
+TYPES = (
+    "Rule r has an unknown `alert_type`; it must be one of HIGH_FAILURE_RATE, HIGH_CONFLICT_RATE, HIGH_RETRY_RATE, "
+    "SLOW_CREATION, INTEGRITY_VIOLATION."
+)
+SEVERITIES = "Rule r has an unknown `severity`; it must be one of info, warning, critical."
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (without(GOOD, "rule_id"), NAME),
+        (GOOD | {"rule_id": ""}, NAME),
+        (GOOD | {"rule_id": 7}, NAME),
+        (GOOD | {"rule_id": "a:b"}, NAME),
+        (GOOD | {"rule_id": "r" * 101}, NAME),
+        (without(GOOD, "alert_type"), TYPES),
+        (GOOD | {"alert_type": "FAILURE"}, TYPES),
+        (GOOD | {"alert_type": ["HIGH_FAILURE_RATE"]}, TYPES),
+        (without(GOOD, "severity"), SEVERITIES),
+        (GOOD | {"severity": "FATAL"}, SEVERITIES),
+        (GOOD | {"severity": 1}, SEVERITIES),
+        (without(GOOD, "threshold"), PERCENT),
+        (GOOD | {"threshold": "one"}, PERCENT),
+        (GOOD | {"threshold": ""}, PERCENT),
+        (GOOD | {"threshold": "5s"}, PERCENT),
+        (GOOD | {"threshold": "-1%"}, PERCENT),
+        (GOOD | {"threshold": "100.1%"}, PERCENT),
+        (GOOD | {"threshold": "nan"}, PERCENT),
+        (GOOD | {"threshold": float("nan")}, PERCENT),
+        (GOOD | {"threshold": "sNaN%"}, PERCENT),
+        (GOOD | {"threshold": "inf%"}, PERCENT),
+        (GOOD | {"threshold": True}, PERCENT),
+        (GOOD | {"threshold": ["1%"]}, PERCENT),
+        (without(SLOW, "threshold"), SECONDS),
+        (SLOW | {"threshold": "5%"}, SECONDS),
+        (SLOW | {"threshold": "5m"}, SECONDS),
+        (SLOW | {"threshold": -5}, SECONDS),
+        (BROKEN | {"threshold": "1%"}, COUNT),
+        (BROKEN | {"threshold": -1}, COUNT),
+        (without(GOOD, "window_minutes"), WINDOW),
+        (GOOD | {"window_minutes": 0}, WINDOW),
+        (GOOD | {"window_minutes": 61}, WINDOW),
+        (GOOD | {"window_minutes": 1.5}, WINDOW),
+        (GOOD | {"window_minutes": "15"}, WINDOW),
+        (GOOD | {"window_minutes": True}, WINDOW),
+        (GOOD | {"min_samples": 0}, "Rule r needs `min_samples` to be an integer from 1 to 1000000000."),
+        (GOOD | {"min_bad": 0}, "Rule r needs `min_bad` to be an integer from 1 to 1000000000."),
+        (GOOD | {"for_seconds": -1}, "Rule r needs `for_seconds` to be an integer from 0 to 86400."),
+        (GOOD | {"keep_firing_seconds": 86_401}, "Rule r needs `keep_firing_seconds` to be an integer from 0 to 86400."),
+        (GOOD | {"description": 5}, "Rule r needs `description` to be a text."),
+        (GOOD | {"runbook_url": 5}, "Rule r needs `runbook_url` to be a text."),
+        (GOOD | {"labels": ["team"]}, "Rule r needs `labels` to map texts to texts."),
+        (GOOD | {"labels": {"team": 5}}, "Rule r needs `labels` to map texts to texts."),
+        (GOOD | {"annotations": {5: "a"}}, "Rule r needs `annotations` to map texts to texts."),
+        (GOOD | {"treshold": "1%"}, "Rule r has the unknown key `treshold`; remove it or correct its spelling."),
+    ],
+)  # fmt: skip
+def test_a_rule_that_cannot_be_used_is_refused_with_one_sentence_that_names_rule_and_key(
+    raw: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(RuleError) as refused:
+        parse_rules({"rules": [raw]})
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize("document", [None, [], "rules", {}, {"rules": None}, {"rules": {"a": 1}}])
+def test_a_file_without_a_list_of_rules_is_refused(document: object) -> None:
+    with pytest.raises(RuleError, match="must hold a list under the key `rules`"):
+        parse_rules(document)
+
+
+def test_a_rule_that_is_no_mapping_is_refused_by_its_place() -> None:
+    with pytest.raises(RuleError, match="Rule number 2 must be a mapping"):
+        parse_rules({"rules": [GOOD, "HIGH_FAILURE_RATE"]})
+
+
+def test_two_rules_of_one_name_are_refused_by_that_name() -> None:
+    with pytest.raises(RuleError, match="Two rules have the `rule_id` r; give each its own"):
+        RuleSet(parse_rules({"rules": [GOOD, GOOD]}))
+
+
+def test_five_different_latency_limits_are_one_too_many() -> None:
+    slow = [SLOW | {"rule_id": f"s{i}", "threshold": i} for i in range(1, 6)]
+    assert RuleSet(parse_rules({"rules": slow[:4]})).latency_limits == (1.0, 2.0, 3.0, 4.0)
+    with pytest.raises(RuleError, match="5 different latency limits"):
+        RuleSet(parse_rules({"rules": slow}))
+
+
+@pytest.mark.parametrize(
+    ("raw", "threshold"),
+    [
+        (GOOD, "1.0"),
+        (GOOD | {"threshold": "1 %"}, "1"),
+        (GOOD | {"threshold": 1}, "1"),
+        (GOOD | {"threshold": 0.1}, "0.1"),
+        (GOOD | {"threshold": "0%"}, "0"),
+        (GOOD | {"threshold": "100%"}, "100"),
+        (SLOW, "5"),
+        (SLOW | {"threshold": "5.0 s"}, "5.0"),
+        (SLOW | {"threshold": 2.5}, "2.5"),
+        (BROKEN, "0"),
+        (without(BROKEN, "threshold"), "0"),
+        (BROKEN | {"threshold": "3"}, "3"),
+    ],
+)
+def test_thresholds_may_be_written_with_or_without_their_unit(raw: dict[str, Any], threshold: str) -> None:
+    (found,) = parse_rules({"rules": [raw]})
+    assert found.threshold == Decimal(threshold)
+
+
+def test_severity_may_be_written_in_either_case_and_integrity_needs_no_window() -> None:
+    (found,) = parse_rules({"rules": [without(BROKEN, "window_minutes") | {"severity": "critical"}]})
+    assert (found.severity, found.window_minutes) == (Severity.CRITICAL, 0)
+
+
+def test_a_disabled_rule_is_left_out() -> None:
+    assert parse_rules({"rules": [GOOD | {"enabled": False}]}) == ()
+
+
+def test_an_override_replaces_the_threshold_of_every_rule_of_its_measure() -> None:
+    found = parse_rules({"rules": [GOOD, SLOW | {"rule_id": "s"}]}, {Measure.FAILURE_RATE: Decimal("2.5")})
+    assert [one.threshold for one in found] == [Decimal("2.5"), Decimal("5")]
+
+
+def test_the_shipped_rules_are_the_three_of_the_seed_and_the_one_of_p95() -> None:
+    text = (Path(__file__).parents[2] / "rules.yaml").read_text(encoding="utf-8")
+    found = parse_rules(yaml.safe_load(text))
+    assert [(r.measure.value, r.severity.value, str(r.threshold), r.window_minutes) for r in found] == [
+        ("HIGH_FAILURE_RATE", "warning", "1.0", 15),
+        ("HIGH_CONFLICT_RATE", "critical", "5.0", 10),
+        ("SLOW_CREATION", "warning", "5.0", 15),
+        ("INTEGRITY_VIOLATION", "critical", "0", 0),
+    ]
+
+
+def test_rules_that_differ_in_anything_have_another_fingerprint() -> None:
+    first, same, other = (
+        RuleSet(parse_rules({"rules": [raw]})).fingerprint for raw in (GOOD, dict(GOOD), GOOD | {"threshold": "1.1%"})
+    )
+    assert first == same != other

@@ -1,0 +1,192 @@
+"""Sliding windows hold what a count by hand holds, at every second; durations come back within 1 %."""
+
+import math
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams import tally
+from streams.history import History, average_seconds, rate_percentage
+from streams.sketch import Sketch, bin_of, merge, quantile_seconds
+from tests.streams.driving import START_MS, examples
+
+START = START_MS // 1000
+ONE = (1 << tally.ATTEMPTED) | (1 << tally.ENDED)
+Counted = tuple[int, int, int | None]  # second, tally, latency bin
+
+
+def operation(microseconds: int | None, failed: bool) -> tuple[int, int | None]:
+    """An ended operation's tally and bin."""
+    counts = ONE | (1 << tally.FAILED if failed else 0)
+    if microseconds is None:
+        return counts, None
+    return counts | 1 << tally.TIMED | microseconds << tally.MICROSECONDS, bin_of(microseconds)
+
+
+operations = st.tuples(
+    st.one_of(st.none(), st.sampled_from((0, 250_000, 251_000, 5_000_000)), st.integers(0, 10**8)), st.booleans()
+).map(lambda drawn: operation(*drawn))
+
+
+@st.composite
+def doings(draw: st.DrawFn) -> list[tuple[str, int, int]]:
+    """What is done to a history: (`advance`, by so many seconds), (`add`, so many seconds ago) or (`remove`, which)."""
+    waits = st.sampled_from((0, 1, 1, 2, 17, 59, 60, 61, 64, 65, 130, 299, 300, 3600, 90_000))
+    kinds = st.one_of(
+        st.tuples(st.just("advance"), waits, st.just(0)),
+        st.tuples(st.just("add"), st.integers(0, 60), st.integers(0, 3)),
+        st.tuples(st.just("add"), st.integers(0, 60), st.integers(0, 12)),
+        st.tuples(st.just("remove"), st.integers(0, 1000), st.just(0)),
+    )
+    return draw(st.lists(kinds, max_size=40))
+
+
+@examples(200)
+@given(doings=doings(), kinds=st.lists(operations, min_size=4, max_size=4), store=st.booleans())
+def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
+    doings: list[tuple[str, int, int]], kinds: list[tuple[int, int | None]], store: bool
+) -> None:
+    lengths = (60, 300)
+    history = History(lengths, 300 + 60, 25)
+    now = START
+    history.advance(now)
+    counted: list[Counted] = []
+    busy: Counter[int] = Counter()  # durations ever counted by second
+
+    def check() -> None:
+        for window in history.windows:
+            by_hand = sum(counts for at, counts, _ in counted if now - window.length_seconds < at <= now)
+            assert window.total == by_hand, (window.length_seconds, now - START)
+            inside = [latency_bin for at, _, latency_bin in counted if now - window.length_seconds < at <= now]
+            total, sketch = history.between(now - window.length_seconds, now)
+            assert total == by_hand
+            if max(busy.values(), default=0) <= 8:
+                assert sketch == Counter(b for b in inside if b is not None)
+
+    for kind, first, second in doings:
+        if kind == "advance":
+            step = 1 if first <= 130 else first
+            for _ in range(first // step):
+                now += step
+                history.advance(now)
+                check()
+        elif kind == "add":
+            for i in range(second):
+                counts, latency_bin = kinds[i % 4]
+                history.add(now - first, counts, latency_bin)
+                counted.append((now - first, counts, latency_bin))
+                busy[now - first] += latency_bin is not None
+            check()
+        elif counted:
+            gone = counted.pop(first % len(counted))
+            history.remove(*gone)
+            check()
+        if store:
+            encoded = history.encode()
+            history = History(lengths, 300 + 60, 25)
+            history.decode(encoded)
+            assert history.encode() == encoded
+            check()
+    for at in {at for at, _, _ in counted if at > now - 300}:
+        assert history.next_to_leave(history.windows[1]) <= at + 300
+
+
+@examples(100)
+@given(doings=doings(), kinds=st.lists(operations, min_size=4, max_size=4))
+def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
+    doings: list[tuple[str, int, int]], kinds: list[tuple[int, int | None]]
+) -> None:
+    history = History((60,), 120, 25)
+    now = START
+    history.advance(now)
+    counted: list[Counted] = []
+    for kind, first, second in doings:
+        if kind == "advance":
+            now += first
+            history.advance(now)
+        elif kind == "add":
+            for i in range(second):
+                counted.append((now - first, *kinds[i % 4]))
+                history.add(*counted[-1])
+        elif counted:
+            history.remove(*counted.pop(first % len(counted)))
+        kept_from = (now // 3600 - 24) * 3600
+        kept = [one for one in counted if one[0] >= kept_from]
+        hours = history.by_hour(0)
+        for hour in {at // 3600 for at, _, _ in kept}:
+            total, sketch = hours[hour]
+            assert total == sum(counts for at, counts, _ in kept if at // 3600 == hour)
+            assert sketch == Counter(b for at, _, b in kept if at // 3600 == hour and b is not None)
+        minutes = history.by_minute(now // 60 - 120)
+        assert {minute: total for minute, (total, _) in minutes.items()} == {
+            minute: sum(counts for at, counts, _ in kept if at // 60 == minute)
+            for minute in {at // 60 for at, _, _ in kept if at // 60 > now // 60 - 120}
+        }
+
+
+def test_an_operation_leaves_exactly_when_its_second_is_as_old_as_the_window() -> None:
+    history = History((600,), 660, 25)
+    history.advance(START + 30)
+    history.add(START + 30, ONE, None)
+    history.advance(START + 629)
+    assert history.windows[0].total == ONE
+    assert history.next_to_leave(history.windows[0]) == START + 630
+    history.advance(START + 630)
+    assert history.windows[0].total == 0
+
+
+def test_a_second_with_more_than_eight_durations_keeps_its_counts_and_rounds_only_the_sketch_to_the_minute() -> None:
+    history = History((60,), 120, 25)
+    history.advance(START)
+    for i in range(9):
+        history.add(START + 5, ONE | 1 << tally.TIMED | (i + 1) << tally.MICROSECONDS, bin_of(i + 1))
+    history.add(START + 50, ONE, None)
+    history.advance(START + 50)
+    total, sketch = history.between(START + 40, START + 50)
+    assert (tally.field(total, tally.ENDED), sum(sketch.values())) == (1, 0)
+    total, sketch = history.between(START + 4, START + 50)
+    assert (tally.field(total, tally.ENDED), sum(sketch.values())) == (10, 9)
+
+
+# --- the sketch
+
+durations_us = st.one_of(st.integers(0, 100), st.integers(0, 10**7), st.integers(0, 10**13))
+
+
+@examples(300)
+@given(
+    parts=st.lists(st.lists(durations_us, max_size=30), min_size=1, max_size=4),
+    quantile=st.sampled_from((0.0, 0.5, 0.95, 0.99, 1.0)),
+)
+def test_a_quantile_of_merged_sketches_is_within_one_percent_of_the_exact_one(
+    parts: list[list[int]], quantile: float
+) -> None:
+    merged = merge(Counter(map(bin_of, part)) for part in parts)
+    values = sorted(value for part in parts for value in part)
+    found = quantile_seconds(merged, quantile)
+    if not values:
+        assert found is None
+        return
+    exact = values[rank_of(len(values), quantile)] / 1e6
+    assert found is not None
+    assert abs(found - exact) <= 0.01 * exact + 1e-15
+
+
+def rank_of(count: int, quantile: float) -> int:
+    """The place, from 0, of the smallest value that at least `quantile` of all do not exceed."""
+    return max(0, math.ceil(round(quantile * count, 9)) - 1)
+
+
+def test_without_durations_there_is_no_quantile_no_average_and_no_rate() -> None:
+    empty: Sketch = {}
+    assert quantile_seconds(empty, 0.95) is None
+    assert average_seconds(ONE) is None
+    assert rate_percentage(0, 0) is None
+    assert rate_percentage(1, 100) == 1.0
+
+
+def test_a_tally_survives_packing_whatever_it_counts() -> None:
+    counts = (3 << tally.ATTEMPTED) | (2 << tally.FAILED) | (1 << tally.SLOW[3]) | (12345678 << tally.MICROSECONDS)
+    assert tally.pack(tally.unpack(counts)) == counts
+    assert tally.pack(tally.unpack(0)) == 0

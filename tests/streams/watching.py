@@ -1,0 +1,143 @@
+"""The life of alerts written down plainly: every rule is judged whenever anything could have changed."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from models.alert import Severity
+from models.event import Event
+from streams.rules import Measure, Rule
+from tests.streams.reference import Meaning, Reference
+
+Told = tuple[int, str, str, str, int]  # when (ms), rule, status, reason, escalation level
+
+_PARTS = {
+    Measure.FAILURE_RATE: ("failed", "ended"),
+    Measure.CONFLICT_RATE: ("conflicted", "attempted"),
+    Measure.RETRY_RATE: ("retried", "ended"),
+    Measure.SLOW_CREATION: ("slow", "ended"),
+}
+
+
+@dataclass
+class Firing:
+    """Where a rule stands that is not content."""
+
+    since_ms: int
+    fires: bool
+    calm_since_ms: int | None = None
+    escalates_ms: int | None = None
+    level: int = 0
+
+
+class Watcher:
+    """Takes events in the order of event time and says what must be told."""
+
+    def __init__(self, rules: tuple[Rule, ...], meaning: Meaning, escalate_after_ms: int) -> None:
+        self.rules = rules
+        self.meaning = meaning
+        self.escalate_after_ms = escalate_after_ms
+        self.reference = Reference(meaning)
+        self.standing: dict[str, Firing] = {}
+        self.told: list[Told] = []
+        self.now_ms = 0
+
+    def watch(self, events: list[Event], until_ms: int) -> list[Told]:
+        """All transitions up to a moment."""
+        for event in events:
+            self.pass_time(event.occurred_at_ms)
+            self.reference.take(event)
+            self.now_ms = max(self.now_ms, event.occurred_at_ms)
+            self.judge_all()
+        self.pass_time(until_ms)
+        return self.told
+
+    def pass_time(self, until_ms: int) -> None:
+        """Judge at every moment up to then at which something leaves a window, settles or becomes due."""
+        while True:
+            coming = [at_ms for at_ms in self.moments() if self.now_ms < at_ms <= until_ms]
+            if not coming:
+                return
+            self.now_ms = min(coming)
+            self.judge_all()
+
+    def moments(self) -> set[int]:
+        """When anything changes although nothing happens."""
+        lengths = {rule.window_minutes * 60 for rule in self.rules if rule.window_minutes}
+        found = {(a.at_ms // 1000 + length) * 1000 for a in self.reference.attempts() for length in lengths}
+        numbers = self.reference.numbers()
+        for since_ms in (*numbers.missing_since_ms.values(), *numbers.shared_since_ms.values()):
+            found.add(since_ms + self.meaning.settle_ms)
+        for rule in self.rules:
+            standing = self.standing.get(rule.rule_id)
+            if standing is not None:
+                found.add(standing.since_ms + rule.for_seconds * 1000)
+                found.add((standing.calm_since_ms or 0) + rule.keep_firing_seconds * 1000)
+                found.add(standing.escalates_ms or 0)
+        return found
+
+    def judge_all(self) -> None:
+        """Judge every rule now, rates first."""
+        for rule in sorted(self.rules, key=lambda rule: rule.measure is Measure.INTEGRITY):
+            self.judge(rule, *self.verdict(rule))
+
+    def verdict(self, rule: Rule) -> tuple[bool, str]:
+        """Whether it is crossed, and why it is not."""
+        if rule.measure is Measure.INTEGRITY:
+            numbers = self.reference.numbers()
+            gaps, _ = self.reference.settled(numbers.missing_since_ms, self.now_ms)
+            duplicates, _ = self.reference.settled(numbers.shared_since_ms, self.now_ms)
+            return len(gaps) + len(duplicates) > rule.threshold, "back_to_normal"
+        counts = self.reference.window(rule.window_minutes * 60, self.now_ms)
+        bad_name, whole_name = _PARTS[rule.measure]
+        bad, whole = counts.get(bad_name, 0), counts.get(whole_name, 0)
+        if not counts:
+            return False, "no_operations"
+        if whole < rule.min_samples:
+            return False, "insufficient_data"
+        percent = 5 if rule.measure is Measure.SLOW_CREATION else Fraction(rule.threshold)
+        return bad >= rule.min_bad and Fraction(100 * bad, whole) > percent, "back_to_normal"
+
+    def judge(self, rule: Rule, crossed: bool, calm_reason: str) -> None:
+        """One rule's next step."""
+        standing = self.standing.get(rule.rule_id)
+        if standing is None:
+            if crossed:
+                self.standing[rule.rule_id] = Firing(self.now_ms, fires=False)
+                self.fire(rule, "threshold_crossed", starts=not rule.for_seconds)
+        elif not standing.fires:
+            if not crossed:
+                self.end(rule, "cleared_before_firing")
+            elif self.now_ms >= standing.since_ms + rule.for_seconds * 1000:
+                self.fire(rule, "crossed_for_long_enough", starts=True)
+        else:
+            self.judge_firing(rule, standing, crossed, calm_reason)
+
+    def judge_firing(self, rule: Rule, standing: Firing, crossed: bool, calm_reason: str) -> None:
+        """A rule that fires: does it end, or escalate?"""
+        if crossed:
+            standing.calm_since_ms = None
+        elif standing.calm_since_ms is None:
+            standing.calm_since_ms = self.now_ms
+        calm_since_ms = standing.calm_since_ms
+        if calm_since_ms is not None and self.now_ms >= calm_since_ms + rule.keep_firing_seconds * 1000:
+            self.end(rule, calm_reason)
+        elif standing.escalates_ms is not None and self.now_ms >= standing.escalates_ms:
+            standing.escalates_ms, standing.level = None, 1
+            self.tell(rule, "firing", "escalated_unacknowledged")
+
+    def fire(self, rule: Rule, reason: str, *, starts: bool) -> None:
+        """Tell that it is pending, or that it fires."""
+        standing = self.standing[rule.rule_id]
+        standing.fires = starts
+        if starts and rule.severity is Severity.CRITICAL:
+            standing.escalates_ms = self.now_ms + self.escalate_after_ms
+        self.tell(rule, "firing" if starts else "pending", reason)
+
+    def end(self, rule: Rule, reason: str) -> None:
+        """Tell that it is over."""
+        self.tell(rule, "resolved", reason)
+        del self.standing[rule.rule_id]
+
+    def tell(self, rule: Rule, status: str, reason: str) -> None:
+        """Note a transition."""
+        self.told.append((self.now_ms, rule.rule_id, status, reason, self.standing[rule.rule_id].level))

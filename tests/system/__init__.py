@@ -1,0 +1,1 @@
+"""The whole system as users run it: processes, sockets, signals."""

@@ -1,0 +1,71 @@
+"""Workers as processes of their own, questions to them, and waiting for what is to become true."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from episode_monitor.demo.ports import free_port
+from episode_monitor.demo.programs import Program
+
+T = TypeVar("T")
+
+BASE = "/monitoring/episodes"
+
+
+def worker(broker: str, prefix: str, **settings: str) -> Program:
+    """A worker of the monitor named by `prefix`; not started."""
+
+    def environment(port: int) -> Mapping[str, str]:
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": broker,
+            "MONITOR_ID": f"{prefix}monitor",
+            "EVENTS_TOPIC": f"{prefix}events",
+            "ALERTS_TOPIC": f"{prefix}alerts",
+            "DEAD_LETTERS_TOPIC": f"{prefix}dead-letters",
+            "ALERT_DEAD_LETTERS_TOPIC": f"{prefix}alert-dead-letters",
+            "EVENTS_PARTITIONS": "4",
+            "TOPIC_REPLICATION_FACTOR": "1",
+            "KAFKA_SESSION_TIMEOUT_SECONDS": "3",
+            "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3",
+            "MONITORING_PORT": str(port),
+            **settings,
+        }
+
+    return Program("worker", ["episode_monitor", "worker"], free_port(), environment, "/livez")
+
+
+def ask(program: Program, path: str) -> tuple[int, Any]:
+    """Status and JSON body; status 0 where nobody answers."""
+    try:
+        with urllib.request.urlopen(f"{program.url}{path}", timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"null")
+    except OSError:
+        return 0, None
+
+
+def view(program: Program, path: str) -> Any:
+    """The body of a view; None while it is not given."""
+    status, body = ask(program, BASE + path)
+    return body if status == 200 else None
+
+
+def until(look: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
+    """What `look` gives as soon as it gives something true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"within {seconds:g} s there was no {what}"
+        time.sleep(0.1)
+
+
+def ready(program: Program) -> bool:
+    """Whether the worker says it can serve, with nothing left to apply."""
+    status, body = ask(program, "/readyz")
+    return status == 200 and body["lag"] == 0

@@ -1,0 +1,116 @@
+"""The demo, as the first thing a newcomer runs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from episode_monitor.demo.ports import is_free
+from tests.system.running import until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+EXPECTED = {
+    "episode_integrity:proj_lost_number",
+    "episode_integrity:proj_used_twice",
+    "episode_conflict_rate:proj_conflicts",
+    "episode_failure_rate:proj_failing",
+    "episode_slow_creation:proj_slow",
+}
+
+
+class Demo:
+    """The demo in a process group of its own; what it says goes to a file."""
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+        with output.open("w") as file:
+            command = [sys.executable, "-P", "-m", "episode_monitor", "demo", "--seconds", "120"]
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file, start_new_session=True)
+
+    def addresses(self) -> dict[str, str]:
+        """What it says where its parts are."""
+        until(lambda: "settle in" in self._output.read_text(), "demo that runs", 60)
+        found = {}
+        for line in self._output.read_text().splitlines():
+            for name in ("Monitor", "What Slack and webhook got", "Sample project service", "Kafka"):
+                if line.strip().startswith(name + "  "):
+                    found[name] = line.split()[-1]
+        return found
+
+    def interrupt(self) -> int:
+        """Ctrl-C, and the exit code."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    """A demo that is interrupted at the end, if it was not before."""
+    running = Demo(tmp_path / "output")
+    try:
+        yield running
+    finally:
+        running.interrupt()
+
+
+def _get(url: str) -> object:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
+
+
+def test_the_demo_shows_every_injected_trouble_within_a_minute_and_leaves_nothing_behind(
+    demo: Demo,
+) -> None:
+    addresses = demo.addresses()
+    monitor = addresses["Monitor"].rstrip("/")
+
+    def firing() -> bool:
+        body = _get(f"{monitor}/monitoring/episodes/alerts/active")
+        alerts = body["alerts"] if isinstance(body, dict) else []
+        return {alert["alert_key"] for alert in alerts if alert["status"] == "firing"} >= EXPECTED
+
+    until(firing, "alert for every injected trouble", 60)
+    summary = _get(f"{monitor}/monitoring/episodes/integrity/summary")
+    assert isinstance(summary, dict)
+    assert (summary["total_gaps"], summary["total_duplicates"], summary["unhealthy_projects"]) == (1, 1, 2)
+    gap = _get(f"{monitor}/monitoring/episodes/integrity/project/proj_lost_number")
+    assert isinstance(gap, dict)
+    assert len(gap["gaps"]) == 1
+    twice = _get(f"{monitor}/monitoring/episodes/integrity/project/proj_used_twice")
+    assert isinstance(twice, dict)
+    assert [len(owners) for owners in twice["duplicate_owners"].values()] == [2]
+    receiver = addresses["What Slack and webhook got"].rstrip("/")
+
+    def delivered() -> bool:
+        body = _get(f"{receiver}/received")
+        got = body["received"] if isinstance(body, dict) else []
+        told = {(message["sink"], message["project_id"]) for message in got if message["status"] == 200}
+        projects = {key.split(":")[1] for key in EXPECTED}
+        return told >= {(sink, project) for sink in ("slack", "webhook") for project in projects}
+
+    until(delivered, "delivery of every alert to Slack and the webhook", 30)
+    assert demo.interrupt() == 0
+    ports = [int(address.rstrip("/").split(":")[-1].split("/")[0]) for address in addresses.values()]
+    until(lambda: all(is_free(port) for port in ports), "free ports after Ctrl-C", 10)
+
+
+def test_a_taken_port_is_moved_and_said(demo: Demo) -> None:
+    """Whoever runs the tests may have a monitor running; then the first demo has moved already and said so."""
+    assert demo.addresses()["Monitor"].startswith("http://127.0.0.1:")
+    second = subprocess.run(
+        [sys.executable, "-P", "-m", "episode_monitor", "demo", "--seconds", "1"],
+        cwd=ROOT, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert second.returncode == 0
+    assert "is taken: the monitor is on" in second.stderr

@@ -1,0 +1,303 @@
+"""The documents say what the code does: links lead somewhere, names exist, tables are whole, both READMEs are one."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from episode_monitor import settings_doc
+from episode_monitor.exits import ExitCode
+from episode_monitor.settings import Settings, settings_table
+from episode_monitor.web.app import create_web_app
+from episode_monitor.web.settings import WebSettings
+from models.dead_letter import DeadLetterReason
+from models.event import EventType
+from models.wire import WireEvent
+from streams.alerts import Reason
+from streams.rules import _KEYS, Measure, parse_rules
+from tests.web.fake_views import FakeViews
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/README.md")],
+    key=lambda path: path.relative_to(ROOT).as_posix(),
+)
+READMES = (ROOT / "README.md", ROOT / "README.ko.md")
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+SETTINGS = {row.name: row for row in settings_table()}
+# Capital words with an underscore that are no settings of the monitor.
+OTHER_NAMES = {"TEST_BROKER", "COMPILED_CORE", "POSTGRES_PASSWORD", "FIELD_RULES", *(kind.value for kind in Measure)}
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def ids(paths: list[Path]) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def without_code(document: str) -> str:
+    return re.sub(r"```.*?```", "", document, flags=re.DOTALL)
+
+
+def code_blocks(document: str) -> list[tuple[str, str]]:
+    """(language, content) of each block."""
+    return re.findall(r"```(\w*)\n(.*?)```", document, re.DOTALL)
+
+
+def headings(document: str) -> list[tuple[int, str]]:
+    """(level, words)."""
+    return [(len(marks), words) for marks, words in re.findall(r"^(#+) (.*)$", without_code(document), re.MULTILINE)]
+
+
+def slug(words: str) -> str:
+    return re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-")
+
+
+def links(document: str) -> list[str]:
+    return re.findall(r"\]\(([^)\s]+)\)", without_code(document))
+
+
+def tables(document: str) -> Iterator[list[list[str]]]:
+    """Each table as rows of cells, without the line of dashes."""
+    for block in re.findall(r"(?:^\|.*\|$\n?)+", document, re.MULTILINE):
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
+        yield [row for row in rows if not set("".join(row)) <= set("-: ")]
+
+
+def table(document: str, first_head: str) -> list[list[str]]:
+    """The rows below the head of the one table that begins so."""
+    (found,) = [rows for rows in tables(document) if rows[0][0] == first_head]
+    return found[1:]
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+# --- all documents
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=ids(DOCUMENTS))
+def test_every_link_inside_the_tree_leads_somewhere(path: Path) -> None:
+    for link in links(path.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        target, _, anchor = link.partition("#")
+        file = (path.parent / target).resolve() if target else path
+        assert file.exists(), link
+        if anchor:
+            known = [slug(words) for _, words in headings(file.read_text(encoding="utf-8"))]
+            assert anchor in known, link
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=ids(DOCUMENTS))
+def test_every_setting_that_is_named_exists(path: Path) -> None:
+    if path.is_relative_to(ROOT / "examples"):
+        return  # they have settings of their own
+    for name in re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`", path.read_text(encoding="utf-8")):
+        assert name in SETTINGS or name in OTHER_NAMES, name
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=ids(DOCUMENTS))
+def test_nothing_of_one_machine_is_named(path: Path) -> None:
+    assert not re.search(r"/(?:home|root|Users|work)/|pypi\.|npmjs|repo1\.maven", path.read_text(encoding="utf-8"))
+
+
+def test_every_document_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set(), [READMES[0]]
+    while waiting:
+        path = waiting.pop()
+        if path in reached or path.suffix != ".md" or not path.exists():
+            continue
+        reached.add(path)
+        for link in links(path.read_text(encoding="utf-8")):
+            waiting.append((path.parent / link.partition("#")[0]).resolve())
+    ours = {path for path in DOCUMENTS if not path.is_relative_to(ROOT / "examples")}
+    assert ours - reached == set()
+
+
+@pytest.mark.parametrize("path", [*READMES, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
+def test_every_verb_of_run_exists(path: Path) -> None:
+    usage = subprocess.run([ROOT / "run", "help"], capture_output=True, text=True, check=True).stdout
+    verbs = set(re.findall(r"^  (\w+)  ", usage, re.MULTILINE))
+    for verb in re.findall(r"\./run ([a-z]\w*)", path.read_text(encoding="utf-8")):
+        assert verb in verbs, verb
+
+
+# --- the two READMEs
+
+
+def test_both_readmes_have_the_same_headings_links_and_tables() -> None:
+    english, korean = (path.read_text(encoding="utf-8") for path in READMES)
+    assert [level for level, _ in headings(english)] == [level for level, _ in headings(korean)]
+    other = {"README.md": "README.ko.md"}
+    assert sorted(other.get(link, link) for link in links(korean)) == sorted(links(english))
+    shapes = [[(len(rows), len(rows[0])) for rows in tables(document)] for document in (english, korean)]
+    assert shapes[0] == shapes[1]
+    assert english.count("\n- ") == korean.count("\n- ")
+
+
+def test_both_readmes_have_the_same_commands() -> None:
+    def commands(path: Path) -> list[str]:
+        blocks = [
+            content for language, content in code_blocks(path.read_text(encoding="utf-8")) if language != "mermaid"
+        ]
+        return [line.partition("  #")[0].rstrip() for content in blocks for line in content.splitlines()]
+
+    assert commands(READMES[0]) == commands(READMES[1])
+
+
+def test_both_readmes_name_the_same_things_in_code() -> None:
+    english, korean = (set(names_in(without_code(path.read_text(encoding="utf-8")))) for path in READMES)
+    assert english == korean
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
+def test_defaults_in_the_readme_are_the_settings_own(path: Path) -> None:
+    head = {"README.md": "variable", "README.ko.md": "변수"}[path.name]
+    for variables, default, _ in table(path.read_text(encoding="utf-8"), head):
+        shown, names = names_in(default), names_in(variables)
+        if names == ["RULES_FILE"]:
+            assert (ROOT / shown[0]).is_file()
+        elif shown:
+            assert shown == [SETTINGS[name].default for name in names]
+        else:
+            assert not any(SETTINGS[name].default for name in names)
+
+
+def test_the_paths_in_the_readme_are_the_applications_own_and_none_is_left_out() -> None:
+    shown: list[str] = []
+    for cell, _ in table(text("README.md"), "path"):
+        for name in names_in(cell):
+            path = name.rpartition(" ")[2].partition("?")[0]
+            shown.append(f"{shown[-1].rpartition('/')[0]}{path[1:]}" if path.startswith("…") else path)
+    by_parameter = "/monitoring/episodes/integrity/project"  # the same view, with the id as a parameter
+    jobs = {path for path in public_paths() if path.startswith("/monitoring/episodes/jobs")}  # named below the table
+    assert {*shown, by_parameter, *jobs} == public_paths()
+
+
+def public_paths() -> set[str]:
+    app = create_web_app(FakeViews(), WebSettings())
+    described = {re.sub(r":path\}", "}", path) for path in app.openapi()["paths"]}
+    return described | {"/", "/docs", "/openapi.json"}
+
+
+# --- settings
+
+
+def test_the_table_of_settings_is_fresh() -> None:
+    assert text("docs/settings.md") == settings_doc.settings_markdown(), "run python -m episode_monitor.settings_doc"
+
+
+def test_the_example_of_an_env_file_is_fresh() -> None:
+    assert text(".env.example") == settings_doc.env_example(), "run python -m episode_monitor.settings_doc"
+
+
+def test_the_settings_said_to_be_without_effect_are_those_that_nothing_reads() -> None:
+    sources = "".join(
+        path.read_text()
+        for package in ("agents", "alert_sinks", "episode_monitor")
+        for path in (ROOT / package).rglob("*.py")
+    )
+    unread = {
+        name.upper() for name in Settings.model_fields if not re.search(rf"\b(?:settings|self)\.{name}\b", sources)
+    }
+    assert unread == settings_doc.WITHOUT_EFFECT
+
+
+# --- rules
+
+
+def test_the_table_of_rule_keys_is_whole() -> None:
+    shown = [name for row in table(text("docs/rules.md"), "key") for name in names_in(row[0])]
+    assert sorted(shown) == sorted(_KEYS)
+
+
+def test_the_table_of_alert_types_is_whole() -> None:
+    assert [names_in(row[0])[0] for row in table(text("docs/rules.md"), "`alert_type`")] == [
+        measure.value for measure in Measure
+    ]
+
+
+def test_the_table_of_reasons_is_whole() -> None:
+    shown = [name for row in table(text("docs/rules.md"), "reason") for name in names_in(row[0])]
+    assert sorted(shown) == sorted(reason.value for reason in Reason)
+
+
+def test_the_settings_over_rules_are_those_that_replace_thresholds() -> None:
+    shown = {names_in(row[0])[0]: names_in(row[1])[0] for row in table(text("docs/rules.md"), "setting")}
+    environment: dict[str, Any] = {name.lower(): 1 for name in shown}
+    overrides = Settings.model_construct(**environment).threshold_overrides
+    assert {measure.value for measure in overrides} == set(shown.values())
+
+
+def test_the_example_of_a_rule_is_one() -> None:
+    import yaml
+
+    (example,) = [content for language, content in code_blocks(text("docs/rules.md")) if language == "yaml"]
+    (rule,) = parse_rules(yaml.safe_load(example))
+    assert (rule.rule_id, rule.min_samples, rule.window_minutes) == ("episode_failure_rate", 20, 15)
+
+
+# --- events
+
+
+def test_the_table_of_event_fields_is_whole() -> None:
+    shown = [name for row in table(text("docs/events.md"), "field") for name in names_in(row[0])]
+    assert shown == list(WireEvent.__struct_fields__)
+
+
+def test_the_table_of_event_types_is_whole() -> None:
+    assert [names_in(row[0])[0] for row in table(text("docs/events.md"), "type")] == [kind.value for kind in EventType]
+
+
+def test_the_table_of_dead_letter_reasons_is_in_the_order_in_which_they_are_looked_for() -> None:
+    assert [names_in(row[0])[0] for row in table(text("docs/events.md"), "reason")] == [
+        reason.value for reason in DeadLetterReason
+    ]
+
+
+# --- operations
+
+
+def test_the_table_of_exit_codes_is_whole() -> None:
+    assert [int(row[0]) for row in table(text("docs/operations.md"), "code")] == [int(code) for code in ExitCode]
+
+
+def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
+    sources = text("episode_monitor/worker.py") + text("episode_monitor/read_model/worker_state.py")
+    parts = re.findall(r'(?:Probe\(|looked\.append\(\()"(\w+)"', sources)
+    assert sorted(names_in(row[0])[0] for row in table(text("docs/operations.md"), "part")) == sorted(parts)
+
+
+# --- decisions and glossary
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=ids(DECISIONS))
+def test_a_decision_says_what_why_what_not_and_when_to_look_again(path: Path) -> None:
+    document = path.read_text(encoding="utf-8")
+    (level, title), *parts = headings(document)
+    assert level == 1
+    assert title.startswith(path.name[:4])
+    assert parts == [(2, "Decision"), (2, "Why"), (2, "Refused"), (2, "Look again when")]
+
+
+def test_all_decisions_are_in_their_index_under_their_titles() -> None:
+    index = text("docs/decisions/README.md")
+    for path in DECISIONS:
+        title = headings(path.read_text(encoding="utf-8"))[0][1]
+        assert f"[{title}]({path.name})" in index
+    assert [path.name[:4] for path in DECISIONS] == [f"{number:04}" for number in range(1, len(DECISIONS) + 1)]
+
+
+def test_the_glossary_has_one_word_for_one_thing_in_both_languages() -> None:
+    rows = table(text("docs/glossary.md"), "term")
+    for column in (0, 1):
+        words = [row[column] for row in rows]
+        assert len(words) == len(set(words))
+    assert all(all(row) for row in rows)
