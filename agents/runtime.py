@@ -1,6 +1,7 @@
 """Everything of one worker that speaks to Kafka, started and stopped as one. It waits for no database and no sink."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import structlog
@@ -32,6 +33,7 @@ from streams.core import Core
 log = structlog.get_logger(__name__)
 
 IDLE_MS = 2_000  # an idle partition's clock follows the wall clock at this distance
+LONGEST_FLUSH_PAUSE_SECONDS = 3.0  # so much is done again after a crash at the worst
 IDLE_LOOK_SECONDS = 0.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
@@ -165,9 +167,14 @@ class Runtime:
         return asyncio.create_task(run())
 
     async def _flush_regularly(self) -> None:
+        pause = self.config.flush_interval_seconds
         while True:
-            await asyncio.sleep(self.config.flush_interval_seconds)
+            await asyncio.sleep(pause)
+            began = time.monotonic()
             await self.engine.flush()
+            took = time.monotonic() - began
+            # With very much to store, storing must not take the time that taking needs: a tenth of it at the most.
+            pause = max(self.config.flush_interval_seconds, min(9 * took, LONGEST_FLUSH_PAUSE_SECONDS))
 
     async def _keep_time(self) -> None:
         while True:

@@ -1,7 +1,7 @@
 """What every benchmark stands on: Apache Kafka, a worker process of its own, records to feed it, and its figures."""
 
+import json
 import os
-import re
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +16,6 @@ from episode_monitor.demo.programs import Program
 from tests.support.apache_kafka import ApacheKafka
 
 PARTITIONS = 4
-_SAMPLE = re.compile(rb'^episode_monitor_events_total\{[^}]*outcome="applied"[^}]*\} ([0-9.e+]+)', re.M)
 
 
 def kafka() -> ApacheKafka:
@@ -72,14 +71,14 @@ async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records:
     await producer.send_batch(batch, topic, partition=partition)
 
 
-def applied(url: str) -> int:
-    """Events the worker says it has applied."""
+def left(url: str) -> int | None:
+    """Events not yet applied; None while the worker does not know."""
     try:
-        with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
-            found = _SAMPLE.findall(answer.read())
+        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:
+            body = json.load(answer)
     except (OSError, urllib.error.URLError):
-        return 0
-    return int(sum(float(number) for number in found))
+        return None
+    return int(body["lag"]) if body["recovery"]["complete"] else None
 
 
 def is_ready(url: str) -> bool:

@@ -27,9 +27,9 @@ def run(kafka: ApacheKafka, operations: int, projects: int) -> dict[str, float |
     )  # fmt: skip
     with worker:
         assert worker.pid is not None
-        rig.until(lambda: rig.applied(worker.url) > 0, 120, "the first event", every=0.02)
-        started, first, cpu = time.monotonic(), rig.applied(worker.url), rig.cpu_seconds(worker.pid)
-        rig.until(lambda: rig.applied(worker.url) >= events, 1200, "the last event", every=0.1)
+        rig.until(lambda: 0 < (rig.left(worker.url) or 0) < events, 120, "the first event", every=0.02)
+        started, first, cpu = time.monotonic(), events - (rig.left(worker.url) or 0), rig.cpu_seconds(worker.pid)
+        rig.until(lambda: rig.left(worker.url) == 0, 1200, "the last event", every=0.2)
         applied_at = time.monotonic()
         cpu = rig.cpu_seconds(worker.pid) - cpu
         asyncio.run(_until_committed(kafka.bootstrap_servers, monitor_id, names.events, events))

@@ -94,8 +94,9 @@ class RuleSet:
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         """Raises RuleError where two rules share an id or there are more latency limits than a tally can count."""
         self.by_id = {rule.rule_id: rule for rule in rules}
-        if len(self.by_id) != len(rules):
-            raise RuleError("Two rules have the same rule_id; give each its own.")
+        for rule in rules:
+            if self.by_id[rule.rule_id] is not rule:
+                raise RuleError(f"Two rules have the `rule_id` {rule.rule_id}; give each its own.")
         limits = sorted({float(r.threshold) for r in rules if r.measure is Measure.SLOW_CREATION})
         if len(limits) > tally.MAX_LATENCY_LIMITS:
             raise RuleError(

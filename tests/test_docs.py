@@ -8,16 +8,23 @@ from typing import Any
 
 import pytest
 
+from agents.deliver import OPEN_LIMIT
+from alert_sinks.lanes import Limits
 from episode_monitor import settings_doc
 from episode_monitor.exits import ExitCode
 from episode_monitor.settings import Settings, settings_table
 from episode_monitor.web.app import create_web_app
-from episode_monitor.web.settings import WebSettings
+from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from models.dead_letter import DeadLetterReason
-from models.event import EventType
-from models.wire import WireEvent
+from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
+from models.wire import MAX_RETRIES, WireEvent
 from streams.alerts import Reason
-from streams.rules import _KEYS, Measure, parse_rules
+from streams.answers import MAX_GAPS_LISTED
+from streams.core import PROJECT_HOURS_KEPT
+from streams.memory import SequenceMemory
+from streams.numbering import MAX_SET_ASIDE
+from streams.rules import _KEYS, MAX_WINDOW_MINUTES, Measure, parse_rules
+from streams.summary import MAX_ALERTS
 from tests.web.fake_views import FakeViews
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -273,6 +280,33 @@ def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
     sources = text("episode_monitor/worker.py") + text("episode_monitor/read_model/worker_state.py")
     parts = re.findall(r'(?:Probe\(|looked\.append\(\()"(\w+)"', sources)
     assert sorted(names_in(row[0])[0] for row in table(text("docs/operations.md"), "part")) == sorted(parts)
+
+
+@pytest.mark.parametrize(
+    ("document", "first_head", "row", "bound"),
+    [
+        ("docs/rules.md", "key", "`window_minutes`", MAX_WINDOW_MINUTES),
+        ("docs/architecture.md", "what", "window of a rule", MAX_WINDOW_MINUTES),
+        ("docs/architecture.md", "what", "a record's value", MAX_VALUE_BYTES // 1024),
+        ("docs/architecture.md", "what", "re-sent events recognised", SequenceMemory.MAX_SOURCES),
+        ("docs/architecture.md", "what", "re-sent events recognised", SequenceMemory.MAX_INTERVALS),
+        ("docs/architecture.md", "what", "implausible numbers set aside", MAX_SET_ASIDE),
+        ("docs/architecture.md", "what", "gaps listed in an answer", MAX_GAPS_LISTED),
+        ("docs/architecture.md", "what", "trend kept", PROJECT_HOURS_KEPT),
+        ("docs/architecture.md", "what", "active alerts in a summary", MAX_ALERTS),
+        ("docs/architecture.md", "what", "alerts under way", OPEN_LIMIT),
+        ("docs/architecture.md", "what", "alerts under way", int(Limits().give_up_seconds / 3600)),
+        ("docs/architecture.md", "what", "a request's body", MAX_BODY_BYTES // 1024),
+        ("docs/events.md", "reason", "`too_large`", MAX_VALUE_BYTES // 1024),
+        ("docs/events.md", "reason", "`future_timestamp`", FUTURE_TOLERANCE_MS // 60_000),
+        ("docs/events.md", "field", "`retry_count`", MAX_RETRIES),
+        ("docs/events.md", "field", "`episode_number`", MAX_EPISODE_NUMBER),
+    ],
+)
+def test_bounds_in_the_documents_are_those_of_the_code(document: str, first_head: str, row: str, bound: int) -> None:
+    (cells,) = [cells for cells in table(text(document), first_head) if cells[0] == row]
+    numbers = [int(digits) for digits in re.findall(r"\d+", " ".join(cells[1:]))]
+    assert bound in numbers
 
 
 # --- decisions and glossary

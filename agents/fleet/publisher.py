@@ -36,7 +36,7 @@ SEND_SECONDS = 10.0
 IN_THREAD_BYTES = 64 * 1024  # less is compressed in about a millisecond
 
 
-_Stamp = tuple[Phase, int, int]  # what has to differ for something to be news: phase, position, clock
+_Stamp = tuple[Standing | None, int, int]  # what has to differ for something to be news: standing, position, clock
 
 
 class Producer(Protocol):
@@ -56,6 +56,9 @@ class Partitions(Protocol):
     @property
     def is_alone(self) -> bool:
         """Whether no other worker needs to know anything soon."""
+
+    def standing(self, owned: Owned) -> Standing | None:
+        """How this worker stands to a partition; None: it has lost it."""
 
     def as_of_ms(self, owned: Owned) -> int:
         """Up to when a partition's numbers are true."""
@@ -126,7 +129,7 @@ class FleetPublisher:
         changed_seconds = UNCHANGED_SECONDS if self._partitions.is_alone else CHANGED_SECONDS
         for each in owned:
             told = self._told.setdefault((each.generation, each.number), _Told())
-            if not _is_due(each, told, now, changed_seconds):
+            if not _is_due(self._stamp(each), told, now, changed_seconds):
                 continue
             try:
                 await self._publish(each, told, now)
@@ -144,7 +147,7 @@ class FleetPublisher:
             log.warning("the fleet is not told; trying on", error=str(error) or type(error).__name__)
 
     async def _publish(self, owned: Owned, told: _Told, now: float) -> None:
-        stamp, pokes = _stamp(owned), told.pokes
+        stamp, pokes = self._stamp(owned), told.pokes
         value = await self._value(owned, told, now)
         told.at = now
         if value is not None:
@@ -156,13 +159,12 @@ class FleetPublisher:
 
     async def _value(self, owned: Owned, told: _Told, now: float) -> bytes | None:
         """The record to send, None where the partition is gone or its summary does not fit into a record."""
-        if owned.phase is Phase.LIVE:
-            await self._refresh_lists(owned, told, now)
-        if owned.phase is Phase.RECOVERING:
-            return self._encode(owned, Standing.RECOVERING, b"")
-        if owned.phase is not Phase.LIVE or told.lists is None:
+        standing = self._partitions.standing(owned)
+        if standing is None:
             return None
-        lists = told.lists
+        if standing is Standing.RECOVERING:
+            return self._encode(owned, standing, b"")
+        lists = await self._lists(owned, told, now)
         while True:
             body = await _packed(Body(lists, owned.partition.totals.encode()))
             if owned.phase is not Phase.LIVE:
@@ -176,13 +178,16 @@ class FleetPublisher:
                 return None
             lists = smaller
 
-    async def _refresh_lists(self, owned: Owned, told: _Told, now: float) -> None:
-        is_fresh = told.lists is not None and now - told.lists_at < LISTS_SHARE * told.lists_took
-        if is_fresh and told.pokes == told.pokes_told:
-            return
-        started = time.monotonic()
-        told.lists = await in_slices(lists_of(owned.partition, self._max_projects, MAX_ALERTS))
-        told.lists_at, told.lists_took = now, time.monotonic() - started
+    async def _lists(self, owned: Owned, told: _Told, now: float) -> PartitionLists:
+        is_fresh = now - told.lists_at < LISTS_SHARE * told.lists_took
+        if told.lists is None or not is_fresh or told.pokes != told.pokes_told:
+            started = time.monotonic()
+            told.lists = await in_slices(lists_of(owned.partition, self._max_projects, MAX_ALERTS))
+            told.lists_at, told.lists_took = now, time.monotonic() - started
+        return told.lists
+
+    def _stamp(self, owned: Owned) -> _Stamp:
+        return self._partitions.standing(owned), owned.partition.next_offset, owned.partition.clock_ms
 
     def _encode(self, owned: Owned, standing: Standing, body: bytes) -> bytes:
         counts = counts_of(owned.partition, self._partitions.as_of_ms(owned)) if standing is Standing.LIVE else None
@@ -206,13 +211,8 @@ async def _packed(body: Body) -> bytes:
     return await asyncio.to_thread(pack_body, body) if len(body.totals) > IN_THREAD_BYTES else pack_body(body)
 
 
-def _stamp(owned: Owned) -> _Stamp:
-    return owned.phase, owned.partition.next_offset, owned.partition.clock_ms
-
-
-def _is_due(owned: Owned, told: _Told, now: float, changed_seconds: float) -> bool:
-    """A new phase and what a person did are told at once."""
-    stamp = _stamp(owned)
+def _is_due(stamp: _Stamp, told: _Told, now: float, changed_seconds: float) -> bool:
+    """A new standing and what a person did are told at once."""
     if told.stamp is None or told.stamp[0] != stamp[0] or told.pokes != told.pokes_told:
         return True
     return now - told.at >= (UNCHANGED_SECONDS if stamp == told.stamp else changed_seconds)

@@ -5,6 +5,7 @@ It is whole or it is not given at all: a partition that recovers, or of which no
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
+from weakref import WeakSet
 
 import msgspec
 
@@ -140,6 +141,7 @@ class Sight:
         self.now_ms = now_ms
         self.partition_count = partition_count
         self._worker_id = worker_id
+        self._looked_at: WeakSet[Owned] = WeakSet()
 
     @property
     def owned(self) -> dict[int, Owned]:
@@ -149,7 +151,22 @@ class Sight:
     @property
     def live(self) -> list[Owned]:
         """This worker's partitions that can be answered for."""
-        return [owned for owned in self.engine.owned.values() if owned.phase is Phase.LIVE]
+        return [owned for owned in self.engine.owned.values() if self.standing(owned) is Standing.LIVE]
+
+    def standing(self, owned: Owned) -> Standing | None:
+        """How this worker stands to one of its partitions; None: it has lost it.
+
+        Of a partition without any state the log may be empty, or not looked at yet: the latter is not live.
+        """
+        if owned.phase is Phase.GONE:
+            return None
+        if owned.phase is Phase.RECOVERING:
+            return Standing.RECOVERING
+        if owned not in self._looked_at:
+            if not owned.partition.next_offset and not self.engine.is_caught_up(owned, 0.0):
+                return Standing.RECOVERING
+            self._looked_at.add(owned)
+        return Standing.LIVE
 
     @property
     def is_alone(self) -> bool:
@@ -172,7 +189,7 @@ class Sight:
     def _part(self, number: int) -> Part:
         owned = self.engine.owned.get(number)
         if owned is not None:
-            if owned.phase is not Phase.LIVE:
+            if self.standing(owned) is not Standing.LIVE:
                 raise Incomplete(f"partition {number} is being read back")
             return OwnPart(owned, self.as_of_ms(owned))
         known = self.reader.known.get(number)

@@ -63,7 +63,7 @@ def config_for(bootstrap_servers: str, prefix: str, folder: Path, **changes: Any
         bootstrap_servers=bootstrap_servers,
         topics=names(prefix),
         state_dir=folder,
-        session_timeout_seconds=6.0,
+        session_timeout_seconds=4.0,  # the embedded broker takes half of it for every joining
         rebalance_timeout_seconds=6.0,
         flush_interval_seconds=0.05,
     )

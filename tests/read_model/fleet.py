@@ -74,6 +74,7 @@ class BareEngine:
         self.flush_seconds = 0.0
         self.bytes_written = 0
         self.written: list[tuple[int, bytes]] = []
+        self.end_is_known = True
         self.on_flush: Callable[[], None] = lambda: None
 
     @property
@@ -81,7 +82,7 @@ class BareEngine:
         return self
 
     def is_caught_up(self, owned: Owned, quiet_seconds: float, /) -> bool:
-        return time.monotonic() - owned.taken_at >= quiet_seconds
+        return self.end_is_known and (not quiet_seconds or time.monotonic() - owned.taken_at >= quiet_seconds)
 
     def lag(self, owned: Owned, /) -> int:
         return 0
@@ -188,9 +189,7 @@ class Fleet:
 
     async def __aexit__(self, *_: object) -> None:
         await self.client.aclose()  # first, for servers wait for their connections
-        for worker in self.workers:
-            if worker.server is not None:
-                await worker.server.stop()
+        await asyncio.gather(*(worker.server.stop() for worker in self.workers if worker.server is not None))
 
     async def worker(self, name: str, history: AlertHistory | None = None) -> Worker:
         """Another worker, serving."""

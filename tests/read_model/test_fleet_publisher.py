@@ -83,6 +83,34 @@ async def test_a_change_of_phase_and_what_a_person_did_are_told_at_once() -> Non
         assert await publish(worker, 100.75) == []
 
 
+async def test_a_partition_whose_log_was_not_looked_at_yet_is_told_of_as_recovering() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("w")
+        worker.own_partition(0)
+        worker.engine.end_is_known = False
+        (told,) = await publish(worker, 100.0)
+        assert told.standing is Standing.RECOVERING
+        worker.engine.end_is_known = True
+        (told,) = await publish(worker, 100.25)
+        assert told.standing is Standing.LIVE
+
+
+async def test_a_partition_that_was_lost_while_its_lists_were_made_is_not_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("w")
+        worker.own_partition(0)
+
+        def lose(body: Body) -> bytes:
+            worker.engine.owned[0].phase = Phase.GONE
+            return pack_body(body)
+
+        monkeypatch.setattr("agents.fleet.publisher.pack_body", lose)
+        assert await publish(worker, 100.0) == []
+        assert await publish(worker, 200.0) == []
+
+
 async def test_a_partition_that_came_again_is_told_of_at_once() -> None:
     async with Fleet(1) as fleet:
         worker = await fleet.worker("w")

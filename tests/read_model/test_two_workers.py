@@ -1,7 +1,5 @@
 """Two workers with their own partitions: whichever is asked, the answer is the same."""
 
-import time
-
 import pytest
 
 from agents.engine.ownership import Phase
@@ -229,8 +227,20 @@ async def test_a_fleet_that_never_had_an_event_is_as_of_now() -> None:
     async with Fleet(1) as fleet:
         worker = await fleet.worker("only")
         worker.own_partition(0)
-        worker.engine.owned[0].taken_at = time.monotonic()
         assert json(await worker.get(f"{INTEGRITY}/summary"))["as_of"] == "2025-10-09T08:53:20.000Z"
+
+
+async def test_a_partition_whose_log_was_not_looked_at_yet_is_not_taken_for_empty() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        worker.engine.end_is_known = False
+        assert code(await worker.get(f"{INTEGRITY}/summary"), 503) == "recovering"
+        assert (await worker.get("/readyz")).status_code == 503
+        worker.engine.end_is_known = True
+        assert json(await worker.get(f"{INTEGRITY}/summary"))["total_projects"] == 0
+        worker.engine.end_is_known = False  # the broker is away: what was seen stays true
+        assert json(await worker.get(f"{INTEGRITY}/summary"))["total_projects"] == 0
 
 
 async def test_a_project_that_is_ahead_of_its_partition_is_as_of_its_own_time() -> None:

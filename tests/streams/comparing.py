@@ -6,6 +6,7 @@ from typing import Any
 
 from streams.project import ProjectState
 from streams.state_codec import canonical
+from streams.totals import PartitionTotals
 
 NEUTRAL: dict[str, Any] = {"alerts": {}, "begun": {}, "resends": 0}
 
@@ -13,8 +14,6 @@ NEUTRAL: dict[str, Any] = {"alerts": {}, "begun": {}, "resends": 0}
 @contextmanager
 def _without(state: ProjectState, *names: str) -> Iterator[None]:
     kept = {name: getattr(state, name) for name in names}
-    holes = [(hole, hole.since_ms, hole.floor_ms) for hole in state.numbering.suspect_holes]
-    shared = dict(state.numbering.suspect_duplicates)
     for name in names:
         setattr(state, name, NEUTRAL[name])
     try:
@@ -22,9 +21,6 @@ def _without(state: ProjectState, *names: str) -> Iterator[None]:
     finally:
         for name, value in kept.items():
             setattr(state, name, value)
-        for hole, since_ms, floor_ms in holes:
-            hole.since_ms, hole.floor_ms = since_ms, floor_ms
-        state.numbering.suspect_duplicates.update(shared)
 
 
 def essence(state: ProjectState, *but: str) -> bytes:
@@ -33,11 +29,16 @@ def essence(state: ProjectState, *but: str) -> bytes:
         return canonical(state)
 
 
-def essence_whenever_suspect(state: ProjectState, *but: str) -> bytes:
-    """The same, without since when a suspect is one: that alone may depend on the order of arrival until it settles."""
-    with _without(state, *but):
-        for hole in state.numbering.suspect_holes:
-            hole.since_ms = hole.floor_ms = 1
-        for number in state.numbering.suspect_duplicates:
-            state.numbering.suspect_duplicates[number] = 1
-        return canonical(state)
+def sums(totals: PartitionTotals) -> dict[str, object]:
+    """What a partition's totals say."""
+    totals.fold()
+    history = totals.history
+    return {
+        "operations": totals.operations,
+        "counters": (totals.conflicts, totals.retries, totals.late, totals.resends, totals.applied),
+        "days": totals.days,
+        "buckets": (totals.buckets, totals.duration_us),
+        "minutes": {minute: (pane.total, pane.sketch) for minute, pane in history.minutes.items()},
+        "seconds": {minute: pane.seconds for minute, pane in history.minutes.items()},
+        "hours": {hour: (pane.total, pane.sketch) for hour, pane in history.hours.items()},
+    }

@@ -82,9 +82,7 @@ class Driven:
 
     def created(self, at: float, number: int, episode: str | None = None, **fields: Any) -> list[Alert]:
         """An episode is created; it is called after its number unless named."""
-        return self.event(
-            EventType.CREATED, at, episode_id=episode or f"ep-{number}", episode_number=number, **fields
-        )
+        return self.event(EventType.CREATED, at, episode_id=episode or f"ep-{number}", episode_number=number, **fields)
 
     def failed(self, at: float, **fields: Any) -> list[Alert]:
         """A creation failed."""

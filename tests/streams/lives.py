@@ -175,9 +175,7 @@ def _touch(service: _Service, move: Move) -> None:
 
 
 @st.composite
-def arrivals(
-    draw: st.DrawFn, life: list[Event], grace_ms: int = GRACE_MS, keep_operations: bool = True
-) -> list[Event]:
+def arrivals(draw: st.DrawFn, life: list[Event], grace_ms: int = GRACE_MS, keep_operations: bool = True) -> list[Event]:
     """An order of arrival with disorder within the grace; the order within each episode stays, and, unless told
     otherwise, the order within each operation."""
     delays = draw(

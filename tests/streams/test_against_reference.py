@@ -49,9 +49,7 @@ def what_the_core_counts(state: ProjectState) -> Answers:
 def what_the_reference_counts(reference: Reference, state: ProjectState) -> Answers:
     days = {date.fromisoformat(day): found for day, found in reference.days().items()}
     return {
-        "windows": {
-            w.length_seconds: reference.window(w.length_seconds, state.now_ms) for w in state.history.windows
-        },
+        "windows": {w.length_seconds: reference.window(w.length_seconds, state.now_ms) for w in state.history.windows},
         "totals": reference.counted(reference.attempts()),
         "days": {day.isoformat(): found for day, found in days.items() if (max(days) - day).days < 2},
         "conflicts": reference.conflicts_total(),

@@ -1,6 +1,7 @@
 """The life of an alert, sentence by sentence: pending, firing, escalated, acknowledged, silenced, hushed, resolved."""
 
 from hashlib import blake2b
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from streams.vigil import active_alerts
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SHIPPED, Driven, at_ms, core_with, rule, told
 
 
-def failing(**changes: object) -> Rule:
+def failing(**changes: Any) -> Rule:
     """Failure rate above 50 % over 10 minutes."""
     return rule(Measure.FAILURE_RATE, "50", **{"rule_id": "f", "window_minutes": 10, **changes})
 

@@ -1,5 +1,7 @@
 """What the numbers of a project mean, sentence by sentence, with expected values by hand."""
 
+from typing import Any
+
 import pytest
 
 from streams.numbering import MAX_MOVES_REMEMBERED, MAX_SET_ASIDE, DeletedNumbers, health_score
@@ -7,7 +9,7 @@ from streams.state_codec import head_of
 from tests.streams.driving import INTEGRITY, SHIPPED, Driven, core_with, told
 
 
-def numbered(*numbers: int, **settings: object) -> Driven:
+def numbered(*numbers: int, **settings: Any) -> Driven:
     """A project whose episodes were created with these numbers at second 0."""
     project = Driven(core_with(INTEGRITY, **settings))
     for number in numbers:

@@ -1,11 +1,13 @@
 """The same events end in the same state, byte for byte: order across operations and episodes does not matter while
 disorder stays within the grace, and neither does repetition."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.event import Event, EventType
 from streams.core import Core
+from streams.numbering import DeletedNumbers
 from streams.project import ProjectState, step
 from streams.totals import PartitionTotals
 from tests.streams.comparing import essence
@@ -66,6 +68,25 @@ def test_with_deletions_and_renumberings_only_the_beginning_of_a_suspicion_depen
     other, other_totals = run(at_the_end_of_all(arriving))
     assert essence(state, "alerts", "begun") == essence(other, "alerts", "begun")
     assert totals.encode() == other_totals.encode()
+
+
+@pytest.mark.parametrize("first_number", [1, None])
+@pytest.mark.parametrize("deleted", list(DeletedNumbers))
+def test_every_setting_of_the_numbering_is_as_independent_of_the_order(
+    first_number: int | None, deleted: DeletedNumbers
+) -> None:
+    core = core_with(INTEGRITY, first_number=first_number, deleted=deleted)
+
+    @examples(50)
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        life = data.draw(lives("create", "lose", "delete", "delete_last", "restate", "fail"))
+        arriving = data.draw(arrivals(life))
+        state, _ = run(at_the_end_of_all(life), core)
+        other, _ = run(at_the_end_of_all(arriving), core)
+        assert essence(state, "alerts", "begun") == essence(other, "alerts", "begun")
+
+    check()
 
 
 @examples(100)

@@ -12,7 +12,7 @@ from models.event import Event
 from streams.partition import Cursor, Partition
 from streams.rules import Measure
 from streams.state_codec import canonical
-from streams.totals import PartitionTotals
+from tests.streams.comparing import sums
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, SLOW, core_with, examples, rule
 from tests.streams.lives import NUMBERING, ORDINARY, arrive, lives, replace_fields
 from tests.streams.stored import Stored, Write, cursor_write
@@ -135,21 +135,6 @@ class Worker:
             "sums": (partition.projects, partition.episodes, partition.gaps, partition.duplicates),
             "lists": (partition.unhealthy, partition.alerting, sorted(partition.head_keys)),
         }
-
-
-def sums(totals: PartitionTotals) -> dict[str, object]:
-    """What a partition's totals say."""
-    totals.fold()
-    history = totals.history
-    return {
-        "operations": totals.operations,
-        "counters": (totals.conflicts, totals.retries, totals.late, totals.resends, totals.applied),
-        "days": totals.days,
-        "buckets": (totals.buckets, totals.duration_us),
-        "minutes": {minute: (pane.total, pane.sketch) for minute, pane in history.minutes.items()},
-        "seconds": {minute: pane.seconds for minute, pane in history.minutes.items()},
-        "hours": {hour: (pane.total, pane.sketch) for hour, pane in history.hours.items()},
-    }
 
 
 def transitions(alerts: list[Alert]) -> set[bytes]:

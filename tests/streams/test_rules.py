@@ -29,7 +29,7 @@ def without(raw: dict[str, Any], *names: str) -> dict[str, Any]:
 PERCENT = "Rule r needs `threshold` to be a percentage from 0% to 100%, such as 1.0%."
 SECONDS = "Rule r needs `threshold` to be a number of seconds, such as 5s."
 COUNT = "Rule r needs `threshold` to be a count."
-WINDOW = "Rule r needs `window_minutes` to be an integer from 1 to 60."
+WINDOW = "Rule r needs `window_minutes` to be an integer from 1 to 1440."
 NAME = "Rule number 1 needs a `rule_id`: a text of 1 to 100 characters without a colon."
 TYPES = (
     "Rule r has an unknown `alert_type`; it must be one of HIGH_FAILURE_RATE, HIGH_CONFLICT_RATE, HIGH_RETRY_RATE, "
@@ -72,14 +72,15 @@ SEVERITIES = "Rule r has an unknown `severity`; it must be one of info, warning,
         (BROKEN | {"threshold": -1}, COUNT),
         (without(GOOD, "window_minutes"), WINDOW),
         (GOOD | {"window_minutes": 0}, WINDOW),
-        (GOOD | {"window_minutes": 61}, WINDOW),
+        (GOOD | {"window_minutes": 1441}, WINDOW),
         (GOOD | {"window_minutes": 1.5}, WINDOW),
         (GOOD | {"window_minutes": "15"}, WINDOW),
         (GOOD | {"window_minutes": True}, WINDOW),
         (GOOD | {"min_samples": 0}, "Rule r needs `min_samples` to be an integer from 1 to 1000000000."),
         (GOOD | {"min_bad": 0}, "Rule r needs `min_bad` to be an integer from 1 to 1000000000."),
         (GOOD | {"for_seconds": -1}, "Rule r needs `for_seconds` to be an integer from 0 to 86400."),
-        (GOOD | {"keep_firing_seconds": 86_401}, "Rule r needs `keep_firing_seconds` to be an integer from 0 to 86400."),
+        (GOOD | {"keep_firing_seconds": 86_401}, 
+            "Rule r needs `keep_firing_seconds` to be an integer from 0 to 86400."),
         (GOOD | {"description": 5}, "Rule r needs `description` to be a text."),
         (GOOD | {"runbook_url": 5}, "Rule r needs `runbook_url` to be a text."),
         (GOOD | {"labels": ["team"]}, "Rule r needs `labels` to map texts to texts."),
@@ -115,7 +116,7 @@ def test_two_rules_of_one_name_are_refused_by_that_name() -> None:
 def test_five_different_latency_limits_are_one_too_many() -> None:
     slow = [SLOW | {"rule_id": f"s{i}", "threshold": i} for i in range(1, 6)]
     assert RuleSet(parse_rules({"rules": slow[:4]})).latency_limits == (1.0, 2.0, 3.0, 4.0)
-    with pytest.raises(RuleError, match="5 different latency limits"):
+    with pytest.raises(RuleError, match="The rules name 5 latency limits; only 4 can be counted"):
         RuleSet(parse_rules({"rules": slow}))
 
 

@@ -1,0 +1,337 @@
+"""The one safe order: told and acknowledged, then stored and acknowledged, then the cursor, then the commit."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from agents.engine.ownership import Phase
+from streams import keys
+from streams.partition import Cursor
+from tests.agents.desk import NOW_MS, Desk, event, failure, turns, useless
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    desk = Desk()
+    yield desk
+    await desk.close()
+
+
+def cursor_of(desk: Desk, partition: int) -> Cursor:
+    raw = desk.producer.written[partition][keys.CURSOR]
+    assert raw is not None
+    return msgspec.msgpack.decode(raw, type=Cursor)
+
+
+async def test_each_step_waits_for_the_brokers_word_on_the_one_before(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.take(0, failure(0, "p"))
+    await desk.take(0, useless(1))
+    flushing = asyncio.create_task(desk.engine.flush())
+    await turns()
+    assert desk.producer.journal == ["alert", "letter"]
+
+    await desk.producer.acknowledge("alert")
+    assert desk.producer.journal == ["alert", "letter"], "the dead letter is not acknowledged yet"
+    await desk.producer.acknowledge("letter")
+    assert desk.producer.journal == ["alert", "letter", "state 0"]
+
+    await desk.producer.acknowledge("state 0")
+    assert desk.producer.journal == ["alert", "letter", "state 0", "closing 0"]
+    assert desk.committed(0) == 0
+    assert desk.passed == ["after emit", "after store"]
+
+    await desk.producer.acknowledge("closing 0")
+    await flushing
+    assert desk.committed(0) == 2
+    assert desk.passed == ["after emit", "after store", "after acknowledgement", "before commit"]
+    assert cursor_of(desk, 0).next_offset == 2
+    assert desk.stops == []
+
+
+@pytest.mark.parametrize(
+    ("refused", "journal"),
+    [
+        ("alert", ["alert", "letter"]),
+        ("letter", ["alert", "letter"]),
+        ("state 0", ["alert", "letter", "state 0"]),
+        ("closing 0", ["alert", "letter", "state 0", "closing 0"]),
+    ],
+)
+@pytest.mark.parametrize("when", ["sending", "answering"])
+async def test_a_fault_at_any_step_stops_the_process_and_nothing_follows(
+    desk: Desk, refused: str, journal: list[str], when: str
+) -> None:
+    await desk.own(0)
+    if when == "sending":
+        desk.producer.fails_to_send = refused
+        journal = journal[: journal.index(refused)]
+    await desk.take(0, failure(0, "p"))
+    await desk.take(0, useless(1))
+    flushing = asyncio.create_task(desk.engine.flush())
+    for step in ("alert", "letter", "state 0", "closing 0"):
+        if step == refused and when == "answering":
+            await desk.producer.refuse(step)
+        if step == refused:
+            break
+        await desk.producer.acknowledge(step)
+    await turns()
+    assert len(desk.stops) == 1
+    assert desk.producer.journal == journal
+    assert desk.committed(0) == 0
+    desk.producer.fails_to_send = None
+    await desk.close()
+    await flushing
+
+
+@pytest.mark.parametrize("step", ["alert", "state 0", "closing 0"])
+async def test_after_a_revocation_in_the_middle_nothing_more_is_written(desk: Desk, step: str) -> None:
+    await desk.own(0)
+    await desk.take(0, failure(0, "p"))
+    flushing = asyncio.create_task(desk.engine.flush())
+    for before in ("alert", "state 0", "closing 0"):
+        await desk.producer.seen(before)
+        if before == step:
+            break
+        await desk.producer.acknowledge(before)
+    written = list(desk.producer.journal)
+    revoking = asyncio.create_task(desk.engine.revoke())
+    await turns()
+    assert not revoking.done(), "what is under way may still arrive: the next owner must not read yet"
+    assert desk.engine.owned == {}
+
+    await desk.producer.acknowledge(step)
+    await asyncio.gather(flushing, revoking)
+    assert desk.producer.journal == written
+    assert desk.committed(0) is None
+    assert desk.stops == []
+
+
+async def test_a_revocation_that_cannot_wait_any_longer_stops_the_process(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.take(0, failure(0, "p"))
+    flushing = asyncio.create_task(desk.engine.flush())
+    await desk.producer.seen("alert")
+    await desk.engine.revoke()
+    assert desk.stops == ["what was being stored did not end before the partitions went to others"]
+    await desk.producer.acknowledge("alert")
+    await flushing
+
+
+async def test_a_hand_over_stores_what_was_taken_before_the_partitions_go(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.take(0, event(0, "p"))
+    desk.producer.answers_at_once = True
+    await desk.engine.hand_over()
+    await desk.engine.revoke()
+    assert desk.producer.journal == ["state 0", "closing 0"]
+
+
+async def test_what_is_taken_during_a_flush_waits_for_the_next_one(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.take(0, event(0, "p"))
+    flushing = asyncio.create_task(desk.engine.flush())
+    await desk.producer.seen("state 0")
+    await desk.take(0, event(1, "q"))
+    await desk.producer.acknowledge("state 0")
+    await desk.producer.acknowledge("closing 0")
+    await flushing
+    assert cursor_of(desk, 0).next_offset == 1
+    assert keys.head("q") not in desk.producer.written[0]
+    assert desk.committed(0) == 1
+
+    desk.producer.answers_at_once = True
+    await desk.engine.flush()
+    assert cursor_of(desk, 0).next_offset == 2
+    assert keys.head("q") in desk.producer.written[0]
+
+
+async def test_a_flush_does_not_come_between_a_change_and_its_telling(desk: Desk) -> None:
+    await desk.own(0)
+    desk.producer.gate = asyncio.Event()  # the alert is not even queued yet
+    await desk.take(0, failure(0, "p"))
+    flushing = asyncio.create_task(desk.engine.flush())
+    await turns()
+    assert desk.producer.journal == []
+    desk.producer.gate.set()
+    await desk.producer.acknowledge("alert")
+    await desk.producer.acknowledge("state 0")
+    await desk.producer.acknowledge("closing 0")
+    await flushing
+    assert desk.producer.journal == ["alert", "state 0", "closing 0"]
+
+
+async def test_no_partition_is_stored_before_the_alerts_of_all_are_acknowledged(desk: Desk) -> None:
+    await desk.own(0, 1)
+    await desk.take(0, event(0, "p"))
+    await desk.take(1, failure(0, "q"))
+    flushing = asyncio.create_task(desk.engine.flush())
+    await turns()
+    assert desk.producer.journal == ["alert"]
+    await desk.producer.acknowledge("alert")
+    assert desk.producer.journal == ["alert", "state 0", "state 1"]
+    desk.producer.answers_at_once = True
+    await desk.producer.acknowledge("state 0")
+    await desk.producer.acknowledge("state 1")
+    await flushing
+
+
+async def test_an_act_of_a_person_is_told_before_it_is_stored(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.take(0, failure(0, "p"))
+    desk.producer.answers_at_once = True
+    await desk.engine.flush()
+    desk.producer.answers_at_once = False
+    desk.producer.journal.clear()
+    owned = desk.engine.owned[0]
+    async with owned.turn:
+        state = owned.partition.state("p")
+        assert state is not None
+        owned.partition.touch(state)
+        alert_is_told = asyncio.create_task(desk.writer.tell([]))
+        await alert_is_told
+        await desk.writer.bury([])
+        flushing = asyncio.create_task(desk.engine.flush())
+        await turns()
+        assert desk.producer.journal == [], "the flush waits for the turn"
+    await desk.producer.acknowledge("state 0")
+    await desk.producer.acknowledge("closing 0")
+    await flushing
+    assert cursor_of(desk, 0).next_offset == 1
+
+
+async def test_an_idle_clock_is_stored_before_anything_is_told_of_it(desk: Desk) -> None:
+    await desk.own(0)
+    desk.producer.answers_at_once = True
+    await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))  # number 2 is a suspect gap
+    await desk.engine.flush()
+    desk.producer.answers_at_once = False
+    desk.producer.journal.clear()
+    read_to_the_end(desk, 0)
+    desk.now_ms = NOW_MS + 200_000
+
+    moving = asyncio.create_task(desk.idle.run())
+    await desk.producer.seen("closing 0")
+    assert desk.producer.journal == ["closing 0"]
+    assert cursor_of(desk, 0) == Cursor(2, NOW_MS + 198_000)
+    await desk.producer.acknowledge("closing 0")
+    await desk.producer.acknowledge("alert")
+    await desk.producer.acknowledge("state 0")
+    await desk.producer.acknowledge("closing 0")
+    await moving
+    assert desk.producer.journal == ["closing 0", "alert", "state 0", "closing 0"]
+
+
+async def test_an_idle_clock_does_not_claim_what_a_flush_is_still_storing(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))
+    read_to_the_end(desk, 0)
+    desk.now_ms = NOW_MS + 200_000
+    flushing = asyncio.create_task(desk.engine.flush())
+    await desk.producer.seen("state 0")
+    moving = asyncio.create_task(desk.idle.run())
+    await turns()
+    assert desk.producer.journal == ["state 0"], "a cursor now would make a crash lose what is under way"
+    desk.producer.answers_at_once = True
+    await desk.producer.acknowledge("state 0")
+    await asyncio.gather(flushing, moving)
+    assert desk.producer.journal == ["state 0", "closing 0", "closing 0", "alert", "state 0", "closing 0"]
+
+
+@pytest.mark.parametrize("why", ["records wait", "nothing was heard", "heard long ago", "not quiet yet", "being taken"])
+async def test_a_clock_stands_still_where_events_may_wait(desk: Desk, why: str) -> None:
+    await desk.own(0)
+    desk.producer.answers_at_once = True
+    await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))
+    await desk.engine.flush()
+    read_to_the_end(desk, 0)
+    desk.now_ms = NOW_MS + 200_000
+    if why == "records wait":
+        desk.consumer.end_offset = 3
+    elif why == "nothing was heard":
+        desk.consumer.end_offset = None
+    elif why == "heard long ago":
+        desk.consumer.answered = time.time() - 60
+    elif why == "not quiet yet":
+        desk.engine.owned[0].taken_at = time.monotonic()
+    else:
+        desk.consumer.wanted.clear()
+    desk.producer.journal.clear()
+    await desk.idle.run()
+    assert desk.producer.journal == []
+    assert desk.engine.owned[0].partition.clock_ms == NOW_MS + 1
+
+
+async def test_what_the_stored_clock_had_made_due_is_told_after_a_crash(desk: Desk) -> None:
+    """A crash between the storing of an idle clock and the telling of what came of it."""
+    await desk.own(0)
+    desk.producer.answers_at_once = True
+    await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))
+    await desk.engine.flush()
+    values = {key: value for key, value in desk.producer.written[0].items() if value is not None}
+    values[keys.CURSOR] = msgspec.msgpack.encode(Cursor(2, NOW_MS + 198_000))
+
+    heir = Desk()
+    heir.recovery.values = values
+    await heir.own(0)
+    assert heir.producer.journal == ["alert"]
+    flushing = asyncio.create_task(heir.engine.flush())
+    await turns()
+    assert heir.producer.journal == ["alert"]
+    await heir.producer.acknowledge("alert")
+    assert heir.producer.journal == ["alert", "state 0"]
+    await heir.close()
+    await flushing
+
+
+async def test_a_worker_that_stood_still_sends_nothing_more(desk: Desk) -> None:
+    ticking = asyncio.create_task(desk.fence.run())
+    await desk.own(0)
+    await desk.take(0, event(0, "p"))
+    desk.seconds += 5.1  # of a session of ten seconds
+    await desk.engine.flush()
+    assert desk.producer.journal == []
+    assert "stood still" in desk.stops[0]
+    ticking.cancel()
+
+
+async def test_records_that_do_not_follow_stop_the_process(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.take(0, event(0, "p"))
+    owned = desk.engine.owned[0]
+    owned.position = 5
+    await desk.take(0, event(3, "p"))
+    assert desk.stops == ["partition 0: RuntimeError('records from 3 on do not follow 5')"]
+    assert owned.phase is Phase.LIVE
+
+
+async def test_records_of_an_earlier_reading_are_left_aside(desk: Desk) -> None:
+    await desk.own(0)
+    owned = desk.engine.owned[0]
+    earlier = owned.reading
+    owned.reading += 1  # it was begun anew
+    await desk.take(0, event(0, "p"), reading=earlier)
+    assert owned.position == 0
+    await desk.take(0, event(0, "p"))
+    assert owned.position == 1
+
+
+async def test_what_nobody_is_shown_is_passed_over_and_stored(desk: Desk) -> None:
+    await desk.own(0)
+    desk.producer.answers_at_once = True
+    await desk.take(0, event(0, "p"), next_offset=2)  # a transaction's marker behind it
+    await desk.take(0, next_offset=5)  # a transaction that was taken back
+    await desk.take(0, event(5, "p", episode_number=2))
+    await desk.engine.flush()
+    assert desk.engine.owned[0].position == 6
+    assert cursor_of(desk, 0).next_offset == 6
+    assert desk.stops == []
+
+
+def read_to_the_end(desk: Desk, partition: int) -> None:
+    owned = desk.engine.owned[partition]
+    owned.taken_at = time.monotonic() - 60
+    desk.consumer.end_offset, desk.consumer.answered = owned.position, time.time()

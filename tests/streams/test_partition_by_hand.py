@@ -1,0 +1,260 @@
+"""A partition keeps many projects' time, sums and storage in step, with expected values by hand."""
+
+from typing import Any
+
+import pytest
+
+from models.event import Event, EventType
+from streams import keys
+from streams.acts import Act, ActKind, perform
+from streams.partition import Cursor, Partition
+from streams.rules import Measure
+from tests.streams.driving import INTEGRITY, SHIPPED, at_ms, core_with, rule
+from tests.streams.stored import Stored
+
+
+class Driver:
+    """A partition, its store, and offsets that rise by themselves."""
+
+    def __init__(self, store: Stored | None = None, cached_projects: int = 1000, **settings: Any) -> None:
+        self.store = store or Stored()
+        self.core = core_with(*SHIPPED, **settings)
+        self.partition = Partition(self.core, 0, self.store, cached_projects)
+        for _ in self.partition.restore():
+            pass
+        self.partition.run_due()
+
+    def created(self, project: str, at: float, number: int, **fields: Any) -> bool:
+        """An episode is created, called after its number unless named."""
+        episode = fields.pop("episode", f"ep-{number}")
+        return self.take(EventType.CREATED, project, at, episode_id=episode, episode_number=number, **fields)
+
+    def take(self, kind: EventType, project: str, at: float, **fields: Any) -> bool:
+        """Any event."""
+        offset = self.partition.next_offset
+        event_id = fields.pop("event_id", f"ev-{offset}")
+        return self.partition.take(Event(event_id, kind, project, at_ms(at), event_id, **fields), offset)
+
+    def flush(self) -> list[bytes]:
+        """Store everything; the keys in the order of writing."""
+        return [key for key, _ in self.store.flush(self.partition.collect())]
+
+    def told(self) -> list[tuple[str, str, str, float]]:
+        """What was told since last asked: project, rule, status, seconds."""
+        emits, self.partition.emits = self.partition.emits, []
+        return [(a.project_id, a.rule_id, a.status.value, (a.updated_at_ms - at_ms(0)) / 1000) for a in emits]
+
+
+# --- time
+
+
+def test_an_event_of_one_project_moves_the_time_of_all() -> None:
+    d = Driver()
+    d.created("quiet", 0, 2)
+    d.created("busy", 59.999, 1)
+    assert d.told() == []
+    d.created("busy", 60, 2)
+    assert d.told() == [("quiet", "integrity", "firing", 60)]
+    assert (d.partition.gaps, d.partition.unhealthy) == (1, {"quiet": (1, 0)})
+
+
+def test_an_idle_partition_is_moved_by_the_clock() -> None:
+    d = Driver()
+    d.created("quiet", 0, 2)
+    assert d.partition.next_deadline_ms() == at_ms(60)
+    d.partition.advance_clock(at_ms(59))
+    assert d.told() == []
+    d.partition.advance_clock(at_ms(10_000))
+    assert d.told() == [("quiet", "integrity", "firing", 60), ("quiet", "integrity", "firing", 360)]
+    d.partition.advance_clock(at_ms(5000))
+    assert d.partition.clock_ms == at_ms(10_000), "time never goes back"
+
+
+def test_what_the_partitions_time_has_passed_already_happens_at_once() -> None:
+    d = Driver()
+    d.created("ahead", 1000, 1)
+    d.created("behind", 0, 2)
+    assert d.told() == [("behind", "integrity", "firing", 60), ("behind", "integrity", "firing", 360)]
+    state = d.partition.state("behind")
+    assert state is not None
+    assert state.deadline_ms is None or state.deadline_ms > d.partition.clock_ms
+
+
+def test_an_event_sent_again_with_a_later_time_still_lets_its_project_reach_that_time() -> None:
+    d = Driver()
+    d.created("p", 0, 2, event_id="ev")
+    d.created("p", 100, 2, event_id="ev")
+    assert d.told() == [("p", "integrity", "firing", 60)]
+
+
+def test_backfill_does_not_move_the_partitions_time() -> None:
+    d = Driver()
+    d.created("p", 0, 2)
+    d.created("q", 1000, 1, backfill=True)
+    assert d.partition.clock_ms == at_ms(0)
+    assert d.told() == []
+
+
+def test_no_deadline_is_lost_however_often_it_changes() -> None:
+    d = Driver(settle_ms=60_000)
+    for i in range(1500):  # a hole opens and is filled again and again; then one stays
+        at = i * 0.1
+        d.created("p", at, 2 * i + 2, source="s", sequence=2 * i)
+        d.created("p", at, 2 * i + 1, source="s", sequence=2 * i + 1)
+    d.created("p", 150, 3002)
+    for i in range(1500):
+        d.created(f"other-{i}", 150 + i * 0.001, 1)
+    d.told()
+    d.partition.advance_clock(at_ms(10_000))
+    assert d.told() == [("p", "integrity", "firing", 210), ("p", "integrity", "firing", 510)]
+
+
+def test_the_queue_of_deadlines_stays_as_small_as_there_are_projects() -> None:
+    d = Driver()
+    for i in range(3000):
+        d.created("p", i * 0.01, 2 * i + 2)
+        d.created("p", i * 0.01, 2 * i + 1)
+    assert len(d.partition._deadlines) < 1100
+    project = Driver(settle_ms=10**8)
+    for i in range(3000):  # ever nearer deadlines
+        project.created("p", 100_000 - 10 * i, 2 * i + 2, backfill=True)
+    assert len(project.partition._deadlines) < 1100
+
+
+# --- sums and lists
+
+
+def test_sums_and_lists_follow_every_project() -> None:
+    d = Driver()
+    d.created("a", 0, 1)
+    d.created("a", 0, 3)
+    d.created("b", 0, 1)
+    d.created("b", 0, 1, episode="twin")
+    d.created("c", 0, 1)
+    d.partition.advance_clock(at_ms(60))
+    p = d.partition
+    assert (p.projects, p.episodes, p.gaps, p.duplicates) == (3, 5, 1, 1)
+    assert p.unhealthy == {"a": (1, 0), "b": (0, 1)}
+    assert p.alerting == {"a", "b"}
+    d.created("a", 61, 2)
+    d.take(EventType.DELETED, "b", 61, episode_id="twin")
+    assert (p.projects, p.episodes, p.gaps, p.duplicates, p.unhealthy, p.alerting) == (3, 5, 0, 0, {}, set())
+
+
+def test_a_project_that_alerts_beside_a_hushed_rule_is_alerting() -> None:
+    d = Driver()
+    d.created("p", 0, 2)
+    d.partition.advance_clock(at_ms(60))
+    state = d.partition.state("p")
+    assert state is not None
+    perform(d.core, state, "integrity", Act(kind=ActKind.RESOLVE, by="kim", comment=""), at_ms(61))
+    d.partition.touch(state)
+    assert d.partition.alerting == set()
+    d.take(EventType.CREATION_FAILED, "p", 62)
+    assert d.partition.alerting == {"p"}
+    d.created("p", 63, 1)
+    assert d.partition.alerting == {"p"}, "the gap is filled, the failures are not over"
+
+
+def test_sums_after_a_restart_are_those_before_it() -> None:
+    d = Driver()
+    for project in range(2500):
+        d.created(f"p{project}", 0, 1 + project % 2)
+    d.partition.advance_clock(at_ms(60))
+    d.flush()
+    restored = Driver(d.store)
+    for name in ("projects", "episodes", "gaps", "duplicates", "unhealthy", "alerting", "clock_ms", "next_offset"):
+        assert getattr(restored.partition, name) == getattr(d.partition, name), name
+    assert dict(restored.partition.heads()) == dict(d.partition.heads())
+    assert restored.told() == []
+
+
+def test_heads_show_changes_that_are_not_stored_yet() -> None:
+    d = Driver()
+    d.created("a", 0, 1)
+    d.flush()
+    d.created("a", 1, 2)
+    d.created("b", 1, 1)
+    heads = dict(d.partition.heads())
+    assert {name: head.episodes for name, head in heads.items()} == {"a": 2, "b": 1}
+    assert d.partition.head("a") == heads["a"]
+    assert d.partition.head("nobody") is None
+    assert d.partition.state("nobody") is None
+
+
+# --- offsets and storage
+
+
+def test_a_record_read_again_is_skipped_and_counted_as_that_alone() -> None:
+    d = Driver()
+    event = Event("ev", EventType.CREATION_FAILED, "p", at_ms(0), "ev")
+    assert d.partition.take(event, 7)
+    assert not d.partition.take(event, 7)
+    state = d.partition.state("p")
+    assert state is not None
+    assert (d.partition.skipped, state.resends, state.applied, d.partition.next_offset) == (1, 0, 7, 8)
+
+
+def test_totals_are_written_first_chunks_before_their_head_and_the_cursor_last_but_garbage() -> None:
+    d = Driver()
+    for number in range(1, 301):
+        d.created("big", number, number)
+    d.created("small", 300, 1)
+    assert d.flush() == [keys.TOTALS, keys.chunk("big", 0, 299), keys.head("big"), keys.head("small"), keys.CURSOR]
+    d.take(EventType.DELETED, "big", 301, episode_id="ep-5")
+    assert d.flush() == [
+        keys.TOTALS, keys.chunk("big", 0, 301), keys.head("big"), keys.CURSOR, keys.chunk("big", 0, 299),
+    ]  # fmt: skip
+    assert keys.chunk("big", 0, 299) not in d.store.values
+
+
+def test_records_that_are_no_events_move_the_cursor() -> None:
+    d = Driver()
+    assert not d.partition.is_dirty
+    d.partition.pass_over(0)
+    assert d.partition.is_dirty
+    changes = d.partition.collect()
+    assert (changes.writes, changes.cursor, changes.garbage) == ([], Cursor(1, 0), [])
+    assert not d.partition.is_dirty
+
+
+def test_states_that_are_not_cached_are_read_from_the_store() -> None:
+    d = Driver(cached_projects=2)
+    for number in range(1, 4):
+        for project in range(50):
+            d.created(f"p{project}", number, number)
+        d.flush()
+    assert d.partition.episodes == 150
+    assert all(d.partition.head(f"p{project}").episodes == 3 for project in range(50))  # type: ignore[union-attr]
+
+
+def test_a_missing_chunk_stops_the_partition_and_says_which() -> None:
+    d = Driver()
+    for number in range(1, 301):
+        d.created("big", number, number)
+    d.flush()
+    del d.store.values[keys.chunk("big", 0, 299)]
+    restored = Driver(d.store)
+    with pytest.raises(LookupError, match="project 'big': chunk 0 version 299 is missing from the changelog"):
+        restored.partition.state("big")
+
+
+def test_the_clock_that_was_stored_before_telling_makes_a_restart_tell_the_same() -> None:
+    d = Driver()
+    d.created("p", 0, 2)
+    d.flush()
+    d.store.write((keys.CURSOR, b"\x92\x01" + b"\xcf" + at_ms(60).to_bytes(8, "big")))
+    restored = Driver(d.store)
+    assert restored.told() == [("p", "integrity", "firing", 60)]
+
+
+def test_keys_tell_what_they_are_and_of_which_project() -> None:
+    assert keys.project_of(keys.head("프로젝트 p")) == "프로젝트 p"
+    kinds = {keys.head("x")[:1], keys.chunk("x", 0, 0)[:1], keys.CURSOR[:1], keys.TOTALS[:1]}
+    assert len(kinds) == 4
+    assert keys.chunk("x", 1, 2) != keys.chunk("x", 2, 1)
+
+
+def test_two_rules_may_share_a_window() -> None:
+    core = core_with(rule(Measure.FAILURE_RATE, "1"), rule(Measure.RETRY_RATE, "1"), INTEGRITY)
+    assert core.rules.window_lengths == (900,)
