@@ -96,7 +96,8 @@ def _fire(
 ) -> tuple[Memory, Reason | None]:
     memory.phase = Phase.FIRING
     memory.starts_at_ms = memory.updated_at_ms = at_ms
-    memory.escalates_at_ms = at_ms + escalate_after_ms if rule.severity is Severity.CRITICAL else 0
+    escalates = rule.severity is Severity.CRITICAL and memory.acknowledged_by is None
+    memory.escalates_at_ms = at_ms + escalate_after_ms if escalates else 0
     return memory, reason
 
 

@@ -1,6 +1,10 @@
 """Bounded memories of what was seen: the newest by event time stay, so that the order of arrival does not matter."""
 
 from collections.abc import Iterable
+from typing import Final
+
+MAX_SOURCES: Final = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
+MAX_INTERVALS: Final = 32  # holes beyond it are closed from below: what is that old and missing counts as seen
 
 
 class RecentKeys:
@@ -76,9 +80,6 @@ class SequenceMemory:
 
     __slots__ = ("sources",)
 
-    MAX_SOURCES = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
-    MAX_INTERVALS = 32  # holes beyond it are closed from below: what is that old and missing counts as seen
-
     def __init__(self) -> None:
         self.sources: dict[str, Source] = {}
 
@@ -87,7 +88,7 @@ class SequenceMemory:
         known = self.sources.get(source)
         if known is None:
             self.sources[source] = Source(at_ms, [[sequence, sequence]])
-            if len(self.sources) > self.MAX_SOURCES:
+            if len(self.sources) > MAX_SOURCES:
                 del self.sources[min(self.sources, key=lambda name: (self.sources[name].newest_ms, name))]
             return True
         if at_ms > known.newest_ms:
@@ -115,5 +116,5 @@ class SequenceMemory:
         return True
 
     def _bound(self, intervals: list[list[int]]) -> None:
-        if len(intervals) > self.MAX_INTERVALS:
+        if len(intervals) > MAX_INTERVALS:
             intervals[0][1] = intervals.pop(1)[1]

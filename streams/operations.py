@@ -100,7 +100,6 @@ class Remembered:
         """Forget it."""
         del self.by_key[key], self.recent.times[key]
 
-
     def forget_before(self, horizon_ms: int) -> None:
         """Forget what is over for good; what is left is in the order of (event time, key)."""
         self.recent.sort()

@@ -6,42 +6,19 @@ Storage is somebody else's: it is read through `Store`, and `collect` says what 
 
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
-from typing import Protocol
 
 import msgspec
 
 from models.alert import Alert
 from models.event import Event
 from streams import keys
+from streams.changes import Changes, Cursor, Store
 from streams.core import Core
 from streams.project import ProjectState, advance, step
 from streams.state_codec import Head, checkpoint, decode, head_of, read_head
 from streams.totals import PartitionTotals
 
-
-class Store(Protocol):
-    """Stored values of one partition."""
-
-    def get(self, key: bytes, /) -> bytes | None:
-        """The value, None where there is none."""
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """All of them, in any order."""
-
-
-class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Up to where a partition is complete: the next offset, and the clock (event time, ms) that had been reached."""
-
-    next_offset: int
-    clock_ms: int
-
-
-class Changes(msgspec.Struct, frozen=True):
-    """What to write, in this order and all of it before the cursor; None removes. `garbage` may go after it."""
-
-    writes: list[tuple[bytes, bytes | None]]
-    cursor: Cursor
-    garbage: list[bytes]
+__all__ = ["Changes", "Cursor", "Partition", "Store"]
 
 
 class Partition:

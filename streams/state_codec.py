@@ -25,9 +25,7 @@ from streams.suspects import Hole
 from streams.vigil import forget_removed_rules, is_watchful
 
 FORMAT = 1
-assert sys.byteorder == "little", (
-    "hashes are stored in the machine's byte order: little-endian wherever we run"
-)
+assert sys.byteorder == "little", "hashes are stored in the machine's byte order: little-endian wherever we run"
 _HEADER = struct.Struct("<BqqqIIIIIB")
 HEADER_BYTES = _HEADER.size
 _ALERTING = 1

@@ -10,10 +10,14 @@ import msgspec
 
 from streams import tally
 from streams.core import PARTITION_HOURS_KEPT, Core
-from streams.history import History
+from streams.history import Encoded, History
 
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BOUNDS_US = tuple(int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS)
+# applied, history, operations, counters, days, buckets, sums of durations
+_Stored = tuple[int, Encoded, list[int], list[int], list[tuple[int, list[int]]], list[list[int]], list[int]]
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(_Stored).decode
 _FAILED = tally.mask(tally.FAILED)
 
 
@@ -90,8 +94,8 @@ class PartitionTotals:
     def encode(self) -> bytes:
         """Everything, offset included."""
         self.fold()
-        return msgspec.msgpack.encode(
-            [
+        return _pack(
+            (
                 self.applied,
                 self.history.encode(),
                 tally.unpack(self.operations),
@@ -99,14 +103,14 @@ class PartitionTotals:
                 [(day, tally.unpack(self.days[day])) for day in sorted(self.days)],
                 self.buckets,
                 self.duration_us,
-            ]
+            )
         )
 
     @classmethod
     def decode(cls, core: Core, encoded: bytes) -> "PartitionTotals":
         """Inverse of `encode`."""
         totals = cls(core)
-        applied, history, operations, counters, days, buckets, duration_us = msgspec.msgpack.decode(encoded)
+        applied, history, operations, counters, days, buckets, duration_us = _unpack(encoded)
         totals.applied = applied
         totals.history.decode(history)
         totals.operations = tally.pack(operations)

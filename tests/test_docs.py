@@ -18,10 +18,10 @@ from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from models.dead_letter import DeadLetterReason
 from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
 from models.wire import MAX_RETRIES, WireEvent
+from streams import memory
 from streams.alerts import Reason
 from streams.answers import MAX_GAPS_LISTED
 from streams.core import PROJECT_HOURS_KEPT
-from streams.memory import SequenceMemory
 from streams.numbering import MAX_SET_ASIDE
 from streams.rules import _KEYS, MAX_WINDOW_MINUTES, Measure, parse_rules
 from streams.summary import MAX_ALERTS
@@ -288,8 +288,8 @@ def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
         ("docs/rules.md", "key", "`window_minutes`", MAX_WINDOW_MINUTES),
         ("docs/architecture.md", "what", "window of a rule", MAX_WINDOW_MINUTES),
         ("docs/architecture.md", "what", "a record's value", MAX_VALUE_BYTES // 1024),
-        ("docs/architecture.md", "what", "re-sent events recognised", SequenceMemory.MAX_SOURCES),
-        ("docs/architecture.md", "what", "re-sent events recognised", SequenceMemory.MAX_INTERVALS),
+        ("docs/architecture.md", "what", "re-sent events recognised", memory.MAX_SOURCES),
+        ("docs/architecture.md", "what", "re-sent events recognised", memory.MAX_INTERVALS),
         ("docs/architecture.md", "what", "implausible numbers set aside", MAX_SET_ASIDE),
         ("docs/architecture.md", "what", "gaps listed in an answer", MAX_GAPS_LISTED),
         ("docs/architecture.md", "what", "trend kept", PROJECT_HOURS_KEPT),

@@ -70,6 +70,7 @@ class Engine:
         self._recovery = recovery
         self._writer = writer
         self._fence = fence
+        self.is_halted = False
         self._stop = stop
         self._now_ms = now_ms
         self._handover_seconds = handover_seconds
@@ -84,13 +85,18 @@ class Engine:
         """The partition as the consumer names it."""
         return TP(self.events_topic, number)
 
+    def _halt(self, reason: str) -> None:
+        """Nothing may be written any more, even should `stop` come back."""
+        self.is_halted = True
+        self._stop(reason)
+
     # --- assignment
 
     def assign(self, partitions: Iterable[int], generation: int) -> None:
         """Own these partitions: recover each, go live with it, and take what comes."""
         for number in partitions:
             if self.partitions and number >= self.partitions:
-                self._stop(
+                self._halt(
                     f"{self.events_topic} got more partitions than the {self.partitions} it had at the start; the next "
                     f"start says what to do"
                 )
@@ -120,7 +126,7 @@ class Engine:
                 await asyncio.gather(*tasks, return_exceptions=True)
         except TimeoutError:
             if not at_the_end:
-                self._stop("what was being stored did not end before the partitions went to others")
+                self._halt("what was being stored did not end before the partitions went to others")
         for owned in gone:
             if owned.log is not None:
                 await owned.log.close()
@@ -137,7 +143,7 @@ class Engine:
             raise
         except Exception as error:
             log.exception("work on a partition failed", work=name)
-            self._stop(f"{name}: {error!r}")
+            self._halt(f"{name}: {error!r}")
 
     async def _live(self, owned: Owned) -> None:
         """The life of one partition: until it is revoked."""
@@ -176,7 +182,7 @@ class Engine:
         """The log has nothing where reading stands. The recovery of the next start finds out why."""
         owned = self.owned.get(fetched.tp.partition)
         if owned is not None and owned.reading == fetched.reading:
-            self._stop(f"partition {owned.number} of {self.events_topic} no longer has offset {fetched.start}")
+            self._halt(f"partition {owned.number} of {self.events_topic} no longer has offset {fetched.start}")
 
     async def _take(self, owned: Owned, fetched: Fetched, brake: Brake) -> None:
         if fetched.start != owned.position:
@@ -219,7 +225,7 @@ class Engine:
     async def tell(self, owned: Owned, letters: list[DeadLetter]) -> None:
         """To be called in the partition's turn: a flush must not come between a change and its telling."""
         alerts, owned.partition.emits = owned.partition.emits, []
-        if not letters and not alerts:
+        if self.is_halted or not (letters or alerts):
             return
         self._fence.check()
         if letters:
@@ -238,7 +244,7 @@ class Engine:
                 await self._flush_all()
             except Exception as error:
                 log.exception("flush failed")
-                self._stop(f"the state could not be stored: {error!r}")
+                self._halt(f"the state could not be stored: {error!r}")
             finally:
                 self.flush_began_at = None
             self.flushes += 1
@@ -265,7 +271,7 @@ class Engine:
     async def write(self, owned: Owned, records: Records) -> None:
         """Write to the changelog unless the partition was revoked meanwhile. Raises KafkaError."""
         self._fence.check()
-        if owned.phase is Phase.LIVE and owned.log is not None:
+        if owned.phase is Phase.LIVE and owned.log is not None and not self.is_halted:
             await owned.log.write(records)
 
     def commit_position(self, tp: TP) -> int | None:

@@ -153,9 +153,9 @@ class FleetPublisher:
         if value is not None:
             async with asyncio.timeout(SEND_SECONDS):
                 await (await self._producer.send(self._topic, value, record_key(owned.number)))
-            told.stamp, told.pokes_told = stamp, pokes
             self.published += 1
             self.bytes_published += len(value)
+        told.stamp, told.pokes_told = stamp, pokes
 
     async def _value(self, owned: Owned, told: _Told, now: float) -> bytes | None:
         """The record to send, None where the partition is gone or its summary does not fit into a record."""

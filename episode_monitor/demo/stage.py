@@ -23,6 +23,7 @@ from episode_monitor.exits import ExitCode
 
 DASHBOARD_PORT, SERVICE_PORT, RECEIVER_PORT, KAFKA_PORT, POSTGRES_PORT = 8002, 8001, 8003, 9092, 5432
 SETTLE_SECONDS = 10  # a minute in production; the demo is to show its gap within its first minute
+PARTITIONS = 2  # the embedded broker keeps all that was ever written in memory, and every partition writes its sums
 LOOK_SECONDS = 1.0
 
 # Short, because the embedded broker lets a group begin only after half its session time-out.
@@ -74,7 +75,7 @@ class Stage:
     def _worker(self, port: int) -> dict[str, str]:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
-            "EVENTS_PARTITIONS": "4",
+            "EVENTS_PARTITIONS": str(PARTITIONS),
             "MONITORING_PORT": str(port),
             "MONITOR_DATABASE_URL": self._databases["episode_monitor"],
             "DATABASE_URL": self._databases["project_service"],
@@ -89,7 +90,7 @@ class Stage:
         return {
             "DATABASE_URL": self._databases["project_service"],
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
-            "EVENTS_PARTITIONS": "4",
+            "EVENTS_PARTITIONS": str(PARTITIONS),
             "PROJECT_SERVICE_PORT": str(port),
             "EVENTS_IDEMPOTENCE": "off",
         }

@@ -114,7 +114,7 @@ async def test_a_revocation_that_cannot_wait_any_longer_stops_the_process(desk: 
     await desk.own(0)
     await desk.take(0, failure(0, "p"))
     flushing = asyncio.create_task(desk.engine.flush())
-    await desk.producer.seen("alert")
+    await turns()
     await desk.engine.revoke()
     assert desk.stops == ["what was being stored did not end before the partitions went to others"]
     await desk.producer.acknowledge("alert")

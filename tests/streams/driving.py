@@ -48,7 +48,7 @@ SHIPPED = (FAILURE, CONFLICT, SLOW, INTEGRITY)
 
 def core_with(*rules: Rule, **changes: Any) -> Core:
     """A core with these rules; settings of the numbering (`settle_ms`, `deleted`, …) may be given with the others."""
-    names = NumberingRules.__init__.__annotations__.keys() - {"return"}
+    names = {"settle_ms", "deleted", "first_number", "max_jump", "max_episodes"}
     numbering = NumberingRules(**{name: changes.pop(name) for name in names & changes.keys()})
     return Core(RuleSet(rules), numbering=numbering, **changes)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.identity import hash_of, pack_id, unpack_id
 from streams.intervals import IntervalSet
-from streams.memory import RecentKeys, SequenceMemory
+from streams.memory import MAX_INTERVALS, MAX_SOURCES, RecentKeys, SequenceMemory
 from tests.streams.driving import examples
 
 # --- intervals
@@ -103,16 +103,16 @@ def test_a_resend_is_recognised_however_long_ago_it_was() -> None:
 
 def test_holes_beyond_the_limit_are_closed_from_below() -> None:
     memory = SequenceMemory()
-    for sequence in range(0, 2 * SequenceMemory.MAX_INTERVALS + 2, 2):
+    for sequence in range(0, 2 * MAX_INTERVALS + 2, 2):
         memory.is_news("svc", sequence, 0)
-    assert len(memory.sources["svc"].intervals) == SequenceMemory.MAX_INTERVALS
+    assert len(memory.sources["svc"].intervals) == MAX_INTERVALS
     assert not memory.is_news("svc", 1, 0), "that old and missing counts as seen"
     assert memory.is_news("svc", 3, 0)
 
 
 def test_the_source_heard_of_longest_ago_is_forgotten_first() -> None:
     memory = SequenceMemory()
-    for i in range(SequenceMemory.MAX_SOURCES):
+    for i in range(MAX_SOURCES):
         memory.is_news(f"svc-{i:02}", 1, 100 + i)
     memory.is_news("svc-00", 2, 500)
     memory.is_news("new", 1, 600)
