@@ -3,6 +3,7 @@ taken back and stored in a few bytes. The bins are those of the ddsketch library
 """
 
 from collections.abc import Iterable
+from math import ceil, log
 
 from ddsketch.mapping import LogarithmicMapping
 
@@ -10,6 +11,9 @@ RELATIVE_ACCURACY = 0.01
 ZERO_KEY = -(2**15)  # durations below a microsecond; under every real bin, so that sorting keeps it first
 
 _mapping = LogarithmicMapping(RELATIVE_ACCURACY)
+# `_mapping.key` of seconds, with its two logarithms to base 2 taken out of the way: 0.1 µs instead of 0.3.
+_BINS_A_LOGARITHM = 1.0 / log(_mapping.gamma)
+_BIN_OF_A_MICROSECOND = log(1e-6) * _BINS_A_LOGARITHM
 
 Sketch = dict[int, int]  # bin -> count
 
@@ -18,7 +22,7 @@ def bin_of(duration_us: int) -> int:
     """The bin of a duration in microseconds."""
     if duration_us <= 0:
         return ZERO_KEY
-    return int(_mapping.key(duration_us / 1e6))
+    return ceil(log(duration_us) * _BINS_A_LOGARITHM + _BIN_OF_A_MICROSECOND)
 
 
 def merge(sketches: Iterable[Sketch]) -> Sketch:

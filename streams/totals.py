@@ -5,12 +5,14 @@ then takes nothing again.
 """
 
 from bisect import bisect_left
+from typing import Final
 
 import msgspec
 
 from streams import tally
 from streams.core import PARTITION_HOURS_KEPT, Core
 from streams.history import Encoded, History
+from streams.sketch import ZERO_KEY
 
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BOUNDS_US = tuple(int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS)
@@ -18,6 +20,7 @@ _BOUNDS_US = tuple(int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS)
 _Stored = tuple[int, Encoded, list[int], list[int], list[tuple[int, list[int]]], list[list[int]], list[int]]
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(_Stored).decode
+_BINS: Final = 2**16  # more than there are bins, from ZERO_KEY on
 _FAILED = tally.mask(tally.FAILED)
 
 
@@ -35,7 +38,7 @@ class PartitionTotals:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._seconds: dict[int, int] = {}  # second -> tally not yet folded
-        self._bins: dict[tuple[int, int], int] = {}  # second, bin -> count not yet folded
+        self._bins: dict[int, int] = {}  # second and bin in one number -> count not yet folded
         self.applied = -1
         self.history = History((), core.detail_seconds, PARTITION_HOURS_KEPT)
         self.operations = 0  # tally since the beginning
@@ -52,7 +55,7 @@ class PartitionTotals:
         seconds = self._seconds
         seconds[second] = seconds.get(second, 0) + operation
         if latency_bin is not None:
-            bins, at = self._bins, (second, latency_bin)
+            bins, at = self._bins, second * _BINS + latency_bin - ZERO_KEY
             bins[at] = bins.get(at, 0) + 1
             duration_us = operation >> tally.MICROSECONDS
             success = 0 if operation & _FAILED else 1
@@ -63,7 +66,7 @@ class PartitionTotals:
         """Take back one operation that was counted."""
         self._seconds[second] = self._seconds.get(second, 0) - operation
         if latency_bin is not None:
-            at = (second, latency_bin)
+            at = second * _BINS + latency_bin - ZERO_KEY
             self._bins[at] = self._bins.get(at, 0) - 1
             duration_us = operation >> tally.MICROSECONDS
             success = 0 if operation & _FAILED else 1
@@ -77,8 +80,8 @@ class PartitionTotals:
         history = self.history
         history.advance(max(self._seconds))
         bins: dict[int, dict[int, int]] = {}
-        for (second, latency_bin), count in self._bins.items():
-            bins.setdefault(second, {})[latency_bin] = count
+        for at, count in self._bins.items():
+            bins.setdefault(at // _BINS, {})[at % _BINS + ZERO_KEY] = count
         for second in sorted(self._seconds):
             operations = self._seconds[second]
             if not operations and not any(bins.get(second, {}).values()):

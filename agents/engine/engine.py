@@ -239,6 +239,8 @@ class Engine:
     async def flush(self) -> None:
         """Store everything taken so far and wait for the broker. A failure ends the process."""
         async with self.flushing:
+            if self.is_halted:
+                return
             self.flush_began_at = started = time.monotonic()
             try:
                 await self._flush_all()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from agents.engine.ownership import Phase
+from models.alert import Alert, AlertStatus, Severity
 from streams import keys
 from streams.partition import Cursor
 from tests.agents.desk import NOW_MS, Desk, event, failure, turns, useless
@@ -179,28 +180,30 @@ async def test_no_partition_is_stored_before_the_alerts_of_all_are_acknowledged(
     await flushing
 
 
-async def test_an_act_of_a_person_is_told_before_it_is_stored(desk: Desk) -> None:
+async def test_an_act_of_a_person_is_stored_after_it_is_told(desk: Desk) -> None:
+    desk.producer.answers_at_once = True
     await desk.own(0)
     await desk.take(0, failure(0, "p"))
-    desk.producer.answers_at_once = True
     await desk.engine.flush()
     desk.producer.answers_at_once = False
     desk.producer.journal.clear()
+
     owned = desk.engine.owned[0]
     async with owned.turn:
         state = owned.partition.state("p")
         assert state is not None
-        owned.partition.touch(state)
-        alert_is_told = asyncio.create_task(desk.writer.tell([]))
-        await alert_is_told
-        await desk.writer.bury([])
         flushing = asyncio.create_task(desk.engine.flush())
+        owned.partition.touch(state)
         await turns()
         assert desk.producer.journal == [], "the flush waits for the turn"
+        await desk.writer.tell([an_alert()])
+    await turns()
+    assert desk.producer.journal == ["alert"]
+    await desk.producer.acknowledge("alert")
     await desk.producer.acknowledge("state 0")
     await desk.producer.acknowledge("closing 0")
     await flushing
-    assert cursor_of(desk, 0).next_offset == 1
+    assert desk.producer.journal == ["alert", "state 0", "closing 0"]
 
 
 async def test_an_idle_clock_is_stored_before_anything_is_told_of_it(desk: Desk) -> None:
@@ -329,6 +332,14 @@ async def test_what_nobody_is_shown_is_passed_over_and_stored(desk: Desk) -> Non
     assert desk.engine.owned[0].position == 6
     assert cursor_of(desk, 0).next_offset == 6
     assert desk.stops == []
+
+
+def an_alert() -> Alert:
+    return Alert(
+        alert_key="r:p", alert_id="a", rule_id="r", alert_type="T", severity=Severity.INFO, status=AlertStatus.FIRING,
+        project_id="p", title="", description="", value=None, threshold=0.0, window_minutes=None, sample_size=0,
+        starts_at_ms=0, ends_at_ms=None, updated_at_ms=0,
+    )  # fmt: skip
 
 
 def read_to_the_end(desk: Desk, partition: int) -> None:

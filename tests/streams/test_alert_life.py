@@ -209,6 +209,7 @@ def test_silence_postpones_the_escalation_until_it_ends() -> None:
     p.created(0, 2)
     p.until(60)
     act(p, "integrity", ActKind.SILENCE, 100, minutes=30)
+    p.created(1000, 3)
     p.until(1899.999)
     assert len(p.alerts) == 1
     p.until(1900)

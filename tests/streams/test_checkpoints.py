@@ -19,6 +19,7 @@ from tests.streams.driving import (
     Driven,
     at_ms,
     core_with,
+    counts,
     examples,
     rule,
 )
@@ -160,17 +161,42 @@ def test_a_state_of_another_format_is_refused_with_a_word_on_what_to_do() -> Non
         read_head(bytes([99]) + shelf.head[1:])
 
 
-# --- rules that change between writing and reading
-
-
 def adopted(project: Driven, core: Core) -> Driven:
-    """The same project under another core, by way of its stored form."""
+    """The same project under another core (or the same one), by way of its stored form."""
     shelf = Shelf()
     shelf.put(project.state)
     other = Driven(core)
     other.events = list(project.events)
     other.state = shelf.get(core)
     return other
+
+
+def test_a_renumbering_is_remembered_across_a_restart() -> None:
+    project = Driven(core_with(INTEGRITY))
+    project.renumbered(30, "ep-2", 1)
+    other = adopted(project, project.core)
+    other.created(10, 2)
+    assert other.live == [1]
+
+
+def test_an_operation_that_is_over_for_good_is_so_after_a_restart_too() -> None:
+    project = Driven(core_with(FAILURE))
+    project.created(0, 1, operation_id="op")
+    project.created(60.001, 2)
+    for p in (adopted(project, project.core), project):
+        p.failed(61, operation_id="op")
+        assert p.window(15) == {"attempted": 3, "ended": 3, "failed": 1}
+
+
+def test_a_rate_that_waits_for_samples_waits_for_them_after_a_restart() -> None:
+    project = Driven(core_with(rule(Measure.FAILURE_RATE, "1", min_samples=2)))
+    project.failed(0)
+    other = adopted(project, project.core)
+    other.created(1, 1)
+    assert [alert.status.value for alert in other.alerts] == ["firing"]
+
+
+# --- rules that change between writing and reading
 
 
 def test_a_rule_that_is_gone_ends_its_alert_without_a_word() -> None:
@@ -202,6 +228,18 @@ def test_a_longer_window_never_keeps_what_has_left_it() -> None:
     assert other.window(30) == {"attempted": 1, "ended": 1, "failed": 1}
 
 
+def test_what_is_taken_back_from_a_minute_that_has_left_a_longer_window_is_not_taken_twice() -> None:
+    project = Driven(core_with(rule(Measure.FAILURE_RATE, "1", window_minutes=1)))
+    project.conflict(30, "op")
+    project.created(1000, 1)
+    other = adopted(project, core_with(rule(Measure.FAILURE_RATE, "1", window_minutes=30)))
+    assert other.window(30) == {"attempted": 2, "ended": 1, "conflicted": 1}
+    other.created(1815, 2)
+    assert other.window(30) == {"attempted": 2, "ended": 2}, "the minute of the conflict left as a whole"
+    other.failed(1816, operation_id="op")
+    assert other.window(30) == {"attempted": 3, "ended": 3, "failed": 1, "conflicted": 1}
+
+
 def test_an_alert_under_a_longer_window_ends_when_its_minute_leaves() -> None:
     project = Driven(core_with(rule(Measure.FAILURE_RATE, "1", window_minutes=1)))
     project.failed(0)
@@ -220,8 +258,11 @@ def test_another_latency_limit_drops_what_was_counted_against_the_old_one() -> N
     assert project.window(15)["slow"] == 1
     other = adopted(project, core_with(rule(Measure.SLOW_CREATION, "6")))
     assert other.window(15) == {"attempted": 1, "ended": 1, "timed": 1}
-    other.conflict(-1, "op")  # takes the ending back, and counts it anew as conflicted
-    assert other.window(15) == {"attempted": 1, "ended": 1, "timed": 1, "conflicted": 1}
+    other.conflict(30, "op")  # takes the ending back, and counts it anew half a minute later
+    assert other.window(15) == {"attempted": 1, "ended": 1, "timed": 1}
+    ((operations, _),) = other.state.history.by_minute(0).values()
+    assert counts(operations) == {"attempted": 1, "ended": 1, "timed": 1}
+    assert other.state.history.minutes[at_ms(0) // 60_000].seconds.keys() == {30}
     other.event(EventType.DELETED, 3600, episode_id="nobody")
     assert other.window(15) == {}
     assert [(alert.status.value, alert.reason) for alert in other.alerts] == [("resolved", "back_to_normal")]

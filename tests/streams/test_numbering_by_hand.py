@@ -87,6 +87,38 @@ def test_the_number_just_below_an_earlier_statement_is_not_missing_any_longer_th
     assert (project.gaps, project.suspect_gaps) == ([2], [])
 
 
+def test_no_hole_is_older_than_the_leaving_of_its_last_holder() -> None:
+    project = numbered(1, 2, 3)
+    project.deleted(50, "ep-2")
+    project.created(10, 4)  # shows nothing about 2, which was held until 50
+    project.until(109.999)
+    assert (project.gaps, project.suspect_gaps) == ([], [2])
+    project.until(110)
+    assert project.gaps == [2]
+
+
+def test_a_hole_that_was_filled_and_opens_again_is_suspect_from_then_on() -> None:
+    project = numbered(1, 2, 3)
+    project.deleted(10, "ep-2")
+    project.created(20, 2, "again")
+    project.deleted(30, "again")
+    project.until(89.999)
+    assert (project.gaps, project.suspect_gaps) == ([], [2])
+    project.until(90)
+    assert project.gaps == [2]
+
+
+def test_a_number_held_twice_again_is_suspect_from_then_on() -> None:
+    project = numbered(1, 2)
+    project.created(10, 2, "second")
+    project.renumbered(20, "second", 3)
+    project.renumbered(30, "second", 2)
+    project.until(89.999)
+    assert (project.duplicates, project.suspect_duplicates) == ([], [2])
+    project.until(90)
+    assert project.duplicates == [2]
+
+
 def test_findings_vanish_when_the_numbers_above_them_do() -> None:
     project = numbered(1, 5)
     project.until(60)
@@ -344,6 +376,14 @@ def test_an_older_statement_that_arrives_later_does_not_undo_a_renumbering() -> 
     project.renumbered(30, "ep-2", 3)
     project.created(10, 2)
     assert project.live == [1, 3]
+
+
+def test_a_number_stated_by_an_older_statement_counts_for_plausibility_all_the_same() -> None:
+    project = numbered(1)
+    project.renumbered(30, "ep-900", 2)
+    project.created(10, 900)
+    project.created(40, 1500)
+    assert project.live == [1, 2, 1500]
 
 
 def test_a_creation_that_arrives_after_the_deletion_creates_nothing() -> None:

@@ -123,6 +123,23 @@ def test_a_late_event_within_the_grace_corrects_the_window() -> None:
     assert p.state.late == 0
 
 
+def test_a_conflict_as_old_as_the_grace_still_counts_and_an_older_one_does_not() -> None:
+    p = project()
+    p.created(100, 1)
+    p.conflict(40, "op")
+    p.conflict(39.999, "another")
+    assert p.window(15) == {"attempted": 2, "ended": 1, "conflicted": 1}
+    assert p.state.late == 1
+
+
+def test_an_operation_that_ended_before_the_grace_is_over_for_good() -> None:
+    p = project()
+    p.created(0, 1, operation_id="op")
+    p.created(60.001, 2)
+    p.failed(61, operation_id="op")
+    assert p.window(15) == {"attempted": 3, "ended": 3, "failed": 1}
+
+
 def test_a_later_one_counts_as_late_and_leaves_the_rates_alone_but_integrity_takes_it() -> None:
     p = project()
     p.created(100, 1)

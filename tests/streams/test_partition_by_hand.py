@@ -8,7 +8,7 @@ from models.event import Event, EventType
 from streams import keys
 from streams.acts import Act, ActKind, perform
 from streams.partition import Cursor, Partition
-from streams.rules import Measure
+from streams.rules import Measure, Rule
 from tests.streams.driving import INTEGRITY, SHIPPED, at_ms, core_with, rule
 from tests.streams.stored import Stored
 
@@ -16,9 +16,15 @@ from tests.streams.stored import Stored
 class Driver:
     """A partition, its store, and offsets that rise by themselves."""
 
-    def __init__(self, store: Stored | None = None, cached_projects: int = 1000, **settings: Any) -> None:
+    def __init__(
+        self,
+        store: Stored | None = None,
+        cached_projects: int = 1000,
+        rules: tuple[Rule, ...] = SHIPPED,
+        **settings: Any,
+    ) -> None:
         self.store = store or Stored()
-        self.core = core_with(*SHIPPED, **settings)
+        self.core = core_with(*rules, **settings)
         self.partition = Partition(self.core, 0, self.store, cached_projects)
         for _ in self.partition.restore():
             pass
@@ -154,6 +160,19 @@ def test_a_project_that_alerts_beside_a_hushed_rule_is_alerting() -> None:
     assert d.partition.alerting == {"p"}
     d.created("p", 63, 1)
     assert d.partition.alerting == {"p"}, "the gap is filled, the failures are not over"
+
+
+def test_a_project_that_begins_to_alert_while_a_hushed_rule_becomes_content_is_alerting() -> None:
+    d = Driver(rules=(rule(Measure.FAILURE_RATE, "50"), rule(Measure.SLOW_CREATION, "5")))
+    d.take(EventType.CREATION_FAILED, "p", 0)
+    state = d.partition.state("p")
+    assert state is not None
+    perform(d.core, state, "failure_rate", Act(kind=ActKind.RESOLVE, by="kim", comment=""), at_ms(1))
+    d.partition.touch(state)
+    assert d.partition.alerting == set()
+    d.created("p", 2, 1, duration_seconds=9.0)
+    assert set(state.alerts) == {"slow_creation"}
+    assert d.partition.alerting == {"p"}
 
 
 def test_sums_after_a_restart_are_those_before_it() -> None:

@@ -1,0 +1,30 @@
+"""When a partition waits because of its dead letters, and for how long."""
+
+from agents.engine.brake import Brake
+
+
+def test_a_few_dead_letters_never_make_a_partition_wait() -> None:
+    brake = Brake(limit=1000)
+    assert [brake.after(in_a_row) for in_a_row in (0, 1, 200, 999)] == [0.0, 0.0, 0.0, 0.0]
+
+
+def test_the_pause_doubles_up_to_the_longest_while_nothing_good_comes() -> None:
+    brake = Brake(limit=1000, first_seconds=30.0, longest_seconds=600.0)
+    assert [brake.after(1000 + 20 * times) for times in range(7)] == [30.0, 60.0, 120.0, 240.0, 480.0, 600.0, 600.0]
+
+
+def test_one_good_record_lets_it_go_and_the_next_pause_is_short_again() -> None:
+    brake = Brake(limit=1000, first_seconds=30.0)
+    brake.after(1000)
+    brake.after(1020)
+    assert brake.after(3) == 0.0
+    assert brake.after(1000) == 30.0
+
+
+def test_after_a_pause_only_a_few_records_are_tried() -> None:
+    brake = Brake(limit=1000)
+    assert brake.slice_records == 200
+    brake.after(1000)
+    assert brake.slice_records == 20
+    brake.after(0)
+    assert brake.slice_records == 200

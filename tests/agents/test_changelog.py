@@ -1,0 +1,135 @@
+"""The changelog on a real broker: what was written comes back, the newest of each key; who is shut out writes no more."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka.errors import ProducerFenced
+
+from agents.engine.changelog import Changelog, PartitionLog, _keep_newest
+from agents.engine.producer import Producer
+from agents.engine.reading import reader
+from models.codec import decode_event
+from models.event import Event
+from streams import keys
+from streams.partition import Cursor, Partition
+from tests.agents.support import config_for, created, make_topics
+from tests.faults.truth import Stored
+from tests.support.worker_process import make_core
+
+pytestmark = pytest.mark.broker
+
+
+@asynccontextmanager
+async def changelog(broker: str, prefix: str) -> AsyncIterator[Changelog]:
+    """An empty one, its topic made as the monitor makes it."""
+    config = config_for(broker, prefix, Path())
+    await make_topics(broker, config)
+    producer = Producer(broker)
+    await producer.start()
+    try:
+        yield Changelog(config.topics.changelog, producer)
+    finally:
+        await producer.stop()
+
+
+async def read(broker: str, log: PartitionLog) -> dict[bytes, bytes]:
+    async with reader(broker) as consumer:
+        return await log.read(consumer)
+
+
+async def test_the_last_value_of_each_key_comes_back_and_removed_keys_do_not(broker: str, topic_prefix: str) -> None:
+    async with changelog(broker, topic_prefix) as topic:
+        log, other = await topic.claim(0), await topic.claim(1)
+        await log.write([(b"ca", b"1"), (b"cb", b"1"), (b"cc", b"1")])
+        await log.write([(b"ca", b"2"), (b"cb", None)])
+        await other.write([(b"ca", b"elsewhere")])
+        assert await read(broker, log) == {b"ca": b"2", b"cc": b"1"}
+        assert await read(broker, log) == {b"ca": b"2", b"cc": b"1"}, "reading changes nothing"
+        await log.close()
+        await other.close()
+
+
+async def test_an_empty_log_reads_as_nothing(broker: str, topic_prefix: str) -> None:
+    async with changelog(broker, topic_prefix) as topic:
+        log = await topic.claim(1)
+        told: list[int] = []
+        async with reader(broker) as consumer:
+            assert await log.read(consumer, told.append) == {}
+        assert told[-1] == 1, "its own marker"
+        await log.close()
+
+
+async def test_values_of_many_megabytes_and_many_batches_come_back(broker: str, topic_prefix: str) -> None:
+    async with changelog(broker, topic_prefix) as topic:
+        log = await topic.claim(0)
+        written = {b"c%d" % number: bytes([number % 256]) * 40_000 for number in range(60)}  # five batches
+        written |= {b"cx": b"x" * 600_000, b"cy": b"y" * 3_000_000, b"cz": b"z"}
+        await log.write(written.items())
+        assert await read(broker, log) == written
+        assert topic.records_written == len(written) + 1
+        await log.close()
+
+
+async def test_a_write_in_batches_keeps_its_order(broker: str, topic_prefix: str) -> None:
+    async with changelog(broker, topic_prefix) as topic:
+        log = await topic.claim(0)
+        await log.write((b"ca", b"%d" % number + b"x" * 5_000) for number in range(500))
+        assert (await read(broker, log))[b"ca"].startswith(b"499x")
+        await log.close()
+
+
+@pytest.mark.apache
+async def test_whoever_claims_a_partition_shuts_out_its_former_owner(broker: str, topic_prefix: str) -> None:
+    async with changelog(broker, topic_prefix) as topic:
+        former, other = await topic.claim(0), await topic.claim(1)
+        await former.write([(b"ca", b"former")])
+        heir = await topic.claim(0)
+        assert await read(broker, heir) == {b"ca": b"former"}
+        with pytest.raises(ProducerFenced):
+            await former.write([(b"ca", b"a frozen worker wakes up")])
+        await heir.write([(b"cb", b"heir")])
+        assert await read(broker, heir) == {b"ca": b"former", b"cb": b"heir"}
+        await other.write([(b"ca", b"nobody claimed this one")])
+        await asyncio.gather(former.close(), heir.close(), other.close())
+
+
+# --- the rule for brokers that cannot shut out
+
+
+def values_of(events: int) -> dict[bytes, bytes]:
+    """What a partition stores after so many events of one project."""
+    store = Stored()
+    partition = Partition(make_core(), 0, store)
+    for offset in range(events):
+        decoded = decode_event(b"p", created("p", offset + 1, occurred_at=1_000_000 + offset), (), 10_000_000)
+        assert isinstance(decoded, Event)
+        partition.take(decoded, offset)
+    changes = partition.collect()
+    found = {key: value for key, value in changes.writes if value is not None}
+    return {**found, keys.CURSOR: msgspec.msgpack.encode(changes.cursor)}
+
+
+@pytest.mark.parametrize("kind", [keys.HEAD, keys.TOTALS, keys.CURSOR])
+def test_an_older_state_does_not_replace_a_newer_one_that_was_written_before_it(kind: bytes) -> None:
+    older, newer = values_of(2), values_of(5)
+    (key,) = (key for key in newer if key[:1] == kind)
+    values: dict[bytes, bytes] = {}
+    for value in (newer[key], older[key]):
+        _keep_newest(values, key, value)
+    assert values == {key: newer[key]}
+    values = {}
+    for value in (older[key], newer[key]):
+        _keep_newest(values, key, value)
+    assert values == {key: newer[key]}
+
+
+def test_of_two_states_at_the_same_offset_the_later_one_counts() -> None:
+    key = keys.CURSOR
+    early, late = (msgspec.msgpack.encode(Cursor(7, clock_ms)) for clock_ms in (1, 2))
+    values = {key: early}
+    _keep_newest(values, key, late)
+    assert values == {key: late}

@@ -1,0 +1,103 @@
+"""When a worker is ended because nothing moves, and when it only waits for Kafka."""
+
+from typing import cast
+
+import pytest
+from faust.types import TP
+
+from agents.engine.engine import Engine
+from agents.engine.watchdog import Watchdog
+
+
+class Still:
+    """An engine in which nothing happens by itself. Clocks begin at 1000 s."""
+
+    def __init__(self) -> None:
+        self.owned = {0: object()}
+        self.flush_began_at: float | None = None
+        self.answered: float | None = 1000.0
+        self.waiting = 0
+        self.position = 10
+        self.is_there = True
+        self.stops: list[str] = []
+        self.dog = Watchdog(cast(Engine, self), lambda: [self.backlog()], 30.0, self._is_there, self.stops.append)
+
+    def answered_at(self, owned: object) -> float | None:
+        return self.answered
+
+    def backlog(self) -> tuple[TP, int, int]:
+        return TP("events", 0), self.position, self.waiting
+
+    async def _is_there(self) -> bool:
+        return self.is_there
+
+    async def look_until(self, seconds: float, *, answers: bool = True) -> None:
+        """Look every two seconds, with a fetch answered right before each look unless told otherwise."""
+        now = 1000.0
+        while now <= 1000.0 + seconds:
+            if answers:
+                self.answered = now
+            await self.dog.look(now, now)
+            now += 2.0
+
+
+@pytest.fixture
+def still() -> Still:
+    return Still()
+
+
+async def test_an_idle_worker_is_left_alone(still: Still) -> None:
+    await still.look_until(300)
+    assert still.stops == []
+    assert not still.dog.kafka_is_away
+
+
+async def test_a_backlog_that_does_not_move_ends_the_worker(still: Still) -> None:
+    still.waiting = 7
+    await still.look_until(30)
+    assert still.stops == []
+    await still.look_until(32)
+    assert still.stops[0] == "partition 0 of events has 7 records waiting and none was taken for 32 s"
+
+
+async def test_a_backlog_that_moves_is_fine_however_long_it_is(still: Still) -> None:
+    still.waiting = 1_000_000
+    for second in range(0, 300, 2):
+        still.position += 1
+        still.answered = 1000.0 + second
+        await still.dog.look(1000.0 + second, 1000.0 + second)
+    assert still.stops == []
+
+
+async def test_a_consumer_that_stopped_fetching_ends_the_worker_although_nothing_seems_to_wait(still: Still) -> None:
+    await still.look_until(34, answers=False)
+    assert still.stops == []
+    await still.look_until(40, answers=False)
+    assert "nothing was read or stored" in still.stops[0]
+
+
+async def test_while_kafka_is_away_it_is_said_and_the_worker_stays(still: Still) -> None:
+    still.is_there, still.waiting = False, 7
+    await still.look_until(300, answers=False)
+    assert still.stops == []
+    assert still.dog.kafka_is_away
+    still.is_there = True
+    await still.look_until(10)
+    assert not still.dog.kafka_is_away
+    assert still.stops == []
+
+
+async def test_a_flush_that_is_never_acknowledged_ends_the_worker(still: Still) -> None:
+    still.flush_began_at = 1000.0
+    await still.look_until(34)
+    assert still.stops == []
+    await still.look_until(40)
+    assert "nothing was read or stored" in still.stops[0]
+
+
+async def test_a_clock_that_was_set_forward_does_no_harm(still: Still) -> None:
+    await still.dog.look(1000.0, 1000.0)
+    await still.dog.look(1002.0, 5000.0)  # no fetch was answered since the clock was set
+    still.answered = 5002.0
+    await still.dog.look(1004.0, 5002.0)
+    assert still.stops == []
