@@ -185,7 +185,7 @@ class Delivery:
 
     @property
     def _under_way(self) -> int:
-        return self.pending + len(self._history)
+        return max(self.pending, len(self._history))
 
     # --- records
 

@@ -186,12 +186,20 @@ class Numbering:
         chunk = self.chunks.get(number >> CHUNK_SHIFT)
         return None if chunk is None else chunk[number & (CHUNK_NUMBERS - 1)]
 
-    def _put(self, number: int, episode: bytes | None) -> None:
+    def _put(self, number: int, episode: bytes) -> None:
         index = number >> CHUNK_SHIFT
         chunk = self.chunks.get(index)
         if chunk is None:
             chunk = self.chunks[index] = [None] * CHUNK_NUMBERS
         chunk[number & (CHUNK_NUMBERS - 1)] = episode
+        self.changed_chunks.add(index)
+
+    def _clear(self, number: int) -> None:
+        index = number >> CHUNK_SHIFT
+        chunk = self.chunks[index]
+        chunk[number & (CHUNK_NUMBERS - 1)] = None
+        if not any(chunk):  # numbers that rise for ever, with the old ones deleted, must not cost more and more
+            del self.chunks[index]
         self.changed_chunks.add(index)
 
     def _acquire(self, episode: bytes, number: int, at_ms: int) -> None:
@@ -247,7 +255,7 @@ class Numbering:
                 self.suspect_duplicates.pop(number, None)
                 self.open_duplicates.discard(number)
             return
-        self._put(number, None)
+        self._clear(number)
         explained = deleted and self.rules.deleted is DeletedNumbers.HOLE
         if explained:
             self.explained.add(number, number)
@@ -258,14 +266,11 @@ class Numbering:
 
     def _lower_max(self) -> None:
         self.max_number = 0
-        for index in sorted(self.chunks, reverse=True):
+        if self.chunks:
+            index = max(self.chunks)
             chunk = self.chunks[index]
-            offset = next((i for i in range(CHUNK_NUMBERS - 1, -1, -1) if chunk[i] is not None), None)
-            if offset is not None:
-                self.max_number = (index << CHUNK_SHIFT) + offset
-                break
-            del self.chunks[index]
-            self.changed_chunks.add(index)
+            offset = next(i for i in range(CHUNK_NUMBERS - 1, -1, -1) if chunk[i] is not None)
+            self.max_number = (index << CHUNK_SHIFT) + offset
         self.open_gaps.discard_above(self.max_number)
         self.suspects.drop_above(self.max_number)
 

@@ -338,7 +338,9 @@ def _decode_numbering(numbering: Numbering, stored: _Numbers, chunks: list[tuple
     numbering.aside = {episode: (number, at_ms) for episode, number, at_ms in stored.aside}
     numbering.moves = {episode: (at_ms, number) for episode, at_ms, number in stored.moves}
     for index, content in chunks:
-        numbering.chunks[index] = _decode_chunk(numbering, index, content)
+        chunk = _decode_chunk(numbering, index, content)
+        if any(chunk):
+            numbering.chunks[index] = chunk
     for number, since_ms, owners in stored.duplicates:
         numbering.duplicates[number] = owners
         for episode in owners:

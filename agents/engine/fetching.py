@@ -175,7 +175,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     @property
     def is_member(self) -> bool:
         """Whether the group still knows this worker: aiokafka forgets its generation when it hears of the contrary."""
-        return self._consumer is not None and self._consumer._coordinator.generation > 0
+        return self._consumer is not None and self._consumer._coordinator.generation >= 0
 
     def wake(self) -> None:
         """Let a waiting `fetch` look again at what is wanted."""

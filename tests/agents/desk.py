@@ -20,7 +20,6 @@ from agents.engine.fetching import Fetched
 from agents.engine.idle import IdleClocks
 from agents.engine.ownership import Owned, Phase
 from agents.engine.producer import Producer
-from agents.engine.reading import Record
 from agents.engine.recovery import Recovery
 from agents.engine.transport import Consumer
 from agents.engine.writer import Writer
@@ -219,7 +218,7 @@ class Desk:
         end = records[-1].offset + 1 if next_offset is None else next_offset
         tp = self.engine.tp(partition)
         number = owned.reading if reading is None else reading
-        self.engine.accept(Fetched(tp, number, start, end, cast(list[Record], list(records))))
+        self.engine.accept(Fetched(tp, number, start, end, list(records)))
         await turns()
 
     def committed(self, partition: int) -> int | None:

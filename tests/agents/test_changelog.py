@@ -1,4 +1,4 @@
-"""The changelog on a real broker: what was written comes back, the newest of each key; who is shut out writes no more."""
+"""The changelog on a real broker: what was written comes back, and who was shut out writes no more."""
 
 import asyncio
 from collections.abc import AsyncIterator

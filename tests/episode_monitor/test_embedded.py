@@ -29,6 +29,7 @@ PATIENCE_SECONDS = 20.0
 PARENT = """
 import json, signal, sys, time
 from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 with EmbeddedBroker() as broker, EmbeddedPostgres() as postgres:
     servers = [broker, postgres]
     print(json.dumps([[s.port, s.pid, str(s._folder)] for s in servers]), flush=True)
@@ -160,7 +161,7 @@ def test_the_servers_end_with_their_parent(number: signal.Signals) -> None:
     servers = json.loads(parent.stdout.readline())
     assert all(not is_free(port) and is_alive(pid) and Path(folder).is_dir() for port, pid, folder in servers)
     parent.send_signal(number)
-    parent.wait()
+    parent.wait(PATIENCE_SECONDS)
     parent.stdout.close()
     for port, pid, folder in servers:
         assert eventually(partial(is_gone, pid, Path(folder)))

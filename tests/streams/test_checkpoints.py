@@ -133,6 +133,19 @@ def test_a_chunk_that_became_the_last_one_moves_back_into_the_head() -> None:
     assert canonical(restored) == canonical(project.state)
 
 
+def test_numbers_that_rise_for_ever_while_the_old_ones_go_cost_no_more_and_more() -> None:
+    project, shelf = big(600)
+    for number in range(601, 3001):
+        project.created(number, number)
+        project.deleted(number, f"ep-{number - 600}")
+        if number % 100 == 0:
+            project.state.applied = number
+            shelf.put(project.state)
+    assert len(project.state.numbering.chunks) == len(shelf.chunks) + 1 == 3  # 2304 … 3071
+    assert list(project.state.numbering.open_gaps) == [(1, 2340)]
+    assert canonical(shelf.get(project.core)) == canonical(project.state)
+
+
 def test_duplicates_across_chunks_keep_all_their_owners() -> None:
     project, shelf = big(600)
     project.created(601, 10, "second")

@@ -1,0 +1,269 @@
+"""A whole Kafka side on a real broker: start, stop, hand-over, and what a broker may do to it meanwhile."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
+from tests.conftest import Broker
+from tests.faults.truth import read_log, told_transitions
+
+pytestmark = pytest.mark.broker
+
+
+async def test_state_survives_a_restart_and_every_event_counts_once(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = config_for(broker, topic_prefix, tmp_path)
+    first, second = Rig(config), Rig(config)
+    async with producing(broker) as producer:
+        async with running(first):
+            for number in range(1, 6):
+                await send(producer, config.topics.events, number % 2, b"p%d" % (number % 2),
+                           created(f"p{number % 2}", number))  # fmt: skip
+            await until(lambda: first.outcome("applied") == 5)
+        await send(producer, config.topics.events, 0, b"p0", created("p0", 6))  # while nobody runs
+        async with running(second):
+            await until(lambda: second.outcome("applied") == 1)
+            assert (second.episodes("p0"), second.episodes("p1")) == (3, 3)
+            assert second.outcome("already_applied") == 0, "the first one stored everything at its end"
+            await until(second.is_stored)
+    assert first.stops == second.stops == []
+
+
+async def test_at_its_end_a_worker_has_committed_what_it_took(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    async with running(rig), producing(broker) as producer:
+        for number in range(1, 4):
+            await send(producer, rig.topics.events, 1, b"p", created("p", number))
+        await until(lambda: rig.outcome("applied") == 3)
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker, group_id=rig.config.monitor_id, enable_auto_commit=False)
+    await consumer.start()
+    partition = TopicPartition(rig.topics.events, 1)
+    consumer.assign([partition])
+    assert await consumer.committed(partition) == 3
+    await consumer.stop()
+
+
+async def test_two_workers_share_the_partitions_and_one_takes_over_when_the_other_ends(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = config_for(broker, topic_prefix, tmp_path)
+    one, two = Rig(config), Rig(config)
+    async with running(one), producing(broker) as producer:
+        async with running(two, partitions=None):
+            await until(lambda: one.is_live(1) and two.is_live(1), "one partition each")
+            assert set(one.owned) != set(two.owned)
+            for partition in (0, 1):
+                await send(producer, config.topics.events, partition, b"q", created("q", 1))
+                key = b"p%d" % partition
+                await send(producer, config.topics.events, partition, key, created(key.decode(), 1))
+            await until(lambda: one.outcome("applied") + two.outcome("applied") == 4)
+        await until(lambda: one.is_live(2), "the other's partition")
+        assert one.episodes("p0") == one.episodes("p1") == 1
+        for partition in (0, 1):
+            key = b"p%d" % partition
+            await send(producer, config.topics.events, partition, key, created(key.decode(), 2))
+        await until(lambda: one.episodes("p0") == one.episodes("p1") == 2)
+        await until(one.is_stored)
+    assert one.stops == two.stops == []
+
+
+async def test_kafka_away_at_the_start_is_waited_for_and_said(
+    private_broker: Callable[[], Broker], topic_prefix: str, tmp_path: Path
+) -> None:
+    server = await asyncio.to_thread(private_broker)
+    await asyncio.to_thread(server.pause)
+    rig = Rig(config_for(server.bootstrap_servers, topic_prefix, tmp_path))
+    starting = asyncio.create_task(rig.runtime.start())
+    await until(lambda: "KafkaConnectionError" in rig.runtime.status)
+    assert rig.runtime.status.startswith(f"waiting for Kafka at {server.bootstrap_servers}")
+    assert rig.owned == {}
+    await asyncio.to_thread(server.start)
+    await starting
+    await until(lambda: rig.is_live(2) and rig.runtime.status == "ok")
+    await rig.runtime.close()
+    assert rig.stops == []
+
+
+async def test_it_can_be_closed_while_it_waits_for_kafka(topic_prefix: str, tmp_path: Path) -> None:
+    rig = Rig(config_for("127.0.0.1:1", topic_prefix, tmp_path))
+    starting = asyncio.create_task(rig.runtime.start())
+    await until(lambda: "KafkaConnectionError" in rig.runtime.status)
+    async with asyncio.timeout(10):
+        await rig.runtime.close()
+    assert starting.done()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+
+async def test_an_idle_partition_follows_the_clock_on_the_wall(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+    ahead_ms = [0]
+    rig = Rig(config_for(broker, topic_prefix, tmp_path), clock_ms=lambda: now_ms() + ahead_ms[0])
+    async with running(rig), producing(broker) as producer:
+        await send(producer, rig.topics.events, 0, b"p", created("p", 1))
+        await send(producer, rig.topics.events, 0, b"p", created("p", 3))
+        await until(lambda: rig.outcome("applied") == 2)
+        assert rig.owned[0].partition.gaps == 0, "suspect at first"
+        ahead_ms[0] = 70_000
+        await until(lambda: rig.owned[0].partition.gaps == 1, "settled although no event came")
+        await until(lambda: len(rig.history) == 1)
+    told = [each for number in (0, 1) for each in told_transitions(await read_log(broker, rig.topics.alerts, number))]
+    assert [each.alert_type for each in told] == ["INTEGRITY_VIOLATION"]
+    assert rig.stops == []
+
+
+async def test_events_of_a_topic_that_was_made_anew_are_not_mixed_with_the_old_state(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = config_for(broker, topic_prefix, tmp_path)
+    first, second = Rig(config), Rig(config)
+    async with producing(broker) as producer:
+        async with running(first):
+            for number in range(1, 4):
+                await send(producer, config.topics.events, 0, b"p", created("p", number))
+            await until(lambda: first.outcome("applied") == 3 and first.is_stored())
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+        await admin.start()
+        await admin.delete_topics([config.topics.events])
+        await until_gone(admin, config.topics.events)
+        await admin.close()
+        await make_topics(broker, config)
+        for number in range(1, 9):  # soon it has an offset 3 again
+            await send(producer, config.topics.events, 0, b"q", created("q", number))
+
+        async with running(second, partitions=None):
+            await until(lambda: bool(second.runtime.problems))
+            assert "was made anew" in second.runtime.status
+            assert "MONITOR_ID" in second.runtime.status
+            await until(lambda: second.owned[1].phase.value == "live", "the partition that was empty")
+            assert second.owned[0].phase.value == "recovering"
+            assert second.outcome("applied") == 0
+    assert second.stops == []
+
+
+async def until_gone(admin: AIOKafkaAdminClient, topic: str) -> None:
+    async with asyncio.timeout(20):
+        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker tells of it in no other way
+            await asyncio.sleep(0.05)
+
+
+async def test_a_bug_of_ours_stops_the_process_and_nothing_behind_it_is_taken(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    async with running(rig), producing(broker) as producer:
+        await send(producer, rig.topics.events, 0, b"p", created("p", 1))
+        await until(lambda: rig.outcome("applied") == 1 and rig.is_stored())
+        rig.owned[0].take = _broken  # type: ignore[method-assign]
+        await send(producer, rig.topics.events, 0, b"p", created("p", 2))
+        await until(lambda: bool(rig.stops))
+        assert rig.stops == ["partition 0: ZeroDivisionError('a bug')"]
+        assert rig.owned[0].committed == 1
+
+
+def _broken(*_: Any) -> Any:
+    raise ZeroDivisionError("a bug")
+
+
+async def test_an_agent_that_fails_stops_the_process(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    rig.runtime.delivery.accept = _broken  # type: ignore[method-assign]
+    async with running(rig), producing(broker) as producer:
+        await send(producer, rig.topics.alerts, 0, b"k", b"x")
+        await until(lambda: bool(rig.stops))
+    assert rig.stops == ["an agent failed: ZeroDivisionError('a bug')"]
+
+
+@pytest.mark.apache
+async def test_what_a_producer_took_back_does_not_count_and_its_markers_hold_nothing_up(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    ahead_ms = [0]
+    rig = Rig(config_for(broker, topic_prefix, tmp_path), clock_ms=lambda: now_ms() + ahead_ms[0])
+    async with running(rig), producing(broker, transactional_id=topic_prefix) as producer:
+        async with producer.transaction():
+            await send(producer, rig.topics.events, 0, b"p", created("p", 1))
+        await producer.begin_transaction()
+        await send(producer, rig.topics.events, 0, b"p", created("p", 2))
+        await producer.abort_transaction()
+        async with producer.transaction():
+            await send(producer, rig.topics.events, 0, b"p", created("p", 3))
+        await until(lambda: rig.outcome("applied") == 2 and rig.is_stored())
+        engine, owned = rig.runtime.engine, rig.owned[0]
+        # Three records and a marker behind each.
+        await until(lambda: owned.position == 6 and engine.lag(owned) == 0)
+        assert rig.episodes("p") == 2
+
+        await producer.begin_transaction()
+        await send(producer, rig.topics.events, 0, b"p", created("p", 4))
+        ahead_ms[0] = 70_000
+        await until(lambda: owned.partition.gaps == 1, "a transaction under way does not hold the clock")
+        assert rig.outcome("applied") == 2
+        await producer.commit_transaction()
+        await until(lambda: rig.outcome("applied") == 3)
+    assert rig.stops == []
+
+
+@pytest.mark.apache
+async def test_partitions_added_while_it_runs_stop_the_process_with_the_reason(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    async with running(rig):
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+        await admin.start()
+        await admin.create_partitions({rig.topics.events: NewPartitions(4)})
+        await admin.close()
+        consumer = rig.runtime.engine.consumer
+        assert consumer is not None
+        client = consumer.thread._ensure_consumer()._client
+
+        async def look() -> None:
+            await client.force_metadata_update()  # it looks by itself every five minutes
+
+        async with asyncio.timeout(30):
+            while not rig.stops:
+                await consumer.thread.run_here(look())
+                await asyncio.sleep(0.1)
+        assert "got more partitions than the 2 it had" in rig.stops[0]
+
+
+@pytest.mark.apache
+async def test_a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(
+    private_broker: Callable[[], Broker], topic_prefix: str, tmp_path: Path
+) -> None:
+    server = await asyncio.to_thread(private_broker)
+    rig = Rig(config_for(server.bootstrap_servers, topic_prefix, tmp_path, session_timeout_seconds=10.0))
+    async with running(rig), producing(server.bootstrap_servers) as producer:
+        for number in range(1, 21):
+            await send(producer, rig.topics.events, 0, b"p", created("p", number))
+        await until(lambda: rig.outcome("applied") == 20 and rig.is_stored())
+        await asyncio.to_thread(server.kill9)
+        await until(lambda: rig.runtime.status != "ok", "it is said")
+        assert "does not answer" in rig.runtime.status
+        await asyncio.to_thread(server.start)
+        for number in range(21, 41):
+            await send(producer, rig.topics.events, 0, b"p", created("p", number))
+        await until(lambda: rig.is_live(2) and rig.episodes("p") == 40 and rig.is_stored())
+        await until(lambda: rig.runtime.status == "ok")
+        assert rig.owned[0].partition.gaps == 0
+    assert rig.stops == []
+
+
+@pytest.mark.apache
+async def test_a_worker_with_a_name_of_its_own_gets_its_partitions_back_without_a_farewell(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = config_for(
+        broker, topic_prefix, tmp_path, group_instance_id="worker-1", session_timeout_seconds=50.0,
+        rebalance_timeout_seconds=50.0,
+    )  # fmt: skip
+    for _ in range(2):
+        async with running(Rig(config)) as rig:  # nobody waits for the end of the other one's session
+            assert rig.is_live(2)

@@ -1,0 +1,104 @@
+"""Topics on a real broker: made before anything subscribes, in the right shape, and refused in a wrong one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from agents.topics import TopicMismatch, describe_topics, ensure_topics, kafka_answers
+from episode_monitor.demo.ports import free_port
+from tests.support.worker_process import names
+
+pytestmark = pytest.mark.broker
+
+
+@asynccontextmanager
+async def admin(broker: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    client = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def test_what_is_missing_is_made_and_asking_again_changes_nothing(broker: str, topic_prefix: str) -> None:
+    topics = names(topic_prefix)
+    made = {
+        topics.events: 3, topics.alerts: 3, topics.changelog: 3,
+        topics.dead_letters: 1, topics.alert_dead_letters: 1, topics.fleet: 1,
+    }  # fmt: skip
+    assert await ensure_topics(broker, topics, 3, None) == made
+    assert await ensure_topics(broker, topics, 8, None) == made
+    assert await describe_topics(broker, topics) == made
+
+
+async def test_an_events_topic_that_exists_says_how_many_partitions_there_are(broker: str, topic_prefix: str) -> None:
+    topics = names(topic_prefix)
+    async with admin(broker) as client:
+        await client.create_topics([NewTopic(topics.events, 5, 1)])
+    counts = await ensure_topics(broker, topics, 2, 1)
+    assert (counts[topics.events], counts[topics.changelog], counts[topics.alerts]) == (5, 5, 5)
+
+
+async def test_workers_that_start_together_make_each_topic_once(broker: str, topic_prefix: str) -> None:
+    topics = names(topic_prefix)
+    counts = await asyncio.gather(*(ensure_topics(broker, topics, 2, None) for _ in range(4)))
+    assert all(each == counts[0] for each in counts)
+
+
+async def test_a_changelog_of_another_shape_is_refused_with_what_to_do(broker: str, topic_prefix: str) -> None:
+    topics = names(topic_prefix)
+    async with admin(broker) as client:
+        await client.create_topics([NewTopic(topics.events, 4, 1), NewTopic(topics.changelog, 2, 1)])
+    with pytest.raises(TopicMismatch, match=f"{topics.events} has 4 partitions and {topics.changelog} has 2") as error:
+        await ensure_topics(broker, topics, 4, None)
+    assert "MONITOR_ID" in str(error.value)
+
+
+async def test_topics_that_do_not_exist_are_described_as_such_and_not_made(broker: str, topic_prefix: str) -> None:
+    topics = names(topic_prefix)
+    assert set((await describe_topics(broker, topics)).values()) == {0}
+    assert set((await describe_topics(broker, topics)).values()) == {0}
+
+
+@pytest.mark.apache
+async def test_partitions_added_later_are_refused_at_the_next_start(broker: str, topic_prefix: str) -> None:
+    topics = names(topic_prefix)
+    await ensure_topics(broker, topics, 2, None)
+    async with admin(broker) as client:
+        await client.create_partitions({topics.events: NewPartitions(3)})
+    with pytest.raises(TopicMismatch, match="has 3 partitions"):
+        await ensure_topics(broker, topics, 2, None)
+
+
+@pytest.mark.apache
+async def test_more_copies_than_there_are_brokers_are_refused_with_the_brokers_word(
+    broker: str, topic_prefix: str
+) -> None:
+    with pytest.raises(TopicMismatch, match="replication factor") as error:
+        await ensure_topics(broker, names(topic_prefix), 2, 3)
+    assert "TOPIC_REPLICATION_FACTOR" in str(error.value)
+
+
+@pytest.mark.apache
+async def test_the_changelog_is_compacted_and_takes_large_records(broker: str, topic_prefix: str) -> None:
+    topics = names(topic_prefix)
+    await ensure_topics(broker, topics, 1, None)
+    async with admin(broker) as client:
+        (answer,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topics.changelog)])
+    config = {name: value for name, value, *_ in answer.resources[0][4]}
+    assert config["cleanup.policy"] == "compact"
+    assert int(config["max.message.bytes"]) == 16 * 1024 * 1024
+
+
+async def test_nobody_at_the_address_is_told_from_a_broker(broker: str) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    assert await kafka_answers(broker)
+    assert not await kafka_answers(nowhere)
+    with pytest.raises(KafkaError):
+        await ensure_topics(nowhere, names("x"), 1, None)
