@@ -1,4 +1,4 @@
-"""Uses the compiled form of the pure core where there is one of exactly these sources; otherwise the sources themselves.
+"""Uses the compiled form of the pure core where there is one of exactly these sources; otherwise the sources.
 
 `./run compile` makes it (mypyc, a C compiler). It is the same code; only faster. COMPILED_CORE=off leaves it aside.
 """

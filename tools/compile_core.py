@@ -33,7 +33,9 @@ def main() -> int:
         done = subprocess.run(command, cwd=work, env=_environment(work), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             print(done.stdout[-4000:] + done.stderr[-4000:], file=sys.stderr)
-            print("compile: mypyc failed; the lines above say why. The core runs as it is, only slower.", file=sys.stderr)
+            print(
+                "compile: mypyc failed, the lines above say why; the core runs as it is, only slower.", file=sys.stderr
+            )
             return 1
         _install(work, target)
     print(f"The core is compiled ({target.name}).", file=sys.stderr)

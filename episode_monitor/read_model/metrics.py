@@ -64,9 +64,7 @@ class FleetCollector(Collector):
 
 def _projects(fleet: FleetMetrics) -> Iterator[Metric]:
     by_project = ["project_id"]
-    gaps = GaugeMetricFamily(
-        "episode_number_gaps_detected", f"Open gaps: numbers missing{_FLEET}", labels=by_project
-    )
+    gaps = GaugeMetricFamily("episode_number_gaps_detected", f"Open gaps: numbers missing{_FLEET}", labels=by_project)
     duplicates = GaugeMetricFamily(
         "episode_number_duplicates_detected", f"Numbers that two or more episodes hold{_FLEET}", labels=by_project
     )

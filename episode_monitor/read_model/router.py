@@ -43,9 +43,7 @@ def internal_router(own: OwnPartitions, token: str) -> APIRouter:
     return router
 
 
-def _add(
-    router: APIRouter, path: str, kind: type[Question], give: Callable[[Question], Awaitable[Any]]
-) -> None:
+def _add(router: APIRouter, path: str, kind: type[Question], give: Callable[[Question], Awaitable[Any]]) -> None:
     async def answer(request: Request) -> Response:
         try:
             question = msgspec.json.decode(await request.body(), type=kind)

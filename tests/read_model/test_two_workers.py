@@ -31,16 +31,20 @@ async def test_both_give_the_same_summary_of_the_fleet() -> None:
     async with Fleet(2) as fleet:
         left, right, *_ = await two_workers(fleet)
         answers = [json(await worker.get(f"{INTEGRITY}/summary")) for worker in (left, right)]
-        assert answers[0] == answers[1] == {
-            "total_projects": 2,
-            "healthy_projects": 1,
-            "unhealthy_projects": 1,
-            "health_percentage": 50.0,
-            "total_gaps": 3,
-            "total_duplicates": 1,
-            "as_of": "2025-10-09T08:54:20.000Z",
-            "stale_partitions": [],
-        }
+        assert (
+            answers[0]
+            == answers[1]
+            == {
+                "total_projects": 2,
+                "healthy_projects": 1,
+                "unhealthy_projects": 1,
+                "health_percentage": 50.0,
+                "total_gaps": 3,
+                "total_duplicates": 1,
+                "as_of": "2025-10-09T08:54:20.000Z",
+                "stale_partitions": [],
+            }
+        )
 
 
 @pytest.mark.parametrize("project_id", ["proj_123", "fine"])

@@ -94,6 +94,17 @@ def replace_fields(event: Event, **fields: object) -> Event:
     return msgspec.structs.replace(event, **fields)
 
 
+def many_before(project_id: str = PROJECT, first: int = 20, last: int = 300) -> list[Event]:
+    """Episodes that were there before: enough for their numbers to be stored in more than one chunk."""
+    return [
+        Event(
+            f"{project_id} old-{number}", EventType.CREATED, project_id, START_MS, f"{project_id} old-{number}",
+            f"{project_id} old-{number}", number, backfill=True,
+        )
+        for number in range(first, last + 1)
+    ]  # fmt: skip
+
+
 def live(happenings: list[Move], begins_after_ms: int = 0) -> list[Event]:
     """The events of a life, in the order of event time."""
     service = _Service()

@@ -23,7 +23,7 @@ from tests.streams.driving import (
     examples,
     rule,
 )
-from tests.streams.lives import JUMPING, NUMBERING, ORDINARY, arrivals, lives, with_resends
+from tests.streams.lives import JUMPING, NUMBERING, ORDINARY, arrivals, lives, many_before, with_resends
 
 CORE = core_with(
     FAILURE,
@@ -73,6 +73,8 @@ def test_a_state_that_was_stored_and_read_goes_on_as_if_it_had_not_been(data: st
     kinds = (*ORDINARY, *NUMBERING, *JUMPING)
     life = data.draw(st.one_of(lives(*kinds), lives(*kinds, waits_ms=WAITS_MS)))
     events = data.draw(arrivals(life).flatmap(with_resends))
+    if data.draw(st.booleans()):
+        events = many_before() + events
     cuts = data.draw(st.lists(st.integers(0, len(events)), max_size=4).map(sorted))
     kept, shelf = ProjectState(CORE, PROJECT), Shelf()
     read = ProjectState(CORE, PROJECT)

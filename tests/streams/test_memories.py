@@ -90,32 +90,48 @@ def test_a_key_that_is_put_again_counts_at_its_latest_time(puts: list[tuple[int,
 def test_a_sequence_number_is_news_exactly_once(sent: list[tuple[str, int]]) -> None:
     memory, seen = SequenceMemory(), set[tuple[str, int]]()
     for source, sequence in sent:
-        assert memory.is_news(source, sequence, 0) == ((source, sequence) not in seen)
+        assert memory.is_news(source, sequence, 0, 1) == ((source, sequence) not in seen)
         seen.add((source, sequence))
 
 
 def test_a_resend_is_recognised_however_long_ago_it_was() -> None:
     memory = SequenceMemory()
-    assert all(memory.is_news("svc", sequence, sequence) for sequence in range(100_000))
-    assert not any(memory.is_news("svc", sequence, 0) for sequence in range(0, 100_000, 997))
+    assert all(memory.is_news("svc", sequence, sequence, 0) for sequence in range(100_000))
+    assert not any(memory.is_news("svc", sequence, 0, 0) for sequence in range(0, 100_000, 997))
     assert memory.sources["svc"].intervals == [[0, 99_999]]
 
 
-def test_holes_beyond_the_limit_are_closed_from_below() -> None:
+def test_sequence_numbers_that_lie_apart_are_remembered_up_to_a_limit_and_below_it_event_time_decides() -> None:
     memory = SequenceMemory()
-    for sequence in range(0, 2 * MAX_INTERVALS + 2, 2):
-        memory.is_news("svc", sequence, 0)
-    assert len(memory.sources["svc"].intervals) == MAX_INTERVALS
-    assert not memory.is_news("svc", 1, 0), "that old and missing counts as seen"
-    assert memory.is_news("svc", 3, 0)
+    for sequence in range(0, 10 * (MAX_INTERVALS + 5), 10):
+        assert memory.is_news("svc", sequence, 1000 + sequence, 0)
+    known = memory.sources["svc"]
+    assert (len(known.intervals), known.floor) == (MAX_INTERVALS, 50)
+    assert not memory.is_news("svc", 50, 1050, 1000)
+    assert memory.is_news("svc", 51, 1051, 1000), "new, and above what is forgotten"
+    assert not memory.is_news("svc", 40, 999, 1000), "as old as that it was sent before"
+    assert memory.is_news("svc", 41, 1041, 1000), "recent: it was only overtaken by many"
+
+
+@examples(100)
+@given(st.data())
+def test_what_is_remembered_of_a_source_does_not_depend_on_the_order(data: st.DataObject) -> None:
+    numbers = data.draw(st.sets(st.integers(0, 3 * MAX_INTERVALS), max_size=MAX_INTERVALS))
+    found = []
+    for _ in range(2):
+        memory = SequenceMemory()
+        for sequence in data.draw(st.permutations(sorted(numbers))):
+            assert memory.is_news("svc", sequence, 5, 5)
+        found.append([known.intervals for known in memory.sources.values()])
+    assert found[0] == found[1]
 
 
 def test_the_source_heard_of_longest_ago_is_forgotten_first() -> None:
     memory = SequenceMemory()
     for i in range(MAX_SOURCES):
-        memory.is_news(f"svc-{i:02}", 1, 100 + i)
-    memory.is_news("svc-00", 2, 500)
-    memory.is_news("new", 1, 600)
+        memory.is_news(f"svc-{i:02}", 1, 100 + i, 0)
+    memory.is_news("svc-00", 2, 500, 0)
+    memory.is_news("new", 1, 600, 0)
     assert "svc-01" not in memory.sources
     assert {"svc-00", "new"} <= memory.sources.keys()
 

@@ -14,7 +14,7 @@ from streams.rules import Measure
 from streams.state_codec import canonical
 from tests.streams.comparing import sums
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, SLOW, core_with, examples, rule
-from tests.streams.lives import NUMBERING, ORDINARY, arrive, lives, replace_fields
+from tests.streams.lives import NUMBERING, ORDINARY, arrive, lives, many_before, replace_fields
 from tests.streams.stored import Stored, Write, cursor_write
 
 RETRY = rule(Measure.RETRY_RATE, "3", min_samples=3, for_seconds=20, keep_firing_seconds=30, window_minutes=1)
@@ -42,7 +42,7 @@ def scripts(draw: st.DrawFn) -> list[Do]:
         events += [_of_project(event, project, shift_ms) for event in life]
     events.sort(key=lambda event: event.occurred_at_ms)
     delays = draw(st.lists(st.sampled_from((0, 0, 0, 400, 50_000)), min_size=len(events), max_size=len(events)))
-    script: list[Do] = []
+    script = [Do("take", event) for event in many_before("alpha")] if draw(st.booleans()) else []
     clock_ms = 0
     for event in arrive(events, delays, keep_operations=True):
         script.append(Do("take", event))

@@ -105,7 +105,8 @@ class ApacheKafka(LocalServer):
         (folder / "log4j2.properties").write_text(_LOGGING)
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java("kafka.tools.StorageTool", folder)
-        command += ["format", f"--cluster-id={cluster_id}", "--config", str(folder / "server.properties")]  # it may begin with -
+        # One word, because an id may begin with a hyphen.
+        command += ["format", f"--cluster-id={cluster_id}", "--config", str(folder / "server.properties")]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ServerError(f"Apache Kafka could not format its storage: {(done.stderr + done.stdout)[-600:]}")
