@@ -37,6 +37,8 @@ LONGEST_FLUSH_PAUSE_SECONDS = 3.0  # so much is done again after a crash at the 
 IDLE_LOOK_SECONDS = 0.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
+FLUSH_REST = 3.0  # times as long as the last flush took to encode
+LONGEST_FLUSH_INTERVAL_SECONDS = 1.0
 HANDOVER_SHARE = 0.3  # of the rebalance time-out, twice: to store what was taken, and to wait for what is under way
 
 

@@ -57,6 +57,7 @@ class Memory(msgspec.Struct, array_like=True):
     silenced_until_ms: int = 0
     updated_at_ms: int = 0
     trace_ids: list[str] = []
+    stamp_ms: int = 0  # what its id is made of: `since_ms`, moved on where it began twice in one millisecond
 
 
 def alert_id(rule_id: str, project_id: str, starts_at_ms: int) -> str:

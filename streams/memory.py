@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 MAX_SOURCES: Final = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
-MAX_INTERVALS: Final = 32  # holes beyond it are closed from below: what is that old and missing counts as seen
+MAX_INTERVALS: Final = 32  # a source; sequence numbers that lie apart need one each, and the lowest are forgotten
 
 
 class RecentKeys:
@@ -66,12 +66,16 @@ def _by_time_then_key(entry: tuple[int, int]) -> tuple[int, int]:
 
 
 class Source:
-    """One sender: when it was last heard of, and which of its sequence numbers were seen, as closed intervals."""
+    """One sender: when it was last heard of, and which of its sequence numbers were seen, as closed intervals.
 
-    __slots__ = ("intervals", "newest_ms")
+    What was seen below `floor` is no longer known.
+    """
 
-    def __init__(self, newest_ms: int, intervals: list[list[int]]) -> None:
+    __slots__ = ("floor", "intervals", "newest_ms")
+
+    def __init__(self, newest_ms: int, floor: int, intervals: list[list[int]]) -> None:
         self.newest_ms = newest_ms
+        self.floor = floor
         self.intervals = intervals
 
 
@@ -83,11 +87,14 @@ class SequenceMemory:
     def __init__(self) -> None:
         self.sources: dict[str, Source] = {}
 
-    def is_news(self, source: str, sequence: int, at_ms: int) -> bool:
-        """Whether it was not seen before; it is remembered in either case."""
+    def is_news(self, source: str, sequence: int, at_ms: int, horizon_ms: int) -> bool:
+        """Whether it was not seen before; it is remembered in either case.
+
+        Where that is no longer known, its event time decides: what is sent again bears its old one.
+        """
         known = self.sources.get(source)
         if known is None:
-            self.sources[source] = Source(at_ms, [[sequence, sequence]])
+            self.sources[source] = Source(at_ms, 0, [[sequence, sequence]])
             if len(self.sources) > MAX_SOURCES:
                 del self.sources[min(self.sources, key=lambda name: (self.sources[name].newest_ms, name))]
             return True
@@ -95,16 +102,19 @@ class SequenceMemory:
             known.newest_ms = at_ms
         intervals = known.intervals
         last = intervals[-1]
+        if sequence < known.floor:
+            return at_ms >= horizon_ms
         if sequence <= last[1]:
-            return self._insert(intervals, sequence)
+            return self._insert(known, sequence)
         if sequence == last[1] + 1:
             last[1] = sequence
         else:
             intervals.append([sequence, sequence])
-            self._bound(intervals)
+            self._bound(known)
         return True
 
-    def _insert(self, intervals: list[list[int]], sequence: int) -> bool:
+    def _insert(self, known: Source, sequence: int) -> bool:
+        intervals = known.intervals
         at = next((i for i, (start, _) in enumerate(intervals) if start > sequence), len(intervals))
         if at and intervals[at - 1][1] >= sequence:
             return False
@@ -112,9 +122,10 @@ class SequenceMemory:
         for left in (at, at - 1):
             if 0 <= left < len(intervals) - 1 and intervals[left][1] + 1 == intervals[left + 1][0]:
                 intervals[left][1] = intervals.pop(left + 1)[1]
-        self._bound(intervals)
+        self._bound(known)
         return True
 
-    def _bound(self, intervals: list[list[int]]) -> None:
-        if len(intervals) > MAX_INTERVALS:
-            intervals[0][1] = intervals.pop(1)[1]
+    def _bound(self, known: Source) -> None:
+        if len(known.intervals) > MAX_INTERVALS:
+            del known.intervals[0]
+            known.floor = known.intervals[0][0]

@@ -4,7 +4,7 @@ The same class serves live processing, recovery and replay; whatever it is given
 Storage is somebody else's: it is read through `Store`, and `collect` says what to write and in which order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from heapq import heapify, heappop, heappush
 
 import msgspec
@@ -257,6 +257,17 @@ class Partition:
     def collect(self) -> Changes:
         """What has changed since the last time. Totals first, so that they are never behind a project; heads after
         their chunks."""
+        steps = self.collecting()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                changes: Changes = end.value
+                return changes
+
+    def collecting(self) -> Generator[None, None, Changes]:
+        """`collect` in steps, one a project: thousands of them take long. Until it has ended nobody may change the
+        partition; reading is as good as before."""
         writes: list[tuple[bytes, bytes | None]] = []
         garbage: list[bytes] = []
         if self._dirty:
@@ -268,6 +279,7 @@ class Partition:
             )
             writes.append((keys.head(project_id), stored.head))
             garbage.extend(keys.chunk(project_id, chunk, version) for chunk, version in stored.obsolete)
+            yield
         self._dirty = {}
         self._collected = Cursor(self.next_offset, self.clock_ms)
         return Changes(writes, self._collected, garbage)

@@ -140,13 +140,14 @@ def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> boo
     key = hash_of(event.event_id)
     if key in state.seen.times:
         return True
+    horizon_ms = state.newest_ms - core.grace_ms
     if (
         event.source is not None
         and event.sequence is not None
-        and not state.sequences.is_news(event.source, event.sequence, at_ms)
+        and not state.sequences.is_news(event.source, event.sequence, at_ms, 0 if event.backfill else horizon_ms)
     ):
         return True
-    state.seen.put(key, max(at_ms, state.newest_ms - core.grace_ms))
+    state.seen.put(key, max(at_ms, horizon_ms))
     return False
 
 

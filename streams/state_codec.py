@@ -165,7 +165,7 @@ class _Body(msgspec.Struct, array_like=True, gc=False):
     open: _Operations
     ended: _Operations
     seen: tuple[bytes, list[int]]  # hashes in order; ages of those within the grace
-    sources: list[tuple[str, int, list[list[int]]]]
+    sources: list[tuple[str, int, int, list[list[int]]]]  # name, newest event time, floor, intervals
     alerts: dict[str, life.Memory]
     begun: dict[str, int]
     totals: list[int]
@@ -198,7 +198,7 @@ def _body(state: ProjectState) -> _Body:
         ended=_encode_operations(state.operations.ended, horizon_ms, state.newest_ms),
         seen=_encode_seen(state.seen, horizon_ms, state.newest_ms),
         sources=[
-            (name, source.newest_ms, source.intervals) for name, source in sorted(state.sequences.sources.items())
+            (name, one.newest_ms, one.floor, one.intervals) for name, one in sorted(state.sequences.sources.items())
         ],
         alerts={rule: state.alerts[rule] for rule in sorted(state.alerts)},
         begun={rule: state.begun[rule] for rule in sorted(state.begun) if state.begun[rule] >= state.now_ms},
@@ -283,7 +283,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     _decode_operations(state.operations.open, body.open, body.newest_ms)
     _decode_operations(state.operations.ended, body.ended, body.newest_ms)
     _decode_seen(state.seen, body.seen, body.newest_ms)
-    state.sequences.sources = {name: Source(at_ms, intervals) for name, at_ms, intervals in body.sources}
+    state.sequences.sources = {name: Source(at_ms, floor, intervals) for name, at_ms, floor, intervals in body.sources}
     state.alerts, state.begun = body.alerts, body.begun
     state.totals = tally.pack(body.totals)
     state.days = {day: tally.pack(counts) for day, counts in body.days}

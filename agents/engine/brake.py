@@ -3,6 +3,14 @@
 One good record lets it go again. Records around a few bad ones never wait.
 """
 
+import asyncio
+
+import structlog
+
+from agents.engine.ownership import Owned
+
+log = structlog.get_logger(__name__)
+
 LETTERS_IN_A_ROW = 1000
 FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 600.0
@@ -36,3 +44,19 @@ class Brake:
         else:
             self.pause_seconds = self._first_seconds
         return self.pause_seconds
+
+
+async def obey(brake: Brake, owned: Owned) -> None:
+    """Wait as long as the brake says, and say why in `owned.problem`."""
+    seconds = brake.after(owned.letters_in_a_row)
+    if seconds:
+        owned.problem = (
+            f"Partition {owned.number} of {owned.topic} waits {seconds:.0f} s after {owned.letters_in_a_row} dead "
+            f"letters in a row: look at their dl_reason, and mend what sends them."
+        )
+        log.error("too many dead letters in a row; the partition waits", partition=owned.number,
+                  position=owned.position, in_a_row=owned.letters_in_a_row, seconds=seconds)  # fmt: skip
+        await asyncio.sleep(seconds)
+    elif owned.problem:
+        log.info("good records again", partition=owned.number, position=owned.position)
+        owned.problem = ""

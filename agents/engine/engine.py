@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from agents.engine.brake import Brake
+from agents.engine.brake import Brake, obey
 from agents.engine.changelog import Changelog
 from agents.engine.fence import Fence
 from agents.engine.fetching import Fetched
@@ -26,7 +26,6 @@ from streams.core import Core
 
 log = structlog.get_logger(__name__)
 
-WAITING_BATCHES = 2  # of a partition; more would only keep memory and wait
 HEARD_LATELY_SECONDS = 3.0  # brokers answer every tenth of a second
 
 Stop = Callable[[str], None]
@@ -65,6 +64,7 @@ class Engine:
         self.partitions = 0  # of the changelog; 0: not known
         self.flushes = 0
         self.flush_seconds = 0.0
+        self.collect_seconds = 0.0  # of the last flush: how long encoding took
         self.flush_began_at: float | None = None  # monotonic; None while nothing is being stored
         self.events_topic = events_topic
         self._recovery = recovery
@@ -164,7 +164,7 @@ class Engine:
         while True:
             fetched = await owned.inbox.get()
             await self._take(owned, fetched, brake)
-            if len(owned.inbox) < WAITING_BATCHES and not self.consumer.is_wanted(self.tp(owned.number)):
+            if not owned.inbox.is_full and not self.consumer.is_wanted(self.tp(owned.number)):
                 self.consumer.want(self.tp(owned.number))
 
     # --- records
@@ -175,7 +175,7 @@ class Engine:
         if owned is None or self.consumer is None or fetched.reading != owned.reading:
             return  # of an earlier reading, which a later one repeats
         owned.inbox.put(fetched)
-        if len(owned.inbox) >= WAITING_BATCHES:
+        if owned.inbox.is_full:
             self.consumer.do_not_want(fetched.tp)
 
     def out_of_range(self, fetched: Fetched) -> None:
@@ -196,7 +196,7 @@ class Engine:
                 await self.tell(owned, self._taken(owned, piece))
             begin += len(piece)
             await asyncio.sleep(0)
-            await self._obey(owned, brake)
+            await obey(brake, owned)
         async with owned.turn:
             owned.pass_to(fetched.next_offset)
 
@@ -206,21 +206,6 @@ class Engine:
         except Exception:
             log.error("a record could not be taken", partition=owned.number, offset=owned.partition.next_offset - 1)
             raise
-
-    async def _obey(self, owned: Owned, brake: Brake) -> None:
-        pause_seconds = brake.after(owned.letters_in_a_row)
-        if not pause_seconds:
-            if owned.problem:
-                log.info("good records again", partition=owned.number, position=owned.position)
-                owned.problem = ""
-            return
-        owned.problem = (
-            f"Partition {owned.number} of {self.events_topic} waits {pause_seconds:.0f} s after "
-            f"{owned.letters_in_a_row} dead letters in a row: look at their dl_reason, and mend what sends them."
-        )
-        log.error("too many dead letters in a row; the partition waits", partition=owned.number,
-                  position=owned.position, in_a_row=owned.letters_in_a_row, seconds=pause_seconds)  # fmt: skip
-        await asyncio.sleep(pause_seconds)
 
     async def tell(self, owned: Owned, letters: list[DeadLetter]) -> None:
         """To be called in the partition's turn: a flush must not come between a change and its telling."""
@@ -253,12 +238,13 @@ class Engine:
             self.flush_seconds += time.monotonic() - started
 
     async def _flush_all(self) -> None:
-        letters_from = self._writer.letters_end
+        letters_from, began = self._writer.letters_end, time.monotonic()
         collected: list[tuple[Owned, Collected]] = []
         for owned in list(self.owned.values()):
             async with owned.turn:
                 if owned.phase is Phase.LIVE and owned.partition.is_dirty:
-                    collected.append((owned, owned.collect(letters_from)))
+                    collected.append((owned, await owned.collect(letters_from)))
+        self.collect_seconds = time.monotonic() - began
         await self._writer.settled()  # all that was told of what is collected, for it was told in the same turns
         await asyncio.gather(*(self._store(owned, changes) for owned, changes in collected))
 

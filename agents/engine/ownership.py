@@ -15,6 +15,7 @@ from agents.engine.fetching import Fetched
 from agents.engine.reading import Record
 from agents.engine.witness import KEY as WITNESS
 from agents.engine.witness import Witness, decode_witness, encode_witness, witness_of
+from agents.slices import in_slices
 from models.codec import Malformed, decode_event
 from models.dead_letter import DeadLetter, dead_letter
 from models.event import Event
@@ -25,6 +26,7 @@ from streams.partition import Cursor, Partition
 log = structlog.get_logger(__name__)
 
 RESTORE_SLICE_SECONDS = 0.005
+ENOUGH_RECORDS = 5_000  # more than one answer of a broker holds, so that the next one is asked for meanwhile
 
 Records = list[tuple[bytes, bytes | None]]
 
@@ -67,15 +69,22 @@ class Inbox:
     """Fetched and not yet taken. Whoever puts never waits."""
 
     def __init__(self) -> None:
+        self.records = 0
         self._waiting: deque[Fetched] = deque()
         self._news = asyncio.Event()
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more should be asked for now."""
+        return self.records >= ENOUGH_RECORDS
 
     def put(self, fetched: Fetched) -> None:
         """Add to the end."""
         self._waiting.append(fetched)
+        self.records += len(fetched.records)
         self._news.set()
 
     async def get(self) -> Fetched:
@@ -83,7 +92,9 @@ class Inbox:
         while not self._waiting:
             self._news.clear()
             await self._news.wait()
-        return self._waiting.popleft()
+        fetched = self._waiting.popleft()
+        self.records -= len(fetched.records)
+        return fetched
 
 
 class Owned:
@@ -147,9 +158,10 @@ class Owned:
 
     # --- storing
 
-    def collect(self, letters_from: int) -> Collected:
-        """What to write now. The values in memory change at once: they must never be older than that."""
-        changes = self.partition.collect()
+    async def collect(self, letters_from: int) -> Collected:
+        """What to write now; to be called in the partition's turn. The values in memory change together with it: they
+        must never be older than that."""
+        changes = await in_slices(self.partition.collecting())
         values = self.store.values
         for key, value in changes.writes:
             if value is not None:

@@ -35,7 +35,7 @@ class Writer:
         """Send dead letters with their headers."""
         for letter in letters:
             sent = await self._producer.send(self._dead_letters_topic, letter.value, letter.key, letter.headers)
-            self._under_way.append(self._buried(letter, sent))
+            self._under_way.append(asyncio.create_task(self._buried(letter, sent)))
 
     async def _buried(self, letter: DeadLetter, sent: Awaitable[Any]) -> int:
         """Wait for a dead letter and answer the offset after it. What is too large for its topic goes without its

@@ -5,9 +5,10 @@ Nothing is acknowledged before the test says so, unless it lets the producer do 
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
+import msgspec
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
@@ -24,6 +25,7 @@ from agents.engine.recovery import Recovery
 from agents.engine.transport import Consumer
 from agents.engine.writer import Writer
 from streams import keys
+from streams.partition import Cursor
 from tests.support.worker_process import make_core
 
 EVENTS, ALERTS, LETTERS, CHANGELOG = "events", "alerts", "letters", "changelog"
@@ -210,16 +212,27 @@ class Desk:
         assert all(self.engine.owned[number].phase is Phase.LIVE for number in partitions)
 
     async def take(
-        self, partition: int, *records: FakeRecord, next_offset: int | None = None, reading: int | None = None
+        self,
+        partition: int,
+        *records: FakeRecord,
+        start: int | None = None,
+        next_offset: int | None = None,
+        reading: int | None = None,
     ) -> None:
         """Bring records as one poll would, and let the engine do what it can with them."""
         owned = self.engine.owned[partition]
-        start = owned.position if not records else min(owned.position, records[0].offset)
-        end = records[-1].offset + 1 if next_offset is None else next_offset
-        tp = self.engine.tp(partition)
+        if start is None:
+            start = min([owned.position, *(record.offset for record in records)])
+        end = next_offset if next_offset is not None else records[-1].offset + 1
         number = owned.reading if reading is None else reading
-        self.engine.accept(Fetched(tp, number, start, end, list(records)))
+        self.engine.accept(Fetched(self.engine.tp(partition), number, start, end, list(records)))
         await turns()
+
+    async def lose(self, partition: int, *, reading: int | None = None) -> None:
+        """Say that the log has nothing where the partition is read."""
+        owned = self.engine.owned[partition]
+        number = owned.reading if reading is None else reading
+        self.engine.out_of_range(Fetched(self.engine.tp(partition), number, owned.position, owned.position, []))
 
     def committed(self, partition: int) -> int | None:
         """What may be committed."""
@@ -257,6 +270,8 @@ def useless(offset: int) -> FakeRecord:
     return FakeRecord(offset, b"p", b"useless")
 
 
-def journal_of(desk: Desk, *kinds: str) -> Sequence[str]:
-    """The journal without what the test does not look at."""
-    return [what for what in desk.producer.journal if what.split()[0] in kinds]
+def cursor_of(desk: Desk, partition: int) -> Cursor:
+    """The cursor that was written last."""
+    raw = desk.producer.written[partition][keys.CURSOR]
+    assert raw is not None
+    return msgspec.msgpack.decode(raw, type=Cursor)

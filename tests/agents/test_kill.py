@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kill import Plan, Round
+from tests.faults.kill import Round
+from tests.faults.verdict import Plan
 
 pytestmark = pytest.mark.broker
 

@@ -154,13 +154,13 @@ async def until_gone(admin: AIOKafkaAdminClient, topic: str) -> None:
 
 
 async def test_a_bug_of_ours_stops_the_process_and_nothing_behind_it_is_taken(
-    broker: str, topic_prefix: str, tmp_path: Path
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
     async with running(rig), producing(broker) as producer:
         await send(producer, rig.topics.events, 0, b"p", created("p", 1))
         await until(lambda: rig.outcome("applied") == 1 and rig.is_stored())
-        rig.owned[0].take = _broken  # type: ignore[method-assign]
+        monkeypatch.setattr(rig.owned[0], "take", _broken)
         await send(producer, rig.topics.events, 0, b"p", created("p", 2))
         await until(lambda: bool(rig.stops))
         assert rig.stops == ["partition 0: ZeroDivisionError('a bug')"]
@@ -171,9 +171,11 @@ def _broken(*_: Any) -> Any:
     raise ZeroDivisionError("a bug")
 
 
-async def test_an_agent_that_fails_stops_the_process(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+async def test_an_agent_that_fails_stops_the_process(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
-    rig.runtime.delivery.accept = _broken  # type: ignore[method-assign]
+    monkeypatch.setattr(rig.runtime.delivery, "accept", _broken)
     async with running(rig), producing(broker) as producer:
         await send(producer, rig.topics.alerts, 0, b"k", b"x")
         await until(lambda: bool(rig.stops))

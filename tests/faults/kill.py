@@ -13,59 +13,21 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 from aiokafka import AIOKafkaProducer
 
 from agents.topics import ensure_topics
 from episode_monitor.demo.embedded import EmbeddedBroker
-from models.alert import Alert
 from tests.faults.feed import Feed, Record
-from tests.faults.truth import Log, buried, read_log, read_outcome, run_clean, told_transitions
+from tests.faults.verdict import Plan, Report, compare
 from tests.support.apache_kafka import ApacheKafka
 from tests.support.worker_handle import WorkerHandle
-from tests.support.worker_process import Orders, Status, make_core, names
+from tests.support.worker_process import Orders, Status, names
 
 PLACES = ("after emit", "after store", "after acknowledgement", "before commit")
 SETTLE_SECONDS = 90.0
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One round. `transactions`: send in transactions, some of them taken back."""
-
-    bootstrap_servers: str
-    prefix: str
-    seed: int
-    kills: int = 10
-    records: int = 20_000
-    seconds: float = 25.0  # at least; feeding goes on until the last kill
-    partitions: int = 4
-    transactions: bool = True
-    letters_once: bool = True
-    session_timeout_seconds: float = 3.0
-
-
-class Report(msgspec.Struct):
-    """What happened, and what is wrong."""
-
-    deaths: Counter[str] = msgspec.field(default_factory=Counter)
-    wrong: list[str] = msgspec.field(default_factory=list)
-    projects: int = 0
-    transitions: int = 0
-    letters: int = 0
-    told_again: int = 0
-    buried_again: int = 0
-
-    def __str__(self) -> str:
-        deaths = ", ".join(f"{count} {place}" for place, count in sorted(self.deaths.items()))
-        return (
-            f"deaths: {deaths or 'none'}; {self.projects} projects, {self.transitions} transitions "
-            f"({self.told_again} told again), {self.letters} dead letters ({self.buried_again} again); "
-            f"{'WRONG: ' + '; '.join(self.wrong[:10]) if self.wrong else 'all as it must be'}"
-        )
 
 
 class Round:
@@ -100,7 +62,7 @@ class Round:
             await self._settle()
             for worker in self.workers:
                 await worker.stop()
-        await self._compare()
+        await compare(self.plan, self._names, self._began_ms, self.report)
         return self.report
 
     # --- faults
@@ -203,73 +165,6 @@ class Round:
                     return False
                 stored[number] = max(stored.get(number, 0), partition.committed)
         return all(stored.get(number, 0) >= end for number, end in self._ends.items())
-
-    # --- the verdict
-
-    async def _compare(self) -> None:
-        core = make_core()
-        expected: dict[str, Alert] = {}
-        letters: list[tuple[int, int]] = []
-        for number in range(self.plan.partitions):
-            events = await read_log(self.plan.bootstrap_servers, self._names.events, number)
-            clean = run_clean(core, number, events, self._began_ms)
-            log = await read_log(self.plan.bootstrap_servers, self._names.changelog, number, committed=False)
-            found = read_outcome(core, number, log)
-            self.report.projects += len(clean.states)
-            expected |= clean.transitions
-            letters += [(number, offset) for offset in clean.letters]
-            self._compare_states(number, clean.states, found.states)
-            if clean.totals != found.totals:
-                self.report.wrong.append(f"partition {number}: totals differ")
-            if clean.cursor is None or found.cursor is None or clean.cursor.clock_ms != found.cursor.clock_ms:
-                self.report.wrong.append(f"partition {number}: cursor {found.cursor} for {clean.cursor}")
-        await self._compare_transitions(expected)
-        await self._compare_letters(letters)
-
-    def _compare_states(self, number: int, clean: dict[str, bytes], found: dict[str, bytes]) -> None:
-        for project in sorted(clean.keys() | found.keys()):
-            if clean.get(project) != found.get(project):
-                self.report.wrong.append(f"partition {number}: the state of {project} differs")
-
-    async def _compare_transitions(self, expected: dict[str, Alert]) -> None:
-        told: list[Alert] = []
-        for number in range(self.plan.partitions):
-            told += told_transitions(await self._read(self._names.alerts, number))
-        self.report.transitions = len(expected)
-        self.report.told_again = len(told) - len({alert.transition_id for alert in told})
-        for transition in sorted(expected.keys() - {alert.transition_id for alert in told}):
-            self.report.wrong.append(f"transition {transition} was never told")
-        for alert in told:
-            if expected.get(alert.transition_id) != alert:
-                self.report.wrong.append(f"transition {alert.transition_id} of {alert.alert_key} is another one")
-        self._compare_order(expected, told)
-
-    def _compare_order(self, expected: dict[str, Alert], told: list[Alert]) -> None:
-        def of_keys(alerts: list[Alert]) -> dict[str, list[str]]:
-            orders: dict[str, list[str]] = {}
-            for alert in alerts:
-                order = orders.setdefault(alert.alert_key, [])
-                if alert.transition_id not in order:
-                    order.append(alert.transition_id)
-            return orders
-
-        found = of_keys(told)
-        for key, order in of_keys(list(expected.values())).items():
-            if found.get(key) != order:
-                self.report.wrong.append(f"transitions of {key} were first told in another order")
-
-    async def _compare_letters(self, expected: list[tuple[int, int]]) -> None:
-        found = Counter(buried(await self._read(self._names.dead_letters, 0), self._names.events))
-        self.report.letters, self.report.buried_again = len(expected), found.total() - len(found)
-        if set(found) != set(expected):
-            lost, extra = set(expected) - set(found), set(found) - set(expected)
-            self.report.wrong.append(f"dead letters lost {sorted(lost)[:5]}, too many {sorted(extra)[:5]}")
-        if self.plan.letters_once and self.report.buried_again:
-            again = sorted(letter for letter, count in found.items() if count > 1)
-            self.report.wrong.append(f"dead letters twice: {again[:10]}")
-
-    async def _read(self, topic: str, partition: int) -> Log:
-        return await read_log(self.plan.bootstrap_servers, topic, partition)
 
 
 def _is_fresh(status: Status) -> bool:

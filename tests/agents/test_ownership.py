@@ -1,0 +1,201 @@
+"""A partition from its assignment to its revocation, without a broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from agents.engine.brake import Brake
+from agents.engine.ownership import Owned, Phase
+from agents.engine.witness import KEY as WITNESS
+from agents.engine.witness import Witness, decode_witness, witness_of
+from tests.agents.desk import EVENTS, NOW_MS, Desk, FakeRecord, event, turns, useless
+from tests.support.worker_process import make_core
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    desk = Desk()
+    yield desk
+    await desk.close()
+
+
+def take(owned: Owned, *records: FakeRecord) -> list[bytes | None]:
+    """Values of the dead letters among them."""
+    return [letter.value for letter in owned.take(list(records), lambda: NOW_MS)]
+
+
+def an_owned() -> Owned:
+    return Owned(EVENTS, 0, 1, make_core(), 100)
+
+
+# --- taking
+
+
+def test_records_that_were_taken_before_are_left_out() -> None:
+    owned = an_owned()
+    take(owned, event(0, "p"), event(1, "p", episode_number=2))
+    take(owned, event(1, "p", episode_number=2), event(2, "p", episode_number=3))
+    assert owned.outcomes == {"applied": 3, "already_applied": 0, "dead_letter": 0, "tombstone": 0}
+    assert owned.position == 3
+
+
+def test_what_is_no_event_is_passed_over_and_counted_by_what_it_is() -> None:
+    owned = an_owned()
+    assert take(owned, useless(0), FakeRecord(1, b"p", None), event(2, "p")) == [b"useless"]
+    assert owned.outcomes == {"applied": 1, "already_applied": 0, "dead_letter": 1, "tombstone": 1}
+    assert owned.dead_letters_by_reason == {"malformed_json": 1}
+    assert owned.position == owned.partition.next_offset == 3
+
+
+def test_dead_letters_in_a_row_are_counted_over_polls_and_forgotten_at_a_good_record() -> None:
+    owned = an_owned()
+    take(owned, useless(0), useless(1))
+    take(owned, FakeRecord(2, b"p", None), useless(3))
+    assert owned.letters_in_a_row == 3
+    take(owned, useless(4), event(5, "p"), useless(6))
+    assert owned.letters_in_a_row == 1
+
+
+def test_a_record_whose_dead_letter_was_written_before_a_crash_is_passed_over_whatever_it_looks_like_now() -> None:
+    owned = an_owned()
+    owned.begin_at(0, {0, 1})
+    assert take(owned, useless(0), event(1, "p"), event(2, "p")) == []
+    assert owned.outcomes["applied"] == 1
+    assert owned.position == 3
+
+
+def test_a_partition_whose_beginning_has_expired_begins_where_there_is_something() -> None:
+    owned = an_owned()
+    owned.begin_at(7, set())
+    assert owned.position == owned.committed == 7
+
+
+# --- what is stored
+
+
+async def test_the_last_record_is_remembered_beside_the_cursor() -> None:
+    owned = an_owned()
+    take(owned, event(0, "p"), useless(1))
+    collected = await owned.collect(letters_from=5)
+    assert decode_witness(dict(collected.closing)[WITNESS]) == witness_of(useless(1), 5)
+    assert [key for key, _ in collected.closing] == [WITNESS, b"o"]
+    owned.pass_to(4)
+    assert [key for key, _ in (await owned.collect(5)).closing] == [b"o"], "nothing was taken since"
+
+
+async def test_letters_of_before_a_crash_are_looked_for_again_until_all_of_them_were_passed() -> None:
+    owned = an_owned()
+    owned.witness = Witness(0, NOW_MS, 0, letters_from=3)
+    owned.begin_at(0, {1, 2})
+    take(owned, event(0, "p"), useless(1))
+    assert decode_witness(dict((await owned.collect(9)).closing)[WITNESS]) == witness_of(useless(1), 3)
+    take(owned, useless(2))
+    assert decode_witness(dict((await owned.collect(9)).closing)[WITNESS]) == witness_of(useless(2), 9)
+
+
+async def test_what_a_stored_head_no_longer_names_is_removed_by_the_flush_after_it() -> None:
+    owned = an_owned()
+    take(owned, *(event(number, "p", episode_number=number + 1) for number in range(3000)))
+    first = await owned.collect(0)
+    owned.stored(first)
+    take(owned, event(3000, "p", "episode.deleted", episode_id="ep-5"))
+    second = await owned.collect(0)
+    chunk = next(key for key, value in second.state if key[:1] == b"c" and value is not None)
+    assert all(value is not None for _, value in second.state)
+    owned.stored(second)
+    take(owned, event(3001, "q"))
+    removed = [key for key, value in (await owned.collect(0)).state if value is None]
+    assert removed == [key for key, _ in first.state if key[:1] == b"c" and key[:5] == chunk[:5]]
+
+
+# --- coming and going
+
+
+async def test_a_partition_is_read_from_where_its_log_says_and_from_nowhere_else(desk: Desk) -> None:
+    desk.producer.answers_at_once = True
+    await desk.own(3)
+    await desk.take(3, event(0, "p"), event(1, "p", episode_number=2))
+    await desk.engine.flush()
+    heir = Desk()
+    heir.recovery.values = {key: value for key, value in desk.producer.written[3].items() if value is not None}
+    await heir.own(3)
+    assert heir.consumer.begun == [(3, 2)]
+    await heir.close()
+
+
+async def test_a_partition_that_is_revoked_while_it_is_read_back_is_never_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered = asyncio.Event()
+
+    async def slow(owned: Owned) -> None:
+        entered.set()
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(desk.recovery, "recover", slow)
+    desk.engine.assign([0], 1)
+    await entered.wait()
+    owned = desk.engine.owned[0]
+    await desk.engine.revoke()
+    assert owned.phase is Phase.GONE
+    assert desk.consumer.begun == []
+    assert desk.stops == []
+
+
+async def test_a_partition_that_waits_because_of_dead_letters_can_be_revoked_at_once() -> None:
+    desk = Desk(brake=lambda: Brake(limit=3, first_seconds=3600))
+    await desk.own(0)
+    desk.producer.answers_at_once = True
+    await desk.take(0, *(useless(number) for number in range(9)))
+    assert desk.engine.owned[0].position == 3
+    assert "3 dead letters in a row" in desk.engine.owned[0].problem
+    assert list(desk.engine.backlogs()) == [], "the watchdog leaves it alone"
+    await desk.engine.revoke()
+    assert desk.stops == []
+
+
+async def test_what_comes_after_a_revocation_is_left_aside(desk: Desk) -> None:
+    await desk.own(0)
+    owned = desk.engine.owned[0]
+    await desk.engine.revoke()
+    desk.engine.owned = {}
+    assert owned.phase is Phase.GONE
+    assert desk.committed(0) is None
+    desk.engine.assign([0], 2)
+    await turns()
+    await desk.take(0, event(0, "p"), reading=owned.reading)
+    assert desk.engine.owned[0].position == 0
+
+
+async def test_a_partition_with_enough_records_waiting_is_not_read_until_some_are_taken() -> None:
+    desk = Desk(brake=lambda: Brake(limit=10_000))
+    await desk.own(0, 1)
+    tp = desk.engine.tp(0)
+    async with desk.engine.owned[0].turn:  # somebody looks at it for long
+        await desk.take(0, event(0, "p"))  # on its way already
+        await desk.take(0, *(useless(number) for number in range(1, 5000)), start=1)
+        assert tp in desk.consumer.wanted
+        await desk.take(0, event(5000, "p"), start=5000)
+        assert tp not in desk.consumer.wanted
+        assert desk.engine.tp(1) in desk.consumer.wanted
+    async with asyncio.timeout(10):
+        while desk.engine.owned[0].position < 5001:  # noqa: ASYNC110 - it works on by itself
+            await asyncio.sleep(0)
+    assert tp in desk.consumer.wanted
+    await desk.close()
+
+
+async def test_a_partition_that_the_changelog_does_not_have_stops_the_process(desk: Desk) -> None:
+    desk.engine.partitions = 4
+    desk.engine.assign([3, 4], 1)
+    await turns()
+    assert "more partitions than the 4 it had at the start" in desk.stops[0]
+
+
+async def test_a_log_that_has_nothing_where_it_is_read_stops_the_process(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.lose(0, reading=7)
+    assert desk.stops == [], "of another reading"
+    await desk.lose(0)
+    assert desk.stops == ["partition 0 of events no longer has offset 0"]
