@@ -48,6 +48,7 @@ class Memory(msgspec.Struct, array_like=True):
 
     phase: Phase
     since_ms: int  # crossed since
+    named_ms: int = 0  # its id is made of this: `since_ms`, or the next that is free if another began just then
     starts_at_ms: int = 0  # of this firing
     calm_since_ms: int = 0  # while it is kept firing
     escalation_level: int = 0
@@ -57,7 +58,6 @@ class Memory(msgspec.Struct, array_like=True):
     silenced_until_ms: int = 0
     updated_at_ms: int = 0
     trace_ids: list[str] = []
-    stamp_ms: int = 0  # what its id is made of: `since_ms`, moved on where it began twice in one millisecond
 
 
 def alert_id(rule_id: str, project_id: str, starts_at_ms: int) -> str:

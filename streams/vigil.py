@@ -82,7 +82,7 @@ def _keep(
     if after is None:
         state.alerts.pop(rule.rule_id, None)
     elif after is not before:
-        after.stamp_ms = state.begun[rule.rule_id] = max(after.since_ms, state.begun.get(rule.rule_id, 0) + 1)
+        after.named_ms = state.begun[rule.rule_id] = max(after.since_ms, state.begun.get(rule.rule_id, 0) + 1)
         state.alerts[rule.rule_id] = after
     told = after or before
     if reason is not None and told is not None:
@@ -103,7 +103,7 @@ def describe(core: Core, state: "ProjectState", rule: Rule, memory: Memory, reas
         status = AlertStatus.PENDING if memory.phase is Phase.PENDING else AlertStatus.FIRING
     return Alert(
         alert_key=f"{rule.rule_id}:{state.project_id}",
-        alert_id=life.alert_id(rule.rule_id, state.project_id, memory.stamp_ms),
+        alert_id=life.alert_id(rule.rule_id, state.project_id, memory.named_ms),
         rule_id=rule.rule_id,
         alert_type=rule.measure.value,
         severity=rule.severity,
