@@ -1,0 +1,1 @@
+"""The project service's own database: what is read of it, and what repair changes in it."""

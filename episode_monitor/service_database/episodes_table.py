@@ -1,0 +1,26 @@
+"""Where the project service keeps its episodes: names of a table and its columns, as settings give them.
+
+Everything that reaches SQL is quoted here and nowhere else.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodesTable:
+    """Names as the database knows them. `table` may bear a schema: `schema.table`."""
+
+    table: str = "episodes"
+    id_column: str = "id"
+    project_column: str = "project_id"
+    number_column: str = "number"
+
+    @property
+    def quoted_table(self) -> str:
+        """The table for SQL."""
+        return ".".join(quoted(part) for part in self.table.split("."))
+
+
+def quoted(name: str) -> str:
+    """A name for SQL, whatever characters it has."""
+    return '"' + name.replace('"', '""') + '"'
