@@ -32,7 +32,8 @@ class History:
     """All operations of one project, or of one partition, by event time."""
 
     __slots__ = (
-        "_detail_minutes", "_hours_kept", "_minute", "_minutes_kept", "hours", "minutes", "now_second", "windows",
+        "_detail_minutes", "_hours_kept", "_last", "_last_minute", "_minute", "_minutes_kept", "hours", "minutes",
+        "now_second", "windows",
     )  # fmt: skip
 
     def __init__(self, window_lengths: tuple[int, ...], detail_seconds: int, hours_kept: int) -> None:
@@ -45,16 +46,23 @@ class History:
         self._detail_minutes = -(-detail_seconds // 60) + 1
         self._minutes_kept = max(MINUTES_KEPT, self._detail_minutes + 1)
         self._hours_kept = hours_kept
+        self._last_minute = -1  # the one last added to, and its pane: events come mostly in order
+        self._last = Pane()
 
     def add(self, second: int, operation: int, latency_bin: int | None) -> None:
         """Count one operation at an epoch second."""
         minute = second // 60
-        pane = self.minutes.get(minute)
-        if pane is None:
-            if minute <= self._minute - self._minutes_kept:
-                self._old(minute // 60, operation, latency_bin, +1)
-                return
-            pane = self.minutes[minute] = Pane()
+        if minute == self._last_minute:
+            pane = self._last
+        else:
+            known = self.minutes.get(minute)
+            if known is None:
+                if minute <= self._minute - self._minutes_kept:
+                    self._old(minute // 60, operation, latency_bin, +1)
+                    return
+                known = self.minutes[minute] = Pane()
+            pane = self._last = known
+            self._last_minute = minute
         if minute > self._minute - self._detail_minutes:
             pane.add(second % 60, operation, latency_bin)
         else:
@@ -79,7 +87,7 @@ class History:
             pane.add_total(operation, latency_bin, -1)
             second = minute * 60
         if not pane.total:
-            del self.minutes[minute]
+            self._forget(minute)
         for window in self.windows:
             if second > window.tail:
                 window.total -= operation
@@ -101,7 +109,11 @@ class History:
             pane = self.minutes[minute] = Pane()
         pane.add_many(second % 60 if minute > self._minute - self._detail_minutes else None, operations, bins)
         if not pane.total:
-            del self.minutes[minute]
+            self._forget(minute)
+
+    def _forget(self, minute: int) -> None:
+        del self.minutes[minute]
+        self._last_minute = -1
 
     def _old(self, hour: int, operation: int, latency_bin: int | None, count: int) -> None:
         if hour > self._minute // 60 - self._hours_kept:
@@ -156,7 +168,7 @@ class History:
                 hour = minute // 60
                 if hour > now_minute // 60 - self._hours_kept:
                     self.hours.setdefault(hour, Pane()).absorb(pane)
-                del self.minutes[minute]
+                self._forget(minute)
         for hour in [h for h in self.hours if h <= now_minute // 60 - self._hours_kept]:
             del self.hours[hour]
 
@@ -256,6 +268,7 @@ class History:
         """Fill an empty history from `encode`'s answer."""
         self.now_second = encoded[0]
         self.minutes = {minute: Pane.decode(pane) for minute, pane in encoded[1]}
+        self._last_minute = -1
         self.hours = {hour: Pane.decode(pane) for hour, pane in encoded[2]}
         self.rebuild_windows()
 

@@ -1,6 +1,7 @@
 """Bounded memories of what was seen: the newest by event time stay, so that the order of arrival does not matter."""
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 MAX_SOURCES: Final = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
@@ -8,57 +9,54 @@ MAX_INTERVALS: Final = 32  # a source; sequence numbers that lie apart need one 
 
 
 class RecentKeys:
-    """The `limit` keys newest by (event time, key). Keys are 64-bit hashes."""
+    """The `limit` keys newest by (event time, key). Keys are 64-bit hashes.
 
-    __slots__ = ("_disordered", "_newest_ms", "_ties", "limit", "times")
+    Older ones go a batch at a time, which is much cheaper than one by one; `has` knows none of them meanwhile.
+    """
+
+    __slots__ = ("_allowance", "_is_sorted", "_newest_ms", "limit", "times")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.times: dict[int, int] = {}  # key -> event time in ms; oldest first after `sort`
-        self._newest_ms = 0
-        self._ties = False  # some came at equal times, so that arrival decided about their order
-        self._disordered = False  # some came after newer ones
+        self.times: dict[int, int] = {}  # key -> event time in ms; exactly the newest, oldest first, after `settle`
+        self._allowance = limit + limit // 3
+        self._newest_ms = -1
+        self._is_sorted = True
 
-    def put(self, key: int, at_ms: int) -> int | None:
-        """Remember; answers the key that had to be forgotten for it, if any (it may be this one)."""
+    def has(self, key: int) -> bool:
+        """Whether it is one of the newest."""
+        if key not in self.times:
+            return False
+        if len(self.times) > self.limit:
+            self.settle()
+            return key in self.times
+        return True
+
+    def put(self, key: int, at_ms: int) -> None:
+        """Remember it at this time."""
         times = self.times
-        if key in times:
-            del times[key]
+        count = len(times)
         times[key] = at_ms
-        if at_ms > self._newest_ms:
+        if at_ms > self._newest_ms and len(times) > count:
             self._newest_ms = at_ms
-        elif at_ms == self._newest_ms:
-            self._ties = True
         else:
-            self._disordered = True
-        if len(times) > self.limit:
-            oldest = self._oldest()
-            del self.times[oldest]
-            return oldest
-        return None
-
-    def _oldest(self) -> int:
-        if self._disordered:
-            self.sort()
-        entries = iter(self.times.items())
-        oldest, oldest_ms = next(entries)
-        if self._ties:
-            for key, at_ms in entries:
-                if at_ms != oldest_ms:
-                    break
-                oldest = min(oldest, key)
-        return oldest
+            self._is_sorted = False
+        if count >= self._allowance:
+            self.settle()
 
     def restore(self, entries: Iterable[tuple[int, int]]) -> None:
         """Take keys with their event times, in order, as they were given out."""
         self.times = dict(entries)
-        self._newest_ms = max(self.times.values(), default=0)
+        self._newest_ms = max(self.times.values(), default=-1)
 
-    def sort(self) -> None:
-        """Bring `times` into the order of (event time, key)."""
-        if self._ties or self._disordered:
+    def settle(self) -> None:
+        """Bring `times` into the order of (event time, key) and forget what is too old."""
+        if not self._is_sorted:
             self.times = dict(sorted(self.times.items(), key=_by_time_then_key))
-            self._ties = self._disordered = False
+            self._is_sorted = True
+            self._newest_ms = max(self.times.values(), default=-1)
+        if len(self.times) > self.limit:
+            self.times = dict(islice(self.times.items(), len(self.times) - self.limit, None))
 
 
 def _by_time_then_key(entry: tuple[int, int]) -> tuple[int, int]:

@@ -4,10 +4,10 @@ What an operation counts for is a function of its events alone: a later-arriving
 operation counted for so far, then counts it anew. Order and repetition make no difference.
 """
 
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from streams import tally
-from streams.memory import RecentKeys
 from streams.sketch import bin_of
 
 MAX_DURATION_US = 10**13  # 115 days; longer is kept as this, so that sums stay within 64 bits
@@ -80,37 +80,75 @@ class Operation:
         return self.ended_ms, self.flags, self.duration_us
 
 
-class Remembered:
-    """Operations by key, bounded; the oldest goes first."""
+class Open:
+    """Operations without an ending, bounded; the oldest by (event time, key) goes first."""
 
-    __slots__ = ("by_key", "recent")
+    __slots__ = ("_by_age", "by_key", "limit")
 
     def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.by_key: dict[int, Operation] = {}
-        self.recent = RecentKeys(limit)
+        self._by_age: list[tuple[int, int]] = []  # a heap; entries that no longer hold are left in it for a while
 
-    def put(self, key: int, at_ms: int, operation: Operation) -> None:
+    def put(self, key: int, operation: Operation) -> None:
         """Remember it at its latest event time."""
         self.by_key[key] = operation
-        forgotten = self.recent.put(key, at_ms)
-        if forgotten is not None:
-            del self.by_key[forgotten]
+        heappush(self._by_age, (operation.at_ms, key))
+        while len(self.by_key) > self.limit:
+            at_ms, oldest = heappop(self._by_age)
+            known = self.by_key.get(oldest)
+            if known is not None and known.at_ms == at_ms:
+                del self.by_key[oldest]
+        if len(self._by_age) > 100 + 2 * len(self.by_key):
+            self._by_age = [(known.at_ms, key) for key, known in self.by_key.items()]
+            heapify(self._by_age)
 
     def drop(self, key: int) -> None:
         """Forget it."""
-        del self.by_key[key], self.recent.times[key]
+        del self.by_key[key]
 
-    def forget_before(self, horizon_ms: int) -> None:
-        """Forget what is over for good; what is left is in the order of (event time, key)."""
-        self.recent.sort()
-        times, by_key = self.recent.times, self.by_key
-        over = []
-        for key, at_ms in times.items():
-            if at_ms >= horizon_ms:
-                break
-            over.append(key)
-        for key in over:
-            del times[key], by_key[key]
+    def in_order(self) -> list[tuple[int, Operation]]:
+        """Key and operation, oldest first."""
+        return sorted(self.by_key.items(), key=_by_time_then_key)
+
+
+class Ended:
+    """Operations that ended within the grace, the newest of them; older ones go a batch at a time."""
+
+    __slots__ = ("_allowance", "by_key", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.by_key: dict[int, Operation] = {}
+        self._allowance = limit + limit // 3
+
+    def find(self, key: int, horizon_ms: int) -> Operation | None:
+        """An operation that ended, unless before the horizon: then it is over for good."""
+        known = self.by_key.get(key)
+        if known is None or known.at_ms < horizon_ms:
+            return None
+        if len(self.by_key) > self.limit:
+            self.forget_before(horizon_ms)
+            return self.by_key.get(key)
+        return known
+
+    def put(self, key: int, operation: Operation, horizon_ms: int) -> None:
+        """Remember it at its latest event time."""
+        self.by_key[key] = operation
+        if len(self.by_key) > self._allowance:
+            self.forget_before(horizon_ms)
+
+    def forget_before(self, horizon_ms: int) -> list[tuple[int, Operation]]:
+        """Forget what is over for good, and what is too much; key and operation of what is left, oldest first."""
+        left = [entry for entry in self.by_key.items() if entry[1].at_ms >= horizon_ms]
+        left.sort(key=_by_time_then_key)
+        left = left[max(0, len(left) - self.limit) :]
+        self.by_key = dict(left)
+        return left
+
+
+def _by_time_then_key(entry: tuple[int, Operation]) -> tuple[int, int]:
+    return entry[1].at_ms, entry[0]
 
 
 class Operations:
@@ -119,13 +157,13 @@ class Operations:
     __slots__ = ("ended", "open")
 
     def __init__(self, open_max: int, ended_max: int) -> None:
-        self.open = Remembered(open_max)
-        self.ended = Remembered(ended_max)
+        self.open = Open(open_max)
+        self.ended = Ended(ended_max)
 
     def end(self, key: int, ending: Operation, horizon_ms: int, counter: Counter) -> int:
         """Take the ending of an operation; answers by how much the number of untold conflicts changes."""
-        waiting = self.open.by_key.get(key)
-        known = waiting or self._ended(key, horizon_ms)
+        waiting = self.open.by_key.get(key) if self.open.by_key else None
+        known = waiting or self.ended.find(key, horizon_ms)
         before = 0
         if known is not None:
             before = known.untold_conflicts
@@ -135,14 +173,13 @@ class Operations:
             ending.first_conflict_ms, ending.last_conflict_ms = known.first_conflict_ms, known.last_conflict_ms
             if waiting is not None:
                 self.open.drop(key)
-        at_ms = ending.at_ms
-        counter.count(at_ms, ending.counts_for, ending.latency_bin)
-        self.ended.put(key, at_ms, ending)
+        counter.count(ending.at_ms, ending.counts_for, ending.latency_bin)
+        self.ended.put(key, ending, horizon_ms)
         return ending.untold_conflicts - before
 
     def conflict(self, key: int, at_ms: int, horizon_ms: int, counter: Counter) -> int:
         """Take a conflict; answers by how much the number of untold conflicts changes."""
-        operation = self.open.by_key.get(key) or self._ended(key, horizon_ms)
+        operation = self.open.by_key.get(key) or self.ended.find(key, horizon_ms)
         before = 0
         if operation is None:
             operation = Operation(0, 0, 0)
@@ -152,17 +189,20 @@ class Operations:
         operation.first_conflict_ms = min(at_ms, operation.first_conflict_ms or at_ms)
         operation.last_conflict_ms = max(at_ms, operation.last_conflict_ms)
         counter.count(operation.at_ms, operation.counts_for, operation.latency_bin)
-        (self.ended if operation.ended_ms else self.open).put(key, operation.at_ms, operation)
+        if operation.ended_ms:
+            self.ended.put(key, operation, horizon_ms)
+        else:
+            self.open.put(key, operation)
         return operation.untold_conflicts - before
 
     def late_ending(self, key: int, horizon_ms: int) -> int:
         """An ending that comes too late to count says `had_conflict`; answers as `end` does."""
-        known = self.open.by_key.get(key) or self._ended(key, horizon_ms)
+        known = self.open.by_key.get(key) or self.ended.find(key, horizon_ms)
         return 0 if known is not None and (known.first_conflict_ms or known.untold_conflicts) else 1
 
     def late_conflict(self, key: int, at_ms: int, horizon_ms: int) -> int:
         """A conflict comes too late to count; answers as `conflict` does."""
-        known = self._ended(key, horizon_ms)
+        known = self.ended.find(key, horizon_ms)
         if known is None or not known.untold_conflicts:
             return 0
         known.first_conflict_ms = known.last_conflict_ms = at_ms
@@ -172,8 +212,3 @@ class Operations:
         """Drop what endings say of latency limits that no longer hold, so that it is not taken back either."""
         for operation in self.ended.by_key.values():
             operation.flags &= ~sum(SLOW)
-
-    def _ended(self, key: int, horizon_ms: int) -> Operation | None:
-        """An operation that ended, unless before the horizon: then it is over for good."""
-        known = self.ended.by_key.get(key)
-        return known if known is not None and self.ended.recent.times[key] >= horizon_ms else None

@@ -20,38 +20,67 @@ _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
 
 
 class Pane:
-    """A minute or an hour. `seconds` maps a second of the minute to its tally, `bins` to the bins of its durations."""
+    """A minute or an hour. `seconds` maps a second of the minute to its tally, `bins` to the bins of its durations.
 
-    __slots__ = ("bins", "crowded", "encoded", "seconds", "sketch", "total")
+    While every second knows its bins the sketch follows from them; only a crowded pane keeps one.
+    """
+
+    __slots__ = ("_sketch", "bins", "crowded", "encoded", "seconds", "total")
 
     def __init__(self) -> None:
         self.total = 0
-        self.sketch: Sketch = {}
         self.seconds: dict[int, int] = {}
         self.bins: dict[int, list[int]] = {}
-        self.crowded = False  # some second dropped its bins, or all seconds were dropped: the sketch must be written
+        self.crowded = False  # some second dropped its bins, or all seconds were dropped
+        self._sketch: Sketch = {}
         self.encoded: bytes | None = None
+
+    @property
+    def sketch(self) -> Sketch:
+        """Counts by bin; not to be changed."""
+        if self.crowded:
+            return self._sketch
+        sketch: Sketch = {}
+        for second, counts in self.seconds.items():
+            for key in self._bins_of(second, counts) or ():
+                sketch[key] = sketch.get(key, 0) + 1
+        return sketch
+
+    def _crowd(self) -> None:
+        """From now on the sketch is kept. To be called before any second forgets its bins."""
+        if not self.crowded:
+            self._sketch = self.sketch
+            self.crowded = True
 
     def add(self, second: int, operation: int, latency_bin: int | None) -> None:
         """Count one operation, given as a tally, in a second of the minute."""
         self.encoded = None
         self.total += operation
-        if latency_bin is not None:
-            self.sketch[latency_bin] = self.sketch.get(latency_bin, 0) + 1
         counted = self.seconds.get(second)
-        if counted is None:
-            self.seconds[second] = operation
-        else:
-            known = self._bins_of(second, counted)
-            self.seconds[second] = counted + operation
-            if latency_bin is not None and known is not None:
-                self._keep_bins(second, [*known, latency_bin])
+        if counted is not None:
+            if latency_bin is not None:
+                self._add_bin(second, counted, latency_bin)
+            operation += counted
+        if self.crowded and latency_bin is not None:
+            self._sketch[latency_bin] = self._sketch.get(latency_bin, 0) + 1
+        self.seconds[second] = operation
+
+    def _add_bin(self, second: int, counted: int, latency_bin: int) -> None:
+        """Bins are kept for two to eight durations; keeping the first few of more would depend on their order."""
+        known = self._bins_of(second, counted)
+        if known is None:
+            return
+        if len(known) == MAX_BINS_A_SECOND:
+            self._crowd()
+            del self.bins[second]
+        elif known:
+            self.bins[second] = [*known, latency_bin]
 
     def remove(self, second: int, operation: int, latency_bin: int | None) -> None:
         """Take back what `add` counted. Only what was added may be removed."""
         self.encoded = None
         self.total -= operation
-        if latency_bin is not None:
+        if self.crowded and latency_bin is not None:
             self._take(latency_bin)
         counted = self.seconds.get(second, 0)
         known = self._bins_of(second, counted)
@@ -71,75 +100,71 @@ class Pane:
         return self.bins.get(second)
 
     def _keep_bins(self, second: int, bins: list[int]) -> None:
-        """Bins are kept for two to eight durations; keeping the first few of more would depend on their order."""
-        if 2 <= len(bins) <= MAX_BINS_A_SECOND:
+        if len(bins) > 1:
             self.bins[second] = bins
         else:
             self.bins.pop(second, None)
-            self.crowded = self.crowded or len(bins) > 1
 
     def add_many(self, second: int | None, operations: int, bins: Sketch) -> None:
         """Count many operations at once, in a second of the minute or, where that no longer matters, without it."""
         self.encoded = None
+        before = 0 if second is None else self.seconds.get(second, 0)
+        known = None if second is None else self._bins_of(second, before)
+        if known is None or sum(bins.values(), len(known)) > MAX_BINS_A_SECOND:
+            self._crowd()
+            known = None
         self.total += operations
-        sketch = self.sketch
-        for key, count in bins.items():
-            left = sketch.get(key, 0) + count
-            if left:
-                sketch[key] = left
-            else:
-                sketch.pop(key, None)
+        if self.crowded:
+            for key, count in bins.items():
+                self._sketch[key] = self._sketch.get(key, 0) + count
+                if not self._sketch[key]:
+                    del self._sketch[key]
         if second is None:
-            self.crowded = True
             return
-        before = self.seconds.get(second, 0)
-        known = self._bins_of(second, before)
-        counted = before + operations
-        if counted:
-            self.seconds[second] = counted
+        if before + operations:
+            self.seconds[second] = before + operations
         else:
             self.seconds.pop(second, None)
-        if known is None or sum(bins.values(), len(known)) > MAX_BINS_A_SECOND:
+        if known is None:
             self.bins.pop(second, None)
-            self.crowded = True
-        else:
-            for key, count in bins.items():
-                known.extend([key] * count)
-                for _ in range(-count):
-                    known.remove(key)
-            self._keep_bins(second, known)
+            return
+        for key, count in bins.items():
+            known.extend([key] * count)
+            for _ in range(-count):
+                known.remove(key)
+        self._keep_bins(second, known)
 
     def add_total(self, operation: int, latency_bin: int | None, count: int) -> None:
         """Count (+1) or take back (-1) one operation without its second."""
         self.encoded = None
-        self.crowded = True
+        self._crowd()
         self.total += operation * count
         if latency_bin is not None:
             if count > 0:
-                self.sketch[latency_bin] = self.sketch.get(latency_bin, 0) + count
+                self._sketch[latency_bin] = self._sketch.get(latency_bin, 0) + count
             else:
                 self._take(latency_bin)
 
     def _take(self, latency_bin: int) -> None:
-        left = self.sketch.get(latency_bin, 0) - 1
+        left = self._sketch.get(latency_bin, 0) - 1
         if left > 0:
-            self.sketch[latency_bin] = left
+            self._sketch[latency_bin] = left
         else:
-            self.sketch.pop(latency_bin, None)
+            self._sketch.pop(latency_bin, None)
 
     def absorb(self, other: "Pane") -> None:
         """Add another pane's totals, as an hour takes its minutes."""
         self.encoded = None
-        self.crowded = True
+        self._crowd()
         self.total += other.total
         for key, count in other.sketch.items():
-            self.sketch[key] = self.sketch.get(key, 0) + count
+            self._sketch[key] = self._sketch.get(key, 0) + count
 
     def drop_seconds(self) -> None:
         """Keep only the minute as a whole."""
         if self.seconds:
+            self._crowd()
             self.seconds, self.bins = {}, {}
-            self.crowded = True
             self.encoded = None
 
     def exact_bins(self, seconds: Sequence[int]) -> list[int] | None:
@@ -155,7 +180,7 @@ class Pane:
     def encode(self) -> bytes:
         """The pane in as few bytes as its history needs; kept until the pane changes."""
         if self.encoded is None:
-            summary = [*tally.unpack(self.total), *_flat(self.sketch)] if self.crowded else []
+            summary = [*tally.unpack(self.total), *_flat(self._sketch)] if self.crowded else []
             self.encoded = _pack([summary, self._encode_seconds()])
         return self.encoded
 
@@ -180,7 +205,7 @@ class Pane:
         if summary:
             end = tally.length(summary[0])
             pane.total = tally.pack(summary[:end])
-            pane.sketch = dict(zip(summary[end::2], summary[end + 1 :: 2], strict=True))
+            pane._sketch = dict(zip(summary[end::2], summary[end + 1 :: 2], strict=True))
             pane.crowded = True
         pane.encoded = encoded
         return pane
@@ -203,8 +228,6 @@ class Pane:
             self.total += counts
             if bins:
                 self.bins[second] = bins
-            for key in self._bins_of(second, counts) or ():
-                self.sketch[key] = self.sketch.get(key, 0) + 1
 
 
 def _flat(sketch: Sketch) -> list[int]:

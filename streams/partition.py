@@ -97,7 +97,8 @@ class Partition:
         deadline_before = state.deadline_ms
         _, emits, deadline_ms = step(self.core, state, event, shared)
         state.applied = offset
-        self._dirty[project_id] = state
+        if not state.is_dirty:
+            self._note_change(state)
         if emits:
             self.emits.extend(emits)
         if deadline_ms is not None and deadline_ms != deadline_before:
@@ -160,7 +161,7 @@ class Partition:
     def _advance(self, state: ProjectState) -> None:
         gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
         _, emits, deadline_ms = advance(self.core, state, self.clock_ms)
-        self._dirty[state.project_id] = state
+        self._note_change(state)
         self.emits.extend(emits)
         if deadline_ms is not None:
             self._note_deadline(deadline_ms, state.project_id)
@@ -179,10 +180,14 @@ class Partition:
 
     def touch(self, state: ProjectState) -> None:
         """Somebody changed this state by hand (an alert was acknowledged): store it and look at its deadline again."""
-        self._dirty[state.project_id] = state
+        self._note_change(state)
         if state.deadline_ms is not None:
             self._note_deadline(state.deadline_ms, state.project_id)
         self._note_health(state, state.numbering.open_gaps.count, len(state.numbering.open_duplicates))
+
+    def _note_change(self, state: ProjectState) -> None:
+        state.is_dirty = True
+        self._dirty[state.project_id] = state
 
     # --- states
 
@@ -274,6 +279,7 @@ class Partition:
             writes.append((keys.TOTALS, self.totals.encode()))
         for project_id, state in self._dirty.items():
             stored = checkpoint(state)
+            state.is_dirty = False
             writes.extend(
                 (keys.chunk(project_id, chunk, version), content) for chunk, version, content in stored.chunks
             )

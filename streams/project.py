@@ -29,7 +29,7 @@ class ProjectState:
 
     __slots__ = (
         "alerts", "applied", "begun", "chunk_versions", "conflict_events", "core", "days", "deadline_ms", "history",
-        "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id", "rate_check_ms",
+        "is_dirty", "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id", "rate_check_ms",
         "resends", "retries", "seen", "sequences", "shared", "totals", "untold_conflicts", "watchful",
     )  # fmt: skip
 
@@ -58,6 +58,7 @@ class ProjectState:
         self.resends = 0
         self.late = 0
         self.chunk_versions: dict[int, int] = {}  # chunks stored apart -> version
+        self.is_dirty = False  # changed since it was last stored; kept by the partition
         self.shared: PartitionTotals | None = None  # what the partition adds up to, while it takes part in that
 
     @property
@@ -71,8 +72,9 @@ class ProjectState:
         self.totals += operation
         day = self.core.calendar.day(at_ms)
         days = self.days
-        if day in days:
-            days[day] += operation
+        counted = days.get(day)
+        if counted is not None:
+            days[day] = counted + operation
         elif day > max(days, default=0) - 2:
             days[day] = operation
             for old in [other for other in days if other < max(days) - 1]:
@@ -138,7 +140,7 @@ def advance(core: Core, state: ProjectState, now_ms: int) -> tuple[ProjectState,
 
 def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> bool:
     key = hash_of(event.event_id)
-    if key in state.seen.times:
+    if state.seen.has(key):
         return True
     horizon_ms = state.newest_ms - core.grace_ms
     if (

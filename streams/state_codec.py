@@ -8,7 +8,7 @@ old chunks, both whole.
 import struct
 import sys
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 import msgspec
@@ -19,7 +19,7 @@ from streams.core import Core
 from streams.intervals import IntervalSet
 from streams.memory import RecentKeys, Source
 from streams.numbering import CHUNK_NUMBERS, CHUNK_SHIFT, Numbering
-from streams.operations import Operation, Remembered
+from streams.operations import Operation
 from streams.project import ProjectState
 from streams.suspects import Hole
 from streams.vigil import forget_removed_rules, is_watchful
@@ -194,8 +194,8 @@ def _body(state: ProjectState) -> _Body:
         deadline_ms=state.deadline_ms,
         rate_check_ms=state.rate_check_ms,
         history=state.history.encode(),
-        open=_encode_operations(state.operations.open, 0, state.newest_ms),
-        ended=_encode_operations(state.operations.ended, horizon_ms, state.newest_ms),
+        open=_encode_operations(state.operations.open.in_order(), state.newest_ms),
+        ended=_encode_operations(state.operations.ended.forget_before(horizon_ms), state.newest_ms),
         seen=_encode_seen(state.seen, horizon_ms, state.newest_ms),
         sources=[
             (name, one.newest_ms, one.floor, one.intervals) for name, one in sorted(state.sequences.sources.items())
@@ -211,17 +211,15 @@ def _body(state: ProjectState) -> _Body:
     )
 
 
-def _encode_operations(remembered: Remembered, horizon_ms: int, newest_ms: int) -> _Operations:
-    remembered.forget_before(horizon_ms)
-    operations = list(map(remembered.by_key.__getitem__, remembered.recent.times))
+def _encode_operations(entries: list[tuple[int, Operation]], newest_ms: int) -> _Operations:
     return _Operations(
-        array("Q", remembered.recent.times).tobytes(),
-        [newest_ms - operation.ended_ms if operation.ended_ms else None for operation in operations],
-        bytes([operation.flags for operation in operations]),
-        [operation.duration_us for operation in operations],
+        array("Q", [key for key, _ in entries]).tobytes(),
+        [newest_ms - operation.ended_ms if operation.ended_ms else None for _, operation in entries],
+        bytes([operation.flags for _, operation in entries]),
+        [operation.duration_us for _, operation in entries],
         [
             (place, operation.first_conflict_ms, operation.last_conflict_ms)
-            for place, operation in enumerate(operations)
+            for place, (_, operation) in enumerate(entries)
             if operation.last_conflict_ms
         ],
     )
@@ -229,7 +227,7 @@ def _encode_operations(remembered: Remembered, horizon_ms: int, newest_ms: int) 
 
 def _encode_seen(seen: RecentKeys, horizon_ms: int, newest_ms: int) -> tuple[bytes, list[int]]:
     """Hashes in order; times only within the grace, for a later event is never put before the older ones."""
-    seen.sort()
+    seen.settle()
     ages = [newest_ms - at_ms for at_ms in seen.times.values() if at_ms >= horizon_ms]
     return array("Q", seen.times).tobytes(), ages
 
@@ -280,8 +278,9 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.newest_ms, state.now_ms = body.newest_ms, body.now_ms
     state.deadline_ms, state.rate_check_ms = body.deadline_ms, body.rate_check_ms
     state.history.decode(body.history)
-    _decode_operations(state.operations.open, body.open, body.newest_ms)
-    _decode_operations(state.operations.ended, body.ended, body.newest_ms)
+    for key, operation in _decode_operations(body.open, body.newest_ms):
+        state.operations.open.put(key, operation)
+    state.operations.ended.by_key = dict(_decode_operations(body.ended, body.newest_ms))
     _decode_seen(state.seen, body.seen, body.newest_ms)
     state.sequences.sources = {name: Source(at_ms, floor, intervals) for name, at_ms, floor, intervals in body.sources}
     state.alerts, state.begun = body.alerts, body.begun
@@ -307,14 +306,12 @@ def _adopt_rules(core: Core, state: ProjectState, body: _Body) -> None:
     state.watchful = is_watchful(core, state)
 
 
-def _decode_operations(remembered: Remembered, stored: _Operations, newest_ms: int) -> None:
+def _decode_operations(stored: _Operations, newest_ms: int) -> Iterator[tuple[int, Operation]]:
     ended_ms = [0 if age_ms is None else newest_ms - age_ms for age_ms in stored.ages_ms]
     operations = list(map(Operation, ended_ms, stored.flags, stored.durations_us))
     for place, first_ms, last_ms in stored.conflicts:
         operations[place].first_conflict_ms, operations[place].last_conflict_ms = first_ms, last_ms
-    keys = _hashes(stored.keys)
-    remembered.by_key = dict(zip(keys, operations, strict=True))
-    remembered.recent.restore((key, operation.at_ms) for key, operation in zip(keys, operations, strict=True))
+    return zip(_hashes(stored.keys), operations, strict=True)
 
 
 def _decode_seen(seen: RecentKeys, encoded: tuple[bytes, list[int]], newest_ms: int) -> None:

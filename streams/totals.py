@@ -31,12 +31,13 @@ class PartitionTotals:
     """
 
     __slots__ = (
-        "_bins", "_core", "_seconds", "applied", "buckets", "conflicts", "days", "duration_us", "history", "late",
-        "operations", "resends", "retries",
+        "_bins", "_core", "_operations", "_second", "_seconds", "applied", "buckets", "conflicts", "days", "duration_us", "history",
+        "late", "operations", "resends", "retries",
     )  # fmt: skip
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._second, self._operations = -1, 0  # the second at hand and its tally, not yet among the seconds
         self._seconds: dict[int, int] = {}  # second -> tally not yet folded
         self._bins: dict[int, int] = {}  # second and bin in one number -> count not yet folded
         self.applied = -1
@@ -52,8 +53,11 @@ class PartitionTotals:
 
     def count(self, second: int, operation: int, latency_bin: int | None) -> None:
         """Count one operation of some project at an epoch second."""
-        seconds = self._seconds
-        seconds[second] = seconds.get(second, 0) + operation
+        if second == self._second:
+            self._operations += operation
+        else:
+            self._note_second()
+            self._second, self._operations = second, operation
         if latency_bin is not None:
             bins, at = self._bins, second * _BINS + latency_bin - ZERO_KEY
             bins[at] = bins.get(at, 0) + 1
@@ -61,6 +65,11 @@ class PartitionTotals:
             success = 0 if operation & _FAILED else 1
             self.buckets[success][bisect_left(_BOUNDS_US, duration_us)] += 1
             self.duration_us[success] += duration_us
+
+    def _note_second(self) -> None:
+        if self._second >= 0:
+            self._seconds[self._second] = self._seconds.get(self._second, 0) + self._operations
+            self._second, self._operations = -1, 0
 
     def take_back(self, second: int, operation: int, latency_bin: int | None) -> None:
         """Take back one operation that was counted."""
@@ -75,6 +84,7 @@ class PartitionTotals:
 
     def fold(self) -> None:
         """Bring history, days and totals up to date with all that was counted."""
+        self._note_second()
         if not self._seconds:
             return
         history = self.history

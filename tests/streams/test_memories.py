@@ -50,7 +50,7 @@ def test_an_interval_set_is_a_set(edits: list[tuple[bool, int, int]], asked: tup
 
 # --- the newest keys
 
-puts = st.tuples(st.integers(0, 12), st.integers(0, 9))
+puts = st.tuples(st.integers(0, 12), st.integers(0, 9), st.booleans())
 
 
 @examples(300)
@@ -60,10 +60,11 @@ def test_the_newest_keys_by_time_and_key_stay_in_any_order_of_arrival(data: st.D
     newest = sorted(entries.items(), key=lambda entry: (entry[1], entry[0]))[-limit:]
     for _ in range(2):
         memory = RecentKeys(limit)
-        forgotten = [memory.put(key, entries[key]) for key in data.draw(st.permutations(sorted(entries)))]
-        memory.sort()
+        for key in data.draw(st.permutations(sorted(entries))):
+            memory.put(key, entries[key])
+        assert {key for key in entries if memory.has(key)} == dict(newest).keys()
+        memory.settle()
         assert list(memory.times.items()) == newest
-        assert {key for key in forgotten if key is not None} == entries.keys() - dict(newest).keys()
         again = RecentKeys(limit)
         again.restore(memory.times.items())
         assert list(again.times.items()) == newest
@@ -71,15 +72,19 @@ def test_the_newest_keys_by_time_and_key_stay_in_any_order_of_arrival(data: st.D
 
 @examples(200)
 @given(st.lists(puts, max_size=30), st.integers(1, 4))
-def test_a_key_that_is_put_again_counts_at_its_latest_time(puts: list[tuple[int, int]], limit: int) -> None:
+def test_a_key_that_is_put_again_counts_at_its_latest_time(puts: list[tuple[int, int, bool]], limit: int) -> None:
     memory, plain = RecentKeys(limit), dict[int, int]()
-    for key, at_ms in puts:
+    for key, at_ms, asks in puts:
         at_ms = max(at_ms, plain.get(key, 0))
         memory.put(key, at_ms)
         plain[key] = at_ms
         if len(plain) > limit:
             del plain[min(plain, key=lambda known: (plain[known], known))]
-        assert memory.times == plain
+        assert len(memory.times) <= limit + limit // 3 + 1
+        if asks:
+            assert memory.has(key) == (key in plain)
+    memory.settle()
+    assert memory.times == plain
 
 
 # --- sequence numbers
