@@ -5,7 +5,6 @@ operation counted for so far, then counts it anew. Order and repetition make no 
 """
 
 from heapq import heapify, heappop, heappush
-from typing import Protocol
 
 from streams import tally
 from streams.sketch import bin_of
@@ -29,14 +28,21 @@ def _tally_of(flags: int) -> int:
 TALLIES = tuple(_tally_of(flags) for flags in range(256))  # an ending's counts by its flags, without its duration
 
 
-class Counter(Protocol):
-    """Where operations are counted; times are event time in milliseconds."""
+class Counter:
+    """Where operations are counted; times are event time in milliseconds.
 
-    def count(self, at_ms: int, operation: int, latency_bin: int | None, /) -> None:
+    A base class, not a protocol: compiled code calls its methods as C functions.
+    """
+
+    __slots__ = ()
+
+    def count(self, at_ms: int, operation: int, latency_bin: int | None) -> None:
         """Count a tally."""
+        raise NotImplementedError
 
-    def take_back(self, at_ms: int, operation: int, latency_bin: int | None, /) -> None:
+    def take_back(self, at_ms: int, operation: int, latency_bin: int | None) -> None:
         """Take back what was counted."""
+        raise NotImplementedError
 
 
 class Operation:

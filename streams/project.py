@@ -24,7 +24,7 @@ _RENUMBERED, _DELETED = EventType.RENUMBERED, EventType.DELETED
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
 
 
-class ProjectState:
+class ProjectState(ops.Counter):
     """All that is known of one project. `step` and `advance` are the only ones to change it."""
 
     __slots__ = (
