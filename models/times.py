@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def rfc3339(epoch_ms: int) -> str:
@@ -13,4 +12,5 @@ def rfc3339(epoch_ms: int) -> str:
 
 def epoch_ms(moment: datetime) -> int:
     """Milliseconds since the epoch of an aware datetime, rounded down."""
-    return (moment - EPOCH) // _MILLISECOND
+    since = moment - EPOCH  # its parts: dividing it takes three times as long, and this is done for every event
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000

@@ -12,8 +12,8 @@ class Core:
     """Immutable by habit. Durations in milliseconds of event time."""
 
     __slots__ = (
-        "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "numbering",
-        "open_conflicts_max", "resend_memory", "rules",
+        "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "latency_limits", "numbering",
+        "open_conflicts_max", "resend_memory", "rules", "watched_anywhere",
     )  # fmt: skip
 
     def __init__(
@@ -28,6 +28,8 @@ class Core:
         dashboard_url: str | None = None,
     ) -> None:
         self.rules = rules
+        self.latency_limits = rules.latency_limits  # these two stand here as well for the sake of compiled code
+        self.watched_anywhere = rules.watched_anywhere
         self.numbering = numbering or NumberingRules()
         self.calendar = calendar or Calendar()
         self.grace_ms = grace_ms

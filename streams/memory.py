@@ -19,7 +19,7 @@ class RecentKeys:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.times: dict[int, int] = {}  # key -> event time in ms; exactly the newest, oldest first, after `settle`
-        self._allowance = limit + limit // 3
+        self._allowance = 2 * limit
         self._newest_ms = -1
         self._is_sorted = True
 

@@ -126,7 +126,7 @@ class Ended:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.by_key: dict[int, Operation] = {}
-        self._allowance = limit + limit // 3
+        self._allowance = 2 * limit
 
     def find(self, key: int, horizon_ms: int) -> Operation | None:
         """An operation that ended, unless before the horizon: then it is over for good."""

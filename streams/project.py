@@ -79,7 +79,7 @@ class ProjectState(ops.Counter):
             days[day] = operation
             for old in [other for other in days if other < max(days) - 1]:
                 del days[old]
-        if operation & self.core.rules.watched_anywhere:
+        if operation & self.core.watched_anywhere:
             self.needs_evaluation = True
         if self.shared is not None:
             self.shared.count(at_ms // 1000, operation, latency_bin)
@@ -116,14 +116,15 @@ def step(
         if shared is not None:
             shared.resends += 1
         return state, emits, state.deadline_ms
-    if at_ms > state.newest_ms and not event.backfill:
+    backfill = event.backfill
+    if at_ms > state.newest_ms and not backfill:
         if state.deadline_ms is not None and state.deadline_ms <= at_ms:
             _run_deadlines(core, state, at_ms, emits)
         state.newest_ms = at_ms
         if at_ms > state.now_ms:
             state.now_ms = at_ms
             state.history.advance(at_ms // 1000)
-    if not event.backfill:
+    if not backfill:
         _take_operation(core, state, event, at_ms)
     if event.episode_id:
         _take_number(core, state, event, at_ms)
@@ -143,10 +144,11 @@ def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> boo
     if state.seen.has(key):
         return True
     horizon_ms = state.newest_ms - core.grace_ms
+    source, sequence = event.source, event.sequence
     if (
-        event.source is not None
-        and event.sequence is not None
-        and not state.sequences.is_news(event.source, event.sequence, at_ms, 0 if event.backfill else horizon_ms)
+        source is not None
+        and sequence is not None
+        and not state.sequences.is_news(source, sequence, at_ms, 0 if event.backfill else horizon_ms)
     ):
         return True
     state.seen.put(key, max(at_ms, horizon_ms))
@@ -170,8 +172,8 @@ def _take_operation(core: Core, state: ProjectState, event: Event, at_ms: int) -
 
 
 def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
-    flags, duration_us = ops.FAILED if event.type is _FAILED else 0, 0
-    if event.had_conflict:
+    flags, duration_us, had_conflict = ops.FAILED if event.type is _FAILED else 0, 0, event.had_conflict
+    if had_conflict:
         flags |= ops.SAID_CONFLICT
     if event.retry_count:
         flags |= ops.RETRIED
@@ -180,19 +182,19 @@ def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> N
     if duration_seconds is not None:
         flags |= ops.TIMED
         duration_us = MAX_DURATION_US if duration_seconds >= MAX_DURATION_US / 1e6 else round(duration_seconds * 1e6)
-        for index, limit in enumerate(core.rules.latency_limits):
+        for index, limit in enumerate(core.latency_limits):
             if duration_seconds > limit:
                 flags |= ops.SLOW[index]
-    horizon_ms = state.newest_ms - core.grace_ms
+    horizon_ms, operation_id = state.newest_ms - core.grace_ms, event.operation_id
     if at_ms < horizon_ms:
         _count_late(state)
-        if event.had_conflict:
-            _untold(state, state.operations.late_ending(hash_of(event.operation_id), horizon_ms))
-    elif event.operation_id == event.event_id and not event.had_conflict:  # its own operation: nothing can join it
+        if had_conflict:
+            _untold(state, state.operations.late_ending(hash_of(operation_id), horizon_ms))
+    elif operation_id == event.event_id and not had_conflict:  # its own operation: nothing can join it
         counts_for = TALLIES[flags] | duration_us << tally.MICROSECONDS
         state.count(at_ms, counts_for, bin_of(duration_us) if flags & ops.TIMED else None)
     else:
-        key = hash_of(event.operation_id)
+        key = hash_of(operation_id)
         _untold(state, state.operations.end(key, Operation(at_ms, flags, duration_us), horizon_ms, state))
 
 
@@ -217,12 +219,12 @@ def _untold(state: ProjectState, change: int) -> None:
 
 
 def _take_number(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
-    numbering, episode = state.numbering, pack_id(event.episode_id)
-    if event.type is _CREATED:
+    numbering, episode, kind = state.numbering, pack_id(event.episode_id), event.type
+    if kind is _CREATED:
         numbering.hold(episode, event.episode_number, at_ms, state.newest_ms, core.grace_ms)
-    elif event.type is _RENUMBERED:
+    elif kind is _RENUMBERED:
         numbering.renumber(episode, event.episode_number, at_ms, state.newest_ms, core.grace_ms)
-    elif event.type is _DELETED:
+    elif kind is _DELETED:
         numbering.delete(episode, at_ms, state.newest_ms, core.grace_ms)
 
 

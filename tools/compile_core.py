@@ -12,7 +12,7 @@ from episode_monitor import compiled
 # Everything that an event passes through, but the modules that define message structs, which are C already.
 MODULES = (
     "tally", "panes", "history", "memory", "operations", "totals", "numbering", "intervals", "project", "identity",
-    "calendar", "partition", "vigil", "sketch",
+    "calendar", "core", "partition", "vigil", "sketch",
 )  # fmt: skip
 
 

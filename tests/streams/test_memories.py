@@ -80,7 +80,7 @@ def test_a_key_that_is_put_again_counts_at_its_latest_time(puts: list[tuple[int,
         plain[key] = at_ms
         if len(plain) > limit:
             del plain[min(plain, key=lambda known: (plain[known], known))]
-        assert len(memory.times) <= limit + limit // 3 + 1
+        assert len(memory.times) <= 2 * limit + 1
         if asks:
             assert memory.has(key) == (key in plain)
     memory.settle()
