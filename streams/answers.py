@@ -7,7 +7,7 @@ from models.views import Applied, IntegritySummary, ProjectRow, ProjectView, Sus
 from streams.identity import unpack_id
 from streams.numbering import Numbering, health_score
 from streams.project import ProjectState
-from streams.state_codec import Head
+from streams.state_shapes import Head
 from streams.summary import PartitionCounts
 
 MAX_GAPS_LISTED = 1000

@@ -15,7 +15,8 @@ from streams import keys
 from streams.changes import Changes, Cursor, Store
 from streams.core import Core
 from streams.project import ProjectState, advance, step
-from streams.state_codec import Head, checkpoint, decode, head_of, read_head
+from streams.state_codec import checkpoint, decode, head_of, read_head
+from streams.state_shapes import Head
 from streams.totals import PartitionTotals
 
 __all__ = ["Changes", "Cursor", "Partition", "Store"]

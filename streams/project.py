@@ -29,8 +29,8 @@ class ProjectState(ops.Counter):
 
     __slots__ = (
         "alerts", "applied", "begun", "chunk_versions", "conflict_events", "core", "days", "deadline_ms", "history",
-        "is_dirty", "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id", "rate_check_ms",
-        "resends", "retries", "seen", "sequences", "shared", "totals", "untold_conflicts", "watchful",
+        "is_dirty", "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id",
+        "rate_check_ms", "resends", "retries", "seen", "sequences", "shared", "totals", "untold_conflicts", "watchful",
     )  # fmt: skip
 
     def __init__(self, core: Core, project_id: str) -> None:

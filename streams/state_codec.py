@@ -21,6 +21,7 @@ from streams.memory import RecentKeys, Source
 from streams.numbering import CHUNK_NUMBERS, CHUNK_SHIFT, Numbering
 from streams.operations import Operation
 from streams.project import ProjectState
+from streams.state_shapes import Checkpoint, Head, StoredBody, StoredNumbers, StoredOperations, StoredState
 from streams.suspects import Hole
 from streams.vigil import forget_removed_rules, is_watchful
 
@@ -32,25 +33,6 @@ _ALERTING = 1
 _CAPPED = 2
 
 _pack = msgspec.msgpack.Encoder().encode
-
-
-class Head(msgspec.Struct, frozen=True, gc=False):
-    """What a summary needs of one project. Times in event-time milliseconds; `deadline_ms` -1: none."""
-
-    applied: int
-    now_ms: int
-    deadline_ms: int
-    episodes: int
-    max_number: int
-    gaps: int
-    duplicates: int
-    alerts: int
-    capped: bool
-
-    @property
-    def is_healthy(self) -> bool:
-        """No open gap and no open duplicate."""
-        return not self.gaps and not self.duplicates
 
 
 def read_head(encoded: bytes) -> Head:
@@ -79,14 +61,6 @@ def head_of(state: ProjectState) -> Head:
     )
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
-    """What to write for one project, in this order: chunks, then the head; then `obsolete` may be removed."""
-
-    head: bytes
-    chunks: list[tuple[int, int, bytes]]  # chunk, version, content
-    obsolete: list[tuple[int, int]]  # chunk, version
-
-
 def checkpoint(state: ProjectState) -> Checkpoint:
     """Encode what has changed since the last checkpoint. Marks it as written."""
     numbering, versions = state.numbering, state.chunk_versions
@@ -105,7 +79,7 @@ def checkpoint(state: ProjectState) -> Checkpoint:
             chunks.append((index, state.applied, _encode_chunk(numbering.chunks[index])))
     numbering.changed_chunks.clear()
     inline = [] if tail is None else [(tail, _encode_chunk(numbering.chunks[tail]))]
-    stored = _Stored(_body(state), sorted(versions.items()), inline)
+    stored = StoredState(_body(state), sorted(versions.items()), inline)
     return Checkpoint(_header(state) + _pack(stored), chunks, obsolete)
 
 
@@ -132,63 +106,13 @@ def _header(state: ProjectState) -> bytes:
     )  # fmt: skip
 
 
-class _Numbers(msgspec.Struct, array_like=True, gc=False):
-    base: int | None
-    max_number: int
-    peak: int
-    restatements: int
-    capped: bool
-    suspects: list[tuple[int, int, int, int]]
-    open_gaps: list[tuple[int, int]]
-    explained: list[tuple[int, int]]
-    duplicates: list[tuple[int, int, list[bytes]]]  # number, suspect since (0: open), owners
-    aside: list[tuple[bytes, int, int]]
-    moves: list[tuple[bytes, int, int]]
-
-
-class _Operations(msgspec.Struct, array_like=True, gc=False):
-    """Column by column, oldest first. `conflicts` has place, first and last time of those that had any."""
-
-    keys: bytes
-    ages_ms: list[int | None]  # how long before the newest event it ended; None for an open one
-    flags: bytes
-    durations_us: list[int]
-    conflicts: list[tuple[int, int, int]]
-
-
-class _Body(msgspec.Struct, array_like=True, gc=False):
-    newest_ms: int
-    now_ms: int
-    deadline_ms: int | None
-    rate_check_ms: int
-    history: tuple[int, list[tuple[int, bytes]], list[tuple[int, bytes]]]
-    open: _Operations
-    ended: _Operations
-    seen: tuple[bytes, list[int]]  # hashes in order; ages of those within the grace
-    sources: list[tuple[str, int, int, list[list[int]]]]  # name, newest event time, floor, intervals
-    alerts: dict[str, life.Memory]
-    begun: dict[str, int]
-    totals: list[int]
-    days: list[tuple[int, list[int]]]
-    counters: list[int]
-    rules: str
-    latency_limits: list[float]
-    numbers: _Numbers
-
-
-class _Stored(msgspec.Struct, array_like=True, gc=False):
-    body: _Body
-    versions: list[tuple[int, int]]  # chunks stored apart
-    inline: list[tuple[int, bytes]]
-
-
-_stored = msgspec.msgpack.Decoder(_Stored)
+_stored = msgspec.msgpack.Decoder(StoredState)
 _chunk = msgspec.msgpack.Decoder(tuple[int, bytes, list[bytes | None]])
 
 
-def _body(state: ProjectState) -> _Body:
+def _body(state: ProjectState) -> StoredBody:
     horizon_ms = state.newest_ms - state.core.grace_ms
-    return _Body(
+    return StoredBody(
         newest_ms=state.newest_ms,
         now_ms=state.now_ms,
         deadline_ms=state.deadline_ms,
@@ -211,8 +135,8 @@ def _body(state: ProjectState) -> _Body:
     )
 
 
-def _encode_operations(entries: list[tuple[int, Operation]], newest_ms: int) -> _Operations:
-    return _Operations(
+def _encode_operations(entries: list[tuple[int, Operation]], newest_ms: int) -> StoredOperations:
+    return StoredOperations(
         array("Q", [key for key, _ in entries]).tobytes(),
         [newest_ms - operation.ended_ms if operation.ended_ms else None for _, operation in entries],
         bytes([operation.flags for _, operation in entries]),
@@ -232,9 +156,9 @@ def _encode_seen(seen: RecentKeys, horizon_ms: int, newest_ms: int) -> tuple[byt
     return array("Q", seen.times).tobytes(), ages
 
 
-def _encode_numbering(numbering: Numbering, horizon_ms: int) -> _Numbers:
+def _encode_numbering(numbering: Numbering, horizon_ms: int) -> StoredNumbers:
     waiting, moves = numbering.suspect_duplicates, numbering.moves
-    return _Numbers(
+    return StoredNumbers(
         base=numbering.base,
         max_number=numbering.max_number,
         peak=numbering.peak,
@@ -294,7 +218,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     return state
 
 
-def _adopt_rules(core: Core, state: ProjectState, body: _Body) -> None:
+def _adopt_rules(core: Core, state: ProjectState, body: StoredBody) -> None:
     """Rules may have changed since the state was written: nothing may stay that only the old ones explain."""
     if body.rules != core.rules.fingerprint:
         forget_removed_rules(core, state)
@@ -306,7 +230,7 @@ def _adopt_rules(core: Core, state: ProjectState, body: _Body) -> None:
     state.watchful = is_watchful(core, state)
 
 
-def _decode_operations(stored: _Operations, newest_ms: int) -> Iterator[tuple[int, Operation]]:
+def _decode_operations(stored: StoredOperations, newest_ms: int) -> Iterator[tuple[int, Operation]]:
     ended_ms = [0 if age_ms is None else newest_ms - age_ms for age_ms in stored.ages_ms]
     operations = list(map(Operation, ended_ms, stored.flags, stored.durations_us))
     for place, first_ms, last_ms in stored.conflicts:
@@ -326,7 +250,7 @@ def _hashes(packed: bytes) -> "array[int]":
     return hashes
 
 
-def _decode_numbering(numbering: Numbering, stored: _Numbers, chunks: list[tuple[int, bytes]]) -> None:
+def _decode_numbering(numbering: Numbering, stored: StoredNumbers, chunks: list[tuple[int, bytes]]) -> None:
     numbering.base, numbering.max_number, numbering.peak = stored.base, stored.max_number, stored.peak
     numbering.restatements, numbering.capped = stored.restatements, stored.capped
     numbering.suspect_holes.extend(Hole(*hole) for hole in stored.suspects)

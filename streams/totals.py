@@ -31,8 +31,8 @@ class PartitionTotals:
     """
 
     __slots__ = (
-        "_bins", "_core", "_operations", "_second", "_seconds", "applied", "buckets", "conflicts", "days", "duration_us", "history",
-        "late", "operations", "resends", "retries",
+        "_bins", "_core", "_operations", "_second", "_seconds", "applied", "buckets", "conflicts", "days",
+        "duration_us", "history", "late", "operations", "resends", "retries",
     )  # fmt: skip
 
     def __init__(self, core: Core) -> None:

@@ -12,7 +12,8 @@ from episode_monitor import compiled
 # Everything that an event passes through, but the modules that define message structs, which are C already.
 MODULES = (
     "tally", "panes", "history", "memory", "operations", "totals", "numbering", "intervals", "project", "identity",
-    "calendar", "core", "partition", "vigil", "sketch",
+    "calendar", "core", "partition", "state_codec", "vigil",
+    "sketch",
 )  # fmt: skip
 
 
