@@ -2,7 +2,8 @@
 records that are none. The same seed makes the same records.
 
 Event time lies ahead of the clock on the wall (less than a worker would refuse), so that idle partitions' clocks, which
-follow the wall, never matter: what comes out depends on the records alone.
+follow the wall, never matter: what comes out depends on the records alone. Event time is the order in which things
+happened; some events arrive later than that, a few of them later than the grace.
 """
 
 import json
@@ -12,9 +13,10 @@ from typing import Any
 
 import msgspec
 
-AHEAD_MS = 20_000  # of the wall clock, at the beginning
-SPAN_MS = 240_000  # of event time in one run; both together stay under the five minutes that are refused
-PROJECTS = 60
+AHEAD_MS = 25_000  # of the wall clock, at the beginning
+SPAN_MS = 230_000  # of event time in one run; both together stay under the five minutes that are refused
+WITHIN_GRACE_MS = (400, 5_000, 30_000)
+TOO_LATE_MS = 90_000
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -25,8 +27,11 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class _Project:
-    def __init__(self, name: str, rnd: random.Random) -> None:
+    """`orderly`: its events come in the order in which they happened."""
+
+    def __init__(self, name: str, rnd: random.Random, *, orderly: bool) -> None:
         self.name = name
+        self.orderly = orderly
         self.next_number = 1
         self.episodes: dict[str, int] = {}
         self.lost: list[int] = []
@@ -35,88 +40,109 @@ class _Project:
         self.fights = rnd.choice((0.0, 0.0, 0.05, 0.3))
         self.slow = rnd.choice((0.0, 0.0, 0.3))
         self.loses = rnd.choice((0.0, 0.0, 0.01, 0.05))
+        self.arrivals: dict[str, int] = {}  # episode or operation -> when its last event came; none overtakes another
 
 
 class Feed:
-    """Makes records, `count` in all, from `start_ms` of event time on."""
+    """Makes at least `count` records of `projects` projects, from a little after `start_ms` of event time on."""
 
-    def __init__(self, seed: int, count: int, start_ms: int) -> None:
+    def __init__(self, seed: int, count: int, start_ms: int, *, projects: int = 60, prefix: str = "proj_") -> None:
         self._rnd = random.Random(seed)
         self._count = count
         self._start_ms = start_ms + AHEAD_MS
-        self._projects = [_Project(f"proj_{number:03d}", self._rnd) for number in range(PROJECTS)]
-        self._made = 0
+        self._projects = [
+            _Project(f"{prefix}{number:03d}", self._rnd, orderly=number % 4 == 0) for number in range(projects)
+        ]
+        self._due: list[tuple[int, int, Record]] = []
         self._events = 0
+        self._now_ms = self._start_ms
 
     def records(self) -> Iterator[Record]:
-        """All of them, in order."""
+        """All of them, in the order in which they arrive."""
+        made = 0
+        while len(self._due) < self._count:
+            self._now_ms = self._start_ms + SPAN_MS * made // self._count
+            self._happen()
+            made = len(self._due)
         recent: list[Record] = []
-        while self._made < self._count:
-            for record in self._some():
-                self._made += 1
-                yield record
-                recent.append(record)
+        for _, _, record in sorted(self._due):
+            yield record
+            recent = [*recent[-49:], record]
             if self._rnd.random() < 0.02:
-                yield self._rnd.choice(recent[-50:])  # sent again
-            del recent[:-50]
+                yield self._rnd.choice(recent)  # sent again
 
-    def _now_ms(self) -> int:
-        jitter = self._rnd.choice((0, 0, 0, -400, -5_000, -30_000, -90_000))
-        return self._start_ms + SPAN_MS * self._made // self._count + jitter
-
-    def _some(self) -> list[Record]:
+    def _happen(self) -> None:
         rnd = self._rnd
         if rnd.random() < 0.01:
-            return [self._useless()]
+            self._put(self._useless(), self._now_ms)
+            return
         project = rnd.choice(self._projects)
         kind = rnd.random()
         if kind < 0.03 and project.episodes:
             episode = rnd.choice(list(project.episodes))
             del project.episodes[episode]
-            return [self._event(project, "episode.deleted", episode_id=episode)]
-        if kind < 0.06 and project.episodes:
+            self._tell(project, "episode.deleted", episode_id=episode)
+        elif kind < 0.06 and project.episodes:
             episode = rnd.choice(list(project.episodes))
             number = rnd.choice([*project.lost, project.next_number])
+            project.next_number = max(project.next_number, number + 1)
             project.episodes[episode] = number
-            return [self._event(project, "episode.renumbered", episode_id=episode, episode_number=number)]
-        return self._creation(project)
+            self._tell(project, "episode.renumbered", episode_id=episode, episode_number=number)
+        else:
+            self._create(project)
 
-    def _creation(self, project: _Project) -> list[Record]:
+    def _create(self, project: _Project) -> None:
         rnd = self._rnd
         operation = f"op-{project.name}-{self._events}"
         duration = round(rnd.uniform(5.1, 9) if rnd.random() < project.slow else rnd.uniform(0.1, 2), 3)
         fought = rnd.random() < project.fights
-        told: list[Record] = []
         if fought and rnd.random() < 0.7:
-            told.append(self._event(project, "episode.creation_conflict", operation_id=operation))
+            self._tell(project, "episode.creation_conflict", operation_id=operation)
         fields: dict[str, Any] = {"operation_id": operation, "duration_seconds": duration, "had_conflict": fought}
         if fought or rnd.random() < 0.03:
             fields["retry_count"] = rnd.randint(1, 3)
         if rnd.random() < project.fails:
-            return [*told, self._event(project, "episode.creation_failed", error="boom", **fields)]
+            self._tell(project, "episode.creation_failed", error="boom", late=not fought, **fields)
+            return
         if rnd.random() < project.loses:
             project.lost.append(project.next_number)
             project.next_number += 1
-        number = project.next_number
-        if project.lost and rnd.random() < 0.2:
-            number = project.lost.pop()
-        elif rnd.random() < project.loses and project.episodes:
-            number = rnd.choice(list(project.episodes.values()))
-        else:
-            project.next_number += 1
+        number = self._number(project)
         episode = f"ep-{project.name}-{self._events}"
-        project.episodes[episode] = number
-        fields |= {"episode_id": episode, "episode_number": number}
-        return [*told, self._event(project, "episode.created", **fields)]
+        late = not fought and not project.orderly and rnd.random() < 0.01
+        if not late:  # nothing else may be said of one that comes too late, or it would count as never said
+            project.episodes[episode] = number
+        self._tell(project, "episode.created", late=late, episode_id=episode, episode_number=number, **fields)
 
-    def _event(self, project: _Project, kind: str, **fields: Any) -> Record:
+    def _number(self, project: _Project) -> int:
+        rnd = self._rnd
+        if project.lost and rnd.random() < 0.2:
+            return project.lost.pop()
+        if rnd.random() < project.loses and project.episodes:
+            return rnd.choice(list(project.episodes.values()))
+        project.next_number += 1
+        return project.next_number - 1
+
+    def _tell(self, project: _Project, kind: str, *, late: bool = False, **fields: Any) -> None:
+        rnd = self._rnd
         self._events += 1
         wire = {"event_id": f"ev-{self._events}", "type": kind, "project_id": project.name,
-                "occurred_at": self._now_ms(), **fields}  # fmt: skip
+                "occurred_at": self._now_ms, **fields}  # fmt: skip
         if self._events % 3 == 0:
             project.sequence += 1
             wire |= {"source": "svc", "sequence": project.sequence}
-        return Record(project.name.encode(), json.dumps(wire).encode())
+        delay_ms = 0
+        if late and not project.orderly and rnd.random() < 0.3:
+            delay_ms = TOO_LATE_MS
+        elif not project.orderly and rnd.random() < 0.1:
+            delay_ms = rnd.choice(WITHIN_GRACE_MS)
+        chains = [f"{name} {fields[name]}" for name in ("episode_id", "operation_id") if name in fields]
+        arrives_ms = max([self._now_ms + delay_ms, *(project.arrivals.get(chain, 0) for chain in chains)])
+        project.arrivals |= dict.fromkeys(chains, arrives_ms)
+        self._put(Record(project.name.encode(), json.dumps(wire).encode()), arrives_ms)
+
+    def _put(self, record: Record, arrives_ms: int) -> None:
+        self._due.append((arrives_ms, len(self._due), record))
 
     def _useless(self) -> Record:
         key = self._rnd.choice(self._projects).name.encode()

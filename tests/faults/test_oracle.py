@@ -1,0 +1,338 @@
+"""The oracle finds nothing in a flawless run and catches every lie it is told."""
+
+import json
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from models.alert_codec import encode_alert
+from models.event import Event
+from streams import keys
+from streams.answers import project_view
+from streams.partition import Partition
+from streams.state_codec import checkpoint
+from tests.faults.evidence import Commit, Kept, Sent, commits_of
+from tests.faults.honest import START_MS, HonestRun
+from tests.faults.oracle import Oracle
+from tests.faults.replay import Replay, Stored, replay, stored_outcome
+from tests.support.worker_process import make_core
+
+CORE = make_core()
+
+
+@pytest.fixture
+def run() -> HonestRun:
+    return HonestRun(CORE, "lies-")
+
+
+def verdict(run: HonestRun) -> list[str]:
+    return Oracle(CORE, run.topics, run.evidence).verdict()
+
+
+def clean(run: HonestRun, partition: int = 0) -> Replay:
+    return replay(CORE, partition, run.evidence.events[partition], START_MS)
+
+
+def says(run: HonestRun, *words: str) -> bool:
+    """Whether one of the sentences has all of these words."""
+    sentences = verdict(run)
+    assert any(all(word in sentence for word in words) for sentence in sentences), sentences
+    return True
+
+
+def restored(run: HonestRun, partition: int, take: Callable[[Event, int], bool]) -> None:
+    """Let a partition's events be applied anew, only those that `take` chooses, and put that into the changelog."""
+    taker = Partition(CORE, partition, Stored())
+    for offset, event in clean(run, partition).events:
+        if take(event, offset):
+            taker.take(event, offset)
+    taker.pass_over(len(run.evidence.events[partition]) - 1)
+    changes = taker.collect()
+    store = [*changes.writes, (keys.CURSOR, msgspec.msgpack.encode(changes.cursor))]
+    run.evidence.changelog[partition] = [Kept(at, key, value) for at, (key, value) in enumerate(store)]
+
+
+def test_a_flawless_run_is_found_flawless_and_adds_up(run: HonestRun) -> None:
+    oracle = Oracle(CORE, run.topics, run.evidence)
+    assert oracle.verdict() == []
+    counts = oracle.counts
+    assert counts["acknowledged"] > 600
+    kinds = ("applied", "late", "re-sends", "dead letters", "tombstones")
+    assert min(counts[kind] for kind in kinds) > 0
+    assert counts["acknowledged"] == sum(counts[kind] for kind in kinds)
+    assert counts["delivered"] == counts["transitions"] > 20
+
+
+# --- events
+
+
+def test_an_event_that_was_never_applied_is_named(run: HonestRun) -> None:
+    lost = next((o, e) for o, e in clean(run).events if e.episode_id and o > 50)
+    restored(run, 0, lambda event, offset: offset != lost[0])
+    assert says(run, f"The event {lost[1].event_id} of {lost[1].project_id} at offset {lost[0]}", "never applied")
+    assert says(run, "Partition 0:", "records in the journal are not")
+    assert says(run, f"The state of {lost[1].project_id} has another hash")
+    assert says(run, f"{lost[1].project_id} has", "where the model has")
+
+
+def test_an_event_that_was_applied_twice_is_noticed_in_the_counters_and_in_the_sum(run: HonestRun) -> None:
+    events = clean(run).events
+    twice = [event for _, event in events if event.duration_seconds is not None][-1]
+    taker = Partition(CORE, 0, Stored())
+    for at, event in events:
+        taker.take(event, at)
+    state = taker.state(twice.project_id)
+    assert state is not None
+    again = msgspec.structs.replace(twice, event_id="another name", operation_id="another name", source=None)
+    taker.take(again, len(run.evidence.events[0]))  # as if its id had been forgotten
+    changes = taker.collect()
+    writes = [*changes.writes, (keys.CURSOR, msgspec.msgpack.encode(changes.cursor))]
+    run.evidence.changelog[0] = [Kept(at, key, value) for at, (key, value) in enumerate(writes)]
+    assert says(run, f"{twice.project_id} has", "for totals where the model has")
+    assert says(run, "Partition 0:", "records in the journal are not")
+    assert says(run, "totals of partition 0")
+
+
+def test_a_project_without_a_state_and_a_state_without_a_project_are_named(run: HonestRun) -> None:
+    gone = next(iter(clean(run).projects))
+    log = run.evidence.changelog[0]
+    kept = [record for record in log if record.key != keys.head(gone)]
+    other = next(record for record in log if record.key == keys.head(gone))
+    run.evidence.changelog[0] = [*kept, Kept(len(log), keys.head("stranger"), other.value)]
+    assert says(run, f"The project {gone} of partition 0 is lost")
+    assert says(run, "the project stranger, of which no event tells")
+
+
+def test_an_acknowledged_record_that_the_broker_lost_is_named(run: HonestRun) -> None:
+    sent = run.evidence.acknowledged
+    sent.append(Sent(1, 99_999, b"proj_001", b"{}"))
+    assert says(run, "The broker acknowledged Offset 99999 of partition 1 and no longer has it")
+    sent[-1] = msgspec.structs.replace(sent[0], value=b"something else")
+    assert says(run, "Offset 0 of partition 0 holds another record")
+
+
+def test_a_record_that_nobody_sent_is_named_unless_its_sender_does_not_know(run: HonestRun) -> None:
+    last = run.evidence.acknowledged.pop()
+    assert says(run, f"Offset {last.offset} of partition {last.partition} holds a record that nobody sent")
+    run.evidence.unsure.add(last.value or b"")
+    assert verdict(run) == []
+
+
+# --- state
+
+
+def test_a_changed_state_has_another_hash(run: HonestRun) -> None:
+    outcome = stored_outcome(CORE, 0, run.evidence.changelog[0])
+    name = next(name for name, state in outcome.states.items() if state.totals)
+    state = outcome.states[name]
+    state.now_ms += 1
+    run.evidence.changelog[0].append(Kept(10**6, keys.head(name), checkpoint(state).head))
+    assert verdict(run) == [f"The state of {name} has another hash than a clean replay gives."]
+
+
+def test_a_partition_that_was_not_stored_to_its_end_is_named(run: HonestRun) -> None:
+    log = run.evidence.changelog[0]
+    cursors = [record for record in log if record.key == keys.CURSOR]
+    log.remove(cursors[-1])
+    assert says(run, "Partition 0 is stored up to", "and has a record at")
+    run.evidence.changelog[0] = [record for record in log if record.key != keys.CURSOR]
+    assert says(run, "Partition 0 has no cursor")
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [(keys.HEAD, "the state of"), (keys.CURSOR, "its cursor"), (keys.TOTALS, "its totals")]
+)
+def test_a_former_owner_that_writes_after_its_successor_is_noticed(run: HonestRun, kind: bytes, what: str) -> None:
+    log = run.evidence.changelog[0]
+    by_key: dict[bytes, list[Kept]] = {}
+    for record in log:
+        if record.key and record.key[:1] == kind:
+            by_key.setdefault(record.key, []).append(record)
+    older = next(records[0] for records in by_key.values() if len(records) > 1)
+    newest = by_key[older.key or b""][-1]
+    log += [Kept(10**6, older.key, older.value), Kept(10**6 + 1, newest.key, newest.value)]
+    sentences = verdict(run)
+    assert len(sentences) == 1  # it was mended by what was written later, and still it happened
+    assert f"At offset 1000000 of the changelog of partition 0 {what}" in sentences[0]
+    assert "a former owner wrote after its successor" in sentences[0]
+
+
+def test_a_state_that_lacks_a_part_is_said_to_be_unreadable(run: HonestRun) -> None:
+    run.evidence.changelog[0].append(Kept(10**6, keys.head("proj_000"), b"nonsense"))
+    with pytest.raises(Exception, match="unpack"):
+        stored_outcome(CORE, 0, run.evidence.changelog[0])
+    assert says(run, "The state of partition 0 cannot be read back")
+
+
+# --- dead letters
+
+
+def test_dead_letters_lost_foreign_doubled_and_mislabelled_are_named(run: HonestRun) -> None:
+    letters = run.evidence.dead_letters
+    lost = letters.pop(0)
+    place = dict(lost.headers)
+    name = f"Offset {int(place['dl_offset'])} of partition {int(place['dl_partition'])}"
+    assert says(run, f"{name} is no event ({place['dl_reason'].decode()}) and has no dead letter")
+    letters += [lost, lost]
+    assert verdict(run) == [f"{name} has 2 dead letters."]
+    assert Oracle(CORE, run.topics, run.evidence, letters_once=False).verdict() == []
+    letters[-1] = with_header(lost, "dl_reason", b"too_cold")
+    assert says(run, f"The dead letter of {name} says too_cold")
+    good = clean(run).events[0][0]
+    letters[-1] = with_header(with_header(lost, "dl_partition", b"0"), "dl_offset", b"%d" % good)
+    assert says(run, f"Offset {good} of partition 0 has a dead letter although it can be used")
+
+
+def with_header(letter: Kept, name: str, value: bytes) -> Kept:
+    return msgspec.structs.replace(letter, headers=tuple({**dict(letter.headers), name: value}.items()))
+
+
+# --- alerts
+
+
+def test_a_transition_that_was_never_told_is_named(run: HonestRun) -> None:
+    lost = run.evidence.alerts[0].pop(3)
+    assert says(run, json.loads(lost.value or b"")["alert_key"], "was never told")
+
+
+def test_a_transition_may_be_told_again_but_not_with_other_words(run: HonestRun) -> None:
+    log = run.evidence.alerts[0]
+    alert = next(iter(clean(run).transitions.values()))
+    log.append(Kept(10**6, log[0].key, encode_alert(alert)))
+    assert verdict(run) == []
+    log.append(Kept(10**6 + 1, log[0].key, encode_alert(msgspec.structs.replace(alert, sample_size=12345))))
+    assert verdict(run) == [f"The transition {alert.transition_id} of {alert.alert_key} was told with other words."]
+
+
+def test_a_transition_that_the_model_lacks_is_named(run: HonestRun) -> None:
+    alert = msgspec.structs.replace(next(iter(clean(run).transitions.values())), alert_id="0123")
+    run.evidence.alerts[0].append(Kept(10**6, b"k", encode_alert(alert)))
+    run.evidence.alerts[0].append(Kept(10**6 + 1, b"k", b"no alert at all"))
+    assert says(run, "The transition 0123:", "the model lacks it")
+    assert says(run, "Offset 1000001 of partition 0", "is no alert")
+
+
+def test_transitions_of_one_alert_told_in_another_order_are_noticed(run: HonestRun) -> None:
+    log = run.evidence.alerts[0]
+    keyed = [record.key for record in log]
+    key = next(key for key in keyed if keyed.count(key) > 1)
+    first, second = [at for at, each in enumerate(keyed) if each == key][:2]
+    log[first], log[second] = log[second], log[first]
+    assert verdict(run) == [f"The transitions of {(key or b'').decode()} were first told in another order."]
+
+
+def test_an_alert_that_never_reached_its_receiver_is_named_unless_it_is_a_dead_letter(run: HonestRun) -> None:
+    lost = run.evidence.received.pop(0)
+    key = lost.body["alert"]["alert_key"]
+    assert says(run, f"of {key} never reached its receiver")
+    refused = msgspec.structs.replace(lost, status=500)
+    run.evidence.received.append(refused)
+    assert says(run, f"of {key} never reached its receiver")
+    run.evidence.alert_dead_letters.append(Kept(0, key.encode(), json.dumps(lost.body["alert"]).encode()))
+    assert verdict(run) == []
+
+
+def test_a_repeated_delivery_is_well_under_the_same_webhook_id_alone(run: HonestRun) -> None:
+    received = run.evidence.received
+    received.append(received[0])
+    assert verdict(run) == []
+    received.append(msgspec.structs.replace(received[0], message_id="msg_another"))
+    key = received[0].body["alert"]["alert_key"]
+    assert says(run, f"A receiver got the alert {key}", "which the model lacks")
+    assert says(run, "was delivered under 2 webhook-ids")
+
+
+def test_a_foreign_alert_and_one_with_other_words_are_named(run: HonestRun) -> None:
+    first = run.evidence.received[0]
+    alert = first.body["alert"] | {"alert_id": "foreign"}
+    foreign = msgspec.structs.replace(first, message_id="msg_foreign", body={"alert": alert})
+    run.evidence.received.append(foreign)
+    run.evidence.received[0] = msgspec.structs.replace(first, body={"alert": first.body["alert"] | {"value": 99.5}})
+    assert says(run, "A receiver got the alert", "(foreign:", "which the model lacks")
+    assert says(run, f"of {first.body['alert']['alert_key']} with other words")
+
+
+# --- commits
+
+
+def test_a_committed_offset_that_goes_back_or_is_forgotten_is_noticed(run: HonestRun) -> None:
+    commits, topic = run.evidence.commits, run.topics.events
+    last = commits[-1]
+    commits.append(msgspec.structs.replace(last, offset=last.offset - 1))
+    assert verdict(run) == [
+        f"The committed offset of partition {last.partition} of {topic} went back from {last.offset} to "
+        f"{last.offset - 1}."
+    ]
+    commits[-1] = msgspec.structs.replace(last, offset=-1)
+    assert says(run, f"went back from {last.offset} to -1")
+
+
+def test_commits_are_read_from_the_group_coordinators_records() -> None:
+    def text(word: str) -> bytes:
+        return len(word).to_bytes(2, "big") + word.encode()
+
+    key = (1).to_bytes(2, "big") + text("mine") + text("events") + (3).to_bytes(4, "big")
+    value = (3).to_bytes(2, "big") + (77).to_bytes(8, "big") + b"rest"
+    member = (2).to_bytes(2, "big") + text("mine")
+    log = [
+        Kept(0, member, b"x"),
+        Kept(1, key, value),
+        Kept(2, key.replace(b"mine", b"hers"), value),
+        Kept(3, key, None),
+    ]
+    assert commits_of(log, "mine") == [Commit("events", 3, 77), Commit("events", 3, -1)]
+
+
+# --- views
+
+
+def view_at(run: HonestRun, project: str, before: int) -> dict[str, object]:
+    """The view of a project after its events before an offset of partition 0."""
+    taker = Partition(CORE, 0, Stored())
+    for at, event in clean(run).events:
+        if at < before:
+            taker.take(event, at)
+    state = taker.state(project)
+    assert state is not None
+    body: dict[str, object] = json.loads(msgspec.json.encode(project_view(state, 0, START_MS)))
+    return body
+
+
+def test_a_view_of_any_moment_is_right_and_a_mixture_of_two_moments_is_not(run: HonestRun) -> None:
+    project = clean(run).events[0][1].project_id
+    early, later = view_at(run, project, 60), view_at(run, project, 250)
+    assert early["total_episodes"] != later["total_episodes"]
+    for body in (early, later):
+        run.answer("a", project, body)
+    run.answer("a", project, None, 503)
+    run.answer("b", project, None, 0)
+    assert verdict(run) == []
+    run.answer("b", project, later | {"total_episodes": early["total_episodes"]})
+    applied = later["applied"]
+    assert isinstance(applied, dict)
+    assert verdict(run) == [
+        f"Worker b at offset {applied['offset']}: {project} has {early['total_episodes']} for total_episodes where "
+        f"the replay has {later['total_episodes']}."
+    ]
+
+
+def test_a_project_that_vanishes_a_fleet_that_shrinks_and_other_errors_are_noticed(run: HonestRun) -> None:
+    project = clean(run).events[0][1].project_id
+    run.answer("a", project, view_at(run, project, 60))
+    run.answer("b", project, None, 404)
+    run.answer("a", "", {"total_projects": 12})
+    run.answer("a", "", {"total_projects": 9})
+    run.answer("a", project, None, 500)
+    assert verdict(run) == [
+        f"Worker b said that {project} is unknown after it had been shown.",
+        "Worker a showed 9 projects in all after it had shown 12.",
+        f"Worker a answered 500 about {project}.",
+    ]
+
+
+def test_many_violations_of_one_kind_are_shortened(run: HonestRun) -> None:
+    run.evidence.received.clear()
+    sentences = verdict(run)
+    assert len(sentences) == 9
+    assert sentences[-1].endswith("more like these.")
