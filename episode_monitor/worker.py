@@ -154,6 +154,7 @@ class Worker:
             log.info("stopping")
             await self._close()
             await server.stop()
+            await self._neighbour_client.aclose()  # until here somebody may ask for what another worker has
 
     async def _start(self) -> None:
         await self.storage.database.connect()
@@ -177,7 +178,6 @@ class Worker:
         await self.runtime.close()
         await self.storage.database.close()
         await self.client.aclose()
-        await self._neighbour_client.aclose()
 
 
 async def _first_of(waiting: Coroutine[Any, Any, object], work: asyncio.Task[None]) -> None:

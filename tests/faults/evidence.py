@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import ConsumerRecord
 
 from agents.topics import TopicNames
@@ -109,14 +110,26 @@ def _kept(record: "ConsumerRecord[bytes, bytes]") -> Kept:
     return Kept(record.offset, record.key, record.value, tuple(record.headers))
 
 
+async def partitions_of(bootstrap_servers: str, topic: str) -> int:
+    """How many partitions a topic has; 0 where there is none such."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        await admin.start()
+        (described,) = await admin.describe_topics([topic])
+        return len(described["partitions"])
+    finally:
+        await admin.close()
+
+
 async def end_offsets(bootstrap_servers: str, topic: str) -> dict[int, int]:
     """Where each partition of a topic ends; empty for a topic that is not there."""
+    tps = [TopicPartition(topic, number) for number in range(await partitions_of(bootstrap_servers, topic))]
+    if not tps:
+        return {}
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
     await consumer.start()
     try:
-        await consumer.topics()
-        tps = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-        return {tp.partition: end for tp, end in (await consumer.end_offsets(tps)).items()} if tps else {}
+        return {tp.partition: end for tp, end in (await consumer.end_offsets(tps)).items()}
     finally:
         await consumer.stop()
 
@@ -127,7 +140,7 @@ async def collect(
 ) -> Evidence:  # fmt: skip
     """Fill in what the topics hold. Commits are read only where `commits_from` says from which offsets of the group
     coordinator's topic on (Apache Kafka has one). Raises KafkaError."""
-    partitions = sorted(await end_offsets(bootstrap_servers, topics.events))
+    partitions = range(await partitions_of(bootstrap_servers, topics.events))
 
     async def logs(topic: str) -> dict[int, list[Kept]]:
         found = await asyncio.gather(*(read_log(bootstrap_servers, topic, number) for number in partitions))

@@ -17,6 +17,7 @@ AHEAD_MS = 25_000  # of the wall clock, at the beginning
 SPAN_MS = 230_000  # of event time in one run; both together stay under the five minutes that are refused
 WITHIN_GRACE_MS = (400, 5_000, 30_000)
 TOO_LATE_MS = 90_000
+PROJECTS = 60
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -46,7 +47,9 @@ class _Project:
 class Feed:
     """Makes at least `count` records of `projects` projects, from a little after `start_ms` of event time on."""
 
-    def __init__(self, seed: int, count: int, start_ms: int, *, projects: int = 60, prefix: str = "proj_") -> None:
+    def __init__(
+        self, seed: int, count: int, start_ms: int, *, projects: int = PROJECTS, prefix: str = "proj_"
+    ) -> None:
         self._rnd = random.Random(seed)
         self._count = count
         self._start_ms = start_ms + AHEAD_MS

@@ -1,0 +1,174 @@
+"""Plays rounds of scenarios, chosen by a seed, on one Apache Kafka, and lets the oracle judge each.
+
+python -m tests.faults --rounds 300 --seed 1 --report faults.json
+python -m tests.faults --only zombie --rounds 5
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from tests.faults.oracle import Oracle
+from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.stage import Plan, Stage
+from tests.support.apache_kafka import ApacheKafka
+
+Tell = Callable[[str], None]
+ROUND_SECONDS = 240.0
+
+
+class RoundReport(msgspec.Struct):
+    """One round: what was done, what there was, what is wrong."""
+
+    scenario: str
+    seed: int
+    seconds: float = 0.0
+    deaths: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    figures: dict[str, float] = {}
+    wrong: list[str] = []
+    logs: str = ""
+
+    def __str__(self) -> str:
+        deaths = ", ".join(f"{count} {why}" for why, count in sorted(self.deaths.items()))
+        shown = ("acknowledged", "transitions", "told again", "delivered again", "answers 503")
+        counts = ", ".join(f"{self.counts.get(name, 0)} {name}" for name in shown)
+        figures = "".join(f", {name} {value:.2f}" for name, value in self.figures.items())
+        verdict = "all as it must be" if not self.wrong else f"WRONG, {len(self.wrong)} violations"
+        return f"{self.scenario} (seed {self.seed}, {self.seconds:.1f} s): {deaths}; {counts}{figures}; {verdict}"
+
+
+async def play_round(scenario: Scenario, plan: Plan, folder: Path) -> RoundReport:
+    """One round, its faults healed and everything judged."""
+    began, report = time.monotonic(), RoundReport(scenario.name, plan.seed)
+    stage = Stage(plan, folder)
+    try:
+        async with asyncio.timeout(ROUND_SECONDS), stage.entered():
+            await scenario.play(stage)
+            await stage.settle()
+            await stage.end()
+        oracle = Oracle(stage.core, stage.topics, await stage.collect())
+        report.wrong = [*stage.wrong, *stage.zombies(), *await asyncio.to_thread(oracle.verdict)]
+        report.counts = dict(oracle.counts)
+    except TimeoutError:
+        report.wrong = [*stage.wrong, f"The round did not end within {ROUND_SECONDS:.0f} s."]
+    report.deaths = {why: count for why, count in stage.deaths.items() if count}
+    report.figures = stage.figures
+    report.seconds = time.monotonic() - began
+    if not report.wrong:
+        with contextlib.suppress(Exception):
+            await stage.remove()
+    return report
+
+
+def chosen(seed: int, only: str | None) -> Scenario:
+    """The scenario that a seed stands for."""
+    if only is not None:
+        return SCENARIOS[only]
+    weighty = [each for each in SCENARIOS.values() if each.weight]
+    return random.Random(seed).choices(weighty, [each.weight for each in weighty])[0]
+
+
+async def play_rounds(
+    bootstrap_servers: str, seeds: Sequence[int], *, only: str | None = None, at_once: int = 1, tell: Tell = print
+) -> list[RoundReport]:
+    """Rounds with these seeds, so many at the same time; the workers' logs are kept where something is wrong."""
+    reports: list[RoundReport] = []
+    turns = asyncio.Semaphore(at_once)
+
+    async def play(seed: int) -> None:
+        async with turns:
+            scenario, folder = chosen(seed, only), Path(tempfile.mkdtemp(prefix="episode-monitor-faults-"))
+            plan = Plan(
+                bootstrap_servers=bootstrap_servers,
+                prefix=f"faults-{seed}-{time.time_ns() // 1_000_000}-",
+                seed=seed,
+                seconds=scenario.seconds,
+                transactions=seed % 2 == 0,
+            )
+            report = await play_round(scenario, plan, folder)
+            reports.append(report)
+            tell(f"{len(reports)}/{len(seeds)} {report}")
+            if report.wrong:
+                report.logs = str(folder)
+                for sentence in report.wrong:
+                    tell(f"    {sentence}")
+                tell(f"    Repeat it: python -m tests.faults --only {scenario.name} --seed {seed} --rounds 1")
+                tell(f"    The workers' logs: {folder}")
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    await asyncio.gather(*(play(seed) for seed in seeds))
+    return reports
+
+
+def summary(reports: Sequence[RoundReport], seconds: float) -> dict[str, object]:
+    """All rounds in one."""
+    deaths: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    scenarios: dict[str, Counter[str]] = {}
+    for report in reports:
+        deaths.update(report.deaths)
+        counts.update(report.counts)
+        row = scenarios.setdefault(report.scenario, Counter())
+        row.update(rounds=1, deaths=sum(report.deaths.values()), violations=len(report.wrong))
+    failovers = sorted(report.figures["failover_seconds"] for report in reports if report.figures)
+    return {
+        "rounds": len(reports),
+        "seconds": round(seconds, 1),
+        "kills": sum(deaths.values()),
+        "events": counts["acknowledged"],
+        "violations": sum(len(report.wrong) for report in reports),
+        "failover_seconds": {"median": failovers[len(failovers) // 2], "max": failovers[-1]} if failovers else None,
+        "deaths": dict(deaths),
+        "counts": dict(counts),
+        "scenarios": {name: dict(row) for name, row in sorted(scenarios.items())},
+        "each": [msgspec.to_builtins(report) for report in reports],
+    }
+
+
+def main() -> None:
+    """Play what the command line says; exit code 1 where something is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults", description="Kills workers and judges what is left."
+    )
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seed", type=int, help="of the first round; the next ones follow (default: the time)")
+    parser.add_argument("--only", choices=sorted(SCENARIOS), metavar="NAME", help=f"one of {', '.join(SCENARIOS)}")
+    parser.add_argument("--at-once", type=int, default=1, help="rounds played at the same time")
+    parser.add_argument("--broker", help="host:port of an Apache Kafka that runs already")
+    parser.add_argument("--report", type=Path, help="where to write a summary as JSON")
+    options = parser.parse_args()
+    first = int(time.time()) if options.seed is None else options.seed
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    began = time.monotonic()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    tell(f"{options.rounds} rounds from seed {first} on")
+    with contextlib.ExitStack() as stack:
+        servers = options.broker or stack.enter_context(ApacheKafka()).bootstrap_servers
+        seeds = range(first, first + options.rounds)
+        playing = play_rounds(servers, seeds, only=options.only, at_once=options.at_once, tell=tell)
+        reports = asyncio.run(playing)
+    whole = summary(reports, time.monotonic() - began)
+    if options.report is not None:
+        options.report.write_text(json.dumps(whole, indent=1) + "\n")
+    tell(
+        " · ".join(f"{name} {whole[name]}" for name in ("rounds", "kills", "events", "violations", "failover_seconds"))
+    )
+    sys.exit(1 if whole["violations"] else 0)

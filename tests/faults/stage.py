@@ -1,0 +1,334 @@
+"""Where a scenario is played: a monitor of its own topics on a shared broker, its workers, a real receiver of alerts, a
+producer of events, somebody who looks at the views all the time, and a supervisor who starts again what has died."""
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from agents.engine.reading import reader
+from agents.topics import TopicNames, ensure_topics
+from episode_monitor.rules_file import core_from
+from episode_monitor.settings import load_settings
+from episode_monitor.web.server import serve
+from examples.receiver.app import create_app as create_receiver
+from examples.receiver.settings import ReceiverSettings
+from streams.core import Core
+from tests.faults.evidence import CONSUMER_OFFSETS, Answer, Evidence, Received, Sent, collect, end_offsets
+from tests.faults.feed import PROJECTS, Feed, Record
+from tests.faults.workers import WorkerProcess
+
+SETTLE_SECONDS = 60.0
+CRASHED = 70  # the exit code of a worker in doubt
+VIEWS = "/monitoring/episodes/integrity"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One round. `seconds`: how long its records flow. `transactions`: they are sent in such, some taken back."""
+
+    bootstrap_servers: str
+    prefix: str
+    seed: int
+    records: int = 1_200
+    seconds: float = 3.0
+    partitions: int = 4
+    session_timeout_seconds: int = 3
+    transactions: bool = True
+
+
+class Stage:
+    """One monitor. To be entered before anything else; leaving it ends all of its processes."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.rnd = random.Random(plan.seed)
+        self.topics = TopicNames.of(
+            plan.prefix, f"{plan.prefix}events", f"{plan.prefix}alerts", f"{plan.prefix}letters",
+            f"{plan.prefix}alert-letters",
+        )  # fmt: skip
+        self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
+        self.workers: dict[str, WorkerProcess] = {}
+        self.deaths: Counter[str] = Counter()
+        self.wrong: list[str] = []  # what a scenario found by itself
+        self.figures: dict[str, float] = {}
+        self.woken: dict[str, float] = {}  # zombie -> when it was woken, in seconds of the wall clock
+        self.next_fault: Callable[[], tuple[str, int]] = lambda: ("", 1)  # for what the supervisor starts again
+        self.receiver_url = ""
+        self.feeding: asyncio.Task[None]
+        self._environment: dict[str, str] = {}
+        self._commits_from: dict[int, int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._client = httpx.AsyncClient(trust_env=False, timeout=5.0)
+        self.look_every_seconds = 0.1
+
+    @property
+    def core(self) -> Core:
+        """What the workers decide by."""
+        return core_from(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
+
+    @asynccontextmanager
+    async def entered(self) -> AsyncIterator["Stage"]:
+        """Topics, receiver and feed; no worker yet."""
+        plan = self.plan
+        await ensure_topics(plan.bootstrap_servers, self.topics, plan.partitions, 1)
+        self._commits_from = await end_offsets(plan.bootstrap_servers, CONSUMER_OFFSETS)
+        receiver = create_receiver(ReceiverSettings(host="127.0.0.1", port=0, journal_max=100_000))
+        server = await serve(receiver, "127.0.0.1", 0)
+        self.receiver_url = server.url
+        self._environment = self._settings(server.url)
+        self.feeding = asyncio.create_task(self._feed())
+        self._tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._look())]
+        try:
+            yield self
+            self.evidence.received = [
+                Received(entry.message_id, entry.status, entry.body, entry.headers.get("x-worker", ""),
+                         datetime.fromisoformat(entry.received_at).timestamp())
+                for entry in receiver.state.journal.since(0)
+            ]  # fmt: skip
+        finally:
+            for task in (*self._tasks, self.feeding):
+                task.cancel()
+            await asyncio.gather(*self._tasks, self.feeding, return_exceptions=True)
+            for worker in self.workers.values():
+                await worker.kill9()
+            await server.stop()
+            await self._client.aclose()
+
+    def _settings(self, receiver_url: str) -> dict[str, str]:
+        plan, topics = self.plan, self.topics
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": plan.bootstrap_servers,
+            "MONITOR_ID": plan.prefix,
+            "EVENTS_TOPIC": topics.events,
+            "ALERTS_TOPIC": topics.alerts,
+            "DEAD_LETTERS_TOPIC": topics.dead_letters,
+            "ALERT_DEAD_LETTERS_TOPIC": topics.alert_dead_letters,
+            "EVENTS_PARTITIONS": str(plan.partitions),
+            "TOPIC_REPLICATION_FACTOR": "1",
+            "KAFKA_SESSION_TIMEOUT_SECONDS": str(plan.session_timeout_seconds),
+            "KAFKA_REBALANCE_TIMEOUT_SECONDS": str(plan.session_timeout_seconds + 2),
+            "FLUSH_INTERVAL_MS": "100",
+            "STALLED_SECONDS": "5",
+            "MONITORING_WEBHOOK_URL": f"{receiver_url}/webhook",
+            "DASHBOARD_URL": "http://127.0.0.1:8002",  # the same for all workers, or their alerts would differ
+        }
+
+    # --- workers
+
+    async def start(
+        self, *names: str, fault: str = "", on: int = 1, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start workers, new ones or those that have ended."""
+        for name in names:
+            worker = self.workers.get(name)
+            if worker is None:
+                worker = self.workers[name] = WorkerProcess(name, self.folder, self._environment)
+            worker.start(fault, on, **(environment or {}))
+
+    async def kill(self, name: str, why: str = "at random") -> None:
+        """Kill -9, and let the supervisor take its time."""
+        if self.workers[name].is_running:
+            await self.workers[name].kill9()
+            self.deaths[why] += 1
+
+    async def stop(self, name: str) -> None:
+        """SIGTERM; anything but a clean end is a violation."""
+        code = await self.workers[name].stop()
+        self.deaths["SIGTERM"] += 1
+        if code != 0:
+            self.wrong.append(f"Worker {name} was asked to end and ended with {code} instead of 0.")
+
+    def running(self) -> list[WorkerProcess]:
+        """All that run now."""
+        return [worker for worker in self.workers.values() if worker.is_running]
+
+    async def live(self, *names: str, patience_seconds: float = SETTLE_SECONDS) -> None:
+        """Wait until these workers have all partitions between them, live. They must not be replaced meanwhile."""
+        give_up_at = time.monotonic() + patience_seconds
+        while sum([await self.live_partitions(name) for name in names]) != self.plan.partitions:
+            if time.monotonic() > give_up_at:
+                self.wrong.append(f"The workers {', '.join(names)} did not share all partitions in time.")
+                return
+            await asyncio.sleep(0.02)
+
+    async def live_partitions(self, name: str) -> int:
+        """How many partitions a worker has recovered."""
+        status, body = await self.ask(self.workers[name], "/readyz")
+        return int(body["recovery"]["partitions_live"]) if status in (200, 503) and body else 0
+
+    async def ask(self, worker: WorkerProcess, path: str) -> tuple[int, Any]:
+        """Status and JSON; status 0 where nobody answers."""
+        try:
+            answer = await self._client.get(worker.url + path)
+            return answer.status_code, answer.json()
+        except (httpx.HTTPError, ValueError):
+            return 0, None
+
+    async def _supervise(self) -> None:
+        """Start again whoever has died by itself."""
+        while True:
+            await asyncio.sleep(0.05)
+            for worker in self.workers.values():
+                if worker.wanted and not worker.is_running:
+                    by_itself = worker.returncode == CRASHED
+                    self.deaths["stopped by itself" if by_itself else worker.fault or "unplanned"] += 1
+                    if worker.returncode not in (CRASHED, -9):
+                        self.wrong.append(f"Worker {worker.life} ended by itself with {worker.returncode}.")
+                    worker.start(*self.next_fault())
+
+    # --- records
+
+    async def _feed(self) -> None:
+        plan = self.plan
+        transactional = f"{plan.prefix}feed" if plan.transactions else None
+        producer = AIOKafkaProducer(
+            bootstrap_servers=plan.bootstrap_servers, acks="all", linger_ms=5, enable_idempotence=True,
+            transactional_id=transactional,
+        )  # fmt: skip
+        await producer.start()
+        records = list(Feed(plan.seed, plan.records, self.evidence.wall_ms).records())
+        steps = max(1, int(plan.seconds * 10))
+        try:
+            for step in range(steps):
+                piece = records[len(records) * step // steps : len(records) * (step + 1) // steps]
+                began = time.monotonic()
+                await self._send(producer, piece)
+                await asyncio.sleep(max(0.0, 0.1 - (time.monotonic() - began)))
+        finally:
+            await producer.stop()
+
+    async def _send(self, producer: AIOKafkaProducer, piece: list[Record]) -> None:
+        if not self.plan.transactions:
+            await self._send_all(producer, piece)
+            return
+        if self.rnd.random() < 0.2:
+            await producer.begin_transaction()
+            taken_back = self.rnd.sample(piece, min(len(piece), 20))
+            await self._send_all(producer, [_renamed(record) for record in taken_back], counts=False)
+            await producer.abort_transaction()
+        await producer.begin_transaction()
+        sent = await self._send_all(producer, piece)
+        await producer.commit_transaction()
+        self.evidence.acknowledged += sent
+
+    async def _send_all(self, producer: AIOKafkaProducer, piece: list[Record], *, counts: bool = True) -> list[Sent]:
+        useful = [record for record in piece if record.key is not None or record.value is not None]
+        futures = [await producer.send(self.topics.events, record.value, record.key) for record in useful]
+        answers = await asyncio.gather(*futures)
+        sent = [
+            Sent(answer.partition, answer.offset, record.key, record.value)
+            for record, answer in zip(useful, answers, strict=True)
+        ]
+        if counts and not self.plan.transactions:
+            self.evidence.acknowledged += sent
+        return sent
+
+    async def behave(self, step: dict[str, Any] | None) -> None:
+        """Tell the receiver how to answer from now on; None: well."""
+        if step is None:
+            await self._client.delete(f"{self.receiver_url}/behaviour")
+        else:
+            await self._client.post(f"{self.receiver_url}/behaviour", json=step)
+
+    # --- views
+
+    async def _look(self) -> None:
+        """Ask running workers for projects and for the fleet, again and again, and keep what they say."""
+        rnd = random.Random(self.plan.seed)
+        while True:
+            await asyncio.sleep(self.look_every_seconds)
+            for worker in self.running():
+                project = "" if rnd.random() < 0.2 else f"proj_{rnd.randrange(PROJECTS):03d}"
+                life = worker.life
+                status, body = await self.ask(worker, f"{VIEWS}/{f'project/{project}' if project else 'summary'}")
+                if worker.life == life:
+                    self.evidence.answers.append(Answer(life, project, status, body))
+
+    # --- the end
+
+    async def settle(self) -> None:
+        """Let all faults be over, and wait until everything is taken, stored, told and delivered."""
+        self.next_fault = lambda: ("", 1)
+        await self.feeding
+        for worker in self.workers.values():
+            if worker.wanted and worker.fault and worker.is_running:  # its fault lies still before it
+                worker.signal(signal.SIGKILL)
+                await worker.ended()
+        give_up_at = time.monotonic() + SETTLE_SECONDS
+        async with _admin(self.plan.bootstrap_servers) as admin, reader(self.plan.bootstrap_servers) as consumer:
+            while open_ones := await self._unfinished(admin, consumer):
+                if time.monotonic() > give_up_at:
+                    self.wrong.append(f"After {SETTLE_SECONDS:.0f} s still not taken: {', '.join(open_ones)}.")
+                    return
+                await asyncio.sleep(0.1)
+
+    async def _unfinished(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> list[str]:
+        """Partitions of events and alerts of which not all is committed. A commit follows storing and delivering."""
+        offsets = await admin.list_consumer_group_offsets(self.plan.prefix)
+        committed = {(tp.topic, tp.partition): known.offset for tp, known in offsets.items()}
+        both = (self.topics.events, self.topics.alerts)
+        tps = [TopicPartition(topic, number) for topic in both for number in range(self.plan.partitions)]
+        ends = await consumer.end_offsets(tps)
+        return [
+            f"{tp.topic}-{tp.partition} from {at} to {end}"
+            for tp, end in ends.items()
+            if (at := max(0, committed.get((tp.topic, tp.partition), 0))) < end
+        ]
+
+    async def end(self) -> None:
+        """Ask all workers to end."""
+        names = [name for name, worker in self.workers.items() if worker.wanted]
+        for name in names:
+            self.workers[name].wanted = False
+        await asyncio.gather(*(self.stop(name) for name in names))
+        self.deaths["SIGTERM"] -= len(names)
+
+    async def collect(self) -> Evidence:
+        """All evidence."""
+        return await collect(
+            self.evidence, self.plan.bootstrap_servers, self.topics, commits_from=self._commits_from,
+            group=self.plan.prefix,
+        )  # fmt: skip
+
+    def zombies(self) -> list[str]:
+        """Alerts that were posted by a worker which had been frozen."""
+        return [
+            f"The zombie {one.worker} posted {one.message_id} {one.at - self.woken[one.worker]:.3f} s after it woke."
+            for one in self.evidence.received
+            if one.at > self.woken.get(one.worker, one.at)
+        ]
+
+    async def remove(self) -> None:
+        """Delete the topics, so that many rounds do not burden the broker."""
+        async with _admin(self.plan.bootstrap_servers) as admin:
+            await admin.delete_topics(list(msgspec.structs.astuple(self.topics)))
+
+
+def _renamed(record: Record) -> Record:
+    """With ids of its own: what is taken back must leave no trace."""
+    value = record.value
+    return record if value is None else Record(record.key, value.replace(b'"ev-', b'"aborted-', 1))
+
+
+@asynccontextmanager
+async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        with contextlib.suppress(Exception):
+            await admin.close()
