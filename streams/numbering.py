@@ -17,6 +17,9 @@ CHUNK_SHIFT = 8  # numbers are kept in chunks of 256, each a bounded part of the
 CHUNK_NUMBERS = 1 << CHUNK_SHIFT
 MAX_SET_ASIDE = 64  # implausible numbers remembered a project; the lowest stay
 DELETED = MAX_EPISODE_NUMBER + 1  # stands for "no number" in the memory of moves; it wins ties of event time
+MAX_HOLES = 100_000  # runs of missing or explained numbers followed a project; 29 bytes each in the stored head
+MAX_SPARSE_CHUNKS = 4096  # a project may have beside those that its episodes fill: 2 kB of memory each
+MAX_SHARED_BYTES = 6 * 1024 * 1024  # of episodes that share numbers: all of them are in the head, one record
 MAX_MOVES_REMEMBERED = 256  # renumberings and deletions whose event times are remembered within the grace
 
 
@@ -53,8 +56,8 @@ class Numbering:
 
     __slots__ = (
         "aside", "base", "capped", "changed_chunks", "chunks", "duplicates", "episodes", "explained", "max_number",
-        "moves", "open_duplicates", "open_gaps", "peak", "restatements", "rules", "suspect_duplicates",
-        "suspect_holes", "suspects",
+        "moves", "open_duplicates", "open_gaps", "peak", "restatements", "rules", "shared_bytes",
+        "suspect_duplicates", "suspects",
     )  # fmt: skip
 
     def __init__(self, rules: NumberingRules) -> None:
@@ -66,7 +69,6 @@ class Numbering:
         self.max_number = 0  # highest live number
         self.peak = (rules.first_number or 1) - 1  # highest number ever taken; it never falls, so order is no matter
         self.suspects = Suspects()
-        self.suspect_holes = self.suspects.holes  # sorted, disjoint
         self.suspect_duplicates = self.suspects.shared  # number -> since when
         self.open_gaps = IntervalSet()
         self.explained = IntervalSet()  # numbers of deleted episodes, where those are no gaps
@@ -74,8 +76,9 @@ class Numbering:
         self.open_duplicates: set[int] = set()
         self.aside: dict[bytes, tuple[int, int]] = {}  # episode -> implausible number, when stated
         self.moves: dict[bytes, tuple[int, int]] = {}  # episode -> event time and number (or DELETED) of its last move
+        self.shared_bytes = 0  # of the owners in `duplicates`
         self.restatements = 0
-        self.capped = False
+        self.capped = False  # something was left out because a bound was reached; it stays so
 
     # --- what may happen to an episode
 
@@ -112,7 +115,7 @@ class Numbering:
         known = self.aside.get(episode)
         if current == number or (known is not None and known[0] == number):
             self.restatements += 1
-        if current is None and number != DELETED and episode not in self.aside and self._is_full():
+        if number != DELETED and number != current and not self._has_room(episode, number, current):
             self.capped = True
             return
         if remember or current is not None or last is not None:
@@ -127,8 +130,18 @@ class Numbering:
                 del self.episodes[episode]
             self._release(episode, current, at_ms, deleted=number == DELETED)
 
-    def _is_full(self) -> bool:
-        return len(self.episodes) + len(self.aside) >= self.rules.max_episodes
+    def _has_room(self, episode: bytes, number: int, current: int | None) -> bool:
+        """Whether this much more can be followed. What shrinks a project is always taken."""
+        rules, index = self.rules, number >> CHUNK_SHIFT
+        if current is None and episode not in self.aside and len(self.episodes) + len(self.aside) >= rules.max_episodes:
+            return False
+        if index in self.chunks:
+            owner = self.chunks[index][number & (CHUNK_NUMBERS - 1)]
+            if owner is not None:
+                return self.shared_bytes + len(owner) + len(episode) <= MAX_SHARED_BYTES
+        elif len(self.chunks) >= MAX_SPARSE_CHUNKS + (rules.max_episodes >> CHUNK_SHIFT):
+            return False
+        return self.suspects.count + len(self.open_gaps) + len(self.explained) < MAX_HOLES
 
     def _remember(self, episode: bytes, number: int, at_ms: int, horizon_ms: int) -> None:
         if at_ms < horizon_ms:
@@ -217,7 +230,7 @@ class Numbering:
             self._open_hole(max(self.max_number + 1, self.base), number - 1, at_ms)
         elif not self.open_gaps.discard(number, number):
             self.suspects.fill(number)
-        if self.suspect_holes:
+        if self.suspects.jumped:
             self.suspects.date_back(number, at_ms)
         if len(self.explained):
             self.explained.discard(number, number)
@@ -227,20 +240,22 @@ class Numbering:
     def _lower_base(self, number: int, at_ms: int) -> None:
         if self.rules.first_number is None:
             if self.base is not None and self.max_number:
-                self._open_hole(number + 1, self.base - 1, at_ms)
+                self._open_hole(number + 1, self.base - 1, at_ms, at_ms)
             self.base = number
 
-    def _open_hole(self, start: int, end: int, at_ms: int) -> None:
+    def _open_hole(self, start: int, end: int, at_ms: int, floor_ms: int = 0) -> None:
         for first, last in self.explained.outside(start, end):
-            self.suspects.open(Hole(first, last, at_ms))
+            self.suspects.open(Hole(first, last, at_ms, floor_ms))
 
     def _share(self, number: int, holder: bytes, episode: bytes, at_ms: int) -> None:
         owners = self.duplicates.get(number)
         if owners is None:
             self.duplicates[number] = sorted((holder, episode))
+            self.shared_bytes += len(holder) + len(episode)
             self.suspects.share(number, at_ms)
         else:
             insort(owners, episode)
+            self.shared_bytes += len(episode)
             if number in self.suspect_duplicates:
                 self.suspects.share(number, at_ms)
         self._put(number, self.duplicates[number][0])
@@ -249,9 +264,11 @@ class Numbering:
         owners = self.duplicates.get(number)
         if owners is not None:
             owners.remove(episode)
+            self.shared_bytes -= len(episode)
             self._put(number, owners[0])
             if len(owners) == 1:
                 del self.duplicates[number]
+                self.shared_bytes -= len(owners[0])
                 self.suspect_duplicates.pop(number, None)
                 self.open_duplicates.discard(number)
             return
@@ -262,7 +279,8 @@ class Numbering:
         if number == self.max_number:
             self._lower_max()
         elif not explained and number >= (self.base or 1):
-            self.suspects.open(Hole(number, number, at_ms, at_ms))
+            left_ms = max(at_ms, 1)  # 0 would say that nobody has ever held it
+            self.suspects.open(Hole(number, number, left_ms, left_ms))
 
     def _lower_max(self) -> None:
         self.max_number = 0
@@ -288,9 +306,10 @@ class Numbering:
             self.open_gaps.add(hole.start, hole.end)
         self.open_duplicates.update(shared)
 
-    def suspects_restored(self) -> None:
-        """Must follow the filling of the suspects from storage."""
-        self.suspects.requeue()
+    @property
+    def suspect_holes(self) -> list[Hole]:
+        """All that have not settled, in order."""
+        return self.suspects.holes
 
     # --- what people ask
 

@@ -232,7 +232,8 @@ def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) 
     """Settle what is due, judge the rules where something may have changed, and find the next deadline."""
     numbering = state.numbering
     settling_ms = None
-    if numbering.suspect_holes or numbering.suspect_duplicates:
+    suspects = numbering.suspects
+    if suspects.jumped or suspects.left or suspects.shared:
         settling_ms = numbering.next_settling_ms()
         if settling_ms is not None and settling_ms <= state.now_ms:
             numbering.settle(state.now_ms)

@@ -253,7 +253,6 @@ def _hashes(packed: bytes) -> "array[int]":
 def _decode_numbering(numbering: Numbering, stored: StoredNumbers, chunks: list[tuple[int, bytes]]) -> None:
     numbering.base, numbering.max_number, numbering.peak = stored.base, stored.max_number, stored.peak
     numbering.restatements, numbering.capped = stored.restatements, stored.capped
-    numbering.suspect_holes.extend(Hole(*hole) for hole in stored.suspects)
     numbering.open_gaps = IntervalSet(stored.open_gaps)
     numbering.explained = IntervalSet(stored.explained)
     numbering.aside = {episode: (number, at_ms) for episode, number, at_ms in stored.aside}
@@ -262,15 +261,17 @@ def _decode_numbering(numbering: Numbering, stored: StoredNumbers, chunks: list[
         chunk = _decode_chunk(numbering, index, content)
         if any(chunk):
             numbering.chunks[index] = chunk
+    waiting: dict[int, int] = {}
     for number, since_ms, owners in stored.duplicates:
         numbering.duplicates[number] = owners
         for episode in owners:
             numbering.episodes[episode] = number
+            numbering.shared_bytes += len(episode)
         if since_ms:
-            numbering.suspect_duplicates[number] = since_ms
+            waiting[number] = since_ms
         else:
             numbering.open_duplicates.add(number)
-    numbering.suspects_restored()
+    numbering.suspects.restore([Hole(*hole) for hole in stored.suspects], waiting)
 
 
 def _decode_chunk(numbering: Numbering, index: int, content: bytes) -> list[bytes | None]:

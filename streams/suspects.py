@@ -1,13 +1,18 @@
 """What is wrong with the numbers, but not for long enough yet: holes, and numbers held twice, that may still right
-themselves. A queue by their beginnings tells which is next to become a finding, so that many cost no more than few.
+themselves. Many cost no more than few: neither dating holes back nor finding the next to settle looks at all of them.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from heapq import heapify, heappop, heappush
 
+SPARE_STEPS = 64  # of the staircase, before steps that no hole needs any longer are cleared away
+
 
 class Hole:
-    """Numbers start … end that nobody holds, and since when; `floor_ms`: when the last holder left (0: none)."""
+    """Numbers start … end that nobody holds, and since when; `floor_ms`: when the last holder left (0: none).
+
+    Of a hole without a floor `since_ms` is up to date only in what `Suspects.holes` gives.
+    """
 
     __slots__ = ("end", "floor_ms", "since_ms", "start")
 
@@ -16,51 +21,77 @@ class Hole:
 
 
 class Suspects:
-    """Holes and shared numbers that have not settled. Event times in milliseconds."""
+    """Holes and shared numbers that have not settled. Event times in milliseconds.
 
-    __slots__ = ("_newest_ms", "_queue", "holes", "shared")
+    A number that was jumped over is missing since the earliest event that took a higher one. So the lower of two such
+    holes is never the younger one, and a staircase tells their times: a hole began at the time of the first step whose
+    number is above it. Both numbers and times of the steps rise.
+    """
+
+    __slots__ = ("_queue", "_times", "_tops", "jumped", "left", "shared")
 
     def __init__(self) -> None:
-        self.holes: list[Hole] = []  # sorted, disjoint
+        self.jumped: list[Hole] = []  # never held; sorted, disjoint
+        self.left: list[Hole] = []  # whose holders left: as old as that, and never older; sorted, disjoint
         self.shared: dict[int, int] = {}  # number -> since when
-        self._queue: list[tuple[int, int]] = []  # since, and a hole's start or a shared number negated; may be void
-        self._newest_ms = 0  # no hole began later
+        self._tops: list[int] = []  # of the staircase
+        self._times: list[int] = []
+        self._queue: list[tuple[int, int]] = []  # since, and a left hole or a shared number negated; may be void
+
+    @property
+    def count(self) -> int:
+        """How many holes."""
+        return len(self.jumped) + len(self.left)
+
+    @property
+    def holes(self) -> list[Hole]:
+        """All of them in order, each with when it began."""
+        for hole in self.jumped:
+            hole.since_ms = self._since_ms(hole)
+        return sorted([*self.jumped, *self.left], key=_start)
 
     def open(self, hole: Hole) -> None:
         """There is a new hole."""
-        insort(self.holes, hole, key=_start)
-        self._newest_ms = max(self._newest_ms, hole.since_ms)
-        heappush(self._queue, (hole.since_ms, hole.start))
+        if hole.floor_ms:
+            insort(self.left, hole, key=_start)
+            heappush(self._queue, (hole.since_ms, hole.start))
+        else:
+            insort(self.jumped, hole, key=_start)
+            self.date_back(hole.end + 1, hole.since_ms)
 
     def fill(self, number: int) -> None:
         """Somebody holds a number; it may have been part of a hole."""
-        at = bisect_right(self.holes, number, key=_start) - 1
-        if at < 0 or self.holes[at].end < number:
-            return
-        hole = self.holes[at]
-        kept = [Hole(hole.start, number - 1, hole.since_ms, hole.floor_ms)] if hole.start < number else []
-        if number < hole.end:
-            kept.append(Hole(number + 1, hole.end, hole.since_ms, hole.floor_ms))
-            heappush(self._queue, (hole.since_ms, number + 1))
-        self.holes[at : at + 1] = kept
+        if _split(self.jumped, number) is None:
+            rest = _split(self.left, number)
+            if rest is not None and rest.start <= rest.end:
+                heappush(self._queue, (rest.since_ms, rest.start))
 
     def date_back(self, number: int, at_ms: int) -> None:
         """A number taken out of order shows that the holes below it are older than they seemed."""
-        if at_ms >= self._newest_ms:
+        tops, times = self._tops, self._times
+        if not self.jumped:
             return
-        for hole in self.holes[: bisect_left(self.holes, number, key=_start)]:
-            since_ms = max(at_ms, hole.floor_ms)
-            if since_ms < hole.since_ms:
-                hole.since_ms = since_ms
-                heappush(self._queue, (since_ms, hole.start))
+        end = bisect_right(tops, number)
+        if end < len(tops) and times[end] <= at_ms:
+            return  # a higher number was taken before
+        begin = bisect_left(times, at_ms)
+        tops[begin:end] = [number]
+        times[begin:end] = [at_ms]
+        if len(tops) > 2 * len(self.jumped) + SPARE_STEPS:
+            self._build_steps()
 
     def drop_above(self, number: int) -> None:
         """Beyond the highest number nothing is missing."""
-        while self.holes and self.holes[-1].start > number:
-            self.holes.pop()
+        for holes in (self.jumped, self.left):
+            while holes and holes[-1].start > number:
+                holes.pop()
+        at = bisect_right(self._tops, number)
+        if at < len(self._tops):  # what lies below was missing since then all the same
+            self._tops[at:], self._times[at:] = [number], [self._times[at]]
 
     def share(self, number: int, at_ms: int) -> None:
         """A number is held twice, since then at the latest."""
+        at_ms = max(at_ms, 1)  # in storage 0 stands for one that has settled
         if at_ms < self.shared.get(number, at_ms + 1):
             self.shared[number] = at_ms
             heappush(self._queue, (at_ms, -number))
@@ -70,11 +101,15 @@ class Suspects:
         queue = self._queue
         while queue and self._find(*queue[0]) is None:
             heappop(queue)
-        return queue[0][0] if queue else None
+        queued = queue[0][0] if queue else None
+        if not self.jumped:
+            return queued
+        lowest_ms = self._since_ms(self.jumped[0])
+        return lowest_ms if queued is None or lowest_ms < queued else queued
 
     def settle(self, limit_ms: int) -> tuple[list[Hole], list[int]]:
         """Take out the holes and the shared numbers that began no later than then."""
-        holes: list[Hole] = []
+        holes = self._settle_jumped(limit_ms)
         shared: list[int] = []
         queue = self._queue
         while queue and queue[0][0] <= limit_ms:
@@ -86,26 +121,67 @@ class Suspects:
                 del self.shared[-which]
                 shared.append(-which)
             else:
-                holes.append(self.holes.pop(at))
-        if not self.holes:
-            self._newest_ms = 0
+                holes.append(self.left.pop(at))
         return holes, shared
+
+    def restore(self, holes: list[Hole], shared: dict[int, int]) -> None:
+        """Fill an empty one from storage; `holes` as `holes` gave them."""
+        self.jumped = [hole for hole in holes if not hole.floor_ms]
+        self.left = [hole for hole in holes if hole.floor_ms]
+        self.shared.update(shared)
+        self._tops, self._times = _steps(self.jumped)
+        self._queue = [(hole.since_ms, hole.start) for hole in self.left]
+        self._queue.extend((since_ms, -number) for number, since_ms in self.shared.items())
+        heapify(self._queue)
+
+    def _settle_jumped(self, limit_ms: int) -> list[Hole]:
+        steps = bisect_right(self._times, limit_ms)
+        if not steps:
+            return []
+        settled = bisect_left(self.jumped, self._tops[steps - 1], key=_start)
+        holes = self.jumped[:settled]
+        del self.jumped[:settled], self._tops[:steps], self._times[:steps]
+        return holes
+
+    def _since_ms(self, hole: Hole) -> int:
+        return self._times[bisect_right(self._tops, hole.start)]
+
+    def _build_steps(self) -> None:
+        for hole in self.jumped:
+            hole.since_ms = self._since_ms(hole)
+        self._tops, self._times = _steps(self.jumped)
 
     def _find(self, since_ms: int, which: int) -> int | None:
         """The place of a queued hole, 0 for a shared number; None where the entry is void."""
         if which < 0:
             return 0 if self.shared.get(-which) == since_ms else None
-        at = bisect_left(self.holes, which, key=_start)
-        if at == len(self.holes) or self.holes[at].start != which or self.holes[at].since_ms != since_ms:
+        at = bisect_left(self.left, which, key=_start)
+        if at == len(self.left) or self.left[at].start != which or self.left[at].since_ms != since_ms:
             return None
         return at
 
-    def requeue(self) -> None:
-        """Must follow the filling of `holes` and `shared` from storage."""
-        self._newest_ms = max((hole.since_ms for hole in self.holes), default=0)
-        self._queue = [(hole.since_ms, hole.start) for hole in self.holes]
-        self._queue.extend((since_ms, -number) for number, since_ms in self.shared.items())
-        heapify(self._queue)
+
+def _split(holes: list[Hole], number: int) -> Hole | None:
+    """Take a number out of its hole; answers what is left above it, perhaps nothing; None: it was in none of them."""
+    at = bisect_right(holes, number, key=_start) - 1
+    if at < 0 or holes[at].end < number:
+        return None
+    hole = holes[at]
+    below = Hole(hole.start, number - 1, hole.since_ms, hole.floor_ms)
+    above = Hole(number + 1, hole.end, hole.since_ms, hole.floor_ms)
+    holes[at : at + 1] = [part for part in (below, above) if part.start <= part.end]
+    return above
+
+
+def _steps(holes: list[Hole]) -> tuple[list[int], list[int]]:
+    """The staircase that these holes need: one step for those that began together."""
+    tops: list[int] = []
+    times: list[int] = []
+    for hole in reversed(holes):
+        if not times or hole.since_ms < times[-1]:
+            tops.append(hole.end + 1)
+            times.append(hole.since_ms)
+    return tops[::-1], times[::-1]
 
 
 def _start(hole: Hole) -> int:
