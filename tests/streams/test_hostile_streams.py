@@ -132,6 +132,16 @@ def test_steps_that_no_hole_needs_are_cleared_away() -> None:
 TAKEN = st.dictionaries(st.integers(1, 40), st.integers(0, 50), min_size=1, max_size=30)  # number -> time
 
 
+def test_a_number_deleted_above_has_no_say_in_when_later_holes_began() -> None:
+    project = numbered(1)
+    project.created(5, 40)
+    project.created(7, 3)
+    project.deleted(8, "ep-40")
+    project.created(20, 10)
+    holes = [(hole.start, hole.end, hole.since_ms - START_MS) for hole in project.state.numbering.suspect_holes]
+    assert holes == [(2, 2, 5_000), (4, 9, 20_000)]
+
+
 @examples(300)
 @given(TAKEN, st.booleans())
 def test_a_number_is_missing_since_the_earliest_event_that_took_a_higher_one(
