@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import faust
@@ -149,13 +149,15 @@ def _of(partitions: set[TP], topic: str) -> list[int]:
     return sorted(tp.partition for tp in partitions if tp.topic == topic)
 
 
-async def _hand_over(app: MonitorApp, stream: Any, accept: Callable[[Fetched], None]) -> None:
+async def _hand_over(app: MonitorApp, stream: Any, accept: Callable[[Fetched], Awaitable[None] | None]) -> None:
     """An agent's body lets nothing escape: Faust would go on after the record that failed."""
     try:
         async for event in stream.noack().events():
             message = event.message
             assert isinstance(message, RecordBatch)
-            accept(message.fetched)
+            waiting = accept(message.fetched)
+            if waiting is not None:
+                await waiting
     except asyncio.CancelledError:
         raise
     except Exception as error:

@@ -11,7 +11,7 @@ from faust.types import TP
 
 from agents.app import MonitorApp, create_app
 from agents.config import AgentsConfig
-from agents.deliver import AppendHistory, Delivery, Token
+from agents.deliver import Delivery, Token
 from agents.engine.brake import Brake
 from agents.engine.changelog import Changelog
 from agents.engine.collector import spare_the_state
@@ -23,8 +23,10 @@ from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
 from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
+from agents.history import History, HistoryFollower
 from agents.topics import ensure_topics, kafka_answers
 from alert_sinks.courier import Courier, Destinations
+from alert_sinks.lanes import Limits
 from alert_sinks.ledger import Ledger
 from models.alert import Alert
 from models.alert_codec import encode_alert
@@ -51,13 +53,14 @@ class Runtime:
         core: Core,
         destinations: Destinations,
         ledger: Ledger,
-        append_history: AppendHistory,
+        history: History,
         events_partitions: int,
         replication_factor: int | None,
         stop: Callable[[str], None],
         now_ms: Callable[[], int],
         failpoint: Failpoint = lambda name: None,
         brake: Callable[[], Brake] = Brake,
+        limits: Limits | None = None,
     ) -> None:
         """`stop` ends the process at once, `now_ms` is the wall clock."""
         self.config = config
@@ -72,14 +75,23 @@ class Runtime:
             handover_seconds=HANDOVER_SHARE * config.rebalance_timeout_seconds,
             cached_projects=config.cached_projects, brake=brake, on_all_live=spare_the_state, failpoint=failpoint,
         )  # fmt: skip
+        limits = limits or Limits()
         self.courier: Courier[Token] = Courier(
-            destinations, ledger, on_done=self._done, on_dead_letter=self._bury_alert
+            destinations, ledger, on_done=self._done, on_dead_letter=self._bury_alert, limits=limits
         )
-        self.delivery = Delivery(config.topics.alerts, self.courier.accept, self.courier.forget, append_history)
+        self.delivery = Delivery(
+            config.topics.alerts, self.courier.accept, self.courier.forget, self.courier.wait_for_room,
+            limits.queue_limit,
+        )  # fmt: skip
+        self.history = HistoryFollower(
+            config.topics.alerts, config.bootstrap_servers, history, lambda: self.delivery.partitions,
+            lambda: self._alerts_partitions,
+        )  # fmt: skip
         self.watchdog = Watchdog(self.engine, self._backlogs, config.stalled_seconds, self._kafka_answers, stop)
         self.app: MonitorApp | None = None
         self._waits_for = f"waiting for Kafka at {config.bootstrap_servers}"
         self._events_partitions = events_partitions
+        self._alerts_partitions = 0  # 0 until it is known
         self._replication_factor = replication_factor
         self._idle_clocks = IdleClocks(self.engine, now_ms, IDLE_MS)
         self._stop = stop
@@ -108,7 +120,7 @@ class Runtime:
     async def _start(self) -> None:
         await self._until_there(self._prepare)
         for work in (self.fence.run(), self._flush_regularly(), self._keep_time(), self.watchdog.run(),
-                     self.delivery.write_history()):  # fmt: skip
+                     self.history.run()):  # fmt: skip
             self._tasks.append(self._supervised(work))
         await self._until_there(self._start_app)
         self._waits_for = ""
@@ -130,6 +142,7 @@ class Runtime:
             self.config.bootstrap_servers, self.config.topics, self._events_partitions, self._replication_factor
         )
         self.partitions = self.engine.partitions = counts[self.config.topics.events]
+        self._alerts_partitions = counts[self.config.topics.alerts]
         self.recovery.letters_partitions = counts[self.config.topics.dead_letters]
         await self.producer.start()
 
@@ -205,17 +218,18 @@ class Runtime:
     # --- the end
 
     async def close(self) -> None:
-        """Store what was taken, leave the group, let deliveries under way end."""
+        """Let deliveries under way end while events are still taken; then store, commit and leave the group."""
         self._waits_for = "stopping"
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
             await asyncio.wait([self._starting])
+        self.delivery.rest()
+        await self.courier.aclose()
         if self.app is not None:
             await self._leave(self.app)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.courier.aclose()
         await self.producer.stop()
 
     async def _leave(self, app: MonitorApp) -> None:

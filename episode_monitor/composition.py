@@ -7,15 +7,18 @@ import structlog
 from pydantic import SecretStr
 
 from agents.config import AgentsConfig
+from agents.history import History
 from agents.topics import TopicNames
 from alert_sinks.courier import Destinations
 from alert_sinks.destinations import SinkConfig, build_destinations
+from alert_sinks.lanes import Limits
 from episode_monitor.settings import Settings, SettingsError
 from episode_monitor.storage.address import BadDatabaseUrl
-from episode_monitor.storage.records import AuditEntry
+from episode_monitor.storage.records import AuditEntry, Stored
 from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.settings import WebSettings, parse_api_tokens
+from models.alert import Alert
 from models.times import epoch_ms
 
 log = structlog.get_logger(__name__)
@@ -69,6 +72,15 @@ def sink_config(settings: Settings) -> SinkConfig:
     )
 
 
+def delivery_limits(settings: Settings) -> Limits:
+    """What deliveries may cost."""
+    return Limits(
+        queue_limit=settings.sink_queue_limit,
+        concurrency=settings.sink_concurrency,
+        give_up_seconds=settings.sink_give_up_hours * 3600.0,
+    )
+
+
 def web_settings(settings: Settings) -> WebSettings:
     """What the HTTP face needs."""
     return WebSettings(
@@ -97,6 +109,15 @@ def storage(settings: Settings) -> Storage:
         return open_storage(secret(settings.monitor_database_url))
     except BadDatabaseUrl as error:
         raise SettingsError(str(error)) from None
+
+
+def history(storage: Storage) -> History:
+    """Where alert transitions are kept. A row that the database cannot hold was logged, and must not stop the rest."""
+
+    async def append(alert: Alert, partition: int, offset: int) -> bool:
+        return await storage.history.append(alert, partition, offset) in (Stored.WRITTEN, Stored.REFUSED)
+
+    return History(append, storage.history.last_offsets, storage.history.newest_only)
 
 
 def audit_entry(entry: WebAudit) -> AuditEntry:

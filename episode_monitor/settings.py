@@ -173,6 +173,13 @@ class Settings(BaseSettings):
         None, "Signs what goes to ONCALL_WEBHOOK_URL; unset: MONITORING_WEBHOOK_SECRET does.", form="as above"
     )
     sink_timeout_seconds: int = _alerts(10, "For one delivery to one destination.", unit="seconds", ge=1, le=300)
+    sink_give_up_hours: int = _alerts(
+        24, "How long one delivery is tried before it is a dead letter.", unit="hours", ge=1, le=720
+    )
+    sink_queue_limit: int = _alerts(
+        5000, "Alerts under way at a time; more wait in the topic of alerts.", unit="alerts", ge=10, le=100_000
+    )
+    sink_concurrency: int = _alerts(4, "Requests at a time to one destination.", unit="requests", ge=1, le=100)
     escalate_after_minutes: int = _alerts(
         5, "A critical alert that nobody acknowledged goes to those on call.", unit="minutes", ge=1, le=1440
     )

@@ -4,7 +4,6 @@ It ends in one of two ways: kindly on a signal, with everything stored; or at on
 """
 
 import asyncio
-import contextlib
 import os
 import secrets
 import signal
@@ -34,7 +33,6 @@ from episode_monitor.read_model.read_model import ReadModel
 from episode_monitor.read_model.router import internal_router
 from episode_monitor.read_model.worker_state import Probe, WorkerState
 from episode_monitor.settings import Settings
-from episode_monitor.storage.protocols import DatabaseAway
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.server import CannotListen, serve
@@ -70,11 +68,12 @@ class Worker:
             core,
             composition.destinations(settings, self.client),
             self.storage.ledger,
-            self.storage.history.append,
+            composition.history(self.storage),
             settings.events_partitions,
             settings.topic_replication_factor,
             stop,
             now_ms,
+            limits=composition.delivery_limits(settings),
         )
         self._stop = stop
         self._identity = Identity(
@@ -120,13 +119,17 @@ class Worker:
             Probe("broker", lambda: self.runtime.status, is_needed=True),
             Probe("database", self.storage.database.status, is_needed=False),
             Probe("deliveries", self._deliveries_word, is_needed=False),
+            Probe("history", lambda: self.runtime.history.status, is_needed=False),
         ]
 
     def _deliveries_word(self) -> str:
-        off = self.runtime.courier.switched_off
-        return (
-            f"Switched off by their receivers: {', '.join(off)}; mend their addresses and start again." if off else "ok"
-        )
+        courier, words = self.runtime.courier, []
+        if courier.switched_off:
+            off = ", ".join(courier.switched_off)
+            words.append(f"Switched off by their receivers: {off}; mend their addresses and start again.")
+        if courier.ledger_is_away:
+            words.append("The list of deliveries does not answer: alerts go out all the same, some perhaps twice.")
+        return " ".join(words) or "ok"
 
     def _deliveries(self) -> list[tuple[str, str, int]]:
         return [
@@ -158,8 +161,6 @@ class Worker:
 
     async def _start(self) -> None:
         await self.storage.database.connect()
-        with contextlib.suppress(DatabaseAway):
-            self.runtime.delivery.catch_up_from(await self.storage.history.last_offsets())
         await self.runtime.start()
         for work in (self._reader.run(), self._publisher.run()):
             self._tasks.append(asyncio.create_task(self._guarded(work)))

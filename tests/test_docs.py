@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from agents.deliver import OPEN_LIMIT
 from alert_sinks.lanes import Limits
 from episode_monitor import settings_doc
 from episode_monitor.exits import ExitCode
@@ -294,7 +293,7 @@ def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
         ("docs/architecture.md", "what", "gaps listed in an answer", MAX_GAPS_LISTED),
         ("docs/architecture.md", "what", "trend kept", PROJECT_HOURS_KEPT),
         ("docs/architecture.md", "what", "active alerts in a summary", MAX_ALERTS),
-        ("docs/architecture.md", "what", "alerts under way", OPEN_LIMIT),
+        ("docs/architecture.md", "what", "alerts under way", Limits().queue_limit),
         ("docs/architecture.md", "what", "alerts under way", int(Limits().give_up_seconds / 3600)),
         ("docs/architecture.md", "what", "a request's body", MAX_BODY_BYTES // 1024),
         ("docs/events.md", "reason", "`too_large`", MAX_VALUE_BYTES // 1024),

@@ -1,5 +1,7 @@
 """A consumer without a group, for looking at topics: the changelog at recovery, and what lies around it."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeAlias
@@ -28,7 +30,20 @@ async def reader(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await _stop(consumer)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """aiokafka's own `stop` may end half-way, with the cancellation of a task of its own that had hardly begun."""
+    task = asyncio.current_task()
+    cancellings = task.cancelling() if task is not None else 0
+    consumer._closed = True
+    for part in (consumer._coordinator, consumer._fetcher, consumer._client):
+        if part is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await part.close()
+    if task is not None and task.cancelling() > cancellings:
+        raise asyncio.CancelledError
 
 
 async def some_records(consumer: AIOKafkaConsumer, tp: TopicPartition) -> list[Record]:

@@ -47,6 +47,7 @@ class PostgresAlertHistory:
     """`AlertHistory` on a `Database`."""
 
     def __init__(self, database: Database, limits: LaneLimits | None = None) -> None:
+        self.newest_only: int | None = None
         self._database = database
         self._lane = database.add_lane(Lane("alert_transitions", _write, limits))
         self._left_out: dict[int, int] = {}
@@ -55,17 +56,18 @@ class PostgresAlertHistory:
         self, alert: Alert, partition: int, offset: int, *, by: str | None = None, comment: str | None = None
     ) -> Stored:
         """See `AlertHistory.append`."""
-        left_out = self._left_out.get(partition)
-        if left_out is None and self._lane.is_full:
+        row = _row(transition_of(alert, partition, offset, by, comment))
+        size_bytes = _OTHER_BYTES + len(row[_PAYLOAD])
+        left_out, has_room = self._left_out.get(partition), self._lane.has_room(size_bytes)
+        if left_out is None and not has_room:
             self._left_out[partition] = left_out = offset
             _log.error("history left to catch-up: memory is full", partition=partition, first_offset=offset)
-        elif left_out is not None and offset <= left_out and not self._lane.is_full:
+        elif left_out is not None and offset <= left_out and has_room:
             del self._left_out[partition]  # the partition is read again from a place that is in
             left_out = None
         if left_out is not None:
             return Stored.LEFT_TO_CATCH_UP
-        row = _row(transition_of(alert, partition, offset, by, comment))
-        return await self._database.store(self._lane, row, _OTHER_BYTES + len(row[_PAYLOAD]))
+        return await self._database.store(self._lane, row, size_bytes)
 
     async def list(self, query: HistoryQuery) -> Page[Transition]:
         """See `AlertHistory.list`."""

@@ -73,10 +73,11 @@ class Lane(Generic[Row]):
         """Rows that are not written yet."""
         return len(self._waiting)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether one more row would push out the oldest."""
-        return self.pending >= self.limits.rows or self._size_bytes >= self.limits.bytes
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether a row of this size would push out no other. Where nothing waits there is room for any."""
+        if not self.pending:
+            return True
+        return self.pending < self.limits.rows and self._size_bytes + size_bytes <= self.limits.bytes
 
     def put(self, row: Row, size_bytes: int, key: str | None = None) -> "asyncio.Future[Stored]":
         """Queues a row; the future says what becomes of it at the next flush or outage.

@@ -5,6 +5,7 @@ The delivery ledger's counterpart is `alert_sinks.ledger.MemoryLedger`.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 import msgspec
@@ -61,11 +62,13 @@ class NullDatabase:
 
 
 class MemoryAlertHistory:
-    """`AlertHistory` of the latest `limit` transitions. It begins empty: `last_offsets` asks for the whole topic."""
+    """`AlertHistory` of the `limit` newest transitions. It begins empty: every worker fills it from the topic."""
 
     def __init__(self, limit: int = 10_000) -> None:
+        self.newest_only: int | None = limit
         self._limit = limit
-        self._kept: OrderedDict[tuple[str, str, int], tuple[int, Transition]] = OrderedDict()
+        self._kept: dict[tuple[str, str, int], tuple[int, Transition]] = {}
+        self._oldest_first: list[tuple[int, int, tuple[str, str, int]]] = []  # a heap; partitions come one by one
         self._drawn = 0
         self._offsets: dict[int, int] = {}
 
@@ -79,8 +82,9 @@ class MemoryAlertHistory:
         if identity not in self._kept:
             self._drawn += 1
             self._kept[identity] = (self._drawn, transition)
+            heappush(self._oldest_first, (transition.at_ms, self._drawn, identity))
             if len(self._kept) > self._limit:
-                self._kept.popitem(last=False)
+                del self._kept[heappop(self._oldest_first)[2]]
         return Stored.WRITTEN
 
     async def list(self, query: HistoryQuery) -> Page[Transition]:

@@ -47,6 +47,8 @@ class DatabaseService(Protocol):
 class AlertHistory(Protocol):
     """Every transition of every alert with its reason."""
 
+    newest_only: int | None  # holds no more than these, and forgets them at the end of the process; None: keeps all
+
     async def append(
         self, alert: Alert, partition: int, offset: int, *, by: str | None = None, comment: str | None = None
     ) -> Stored:

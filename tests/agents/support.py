@@ -15,9 +15,11 @@ from aiokafka.structs import ConsumerRecord, RecordMetadata
 from agents.config import AgentsConfig
 from agents.engine.brake import Brake
 from agents.engine.ownership import Owned, Phase
+from agents.history import History
 from agents.runtime import Runtime
 from agents.topics import TopicNames, ensure_topics
 from alert_sinks.courier import Destinations
+from alert_sinks.lanes import Limits
 from alert_sinks.ledger import MemoryLedger
 from models.alert import Alert
 from tests.support.worker_process import make_core, names
@@ -81,17 +83,28 @@ class Rig:
         brake: Callable[[], Brake] = Brake,
         failpoint: Callable[[str], None] = lambda name: None,
         clock_ms: Callable[[], int] = now_ms,
+        destinations: Destinations | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.config = config
         self.stops: list[str] = []
         self.history: list[tuple[Alert, int, int]] = []
+        self.history_is_away = False
         self.runtime = Runtime(
-            config, make_core(), Destinations(()), MemoryLedger(1000), self._append, partitions, None,
-            self.stops.append, clock_ms, failpoint=failpoint, brake=brake,
+            config, make_core(), destinations or Destinations(()), MemoryLedger(1000),
+            History(self._append, self._last_offsets), partitions, None,
+            self.stops.append, clock_ms, failpoint=failpoint, brake=brake, limits=limits,
         )  # fmt: skip
 
-    async def _append(self, alert: Alert, partition: int, offset: int) -> None:
-        self.history.append((alert, partition, offset))
+    async def _append(self, alert: Alert, partition: int, offset: int) -> bool:
+        if not self.history_is_away:
+            self.history.append((alert, partition, offset))
+        return not self.history_is_away
+
+    async def _last_offsets(self) -> dict[int, int]:
+        if self.history_is_away:
+            raise ConnectionError("the table is away")
+        return {partition: offset for _, partition, offset in self.history}
 
     @property
     def topics(self) -> TopicNames:

@@ -54,10 +54,10 @@ class Office:
     def __init__(self, open_limit: int = 1000) -> None:
         self.reader = FakeReader()
         self.sent: list[tuple[str, Token]] = []
-        self.history: list[tuple[str, int, int]] = []
         self.forgotten = 0
-        self.history_fails = 0
-        self.delivery = Delivery(TOPIC, self._send, self._forget, self._append, open_limit)
+        self.room = asyncio.Event()  # of the dead letters
+        self.room.set()
+        self.delivery = Delivery(TOPIC, self._send, self._forget, self._wait_for_room, open_limit)
         self.delivery.reader = self.reader
 
     def _send(self, alert: Alert, token: Token) -> None:
@@ -66,18 +66,19 @@ class Office:
     def _forget(self, predicate: Callable[[Token], bool]) -> None:
         self.forgotten += 1
 
-    async def _append(self, alert: Alert, partition: int, offset: int) -> None:
-        if self.history_fails:
-            self.history_fails -= 1
-            raise RuntimeError("the table is locked")
-        self.history.append((alert.title, partition, offset))
+    async def _wait_for_room(self) -> None:
+        await self.room.wait()
 
-    def bring(self, partition: int, *records: FakeRecord, next_offset: int | None = None) -> None:
+    @property
+    def titles(self) -> list[str]:
+        return [title for title, _ in self.sent]
+
+    async def bring(self, partition: int, *records: FakeRecord, next_offset: int | None = None) -> None:
         """What one poll brought."""
         end = records[-1].offset + 1 if next_offset is None else next_offset
         start = records[0].offset if records else end
         reading = max(number for number, (begun, _) in enumerate(self.reader.begun, 1) if begun == partition)
-        self.delivery.accept(Fetched(TP(TOPIC, partition), reading, start, end, list(records)))
+        await self.delivery.accept(Fetched(TP(TOPIC, partition), reading, start, end, list(records)))
 
     def commit_position(self, partition: int) -> int | None:
         return self.delivery.commit_position(TP(TOPIC, partition))
@@ -112,7 +113,7 @@ async def test_delivery_goes_on_where_the_group_has_committed(office: Office) ->
 
 async def test_an_offset_is_committed_when_all_before_it_are_done_in_whatever_order(office: Office) -> None:
     await office.delivery.assign([0], 4)
-    office.bring(0, alert(0), alert(1), alert(2))
+    await office.bring(0, alert(0), alert(1), alert(2))
     assert office.sent == [("alert 0", (4, 0, 0)), ("alert 1", (4, 0, 1)), ("alert 2", (4, 0, 2))]
     assert office.commit_position(0) == 0
     office.delivery.done((4, 0, 1))
@@ -125,19 +126,19 @@ async def test_an_offset_is_committed_when_all_before_it_are_done_in_whatever_or
 
 async def test_what_nobody_is_shown_is_passed_over(office: Office) -> None:
     await office.delivery.assign([0], 1)
-    office.bring(0, alert(0), next_offset=4)
+    await office.bring(0, alert(0), next_offset=4)
     office.delivery.done((1, 0, 0))
     assert office.commit_position(0) == 4
 
 
 async def test_what_another_owner_began_is_not_done_by_this_one(office: Office) -> None:
     await office.delivery.assign([0], 1)
-    office.bring(0, alert(0))
+    await office.bring(0, alert(0))
     office.delivery.revoke()
     assert office.forgotten == 1
     assert office.commit_position(0) is None
     await office.delivery.assign([0], 2)
-    office.bring(0, alert(0))
+    await office.bring(0, alert(0))
     office.delivery.done((1, 0, 0))
     assert office.commit_position(0) == 0
 
@@ -145,55 +146,17 @@ async def test_what_another_owner_began_is_not_done_by_this_one(office: Office) 
 async def test_records_of_an_earlier_reading_are_left_aside(office: Office) -> None:
     await office.delivery.assign([0], 1)
     stale = Fetched(TP(TOPIC, 0), 0, 0, 1, [alert(0)])
-    office.delivery.accept(stale)
+    await office.delivery.accept(stale)
     assert office.sent == []
 
 
 async def test_a_record_that_is_no_alert_is_counted_and_passed_over(office: Office) -> None:
     await office.delivery.assign([0], 1)
-    office.bring(0, FakeRecord(0, b"k", b"not an alert"), FakeRecord(1, b"k", None), alert(2))
+    await office.bring(0, FakeRecord(0, b"k", b"not an alert"), FakeRecord(1, b"k", None), alert(2))
     assert office.delivery.undecodable == 2
     assert [title for title, _ in office.sent] == ["alert 2"]
     office.delivery.done((1, 0, 2))
     assert office.commit_position(0) == 3
-
-
-async def test_history_that_lacks_something_is_read_again_and_nothing_is_delivered_twice(office: Office) -> None:
-    office.reader.committed_offsets, office.reader.last = {0: 3}, 5
-    office.delivery.catch_up_from({0: 0})
-    await office.delivery.assign([0], 1)
-    assert office.reader.begun == [(0, 1)]
-    assert office.commit_position(0) == 3, "what was delivered stays so"
-    writing = asyncio.create_task(office.delivery.write_history())
-    office.bring(0, alert(1), alert(2), alert(3), alert(4))
-    await turns()
-    assert office.history == [("alert 1", 0, 1), ("alert 2", 0, 2), ("alert 3", 0, 3), ("alert 4", 0, 4)]
-    assert [title for title, _ in office.sent] == ["alert 3", "alert 4"]
-    writing.cancel()
-
-
-async def test_history_that_is_further_than_the_commits_is_not_written_twice(office: Office) -> None:
-    office.reader.committed_offsets, office.reader.last = {0: 1}, 5
-    office.delivery.catch_up_from({0: 2})
-    await office.delivery.assign([0], 1)
-    assert office.reader.begun == [(0, 1)]
-    writing = asyncio.create_task(office.delivery.write_history())
-    office.bring(0, alert(1), alert(2), alert(3))
-    await turns()
-    assert office.history == [("alert 3", 0, 3)]
-    assert [title for title, _ in office.sent] == ["alert 1", "alert 2", "alert 3"]
-    writing.cancel()
-
-
-async def test_the_history_of_a_topic_that_was_made_anew_begins_anew(office: Office) -> None:
-    office.delivery.catch_up_from({0: 500})
-    office.reader.last = 2
-    await office.delivery.assign([0], 1)
-    writing = asyncio.create_task(office.delivery.write_history())
-    office.bring(0, alert(0), alert(1))
-    await turns()
-    assert office.history == [("alert 0", 0, 0), ("alert 1", 0, 1)]
-    writing.cancel()
 
 
 async def test_offsets_that_are_gone_are_passed_and_what_is_there_is_delivered(office: Office) -> None:
@@ -202,40 +165,65 @@ async def test_offsets_that_are_gone_are_passed_and_what_is_there_is_delivered(o
     lost = Fetched(TP(TOPIC, 0), 1, 700, 700, [])
     await office.delivery.out_of_range(lost)
     assert office.reader.begun == [(0, 700), (0, 0)]
-    office.bring(0, alert(0))
+    await office.bring(0, alert(0))
     assert [title for title, _ in office.sent] == ["alert 0"]
 
 
-async def test_a_history_that_fails_is_tried_again_and_deliveries_do_not_wait_for_it(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agents.deliver.HISTORY_RETRY_SECONDS", (0.0,))
-    office.history_fails = 2
-    writing = asyncio.create_task(office.delivery.write_history())
-    await office.delivery.assign([0], 1)
-    office.bring(0, alert(0))
-    assert [title for title, _ in office.sent] == ["alert 0"]
-    await turns()
-    assert office.history == [("alert 0", 0, 0)]
-    writing.cancel()
-
-
-async def test_where_too_many_are_under_way_no_more_are_read_until_half_of_them_are_done() -> None:
+async def test_where_too_many_are_under_way_no_more_are_taken_until_half_of_them_are_done() -> None:
     office = Office(open_limit=4)
     await office.delivery.assign([0, 1], 1)
-    writing = asyncio.create_task(office.delivery.write_history())
-    office.bring(0, alert(0), alert(1), alert(2))
-    await turns()
+    await office.bring(0, alert(0), alert(1), alert(2))
     assert office.reader.wanted == {0, 1}
-    office.bring(0, alert(3))
-    assert office.reader.wanted == {1}
-    await turns()  # the history has them now
+    bringing = asyncio.create_task(office.bring(0, alert(3), alert(4), alert(5)))
+    await turns()
+    assert office.titles == ["alert 0", "alert 1", "alert 2", "alert 3"], "never more than four"
+    assert office.reader.wanted == set()
+    office.delivery.done((1, 0, 0))
+    await turns()
+    assert len(office.sent) == 4
+    office.delivery.done((1, 0, 2))
+    await bringing
+    assert office.titles[4:] == ["alert 4", "alert 5"]
+    assert office.reader.wanted == {0, 1}
+    assert office.commit_position(0) == 1
+
+
+async def test_what_waits_for_room_belongs_to_the_next_owner_after_a_rebalance() -> None:
+    office = Office(open_limit=2)
+    await office.delivery.assign([0], 1)
+    bringing = asyncio.create_task(office.bring(0, alert(0), alert(1), alert(2)))
+    await turns()
+    office.delivery.revoke()
+    await bringing
+    assert office.titles == ["alert 0", "alert 1"]
+
+
+async def test_no_more_are_read_while_dead_letters_pile_up(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    office.reader.last = 9
+    office.room.clear()
+    bringing = asyncio.create_task(office.bring(0, alert(0)))
+    await turns()
+    assert not bringing.done()
+    assert office.reader.wanted == set()
+    assert list(office.delivery.backlogs()) == [], "it is meant to wait"
+    office.room.set()
+    await bringing
+    assert office.reader.wanted == {0}
+
+
+async def test_at_the_end_nothing_more_is_taken_and_what_is_under_way_still_counts() -> None:
+    office = Office(open_limit=2)
+    await office.delivery.assign([0], 1)
+    bringing = asyncio.create_task(office.bring(0, alert(0), alert(1), alert(2)))
+    await turns()
+    office.delivery.rest()
+    await bringing
+    await office.bring(0, alert(2), alert(3))
+    assert office.titles == ["alert 0", "alert 1"]
     for offset in (0, 1):
         office.delivery.done((1, 0, offset))
-    assert office.reader.wanted == {1}
-    office.delivery.done((1, 0, 2))
-    assert office.reader.wanted == {0, 1}
-    writing.cancel()
+    assert office.commit_position(0) == 2
 
 
 async def test_a_backlog_is_told_of_unless_it_is_meant_to_wait() -> None:
@@ -243,5 +231,8 @@ async def test_a_backlog_is_told_of_unless_it_is_meant_to_wait() -> None:
     await office.delivery.assign([0], 1)
     office.reader.last = 10
     assert list(office.delivery.backlogs()) == [(TP(TOPIC, 0), 0, 10)]
-    office.bring(0, alert(0), alert(1))
+    bringing = asyncio.create_task(office.bring(0, alert(0), alert(1), alert(2)))
+    await turns()
     assert list(office.delivery.backlogs()) == []
+    office.delivery.revoke()
+    await bringing

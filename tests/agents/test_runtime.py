@@ -9,7 +9,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
+from alert_sinks.courier import Destinations
+from alert_sinks.lanes import Limits
+from alert_sinks.sink import Attempt, Delivered, Outcome
+from models.alert import Alert
+from models.alert_codec import encode_alert
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
+from tests.alert_sinks.support import an_alert
 from tests.conftest import Broker
 from tests.faults.truth import read_log, told_transitions
 
@@ -269,3 +275,75 @@ async def test_a_worker_with_a_name_of_its_own_gets_its_partitions_back_without_
     for _ in range(2):
         async with running(Rig(config)) as rig:  # nobody waits for the end of the other one's session
             assert rig.is_live(2)
+
+
+class SlowSink:
+    """A destination whose answers come when the test says so, and for the alert named `stuck` never."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answer = asyncio.Event()
+
+    async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
+        self.asked.append(alert.title)
+        if alert.title == "stuck":
+            await asyncio.get_running_loop().create_future()
+        await self.answer.wait()
+        return Delivered()
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def told(title: str) -> bytes:
+    return encode_alert(an_alert(alert_key=f"r:{title}", alert_id=title, title=title))
+
+
+async def committed(broker: str, group: str, topic: str) -> int | None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    partition = TopicPartition(topic, 0)
+    consumer.assign([partition])
+    offset: int | None = await consumer.committed(partition)
+    await consumer.stop()
+    return offset
+
+
+async def test_at_its_end_a_worker_lets_requests_under_way_end_and_commits_them(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config, sink = config_for(broker, topic_prefix, tmp_path), SlowSink()
+    rig = Rig(config, destinations=Destinations((sink,)))
+    async with producing(broker) as producer:
+        async with running(rig):
+            for title in ("a", "b"):
+                await send(producer, config.topics.alerts, 0, b"k", told(title))
+            await until(lambda: sink.asked == ["a", "b"])
+            closing = asyncio.create_task(rig.runtime.close())
+            await until(lambda: rig.runtime.courier._closing)
+            assert rig.is_live(2), "events are taken meanwhile"
+            sink.answer.set()
+            await closing
+        assert await committed(broker, config.monitor_id, config.topics.alerts) == 2
+        again = SlowSink()
+        again.answer.set()
+        async with running(Rig(config, destinations=Destinations((again,)))):
+            await send(producer, config.topics.alerts, 0, b"k", told("c"))
+            await until(lambda: "c" in again.asked)
+        assert again.asked == ["c"], "nothing is told twice"
+    assert rig.stops == []
+
+
+async def test_a_destination_that_does_not_answer_holds_the_end_up_for_a_bounded_time(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config, sink = config_for(broker, topic_prefix, tmp_path), SlowSink()
+    sink.answer.set()
+    rig = Rig(config, destinations=Destinations((sink,)), limits=Limits(close_seconds=0.2))
+    async with running(rig), producing(broker) as producer:
+        for title in ("a", "stuck", "b"):
+            await send(producer, config.topics.alerts, 0, b"k", told(title))
+        await until(lambda: sink.asked == ["a", "stuck", "b"] and rig.runtime.courier.pending == 1)
+    assert await committed(broker, config.monitor_id, config.topics.alerts) == 1, "what is not done is read again"

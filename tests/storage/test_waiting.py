@@ -11,8 +11,9 @@ from episode_monitor.storage.database import Database
 from episode_monitor.storage.history import PostgresAlertHistory
 from episode_monitor.storage.lane import LaneLimits
 from episode_monitor.storage.ledger import PostgresLedger
+from episode_monitor.storage.memory import MemoryAlertHistory
 from episode_monitor.storage.protocols import DatabaseAway
-from episode_monitor.storage.records import AuditQuery, CheckKind, CheckState, Stored
+from episode_monitor.storage.records import AuditQuery, CheckKind, CheckState, HistoryQuery, Stored
 from tests.storage.conftest import Opened, OwnServer, all_written, events, run, status_of
 from tests.storage.making import NOON_MS, alert, entry
 
@@ -144,3 +145,28 @@ async def test_a_partition_that_another_worker_caught_up_is_not_behind_here(serv
     assert await history.last_offsets() == {0: 3}
     assert history.behind() == {}
     assert await history.append(alert(4), 0, 4) is Stored.WRITTEN
+
+
+async def test_a_history_too_large_for_memory_drops_nothing_that_waits(server: OwnServer, opened: Opened) -> None:
+    database = opened(server.monitor_url)
+    history = PostgresAlertHistory(database, LaneLimits(bytes=10_000))
+    await database.connect()
+    server.pause()
+    await status_of(database, "PostgreSQL at")
+    long = "x" * 5_000
+    outcomes = [await history.append(alert(offset, description=long), 0, offset) for offset in range(3)]
+    assert outcomes == [Stored.QUEUED, Stored.LEFT_TO_CATCH_UP, Stored.LEFT_TO_CATCH_UP]
+    server.start()
+    await all_written(database)
+    assert database.counters()["alert_transitions_lost"] == 0
+    assert await history.last_offsets() == {0: 0}
+
+
+async def test_a_history_in_memory_keeps_the_newest_in_whatever_order_partitions_come() -> None:
+    history = MemoryAlertHistory(limit=3)
+    for offset, number in enumerate((7, 8, 9)):
+        await history.append(alert(number), 0, offset)
+    for offset, number in enumerate((1, 2, 10)):
+        await history.append(alert(number), 1, offset)
+    kept = (await history.list(HistoryQuery())).items
+    assert [row.alert_id for row in kept] == ["firing-10", "firing-9", "firing-8"]

@@ -20,6 +20,7 @@ import msgspec
 import yaml
 
 from agents.config import AgentsConfig
+from agents.history import History
 from agents.runtime import Runtime
 from agents.topics import TopicNames
 from alert_sinks.courier import Destinations
@@ -113,8 +114,15 @@ class Failpoint:
                 os.kill(os.getpid(), self._orders.fault_signal)
 
 
-async def no_history(alert: Alert, partition: int, offset: int) -> None:
-    """Nothing is kept."""
+async def _nothing_kept(alert: Alert, partition: int, offset: int) -> bool:
+    return True
+
+
+async def _nothing_known() -> dict[int, int]:
+    return {}
+
+
+NO_HISTORY = History(_nothing_kept, _nothing_known)
 
 
 async def run(orders: Orders) -> None:
@@ -122,7 +130,7 @@ async def run(orders: Orders) -> None:
     began, stopping = time.monotonic(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     runtime = Runtime(
-        make_config(orders), make_core(), Destinations(()), MemoryLedger(1000), no_history, orders.partitions, None,
+        make_config(orders), make_core(), Destinations(()), MemoryLedger(1000), NO_HISTORY, orders.partitions, None,
         stop_at_once, lambda: time.time_ns() // 1_000_000, failpoint=Failpoint(orders),
     )  # fmt: skip
     started_seconds = 0.0
