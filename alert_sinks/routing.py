@@ -18,6 +18,7 @@ class RouteReason(Enum):
     ON_CALL = "on_call"
     ON_CALL_BY_TEAM = "on_call_by_team"  # escalated, but no on-call sink is there
     RESOLVED = "resolved"
+    SILENCE_ENDED = "silence_ended"  # it still fires, and those who were kept from hearing of it are told
     PENDING = "pending"  # nothing to tell people yet
     NEVER_FIRED = "never_fired"  # it ended before anybody was told that it began
     ACT_OF_PERSON = "act_of_person"  # somebody took it or silenced it: known, and no new transition
@@ -38,7 +39,8 @@ class Decision(msgspec.Struct, frozen=True):
 def route(alert: Alert, team: Sequence[str], on_call: Sequence[str], now_ms: int) -> Decision:
     """Where this transition goes at `now_ms` (wall clock: people silence by it), given the names of the sinks.
 
-    A firing goes to the team at level 0 and to on-call from level 1; a resolution goes to all who were told.
+    A firing goes to the team at level 0 and to on-call from level 1; a resolution, and a firing that outlived its
+    silence, go to all who were or would have been told.
     """
     if alert.status is AlertStatus.PENDING:
         return Decision((), RouteReason.PENDING)
@@ -51,6 +53,8 @@ def route(alert: Alert, team: Sequence[str], on_call: Sequence[str], now_ms: int
     escalated = alert.escalation_level > 0
     if alert.status is AlertStatus.RESOLVED:
         return Decision((*team, *on_call) if escalated else tuple(team), RouteReason.RESOLVED)
+    if alert.reason == Reason.SILENCE_ENDED.value:
+        return Decision((*team, *on_call) if escalated else tuple(team), RouteReason.SILENCE_ENDED)
     if not escalated:
         return Decision(tuple(team), RouteReason.TEAM)
     if on_call:

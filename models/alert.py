@@ -7,6 +7,8 @@ import msgspec
 
 from models.times import rfc3339
 
+SILENCE_ENDED = "silence_ended"  # the reason of a transition that is told once more
+
 
 class Severity(Enum):
     """How much it matters. Rules may write it in either case; it leaves in lower case."""
@@ -28,7 +30,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One firing of one rule for one project. Times are epoch milliseconds; `to_dict` writes them as RFC 3339.
 
     `alert_key` names the rule and project; `alert_id` names this firing and is computed, never drawn.
-    `alert_id`, `status` and `escalation_level` together name one transition.
+    `alert_id`, `status` and `escalation_level` together name one transition; when a silence ends, the transition that
+    it kept from people is told once more.
     """
 
     alert_key: str
@@ -59,8 +62,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def transition_id(self) -> str:
-        """Names this transition; the same on every repetition of it."""
-        return f"{self.alert_id}:{self.status.value}:{self.escalation_level}"
+        """Names this transition; the same on every repetition of it, but for the telling at the end of a silence."""
+        name = f"{self.alert_id}:{self.status.value}:{self.escalation_level}"
+        return f"{name}:{self.updated_at_ms}" if self.reason == SILENCE_ENDED else name
 
     def to_dict(self) -> dict[str, Any]:
         """The alert as the contract's JSON object: `*_ms` fields leave as RFC 3339 strings in UTC."""

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from models.alert import Severity
+from models.alert import SILENCE_ENDED, Severity
 from streams.rules import Rule
 
 
@@ -33,6 +33,7 @@ class Reason(Enum):
     RESOLVED_BY_PERSON = "resolved_by_person"
     ACKNOWLEDGED_BY_PERSON = "acknowledged_by_person"
     SILENCED_BY_PERSON = "silenced_by_person"
+    SILENCE_ENDED = SILENCE_ENDED  # it still fires: told once more
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +98,8 @@ def _fire(
 ) -> tuple[Memory, Reason | None]:
     memory.phase = Phase.FIRING
     memory.starts_at_ms = memory.updated_at_ms = at_ms
+    if memory.silenced_until_ms <= at_ms:  # over before there was anything to tell
+        memory.silenced_until_ms = 0
     escalates = rule.severity is Severity.CRITICAL and memory.acknowledged_by is None
     memory.escalates_at_ms = at_ms + escalate_after_ms if escalates else 0
     return memory, reason
@@ -119,6 +122,12 @@ def _firing(rule: Rule, memory: Memory, verdict: Verdict, at_ms: int) -> tuple[M
         memory.calm_since_ms = memory.calm_since_ms or at_ms
         if at_ms >= memory.calm_since_ms + rule.keep_firing_seconds * 1000:
             return None, verdict.calm_reason
+    if memory.silenced_until_ms and at_ms >= memory.silenced_until_ms:
+        memory.silenced_until_ms = 0
+        if memory.escalates_at_ms:  # the team hears of it first
+            memory.escalates_at_ms = max(memory.escalates_at_ms, at_ms + 1)
+        memory.updated_at_ms = at_ms
+        return memory, Reason.SILENCE_ENDED
     if memory.escalates_at_ms and at_ms >= max(memory.escalates_at_ms, memory.silenced_until_ms):
         memory.escalates_at_ms = 0
         memory.escalation_level = 1
@@ -136,8 +145,10 @@ def deadline_ms(rule: Rule, memory: Memory) -> int | None:
     due = []
     if memory.calm_since_ms:
         due.append(memory.calm_since_ms + rule.keep_firing_seconds * 1000)
-    if memory.escalates_at_ms:
-        due.append(max(memory.escalates_at_ms, memory.silenced_until_ms))
+    if memory.silenced_until_ms:
+        due.append(memory.silenced_until_ms)
+    elif memory.escalates_at_ms:
+        due.append(memory.escalates_at_ms)
     return min(due, default=None)
 
 
@@ -153,15 +164,19 @@ def acknowledge(memory: Memory, by: str, at_ms: int) -> Reason:
 
 
 def silence(memory: Memory, until_ms: int, at_ms: int) -> Reason:
-    """Nothing is delivered until then; it goes on firing."""
+    """Nothing is delivered until then; it goes on firing, and if it still does then it is told once more."""
     memory.silenced_until_ms = until_ms
     memory.updated_at_ms = at_ms
     return Reason.SILENCED_BY_PERSON
 
 
 def hush(memory: Memory, bad: int, at_ms: int) -> Reason:
-    """Resolved by a person: silent until the measure was content once or, for numbering, until there is more."""
+    """Resolved by a person: silent until the measure was content once or, for numbering, until there is more.
+
+    One that had not fired yet leaves as any other such does, for nobody was told that it began.
+    """
+    fired = memory.phase is Phase.FIRING
     memory.phase = Phase.HUSHED
     memory.hushed_at_bad = bad
     memory.updated_at_ms = at_ms
-    return Reason.RESOLVED_BY_PERSON
+    return Reason.RESOLVED_BY_PERSON if fired else Reason.CLEARED_BEFORE_FIRING

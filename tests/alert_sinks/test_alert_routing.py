@@ -22,6 +22,8 @@ acknowledged = an_alert(acknowledged_by="kim", reason="acknowledged_by_person")
 silence_that_is_over = an_alert(silenced_until_ms=NOW_MS, reason="silenced_by_person")
 resolved_by_person = an_alert(status=AlertStatus.RESOLVED, reason="resolved_by_person")
 escalated_for_its_reason = an_alert(escalation_level=1, reason="escalated_unacknowledged")
+outlived_its_silence = an_alert(reason="silence_ended")
+escalated_and_outlived_it = an_alert(escalation_level=1, reason="silence_ended")
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,12 @@ escalated_for_its_reason = an_alert(escalation_level=1, reason="escalated_unackn
         (silence_that_is_over, ON_CALL, Decision((), RouteReason.ACT_OF_PERSON)),
         (resolved_by_person, ON_CALL, Decision(("slack", "webhook"), RouteReason.RESOLVED)),
         (escalated_for_its_reason, ON_CALL, Decision(("oncall_slack",), RouteReason.ON_CALL)),
+        (outlived_its_silence, ON_CALL, Decision(("slack", "webhook"), RouteReason.SILENCE_ENDED)),
+        (
+            escalated_and_outlived_it,
+            ON_CALL,
+            Decision(("slack", "webhook", "oncall_slack"), RouteReason.SILENCE_ENDED),
+        ),
     ],
     ids=[
         "firing goes to the team",
@@ -59,6 +67,8 @@ escalated_for_its_reason = an_alert(escalation_level=1, reason="escalated_unackn
         "a silencing is not news, even read after its end",
         "an end by hand goes to the team",
         "an escalation goes to on-call whatever its reason",
+        "what outlived its silence goes to the team",
+        "what escalated and outlived its silence goes to all",
     ],
 )
 def test_the_table_of_routes(alert: Alert, on_call: list[str], decision: Decision) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.alert import Alert, Severity
-from streams.acts import Act, ActKind, Refusal, perform
+from streams.acts import Act, ActKind, Refusal, perform, person_of
 from streams.alerts import Phase
 from streams.rules import Measure, Rule
 from streams.state_codec import head_of
@@ -212,8 +212,60 @@ def test_silence_postpones_the_escalation_until_it_ends() -> None:
     p.created(1000, 3)
     p.until(1899.999)
     assert len(p.alerts) == 1
-    p.until(1900)
-    assert states(p.alerts[1:]) == [("firing", "escalated_unacknowledged", 1900)]
+    p.until(1900.001)
+    assert states(p.alerts[1:]) == [
+        ("firing", "silence_ended", 1900),  # to the team
+        ("firing", "escalated_unacknowledged", 1900.001),  # to those on call
+    ]
+
+
+def test_an_alert_that_outlives_its_silence_is_told_once_more_under_a_name_of_its_own() -> None:
+    p = Driven(core_with(failing()))
+    p.failed(0)
+    act(p, "f", ActKind.SILENCE, 10, minutes=5)
+    p.until(5000)
+    assert states(p.alerts) == [
+        ("firing", "threshold_crossed", 0),
+        ("firing", "silence_ended", 310),
+        ("resolved", "no_operations", 600),
+    ]
+    first, again, _ = p.alerts
+    assert (again.alert_id, again.silenced_until_ms) == (first.alert_id, None)
+    assert again.transition_id == f"{first.transition_id}:{at_ms(310)}", "what was delivered before does not hide it"
+
+
+def test_an_alert_that_ends_within_its_silence_is_not_told_again() -> None:
+    p = Driven(core_with(failing()))
+    p.failed(0)
+    act(p, "f", ActKind.SILENCE, 10, minutes=30)
+    p.until(5000)
+    assert states(p.alerts[1:]) == [("resolved", "no_operations", 600)]
+
+
+def test_a_silence_that_ended_while_the_alert_was_pending_is_forgotten() -> None:
+    p = Driven(core_with(failing(for_seconds=300)))
+    p.failed(0)
+    act(p, "f", ActKind.SILENCE, 10, minutes=1)
+    p.until(500)
+    assert states(p.alerts[1:]) == [("firing", "crossed_for_long_enough", 300)]
+    assert p.alerts[1].silenced_until_ms is None
+
+
+def test_an_alert_that_began_to_fire_in_silence_is_told_when_it_ends() -> None:
+    p = Driven(core_with(failing(for_seconds=60)))
+    p.failed(0)
+    act(p, "f", ActKind.SILENCE, 10, minutes=5)
+    p.until(500)
+    assert states(p.alerts[1:]) == [("firing", "crossed_for_long_enough", 60), ("firing", "silence_ended", 310)]
+
+
+def test_a_longer_silence_takes_the_place_of_a_shorter_one() -> None:
+    p = Driven(core_with(failing()))
+    p.failed(0)
+    act(p, "f", ActKind.SILENCE, 10, minutes=1)
+    act(p, "f", ActKind.SILENCE, 20, minutes=5)
+    p.until(500)
+    assert states(p.alerts[1:]) == [("firing", "silence_ended", 320)]
 
 
 def test_silence_goes_on_when_other_rules_move() -> None:
@@ -266,6 +318,17 @@ def test_a_hushed_rate_is_silent_until_it_was_content_once() -> None:
     p.endings(4, 3)
     p.failed(10)
     assert states(p.alerts[1:]) == [("firing", "threshold_crossed", 10)]
+
+
+def test_a_pending_alert_that_a_person_ends_leaves_as_one_that_never_fired() -> None:
+    p = Driven(core_with(failing(for_seconds=300)))
+    p.failed(0)
+    answer = act(p, "f", ActKind.RESOLVE, 10)
+    assert isinstance(answer, Alert)
+    assert (answer.status.value, answer.reason) == ("resolved", "cleared_before_firing")
+    assert person_of(answer) == ("kim", "on it")
+    p.until(500)
+    assert len(p.alerts) == 1, "and it stays quiet"
 
 
 def test_what_is_content_or_hushed_already_cannot_be_acted_upon() -> None:

@@ -67,7 +67,7 @@ def test_a_silenced_alert_stays_active_and_escalates_after_its_silence() -> None
     assert [alert.alert_key for alert in active_alerts(log.partition.core, state)] == ["integrity:proj_123"]
     log.partition.emits.clear()
     log.settle(4000)
-    assert [alert.updated_at_ms for alert in log.partition.emits] == [START_MS + 1_000_000]
+    assert [alert.updated_at_ms for alert in log.partition.emits] == [START_MS + 1_000_000, START_MS + 1_000_001]
 
 
 def test_a_resolved_alert_is_over_until_there_is_more_trouble() -> None:
