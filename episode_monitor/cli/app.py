@@ -1,19 +1,20 @@
-"""The commands. Each does its work elsewhere; here are only its words, its output and its exit code."""
+"""The entrance of the command line: the commands, each group in a file of its own, and how a failure ends them."""
 
 import asyncio
-import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
+from episode_monitor.cli.alerts import alerts
+from episode_monitor.cli.doctor import doctor
+from episode_monitor.cli.output import Json, show
+from episode_monitor.cli.rules import rules
+from episode_monitor.cli.topics import topics
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.logs import configure
-from episode_monitor.rules_file import core_from, load_rules
+from episode_monitor.rules_file import core_from
 from episode_monitor.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(
@@ -23,13 +24,11 @@ app = typer.Typer(
     help="Watches episode numbering: gaps, duplicates, conflict and failure rates, exactly and as they happen.",
 )
 config = typer.Typer(no_args_is_help=True, help="The settings in force.")
-topics = typer.Typer(no_args_is_help=True, help="The topics the monitor works with.")
-rules = typer.Typer(no_args_is_help=True, help="The alert rules.")
 app.add_typer(config, name="config")
 app.add_typer(topics, name="topics")
 app.add_typer(rules, name="rules")
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+app.add_typer(alerts, name="alerts")
+app.command()(doctor)
 
 
 def main() -> None:
@@ -78,67 +77,4 @@ def demo(
 def config_show(as_json: Json = False) -> None:
     """Every setting as it is in force; secrets are never shown."""
     values = load_settings().public()
-    _show(values, as_json, ("Setting", "Value"))
-
-
-@rules.command("show")
-def rules_show(as_json: Json = False) -> None:
-    """The rules in force, overrides applied."""
-    settings = load_settings()
-    in_force = [msgspec.to_builtins(rule) for rule in load_rules(settings.rules_path, settings)]
-    core_from(settings)
-    if as_json:
-        _print_json(in_force)
-        return
-    table = Table("Rule", "Measure", "Severity", "Threshold", "Window")
-    for rule in in_force:
-        window = f"{rule['window_minutes']} min" if rule["window_minutes"] else "-"
-        table.add_row(rule["rule_id"], rule["measure"], rule["severity"], str(rule["threshold"]), window)
-    Console().print(table)
-
-
-@topics.command("ensure")
-def topics_ensure(as_json: Json = False) -> None:
-    """Create the topics that are missing and check the others."""
-    _show(asyncio.run(_topics(ensure=True)), as_json, ("Topic", "Partitions"))
-
-
-@topics.command("describe")
-def topics_describe(as_json: Json = False) -> None:
-    """The topics and their partitions; 0 for one that is missing."""
-    _show(asyncio.run(_topics(ensure=False)), as_json, ("Topic", "Partitions"))
-
-
-async def _topics(*, ensure: bool) -> dict[str, int]:
-    from aiokafka.errors import KafkaError
-
-    from agents.topics import TopicMismatch, describe_topics, ensure_topics
-    from episode_monitor.composition import topic_names
-
-    settings = load_settings()
-    servers, names = settings.kafka_bootstrap_servers, topic_names(settings)
-    try:
-        if ensure:
-            return await ensure_topics(servers, names, settings.events_partitions, settings.topic_replication_factor)
-        return await describe_topics(servers, names)
-    except TopicMismatch as error:
-        raise Failure(str(error), ExitCode.ISSUES_FOUND) from None
-    except (KafkaError, OSError) as error:
-        why = str(error) or type(error).__name__
-        raise Failure(
-            f"Kafka at {servers} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
-        ) from None
-
-
-def _show(values: dict[str, Any], as_json: bool, heads: tuple[str, str]) -> None:
-    if as_json:
-        _print_json(values)
-        return
-    table = Table(*heads)
-    for name, value in values.items():
-        table.add_row(name, "" if value is None else str(value))
-    Console().print(table)
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    show(values, as_json, ("Setting", "Value"))

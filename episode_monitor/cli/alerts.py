@@ -1,0 +1,97 @@
+"""`alerts`: what is active, what was, and what a person does about one, asked of a running worker."""
+
+import getpass
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from episode_monitor.cli.calling import Url, call
+from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.settings import load_settings
+
+alerts = typer.Typer(no_args_is_help=True, help="Alerts of a running monitor.")
+
+Key = Annotated[str, typer.Argument(help="RULE_ID:PROJECT_ID, as `alerts list` shows it.")]
+By = Annotated[str | None, typer.Option(help="Your name, for the audit; without it, that of your login.")]
+Comment = Annotated[str, typer.Option(help="Why; kept in the history.")]
+
+
+@alerts.command("list")
+def list_alerts(
+    project: Annotated[str | None, typer.Option(help="Only this project.")] = None, url: Url = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """What is pending or firing, the most severe first. Exit code 1 where anything is."""
+    listed = call(load_settings(), url, "GET", "/alerts/active")["alerts"]
+    active = [alert for alert in listed if project in (None, alert["project_id"])]
+    if as_json:
+        print_json({"alerts": active, "total": len(active)})
+    else:
+        rows = [[a["alert_key"], a["status"], a["severity"], a["starts_at"], a["description"]] for a in active]
+        print_table(("Alert", "Status", "Severity", "Since", "What"), rows)
+    if active:
+        raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+@alerts.command("history")
+def history(
+    project: Annotated[str | None, typer.Option(help="Only this project.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
+    alert: Annotated[str | None, typer.Option(help="Only this alert, RULE_ID:PROJECT_ID.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only steps to pending, firing or resolved.")] = None,
+    since: Annotated[str | None, typer.Option(help="RFC 3339 with offset.")] = None,
+    until: Annotated[str | None, typer.Option(help="RFC 3339 with offset.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many steps.", min=1, max=500)] = 50,
+    url: Url = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Every step in the life of alerts, newest first."""
+    asked = {
+        "project_id": project, "rule_id": rule, "alert_key": alert, "status": status, "since": since, "until": until,
+        "limit": limit,
+    }  # fmt: skip
+    page = call(load_settings(), url, "GET", "/alerts/history", parameters=asked)
+    if as_json:
+        print_json(page)
+        return
+    rows = [[t["at"], t["alert"]["alert_key"], t["alert"]["status"], t["reason"], t["by"] or ""]
+            for t in page["transitions"]]  # fmt: skip
+    print_table(("When", "Alert", "Status", "Why", "By"), rows)
+
+
+@alerts.command("ack")
+def acknowledge(key: Key, by: By = None, comment: Comment = "", url: Url = None, as_json: Json = False) -> None:
+    """Say that you look after it, which stops the escalation."""
+    _act(key, "acknowledge", {"by": by, "comment": comment}, url, as_json)
+
+
+@alerts.command("resolve")
+def resolve(key: Key, by: By = None, comment: Comment = "", url: Url = None, as_json: Json = False) -> None:
+    """End it by hand; it stays quiet until its rule was content once, or there is more trouble."""
+    _act(key, "resolve", {"by": by, "comment": comment}, url, as_json)
+
+
+@alerts.command("silence")
+def silence(
+    key: Key, minutes: Annotated[int, typer.Option(min=1, max=10_080)] = 60, by: By = None, comment: Comment = "",
+    url: Url = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Keep it from being delivered for a while; if it still fires then, it is told once more."""
+    _act(key, "silence", {"by": by, "comment": comment, "minutes": minutes}, url, as_json)
+
+
+def _act(key: str, what: str, body: dict[str, Any], url: str | None, as_json: bool) -> None:
+    body["by"] = body["by"] or _login()
+    alert = call(load_settings(), url, "POST", f"/alerts/{quote(key, safe='')}/{what}", body=body)
+    if as_json:
+        print_json(alert)
+    else:
+        print(f"{alert['alert_key']} is {alert['status']} ({alert['reason']}).")
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        raise Failure("Say who you are with --by NAME: the audit needs it.", ExitCode.USAGE) from None

@@ -1,0 +1,71 @@
+"""`rules`: what is in force, and what a file of rules would mean, in sentences."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.rules_file import core_from, load_rules
+from episode_monitor.settings import load_settings
+from streams.rules import Measure, Rule
+
+rules = typer.Typer(no_args_is_help=True, help="The alert rules.")
+
+_TOO_MUCH = {
+    Measure.FAILURE_RATE: "more than {} % of the creations that ended in the last {} minutes failed",
+    Measure.CONFLICT_RATE: "more than {} % of the creations attempted in the last {} minutes met a conflict",
+    Measure.RETRY_RATE: "more than {} % of the creations that ended in the last {} minutes needed a retry",
+    Measure.SLOW_CREATION: "more than 5 % of the creations that ended in the last {1} minutes took longer than {0} s",
+    Measure.INTEGRITY: "a project has more than {} missing or duplicate numbers",
+}
+
+
+@rules.command("show")
+def show_rules(as_json: Json = False) -> None:
+    """The rules in force, overrides applied."""
+    settings = load_settings()
+    core_from(settings)
+    in_force = [msgspec.to_builtins(rule) for rule in load_rules(settings.rules_path, settings)]
+    if as_json:
+        print_json(in_force)
+        return
+    rows = []
+    for rule in in_force:
+        window = f"{rule['window_minutes']} min" if rule["window_minutes"] else "-"
+        rows.append([rule["rule_id"], rule["measure"], rule["severity"], str(rule["threshold"]), window])
+    print_table(("Rule", "Measure", "Severity", "Threshold", "Window"), rows)
+
+
+@rules.command("test")
+def explain_rules(
+    file: Annotated[Path | None, typer.Argument(help="A file of rules; without it, the one in force.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a file of rules and say what each rule means. Exit code 2 where the file cannot be used."""
+    settings = load_settings()
+    if file is not None:
+        settings = settings.model_copy(update={"rules_file": file})
+    core = core_from(settings)
+    said = {rule.rule_id: sentence(rule, core.escalate_after_ms // 60_000) for rule in core.rules.by_id.values()}
+    if as_json:
+        print_json(said)
+        return
+    for rule_id, words in said.items():
+        print(f"{rule_id}: {words}")
+
+
+def sentence(rule: Rule, escalate_after_minutes: int) -> str:
+    """What a rule means, for people."""
+    words = [f"{rule.severity.value} when {_TOO_MUCH[rule.measure].format(rule.threshold, rule.window_minutes)}"]
+    if rule.min_samples > 1:
+        words.append(f"judged from {rule.min_samples} creations on")
+    if rule.min_bad > 1:
+        words.append(f"and at least {rule.min_bad} of them were such")
+    words.append(f"fires after {rule.for_seconds} s of that" if rule.for_seconds else "fires at once")
+    if rule.keep_firing_seconds:
+        words.append(f"goes on for {rule.keep_firing_seconds} s after it is over")
+    if rule.severity.value == "critical":
+        words.append(f"unacknowledged for {escalate_after_minutes} minutes it goes to those on call")
+    return "; ".join(words) + "."
