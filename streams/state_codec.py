@@ -175,14 +175,18 @@ def _encode_numbering(numbering: Numbering, horizon_ms: int) -> StoredNumbers:
 
 def _encode_chunk(chunk: list[bytes | None]) -> bytes:
     """First offset, common prefix, and the rest of each owner up to the last; None where nobody holds the number."""
-    present = [owner for owner in chunk if owner is not None]
+    first, end = 0, len(chunk)
+    while end and chunk[end - 1] is None:
+        end -= 1
+    while first < end and chunk[first] is None:
+        first += 1
+    owners = chunk[first:end]
+    present = [owner for owner in owners if owner is not None]
     if not present:
         return _pack([0, b"", []])
-    first = next(i for i, owner in enumerate(chunk) if owner is not None)
-    last = next(i for i in range(CHUNK_NUMBERS - 1, -1, -1) if chunk[i] is not None)
     prefix = _common_prefix(min(present), max(present))
     cut = len(prefix)
-    return _pack([first, prefix, [None if owner is None else owner[cut:] for owner in chunk[first : last + 1]]])
+    return _pack([first, prefix, [None if owner is None else owner[cut:] for owner in owners]])
 
 
 def _common_prefix(low: bytes, high: bytes) -> bytes:
