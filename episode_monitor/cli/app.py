@@ -10,6 +10,7 @@ import uvloop
 from episode_monitor.cli.alerts import alerts
 from episode_monitor.cli.doctor import doctor
 from episode_monitor.cli.output import Json, show
+from episode_monitor.cli.replay import backtest, replay
 from episode_monitor.cli.rules import rules
 from episode_monitor.cli.topics import topics
 from episode_monitor.exits import ExitCode, Failure
@@ -29,6 +30,8 @@ app.add_typer(topics, name="topics")
 app.add_typer(rules, name="rules")
 app.add_typer(alerts, name="alerts")
 app.command()(doctor)
+app.command()(replay)
+rules.command("backtest")(backtest)
 
 
 def main() -> None:

@@ -1,0 +1,111 @@
+"""`replay` and `rules backtest`: events taken once more, from the topic or a file; nothing is written or delivered."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.replay.run import Report
+from episode_monitor.replay.run import replay as run_replay
+from episode_monitor.replay.source import NoSuchPartition, Range, Replayed, from_file, from_topic
+from episode_monitor.rules_file import core_from
+from episode_monitor.settings import Settings, load_settings
+from models.times import epoch_ms
+
+Lines = Annotated[
+    Path | None, typer.Option("--jsonl", help="A file with one event a line, - for standard input; else the topic.")
+]
+PartitionNumber = Annotated[int | None, typer.Option("--partition", help="Only this partition of the topic.", min=0)]
+First = Annotated[int | None, typer.Option("--from-offset", help="From this offset on.", min=0)]
+End = Annotated[int | None, typer.Option("--to-offset", help="Up to before this offset.", min=0)]
+Until = Annotated[
+    str | None, typer.Option("--until", help="RFC 3339 with offset: let time go on to then, as on a quiet topic.")
+]
+
+
+def replay(
+    jsonl: Lines = None, partition: PartitionNumber = None, first: First = None, end: End = None, until: Until = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Take events once more and report what they come to. Exit code 1 where there are gaps or duplicates."""
+    settings = load_settings()
+    report = _run(settings, jsonl, Range(partition, first, end), until)
+    if as_json:
+        print_json(msgspec.to_builtins(report))
+    else:
+        facts = {name: value for name, value in msgspec.structs.asdict(report).items() if name != "alerts"}
+        print_table(("What", "Value"), [[name, _words(value)] for name, value in facts.items()])
+    if report.gaps or report.duplicates:
+        raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+def backtest(
+    file: Annotated[Path, typer.Argument(help="The rules to try.")],
+    jsonl: Lines = None, partition: PartitionNumber = None, first: First = None, end: End = None, until: Until = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Which alerts these rules would have raised over past events. Exit code 1 where they would have raised any."""
+    settings = load_settings().model_copy(update={"rules_file": file})
+    report = _run(settings, jsonl, Range(partition, first, end), until)
+    if as_json:
+        told = {"firings": report.firings, "transitions": report.transitions, "alerts": report.alerts}
+        print_json({"records": report.records, **told})
+    else:
+        rows = [[a["updated_at"], a["alert_key"], a["status"], a["reason"], a["description"]] for a in report.alerts]
+        print_table(("When", "Alert", "Status", "Why", "What"), rows)
+        print(f"{report.records} records; firings: {_words(report.firings)}")
+    if any(report.firings.values()):
+        raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
+    return str(value)
+
+
+def _run(settings: Settings, jsonl: Path | None, wanted: Range, until: str | None) -> Report:
+    core, until_ms = core_from(settings), _moment(until)
+    servers = settings.kafka_bootstrap_servers
+    if jsonl is not None and wanted != Range():
+        raise Failure("A file has no partitions and offsets: leave those out with --jsonl.", ExitCode.USAGE)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    records: AsyncIterator[Replayed] = (
+        from_topic(servers, settings.events_topic, wanted) if jsonl is None
+        else from_file(jsonl, time.time_ns() // 1_000_000)
+    )  # fmt: skip
+    from aiokafka.errors import KafkaError
+
+    try:
+        return asyncio.run(run_replay(core, records, until_ms))
+    except NoSuchPartition as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+    except KafkaError as error:
+        why = str(error) or type(error).__name__
+        raise Failure(
+            f"Kafka at {servers} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
+        ) from None
+    except OSError as error:
+        raise Failure(f"{jsonl or servers} cannot be read: {error.strerror or error}.", ExitCode.USAGE) from None
+
+
+def _moment(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError
+    except ValueError:
+        raise Failure(
+            f"--until {text} is no RFC 3339 time with an offset, such as 2026-01-31T09:00:00Z.", ExitCode.USAGE
+        ) from None
+    return epoch_ms(moment)

@@ -1,0 +1,125 @@
+"""One replay: every record through the decoding and the step that the worker uses, and what came of it.
+
+The same records give the same report, hash and ids, wherever and whenever they are taken.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from agents.engine.ownership import Stored
+from episode_monitor.replay.source import Replayed
+from models.alert import Alert, AlertStatus
+from models.codec import Malformed, decode_event
+from models.event import Event
+from streams.core import Core
+from streams.partition import Partition
+from streams.state_codec import fingerprint
+
+MAX_ALERTS = 10_000  # transitions kept; all are counted
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a replay found. `alerts` are the transitions in the order in which they became due, the first 10 000."""
+
+    records: int
+    applied: int
+    tombstones: int
+    dead_letters: dict[str, int]  # by reason
+    projects: int
+    projects_with_findings: int
+    episodes: int
+    gaps: int
+    duplicates: int
+    state_hash: str
+    firings: dict[str, int]  # by rule
+    transitions: int
+    alerts: list[dict[str, Any]]
+
+
+class Replay:
+    """Takes records, then tells. Partitions are independent, as in the worker."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._partitions: dict[int, Partition] = {}
+        self._records = self._applied = self._tombstones = self._transitions = 0
+        self._dead_letters: Counter[str] = Counter()
+        self._firings: Counter[str] = Counter(dict.fromkeys(core.rules.by_id, 0))
+        self._alerts: list[Alert] = []
+
+    def take(self, record: Replayed) -> None:
+        """One record. Offsets of a partition must rise."""
+        self._records += 1
+        partition = self._partitions.get(record.partition)
+        if partition is None:
+            # Nothing is stored meanwhile, so all states stay in memory.
+            partition = self._partitions[record.partition] = Partition(self._core, record.partition, Stored({}), 1_000)
+        decoded = decode_event(record.key, record.value, record.headers, record.at_ms)
+        if isinstance(decoded, Event):
+            self._applied += partition.take(decoded, record.offset)
+        else:
+            partition.pass_over(record.offset)
+            if isinstance(decoded, Malformed):
+                self._dead_letters[decoded.reason.value] += 1
+            else:
+                self._tombstones += 1
+        if partition.emits:
+            self._tell(partition)
+
+    def advance(self, now_ms: int) -> None:
+        """Let event time reach this moment, as the wall clock does on an idle partition."""
+        for partition in self._partitions.values():
+            partition.advance_clock(now_ms)
+            self._tell(partition)
+
+    def _tell(self, partition: Partition) -> None:
+        emits, partition.emits = partition.emits, []
+        self._transitions += len(emits)
+        for alert in emits:
+            if alert.status is AlertStatus.FIRING and not alert.escalation_level:
+                self._firings[alert.rule_id] += 1
+        self._alerts.extend(emits[: MAX_ALERTS - len(self._alerts)])
+
+    def report(self) -> Report:
+        """What has come of it so far."""
+        partitions = self._partitions.values()
+        return Report(
+            records=self._records,
+            applied=self._applied,
+            tombstones=self._tombstones,
+            dead_letters=dict(sorted(self._dead_letters.items())),
+            projects=sum(each.projects for each in partitions),
+            projects_with_findings=sum(len(each.unhealthy) for each in partitions),
+            episodes=sum(each.episodes for each in partitions),
+            gaps=sum(each.gaps for each in partitions),
+            duplicates=sum(each.duplicates for each in partitions),
+            state_hash=self._hash(),
+            firings=dict(sorted(self._firings.items())),
+            transitions=self._transitions,
+            alerts=[alert.to_dict() for alert in sorted(self._alerts, key=lambda alert: alert.updated_at_ms)],
+        )
+
+    def _hash(self) -> str:
+        """Of every project's canonical state, whatever partition it is in."""
+        named = []
+        for partition in self._partitions.values():
+            for project_id, _ in partition.heads():
+                state = partition.state(project_id)
+                if state is not None:
+                    named.append((project_id, fingerprint(state)))
+        named.sort()
+        return blake2b(msgspec.msgpack.encode(named), digest_size=16).hexdigest()
+
+
+async def replay(core: Core, records: AsyncIterator[Replayed], until_ms: int | None) -> Report:
+    """Take all records, then let event time reach `until_ms` where that is given."""
+    running = Replay(core)
+    async for record in records:
+        running.take(record)
+    if until_ms is not None:
+        running.advance(until_ms)
+    return running.report()

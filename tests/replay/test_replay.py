@@ -1,0 +1,133 @@
+"""A replay comes to what the worker comes to, whatever it reads from, and changes nothing."""
+
+import json
+from collections.abc import AsyncIterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents.runtime import Runtime
+from episode_monitor.replay.run import Report, replay
+from episode_monitor.replay.source import NoSuchPartition, Range, Replayed, from_file, from_lines, from_topic
+from streams.state_codec import fingerprint
+from tests.agents.support import Rig, config_for, created, producing, running, send, until
+from tests.support.worker_process import make_core
+from tests.system.test_commands import run
+
+NOON_MS = 1_760_000_400_000  # 2025-10-09T09:00:00Z
+
+
+def line(number: int, project: str = "p", kind: str = "episode.created", **fields: Any) -> bytes:
+    """Event `number` of a project, a second after the one before."""
+    wire: dict[str, Any] = {
+        "event_id": f"{project}-{number}", "type": kind, "project_id": project, "occurred_at": NOON_MS + number * 1000,
+    }  # fmt: skip
+    if kind == "episode.created":
+        wire |= {"episode_id": f"ep-{project}-{number}", "episode_number": number, "duration_seconds": 0.5}
+    return json.dumps(wire | fields).encode() + b"\n"
+
+
+async def report_of(*lines: bytes, until_ms: int | None = None) -> Report:
+    return await replay(make_core(), from_lines(lines, NOON_MS + 3_600_000), until_ms)
+
+
+async def test_a_replay_counts_what_it_took_and_what_it_could_not_use() -> None:
+    lines = (line(1), line(2), b"\n", b"useless\n", line(9, occurred_at=NOON_MS + 9_999_999), line(4))
+    report = await report_of(*lines, until_ms=NOON_MS + 120_000)
+    assert (report.records, report.applied, report.tombstones) == (5, 3, 0)
+    assert report.dead_letters == {"future_timestamp": 1, "malformed_json": 1}
+    assert (report.projects, report.episodes, report.gaps, report.projects_with_findings) == (1, 3, 1, 1)
+    assert report.firings["episode_integrity"] == 1
+    assert [(alert["alert_key"], alert["reason"]) for alert in report.alerts] == [
+        ("episode_integrity:p", "threshold_crossed")
+    ]
+
+
+async def test_a_gap_is_only_suspect_where_time_does_not_go_on() -> None:
+    report = await report_of(line(1), line(3))
+    assert (report.gaps, report.transitions, report.alerts) == (0, 0, [])
+
+
+async def test_the_hash_is_the_same_for_the_same_state_and_another_for_another() -> None:
+    straight = await report_of(line(1), line(2), line(1, "q"))
+    mixed = await report_of(line(1, "q"), line(1), line(2))
+    other = await report_of(line(1), line(3), line(1, "q"))
+    assert straight.state_hash == mixed.state_hash != other.state_hash
+
+
+async def records_of(*records: Replayed) -> AsyncIterator[Replayed]:
+    for record in records:
+        yield record
+
+
+async def test_a_tombstone_is_counted_and_passed_over() -> None:
+    nothing = Replayed(0, 0, b"p", None, (), NOON_MS)
+    report = await replay(make_core(), records_of(nothing, Replayed(0, 1, b"p", line(1), (), NOON_MS + 1)), None)
+    assert (report.tombstones, report.applied) == (1, 1)
+
+
+@pytest.mark.broker
+async def test_a_replay_of_the_topic_comes_to_the_states_of_the_worker(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    async with running(rig), producing(broker) as producer:
+        for number in range(1, 8):
+            partition = number % 2
+            project = f"p{partition}"
+            await send(producer, rig.topics.events, partition, project.encode(), created(project, number))
+        await send(producer, rig.topics.events, 0, b"p0", b"useless")
+        await until(lambda: rig.outcome("applied") == 7 and rig.outcome("dead_letter") == 1)
+        live = _hash(rig.runtime)
+    core = make_core()
+
+    async def noted(wanted: Range) -> Report:
+        return await replay(core, from_topic(broker, rig.topics.events, wanted), None)
+
+    whole = await noted(Range())
+    assert (whole.records, whole.applied, whole.dead_letters) == (8, 7, {"malformed_json": 1})
+    assert (whole.projects, whole.episodes) == (2, 7)
+    assert whole.state_hash == live
+    part = await noted(Range(partition=0, first=1, end=3))
+    assert (part.records, part.applied) == (2, 2)
+    with pytest.raises(NoSuchPartition, match="no partition 7"):
+        await noted(Range(partition=7))
+
+
+def _hash(runtime: Runtime) -> str:
+    """The worker's states, hashed as a replay hashes its own."""
+    named = []
+    for owned in runtime.engine.owned.values():
+        for project, _ in owned.partition.heads():
+            state = owned.partition.state(project)
+            assert state is not None
+            named.append((project, fingerprint(state)))
+    return blake2b(msgspec.msgpack.encode(sorted(named)), digest_size=16).hexdigest()
+
+
+async def test_a_file_is_read_as_lines(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(line(1) + line(2))
+    assert (await replay(make_core(), from_file(file, NOON_MS + 60_000), None)).episodes == 2
+
+
+def test_rules_are_tried_on_past_events_by_command(tmp_path: Path) -> None:
+    events, strict, lax = tmp_path / "events.jsonl", tmp_path / "strict.yaml", tmp_path / "lax.yaml"
+    events.write_bytes(line(1) + line(2, kind="episode.creation_failed") + line(3) + line(4))
+    rule = (
+        "rules:\n  - {{rule_id: f, alert_type: HIGH_FAILURE_RATE, severity: warning, threshold: {}, window_minutes: 5}}"
+    )
+    strict.write_text(rule.format("10%"))
+    lax.write_text(rule.format("60%"))
+    tried = run("rules", "backtest", str(strict), "--jsonl", str(events), "--json")
+    assert (tried.code, tried.json["firings"]) == (1, {"f": 1})
+    assert [alert["value"] for alert in tried.json["alerts"]] == [50.0]
+    assert run("rules", "backtest", str(lax), "--jsonl", str(events)).code == 0
+    replayed = run("replay", "--jsonl", str(events), "--until", "2025-10-09T10:00:00Z", "--json")
+    assert (replayed.code, replayed.json["gaps"]) == (1, 1)
+    assert run("replay", "--jsonl", str(events), "--until", "noon").code == 2
+    assert run("replay", "--jsonl", str(tmp_path / "none")).code == 2
+    assert run("replay").code == 3
