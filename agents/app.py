@@ -91,10 +91,11 @@ def create_app(
     config: AgentsConfig, engine: Engine, delivery: Delivery, stop_process: Callable[[str], None]
 ) -> MonitorApp:
     """The app with both agents registered. Start it on the running loop. `stop_process` ends the process at once."""
-    servers = [URL(f"kafka://{server.strip()}") for server in config.bootstrap_servers.split(",")]
+    servers = [URL(f"kafka://{server.strip()}") for server in config.kafka.bootstrap_servers.split(",")]
     app = MonitorApp(
         config.monitor_id,
         broker=servers,
+        broker_credentials=config.kafka.faust_credentials(),
         autodiscover=False,
         web_enabled=False,
         store="memory://",

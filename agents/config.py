@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from agents.access import KafkaAccess
 from agents.topics import TopicNames
 
 
@@ -11,7 +12,7 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Names, addresses and times of one worker's agents."""
 
     monitor_id: str
-    bootstrap_servers: str  # host:port, several separated by commas
+    kafka: KafkaAccess
     topics: TopicNames
     state_dir: Path
     session_timeout_seconds: float

@@ -12,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from agents.access import Kafka
 from agents.engine.reading import Record, reader
 from models.alert import Alert
 from models.alert_codec import decode_alert
@@ -49,14 +50,14 @@ class HistoryFollower:
     def __init__(
         self,
         topic: str,
-        bootstrap_servers: str,
+        kafka: Kafka,
         history: History,
         owned: Callable[[], frozenset[int]],
         count: Callable[[], int],
     ) -> None:
         self.status = "ok"  # or one sentence of what is missing
         self._topic = topic
-        self._bootstrap_servers = bootstrap_servers
+        self._kafka = kafka
         self._history = history
         self._owned = owned
         self._count = count
@@ -66,7 +67,7 @@ class HistoryFollower:
         attempt = 0
         while True:
             try:
-                async with reader(self._bootstrap_servers) as consumer:
+                async with reader(self._kafka) as consumer:
                     while True:
                         partitions = self._wanted()
                         await self._begin(consumer, partitions)

@@ -66,10 +66,10 @@ class Runtime:
         self.config = config
         self.partitions = 0  # of the events topic; 0 until it is known
         self.fence = Fence(config.session_timeout_seconds, stop)
-        self.producer = Producer(config.bootstrap_servers, self.fence.check)
+        self.producer = Producer(config.kafka, self.fence.check)
         self.writer = Writer(self.producer, config.topics.alerts, config.topics.dead_letters)
         self.changelog = Changelog(config.topics.changelog, self.producer)
-        self.recovery = Recovery(config.bootstrap_servers, self.changelog, self.writer, config.topics.dead_letters)
+        self.recovery = Recovery(config.kafka, self.changelog, self.writer, config.topics.dead_letters)
         self.engine = Engine(
             config.topics.events, core, self.changelog, self.recovery, self.writer, self.fence, stop, now_ms,
             handover_seconds=HANDOVER_SHARE * config.rebalance_timeout_seconds,
@@ -84,12 +84,12 @@ class Runtime:
             limits.queue_limit,
         )  # fmt: skip
         self.history = HistoryFollower(
-            config.topics.alerts, config.bootstrap_servers, history, lambda: self.delivery.partitions,
+            config.topics.alerts, config.kafka, history, lambda: self.delivery.partitions,
             lambda: self._alerts_partitions,
         )  # fmt: skip
         self.watchdog = Watchdog(self.engine, self._backlogs, config.stalled_seconds, self._kafka_answers, stop)
         self.app: MonitorApp | None = None
-        self._waits_for = f"waiting for Kafka at {config.bootstrap_servers}"
+        self._waits_for = f"waiting for Kafka at {config.kafka}"
         self._events_partitions = events_partitions
         self._alerts_partitions = 0  # 0 until it is known
         self._replication_factor = replication_factor
@@ -104,7 +104,7 @@ class Runtime:
         if self._waits_for:
             return self._waits_for
         if self.watchdog.kafka_is_away:
-            return f"Kafka at {self.config.bootstrap_servers} does not answer; waiting for it."
+            return f"Kafka at {self.config.kafka} does not answer; waiting for it."
         return next((owned.problem for owned in self.engine.owned.values() if _is_stuck(owned)), "ok")
 
     @property
@@ -139,7 +139,7 @@ class Runtime:
 
     async def _prepare(self) -> None:
         counts = await ensure_topics(
-            self.config.bootstrap_servers, self.config.topics, self._events_partitions, self._replication_factor
+            self.config.kafka, self.config.topics, self._events_partitions, self._replication_factor
         )
         self.partitions = self.engine.partitions = counts[self.config.topics.events]
         self._alerts_partitions = counts[self.config.topics.alerts]
@@ -154,9 +154,9 @@ class Runtime:
                 return
             except (KafkaError, OSError) as error:
                 reason = str(error) or type(error).__name__
-                self._waits_for = f"waiting for Kafka at {self.config.bootstrap_servers}: {reason}"
+                self._waits_for = f"waiting for Kafka at {self.config.kafka}: {reason}"
                 if reason != told:
-                    log.warning("Kafka is away; waiting for it", servers=self.config.bootstrap_servers, error=reason)
+                    log.warning("Kafka is away; waiting for it", servers=self.config.kafka, error=reason)
                     told = reason
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
 
@@ -165,7 +165,7 @@ class Runtime:
         yield from self.delivery.backlogs()
 
     async def _kafka_answers(self) -> bool:
-        return await kafka_answers(self.config.bootstrap_servers)
+        return await kafka_answers(self.config.kafka)
 
     def _supervised(self, work: Awaitable[None]) -> asyncio.Task[None]:
         """A task that must not end: if it does, the process does."""

@@ -13,6 +13,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from agents.access import Kafka, client_options
 from agents.engine.producer import MAX_RECORD_BYTES
 
 log = structlog.get_logger(__name__)
@@ -54,14 +55,14 @@ class TopicMismatch(Exception):
 
 
 async def ensure_topics(
-    bootstrap_servers: str, names: TopicNames, events_partitions: int, replication_factor: int | None
+    kafka: Kafka, names: TopicNames, events_partitions: int, replication_factor: int | None
 ) -> dict[str, int]:
     """Create what is missing and answer each topic's number of partitions.
 
     Raises TopicMismatch where the changelog has another number of partitions than the events, or where the broker
     refuses a topic for good; KafkaError where it does not answer.
     """
-    async with _admin(bootstrap_servers) as admin:
+    async with _admin(kafka) as admin:
         await _create(admin, [_topic(names.events, events_partitions, replication_factor, {})])
         events = (await _partitions(admin, [names.events]))[names.events]
         shapes = (
@@ -82,9 +83,9 @@ async def ensure_topics(
     return counts
 
 
-async def describe_topics(bootstrap_servers: str, names: TopicNames) -> dict[str, int]:
+async def describe_topics(kafka: Kafka, names: TopicNames) -> dict[str, int]:
     """Partitions of each topic, 0 for one that does not exist. Raises KafkaError."""
-    async with _admin(bootstrap_servers) as admin:
+    async with _admin(kafka) as admin:
         there = set(await admin.list_topics())
         wanted = list(msgspec.structs.astuple(names))
         # Some brokers create a topic that is only asked about.
@@ -92,18 +93,18 @@ async def describe_topics(bootstrap_servers: str, names: TopicNames) -> dict[str
         return {topic: counts.get(topic, 0) for topic in wanted}
 
 
-async def kafka_answers(bootstrap_servers: str, patience_seconds: float = 5.0) -> bool:
+async def kafka_answers(kafka: Kafka, patience_seconds: float = 5.0) -> bool:
     """Whether a broker answers a new connection."""
     try:
-        async with asyncio.timeout(patience_seconds), _admin(bootstrap_servers):
+        async with asyncio.timeout(patience_seconds), _admin(kafka):
             return True
     except (KafkaError, OSError, TimeoutError):
         return False
 
 
 @asynccontextmanager
-async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
+async def _admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=10_000)
     try:
         await admin.start()
         yield admin

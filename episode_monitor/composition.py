@@ -6,6 +6,7 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
+from agents.access import KafkaAccess
 from agents.config import AgentsConfig
 from agents.history import History
 from agents.topics import TopicNames
@@ -44,11 +45,23 @@ def topic_names(settings: Settings) -> TopicNames:
     )
 
 
+def kafka_access(settings: Settings) -> KafkaAccess:
+    """Where Kafka is and how it is reached."""
+    return KafkaAccess(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        security_protocol=settings.kafka_security_protocol.value,
+        sasl_mechanism=settings.kafka_sasl_mechanism.value,
+        sasl_username=settings.kafka_sasl_username or "",
+        sasl_password=secret(settings.kafka_sasl_password) or "",
+        ssl_cafile=settings.kafka_ssl_cafile,
+    )
+
+
 def agents_config(settings: Settings) -> AgentsConfig:
     """What the Kafka side needs."""
     return AgentsConfig(
         monitor_id=settings.monitor_id,
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        kafka=kafka_access(settings),
         topics=topic_names(settings),
         state_dir=settings.state_dir,
         session_timeout_seconds=settings.kafka_session_timeout_seconds,

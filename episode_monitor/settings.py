@@ -25,6 +25,23 @@ __all__ = ["LogFormat", "LogLevel", "SettingRow", "Settings", "SettingsError", "
 _SHIPPED_RULES = Path(__file__).resolve().parents[1] / "rules.yaml"
 
 
+class SecurityProtocol(Enum):
+    """How a connection to Kafka is protected, by Kafka's own names."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+class SaslMechanism(Enum):
+    """How a user logs in to Kafka."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
 class LogLevel(Enum):
     """What is logged: this and everything graver."""
 
@@ -81,6 +98,17 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: Annotated[str, AfterValidator(check.bootstrap_servers)] = _kafka(
         "localhost:9092", "Where Kafka is.", form="host:port, several separated by commas"
+    )
+    kafka_security_protocol: Annotated[SecurityProtocol, BeforeValidator(check.upper)] = _kafka(
+        SecurityProtocol.PLAINTEXT, "Whether connections to Kafka are encrypted (SSL) and somebody logs in (SASL)."
+    )
+    kafka_sasl_mechanism: Annotated[SaslMechanism, BeforeValidator(check.upper)] = _kafka(
+        SaslMechanism.PLAIN, "How the user logs in, where the protocol is a SASL one."
+    )
+    kafka_sasl_username: str | None = _kafka(None, "The user.", form="text")
+    kafka_sasl_password: SecretStr | None = _kafka(None, "The user's password.", form="text")
+    kafka_ssl_cafile: Annotated[Path, AfterValidator(check.certificates)] | None = _kafka(
+        None, "Whose certificates are trusted, in PEM; unset: the authorities this machine trusts.", form="path"
     )
     monitor_id: Annotated[str, AfterValidator(check.monitor_id)] = _kafka(
         "episode-monitor",
@@ -246,6 +274,25 @@ class Settings(BaseSettings):
     log_format: Annotated[LogFormat, BeforeValidator(check.lower)] = _process(
         LogFormat.CONSOLE, "For people, or a JSON object a line."
     )
+
+    @model_validator(mode="after")
+    def _kafka_user_is_whole(self) -> "Settings":
+        protocol = self.kafka_security_protocol.value
+        if protocol.startswith("SASL_") and not (self.kafka_sasl_username and self.kafka_sasl_password):
+            raise ValueError(
+                f"KAFKA_SECURITY_PROTOCOL is {protocol}, which needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+            )
+        if not protocol.startswith("SASL_") and (self.kafka_sasl_username or self.kafka_sasl_password):
+            raise ValueError(
+                f"KAFKA_SECURITY_PROTOCOL is {protocol}, with which nobody logs in; make it SASL_SSL or "
+                f"SASL_PLAINTEXT, or unset KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+            )
+        if self.kafka_ssl_cafile is not None and not protocol.endswith("SSL"):
+            raise ValueError(
+                f"KAFKA_SECURITY_PROTOCOL is {protocol}, which encrypts nothing; make it SSL or SASL_SSL, or unset "
+                f"KAFKA_SSL_CAFILE"
+            )
+        return self
 
     @model_validator(mode="after")
     def _topics_differ(self) -> "Settings":

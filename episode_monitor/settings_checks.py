@@ -6,6 +6,7 @@ The message says what would be right and never repeats the text: it may be a sec
 import ipaddress
 import os
 import re
+import ssl
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -122,6 +123,15 @@ def readable_file(path: Path) -> Path:
     return path
 
 
+def certificates(path: Path) -> Path:
+    """A file of certificates in PEM."""
+    try:
+        ssl.create_default_context(cafile=str(readable_file(path)))
+    except ssl.SSLError:
+        raise ValueError("must be a file with certificates in PEM") from None
+    return path
+
+
 def sql_table(text: str) -> str:
     """A table's name, with its schema or without."""
     if not re.fullmatch(rf"{_SQL_NAME}(\.{_SQL_NAME})?", text):
@@ -177,6 +187,11 @@ def internal_token(text: str) -> str:
     if len(text) < 16 or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("must be at least 16 printable ASCII characters without spaces")
     return text
+
+
+def upper(text: object) -> object:
+    """Names that Kafka writes in capitals are taken in either case."""
+    return text.strip().upper() if isinstance(text, str) else text
 
 
 def lower(text: object) -> object:

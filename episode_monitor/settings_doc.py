@@ -16,7 +16,6 @@ ENV_FILE = ROOT / ".env.example"
 WITHOUT_EFFECT = frozenset(
     {
         "AUTO_FIX_ENABLED",
-        "DATABASE_URL",
         "DEEP_CHECK_INTERVAL_HOURS",
         "EPISODES_ID_COLUMN",
         "EPISODES_NUMBER_COLUMN",

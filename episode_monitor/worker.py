@@ -82,8 +82,8 @@ class Worker:
             token=composition.secret(settings.internal_token) or secrets.token_urlsafe(24),
         )
         fleet_topic = composition.topic_names(settings).fleet
-        servers, partitions = settings.kafka_bootstrap_servers, lambda: self.runtime.partitions
-        self._reader = FleetReader(fleet_topic, servers, partitions, now_ms)
+        kafka, partitions = composition.kafka_access(settings), lambda: self.runtime.partitions
+        self._reader = FleetReader(fleet_topic, kafka, partitions, now_ms)
         self._sight = Sight(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
         self._publisher = FleetPublisher(
             fleet_topic, self.runtime.producer, self._sight, self._identity, now_ms, settings.metrics_max_projects

@@ -13,6 +13,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import TransactionalIdAuthorizationFailed, UnknownError, UnsupportedVersionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from agents.access import Kafka, client_options
+
 log = structlog.get_logger(__name__)
 
 MAX_BATCH_BYTES = 512 * 1024  # of a changelog batch; brokers take a megabyte unless told otherwise
@@ -27,10 +29,10 @@ _CANNOT = (UnknownError, UnsupportedVersionError)
 class Producer:
     """To be started before anything is sent. `check` is called before every request and may raise."""
 
-    def __init__(self, bootstrap_servers: str, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, kafka: Kafka, check: Callable[[], None] = lambda: None) -> None:
         self.is_idempotent = True
         self.can_claim = True
-        self._bootstrap_servers = bootstrap_servers
+        self._kafka = kafka
         self._check = check
         self._client: AIOKafkaProducer | None = None
 
@@ -63,13 +65,13 @@ class Producer:
             )  # fmt: skip
             return self
         client._txn_manager.transactional_id = None  # keeps the id's number and epoch; its records are plain ones
-        claimed = Producer(self._bootstrap_servers, self._check)
+        claimed = Producer(self._kafka, self._check)
         claimed._client = client
         return claimed
 
     async def _started(self, **options: Any) -> AIOKafkaProducer:
         client = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
+            **client_options(self._kafka),
             acks="all",
             linger_ms=0,
             max_batch_size=MAX_BATCH_BYTES,

@@ -9,6 +9,8 @@ from typing import TypeAlias
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
+from agents.access import Kafka, client_options
+
 READ_TIMEOUT_MS = 500
 READ_RECORDS = 2_000  # at once: some 10 ms of work
 
@@ -16,10 +18,10 @@ Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
 
 @asynccontextmanager
-async def reader(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def reader(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
     """A started consumer; where an offset is not in the log it reads from the beginning. Raises KafkaError."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
+        **client_options(kafka),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=100,

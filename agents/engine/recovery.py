@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
+from agents.access import Kafka
 from agents.engine.changelog import Changelog
 from agents.engine.clock import run_clock
 from agents.engine.ownership import Owned
@@ -41,9 +42,9 @@ class _Bounds(msgspec.Struct, frozen=True):
 class Recovery:
     """Recovers partitions, a few at once."""
 
-    def __init__(self, bootstrap_servers: str, changelog: Changelog, writer: Writer, dead_letters_topic: str) -> None:
+    def __init__(self, kafka: Kafka, changelog: Changelog, writer: Writer, dead_letters_topic: str) -> None:
         self.letters_partitions = 1  # of the dead letters' topic
-        self._bootstrap_servers = bootstrap_servers
+        self._kafka = kafka
         self._changelog = changelog
         self._writer = writer
         self._letters = TopicPartition(dead_letters_topic, 0)
@@ -83,7 +84,7 @@ class Recovery:
         if owned.log is not None:
             await owned.log.close()
         owned.log = await self._changelog.claim(owned.number)
-        async with reader(self._bootstrap_servers) as consumer:
+        async with reader(self._kafka) as consumer:
             bounds = await self._bounds(consumer, owned)
             await owned.recover(await owned.log.read(consumer, progress))
             await self._look_around(consumer, owned, bounds)

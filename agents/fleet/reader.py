@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from agents.access import Kafka, client_options
 from agents.fleet.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
 from streams.core import Core
 from streams.totals import PartitionTotals
@@ -55,14 +56,12 @@ class FleetReader:
     `partition_count` is of the events topic, 0 while unknown; `now_ms` is the wall clock.
     """
 
-    def __init__(
-        self, topic: str, bootstrap_servers: str, partition_count: Callable[[], int], now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, topic: str, kafka: Kafka, partition_count: Callable[[], int], now_ms: Callable[[], int]) -> None:
         self.status = "not read yet"  # "ok", or what is wrong in a few words
         self.unreadable = 0
         self.caught_up = asyncio.Event()  # the topic was read to its end once
         self._topic = topic
-        self._bootstrap_servers = bootstrap_servers
+        self._kafka = kafka
         self._partition_count = partition_count
         self._now_ms = now_ms
         self._known: dict[int, Known] = {}
@@ -112,7 +111,7 @@ class FleetReader:
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers,
+            **client_options(self._kafka),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             request_timeout_ms=REQUEST_TIMEOUT_MS,

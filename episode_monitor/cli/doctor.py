@@ -92,23 +92,24 @@ def _state_dir(settings: Settings) -> Finding:
 
 async def _kafka(settings: Settings) -> Finding:
     from agents.topics import kafka_answers
+    from episode_monitor.composition import kafka_access
 
-    servers = settings.kafka_bootstrap_servers
-    if await kafka_answers(servers, PATIENCE_SECONDS):
-        return Finding("kafka", Verdict.OK, f"Kafka answers at {servers}.")
+    kafka = kafka_access(settings)
+    if await kafka_answers(kafka, PATIENCE_SECONDS):
+        return Finding("kafka", Verdict.OK, f"Kafka answers at {kafka}.")
     return Finding("kafka", Verdict.UNREACHABLE,
-                   f"Kafka does not answer at {servers}; start it or correct KAFKA_BOOTSTRAP_SERVERS.")  # fmt: skip
+                   f"Kafka does not answer at {kafka}; start it or correct KAFKA_BOOTSTRAP_SERVERS.")  # fmt: skip
 
 
 async def _topics(settings: Settings) -> Finding:
     from aiokafka.errors import KafkaError
 
     from agents.topics import describe_topics
-    from episode_monitor.composition import topic_names
+    from episode_monitor.composition import kafka_access, topic_names
 
     names = topic_names(settings)
     try:
-        counts = await describe_topics(settings.kafka_bootstrap_servers, names)
+        counts = await describe_topics(kafka_access(settings), names)
     except KafkaError as error:
         return Finding("topics", Verdict.UNREACHABLE, f"Kafka does not tell of its topics: {error}.")
     missing = [topic for topic, count in counts.items() if not count]

@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.run import Report
 from episode_monitor.replay.run import replay as run_replay
@@ -74,12 +75,12 @@ def _words(value: object) -> str:
 
 def _run(settings: Settings, jsonl: Path | None, wanted: Range, until: str | None) -> Report:
     core, until_ms = core_from(settings), _moment(until)
-    servers = settings.kafka_bootstrap_servers
+    kafka = kafka_access(settings)
     if jsonl is not None and wanted != Range():
         raise Failure("A file has no partitions and offsets: leave those out with --jsonl.", ExitCode.USAGE)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     records: AsyncIterator[Replayed] = (
-        from_topic(servers, settings.events_topic, wanted) if jsonl is None
+        from_topic(kafka, settings.events_topic, wanted) if jsonl is None
         else from_file(jsonl, time.time_ns() // 1_000_000)
     )  # fmt: skip
     from aiokafka.errors import KafkaError
@@ -91,10 +92,10 @@ def _run(settings: Settings, jsonl: Path | None, wanted: Range, until: str | Non
     except KafkaError as error:
         why = str(error) or type(error).__name__
         raise Failure(
-            f"Kafka at {servers} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
+            f"Kafka at {kafka} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
         ) from None
     except OSError as error:
-        raise Failure(f"{jsonl or servers} cannot be read: {error.strerror or error}.", ExitCode.USAGE) from None
+        raise Failure(f"{jsonl or kafka} cannot be read: {error.strerror or error}.", ExitCode.USAGE) from None
 
 
 def _moment(text: str | None) -> int | None:

@@ -31,18 +31,18 @@ async def _topics(*, ensure: bool) -> dict[str, int]:
     from aiokafka.errors import KafkaError
 
     from agents.topics import TopicMismatch, describe_topics, ensure_topics
-    from episode_monitor.composition import topic_names
+    from episode_monitor.composition import kafka_access, topic_names
 
     settings = load_settings()
-    servers, names = settings.kafka_bootstrap_servers, topic_names(settings)
+    kafka, names = kafka_access(settings), topic_names(settings)
     try:
         if ensure:
-            return await ensure_topics(servers, names, settings.events_partitions, settings.topic_replication_factor)
-        return await describe_topics(servers, names)
+            return await ensure_topics(kafka, names, settings.events_partitions, settings.topic_replication_factor)
+        return await describe_topics(kafka, names)
     except TopicMismatch as error:
         raise Failure(str(error), ExitCode.ISSUES_FOUND) from None
     except (KafkaError, OSError) as error:
         why = str(error) or type(error).__name__
         raise Failure(
-            f"Kafka at {servers} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
+            f"Kafka at {kafka} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
         ) from None

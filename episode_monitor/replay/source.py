@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from aiokafka import TopicPartition
 
+from agents.access import Kafka
 from agents.engine.reading import reader, some_records
 
 QUIET_POLLS = 20  # of half a second each; an end that the broker named and never reaches
@@ -38,15 +39,15 @@ class NoSuchPartition(Exception):
     """The topic has no such partition, or none at all; the message is a sentence."""
 
 
-async def from_topic(bootstrap_servers: str, topic: str, wanted: Range) -> AsyncIterator[Replayed]:
+async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[Replayed]:
     """Partition after partition, each in order. Raises KafkaError, NoSuchPartition."""
-    async with reader(bootstrap_servers) as consumer:
+    async with reader(kafka) as consumer:
         known = topic in await consumer.topics()  # some brokers create a topic that is only asked about
         there = (consumer.partitions_for_topic(topic) or set()) if known else set()
         chosen = sorted(there) if wanted.partition is None else sorted(there & {wanted.partition})
         if not chosen:
             which = "" if wanted.partition is None else f" no partition {wanted.partition} of"
-            raise NoSuchPartition(f"There is{which or ' no'} topic {topic} at {bootstrap_servers}; check EVENTS_TOPIC.")
+            raise NoSuchPartition(f"There is{which or ' no'} topic {topic} at {kafka}; check EVENTS_TOPIC.")
         for number in chosen:
             tp = TopicPartition(topic, number)
             beginning = (await consumer.beginning_offsets([tp]))[tp]

@@ -12,6 +12,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 
+from agents.access import Kafka, KafkaAccess
 from agents.config import AgentsConfig
 from agents.engine.brake import Brake
 from agents.engine.ownership import Owned, Phase
@@ -58,11 +59,11 @@ def created(project: str, number: int, **fields: Any) -> bytes:
     return json.dumps(wire | fields).encode()
 
 
-def config_for(bootstrap_servers: str, prefix: str, folder: Path, **changes: Any) -> AgentsConfig:
+def config_for(kafka: Kafka, prefix: str, folder: Path, **changes: Any) -> AgentsConfig:
     """Quick in everything; sessions are long enough for a busy machine."""
     config = AgentsConfig(
         monitor_id=prefix,
-        bootstrap_servers=bootstrap_servers,
+        kafka=KafkaAccess(bootstrap_servers=kafka) if isinstance(kafka, str) else kafka,
         topics=names(prefix),
         state_dir=folder,
         session_timeout_seconds=4.0,  # the embedded broker takes half of it for every joining
@@ -170,9 +171,9 @@ async def send(
     return offset
 
 
-async def make_topics(bootstrap_servers: str, config: AgentsConfig, partitions: int = 2) -> None:
+async def make_topics(kafka: Kafka, config: AgentsConfig, partitions: int = 2) -> None:
     """All topics of a monitor, before any worker."""
-    await ensure_topics(bootstrap_servers, config.topics, partitions, None)
+    await ensure_topics(kafka, config.topics, partitions, None)
 
 
 def headers_of(record: "ConsumerRecord[bytes, bytes]") -> dict[str, bytes]:

@@ -18,6 +18,7 @@ SECRETS = {
     "ONCALL_SLACK_WEBHOOK_URL": "https://hooks.slack.example/services/hushhush2",
     "ONCALL_WEBHOOK_URL": "https://hooks.example/hushhush",
     "ONCALL_WEBHOOK_SECRET": "hushhush",
+    "KAFKA_SASL_PASSWORD": "hushhush",
     "API_TOKENS": "operator:hushhush://x",
     "INTERNAL_TOKEN": "hushhush-hushhush",
     "MONITOR_DATABASE_URL": "postgresql://monitor:hushhush@db:5432/monitor",
@@ -176,6 +177,21 @@ def test_two_topics_may_not_be_the_same() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}, "needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"),
+        ({"KAFKA_SASL_USERNAME": "m", "KAFKA_SASL_PASSWORD": "hush"}, "with which nobody logs in"),
+        ({"KAFKA_SSL_CAFILE": __file__}, "KAFKA_SSL_CAFILE is"),
+        ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "PLAINTEXT or SSL or SASL_PLAINTEXT or SASL_SSL"),
+    ],
+)
+def test_a_way_to_kafka_that_is_not_whole_is_refused(given: dict[str, str], fault: str) -> None:
+    sentence = error_of(**given)
+    assert fault in sentence
+    assert "hush" not in sentence
+
+
 def test_a_database_address_of_another_kind_is_refused_without_its_password() -> None:
     sentence = error_of(MONITOR_DATABASE_URL="mysql://u:hushhush@db/x")
     assert sentence.startswith("MONITOR_DATABASE_URL does not begin with postgresql://")
@@ -232,7 +248,7 @@ def test_other_workers_reach_this_one_by_the_url_given_or_made_of_host_and_port(
 
 
 def test_secrets_show_neither_in_repr_nor_to_the_public() -> None:
-    settings = load_settings(SECRETS)
+    settings = load_settings({**SECRETS, "KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "monitor"})
     public = settings.public()
     assert "hush" not in repr(settings) + str(settings) + json.dumps(public)
     assert public["API_TOKENS"] == "***"

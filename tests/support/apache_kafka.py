@@ -10,6 +10,8 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -62,10 +64,12 @@ class ApacheKafka(LocalServer):
         port: int | None = None,
         *,
         settings: dict[str, str] | None = None,
+        protocol: str = "PLAINTEXT",
         jvm_options: Sequence[str] = ("-Xmx512m", "-Xms256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
     ) -> None:
         super().__init__(port)
         self._settings = settings or {}
+        self._protocol = protocol
         self._jvm_options = jvm_options
 
     @property
@@ -80,8 +84,10 @@ class ApacheKafka(LocalServer):
             "node.id": "1",
             "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{LOOPBACK}:{self.port},CONTROLLER://{LOOPBACK}:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{self.port}",
+            "listeners": f"{self._protocol}://{LOOPBACK}:{self.port},CONTROLLER://{LOOPBACK}:{controller_port}",
+            "advertised.listeners": f"{self._protocol}://{LOOPBACK}:{self.port}",
+            "inter.broker.listener.name": self._protocol,
+            "listener.security.protocol.map": f"{self._protocol}:{self._protocol},CONTROLLER:PLAINTEXT",
             "log.dirs": str(folder / "data"),
             "auto.create.topics.enable": "false",
             "broker.heartbeat.interval.ms": "500",
@@ -122,11 +128,22 @@ class ApacheKafka(LocalServer):
         )
 
     def _answers(self, folder: Path) -> bool:
-        return kafka_answers(self.port)
+        return _shakes_hands(self.port) if self._protocol.endswith("SSL") else kafka_answers(self.port)
 
     def _java(self, main_class: str, folder: Path) -> list[str]:
         options = [*self._jvm_options, f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"]
         return [java(), *options, "-cp", str(jars() / "*"), main_class]
+
+
+def _shakes_hands(port: int) -> bool:
+    """Whether TLS is spoken there, whoever it is."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection((LOOPBACK, port), 1) as raw, context.wrap_socket(raw):
+            return True
+    except OSError:
+        return False
 
 
 def java() -> str:

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from agents.access import KafkaAccess
 from agents.config import AgentsConfig
 from agents.history import History
 from agents.runtime import Runtime
@@ -84,7 +85,7 @@ def make_config(orders: Orders) -> AgentsConfig:
     """What the agents are given."""
     return AgentsConfig(
         monitor_id=orders.prefix,
-        bootstrap_servers=orders.bootstrap_servers,
+        kafka=KafkaAccess(bootstrap_servers=orders.bootstrap_servers),
         topics=names(orders.prefix),
         state_dir=Path(orders.status_file + ".state"),
         session_timeout_seconds=orders.session_timeout_seconds,

@@ -1,0 +1,80 @@
+"""How Kafka is reached: where it is, who we are, and whom we trust. Every client of ours is made with it.
+
+An address alone means an open connection on which nobody has to be anybody.
+"""
+
+import ssl
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import faust
+import msgspec
+from faust.types.auth import CredentialsT
+
+
+class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """Names as Kafka's own clients have them. `str()` is the address alone."""
+
+    bootstrap_servers: str  # host:port, several separated by commas
+    security_protocol: str = "PLAINTEXT"  # or SSL, SASL_PLAINTEXT, SASL_SSL
+    sasl_mechanism: str = "PLAIN"  # or SCRAM-SHA-256, SCRAM-SHA-512
+    sasl_username: str = ""
+    sasl_password: str = ""
+    ssl_cafile: Path | None = None  # None: the authorities that this machine trusts
+
+    def __str__(self) -> str:
+        return self.bootstrap_servers
+
+    def __repr__(self) -> str:
+        return f"KafkaAccess({self.bootstrap_servers!r}, {self.security_protocol})"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the connection is."""
+        return self.security_protocol.endswith("SSL")
+
+    @property
+    def has_user(self) -> bool:
+        """Whether somebody logs in."""
+        return self.security_protocol.startswith("SASL_")
+
+    def client_options(self) -> dict[str, Any]:
+        """What every aiokafka client is made with. Raises OSError and ssl.SSLError for a file that cannot be used."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap_servers,
+            "security_protocol": self.security_protocol,
+        }
+        if self.is_encrypted:
+            options["ssl_context"] = _trusting(self.ssl_cafile)
+        if self.has_user:
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.sasl_username,
+                "sasl_plain_password": self.sasl_password,
+            }
+        return options
+
+    def faust_credentials(self) -> CredentialsT | None:
+        """The same for Faust."""
+        context = _trusting(self.ssl_cafile) if self.is_encrypted else None
+        if self.has_user:
+            return faust.SASLCredentials(
+                username=self.sasl_username, password=self.sasl_password, mechanism=self.sasl_mechanism,
+                ssl_context=context,
+            )  # fmt: skip
+        return None if context is None else faust.SSLCredentials(context)
+
+
+Kafka = str | KafkaAccess
+
+
+def client_options(kafka: Kafka) -> dict[str, Any]:
+    """What an aiokafka client is made with. Raises as `KafkaAccess.client_options` does."""
+    access = KafkaAccess(bootstrap_servers=kafka) if isinstance(kafka, str) else kafka
+    return access.client_options()
+
+
+@cache
+def _trusting(cafile: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=None if cafile is None else str(cafile))
