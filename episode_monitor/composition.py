@@ -16,6 +16,7 @@ from alert_sinks.lanes import Limits
 from episode_monitor.settings import Settings, SettingsError
 from episode_monitor.storage.address import BadDatabaseUrl
 from episode_monitor.storage.records import AuditEntry, Stored
+from episode_monitor.storage.retention import Retention
 from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.settings import WebSettings, parse_api_tokens
@@ -116,10 +117,19 @@ def destinations(settings: Settings, client: httpx.AsyncClient) -> Destinations:
         raise SettingsError(str(error)) from None
 
 
+def retention(settings: Settings) -> Retention:
+    """How long rows are kept."""
+    return Retention(
+        history_days=settings.history_retention_days,
+        deliveries_days=settings.deliveries_retention_days,
+        checks_days=settings.checks_retention_days,
+    )
+
+
 def storage(settings: Settings) -> Storage:
     """Our own tables, not connected yet. Raises SettingsError."""
     try:
-        return open_storage(secret(settings.monitor_database_url))
+        return open_storage(secret(settings.monitor_database_url), retention=retention(settings))
     except BadDatabaseUrl as error:
         raise SettingsError(str(error)) from None
 

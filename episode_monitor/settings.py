@@ -243,6 +243,13 @@ class Settings(BaseSettings):
     monitor_database_url: _DatabaseUrl | None = _databases(
         None, "The monitor's own tables; unset: history lives only as long as the topics.", form=_POSTGRES
     )
+    history_retention_days: int = _databases(
+        365, "How long alert history is kept in PostgreSQL.", unit="days", ge=1, le=36_500
+    )
+    deliveries_retention_days: int = _databases(
+        90, "How long the list of deliveries is kept; the topic of alerts keeps 30 days.", unit="days", ge=31, le=36_500
+    )
+    checks_retention_days: int = _databases(90, "How long results of checks are kept.", unit="days", ge=1, le=36_500)
     database_url: _DatabaseUrl | None = _databases(
         None, "The project service's database; unset: no drift check and no repair.", form=_POSTGRES
     )

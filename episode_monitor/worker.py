@@ -33,6 +33,7 @@ from episode_monitor.read_model.read_model import ReadModel
 from episode_monitor.read_model.router import internal_router
 from episode_monitor.read_model.worker_state import Probe, WorkerState
 from episode_monitor.settings import Settings
+from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.server import CannotListen, serve
@@ -162,7 +163,10 @@ class Worker:
     async def _start(self) -> None:
         await self.storage.database.connect()
         await self.runtime.start()
-        for work in (self._reader.run(), self._publisher.run()):
+        works = [self._reader.run(), self._publisher.run()]
+        if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner
+            works.append(prune_daily(self.storage.prune, lambda: 0 in self.runtime.delivery.partitions, now_ms))
+        for work in works:
             self._tasks.append(asyncio.create_task(self._guarded(work)))
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:

@@ -10,6 +10,7 @@ from episode_monitor.storage.history import PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.memory import MemoryAlertHistory, MemoryAuditLog, MemoryCheckResults, NullDatabase
 from episode_monitor.storage.protocols import AlertHistory, AuditLog, CheckResults, DatabaseService
+from episode_monitor.storage.retention import Prune, Retention, pruner
 
 _LEDGER_ENTRIES = 100_000  # some hundred bytes each
 
@@ -23,9 +24,12 @@ class Storage:
     ledger: Ledger
     checks: CheckResults
     audit: AuditLog
+    prune: Prune | None = None  # None: memory is bounded by itself
 
 
-def open_storage(url: str | None, options: DatabaseOptions | None = None) -> Storage:
+def open_storage(
+    url: str | None, options: DatabaseOptions | None = None, retention: Retention | None = None
+) -> Storage:
     """The storage at this address, not connected yet. Raises `BadDatabaseUrl` for an address that cannot be one."""
     if not url:
         return Storage(
@@ -38,4 +42,5 @@ def open_storage(url: str | None, options: DatabaseOptions | None = None) -> Sto
         ledger=PostgresLedger(database),
         checks=PostgresCheckResults(database),
         audit=PostgresAuditLog(database),
+        prune=None if retention is None else pruner(database, retention),
     )
