@@ -2,7 +2,7 @@
 
 A metric whose help says "whole fleet" must not be summed over workers: ask for `max without(instance) (…)`. All others
 are one worker's and may be summed. While tables recover, the fleet's are left out: absent, not zero. Which projects
-have a label of their own changes with their health; a counter of `_other` may therefore fall: no rate of it is right.
+have a label of their own changes with their health. No counter falls while the process lives (`rising`).
 """
 
 from collections.abc import Iterator, Sequence

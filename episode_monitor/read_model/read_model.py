@@ -27,6 +27,7 @@ from episode_monitor.read_model.messages import (
 from episode_monitor.read_model.metrics import FleetCollector
 from episode_monitor.read_model.neighbours import ANSWER_SECONDS, LONG_ANSWER_SECONDS, Neighbours
 from episode_monitor.read_model.own import OwnPartitions
+from episode_monitor.read_model.rising import RisingFleet
 from episode_monitor.read_model.worker_state import WorkerState
 from episode_monitor.storage.protocols import AlertHistory
 from episode_monitor.web.views import (
@@ -85,6 +86,7 @@ class ReadModel:
         self._registry = registry
         self._jobs = jobs
         self._max_projects = max_projects
+        self._rising = RisingFleet()
         self._collector = FleetCollector([(rule.severity.value, rule.measure.value) for rule in rules])
         self._measuring = asyncio.Lock()
         registry.register(self._collector)
@@ -280,7 +282,7 @@ class ReadModel:
         except (Incomplete, Recovering):
             return
         counts = [part.counts for part in parts]
-        self._collector.fleet = fleet_metrics(counts, lists, totals, self._max_projects)
+        self._collector.fleet = self._rising.risen(fleet_metrics(counts, lists, totals, self._max_projects))
 
 
 def _unreadable(part: Part, error: Unreadable) -> Recovering:
