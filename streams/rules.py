@@ -157,8 +157,13 @@ def _parse_rule(raw: dict[str, Any], position: int, overrides: Mapping[Measure, 
         raise RuleError(f"Rule {name} has the unknown key `{unknown[0]}`; remove it or correct its spelling.")
     measure = _member(Measure, raw.get("alert_type"), name, "alert_type")
     severity = _member(Severity, str(raw.get("severity", "")).lower(), name, "severity")
+    if raw.get("scope", "project") == "fleet":
+        raise RuleError(
+            f"Rule {name} has the `scope` fleet, which cannot be judged exactly here; leave it out for a rule on each "
+            f"project, or let Prometheus watch the fleet."
+        )
     if raw.get("scope", "project") != "project":
-        raise RuleError(f"Rule {name} has a `scope` that is not supported; the only one is `project`.")
+        raise RuleError(f"Rule {name} has an unknown `scope`; the only one is `project`.")
     window = 0 if measure is Measure.INTEGRITY else _integer(raw, name, "window_minutes", None, 1, MAX_WINDOW_MINUTES)
     return Rule(
         rule_id=name,
