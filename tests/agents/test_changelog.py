@@ -17,7 +17,7 @@ from models.event import Event
 from streams import keys
 from streams.partition import Cursor, Partition
 from tests.agents.support import config_for, created, make_topics
-from tests.faults.truth import Stored
+from tests.faults.replay import Stored
 from tests.support.worker_process import make_core
 
 pytestmark = pytest.mark.broker

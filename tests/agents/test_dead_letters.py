@@ -21,7 +21,7 @@ from tests.agents.support import (
     send,
     until,
 )
-from tests.faults.truth import read_log
+from tests.faults.evidence import read_log
 
 pytestmark = pytest.mark.broker
 

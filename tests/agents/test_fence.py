@@ -8,7 +8,7 @@ import pytest
 
 from agents.engine.fence import Fence, StoodStill
 from tests.agents.support import created, now_ms, producing, send, until
-from tests.faults.truth import read_log
+from tests.faults.evidence import read_log
 from tests.support.worker_handle import WorkerHandle
 from tests.support.worker_process import STOPPED_AT_ONCE, Orders, names
 

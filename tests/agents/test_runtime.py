@@ -17,7 +17,7 @@ from models.alert_codec import encode_alert
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
 from tests.alert_sinks.support import an_alert
 from tests.conftest import Broker
-from tests.faults.truth import read_log, told_transitions
+from tests.faults.evidence import read_log, told_transitions
 
 pytestmark = pytest.mark.broker
 

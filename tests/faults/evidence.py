@@ -12,9 +12,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import ConsumerRecord
 
 from agents.topics import TopicNames
+from models.alert import Alert
+from models.alert_codec import decode_alert
 
 CONSUMER_OFFSETS = "__consumer_offsets"
 READ_PATIENCE_SECONDS = 60.0
+EMPTY_POLL_MS = 300  # of a log that has nothing more
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -52,6 +55,7 @@ class Answer(msgspec.Struct, frozen=True):
     project: str
     status: int
     body: Any
+    at: float = 0.0  # seconds of the wall clock
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -85,7 +89,8 @@ class Evidence(msgspec.Struct, kw_only=True):
 async def read_log(bootstrap_servers: str, topic: str, partition: int, *, start: int = 0) -> list[Kept]:
     """All that may be read of a partition up to its present end: no markers, nothing that was taken back.
 
-    Raises KafkaError, and TimeoutError where the log does not give back what it says it has.
+    The end is what the broker says and what fetches find, for not every broker says it right. Raises KafkaError, and
+    TimeoutError where the log does not give back what it says it has.
     """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest",
@@ -96,14 +101,21 @@ async def read_log(bootstrap_servers: str, topic: str, partition: int, *, start:
         tp, kept = TopicPartition(topic, partition), list[Kept]()
         consumer.assign([tp])
         consumer.seek(tp, start)
-        end = (await consumer.end_offsets([tp]))[tp]
         async with asyncio.timeout(READ_PATIENCE_SECONDS):
-            while await consumer.position(tp) < end:
-                polled = await consumer.getmany(tp, timeout_ms=100)
+            while True:
+                polled = await consumer.getmany(tp, timeout_ms=EMPTY_POLL_MS)
+                if not polled and await consumer.position(tp) >= (await consumer.end_offsets([tp]))[tp]:
+                    return kept
                 kept.extend(_kept(record) for record in polled.get(tp, []))
-        return kept
     finally:
         await consumer.stop()
+
+
+def told_transitions(log: Sequence[Kept]) -> list[Alert]:
+    """Every record of a partition of the alerts' topic, decoded."""
+    alerts = [decode_alert(record.value or b"") for record in log]
+    assert None not in alerts, "a record of the alerts' topic is no alert"
+    return [alert for alert in alerts if alert is not None]
 
 
 def _kept(record: "ConsumerRecord[bytes, bytes]") -> Kept:

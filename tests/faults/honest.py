@@ -73,6 +73,6 @@ class HonestRun:
                 store.values[key] = value
         evidence.commits.append(Commit(self.topics.events, number, changes.cursor.next_offset))
 
-    def answer(self, worker: str, project: str, body: object, status: int = 200) -> None:
+    def answer(self, worker: str, project: str, body: object, status: int = 200, at: float = 0.0) -> None:
         """A worker said this."""
-        self.evidence.answers.append(Answer(worker, project, status, body))
+        self.evidence.answers.append(Answer(worker, project, status, body, at))

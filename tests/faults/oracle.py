@@ -20,6 +20,7 @@ from tests.faults.oracle_state import Sentences, StoredPartition, differences, j
 from tests.faults.oracle_telling import Replays, Told, buried, letters_are_right
 from tests.faults.replay import Facts, facts_of_view, replay
 
+STORED_SECONDS = 4.0  # what a worker shows is stored by then; what is not may be taken back by its death
 SHOWN = 8  # violations of one kind that are written out
 
 
@@ -83,7 +84,7 @@ class Oracle:
     def _answers(self, replays: Replays) -> Sentences:
         """A view is what the events up to its offset give, or it is 503: never something between."""
         seen = {place: facts for each in replays.values() for place, facts in each.seen.items()}
-        projects_shown: dict[str, int] = {}  # by worker, of the whole fleet
+        shown: dict[str, list[Answer]] = {}  # by worker, of the whole fleet
         known: set[str] = set()
         for answer in self._evidence.answers:
             self.counts[f"answers {answer.status}"] += 1
@@ -96,10 +97,16 @@ class Oracle:
                 known.add(answer.project)
                 yield from _view_is_right(answer, seen)
             elif answer.status == 200:
-                before, projects = projects_shown.get(answer.worker, 0), int(answer.body["total_projects"])
-                if projects < before:
-                    yield f"{who} showed {projects} projects in all after it had shown {before}."
-                projects_shown[answer.worker] = projects
+                earlier = shown.setdefault(answer.worker, [])
+                stored = [each for each in earlier if each.at < answer.at - STORED_SECONDS]
+                before, now = max(map(_projects, stored), default=0), _projects(answer)
+                if now < before:
+                    yield f"{who} showed {now} projects in all after it had shown {before}."
+                earlier.append(answer)
+
+
+def _projects(answer: Answer) -> int:
+    return int(answer.body["total_projects"])
 
 
 def _view_is_right(answer: Answer, seen: dict[tuple[str, int], Facts]) -> Sentences:

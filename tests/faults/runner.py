@@ -74,45 +74,50 @@ async def play_round(scenario: Scenario, plan: Plan, folder: Path) -> RoundRepor
     return report
 
 
-def chosen(seed: int, only: str | None) -> Scenario:
+def chosen(seed: int) -> Scenario:
     """The scenario that a seed stands for."""
-    if only is not None:
-        return SCENARIOS[only]
     weighty = [each for each in SCENARIOS.values() if each.weight]
     return random.Random(seed).choices(weighty, [each.weight for each in weighty])[0]
 
 
 async def play_rounds(
-    bootstrap_servers: str, seeds: Sequence[int], *, only: str | None = None, at_once: int = 1, tell: Tell = print
+    bootstrap_servers: str, seeds: Sequence[int], *, picked: Sequence[str] = (), at_once: int = 1, tell: Tell = print
 ) -> list[RoundReport]:
-    """Rounds with these seeds, so many at the same time; the workers' logs are kept where something is wrong."""
+    """Rounds with these seeds, so many at the same time. `picked` names the scenario of each, else the seed does.
+
+    The workers' logs are kept where something is wrong.
+    """
     reports: list[RoundReport] = []
     turns = asyncio.Semaphore(at_once)
 
-    async def play(seed: int) -> None:
+    async def play(seed: int, scenario: Scenario) -> None:
         async with turns:
-            scenario, folder = chosen(seed, only), Path(tempfile.mkdtemp(prefix="episode-monitor-faults-"))
-            plan = Plan(
-                bootstrap_servers=bootstrap_servers,
-                prefix=f"faults-{seed}-{time.time_ns() // 1_000_000}-",
-                seed=seed,
-                seconds=scenario.seconds,
-                transactions=seed % 2 == 0,
-            )
-            report = await play_round(scenario, plan, folder)
+            folder = Path(tempfile.mkdtemp(prefix="episode-monitor-faults-"))
+            report = await play_round(scenario, _plan(bootstrap_servers, seed, scenario), folder)
             reports.append(report)
             tell(f"{len(reports)}/{len(seeds)} {report}")
-            if report.wrong:
-                report.logs = str(folder)
-                for sentence in report.wrong:
-                    tell(f"    {sentence}")
-                tell(f"    Repeat it: python -m tests.faults --only {scenario.name} --seed {seed} --rounds 1")
-                tell(f"    The workers' logs: {folder}")
-            else:
+            if not report.wrong:
                 shutil.rmtree(folder, ignore_errors=True)
+                return
+            report.logs = str(folder)
+            for sentence in report.wrong:
+                tell(f"    {sentence}")
+            tell(f"    Repeat it: ./run faults --only {scenario.name} --seed {seed} --rounds 1")
+            tell(f"    The workers' logs: {folder}")
 
-    await asyncio.gather(*(play(seed) for seed in seeds))
+    scenarios = [SCENARIOS[name] for name in picked] or [chosen(seed) for seed in seeds]
+    await asyncio.gather(*(play(seed, scenario) for seed, scenario in zip(seeds, scenarios, strict=True)))
     return reports
+
+
+def _plan(bootstrap_servers: str, seed: int, scenario: Scenario) -> Plan:
+    return Plan(
+        bootstrap_servers=bootstrap_servers,
+        prefix=f"faults-{seed}-{time.time_ns() // 1_000_000}-",
+        seed=seed,
+        seconds=scenario.seconds,
+        transactions=seed % 2 == 0,
+    )
 
 
 def summary(reports: Sequence[RoundReport], seconds: float) -> dict[str, object]:
@@ -158,12 +163,16 @@ def main() -> None:
         print(line, flush=True)
 
     began = time.monotonic()
+    # The receiver's words on those who died while they posted to it.
+    logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
+    logging.getLogger("uvicorn.error").propagate = False
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     tell(f"{options.rounds} rounds from seed {first} on")
     with contextlib.ExitStack() as stack:
         servers = options.broker or stack.enter_context(ApacheKafka()).bootstrap_servers
         seeds = range(first, first + options.rounds)
-        playing = play_rounds(servers, seeds, only=options.only, at_once=options.at_once, tell=tell)
+        picked = [options.only] * len(seeds) if options.only else []
+        playing = play_rounds(servers, seeds, picked=picked, at_once=options.at_once, tell=tell)
         reports = asyncio.run(playing)
     whole = summary(reports, time.monotonic() - began)
     if options.report is not None:

@@ -4,7 +4,6 @@ producer of events, somebody who looks at the views all the time, and a supervis
 import asyncio
 import contextlib
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -146,21 +145,30 @@ class Stage:
 
     async def stop(self, name: str) -> None:
         """SIGTERM; anything but a clean end is a violation."""
-        code = await self.workers[name].stop()
         self.deaths["SIGTERM"] += 1
+        await self._ask_to_end(self.workers[name])
+
+    async def _ask_to_end(self, worker: WorkerProcess) -> None:
+        # Until it listens, a signal ends it as it ends any process.
+        while worker.is_running and (await self.ask(worker, "/livez"))[0] != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        code = await worker.stop()
         if code != 0:
-            self.wrong.append(f"Worker {name} was asked to end and ended with {code} instead of 0.")
+            self.wrong.append(f"Worker {worker.life} was asked to end and ended with {code} instead of 0.")
 
     def running(self) -> list[WorkerProcess]:
         """All that run now."""
         return [worker for worker in self.workers.values() if worker.is_running]
 
-    async def live(self, *names: str, patience_seconds: float = SETTLE_SECONDS) -> None:
-        """Wait until these workers have all partitions between them, live. They must not be replaced meanwhile."""
-        give_up_at = time.monotonic() + patience_seconds
-        while sum([await self.live_partitions(name) for name in names]) != self.plan.partitions:
+    async def live(self, *names: str) -> None:
+        """Wait until these workers, which nobody replaces, share all partitions, live, each with one at least."""
+        give_up_at = time.monotonic() + SETTLE_SECONDS
+        while True:
+            shares = [await self.live_partitions(name) for name in names]
+            if all(shares) and sum(shares) == self.plan.partitions:
+                return
             if time.monotonic() > give_up_at:
-                self.wrong.append(f"The workers {', '.join(names)} did not share all partitions in time.")
+                self.wrong.append(f"The workers {', '.join(names)} did not share all partitions in time: {shares}.")
                 return
             await asyncio.sleep(0.02)
 
@@ -255,18 +263,14 @@ class Stage:
                 life = worker.life
                 status, body = await self.ask(worker, f"{VIEWS}/{f'project/{project}' if project else 'summary'}")
                 if worker.life == life:
-                    self.evidence.answers.append(Answer(life, project, status, body))
+                    self.evidence.answers.append(Answer(life, project, status, body, time.time()))
 
     # --- the end
 
     async def settle(self) -> None:
-        """Let all faults be over, and wait until everything is taken, stored, told and delivered."""
+        """Plan no more faults, and wait until everything is taken, stored, told and delivered."""
         self.next_fault = lambda: ("", 1)
         await self.feeding
-        for worker in self.workers.values():
-            if worker.wanted and worker.fault and worker.is_running:  # its fault lies still before it
-                worker.signal(signal.SIGKILL)
-                await worker.ended()
         give_up_at = time.monotonic() + SETTLE_SECONDS
         async with _admin(self.plan.bootstrap_servers) as admin, reader(self.plan.bootstrap_servers) as consumer:
             while open_ones := await self._unfinished(admin, consumer):
@@ -289,12 +293,11 @@ class Stage:
         ]
 
     async def end(self) -> None:
-        """Ask all workers to end."""
-        names = [name for name, worker in self.workers.items() if worker.wanted]
-        for name in names:
-            self.workers[name].wanted = False
-        await asyncio.gather(*(self.stop(name) for name in names))
-        self.deaths["SIGTERM"] -= len(names)
+        """Ask all workers to end; those whose fault lies still before them are killed."""
+        wanted = [worker for worker in self.workers.values() if worker.wanted]
+        for worker in wanted:
+            worker.wanted = False
+        await asyncio.gather(*(self._ask_to_end(worker) for worker in wanted if not worker.fault))
 
     async def collect(self) -> Evidence:
         """All evidence."""
