@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 
 import msgspec
 import structlog
@@ -46,7 +47,7 @@ class RoundReport(msgspec.Struct):
         deaths = ", ".join(f"{count} {why}" for why, count in sorted(self.deaths.items()))
         shown = ("acknowledged", "transitions", "told again", "delivered again", "answers 503")
         counts = ", ".join(f"{self.counts.get(name, 0)} {name}" for name in shown)
-        figures = "".join(f", {name} {value:.2f}" for name, value in self.figures.items())
+        figures = "".join(f", {name.replace('_', ' ')} {value:.2f}" for name, value in self.figures.items())
         verdict = "all as it must be" if not self.wrong else f"WRONG, {len(self.wrong)} violations"
         return f"{self.scenario} (seed {self.seed}, {self.seconds:.1f} s): {deaths}; {counts}{figures}; {verdict}"
 
@@ -111,12 +112,9 @@ async def play_rounds(
 
 
 def _plan(bootstrap_servers: str, seed: int, scenario: Scenario) -> Plan:
+    prefix = f"faults-{seed}-{time.time_ns() // 1_000_000}-"
     return Plan(
-        bootstrap_servers=bootstrap_servers,
-        prefix=f"faults-{seed}-{time.time_ns() // 1_000_000}-",
-        seed=seed,
-        seconds=scenario.seconds,
-        transactions=seed % 2 == 0,
+        bootstrap_servers=bootstrap_servers, prefix=prefix, seed=seed, transactions=seed % 2 == 0, **scenario.plan
     )
 
 
@@ -130,14 +128,17 @@ def summary(reports: Sequence[RoundReport], seconds: float) -> dict[str, object]
         counts.update(report.counts)
         row = scenarios.setdefault(report.scenario, Counter())
         row.update(rounds=1, deaths=sum(report.deaths.values()), violations=len(report.wrong))
-    failovers = sorted(report.figures["failover_seconds"] for report in reports if report.figures)
+    figures: dict[str, list[float]] = {}
+    for report in reports:
+        for name, value in report.figures.items():
+            figures.setdefault(name, []).append(value)
     return {
         "rounds": len(reports),
         "seconds": round(seconds, 1),
         "kills": sum(deaths.values()),
         "events": counts["acknowledged"],
         "violations": sum(len(report.wrong) for report in reports),
-        "failover_seconds": {"median": failovers[len(failovers) // 2], "max": failovers[-1]} if failovers else None,
+        "figures": {name: {"median": median(values), "max": max(values)} for name, values in figures.items()},
         "deaths": dict(deaths),
         "counts": dict(counts),
         "scenarios": {name: dict(row) for name, row in sorted(scenarios.items())},
@@ -177,7 +178,5 @@ def main() -> None:
     whole = summary(reports, time.monotonic() - began)
     if options.report is not None:
         options.report.write_text(json.dumps(whole, indent=1) + "\n")
-    tell(
-        " · ".join(f"{name} {whole[name]}" for name in ("rounds", "kills", "events", "violations", "failover_seconds"))
-    )
+    tell(" · ".join(f"{name} {whole[name]}" for name in ("rounds", "kills", "events", "violations", "figures")))
     sys.exit(1 if whole["violations"] else 0)

@@ -5,11 +5,15 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from statistics import median
+from typing import Any
 
 import msgspec
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from agents.engine.reading import reader, some_records
 from tests.faults.stage import CRASHED, Stage
 from tests.faults.worker_entry import AFTER_POST, ENGINE_PLACES, IN_RECOVERY, READING_STOPS
 
@@ -17,21 +21,20 @@ Play = Callable[[Stage], Awaitable[None]]
 
 
 class Scenario(msgspec.Struct, frozen=True):
-    """`weight`: how often it is chosen among the others. `seconds`: how long records flow meanwhile."""
+    """`weight`: how often it is chosen among the others. `plan`: what is other than in the usual plan."""
 
     name: str
     play: Play
-    weight: int = 1
-    seconds: float = 3.0
-    does: str = ""
+    weight: int
+    plan: dict[str, Any]
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def _scenario(name: str, weight: int = 1, seconds: float = 3.0) -> Callable[[Play], Play]:
+def _scenario(name: str, weight: int = 1, **plan: Any) -> Callable[[Play], Play]:
     def register(play: Play) -> Play:
-        SCENARIOS[name] = Scenario(name, play, weight, seconds, (play.__doc__ or "").strip())
+        SCENARIOS[name] = Scenario(name, play, weight, plan)
         return play
 
     return register
@@ -219,3 +222,34 @@ async def failover(stage: Stage) -> None:
     await stage.live("b")
     stage.figures["failover_seconds"] = time.monotonic() - began
     await stage.start("a")
+
+
+@_scenario("recovery-speed", weight=0, partitions=1, projects=20_000, records=60_000, seconds=20.0)
+async def recovery_speed(stage: Stage) -> None:
+    """A worker reads back 20 000 projects, and how fast is compared with bare fetching of the same changelog."""
+    await stage.start("a")
+    await stage.settle()
+    fetched, recovered = [], []
+    for _ in range(3):
+        await stage.stop("a")
+        fetched.append(await _fetch_rate(stage))
+        await stage.start("a")
+        await stage.live("a")
+        _, body = await stage.ask(stage.workers["a"], "/readyz")
+        recovered.append(body["recovery"]["records_read"] / body["recovery"]["seconds"])
+    stage.figures["fetched_records_per_second"] = median(fetched)
+    stage.figures["recovered_records_per_second"] = median(recovered)
+    stage.figures["recovery_to_fetch"] = median(recovered) / median(fetched)
+
+
+async def _fetch_rate(stage: Stage) -> float:
+    """Records a second of the changelog, read as a recovery reads them and then thrown away."""
+    tp = TopicPartition(stage.topics.changelog, 0)
+    async with reader(stage.plan.bootstrap_servers) as consumer:
+        end = (await consumer.end_offsets([tp]))[tp]
+        consumer.assign([tp])
+        consumer.seek(tp, 0)
+        began, records = time.monotonic(), 0
+        while await consumer.position(tp) < end:
+            records += len(await some_records(consumer, tp))
+        return records / (time.monotonic() - began)

@@ -41,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
     seed: int
     records: int = 1_200
+    projects: int = PROJECTS
     seconds: float = 3.0
     partitions: int = 4
     session_timeout_seconds: int = 3
@@ -207,7 +208,7 @@ class Stage:
             transactional_id=transactional,
         )  # fmt: skip
         await producer.start()
-        records = list(Feed(plan.seed, plan.records, self.evidence.wall_ms).records())
+        records = list(Feed(plan.seed, plan.records, self.evidence.wall_ms, projects=plan.projects).records())
         steps = max(1, int(plan.seconds * 10))
         try:
             for step in range(steps):
