@@ -40,7 +40,9 @@ def worker(bootstrap_servers: str, monitor_id: str, **settings: str) -> Program:
     return Program("worker", ["episode_monitor", "worker"], 18002, environment, "/livez")
 
 
-async def feed(bootstrap_servers: str, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+async def feed(
+    bootstrap_servers: str, topic: str, records: Iterable[tuple[bytes, bytes]], partitions: int = PARTITIONS
+) -> int:
     """Write records in their order to the partitions that Kafka's own clients would choose; answers how many."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", max_batch_size=512 * 1024)
     await producer.start()
@@ -49,7 +51,7 @@ async def feed(bootstrap_servers: str, topic: str, records: Iterable[tuple[bytes
     try:
         for key, value in records:
             count += 1
-            partition = (murmur2(key) & 0x7FFFFFFF) % PARTITIONS
+            partition = partition_of(key, partitions)
             waiting[partition].append((key, value))
             if len(waiting[partition]) == 1000:
                 await _send(producer, topic, partition, waiting.pop(partition))
@@ -59,6 +61,11 @@ async def feed(bootstrap_servers: str, topic: str, records: Iterable[tuple[bytes
     finally:
         await producer.stop()
     return count
+
+
+def partition_of(key: bytes, partitions: int = PARTITIONS) -> int:
+    """Where Kafka's own clients would write it."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
 async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: list[tuple[bytes, bytes]]) -> None:

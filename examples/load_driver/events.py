@@ -4,7 +4,7 @@ The same arguments give the same bytes: every id is counted or computed, none is
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -55,12 +55,14 @@ def episode_events(
     start_ms: int = START_MS,
     interval_ms: float = 1.0,
     source: str = "event-generator",
+    pick: Callable[[float], int] | None = None,
 ) -> Iterator[tuple[bytes, bytes]]:
     """Key and value of every record of `operations` creations over projects `proj_00000` and up, in event time order.
 
     Ratios are of operations. `conflict_ratio` lose one to three races first, `failure_ratio` end failed, `slow_ratio`
     take 5 to 8 s, `lost_ratio` leave a hole before their number, `twice_ratio` repeat the highest number, and after
-    `undo_ratio` of the creations the new episode is deleted. Operations end `interval_ms` apart.
+    `undo_ratio` of the creations the new episode is deleted. Operations end `interval_ms` apart. `pick` makes a project's
+    number of a chance in [0, 1); without it all are equally likely.
     """
     if projects < 1 or operations < 0:
         raise ValueError("At least one project is needed, and operations are counted from 0.")
@@ -70,7 +72,7 @@ def episode_events(
     clock = _Clock(float(start_ms))
     source = f"{source}-{seed}"
     for number in range(operations):
-        project = known[int(draw() * projects)]
+        project = known[int(draw() * projects) if pick is None else pick(draw())]
         operation_id = f"op-{seed}-{number}"
         conflicts = chance.randint(1, 3) if draw() < conflict_ratio else 0
         for _ in range(conflicts):

@@ -77,6 +77,12 @@ class ApacheKafka(LocalServer):
         """`host:port`, once started."""
         return f"{LOOPBACK}:{self.port}"
 
+    @property
+    def data_folder(self) -> Path:
+        """Where each partition has its folder, once started."""
+        assert self._folder is not None
+        return self._folder / "data"
+
     def _prepare(self, folder: Path) -> None:
         controller_port = free_port(avoid=[self.port])
         properties = {

@@ -1,0 +1,40 @@
+"""Kafka Streams, in Java."""
+
+import asyncio
+import struct
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from benchmarks.peers import kafka_side, tools
+from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs, differences
+from benchmarks.peers.running import ProgramRuns
+from episode_monitor.demo.guarded import ServerError
+from tests.support.apache_kafka import java
+
+HEAP = "-Xmx1g"
+
+
+class KafkaStreams(Contender):
+    """One thread a worker and an aggregate of four counts; all other settings as they come."""
+
+    name, title, ending = "kafka-streams", f"Kafka Streams {tools.KAFKA_STREAMS_VERSION} (Java)", Ending.STOPPED
+
+    def prepare(self) -> None:
+        """Its jars, and its program compiled."""
+        try:
+            java()
+        except ServerError as error:
+            raise CannotRun(str(error)) from None
+        tools.class_path()
+
+    def open(self, job: Job) -> AbstractContextManager[Runs]:
+        """One process a worker, all of one application."""
+        options = [HEAP, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        return ProgramRuns(job, lambda _: [java(), *options, "-cp", tools.class_path(), "Counts"])
+
+    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+        """The changelog's values are four long integers."""
+        stored = asyncio.run(kafka_side.latest_values(job.servers, f"{job.name}-counts-changelog"))
+        # From Kafka Streams 4.3 on a record's headers may stand before its value, so the end is what counts.
+        counts = {key.decode(): Counts(*struct.unpack(">4q", value[-32:])) for key, value in stored.items()}
+        return differences(counts, expected)

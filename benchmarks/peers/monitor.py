@@ -1,0 +1,158 @@
+"""This project's worker with its whole work: numbers, rates, latencies, rules, alerts, changelog acknowledged."""
+
+import asyncio
+import contextlib
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks import rig
+from benchmarks.peers import kafka_side
+from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs
+from episode_monitor.demo.programs import Program
+from tools import compile_core
+
+PROJECTS_CHECKED = 2000
+SETTLE_SECONDS = 30.0
+RECOVERY_SECONDS = 300.0
+
+
+def get(url: str) -> bytes:
+    """The body of an answer. Raises OSError."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return bytes(answer.read())
+
+
+def sums_of(url: str) -> dict[str, float]:
+    """A worker's metrics, each summed over its labels, those of operations by `success`. Raises OSError."""
+    sums: dict[str, float] = {}
+    for family in text_string_to_metric_families(get(f"{url}/metrics").decode()):
+        for sample in family.samples:
+            success = sample.labels.get("success")
+            name = f"{sample.name}:{success}" if success else sample.name
+            sums[name] = sums.get(name, 0.0) + sample.value
+    return sums
+
+
+class _Workers:
+    """Progress is asked of the workers; the last look at which nothing was applied is the beginning."""
+
+    def __init__(self, job: Job, programs: list[Program]) -> None:
+        self.programs = programs
+        self._events = job.events
+        self._looked_at = time.time()
+        self.first_at: float | None = None
+        self.last_at: float | None = None
+
+    def pids(self) -> Iterator[int]:
+        """The workers'."""
+        return (program.pid for program in self.programs if program.pid is not None)
+
+    def look(self) -> None:
+        """Ask for the lag, and only when there is none how many events were applied."""
+        if any(not program.is_running for program in self.programs):
+            raise CannotRun("a worker ended: " + self.programs[0].log.read_text()[-400:])
+        lags = [lag for lag in (rig.left(program.url) for program in self.programs) if lag is not None]
+        if not lags:
+            self._looked_at = time.time()
+            return
+        left = sum(lags)
+        if self.first_at is None and 0 < left < self._events:
+            self.first_at = self._looked_at
+        if left == 0 and self.last_at is None:
+            with contextlib.suppress(OSError):
+                applied = sum(sums_of(each.url).get("episode_monitor_events_total", 0.0) for each in self.programs)
+                if applied >= self._events:
+                    self.last_at = time.time()
+                    self.first_at = self.first_at or self._looked_at
+        if self.first_at is None and left in (0, self._events):
+            self._looked_at = time.time()
+
+    def ask_to_stop(self) -> None:
+        """Not needed: workers commit by themselves."""
+
+    def have_ended(self) -> bool:
+        """Never by themselves."""
+        return False
+
+
+class Monitor(Contender):
+    """`episode-monitor worker`, compiled core, settings as they come."""
+
+    name, title, ending = "monitor", "this monitor (whole work)", Ending.COMMITTED
+
+    def __init__(self) -> None:
+        self._urls: list[str] = []
+
+    def prepare(self) -> None:
+        """The core compiled. Without a compiler it would measure something else."""
+        if compile_core.main() != 0:
+            raise CannotRun("the core could not be compiled; see ./run compile.")
+
+    @contextmanager
+    def open(self, job: Job) -> Iterator[Runs]:
+        """One process a worker."""
+        with contextlib.ExitStack() as stack:
+            programs = []
+            for _ in range(job.workers):
+                programs.append(stack.enter_context(self._worker(job)))
+            self._urls = [program.url for program in programs]
+            yield _Workers(job, programs)
+
+    def _worker(self, job: Job) -> Program:
+        return rig.worker(
+            job.servers, job.name, EVENTS_TOPIC=job.topic, ALERTS_TOPIC=f"{job.name}-alerts",
+            DEAD_LETTERS_TOPIC=f"{job.name}-dead", ALERT_DEAD_LETTERS_TOPIC=f"{job.name}-alert-dead",
+            EVENTS_PARTITIONS=str(job.partitions),
+        )  # fmt: skip
+
+    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+        """Sums of the whole fleet by its metrics, and the highest numbers of many projects one by one."""
+        wanted = {
+            "episode_monitor_projects": float(len(expected)),
+            "episode_operations_total:false": float(sum(counts.failed for counts in expected.values())),
+            "episode_creation_conflicts_total": float(sum(counts.conflicted for counts in expected.values())),
+        }
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:  # what one owner publishes reaches the others a moment later
+            sums = sums_of(self._urls[0])
+            wrong = {name: sums.get(name, 0.0) for name, value in wanted.items() if sums.get(name, 0.0) != value}
+            if not wrong:
+                return self._wrong_numbers(expected)
+            if time.monotonic() > deadline:
+                return f"its metrics say {wrong} and should say { {name: wanted[name] for name in wrong} }"
+            time.sleep(0.2)
+
+    def _wrong_numbers(self, expected: Mapping[str, Counts]) -> str:
+        seen, cursor = 0, ""
+        while seen < min(PROJECTS_CHECKED, len(expected)):
+            page = json.loads(get(f"{self._urls[0]}/monitoring/episodes/integrity/projects?limit=200{cursor}"))
+            for row in page["projects"]:
+                highest = expected[row["project_id"]].highest
+                if row["max_number"] != highest:
+                    return f"{row['project_id']} has the highest number {row['max_number']} and should have {highest}"
+            seen += len(page["projects"])
+            if page["next_cursor"] is None:
+                break
+            cursor = f"&cursor={urllib.parse.quote(page['next_cursor'])}"
+        return "" if seen >= min(PROJECTS_CHECKED, len(expected)) else f"only {seen} of {len(expected)} are listed"
+
+    def recovery(self, job: Job) -> dict[str, float]:
+        """Starts a worker again on what the last run stored: records a second, beside a bare fetch of the same log."""
+        limit = asyncio.run(kafka_side.fetch_records_per_second(job.servers, f"{job.name}-state-changelog"))
+        with self._worker(job) as worker:
+            rig.until(lambda: rig.left(worker.url) is not None, RECOVERY_SECONDS, "the recovery")
+            recovery = json.loads(get(f"{worker.url}/readyz"))["recovery"]
+        rate = recovery["records_read"] / max(recovery["seconds"], 0.001)
+        return {
+            "records": recovery["records_read"],
+            "seconds": recovery["seconds"],
+            "records_per_second": round(rate),
+            "bare_fetch_records_per_second": round(limit),
+        }

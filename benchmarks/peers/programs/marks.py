@@ -1,0 +1,29 @@
+"""How a program tells the benchmark when it took its first event and the last one of each partition: lines on its log.
+
+It needs nothing but Python, because contenders run in environments of their own.
+"""
+
+import os
+import time
+
+
+class Marks:
+    """Reads BENCH_LAST_OFFSETS (`partition:offset,…`) once; `seen` is cheap enough to be called for every event."""
+
+    def __init__(self) -> None:
+        pairs = (pair.split(":") for pair in os.environ["BENCH_LAST_OFFSETS"].split(","))
+        self._last = {int(partition): int(offset) for partition, offset in pairs}
+        self._began = False
+
+    def seen(self, partition: int, offset: int) -> None:
+        """To be called when the event at this place was taken."""
+        if not self._began:
+            self.first()
+        if offset >= self._last[partition]:
+            print(f"bench last {partition} {time.time():.4f}", flush=True)
+
+    def first(self) -> None:
+        """The first event is about to be taken."""
+        if not self._began:
+            self._began = True
+            print(f"bench first 0 {time.time():.4f}", flush=True)
