@@ -27,12 +27,12 @@ class Quix(Contender):
         return ProgramRuns(job, lambda _: command, {"PYTHONPATH": str(ROOT)})
 
     def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
-        """The changelog's keys are `project|"counts"`, its values JSON lists."""
+        """The changelog's keys are `"project"|"counts"` in JSON, its values JSON lists."""
         topics = asyncio.run(kafka_side.topics_of(job.servers, job.name))
         changelog = next((topic for topic in topics if topic.startswith("changelog__")), None)
         if changelog is None:
             return "it made no changelog topic"
         stored = asyncio.run(kafka_side.latest_values(job.servers, changelog))
-        return differences(
-            {key.split(b"|")[0].decode(): Counts(*msgspec.json.decode(value)) for key, value in stored.items()}, expected
-        )
+        decode = msgspec.json.decode
+        counts = {decode(key.split(b"|")[0]): Counts(*decode(value)) for key, value in stored.items()}
+        return differences(counts, expected)

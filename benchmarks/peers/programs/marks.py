@@ -20,10 +20,15 @@ class Marks:
         if not self._began:
             self.first()
         if offset >= self._last[partition]:
-            print(f"bench last {partition} {time.time():.4f}", flush=True)
+            _say("last", partition)
 
     def first(self) -> None:
         """The first event is about to be taken."""
         if not self._began:
             self._began = True
-            print(f"bench first 0 {time.time():.4f}", flush=True)
+            _say("first", 0)
+
+
+def _say(what: str, partition: int) -> None:
+    # Straight to the descriptor: some programs put their own logging in the place of sys.stdout.
+    os.write(1, f"bench {what} {partition} {time.time():.4f}\n".encode())
