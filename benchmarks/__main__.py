@@ -1,53 +1,83 @@
-"""`./run bench`: measures, prints, and writes benchmarks/results/latest.json. Needs Java 17 and Maven for Kafka."""
+"""`./run bench`: measures, prints, and writes benchmarks/results/. Needs Java 17 and Maven for Apache Kafka."""
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import alert_latency, rig, state_size, throughput
+from benchmarks import alert_latency, capacity_model, query_latency, rig, state_size, throughput
+from benchmarks.machine import machine
+from benchmarks.peers import command as peers
+from tests.support.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
-MEASURES = ("state", "throughput", "latency")
+QUICK = ("state", "throughput", "latency")
+MEASURES = (*QUICK, "peers", "queries", "capacity")
 
 
 def main() -> int:
     """Run what was asked for, one after the other: two at once would measure each other."""
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("measures", nargs="*", choices=[*MEASURES, []], help="default: all")
-    parser.add_argument("--operations", type=int, default=1_000_000, help="creations to drain (default 1000000)")
-    parser.add_argument("--projects", type=int, default=1000, help="projects they belong to (default 1000)")
-    parser.add_argument("--bursts", type=int, default=200, help="alerts to time (default 200)")
-    parser.add_argument("--rate", type=int, default=1000, help="events a second beside the bursts (default 1000)")
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(MEASURES)} (default: {QUICK})")
+    _add_options(parser)
+    peers.add_options(parser)
+    capacity_model.add_options(parser)
     options = parser.parse_args()
-    wanted = options.measures or MEASURES
-    results: dict[str, Any] = {"machine": _machine(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    unknown = set(options.measures) - set(MEASURES)
+    if unknown:
+        parser.error(f"there is no measure {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
+    if "queries" in options.measures and options.capacity is None:
+        parser.error("queries needs --capacity, the events a second that `throughput` measured here")
+    results = _measure(options, options.measures or list(QUICK))
+    if len(results) > 2:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "latest.json").write_text(json.dumps(results, indent=2) + "\n")
+        print(json.dumps(results, indent=2))
+    return 0
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--operations", type=int, default=1_000_000, help="throughput: creations (default 1000000)")
+    parser.add_argument("--projects", type=int, default=1000, help="throughput: projects (default 1000)")
+    parser.add_argument("--bursts", type=int, default=200, help="latency: alerts to time, each load (default 200)")
+    parser.add_argument("--rate", type=int, default=1000, help="latency: events a second beside them (default 1000)")
+    parser.add_argument(
+        "--capacity", type=int, default=None,
+        help="events a second that one worker takes here: latency is then measured at 10, 50 and 90 %% of it, beside "
+        "Prometheus and Alertmanager, and queries at 80 %%",
+    )  # fmt: skip
+    parser.add_argument("--seconds", type=int, default=60, help="queries: for how long (default 60)")
+    parser.add_argument("--requests", type=int, default=200, help="queries: requests a second (default 200)")
+
+
+def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
+    """What goes into latest.json; peers and capacity write files of their own."""
+    results: dict[str, Any] = {"machine": machine(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     if "state" in wanted:
         results["state_bytes_of_a_project_of_100_episodes"] = _show("state", state_size.run())
-    if set(wanted) & {"throughput", "latency"}:
+    on_kafka: dict[str, tuple[str, Callable[[ApacheKafka], Any]]] = {
+        "throughput": ("throughput", lambda kafka: throughput.run(kafka, options.operations, options.projects)),
+        "latency": ("alert_latency", lambda kafka: alert_latency.run(kafka, options)),
+        "queries": ("queries", lambda kafka: query_latency.run(kafka, options)),
+    }
+    if set(wanted) & on_kafka.keys():
         with rig.kafka() as kafka:
-            if "throughput" in wanted:
-                figures = throughput.run(kafka, options.operations, options.projects)
-                results["throughput"] = _show("throughput", figures)
-            if "latency" in wanted:
-                results["alert_latency"] = _show("latency", alert_latency.run(kafka, options.bursts, options.rate))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.json").write_text(json.dumps(results, indent=2) + "\n")
-    print(json.dumps(results, indent=2))
-    return 0
+            for measure, (name, work) in on_kafka.items():
+                if measure in wanted:
+                    results[name] = _show(measure, work(kafka))
+    if "peers" in wanted:
+        peers.run(options, RESULTS)
+    if "capacity" in wanted:
+        capacity_model.run(options, RESULTS)
+    return results
 
 
 def _show(name: str, figures: Any) -> Any:
     print(f"{name}: {json.dumps(figures)}", file=sys.stderr)
     return figures
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

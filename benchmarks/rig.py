@@ -54,9 +54,9 @@ async def feed(
             partition = partition_of(key, partitions)
             waiting[partition].append((key, value))
             if len(waiting[partition]) == 1000:
-                await _send(producer, topic, partition, waiting.pop(partition))
+                await send(producer, topic, partition, waiting.pop(partition))
         for partition, rest in waiting.items():
-            await _send(producer, topic, partition, rest)
+            await send(producer, topic, partition, rest)
         await producer.flush()
     finally:
         await producer.stop()
@@ -68,7 +68,8 @@ def partition_of(key: bytes, partitions: int = PARTITIONS) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
-async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: list[tuple[bytes, bytes]]) -> None:
+async def send(producer: AIOKafkaProducer, topic: str, partition: int, records: list[tuple[bytes, bytes]]) -> None:
+    """Hand records of one partition to the producer in as few batches as they fit in."""
     batch = producer.create_batch()
     for key, value in records:
         if batch.append(key=key, value=value, timestamp=None) is None:

@@ -27,6 +27,7 @@ from agents.topics import TopicMismatch
 from alert_sinks.posting import new_client
 from episode_monitor import composition
 from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.loop_lag import LoopLag
 from episode_monitor.read_model.neighbours import Neighbours
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
@@ -96,6 +97,7 @@ class Worker:
 
     def _make_web(self) -> FastAPI:
         registry = CollectorRegistry()
+        self._loop_lag = LoopLag(registry)
         views = ReadModel(
             self._sight,
             self._own,
@@ -147,6 +149,7 @@ class Worker:
         """Serve until `stopping` is set. Raises CannotListen, TopicMismatch."""
         server = await serve(self.web, self.settings.monitoring_host, self.settings.monitoring_port)
         log.info("listening", url=server.url)
+        self._tasks.append(asyncio.create_task(self._loop_lag.run()))
         try:
             if self.settings.episode_monitoring_enabled:
                 starting = asyncio.create_task(self._start())

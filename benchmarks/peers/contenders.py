@@ -8,5 +8,15 @@ from benchmarks.peers.limit import Limit
 from benchmarks.peers.monitor import Monitor
 from benchmarks.peers.postgres_upserts import PostgresUpserts
 from benchmarks.peers.quix import Quix
+from benchmarks.peers.replay import Replay
 
-ALL: tuple[type[Contender], ...] = (Limit, Monitor, KafkaStreams, Quix, Bytewax, PostgresUpserts, StockFaust)
+ALL: tuple[type[Contender], ...] = (
+    Limit,
+    Replay,
+    Monitor,
+    KafkaStreams,
+    Quix,
+    Bytewax,
+    PostgresUpserts,
+    StockFaust,
+)

@@ -1,0 +1,80 @@
+"""What the figures are held against: ratios within one run, for only those are free of the machine."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from benchmarks.peers.race import Figures, Measured
+
+
+class Target(NamedTuple):
+    """`ours` must be at least `at_least` times `theirs` in this shape."""
+
+    shape: str
+    ours: str
+    theirs: str
+    at_least: float
+
+
+TARGETS = (
+    Target("1000", "monitor", "kafka-streams", 0.75),
+    Target("1000", "monitor", "quix", 4.0),
+    Target("1000", "monitor", "faust", 60.0),
+    Target("1000000", "monitor", "quix", 2.0),
+    Target("1000", "replay", "limit", 0.6),
+)
+RECOVERY_AT_LEAST = 0.6
+
+
+def ratios(shape: str, contenders: Iterable[Measured]) -> list[dict[str, Any]]:
+    """Every target of this shape whose two sides ran."""
+    measured = {each.name: each for each in contenders}
+    found = []
+    for target in TARGETS:
+        ours, theirs = (_figures(measured, name) for name in (target.ours, target.theirs))
+        if target.shape == shape and ours and theirs:
+            ratio = ours.events_per_second / theirs.events_per_second
+            found.append(_row(f"{target.ours} / {target.theirs}", ratio, target.at_least))
+    monitor = measured.get("monitor")
+    if monitor and monitor.recovery and monitor.recovery["bare_fetch_records_per_second"]:
+        ratio = monitor.recovery["records_per_second"] / monitor.recovery["bare_fetch_records_per_second"]
+        found.append(_row("recovery / bare fetch of the changelog", ratio, RECOVERY_AT_LEAST))
+    return found
+
+
+def _figures(measured: dict[str, Measured], name: str) -> Figures | None:
+    return measured[name].figures if name in measured else None
+
+
+def _row(what: str, ratio: float, at_least: float) -> dict[str, Any]:
+    return {"what": what, "ratio": round(ratio, 2), "at_least": at_least, "met": ratio >= at_least}
+
+
+def table(runs: Iterable[dict[str, Any]]) -> str:
+    """All runs as the tables of a Markdown document."""
+    parts = []
+    for run in runs:
+        parts.append(f"**{run['about']}; {run['partitions']} partitions, {run['workers']} workers**\n")
+        parts.append("| contender | events/s | CPU s / million | peak memory | changelog bytes / event |")
+        parts.append("|---|---:|---:|---:|---:|")
+        parts.extend(_line(each) for each in run["contenders"])
+        parts.append("")
+        if run["ratios"]:
+            parts.append("| ratio | measured | wanted | |")
+            parts.append("|---|---:|---:|---|")
+            parts.extend(
+                f"| {row['what']} | {row['ratio']:g} × | ≥ {row['at_least']:g} × | {'met' if row['met'] else 'missed'} |"
+                for row in run["ratios"]
+            )
+            parts.append("")
+    return "\n".join(parts)
+
+
+def _line(each: dict[str, Any]) -> str:
+    figures = each["figures"]
+    if figures is None:
+        return f"| {each['title']} | could not run: {each['problem'].replace('|', '/')} | | | |"
+    changelog = f"{figures['changelog_bytes_per_event']:g}" if figures["changelog_bytes_per_event"] else "–"
+    return (
+        f"| {each['title']} | {figures['events_per_second']:,.0f} | {figures['cpu_seconds_per_million_events']:g} | "
+        f"{figures['peak_memory_mb']:,.0f} MB | {changelog} |"
+    )
