@@ -67,9 +67,12 @@ async def _monitor(servers: str, bursts: int, events_per_second: int) -> Figures
 
 async def _prometheus(servers: str, bursts: int, events_per_second: int) -> Figures:
     receiver = Receiver()
-    async with _topics(servers) as (_, names), await receiver.start():
-        async with prometheus_beside.running(servers, names.events, receiver.port):
-            return await _timed(servers, names.events, receiver, bursts, events_per_second)
+    async with (
+        _topics(servers) as (_, names),
+        await receiver.start(),
+        prometheus_beside.running(servers, names.events, receiver.port),
+    ):
+        return await _timed(servers, names.events, receiver, bursts, events_per_second)
 
 
 async def _timed(servers: str, topic: str, receiver: Receiver, bursts: int, events_per_second: int) -> Figures:

@@ -1,6 +1,7 @@
-"""The receiver of alerts: notes when the first alert of each project came, whether as Slack's or Alertmanager's request."""
+"""Receives alerts: notes when the first of each project came, be it as Slack's or as Alertmanager's request."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ class Receiver:
     def __init__(self) -> None:
         self.arrived: dict[str, float] = {}
         self.port = 0
+        self._news = asyncio.Event()
 
     async def start(self) -> asyncio.Server:
         """Listen on a free port of loopback."""
@@ -22,9 +24,11 @@ class Receiver:
 
     async def until_all(self, projects: set[str], seconds: float) -> None:
         """Wait until all have come, or give up quietly: what is missing shows in the figures."""
-        deadline = time.monotonic() + seconds
-        while not projects <= self.arrived.keys() and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not projects <= self.arrived.keys():
+                    self._news.clear()
+                    await self._news.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -38,6 +42,7 @@ class Receiver:
                 now = time.monotonic()
                 for project_id in _projects(body):
                     self.arrived.setdefault(project_id, now)
+                self._news.set()
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):

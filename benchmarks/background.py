@@ -20,13 +20,16 @@ from aiokafka import AIOKafkaProducer
 from benchmarks import rig
 from episode_monitor.demo.guarded import GuardedProcess
 from examples.load_driver.events import episode_events
+
 SLICE_SECONDS = 0.01
 
 
 class Background:
     """Runs it beside what is measured; a context manager."""
 
-    def __init__(self, servers: str, topic: str, rate: int, projects: int = 1000, partitions: int = rig.PARTITIONS) -> None:
+    def __init__(
+        self, servers: str, topic: str, rate: int, projects: int = 1000, partitions: int = rig.PARTITIONS
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="episode-monitor-background-")
         self._words = [servers, topic, str(partitions), str(rate), str(projects)]
         self._process: GuardedProcess | None = None
@@ -51,7 +54,6 @@ class Background:
             raise RuntimeError(f"the background traffic ended: {self._process.last_words()}")
         words = self._process.log.read_bytes()[-64:].split()
         return int(words[-2]) if len(words) > 1 else 0
-
 
 
 async def run(servers: str, topic: str, partitions: int, rate: int, projects: int) -> None:

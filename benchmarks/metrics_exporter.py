@@ -1,6 +1,6 @@
 """What somebody without this monitor would write: counts the same events by project, for Prometheus to scrape.
 
-    python -m benchmarks.metrics_exporter SERVERS TOPIC PORT
+python -m benchmarks.metrics_exporter SERVERS TOPIC PORT
 """
 
 import asyncio

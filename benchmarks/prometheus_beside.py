@@ -8,6 +8,7 @@ import tempfile
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from benchmarks import rig
@@ -18,13 +19,11 @@ PROGRAMS = ("prometheus", "prometheus-alertmanager")
 # More than 5 % of the operations of ten minutes conflicted. `increase` cannot say it: it sees nothing in a project's
 # first sample, so a project that begins with a conflict would never alert.
 _SINCE = "({0} - ({0} offset 10m or {0} * 0))"
-_EXPRESSION = (
-    f"100 * {_SINCE.format('exported_conflicts_total')} / {_SINCE.format('exported_operations_total')} > 5"
-)
+_EXPRESSION = f"100 * {_SINCE.format('exported_conflicts_total')} / {_SINCE.format('exported_operations_total')} > 5"
 
 
 def missing() -> str:
-    """"" where both programs are here, else what to do."""
+    """ "" where both programs are here, else what to do."""
     gone = [program for program in PROGRAMS if shutil.which(program) is None]
     return f"not measured: {' and '.join(gone)} not found; on Debian: apt install {' '.join(PROGRAMS)}" if gone else ""
 
@@ -52,7 +51,7 @@ async def running(servers: str, topic: str, receiver_port: int) -> AsyncIterator
             process = GuardedProcess(program, command, cwd=folder, log=folder / f"{program}.log")
             stack.callback(process.stop)
         for port, path in ((exporter, "/metrics"), (alertmanager, "/-/ready"), (prometheus, "/-/ready")):
-            await asyncio.to_thread(rig.until, lambda at=f"{port}{path}": _answers(at), 60, f"an answer of {port}{path}")
+            await asyncio.to_thread(rig.until, partial(_answers, f"{port}{path}"), 60, f"an answer of {port}{path}")
         yield
 
 

@@ -19,14 +19,15 @@ PACES_SECONDS = {"an episode a second": 1, "ten minutes": 600, "an hour": 3600, 
 
 def run() -> dict[str, dict[str, int]]:
     """Bytes by kind of episode id and by the time between two creations."""
-    core = Core(RuleSet(parse_rules(yaml.safe_load(Path(__file__).parents[1].joinpath("rules.yaml").read_text()))))
     return {
-        kind: {pace: _bytes(core, seconds, is_uuid=kind == "uuid") for pace, seconds in PACES_SECONDS.items()}
+        kind: {pace: bytes_at(seconds, is_uuid=kind == "uuid") for pace, seconds in PACES_SECONDS.items()}
         for kind in ("short ids (ep_000123)", "uuid")
     }
 
 
-def _bytes(core: Core, pace_seconds: int, *, is_uuid: bool) -> int:
+def bytes_at(pace_seconds: float, *, is_uuid: bool) -> int:
+    """Bytes of a project with so many seconds between two creations."""
+    core = Core(RuleSet(parse_rules(yaml.safe_load(Path(__file__).parents[1].joinpath("rules.yaml").read_text()))))
     chance, state, at_ms = Random(1), ProjectState(core, "proj_0001"), 1_760_000_000_000
     for number in range(1, EPISODES + 1):
         at_ms += int(pace_seconds * 1000 * chance.uniform(0.5, 1.5))

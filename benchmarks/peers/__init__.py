@@ -1,1 +1,1 @@
-"""The same work done by others, on the same broker, over the same topic, in the same run: only ratios can be trusted."""
+"""The same work done by others: same broker, same topic, same run, for only ratios within one run can be trusted."""

@@ -1,4 +1,4 @@
-"""What every contender is to the benchmark: it is prepared, run on a topic that is full already, and asked what it counted.
+"""What a contender is to the benchmark: it is prepared, run on a topic that is full already, and checked.
 
 A new contender is one file beside this one and one line in `contenders.py`.
 """
@@ -101,7 +101,7 @@ class Contender(ABC):
     ending: ClassVar[Ending]
     takes_a_share: ClassVar[bool] = False  # so slow that it gets the beginning of the events only
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - some need nothing
         """Everything that is done once: packages, jars, compilation. Raises CannotRun."""
 
     @abstractmethod

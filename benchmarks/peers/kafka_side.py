@@ -68,7 +68,9 @@ async def until_committed(
 
 async def latest_values(servers: str, topic: str) -> dict[bytes, bytes]:
     """The last value of every key of a topic, all partitions."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=servers, auto_offset_reset="earliest", isolation_level="read_committed"
+    )
     await consumer.start()
     values: dict[bytes, bytes] = {}
     try:

@@ -1,4 +1,4 @@
-"""CPU and memory of a contender's processes with their children, looked at five times a second until the run is over."""
+"""CPU and memory of a contender's processes and their children, looked at five times a second."""
 
 import threading
 import time
@@ -23,6 +23,7 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
+        self.sample()
         self._thread.start()
         return self
 
@@ -42,7 +43,7 @@ class Sampler:
             try:
                 self._cpu[pid] = rig.cpu_seconds(pid)
                 self._memory[pid] = _peak_own_bytes(pid)
-            except (OSError, StopIteration):  # it has just ended
+            except (OSError, KeyError):  # it has just ended
                 continue
         self._samples.append((time.time(), sum(self._cpu.values())))
 

@@ -143,16 +143,21 @@ class Monitor(Contender):
             cursor = f"&cursor={urllib.parse.quote(page['next_cursor'])}"
         return "" if seen >= min(PROJECTS_CHECKED, len(expected)) else f"only {seen} of {len(expected)} are listed"
 
-    def recovery(self, job: Job) -> dict[str, float]:
-        """Starts a worker again on what the last run stored: records a second, beside a bare fetch of the same log."""
-        limit = asyncio.run(kafka_side.fetch_records_per_second(job.servers, f"{job.name}-state-changelog"))
+    def more(self, job: Job, projects: int) -> dict[str, float]:
+        """Starts a worker again on what the last run stored: its recovery beside a bare fetch of the same log, and what
+        the plan for a large fleet is reckoned from."""
+        changelog, fleet = f"{job.name}-state-changelog", f"{job.name}-fleet"
+        limit = asyncio.run(kafka_side.fetch_records_per_second(job.servers, changelog))
         with self._worker(job) as worker:
             rig.until(lambda: rig.left(worker.url) is not None, RECOVERY_SECONDS, "the recovery")
             recovery = json.loads(get(f"{worker.url}/readyz"))["recovery"]
-        rate = recovery["records_read"] / max(recovery["seconds"], 0.001)
+        state = asyncio.run(kafka_side.latest_values(job.servers, changelog))
+        told = [len(value) for value in asyncio.run(kafka_side.latest_values(job.servers, fleet)).values()]
         return {
-            "records": recovery["records_read"],
-            "seconds": recovery["seconds"],
-            "records_per_second": round(rate),
+            "recovery_records": recovery["records_read"],
+            "recovery_seconds": recovery["seconds"],
+            "recovery_records_per_second": round(recovery["records_read"] / max(recovery["seconds"], 0.001)),
             "bare_fetch_records_per_second": round(limit),
+            "state_bytes_per_project": round(sum(len(key) + len(value) for key, value in state.items()) / projects),
+            "fleet_record_bytes": round(sum(told) / max(len(told), 1)),
         }

@@ -1,4 +1,4 @@
-"""The figures as one SVG: for each run, a bar of events a second for each contender. Written by hand, so it needs nothing."""
+"""The figures as one SVG: for each run, a bar of events a second for each contender."""
 
 from collections.abc import Sequence
 from html import escape

@@ -34,7 +34,7 @@ class _WithServer(ProgramRuns):
 
 
 class PostgresUpserts(Contender):
-    """Its offsets are committed after its rows, so a crash counts some events twice: the simplest thing that people do."""
+    """The simplest thing that people do. Offsets are committed after the rows, so a crash counts some events twice."""
 
     name, title, ending = "postgres", "consumer + PostgreSQL upserts", Ending.COMMITTED
 

@@ -1,4 +1,4 @@
-"""Runs contenders in turns over one topic that is full already, and measures each from its first event to its last effect.
+"""Runs contenders in turns over one topic that is full, and measures each from its first event to its last effect.
 
 One at a time: two at once would measure each other. All rounds are interleaved, so that a slow minute of the machine
 does not fall on one contender alone.
@@ -60,7 +60,7 @@ class Measured:
     figures: Figures | None
     rounds: tuple[Figures, ...] = ()
     problem: str = ""
-    recovery: dict[str, float] | None = None
+    more: dict[str, float] | None = None  # what is measured of this project alone
 
     def as_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -100,7 +100,7 @@ def race(
     part = fill(kafka, shape, share, partitions) if any(each.takes_a_share for each in contenders) else whole
     told: dict[str, list[Figures]] = {each.name: [] for each in contenders}
     problems: dict[str, str] = {}
-    recovery: dict[str, float] | None = None
+    more: dict[str, float] | None = None
     for number in range(rounds):
         for contender in contenders:
             if contender.name in problems:
@@ -108,18 +108,18 @@ def race(
             filled = part if contender.takes_a_share else whole
             say(f"round {number + 1}/{rounds}, {shape.name}: {contender.title}")
             try:
-                figures, recovered = _once(kafka, contender, filled, workers)
+                figures, measured = _once(kafka, contender, filled, workers)
             except (CannotRun, TimeoutError, OSError) as error:
                 problems[contender.name] = str(error)
                 say(f"  {error}")
                 continue
             told[contender.name].append(figures)
-            recovery = recovered or recovery
+            more = measured or more
             say(f"  {figures.events_per_second:,.0f} events/s, {figures.events} events")
     return [
         Measured(
             each.name, each.title, each.ending.value, medians(told[each.name]), tuple(told[each.name]),
-            problems.get(each.name, ""), recovery if each.name == Monitor.name else None,
+            problems.get(each.name, ""), more if each.name == Monitor.name else None,
         )
         for each in contenders
     ]  # fmt: skip
@@ -141,10 +141,10 @@ def _once(
             if wrong:
                 raise CannotRun(f"counted wrong: {wrong}")
             stored = kafka_side.bytes_on_disk(kafka.data_folder, job.name)
-            recovery = contender.recovery(job) if isinstance(contender, Monitor) else None
+            more = contender.more(job, len(filled.expected)) if isinstance(contender, Monitor) else None
         finally:
             asyncio.run(kafka_side.delete_topics(kafka.bootstrap_servers, job.name))
-    return replace(figures, changelog_bytes_per_event=round(stored / job.events, 1)), recovery
+    return replace(figures, changelog_bytes_per_event=round(stored / job.events, 1)), more
 
 
 def _timed(contender: Contender, job: Job, runs: Runs, sampler: Sampler) -> Figures:

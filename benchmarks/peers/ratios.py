@@ -35,8 +35,8 @@ def ratios(shape: str, contenders: Iterable[Measured]) -> list[dict[str, Any]]:
             ratio = ours.events_per_second / theirs.events_per_second
             found.append(_row(f"{target.ours} / {target.theirs}", ratio, target.at_least))
     monitor = measured.get("monitor")
-    if monitor and monitor.recovery and monitor.recovery["bare_fetch_records_per_second"]:
-        ratio = monitor.recovery["records_per_second"] / monitor.recovery["bare_fetch_records_per_second"]
+    if monitor and monitor.more and monitor.more["bare_fetch_records_per_second"]:
+        ratio = monitor.more["recovery_records_per_second"] / monitor.more["bare_fetch_records_per_second"]
         found.append(_row("recovery / bare fetch of the changelog", ratio, RECOVERY_AT_LEAST))
     return found
 
@@ -53,7 +53,7 @@ def table(runs: Iterable[dict[str, Any]]) -> str:
     """All runs as the tables of a Markdown document."""
     parts = []
     for run in runs:
-        parts.append(f"**{run['about']}; {run['partitions']} partitions, {run['workers']} workers**\n")
+        parts.append(f"**{run['about']}; partitions: {run['partitions']}, workers: {run['workers']}**\n")
         parts.append("| contender | events/s | CPU s / million | peak memory | changelog bytes / event |")
         parts.append("|---|---:|---:|---:|---:|")
         parts.extend(_line(each) for each in run["contenders"])
@@ -61,12 +61,14 @@ def table(runs: Iterable[dict[str, Any]]) -> str:
         if run["ratios"]:
             parts.append("| ratio | measured | wanted | |")
             parts.append("|---|---:|---:|---|")
-            parts.extend(
-                f"| {row['what']} | {row['ratio']:g} × | ≥ {row['at_least']:g} × | {'met' if row['met'] else 'missed'} |"
-                for row in run["ratios"]
-            )
+            parts.extend(_ratio_line(row) for row in run["ratios"])
             parts.append("")
     return "\n".join(parts)
+
+
+def _ratio_line(row: dict[str, Any]) -> str:
+    word = "met" if row["met"] else "missed"
+    return f"| {row['what']} | {row['ratio']:g} × | ≥ {row['at_least']:g} × | {word} |"
 
 
 def _line(each: dict[str, Any]) -> str:

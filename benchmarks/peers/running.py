@@ -66,7 +66,7 @@ class ProgramRuns:
             process.stop()
 
     def pids(self) -> Iterator[int]:
-        """Of all that were started. Asking whether they still run is left to `look`: a sampler calls this in a thread."""
+        """Of all that were started; a sampler's thread calls this, so nothing is asked of them here."""
         return iter([process.pid for process in self._processes])
 
     def look(self) -> None:

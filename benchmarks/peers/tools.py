@@ -1,4 +1,4 @@
-"""Makes what contenders need, once, under .bench/: their own Python environment, Kafka Streams' jars, its compiled program."""
+"""Makes what contenders need, once, under .bench/: their Python environment, Kafka Streams' jars and its program."""
 
 import shutil
 import subprocess

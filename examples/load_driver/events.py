@@ -61,8 +61,8 @@ def episode_events(
 
     Ratios are of operations. `conflict_ratio` lose one to three races first, `failure_ratio` end failed, `slow_ratio`
     take 5 to 8 s, `lost_ratio` leave a hole before their number, `twice_ratio` repeat the highest number, and after
-    `undo_ratio` of the creations the new episode is deleted. Operations end `interval_ms` apart. `pick` makes a project's
-    number of a chance in [0, 1); without it all are equally likely.
+    `undo_ratio` of the creations the new episode is deleted. Operations end `interval_ms` apart. `pick` makes a
+    project's number of a chance in [0, 1); without it all are equally likely.
     """
     if projects < 1 or operations < 0:
         raise ValueError("At least one project is needed, and operations are counted from 0.")

@@ -1,1 +1,1 @@
-"""What each contender runs, written as its own documentation would have a user write it. Each is a process of its own."""
+"""What each contender runs, in a process of its own, written as its own documentation would have a user write it."""

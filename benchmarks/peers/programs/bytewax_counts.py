@@ -1,4 +1,4 @@
-"""Bytewax: its Kafka source, a keyed stateful map, recovery switched on (SQLite in a folder; it has no changelog topic).
+"""Bytewax: its Kafka source, a keyed stateful map, recovery switched on (SQLite files; it has no changelog topic).
 
 The flow ends at the end of the topic, and with it the process; the counts are then written beside the state.
 """

@@ -1,4 +1,4 @@
-"""Stock Faust: one agent, one table, one event at a time, as its tutorial has it. The table's changelog is Faust's own."""
+"""Stock Faust: one agent, one table with its changelog, one event at a time, as its tutorial has it."""
 
 import os
 
@@ -16,7 +16,7 @@ app = faust.App(
 )
 
 
-class EpisodeEvent(faust.Record, serializer="json"):  # type: ignore[misc]
+class EpisodeEvent(faust.Record, serializer="json"):
     """The fields that are counted."""
 
     type: str
@@ -29,7 +29,7 @@ counts = app.Table("counts", default=lambda: [0, 0, 0, 0])
 marks = Marks()
 
 
-@app.agent(events_topic)  # type: ignore[untyped-decorator]
+@app.agent(events_topic)
 async def count(stream: faust.StreamT[EpisodeEvent]) -> None:
     """Events, failures, conflicts and the highest number, for each project."""
     async for event in stream.events():

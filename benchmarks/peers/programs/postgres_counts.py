@@ -1,4 +1,4 @@
-"""A plain consumer that adds each fetched batch to a table of PostgreSQL, one row a project, and then commits its offsets."""
+"""A plain consumer that adds each batch to a table of PostgreSQL, one row a project, and then commits its offsets."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Quix Streams: a stateful function over a dataframe; state in RocksDB, with the changelog topics that it makes itself."""
+"""Quix Streams: a stateful function over a dataframe; state in RocksDB, with the changelog topics it makes itself."""
 
 import os
 from typing import Any

@@ -1,8 +1,9 @@
-"""Replay: fetch, decode, and the core's `step` for every event, in memory. What a worker does but for storing and telling."""
+"""Replay: fetch, decode and the core's `step`, in memory: what a worker does but for storing and telling."""
 
 import asyncio
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from episode_monitor import compiled
@@ -24,11 +25,19 @@ COLLECT_EVERY = 50_000  # events: decoded states are packed and let go, as a wor
 RULES = Path(__file__).parents[3] / "rules.yaml"
 
 
+class Values(dict[bytes, bytes]):
+    """Stored values in memory."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:  # type: ignore[override]
+        """All of them."""
+        return iter(list(super().items()))
+
+
 class Replayed:
     """One partition."""
 
     def __init__(self, core: Core, number: int) -> None:
-        self._store: dict[bytes, bytes] = {}
+        self._store = Values()
         self._partition = Partition(core, number, self._store)
         self.events = 0
 
