@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from benchmarks.peers.contender import CannotRun, Job
 from episode_monitor.demo.guarded import GuardedProcess
 
 STOP_SECONDS = 90.0  # a store of a million keys takes its time to close
+_MARK = re.compile(rb"^bench (first|last) (\d+) ([\d.E]+)$", re.MULTILINE)
 
 
 class ProgramRuns:
@@ -119,7 +121,5 @@ class _Log:
             words = log.read()
         whole = words[: words.rfind(b"\n") + 1]
         self._read += len(whole)
-        for line in whole.splitlines():
-            fields = line.split()
-            if len(fields) == 4 and fields[0] == b"bench" and fields[1] in (b"first", b"last"):
-                yield fields[1].decode(), int(fields[2]), float(fields[3])
+        for found in _MARK.finditer(whole):
+            yield found[1].decode(), int(found[2]), float(found[3])
