@@ -21,10 +21,11 @@ class StockFaust(Contender):
     def open(self, job: Job) -> AbstractContextManager[Runs]:
         """One Faust worker a worker."""
         app = ["-A", "benchmarks.peers.programs.faust_counts"]
+        worker_words = ["worker", "-l", "error", "--without-web"]  # the app's own setting does not count here
 
         def command(worker: int) -> list[str]:
             folder = str(job.folder / f"worker-{worker}")
-            return [sys.executable, "-P", "-m", "faust", *app, "--datadir", folder, "worker", "-l", "error"]
+            return [sys.executable, "-P", "-m", "faust", *app, "--datadir", folder, *worker_words]
 
         return ProgramRuns(job, command)
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from html import escape
+from textwrap import wrap
 from typing import Any
 
-WIDTH, LABEL, VALUE = 900, 270, 170  # pixels: all of it, what stands left of the bars, what stands right of them
+WIDTH, LABEL, VALUE = 900, 290, 200  # pixels: all of it, what stands left of the bars, what stands right of them
 ROW, TITLE, GAP = 24, 34, 18
 COLOURS = {"monitor": "#0b7285", "replay": "#66a3ad", "limit": "#adb5bd"}
 OTHERS = "#e8a33d"
@@ -28,8 +29,9 @@ def svg(runs: Sequence[dict[str, Any]], machine: str) -> str:
             parts.append(_bar(each, top, longest))
             top += ROW
         top += GAP
-    parts.append(_text(GAP, top + 10, f"Events a second, first event to last effect stored. {machine}", "small"))
-    height = top + 26
+    parts.append(_text(GAP, top + 10, "Events a second, from the first event to the last effect stored.", "small"))
+    parts.extend(_text(GAP, top + 28 + 16 * line, words, "small") for line, words in enumerate(wrap(machine, 120)))
+    height = top + 70
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     label = 'role="img" aria-label="Events a second of each contender">'
     return "\n".join([f"{head} {label}", _STYLE, f'<rect class="page" width="{WIDTH}" height="{height}"/>', *parts]) + (
@@ -46,11 +48,12 @@ def _size(run: dict[str, Any]) -> str:
 def _bar(each: dict[str, Any], top: int, longest: float) -> str:
     rate = each["figures"]["events_per_second"]
     length = max(2.0, (WIDTH - LABEL - VALUE) * rate / longest)
+    wrong = ", counted wrong" if each["wrong"] else ""
     colour = COLOURS.get(each["name"], OTHERS)
     return (
         f'<text x="{LABEL - 10}" y="{top + 15}" text-anchor="end">{escape(each["title"])}</text>'
         f'<rect x="{LABEL}" y="{top + 2}" width="{length:.1f}" height="{ROW - 6}" rx="2" fill="{colour}"/>'
-        + _text(LABEL + length + 8, top + 15, f"{rate:,.0f}".replace(",", " "), "")
+        + _text(LABEL + length + 8, top + 15, f"{rate:,.0f}".replace(",", " ") + wrong, "")
     )
 
 

@@ -23,6 +23,7 @@ TARGETS = (
     Target("1000", "replay", "limit", 0.6),
 )
 RECOVERY_AT_LEAST = 0.6
+RECOVERY_RECORDS = 10_000  # a shorter log is read before it can be timed
 
 
 def ratios(shape: str, contenders: Iterable[Measured]) -> list[dict[str, Any]]:
@@ -35,14 +36,15 @@ def ratios(shape: str, contenders: Iterable[Measured]) -> list[dict[str, Any]]:
             ratio = ours.events_per_second / theirs.events_per_second
             found.append(_row(f"{target.ours} / {target.theirs}", ratio, target.at_least))
     monitor = measured.get("monitor")
-    if monitor and monitor.more and monitor.more["bare_fetch_records_per_second"]:
+    if monitor and monitor.more and monitor.more["recovery_records"] >= RECOVERY_RECORDS:
         ratio = monitor.more["recovery_records_per_second"] / monitor.more["bare_fetch_records_per_second"]
         found.append(_row("recovery / bare fetch of the changelog", ratio, RECOVERY_AT_LEAST))
     return found
 
 
 def _figures(measured: dict[str, Measured], name: str) -> Figures | None:
-    return measured[name].figures if name in measured else None
+    """None also where it counted wrong: a wrong answer has no speed."""
+    return measured[name].figures if name in measured and not measured[name].wrong else None
 
 
 def _row(what: str, ratio: float, at_least: float) -> dict[str, Any]:
@@ -76,7 +78,8 @@ def _line(each: dict[str, Any]) -> str:
     if figures is None:
         return f"| {each['title']} | could not run: {each['problem'].replace('|', '/')} | | | |"
     changelog = f"{figures['changelog_bytes_per_event']:g}" if figures["changelog_bytes_per_event"] else "–"
+    title = each["title"] + (f" – counted wrong: {each['wrong'].replace('|', '/')}" if each["wrong"] else "")
     return (
-        f"| {each['title']} | {figures['events_per_second']:,.0f} | {figures['cpu_seconds_per_million_events']:g} | "
+        f"| {title} | {figures['events_per_second']:,.0f} | {figures['cpu_seconds_per_million_events']:g} | "
         f"{figures['peak_memory_mb']:,.0f} MB | {changelog} |"
     )

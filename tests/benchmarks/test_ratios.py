@@ -1,6 +1,7 @@
 """Targets are held against medians of one run; who could not run is named and compared with nobody."""
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 from benchmarks.peers import plot
 from benchmarks.peers.contender import Ending
@@ -47,10 +48,23 @@ def test_who_could_not_run_is_compared_with_nobody() -> None:
     assert ratios("1000", [_measured("monitor", 75_000), _measured("kafka-streams", None)]) == []
 
 
+def test_who_counted_wrong_has_figures_and_no_ratio() -> None:
+    wrong = replace(_measured("faust", 2_000), wrong="780 projects are wrong")
+    assert ratios("1000", [_measured("monitor", 75_000), wrong]) == []
+    run = _run([wrong])
+    assert "| Faust – counted wrong: 780 projects are wrong | 2,000 |" in table([run])
+    assert "2 000, counted wrong" in plot.svg([run], "2 cores")
+
+
 def test_recovery_is_held_against_a_bare_fetch() -> None:
-    more = {"recovery_records_per_second": 59.0, "bare_fetch_records_per_second": 100.0}
+    more = {
+        "recovery_records": 10_000.0,
+        "recovery_records_per_second": 59.0,
+        "bare_fetch_records_per_second": 100.0,
+    }
     (row,) = ratios("zipf", [_measured("monitor", 1.0, more)])
     assert (row["ratio"], row["at_least"], row["met"]) == (0.59, 0.6, False)
+    assert ratios("zipf", [_measured("monitor", 1.0, more | {"recovery_records": 9_999.0})]) == []
 
 
 def test_the_median_of_each_figure_is_told() -> None:
