@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import alert_latency, capacity_model, query_latency, rig, state_size, throughput
+from benchmarks import alert_latency, capacity_model, hostile, query_latency, rig, state_size, throughput
 from benchmarks.machine import machine
 from benchmarks.peers import command as peers
 from tests.support.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = ("state", "throughput", "latency")
-MEASURES = (*QUICK, "peers", "queries", "capacity")
+MEASURES = (*QUICK, "peers", "queries", "capacity", "hostile")
 
 
 def main() -> int:
@@ -51,6 +51,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--seconds", type=int, default=60, help="queries: for how long (default 60)")
     parser.add_argument("--requests", type=int, default=200, help="queries: requests a second (default 200)")
+    parser.add_argument("--hostile-projects", type=int, default=1_000_000, help="hostile: once each (default 1000000)")
+    parser.add_argument("--greedy-numbers", type=int, default=200_000, help="hostile: of one project (default 200000)")
 
 
 def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
@@ -62,6 +64,7 @@ def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
         "throughput": ("throughput", lambda kafka: throughput.run(kafka, options.operations, options.projects)),
         "latency": ("alert_latency", lambda kafka: alert_latency.run(kafka, options)),
         "queries": ("queries", lambda kafka: query_latency.run(kafka, options)),
+        "hostile": ("hostile", lambda kafka: hostile.run(kafka, options.hostile_projects, options.greedy_numbers)),
     }
     if set(wanted) & on_kafka.keys():
         with rig.kafka() as kafka:

@@ -1,4 +1,4 @@
-"""Records that somebody who means harm, or whose program is broken, might send; and, of each, what must become of it."""
+"""Records that somebody who means harm, or whose program is broken, might send, and what must become of each."""
 
 import json
 import random
