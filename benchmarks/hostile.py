@@ -77,8 +77,13 @@ def _drained(kafka: ApacheKafka, records: Iterable[Record]) -> tuple[dict[str, f
 
 
 def _applied(worker: Program) -> int:
-    with urllib.request.urlopen(f"{worker.url}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
+    if not worker.is_running:
+        raise RuntimeError(f"the worker ended: {worker.log.read_text(errors='replace')[-2000:]}")
+    try:
+        with urllib.request.urlopen(f"{worker.url}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError:
+        return 0
     return sum(int(float(line.split()[-1])) for line in lines
                if line.startswith('episode_monitor_events_total{') and 'outcome="applied"' in line)  # fmt: skip
 

@@ -65,11 +65,13 @@ class ApacheKafka(LocalServer):
         *,
         settings: dict[str, str] | None = None,
         protocol: str = "PLAINTEXT",
+        cluster_id: str | None = None,
         jvm_options: Sequence[str] = ("-Xmx512m", "-Xms256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
     ) -> None:
         super().__init__(port)
         self._settings = settings or {}
         self._protocol = protocol
+        self._cluster_id = cluster_id or new_cluster_id()
         self._jvm_options = jvm_options
 
     @property
@@ -115,10 +117,9 @@ class ApacheKafka(LocalServer):
         }
         (folder / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         (folder / "log4j2.properties").write_text(_LOGGING)
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java("kafka.tools.StorageTool", folder)
         # One word, because an id may begin with a hyphen.
-        command += ["format", f"--cluster-id={cluster_id}", "--config", str(folder / "server.properties")]
+        command += ["format", f"--cluster-id={self._cluster_id}", "--config", str(folder / "server.properties")]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ServerError(f"Apache Kafka could not format its storage: {(done.stderr + done.stdout)[-600:]}")
@@ -150,6 +151,11 @@ def _shakes_hands(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def new_cluster_id() -> str:
+    """An id for a cluster of its own."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def java() -> str:
