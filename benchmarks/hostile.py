@@ -59,7 +59,7 @@ def _drained(kafka: ApacheKafka, records: Iterable[Record]) -> tuple[dict[str, f
     worker = rig.worker(
         servers, monitor_id, EVENTS_TOPIC=names.events, ALERTS_TOPIC=names.alerts,
         DEAD_LETTERS_TOPIC=names.dead_letters, ALERT_DEAD_LETTERS_TOPIC=names.alert_dead_letters,
-        ALERT_ON_ISSUES="false",
+        ALERT_ON_ISSUES="false", STALLED_SECONDS="600",  # the machine may be busy with other things
     )  # fmt: skip
     worker.start()
     try:

@@ -27,14 +27,23 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 LOOK_AGAIN_SECONDS = 30.0
 
 
-class EventsAreOthers(Exception):
-    """The events' partition is not the one that the state was made from; the message says what to do."""
+class CannotGoLive(Exception):
+    """Whatever was read back would be wrong; the message says why and what to do."""
+
+
+class EventsAreOthers(CannotGoLive):
+    """The events' partition is not the one that the state was made from."""
+
+
+class StateIsCut(CannotGoLive):
+    """The beginning of the changelog was deleted, and with it states that nobody can miss afterwards."""
 
 
 class _Bounds(msgspec.Struct, frozen=True):
-    """Where the events' partition begins, and where the topic of dead letters begins and ends."""
+    """Where the events' partition and the changelog's begin, and where the topic of dead letters begins and ends."""
 
     first_offset: int
+    changelog_from: int
     letters_from: int
     letters_end: int
 
@@ -64,7 +73,7 @@ class Recovery:
                 return
             except ProducerFenced:
                 raise
-            except EventsAreOthers as error:
+            except CannotGoLive as error:
                 seconds, problem = LOOK_AGAIN_SECONDS, str(error)
             except (KafkaError, OSError) as error:
                 seconds = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
@@ -86,6 +95,7 @@ class Recovery:
         owned.log = await self._changelog.claim(owned.number)
         async with reader(self._kafka) as consumer:
             bounds = await self._bounds(consumer, owned)
+            self._check_whole(owned, bounds)
             await owned.recover(await owned.log.read(consumer, progress))
             await self._look_around(consumer, owned, bounds)
         await _run_due(owned.partition)
@@ -93,9 +103,20 @@ class Recovery:
 
     async def _bounds(self, consumer: AIOKafkaConsumer, owned: Owned) -> _Bounds:
         """To be asked before anything is read: an answer waits behind a fetch that waits for news."""
-        beginnings = await consumer.beginning_offsets([owned.source, self._letters])
+        changelog = TopicPartition(self._changelog.topic, owned.number)
+        beginnings = await consumer.beginning_offsets([owned.source, changelog, self._letters])
         ends = await consumer.end_offsets([self._letters])
-        return _Bounds(beginnings[owned.source], beginnings[self._letters], ends[self._letters])
+        return _Bounds(beginnings[owned.source], beginnings[changelog], beginnings[self._letters], ends[self._letters])
+
+    def _check_whole(self, owned: Owned, bounds: _Bounds) -> None:
+        """Compaction leaves the beginning of a log at 0; only deletion moves it."""
+        if bounds.changelog_from > 0:
+            topic = self._changelog.topic
+            raise StateIsCut(
+                f"Partition {owned.number} of {topic} begins at offset {bounds.changelog_from}: its beginning was "
+                f"deleted, so that projects would be missing. Set cleanup.policy=compact for it, and start with a new "
+                f"MONITOR_ID, or delete {topic}, to count the events anew."
+            )
 
     async def _look_around(self, consumer: AIOKafkaConsumer, owned: Owned, bounds: _Bounds) -> None:
         witness, first_offset = owned.witness, bounds.first_offset
