@@ -14,6 +14,8 @@ class EpisodesTable:
     id_column: str = "id"
     project_column: str = "project_id"
     number_column: str = "number"
+    version_column: str | None = None  # changes with every change of a row; None: PostgreSQL's own xmin does
+    created_column: str | None = None  # tells which of two episodes came later; None: their ids do
 
     @property
     def quoted_table(self) -> str:

@@ -1,0 +1,1 @@
+"""Repair of episode numbers: planned first, approved, applied in one transaction, announced, verified, taken back."""

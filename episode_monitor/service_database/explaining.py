@@ -1,0 +1,56 @@
+"""Turns what a driver or the network raised into an error of this package. No password gets into a sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+import psycopg
+
+from episode_monitor.service_database.episodes_table import EpisodesTable
+from episode_monitor.service_database.errors import (
+    ServiceDatabaseAway,
+    ServiceDatabaseError,
+    ServiceDatabaseRefused,
+    ServiceTableMismatch,
+)
+from episode_monitor.storage.address import Address
+
+_UNDEFINED_TABLE, _UNDEFINED_COLUMN, _UNDEFINED_SCHEMA = "42P01", "42703", "3F000"
+_NO_RIGHT, _READ_ONLY = "42501", "25006"
+_TOO_SLOW = ("57014", "55P03")  # a statement's or a lock's time limit
+
+
+@contextmanager
+def explained(place: str, table: EpisodesTable, address: Address | None = None) -> Iterator[None]:
+    """Raises ServiceDatabaseError in place of what the drivers and the network raise. `place` names the database."""
+    try:
+        yield
+    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, psycopg.Error, OSError) as error:
+        raise explain(error, place, table, address) from error
+
+
+def explain(error: BaseException, place: str, table: EpisodesTable, address: Address | None) -> ServiceDatabaseError:
+    """The meaning of one error in one sentence."""
+    where = f"The project service's database at {place}"
+    words = " ".join(str(error).split())[:300] if address is None else address.scrub(str(error))
+    state = getattr(error, "sqlstate", None)
+    if state in (_UNDEFINED_TABLE, _UNDEFINED_SCHEMA):
+        return ServiceTableMismatch(f"{where} has no table {table.table}: set EPISODES_TABLE to the one that it has.")
+    if state == _UNDEFINED_COLUMN:
+        return ServiceTableMismatch(
+            f"Table {table.table} at {place} lacks a column ({words}): set EPISODES_ID_COLUMN, "
+            f"EPISODES_PROJECT_COLUMN and EPISODES_NUMBER_COLUMN to those that it has."
+        )
+    if state == _NO_RIGHT:
+        return ServiceDatabaseRefused(f"{where} refuses ({words}): grant the account of DATABASE_URL that right.")
+    if state == _READ_ONLY:
+        return ServiceDatabaseRefused(f"{where} is read-only: set DATABASE_URL to the server that takes writes.")
+    if isinstance(state, str) and state[:2] == "28":
+        return ServiceDatabaseRefused(f"{where} does not let the account in: correct DATABASE_URL.")
+    if state == "3D000":
+        return ServiceDatabaseAway(f"{where} does not exist: correct DATABASE_URL.")
+    if state in _TOO_SLOW or isinstance(error, TimeoutError):
+        return ServiceDatabaseAway(f"{where} does not answer in time: see what it is busy with, and try again.")
+    if isinstance(state, str) and state[:2] not in ("08", "53", "57"):
+        return ServiceDatabaseError(f"{where} refuses a statement ({words}): see the log.")
+    return ServiceDatabaseAway(f"{where} cannot be reached or broke off: see whether the server runs, and try again.")

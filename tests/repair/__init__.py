@@ -1,0 +1,1 @@
+"""Tests of repair, on real PostgreSQL where it writes."""
