@@ -23,7 +23,9 @@ SCHEMA_LOCK = 7_201_310_455  # any number will do, as long as every instance tak
 COMMAND_BACKSTOP_SECONDS = 5.0  # beyond the server's own statement time-out: a server that does not answer at all
 
 # Rows of a legacy import were written before numbers were unique, so the index that guards numbers leaves them out.
-# `reserved_through` is a counter that no rollback takes back, as a sequence: what it has passed is never given again.
+# `reserved_through` is a counter that no rollback takes back, as a sequence: what it has passed is never given again,
+# until a repair has closed the numbers up. Whoever changes a number, by whatever way, leaves a new version behind; the
+# monitor's repair says in `episode_monitor.act` that it is at work, and only its rollback may double a number again.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (
     id text PRIMARY KEY,
@@ -42,7 +44,31 @@ CREATE TABLE IF NOT EXISTS episodes (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS episodes_number_is_unique ON episodes (project_id, number) WHERE NOT legacy_import;
 CREATE INDEX IF NOT EXISTS episodes_by_project ON episodes (project_id, number);
+
+CREATE OR REPLACE FUNCTION episode_has_another_number() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    act text := coalesce(current_setting('episode_monitor.act', true), '');
+BEGIN
+    NEW.version := OLD.version + 1;
+    NEW.updated_at := now();
+    NEW.legacy_import := act = 'rollback' AND EXISTS (
+        SELECT FROM episodes AS other
+        WHERE other.project_id = NEW.project_id AND other.number = NEW.number AND other.id <> NEW.id
+            AND NOT other.legacy_import
+    );
+    IF act = 'apply' THEN
+        UPDATE projects SET reserved_through = 0 WHERE id = NEW.project_id AND reserved_through > 0;
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE OR REPLACE TRIGGER episode_has_another_number BEFORE UPDATE OF number ON episodes
+    FOR EACH ROW WHEN (OLD.number IS DISTINCT FROM NEW.number) EXECUTE FUNCTION episode_has_another_number();
 """
+
+# Held from the look at the highest number to the end of the insert, shared: creators do not wait for each other by it,
+# and a repair, which takes it alone, never closes up numbers under a creator that has looked already.
+HOLD_NUMBERING = "SELECT pg_advisory_lock_shared(hashtextextended('episode-numbers:' || $1, 0))"
 
 NEXT_ID = "SELECT 'ep_' || lpad(n::text, greatest(6, length(n::text)), '0') FROM nextval('episode_ids') AS n"
 

@@ -1,6 +1,7 @@
 """Takes the next episode number, optimistically: look, insert, and on a collision look again.
 
-A number is only ever taken by an INSERT that the unique index let through; no lock is held while looking.
+A number is only ever taken by an INSERT that the unique index let through. Creators share one advisory lock a project,
+so that they wait for no other creator, and a repair of the numbers waits for all of them.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import asyncpg
 from .database import (
     FIND,
     HIGHEST_NUMBER,
+    HOLD_NUMBERING,
     INSERT,
     NEXT_ID,
     NEXT_NUMBER,
@@ -100,6 +102,8 @@ class Numbering:
         """One look and one INSERT. Raises UniqueViolationError when somebody else took the number in between."""
         async with self._pool.acquire(timeout=timeout_seconds) as connection:
             attempts.episode_id = attempts.episode_id or await connection.fetchval(NEXT_ID, timeout=timeout_seconds)
+            # The pool's reset lets it go when the connection is handed back, however this ends.
+            await connection.execute(HOLD_NUMBERING, project_id, timeout=timeout_seconds)
             number = await connection.fetchval(NEXT_NUMBER, project_id, timeout=timeout_seconds)
             await asyncio.sleep(self._troubles.of(project_id).pause_seconds)
             used_twice = await self._number_to_use_twice(connection, project_id)

@@ -98,9 +98,7 @@ def test_a_compacted_project_is_one_to_n_in_the_order_it_had(project: list[Episo
 
 
 @given(PROJECTS, st.sampled_from([Strategy.DUPLICATES_TO_END, Strategy.DUPLICATES_TO_GAPS]))
-def test_moving_duplicates_leaves_none_and_moves_no_first_holder(
-    project: list[EpisodeRow], strategy: Strategy
-) -> None:
+def test_moving_duplicates_leaves_none_and_moves_no_first_holder(project: list[EpisodeRow], strategy: Strategy) -> None:
     changes = plan(project, strategy)
     mended = after(project, changes)
     assert len({row.number for row in mended}) == len(project)

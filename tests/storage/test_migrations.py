@@ -14,8 +14,8 @@ from episode_monitor.storage.address import Address
 from episode_monitor.storage.troubles import TablesAreNewer
 from tests.storage.conftest import run
 
-ALL = ["0001.alert-history", "0002.delivery-ledger", "0003.check-results", "0004.audit"]
-OURS = ["alert_transitions", "audit", "check_results", "deliveries", "history_progress"]
+ALL = ["0001.alert-history", "0002.delivery-ledger", "0003.check-results", "0004.audit", "0005.repair-plans"]
+OURS = ["alert_transitions", "audit", "check_results", "deliveries", "history_progress", "repair_plans", "repair_switch"]
 
 
 def tables(url: str, schema: str = "episode_monitor") -> list[str]:

@@ -1,0 +1,130 @@
+"""A repair plan as it is kept: what it will do never changes; how far it is, changes only from a known revision."""
+
+import hashlib
+from collections.abc import Iterable
+from enum import Enum
+
+import msgspec
+
+from episode_monitor.repair.planning import Change, EpisodeRow, Numbers, Strategy
+
+MAX_STEPS = 100  # remembered of one plan; the first stays, the oldest others go
+EVENTS_ID_BYTES = 16
+
+
+class PlanState(Enum):
+    """Where a plan stands. Between the two states of an act only the database's transaction knows."""
+
+    PLANNED = "planned"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    STALE = "stale"  # the data moved since; only a new plan helps
+
+
+class Act(Enum):
+    """What is done to the numbers."""
+
+    APPLY = "apply"
+    ROLLBACK = "rollback"
+
+    @property
+    def under_way(self) -> PlanState:
+        """The state while it is done."""
+        return PlanState.APPLYING if self is Act.APPLY else PlanState.ROLLING_BACK
+
+    @property
+    def done(self) -> PlanState:
+        """The state once it is committed."""
+        return PlanState.APPLIED if self is Act.APPLY else PlanState.ROLLED_BACK
+
+    @property
+    def undone(self) -> PlanState:
+        """The state it began from."""
+        return PlanState.PLANNED if self is Act.APPLY else PlanState.APPLIED
+
+
+class Verification(Enum):
+    """What came of looking at the database and at the stream after the events were sent."""
+
+    NONE = "none"
+    PENDING = "pending"
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"  # the stream did not come as far in time; it is looked at again
+    SKIPPED = "skipped"  # the stream does not know the project
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The part that never changes. Times are epoch milliseconds of the wall clock."""
+
+    plan_id: str
+    project_id: str
+    strategy: Strategy
+    created_by: str
+    created_at_ms: int
+    expires_at_ms: int
+    changes: list[Change]
+    before: Numbers
+    after: Numbers
+    seen: str  # fingerprint of every episode and number of the project
+    shared: list[int]  # old numbers that an episode outside the changes holds as well
+    warnings: list[str] = []
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to a plan."""
+
+    at_ms: int
+    by: str
+    what: str
+    detail: str = ""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """The part that changes, always as a whole and from one revision to the next."""
+
+    revision: int = 0
+    state: PlanState = PlanState.PLANNED
+    approved_by: str | None = None
+    by: str | None = None  # who does or did the last act
+    transaction: str | None = None  # of the last act, as PostgreSQL numbers it; known before it commits
+    acted_at_ms: int | None = None  # event time of what the act announces
+    pending: Act | None = None  # committed, its events not yet known to be with the broker
+    partition: int | None = None  # where the project's events are, as the stream knows it
+    sent_offset: int | None = None  # of the last event sent
+    surplus: int = 0  # findings that the stream had and the database had not, before
+    verification: Verification = Verification.NONE
+    lease_until_ms: int = 0  # until then whoever wrote this is at work on it
+    steps: list[Step] = []
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan and how far it is."""
+
+    plan: Plan
+    progress: Progress
+
+    def moved(self, step: Step | None = None, **changes: object) -> "Kept":
+        """The same plan, one revision on."""
+        now = self.progress
+        steps = now.steps if step is None else [*now.steps, step]
+        if len(steps) > MAX_STEPS:
+            steps = [steps[0], *steps[len(steps) - MAX_STEPS + 1 :]]
+        changed = msgspec.structs.replace(now, revision=now.revision + 1, steps=steps, **changes)
+        return msgspec.structs.replace(self, progress=changed)
+
+
+def fingerprint(rows: Iterable[EpisodeRow]) -> str:
+    """One word for all episodes of a project and their numbers, whatever order they come in."""
+    digest = hashlib.blake2b(digest_size=16)
+    for row in sorted(rows, key=lambda row: row.episode_id):
+        digest.update(msgspec.json.encode((row.episode_id, row.number)))
+    return digest.hexdigest()
+
+
+def event_id(plan_id: str, act: Act, episode_id: str) -> str:
+    """The id of the event about one episode: the same however often it is sent."""
+    said = msgspec.json.encode((plan_id, act.value, episode_id))
+    return hashlib.blake2b(said, digest_size=EVENTS_ID_BYTES).hexdigest()

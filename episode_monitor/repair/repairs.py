@@ -1,0 +1,150 @@
+"""Repair from plan to rollback: who may do what, and when. The doing itself is the actor's."""
+
+import secrets
+
+import structlog
+
+from episode_monitor.repair.acting import Actor, Parts, RepairSettings
+from episode_monitor.repair.episodes import CONTENTION
+from episode_monitor.repair.guarding import contended, same, warnings
+from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow, Strategy, after, numbers_of, plan
+from episode_monitor.repair.record import Act, Kept, Plan, PlanState, Progress, Step, Verification, fingerprint
+from episode_monitor.repair.refusals import Code, RepairRefused
+from episode_monitor.repair.store import is_unfinished
+
+log = structlog.get_logger(__name__)
+
+
+class Repairs:
+    """All that can be done to plans. Raises RepairRefused, ServiceDatabaseError, PlansAway, ViewError."""
+
+    def __init__(self, settings: RepairSettings, parts: Parts) -> None:
+        self.settings = settings
+        self.store = parts.store
+        self._parts = parts
+        self._actor = Actor(settings, parts)
+
+    # --- plan
+
+    async def plan(self, project_id: str, strategy: Strategy, by: str) -> Kept:
+        """A simulation: writes nothing but the plan itself."""
+        try:
+            async with self._actor.episodes() as episodes:
+                rows = await episodes.rows(project_id)
+            if not rows:
+                raise RepairRefused(
+                    Code.UNKNOWN_PROJECT, f"The project service has no episodes of {project_id!r}: check the id."
+                )
+            changes = plan(rows, strategy)
+        except CannotPlan as error:
+            raise RepairRefused(Code.CANNOT_PLAN, str(error)) from error
+        except CONTENTION as error:
+            raise contended(project_id) from error
+        made = self._made(project_id, strategy, by, rows, changes)
+        step = Step(at_ms=made.created_at_ms, by=by, what="planned", detail=f"{len(changes)} changes")
+        kept = Kept(plan=made, progress=Progress(steps=[step]))
+        await self.store.add(kept)
+        self._parts.note(made, step)
+        return kept
+
+    def _made(
+        self, project_id: str, strategy: Strategy, by: str, rows: list[EpisodeRow], changes: list[Change]
+    ) -> Plan:
+        now_ms = self._parts.now_ms()
+        changed = {change.episode_id for change in changes}
+        left = {change.old_number for change in changes}
+        return Plan(
+            plan_id=f"rp_{now_ms:012x}{secrets.token_hex(5)}",
+            project_id=project_id,
+            strategy=strategy,
+            created_by=by,
+            created_at_ms=now_ms,
+            expires_at_ms=now_ms + 1000 * self.settings.plan_seconds,
+            changes=changes,
+            before=numbers_of(rows),
+            after=numbers_of(after(rows, changes)),
+            seen=fingerprint(rows),
+            shared=sorted({row.number for row in rows if row.episode_id not in changed and row.number in left}),
+            warnings=warnings(rows),
+        )
+
+    async def look(self, plan_id: str) -> Kept:
+        """The plan as it is. What a crash left undone is done first, if nobody is at it."""
+        kept = await self.store.get(plan_id)
+        if is_unfinished(kept.progress) or kept.progress.verification is Verification.INCONCLUSIVE:
+            return await self._actor.resume(plan_id)
+        return kept
+
+    def needs_approval(self, kept: Kept) -> bool:
+        """Whether a second person must say yes."""
+        return len(kept.plan.changes) > self.settings.approval_above
+
+    async def approve(self, plan_id: str, by: str, confirm: str) -> Kept:
+        """A second person says yes."""
+        kept = await self.store.get(plan_id)
+        self._check_confirmation(kept, confirm)
+        self._check_open(kept, Act.APPLY)
+        if same(by, kept.plan.created_by):
+            raise RepairRefused(Code.SAME_PERSON, f"{by} made this plan: somebody else must approve it.")
+        return await self._actor.move(kept, self._actor.step(by, "approved"), approved_by=by)
+
+    # --- apply and roll back
+
+    async def apply(self, plan_id: str, by: str, confirm: str) -> Kept:
+        """Renumber, announce, verify; roll back where the check fails."""
+        kept = await self._allowed(plan_id, confirm, Act.APPLY)
+        self._check_approval(kept, by)
+        return await self._actor.do(kept, Act.APPLY, by)
+
+    async def rollback(self, plan_id: str, by: str, confirm: str) -> Kept:
+        """Restore the old numbers exactly, announce, verify."""
+        return await self._actor.do(await self._allowed(plan_id, confirm, Act.ROLLBACK), Act.ROLLBACK, by)
+
+    async def _allowed(self, plan_id: str, confirm: str, act: Act) -> Kept:
+        if not self.settings.is_enabled:
+            raise RepairRefused(
+                Code.AUTO_FIX_DISABLED, "Repair may only plan here: set AUTO_FIX_ENABLED=true to let it change numbers."
+            )
+        kept = await self.store.get(plan_id)
+        self._check_confirmation(kept, confirm)
+        if is_unfinished(kept.progress):
+            kept = await self._actor.resume(plan_id)
+        self._check_open(kept, act)
+        if not kept.plan.changes:
+            raise RepairRefused(Code.NOTHING_TO_DO, "The plan changes nothing: the numbers are already so.")
+        return kept
+
+    def _check_confirmation(self, kept: Kept, confirm: str) -> None:
+        if confirm != kept.plan.project_id:
+            raise RepairRefused(
+                Code.WRONG_CONFIRMATION,
+                f"confirm must be the id of the project that this plan changes, {kept.plan.project_id!r}.",
+            )
+
+    def _check_open(self, kept: Kept, act: Act) -> None:
+        state = kept.progress.state
+        if state in (PlanState.APPLYING, PlanState.ROLLING_BACK):
+            raise RepairRefused(Code.PLAN_BUSY, f"The plan is {state.value} right now: look at it in a moment.")
+        if state is not act.undone:
+            raise RepairRefused(
+                Code.PLAN_NOT_OPEN, f"The plan is {state.value}, so it cannot take {act.value}: see its steps."
+            )
+        if act is Act.APPLY and self._parts.now_ms() >= kept.plan.expires_at_ms:
+            raise RepairRefused(Code.PLAN_EXPIRED, "The plan is too old to be trusted: make a new one.")
+
+    def _check_approval(self, kept: Kept, by: str) -> None:
+        if not self.needs_approval(kept):
+            return
+        approver = kept.progress.approved_by
+        if approver is None:
+            raise RepairRefused(
+                Code.APPROVAL_NEEDED,
+                f"{len(kept.plan.changes)} changes are more than REPAIR_APPROVAL_ABOVE "
+                f"({self.settings.approval_above}): a second person must approve the plan first.",
+            )
+        if same(approver, by):
+            raise RepairRefused(Code.SAME_PERSON, f"{by} approved this plan: somebody else must apply it.")
+
+    async def resume_all(self) -> None:
+        """What a crash left of any plan."""
+        await self._actor.resume_all()
