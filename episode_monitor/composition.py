@@ -1,5 +1,6 @@
 """Makes the parts of a worker from its settings. The one place that knows which setting goes where."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import httpx
@@ -8,13 +9,23 @@ from pydantic import SecretStr
 
 from agents.access import KafkaAccess
 from agents.config import AgentsConfig
+from agents.engine.producer import Producer
 from agents.history import History
 from agents.topics import TopicNames
 from alert_sinks.courier import Destinations
 from alert_sinks.destinations import SinkConfig, build_destinations
 from alert_sinks.lanes import Limits
+from episode_monitor.repair.acting import Parts, RepairSettings
+from episode_monitor.repair.announcer import KafkaAnnouncer
+from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings, Fleet
+from episode_monitor.repair.desk import RepairDesk
+from episode_monitor.repair.record import Plan, Step
+from episode_monitor.repair.repairs import Repairs
+from episode_monitor.repair.store import MemoryPlans, PostgresPlans
+from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.settings import Settings, SettingsError
-from episode_monitor.storage.address import BadDatabaseUrl
+from episode_monitor.storage.address import Address, BadDatabaseUrl
+from episode_monitor.storage.database import Database
 from episode_monitor.storage.records import AuditEntry, Stored
 from episode_monitor.storage.retention import Retention
 from episode_monitor.storage.storage import Storage, open_storage
@@ -123,6 +134,69 @@ def retention(settings: Settings) -> Retention:
         history_days=settings.history_retention_days,
         deliveries_days=settings.deliveries_retention_days,
         checks_days=settings.checks_retention_days,
+    )
+
+
+def repair_settings(settings: Settings) -> RepairSettings:
+    """Who may repair."""
+    return RepairSettings(is_enabled=settings.auto_fix_enabled, approval_above=settings.repair_approval_above)
+
+
+def automatic_settings(settings: Settings) -> AutomaticSettings:
+    """What is repaired by itself."""
+    return AutomaticSettings(
+        projects=_words(settings.auto_repair_projects),
+        max_per_hour=settings.auto_repair_max_per_hour,
+        is_paused=settings.auto_repair_paused,
+    )
+
+
+def episodes_table(settings: Settings) -> EpisodesTable:
+    """Where the project service keeps its episodes."""
+    return EpisodesTable(
+        table=settings.episodes_table,
+        id_column=settings.episodes_id_column,
+        project_column=settings.episodes_project_column,
+        number_column=settings.episodes_number_column,
+        version_column=settings.episodes_version_column,
+        created_column=settings.episodes_created_column,
+    )
+
+
+def repair_desk(
+    settings: Settings, storage: Storage, producer: Callable[[], Producer], fleet: Fleet,
+    is_ours: Callable[[int], bool], now_ms: Callable[[], int],
+) -> RepairDesk | None:  # fmt: skip
+    """Repair, where DATABASE_URL is set. Raises SettingsError."""
+    url = secret(settings.database_url)
+    if url is None:
+        return None
+    try:
+        address = Address.parse(url, "DATABASE_URL")
+    except BadDatabaseUrl as error:
+        raise SettingsError(str(error)) from None
+    parts = Parts(
+        store=PostgresPlans(storage.database) if isinstance(storage.database, Database) else MemoryPlans(),
+        address=address,
+        table=episodes_table(settings),
+        announcer=KafkaAnnouncer(producer, settings.events_topic, f"{settings.monitor_id}.repair"),
+        ask_stream=fleet.project,
+        note=lambda plan, step: storage.audit.note(step_entry(plan, step)),
+        now_ms=now_ms,
+    )
+    repairs = Repairs(repair_settings(settings), parts)
+    return RepairDesk(repairs, AutomaticRepairs(repairs, automatic_settings(settings), fleet, is_ours, now_ms))
+
+
+def step_entry(plan: Plan, step: Step) -> AuditEntry:
+    """A step of a repair as the audit keeps it."""
+    return AuditEntry(
+        who=step.by,
+        what=f"repair.{step.what.replace(' ', '_')}",
+        target=plan.plan_id,
+        result=step.detail or "done",
+        at_ms=step.at_ms,
+        request={"project_id": plan.project_id, "strategy": plan.strategy.value, "changes": len(plan.changes)},
     )
 
 

@@ -259,6 +259,12 @@ class Settings(BaseSettings):
     episodes_id_column: _Column = _databases("id", "The column of the episode's id.", form="column")
     episodes_project_column: _Column = _databases("project_id", "The column of the project's id.", form="column")
     episodes_number_column: _Column = _databases("number", "The column of the number.", form="column")
+    episodes_version_column: _Column | None = _databases(
+        None, "A column that every change of a row changes; unset: PostgreSQL's own (xmin).", form="column"
+    )
+    episodes_created_column: _Column | None = _databases(
+        None, "The column that tells which of two episodes came later; unset: their ids do.", form="column"
+    )
 
     integrity_check_interval_minutes: int = _checks(30, "Between two basic checks.", unit="minutes", ge=1, le=10_080)
     deep_check_interval_hours: int = _checks(6, "Between two deep checks.", unit="hours", ge=1, le=720)
@@ -266,6 +272,15 @@ class Settings(BaseSettings):
     repair_approval_above: int = _checks(
         100, "A plan with more changes needs a second person's approval.", unit="changes", ge=0, le=1_000_000
     )
+    auto_repair_projects: Annotated[str, AfterValidator(check.project_patterns)] = _checks(
+        "",
+        "Projects that are repaired by themselves while AUTO_FIX_ENABLED; empty: none.",
+        form="ids or patterns with * and ?, separated by commas",
+    )
+    auto_repair_max_per_hour: int = _checks(
+        6, "Repairs that may happen by themselves, over all projects.", unit="an hour", ge=1, le=1000
+    )
+    auto_repair_paused: bool = _checks(False, "The kill switch: nothing is repaired by itself, whoever opted in.")
 
     episode_monitoring_enabled: bool = _process(True, "Off: the worker serves what is known and reads no events.")
     state_dir: Path = _process(Path("state"), "What the worker may keep on disk.", form="path")

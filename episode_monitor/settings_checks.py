@@ -146,6 +146,14 @@ def sql_column(text: str) -> str:
     return text
 
 
+def project_patterns(text: str) -> str:
+    """Comma-separated ids of projects, or patterns of them."""
+    found = [pattern.strip() for pattern in text.split(",") if pattern.strip()]
+    if any(len(pattern) > 200 or not pattern.isprintable() for pattern in found):
+        raise ValueError("must be ids of projects, or patterns with * and ?, separated by commas")
+    return ",".join(found)
+
+
 def database_url(text: str) -> str:
     """An address of PostgreSQL."""
     _retold(lambda: Address.parse(text, "it"), "it ")

@@ -15,14 +15,8 @@ ENV_FILE = ROOT / ".env.example"
 # Read and checked in this version, but nothing acts on them yet; a test keeps the list true.
 WITHOUT_EFFECT = frozenset(
     {
-        "AUTO_FIX_ENABLED",
         "DEEP_CHECK_INTERVAL_HOURS",
-        "EPISODES_ID_COLUMN",
-        "EPISODES_NUMBER_COLUMN",
-        "EPISODES_PROJECT_COLUMN",
-        "EPISODES_TABLE",
         "INTEGRITY_CHECK_INTERVAL_MINUTES",
-        "REPAIR_APPROVAL_ABOVE",
     }
 )
 
@@ -39,8 +33,7 @@ only scheme, host and port are shown.
 With nothing but `KAFKA_BOOTSTRAP_SERVERS` set, `episode-monitor worker` runs.
 """
 _WITHOUT_EFFECT_NOTE = """
-¹ Read and checked, but without effect in this version: scheduled checks, drift against the project service's database
-and repair are not built yet.
+¹ Read and checked, but without effect in this version: scheduled checks are not built yet.
 """
 
 _ENV_HEAD = """\

@@ -33,6 +33,7 @@ from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
 from episode_monitor.read_model.router import internal_router
 from episode_monitor.read_model.worker_state import Probe, WorkerState
+from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.settings import Settings
 from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
@@ -93,6 +94,7 @@ class Worker:
         self._own = OwnPartitions(self._sight, self.runtime.tell, self._publisher.poke)
         self._neighbour_client = httpx.AsyncClient(trust_env=False)
         self._tasks: list[asyncio.Task[None]] = []
+        self._repairs: RepairDesk | None = None
         self.web = self._make_web()
 
     def _make_web(self) -> FastAPI:
@@ -107,6 +109,9 @@ class Worker:
             registry,
             max_projects=self.settings.metrics_max_projects,
         )
+        self._repairs = composition.repair_desk(
+            self.settings, self.storage, lambda: self.runtime.producer, views, self._own.has, now_ms
+        )
         return create_web_app(
             views,
             composition.web_settings(self.settings),
@@ -115,6 +120,7 @@ class Worker:
             extra_routers=[internal_router(self._own, self._identity.token)],
             now_ms=now_ms,
             version=VERSION,
+            repairs=self._repairs,
         )
 
     def _probes(self) -> list[Probe]:
@@ -167,6 +173,8 @@ class Worker:
         await self.storage.database.connect()
         await self.runtime.start()
         works = [self._reader.run(), self._publisher.run()]
+        if self._repairs is not None:
+            works.append(self._repairs.automatic.run())
         if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner
             works.append(prune_daily(self.storage.prune, lambda: 0 in self.runtime.delivery.partitions, now_ms))
         for work in works:

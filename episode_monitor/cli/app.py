@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 import uvloop
 
+from episode_monitor.cli import repair
 from episode_monitor.cli.alerts import alerts
 from episode_monitor.cli.doctor import doctor
 from episode_monitor.cli.output import Json, show
@@ -32,6 +33,7 @@ app.add_typer(alerts, name="alerts")
 app.command()(doctor)
 app.command()(replay)
 rules.command("backtest")(backtest)
+app.add_typer(repair.app, name="repair")
 
 
 def main() -> None:

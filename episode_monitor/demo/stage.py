@@ -79,6 +79,8 @@ class Stage:
             "MONITORING_PORT": str(port),
             "MONITOR_DATABASE_URL": self._databases["episode_monitor"],
             "DATABASE_URL": self._databases["project_service"],
+            "EPISODES_VERSION_COLUMN": "version",
+            "AUTO_FIX_ENABLED": "true",
             "GAP_SETTLE_SECONDS": str(SETTLE_SECONDS),
             "SLACK_WEBHOOK_URL": f"{self.receiver.url}/slack",
             "MONITORING_WEBHOOK_URL": f"{self.receiver.url}/webhook",

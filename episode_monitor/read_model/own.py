@@ -52,6 +52,10 @@ class OwnPartitions:
         """Those spoken for now."""
         return [owned.number for owned in self._sight.live]
 
+    def has(self, partition: int) -> bool:
+        """Whether the partition is spoken for here, now."""
+        return partition in self.partitions()
+
     def _states(self, project_id: str) -> Iterator[tuple[Owned, ProjectState, int]]:
         """Where a project is, usually one place: partition, state, and up to when the state is true."""
         for owned in self._sight.live:

@@ -32,8 +32,8 @@ select count(*) as plans from episode_monitor.repair_plans where created_by = $1
 """
 _SWITCH = "select by, paused from episode_monitor.repair_switch"
 _TURN = """
-insert into episode_monitor.repair_switch (only, paused, by) values (true, $1, $2)
-on conflict (only) do update set paused = excluded.paused, by = excluded.by, at = now() returning by, paused
+insert into episode_monitor.repair_switch (one, paused, by) values (true, $1, $2)
+on conflict (one) do update set paused = excluded.paused, by = excluded.by, at = now() returning by, paused
 """
 
 

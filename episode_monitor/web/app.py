@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 
+from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.web import problems
 from episode_monitor.web.audit import AuditEntry, log_entry
 from episode_monitor.web.context import WebContext, wall_clock_ms
 from episode_monitor.web.gate import Gate, Outermost
 from episode_monitor.web.request_metrics import RequestMetrics
 from episode_monitor.web.routes import alerts, integrity, jobs, pages, performance, process
+from episode_monitor.web.routes import repairs as repair_routes
 from episode_monitor.web.schemas import DocumentedApp
 from episode_monitor.web.settings import WebSettings
 from episode_monitor.web.views import Views
@@ -31,6 +33,7 @@ def create_web_app(
     extra_routers: Sequence[APIRouter] = (),
     now_ms: Callable[[], int] = wall_clock_ms,
     version: str = "0.1.0",
+    repairs: RepairDesk | None = None,
 ) -> DocumentedApp:
     """Make the app.
 
@@ -47,9 +50,10 @@ def create_web_app(
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.web = WebContext(views=views, settings=settings, audit=audit, now_ms=now_ms)
+    app.state.web = WebContext(views=views, settings=settings, audit=audit, now_ms=now_ms, repairs=repairs)
     problems.install(app)
-    for router in (*extra_routers, *(part.router for part in (integrity, performance, alerts, jobs, process, pages))):
+    parts = (repair_routes, integrity, performance, alerts, jobs, process, pages)
+    for router in (*extra_routers, *(part.router for part in parts)):
         app.include_router(router)
     app.add_middleware(Gate, settings=settings)
     app.add_middleware(Outermost, metrics=RequestMetrics(registry or CollectorRegistry()))

@@ -10,6 +10,7 @@ import structlog
 from fastapi import Request
 from msgspec import Meta
 
+from episode_monitor.repair.planning import Strategy
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.context import context_of
 from episode_monitor.web.problems import Problem, invalid, to_problem
@@ -39,6 +40,26 @@ class AlertActionBody(CheckBody, frozen=True, kw_only=True):
     minutes: Annotated[int, Meta(ge=1, le=10_080, description="How long a silence lasts; only silence reads it.")] = 60
 
 
+class RepairPlanBody(CheckBody, frozen=True, kw_only=True):
+    """Who plans, and how numbers are to be mended."""
+
+    strategy: Annotated[Strategy, Meta(description="How numbers are mended.")] = Strategy.COMPACT
+
+
+class RepairActBody(CheckBody, frozen=True, kw_only=True):
+    """Who acts on a plan; `confirm` shows that the person knows which project it changes."""
+
+    by: Annotated[str, Meta(min_length=1, max_length=200, description="Your name, for the audit and the plan.")]
+    confirm: Annotated[str, Meta(max_length=200, description="The id of the project that the plan changes.")]
+
+
+class PauseBody(CheckBody, frozen=True, kw_only=True):
+    """Who turns the switch of automatic repair."""
+
+    by: Annotated[str, Meta(min_length=1, max_length=200, description="Your name, for the audit.")]
+    paused: Annotated[bool, Meta(description="True stops it on all workers; false lets it go on.")]
+
+
 async def read_body(request: Request, kind: type[Body]) -> Body:
     """The request's JSON as `kind`. An empty body stands for `{}`. Raises Problem 400, 413, 415 or 422."""
     raw = await request.body()
@@ -62,11 +83,10 @@ def _checked(body: Body) -> Body:
     """What a length cannot say: a name is one line and not blank where it is required."""
     if _CONTROL.search(body.by):
         raise invalid("by", "must not contain control characters")
-    if isinstance(body, AlertActionBody):
-        if not body.by.strip():
-            raise invalid("by", "must not be blank")
-        if _CONTROL_BUT_LINES.search(body.comment):
-            raise invalid("comment", "must not contain control characters other than line breaks and tabs")
+    if isinstance(body, AlertActionBody | RepairActBody | PauseBody) and not body.by.strip():
+        raise invalid("by", "must not be blank")
+    if isinstance(body, AlertActionBody) and _CONTROL_BUT_LINES.search(body.comment):
+        raise invalid("comment", "must not contain control characters other than line breaks and tabs")
     return msgspec.structs.replace(body, by=body.by.strip())
 
 

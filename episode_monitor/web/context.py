@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 from fastapi import Request
 
+from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
 from episode_monitor.web.views import Views
@@ -25,6 +26,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     settings: WebSettings
     audit: Callable[[AuditEntry], None]
     now_ms: Callable[[], int] = wall_clock_ms
+    repairs: RepairDesk | None = None  # None: DATABASE_URL is not set
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))
 
 

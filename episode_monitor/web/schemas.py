@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from episode_monitor.web.commands import AlertActionBody, CheckBody
+from episode_monitor.web.commands import AlertActionBody, CheckBody, PauseBody, RepairActBody, RepairPlanBody
 from models.alert import Alert
+from models.repair import AutomaticRepair, RepairPlan
 from models.views import (
     AlertHistoryPage,
     BasicCheckResult,
@@ -57,24 +58,30 @@ ANSWERS: tuple[type, ...] = (
     ActiveAlerts,
     AlertActionBody,
     AlertHistoryPage,
+    AutomaticRepair,
     BasicCheckResult,
     CheckBody,
     DeepCheckResult,
     IntegritySummary,
     JobList,
     JobStatus,
+    PauseBody,
     PerformanceStats,
     PerformanceTrend,
     ProblemBody,
     ProjectPage,
     ProjectView,
     Readiness,
+    RepairActBody,
+    RepairPlan,
+    RepairPlanBody,
 )
 _REFERENCE = "#/components/schemas/{name}"
 _PROBLEMS = {
     400: "The request cannot be read.",
     404: "What the path names is not known.",
-    409: "The alert has ended already.",
+    409: "It cannot be done as things stand: the alert has ended, the plan is not open, the data moved.",
+    501: "This monitor is set up without the part that would answer; the detail names the setting.",
     503: "Tables are recovering, or something needed does not answer; see Retry-After.",
 }
 _INVALID = "A parameter is wrong; `code` and `errors` name it."

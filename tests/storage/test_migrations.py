@@ -15,7 +15,15 @@ from episode_monitor.storage.troubles import TablesAreNewer
 from tests.storage.conftest import run
 
 ALL = ["0001.alert-history", "0002.delivery-ledger", "0003.check-results", "0004.audit", "0005.repair-plans"]
-OURS = ["alert_transitions", "audit", "check_results", "deliveries", "history_progress", "repair_plans", "repair_switch"]
+OURS = [
+    "alert_transitions",
+    "audit",
+    "check_results",
+    "deliveries",
+    "history_progress",
+    "repair_plans",
+    "repair_switch",
+]
 
 
 def tables(url: str, schema: str = "episode_monitor") -> list[str]:
@@ -81,7 +89,7 @@ def test_four_workers_that_start_at_once_apply_each_migration_once(database_url:
     for worker in workers:
         worker.join()
     assert sorted(told, key=len) == [[], [], [], ALL]
-    assert run(database_url, "select count(*) from episode_monitor._yoyo_log where operation = 'apply'") == [(4,)]
+    assert run(database_url, "select count(*) from episode_monitor._yoyo_log where operation = 'apply'") == [(len(ALL),)]
 
 
 def test_a_worker_that_died_while_migrating_does_not_lock_out_the_next(database_url: str) -> None:

@@ -30,6 +30,13 @@ CONTRACT = {
     ("post", f"{ROOT}/jobs/integrity/run-check"): {"BasicCheckResult", "DeepCheckResult"},
     ("get", f"{ROOT}/jobs"): {"JobList"},
     ("get", f"{ROOT}/jobs/{{job_id}}"): {"JobStatus"},
+    ("post", f"{ROOT}/integrity/project/{{project_id}}/repair-plans"): {"RepairPlan"},
+    ("get", f"{ROOT}/repair-plans/{{plan_id}}"): {"RepairPlan"},
+    ("post", f"{ROOT}/repair-plans/{{plan_id}}/approve"): {"RepairPlan"},
+    ("post", f"{ROOT}/repair-plans/{{plan_id}}/apply"): {"RepairPlan"},
+    ("post", f"{ROOT}/repair-plans/{{plan_id}}/rollback"): {"RepairPlan"},
+    ("get", f"{ROOT}/automatic-repair"): {"AutomaticRepair"},
+    ("post", f"{ROOT}/automatic-repair"): {"AutomaticRepair"},
     ("get", "/readyz"): {"Readiness"},
     ("get", "/livez"): set(),
     ("get", "/metrics"): set(),
@@ -92,7 +99,7 @@ async def test_each_sent_answer_has_exactly_the_fields_of_its_shape(
     schemas = (await document_of(client))["components"]["schemas"]
     views.alerts = {"r:p": alert("r:p")}
     for (method, path), names in CONTRACT.items():
-        if method == "get" and names:
+        if method == "get" and names and "repair" not in path:  # tests/repair asks those, with a database
             address = path.format(project_id="p", job_id="job-1")
             answer = await client.get(address, params={"project_id": "p"} if address.endswith("/project") else None)
             assert set(answer.json()) == set(schemas[next(iter(names))]["properties"]), path

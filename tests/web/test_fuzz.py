@@ -44,7 +44,11 @@ values = st.one_of(
 )
 queries = st.lists(st.tuples(names | st.text(max_size=8), values), max_size=4).map(urlencode)
 reads = st.sampled_from(
-    [path.format(project_id="p", job_id="j") for path, item in app.openapi()["paths"].items() if "get" in item]
+    [
+        path.format(project_id="p", job_id="j", plan_id="rp")
+        for path, item in app.openapi()["paths"].items()
+        if "get" in item
+    ]
 )
 words = st.text(min_size=1, max_size=40).filter(lambda word: word not in (".", ".."))
 junk = st.recursive(
@@ -65,7 +69,8 @@ async def ask(method: str, target: str, **more: Any) -> httpx.Response:
 
 
 def check(answer: httpx.Response) -> None:
-    assert answer.status_code < 500, answer.text
+    is_without_repair = answer.status_code == 501 and "repair" in answer.url.path  # this app was made without it
+    assert answer.status_code < 500 or is_without_repair, answer.text
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         assert set(answer.json()) >= {"type", "title", "status", "code", "detail", "instance"}

@@ -27,7 +27,7 @@ create index if not exists repair_plans_of_project
 
 -- One row: whether a person has stopped automatic repair.
 create table if not exists episode_monitor.repair_switch (
-    only boolean primary key default true check (only),
+    one boolean primary key default true check (one),
     paused boolean not null,
     by text not null,
     at timestamptz not null default now()

@@ -1,0 +1,61 @@
+"""Plans as people see them."""
+
+import msgspec
+
+from episode_monitor.repair.planning import Numbers
+from episode_monitor.repair.record import Kept, PlanState
+from models.repair import BlastRadius, ProjectNumbers, RepairChange, RepairPlan, RepairStep
+from models.times import rfc3339
+
+EXPIRED = "expired"  # of a plan that was never applied; the state says the rest
+
+
+def plan_view(kept: Kept, *, approval_needed: bool, kept_in: str, now_ms: int) -> RepairPlan:
+    """All of one plan."""
+    plan, progress = kept.plan, kept.progress
+    has_expired = progress.state is PlanState.PLANNED and now_ms >= plan.expires_at_ms
+    return RepairPlan(
+        plan_id=plan.plan_id,
+        project_id=plan.project_id,
+        strategy=plan.strategy.value,
+        state=EXPIRED if has_expired else progress.state.value,
+        changes_needed=len(plan.changes),
+        changes=[
+            RepairChange(episode_id=change.episode_id, old_number=change.old_number, new_number=change.new_number)
+            for change in plan.changes
+        ],
+        blast_radius=_blast_radius(kept),
+        warnings=plan.warnings,
+        approval_needed=approval_needed,
+        approved_by=progress.approved_by,
+        created_by=plan.created_by,
+        created_at=rfc3339(plan.created_at_ms),
+        expires_at=rfc3339(plan.expires_at_ms),
+        acted_by=progress.by,
+        acted_at=None if progress.acted_at_ms is None else rfc3339(progress.acted_at_ms),
+        events_pending=progress.pending is not None,
+        verification=progress.verification.value,
+        steps=[
+            RepairStep(at=rfc3339(step.at_ms), by=step.by, what=step.what, detail=step.detail)
+            for step in progress.steps
+        ],
+        kept_in=kept_in,
+    )
+
+
+def _blast_radius(kept: Kept) -> BlastRadius:
+    plan = kept.plan
+    touched = [number for change in plan.changes for number in (change.old_number, change.new_number)]
+    episodes = plan.before.episodes
+    return BlastRadius(
+        episodes_changed=len(plan.changes),
+        share_percentage=round(100.0 * len(plan.changes) / episodes, 1) if episodes else 0.0,
+        lowest_number=min(touched, default=None),
+        highest_number=max(touched, default=None),
+        before=_numbers(plan.before),
+        after=_numbers(plan.after),
+    )
+
+
+def _numbers(numbers: Numbers) -> ProjectNumbers:
+    return msgspec.convert(msgspec.to_builtins(numbers), ProjectNumbers)

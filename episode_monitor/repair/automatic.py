@@ -1,0 +1,157 @@
+"""Repair by itself: only where it is allowed, wanted, rare and quiet. What a crash left is finished here as well."""
+
+import asyncio
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from episode_monitor.repair.acting import BY_ITSELF
+from episode_monitor.repair.planning import Strategy
+from episode_monitor.repair.refusals import PlansAway, RepairRefused
+from episode_monitor.repair.repairs import Repairs
+from episode_monitor.service_database.errors import ServiceDatabaseError
+from episode_monitor.web.views import ProjectQuery, ViewError
+from models.alert import Alert
+from models.repair import AutomaticRepair
+from models.views import ProjectPage, ProjectView
+from streams.rules import Measure
+from streams.summary import MAX_ALERTS
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS: Final = 15.0
+HOUR_MS: Final = 3_600_000
+PAGE: Final = 500  # projects looked at, the worst first
+REMEMBERED: Final = 10_000  # projects tried within the hour
+
+
+class AutomaticSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`projects` are ids or patterns with `*` and `?`; none: nothing happens by itself."""
+
+    projects: tuple[str, ...] = ()
+    max_per_hour: int = 6
+    is_paused: bool = False
+
+
+class Fleet(Protocol):
+    """What is asked of the read model."""
+
+    async def active_alerts(self) -> list[Alert]: ...
+
+    async def list_projects(self, query: ProjectQuery) -> ProjectPage: ...
+
+    async def project(self, project_id: str) -> ProjectView | None: ...
+
+
+class AutomaticRepairs:
+    """One a worker. `is_ours` says of a partition whether this worker has it: it looks after no others."""
+
+    def __init__(
+        self,
+        repairs: Repairs,
+        settings: AutomaticSettings,
+        fleet: Fleet,
+        is_ours: Callable[[int], bool],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._repairs = repairs
+        self._settings = settings
+        self._fleet = fleet
+        self._is_ours = is_ours
+        self._now_ms = now_ms
+        self._tried: dict[str, int] = {}  # project -> when
+
+    async def run(self) -> None:
+        """For as long as the worker runs. No trouble of others ends it."""
+        while True:
+            try:
+                await self._repairs.resume_all()
+                await self.look()
+            except (PlansAway, ViewError, ServiceDatabaseError) as error:
+                log.info("automatic repair waits", why=str(error))
+            except Exception:  # a mistake in here must not end a worker that watches well
+                log.exception("automatic repair failed")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def standing(self) -> AutomaticRepair:
+        """Whether it acts, and why not. Raises PlansAway."""
+        paused, by = await self._repairs.store.is_paused()
+        reason = self._reason(paused, by)
+        return AutomaticRepair(
+            active=not reason,
+            reason=reason or "Projects that opted in are repaired by themselves.",
+            paused=paused or self._settings.is_paused,
+            paused_by=by or None,
+            projects=list(self._settings.projects),
+            max_per_hour=self._settings.max_per_hour,
+        )
+
+    def _reason(self, paused: bool, by: str) -> str:
+        if not self._repairs.settings.is_enabled:
+            return "AUTO_FIX_ENABLED is false: nothing is ever changed here."
+        if not self._settings.projects:
+            return "AUTO_REPAIR_PROJECTS is empty: no project has opted in."
+        if self._settings.is_paused:
+            return "AUTO_REPAIR_PAUSED is true: people repair, nothing happens by itself."
+        return f"{by} has paused it: people repair, nothing happens by itself." if paused else ""
+
+    async def pause(self, paused: bool, by: str) -> None:
+        """The kill switch, for all workers. Raises PlansAway."""
+        await self._repairs.store.pause(paused, by)
+
+    async def look(self) -> list[str]:
+        """One round; the projects that were repaired."""
+        if not (await self.standing()).active:
+            return []
+        fighting = await self._in_conflict()
+        if None in fighting:
+            return []
+        done = []
+        page = await self._fleet.list_projects(ProjectQuery(status="unhealthy", limit=PAGE))
+        for project_id in (row.project_id for row in page.projects):
+            if project_id in fighting or not self._opted_in(project_id) or self._was_tried(project_id):
+                continue
+            view = await self._fleet.project(project_id)
+            if view is None or not self._is_ours(view.applied.partition):
+                continue
+            if await self._repairs.store.acts_since(BY_ITSELF, self._now_ms() - HOUR_MS) >= self._settings.max_per_hour:
+                log.info("automatic repair has done enough for this hour", max_per_hour=self._settings.max_per_hour)
+                break
+            if await self._repair(project_id):
+                done.append(project_id)
+        return done
+
+    async def _in_conflict(self) -> set[str | None]:
+        """Projects whose conflicts fire; None stands for the whole fleet."""
+        alerts = await self._fleet.active_alerts()
+        if len(alerts) >= MAX_ALERTS:  # there may be more than are told, and a conflict among them
+            return {None}
+        return {alert.project_id or None for alert in alerts if alert.alert_type == Measure.CONFLICT_RATE.value}
+
+    def _opted_in(self, project_id: str) -> bool:
+        return any(fnmatchcase(project_id, pattern) for pattern in self._settings.projects)
+
+    def _was_tried(self, project_id: str) -> bool:
+        """At most once an hour, however it ended: what fails would fail again."""
+        return self._tried.get(project_id, -HOUR_MS) > self._now_ms() - HOUR_MS
+
+    async def _repair(self, project_id: str) -> bool:
+        self._tried = {known: at for known, at in self._tried.items() if at > self._now_ms() - HOUR_MS}
+        if len(self._tried) >= REMEMBERED:
+            return False
+        self._tried[project_id] = self._now_ms()
+        try:
+            kept = await self._repairs.plan(project_id, Strategy.COMPACT, BY_ITSELF)
+            if not kept.plan.changes:
+                return False
+            if self._repairs.needs_approval(kept):
+                log.warning("a repair is too large to happen by itself", plan=kept.plan.plan_id, project=project_id)
+                return False
+            await self._repairs.apply(kept.plan.plan_id, BY_ITSELF, project_id)
+        except RepairRefused as refused:
+            log.warning("automatic repair was refused", project=project_id, why=str(refused))
+            return False
+        return True

@@ -1,0 +1,76 @@
+"""What the monitor answers about repair plans. Times are RFC 3339 in UTC."""
+
+import msgspec
+
+
+class RepairChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One episode and the number it has and gets."""
+
+    episode_id: str
+    old_number: int
+    new_number: int
+
+
+class ProjectNumbers(msgspec.Struct, frozen=True, kw_only=True):
+    """What a project's numbers amount to in the database."""
+
+    episodes: int
+    max_number: int
+    gaps: int
+    duplicates: int
+    out_of_range: int
+
+
+class BlastRadius(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a plan reaches."""
+
+    episodes_changed: int
+    share_percentage: float  # of the project's episodes
+    lowest_number: int | None  # touched, old or new; null where nothing changes
+    highest_number: int | None
+    before: ProjectNumbers
+    after: ProjectNumbers
+
+
+class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to a plan."""
+
+    at: str
+    by: str
+    what: str
+    detail: str
+
+
+class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A simulation, and what became of it. `changes` are all of them, in the order in which they are made."""
+
+    plan_id: str
+    project_id: str
+    strategy: str  # "compact" | "duplicates_to_end" | "duplicates_to_gaps"
+    state: str  # "planned" | "applying" | "applied" | "rolling_back" | "rolled_back" | "stale" | "expired"
+    changes_needed: int
+    changes: list[RepairChange]
+    blast_radius: BlastRadius
+    warnings: list[str]
+    approval_needed: bool
+    approved_by: str | None
+    created_by: str
+    created_at: str
+    expires_at: str
+    acted_by: str | None  # who applied it or rolled it back last
+    acted_at: str | None
+    events_pending: bool  # numbers are changed, the events are not yet known to be with the broker
+    verification: str  # "none" | "pending" | "passed" | "failed" | "inconclusive" | "skipped"
+    steps: list[RepairStep]
+    kept_in: str
+
+
+class AutomaticRepair(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether repair happens by itself, and for whom."""
+
+    active: bool
+    reason: str  # why it is, or is not, in one sentence
+    paused: bool
+    paused_by: str | None  # who turned the switch last
+    projects: list[str]
+    max_per_hour: int
