@@ -89,7 +89,8 @@ def test_four_workers_that_start_at_once_apply_each_migration_once(database_url:
     for worker in workers:
         worker.join()
     assert sorted(told, key=len) == [[], [], [], ALL]
-    assert run(database_url, "select count(*) from episode_monitor._yoyo_log where operation = 'apply'") == [(len(ALL),)]
+    applied = run(database_url, "select count(*) from episode_monitor._yoyo_log where operation = 'apply'")
+    assert applied == [(len(ALL),)]
 
 
 def test_a_worker_that_died_while_migrating_does_not_lock_out_the_next(database_url: str) -> None:

@@ -1,0 +1,144 @@
+"""Repair beside creators, who run the sample service's own numbering code on connections of their own."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from episode_monitor.repair.planning import Strategy
+from episode_monitor.repair.record import Kept, PlanState
+from episode_monitor.repair.refusals import Code, RepairRefused
+from examples.project_service.numbering import Attempts, Numbering
+from examples.project_service.trouble import Hot, Troubles
+from tests.repair.desk import Desk
+
+SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+async def repaired(desk: Desk, tries: int = 40) -> Kept:
+    """Plans and applies until it gets through; whoever creates makes plans stale."""
+    for _ in range(tries):
+        kept = await desk.repairs.plan("p", Strategy.COMPACT, "mina")
+        try:
+            return await desk.repairs.apply(kept.plan.plan_id, "mina", "p")
+        except RepairRefused as refused:
+            if refused.code is Code.NOTHING_TO_DO:
+                return kept
+            if refused.code not in (Code.DATA_MOVED, Code.CONTENDED):
+                raise
+    raise AssertionError("the repair never got through")
+
+
+async def fresh(desk: Desk, numbers: list[int]) -> None:
+    await desk.run("TRUNCATE episodes, projects")
+    desk.stream.numbers.clear()
+    await desk.hold("p", *numbers)
+
+
+@SLOW
+@given(
+    numbers=st.lists(st.integers(1, 30), min_size=1, max_size=10),
+    pauses_ms=st.lists(st.integers(0, 25), min_size=1, max_size=8),
+    look_ms=st.integers(0, 15),
+)
+async def test_no_interleaving_with_creators_loses_or_doubles_a_number(
+    desk: Desk, numbers: list[int], pauses_ms: list[int], look_ms: int
+) -> None:
+    await fresh(desk, numbers)
+    troubles = Troubles(1)
+    troubles.order(Hot(project_id="p", kind="hot", pause_seconds=look_ms / 1000))  # between look and insert
+    async with asyncpg.create_pool(desk.url, min_size=4, max_size=4) as pool:
+        numbering = Numbering(pool, troubles, 20.0, seed=1)
+
+        async def create(pause_ms: int) -> str:
+            await asyncio.sleep(pause_ms / 1000)
+            created = await numbering.create("p", "t", 60.0, Attempts(), lambda: None)
+            desk.stream.numbers["p"].setdefault(created.id, created.number)
+            return created.id
+
+        repairing = asyncio.create_task(repaired(desk))
+        created = await asyncio.gather(*(create(pause) for pause in pauses_ms))
+        kept = await repairing
+    held = await desk.numbers("p")
+    assert sorted(held.values()) == list(range(1, len(numbers) + len(pauses_ms) + 1))
+    assert set(created) <= set(held)
+    assert kept.progress.state in (PlanState.APPLIED, PlanState.PLANNED)
+
+
+async def test_a_creator_that_looked_before_and_inserts_after_is_waited_for(desk: Desk) -> None:
+    await desk.hold("p", 1, 2, 9)
+    troubles = Troubles(1)
+    troubles.order(Hot(project_id="p", kind="hot", pause_seconds=0.5))
+    async with asyncpg.create_pool(desk.url, min_size=2, max_size=2) as pool:
+        creating = asyncio.create_task(Numbering(pool, troubles, 20.0).create("p", "t", 60.0, Attempts(), lambda: None))
+        holding = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        while (await desk.run(holding))[0]["count"] == 0:  # noqa: ASYNC110 - it is asked of the database
+            await asyncio.sleep(0.01)
+        kept = await repaired(desk)
+        await creating
+    assert kept.progress.state is PlanState.APPLIED
+    assert sorted((await desk.numbers("p")).values()) == [1, 2, 3, 4]
+
+
+async def test_a_creator_without_the_lock_that_leaves_a_gap_has_the_repair_taken_back(desk: Desk) -> None:
+    await desk.hold("p", 1, 2, 9)
+    plan = await desk.repairs.plan("p", Strategy.COMPACT, "mina")
+
+    def late(place: str) -> None:
+        if place == "before_events":  # it looked before the repair and inserts after it
+            insert = "INSERT INTO episodes (id, project_id, number) VALUES ('late', 'p', 10)"
+            inserting.append(loop.create_task(desk.run(insert)))
+
+    inserting: list[asyncio.Task[object]] = []
+    loop = asyncio.get_running_loop()
+    desk.repairs = desk.another(failpoint=late)
+    desk.stream.lags = True
+    loop.call_later(0.15, lambda: setattr(desk.stream, "lags", False))
+    kept = await desk.repairs.apply(plan.plan.plan_id, "mina", "p")
+    assert kept.progress.state is PlanState.ROLLED_BACK
+    assert await desk.numbers("p") == {"p_1": 1, "p_2": 2, "p_3": 9, "late": 10}
+    assert any("advisory lock" in step.detail for step in kept.progress.steps)
+
+
+async def test_a_number_that_somebody_takes_in_the_middle_rolls_back_and_is_told(desk: Desk) -> None:
+    await desk.hold("p", 1, 3, 4)
+    kept = await desk.repairs.plan("p", Strategy.COMPACT, "mina")
+    holder = await asyncpg.connect(desk.url)
+    transaction = holder.transaction()
+    await transaction.start()
+    await holder.execute("INSERT INTO episodes (id, project_id, number) VALUES ('other', 'p', 2)")  # not committed
+    try:
+        with pytest.raises(RepairRefused) as refused:
+            await desk.repairs.apply(kept.plan.plan_id, "mina", "p")
+        assert refused.value.code is Code.CONTENDED
+    finally:
+        await transaction.rollback()
+        await holder.close()
+    assert await desk.numbers("p") == {"p_1": 1, "p_2": 3, "p_3": 4}
+    done = await desk.repairs.apply(kept.plan.plan_id, "mina", "p")
+    assert done.progress.state is PlanState.APPLIED
+
+
+async def test_a_deadlock_is_tried_again(desk: Desk) -> None:
+    """Somebody holds the last row and wants the first, while the repair holds the first and wants the last."""
+    await desk.hold("p", 2, 3)
+    kept = await desk.repairs.plan("p", Strategy.COMPACT, "mina")
+    other = await asyncpg.connect(desk.url)
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute("SELECT FROM episodes WHERE id = 'p_2' FOR UPDATE")
+    acting = asyncio.create_task(desk.repairs.apply(kept.plan.plan_id, "mina", "p"))
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    while (await desk.run(waiting))[0]["count"] == 0:  # noqa: ASYNC110 - it is asked of the database
+        await asyncio.sleep(0.01)
+    try:
+        await other.execute("SELECT FROM episodes WHERE id = 'p_1' FOR UPDATE")
+    except asyncpg.DeadlockDetectedError:
+        pass
+    finally:
+        await transaction.rollback()
+        await other.close()
+    assert (await acting).progress.state is PlanState.APPLIED
+    assert sorted((await desk.numbers("p")).values()) == [1, 2]
