@@ -12,7 +12,8 @@ from episode_monitor.storage.protocols import DatabaseAway
 from episode_monitor.storage.rows import moment
 from episode_monitor.storage.text import storable, storable_json
 
-MAX_PLANS = 200  # in memory; a plan of 100 000 changes takes some 20 MB
+MAX_PLANS = 200  # in memory
+MAX_CHANGES = 500_000  # of all plans in memory: some 100 MB
 OPEN_PAGE = 100
 
 _ADD = """
@@ -97,9 +98,13 @@ class MemoryPlans:
     async def add(self, kept: Kept) -> None:
         """See `PlanStore.add`."""
         self._plans[kept.plan.plan_id] = kept
-        done = [plan_id for plan_id, old in self._plans.items() if not is_unfinished(old.progress)]
-        for plan_id in done[: max(0, len(self._plans) - self._limit)]:
-            del self._plans[plan_id]
+        changes = sum(len(old.plan.changes) for old in self._plans.values())
+        for plan_id, old in list(self._plans.items())[:-1]:
+            if len(self._plans) <= self._limit and changes <= MAX_CHANGES:
+                return
+            if not is_unfinished(old.progress):
+                changes -= len(old.plan.changes)
+                del self._plans[plan_id]
 
     async def get(self, plan_id: str) -> Kept:
         """See `PlanStore.get`."""

@@ -1,6 +1,6 @@
 """A project service's real database, and repairs on it whose Kafka side is played: what is sent, the stream shows."""
 
-import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,8 +57,9 @@ class Stream:
 def view(project_id: str, numbers: Sequence[int], offset: int, suspects: Sequence[Suspect] = ()) -> ProjectView:
     """What the read model says of these numbers."""
     highest = max(numbers, default=0)
-    gaps = [number for number in range(1, highest) if number not in numbers]
-    duplicates = sorted({number for number in numbers if list(numbers).count(number) > 1})
+    holders = Counter(numbers)
+    gaps = [number for number in range(1, highest) if number not in holders]
+    duplicates = sorted(number for number, count in holders.items() if count > 1)
     return ProjectView(
         project_id=project_id,
         is_healthy=not gaps and not duplicates,
@@ -134,14 +135,14 @@ class Desk:
 
     async def hold(self, project_id: str, *numbers: int) -> None:
         """Episodes PROJECT_1, PROJECT_2, … with these numbers, known to the stream; a repeated one is legacy."""
-        seen: set[int] = set()
-        for place, number in zip(itertools.count(1), numbers, strict=False):
-            await self.run(
-                "INSERT INTO episodes (id, project_id, number, legacy_import) VALUES ($1, $2, $3, $4)",
-                f"{project_id}_{place}", project_id, number, number in seen,
-            )  # fmt: skip
-            seen.add(number)
-        self.stream.numbers[project_id] = {f"{project_id}_{n}": number for n, number in enumerate(numbers, 1)}
+        ids = [f"{project_id}_{place}" for place in range(1, len(numbers) + 1)]
+        repeated = [numbers.index(number) < place for place, number in enumerate(numbers)]
+        await self.run(
+            "INSERT INTO episodes (id, project_id, number, legacy_import) "
+            "SELECT id, $2, number, legacy FROM unnest($1::text[], $3::int[], $4::bool[]) AS new (id, number, legacy)",
+            ids, project_id, list(numbers), repeated,
+        )  # fmt: skip
+        self.stream.numbers[project_id] = dict(zip(ids, numbers, strict=True))
 
     async def numbers(self, project_id: str) -> dict[str, int]:
         """Episode to number."""

@@ -1,0 +1,144 @@
+"""Repair by itself: for whom, how often, and never in a fight. And the thin face of the operating document."""
+
+from typing import Any
+
+import pytest
+
+from episode_monitor.repair.automatic import HOUR_MS, AutomaticRepairs, AutomaticSettings
+from episode_monitor.repair.fixer import IntegrityAutoFixer
+from episode_monitor.repair.refusals import Code, RepairRefused
+from episode_monitor.repair.repairs import Repairs
+from episode_monitor.web.views import ProjectQuery
+from models.alert import Alert
+from models.views import ProjectPage, ProjectRow, ProjectView
+from tests.repair.desk import AS_OF, Desk
+from tests.web.fake_views import alert
+
+
+class Fleet:
+    """The stream's projects; those with findings are listed."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.alerts: list[Alert] = []
+
+    async def active_alerts(self) -> list[Alert]:
+        return self.alerts
+
+    async def list_projects(self, query: ProjectQuery) -> ProjectPage:
+        views = [await self.desk.stream.ask(project_id) for project_id in self.desk.stream.numbers]
+        rows = [_row(view) for view in views if view is not None and not view.is_healthy]
+        return ProjectPage(projects=rows, total=len(rows), next_cursor=None)
+
+    async def project(self, project_id: str) -> ProjectView | None:
+        return await self.desk.stream.ask(project_id)
+
+
+def _row(view: ProjectView) -> ProjectRow:
+    return ProjectRow(
+        project_id=view.project_id,
+        is_healthy=view.is_healthy,
+        total_episodes=view.total_episodes,
+        max_number=view.max_number,
+        gaps_total=view.gaps_total,
+        duplicates_total=len(view.duplicates),
+        health_score=0.0,
+        as_of=AS_OF,
+    )
+
+
+def automatic(desk: Desk, fleet: Fleet, repairs: Repairs | None = None, **settings: Any) -> AutomaticRepairs:
+    given = AutomaticSettings(**{"projects": ("p*",), **settings})
+    return AutomaticRepairs(repairs or desk.repairs, given, fleet, lambda part: part == 3, lambda: desk.now_ms)
+
+
+@pytest.fixture
+async def fleet(desk: Desk) -> Fleet:
+    for project_id in ("p1", "p2", "q"):
+        await desk.hold(project_id, 1, 3)
+    return Fleet(desk)
+
+
+async def test_only_projects_that_opted_in_are_repaired(desk: Desk, fleet: Fleet) -> None:
+    assert await automatic(desk, fleet).look() == ["p1", "p2"]
+    assert sorted((await desk.numbers("p1")).values()) == [1, 2]
+    assert sorted((await desk.numbers("q")).values()) == [1, 3]
+
+
+@pytest.mark.parametrize("settings", [{"projects": ()}, {"is_paused": True}, {"projects": ("P*", "p", "?q")}], ids=str)
+async def test_nobody_opted_in_or_the_setting_pauses_it(desk: Desk, fleet: Fleet, settings: dict[str, Any]) -> None:
+    assert await automatic(desk, fleet, **settings).look() == []
+
+
+async def test_switched_off_or_paused_by_a_person_nothing_happens(desk: Desk, fleet: Fleet) -> None:
+    assert await automatic(desk, fleet, desk.another(is_enabled=False)).look() == []
+    one = automatic(desk, fleet)
+    await one.pause(True, "mina")
+    assert await automatic(desk, fleet).look() == []
+    await one.pause(False, "mina")
+    assert await automatic(desk, fleet).look() == ["p1", "p2"]
+
+
+async def test_a_project_in_a_fight_is_left_alone(desk: Desk, fleet: Fleet) -> None:
+    import msgspec
+
+    fighting = alert("episode_conflict_rate:p1")
+    fleet.alerts = [msgspec.structs.replace(fighting, alert_type="HIGH_CONFLICT_RATE", project_id="p1")]
+    assert await automatic(desk, fleet).look() == ["p2"]
+    fleet.alerts = [msgspec.structs.replace(fighting, alert_type="HIGH_FAILURE_RATE", project_id="p1")]
+    assert await automatic(desk, fleet).look() == ["p1"]
+
+
+async def test_more_alerts_than_are_told_stop_it(desk: Desk, fleet: Fleet) -> None:
+    fleet.alerts = [alert("r:x")] * 500
+    assert await automatic(desk, fleet).look() == []
+
+
+async def test_no_more_than_so_many_an_hour_over_all_projects(desk: Desk, fleet: Fleet) -> None:
+    assert await automatic(desk, fleet, max_per_hour=1).look() == ["p1"]
+    assert await automatic(desk, fleet, max_per_hour=1).look() == []  # as another worker, or after a restart
+    desk.now_ms += HOUR_MS + 1
+    assert await automatic(desk, fleet, max_per_hour=1).look() == ["p2"]
+
+
+async def test_a_project_is_tried_once_an_hour_however_it_ended(desk: Desk, fleet: Fleet) -> None:
+    desk.stream.is_deaf = True
+    one = automatic(desk, fleet, projects=("p1",))
+    await one.look()
+    sent = len(desk.stream.sent)
+    assert sent == 2  # there and back
+    await one.look()
+    assert len(desk.stream.sent) == sent
+
+
+async def test_a_large_repair_never_happens_by_itself(desk: Desk, fleet: Fleet) -> None:
+    assert await automatic(desk, fleet, desk.another(approval_above=0)).look() == []
+    assert sorted((await desk.numbers("p1")).values()) == [1, 3]
+
+
+async def test_partitions_of_other_workers_are_theirs(desk: Desk, fleet: Fleet) -> None:
+    given = AutomaticSettings(projects=("*",))
+    others = AutomaticRepairs(desk.repairs, given, fleet, lambda _: False, lambda: desk.now_ms)
+    assert await others.look() == []
+
+
+async def test_fix_gaps_shows_and_with_dry_run_off_repairs(desk: Desk) -> None:
+    await desk.hold("p", 1, 2, 4, 7)
+    fixer = IntegrityAutoFixer(desk.repairs)
+    shown = await fixer.fix_gaps("p")
+    assert shown["changes_needed"] == 2
+    assert shown["changes"] == [
+        {"episode_id": "p_3", "old_number": 4, "new_number": 3},
+        {"episode_id": "p_4", "old_number": 7, "new_number": 4},
+    ]
+    assert sorted((await desk.numbers("p")).values()) == [1, 2, 4, 7]
+    await fixer.fix_gaps("p", dry_run=False)
+    assert sorted((await desk.numbers("p")).values()) == [1, 2, 3, 4]
+    assert await fixer.fix_gaps("p", dry_run=False) | {"plan_id": ""} == {
+        "changes_needed": 0, "changes": [], "plan_id": "",
+    }  # fmt: skip
+    off = IntegrityAutoFixer(desk.another(is_enabled=False))
+    await desk.hold("q", 2)
+    with pytest.raises(RepairRefused) as refused:
+        await off.fix_gaps("q", dry_run=False)
+    assert refused.value.code is Code.AUTO_FIX_DISABLED

@@ -1,0 +1,143 @@
+"""Repair over HTTP: shapes, codes and the audit of what was tried."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
+from episode_monitor.repair.desk import RepairDesk
+from episode_monitor.repair.repairs import Repairs
+from episode_monitor.web.app import create_web_app
+from episode_monitor.web.audit import AuditEntry
+from episode_monitor.web.settings import WebSettings
+from models.repair import AutomaticRepair, RepairPlan
+from tests.repair.desk import Desk
+from tests.web.fake_views import FakeViews
+
+ROOT = "/monitoring/episodes"
+ME = {"by": "mina", "confirm": "p"}
+
+
+class Face:
+    """A client of an app over this desk, and its audit."""
+
+    def __init__(self, desk: Desk, repairs: Repairs | None) -> None:
+        self.audit: list[AuditEntry] = []
+        views = FakeViews()
+        both = None
+        if repairs is not None:
+            settings = AutomaticSettings(projects=("p*",))
+            automatic = AutomaticRepairs(repairs, settings, views, lambda _: True, lambda: desk.now_ms)
+            both = RepairDesk(repairs, automatic)
+        app = create_web_app(views, WebSettings(), audit=self.audit.append, now_ms=lambda: desk.now_ms, repairs=both)
+        transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50_000))
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8002")
+
+    async def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        return await self.client.post(f"{ROOT}{path}", json=body)
+
+    async def plan(self, project_id: str = "p", **body: Any) -> dict[str, Any]:
+        answer = await self.post(f"/integrity/project/{project_id}/repair-plans", body)
+        assert answer.status_code == 200, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+
+@pytest.fixture
+async def face(desk: Desk) -> AsyncIterator[Face]:
+    face = Face(desk, desk.repairs)
+    yield face
+    await face.client.aclose()
+
+
+async def test_plan_apply_and_rollback_answer_the_plan_and_leave_an_audit(face: Face, desk: Desk) -> None:
+    await desk.hold("p", 1, 3)
+    made = await face.plan(by="mina")
+    assert set(made) == set(RepairPlan.__struct_fields__)
+    assert (made["changes_needed"], made["state"], made["expires_at"]) == (1, "planned", "2025-10-09T09:53:20.000Z")
+    assert made["changes"] == [{"episode_id": "p_2", "old_number": 3, "new_number": 2}]
+    assert made["blast_radius"] == {
+        "episodes_changed": 1,
+        "share_percentage": 50.0,
+        "lowest_number": 2,
+        "highest_number": 3,
+        "before": {"episodes": 2, "max_number": 3, "gaps": 1, "duplicates": 0, "out_of_range": 0},
+        "after": {"episodes": 2, "max_number": 2, "gaps": 0, "duplicates": 0, "out_of_range": 0},
+    }
+    path = f"/repair-plans/{made['plan_id']}"
+    applied = await face.post(f"{path}/apply", ME)
+    assert (applied.status_code, applied.json()["state"]) == (200, "applied")
+    back = await face.post(f"{path}/rollback", {**ME, "by": "jun"})
+    assert (back.status_code, back.json()["state"], back.json()["acted_by"]) == (200, "rolled_back", "jun")
+    shown = await face.client.get(f"{ROOT}{path}")
+    assert shown.json() == back.json()
+    assert [(entry.by, entry.action, entry.target, entry.result) for entry in face.audit] == [
+        ("mina", "repair.plan", "p", "done"),
+        ("mina", "repair.apply", made["plan_id"], "applied"),
+        ("jun", "repair.rollback", made["plan_id"], "rolled_back"),
+    ]
+
+
+async def test_switched_off_it_is_403_and_names_the_setting(desk: Desk) -> None:
+    await desk.hold("p", 1, 3)
+    face = Face(desk, desk.another(is_enabled=False))
+    made = await face.plan()
+    assert made["created_by"] == "loopback"
+    for verb in ("apply", "rollback"):
+        answer = await face.post(f"/repair-plans/{made['plan_id']}/{verb}", ME)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.status_code, answer.json()["code"]) == (403, "auto_fix_disabled")
+        assert "AUTO_FIX_ENABLED" in answer.json()["detail"]
+    assert [entry.result for entry in face.audit] == ["done", "auto_fix_disabled", "auto_fix_disabled"]
+    await face.client.aclose()
+
+
+async def test_without_the_services_database_it_is_501_and_names_the_setting(desk: Desk) -> None:
+    face = Face(desk, None)
+    for answer in (
+        await face.post("/integrity/project/p/repair-plans", {}),
+        await face.client.get(f"{ROOT}/repair-plans/x"),
+        await face.client.get(f"{ROOT}/automatic-repair"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (501, "not_available")
+        assert "DATABASE_URL" in answer.json()["detail"]
+    await face.client.aclose()
+
+
+async def test_each_refusal_has_its_status(face: Face, desk: Desk) -> None:
+    await desk.hold("p", 1, 3)
+    made = await face.plan()
+    path = f"/repair-plans/{made['plan_id']}"
+
+    async def refused(path: str, body: dict[str, Any]) -> tuple[int, str]:
+        answer = await face.post(path, body)
+        return answer.status_code, answer.json()["code"]
+
+    assert await refused("/integrity/project/nobody/repair-plans", {}) == (404, "unknown_project")
+    assert await refused("/integrity/project/p/repair-plans", {"strategy": "guess"}) == (422, "invalid_strategy")
+    assert await refused("/repair-plans/rp_0/apply", ME) == (404, "unknown_plan")
+    assert await refused(f"{path}/apply", {**ME, "confirm": "q"}) == (422, "invalid_confirm")
+    assert await refused(f"{path}/apply", {"by": "mina"}) == (422, "invalid_confirm")
+    assert await refused(f"{path}/apply", {**ME, "by": " "}) == (422, "invalid_by")
+    assert await refused(f"{path}/rollback", ME) == (409, "plan_not_open")
+    await desk.run("DELETE FROM episodes WHERE id = 'p_1'")
+    assert await refused(f"{path}/apply", ME) == (409, "data_moved")
+    desk.stream.is_recovering = True
+    second = await face.plan()
+    assert await refused(f"/repair-plans/{second['plan_id']}/apply", ME) == (503, "recovering")
+    assert await desk.numbers("p") == {"p_2": 3}
+    await desk.run("DROP TABLE episodes")
+    assert await refused("/integrity/project/p/repair-plans", {}) == (503, "service_database_refused")
+
+
+async def test_the_switch_of_automatic_repair(face: Face) -> None:
+    standing = (await face.client.get(f"{ROOT}/automatic-repair")).json()
+    assert set(standing) == set(AutomaticRepair.__struct_fields__)
+    assert (standing["active"], standing["projects"]) == (True, ["p*"])
+    paused = (await face.post("/automatic-repair", {"by": "mina", "paused": True})).json()
+    assert (paused["active"], paused["paused_by"]) == (False, "mina")
+    assert paused["reason"] == "mina has paused it: people repair, nothing happens by itself."
+    assert (await face.post("/automatic-repair", {"by": "mina", "paused": False})).json()["active"] is True
+    assert [entry.action for entry in face.audit] == ["repair.pause", "repair.go_on"]
