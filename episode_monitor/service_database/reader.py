@@ -1,0 +1,147 @@
+"""Reads the project service's episodes: all of them in one ordered pass, or those of some projects.
+
+Nothing here writes, and no more than a batch is in memory, however large the table or a project is.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import asyncpg
+
+from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
+from episode_monitor.service_database.errors import ServiceTableMismatch
+from episode_monitor.service_database.explaining import explained
+from episode_monitor.storage.address import Address
+
+BATCH_ROWS = 5_000  # some 5 ms to take apart, and half a megabyte
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 120.0  # of one batch: the first one may have to wait until everything is sorted
+_WHOLE_NUMBERS = frozenset({"int2", "int4", "int8"})
+_NATIVE = {  # how PostgreSQL writes values of these types
+    "int4": re.compile(r"-?[1-9]\d{0,8}|0"),
+    "int8": re.compile(r"-?[1-9]\d{0,17}|0"),
+    "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+}
+
+Row = Sequence[Any]  # (project: str | None, number: int | None, episode: str | None), in this order
+
+
+def select(table: EpisodesTable) -> str:
+    """Project, number and episode, ids as text whatever their type is."""
+    project, number, episode = (quoted(name) for name in (table.project_column, table.number_column, table.id_column))
+    return f"select {project}::text, {number}, {episode}::text from {table.quoted_table}"
+
+
+def in_order(table: EpisodesTable) -> str:
+    """All of a project's rows stand together, its numbers ascending, nulls last. Which project comes first is the
+    database's affair: its collation is seldom ours, and with it an index serves."""
+    return f"order by {quoted(table.project_column)}, {quoted(table.number_column)}"
+
+
+def of_projects(table: EpisodesTable, placeholder: str, project_type: str = "text") -> str:
+    """The rows of the projects in an array of texts. Numbers and UUIDs are compared as such, for an index to serve."""
+    column = quoted(table.project_column)
+    if project_type in _NATIVE:
+        condition = f"{column} = any({placeholder}::text[]::{project_type}[])"
+    else:
+        condition = f"{column}::text = any({placeholder}::text[])"
+    return f"{select(table)} where {condition} {in_order(table)}"
+
+
+def possible(projects: Sequence[str], project_type: str) -> list[str]:
+    """Those that a column of this type can hold at all: no UUID column holds `proj_1`."""
+    pattern = _NATIVE.get(project_type)
+    return list(projects) if pattern is None else [project for project in projects if pattern.fullmatch(project)]
+
+
+class EpisodesReader:
+    """One connection to the project service's database. Every method raises ServiceDatabaseError."""
+
+    def __init__(self, connection: Any, table: EpisodesTable, place: str, address: Address | None = None) -> None:
+        """`connection` is asyncpg's, with no transaction open. `place` names the database in sentences."""
+        self.connection = connection
+        self.table = table
+        self._place = place
+        self._address = address
+        self._project_type = "text"
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, table: EpisodesTable) -> AsyncIterator[Self]:
+        """Connects, checks the table, and closes at the end. Raises BadDatabaseUrl for what is no address."""
+        address = Address.parse(url, "DATABASE_URL")
+        with explained(address.place, table, address):
+            connection = await asyncpg.connect(
+                address.for_asyncpg,
+                timeout=CONNECT_SECONDS,
+                server_settings={"application_name": "episode-monitor check", "timezone": "UTC"},
+            )
+        reader = cls(connection, table, address.place, address)
+        try:
+            await reader.check_table()
+            yield reader
+        finally:
+            connection.terminate()
+
+    async def check_table(self) -> None:
+        """Raises ServiceTableMismatch unless the table and its columns are there and numbers are whole."""
+        with explained(self._place, self.table, self._address):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                columns = (self.table.project_column, self.table.number_column, self.table.id_column)
+                names = ", ".join(quoted(column) for column in columns)
+                statement = await self.connection.prepare(f"select {names} from {self.table.quoted_table} limit 0")
+                await statement.fetch()  # only the execution looks at rights, and ends what preparing has begun
+        self._project_type, number, _ = (attribute.type.name for attribute in statement.get_attributes())
+        if number not in _WHOLE_NUMBERS:
+            raise ServiceTableMismatch(
+                f"Column {self.table.number_column} of {self.table.table} at {self._place} is of the type {number} and "
+                f"not integer: set EPISODES_NUMBER_COLUMN to the column of the numbers."
+            )
+
+    async def count(self) -> int:
+        """About how many rows there are, as the server's statistics say; -1 where it has none."""
+        with explained(self._place, self.table, self._address):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return int(
+                    await self.connection.fetchval(
+                        "select reltuples::bigint from pg_class where oid = $1::text::regclass", self.table.quoted_table
+                    )
+                )
+
+    async def all_rows(self, batch_rows: int = BATCH_ROWS) -> AsyncGenerator[Sequence[Row], None]:
+        """Every row of one snapshot, in batches; a project may go on in the next one."""
+        statement = f"{select(self.table)} {in_order(self.table)}"
+        with explained(self._place, self.table, self._address):
+            async with self.connection.transaction(isolation="repeatable_read", readonly=True):
+                await self.connection.execute(f"declare episode_monitor_pass no scroll cursor for {statement}")
+                fetch = f"fetch {batch_rows} from episode_monitor_pass"
+                upcoming = asyncio.ensure_future(self._fetch(fetch))
+                try:
+                    while rows := await upcoming:
+                        upcoming = asyncio.ensure_future(self._fetch(fetch))  # comes while this batch is worked on
+                        yield rows
+                finally:
+                    upcoming.cancel()
+                    await asyncio.wait([upcoming])
+
+    async def rows_of(
+        self, projects: Sequence[str], batch_rows: int = BATCH_ROWS
+    ) -> AsyncGenerator[Sequence[Row], None]:
+        """Every row of these projects, in batches, as of one moment."""
+        statement = of_projects(self.table, "$1", self._project_type)
+        with explained(self._place, self.table, self._address):
+            async with self.connection.transaction(isolation="repeatable_read", readonly=True):
+                cursor = await self.connection.cursor(statement, possible(projects, self._project_type))
+                while rows := await self._within(cursor.fetch(batch_rows)):
+                    yield rows
+
+    async def _fetch(self, statement: str) -> Sequence[Row]:
+        return await self._within(self.connection.fetch(statement))
+
+    async def _within(self, work: Any) -> Sequence[Row]:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            rows: Sequence[Row] = await work
+            return rows

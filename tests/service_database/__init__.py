@@ -1,0 +1,1 @@
+"""Tests of what is read of the project service's database, on real PostgreSQL."""
