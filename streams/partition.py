@@ -202,13 +202,12 @@ class Partition:
             stored = self._store.get(keys.head(project_id))
             if stored is None:
                 return None
-            state = decode(
-                self.core, project_id, stored, lambda chunk, version: self._chunk(project_id, chunk, version)
-            )
+            state = decode(self.core, project_id, stored, lambda chunk, version: self.chunk(project_id, chunk, version))
         self._remember(state)
         return state
 
-    def _chunk(self, project_id: str, chunk: int, version: int) -> bytes:
+    def chunk(self, project_id: str, chunk: int, version: int) -> bytes:
+        """A chunk as it is stored. Raises LookupError."""
         stored = self._store.get(keys.chunk(project_id, chunk, version))
         if stored is None:
             raise LookupError(f"project {project_id!r}: chunk {chunk} version {version} is missing from the changelog")
@@ -292,6 +291,11 @@ class Partition:
         return Changes(writes, self._collected, garbage)
 
     # --- listing
+
+    def peek(self, project_id: str) -> ProjectState | bytes | None:
+        """A project's state if it is at hand decoded, else as it is stored; nothing is kept for having been asked."""
+        state = self._young.get(project_id) or self._old.get(project_id) or self._dirty.get(project_id)
+        return self._store.get(keys.head(project_id)) if state is None else state
 
     def head(self, project_id: str) -> Head | None:
         """One project's summary without decoding its state, changes not yet stored included; None: unknown."""

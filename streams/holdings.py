@@ -1,0 +1,206 @@
+"""Who holds which number, as a comparison with the database needs it: a digest of a project, or all of it.
+
+Nothing is decoded but the numbers, and nothing is kept: a comparison of all projects must not push out of the cache
+those that events are about.
+"""
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from xxhash import xxh3_64_intdigest
+
+from streams import keys
+from streams.identity import unpack_id
+from streams.numbering import CHUNK_SHIFT, Numbering
+from streams.partition import Partition
+from streams.project import ProjectState
+from streams.state_codec import HEADER_BYTES, _Body, _Numbers, read_head
+
+_UUID_MARK = 0xFF  # first byte of a packed UUID
+_UUID_LENGTH = 36
+_DASHES = (8, 13, 18, 23)
+
+
+class Holdings(msgspec.Struct, frozen=True, kw_only=True):
+    """All of one project, by number and then by id. `explained` are numbers of deleted episodes, where those are no
+    gaps; numbers set aside as implausible are among the others. `applied`: offset of the last event taken."""
+
+    project_id: str
+    partition: int
+    applied: int
+    numbers: list[int]
+    owners: list[str]
+    explained: list[tuple[int, int]]
+    capped: bool
+
+
+# --- digests
+
+
+def digest(numbers: Sequence[int], owners: Sequence[str]) -> int:
+    """64 bits that are equal for equal holdings. Both in the order of the numbers; equal numbers in that of the ids."""
+    return _digest(numbers, _joined(owners))
+
+
+def _digest(numbers: Sequence[int], owners: bytes) -> int:
+    return xxh3_64_intdigest(array("q", numbers).tobytes() + owners)
+
+
+def _joined(owners: Sequence[str]) -> bytes:
+    """UUIDs in 16 bytes each behind a mark, as states hold them; others as they are."""
+    if owners and len(owners[0]) == _UUID_LENGTH and set(map(len, owners)) == {_UUID_LENGTH}:
+        text = "".join(owners)
+        dashes = "-" * len(owners)
+        digits = text.replace("-", "")
+        if (
+            all(text[at::_UUID_LENGTH] == dashes for at in _DASHES)
+            and len(digits) == 32 * len(owners)
+            and digits.isascii()
+            and digits.isalnum()
+            and digits == digits.lower()
+        ):
+            try:
+                return bytes((_UUID_MARK,)) + bytes.fromhex(digits)
+            except ValueError:
+                pass
+    return "\0".join(owners).encode(errors="surrogatepass")
+
+
+def _joined_packed(owners: Sequence[bytes]) -> bytes:
+    """`_joined` of what is packed."""
+    joined = b"\0".join(owners)
+    if _UUID_MARK not in joined:
+        return joined
+    if all(owner[0] == _UUID_MARK for owner in owners):
+        return bytes((_UUID_MARK,)) + b"".join([owner[1:] for owner in owners])
+    return _joined([unpack_id(owner) for owner in owners])
+
+
+# --- what a partition holds
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    applied: int
+    numbers: _Numbers
+    chunks: list[tuple[int, bytes]]
+
+
+def digest_of(partition: Partition, project_id: str) -> int | None:
+    """A project's digest; None for one that the partition does not know, 0 for one that holds nothing."""
+    found = partition.peek(project_id)
+    if found is None:
+        return None
+    if isinstance(found, ProjectState):
+        numbering = found.numbering
+        if numbering.duplicates or numbering.aside:
+            return digest(*_sorted(_pairs(numbering)))
+        return _plain_digest(numbering.chunks.items())
+    stored = _read(partition, project_id, found)
+    if stored.numbers.duplicates or stored.numbers.aside:
+        return digest(*_sorted(_stored_pairs(stored)))
+    return _stored_digest(stored.chunks)
+
+
+def holdings_of(partition: Partition, project_id: str) -> Holdings | None:
+    """All that a project holds; None for one that the partition does not know."""
+    found = partition.peek(project_id)
+    if found is None:
+        return None
+    if isinstance(found, ProjectState):
+        numbering = found.numbering
+        pairs, explained, capped = _pairs(numbering), list(numbering.explained), numbering.capped
+        applied = found.applied
+    else:
+        stored = _read(partition, project_id, found)
+        pairs, explained, capped = _stored_pairs(stored), stored.numbers.explained, stored.numbers.capped
+        applied = stored.applied
+    numbers, owners = _sorted(pairs)
+    return Holdings(
+        project_id=project_id, partition=partition.number, applied=applied, numbers=numbers, owners=owners,
+        explained=explained, capped=capped,
+    )  # fmt: skip
+
+
+def known_projects(partition: Partition, start: int, limit: int) -> tuple[list[str], int | None]:
+    """Projects that hold something, in the order they became known, from a place on; and the next place, None: none."""
+    found, head_keys = [], partition.head_keys
+    end = min(start + limit, len(head_keys))
+    for at in range(start, end):
+        project_id = keys.project_of(head_keys[at])
+        head = partition.head(project_id)
+        if head is not None and head.episodes:
+            found.append(project_id)
+    return found, end if end < len(head_keys) else None
+
+
+def _pairs(numbering: Numbering) -> list[tuple[int, str]]:
+    pairs = [(number, unpack_id(episode)) for episode, number in numbering.episodes.items()]
+    pairs.extend((number, unpack_id(episode)) for episode, (number, _) in numbering.aside.items())
+    return pairs
+
+
+def _sorted(pairs: list[tuple[int, str]]) -> tuple[list[int], list[str]]:
+    pairs.sort()
+    return [number for number, _ in pairs], [owner for _, owner in pairs]
+
+
+def _plain_digest(chunks: Any) -> int:
+    """Of numbers that are each held once."""
+    numbers: list[int] = []
+    owners: list[bytes] = []
+    for index, chunk in sorted(chunks):
+        first = index << CHUNK_SHIFT
+        for offset, owner in enumerate(chunk):
+            if owner is not None:
+                numbers.append(first + offset)
+                owners.append(owner)
+    return _digest(numbers, _joined_packed(owners)) if numbers else 0
+
+
+# --- stored states, of which the numbers alone are read
+
+_Rest: Callable[..., Any] = msgspec.defstruct(
+    "_Rest",
+    [(name, _Numbers if name == "numbers" else msgspec.Raw) for name in _Body.__struct_fields__],
+    array_like=True,
+    gc=False,
+)
+_lean = msgspec.msgpack.Decoder(tuple[_Rest, list[tuple[int, int]], list[tuple[int, bytes]]])  # type: ignore[valid-type]
+_chunk = msgspec.msgpack.Decoder(tuple[int, bytes, list[bytes | None]])
+
+
+def _read(partition: Partition, project_id: str, encoded: bytes) -> _Stored:
+    rest, versions, inline = _lean.decode(memoryview(encoded)[HEADER_BYTES:])
+    apart = [(index, partition.chunk(project_id, index, version)) for index, version in versions]
+    return _Stored(read_head(encoded).applied, rest.numbers, sorted([*apart, *inline]))  # type: ignore[attr-defined]
+
+
+def _stored_digest(chunks: list[tuple[int, bytes]]) -> int:
+    numbers: list[int] = []
+    owners: list[bytes] = []
+    for index, content in chunks:
+        first, prefix, rest = _chunk.decode(content)
+        begin = (index << CHUNK_SHIFT) + first
+        if None not in rest:
+            numbers.extend(range(begin, begin + len(rest)))
+            owners.extend([prefix + suffix for suffix in rest])  # type: ignore[operator]
+            continue
+        for number, suffix in enumerate(rest, begin):
+            if suffix is not None:
+                numbers.append(number)
+                owners.append(prefix + suffix)
+    return _digest(numbers, _joined_packed(owners)) if numbers else 0
+
+
+def _stored_pairs(stored: _Stored) -> list[tuple[int, str]]:
+    shared = {number for number, _, _ in stored.numbers.duplicates}
+    pairs = [(number, unpack_id(episode)) for number, _, owners in stored.numbers.duplicates for episode in owners]
+    pairs.extend((number, unpack_id(episode)) for episode, number, _ in stored.numbers.aside)
+    for index, content in stored.chunks:
+        first, prefix, rest = _chunk.decode(content)
+        for number, suffix in enumerate(rest, (index << CHUNK_SHIFT) + first):
+            if suffix is not None and number not in shared:
+                pairs.append((number, unpack_id(prefix + suffix)))
+    return pairs
