@@ -130,10 +130,10 @@ class EpisodesReader:
     async def rows_of(
         self, projects: Sequence[str], batch_rows: int = BATCH_ROWS
     ) -> AsyncGenerator[Sequence[Row], None]:
-        """Every row of these projects, in batches, as of one moment."""
+        """Every row of these projects, in batches, as of one moment. The connection may be in a transaction."""
         statement = of_projects(self.table, "$1", self._project_type)
         with explained(self._place, self.table, self._address):
-            async with self.connection.transaction(isolation="repeatable_read", readonly=True):
+            async with self.connection.transaction():
                 cursor = await self.connection.cursor(statement, possible(projects, self._project_type))
                 while rows := await self._within(cursor.fetch(batch_rows)):
                     yield rows
