@@ -175,18 +175,59 @@ class BasicCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
     summary: CheckSummary
 
 
+class DriftNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """One number of which stream and database say different things. Episode ids; none where the number is missing."""
+
+    number: int
+    kind: str  # "missing_in_stream" | "missing_in_database" | "different_owner"
+    stream: list[str]
+    database: list[str]
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """Where stream and database disagree about one project. `numbers` lists the first 100; the counts are of all."""
+
+    missing_in_stream: int
+    missing_in_database: int
+    different_owner: int
+    numbers: list[DriftNumber]
+    applied: Applied | None  # what the stream had applied; null for a project it never heard of
+    since: str  # when the first check that found it began
+
+
 class ProjectIssue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One project with something wrong. `drift` is there only where the database was read and disagrees."""
+    """One project with something wrong: the first 200 numbers of each kind, found by the stream or by the database.
+
+    `drift` is there only where the database was read and disagrees.
+    """
 
     project_id: str
     gaps: list[int]
     duplicates: list[int]
     health_score: float
-    drift: dict[str, Any] | None = None
+    gaps_total: int = 0
+    duplicates_total: int = 0
+    drift: Drift | None = None
+
+
+class DatabaseSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deep check read of the project service's database, and how it compares to the stream."""
+
+    episodes_read: int
+    projects_read: int
+    projects_with_drift: int
+    missing_in_stream: int
+    missing_in_database: int
+    different_owner: int
+    projects_not_examined: int  # they differed at the first look, and were too many or too large for a second
+    invalid_rows: int  # without project, id or number, or with a number out of range
 
 
 class DeepCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="deep"):
-    """The check of every project by itself, worst first."""
+    """The check of every project by itself, worst first: at most 500 are listed, and all counted.
+
+    `database` is there where DATABASE_URL is set.
+    """
 
     status: str  # "completed"
     duration_seconds: float
@@ -194,6 +235,7 @@ class DeepCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     projects_with_issues: int
     total_issues: int
     project_issues: list[ProjectIssue]
+    database: DatabaseSummary | None = None
 
 
 class JobState(Enum):

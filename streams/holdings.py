@@ -25,7 +25,8 @@ _DASHES = (8, 13, 18, 23)
 
 class Holdings(msgspec.Struct, frozen=True, kw_only=True):
     """All of one project, by number and then by id. `explained` are numbers of deleted episodes, where those are no
-    gaps; numbers set aside as implausible are among the others. `applied`: offset of the last event taken."""
+    gaps; numbers set aside as implausible are among the others. `gaps` and `duplicates` are the open ones. `applied`:
+    offset of the last event taken."""
 
     project_id: str
     partition: int
@@ -33,6 +34,8 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True):
     numbers: list[int]
     owners: list[str]
     explained: list[tuple[int, int]]
+    gaps: list[tuple[int, int]]
+    duplicates: list[int]
     capped: bool
 
 
@@ -110,16 +113,19 @@ def holdings_of(partition: Partition, project_id: str) -> Holdings | None:
         return None
     if isinstance(found, ProjectState):
         numbering = found.numbering
-        pairs, explained, capped = _pairs(numbering), list(numbering.explained), numbering.capped
-        applied = found.applied
-    else:
-        stored = _read(partition, project_id, found)
-        pairs, explained, capped = _stored_pairs(stored), stored.numbers.explained, stored.numbers.capped
-        applied = stored.applied
-    numbers, owners = _sorted(pairs)
+        numbers, owners = _sorted(_pairs(numbering))
+        return Holdings(
+            project_id=project_id, partition=partition.number, applied=found.applied, numbers=numbers, owners=owners,
+            explained=list(numbering.explained), gaps=list(numbering.open_gaps),
+            duplicates=sorted(numbering.open_duplicates), capped=numbering.capped,
+        )  # fmt: skip
+    stored = _read(partition, project_id, found)
+    numbers, owners = _sorted(_stored_pairs(stored))
     return Holdings(
-        project_id=project_id, partition=partition.number, applied=applied, numbers=numbers, owners=owners,
-        explained=explained, capped=capped,
+        project_id=project_id, partition=partition.number, applied=stored.applied, numbers=numbers, owners=owners,
+        explained=stored.numbers.explained, gaps=stored.numbers.open_gaps,
+        duplicates=[number for number, since_ms, _ in stored.numbers.duplicates if not since_ms],
+        capped=stored.numbers.capped,
     )  # fmt: skip
 
 

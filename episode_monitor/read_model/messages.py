@@ -17,7 +17,11 @@ PREFIX = "/internal/v1"
 T = TypeVar("T")
 
 Place = tuple[int, int, str]  # where a project stands in the order of a list: two numbers by the sort, and its id
-Path = Literal["project", "stats", "trend", "projects", "act"]
+Path = Literal[
+    "project", "stats", "trend", "projects", "act",
+    "compare", "holdings", "known", "issues", "positions",
+    "jobs", "cancel",
+]  # fmt: skip
 
 
 class ProjectQuestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,11 +65,90 @@ class ActQuestion(msgspec.Struct, frozen=True, kw_only=True):
     minutes: int | None
 
 
+class CompareQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """Projects as the database has them: each with the digest of `streams.holdings`."""
+
+    projects: list[tuple[str, int]]
+
+
+class HoldingsQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """All that some projects hold."""
+
+    projects: list[str]
+
+
+class KnownQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of one partition's projects."""
+
+    partition: int
+    start: int
+    limit: int
+
+
+class IssuesQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The worst projects with findings; of each at most so many numbers of a kind."""
+
+    limit: int
+    numbers: int
+
+
+class PositionsQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the partitions are."""
+
+
+class JobsQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The jobs that a worker remembers; one of them where an id is given."""
+
+    limit: int
+    job_id: str | None = None
+
+
+class CancelQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A person ends a job."""
+
+    job_id: str
+    by: str
+
+
 class Told(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """What was found in these partitions; None: it is in none of them."""
 
     partitions: list[int]
     found: T | None
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """Places in the question: of projects that are the same here, and of those that are known and differ."""
+
+    same: list[int]
+    different: list[int]
+
+
+class KnownPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Projects that hold a number; `next_start` None on the last page. Places are good within one generation."""
+
+    projects: list[str]
+    next_start: int | None
+    generation: int
+
+
+class StreamIssue(msgspec.Struct, frozen=True, kw_only=True):
+    """One project with open findings."""
+
+    project_id: str
+    gaps: list[int]
+    gaps_total: int
+    duplicates: list[int]
+    duplicates_total: int
+    max_number: int
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """Of one partition: the next offset to take, and where its log ends as far as the fetcher has heard."""
+
+    partition: int
+    next_offset: int
+    end: int
 
 
 class OwnPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,8 +72,27 @@ def test_known_projects_come_page_by_page_without_those_that_hold_nothing() -> N
     assert known_projects(log.partition, 2, 2) == (["d"], None)
 
 
+def test_open_gaps_and_duplicates_are_told_decoded_or_stored() -> None:
+    log = filled([(1, "a"), (4, "b"), (4, "c")])
+    log.settle()
+    log.created("p", 6, at=3600, episode="d")
+    for partition in (log.partition, forgotten(log)):
+        found = holdings_of(partition, "p")
+        assert found is not None
+        assert (found.gaps, found.duplicates) == ([(2, 3)], [4])  # 5 is only suspect
+
+
 def held(*pairs: tuple[int, str], **changes: object) -> Holdings:
-    fields = {"project_id": "p", "partition": 0, "applied": 9, "explained": [], "capped": False, **changes}
+    fields = {
+        "project_id": "p",
+        "partition": 0,
+        "applied": 9,
+        "explained": [],
+        "gaps": [],
+        "duplicates": [],
+        "capped": False,
+        **changes,
+    }
     return Holdings(numbers=[n for n, _ in pairs], owners=[i for _, i in pairs], **fields)  # type: ignore[arg-type]
 
 
