@@ -1,0 +1,58 @@
+"""Tells the episode monitor what a project service does. It never raises into, blocks or slows its host."""
+
+import json
+from importlib import resources
+from typing import Any
+
+from .client import ClientStats, EpisodeMonitorClient, EventSink, current_client, use_client
+from .events import (
+    EpisodeEvent,
+    InvalidEvent,
+    created,
+    creation_conflict,
+    creation_failed,
+    deleted,
+    renumbered,
+)
+from .operation import Operation, current_operation
+from .outbox import Outbox, OutboxStats
+from .relay import OutboxRelay
+from .settings import ClientSettings, SettingsError
+from .startup import lifespan, monitoring_shutdown_event, monitoring_startup_event
+from .tracing import use_traceparent
+from .tracker import EpisodePerformanceTracker
+
+__all__ = [
+    "ClientSettings",
+    "ClientStats",
+    "EpisodeEvent",
+    "EpisodeMonitorClient",
+    "EpisodePerformanceTracker",
+    "EventSink",
+    "InvalidEvent",
+    "Operation",
+    "Outbox",
+    "OutboxRelay",
+    "OutboxStats",
+    "SettingsError",
+    "created",
+    "creation_conflict",
+    "creation_failed",
+    "current_client",
+    "current_operation",
+    "deleted",
+    "event_schema",
+    "lifespan",
+    "monitoring_shutdown_event",
+    "monitoring_startup_event",
+    "renumbered",
+    "use_client",
+    "use_traceparent",
+]
+
+
+def event_schema() -> dict[str, Any]:
+    """The JSON Schema of an event's value, as the monitor reads it."""
+    text = (resources.files(__name__) / "episode-event.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema

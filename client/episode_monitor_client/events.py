@@ -1,0 +1,223 @@
+"""The events a project service may tell, checked when they are made: what the monitor would refuse never leaves here.
+
+An event is immutable; `source` and `sequence` are given to it by whoever sends it.
+"""
+
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+EventType = Literal[
+    "episode.created",
+    "episode.creation_failed",
+    "episode.creation_conflict",
+    "episode.renumbered",
+    "episode.deleted",
+]
+RetryReason = Literal["conflict", "timeout", "error"]
+
+EVENT_TYPES: frozenset[str] = frozenset(EventType.__args__)  # type: ignore[attr-defined]
+RETRY_REASONS: frozenset[str] = frozenset(RetryReason.__args__)  # type: ignore[attr-defined]
+MAX_EPISODE_NUMBER = 2_147_483_647
+MAX_RETRIES = 1000
+MAX_ERROR_CHARACTERS = 1000  # for people; the rest is cut off
+MAX_ID_CHARACTERS = 128
+MAX_INT64 = 2**63 - 1
+
+_PROJECT = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+_EPISODE = re.compile("[^\ud800-\udfff]{1,200}", re.DOTALL)
+_ID = re.compile("[^\ud800-\udfff]{1,128}", re.DOTALL)
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_WITH_EPISODE = frozenset({"episode.created", "episode.renumbered", "episode.deleted"})
+_WITH_NUMBER = frozenset({"episode.created", "episode.renumbered"})
+
+
+class InvalidEvent(ValueError):
+    """The event would be refused by the monitor; the message says which field and what it must be."""
+
+
+def new_id() -> str:
+    """32 hexadecimal digits nobody else draws, after a fork neither."""
+    return os.urandom(16).hex()
+
+
+def now_ms() -> int:
+    """The wall clock in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeEvent:
+    """One event. Raises InvalidEvent where a field breaks its rule; a `traceparent` that is none becomes None."""
+
+    type: EventType
+    project_id: str
+    operation_id: str | None = None
+    episode_id: str | None = None
+    episode_number: int | None = None
+    old_number: int | None = None
+    duration_seconds: float | None = None
+    retry_count: int = 0
+    retry_reasons: tuple[RetryReason, ...] = ()  # one a retry, or none at all
+    had_conflict: bool = False
+    error: str | None = None
+    backfill: bool = False
+    traceparent: str | None = None
+    event_id: str = field(default_factory=new_id)
+    occurred_at_ms: int = field(default_factory=now_ms)
+
+    def __post_init__(self) -> None:
+        if self.traceparent is not None and not _is_traceparent(self.traceparent):
+            object.__setattr__(self, "traceparent", None)
+        if self.error is not None:
+            object.__setattr__(self, "error", _tidy_error(self.error))
+        fault = _fault_of_names(self) or _fault_of_numbers(self) or _fault_of_retries(self)
+        if fault is not None:
+            raise InvalidEvent(fault)
+
+
+# What a caller passes may be anything, whatever the annotations say.
+
+
+def _is_traceparent(value: object) -> bool:
+    return isinstance(value, str) and _TRACEPARENT.fullmatch(value) is not None
+
+
+def _tidy_error(value: object) -> str:
+    return str(value)[:MAX_ERROR_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+def _fault_of_names(event: Any) -> str | None:
+    kind, episode_id, operation_id = event.type, event.episode_id, event.operation_id
+    if kind not in EVENT_TYPES:
+        return f"type must be one of {', '.join(sorted(EVENT_TYPES))}."
+    if not (isinstance(event.project_id, str) and _PROJECT.fullmatch(event.project_id)):
+        return "project_id must be a text of 1 to 200 characters without control characters."
+    if episode_id is None:
+        if kind in _WITH_EPISODE:
+            return f"episode_id is needed for {kind}."
+    elif not (isinstance(episode_id, str) and _EPISODE.fullmatch(episode_id)):
+        return "episode_id must be a text of 1 to 200 characters."
+    if operation_id is not None and not (isinstance(operation_id, str) and _ID.fullmatch(operation_id)):
+        return "operation_id must be a text of 1 to 128 characters."
+    if not (isinstance(event.event_id, str) and _ID.fullmatch(event.event_id)):
+        return "event_id must be a text of 1 to 128 characters."
+    return None
+
+
+def _fault_of_numbers(event: Any) -> str | None:
+    number, old, duration = event.episode_number, event.old_number, event.duration_seconds
+    if number is None:
+        if event.type in _WITH_NUMBER:
+            return f"episode_number is needed for {event.type}."
+    elif type(number) is not int or not 1 <= number <= MAX_EPISODE_NUMBER:
+        return f"episode_number must be a whole number from 1 to {MAX_EPISODE_NUMBER}."
+    if old is not None and (type(old) is not int or not -MAX_INT64 <= old <= MAX_INT64):
+        return "old_number must be a whole number."
+    if duration is not None and (type(duration) not in (int, float) or not 0 <= duration < float("inf")):
+        return "duration_seconds must be a finite number of at least 0."
+    if type(event.occurred_at_ms) is not int or not 0 <= event.occurred_at_ms < 253_402_300_800_000:
+        return "occurred_at_ms must be whole milliseconds between 1970 and 9999."
+    if type(event.had_conflict) is not bool or type(event.backfill) is not bool:
+        return "had_conflict and backfill must be true or false."
+    return None
+
+
+def _fault_of_retries(event: Any) -> str | None:
+    count, reasons = event.retry_count, event.retry_reasons
+    if type(count) is not int or not 0 <= count <= MAX_RETRIES:
+        return f"retry_count must be a whole number from 0 to {MAX_RETRIES}."
+    if reasons:
+        if type(reasons) is not tuple or not RETRY_REASONS.issuperset(reasons):
+            return "retry_reasons must be a tuple of conflict, timeout and error."
+        if len(reasons) != count:
+            return f"retry_reasons has {len(reasons)} entries for a retry_count of {count}; it must have one a retry."
+    return None
+
+
+def created(
+    project_id: str,
+    episode_id: str,
+    episode_number: int,
+    *,
+    operation_id: str | None = None,
+    duration_seconds: float | None = None,
+    retry_count: int | None = None,
+    retry_reasons: Sequence[RetryReason] = (),
+    had_conflict: bool = False,
+    traceparent: str | None = None,
+) -> EpisodeEvent:
+    """An episode got its number. `retry_count` None: as many as there are reasons."""
+    return EpisodeEvent(
+        type="episode.created",
+        project_id=project_id,
+        episode_id=episode_id,
+        episode_number=episode_number,
+        operation_id=operation_id,
+        duration_seconds=duration_seconds,
+        retry_count=len(retry_reasons) if retry_count is None else retry_count,
+        retry_reasons=tuple(retry_reasons),
+        had_conflict=had_conflict,
+        traceparent=traceparent,
+    )
+
+
+def creation_failed(
+    project_id: str,
+    error: str | None = None,
+    *,
+    operation_id: str | None = None,
+    duration_seconds: float | None = None,
+    retry_count: int | None = None,
+    retry_reasons: Sequence[RetryReason] = (),
+    had_conflict: bool = False,
+    traceparent: str | None = None,
+) -> EpisodeEvent:
+    """An attempt to create an episode was given up."""
+    return EpisodeEvent(
+        type="episode.creation_failed",
+        project_id=project_id,
+        error=error,
+        operation_id=operation_id,
+        duration_seconds=duration_seconds,
+        retry_count=len(retry_reasons) if retry_count is None else retry_count,
+        retry_reasons=tuple(retry_reasons),
+        had_conflict=had_conflict,
+        traceparent=traceparent,
+    )
+
+
+def creation_conflict(
+    project_id: str, *, operation_id: str | None = None, traceparent: str | None = None
+) -> EpisodeEvent:
+    """Somebody else took the number first and the attempt goes on."""
+    return EpisodeEvent(
+        type="episode.creation_conflict", project_id=project_id, operation_id=operation_id, traceparent=traceparent
+    )
+
+
+def renumbered(
+    project_id: str,
+    episode_id: str,
+    episode_number: int,
+    *,
+    old_number: int | None = None,
+    traceparent: str | None = None,
+) -> EpisodeEvent:
+    """An episode has another number now."""
+    return EpisodeEvent(
+        type="episode.renumbered",
+        project_id=project_id,
+        episode_id=episode_id,
+        episode_number=episode_number,
+        old_number=old_number,
+        traceparent=traceparent,
+    )
+
+
+def deleted(project_id: str, episode_id: str, *, traceparent: str | None = None) -> EpisodeEvent:
+    """An episode is gone."""
+    return EpisodeEvent(type="episode.deleted", project_id=project_id, episode_id=episode_id, traceparent=traceparent)

@@ -1,0 +1,32 @@
+"""The W3C trace context that an event bears: what was set here, else OpenTelemetry's current span, if that is used."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_given: ContextVar[str | None] = ContextVar("episode_monitor_traceparent", default=None)
+
+
+@contextmanager
+def use_traceparent(traceparent: str | None) -> Iterator[None]:
+    """Events made inside bear this trace context; one that is not well formed is left out."""
+    token = _given.set(traceparent)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
+def current_traceparent() -> str | None:
+    """The trace context in force; None without one."""
+    given = _given.get()
+    if given is not None:
+        return given
+    trace = sys.modules.get("opentelemetry.trace")  # never imported for its own sake
+    if trace is None:
+        return None
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags) & 0xFF:02x}"

@@ -1,0 +1,210 @@
+"""`EpisodePerformanceTracker`: what a project service calls where it creates, renumbers and deletes episodes.
+
+Nothing of it waits or raises: a wrong argument costs the event, one line in the log and a count.
+"""
+
+import functools
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar, cast
+
+from . import events
+from .client import EventSink, current_client
+from .events import MAX_ID_CHARACTERS, EpisodeEvent, RetryReason
+from .operation import Operation
+from .tracing import current_traceparent
+
+log = logging.getLogger("episode_monitor_client")
+
+MAX_OPEN_OPERATIONS = 10_000  # begun and never ended; the oldest is forgotten
+LOG_SECONDS = 60.0  # between two lines about events that could not be made
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class EpisodePerformanceTracker:
+    """Times operations and tells what came of them. One for a process is enough; any thread may use it."""
+
+    def __init__(self, sink: EventSink | None = None) -> None:
+        """`sink` None: the client of the process, as the environment configures it."""
+        self._sink = sink
+        self._open: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._logged_at = -LOG_SECONDS
+        self.invalid = 0  # events that could not be made of what was said
+
+    def start_operation(self, name: str = "create") -> str:
+        """Begins to time an attempt and answers its operation id: `name` with a random tail, so that two never meet."""
+        operation_id = f"{str(name)[: MAX_ID_CHARACTERS - 33]}-{events.new_id()}"
+        with self._lock:
+            if len(self._open) >= MAX_OPEN_OPERATIONS:
+                del self._open[next(iter(self._open))]
+            self._open[operation_id] = time.perf_counter()
+        return operation_id
+
+    def end_operation(
+        self,
+        operation_id: str,
+        project_id: str,
+        episode_id: str | None = None,
+        success: bool = True,
+        retry_count: int | None = None,
+        had_conflict: bool = False,
+        *,
+        episode_number: int | None = None,
+        retry_reasons: Sequence[RetryReason] = (),
+        error: str | None = None,
+        traceparent: str | None = None,
+    ) -> float:
+        """Tells the ending and answers the duration in seconds, 0.0 for an operation that was not begun here.
+
+        A success is told only with its `episode_number`: the monitor would refuse it without.
+        """
+        with self._lock:
+            started = self._open.pop(operation_id, None)
+        duration_seconds = None if started is None else time.perf_counter() - started
+
+        def event() -> EpisodeEvent:
+            known: dict[str, Any] = {
+                "operation_id": operation_id,
+                "duration_seconds": duration_seconds,
+                "retry_count": retry_count,
+                "retry_reasons": retry_reasons,
+                "had_conflict": had_conflict,
+                "traceparent": traceparent or current_traceparent(),
+            }
+            if success:
+                return events.created(project_id, cast(str, episode_id), cast(int, episode_number), **known)
+            return events.creation_failed(project_id, error, **known)
+
+        self._tell(event)
+        return duration_seconds or 0.0
+
+    def conflict(self, operation_id: str, project_id: str, *, traceparent: str | None = None) -> None:
+        """Somebody else took the number first, and the operation goes on."""
+        self._tell(
+            lambda: events.creation_conflict(
+                project_id, operation_id=operation_id, traceparent=traceparent or current_traceparent()
+            )
+        )
+
+    def renumbered(
+        self,
+        project_id: str,
+        episode_id: str,
+        episode_number: int,
+        old_number: int | None = None,
+        *,
+        traceparent: str | None = None,
+    ) -> None:
+        """An episode has another number now. To be called after the commit."""
+        self._tell(
+            lambda: events.renumbered(
+                project_id,
+                episode_id,
+                episode_number,
+                old_number=old_number,
+                traceparent=traceparent or current_traceparent(),
+            )
+        )
+
+    def deleted(self, project_id: str, episode_id: str, *, traceparent: str | None = None) -> None:
+        """An episode is gone. To be called after the commit."""
+        self._tell(lambda: events.deleted(project_id, episode_id, traceparent=traceparent or current_traceparent()))
+
+    def operation(self, project_id: str, name: str = "create", *, traceparent: str | None = None) -> Operation:
+        """`async with tracker.operation("p") as op: ... op.created(episode.id, episode.number)`; plain `with` too."""
+        operation_id = f"{str(name)[: MAX_ID_CHARACTERS - 33]}-{events.new_id()}"
+        return Operation(self._tell, operation_id, project_id, lambda: traceparent or current_traceparent())
+
+    def track(
+        self,
+        project_id: str | Callable[..., str] = "project_id",
+        result: Callable[[Any], tuple[str, int]] | None = None,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """A decorator for functions, async or not, that create an episode and return it.
+
+        `project_id`: the name of the argument that holds it, or what makes it of the arguments. `result`: makes episode
+        id and number of what was returned; by default its `id` and `number`, attributes or keys. Inside,
+        `current_operation()` takes conflicts and retries.
+        """
+
+        def decorate(function: Callable[P, R]) -> Callable[P, R]:
+            project_of = project_id if callable(project_id) else _argument(function, project_id)
+
+            def begin(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Operation:
+                return self.operation(_quietly(project_of, *args, **kwargs), getattr(function, "__name__", "create"))
+
+            def end(operation: Operation, returned: Any) -> None:
+                episode = _quietly(result or _id_and_number, returned)
+                if isinstance(episode, tuple) and len(episode) == 2:
+                    operation.created(*episode)
+
+            if inspect.iscoroutinefunction(function):
+
+                @functools.wraps(function)
+                async def tracked_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+                    with begin(args, kwargs) as operation:
+                        returned = await function(*args, **kwargs)
+                        end(operation, returned)
+                        return returned
+
+                return cast(Callable[P, R], tracked_async)
+
+            @functools.wraps(function)
+            def tracked(*args: P.args, **kwargs: P.kwargs) -> R:
+                with begin(args, kwargs) as operation:
+                    returned = function(*args, **kwargs)
+                    end(operation, returned)
+                    return returned
+
+            return tracked
+
+        return decorate
+
+    def _tell(self, make: Callable[[], EpisodeEvent]) -> bool:
+        try:
+            event = make()
+            return (self._sink or current_client()).emit(event)
+        except Exception as error:
+            self.invalid += 1
+            now = time.monotonic()
+            if now - self._logged_at >= LOG_SECONDS:
+                self._logged_at = now
+                log.error("an episode event could not be made (%d so far): %s", self.invalid, error)
+            return False
+
+
+def _argument(function: Callable[..., Any], name: str) -> Callable[..., str]:
+    """What gives the argument of this name. Raises TypeError at once where the function has none."""
+    signature = inspect.signature(function)
+    if name not in signature.parameters:
+        raise TypeError(
+            f"{function!r} has no argument {name!r}; say track(project_id=...) which one is the project's id"
+        )
+
+    def value(*args: Any, **kwargs: Any) -> str:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return cast(str, bound.arguments[name])
+
+    return value
+
+
+def _id_and_number(episode: Any) -> tuple[str, int]:
+    if isinstance(episode, Mapping):
+        return episode["id"], episode["number"]
+    return episode.id, episode.number
+
+
+def _quietly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """None where it raises: the event is then one that cannot be made, which is counted."""
+    try:
+        return function(*args, **kwargs)
+    except Exception:
+        log.debug("what the event needs could not be found", exc_info=True)
+        return None
