@@ -1,0 +1,21 @@
+"""A topic of each test's own, and tables of the outbox."""
+
+import pytest
+
+from agents.topics import TopicNames, ensure_topics
+from episode_monitor_client import ClientSettings
+
+PARTITIONS = 3
+
+
+async def make_topic(bootstrap_servers: str, prefix: str) -> str:
+    """The name of a topic that is there."""
+    names = TopicNames.of(f"{prefix}m", *(f"{prefix}{name}" for name in ("events", "alerts", "dead", "alert-dead")))
+    await ensure_topics(bootstrap_servers, names, PARTITIONS, 1)
+    return names.events
+
+
+@pytest.fixture
+async def settings(broker: str, topic_prefix: str) -> ClientSettings:
+    """A client's settings for a topic that is there."""
+    return ClientSettings(bootstrap_servers=broker, topic=await make_topic(broker, topic_prefix), source="svc")

@@ -1,0 +1,58 @@
+"""The tracker on a real broker: what the host says arrives, in order, through outages too."""
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from episode_monitor_client import ClientSettings, EpisodeMonitorClient, EpisodePerformanceTracker
+from models.codec import decode_event
+from models.event import Event
+from tests.client.conftest import make_topic
+from tests.examples.support import all_records
+
+pytestmark = pytest.mark.broker
+
+FAR_FUTURE_MS = 4_000_000_000_000
+
+
+async def test_what_was_said_arrives_once_whole_and_in_order(settings: ClientSettings) -> None:
+    client = EpisodeMonitorClient(settings)
+    tracker = EpisodePerformanceTracker(client)
+    for number in range(1, 301):
+        tracker.end_operation(tracker.start_operation(), f"p{number % 3}", f"e{number}", episode_number=number)
+    assert await asyncio.to_thread(client.close, 30.0) == 0
+    records = await all_records(settings.bootstrap_servers, settings.topic)
+    read = [decode_event(record.key, record.value, record.headers, FAR_FUTURE_MS) for record in records]
+    assert all(isinstance(event, Event) for event in read)
+    for project in range(3):
+        mine = [event for event in read if isinstance(event, Event) and event.project_id == f"p{project}"]
+        assert [event.sequence for event in mine] == list(range(1, 101))
+        assert [event.episode_number for event in mine] == sorted(event.episode_number for event in mine)
+
+
+async def test_a_broker_that_comes_late_gets_everything(topic_prefix: str, private_broker: Any) -> None:
+    broker = private_broker()
+    topic = await make_topic(broker.bootstrap_servers, topic_prefix)
+    broker.pause()
+    client = EpisodeMonitorClient(ClientSettings(bootstrap_servers=broker.bootstrap_servers, topic=topic))
+    tracker = EpisodePerformanceTracker(client)
+    for number in range(1, 6):
+        tracker.renumbered("p", "e", number)
+    assert client.stats().waiting == 5
+    await asyncio.to_thread(broker.start)
+    await make_topic(broker.bootstrap_servers, topic_prefix)  # the embedded broker has forgotten it
+    assert await asyncio.to_thread(client.close, 60.0) == 0
+    records = await all_records(broker.bootstrap_servers, topic)
+    assert [json.loads(record.value)["episode_number"] for record in records] == [1, 2, 3, 4, 5]
+
+
+async def test_without_a_broker_the_host_ends_in_time(settings: ClientSettings, unused_tcp_port: int) -> None:
+    client = EpisodeMonitorClient(replace(settings, bootstrap_servers=f"127.0.0.1:{unused_tcp_port}"))
+    EpisodePerformanceTracker(client).deleted("p", "e")
+    assert await asyncio.to_thread(client.close, 0.3) == 1
+    assert client.sender is not None
+    assert client.sender._thread is not None
+    assert not client.sender._thread.is_alive()
