@@ -7,10 +7,16 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from episode_monitor.read_model.comparing import OwnNumbers
 from episode_monitor.read_model.messages import (
     PREFIX,
     ActQuestion,
+    CompareQuestion,
+    HoldingsQuestion,
+    IssuesQuestion,
+    KnownQuestion,
     PageQuestion,
+    PositionsQuestion,
     ProjectQuestion,
     StatsQuestion,
     TrendQuestion,
@@ -22,8 +28,11 @@ from episode_monitor.web.security import internal_guard
 Question = TypeVar("Question", bound=msgspec.Struct)
 
 
-def internal_router(own: OwnPartitions, token: str) -> APIRouter:
-    """For `create_web_app(extra_routers=[...])`. `token` is the word that this worker publishes."""
+def internal_router(own: OwnPartitions, token: str, numbers: OwnNumbers | None = None) -> APIRouter:
+    """For `create_web_app(extra_routers=[...])`. `token` is the word that this worker publishes.
+
+    `numbers` answers the questions of checks.
+    """
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(internal_guard(token))], include_in_schema=False)
 
     async def project(question: ProjectQuestion) -> Any:
@@ -40,6 +49,12 @@ def internal_router(own: OwnPartitions, token: str) -> APIRouter:
     _add(router, "trend", TrendQuestion, trend)
     _add(router, "projects", PageQuestion, own.page)
     _add(router, "act", ActQuestion, own.act)
+    if numbers is not None:
+        _add(router, "compare", CompareQuestion, numbers.compare)
+        _add(router, "holdings", HoldingsQuestion, numbers.holdings)
+        _add(router, "known", KnownQuestion, numbers.known)
+        _add(router, "issues", IssuesQuestion, numbers.issues)
+        _add(router, "positions", PositionsQuestion, numbers.positions)
     return router
 
 

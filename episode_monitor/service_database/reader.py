@@ -111,13 +111,13 @@ class EpisodesReader:
                     )
                 )
 
-    async def all_rows(self, batch_rows: int = BATCH_ROWS) -> AsyncGenerator[Sequence[Row], None]:
+    async def all_rows(self, batch_rows: int | None = None) -> AsyncGenerator[Sequence[Row], None]:
         """Every row of one snapshot, in batches; a project may go on in the next one."""
         statement = f"{select(self.table)} {in_order(self.table)}"
         with explained(self._place, self.table, self._address):
             async with self.connection.transaction(isolation="repeatable_read", readonly=True):
                 await self.connection.execute(f"declare episode_monitor_pass no scroll cursor for {statement}")
-                fetch = f"fetch {batch_rows} from episode_monitor_pass"
+                fetch = f"fetch {batch_rows or BATCH_ROWS} from episode_monitor_pass"
                 upcoming = asyncio.ensure_future(self._fetch(fetch))
                 try:
                     while rows := await upcoming:
@@ -128,14 +128,14 @@ class EpisodesReader:
                     await asyncio.wait([upcoming])
 
     async def rows_of(
-        self, projects: Sequence[str], batch_rows: int = BATCH_ROWS
+        self, projects: Sequence[str], batch_rows: int | None = None
     ) -> AsyncGenerator[Sequence[Row], None]:
         """Every row of these projects, in batches, as of one moment. The connection may be in a transaction."""
         statement = of_projects(self.table, "$1", self._project_type)
         with explained(self._place, self.table, self._address):
             async with self.connection.transaction():
                 cursor = await self.connection.cursor(statement, possible(projects, self._project_type))
-                while rows := await self._within(cursor.fetch(batch_rows)):
+                while rows := await self._within(cursor.fetch(batch_rows or BATCH_ROWS)):
                     yield rows
 
     async def _fetch(self, statement: str) -> Sequence[Row]:

@@ -16,6 +16,7 @@ from agents.engine.ownership import Owned, Phase
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
 from agents.fleet.sight import Sight
+from episode_monitor.read_model.comparing import OwnNumbers
 from episode_monitor.read_model.neighbours import Neighbours
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
@@ -113,6 +114,7 @@ class Worker:
         fleet.bus.readers.append(self.reader)
         self.sight = Sight(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
         self.own = OwnPartitions(self.sight, self._tell, lambda partition: self.publisher.poke(partition))
+        self.numbers = OwnNumbers(self.sight)
         self.registry = CollectorRegistry()
         self.broker, self.database = "ok", "ok"
         probes = [Probe("broker", lambda: self.broker, True), Probe("database", lambda: self.database, False)]
@@ -131,7 +133,10 @@ class Worker:
 
     async def serve(self) -> None:
         app = create_web_app(
-            self.model, WebSettings(), extra_routers=[internal_router(self.own, self.token)], now_ms=self.fleet.clock
+            self.model,
+            WebSettings(),
+            extra_routers=[internal_router(self.own, self.token, self.numbers)],
+            now_ms=self.fleet.clock,
         )
         self.server = await serve(app, "127.0.0.1", 0)
         self.publisher = FleetPublisher(

@@ -1,0 +1,188 @@
+"""The deep check: every project by itself, and where DATABASE_URL is set the table compared with the stream.
+
+A difference is called drift when two looks, GAP_SETTLE_SECONDS apart, agree on it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import msgspec
+
+from episode_monitor.checks import looking, passing
+from episode_monitor.checks.looking import Look, Seen, agreed, look
+from episode_monitor.checks.passing import Pass
+from episode_monitor.read_model.messages import StreamIssue
+from models.views import (
+    Applied,
+    DatabaseSummary,
+    DeepCheckResult,
+    Drift,
+    DriftNumber,
+    IntegritySummary,
+    ProjectIssue,
+)
+from streams.drift import DIFFERENT_OWNER, MISSING_IN_DATABASE, MISSING_IN_STREAM, counts
+from streams.intervals import IntervalSet
+from streams.numbering import NumberingRules, health_score
+from streams.ranking import rank
+
+MAX_ISSUES = 500  # listed; the result is kept, and sent to browsers
+MAX_NUMBERS = 200  # of each kind and project
+MAX_DRIFT_NUMBERS = 100  # of each project
+
+Progress = Callable[[int, int | None], None]
+
+
+class Stream(passing.Stream, looking.Stream, Protocol):
+    """What the check asks of the fleet; `episode_monitor.checks.stream_side.StreamSide` is one."""
+
+    def summary(self) -> Awaitable[IntegritySummary]:
+        """The fleet at a glance."""
+
+    def issues(self, limit: int, numbers: int) -> Awaitable[list[StreamIssue]]:
+        """The worst projects."""
+
+
+class Reader(passing.Reader, looking.Reader, Protocol):
+    """What the check needs of the database; `EpisodesReader` is one."""
+
+
+OpenReader = Callable[[], AbstractAsyncContextManager[Reader]]
+
+
+class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """What one needs. `open_reader` None: there is no database. `drifting_since` is what the last check said."""
+
+    stream: Stream
+    open_reader: OpenReader | None
+    rules: NumberingRules
+    settle_seconds: float
+    started_at: str
+    drifting_since: Mapping[str, str]
+    progress: Progress
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def run(self) -> DeepCheckResult:
+        """Raises ServiceDatabaseError, CheckFailed."""
+        began = time.monotonic()
+        summary = await self.stream.summary()
+        self.progress(0, summary.total_projects)
+        database: DatabaseSummary | None = None
+        drifting: dict[str, Seen] = {}
+        if self.open_reader is not None:
+            database, drifting = await self._compare(self.open_reader, summary.total_projects)
+        issues = await self._issues(drifting)
+        extra = sum(seen.held is None for seen in drifting.values())
+        new_trouble = sum(not _has_findings(seen) for seen in drifting.values())
+        checked = summary.total_projects + extra
+        self.progress(checked, checked)
+        differences = sum(len(seen.differences) for seen in drifting.values())
+        return DeepCheckResult(
+            status="completed",
+            duration_seconds=round(time.monotonic() - began, 3),
+            projects_checked=checked,
+            projects_with_issues=summary.unhealthy_projects + new_trouble,
+            total_issues=summary.total_gaps + summary.total_duplicates + differences,
+            project_issues=issues,
+            database=database,
+        )
+
+    async def _compare(self, open_reader: OpenReader, total: int) -> tuple[DatabaseSummary, dict[str, Seen]]:
+        passed = Pass(self.stream, lambda done: self.progress(min(done, total), total))
+        async with open_reader() as reader:
+            await passed.run(reader)
+            first = await look(reader, self.stream, passed.candidates, self.rules, caught_up=False)
+        second = Look({}, 0)
+        if first.projects:
+            await self.sleep(self.settle_seconds)
+            sizes = {project: passed.candidates[project] for project in first.projects}
+            async with open_reader() as reader:
+                second = await look(reader, self.stream, sizes, self.rules, caught_up=True)
+        drifting = agreed(first, second)
+        kinds = counts(difference for seen in drifting.values() for difference in seen.differences)
+        summary = DatabaseSummary(
+            episodes_read=passed.rows,
+            projects_read=passed.projects,
+            projects_with_drift=len(drifting),
+            missing_in_stream=kinds[MISSING_IN_STREAM],
+            missing_in_database=kinds[MISSING_IN_DATABASE],
+            different_owner=kinds[DIFFERENT_OWNER],
+            projects_not_examined=passed.not_examined + first.not_examined + second.not_examined,
+            invalid_rows=passed.invalid_rows,
+        )
+        return summary, drifting
+
+    async def _issues(self, drifting: Mapping[str, Seen]) -> list[ProjectIssue]:
+        """Worst first, those with drift among them."""
+        ranked = []
+        for issue in await self.stream.issues(MAX_ISSUES, MAX_NUMBERS):
+            if issue.project_id not in drifting:
+                place = rank(issue.project_id, issue.gaps_total, issue.duplicates_total, issue.max_number)
+                ranked.append((place, _of_stream(issue)))
+        for project, seen in drifting.items():
+            since = self.drifting_since.get(project, self.started_at)
+            ranked.append((_place(project, seen), drift_issue(project, seen, since)))
+        ranked.sort(key=lambda entry: entry[0])
+        return [issue for _, issue in ranked[:MAX_ISSUES]]
+
+
+def _of_stream(issue: StreamIssue) -> ProjectIssue:
+    return ProjectIssue(
+        project_id=issue.project_id,
+        gaps=issue.gaps,
+        duplicates=issue.duplicates,
+        health_score=health_score(issue.max_number, issue.gaps_total, issue.duplicates_total),
+        gaps_total=issue.gaps_total,
+        duplicates_total=issue.duplicates_total,
+    )
+
+
+def _findings(seen: Seen) -> tuple[IntervalSet, list[int], int]:
+    """Gaps and duplicates that either side knows, and the highest number of both."""
+    gaps, duplicates, highest = IntervalSet(list(seen.gaps)), set(seen.duplicates), seen.max_number
+    if seen.held is not None:
+        for start, end in seen.held.gaps:
+            gaps.add(start, end)
+        duplicates.update(seen.held.duplicates)
+        highest = max([highest, *seen.held.numbers[-1:]])
+    return gaps, sorted(duplicates), highest
+
+
+def _has_findings(seen: Seen) -> bool:
+    """Whether the stream counts the project as unhealthy by itself."""
+    return seen.held is not None and bool(seen.held.gaps or seen.held.duplicates)
+
+
+def _place(project: str, seen: Seen) -> tuple[int, int, str]:
+    gaps, duplicates, highest = _findings(seen)
+    return rank(project, gaps.count, len(duplicates) + len(seen.differences), max(highest, 1))
+
+
+def drift_issue(project: str, seen: Seen, since: str) -> ProjectIssue:
+    """A project with drift as people see it."""
+    gaps, duplicates, highest = _findings(seen)
+    kinds = counts(seen.differences)
+    first = sorted(seen.differences)[:MAX_DRIFT_NUMBERS]
+    held = seen.held
+    return ProjectIssue(
+        project_id=project,
+        gaps=gaps.first_numbers(MAX_NUMBERS),
+        duplicates=duplicates[:MAX_NUMBERS],
+        health_score=health_score(highest, gaps.count, len(duplicates)),
+        gaps_total=gaps.count,
+        duplicates_total=len(duplicates),
+        drift=Drift(
+            missing_in_stream=kinds[MISSING_IN_STREAM],
+            missing_in_database=kinds[MISSING_IN_DATABASE],
+            different_owner=kinds[DIFFERENT_OWNER],
+            numbers=[
+                DriftNumber(number=one.number, kind=one.kind, stream=list(one.stream), database=list(one.database))
+                for one in first
+            ],
+            applied=None if held is None else Applied(partition=held.partition, offset=held.applied),
+            since=since,
+        ),
+    )
