@@ -26,6 +26,8 @@ STOPSIGNAL SIGTERM
 # The sample project service and its load driver, for docker-compose.yml alone: `docker build --target examples`.
 FROM base AS examples
 COPY examples examples
+COPY client client
+ENV PYTHONPATH=/app:/app/client
 USER 10001:10001
 EXPOSE 8001
 CMD ["python", "-P", "-m", "examples.project_service"]

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OUR_PACKAGES = {"agents", "alert_sinks", "benchmarks", "episode_monitor", "examples", "models", "streams", "tests"}
+FOLDERS = {"episode_monitor_client": ROOT / "client"}  # of packages that are not in the root itself
+OUR_PACKAGES = {
+    "agents", "alert_sinks", "benchmarks", "episode_monitor", "examples", "models", "streams", "tests", *FOLDERS,
+}  # fmt: skip
 CLOCK_CALLS = {"now", "utcnow", "today"}
 
 
@@ -45,4 +48,11 @@ def test_our_packages_come_from_this_tree() -> None:
             text=True,
             check=False,
         )
-        assert Path(done.stdout.strip()) == ROOT / name, done.stderr
+        assert Path(done.stdout.strip()) == FOLDERS.get(name, ROOT) / name, done.stderr
+
+
+def test_the_monitor_knows_nothing_of_the_client() -> None:
+    """What it imports of us is held by a test of its own."""
+    for package in ("agents", "alert_sinks", "episode_monitor", "models", "streams"):
+        for path in (ROOT / package).rglob("*.py"):
+            assert "episode_monitor_client" not in path.read_text(encoding="utf-8"), path

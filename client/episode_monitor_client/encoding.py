@@ -11,6 +11,7 @@ from typing import Any
 from .events import EpisodeEvent
 
 SCHEMA_VERSION = 1
+_ENDINGS = frozenset({"episode.created", "episode.creation_failed"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -31,7 +32,7 @@ def rfc3339(at_ms: int) -> str:
 
 
 def body_of(event: EpisodeEvent) -> dict[str, Any]:
-    """The JSON object of an event without `source` and `sequence`; what has its default value is left out."""
+    """The JSON object of an event without `source` and `sequence`; what is not known is left out."""
     body: dict[str, Any] = {
         "event_id": event.event_id,
         "type": event.type,
@@ -42,12 +43,11 @@ def body_of(event: EpisodeEvent) -> dict[str, Any]:
         value = getattr(event, name)
         if value is not None:
             body[name] = value
-    if event.retry_count:
+    if event.type in _ENDINGS:
         body["retry_count"] = event.retry_count
-    if event.retry_reasons:
-        body["retry_reasons"] = event.retry_reasons
-    if event.had_conflict:
-        body["had_conflict"] = True
+        if len(event.retry_reasons) == event.retry_count:  # else they are not known
+            body["retry_reasons"] = event.retry_reasons
+        body["had_conflict"] = event.had_conflict
     if event.backfill:
         body["backfill"] = True
     body["schema_version"] = SCHEMA_VERSION

@@ -75,8 +75,8 @@ def create_app(settings: Settings) -> FastAPI:
         return {
             "status": "ok" if healthy else "unavailable",
             "parts": parts,
-            "source": service.sender.source,
-            "events_waiting": service.sender.waiting,
+            "source": service.events.source,
+            "events_waiting": await service.events_waiting(),
         }
 
     return app

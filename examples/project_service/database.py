@@ -5,7 +5,7 @@ A number belongs to one episode a project: a unique index holds that, not this p
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -135,11 +135,14 @@ def address(database_url: str) -> str:
     return f"{parts.hostname or 'local socket'}{parts.path}"
 
 
-async def connect(settings: Settings, say: Callable[[str], None]) -> Any:
-    """A pool whose tables exist. Waits for PostgreSQL as long as it takes and tells the log and `say` why."""
+async def connect(settings: Settings, say: Callable[[str], None], prepare: Callable[[Any], Awaitable[None]]) -> Any:
+    """A pool whose tables exist, those of `prepare` too.
+
+    Waits for PostgreSQL as long as it takes and tells the log and `say` why.
+    """
     for pause in itertools.chain(CONNECT_PAUSES_SECONDS, itertools.repeat(CONNECT_PAUSES_SECONDS[-1])):
         try:
-            return await _connect_once(settings)
+            return await _connect_once(settings, prepare)
         except Exception as error:  # whatever it was, another try costs little and a dead task says nothing
             where = address(settings.database_url)
             say(f"waits for PostgreSQL at {where}: {error!r}")
@@ -148,7 +151,7 @@ async def connect(settings: Settings, say: Callable[[str], None]) -> Any:
     raise AssertionError("the pauses never end")
 
 
-async def _connect_once(settings: Settings) -> Any:
+async def _connect_once(settings: Settings, prepare: Callable[[Any], Awaitable[None]]) -> Any:
     pool = await asyncpg.create_pool(
         settings.database_url,
         min_size=1,
@@ -161,6 +164,7 @@ async def _connect_once(settings: Settings) -> Any:
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", SCHEMA_LOCK)  # instances start at once
             await connection.execute(SCHEMA)
+            await prepare(connection)
     except BaseException:
         pool.terminate()
         raise

@@ -6,11 +6,13 @@ so that they wait for no other creator, and a repair of the numbers waits for al
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import asyncpg
+
+from episode_monitor_client.events import RetryReason
 
 from .database import (
     FIND,
@@ -26,7 +28,7 @@ from .database import (
 )
 from .trouble import Troubles
 
-RetryReason = Literal["conflict", "timeout", "error"]
+BeforeCommit = Callable[[Any, Episode], Awaitable[None]]  # with the connection whose transaction it is
 
 BACKOFF_FIRST_SECONDS = 0.002
 BACKOFF_DOUBLINGS_MAX = 5  # so at most 64 ms
@@ -64,9 +66,15 @@ class Numbering:
         self._random = random.Random(seed)
 
     async def create(
-        self, project_id: str, title: str, limit_seconds: float, attempts: Attempts, on_conflict: Callable[[], None]
+        self,
+        project_id: str,
+        title: str,
+        limit_seconds: float,
+        attempts: Attempts,
+        on_conflict: Callable[[], None],
+        before_commit: BeforeCommit,
     ) -> Episode:
-        """Creates an episode with the next number and calls `on_conflict` at every lost race.
+        """Creates an episode with the next number, calls `on_conflict` at every lost race and `before_commit` last.
 
         Raises TimeIsUp when the limit passes first, InjectedFailure for trouble. `attempts` is filled in either way.
         """
@@ -76,7 +84,7 @@ class Numbering:
             timeout_seconds = max(0.001, min(left_seconds, self._attempt_timeout_seconds))
             reason: RetryReason = "error"
             try:
-                return await self._try_once(project_id, title, timeout_seconds, attempts)
+                return await self._try_once(project_id, title, timeout_seconds, attempts, before_commit)
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name == PRIMARY_KEY:
                     attempts.episode_id, attempts.last_error = "", "another episode has the id"
@@ -98,7 +106,9 @@ class Numbering:
         await asyncio.sleep(pause_seconds)
         attempts.reasons.append(reason)
 
-    async def _try_once(self, project_id: str, title: str, timeout_seconds: float, attempts: Attempts) -> Episode:
+    async def _try_once(
+        self, project_id: str, title: str, timeout_seconds: float, attempts: Attempts, before_commit: BeforeCommit
+    ) -> Episode:
         """One look and one INSERT. Raises UniqueViolationError when somebody else took the number in between."""
         async with self._pool.acquire(timeout=timeout_seconds) as connection:
             attempts.episode_id = attempts.episode_id or await connection.fetchval(NEXT_ID, timeout=timeout_seconds)
@@ -118,6 +128,7 @@ class Numbering:
                         raise InjectedRollback("rolled back after its number was taken")
                     if self._troubles.fails_now(project_id):
                         raise InjectedFailure("a part that the creation needs has failed")
+                    await before_commit(connection, episode(row))
             except asyncpg.UniqueViolationError as error:
                 if loses:
                     self._troubles.give_back(project_id, "lose_number")

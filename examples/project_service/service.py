@@ -1,4 +1,4 @@
-"""The project service without HTTP: each operation changes the database first and tells Kafka after the commit.
+"""The project service without HTTP: each operation changes the database and tells Kafka, after the commit or with it.
 
 Events of one episode leave in the order of its changes.
 """
@@ -12,9 +12,11 @@ from typing import Any
 import asyncpg
 import structlog
 
+import episode_monitor_client as client
+
 from ..serving import Problem
 from .database import COUNT, DELETE, FIND, LIST, RENUMBER, Episode, connect, episode
-from .events import EventSender
+from .events import Events
 from .numbering import Attempts, InjectedFailure, Numbering, TimeIsUp
 from .settings import Settings
 from .trouble import Troubles
@@ -36,16 +38,16 @@ class ProjectService:
         self._locks = [asyncio.Lock() for _ in range(EPISODE_LOCKS)]
         self._tasks: list[asyncio.Task[None]] = []
         self.troubles = Troubles(settings.trouble_seed)
-        self.sender = EventSender(settings)
+        self.events = Events(settings)
 
     def start(self) -> None:
         """Begins to look for PostgreSQL and Kafka."""
-        self._tasks = [asyncio.create_task(self._open_database()), asyncio.create_task(self.sender.run())]
+        self._tasks = [asyncio.create_task(self._open_database())]
+        self.events.start()
 
     async def stop(self) -> None:
         """Sends what is queued, then closes everything."""
-        if self.sender.connected.is_set():
-            await self.sender.flush()
+        await self.events.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -55,7 +57,7 @@ class ProjectService:
 
     async def health(self) -> dict[str, str]:
         """`ok` or one sentence for each part."""
-        return {"database": await self._database_state(), "broker": self.sender.state}
+        return {"database": await self._database_state(), "broker": self.events.state}
 
     async def create(
         self, project_id: str, title: str, limit_seconds: float | None, traceparent: str | None
@@ -67,26 +69,33 @@ class ProjectService:
         _, numbering = self._ready()
         started = time.monotonic()
         operation_id = uuid.uuid4().hex
+        known: dict[str, Any] = {"operation_id": operation_id, "traceparent": traceparent}
         attempts = Attempts()
 
-        def emit(event_type: str, **fields: Any) -> None:
-            self.sender.emit(event_type, project_id, operation_id, traceparent=traceparent, **fields)
+        told: dict[str, Any] = {}  # what the event in the transaction says of how it went
+
+        async def before_commit(connection: Any, row: Episode) -> None:
+            if self.events.are_transactional:
+                told.update(_outcome(started, attempts))
+                event = client.created(project_id, row.id, row.number, **known, **told)
+                await self.events.tell_within(connection, event)
+
+        def on_conflict() -> None:
+            self.events.tell(client.creation_conflict(project_id, **known))
 
         await asyncio.sleep(self.troubles.of(project_id).delay_seconds)
         limit_seconds = min(limit_seconds or self._settings.time_limit_seconds, self._settings.time_limit_seconds)
         try:
-            created = await numbering.create(
-                project_id, title, limit_seconds, attempts, lambda: emit("episode.creation_conflict")
-            )
+            created = await numbering.create(project_id, title, limit_seconds, attempts, on_conflict, before_commit)
         except (TimeIsUp, InjectedFailure) as error:
             outcome = _outcome(started, attempts)
-            emit("episode.creation_failed", error=str(error), **outcome)
+            self.events.tell(client.creation_failed(project_id, str(error), **known, **outcome))
             detail = f"No episode was created: {error}. It is safe to try again."
             raise Problem(
                 503, "creation_failed", detail, retry_after_seconds=1, operation_id=operation_id, **outcome
             ) from error
-        outcome = _outcome(started, attempts)
-        emit("episode.created", episode_id=created.id, episode_number=created.number, **outcome)
+        outcome = told or _outcome(started, attempts)
+        self.events.tell_after(client.created(project_id, created.id, created.number, **known, **outcome))
         return created, {"operation_id": operation_id, **outcome}
 
     async def renumber(self, project_id: str, episode_id: str, number: int, traceparent: str | None) -> Episode:
@@ -104,27 +113,31 @@ class ProjectService:
                 except asyncpg.UniqueViolationError as error:
                     detail = f"Another episode of {project_id} has number {number}."
                     raise Problem(409, "number_taken", detail) from error
-            self.sender.emit(
-                "episode.renumbered",
-                project_id,
-                uuid.uuid4().hex,
-                traceparent=traceparent,
-                episode_id=episode_id,
-                episode_number=number,
-                old_number=before["number"],
-            )
+                event = client.renumbered(
+                    project_id, episode_id, number, old_number=before["number"], traceparent=traceparent
+                )
+                await self.events.tell_within(connection, event)
+            self.events.tell_after(event)
         return after
 
     async def delete(self, project_id: str, episode_id: str, traceparent: str | None) -> None:
         """Deletes the episode; its number may be given again. Raises Problem 404."""
         pool, _ = self._ready()
         async with self._lock(episode_id):
-            if await pool.fetchval(DELETE, episode_id, project_id) is None:
-                raise _unknown(project_id, episode_id)
-            operation_id = uuid.uuid4().hex
-            self.sender.emit(
-                "episode.deleted", project_id, operation_id, traceparent=traceparent, episode_id=episode_id
-            )
+            event = client.deleted(project_id, episode_id, traceparent=traceparent)
+            async with pool.acquire() as connection, connection.transaction():
+                if await connection.fetchval(DELETE, episode_id, project_id) is None:
+                    raise _unknown(project_id, episode_id)
+                await self.events.tell_within(connection, event)
+            self.events.tell_after(event)
+
+    async def events_waiting(self) -> int:
+        """How many events Kafka has not got yet; those of an outbox count only while the database answers."""
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                return await self.events.waiting(self._pool)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return self.events.queued
 
     async def list(self, project_id: str, limit: int, offset: int) -> dict[str, Any]:
         """A page of the project's episodes in the order of their numbers; empty for an unknown project."""
@@ -134,7 +147,7 @@ class ProjectService:
         return {"project_id": project_id, "episodes": [episode(row) for row in rows], "total": total}
 
     async def _open_database(self) -> None:
-        self._pool = await connect(self._settings, self._say)
+        self._pool = await connect(self._settings, self._say, self.events.prepare)
         self._numbering = Numbering(
             self._pool, self.troubles, self._settings.attempt_timeout_seconds, self._settings.trouble_seed
         )
@@ -153,10 +166,10 @@ class ProjectService:
         return "ok"
 
     def _ready(self) -> tuple[Any, Numbering]:
-        if self._numbering is None or not self.sender.connected.is_set():
+        if self._numbering is None or not self.events.is_connected:
             raise Problem(503, "starting", "PostgreSQL or Kafka is not there yet: see /healthz.", retry_after_seconds=1)
-        if self.sender.is_full:
-            detail = f"{self.sender.waiting} events wait for Kafka: nothing is changed until it takes them."
+        if self.events.is_full:
+            detail = f"{self.events.queued} events wait for Kafka: nothing is changed until it takes them."
             raise Problem(503, "events_backlog", detail, retry_after_seconds=5)
         return self._pool, self._numbering
 

@@ -71,10 +71,10 @@ async def drain(relay: OutboxRelay, connection: Any, producer: Any) -> None:
 
 
 async def test_an_event_is_told_if_and_only_if_its_transaction_commits(connection: Any, database_url: str) -> None:
-    with pytest.raises(InterruptedError):
-        async with connection.transaction():
-            await outbox.add(connection, created("p", "lost", 1))
-            raise InterruptedError
+    transaction = connection.transaction()
+    await transaction.start()
+    await outbox.add(connection, created("p", "lost", 1))
+    await transaction.rollback()
     async with connection.transaction():
         await outbox.add(connection, created("p", "kept", 1))
     kafka = Recorder()

@@ -106,7 +106,7 @@ async def test_events_wait_for_a_kafka_that_does_not_answer_and_too_many_stop_th
 async def test_events_that_got_no_answer_are_sent_again_in_their_order(
     service_settings: Settings, private_broker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("examples.project_service.events.REQUEST_TIMEOUT_MS", 500)
+    monkeypatch.setattr("episode_monitor_client.kafka.REQUEST_TIMEOUT_MS", 500)
     broker: Broker = private_broker()
     settings = service_settings.model_copy(update={"kafka_bootstrap_servers": broker.bootstrap_servers})
     async with project_service(settings) as service:
