@@ -9,6 +9,7 @@ import uvloop
 
 from episode_monitor.cli import repair
 from episode_monitor.cli.alerts import alerts
+from episode_monitor.cli.backfill import backfill
 from episode_monitor.cli.doctor import doctor
 from episode_monitor.cli.output import Json, show
 from episode_monitor.cli.replay import backtest, replay
@@ -34,6 +35,7 @@ app.command()(doctor)
 app.command()(replay)
 rules.command("backtest")(backtest)
 app.add_typer(repair.app, name="repair")
+app.command()(backfill)
 
 
 def main() -> None:

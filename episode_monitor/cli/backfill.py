@@ -1,0 +1,126 @@
+"""`episode-monitor backfill`: words, progress and exit code; the work is in `episode_monitor.backfill`."""
+
+import asyncio
+import json
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from episode_monitor.backfill.sending import Partitioner
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.settings import Settings, load_settings
+
+
+def backfill(
+    rate: Annotated[float | None, typer.Option(help="Events a second at most.", min=0.1, max=1_000_000)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge every row, send nothing.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, not where the last run was.")] = False,
+    partitioner: Annotated[
+        Partitioner, typer.Option(help="How the project service makes partitions of keys; crc32 for librdkafka.")
+    ] = Partitioner.MURMUR2,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """State every episode of the project service's table as an event, so that number sets start complete."""
+    from episode_monitor.logs import configure
+
+    settings = load_settings()
+    configure(settings.log_level, settings.log_format)
+    summary = asyncio.run(_run(settings, rate, dry_run, restart, partitioner))
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False, indent=2))
+    else:
+        _print(summary)
+    clean = summary["status"] == "completed" and not summary["unusable"]["total"]
+    raise SystemExit(int(ExitCode.CLEAN if clean else ExitCode.ISSUES_FOUND))
+
+
+async def _run(
+    settings: Settings, rate: float | None, dry_run: bool, restart: bool, partitioner: Partitioner
+) -> dict[str, Any]:
+    from episode_monitor.backfill.position import PositionFile
+    from episode_monitor.backfill.run import Backfill, Orders
+    from episode_monitor.service_database.episodes_table import EpisodesTable
+    from episode_monitor.service_database.errors import (
+        ServiceDatabaseAway,
+        ServiceDatabaseError,
+        ServiceDatabaseRefused,
+    )
+    from episode_monitor.storage.address import Address
+
+    if settings.database_url is None:
+        raise Failure("DATABASE_URL is not set; set it to the project service's database.", ExitCode.USAGE)
+    url = settings.database_url.get_secret_value()
+    table = EpisodesTable(
+        settings.episodes_table,
+        settings.episodes_id_column,
+        settings.episodes_project_column,
+        settings.episodes_number_column,
+    )
+    orders = Orders(url, table, settings.kafka_bootstrap_servers, settings.events_topic, rate, dry_run, partitioner)
+    columns = (table.table, table.id_column, table.project_column, table.number_column)
+    position = PositionFile(
+        settings.state_dir, Address.parse(url, "DATABASE_URL").place, *columns, settings.events_topic
+    )
+    try:
+        with position.hold():
+            if restart:
+                position.forget()
+            if not dry_run:
+                await _ensure_topics(settings)
+            return await _with_progress(lambda show: Backfill(orders, position, show))
+    except ServiceDatabaseAway as error:
+        raise Failure(str(error), ExitCode.UNREACHABLE) from None
+    except ServiceDatabaseRefused as error:
+        raise Failure(str(error), ExitCode.REFUSED) from None
+    except ServiceDatabaseError as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+
+
+async def _with_progress(make: Any) -> dict[str, Any]:
+    words = (TextColumn("Backfill"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
+    with Progress(*words, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("backfill", total=None)
+        work = make(lambda done, total: bar.update(task, completed=done, total=total))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, work.stop)
+        summary: dict[str, Any] = await work.run()
+        return summary
+
+
+async def _ensure_topics(settings: Settings) -> None:
+    from aiokafka.errors import KafkaError
+
+    from agents.topics import TopicMismatch, ensure_topics
+    from episode_monitor.composition import topic_names
+
+    servers = settings.kafka_bootstrap_servers
+    try:
+        await ensure_topics(
+            servers, topic_names(settings), settings.events_partitions, settings.topic_replication_factor
+        )
+    except TopicMismatch as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+    except (KafkaError, OSError) as error:
+        why = str(error) or type(error).__name__
+        raise Failure(
+            f"Kafka at {servers} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
+        ) from None
+
+
+def _print(summary: dict[str, Any]) -> None:
+    unusable = summary["unusable"]
+    verb = "would be stated" if summary["dry_run"] else "stated"
+    print(f"{summary['stated']} episodes of {summary['projects']} projects {verb} in {summary['topic']}.")
+    if summary["status"] == "stopped":
+        print("Stopped before the end; the same command goes on here.")
+    if unusable["total"]:
+        print(f"{unusable['total']} rows cannot be stated:")
+        for sample in unusable["samples"]:
+            print(f"  project {sample['project_id']!r}, episode {sample['episode_id']!r}: {sample['why']}")
+        if unusable["total"] > len(unusable["samples"]):
+            print("  ...", file=sys.stdout)
