@@ -39,21 +39,25 @@ class EpisodePages:
         table = reader.table
         self._reader = reader
         self._place = place
-        self._columns = [quoted(name) for name in (table.project_column, table.number_column, table.id_column)]
+        names = (table.project_column, table.number_column, table.id_column)
+        # With the table's name, for ORDER BY to mean the columns and not the texts that are selected.
+        self._columns = [f"episode.{quoted(name)}" for name in names]
+        self._table = f"{table.quoted_table} AS episode"
         self._types: list[str] | None = None
 
     async def extent(self, samples: int) -> Extent:
         """Counts the whole table, which takes seconds for millions of rows."""
         project, number, episode = self._columns
-        table = self._reader.table.quoted_table
         null = " OR ".join(f"{column} IS NULL" for column in self._columns)
         with explained(self._place, self._reader.table):
             async with asyncio.timeout(ANSWER_SECONDS):
-                counts = f"SELECT count(*), count(*) FILTER (WHERE {null}) FROM {table}"
+                counts = f"SELECT count(*), count(*) FILTER (WHERE {null}) FROM {self._table}"
                 rows, with_null = await self._reader.connection.fetchrow(counts)
                 shown: Sequence[Any] = ()
                 if with_null:
-                    rows_with = f"SELECT {project}::text, {number}, {episode}::text FROM {table} WHERE {null} LIMIT $1"
+                    rows_with = (
+                        f"SELECT {project}::text, {number}, {episode}::text FROM {self._table} WHERE {null} LIMIT $1"
+                    )
                     shown = await self._reader.connection.fetch(rows_with, samples)
         return Extent(rows, with_null, shown)
 
@@ -79,7 +83,7 @@ class EpisodePages:
             values += [str(part) for part in position]
         project, number, episode = self._columns
         return (
-            f"SELECT {project}::text, {number}, {episode}::text FROM {self._reader.table.quoted_table} "
+            f"SELECT {project}::text, {number}, {episode}::text FROM {self._table} "
             f"WHERE {' AND '.join(where)} ORDER BY {columns} LIMIT $1",
             values,
         )
@@ -87,9 +91,7 @@ class EpisodePages:
     async def _column_types(self) -> list[str]:
         if self._types is None:
             names = ", ".join(self._columns)
-            statement = await self._reader.connection.prepare(
-                f"SELECT {names} FROM {self._reader.table.quoted_table} LIMIT 0"
-            )
+            statement = await self._reader.connection.prepare(f"SELECT {names} FROM {self._table} LIMIT 0")
             kinds = [attribute.type for attribute in statement.get_attributes()]
             self._types = [f"{quoted(kind.schema)}.{quoted(kind.name)}" for kind in kinds]
         return self._types

@@ -149,9 +149,8 @@ class Backfill:
         assert extent is not None
         unusable = progress.unusable
         if extent.with_null:
-            first, *others = extent.samples
-            unusable.add(first, NULL, "project, number or id is null", extent.with_null)
-            for row in others:
+            unusable.by_reason[NULL] = extent.with_null
+            for row in extent.samples:
                 unusable.add(row, NULL, "project, number or id is null", 0)
         return {
             "status": "stopped" if self.is_stopping else "completed",

@@ -47,15 +47,10 @@ class Sending:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 partitions = sorted(await client.partitions_for(self._topic))
-                sent = [
-                    await client.send(
-                        self._topic,
-                        statement.value,
-                        statement.key,
-                        partition=self._partition(statement.key, partitions),
-                    )
-                    for statement in statements
-                ]
+                sent = []
+                for statement in statements:
+                    partition = self._partition(statement.key, partitions)
+                    sent.append(await client.send(self._topic, statement.value, statement.key, partition=partition))
                 await asyncio.gather(*sent)
         except (KafkaError, OSError, TimeoutError) as error:
             raise self._away(error) from None

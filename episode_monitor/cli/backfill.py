@@ -66,11 +66,12 @@ async def _run(
         settings.state_dir, Address.parse(url, "DATABASE_URL").place, *columns, settings.events_topic
     )
     try:
+        if dry_run:
+            return await _with_progress(lambda show: Backfill(orders, position, show))
         with position.hold():
             if restart:
                 position.forget()
-            if not dry_run:
-                await _ensure_topics(settings)
+            await _ensure_topics(settings)
             return await _with_progress(lambda show: Backfill(orders, position, show))
     except ServiceDatabaseAway as error:
         raise Failure(str(error), ExitCode.UNREACHABLE) from None
