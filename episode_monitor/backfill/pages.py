@@ -55,10 +55,10 @@ class EpisodePages:
                 rows, with_null = await self._reader.connection.fetchrow(counts)
                 shown: Sequence[Any] = ()
                 if with_null:
-                    rows_with = (
-                        f"SELECT {project}::text, {number}, {episode}::text FROM {self._table} WHERE {null} LIMIT $1"
+                    columns = f"{project}::text, {number}, {episode}::text"
+                    shown = await self._reader.connection.fetch(
+                        f"SELECT {columns} FROM {self._table} WHERE {null} LIMIT $1", samples
                     )
-                    shown = await self._reader.connection.fetch(rows_with, samples)
         return Extent(rows, with_null, shown)
 
     async def after(self, position: Position | None, limit: int) -> Page:
