@@ -8,13 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import alert_latency, capacity_model, hostile, query_latency, rig, state_size, throughput
+from benchmarks import (
+    alert_latency,
+    capacity_model,
+    client_events,
+    hostile,
+    query_latency,
+    rig,
+    state_size,
+    throughput,
+)
 from benchmarks.machine import machine
 from benchmarks.peers import command as peers
 from tests.support.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
-QUICK = ("state", "throughput", "latency")
+QUICK = ("state", "client", "throughput", "latency")
 MEASURES = (*QUICK, "peers", "queries", "capacity", "hostile")
 
 
@@ -60,6 +69,8 @@ def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
     results: dict[str, Any] = {"machine": machine(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     if "state" in wanted:
         results["state_bytes_of_a_project_of_100_episodes"] = _show("state", state_size.run())
+    if "client" in wanted:
+        results["client_event_microseconds"] = _show("client", client_events.run())
     on_kafka: dict[str, tuple[str, Callable[[ApacheKafka], Any]]] = {
         "throughput": ("throughput", lambda kafka: throughput.run(kafka, options.operations, options.projects)),
         "latency": ("alert_latency", lambda kafka: alert_latency.run(kafka, options)),

@@ -6,7 +6,7 @@ The table, the service's clock and the ways of both to the topic are played; the
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from episode_monitor.backfill.run import MARGIN_MS
@@ -72,6 +72,8 @@ reads = st.tuples(moments, st.integers(0, int(SEND_SECONDS * 1000) + 5_000))
     st.lists(reads, min_size=1, max_size=6),
     st.integers(-(MARGIN_MS - 1000), MARGIN_MS - 1000),
 )
+@example([(10_000, "e0", 6, 0), (29_000, "e1", 5, 0)], [(9_999, 20_000)], -29_000)
+@example([(10_000, "e0", None, 0), (29_000, "e1", 5, 0)], [(9_999, 20_000)], 29_000)
 def test_whatever_the_service_does_meanwhile_the_newest_change_wins(
     made: list[tuple[Any, ...]], read: list[tuple[Any, ...]], skew_ms: int
 ) -> None:
