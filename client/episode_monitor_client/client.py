@@ -14,7 +14,11 @@ log = logging.getLogger("episode_monitor_client")
 
 
 class EventSink(Protocol):
-    """Takes events. `emit` neither waits nor raises."""
+    """Takes events. `emit` neither waits nor raises; where nothing is `enabled` no event is made at all."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether events go anywhere."""
 
     def emit(self, event: EpisodeEvent) -> bool:
         """Takes an event; False where it goes nowhere."""

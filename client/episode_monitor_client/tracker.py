@@ -168,8 +168,8 @@ class EpisodePerformanceTracker:
 
     def _tell(self, make: Callable[[], EpisodeEvent]) -> bool:
         try:
-            event = make()
-            return (self._sink or current_client()).emit(event)
+            sink = self._sink or current_client()
+            return sink.enabled and sink.emit(make())
         except Exception as error:
             self.invalid += 1
             now = time.monotonic()

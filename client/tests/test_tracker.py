@@ -192,6 +192,8 @@ def test_events_bear_the_trace_they_are_made_in(episode_events: CapturedEvents) 
 
 def test_a_sink_that_raises_is_the_hosts_no_matter() -> None:
     class Broken:
+        enabled = True
+
         def emit(self, event: EpisodeEvent) -> bool:
             raise OSError("broken")
 
