@@ -7,8 +7,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 EventType = Literal[
     "episode.created",
@@ -49,34 +48,67 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpisodeEvent:
-    """One event. Raises InvalidEvent where a field breaks its rule; a `traceparent` that is none becomes None."""
+class _Fields(NamedTuple):
+    """A tuple, because nothing else that cannot be changed is made as quickly."""
 
     type: EventType
     project_id: str
-    operation_id: str | None = None
-    episode_id: str | None = None
-    episode_number: int | None = None
-    old_number: int | None = None
-    duration_seconds: float | None = None
-    retry_count: int = 0
-    retry_reasons: tuple[RetryReason, ...] = ()  # one a retry, or none at all
-    had_conflict: bool = False
-    error: str | None = None
-    backfill: bool = False
-    traceparent: str | None = None
-    event_id: str = field(default_factory=new_id)
-    occurred_at_ms: int = field(default_factory=now_ms)
+    operation_id: str | None
+    episode_id: str | None
+    episode_number: int | None
+    old_number: int | None
+    duration_seconds: float | None
+    retry_count: int
+    retry_reasons: tuple[RetryReason, ...]  # one a retry, or none at all
+    had_conflict: bool
+    error: str | None
+    backfill: bool
+    traceparent: str | None
+    event_id: str
+    occurred_at_ms: int
 
-    def __post_init__(self) -> None:
-        if self.traceparent is not None and not _is_traceparent(self.traceparent):
-            object.__setattr__(self, "traceparent", None)
-        if self.error is not None:
-            object.__setattr__(self, "error", _tidy_error(self.error))
-        fault = _fault_of_names(self) or _fault_of_numbers(self) or _fault_of_retries(self)
+
+class EpisodeEvent(_Fields):
+    """One event. Raises InvalidEvent where a field breaks its rule; a `traceparent` that is none becomes None."""
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        *,
+        type: EventType,
+        project_id: str,
+        operation_id: str | None = None,
+        episode_id: str | None = None,
+        episode_number: int | None = None,
+        old_number: int | None = None,
+        duration_seconds: float | None = None,
+        retry_count: int = 0,
+        retry_reasons: tuple[RetryReason, ...] = (),
+        had_conflict: bool = False,
+        error: str | None = None,
+        backfill: bool = False,
+        traceparent: str | None = None,
+        event_id: str | None = None,
+        occurred_at_ms: int | None = None,
+    ) -> Self:
+        """`event_id` None draws one; `occurred_at_ms` None is now."""
+        if traceparent is not None and not _is_traceparent(traceparent):
+            traceparent = None
+        if error is not None:
+            error = _tidy_error(error)
+        if event_id is None:
+            event_id = new_id()
+        if occurred_at_ms is None:
+            occurred_at_ms = now_ms()
+        event = super().__new__(
+            cls, type, project_id, operation_id, episode_id, episode_number, old_number, duration_seconds, retry_count,
+            retry_reasons, had_conflict, error, backfill, traceparent, event_id, occurred_at_ms,
+        )  # fmt: skip
+        fault = _fault_of_names(event) or _fault_of_numbers(event) or _fault_of_retries(event)
         if fault is not None:
             raise InvalidEvent(fault)
+        return event
 
 
 # What a caller passes may be anything, whatever the annotations say.
