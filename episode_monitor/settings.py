@@ -251,7 +251,7 @@ class Settings(BaseSettings):
     )
     checks_retention_days: int = _databases(90, "How long results of checks are kept.", unit="days", ge=1, le=36_500)
     database_url: _DatabaseUrl | None = _databases(
-        None, "The project service's database; unset: no drift check and no repair.", form=_POSTGRES
+        None, "The project service's database; unset: no backfill, no drift check and no repair.", form=_POSTGRES
     )
     episodes_table: Annotated[str, AfterValidator(check.sql_table)] = _databases(
         "episodes", "Its table of episodes.", form="table, or schema.table"

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,21 @@ from tests.web.fake_views import FakeViews
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/README.md")],
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        ROOT / "client" / "README.md",
+        *ROOT.glob("examples/**/README.md"),
+    ],
     key=lambda path: path.relative_to(ROOT).as_posix(),
 )
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 SETTINGS = {row.name: row for row in settings_table()}
 # Capital words with an underscore that are no settings of the monitor.
+CLIENT_SETTINGS = set(
+    re.findall(r'"([A-Z]+_[A-Z_]+)"', (ROOT / "client/episode_monitor_client/settings.py").read_text(encoding="utf-8"))
+)
 OTHER_NAMES = {"TEST_BROKER", "COMPILED_CORE", "POSTGRES_PASSWORD", "FIELD_RULES", *(kind.value for kind in Measure)}
 
 
@@ -106,7 +115,20 @@ def test_every_setting_that_is_named_exists(path: Path) -> None:
     if path.is_relative_to(ROOT / "examples"):
         return  # they have settings of their own
     for name in re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`", path.read_text(encoding="utf-8")):
-        assert name in SETTINGS or name in OTHER_NAMES, name
+        assert name in SETTINGS or name in OTHER_NAMES or (name in CLIENT_SETTINGS and "client" in path.stem), name
+
+
+def test_the_table_of_the_clients_settings_is_whole() -> None:
+    shown = {name for row in table(text("docs/client.md"), "variable") for name in names_in(row[0])}
+    assert shown == CLIENT_SETTINGS - {"SASL_PLAINTEXT", "SASL_SSL"}  # these are values
+
+
+def test_the_table_of_options_of_the_backfill_is_whole() -> None:
+    from episode_monitor.cli.backfill import backfill
+
+    shown = {names_in(row[0])[0].split()[0] for row in table(text("docs/backfill.md"), "option")}
+    named = {"as_json": "--json"}
+    assert shown == {named.get(name, f"--{name.replace('_', '-')}") for name in signature(backfill).parameters}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids(DOCUMENTS))
