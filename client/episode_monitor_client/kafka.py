@@ -6,6 +6,7 @@ After any failure the same records may be sent again by a new producer; none of 
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -107,7 +108,9 @@ async def _stop(client: AIOKafkaProducer) -> None:
             await client.stop()
     except (TimeoutError, KafkaError, OSError):
         log.debug("the producer did not stop in peace")
-        task = client._sender.sender_task
+        task = getattr(client._sender, "sender_task", None)
         if task is not None:
             task.cancel()
-        await client.client.close()
+        with suppress(TimeoutError, KafkaError, OSError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await client.client.close()

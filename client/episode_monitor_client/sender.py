@@ -28,7 +28,7 @@ LOOKS = 50  # a second without news, then the thread sleeps until it is woken
 CONNECT_PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 STALE_SECONDS = 5.0  # an event that has waited this long means that the broker does not take any
 MAX_PROJECTS = 100_000  # whose sequence is remembered; beyond it all begin anew above the highest
-STOP_SECONDS = 3.0  # beyond the time for sending, for the connection to end
+STOP_SECONDS = 5.0  # beyond the time for sending, for the connection to end
 LOG_SECONDS = 60.0  # between two lines about dropped events
 
 _Waiting = tuple[EpisodeEvent, int, float]  # event, sequence, monotonic seconds

@@ -48,7 +48,8 @@ class ClientSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "ClientSettings | str":
         """The settings, or the one sentence that says why there is nothing to do. Raises SettingsError."""
-        given = {name: text.strip() for name, text in (environment or os.environ).items() if text.strip()}
+        source = os.environ if environment is None else environment
+        given = {name: text.strip() for name, text in source.items() if text.strip()}
         enabled = given.get("EPISODE_MONITORING_ENABLED", "true").lower()
         if enabled not in _YES | _NO:
             raise SettingsError("EPISODE_MONITORING_ENABLED must be true or false.")

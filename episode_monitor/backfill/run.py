@@ -107,10 +107,11 @@ class Backfill:
             began = time.monotonic()
             page = await pages.after(self._progress.after, limit)
             self._database_tries = 0
-            if not page.rows:
+            if page.rows:
+                await self._deal_with(page, sending)
+                self._tell_progress()
+            if len(page.rows) < limit:  # what comes behind it now is told by its own events; do not run after it
                 return
-            await self._deal_with(page, sending)
-            self._tell_progress()
             if rate is not None and sending is not None:
                 await asyncio.sleep(max(0.0, began + len(page.rows) / rate - time.monotonic()))
 

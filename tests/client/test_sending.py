@@ -5,13 +5,22 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
+from opentelemetry import trace
 
-from episode_monitor_client import ClientSettings, EpisodeMonitorClient, EpisodePerformanceTracker
+from episode_monitor_client import (
+    ClientSettings,
+    EpisodeMonitorClient,
+    EpisodePerformanceTracker,
+    lifespan,
+    use_client,
+)
 from models.codec import decode_event
 from models.event import Event
 from tests.client.conftest import make_topic
-from tests.examples.support import all_records
+from tests.examples.support import all_records, serving
 
 pytestmark = pytest.mark.broker
 
@@ -56,3 +65,33 @@ async def test_without_a_broker_the_host_ends_in_time(settings: ClientSettings, 
     assert client.sender is not None
     assert client.sender._thread is not None
     assert not client.sender._thread.is_alive()
+
+
+async def test_an_application_with_the_lifespan_tells_what_its_handlers_did_and_why(
+    settings: ClientSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", settings.bootstrap_servers)
+    monkeypatch.setenv("EVENTS_TOPIC", settings.topic)
+    app, tracker = FastAPI(lifespan=lifespan), EpisodePerformanceTracker()
+
+    @app.post("/blocking")
+    def blocking() -> None:  # runs in a thread of the pool
+        tracker.deleted("p", "ep_1")
+
+    @app.post("/traced")
+    async def traced() -> None:
+        context = trace.SpanContext(0xA, 0xB, is_remote=True, trace_flags=trace.TraceFlags(1))
+        with trace.use_span(trace.NonRecordingSpan(context)):
+            tracker.deleted("p", "ep_2")
+
+    before = use_client(None)
+    try:
+        async with serving(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as caller:
+            assert (await caller.post("/blocking")).status_code == 200
+            assert (await caller.post("/traced")).status_code == 200
+    finally:
+        use_client(before)
+    first, second = await all_records(settings.bootstrap_servers, settings.topic)
+    assert [json.loads(record.value)["episode_id"] for record in (first, second)] == ["ep_1", "ep_2"]
+    assert "traceparent" not in dict(first.headers)
+    assert dict(second.headers)["traceparent"] == b"00-0000000000000000000000000000000a-000000000000000b-01"
