@@ -15,6 +15,7 @@ from agents.topics import TopicNames
 from alert_sinks.courier import Destinations
 from alert_sinks.destinations import SinkConfig, build_destinations
 from alert_sinks.lanes import Limits
+from episode_monitor.checks.service import ChecksConfig
 from episode_monitor.repair.acting import Parts, RepairSettings
 from episode_monitor.repair.announcer import KafkaAnnouncer
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings, Fleet
@@ -215,6 +216,17 @@ def history(storage: Storage) -> History:
         return await storage.history.append(alert, partition, offset) in (Stored.WRITTEN, Stored.REFUSED)
 
     return History(append, storage.history.last_offsets, storage.history.newest_only)
+
+
+def checks_config(settings: Settings) -> ChecksConfig:
+    """What the integrity checks need."""
+    return ChecksConfig(
+        basic_seconds=settings.integrity_check_interval_minutes * 60,
+        deep_seconds=settings.deep_check_interval_hours * 3600,
+        settle_seconds=settings.gap_settle_seconds,
+        database_url=secret(settings.database_url),
+        table=episodes_table(settings),
+    )
 
 
 def audit_entry(entry: WebAudit) -> AuditEntry:

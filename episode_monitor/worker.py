@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -26,8 +26,10 @@ from agents.runtime import Runtime
 from agents.topics import TopicMismatch
 from alert_sinks.posting import new_client
 from episode_monitor import composition
+from episode_monitor.checks.service import Checks
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.loop_lag import LoopLag
+from episode_monitor.read_model.comparing import OwnNumbers
 from episode_monitor.read_model.neighbours import Neighbours
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
@@ -39,6 +41,7 @@ from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.server import CannotListen, serve
+from models.alert import Alert
 from streams.core import Core
 
 VERSION = "0.1.0"
@@ -93,6 +96,12 @@ class Worker:
         )
         self._own = OwnPartitions(self._sight, self.runtime.tell, self._publisher.poke)
         self._neighbour_client = httpx.AsyncClient(trust_env=False)
+        self._neighbours = Neighbours(self._neighbour_client)
+        self._numbers = OwnNumbers(self._sight)
+        self.checks = Checks(
+            composition.checks_config(settings), self._sight, self._numbers, self._neighbours, self.storage.checks,
+            self.storage.schedule, self._tell_and_store, now_ms, self._identity.worker_id,
+        )  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
         self._repairs: RepairDesk | None = None
         self.web = self._make_web()
@@ -103,25 +112,33 @@ class Worker:
         views = ReadModel(
             self._sight,
             self._own,
-            Neighbours(self._neighbour_client),
+            self._neighbours,
             self.storage.history,
             WorkerState(self._sight, self._probes(), VERSION, self._deliveries),
             registry,
+            self.checks,
             max_projects=self.settings.metrics_max_projects,
         )
         self._repairs = composition.repair_desk(
             self.settings, self.storage, lambda: self.runtime.producer, views, self._own.has, now_ms
         )
+        between_workers = internal_router(self._own, self._identity.token, self._numbers)
+        self.checks.add_questions(between_workers)
         return create_web_app(
             views,
             composition.web_settings(self.settings),
             registry=registry,
             audit=self._audit,
-            extra_routers=[internal_router(self._own, self._identity.token)],
+            extra_routers=[between_workers],
             now_ms=now_ms,
             version=VERSION,
             repairs=self._repairs,
         )
+
+    async def _tell_and_store(self, alerts: Iterable[Alert]) -> None:
+        """Transitions of checks; when this returns the broker has them. Raises KafkaError."""
+        await self.runtime.tell(alerts)
+        await self.runtime.engine.flush()
 
     def _probes(self) -> list[Probe]:
         return [
@@ -172,7 +189,7 @@ class Worker:
     async def _start(self) -> None:
         await self.storage.database.connect()
         await self.runtime.start()
-        works = [self._reader.run(), self._publisher.run()]
+        works = [self._reader.run(), self._publisher.run(), self.checks.run()]
         if self._repairs is not None:
             works.append(self._repairs.automatic.run())
         if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner
@@ -191,6 +208,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.checks.close()
         await self.runtime.close()
         await self.storage.database.close()
         await self.client.aclose()

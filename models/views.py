@@ -244,10 +244,11 @@ class JobState(Enum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a check. `result` is there once it has completed, `error` (one sentence) once it has failed."""
+    """One run of a check. `result` is there once it has completed, `error` (what and why) once it ended otherwise."""
 
     job_id: str
     kind: str  # "basic" | "deep"

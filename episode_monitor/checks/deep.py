@@ -12,9 +12,12 @@ from typing import Protocol
 import msgspec
 
 from episode_monitor.checks import looking, passing
+from episode_monitor.checks.drift_alerts import Drifting, Drifts
+from episode_monitor.checks.drift_alerts import drifting as drifting_now
 from episode_monitor.checks.looking import Look, Seen, agreed, look
 from episode_monitor.checks.passing import Pass
 from episode_monitor.read_model.messages import StreamIssue
+from models.times import rfc3339
 from models.views import (
     Applied,
     DatabaseSummary,
@@ -54,19 +57,20 @@ OpenReader = Callable[[], AbstractAsyncContextManager[Reader]]
 
 
 class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """What one needs. `open_reader` None: there is no database. `drifting_since` is what the last check said."""
+    """What one needs. `open_reader` None: there is no database. `before`: what drifted at the last check; `at_ms`: when
+    this one began."""
 
     stream: Stream
     open_reader: OpenReader | None
     rules: NumberingRules
     settle_seconds: float
-    started_at: str
-    drifting_since: Mapping[str, str]
+    at_ms: int
+    before: Drifts
     progress: Progress
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def run(self) -> DeepCheckResult:
-        """Raises ServiceDatabaseError, CheckFailed."""
+    async def run(self) -> tuple[DeepCheckResult, dict[str, Drifting]]:
+        """The result, and all that drifts. Raises ServiceDatabaseError, CheckFailed."""
         began = time.monotonic()
         summary = await self.stream.summary()
         self.progress(0, summary.total_projects)
@@ -74,13 +78,14 @@ class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
         drifting: dict[str, Seen] = {}
         if self.open_reader is not None:
             database, drifting = await self._compare(self.open_reader, summary.total_projects)
-        issues = await self._issues(drifting)
+        drifts = {project: self._remembered(project, seen) for project, seen in drifting.items()}
+        issues = await self._issues(drifting, drifts)
         extra = sum(seen.held is None for seen in drifting.values())
         new_trouble = sum(not _has_findings(seen) for seen in drifting.values())
         checked = summary.total_projects + extra
         self.progress(checked, checked)
         differences = sum(len(seen.differences) for seen in drifting.values())
-        return DeepCheckResult(
+        result = DeepCheckResult(
             status="completed",
             duration_seconds=round(time.monotonic() - began, 3),
             projects_checked=checked,
@@ -89,6 +94,11 @@ class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
             project_issues=issues,
             database=database,
         )
+        return result, drifts
+
+    def _remembered(self, project: str, seen: Seen) -> Drifting:
+        episodes = 0 if seen.held is None else len(seen.held.numbers)
+        return drifting_now(self.before, project, seen.differences, episodes, self.at_ms)
 
     async def _compare(self, open_reader: OpenReader, total: int) -> tuple[DatabaseSummary, dict[str, Seen]]:
         passed = Pass(self.stream, lambda done: self.progress(min(done, total), total))
@@ -115,7 +125,7 @@ class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
         )
         return summary, drifting
 
-    async def _issues(self, drifting: Mapping[str, Seen]) -> list[ProjectIssue]:
+    async def _issues(self, drifting: Mapping[str, Seen], drifts: Drifts) -> list[ProjectIssue]:
         """Worst first, those with drift among them."""
         ranked = []
         for issue in await self.stream.issues(MAX_ISSUES, MAX_NUMBERS):
@@ -123,7 +133,7 @@ class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
                 place = rank(issue.project_id, issue.gaps_total, issue.duplicates_total, issue.max_number)
                 ranked.append((place, _of_stream(issue)))
         for project, seen in drifting.items():
-            since = self.drifting_since.get(project, self.started_at)
+            since = rfc3339(drifts[project].since_ms)
             ranked.append((_place(project, seen), drift_issue(project, seen, since)))
         ranked.sort(key=lambda entry: entry[0])
         return [issue for _, issue in ranked[:MAX_ISSUES]]

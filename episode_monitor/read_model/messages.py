@@ -20,7 +20,7 @@ Place = tuple[int, int, str]  # where a project stands in the order of a list: t
 Path = Literal[
     "project", "stats", "trend", "projects", "act",
     "compare", "holdings", "known", "issues", "positions",
-    "jobs", "cancel",
+    "jobs", "cancel", "drifts",
 ]  # fmt: skip
 
 
@@ -108,6 +108,10 @@ class CancelQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
     job_id: str
     by: str
+
+
+class DriftsQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker's watch over projects with critical alerts has found."""
 
 
 class Told(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

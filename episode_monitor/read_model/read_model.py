@@ -34,7 +34,8 @@ from episode_monitor.web.views import (
     AlertAction,
     AlertHistoryQuery,
     AlreadyResolved,
-    Jobs,
+    Checks,
+    EndsByItself,
     NotAvailable,
     ProjectQuery,
     Recovering,
@@ -62,6 +63,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+DRIFT_RULE_ID = "integrity_drift"  # the alerts of deep checks
+
 
 class ReadModel:
     """`registry` takes the fleet's metrics; `jobs` None: checks cannot be started here."""
@@ -74,7 +77,7 @@ class ReadModel:
         history: AlertHistory,
         worker: WorkerState,
         registry: CollectorRegistry,
-        jobs: Jobs | None = None,
+        jobs: Checks | None = None,
         max_projects: int = 100,
     ) -> None:
         rules = sight.engine.core.rules.by_id.values()
@@ -103,7 +106,8 @@ class ReadModel:
         """See `Views.version`."""
         parts = self._parts()
         words = tuple(part.word for part in parts)
-        return f"{hash((words, tuple(self._sight.stale_partitions(parts)), self._own.acts_done)):x}"
+        of_checks = self._jobs.word() if self._jobs is not None else ""
+        return f"{hash((words, tuple(self._sight.stale_partitions(parts)), self._own.acts_done, of_checks)):x}"
 
     async def integrity_summary(self) -> IntegritySummary:
         """The fleet at a glance."""
@@ -111,8 +115,8 @@ class ReadModel:
         return integrity_summary((part.counts for part in parts), self._sight.stale_partitions(parts))
 
     async def active_alerts(self) -> list[Alert]:
-        """At most 500 of each partition."""
-        found: list[Alert] = []
+        """At most 500 of each partition, and those of the last deep check."""
+        found: list[Alert] = [] if self._jobs is None else self._jobs.active_alerts()
         for part in self._parts():
             found.extend((await self._lists(part, 0)).alerts)
         return most_severe_first(found)
@@ -220,6 +224,8 @@ class ReadModel:
             return acted.alert
         if acted is not None and acted.outcome is ActOutcome.ALREADY_RESOLVED:
             raise AlreadyResolved(alert_key)
+        if rule_id == DRIFT_RULE_ID:
+            raise EndsByItself(alert_key)
         if await is_known(self._history, alert_key):
             raise AlreadyResolved(alert_key)
         raise UnknownAlert(alert_key)
@@ -242,7 +248,11 @@ class ReadModel:
         """See `Jobs.job`."""
         return await self._checks().job(job_id)
 
-    def _checks(self) -> Jobs:
+    async def cancel_job(self, job_id: str, by: str) -> JobStatus:
+        """See `Jobs.cancel_job`."""
+        return await self._checks().cancel_job(job_id, by)
+
+    def _checks(self) -> Checks:
         if self._jobs is None:
             raise NotAvailable("This monitor runs no checks: it was started without that part.")
         return self._jobs

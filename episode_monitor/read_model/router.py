@@ -16,6 +16,7 @@ from episode_monitor.read_model.messages import (
     IssuesQuestion,
     KnownQuestion,
     PageQuestion,
+    Path,
     PositionsQuestion,
     ProjectQuestion,
     StatsQuestion,
@@ -44,21 +45,25 @@ def internal_router(own: OwnPartitions, token: str, numbers: OwnNumbers | None =
     async def trend(question: TrendQuestion) -> Any:
         return own.trend(question)
 
-    _add(router, "project", ProjectQuestion, project)
-    _add(router, "stats", StatsQuestion, stats)
-    _add(router, "trend", TrendQuestion, trend)
-    _add(router, "projects", PageQuestion, own.page)
-    _add(router, "act", ActQuestion, own.act)
+    add_question(router, "project", ProjectQuestion, project)
+    add_question(router, "stats", StatsQuestion, stats)
+    add_question(router, "trend", TrendQuestion, trend)
+    add_question(router, "projects", PageQuestion, own.page)
+    add_question(router, "act", ActQuestion, own.act)
     if numbers is not None:
-        _add(router, "compare", CompareQuestion, numbers.compare)
-        _add(router, "holdings", HoldingsQuestion, numbers.holdings)
-        _add(router, "known", KnownQuestion, numbers.known)
-        _add(router, "issues", IssuesQuestion, numbers.issues)
-        _add(router, "positions", PositionsQuestion, numbers.positions)
+        add_question(router, "compare", CompareQuestion, numbers.compare)
+        add_question(router, "holdings", HoldingsQuestion, numbers.holdings)
+        add_question(router, "known", KnownQuestion, numbers.known)
+        add_question(router, "issues", IssuesQuestion, numbers.issues)
+        add_question(router, "positions", PositionsQuestion, numbers.positions)
     return router
 
 
-def _add(router: APIRouter, path: str, kind: type[Question], give: Callable[[Question], Awaitable[Any]]) -> None:
+def add_question(
+    router: APIRouter, path: Path, kind: type[Question], give: Callable[[Question], Awaitable[Any]]
+) -> None:
+    """Answer questions of one kind."""
+
     async def answer(request: Request) -> Response:
         try:
             question = msgspec.json.decode(await request.body(), type=kind)

@@ -86,7 +86,7 @@ class CheckResults(Protocol):
         """Notes how far it is. Raises `UnknownCheck`; a finished check stays as it is."""
 
     async def finish(self, check_id: str, state: CheckState, result: dict[str, Any], at_ms: int) -> CheckResult:
-        """Ends it, `state` being completed or failed. Raises `UnknownCheck`; a finished check stays as it is."""
+        """Ends it, `state` being any but running. Raises `UnknownCheck`; a finished check stays as it is."""
 
     async def get(self, check_id: str) -> CheckResult:
         """Raises `UnknownCheck`, and `DatabaseAway` where another worker's check cannot be looked up."""

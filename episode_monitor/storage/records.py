@@ -77,6 +77,7 @@ class CheckState(Enum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -81,7 +81,7 @@ def moved_on(check: CheckResult, done: int, total: int | None, at_ms: int) -> Ch
 def ended(check: CheckResult, state: CheckState, result: dict[str, Any], at_ms: int) -> CheckResult:
     """The check at its end; a finished one as it was. Raises ValueError for a state that is no end."""
     if state is CheckState.RUNNING:
-        raise ValueError("A check ends as completed or failed, not as running.")
+        raise ValueError("A check ends as completed, failed or cancelled, not as running.")
     if check.state is not CheckState.RUNNING:
         return check
     return msgspec.structs.replace(

@@ -11,6 +11,7 @@ from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.memory import MemoryAlertHistory, MemoryAuditLog, MemoryCheckResults, NullDatabase
 from episode_monitor.storage.protocols import AlertHistory, AuditLog, CheckResults, DatabaseService
 from episode_monitor.storage.retention import Prune, Retention, pruner
+from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule, PostgresCheckSchedule
 
 _LEDGER_ENTRIES = 100_000  # some hundred bytes each
 
@@ -23,6 +24,7 @@ class Storage:
     history: AlertHistory
     ledger: Ledger
     checks: CheckResults
+    schedule: CheckSchedule
     audit: AuditLog
     prune: Prune | None = None  # None: memory is bounded by itself
 
@@ -33,7 +35,12 @@ def open_storage(
     """The storage at this address, not connected yet. Raises `BadDatabaseUrl` for an address that cannot be one."""
     if not url:
         return Storage(
-            NullDatabase(), MemoryAlertHistory(), MemoryLedger(_LEDGER_ENTRIES), MemoryCheckResults(), MemoryAuditLog()
+            database=NullDatabase(),
+            history=MemoryAlertHistory(),
+            ledger=MemoryLedger(_LEDGER_ENTRIES),
+            checks=MemoryCheckResults(),
+            schedule=MemoryCheckSchedule(),
+            audit=MemoryAuditLog(),
         )
     database = Database(url, options)
     return Storage(
@@ -41,6 +48,7 @@ def open_storage(
         history=PostgresAlertHistory(database),
         ledger=PostgresLedger(database),
         checks=PostgresCheckResults(database),
+        schedule=PostgresCheckSchedule(database),
         audit=PostgresAuditLog(database),
         prune=None if retention is None else pruner(database, retention),
     )

@@ -16,10 +16,13 @@ from starlette.responses import Response
 
 from episode_monitor.web.views import (
     AlreadyResolved,
+    EndsByItself,
     InvalidQuery,
+    JobEnded,
     NotAvailable,
     Recovering,
     UnknownAlert,
+    UnknownJob,
     Unreachable,
     ViewError,
 )
@@ -62,6 +65,11 @@ class Problem(Exception):
 def unknown_project(project_id: str) -> Problem:
     """404 for a project that no event named."""
     return Problem(404, "unknown_project", f"No event has named the project {project_id!r}: check the id.")
+
+
+def unknown_job() -> Problem:
+    """404 for a job that nobody remembers."""
+    return Problem(404, "unknown_job", "No job has this id: the list of jobs shows those still remembered.")
 
 
 def busy(code: str, detail: str, retry_after_seconds: float) -> Problem:
@@ -109,6 +117,13 @@ def _of_view_error(error: ViewError) -> Problem:
             return Problem(404, "unknown_alert", "No alert has this key: see the active alerts for the keys in use.")
         case AlreadyResolved():
             return Problem(409, "already_resolved", "This alert has ended already: there is nothing left to do to it.")
+        case EndsByItself():
+            detail = "This alert is a check's: it ends when a deep check finds stream and database in agreement."
+            return Problem(409, "ends_by_itself", detail)
+        case UnknownJob():
+            return unknown_job()
+        case JobEnded():
+            return Problem(409, "job_ended", "This job has ended already: there is nothing left to cancel.")
     raise error
 
 

@@ -69,6 +69,18 @@ class AlreadyResolved(ViewError):
     """The alert has ended, so nothing can be done to it. 409."""
 
 
+class EndsByItself(ViewError):
+    """The alert is of a check, and ends when a later check finds nothing. 409."""
+
+
+class UnknownJob(ViewError):
+    """No job has this id. 404."""
+
+
+class JobEnded(ViewError):
+    """The job has ended, so it cannot be cancelled. 409."""
+
+
 class ProjectQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which projects to list. `q` is looked for anywhere in the project's id, upper and lower case alike."""
 
@@ -122,6 +134,22 @@ class Jobs(Protocol):
 
     async def job(self, job_id: str) -> JobStatus | None:
         """One job, or None if nobody remembers it."""
+        ...
+
+    async def cancel_job(self, job_id: str, by: str) -> JobStatus:
+        """The job after it was ended, wherever it runs. Raises `UnknownJob`, `JobEnded`."""
+        ...
+
+
+class Checks(Jobs, Protocol):
+    """What the read model wants to know of the checks besides their jobs."""
+
+    def active_alerts(self) -> list[Alert]:
+        """Those that the last deep check raised."""
+        ...
+
+    def word(self) -> str:
+        """Differs whenever `active_alerts` would answer differently."""
         ...
 
 

@@ -1,16 +1,19 @@
 """A fleet of real partitions and a real table, and a deep check that compares them without losing time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from episode_monitor.checks.deep import DeepCheck
+from episode_monitor.checks.drift_alerts import Drifts
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.read_model.neighbours import Neighbours
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.reader import EpisodesReader
 from models.views import DeepCheckResult, ProjectIssue
 from tests.read_model.fleet import Fleet, Worker
+
+NINE_MS = 1_760_000_400_000  # 2025-10-09T09:00:00Z
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -36,17 +39,17 @@ def stream_of(fleet: Fleet, worker: Worker, sleep: Sleep = at_once) -> StreamSid
 
 
 async def deep(
-    fleet: Fleet, worker: Worker, url: str | None, sleep: Sleep = at_once, since: Mapping[str, str] | None = None,
+    fleet: Fleet, worker: Worker, url: str | None, sleep: Sleep = at_once, before: Drifts | None = None,
     progress: list[Any] | None = None,
 ) -> DeepCheckResult:  # fmt: skip
     """A deep check done by this worker. `sleep` is where two looks are apart."""
     told = [] if progress is None else progress
     check = DeepCheck(
         stream=stream_of(fleet, worker), open_reader=None if url is None else opener(url),
-        rules=fleet.core.numbering, settle_seconds=60.0, started_at="2025-10-09T09:00:00.000Z",
-        drifting_since=since or {}, progress=lambda done, total: told.append((done, total)), sleep=sleep,
+        rules=fleet.core.numbering, settle_seconds=60.0, at_ms=NINE_MS, before=before or {},
+        progress=lambda done, total: told.append((done, total)), sleep=sleep,
     )  # fmt: skip
-    return await check.run()
+    return (await check.run())[0]
 
 
 def by_project(result: DeepCheckResult) -> dict[str, ProjectIssue]:

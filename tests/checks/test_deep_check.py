@@ -6,14 +6,17 @@ import pytest
 
 from agents.engine.ownership import Phase
 from episode_monitor.checks import looking, passing, stream_side
+from episode_monitor.checks.drift_alerts import Drifting
 from episode_monitor.checks.failing import CheckFailed
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceTableMismatch
 from models.event import EventType
 from models.views import Applied, DriftNumber
-from tests.checks.fleet import by_project, deep
+from tests.checks.fleet import by_project, deep, stream_of
 from tests.read_model.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table, run
-from tests.streams_answers.making import Log, seed_project
+from tests.streams_answers.making import START_MS, Log, seed_project
+
+KNOWN = Drifting(START_MS, 1, "missing_in_database", 7, 9)
 
 
 def rows(project: str, *numbers: int) -> list[tuple[str, str, int]]:
@@ -173,10 +176,10 @@ async def test_drift_that_was_known_keeps_its_beginning(database_url: str) -> No
     async with Fleet(1) as fleet:
         worker = await fleet.worker("only")
         worker.own_partition(0).numbers("p", 1)
-        result = await deep(fleet, worker, database_url, since={"p": "2025-10-09T03:00:00.000Z"})
+        result = await deep(fleet, worker, database_url, before={"p": KNOWN})
         drift = result.project_issues[0].drift
         assert drift is not None
-        assert drift.since == "2025-10-09T03:00:00.000Z"
+        assert drift.since == "2025-10-09T08:53:20.000Z"
 
 
 async def test_rows_that_cannot_be_episodes_are_counted(database_url: str) -> None:
@@ -273,10 +276,7 @@ async def test_a_partition_that_is_read_back_is_waited_for(database_url: str) ->
             if waits == 3:
                 owned.phase = Phase.LIVE
 
-        from episode_monitor.checks.stream_side import StreamSide
-        from episode_monitor.read_model.neighbours import Neighbours
-
-        side = StreamSide(worker.sight, worker.numbers, Neighbours(fleet.client), until_live)
+        side = stream_of(fleet, worker, until_live)
         assert (await side.summary()).total_projects == 1
         assert waits == 3
 

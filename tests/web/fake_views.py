@@ -9,8 +9,10 @@ from episode_monitor.web.views import (
     AlertAction,
     AlertHistoryQuery,
     AlreadyResolved,
+    JobEnded,
     ProjectQuery,
     UnknownAlert,
+    UnknownJob,
 )
 from models.alert import Alert, AlertStatus, Severity
 from models.views import (
@@ -246,6 +248,17 @@ class FakeViews:
     async def job(self, job_id: str) -> JobStatus | None:
         self._come(job_id)
         return self.job_status if job_id == self.job_status.job_id else None
+
+    async def cancel_job(self, job_id: str, by: str) -> JobStatus:
+        self._come(job_id, by)
+        if job_id != self.job_status.job_id:
+            raise UnknownJob(job_id)
+        if self.job_status.state is not JobState.RUNNING:
+            raise JobEnded(job_id)
+        self.job_status = msgspec.structs.replace(
+            self.job_status, state=JobState.CANCELLED, error=f"Cancelled by {by}.", ended_at=AS_OF
+        )
+        return self.job_status
 
     async def readiness(self) -> Readiness:
         return self.readiness_view

@@ -10,7 +10,7 @@ from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import CheckBody, audited, read_body
 from episode_monitor.web.context import context_of
 from episode_monitor.web.parameters import Clean, Limit
-from episode_monitor.web.problems import Problem, busy
+from episode_monitor.web.problems import busy, unknown_job
 from episode_monitor.web.schemas import reference, returns, takes
 from episode_monitor.web.security import caller_of
 from models.views import BasicCheckResult, DeepCheckResult, JobList, JobState, JobStatus
@@ -40,8 +40,8 @@ async def run_check(request: Request, deep_check: Deep = False) -> Response:
         job = await web.views.run_check(deep=deep_check, by=by, wait_seconds=web.settings.check_wait_seconds)
         attempt.result = job.state.value
     location = f"{PREFIX}/{quote(job.job_id, safe='')}"
-    if job.state is JobState.FAILED:
-        raise busy("check_failed", job.error or "The check failed: see the monitor's log.", 30)
+    if job.state in (JobState.FAILED, JobState.CANCELLED):
+        raise busy(f"check_{job.state.value}", job.error or "The check failed: see the monitor's log.", 30)
     if job.result is not None:
         return done(job.result, headers={"content-location": location})
     return done(job, 202, {"location": location, "retry-after": "2"})
@@ -60,7 +60,21 @@ async def job(request: Request, job_id: JobId) -> Response:
     async def found() -> JobStatus:
         status = await context_of(request).views.job(job_id)
         if status is None:
-            raise Problem(404, "unknown_job", "No job has this id: the list of jobs shows those still remembered.")
+            raise unknown_job()
         return status
 
     return await answer(request, found)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    responses=returns(JobStatus, problems=(400, 404, 409, 503), mutation=True),
+    openapi_extra=takes(CheckBody, required=False),
+)
+async def cancel_job(request: Request, job_id: JobId) -> Response:
+    """End a job that runs; what it found so far is dropped."""
+    body = await read_body(request, CheckBody)
+    by = body.by or caller_of(request).role
+    with audited(request, by=by, action="check.cancel", target=job_id, details={}):
+        status = await context_of(request).views.cancel_job(job_id, by)
+    return done(status)

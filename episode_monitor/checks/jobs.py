@@ -1,0 +1,235 @@
+"""The checks of this worker as jobs: started by hand or by the clock, one of a kind at a time in the whole fleet.
+
+A run that loses its place (another was let in because this one was silent for too long) ends itself.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Protocol
+
+import structlog
+
+from episode_monitor.checks.runs import STOPPED, Run, Work, kind_of, status_of
+from episode_monitor.storage.protocols import CheckResults, DatabaseAway, UnknownCheck
+from episode_monitor.storage.records import CheckKind, CheckQuery, CheckState
+from episode_monitor.storage.schedule import LEASE_SECONDS, CheckSchedule
+from episode_monitor.storage.shapes import ended
+from episode_monitor.web.views import JobEnded, UnknownJob, Unreachable
+from models.views import JobList, JobState, JobStatus
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 5.0
+LOOK_SECONDS = 0.5  # at a job that another worker runs
+JOIN_ATTEMPTS = 6
+SCHEDULE = "schedule"  # who asks for a check that is due
+
+
+class Elsewhere(Protocol):
+    """Jobs that other workers remember, for where no database is shared."""
+
+    async def jobs(self, limit: int, job_id: str | None = None) -> list[JobStatus]:
+        """All that the other workers have. Raises Unreachable."""
+
+    async def cancel(self, job_id: str, by: str) -> JobStatus | None:
+        """The job after whoever runs it ended it; None where nobody does. Raises Unreachable."""
+
+
+class CheckJobs:
+    """`works` says how each kind is done; `worker` names this worker; `is_shared`: all workers see the same results."""
+
+    def __init__(
+        self,
+        results: CheckResults,
+        schedule: CheckSchedule,
+        works: Mapping[CheckKind, Work],
+        elsewhere: Elsewhere,
+        now_ms: Callable[[], int],
+        worker: str,
+        *,
+        is_shared: bool,
+        lease_seconds: float = LEASE_SECONDS,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
+        self._results = results
+        self._schedule = schedule
+        self._works = works
+        self._elsewhere = elsewhere
+        self._now_ms = now_ms
+        self._worker = worker
+        self._is_shared = is_shared
+        self._lease_ms = int(lease_seconds * 1000)
+        self._heartbeat_seconds = heartbeat_seconds
+        self._running: dict[CheckKind, Run] = {}
+        self._watching: set[asyncio.Task[None]] = set()
+        self._drawn = count(1)
+        self._starting = asyncio.Lock()
+
+    # --- starting
+
+    async def run_check(self, *, deep: bool, by: str, wait_seconds: float) -> JobStatus:
+        """Start a check or join the one of this kind that runs, wherever; its state after at most `wait_seconds`."""
+        kind = kind_of(deep)
+        for _ in range(JOIN_ATTEMPTS):
+            run = self._running.get(kind) or await self._start(kind, by, 0.0)
+            if run is not None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(run.ended.wait(), wait_seconds)
+                return await self._status(run)
+            running = await self._running_elsewhere(kind)
+            if running is not None:
+                return await self._follow(running, wait_seconds)
+            await asyncio.sleep(LOOK_SECONDS)
+        raise Unreachable("Another worker begins this check, or was lost with it: ask again in a minute.", 60.0)
+
+    async def run_if_due(self, kind: CheckKind, interval_seconds: float) -> bool:
+        """Start a scheduled check unless it is not due or somebody else runs it; answers whether it began."""
+        await self.abandon_lost()
+        if kind in self._running:
+            return False
+        return await self._start(kind, SCHEDULE, interval_seconds) is not None
+
+    async def abandon_lost(self) -> None:
+        """End the jobs whose workers are gone."""
+        with contextlib.suppress(DatabaseAway):
+            now_ms = self._now_ms()
+            lost = await self._results.abandon(now_ms - self._lease_ms, now_ms)
+            if lost:
+                log.warning("checks were ended whose workers are gone", checks=lost)
+
+    async def _start(self, kind: CheckKind, by: str, interval_seconds: float) -> Run | None:
+        async with self._starting:
+            if kind in self._running:
+                return None if interval_seconds else self._running[kind]
+            if not interval_seconds and not self._is_shared and await self._running_elsewhere(kind) is not None:
+                return None
+            holder = f"{self._worker}:{next(self._drawn)}"
+            try:
+                if not await self._schedule.claim(kind, holder, interval_seconds):
+                    return None
+            except DatabaseAway:
+                if interval_seconds:
+                    return None  # nobody can say whether another worker runs it
+                log.warning("a check begins without being noted: the monitor's database is away", kind=kind.value)
+            check = await self._results.create(kind, by, self._now_ms())
+            run = self._running[kind] = Run(check, self._works[kind])
+            log.info("check begins", kind=kind.value, id=check.id, by=by)
+            task = asyncio.create_task(self._watch(run, kind, holder))
+            self._watching.add(task)
+            task.add_done_callback(self._watching.discard)
+            return run
+
+    async def _watch(self, run: Run, kind: CheckKind, holder: str) -> None:
+        """Keep the run's place while it goes on; put down how it ended."""
+        try:
+            while not run.ended.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(run.ended.wait(), self._heartbeat_seconds)
+                await self._results.progress(run.check.id, run.done, run.total, self._now_ms())
+                with contextlib.suppress(DatabaseAway):
+                    if not run.ended.is_set() and not await self._schedule.alive(kind, holder):
+                        await run.cancel("Another worker took the check over.", by_person=False)
+            await self._results.finish(run.check.id, run.state, run.result, self._now_ms())
+            log.info("check ended", kind=kind.value, id=run.check.id, state=run.state.value,
+                     error=run.result.get("error"))  # fmt: skip
+            with contextlib.suppress(DatabaseAway):
+                await self._schedule.done(kind, holder)
+        except UnknownCheck:
+            log.warning("a check was forgotten while it ran", kind=kind.value, id=run.check.id)
+        finally:
+            self._running.pop(kind, None)
+
+    # --- following
+
+    async def _status(self, run: Run) -> JobStatus:
+        """Of a run of this worker, whether its end is put down already or not."""
+        check = run.check
+        if run.ended.is_set():
+            return status_of(ended(check, run.state, run.result, self._now_ms()))
+        return status_of(await self._results.progress(check.id, run.done, run.total, self._now_ms()))
+
+    async def _running_elsewhere(self, kind: CheckKind) -> JobStatus | None:
+        if self._is_shared:
+            try:
+                page = await self._results.list(CheckQuery(kind=kind, state=CheckState.RUNNING, limit=1))
+            except DatabaseAway as error:
+                raise Unreachable(str(error)) from error
+            found: Sequence[JobStatus] = [status_of(check) for check in page.items]
+        else:
+            found = await self._elsewhere.jobs(10)
+        return next((job for job in found if job.kind == kind.value and job.state is JobState.RUNNING), None)
+
+    async def _follow(self, status: JobStatus, wait_seconds: float) -> JobStatus:
+        """What becomes of another worker's job."""
+        waited = 0.0
+        while status.state is JobState.RUNNING and waited < wait_seconds:
+            await asyncio.sleep(LOOK_SECONDS)
+            waited += LOOK_SECONDS
+            status = await self.job(status.job_id) or status
+        return status
+
+    # --- listing
+
+    async def own_jobs(self, limit: int, job_id: str | None = None) -> list[JobStatus]:
+        """Those this worker remembers; one of them where an id is given."""
+        try:
+            if job_id is not None:
+                return [await self._own_job(job_id)]
+            page = await self._results.list(CheckQuery(limit=limit))
+        except UnknownCheck:
+            return []
+        except DatabaseAway as error:
+            raise Unreachable(str(error)) from error
+        return [status_of(check) for check in page.items]
+
+    async def _own_job(self, job_id: str) -> JobStatus:
+        for run in self._running.values():
+            if run.check.id == job_id:
+                return await self._status(run)
+        return status_of(await self._results.get(job_id))
+
+    async def jobs(self, limit: int) -> JobList:
+        """Newest first, of all workers."""
+        found = await self.own_jobs(limit)
+        if not self._is_shared:
+            found += await self._elsewhere.jobs(limit)
+        by_id = {job.job_id: job for job in found}
+        newest = sorted(by_id.values(), key=lambda job: (job.started_at, job.job_id), reverse=True)
+        return JobList(jobs=newest[:limit])
+
+    async def job(self, job_id: str) -> JobStatus | None:
+        """One job, whoever runs it."""
+        found = await self.own_jobs(1, job_id)
+        if not found and not self._is_shared:
+            found = await self._elsewhere.jobs(1, job_id)
+        return found[0] if found else None
+
+    # --- ending
+
+    async def cancel_own(self, job_id: str, by: str) -> JobStatus | None:
+        """End a run of this worker; None where it runs none of this id."""
+        for run in list(self._running.values()):
+            if run.check.id == job_id and not run.ended.is_set():
+                await run.cancel(f"Cancelled by {by}.", by_person=True)
+                return await self._status(run)
+        return None
+
+    async def cancel_job(self, job_id: str, by: str) -> JobStatus:
+        """See `Jobs.cancel_job`."""
+        cancelled = await self.cancel_own(job_id, by) or await self._elsewhere.cancel(job_id, by)
+        if cancelled is not None:
+            return cancelled
+        found = await self.job(job_id)
+        if found is None:
+            raise UnknownJob(job_id)
+        if found.state is not JobState.RUNNING:
+            raise JobEnded(job_id)
+        raise Unreachable("The worker that ran this job is gone; the job is ended within a minute.", 60.0)
+
+    async def close(self) -> None:
+        """End what runs here; it is put down as failed, and its place is given up."""
+        for run in list(self._running.values()):
+            await run.cancel(STOPPED, by_person=False)
+        await asyncio.gather(*self._watching, return_exceptions=True)

@@ -1,0 +1,176 @@
+"""All that has to do with checks in one worker: its jobs, the clock that starts them, the watch over critical projects.
+
+A worker asks for a scheduled check only when its own partitions are read to the end: before that, all would be drift.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+import structlog
+from fastapi import APIRouter
+
+from agents.fleet.sight import Incomplete, Sight
+from episode_monitor.checks.deep import OpenReader
+from episode_monitor.checks.drift_alerts import Drifting, Drifts
+from episode_monitor.checks.elsewhere import OtherWorkers
+from episode_monitor.checks.failing import CheckFailed
+from episode_monitor.checks.jobs import CheckJobs
+from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.checks.watching import Watch
+from episode_monitor.checks.work import CheckWork, Tell
+from episode_monitor.read_model.comparing import OwnNumbers
+from episode_monitor.read_model.messages import CancelQuestion, DriftsQuestion, JobsQuestion, Told
+from episode_monitor.read_model.neighbours import Neighbours
+from episode_monitor.read_model.router import add_question
+from episode_monitor.service_database.episodes_table import EpisodesTable
+from episode_monitor.service_database.reader import EpisodesReader
+from episode_monitor.storage.protocols import CheckResults, DatabaseAway
+from episode_monitor.storage.records import CheckKind
+from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule
+from episode_monitor.web.views import Recovering, Unreachable
+from models.alert import Alert
+from models.views import JobList, JobStatus
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 15.0
+FIRST_LOOK_SECONDS = 5.0
+READY_LAG = 1000  # events not yet applied; fewer are normal while a service is busy
+
+
+class ChecksConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of the checks. `database_url` None: no drift."""
+
+    basic_seconds: float
+    deep_seconds: float
+    settle_seconds: float
+    database_url: str | None
+    table: EpisodesTable
+
+
+class Checks:
+    """Made with the worker, started by `run`. Implements `Checks` of the views."""
+
+    def __init__(
+        self,
+        config: ChecksConfig,
+        sight: Sight,
+        numbers: OwnNumbers,
+        neighbours: Neighbours,
+        results: CheckResults,
+        schedule: CheckSchedule,
+        tell: Tell,
+        now_ms: Callable[[], int],
+        worker_id: str,
+    ) -> None:
+        self._config = config
+        self._sight = sight
+        self._others = OtherWorkers(sight, neighbours)
+        stream, rules = StreamSide(sight, numbers, neighbours), sight.engine.core.numbering
+        open_reader = reader_opener(config.database_url, config.table) if config.database_url else None
+        self.work = CheckWork(
+            stream, open_reader, rules, config.settle_seconds, results, tell, now_ms, self._watched_anywhere
+        )
+        self.watch = None
+        if open_reader is not None:
+            self.watch = Watch(sight, stream, open_reader, rules, tell, now_ms, lambda: self.work.latest)
+        if isinstance(schedule, MemoryCheckSchedule):
+            schedule.is_first = lambda: 0 in {owned.number for owned in sight.live}
+        self.jobs_here = CheckJobs(
+            results, schedule, {CheckKind.BASIC: self.work.basic, CheckKind.DEEP: self.work.deep}, self._others, now_ms,
+            worker_id, is_shared=not isinstance(schedule, MemoryCheckSchedule),
+        )  # fmt: skip
+
+    async def run(self) -> None:
+        """Start what is due, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_schedule())
+            if self.watch is not None:
+                group.create_task(self.watch.run())
+
+    async def close(self) -> None:
+        """End what runs."""
+        await self.jobs_here.close()
+
+    async def _keep_schedule(self) -> None:
+        await asyncio.sleep(FIRST_LOOK_SECONDS)
+        while True:
+            if self._is_ready():
+                await self.jobs_here.run_if_due(CheckKind.BASIC, self._config.basic_seconds)
+                await self.jobs_here.run_if_due(CheckKind.DEEP, self._config.deep_seconds)
+            with suppress(DatabaseAway):  # its part of the readiness says so
+                await self.work.refresh()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _is_ready(self) -> bool:
+        live, engine = self._sight.live, self._sight.engine
+        try:
+            self._sight.parts()
+        except Incomplete:
+            return False
+        return bool(live) and sum(engine.lag(owned) for owned in live) < READY_LAG
+
+    async def _watched_anywhere(self) -> Drifts:
+        try:
+            others = await self._others.drifts()
+        except (Unreachable, Recovering) as error:
+            raise CheckFailed("What other workers watch cannot be looked up: run the check again.") from error
+        return {**others, **(self.watch.drifts if self.watch is not None else {})}
+
+    # --- what the views ask
+
+    async def run_check(self, *, deep: bool, by: str, wait_seconds: float) -> JobStatus:
+        """See `Jobs.run_check`."""
+        return await self.jobs_here.run_check(deep=deep, by=by, wait_seconds=wait_seconds)
+
+    async def jobs(self, limit: int) -> JobList:
+        """See `Jobs.jobs`."""
+        return await self.jobs_here.jobs(limit)
+
+    async def job(self, job_id: str) -> JobStatus | None:
+        """See `Jobs.job`."""
+        return await self.jobs_here.job(job_id)
+
+    async def cancel_job(self, job_id: str, by: str) -> JobStatus:
+        """See `Jobs.cancel_job`."""
+        return await self.jobs_here.cancel_job(job_id, by)
+
+    def active_alerts(self) -> list[Alert]:
+        """See `Checks.active_alerts` of the views."""
+        return self.work.active_alerts()
+
+    def word(self) -> str:
+        """See `Checks.word` of the views."""
+        return self.work.latest_id
+
+    # --- what other workers ask
+
+    def add_questions(self, router: APIRouter) -> None:
+        """To the router of `/internal`."""
+
+        async def jobs(question: JobsQuestion) -> Told[list[JobStatus]]:
+            found = await self.jobs_here.own_jobs(question.limit, question.job_id)
+            return Told(partitions=[], found=found)
+
+        async def cancel(question: CancelQuestion) -> Told[JobStatus]:
+            return Told(partitions=[], found=await self.jobs_here.cancel_own(question.job_id, question.by))
+
+        async def drifts(question: DriftsQuestion) -> Told[dict[str, Drifting]]:
+            return Told(partitions=[], found={} if self.watch is None else self.watch.drifts)
+
+        add_question(router, "jobs", JobsQuestion, jobs)
+        add_question(router, "cancel", CancelQuestion, cancel)
+        add_question(router, "drifts", DriftsQuestion, drifts)
+
+
+def reader_opener(url: str, table: EpisodesTable) -> OpenReader:
+    """Opens the project service's table anew for each use."""
+
+    @asynccontextmanager
+    async def open_reader() -> AsyncIterator[EpisodesReader]:
+        async with EpisodesReader.open(url, table) as reader:
+            yield reader
+
+    return open_reader
