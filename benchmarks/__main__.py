@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks import (
     alert_latency,
     capacity_model,
+    check,
     client_events,
     hostile,
     query_latency,
@@ -24,7 +25,7 @@ from tests.support.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = ("state", "client", "throughput", "latency")
-MEASURES = (*QUICK, "peers", "queries", "capacity", "hostile")
+MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile")
 
 
 def main() -> int:
@@ -62,6 +63,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--requests", type=int, default=200, help="queries: requests a second (default 200)")
     parser.add_argument("--hostile-projects", type=int, default=1_000_000, help="hostile: once each (default 1000000)")
     parser.add_argument("--greedy-numbers", type=int, default=200_000, help="hostile: of one project (default 200000)")
+    parser.add_argument("--check-projects", type=int, default=100_000, help="check: projects (default 100000)")
+    parser.add_argument("--check-episodes", type=int, default=100, help="check: episodes of each (default 100)")
 
 
 def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
@@ -71,6 +74,8 @@ def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
         results["state_bytes_of_a_project_of_100_episodes"] = _show("state", state_size.run())
     if "client" in wanted:
         results["client_event_microseconds"] = _show("client", client_events.run())
+    if "check" in wanted:
+        results["deep_check"] = _show("check", check.run(options.check_projects, options.check_episodes))
     on_kafka: dict[str, tuple[str, Callable[[ApacheKafka], Any]]] = {
         "throughput": ("throughput", lambda kafka: throughput.run(kafka, options.operations, options.projects)),
         "latency": ("alert_latency", lambda kafka: alert_latency.run(kafka, options)),

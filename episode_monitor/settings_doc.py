@@ -12,14 +12,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SETTINGS_FILE = ROOT / "docs" / "settings.md"
 ENV_FILE = ROOT / ".env.example"
 
-# Read and checked in this version, but nothing acts on them yet; a test keeps the list true.
-WITHOUT_EFFECT = frozenset(
-    {
-        "DEEP_CHECK_INTERVAL_HOURS",
-        "INTEGRITY_CHECK_INTERVAL_MINUTES",
-    }
-)
-
 _SETTINGS_HEAD = """\
 # Settings
 
@@ -31,9 +23,6 @@ code 2. `episode-monitor config show` prints what is in force. Settings marked *
 only scheme, host and port are shown.
 
 With nothing but `KAFKA_BOOTSTRAP_SERVERS` set, `episode-monitor worker` runs.
-"""
-_WITHOUT_EFFECT_NOTE = """
-¹ Read and checked, but without effect in this version: scheduled checks are not built yet.
 """
 
 _ENV_HEAD = """\
@@ -67,15 +56,14 @@ def settings_markdown() -> str:
     for group, rows in groupby(settings_table(), lambda row: row.group):
         parts.append(f"\n## {group}\n\n| variable | default | value | meaning |\n|---|---|---|---|\n")
         parts.extend(_line(row) for row in rows)
-    return "".join([*parts, _WITHOUT_EFFECT_NOTE] if WITHOUT_EFFECT else parts)
+    return "".join(parts)
 
 
 def _line(row: SettingRow) -> str:
     default = f"`{row.default}`" if row.default else "–"
-    mark = " ¹" if row.name in WITHOUT_EFFECT else ""
     unit = f"; {row.unit}" if row.unit else ""
     secret = "; *secret*" if row.is_secret else ""
-    return f"| `{row.name}`{mark} | {default} | {row.values}{unit}{secret} | {row.description} |\n"
+    return f"| `{row.name}` | {default} | {row.values}{unit}{secret} | {row.description} |\n"
 
 
 def env_example() -> str:

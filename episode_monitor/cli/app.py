@@ -70,6 +70,28 @@ def worker() -> None:
 
 
 @app.command()
+def check(
+    projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...", help="Only these.")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Every project by itself, and the service's database.")] = False,
+    url: Annotated[str | None, typer.Option(help="The monitor to ask; default: the one of these settings.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check all projects by a running monitor, or named ones by the monitor and by DATABASE_URL. 1: issues found."""
+    from episode_monitor.cli import check as checking
+
+    settings, console = load_settings(), Console()
+    if projects:
+        found = checking.check_projects(settings, url, projects)
+        issues = not all(project["is_healthy"] for project in found)
+        _print_json({"projects": found}) if as_json else checking.show_projects(found, console)
+    else:
+        result = checking.check_fleet(settings, url, deep=deep)
+        issues = checking.has_issues(result)
+        _print_json(result) if as_json else checking.show_fleet(result, console)
+    raise SystemExit(int(ExitCode.ISSUES_FOUND if issues else ExitCode.CLEAN))
+
+
+@app.command()
 def demo(
     seconds: Annotated[float | None, typer.Option(help="Stop by itself after so many seconds.")] = None,
     rate: Annotated[float, typer.Option(help="Creations a second over all projects.", min=1, max=500)] = 20.0,

@@ -16,7 +16,7 @@ from episode_monitor.service_database.errors import ServiceTableMismatch
 from episode_monitor.service_database.explaining import explained
 from episode_monitor.storage.address import Address
 
-BATCH_ROWS = 5_000  # some 5 ms to take apart, and half a megabyte
+BATCH_ROWS = 2_000  # larger ones are slower: the rows of one must fit the caches, and the collector looks at each
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 120.0  # of one batch: the first one may have to wait until everything is sorted
 _WHOLE_NUMBERS = frozenset({"int2", "int4", "int8"})
@@ -121,7 +121,8 @@ class EpisodesReader:
                 upcoming = asyncio.ensure_future(self._fetch(fetch))
                 try:
                     while rows := await upcoming:
-                        upcoming = asyncio.ensure_future(self._fetch(fetch))  # comes while this batch is worked on
+                        upcoming = asyncio.ensure_future(self._fetch(fetch))
+                        await asyncio.sleep(0)  # so that it is asked for, and comes while this batch is worked on
                         yield rows
                 finally:
                     upcoming.cancel()

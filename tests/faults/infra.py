@@ -86,7 +86,6 @@ class InfraStage(Stage):
                 return
             await asyncio.sleep(0.05)
 
-
     async def caught_up(self, name: str, patience_seconds: float = 60.0) -> None:
         """Wait until a worker has taken all there is; a violation where it has not in time."""
         give_up_at = time.monotonic() + patience_seconds

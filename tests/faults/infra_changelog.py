@@ -62,7 +62,9 @@ async def changelog_compacted(stage: InfraStage) -> None:
         kept = sum(len(log) for log in stage.evidence.changelog.values())
         written = sum((await end_offsets(stage.plan.bootstrap_servers, topic)).values())
         stage.figures["changelog_kept_share"] = kept / written
-        return [] if kept < 0.8 * written else [f"The changelog was not compacted: {kept} records of {written} are left."]
+        return (
+            [] if kept < 0.8 * written else [f"The changelog was not compacted: {kept} records of {written} are left."]
+        )
 
     stage.afterwards.append(was_compacted)
 

@@ -14,7 +14,14 @@ from episode_monitor.storage.address import Address
 from episode_monitor.storage.troubles import TablesAreNewer
 from tests.storage.conftest import run
 
-ALL = ["0001.alert-history", "0002.delivery-ledger", "0003.check-results", "0004.audit", "0005.repair-plans"]
+ALL = [
+    "0001.alert-history",
+    "0002.delivery-ledger",
+    "0003.check-results",
+    "0004.audit",
+    "0005.repair-plans",
+    "0006.check-schedule",
+]
 OURS = [
     "alert_transitions",
     "audit",

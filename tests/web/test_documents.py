@@ -37,6 +37,7 @@ CONTRACT = {
     ("post", f"{ROOT}/repair-plans/{{plan_id}}/rollback"): {"RepairPlan"},
     ("get", f"{ROOT}/automatic-repair"): {"AutomaticRepair"},
     ("post", f"{ROOT}/automatic-repair"): {"AutomaticRepair"},
+    ("post", f"{ROOT}/jobs/{{job_id}}/cancel"): {"JobStatus"},
     ("get", "/readyz"): {"Readiness"},
     ("get", "/livez"): set(),
     ("get", "/metrics"): set(),

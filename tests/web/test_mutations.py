@@ -200,3 +200,31 @@ async def test_jobs_are_listed_and_found(client: httpx.AsyncClient, views: FakeV
     unknown = await client.get(f"{ROOT}/jobs/job-2")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_job")
     assert views.asked == [(3,), ("job-1",), ("job-2",)]
+
+
+async def test_a_running_job_is_cancelled_and_one_that_ended_is_not(
+    client: httpx.AsyncClient, views: FakeViews, audit: list[AuditEntry]
+) -> None:
+    views.job_status = msgspec.structs.replace(FINISHED, state=JobState.RUNNING, result=None, ended_at=None)
+    cancelled = await client.post(f"{ROOT}/jobs/job-1/cancel", json={"by": "jun"})
+    assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+    assert cancelled.json()["error"] == "Cancelled by jun."
+    again = await client.post(f"{ROOT}/jobs/job-1/cancel", json={"by": "jun"})
+    assert (again.status_code, again.json()["code"]) == (409, "job_ended")
+    unknown = await client.post(f"{ROOT}/jobs/job-2/cancel")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_job")
+    assert [(entry.action, entry.target, entry.result) for entry in audit] == [
+        ("check.cancel", "job-1", "done"),
+        ("check.cancel", "job-1", "job_ended"),
+        ("check.cancel", "job-2", "unknown_job"),
+    ]
+
+
+async def test_a_check_that_was_cancelled_meanwhile_says_by_whom(client: httpx.AsyncClient, views: FakeViews) -> None:
+    views.job_status = msgspec.structs.replace(
+        FINISHED, state=JobState.CANCELLED, result=None, error="Cancelled by jun."
+    )
+    answer = await client.post(RUN)
+    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (
+        503, "check_cancelled", "Cancelled by jun.",
+    )  # fmt: skip

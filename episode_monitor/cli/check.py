@@ -1,0 +1,164 @@
+"""`episode-monitor check`: the fleet by a running monitor, or named projects by the monitor and by the database."""
+
+import time
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker, UnknownProject
+from episode_monitor.cli.monitor_client import MonitorClient
+from episode_monitor.composition import episodes_table, secret
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError, ServiceDatabaseRefused
+from episode_monitor.settings import Settings
+from streams.numbering import NumberingRules
+
+BASE = "/monitoring/episodes"
+POLL_SECONDS = 0.5
+_SHOWN = 20  # numbers in a table's cell
+
+
+def check_fleet(settings: Settings, url: str | None, *, deep: bool) -> dict[str, Any]:
+    """The result of a check of all projects. Raises Failure."""
+    with MonitorClient(settings, url) as monitor:
+        parameters = {"deep_check": "true"} if deep else {}
+        answer = monitor.ask("POST", f"{BASE}/jobs/integrity/run-check", accept=(200, 202), params=parameters)
+        if answer.status_code == httpx.codes.OK:
+            result: dict[str, Any] = answer.json()
+            return result
+        return _follow(monitor, answer.json()["job_id"])
+
+
+def _follow(monitor: MonitorClient, job_id: str) -> dict[str, Any]:
+    """Wait for the job's end, with a bar on standard error."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Checking all projects", total=None)
+        while True:
+            job = monitor.ask("GET", f"{BASE}/jobs/{quote(job_id, safe='')}").json()
+            if job["state"] != "running":
+                break
+            if job["progress"] is not None:
+                bar.update(task, total=1.0, completed=job["progress"])
+            time.sleep(POLL_SECONDS)
+    if job["state"] != "completed":
+        raise Failure(job["error"] or "The check ended without a result; see the monitor's log.", ExitCode.UNREACHABLE)
+    result: dict[str, Any] = job["result"]
+    return result
+
+
+def check_projects(settings: Settings, url: str | None, projects: list[str]) -> list[dict[str, Any]]:
+    """Each project as the stream has it and, with DATABASE_URL, as the database has it. Raises Failure."""
+    database_url = secret(settings.database_url)
+    console = Console(stderr=True)
+    found = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with MonitorClient(settings, url) as monitor, Progress(*columns, console=console, transient=True) as bar:
+        for project in bar.track(projects, description="Checking projects"):
+            stream, note = _of_stream(monitor, project, needed=database_url is None)
+            if note:
+                console.print(note, style="yellow")
+            database = None if database_url is None else _of_database(settings, database_url, project)
+            if stream is None and database is None:
+                raise Failure(f"Nobody knows the project {project!r}; check its id.", ExitCode.USAGE)
+            sides = [side for side in (stream, database) if side is not None]
+            healthy = all(side["is_healthy"] for side in sides)
+            found.append({"project_id": project, "is_healthy": healthy, "stream": stream, "database": database})
+    return found
+
+
+def _of_stream(monitor: MonitorClient, project: str, *, needed: bool) -> tuple[dict[str, Any] | None, str]:
+    """None for a project no event named; with a note where the monitor gives no answer and is not needed."""
+    try:
+        answer = monitor.ask("GET", f"{BASE}/integrity/project", accept=(200, 404), params={"project_id": project})
+    except Failure as failure:
+        if needed or failure.code is not ExitCode.UNREACHABLE:
+            raise
+        return None, f"The database alone is checked: {failure}"
+    return (answer.json() if answer.status_code == httpx.codes.OK else None), ""
+
+
+def _of_database(settings: Settings, url: str, project: str) -> dict[str, Any] | None:
+    rules = NumberingRules(first_number=settings.first_number, max_jump=settings.max_number_jump)
+    checker = EpisodeIntegrityChecker(url, episodes_table(settings), rules)
+    try:
+        return asdict(checker.check_project_integrity(project))
+    except UnknownProject:
+        return None
+    except ServiceDatabaseAway as error:
+        raise Failure(str(error), ExitCode.UNREACHABLE) from None
+    except ServiceDatabaseRefused as error:
+        raise Failure(str(error), ExitCode.REFUSED) from None
+    except ServiceDatabaseError as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+
+
+# --- for people
+
+
+def has_issues(result: dict[str, Any]) -> bool:
+    """Whether a check of all projects found anything."""
+    if result["kind"] == "basic":
+        return bool(result["summary"]["unhealthy_projects"])
+    database = result["database"] or {}
+    return bool(result["projects_with_issues"] or database.get("invalid_rows"))
+
+
+def show_fleet(result: dict[str, Any], console: Console) -> None:
+    """A table of a check of all projects."""
+    if result["kind"] == "basic":
+        summary = result["summary"]
+        console.print(
+            f"{summary['total_projects']} projects, {summary['unhealthy_projects']} of them unhealthy: "
+            f"{summary['total_gaps']} gaps, {summary['total_duplicates']} duplicates."
+        )
+        return
+    console.print(
+        f"{result['projects_checked']} projects checked in {result['duration_seconds']} s, "
+        f"{result['projects_with_issues']} with issues."
+    )
+    database = result["database"]
+    if database is not None:
+        console.print(
+            f"{database['episodes_read']} episodes of {database['projects_read']} projects read: "
+            f"{database['missing_in_stream']} missing in the stream, {database['missing_in_database']} missing in the "
+            f"database, {database['different_owner']} with different owners, {database['invalid_rows']} invalid rows."
+        )
+    if result["project_issues"]:
+        table = Table("Project", "Score", "Gaps", "Duplicates", "Drift")
+        for issue in result["project_issues"]:
+            drift = issue.get("drift") or {"numbers": []}
+            table.add_row(
+                issue["project_id"], str(issue["health_score"]), _numbers(issue["gaps"]), _numbers(issue["duplicates"]),
+                _numbers([one["number"] for one in drift["numbers"]]),
+            )  # fmt: skip
+        console.print(table)
+
+
+def show_projects(projects: list[dict[str, Any]], console: Console) -> None:
+    """A line for each project and side."""
+    table = Table("Project", "Side", "Episodes", "Highest", "Gaps", "Duplicates", "Score")
+    for project in projects:
+        for side in ("stream", "database"):
+            one = project[side]
+            if one is not None:
+                table.add_row(
+                    project["project_id"], side, str(one["total_episodes"]), str(one["max_number"]),
+                    _numbers(one["gaps"]), _numbers(one["duplicates"]), str(one["health_score"]),
+                )  # fmt: skip
+    console.print(table)
+
+
+def _numbers(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, numbers[:_SHOWN]))
+    return f"{shown}, …" if len(numbers) > _SHOWN else shown
