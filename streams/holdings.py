@@ -16,7 +16,8 @@ from streams.identity import unpack_id
 from streams.numbering import CHUNK_SHIFT, Numbering
 from streams.partition import Partition
 from streams.project import ProjectState
-from streams.state_codec import HEADER_BYTES, _Body, _Numbers, read_head
+from streams.state_codec import HEADER_BYTES, read_head
+from streams.state_shapes import StoredBody, StoredNumbers
 
 _UUID_MARK = 0xFF  # first byte of a packed UUID
 _UUID_LENGTH = 36
@@ -86,7 +87,7 @@ def _joined_packed(owners: Sequence[bytes]) -> bytes:
 
 class _Stored(msgspec.Struct, frozen=True):
     applied: int
-    numbers: _Numbers
+    numbers: StoredNumbers
     chunks: list[tuple[int, bytes]]
 
 
@@ -169,7 +170,7 @@ def _plain_digest(chunks: Any) -> int:
 
 _Rest: Callable[..., Any] = msgspec.defstruct(
     "_Rest",
-    [(name, _Numbers if name == "numbers" else msgspec.Raw) for name in _Body.__struct_fields__],
+    [(name, StoredNumbers if name == "numbers" else msgspec.Raw) for name in StoredBody.__struct_fields__],
     array_like=True,
     gc=False,
 )

@@ -44,7 +44,14 @@ SETTINGS = {row.name: row for row in settings_table()}
 CLIENT_SETTINGS = set(
     re.findall(r'"([A-Z]+_[A-Z_]+)"', (ROOT / "client/episode_monitor_client/settings.py").read_text(encoding="utf-8"))
 )
-OTHER_NAMES = {"TEST_BROKER", "COMPILED_CORE", "POSTGRES_PASSWORD", "FIELD_RULES", *(kind.value for kind in Measure)}
+OTHER_NAMES = {
+    "TEST_BROKER",
+    "COMPILED_CORE",
+    "INTEGRITY_DRIFT",
+    "POSTGRES_PASSWORD",
+    "FIELD_RULES",
+    *(kind.value for kind in Measure),
+}
 
 
 def text(name: str) -> str:

@@ -10,6 +10,7 @@ import uvloop
 from episode_monitor.cli import repair
 from episode_monitor.cli.alerts import alerts
 from episode_monitor.cli.backfill import backfill
+from episode_monitor.cli.check import check
 from episode_monitor.cli.doctor import doctor
 from episode_monitor.cli.output import Json, show
 from episode_monitor.cli.replay import backtest, replay
@@ -31,6 +32,7 @@ app.add_typer(config, name="config")
 app.add_typer(topics, name="topics")
 app.add_typer(rules, name="rules")
 app.add_typer(alerts, name="alerts")
+app.command()(check)
 app.command()(doctor)
 app.command()(replay)
 rules.command("backtest")(backtest)
@@ -67,28 +69,6 @@ def worker() -> None:
     settings = _settings()
     core = core_from(settings)
     raise SystemExit(int(uvloop.run(run_worker(settings, core))))
-
-
-@app.command()
-def check(
-    projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...", help="Only these.")] = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Every project by itself, and the service's database.")] = False,
-    url: Annotated[str | None, typer.Option(help="The monitor to ask; default: the one of these settings.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Check all projects by a running monitor, or named ones by the monitor and by DATABASE_URL. 1: issues found."""
-    from episode_monitor.cli import check as checking
-
-    settings, console = load_settings(), Console()
-    if projects:
-        found = checking.check_projects(settings, url, projects)
-        issues = not all(project["is_healthy"] for project in found)
-        _print_json({"projects": found}) if as_json else checking.show_projects(found, console)
-    else:
-        result = checking.check_fleet(settings, url, deep=deep)
-        issues = checking.has_issues(result)
-        _print_json(result) if as_json else checking.show_fleet(result, console)
-    raise SystemExit(int(ExitCode.ISSUES_FOUND if issues else ExitCode.CLEAN))
 
 
 @app.command()

@@ -2,25 +2,46 @@
 
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import httpx
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker, UnknownProject
 from episode_monitor.cli.monitor_client import MonitorClient
+from episode_monitor.cli.output import Json, print_json
 from episode_monitor.composition import episodes_table, secret
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError, ServiceDatabaseRefused
-from episode_monitor.settings import Settings
+from episode_monitor.settings import Settings, load_settings
 from streams.numbering import NumberingRules
 
 BASE = "/monitoring/episodes"
 POLL_SECONDS = 0.5
 _SHOWN = 20  # numbers in a table's cell
+
+
+def check(
+    projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...", help="Only these.")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Every project by itself, and the service's database.")] = False,
+    url: Annotated[str | None, typer.Option(help="The monitor to ask; default: the one of these settings.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check all projects by a running monitor, or named ones by the monitor and by DATABASE_URL. 1: issues found."""
+    settings, console = load_settings(), Console()
+    if projects:
+        found = check_projects(settings, url, projects)
+        issues = not all(project["is_healthy"] for project in found)
+        print_json({"projects": found}) if as_json else show_projects(found, console)
+    else:
+        result = check_fleet(settings, url, deep=deep)
+        issues = has_issues(result)
+        print_json(result) if as_json else show_fleet(result, console)
+    raise SystemExit(int(ExitCode.ISSUES_FOUND if issues else ExitCode.CLEAN))
 
 
 def check_fleet(settings: Settings, url: str | None, *, deep: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Repair beside creators, who run the sample service's own numbering code on connections of their own."""
 
 import asyncio
+from typing import Any
 
 import asyncpg
 import pytest
@@ -13,6 +14,11 @@ from episode_monitor.repair.refusals import Code, RepairRefused
 from examples.project_service.numbering import Attempts, Numbering
 from examples.project_service.trouble import Hot, Troubles
 from tests.repair.desk import Desk
+
+
+async def _nothing_more(connection: Any, episode: Any) -> None:
+    """Nothing else is written in the creator's transaction."""
+
 
 SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -54,7 +60,7 @@ async def test_no_interleaving_with_creators_loses_or_doubles_a_number(
 
         async def create(pause_ms: int) -> str:
             await asyncio.sleep(pause_ms / 1000)
-            created = await numbering.create("p", "t", 60.0, Attempts(), lambda: None)
+            created = await numbering.create("p", "t", 60.0, Attempts(), lambda: None, _nothing_more)
             desk.stream.numbers["p"].setdefault(created.id, created.number)
             return created.id
 
@@ -72,7 +78,9 @@ async def test_a_creator_that_looked_before_and_inserts_after_is_waited_for(desk
     troubles = Troubles(1)
     troubles.order(Hot(project_id="p", kind="hot", pause_seconds=0.5))
     async with asyncpg.create_pool(desk.url, min_size=2, max_size=2) as pool:
-        creating = asyncio.create_task(Numbering(pool, troubles, 20.0).create("p", "t", 60.0, Attempts(), lambda: None))
+        creating = asyncio.create_task(
+            Numbering(pool, troubles, 20.0).create("p", "t", 60.0, Attempts(), lambda: None, _nothing_more)
+        )
         holding = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
         while (await desk.run(holding))[0]["count"] == 0:  # noqa: ASYNC110 - it is asked of the database
             await asyncio.sleep(0.01)

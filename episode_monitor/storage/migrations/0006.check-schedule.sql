@@ -1,6 +1,6 @@
 -- Who runs a check now and when the next is due, one row a kind: whoever changes the row has the right to run it.
 -- A check can be cancelled.
--- depends: 0004.audit
+-- depends: 0005.repair-plans
 
 alter table episode_monitor.check_results drop constraint if exists check_results_state_check;
 
