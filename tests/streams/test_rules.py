@@ -87,8 +87,8 @@ SEVERITIES = "Rule r has an unknown `severity`; it must be one of info, warning,
         (GOOD | {"labels": {"team": 5}}, "Rule r needs `labels` to map texts to texts."),
         (GOOD | {"annotations": {5: "a"}}, "Rule r needs `annotations` to map texts to texts."),
         (GOOD | {"scope": "fleet"},
-            "Rule r has the `scope` fleet, which cannot be judged exactly here; leave it out for a rule on each project, or "
-            "let Prometheus watch the fleet."),
+            "Rule r has the `scope` fleet, which cannot be judged exactly here; leave it out for a rule on each "
+            "project, or let Prometheus watch the fleet."),
         (GOOD | {"scope": "world"}, "Rule r has an unknown `scope`; the only one is `project`."),
         (GOOD | {"treshold": "1%"}, "Rule r has the unknown key `treshold`; remove it or correct its spelling."),
     ],
