@@ -16,6 +16,7 @@ from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from episode_monitor import settings_checks as check
+from episode_monitor.settings_kafka import SaslMechanism, SecurityProtocol, check_login
 from episode_monitor.settings_words import SettingRow, SettingsError, masked, row, sentences
 from streams.numbering import DeletedNumbers
 from streams.rules import Measure
@@ -23,23 +24,6 @@ from streams.rules import Measure
 __all__ = ["LogFormat", "LogLevel", "SettingRow", "Settings", "SettingsError", "load_settings", "settings_table"]
 
 _SHIPPED_RULES = Path(__file__).resolve().parents[1] / "rules.yaml"
-
-
-class SecurityProtocol(Enum):
-    """How a connection to Kafka is protected, by Kafka's own names."""
-
-    PLAINTEXT = "PLAINTEXT"
-    SSL = "SSL"
-    SASL_PLAINTEXT = "SASL_PLAINTEXT"
-    SASL_SSL = "SASL_SSL"
-
-
-class SaslMechanism(Enum):
-    """How a user logs in to Kafka."""
-
-    PLAIN = "PLAIN"
-    SCRAM_SHA_256 = "SCRAM-SHA-256"
-    SCRAM_SHA_512 = "SCRAM-SHA-512"
 
 
 class LogLevel(Enum):
@@ -299,21 +283,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _kafka_user_is_whole(self) -> "Settings":
-        protocol = self.kafka_security_protocol.value
-        if protocol.startswith("SASL_") and not (self.kafka_sasl_username and self.kafka_sasl_password):
-            raise ValueError(
-                f"KAFKA_SECURITY_PROTOCOL is {protocol}, which needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
-            )
-        if not protocol.startswith("SASL_") and (self.kafka_sasl_username or self.kafka_sasl_password):
-            raise ValueError(
-                f"KAFKA_SECURITY_PROTOCOL is {protocol}, with which nobody logs in; make it SASL_SSL or "
-                f"SASL_PLAINTEXT, or unset KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
-            )
-        if self.kafka_ssl_cafile is not None and not protocol.endswith("SSL"):
-            raise ValueError(
-                f"KAFKA_SECURITY_PROTOCOL is {protocol}, which encrypts nothing; make it SSL or SASL_SSL, or unset "
-                f"KAFKA_SSL_CAFILE"
-            )
+        check_login(
+            self.kafka_security_protocol, bool(self.kafka_sasl_username), bool(self.kafka_sasl_password),
+            bool(self.kafka_ssl_cafile),
+        )  # fmt: skip
         return self
 
     @model_validator(mode="after")
