@@ -13,6 +13,7 @@ from faust.types import TP
 
 from agents.engine.fetching import Fetched
 from agents.engine.reading import Record
+from agents.slices import Slice
 from models.alert import Alert
 from models.alert_codec import decode_alert
 
@@ -174,18 +175,23 @@ class Delivery:
     # --- records
 
     async def accept(self, fetched: Fetched) -> None:
-        """Hand every transition over, in order; where too many are under way the next ones wait."""
+        """Hand every transition over, in order; where too many are under way the next ones wait.
+
+        It is done in slices: a loop that stands still for a whole backlog would cost the worker its partitions.
+        """
         number = fetched.tp.partition
         track = self._tracks.get(number)
         if track is None:
             return
+        one = Slice()
         for record in fetched.records:
+            await one.step()
             if self.pending >= self._open_limit:
                 await self._hold(self._until_half_are_done())
-            if self._rests or self._tracks.get(number) is not track or fetched.reading != track.reading:
+            if self._rests or not self._is_read_by(track, fetched):
                 return
             self._take(number, track, record)
-        if fetched.reading == track.reading and not self._rests:
+        if not self._rests and self._is_read_by(track, fetched):
             track.next_offset = fetched.next_offset
         await self._hold(self._wait_for_room())
 
@@ -211,6 +217,9 @@ class Delivery:
                 self._holds = False
                 for number in self._tracks:
                     self._reader().want(self._tp(number))
+
+    def _is_read_by(self, track: _Track, fetched: Fetched) -> bool:
+        return self._tracks.get(fetched.tp.partition) is track and fetched.reading == track.reading
 
     def _take(self, number: int, track: _Track, record: Record) -> None:
         track.next_offset = record.offset + 1

@@ -10,15 +10,27 @@ SLICE_SECONDS = 0.002
 T = TypeVar("T")
 
 
+class Slice:
+    """What a coroutine's loop has of the event loop before others have their turn."""
+
+    def __init__(self, slice_seconds: float = SLICE_SECONDS) -> None:
+        self._seconds = slice_seconds
+        self._ends_at = time.perf_counter() + slice_seconds
+
+    async def step(self) -> None:
+        """To be awaited between two steps: lets others have their turn where the slice is over."""
+        if time.perf_counter() > self._ends_at:
+            await asyncio.sleep(0)
+            self._ends_at = time.perf_counter() + self._seconds
+
+
 async def in_slices(steps: Generator[None, None, T], slice_seconds: float = SLICE_SECONDS) -> T:
     """Run steps to their end and answer their result; the loop gets its turn after every slice."""
-    pause_at = time.perf_counter() + slice_seconds
+    one = Slice(slice_seconds)
     while True:
         try:
             next(steps)
         except StopIteration as end:
             result: T = end.value
             return result
-        if time.perf_counter() > pause_at:
-            await asyncio.sleep(0)
-            pause_at = time.perf_counter() + slice_seconds
+        await one.step()
