@@ -28,33 +28,34 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class _Project:
-    """`orderly`: its events come in the order in which they happened."""
+    """`orderly`: its events come in the order in which they happened. `calm`: nothing happens that raises alerts."""
 
-    def __init__(self, name: str, rnd: random.Random, *, orderly: bool) -> None:
+    def __init__(self, name: str, rnd: random.Random, *, orderly: bool, calm: bool) -> None:
         self.name = name
+        self.calm = calm
         self.orderly = orderly
         self.next_number = 1
         self.episodes: dict[str, int] = {}
         self.lost: list[int] = []
         self.sequence = 0
-        self.fails = rnd.choice((0.0, 0.0, 0.02, 0.2))
-        self.fights = rnd.choice((0.0, 0.0, 0.05, 0.3))
-        self.slow = rnd.choice((0.0, 0.0, 0.3))
-        self.loses = rnd.choice((0.0, 0.0, 0.01, 0.05))
+        self.fails = 0.0 if calm else rnd.choice((0.0, 0.0, 0.02, 0.2))
+        self.fights = 0.0 if calm else rnd.choice((0.0, 0.0, 0.05, 0.3))
+        self.slow = 0.0 if calm else rnd.choice((0.0, 0.0, 0.3))
+        self.loses = 0.0 if calm else rnd.choice((0.0, 0.0, 0.01, 0.05))
         self.arrivals: dict[str, int] = {}  # episode or operation -> when its last event came; none overtakes another
 
 
 class Feed:
-    """Makes at least `count` records of `projects` projects, from a little after `start_ms` of event time on."""
+    """Makes at least `count` records of `projects` projects, from a little after `start_ms` of event time on. `calm`:
+    nothing happens that raises alerts."""
 
-    def __init__(
-        self, seed: int, count: int, start_ms: int, *, projects: int = PROJECTS, prefix: str = "proj_"
-    ) -> None:
+    def __init__(self, seed: int, count: int, start_ms: int, *, projects: int = PROJECTS, calm: bool = False) -> None:
         self._rnd = random.Random(seed)
         self._count = count
         self._start_ms = start_ms + AHEAD_MS
         self._projects = [
-            _Project(f"{prefix}{number:03d}", self._rnd, orderly=number % 4 == 0) for number in range(projects)
+            _Project(f"proj_{number:03d}", self._rnd, orderly=calm or number % 4 == 0, calm=calm)
+            for number in range(projects)
         ]
         self._due: list[tuple[int, int, Record]] = []
         self._events = 0
@@ -80,7 +81,7 @@ class Feed:
             self._put(self._useless(), self._now_ms)
             return
         project = rnd.choice(self._projects)
-        kind = rnd.random()
+        kind = 1.0 if project.calm else rnd.random()
         if kind < 0.03 and project.episodes:
             episode = rnd.choice(list(project.episodes))
             del project.episodes[episode]

@@ -85,16 +85,16 @@ class Oracle:
         """A view is what the events up to its offset give, or it is 503: never something between."""
         seen = {place: facts for each in replays.values() for place, facts in each.seen.items()}
         shown: dict[str, list[Answer]] = {}  # by worker, of the whole fleet
-        known: set[str] = set()
+        known: dict[str, float] = {}  # project -> when it was first shown
         for answer in self._evidence.answers:
             self.counts[f"answers {answer.status}"] += 1
             who = f"Worker {answer.worker}"
-            if answer.status == 404 and answer.project in known:
+            if answer.status == 404 and known.get(answer.project, answer.at) < answer.at - STORED_SECONDS:
                 yield f"{who} said that {answer.project} is unknown after it had been shown."
             elif answer.status not in (0, 200, 404, 503):
                 yield f"{who} answered {answer.status} about {answer.project or 'the fleet'}."
             if answer.status == 200 and answer.project:
-                known.add(answer.project)
+                known.setdefault(answer.project, answer.at)
                 yield from _view_is_right(answer, seen)
             elif answer.status == 200:
                 earlier = shown.setdefault(answer.worker, [])

@@ -224,7 +224,7 @@ async def failover(stage: Stage) -> None:
     await stage.start("a")
 
 
-@_scenario("recovery-speed", weight=0, partitions=1, projects=20_000, records=60_000, seconds=20.0)
+@_scenario("recovery-speed", weight=0, partitions=1, projects=20_000, records=60_000, seconds=20.0, calm=True)
 async def recovery_speed(stage: Stage) -> None:
     """A worker reads back 20 000 projects, and how fast is compared with bare fetching of the same changelog."""
     await stage.start("a")

@@ -42,6 +42,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     records: int = 1_200
     projects: int = PROJECTS
+    calm: bool = False
     seconds: float = 3.0
     partitions: int = 4
     session_timeout_seconds: int = 3
@@ -208,7 +209,9 @@ class Stage:
             transactional_id=transactional,
         )  # fmt: skip
         await producer.start()
-        records = list(Feed(plan.seed, plan.records, self.evidence.wall_ms, projects=plan.projects).records())
+        records = list(
+            Feed(plan.seed, plan.records, self.evidence.wall_ms, projects=plan.projects, calm=plan.calm).records()
+        )
         steps = max(1, int(plan.seconds * 10))
         try:
             for step in range(steps):

@@ -320,7 +320,8 @@ def test_a_view_of_any_moment_is_right_and_a_mixture_of_two_moments_is_not(run: 
 def test_a_project_that_vanishes_a_fleet_that_shrinks_and_other_errors_are_noticed(run: HonestRun) -> None:
     project = clean(run).events[0][1].project_id
     run.answer("a", project, view_at(run, project, 60))
-    run.answer("b", project, None, 404)
+    run.answer("b", project, None, 404)  # as for the fleet
+    run.answer("b", project, None, 404, at=9.0)
     run.answer("a", "", {"total_projects": 12})
     run.answer("a", "", {"total_projects": 11}, at=1.0)  # what was not stored yet died with a worker
     run.answer("a", "", {"total_projects": 9}, at=9.0)
