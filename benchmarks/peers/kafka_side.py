@@ -67,12 +67,30 @@ async def until_committed(
 
 
 async def latest_values(servers: str, topic: str) -> dict[bytes, bytes]:
-    """The last value of every key of a topic, all partitions."""
+    """The last value of every key of a topic, all partitions. Raises CannotRun where there is no such topic."""
+    values: dict[bytes, bytes] = {}
+    async for key, value in _records(servers, topic):
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = value
+    return values
+
+
+async def longest_values(servers: str, topic: str) -> dict[bytes, int]:
+    """How many bytes the longest value of every key had."""
+    lengths: dict[bytes, int] = {}
+    async for key, value in _records(servers, topic):
+        lengths[key] = max(lengths.get(key, 0), len(value or b""))
+    return lengths
+
+
+async def _records(servers: str, topic: str) -> AsyncIterator[tuple[bytes, bytes | None]]:
+    """All that was committed, from the beginning to the present end."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=servers, auto_offset_reset="earliest", isolation_level="read_committed"
     )
     await consumer.start()
-    values: dict[bytes, bytes] = {}
     try:
         partitions = [rig.tp(topic, number) for number in await _partitions(servers, topic)]
         ends = await consumer.end_offsets(partitions)
@@ -81,13 +99,9 @@ async def latest_values(servers: str, topic: str) -> dict[bytes, bytes]:
         while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 for record in records:
-                    if record.value is None:
-                        values.pop(record.key, None)
-                    else:
-                        values[record.key] = record.value
+                    yield record.key, record.value
     finally:
         await consumer.stop()
-    return values
 
 
 async def fetch_records_per_second(servers: str, topic: str) -> float:

@@ -152,7 +152,7 @@ class Monitor(Contender):
             rig.until(lambda: rig.left(worker.url) is not None, RECOVERY_SECONDS, "the recovery")
             recovery = json.loads(get(f"{worker.url}/readyz"))["recovery"]
         state = asyncio.run(kafka_side.latest_values(job.servers, changelog))
-        told = [len(value) for value in asyncio.run(kafka_side.latest_values(job.servers, fleet)).values()]
+        told = asyncio.run(kafka_side.longest_values(job.servers, fleet)).values()
         return {
             "recovery_records": recovery["records_read"],
             "recovery_seconds": recovery["seconds"],

@@ -54,7 +54,7 @@ def test_the_lines_of_a_small_fleet_are_those_of_a_sheet_of_paper() -> None:
     assert lines["workers, 60% busy"] == 1
     assert lines["partitions"] == 2
     assert lines["state, live"] == pytest.approx(0.002)  # GB
-    assert lines["memory of a worker"] == pytest.approx(0.0025)  # GB
+    assert lines["memory of a worker"] == pytest.approx(1.0025)  # GB, of which 1 for the program
     assert lines["changelog for each event"] == pytest.approx(2_000 * touched)
     assert lines["events written"] == pytest.approx(0.33)  # MB/s
     assert lines["questions among workers at 200 requests/s"] == 0
@@ -90,5 +90,5 @@ def test_measured_figures_are_taken_from_the_run_with_the_peers(tmp_path: Path) 
     assert assumed == []
     assert (inputs.events_per_second_few, inputs.events_per_second_many) == (51_000.0, 13_000.0)
     assert inputs.recovery_records_per_second == 90_000.0
-    # 2150 MB less 150 MB for the program, over a million projects, less what their state takes.
-    assert inputs.memory_bytes_beside_state == pytest.approx(1_200.0)
+    # 2150 MB less 1000 MB for the program, over a million projects, less what their state takes.
+    assert inputs.memory_bytes_beside_state == pytest.approx(350.0)

@@ -21,7 +21,7 @@ from streams.core import Core  # noqa: E402
 from streams.partition import Partition  # noqa: E402
 from streams.rules import RuleSet, parse_rules  # noqa: E402
 
-COLLECT_EVERY = 50_000  # events: decoded states are packed and let go, as a worker's are
+COLLECT_EVERY = 5_000  # events of a partition: decoded states are packed and let go, as a worker's are
 RULES = Path(__file__).parents[3] / "rules.yaml"
 
 
