@@ -21,6 +21,8 @@ from benchmarks import (
 )
 from benchmarks.machine import machine
 from benchmarks.peers import command as peers
+from episode_monitor.demo.guarded import ServerError
+from episode_monitor.exits import ExitCode
 from tests.support.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
@@ -41,7 +43,11 @@ def main() -> int:
         parser.error(f"there is no measure {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
     if "queries" in options.measures and options.capacity is None:
         parser.error("queries needs --capacity, the events a second that `throughput` measured here")
-    results = _measure(options, options.measures or list(QUICK))
+    try:
+        results = _measure(options, options.measures or list(QUICK))
+    except ServerError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return int(ExitCode.UNREACHABLE)
     if len(results) > 2:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "latest.json").write_text(json.dumps(results, indent=2) + "\n")

@@ -34,6 +34,7 @@ def worker(bootstrap_servers: str, monitor_id: str, **settings: str) -> Program:
             "EVENTS_PARTITIONS": str(PARTITIONS),
             "TOPIC_REPLICATION_FACTOR": "1",
             "LOG_LEVEL": "warning",
+            **{name: os.environ[name] for name in ("COMPILED_CORE",) if name in os.environ},
             **settings,
         }
 

@@ -58,7 +58,8 @@ def table(runs: Iterable[dict[str, Any]]) -> str:
         parts.append(f"**{run['about']}; partitions: {run['partitions']}, workers: {run['workers']}**\n")
         parts.append("| contender | events/s | CPU s / million | peak memory | changelog bytes / event |")
         parts.append("|---|---:|---:|---:|---:|")
-        parts.extend(_line(each) for each in run["contenders"])
+        whole = max((each["figures"]["events"] for each in run["contenders"] if each["figures"]), default=0)
+        parts.extend(_line(each, whole) for each in run["contenders"])
         parts.append("")
         if run["ratios"]:
             parts.append("| ratio | measured | wanted | |")
@@ -73,12 +74,13 @@ def _ratio_line(row: dict[str, Any]) -> str:
     return f"| {row['what']} | {row['ratio']:g} × | ≥ {row['at_least']:g} × | {word} |"
 
 
-def _line(each: dict[str, Any]) -> str:
+def _line(each: dict[str, Any], whole: int) -> str:
     figures = each["figures"]
     if figures is None:
         return f"| {each['title']} | could not run: {each['problem'].replace('|', '/')} | | | |"
     changelog = f"{figures['changelog_bytes_per_event']:g}" if figures["changelog_bytes_per_event"] else "–"
-    title = each["title"] + (f" – counted wrong: {each['wrong'].replace('|', '/')}" if each["wrong"] else "")
+    share = f" (the first {figures['events']:,} events)" if figures["events"] < whole else ""
+    title = each["title"] + share + (f" – counted wrong: {each['wrong'].replace('|', '/')}" if each["wrong"] else "")
     return (
         f"| {title} | {figures['events_per_second']:,.0f} | {figures['cpu_seconds_per_million_events']:g} | "
         f"{figures['peak_memory_mb']:,.0f} MB | {changelog} |"

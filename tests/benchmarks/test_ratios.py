@@ -78,6 +78,13 @@ def test_the_table_says_why_a_contender_is_missing_without_breaking_its_row() ->
     assert "| Kafka-Streams | could not run: no / Java | | | |" in text
 
 
+def test_whoever_got_a_share_of_the_events_says_so() -> None:
+    share = replace(_measured("faust", 2_000), figures=replace(_figures(2_000), events=300))
+    text = table([_run([_measured("monitor", 75_000), share])])
+    assert "| Faust (the first 300 events) | 2,000 |" in text
+    assert "| Monitor | 75,000 |" in text
+
+
 def test_the_picture_is_well_formed_and_has_a_bar_for_each_that_ran() -> None:
     run = _run([_measured("monitor", 75_000), _measured("quix", 20_000), _measured("kafka-streams", None)])
     root = ElementTree.fromstring(plot.svg([run], "2 cores & <more>"))
