@@ -87,4 +87,6 @@ def _write(told: dict[str, Any], results: Path) -> None:
     results.mkdir(exist_ok=True)
     (results / "peers.json").write_text(json.dumps(told, indent=2) + "\n")
     (results / "peers.svg").write_text(plot.svg(told["runs"], told["machine"]))
-    (results / "peers.md").write_text(ratios.table(told["runs"]) + "\n")
+    missing = [f"Could not run here: {name}: {' '.join(why.split())}\n" for name, why in told["missing"].items()]
+    words = [f"On {told['machine']}; medians of {told['rounds']} rounds.\n", ratios.table(told["runs"]), *missing]
+    (results / "peers.md").write_text("\n".join(words))

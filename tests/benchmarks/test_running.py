@@ -13,12 +13,15 @@ from benchmarks.peers.measuring import Sampler
 from benchmarks.peers.running import ProgramRuns
 
 PROGRAM = """
-import signal
+import signal, time
+from pathlib import Path
 from benchmarks.peers.programs.marks import Marks
 marks = Marks()
 marks.seen(0, 0)
 marks.seen(0, 9)
 print("bench last", "something else")
+while not Path("go").exists():
+    time.sleep(0.01)
 marks.seen(2, 4)
 signal.pause()
 """
@@ -45,6 +48,10 @@ def test_it_is_over_when_the_last_event_of_every_partition_was_seen(tmp_path: Pa
             runs.look()
             return runs.last_at is not None
 
+        log = tmp_path / "log-0"
+        rig.until(lambda: "something else" in log.read_text(), 30, "the last event of one partition")
+        assert not is_over()
+        (tmp_path / "go").touch()
         rig.until(is_over, 30, "the last event")
         assert runs.first_at is not None
         assert runs.last_at is not None
