@@ -15,12 +15,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from benchmarks import rig
 from benchmarks.peers import kafka_side
 from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs
 from benchmarks.peers.measuring import Sampler
 from benchmarks.peers.monitor import Monitor
 from benchmarks.peers.shapes import Ledger, Shape
+from episode_monitor.demo.guarded import ServerError
 from tests.support.apache_kafka import ApacheKafka
 
 START_SECONDS = 180.0
@@ -111,7 +114,7 @@ def race(
             say(f"round {number + 1}/{rounds}, {shape.name}: {contender.title}")
             try:
                 figures, measured, wrong = _once(kafka, contender, filled, workers)
-            except (CannotRun, TimeoutError, OSError) as error:
+            except (CannotRun, ServerError, KafkaError, TimeoutError, OSError) as error:
                 problems[contender.name] = str(error)
                 say(f"  {error}")
                 continue
