@@ -1,6 +1,7 @@
 """Everything of one worker that speaks to Kafka, started and stopped as one. It waits for no database and no sink."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
@@ -184,7 +185,10 @@ class Runtime:
     async def _flush_regularly(self) -> None:
         pause = self.config.flush_interval_seconds
         while True:
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self.engine.store_now.wait()
+            self.engine.store_now.clear()
             began = time.monotonic()
             await self.engine.flush()
             took = time.monotonic() - began

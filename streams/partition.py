@@ -259,6 +259,11 @@ class Partition:
         """Whether there is anything that `collect` would write."""
         return bool(self._dirty) or self.next_offset != self._collected.next_offset
 
+    @property
+    def unstored(self) -> int:
+        """How many projects have changed since they were last collected; each is decoded in memory until then."""
+        return len(self._dirty)
+
     def collect(self) -> Changes:
         """What has changed since the last time. Totals first, so that they are never behind a project; heads after
         their chunks."""

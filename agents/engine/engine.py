@@ -27,6 +27,7 @@ from streams.core import Core
 log = structlog.get_logger(__name__)
 
 HEARD_LATELY_SECONDS = 3.0  # brokers answer every tenth of a second
+FEWEST_UNSTORED = 1_000  # projects of a partition; storing fewer at once is not worth a flush
 
 Stop = Callable[[str], None]
 Failpoint = Callable[[str], None]
@@ -62,6 +63,7 @@ class Engine:
         self.owned: dict[int, Owned] = {}
         self.consumer: Consumer | None = None
         self.partitions = 0  # of the changelog; 0: not known
+        self.store_now = asyncio.Event()  # a partition waits until what it took is stored
         self.flushes = 0
         self.flush_seconds = 0.0
         self.collect_seconds = 0.0  # of the last flush: how long encoding took
@@ -78,6 +80,8 @@ class Engine:
         self._brake = brake
         self._on_all_live = on_all_live
         self._failpoint = failpoint
+        self._most_unstored = cached_projects  # changed projects of a partition, each of them decoded in memory
+        self._flushed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.flushing = asyncio.Lock()  # whoever has it is the only one to write
 
@@ -94,14 +98,17 @@ class Engine:
 
     def assign(self, partitions: Iterable[int], generation: int) -> None:
         """Own these partitions: recover each, go live with it, and take what comes."""
-        for number in partitions:
+        numbers = list(partitions)
+        cached = self._cached_projects // max(1, len(numbers))
+        self._most_unstored = max(FEWEST_UNSTORED, cached)
+        for number in numbers:
             if self.partitions and number >= self.partitions:
                 self._halt(
                     f"{self.events_topic} got more partitions than the {self.partitions} it had at the start; the next "
                     f"start says what to do"
                 )
                 return
-            owned = Owned(self.events_topic, number, generation, self.core, self._cached_projects)
+            owned = Owned(self.events_topic, number, generation, self.core, cached)
             self.owned[number] = owned
             self._spawn(self._live(owned), f"partition {number}")
 
@@ -197,8 +204,16 @@ class Engine:
             begin += len(piece)
             await asyncio.sleep(0)
             await obey(brake, owned)
+            await self._make_room(owned)
         async with owned.turn:
             owned.pass_to(fetched.next_offset)
+
+    async def _make_room(self, owned: Owned) -> None:
+        """Let what was taken be stored before it fills the memory: many projects, each touched once."""
+        while owned.partition.unstored >= self._most_unstored and owned.phase is Phase.LIVE and not self.is_halted:
+            self._flushed.clear()
+            self.store_now.set()
+            await self._flushed.wait()
 
     def _taken(self, owned: Owned, piece: list[Record]) -> list[DeadLetter]:
         try:
@@ -234,6 +249,7 @@ class Engine:
                 self._halt(f"the state could not be stored: {error!r}")
             finally:
                 self.flush_began_at = None
+                self._flushed.set()
             self.flushes += 1
             self.flush_seconds += time.monotonic() - started
 

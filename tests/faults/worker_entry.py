@@ -5,6 +5,7 @@ The variables are read here and nowhere else; the product knows nothing of them.
     TEST_WORKER    a name that its requests to receivers bear, in the header x-worker
     TEST_FAULT     where it dies by SIGKILL: a failpoint of the engine, AFTER_POST, IN_RECOVERY; or READING_STOPS
     TEST_FAULT_ON  at which passing of that place
+    TEST_CLOCK     a file that says how many seconds the wall clock is ahead
     TEST_RECOVERY_SECONDS  for how long reading a partition back is drawn out
 """
 
@@ -13,6 +14,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -101,12 +103,29 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
     PartitionLog.read = slow_read  # type: ignore[method-assign, assignment]
 
 
+def _step_clock(path: str) -> None:
+    """Let the wall clock follow the file, looked at once every tenth of a second; other clocks stay as they are."""
+    wall, ahead_ns, look_at_ns = time.time_ns, 0, 0
+
+    def stepped_ns() -> int:
+        nonlocal ahead_ns, look_at_ns
+        if time.monotonic_ns() >= look_at_ns:
+            look_at_ns = time.monotonic_ns() + 100_000_000
+            ahead_ns = int(float(Path(path).read_text()) * 1e9)
+        return wall() + ahead_ns
+
+    time.time_ns = stepped_ns
+    time.time = lambda: stepped_ns() / 1e9
+
+
 def main(environment: dict[str, str], log: Path) -> None:
     """Be that worker. Ends with the product's exit codes."""
     _end_with_parent()
     with log.open("ab", buffering=0) as file:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
+    if "TEST_CLOCK" in environment:
+        _step_clock(environment["TEST_CLOCK"])
     try:
         settings = load_settings(environment)
         configure(settings.log_level, settings.log_format)
