@@ -41,6 +41,9 @@ class MonitorApp(faust.App):
     delivery: Delivery
     stop_process: Callable[[str], None]
 
+    def _create_directories(self) -> None:
+        """None: no state is kept on disk, and a folder that cannot be made must not be taken for a Kafka away."""
+
     def _new_consumer(self) -> ConsumerT:
         consumer = super()._new_consumer()
         assert isinstance(consumer, Consumer)

@@ -186,6 +186,26 @@ async def test_a_partition_with_enough_records_waiting_is_not_read_until_some_ar
     await desk.close()
 
 
+async def test_a_partition_with_very_many_changed_projects_takes_no_more_until_they_are_stored() -> None:
+    """Each of them is decoded in memory until then: a million projects once each must not be a million states."""
+    desk = Desk()
+    await desk.own(0)
+    desk.engine._most_unstored = 300
+    owned = desk.engine.owned[0]
+    await desk.take(0, *(event(number, f"p{number}") for number in range(1000)))
+    async with asyncio.timeout(10):
+        await desk.engine.store_now.wait()
+    await turns()
+    assert owned.position == 400, "slices of 200 records, until more than 300 projects wait"
+    desk.producer.answers_at_once = True
+    async with asyncio.timeout(10):
+        while owned.position < 1000:
+            await desk.engine.flush()
+            await turns()
+    assert owned.partition.projects == 1000
+    await desk.close()
+
+
 async def test_a_partition_that_the_changelog_does_not_have_stops_the_process(desk: Desk) -> None:
     desk.engine.partitions = 4
     desk.engine.assign([3, 4], 1)

@@ -97,6 +97,16 @@ async def test_kafka_away_at_the_start_is_waited_for_and_said(
     assert rig.stops == []
 
 
+async def test_nothing_is_kept_on_disk_so_an_unusable_folder_is_no_matter(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path, state_dir=Path("/dev/null/state")))
+    async with running(rig), producing(broker) as producer:
+        await send(producer, rig.topics.events, 0, b"p", created("p", 1))
+        await until(lambda: rig.outcome("applied") == 1 and rig.is_stored())
+    assert rig.stops == []
+
+
 async def test_it_can_be_closed_while_it_waits_for_kafka(topic_prefix: str, tmp_path: Path) -> None:
     rig = Rig(config_for("127.0.0.1:1", topic_prefix, tmp_path))
     starting = asyncio.create_task(rig.runtime.start())
