@@ -1,19 +1,16 @@
 """Plays faults of what a monitor stands on: brokers, the way to them, the changelog, PostgreSQL, receivers, clocks.
 
 Each scenario makes its own ground, does its harm while events flow, and heals it; then everything must come to rest and
-the oracle judges. `python -m tests.faults.infra NAME …` plays some, without a name all.
+the oracle judges. `python -m tests.faults.infra_all NAME …` plays some, without a name all.
 """
 
-import argparse
 import asyncio
 import contextlib
-import json
 import logging
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ from tests.faults.feed import Record
 from tests.faults.oracle import Oracle
 from tests.faults.runner import RoundReport
 from tests.faults.stage import Plan, Stage
+from tests.support.apache_kafka import ApacheKafka
 
 PLAY_SECONDS = 200.0
 
@@ -179,34 +177,12 @@ async def play_all(names: list[str], seed: int, rounds: int, broker: str, tell: 
     return wrong
 
 
-def main() -> None:
-    """Play what the command line says; exit code 1 where something is wrong."""
-    from tests.faults import infra_all  # noqa: F401 - registers them
-    from tests.support.apache_kafka import ApacheKafka
-
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.infra", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(INFRA_SCENARIOS)} (default: all)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=1)
-    options = parser.parse_args()
-    if unknown := set(options.names) - INFRA_SCENARIOS.keys():
-        parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
+def play_named(names: Sequence[str], seed: int, rounds: int, broker: str | None, tell: Callable[[str], None]) -> int:
+    """Play scenarios by their names, on a shared broker of their own if none is given; answers how many went wrong."""
     for name in ("uvicorn.error", "aiokafka"):  # they are right, and it is what was meant to happen
         logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.getLogger(name).propagate = False
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    names = options.names or list(INFRA_SCENARIOS)
-
-    def tell(line: str) -> None:
-        print(line, flush=True)
-
-    with ApacheKafka() as kafka:
-        wrong = asyncio.run(play_all(names, options.seed, options.rounds, kafka.bootstrap_servers, tell))
-    tell(json.dumps({"scenarios": len(names), "rounds": options.rounds * len(names), "wrong": wrong}))
-    sys.exit(1 if wrong else 0)
-
-
-if __name__ == "__main__":
-    # Under its own name, so that there is one registry.
-    from tests.faults.infra import main as play_main
-
-    play_main()
+    with contextlib.ExitStack() as stack:
+        servers = broker or stack.enter_context(ApacheKafka()).bootstrap_servers
+        return asyncio.run(play_all(list(names), seed, rounds, servers, tell))

@@ -148,12 +148,15 @@ def summary(reports: Sequence[RoundReport], seconds: float) -> dict[str, object]
 
 def main() -> None:
     """Play what the command line says; exit code 1 where something is wrong."""
+    from tests.faults.infra_all import INFRA_SCENARIOS, play_named  # they use the reports of this module
+
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults", description="Kills workers and judges what is left."
     )
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, help="of the first round; the next ones follow (default: the time)")
-    parser.add_argument("--only", choices=sorted(SCENARIOS), metavar="NAME", help=f"one of {', '.join(SCENARIOS)}")
+    names = [*SCENARIOS, *INFRA_SCENARIOS]
+    parser.add_argument("--only", choices=sorted(names), metavar="NAME", help=f"one of {', '.join(names)}")
     parser.add_argument("--at-once", type=int, default=1, help="rounds played at the same time")
     parser.add_argument("--broker", help="host:port of an Apache Kafka that runs already")
     parser.add_argument("--report", type=Path, help="where to write a summary as JSON")
@@ -163,6 +166,8 @@ def main() -> None:
     def tell(line: str) -> None:
         print(line, flush=True)
 
+    if options.only in INFRA_SCENARIOS:
+        sys.exit(1 if play_named([options.only], first, options.rounds, options.broker, tell) else 0)
     began = time.monotonic()
     # The receiver's words on those who died while they posted to it.
     logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())

@@ -116,7 +116,7 @@ class Modest(Reference):
 
 def neighbours(at_ms: int, count: int) -> Iterator[Record]:
     """What ordinary projects send meanwhile."""
-    return Feed(5, count, at_ms - AHEAD_MS, projects=20, prefix="neighbour_").records()
+    return Feed(5, count, at_ms - AHEAD_MS, projects=20).records()
 
 
 async def test_every_kind_of_poison_is_buried_or_taken_and_the_records_around_it_count(trial: Trial) -> None:

@@ -1,16 +1,14 @@
-"""What a monitor stands on fails and comes back: a few scenarios of `python -m tests.faults.infra`."""
+"""What a monitor stands on fails and comes back: a few scenarios of `python -m tests.faults.infra_all`."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.faults import infra_all
-from tests.faults.infra import INFRA_SCENARIOS, play_infra
-from tests.support.toxiproxy import ServerError, toxiproxy_program
+from episode_monitor.demo.guarded import ServerError
+from tests.faults.infra_all import INFRA_SCENARIOS, play_infra
+from tests.support.toxiproxy import toxiproxy_program
 
 pytestmark = pytest.mark.apache
-
-assert infra_all.__all__, "imported, so that all are registered"
 
 
 async def wrong_with(name: str, folder: Path, broker: str) -> list[str]:
