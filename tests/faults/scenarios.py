@@ -67,13 +67,13 @@ def _dies(place: str, most: int, deaths: int = 3) -> Play:
 
 
 for _place in ENGINE_PLACES:
-    _play = _dies(_place, 6)
+    _play = _dies(_place, 3)
     _play.__doc__ = f"Two workers die by `kill -9` {_place} of a flush; each next one at another flush."
     _scenario(f"kill-{_place.replace(' ', '-')}", weight=3)(_play)
 _play = _dies(AFTER_POST, 4)
 _play.__doc__ = "Two workers die by `kill -9` when a receiver has answered and nothing is marked yet."
 _scenario("kill-after-post", weight=3)(_play)
-_play = _dies(IN_RECOVERY, 6, deaths=5)
+_play = _dies(IN_RECOVERY, 4, deaths=5)
 _play.__doc__ = "Workers die by `kill -9` while they recover, and those that recover after them do, too."
 _scenario("kill-in-recovery", weight=3)(_play)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.engine.reading import reader
@@ -25,8 +25,9 @@ from episode_monitor.web.server import serve
 from examples.receiver.app import create_app as create_receiver
 from examples.receiver.settings import ReceiverSettings
 from streams.core import Core
-from tests.faults.evidence import CONSUMER_OFFSETS, Answer, Evidence, Received, Sent, collect, end_offsets
-from tests.faults.feed import PROJECTS, Feed, Record
+from tests.faults.evidence import CONSUMER_OFFSETS, Answer, Evidence, Received, collect, end_offsets
+from tests.faults.feed import PROJECTS, Feed
+from tests.faults.sending import Sender
 from tests.faults.workers import WorkerProcess
 
 SETTLE_SECONDS = 60.0
@@ -199,54 +200,11 @@ class Stage:
                         self.wrong.append(f"Worker {worker.life} ended by itself with {worker.returncode}.")
                     worker.start(*self.next_fault())
 
-    # --- records
-
     async def _feed(self) -> None:
         plan = self.plan
-        transactional = f"{plan.prefix}feed" if plan.transactions else None
-        producer = AIOKafkaProducer(
-            bootstrap_servers=plan.bootstrap_servers, acks="all", linger_ms=5, enable_idempotence=True,
-            transactional_id=transactional,
-        )  # fmt: skip
-        await producer.start()
-        records = list(
-            Feed(plan.seed, plan.records, self.evidence.wall_ms, projects=plan.projects, calm=plan.calm).records()
-        )
-        steps = max(1, int(plan.seconds * 10))
-        try:
-            for step in range(steps):
-                piece = records[len(records) * step // steps : len(records) * (step + 1) // steps]
-                began = time.monotonic()
-                await self._send(producer, piece)
-                await asyncio.sleep(max(0.0, 0.1 - (time.monotonic() - began)))
-        finally:
-            await producer.stop()
-
-    async def _send(self, producer: AIOKafkaProducer, piece: list[Record]) -> None:
-        if not self.plan.transactions:
-            await self._send_all(producer, piece)
-            return
-        if self.rnd.random() < 0.2:
-            await producer.begin_transaction()
-            taken_back = self.rnd.sample(piece, min(len(piece), 20))
-            await self._send_all(producer, [_renamed(record) for record in taken_back], counts=False)
-            await producer.abort_transaction()
-        await producer.begin_transaction()
-        sent = await self._send_all(producer, piece)
-        await producer.commit_transaction()
-        self.evidence.acknowledged += sent
-
-    async def _send_all(self, producer: AIOKafkaProducer, piece: list[Record], *, counts: bool = True) -> list[Sent]:
-        useful = [record for record in piece if record.key is not None or record.value is not None]
-        futures = [await producer.send(self.topics.events, record.value, record.key) for record in useful]
-        answers = await asyncio.gather(*futures)
-        sent = [
-            Sent(answer.partition, answer.offset, record.key, record.value)
-            for record, answer in zip(useful, answers, strict=True)
-        ]
-        if counts and not self.plan.transactions:
-            self.evidence.acknowledged += sent
-        return sent
+        feed = Feed(plan.seed, plan.records, self.evidence.wall_ms, projects=plan.projects, calm=plan.calm)
+        sender = Sender(plan.bootstrap_servers, self.topics.events, self.evidence, self.rnd)
+        await sender.run(list(feed.records()), plan.seconds, f"{plan.prefix}feed" if plan.transactions else None)
 
     async def behave(self, step: dict[str, Any] | None) -> None:
         """Tell the receiver how to answer from now on; None: well."""
@@ -322,12 +280,6 @@ class Stage:
         """Delete the topics, so that many rounds do not burden the broker."""
         async with _admin(self.plan.bootstrap_servers) as admin:
             await admin.delete_topics(list(msgspec.structs.astuple(self.topics)))
-
-
-def _renamed(record: Record) -> Record:
-    """With ids of its own: what is taken back must leave no trace."""
-    value = record.value
-    return record if value is None else Record(record.key, value.replace(b'"ev-', b'"aborted-', 1))
 
 
 @asynccontextmanager
