@@ -50,6 +50,36 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
     settles_at: str | None  # null for an implausible jump: only another event settles it
 
 
+class WaiverView(msgspec.Struct, frozen=True, kw_only=True):
+    """Who took a finding out of the open ones, why and until when."""
+
+    by: str
+    reason: str
+    at: str
+    until: str
+
+
+class FindingView(msgspec.Struct, frozen=True, kw_only=True):
+    """One gap or duplicate. `since` and `settles_at` of a suspect, `waiver` of a waived one."""
+
+    finding_id: str
+    kind: str  # "gap" | "duplicate"
+    state: str  # "suspect" | "open" | "waived"
+    first_number: int
+    last_number: int
+    since: str | None = None
+    settles_at: str | None = None
+    waiver: WaiverView | None = None
+
+
+class FindingList(msgspec.Struct, frozen=True, kw_only=True):
+    """All findings of one project: at most the first 1000 of each kind and state."""
+
+    project_id: str
+    findings: list[FindingView]
+    as_of: str
+
+
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """Up to which record of which partition a view is exact."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from enum import Enum
 
 from models.event import MAX_EPISODE_NUMBER
+from streams import waivers
 from streams.intervals import IntervalSet
 from streams.suspects import Hole, Suspects
 
@@ -57,7 +58,7 @@ class Numbering:
     __slots__ = (
         "aside", "base", "capped", "changed_chunks", "chunks", "duplicates", "episodes", "explained", "max_number",
         "moves", "open_duplicates", "open_gaps", "peak", "restatements", "rules", "shared_bytes",
-        "suspect_duplicates", "suspects",
+        "suspect_duplicates", "suspects", "waived",
     )  # fmt: skip
 
     def __init__(self, rules: NumberingRules) -> None:
@@ -74,6 +75,7 @@ class Numbering:
         self.explained = IntervalSet()  # numbers of deleted episodes, where those are no gaps
         self.duplicates: dict[int, list[bytes]] = {}  # number -> all its owners, sorted, two at least
         self.open_duplicates: set[int] = set()
+        self.waived: list[waivers.Waiver] = []
         self.aside: dict[bytes, tuple[int, int]] = {}  # episode -> implausible number, when stated
         self.moves: dict[bytes, tuple[int, int]] = {}  # episode -> event time and number (or DELETED) of its last move
         self.shared_bytes = 0  # of the owners in `duplicates`
@@ -234,6 +236,8 @@ class Numbering:
             self.suspects.date_back(number, at_ms)
         if len(self.explained):
             self.explained.discard(number, number)
+        if self.waived:
+            waivers.fill(self.waived, number)
         if number > self.max_number:
             self.max_number = number
 
@@ -271,6 +275,8 @@ class Numbering:
                 self.shared_bytes -= len(owners[0])
                 self.suspect_duplicates.pop(number, None)
                 self.open_duplicates.discard(number)
+                if self.waived:
+                    waivers.unshare(self.waived, number)
             return
         self._clear(number)
         explained = deleted and self.rules.deleted is DeletedNumbers.HOLE
@@ -291,13 +297,19 @@ class Numbering:
             self.max_number = (index << CHUNK_SHIFT) + offset
         self.open_gaps.discard_above(self.max_number)
         self.suspects.drop_above(self.max_number)
+        if self.waived:
+            waivers.drop_above(self.waived, self.max_number)
 
     # --- settling
 
     def next_settling_ms(self) -> int | None:
-        """When the next suspect becomes a finding; None without suspects."""
+        """When the next suspect or waived one becomes a finding; None without any."""
         oldest_ms = self.suspects.oldest_ms()
-        return None if oldest_ms is None else oldest_ms + self.rules.settle_ms
+        next_ms = None if oldest_ms is None else oldest_ms + self.rules.settle_ms
+        if self.waived:
+            expires_ms = min(one.until_ms for one in self.waived)
+            next_ms = expires_ms if next_ms is None else min(next_ms, expires_ms)
+        return next_ms
 
     def settle(self, now_ms: int) -> None:
         """Turn suspects that have been so for the settling time into findings."""
@@ -305,6 +317,20 @@ class Numbering:
         for hole in holes:
             self.open_gaps.add(hole.start, hole.end)
         self.open_duplicates.update(shared)
+        if self.waived:
+            for one in waivers.take_expired(self.waived, now_ms):
+                if one.kind == waivers.GAP:
+                    self.open_gaps.add(one.first, one.last)
+                else:
+                    self.open_duplicates.add(one.first)
+
+    def waive(self, waiver: waivers.Waiver) -> None:
+        """Take an open finding out of the open ones until its waiver is over."""
+        if waiver.kind == waivers.GAP:
+            self.open_gaps.discard(waiver.first, waiver.last)
+        else:
+            self.open_duplicates.discard(waiver.first)
+        self.waived.append(waiver)
 
     @property
     def suspect_holes(self) -> list[Hole]:

@@ -179,12 +179,18 @@ class Partition:
             self._deadlines[:] = [(at_ms, name) for name, at_ms in self._noted.items()]
             heapify(self._deadlines)
 
-    def touch(self, state: ProjectState) -> None:
-        """Somebody changed this state by hand (an alert was acknowledged): store it and look at its deadline again."""
+    def touch(self, state: ProjectState, gaps: int | None = None, duplicates: int | None = None) -> None:
+        """Somebody changed this state by hand (an alert was acknowledged): store it and look at its deadline again.
+        `gaps` and `duplicates`: how many were open before, where that has changed."""
         self._note_change(state)
         if state.deadline_ms is not None:
             self._note_deadline(state.deadline_ms, state.project_id)
-        self._note_health(state, state.numbering.open_gaps.count, len(state.numbering.open_duplicates))
+        numbering = state.numbering
+        self._note_health(
+            state,
+            numbering.open_gaps.count if gaps is None else gaps,
+            len(numbering.open_duplicates) if duplicates is None else duplicates,
+        )
 
     def _note_change(self, state: ProjectState) -> None:
         state.is_dirty = True

@@ -233,7 +233,7 @@ def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) 
     numbering = state.numbering
     settling_ms = None
     suspects = numbering.suspects
-    if suspects.jumped or suspects.left or suspects.shared:
+    if suspects.jumped or suspects.left or suspects.shared or numbering.waived:
         settling_ms = numbering.next_settling_ms()
         if settling_ms is not None and settling_ms <= state.now_ms:
             numbering.settle(state.now_ms)

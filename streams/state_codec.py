@@ -24,6 +24,7 @@ from streams.project import ProjectState
 from streams.state_shapes import Checkpoint, Head, StoredBody, StoredNumbers, StoredOperations, StoredState
 from streams.suspects import Hole
 from streams.vigil import forget_removed_rules, is_watchful
+from streams.waivers import DUPLICATE
 
 FORMAT = 1
 assert sys.byteorder == "little", "hashes are stored in the machine's byte order: little-endian wherever we run"
@@ -170,6 +171,7 @@ def _encode_numbering(numbering: Numbering, horizon_ms: int) -> StoredNumbers:
         duplicates=[(n, waiting.get(n, 0), numbering.duplicates[n]) for n in sorted(numbering.duplicates)],
         aside=[(episode, *numbering.aside[episode]) for episode in sorted(numbering.aside)],
         moves=[(episode, *moves[episode]) for episode in sorted(moves) if moves[episode][0] >= horizon_ms],
+        waived=sorted(numbering.waived, key=lambda one: (one.kind, one.first)),
     )
 
 
@@ -276,6 +278,10 @@ def _decode_numbering(numbering: Numbering, stored: StoredNumbers, chunks: list[
         else:
             numbering.open_duplicates.add(number)
     numbering.suspects.restore([Hole(*hole) for hole in stored.suspects], waiting)
+    numbering.waived = stored.waived
+    for waiver in stored.waived:
+        if waiver.kind == DUPLICATE:
+            numbering.open_duplicates.discard(waiver.first)
 
 
 def _decode_chunk(numbering: Numbering, index: int, content: bytes) -> list[bytes | None]:

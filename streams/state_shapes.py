@@ -3,6 +3,7 @@
 import msgspec
 
 from streams.alerts import Memory
+from streams.waivers import Waiver
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -46,6 +47,7 @@ class StoredNumbers(msgspec.Struct, array_like=True, gc=False):
     duplicates: list[tuple[int, int, list[bytes]]]  # number, suspect since (0: open), owners
     aside: list[tuple[bytes, int, int]]
     moves: list[tuple[bytes, int, int]]
+    waived: list[Waiver] = []
 
 
 class StoredOperations(msgspec.Struct, array_like=True, gc=False):

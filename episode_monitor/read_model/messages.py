@@ -10,7 +10,7 @@ import msgspec
 
 from episode_monitor.web.views import ActionKind, ProjectHealth, ProjectSort
 from models.alert import Alert
-from models.views import ProjectRow
+from models.views import FindingView, ProjectRow
 
 PREFIX = "/internal/v1"
 
@@ -20,7 +20,7 @@ Place = tuple[int, int, str]  # where a project stands in the order of a list: t
 Path = Literal[
     "project", "stats", "trend", "projects", "act",
     "compare", "holdings", "known", "issues", "positions",
-    "jobs", "cancel", "drifts",
+    "jobs", "cancel", "drifts", "findings", "waive",
 ]  # fmt: skip
 
 
@@ -114,6 +114,22 @@ class DriftsQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker's watch over projects with critical alerts has found."""
 
 
+class FindingsQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """All findings of one project."""
+
+    project_id: str
+
+
+class WaiveQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A person waives a finding; `until_ms` by the wall clock."""
+
+    project_id: str
+    finding_id: str
+    by: str
+    reason: str
+    until_ms: int
+
+
 class Told(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """What was found in these partitions; None: it is in none of them."""
 
@@ -160,6 +176,13 @@ class OwnPage(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: list[tuple[Place, ProjectRow]]
     total: int
+
+
+class Waived(msgspec.Struct, frozen=True, kw_only=True):
+    """`finding` is there where it was done; else `refusal`, a value of `streams.findings.Refusal`."""
+
+    finding: FindingView | None = None
+    refusal: str = ""
 
 
 class ActOutcome(Enum):

@@ -16,19 +16,23 @@ from episode_monitor.read_model.messages import (
     Acted,
     ActOutcome,
     ActQuestion,
+    FindingsQuestion,
     OwnPage,
     PageQuestion,
     ProjectQuestion,
     StatsQuestion,
     Told,
     TrendQuestion,
+    Waived,
+    WaiveQuestion,
 )
 from episode_monitor.web.views import Recovering, Unreachable
 from models.alert import Alert
-from models.views import PerformanceStats, PerformanceTrend, ProjectView
+from models.views import FindingList, PerformanceStats, PerformanceTrend, ProjectView
 from streams import acts, performance
-from streams.answers import project_view
+from streams.answers import finding_list, finding_view, project_view
 from streams.core import Core
+from streams.findings import Refusal, waive_and_judge
 from streams.project import ProjectState
 
 _REFUSALS = {
@@ -95,7 +99,46 @@ class OwnPartitions:
             raise Recovering
         return Told(partitions=[owned.number for owned in live], found=page)
 
+    def findings(self, question: FindingsQuestion) -> Told[FindingList]:
+        """One project's findings."""
+        found = [finding_list(state, at_ms) for _, state, at_ms in self._states(question.project_id)]
+        return Told(partitions=self.partitions(), found=found[0] if found else None)
+
     # --- acts
+
+    async def waive(self, question: WaiveQuestion) -> Told[Waived]:
+        """Waive a finding, and answer once it is told and stored."""
+        partitions = self.partitions()
+        for owned, _, _ in self._states(question.project_id):
+            return Told(partitions=partitions, found=await self._waive(owned, question))
+        return Told(partitions=partitions, found=None)
+
+    async def _waive(self, owned: Owned, question: WaiveQuestion) -> Waived:
+        async with owned.turn:
+            partition = owned.partition
+            state = partition.state(question.project_id)
+            if owned.phase is not Phase.LIVE or state is None:
+                raise Recovering
+            gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
+            at_ms = max(self._sight.as_of_ms(owned), state.now_ms)
+            done = waive_and_judge(
+                partition.core, state, question.finding_id, question.by, question.reason, at_ms, question.until_ms
+            )
+            if isinstance(done, Refusal):
+                return Waived(refusal=done.value)
+            finding, alerts = done
+            partition.touch(state, gaps, duplicates)
+            self.acts_done += 1
+            try:
+                await self._tell(alerts)
+            except KafkaError as error:
+                partition.emits[:0] = alerts  # told with the next record
+                raise Unreachable("It is waived, and is stored and told as soon as Kafka answers.") from error
+        await self._sight.engine.flush()
+        if owned.phase is not Phase.LIVE:
+            raise Unreachable("The partition moved to another worker meanwhile: look at the findings, then try again.")
+        self._changed(owned.number)
+        return Waived(finding=finding_view(finding))
 
     async def act(self, question: ActQuestion) -> Told[Acted]:
         """Do what a person wants, and answer once it is told and stored."""

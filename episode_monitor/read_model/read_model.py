@@ -17,12 +17,15 @@ from episode_monitor.read_model.messages import (
     Acted,
     ActOutcome,
     ActQuestion,
+    FindingsQuestion,
     OwnPage,
     Path,
     ProjectQuestion,
     StatsQuestion,
     Told,
     TrendQuestion,
+    Waived,
+    WaiveQuestion,
 )
 from episode_monitor.read_model.metrics import FleetCollector
 from episode_monitor.read_model.neighbours import ANSWER_SECONDS, LONG_ANSWER_SECONDS, Neighbours
@@ -37,13 +40,18 @@ from episode_monitor.web.views import (
     Checks,
     EndsByItself,
     NotAvailable,
+    NotWaivable,
     ProjectQuery,
     Recovering,
     UnknownAlert,
+    UnknownFinding,
+    WaiverWish,
 )
 from models.alert import Alert
 from models.views import (
     AlertHistoryPage,
+    FindingList,
+    FindingView,
     IntegritySummary,
     JobList,
     JobStatus,
@@ -55,6 +63,7 @@ from models.views import (
 )
 from streams import performance
 from streams.answers import integrity_summary, newest_ms
+from streams.findings import Refusal
 from streams.fleet_metrics import fleet_metrics
 from streams.summary import PartitionLists, most_severe_first
 from streams.totals import PartitionTotals
@@ -170,6 +179,26 @@ class ReadModel:
         """One project, from the owner of its partition."""
         question = ProjectQuestion(project_id=project_id)
         return await self._elsewhere(self._own.project(question), "project", question, Told[ProjectView])
+
+    async def findings(self, project_id: str) -> FindingList | None:
+        """One project's findings, from the owner of its partition."""
+        question = FindingsQuestion(project_id=project_id)
+        return await self._elsewhere(self._own.findings(question), "findings", question, Told[FindingList])
+
+    async def waive(self, project_id: str, finding_id: str, waiver: WaiverWish) -> FindingView:
+        """Done by the owner of the project's partition, told and stored when this returns."""
+        question = WaiveQuestion(
+            project_id=project_id, finding_id=finding_id, by=waiver.by, reason=waiver.reason, until_ms=waiver.until_ms
+        )
+        own = await self._own.waive(question)
+        waived = await self._elsewhere(own, "waive", question, Told[Waived], LONG_ANSWER_SECONDS)
+        if waived is None:
+            raise UnknownFinding(finding_id)
+        if waived.finding is not None:
+            return waived.finding
+        if waived.refusal == Refusal.UNKNOWN.value:
+            raise UnknownFinding(finding_id)
+        raise NotWaivable(waived.refusal)
 
     async def _elsewhere(
         self, own: Told[T], path: Path, question: msgspec.Struct, kind: type[Told[T]], seconds: float = ANSWER_SECONDS

@@ -12,6 +12,7 @@ from episode_monitor.read_model.messages import (
     PREFIX,
     ActQuestion,
     CompareQuestion,
+    FindingsQuestion,
     HoldingsQuestion,
     IssuesQuestion,
     KnownQuestion,
@@ -21,6 +22,7 @@ from episode_monitor.read_model.messages import (
     ProjectQuestion,
     StatsQuestion,
     TrendQuestion,
+    WaiveQuestion,
 )
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.web.problems import Problem
@@ -49,7 +51,13 @@ def internal_router(own: OwnPartitions, token: str, numbers: OwnNumbers | None =
     add_question(router, "stats", StatsQuestion, stats)
     add_question(router, "trend", TrendQuestion, trend)
     add_question(router, "projects", PageQuestion, own.page)
+
+    async def findings(question: FindingsQuestion) -> Any:
+        return own.findings(question)
+
     add_question(router, "act", ActQuestion, own.act)
+    add_question(router, "findings", FindingsQuestion, findings)
+    add_question(router, "waive", WaiveQuestion, own.waive)
     if numbers is not None:
         add_question(router, "compare", CompareQuestion, numbers.compare)
         add_question(router, "holdings", HoldingsQuestion, numbers.holdings)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -60,6 +61,15 @@ class PauseBody(CheckBody, frozen=True, kw_only=True):
     paused: Annotated[bool, Meta(description="True stops it on all workers; false lets it go on.")]
 
 
+class WaiveBody(CheckBody, frozen=True, kw_only=True):
+    """Who waives a finding, why, and for how long: `minutes`, or `until` a moment."""
+
+    by: Annotated[str, Meta(min_length=1, max_length=200, description="Your name, for the audit and the finding.")]
+    reason: Annotated[str, Meta(min_length=1, max_length=500, description="Why it is no trouble.")]
+    minutes: Annotated[int, Meta(ge=1, le=527_040, description="How long; a year at most.")] | None = None
+    until: Annotated[datetime, Meta(tz=True, description="Until when; a year ahead at most.")] | None = None
+
+
 async def read_body(request: Request, kind: type[Body]) -> Body:
     """The request's JSON as `kind`. An empty body stands for `{}`. Raises Problem 400, 413, 415 or 422."""
     raw = await request.body()
@@ -85,9 +95,20 @@ def _checked(body: Body) -> Body:
         raise invalid("by", "must not contain control characters")
     if isinstance(body, AlertActionBody | RepairActBody | PauseBody) and not body.by.strip():
         raise invalid("by", "must not be blank")
+    if isinstance(body, WaiveBody):
+        _check_waiver(body)
     if isinstance(body, AlertActionBody) and _CONTROL_BUT_LINES.search(body.comment):
         raise invalid("comment", "must not contain control characters other than line breaks and tabs")
     return msgspec.structs.replace(body, by=body.by.strip())
+
+
+def _check_waiver(body: WaiveBody) -> None:
+    if not body.by.strip() or not body.reason.strip():
+        raise invalid("by" if not body.by.strip() else "reason", "must not be blank")
+    if _CONTROL_BUT_LINES.search(body.reason):
+        raise invalid("reason", "must not contain control characters other than line breaks and tabs")
+    if (body.minutes is None) == (body.until is None):
+        raise invalid("minutes", "either minutes or until must be given, and not both")
 
 
 class Attempt:

@@ -20,8 +20,10 @@ from episode_monitor.web.views import (
     InvalidQuery,
     JobEnded,
     NotAvailable,
+    NotWaivable,
     Recovering,
     UnknownAlert,
+    UnknownFinding,
     UnknownJob,
     Unreachable,
     ViewError,
@@ -120,11 +122,21 @@ def _of_view_error(error: ViewError) -> Problem:
         case EndsByItself():
             detail = "This alert is a check's: it ends when a deep check finds stream and database in agreement."
             return Problem(409, "ends_by_itself", detail)
+        case UnknownFinding():
+            return Problem(404, "unknown_finding", "No such project has a finding of this id: list its findings.")
+        case NotWaivable():
+            return Problem(409, f"finding_{error.why}", _NOT_WAIVABLE[error.why])
         case UnknownJob():
             return unknown_job()
         case JobEnded():
             return Problem(409, "job_ended", "This job has ended already: there is nothing left to cancel.")
     raise error
+
+
+_NOT_WAIVABLE = {
+    "not_open": "Only an open finding can be waived: this one is suspect still, or waived already.",
+    "too_many": "Too many findings of this project are waived: mend some, or let their time run out.",
+}
 
 
 def invalid(parameter: str, detail: str, status: int = 422) -> Problem:

@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from episode_monitor.web.commands import AlertActionBody, CheckBody, PauseBody, RepairActBody, RepairPlanBody
+from episode_monitor.web.commands import AlertActionBody, CheckBody, PauseBody, RepairActBody, RepairPlanBody, WaiveBody
 from models.alert import Alert
 from models.repair import AutomaticRepair, RepairPlan
 from models.views import (
     AlertHistoryPage,
     BasicCheckResult,
     DeepCheckResult,
+    FindingList,
+    FindingView,
     IntegritySummary,
     JobList,
     JobStatus,
@@ -62,6 +64,8 @@ ANSWERS: tuple[type, ...] = (
     BasicCheckResult,
     CheckBody,
     DeepCheckResult,
+    FindingList,
+    FindingView,
     IntegritySummary,
     JobList,
     JobStatus,
@@ -75,6 +79,7 @@ ANSWERS: tuple[type, ...] = (
     RepairActBody,
     RepairPlan,
     RepairPlanBody,
+    WaiveBody,
 )
 _REFERENCE = "#/components/schemas/{name}"
 _PROBLEMS = {

@@ -8,6 +8,8 @@ import msgspec
 from models.alert import Alert
 from models.views import (
     AlertHistoryPage,
+    FindingList,
+    FindingView,
     IntegritySummary,
     JobList,
     JobStatus,
@@ -73,6 +75,18 @@ class EndsByItself(ViewError):
     """The alert is of a check, and ends when a later check finds nothing. 409."""
 
 
+class UnknownFinding(ViewError):
+    """No project of this id has a finding of this id. 404."""
+
+
+class NotWaivable(ViewError):
+    """The finding is not open, or too many of the project are waived. 409; `why` is a word."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class UnknownJob(ViewError):
     """No job has this id. 404."""
 
@@ -119,6 +133,14 @@ class AlertAction(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     comment: str
     minutes: int | None = None
+
+
+class WaiverWish(msgspec.Struct, frozen=True, kw_only=True):
+    """A person wants a finding waived, until then by the wall clock."""
+
+    by: str
+    reason: str
+    until_ms: int
 
 
 class Jobs(Protocol):
@@ -171,6 +193,14 @@ class Views(Jobs, Protocol):
 
     async def project(self, project_id: str) -> ProjectView | None:
         """One project, or None if no event ever named it."""
+        ...
+
+    async def findings(self, project_id: str) -> FindingList | None:
+        """One project's findings, or None if no event ever named it."""
+        ...
+
+    async def waive(self, project_id: str, finding_id: str, waiver: WaiverWish) -> FindingView:
+        """The finding, waived. Raises `UnknownFinding` or `NotWaivable`."""
         ...
 
     async def performance_stats(self, project_id: str | None, window_minutes: int) -> PerformanceStats | None:

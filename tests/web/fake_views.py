@@ -10,17 +10,23 @@ from episode_monitor.web.views import (
     AlertHistoryQuery,
     AlreadyResolved,
     JobEnded,
+    NotWaivable,
     ProjectQuery,
     UnknownAlert,
+    UnknownFinding,
     UnknownJob,
+    WaiverWish,
 )
 from models.alert import Alert, AlertStatus, Severity
+from models.times import rfc3339
 from models.views import (
     AlertHistoryPage,
     AlertTransition,
     Applied,
     BasicCheckResult,
     CheckSummary,
+    FindingList,
+    FindingView,
     IntegritySummary,
     JobList,
     JobState,
@@ -33,6 +39,7 @@ from models.views import (
     Readiness,
     Suspect,
     TrendPoint,
+    WaiverView,
 )
 
 AS_OF = "2025-10-09T08:53:20.123Z"
@@ -47,6 +54,7 @@ SUMMARY = IntegritySummary(
     total_duplicates=2,
     as_of=AS_OF,
 )
+FINDING = FindingView(finding_id="f1", kind="gap", state="open", first_number=3, last_number=4)
 FINISHED = JobStatus(
     job_id="job-1",
     kind="basic",
@@ -157,6 +165,21 @@ class FakeViews:
     async def project(self, project_id: str) -> ProjectView | None:
         self._come(project_id)
         return None if project_id == "unknown" else project_view(project_id)
+
+    async def findings(self, project_id: str) -> FindingList | None:
+        self._come(project_id)
+        if project_id == "unknown":
+            return None
+        return FindingList(project_id=project_id, findings=[FINDING], as_of=AS_OF)
+
+    async def waive(self, project_id: str, finding_id: str, waiver: WaiverWish) -> FindingView:
+        self._come(project_id, finding_id, waiver)
+        if finding_id == "settling":
+            raise NotWaivable("not_open")
+        if project_id == "unknown" or finding_id != FINDING.finding_id:
+            raise UnknownFinding(finding_id)
+        told = WaiverView(by=waiver.by, reason=waiver.reason, at=AS_OF, until=rfc3339(waiver.until_ms))
+        return msgspec.structs.replace(FINDING, state="waived", waiver=told)
 
     async def performance_stats(self, project_id: str | None, window_minutes: int) -> PerformanceStats | None:
         self._come(project_id, window_minutes)

@@ -20,6 +20,8 @@ CONTRACT = {
     ("get", f"{ROOT}/integrity/projects"): {"ProjectPage"},
     ("get", f"{ROOT}/integrity/project"): {"ProjectView"},
     ("get", f"{ROOT}/integrity/project/{{project_id}}"): {"ProjectView"},
+    ("get", f"{ROOT}/integrity/project/{{project_id}}/findings"): {"FindingList"},
+    ("post", f"{ROOT}/integrity/project/{{project_id}}/findings/{{finding_id}}/waive"): {"FindingView"},
     ("get", f"{ROOT}/performance/stats"): {"PerformanceStats"},
     ("get", f"{ROOT}/performance/trend"): {"PerformanceTrend"},
     ("get", f"{ROOT}/alerts/active"): {"ActiveAlerts"},

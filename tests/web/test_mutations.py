@@ -228,3 +228,56 @@ async def test_a_check_that_was_cancelled_meanwhile_says_by_whom(client: httpx.A
     assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (
         503, "check_cancelled", "Cancelled by jun.",
     )  # fmt: skip
+
+
+WAIVE = f"{ROOT}/integrity/project/webtoon/7/findings/f1/waive"
+
+
+async def test_a_finding_is_waived_for_minutes_or_until_a_moment(
+    client: httpx.AsyncClient, views: FakeViews, audit: list[AuditEntry]
+) -> None:
+    answer = await client.post(WAIVE, json={"by": "mina", "reason": "agreed", "until": "2099-01-01T00:00:00+09:00"})
+    assert answer.status_code == 200
+    assert answer.json()["waiver"] == {
+        "by": "mina", "reason": "agreed", "at": "2025-10-09T08:53:20.123Z", "until": "2098-12-31T15:00:00.000Z",
+    }  # fmt: skip
+    assert views.asked[0][:2] == ("webtoon/7", "f1")
+    assert [(entry.action, entry.target, entry.details["reason"]) for entry in audit] == [
+        ("finding.waive", "webtoon/7:f1", "agreed")
+    ]
+    assert (await client.post(WAIVE, json={"by": "mina", "reason": "agreed", "minutes": 60})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"reason": "r", "minutes": 1}, 422, "invalid_by"),
+        ({"by": "m", "minutes": 1}, 422, "invalid_reason"),
+        ({"by": "m", "reason": " ", "minutes": 1}, 422, "invalid_reason"),
+        ({"by": "m", "reason": "r"}, 422, "invalid_minutes"),
+        ({"by": "m", "reason": "r", "minutes": 0}, 422, "invalid_minutes"),
+        ({"by": "m", "reason": "r", "minutes": 1, "until": "2099-01-01T00:00:00Z"}, 422, "invalid_minutes"),
+        ({"by": "m", "reason": "r", "until": "2001-01-01T00:00:00Z"}, 422, "invalid_until"),
+        ({"by": "m", "reason": "r", "until": "2099-01-01T00:00:00"}, 422, "invalid_until"),
+    ],
+)
+async def test_a_waiver_without_name_reason_or_end_is_refused(
+    client: httpx.AsyncClient, views: FakeViews, body: dict[str, object], status: int, code: str
+) -> None:
+    answer = await client.post(WAIVE, json=body)
+    assert (answer.status_code, answer.json()["code"], views.asked) == (status, code, [])
+
+
+async def test_what_cannot_be_waived_says_why(client: httpx.AsyncClient) -> None:
+    body = {"by": "mina", "reason": "agreed", "minutes": 60}
+    settling = await client.post(WAIVE.replace("f1", "settling"), json=body)
+    assert (settling.status_code, settling.json()["code"]) == (409, "finding_not_open")
+    unknown = await client.post(WAIVE.replace("f1", "f2"), json=body)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_finding")
+
+
+async def test_the_findings_of_a_project_are_listed(client: httpx.AsyncClient) -> None:
+    found = (await client.get(f"{ROOT}/integrity/project/webtoon/7/findings")).json()
+    assert [(one["finding_id"], one["state"], one["first_number"]) for one in found["findings"]] == [("f1", "open", 3)]
+    unknown = await client.get(f"{ROOT}/integrity/project/unknown/findings")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_project")

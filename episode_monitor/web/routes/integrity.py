@@ -2,19 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from episode_monitor.web.answers import answer
+from episode_monitor.web.answers import answer, done
+from episode_monitor.web.commands import WaiveBody, audited, read_body
 from episode_monitor.web.context import context_of
 from episode_monitor.web.parameters import Clean, Cursor, Limit, ProjectIdPath, ProjectIdQuery
-from episode_monitor.web.problems import unknown_project
-from episode_monitor.web.schemas import returns
-from episode_monitor.web.views import ProjectHealth, ProjectQuery, ProjectSort
-from models.views import IntegritySummary, ProjectPage, ProjectView
+from episode_monitor.web.problems import invalid, unknown_project
+from episode_monitor.web.schemas import returns, takes
+from episode_monitor.web.views import ProjectHealth, ProjectQuery, ProjectSort, WaiverWish
+from models.times import epoch_ms, rfc3339
+from models.views import FindingList, FindingView, IntegritySummary, ProjectPage, ProjectView
 
 router = APIRouter(prefix="/monitoring/episodes/integrity", tags=["integrity"])
 
+FindingId = Annotated[str, Path(min_length=1, max_length=64, description="The finding's id."), Clean]
 Search = Annotated[str | None, Query(max_length=200, description="Part of the project's id, in either case."), Clean]
 
 
@@ -36,6 +39,40 @@ async def list_projects(
     """Pages of projects, the worst first."""
     query = ProjectQuery(status=status, q=q or None, sort=sort, limit=limit, cursor=cursor)
     return await answer(request, lambda: context_of(request).views.list_projects(query))
+
+
+@router.get("/project/{project_id:path}/findings", responses=returns(FindingList, problems=(404, 503)))
+async def project_findings(request: Request, project_id: ProjectIdPath) -> Response:
+    """Gaps and duplicates by their ids: suspect, open, waived."""
+
+    async def found() -> FindingList:
+        view = await context_of(request).views.findings(project_id)
+        if view is None:
+            raise unknown_project(project_id)
+        return view
+
+    return await answer(request, found)
+
+
+@router.post(
+    "/project/{project_id:path}/findings/{finding_id}/waive",
+    responses=returns(FindingView, problems=(400, 404, 409, 503), mutation=True),
+    openapi_extra=takes(WaiveBody, required=True),
+)
+async def waive_finding(request: Request, project_id: ProjectIdPath, finding_id: FindingId) -> Response:
+    """Take an open finding out of totals, health and alerts for a while; it comes back unless it was filled."""
+    body = await read_body(request, WaiveBody)
+    web = context_of(request)
+    lasting_ms = (body.minutes or 0) * 60_000
+    until_ms = web.now_ms() + lasting_ms if body.until is None else epoch_ms(body.until)
+    if until_ms <= web.now_ms():
+        raise invalid("until", "must lie ahead")
+    details = {"reason": body.reason, "until": rfc3339(until_ms)}
+    target = f"{project_id}:{finding_id}"
+    with audited(request, by=body.by, action="finding.waive", target=target, details=details):
+        wish = WaiverWish(by=body.by, reason=body.reason, until_ms=until_ms)
+        finding = await web.views.waive(project_id, finding_id, wish)
+    return done(finding)
 
 
 @router.get("/project", responses=returns(ProjectView, problems=(404, 503)))

@@ -1,0 +1,100 @@
+"""Findings of one project by name: what is suspect, open or waived. The id is computed from kind and first number.
+
+A person waives an open finding until a time: its numbers leave the open ones, and come back when the time is over
+unless they were filled meanwhile. Event times in milliseconds.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import Enum
+from hashlib import blake2b
+
+import msgspec
+
+from models.alert import Alert
+from streams.acts import ACTED_BY, COMMENT
+from streams.core import Core
+from streams.numbering import Numbering
+from streams.project import ProjectState
+from streams.vigil import evaluate, next_deadline_ms
+from streams.waivers import DUPLICATE, GAP, MAX_WAIVERS, Waiver
+
+LONGEST_WAIVER_MS = timedelta(days=366) // timedelta(milliseconds=1)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Numbers first … last. `since_ms` and `settles_ms` of a suspect; `waiver` of a waived one."""
+
+    finding_id: str
+    kind: str
+    state: str  # "suspect" | "open" | "waived"
+    first: int
+    last: int
+    since_ms: int | None = None  # of a suspect
+    settles_ms: int | None = None
+    waiver: Waiver | None = None
+
+
+class Refusal(Enum):
+    """Why nothing was waived."""
+
+    UNKNOWN = "unknown"
+    NOT_OPEN = "not_open"
+    TOO_MANY = "too_many"
+
+
+def finding_id(project_id: str, kind: str, first: int) -> str:
+    """Names one finding: the same wherever and whenever it is computed, from suspect to waived, and when it returns."""
+    return blake2b(f"{project_id}\0{kind}\0{first}".encode(), digest_size=12).hexdigest()
+
+
+def findings_of(project_id: str, numbering: Numbering) -> Iterator[Finding]:
+    """All findings: gaps by their intervals, then duplicates by their numbers; suspect, then open, then waived."""
+
+    def named(kind: str, state: str, first: int, last: int, since_ms: int | None = None) -> Finding:
+        settles_ms = None if since_ms is None else since_ms + numbering.rules.settle_ms
+        return Finding(finding_id(project_id, kind, first), kind, state, first, last, since_ms, settles_ms)
+
+    for hole in numbering.suspect_holes:
+        yield named(GAP, "suspect", hole.start, hole.end, hole.since_ms)
+    for number in sorted(numbering.suspect_duplicates):
+        yield named(DUPLICATE, "suspect", number, number, numbering.suspect_duplicates[number])
+    for first, last in numbering.open_gaps:
+        yield named(GAP, "open", first, last)
+    for number in sorted(numbering.open_duplicates):
+        yield named(DUPLICATE, "open", number, number)
+    for waiver in sorted(numbering.waived, key=lambda one: (one.kind, one.first)):
+        found = named(waiver.kind, "waived", waiver.first, waiver.last)
+        yield msgspec.structs.replace(found, waiver=waiver)
+
+
+def waive(
+    project_id: str, numbering: Numbering, wanted: str, by: str, reason: str, at_ms: int, until_ms: int
+) -> Finding | Refusal:
+    """Take an open finding out of the open ones until then. The caller judges the rules anew and stores the state."""
+    found = next((one for one in findings_of(project_id, numbering) if one.finding_id == wanted), None)
+    if found is None:
+        return Refusal.UNKNOWN
+    if found.state != "open":
+        return Refusal.NOT_OPEN
+    if len(numbering.waived) >= MAX_WAIVERS:
+        return Refusal.TOO_MANY
+    until_ms = min(until_ms, at_ms + LONGEST_WAIVER_MS)
+    waiver = Waiver(found.kind, found.first, found.last, at_ms, until_ms, by, reason)
+    numbering.waive(waiver)
+    return msgspec.structs.replace(found, state="waived", waiver=waiver)
+
+
+def waive_and_judge(
+    core: Core, state: ProjectState, wanted: str, by: str, reason: str, at_ms: int, until_ms: int
+) -> tuple[Finding, list[Alert]] | Refusal:
+    """Waive, and what is to be told: an alert that ends with it bears the person's name and words. The caller must
+    store the state."""
+    found = waive(state.project_id, state.numbering, wanted, by, reason, at_ms, until_ms)
+    if isinstance(found, Refusal):
+        return found
+    emits: list[Alert] = []
+    evaluate(core, state, max(at_ms, state.now_ms), emits, None)
+    state.deadline_ms = next_deadline_ms(core, state)
+    words = {ACTED_BY: by, COMMENT: reason}
+    return found, [msgspec.structs.replace(alert, annotations={**alert.annotations, **words}) for alert in emits]

@@ -1,0 +1,73 @@
+"""Findings and waivers over two workers: whichever is asked, the owner of the project does it and stores it."""
+
+from typing import Any
+
+import pytest
+
+from models.alert import AlertStatus
+from tests.read_model.fleet import Fleet, Worker, code, json
+from tests.streams_answers.making import START_MS, Log, seed_project
+
+PROJECT = "/monitoring/episodes/integrity/project/proj_123"
+SUMMARY = "/monitoring/episodes/integrity/summary"
+BODY = {"by": "mina", "reason": "agreed with the authors", "minutes": 60}
+
+
+async def two_workers(fleet: Fleet) -> tuple[Worker, Worker, Log]:
+    left, right = await fleet.worker("left"), await fleet.worker("right")
+    log, other = left.own_partition(0), right.own_partition(1)
+    seed_project(log)
+    log.settle(60)
+    other.numbers("fine", 1)
+    fleet.clock.ms = START_MS + 60_000
+    left.engine.owned[0].partition.emits.clear()
+    await fleet.publish()
+    return left, right, log
+
+
+async def findings(worker: Worker) -> dict[int, dict[str, Any]]:
+    return {one["first_number"]: one for one in json(await worker.get(f"{PROJECT}/findings"))["findings"]}
+
+
+async def test_both_workers_list_the_same_findings() -> None:
+    async with Fleet(2) as fleet:
+        left, right, _ = await two_workers(fleet)
+        found = await findings(left)
+        assert {(one["kind"], one["state"], first) for first, one in found.items()} == {
+            ("gap", "open", 3), ("gap", "open", 7), ("gap", "open", 12), ("duplicate", "open", 5),
+        }  # fmt: skip
+        assert await findings(right) == found
+        assert code(await right.get(PROJECT.replace("proj_123", "nobody") + "/findings"), 404) == "unknown_project"
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+async def test_waiving_all_makes_the_project_healthy_until_the_time_is_over(asked: int) -> None:
+    async with Fleet(2) as fleet:
+        left, right, log = await two_workers(fleet)
+        worker = (left, right)[asked]
+        for one in (await findings(worker)).values():
+            answer = json(await worker.post(f"{PROJECT}/findings/{one['finding_id']}/waive", BODY))
+            assert (answer["state"], answer["waiver"]["by"]) == ("waived", "mina")
+            assert answer["waiver"]["until"] == "2025-10-09T09:54:20.000Z"
+        await fleet.publish()
+        for each in (left, right):
+            summary = json(await each.get(SUMMARY))
+            assert (summary["total_gaps"], summary["total_duplicates"], summary["unhealthy_projects"]) == (0, 0, 0)
+            assert json(await each.get(PROJECT))["health_score"] == 100.0
+        (over,) = [alert for alert in left.told if alert.status is AlertStatus.RESOLVED]
+        assert (over.annotations["acted_by"], over.annotations["comment"]) == ("mina", "agreed with the authors")
+        assert left.engine.written, "a waiver is stored before it is answered"
+        log.settle(3660)
+        summary = json(await left.get(SUMMARY))
+        assert (summary["total_gaps"], summary["total_duplicates"], summary["unhealthy_projects"]) == (3, 1, 1)
+
+
+async def test_a_waived_finding_cannot_be_waived_again_and_an_unknown_one_not_at_all() -> None:
+    async with Fleet(2) as fleet:
+        _, right, _ = await two_workers(fleet)
+        path = f"{PROJECT}/findings/{(await findings(right))[3]['finding_id']}/waive"
+        json(await right.post(path, BODY))
+        assert code(await right.post(path, BODY), 409) == "finding_not_open"
+        assert code(await right.post(f"{PROJECT}/findings/nothing/waive", BODY), 404) == "unknown_finding"
+        elsewhere = path.replace("proj_123", "nobody")
+        assert code(await right.post(elsewhere, BODY), 404) == "unknown_finding"
