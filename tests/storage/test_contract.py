@@ -196,7 +196,7 @@ async def test_a_finished_check_stays_as_it_is(storage: Storage) -> None:
 
 async def test_a_check_cannot_end_as_running(storage: Storage) -> None:
     check = await storage.checks.create(CheckKind.BASIC, "schedule", NOON_MS)
-    with pytest.raises(ValueError, match="completed or failed"):
+    with pytest.raises(ValueError, match="completed, failed or cancelled"):
         await storage.checks.finish(check.id, CheckState.RUNNING, {}, NOON_MS)
 
 

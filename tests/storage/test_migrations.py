@@ -26,6 +26,7 @@ OURS = [
     "alert_transitions",
     "audit",
     "check_results",
+    "check_schedule",
     "deliveries",
     "history_progress",
     "repair_plans",
