@@ -1,5 +1,6 @@
 """A project service's real database, and repairs on it whose Kafka side is played: what is sent, the stream shows."""
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -58,16 +59,17 @@ def view(project_id: str, numbers: Sequence[int], offset: int, suspects: Sequenc
     """What the read model says of these numbers."""
     highest = max(numbers, default=0)
     holders = Counter(numbers)
-    gaps = [number for number in range(1, highest) if number not in holders]
+    held = [0, *sorted(holders)]
+    ranges = [(low + 1, high - 1) for low, high in itertools.pairwise(held) if high - low > 1]
     duplicates = sorted(number for number, count in holders.items() if count > 1)
     return ProjectView(
         project_id=project_id,
-        is_healthy=not gaps and not duplicates,
+        is_healthy=not ranges and not duplicates,
         total_episodes=len(numbers),
         max_number=highest,
-        gaps=gaps,
-        gap_ranges=[(gap, gap) for gap in gaps],
-        gaps_total=len(gaps),
+        gaps=[first for first, _ in ranges],
+        gap_ranges=ranges,
+        gaps_total=sum(last - first + 1 for first, last in ranges),
         duplicates=duplicates,
         duplicate_owners={},
         suspects=list(suspects),
