@@ -161,3 +161,17 @@ async def test_ids_grow_beyond_six_digits(service: Service) -> None:
 
 async def _until_rows(settings: Settings, query: str) -> None:
     await until(lambda: fetch(settings.database_url, query))
+
+
+async def test_whoever_changes_a_number_leaves_a_new_version_and_a_guarded_row(service: Service) -> None:
+    await service.create("p")
+    await service.trouble("p", "use_twice")
+    await service.create("p")
+    before = await service.rows("p")
+    assert [(row["number"], row["legacy_import"], row["version"]) for row in before] == [(1, False, 1), (1, True, 1)]
+    await fetch(service.settings.database_url, "UPDATE episodes SET number = 2 WHERE legacy_import")
+    await fetch(service.settings.database_url, "UPDATE episodes SET title = 'other', number = number")
+    after = await service.rows("p")
+    assert [(row["number"], row["legacy_import"], row["version"]) for row in after] == [(1, False, 1), (2, False, 2)]
+    assert after[1]["updated_at"] > before[1]["updated_at"]
+    assert (await service.create("p")).json()["number"] == 3
