@@ -23,8 +23,8 @@ from .settings import ClientSettings
 log = logging.getLogger(__name__)
 
 CHUNK_EVENTS = 200  # sent at once
-LOOK_SECONDS = 0.02  # between two looks at an empty queue; also how long a first event waits for company
-LOOKS = 50  # a second without news, then the thread sleeps until it is woken
+LOOK_SECONDS = 0.05  # between two looks at an empty queue; also how long a first event waits for company
+LOOKS = 20  # a second without news, then the thread sleeps until it is woken
 CONNECT_PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 STALE_SECONDS = 5.0  # an event that has waited this long means that the broker does not take any
 MAX_PROJECTS = 100_000  # whose sequence is remembered; beyond it all begin anew above the highest
