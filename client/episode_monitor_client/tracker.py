@@ -144,25 +144,7 @@ class EpisodePerformanceTracker:
                 if isinstance(episode, tuple) and len(episode) == 2:
                     operation.created(*episode)
 
-            if inspect.iscoroutinefunction(function):
-
-                @functools.wraps(function)
-                async def tracked_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-                    with begin(args, kwargs) as operation:
-                        returned = await function(*args, **kwargs)
-                        end(operation, returned)
-                        return returned
-
-                return cast(Callable[P, R], tracked_async)
-
-            @functools.wraps(function)
-            def tracked(*args: P.args, **kwargs: P.kwargs) -> R:
-                with begin(args, kwargs) as operation:
-                    returned = function(*args, **kwargs)
-                    end(operation, returned)
-                    return returned
-
-            return tracked
+            return _wrapped(function, begin, end)
 
         return decorate
 
@@ -177,6 +159,32 @@ class EpisodePerformanceTracker:
                 self._logged_at = now
                 log.error("an episode event could not be made (%d so far): %s", self.invalid, error)
             return False
+
+
+def _wrapped(
+    function: Callable[P, R],
+    begin: Callable[[tuple[Any, ...], Mapping[str, Any]], Operation],
+    end: Callable[[Operation, Any], None],
+) -> Callable[P, R]:
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def tracked_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+            with begin(args, kwargs) as operation:
+                returned = await function(*args, **kwargs)
+                end(operation, returned)
+                return returned
+
+        return cast(Callable[P, R], tracked_async)
+
+    @functools.wraps(function)
+    def tracked(*args: P.args, **kwargs: P.kwargs) -> R:
+        with begin(args, kwargs) as operation:
+            returned = function(*args, **kwargs)
+            end(operation, returned)
+            return returned
+
+    return tracked
 
 
 def _argument(function: Callable[..., Any], name: str) -> Callable[..., str]:

@@ -10,9 +10,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from episode_monitor.backfill.position import PositionFile
+from episode_monitor.backfill.run import Backfill, Orders
 from episode_monitor.backfill.sending import Partitioner
 from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.service_database.episodes_table import EpisodesTable
+from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError, ServiceDatabaseRefused
 from episode_monitor.settings import Settings, load_settings
+from episode_monitor.storage.address import Address
 
 
 def backfill(
@@ -41,30 +46,14 @@ def backfill(
 async def _run(
     settings: Settings, rate: float | None, dry_run: bool, restart: bool, partitioner: Partitioner
 ) -> dict[str, Any]:
-    from episode_monitor.backfill.position import PositionFile
-    from episode_monitor.backfill.run import Backfill, Orders
-    from episode_monitor.service_database.episodes_table import EpisodesTable
-    from episode_monitor.service_database.errors import (
-        ServiceDatabaseAway,
-        ServiceDatabaseError,
-        ServiceDatabaseRefused,
-    )
-    from episode_monitor.storage.address import Address
-
     if settings.database_url is None:
         raise Failure("DATABASE_URL is not set; set it to the project service's database.", ExitCode.USAGE)
-    url = settings.database_url.get_secret_value()
-    table = EpisodesTable(
-        settings.episodes_table,
-        settings.episodes_id_column,
-        settings.episodes_project_column,
-        settings.episodes_number_column,
-    )
-    orders = Orders(url, table, settings.kafka_bootstrap_servers, settings.events_topic, rate, dry_run, partitioner)
-    columns = (table.table, table.id_column, table.project_column, table.number_column)
-    position = PositionFile(
-        settings.state_dir, Address.parse(url, "DATABASE_URL").place, *columns, settings.events_topic
-    )
+    url, topic = settings.database_url.get_secret_value(), settings.events_topic
+    columns = (settings.episodes_id_column, settings.episodes_project_column, settings.episodes_number_column)
+    table = EpisodesTable(settings.episodes_table, *columns)
+    orders = Orders(url, table, settings.kafka_bootstrap_servers, topic, rate, dry_run, partitioner)
+    place = Address.parse(url, "DATABASE_URL").place
+    position = PositionFile(settings.state_dir, place, table.table, *columns, topic)
     try:
         if dry_run:
             return await _with_progress(lambda show: Backfill(orders, position, show))

@@ -1,9 +1,13 @@
 """A topic of each test's own, and tables of the outbox."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
 import pytest
 
 from agents.topics import TopicNames, ensure_topics
-from episode_monitor_client import ClientSettings
+from episode_monitor_client import ClientSettings, Outbox
 
 PARTITIONS = 3
 
@@ -19,3 +23,14 @@ async def make_topic(bootstrap_servers: str, prefix: str) -> str:
 async def settings(broker: str, topic_prefix: str) -> ClientSettings:
     """A client's settings for a topic that is there."""
     return ClientSettings(bootstrap_servers=broker, topic=await make_topic(broker, topic_prefix), source="svc")
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[Any]:
+    """A connection to a database that has the tables."""
+    connection = await asyncpg.connect(database_url)
+    outbox = Outbox()
+    await outbox.create_tables(connection)
+    await outbox.create_tables(connection)  # a second time is nothing
+    yield connection
+    await connection.close()
