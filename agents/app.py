@@ -40,6 +40,7 @@ class MonitorApp(faust.App):
     engine: Engine
     delivery: Delivery
     stop_process: Callable[[str], None]
+    _assigning: "asyncio.Future[None] | None" = None  # the delivery's latest assignment
 
     def _create_directories(self) -> None:
         """None: no state is kept on disk, and a folder that cannot be made must not be taken for a Kafka away."""
@@ -66,6 +67,9 @@ class MonitorApp(faust.App):
 
     async def leave_partitions(self, *, at_the_end: bool = False) -> None:
         """Store and commit what can be, if the partitions are still ours, and own none."""
+        if self._assigning is not None:  # it would read on what is no longer ours
+            self._assigning.cancel()
+            await asyncio.wait([self._assigning])
         consumer = self.engine.consumer
         if consumer is not None:
             consumer.forget()
@@ -77,7 +81,11 @@ class MonitorApp(faust.App):
         self.delivery.revoke()
         await self.engine.revoke(at_the_end=at_the_end)
 
-    def supervise(self, work: Coroutine[Any, Any, None]) -> None:
+    def assign_delivery(self, partitions: list[int], generation: int) -> None:
+        """Let the delivery own these, until the partitions are left."""
+        self._assigning = self.supervise(self.delivery.assign(partitions, generation))
+
+    def supervise(self, work: Coroutine[Any, Any, None]) -> "asyncio.Future[None]":
         """Work that must not fail: if it does, the process ends."""
 
         async def run() -> None:
@@ -87,7 +95,8 @@ class MonitorApp(faust.App):
                 log.exception("a part of the worker failed")
                 self.stop_process(f"a part of the worker failed: {error!r}")
 
-        self.add_future(run())
+        supervised: asyncio.Future[None] = self.add_future(run())
+        return supervised
 
 
 def create_app(
@@ -146,7 +155,7 @@ def _register(app: MonitorApp, config: AgentsConfig) -> None:
         partitions: set[TP] = args[1]
         generation = app.consumer_generation_id
         engine.assign(_of(partitions, config.topics.events), generation)
-        app.supervise(delivery.assign(_of(partitions, config.topics.alerts), generation))
+        app.assign_delivery(_of(partitions, config.topics.alerts), generation)
 
 
 def _of(partitions: set[TP], topic: str) -> list[int]:

@@ -1,7 +1,7 @@
 """A whole Kafka side on a real broker: start, stop, hand-over, and what a broker may do to it meanwhile."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +196,24 @@ async def test_an_agent_that_fails_stops_the_process(
         await send(producer, rig.topics.alerts, 0, b"k", b"x")
         await until(lambda: bool(rig.stops))
     assert rig.stops == ["an agent failed: ZeroDivisionError('a bug')"]
+
+
+async def test_a_worker_that_is_asked_to_end_while_partitions_come_ends_in_peace(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    delivery, asked = rig.runtime.delivery, asyncio.Event()
+
+    async def never_done(partitions: Iterable[int], generation: int) -> None:
+        assert delivery.reader is not None
+        while True:
+            await delivery.reader.committed([])
+            asked.set()
+
+    monkeypatch.setattr(delivery, "assign", never_done)
+    async with running(rig, None):
+        await asyncio.wait_for(asked.wait(), 60)
+    assert rig.stops == []
 
 
 @pytest.mark.apache
