@@ -21,7 +21,9 @@ log = structlog.get_logger(__name__)
 _COMPACTED = {
     "cleanup.policy": "compact",
     "min.cleanable.dirty.ratio": "0.2",
-    "segment.ms": "600000",  # so that what was overwritten is soon out of the way of a recovery
+    # What was overwritten must soon be out of the way of a recovery, and the segment at the end is never compacted.
+    "segment.ms": "600000",
+    "segment.bytes": str(64 * 1024 * 1024),
 }
 _KEPT_A_MONTH = {"retention.ms": "2592000000"}
 METADATA_PATIENCE_SECONDS = 20.0

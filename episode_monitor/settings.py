@@ -269,7 +269,10 @@ class Settings(BaseSettings):
     episode_monitoring_enabled: bool = _process(True, "Off: the worker serves what is known and reads no events.")
     state_dir: Path = _process(Path("state"), "What the worker may keep on disk.", form="path")
     cached_projects: int = _process(
-        20_000, "Projects whose state is held ready in memory; the rest waits packed.", ge=100, le=10_000_000
+        20_000,
+        "Projects of a partition whose state is held ready in memory; the rest waits packed.",
+        ge=100,
+        le=10_000_000,
     )
     stalled_seconds: int = _process(
         30, "A backlog that does not move for so long ends the process.", unit="seconds", ge=5, le=3600

@@ -32,11 +32,11 @@ async def reader(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.start()
         yield consumer
     finally:
-        await _stop(consumer)
+        await stop(consumer)
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """aiokafka's own `stop` may end half-way, with the cancellation of a task of its own that had hardly begun."""
+async def stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer. aiokafka's own `stop` may end half-way, with the cancellation of a task of its own that had hardly begun."""
     task = asyncio.current_task()
     cancellings = task.cancelling() if task is not None else 0
     consumer._closed = True

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.access import Kafka, client_options
+from agents.engine.reading import stop
 from agents.fleet.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
 from streams.core import Core
 from streams.totals import PartitionTotals
@@ -131,7 +132,7 @@ class FleetReader:
             while True:
                 await self._poll(consumer, tp, end)
         finally:
-            await consumer.stop()
+            await stop(consumer)
 
     async def _poll(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
         """`end` is where the topic was said to end when reading began; a broker may say too little."""

@@ -1,14 +1,13 @@
 """`alerts`: what is active, what was, and what a person does about one, asked of a running worker."""
 
-import getpass
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from episode_monitor.cli.calling import Url, call
+from episode_monitor.cli.calling import Url, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
-from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.exits import ExitCode
 from episode_monitor.settings import load_settings
 
 alerts = typer.Typer(no_args_is_help=True, help="Alerts of a running monitor.")
@@ -24,7 +23,7 @@ def list_alerts(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """What is pending or firing, the most severe first. Exit code 1 where anything is."""
-    listed = call(load_settings(), url, "GET", "/alerts/active")["alerts"]
+    listed = get(load_settings(), url, "/alerts/active")["alerts"]
     active = [alert for alert in listed if project in (None, alert["project_id"])]
     if as_json:
         print_json({"alerts": active, "total": len(active)})
@@ -51,7 +50,7 @@ def history(
         "project_id": project, "rule_id": rule, "alert_key": alert, "status": status, "since": since, "until": until,
         "limit": limit,
     }  # fmt: skip
-    page = call(load_settings(), url, "GET", "/alerts/history", parameters=asked)
+    page = get(load_settings(), url, "/alerts/history", asked)
     if as_json:
         print_json(page)
         return
@@ -82,16 +81,9 @@ def silence(
 
 
 def _act(key: str, what: str, body: dict[str, Any], url: str | None, as_json: bool) -> None:
-    body["by"] = body["by"] or _login()
-    alert = call(load_settings(), url, "POST", f"/alerts/{quote(key, safe='')}/{what}", body=body)
+    body["by"] = name_of(body["by"])
+    alert = post(load_settings(), url, f"/alerts/{quote(key, safe='')}/{what}", body)
     if as_json:
         print_json(alert)
     else:
         print(f"{alert['alert_key']} is {alert['status']} ({alert['reason']}).")
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        raise Failure("Say who you are with --by NAME: the audit needs it.", ExitCode.USAGE) from None

@@ -1,5 +1,7 @@
 """Questions to a running worker over HTTP, for commands. Every way to fail is one sentence and an exit code."""
 
+import asyncio
+import getpass
 from typing import Annotated, Any
 
 import httpx
@@ -10,13 +12,87 @@ from episode_monitor.settings import Settings
 from episode_monitor.web.settings import Role
 
 BASE = "/monitoring/episodes"
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0
 
 Url = Annotated[str | None, typer.Option("--url", help="A worker's address; without it, that of the settings.")]
 
 
-def address(settings: Settings, url: str | None) -> str:
-    """Where to ask: what was said, or the worker of these settings on this machine."""
+class Worker:
+    """The worker that is asked: at `url`, or the one of these settings on this machine."""
+
+    def __init__(self, settings: Settings, url: str | None, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self.address = _address(settings, url)
+        self._token = _operator_token(settings)
+        self._patience_seconds = patience_seconds
+
+    async def get(self, path: str, parameters: dict[str, Any] | None = None, *, may_miss: bool = False) -> Any:
+        """A view as JSON; None for what is not known where that is allowed. Raises Failure, as `post` does."""
+        return await self._ask("GET", path, parameters, None, may_miss)
+
+    async def post(self, path: str, body: dict[str, Any] | None, parameters: dict[str, Any] | None = None) -> Any:
+        """A change as JSON. Raises Failure: 2 for wrong words, 3 where nobody can answer, 4 where it is refused."""
+        return await self._ask("POST", path, parameters, body, may_miss=False)
+
+    async def _ask(
+        self, method: str, path: str, parameters: dict[str, Any] | None, body: dict[str, Any] | None, may_miss: bool
+    ) -> Any:
+        headers = {"authorization": f"Bearer {self._token}"} if self._token and method != "GET" else {}
+        given = {name: value for name, value in (parameters or {}).items() if value is not None}
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=self._patience_seconds) as client:
+                url = f"{self.address}{BASE}{path}"
+                answer = await client.request(method, url, params=given, json=body, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            why = str(error) or type(error).__name__
+            raise Failure(
+                f"No worker answers at {self.address} ({why}); start one, or name another with --url.",
+                ExitCode.UNREACHABLE,
+            ) from None
+        if may_miss and answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        said = self._json(answer)
+        if answer.is_success:
+            return said
+        sentence = said.get("detail") if isinstance(said, dict) else None
+        raise Failure(
+            sentence or f"The worker at {self.address} answered {answer.status_code}.", _code(answer.status_code)
+        )
+
+    def _json(self, answer: httpx.Response) -> Any:
+        try:
+            return answer.json()
+        except ValueError:
+            raise Failure(
+                f"What answers at {self.address} is no worker of the monitor; check the address.", ExitCode.UNREACHABLE
+            ) from None
+
+
+def get(
+    settings: Settings, url: str | None, path: str, parameters: dict[str, Any] | None = None, *, may_miss: bool = False
+) -> Any:
+    """`Worker.get` of one question."""
+    return asyncio.run(Worker(settings, url).get(path, parameters, may_miss=may_miss))
+
+
+def post(
+    settings: Settings, url: str | None, path: str, body: dict[str, Any] | None,
+    parameters: dict[str, Any] | None = None,
+) -> Any:  # fmt: skip
+    """`Worker.post` of one change."""
+    return asyncio.run(Worker(settings, url).post(path, body, parameters))
+
+
+def name_of(by: str | None) -> str:
+    """Who acts: as said, or the login. Raises Failure."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        raise Failure("Say who you are with --by NAME: the audit needs it.", ExitCode.USAGE) from None
+
+
+def _address(settings: Settings, url: str | None) -> str:
     if url:
         return url.rstrip("/")
     host = settings.monitoring_host
@@ -24,47 +100,14 @@ def address(settings: Settings, url: str | None) -> str:
     return settings.worker_url or f"http://{host}:{settings.monitoring_port}"
 
 
-def operator_token(settings: Settings) -> str | None:
+def _operator_token(settings: Settings) -> str | None:
     """The first token of API_TOKENS that may change things."""
     entries = settings.api_tokens.get_secret_value().split(",") if settings.api_tokens is not None else []
     pairs = [entry.strip().partition(":") for entry in entries]
     return next((token.strip() for role, _, token in pairs if role.strip() == Role.OPERATOR.value), None)
 
 
-def call(
-    settings: Settings, url: str | None, method: str, path: str, *,
-    parameters: dict[str, Any] | None = None, body: dict[str, Any] | None = None,
-) -> Any:  # fmt: skip
-    """The JSON of an answer. Raises Failure: 2 for wrong words, 3 where nobody can answer, 4 where it is refused."""
-    worker = address(settings, url)
-    token = operator_token(settings) if method != "GET" else None
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    given = {name: value for name, value in (parameters or {}).items() if value is not None}
-    try:
-        with httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS) as client:
-            answer = client.request(method, f"{worker}{BASE}{path}", params=given, json=body, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        why = str(error) or type(error).__name__
-        raise Failure(
-            f"No worker answers at {worker} ({why}); start one, or name another with --url.", ExitCode.UNREACHABLE
-        ) from None
-    if answer.is_success:
-        return _json(answer, worker)
-    problem = _json(answer, worker)
-    sentence = problem.get("detail") if isinstance(problem, dict) else None
-    raise Failure(sentence or f"The worker at {worker} answered {answer.status_code}.", _code(answer.status_code))
-
-
-def _json(answer: httpx.Response, worker: str) -> Any:
-    try:
-        return answer.json()
-    except ValueError:
-        raise Failure(
-            f"What answers at {worker} is no worker of the monitor; check the address.", ExitCode.UNREACHABLE
-        ) from None
-
-
 def _code(status: int) -> ExitCode:
-    if status in (401, 403, 404, 409):
+    if status in (401, 403, 409):
         return ExitCode.REFUSED
     return ExitCode.USAGE if status < 500 else ExitCode.UNREACHABLE

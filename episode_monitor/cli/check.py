@@ -5,14 +5,14 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker, UnknownProject
-from episode_monitor.cli.monitor_client import MonitorClient
+from episode_monitor.cli import calling
+from episode_monitor.cli.calling import Url
 from episode_monitor.cli.output import Json, print_json
 from episode_monitor.composition import episodes_table, secret
 from episode_monitor.exits import ExitCode, Failure
@@ -20,7 +20,6 @@ from episode_monitor.service_database.errors import ServiceDatabaseAway, Service
 from episode_monitor.settings import Settings, load_settings
 from streams.numbering import NumberingRules
 
-BASE = "/monitoring/episodes"
 POLL_SECONDS = 0.5
 _SHOWN = 20  # numbers in a table's cell
 
@@ -28,7 +27,7 @@ _SHOWN = 20  # numbers in a table's cell
 def check(
     projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...", help="Only these.")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Every project by itself, and the service's database.")] = False,
-    url: Annotated[str | None, typer.Option(help="The monitor to ask; default: the one of these settings.")] = None,
+    url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Check all projects by a running monitor, or named ones by the monitor and by DATABASE_URL. 1: issues found."""
@@ -46,16 +45,12 @@ def check(
 
 def check_fleet(settings: Settings, url: str | None, *, deep: bool) -> dict[str, Any]:
     """The result of a check of all projects. Raises Failure."""
-    with MonitorClient(settings, url) as monitor:
-        parameters = {"deep_check": "true"} if deep else {}
-        answer = monitor.ask("POST", f"{BASE}/jobs/integrity/run-check", accept=(200, 202), params=parameters)
-        if answer.status_code == httpx.codes.OK:
-            result: dict[str, Any] = answer.json()
-            return result
-        return _follow(monitor, answer.json()["job_id"])
+    parameters = {"deep_check": "true"} if deep else {}
+    answer: dict[str, Any] = calling.post(settings, url, "/jobs/integrity/run-check", None, parameters)
+    return _follow(settings, url, answer["job_id"]) if "job_id" in answer else answer
 
 
-def _follow(monitor: MonitorClient, job_id: str) -> dict[str, Any]:
+def _follow(settings: Settings, url: str | None, job_id: str) -> dict[str, Any]:
     """Wait for the job's end, with a bar on standard error."""
     columns = (
         TextColumn("{task.description}"),
@@ -66,7 +61,7 @@ def _follow(monitor: MonitorClient, job_id: str) -> dict[str, Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Checking all projects", total=None)
         while True:
-            job = monitor.ask("GET", f"{BASE}/jobs/{quote(job_id, safe='')}").json()
+            job = calling.get(settings, url, f"/jobs/{quote(job_id, safe='')}")
             if job["state"] != "running":
                 break
             if job["progress"] is not None:
@@ -84,9 +79,9 @@ def check_projects(settings: Settings, url: str | None, projects: list[str]) -> 
     console = Console(stderr=True)
     found = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with MonitorClient(settings, url) as monitor, Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         for project in bar.track(projects, description="Checking projects"):
-            stream, note = _of_stream(monitor, project, needed=database_url is None)
+            stream, note = _of_stream(settings, url, project, needed=database_url is None)
             if note:
                 console.print(note, style="yellow")
             database = None if database_url is None else _of_database(settings, database_url, project)
@@ -98,15 +93,14 @@ def check_projects(settings: Settings, url: str | None, projects: list[str]) -> 
     return found
 
 
-def _of_stream(monitor: MonitorClient, project: str, *, needed: bool) -> tuple[dict[str, Any] | None, str]:
+def _of_stream(settings: Settings, url: str | None, project: str, *, needed: bool) -> tuple[dict[str, Any] | None, str]:
     """None for a project no event named; with a note where the monitor gives no answer and is not needed."""
     try:
-        answer = monitor.ask("GET", f"{BASE}/integrity/project", accept=(200, 404), params={"project_id": project})
+        return calling.get(settings, url, "/integrity/project", {"project_id": project}, may_miss=True), ""
     except Failure as failure:
         if needed or failure.code is not ExitCode.UNREACHABLE:
             raise
         return None, f"The database alone is checked: {failure}"
-    return (answer.json() if answer.status_code == httpx.codes.OK else None), ""
 
 
 def _of_database(settings: Settings, url: str, project: str) -> dict[str, Any] | None:

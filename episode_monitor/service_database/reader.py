@@ -30,9 +30,12 @@ Row = Sequence[Any]  # (project: str | None, number: int | None, episode: str | 
 
 
 def select(table: EpisodesTable) -> str:
-    """Project, number and episode, ids as text whatever their type is."""
+    """Project, number and episode, ids as text whatever their type is.
+
+    The texts have names of their own: an `order by` means the column as it is, which an index serves.
+    """
     project, number, episode = (quoted(name) for name in (table.project_column, table.number_column, table.id_column))
-    return f"select {project}::text, {number}, {episode}::text from {table.quoted_table}"
+    return f'select {project}::text as "project text", {number}, {episode}::text as "episode text" from {table.quoted_table}'
 
 
 def in_order(table: EpisodesTable) -> str:
