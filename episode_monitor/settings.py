@@ -270,7 +270,7 @@ class Settings(BaseSettings):
     state_dir: Path = _process(Path("state"), "What the worker may keep on disk.", form="path")
     cached_projects: int = _process(
         20_000,
-        "Projects of a partition whose state is held ready in memory; the rest waits packed.",
+        "Projects whose state is held ready in memory; the rest waits packed.",
         ge=100,
         le=10_000_000,
     )

@@ -36,7 +36,8 @@ async def reader(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 async def stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop a consumer. aiokafka's own `stop` may end half-way, with the cancellation of a task of its own that had hardly begun."""
+    """Stop a consumer. aiokafka's own `stop` may end half-way, with the cancellation of a task of its own that had
+    hardly begun."""
     task = asyncio.current_task()
     cancellings = task.cancelling() if task is not None else 0
     consumer._closed = True

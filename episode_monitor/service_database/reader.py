@@ -35,7 +35,8 @@ def select(table: EpisodesTable) -> str:
     The texts have names of their own: an `order by` means the column as it is, which an index serves.
     """
     project, number, episode = (quoted(name) for name in (table.project_column, table.number_column, table.id_column))
-    return f'select {project}::text as "project text", {number}, {episode}::text as "episode text" from {table.quoted_table}'
+    columns = f'{project}::text as "project text", {number}, {episode}::text as "episode text"'
+    return f"select {columns} from {table.quoted_table}"
 
 
 def in_order(table: EpisodesTable) -> str:
