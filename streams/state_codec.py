@@ -30,6 +30,7 @@ FORMAT = 1
 assert sys.byteorder == "little", "hashes are stored in the machine's byte order: little-endian wherever we run"
 _HEADER = struct.Struct("<BqqqIIIIIB")
 HEADER_BYTES = _HEADER.size
+_APPLIED = struct.Struct("<q")
 _ALERTING = 1
 _CAPPED = 2
 
@@ -44,6 +45,12 @@ def read_head(encoded: bytes) -> Head:
     if version != FORMAT:
         raise ValueError(f"state format {version} is not {FORMAT}; replay the topic into a new MONITOR_ID")
     return Head(applied, now_ms, deadline_ms, episodes, max_number, gaps, duplicates, alerts, bool(flags & _CAPPED))
+
+
+def applied_of(encoded: bytes) -> int:
+    """`read_head(encoded).applied`, of whatever version it is: a recovery asks it for every record it reads."""
+    applied: int = _APPLIED.unpack_from(encoded, 1)[0]
+    return applied
 
 
 def head_of(state: ProjectState) -> Head:

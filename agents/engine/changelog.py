@@ -18,7 +18,7 @@ from agents.engine.producer import Producer
 from agents.engine.reading import some_records
 from streams import keys
 from streams.partition import Cursor
-from streams.state_codec import read_head
+from streams.state_codec import applied_of
 
 MARKER = b"m"
 PATIENCE_SECONDS = 30.0
@@ -78,28 +78,37 @@ class PartitionLog:
         values: dict[bytes, bytes] = {}
         consumer.assign([self._tp])
         consumer.seek(self._tp, 0)  # or the first there is
-        marker, read, moved_at = await self._mark(), 0, time.monotonic()
-        while True:
-            for record in await some_records(consumer, self._tp):
-                read, moved_at = read + 1, time.monotonic()
-                if record.key == MARKER and record.value == marker:
-                    progress(read)
-                    values.pop(MARKER, None)
-                    return values
-                if record.key is not None:
-                    _keep_newest(values, record.key, record.value)
-            progress(read)
-            if time.monotonic() - moved_at > PATIENCE_SECONDS:
-                raise KafkaTimeoutError(f"{self._tp.topic} does not give back what was written to it")
-
-    async def _mark(self) -> bytes:
         marker = uuid.uuid4().bytes
+        marking = asyncio.create_task(self._mark(marker))  # reading goes on meanwhile
+        read, moved_at = 0, time.monotonic()
+        try:
+            while True:
+                if marking.done():
+                    marking.result()
+                for record in await some_records(consumer, self._tp):
+                    read, moved_at = read + 1, time.monotonic()
+                    key, value = record.key, record.value
+                    if key == MARKER and value == marker:
+                        await marking
+                        progress(read)
+                        values.pop(MARKER, None)
+                        return values
+                    if value is not None and key not in values:
+                        values[key] = value
+                    elif key is not None:
+                        _keep_newest(values, key, value)
+                progress(read)
+                if time.monotonic() - moved_at > PATIENCE_SECONDS:
+                    raise KafkaTimeoutError(f"{self._tp.topic} does not give back what was written to it")
+        finally:
+            marking.cancel()
+
+    async def _mark(self, marker: bytes) -> None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.write([(MARKER, marker)])
         except TimeoutError:
             raise KafkaTimeoutError(f"{self._tp.topic} takes no records") from None
-        return marker
 
     async def close(self) -> None:
         """Give up what only this partition needs."""
@@ -115,7 +124,7 @@ def _keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) ->
     known = values.get(key)
     if known is not None:
         kind = key[:1]
-        if kind == keys.HEAD and read_head(value).applied < read_head(known).applied:
+        if kind == keys.HEAD and applied_of(value) < applied_of(known):
             return
         if kind == keys.CURSOR and _cursor(value).next_offset < _cursor(known).next_offset:
             return

@@ -67,7 +67,7 @@ class Engine:
         self.flushes = 0
         self.flush_seconds = 0.0
         self.collect_seconds = 0.0  # of the last flush: how long encoding took
-        self.flush_began_at: float | None = None  # monotonic; None while nothing is being stored
+        self.flush_moved_at: float | None = None  # monotonic: when storing last got on; None while nothing is stored
         self.events_topic = events_topic
         self._recovery = recovery
         self._writer = writer
@@ -241,14 +241,14 @@ class Engine:
         async with self.flushing:
             if self.is_halted:
                 return
-            self.flush_began_at = started = time.monotonic()
+            self.flush_moved_at = started = time.monotonic()
             try:
                 await self._flush_all()
             except Exception as error:
                 log.exception("flush failed")
                 self._halt(f"the state could not be stored: {error!r}")
             finally:
-                self.flush_began_at = None
+                self.flush_moved_at = None
                 self._flushed.set()
             self.flushes += 1
             self.flush_seconds += time.monotonic() - started
@@ -260,12 +260,14 @@ class Engine:
             async with owned.turn:
                 if owned.phase is Phase.LIVE and owned.partition.is_dirty:
                     collected.append((owned, await owned.collect(letters_from)))
+                    self.flush_moved_at = time.monotonic()
         self.collect_seconds = time.monotonic() - began
         await self._writer.settled()  # all that was told of what is collected, for it was told in the same turns
         await asyncio.gather(*(self._store(owned, changes) for owned, changes in collected))
 
     async def _store(self, owned: Owned, collected: Collected) -> None:
         await self.write(owned, collected.state)
+        self.flush_moved_at = time.monotonic()
         self._failpoint("after store")
         await self.write(owned, collected.closing)
         self._failpoint("after acknowledgement")

@@ -3,24 +3,49 @@
 The clock is stored before anything is told of it, so that a restart comes to the same conclusions.
 """
 
+import time
 from collections.abc import Callable
+
+import structlog
 
 from agents.engine.clock import run_clock
 from agents.engine.engine import Engine
 from agents.engine.ownership import Owned, Phase, cursor_record
 from streams.partition import Cursor
 
+log = structlog.get_logger(__name__)
+
+
+STEP_MS = 2_000  # so far the clock on the wall leaves the steady one only if somebody sets it
+TRUST_AFTER_MS = 60_000  # a clock that was set is often set back, and time that has passed stays passed
+
+
+def steady_ms() -> int:
+    """A clock that nobody sets; on Linux it goes on while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1_000_000
+
 
 class IdleClocks:
-    """`now_ms` is the clock on the wall; an idle partition's clock follows it at a distance of `idle_ms`."""
+    """`now_ms` is the clock on the wall; an idle partition's clock follows it at a distance of `idle_ms`.
 
-    def __init__(self, engine: Engine, now_ms: Callable[[], int], idle_ms: int) -> None:
+    Not while it may be wrong: for `TRUST_AFTER_MS` after it was set, by `steady`, nothing follows it.
+    """
+
+    def __init__(
+        self, engine: Engine, now_ms: Callable[[], int], idle_ms: int, steady: Callable[[], int] = steady_ms
+    ) -> None:
         self._engine = engine
         self._now_ms = now_ms
         self._idle_ms = idle_ms
+        self._steady = steady
+        self._ahead_ms: int | None = None  # of the wall's clock before the steady one
+        self._trusted_from_ms = 0  # by the steady one
 
     async def run(self) -> None:
         """Move on every partition that is read to its end, where something is due."""
+        if not self._is_trusted():
+            return
         due = [owned for owned in list(self._engine.owned.values()) if self._due_ms(owned) is not None]
         if not due:
             return
@@ -32,6 +57,16 @@ class IdleClocks:
                 if clock_ms is not None and not owned.partition.is_dirty:
                     await self._move_on(owned, clock_ms)
         await self._engine.flush()
+
+    def _is_trusted(self) -> bool:
+        now_ms = self._steady()
+        ahead_ms = self._now_ms() - now_ms
+        if self._ahead_ms is not None and abs(ahead_ms - self._ahead_ms) > STEP_MS:
+            self._trusted_from_ms = now_ms + TRUST_AFTER_MS
+            log.warning("the clock was set; idle partitions do not follow it for a while",
+                        by_seconds=round((ahead_ms - self._ahead_ms) / 1000, 1))  # fmt: skip
+        self._ahead_ms = ahead_ms
+        return now_ms >= self._trusted_from_ms
 
     async def _move_on(self, owned: Owned, clock_ms: int) -> None:
         await self._engine.write(owned, [cursor_record(Cursor(owned.partition.next_offset, clock_ms))])

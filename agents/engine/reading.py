@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.access import Kafka, client_options
 
 READ_TIMEOUT_MS = 500
+FETCH_MAX_WAIT_MS = 20  # whatever is asked next waits behind a fetch that waits for news
 READ_RECORDS = 2_000  # at once: some 10 ms of work
 
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
@@ -24,7 +25,8 @@ async def reader(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
         **client_options(kafka),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        fetch_max_wait_ms=100,
+        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+        retry_backoff_ms=20,  # every first question about a topic waits once for this
         fetch_max_bytes=16 * 1024 * 1024,
         max_partition_fetch_bytes=8 * 1024 * 1024,
     )

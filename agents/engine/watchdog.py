@@ -20,7 +20,7 @@ AWAY_AFTER_SECONDS = 5.0  # without an answer, before it is said
 
 class Watchdog:
     """`stalled_seconds`: for so long may records wait without one being taken, reading go without any answer, and a
-    flush be under way. `backlogs` gives partition, position and records waiting of all that should move on; `is_there`
+    flush stand still. `backlogs` gives partition, position and records waiting of all that should move on; `is_there`
     asks Kafka by a connection of its own."""
 
     def __init__(
@@ -69,8 +69,8 @@ class Watchdog:
 
     def _is_silent(self, now: float, wall_clock: float) -> bool:
         """Whether a fetch or a flush has gone without an answer for some time."""
-        began = self._engine.flush_began_at
-        if began is not None and now - began > AWAY_AFTER_SECONDS:
+        moved = self._engine.flush_moved_at
+        if moved is not None and now - moved > AWAY_AFTER_SECONDS:
             return True
         answered = [self._engine.answered_at(owned) for owned in self._engine.owned.values()]
         return any(at is not None and wall_clock - at > AWAY_AFTER_SECONDS for at in answered)

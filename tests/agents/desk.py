@@ -203,7 +203,11 @@ class Desk:
             self.stops.append, lambda: self.now_ms, handover_seconds=0.2, brake=brake, failpoint=self.passed.append,
         )  # fmt: skip
         self.engine.consumer = cast(Consumer, self.consumer)
-        self.idle = IdleClocks(self.engine, lambda: self.now_ms, 2000)
+        self.steady_ms: int | None = None  # None: it goes with the clock on the wall
+        self.idle = IdleClocks(self.engine, lambda: self.now_ms, 2000, self._steady)
+
+    def _steady(self) -> int:
+        return self.now_ms if self.steady_ms is None else self.steady_ms
 
     async def own(self, *partitions: int) -> None:
         """Own them, live."""

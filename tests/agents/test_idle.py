@@ -113,3 +113,22 @@ async def test_what_the_stored_clock_had_made_due_is_told_after_a_crash(desk: De
     assert heir.producer.journal == ["alert", "state 0"]
     await heir.close()
     await flushing
+
+
+async def test_a_clock_that_was_set_moves_no_idle_partition_until_it_has_stayed_so(desk: Desk) -> None:
+    await desk.own(0)
+    desk.producer.answers_at_once = True
+    await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))
+    await desk.engine.flush()
+    read_to_the_end(desk, 0)
+    partition = desk.engine.owned[0].partition
+    desk.steady_ms = 5_000
+    await desk.idle.run()
+    desk.now_ms = NOW_MS + 3_600_000
+    for desk.steady_ms in (5_500, 65_499):
+        await desk.idle.run()
+        assert partition.clock_ms == NOW_MS + 1, "it may be set back at any moment"
+        desk.now_ms = NOW_MS + 3_600_000 + desk.steady_ms - 5_500 + 59_999
+    desk.steady_ms, desk.now_ms = 65_500, NOW_MS + 3_660_000
+    await desk.idle.run()
+    assert partition.clock_ms == NOW_MS + 3_658_000

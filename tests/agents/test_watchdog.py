@@ -14,7 +14,7 @@ class Still:
 
     def __init__(self) -> None:
         self.owned = {0: object()}
-        self.flush_began_at: float | None = None
+        self.flush_moved_at: float | None = None
         self.answered: float | None = 1000.0
         self.waiting = 0
         self.position = 10
@@ -88,11 +88,18 @@ async def test_while_kafka_is_away_it_is_said_and_the_worker_stays(still: Still)
 
 
 async def test_a_flush_that_is_never_acknowledged_ends_the_worker(still: Still) -> None:
-    still.flush_began_at = 1000.0
+    still.flush_moved_at = 1000.0
     await still.look_until(34)
     assert still.stops == []
     await still.look_until(40)
     assert "nothing was read or stored" in still.stops[0]
+
+
+async def test_a_long_flush_that_gets_on_is_no_standstill(still: Still) -> None:
+    for second in range(0, 120, 4):
+        still.flush_moved_at = 1000.0 + second
+        await still.look_until(second + 4)
+    assert still.stops == []
 
 
 async def test_a_clock_that_was_set_forward_does_no_harm(still: Still) -> None:
