@@ -32,7 +32,7 @@ async def read(bootstrap_servers: str, topic: str, count: int) -> list[bytes]:
     async with asyncio.timeout(20):
         records = [await consumer.getone() for _ in range(count)]
     await consumer.stop()
-    assert all(record.headers == (("name", b"a"), ("name", b"b")) for record in records)
+    assert all(tuple(record.headers) == (("name", b"a"), ("name", b"b")) for record in records)
     return [record.value for record in records]
 
 

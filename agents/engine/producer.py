@@ -10,10 +10,16 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import TransactionalIdAuthorizationFailed, UnknownError, UnsupportedVersionError
+from aiokafka.errors import (
+    KafkaTimeoutError,
+    TransactionalIdAuthorizationFailed,
+    UnknownError,
+    UnsupportedVersionError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.access import Kafka, client_options
+from agents.engine.starting import to_its_end
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +63,11 @@ class Producer:
         try:
             async with asyncio.timeout(CLAIM_PATIENCE_SECONDS):
                 client = await self._started(transactional_id=name)
-        except (TransactionalIdAuthorizationFailed, TimeoutError, *_CANNOT) as error:
+        except TimeoutError:  # slow today is no reason to do without for ever
+            raise KafkaTimeoutError(
+                f"no transactional id was given out within {CLAIM_PATIENCE_SECONDS:.0f} s"
+            ) from None
+        except (TransactionalIdAuthorizationFailed, *_CANNOT) as error:
             self.can_claim = False
             log.warning(
                 "the broker gives out no transactional ids; a worker that was frozen is kept from writing by its own "
@@ -86,7 +96,7 @@ class Producer:
 
         client.client.send = checked_send
         try:
-            await client.start()
+            await to_its_end(client.start())
         except BaseException:
             await client.stop()
             raise

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from agents.access import Kafka, client_options
+from agents.engine.starting import to_its_end
 
 READ_TIMEOUT_MS = 500
 FETCH_MAX_WAIT_MS = 20  # whatever is asked next waits behind a fetch that waits for news
@@ -31,7 +32,7 @@ async def reader(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
         max_partition_fetch_bytes=8 * 1024 * 1024,
     )
     try:
-        await consumer.start()
+        await to_its_end(consumer.start())
         yield consumer
     finally:
         await stop(consumer)

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from agents.access import Kafka, client_options
 from agents.engine.reading import stop
+from agents.engine.starting import to_its_end
 from agents.fleet.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
 from streams.core import Core
 from streams.totals import PartitionTotals
@@ -121,7 +122,7 @@ class FleetReader:
         )
         self._is_live = False
         try:
-            await consumer.start()
+            await to_its_end(consumer.start())
             tp = TopicPartition(self._topic, 0)
             consumer.assign([tp])
             end = (await consumer.end_offsets([tp]))[tp]
