@@ -120,7 +120,7 @@ def create_app(
         broker_session_timeout=config.session_timeout_seconds,
         broker_rebalance_timeout=config.rebalance_timeout_seconds,
         broker_heartbeat_interval=min(3.0, config.session_timeout_seconds / 3),
-        broker_commit_interval=1.0,
+        broker_commit_interval=0.5,
         broker_request_timeout=max(40.0, config.session_timeout_seconds + 1),
         consumer_group_instance_id=config.group_instance_id,
         stream_wait_empty=False,

@@ -40,8 +40,6 @@ LONGEST_FLUSH_PAUSE_SECONDS = 3.0  # so much is done again after a crash at the 
 IDLE_LOOK_SECONDS = 0.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
-FLUSH_REST = 3.0  # times as long as the last flush took to encode
-LONGEST_FLUSH_INTERVAL_SECONDS = 1.0
 HANDOVER_SHARE = 0.3  # of the rebalance time-out, twice: to store what was taken, and to wait for what is under way
 
 
@@ -183,17 +181,22 @@ class Runtime:
         return asyncio.create_task(run())
 
     async def _flush_regularly(self) -> None:
-        pause = self.config.flush_interval_seconds
+        interval, rest = self.config.flush_interval_seconds, 0.0
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self.engine.store_now.wait()
+            rested_from = time.monotonic()
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(interval):
+                        await self.engine.store_now.wait()
+                if self.engine.store_now.is_set() or not self.engine.is_behind:
+                    break
+                if time.monotonic() - rested_from >= rest:
+                    break
             self.engine.store_now.clear()
             began = time.monotonic()
             await self.engine.flush()
-            took = time.monotonic() - began
-            # With very much to store, storing must not take the time that taking needs: a tenth of it at the most.
-            pause = max(self.config.flush_interval_seconds, min(9 * took, LONGEST_FLUSH_PAUSE_SECONDS))
+            # Where events wait, storing must not take the time that taking them needs: a tenth of it at the most.
+            rest = min(9 * (time.monotonic() - began), LONGEST_FLUSH_PAUSE_SECONDS)
 
     async def _keep_time(self) -> None:
         while True:

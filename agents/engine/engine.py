@@ -302,6 +302,11 @@ class Engine:
             and end <= owned.position
         )
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether events wait to be taken, as far as the fetcher knows."""
+        return any(owned.phase is Phase.LIVE and (owned.inbox or self.lag(owned)) for owned in self.owned.values())
+
     def lag(self, owned: Owned) -> int:
         """Records of a partition not yet taken, as far as the fetcher knows."""
         end = None if self.consumer is None else self.consumer.end(self.tp(owned.number))
