@@ -2,7 +2,7 @@
 
 import gc
 
-YOUNG_OBJECTS = 100_000  # 700 by default: some events' worth
+YOUNG_OBJECTS = 400_000  # 700 by default: some events' worth. 10 000 states that give way at once are about as many
 
 
 def spare_the_state() -> None:
