@@ -339,6 +339,24 @@ async def committed(broker: str, group: str, topic: str) -> int | None:
     return offset
 
 
+async def test_events_are_taken_and_stored_while_a_destination_does_not_answer(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    sink = SlowSink()
+    config = config_for(broker, topic_prefix, tmp_path)
+    rig = Rig(config, destinations=Destinations((sink,)), limits=Limits(close_seconds=0.2))
+    async with running(rig), producing(broker) as producer:
+        for title in ("stuck", "a", "b"):
+            await send(producer, config.topics.alerts, 0, b"k", told(title))
+        await until(lambda: len(sink.asked) > 0)
+        for number in range(1, 6):
+            await send(producer, config.topics.events, 0, b"p", created("p", number))
+        await until(lambda: rig.outcome("applied") == 5)
+        await until(rig.is_stored)
+        assert rig.runtime.courier.pending == 3, "nothing was delivered meanwhile"
+    assert rig.stops == []
+
+
 async def test_at_its_end_a_worker_lets_requests_under_way_end_and_commits_them(
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
