@@ -120,6 +120,7 @@ def _step_clock(path: str) -> None:
 
 def main(environment: dict[str, str], log: Path) -> None:
     """Be that worker. Ends with the product's exit codes."""
+    os.setsid()  # a shell that ends sends SIGCONT to its stopped jobs, which would wake a frozen worker too early
     _end_with_parent()
     with log.open("ab", buffering=0) as file:
         for stream in (sys.stdout, sys.stderr):
