@@ -40,6 +40,7 @@ class MonitorApp(faust.App):
     engine: Engine
     delivery: Delivery
     stop_process: Callable[[str], None]
+    is_leaving = False  # for good: what is dealt out now is for others
     _assigning: "asyncio.Future[None] | None" = None  # the delivery's latest assignment
 
     def _create_directories(self) -> None:
@@ -67,6 +68,7 @@ class MonitorApp(faust.App):
 
     async def leave_partitions(self, *, at_the_end: bool = False) -> None:
         """Store and commit what can be, if the partitions are still ours, and own none."""
+        self.is_leaving = self.is_leaving or at_the_end
         if self._assigning is not None:  # it would read on what is no longer ours
             self._assigning.cancel()
             await asyncio.wait([self._assigning])
@@ -154,6 +156,8 @@ def _register(app: MonitorApp, config: AgentsConfig) -> None:
     async def assigned(*args: Any, **__: Any) -> None:
         partitions: set[TP] = args[1]
         generation = app.consumer_generation_id
+        if app.is_leaving:
+            return
         engine.assign(_of(partitions, config.topics.events), generation)
         app.assign_delivery(_of(partitions, config.topics.alerts), generation)
 

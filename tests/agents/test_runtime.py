@@ -216,6 +216,20 @@ async def test_a_worker_that_is_asked_to_end_while_partitions_come_ends_in_peace
     assert rig.stops == []
 
 
+async def test_partitions_that_come_after_a_worker_was_asked_to_end_are_not_its_own(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    async with running(rig):
+        app = rig.runtime.app
+        assert app is not None
+        await app.leave_partitions(at_the_end=True)
+        await app.on_partitions_assigned.send(set(app.consumer.assignment()))
+        assert rig.owned == {}
+        assert rig.runtime.delivery.partitions == frozenset()
+    assert rig.stops == []
+
+
 @pytest.mark.apache
 async def test_what_a_producer_took_back_does_not_count_and_its_markers_hold_nothing_up(
     broker: str, topic_prefix: str, tmp_path: Path
