@@ -75,11 +75,22 @@ class Neighbours:
             if answer.status_code != httpx.codes.OK:
                 raise _refused(owner, answer.status_code)
             return msgspec.json.decode(answer.content, type=kind)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except _NO_ANSWER as error:
             log.warning("another worker did not answer", url=owner.url, question=path, error=repr(error))
             raise Unreachable(
                 f"The worker at {owner.url}, which owns a part of the projects, did not answer: ask again shortly."
             ) from error
+
+
+# AttributeError: anyio looks at a socket that the other side has closed in the very moment of connecting.
+_NO_ANSWER = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    TimeoutError,
+    msgspec.MsgspecError,
+    UnicodeDecodeError,
+    AttributeError,
+)
 
 
 def _refused(owner: Owner, status: int) -> Unreachable:

@@ -129,3 +129,14 @@ async def test_an_address_where_nobody_is_gives_no_answer(url: str) -> None:
 async def test_without_owners_nobody_is_asked() -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         assert await ask(Neighbours(client), []) == []
+
+
+async def test_a_socket_that_is_closed_while_it_connects_is_no_answer() -> None:
+    """anyio then raises what no caller of httpx expects."""
+
+    def closed(request: httpx.Request) -> httpx.Response:
+        raise AttributeError("'NoneType' object has no attribute 'getpeername'")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(closed)) as client:
+        with pytest.raises(Unreachable, match="did not answer"):
+            await ask(Neighbours(client), [Owner("http://127.0.0.1:1", "word", (0,))])
