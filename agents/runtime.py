@@ -18,7 +18,7 @@ from agents.engine.changelog import Changelog
 from agents.engine.collector import spare_the_state
 from agents.engine.engine import Engine, Failpoint
 from agents.engine.fence import Fence
-from agents.engine.idle import IdleClocks
+from agents.engine.idle import IdleClocks, steady_ms
 from agents.engine.ownership import Owned, Phase
 from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
@@ -60,8 +60,9 @@ class Runtime:
         failpoint: Failpoint = lambda name: None,
         brake: Callable[[], Brake] = Brake,
         limits: Limits | None = None,
+        steady: Callable[[], int] = steady_ms,
     ) -> None:
-        """`stop` ends the process at once, `now_ms` is the wall clock."""
+        """`stop` ends the process at once, `now_ms` is the wall clock, `steady` one that nobody sets."""
         self.config = config
         self.partitions = 0  # of the events topic; 0 until it is known
         self.fence = Fence(config.session_timeout_seconds, stop)
@@ -92,7 +93,7 @@ class Runtime:
         self._events_partitions = events_partitions
         self._alerts_partitions = 0  # 0 until it is known
         self._replication_factor = replication_factor
-        self._idle_clocks = IdleClocks(self.engine, now_ms, IDLE_MS)
+        self._idle_clocks = IdleClocks(self.engine, now_ms, IDLE_MS, steady)
         self._stop = stop
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []

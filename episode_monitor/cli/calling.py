@@ -53,10 +53,10 @@ class Worker:
         said = self._json(answer)
         if answer.is_success:
             return said
-        sentence = said.get("detail") if isinstance(said, dict) else None
-        raise Failure(
-            sentence or f"The worker at {self.address} answered {answer.status_code}.", _code(answer.status_code)
-        )
+        problem = said if isinstance(said, dict) else {}
+        sentence = problem.get("detail") or f"The worker at {self.address} answered {answer.status_code}."
+        code = f" ({problem['code']})" if problem.get("code") else ""
+        raise Failure(f"{sentence}{code}", _exit_code(answer.status_code))
 
     def _json(self, answer: httpx.Response) -> Any:
         try:
@@ -107,7 +107,7 @@ def _operator_token(settings: Settings) -> str | None:
     return next((token.strip() for role, _, token in pairs if role.strip() == Role.OPERATOR.value), None)
 
 
-def _code(status: int) -> ExitCode:
-    if status in (401, 403, 409):
+def _exit_code(status: int) -> ExitCode:
+    if status in (403, 409):
         return ExitCode.REFUSED
     return ExitCode.USAGE if status < 500 else ExitCode.UNREACHABLE

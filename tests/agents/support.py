@@ -95,6 +95,7 @@ class Rig:
             config, make_core(), destinations or Destinations(()), MemoryLedger(1000),
             History(self._append, self._last_offsets), partitions, None,
             self.stops.append, clock_ms, failpoint=failpoint, brake=brake, limits=limits,
+            steady=clock_ms,
         )  # fmt: skip
 
     async def _append(self, alert: Alert, partition: int, offset: int) -> bool:

@@ -104,7 +104,7 @@ def test_drift_is_found_told_and_over_when_it_is_mended(
 def test_without_a_monitor_the_command_says_so_and_ends_with_3(words: list[str]) -> None:
     code, _, said = check(*words, "--url", f"http://127.0.0.1:{free_port()}")
     assert code == 3
-    assert "No monitor answers at" in said
+    assert "No worker answers at" in said
 
 
 def test_without_a_monitor_named_projects_are_checked_in_the_database(database_url: str) -> None:

@@ -112,7 +112,7 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
         )
         again = run("alerts", "resolve", key, "--by", "kim", **settings)
         assert again.code == 4, again.err
-        assert run("alerts", "resolve", "no:such", "--by", "kim", **settings).code == 4
+        assert run("alerts", "resolve", "no:such", "--by", "kim", **settings).code == 2
         steps = ["resolved_by_person", "silenced_by_person", "acknowledged_by_person", "threshold_crossed"]
         until(lambda: [row["reason"] for row in _history(settings)] == steps, "whole history")
         assert run("topics", "describe", **settings).code == 0
