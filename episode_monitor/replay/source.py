@@ -42,8 +42,10 @@ class NoSuchPartition(Exception):
 async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[Replayed]:
     """Partition after partition, each in order. Raises KafkaError, NoSuchPartition."""
     async with reader(kafka) as consumer:
-        known = topic in await consumer.topics()  # some brokers create a topic that is only asked about
-        there = (consumer.partitions_for_topic(topic) or set()) if known else set()
+        there: set[int] = set()
+        if topic in await consumer.topics():  # some brokers create a topic that is only asked about
+            await consumer.beginning_offsets([TopicPartition(topic, 0)])  # waits until its partitions are known here
+            there = consumer.partitions_for_topic(topic) or set()
         chosen = sorted(there) if wanted.partition is None else sorted(there & {wanted.partition})
         if not chosen:
             which = "" if wanted.partition is None else f" no partition {wanted.partition} of"
