@@ -15,7 +15,6 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from agents.access import Kafka, client_options
 from agents.engine.producer import MAX_RECORD_BYTES
-from agents.engine.starting import to_its_end
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +108,7 @@ async def kafka_answers(kafka: Kafka, patience_seconds: float = 5.0) -> bool:
 async def _admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=10_000)
     try:
-        await to_its_end(admin.start())
+        await admin.start()
         yield admin
     finally:
         await admin.close()
