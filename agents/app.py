@@ -17,6 +17,7 @@ from agents.deliver import Delivery
 from agents.engine.engine import Engine
 from agents.engine.fetching import Fetched
 from agents.engine.transport import Consumer, RecordBatch, Transport
+from agents.vital import vital
 
 log = structlog.get_logger(__name__)
 
@@ -89,15 +90,7 @@ class MonitorApp(faust.App):
 
     def supervise(self, work: Coroutine[Any, Any, None]) -> "asyncio.Future[None]":
         """Work that must not fail: if it does, the process ends."""
-
-        async def run() -> None:
-            try:
-                await work
-            except Exception as error:
-                log.exception("a part of the worker failed")
-                self.stop_process(f"a part of the worker failed: {error!r}")
-
-        supervised: asyncio.Future[None] = self.add_future(run())
+        supervised: asyncio.Future[None] = self.add_future(vital(work, self.stop_process))
         return supervised
 
 

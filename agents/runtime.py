@@ -26,6 +26,7 @@ from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
 from agents.history import History, HistoryFollower
 from agents.topics import ensure_topics, kafka_answers
+from agents.vital import vital
 from alert_sinks.courier import Courier, Destinations
 from alert_sinks.lanes import Limits
 from alert_sinks.ledger import Ledger
@@ -168,18 +169,7 @@ class Runtime:
         return await kafka_answers(self.config.kafka)
 
     def _supervised(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        """A task that must not end: if it does, the process does."""
-
-        async def run() -> None:
-            try:
-                await work
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                log.exception("a part of the worker failed")
-                self._stop(f"a part of the worker failed: {error!r}")
-
-        return asyncio.create_task(run())
+        return asyncio.create_task(vital(work, self._stop))
 
     async def _flush_regularly(self) -> None:
         interval, rest = self.config.flush_interval_seconds, 0.0

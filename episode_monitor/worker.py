@@ -24,6 +24,7 @@ from agents.fleet.reader import FleetReader
 from agents.fleet.sight import Sight
 from agents.runtime import Runtime
 from agents.topics import TopicMismatch
+from agents.vital import vital
 from alert_sinks.posting import new_client
 from episode_monitor import composition
 from episode_monitor.checks.service import Checks
@@ -195,14 +196,7 @@ class Worker:
         if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner
             works.append(prune_daily(self.storage.prune, lambda: 0 in self.runtime.delivery.partitions, now_ms))
         for work in works:
-            self._tasks.append(asyncio.create_task(self._guarded(work)))
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception as error:
-            log.exception("a part of the worker failed")
-            self._stop(f"a part of the worker failed: {error!r}")
+            self._tasks.append(asyncio.create_task(vital(work, self._stop)))
 
     async def _close(self) -> None:
         for task in self._tasks:

@@ -52,7 +52,7 @@ class Partition:
 
     # --- recovery
 
-    def restore(self) -> Iterator[None]:
+    def restore(self) -> Generator[None, None, None]:
         """Build clock, totals and index from the store. Yields now and then so that the caller may do other things."""
         raw = self._store.get(keys.CURSOR)
         if raw is not None:

@@ -1,8 +1,6 @@
 """Lets a partition's time pass in slices: after a quiet night very much may be due at once."""
 
-import asyncio
-import time
-
+from agents.slices import Slice
 from streams.partition import Partition
 
 SLICE_SECONDS = 0.003
@@ -13,13 +11,11 @@ async def run_clock(partition: Partition, clock_ms: int) -> None:
 
     It comes to the same as in one go: whatever is due happens at its own time.
     """
-    pause_at = time.monotonic() + SLICE_SECONDS
+    one = Slice(SLICE_SECONDS)
     while (due_ms := partition.next_deadline_ms()) is not None and due_ms < clock_ms:
         if due_ms <= partition.clock_ms:
             partition.run_due()
         partition.advance_clock(due_ms)
-        if time.monotonic() > pause_at:
-            await asyncio.sleep(0)
-            pause_at = time.monotonic() + SLICE_SECONDS
+        await one.step()
     partition.advance_clock(clock_ms)
     partition.run_due()

@@ -138,11 +138,7 @@ class Owned:
         """Make the partition from its changelog's values, in slices that leave the loop to others."""
         self.store = Stored(values)
         self.partition = Partition(self._core, self.number, self.store, self._cached_projects)
-        pause_at = time.monotonic() + RESTORE_SLICE_SECONDS
-        for _ in self.partition.restore():
-            if time.monotonic() > pause_at:
-                await asyncio.sleep(0)
-                pause_at = time.monotonic() + RESTORE_SLICE_SECONDS
+        await in_slices(self.partition.restore(), RESTORE_SLICE_SECONDS)
         self.position = self.committed = self.partition.next_offset
         self.witness = decode_witness(values.get(WITNESS))
 

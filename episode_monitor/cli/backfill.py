@@ -1,7 +1,6 @@
 """`episode-monitor backfill`: words, progress and exit code; the work is in `episode_monitor.backfill`."""
 
 import asyncio
-import json
 import signal
 import sys
 from typing import Annotated, Any
@@ -13,9 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from episode_monitor.backfill.position import PositionFile
 from episode_monitor.backfill.run import Backfill, Orders
 from episode_monitor.backfill.sending import Partitioner
+from episode_monitor.cli.output import Json, print_json
+from episode_monitor.cli.service_database import failing_as_a_command
+from episode_monitor.composition import episodes_table
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.service_database.episodes_table import EpisodesTable
-from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError, ServiceDatabaseRefused
 from episode_monitor.settings import Settings, load_settings
 from episode_monitor.storage.address import Address
 
@@ -27,7 +27,7 @@ def backfill(
     partitioner: Annotated[
         Partitioner, typer.Option(help="How the project service makes partitions of keys; crc32 for librdkafka.")
     ] = Partitioner.MURMUR2,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: Json = False,
 ) -> None:
     """State every episode of the project service's table as an event, so that number sets start complete."""
     from episode_monitor.logs import configure
@@ -36,7 +36,7 @@ def backfill(
     configure(settings.log_level, settings.log_format)
     summary = asyncio.run(_run(settings, rate, dry_run, restart, partitioner))
     if as_json:
-        print(json.dumps(summary, ensure_ascii=False, indent=2))
+        print_json(summary)
     else:
         _print(summary)
     clean = summary["status"] == "completed" and not summary["unusable"]["total"]
@@ -49,12 +49,12 @@ async def _run(
     if settings.database_url is None:
         raise Failure("DATABASE_URL is not set; set it to the project service's database.", ExitCode.USAGE)
     url, topic = settings.database_url.get_secret_value(), settings.events_topic
-    columns = (settings.episodes_id_column, settings.episodes_project_column, settings.episodes_number_column)
-    table = EpisodesTable(settings.episodes_table, *columns)
+    table = episodes_table(settings)
+    columns = (table.id_column, table.project_column, table.number_column)
     orders = Orders(url, table, settings.kafka_bootstrap_servers, topic, rate, dry_run, partitioner)
     place = Address.parse(url, "DATABASE_URL").place
     position = PositionFile(settings.state_dir, place, table.table, *columns, topic)
-    try:
+    with failing_as_a_command():
         if dry_run:
             return await _with_progress(lambda show: Backfill(orders, position, show))
         with position.hold():
@@ -62,12 +62,6 @@ async def _run(
                 position.forget()
             await _ensure_topics(settings)
             return await _with_progress(lambda show: Backfill(orders, position, show))
-    except ServiceDatabaseAway as error:
-        raise Failure(str(error), ExitCode.UNREACHABLE) from None
-    except ServiceDatabaseRefused as error:
-        raise Failure(str(error), ExitCode.REFUSED) from None
-    except ServiceDatabaseError as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
 
 
 async def _with_progress(make: Any) -> dict[str, Any]:

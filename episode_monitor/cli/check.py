@@ -14,9 +14,9 @@ from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker, Un
 from episode_monitor.cli import calling
 from episode_monitor.cli.calling import Url
 from episode_monitor.cli.output import Json, print_json
+from episode_monitor.cli.service_database import failing_as_a_command
 from episode_monitor.composition import episodes_table, secret
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError, ServiceDatabaseRefused
 from episode_monitor.settings import Settings, load_settings
 from streams.numbering import NumberingRules
 
@@ -106,16 +106,11 @@ def _of_stream(settings: Settings, url: str | None, project: str, *, needed: boo
 def _of_database(settings: Settings, url: str, project: str) -> dict[str, Any] | None:
     rules = NumberingRules(first_number=settings.first_number, max_jump=settings.max_number_jump)
     checker = EpisodeIntegrityChecker(url, episodes_table(settings), rules)
-    try:
-        return asdict(checker.check_project_integrity(project))
-    except UnknownProject:
-        return None
-    except ServiceDatabaseAway as error:
-        raise Failure(str(error), ExitCode.UNREACHABLE) from None
-    except ServiceDatabaseRefused as error:
-        raise Failure(str(error), ExitCode.REFUSED) from None
-    except ServiceDatabaseError as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
+    with failing_as_a_command():
+        try:
+            return asdict(checker.check_project_integrity(project))
+        except UnknownProject:
+            return None
 
 
 # --- for people
