@@ -2,15 +2,19 @@
 
 import logging
 import sys
+import time
 
 import structlog
 
+from episode_monitor.log_repeats import Repeats
 from episode_monitor.settings import LogFormat, LogLevel
 
 _CHATTY = (
     "aiokafka", "faust", "mode", "httpx", "httpcore", "asyncio", "yoyo", "uvicorn",
     "agents.app", "agents.engine.transport",  # where Faust's services log by the names of our subclasses
 )  # fmt: skip
+
+_RETRYING = ("aiokafka",)  # says so at each of a hundred tries a second while Kafka is away
 
 
 def configure(level: LogLevel, form: LogFormat) -> None:
@@ -44,6 +48,8 @@ def configure(level: LogLevel, form: LogFormat) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
+    repeats = Repeats(time.monotonic)
+    handler.addFilter(lambda record: not record.name.startswith(_RETRYING) or repeats.filter(record))
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
         logging.getLogger(name).handlers.clear()

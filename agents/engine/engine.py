@@ -312,11 +312,19 @@ class Engine:
         end = None if self.consumer is None else self.consumer.end(self.tp(owned.number))
         return max(0, (end or 0) - owned.position)
 
+    def is_asked_for(self, owned: Owned) -> bool:
+        """Whether a broker owes an answer for it: its records are wanted and none waits to be taken."""
+        consumer = self.consumer
+        is_wanted = consumer is not None and consumer.is_wanted(self.tp(owned.number))
+        return is_wanted and owned.phase is Phase.LIVE and not owned.inbox
+
     def answered_at(self, owned: Owned) -> float | None:
-        """When a broker last answered for a partition whose records are wanted, by the wall clock; None: not asked."""
-        consumer, tp = self.consumer, self.tp(owned.number)
-        is_asked = consumer is not None and owned.phase is Phase.LIVE and consumer.is_wanted(tp) and not owned.inbox
-        return consumer.answered_at(tp) if consumer is not None and is_asked else None
+        """When a broker last answered for a partition that is asked for, by the wall clock; None: never yet, or it is
+        not asked for."""
+        consumer = self.consumer
+        if consumer is None or not self.is_asked_for(owned):
+            return None
+        return consumer.answered_at(self.tp(owned.number))
 
     def backlogs(self) -> Iterator[tuple[TP, int, int]]:
         """Partition, position and how many records wait, for all that should move on."""

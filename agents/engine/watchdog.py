@@ -5,12 +5,13 @@ While Kafka itself is away it only says so: a restart would lose what the views 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import structlog
 from faust.types import TP
 
 from agents.engine.engine import Engine
+from agents.engine.ownership import Owned
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ class Watchdog:
         self._is_there = is_there
         self._stop = stop
         self._silent_since: float | None = None
+        self._asked: dict[Owned, float] = {}  # partitions that are asked for, and when that was first seen
         self._moved: dict[TP, tuple[int | None, float]] = {}  # position, when it was first seen there
 
     async def look(self, now: float, wall_clock: float) -> None:
@@ -72,8 +74,17 @@ class Watchdog:
         moved = self._engine.flush_moved_at
         if moved is not None and now - moved > AWAY_AFTER_SECONDS:
             return True
-        answered = [self._engine.answered_at(owned) for owned in self._engine.owned.values()]
-        return any(at is not None and wall_clock - at > AWAY_AFTER_SECONDS for at in answered)
+        return any(wall_clock - at > AWAY_AFTER_SECONDS for at in self._heard_at(wall_clock))
+
+    def _heard_at(self, wall_clock: float) -> Iterator[float]:
+        """When each partition that is asked for was last answered, or else first seen to be asked for: the way to a
+        broker may be cut before its first answer."""
+        engine, known = self._engine, self._asked
+        asked = [owned for owned in engine.owned.values() if engine.is_asked_for(owned)]
+        self._asked = {owned: known.get(owned, wall_clock) for owned in asked}
+        for owned, since in self._asked.items():
+            answered_at = engine.answered_at(owned)
+            yield since if answered_at is None else answered_at
 
     def _note(self, *, is_away: bool) -> None:
         if is_away != self.kafka_is_away:

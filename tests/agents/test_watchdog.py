@@ -15,12 +15,16 @@ class Still:
     def __init__(self) -> None:
         self.owned = {0: object()}
         self.flush_moved_at: float | None = None
+        self.is_asked = True
         self.answered: float | None = 1000.0
         self.waiting = 0
         self.position = 10
         self.is_there = True
         self.stops: list[str] = []
         self.dog = Watchdog(cast(Engine, self), lambda: [self.backlog()], 30.0, self._is_there, self.stops.append)
+
+    def is_asked_for(self, owned: object) -> bool:
+        return self.is_asked
 
     def answered_at(self, owned: object) -> float | None:
         return self.answered
@@ -83,6 +87,22 @@ async def test_while_kafka_is_away_it_is_said_and_the_worker_stays(still: Still)
     assert still.dog.kafka_is_away
     still.is_there = True
     await still.look_until(10)
+    assert not still.dog.kafka_is_away
+    assert still.stops == []
+
+
+async def test_a_way_that_is_cut_before_the_first_answer_is_said_too(still: Still) -> None:
+    still.is_there, still.answered = False, None
+    await still.look_until(4, answers=False)
+    assert not still.dog.kafka_is_away
+    await still.look_until(8, answers=False)
+    assert still.dog.kafka_is_away
+    assert still.stops == []
+
+
+async def test_a_partition_that_nobody_asks_for_owes_no_answer(still: Still) -> None:
+    still.is_there, still.is_asked, still.answered = False, False, None
+    await still.look_until(300, answers=False)
     assert not still.dog.kafka_is_away
     assert still.stops == []
 

@@ -107,7 +107,7 @@ async def broker_unreachable(stage: InfraStage) -> None:
     parts: Proxied = stage.ground.parts
     await asyncio.to_thread(parts.proxy.cut, WAY)
     said = "that Kafka is away"
-    await stage.until_status("a", lambda words: "does not answer" in words or "waiting" in words, said, 30.0)
+    await stage.until_status("a", lambda words: "does not answer" in words or "waiting" in words, said, 15.0)
     await asyncio.sleep(2.0)
     await asyncio.to_thread(parts.proxy.mend, WAY)
     await stage.live("a", "b")
