@@ -3,6 +3,8 @@
 A window `(T - W, T]` is kept as a running sum: an operation is added once and leaves once, however long it is.
 """
 
+from mypy_extensions import mypyc_attr
+
 from streams import tally
 from streams.panes import Pane
 from streams.sketch import Sketch, merge
@@ -13,6 +15,7 @@ _STEPWISE = 64  # seconds; a longer silence is slid over by counting what is lef
 Encoded = tuple[int, list[tuple[int, bytes]], list[tuple[int, bytes]]]  # now, minutes, hours
 
 
+@mypyc_attr(acyclic=True)
 class Window:
     """A running sum over the last `length_seconds`; `tail` is the last second that has left it.
 
@@ -28,6 +31,7 @@ class Window:
         self.total = 0
 
 
+@mypyc_attr(acyclic=True)
 class History:
     """All operations of one project, or of one partition, by event time."""
 

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 MAX_SOURCES: Final = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
 MAX_INTERVALS: Final = 32  # a source; sequence numbers that lie apart need one each, and the lowest are forgotten
 
 
+@mypyc_attr(acyclic=True)
 class RecentKeys:
     """The `limit` keys newest by (event time, key). Keys are 64-bit hashes.
 
@@ -63,6 +66,7 @@ def _by_time_then_key(entry: tuple[int, int]) -> tuple[int, int]:
     return entry[1], entry[0]
 
 
+@mypyc_attr(acyclic=True)
 class Source:
     """One sender: when it was last heard of, and which of its sequence numbers were seen, as closed intervals.
 
@@ -77,6 +81,7 @@ class Source:
         self.intervals = intervals
 
 
+@mypyc_attr(acyclic=True)
 class SequenceMemory:
     """Which sequence numbers each source has sent, as intervals: a re-send is recognised however long ago it was."""
 

@@ -9,6 +9,8 @@ from bisect import insort
 from collections.abc import Iterator
 from enum import Enum
 
+from mypy_extensions import mypyc_attr
+
 from models.event import MAX_EPISODE_NUMBER
 from streams import waivers
 from streams.intervals import IntervalSet
@@ -52,6 +54,7 @@ class NumberingRules:
         self.max_episodes = max_episodes
 
 
+@mypyc_attr(acyclic=True)
 class Numbering:
     """The numbers of one project. Every method that changes something takes event time in milliseconds."""
 

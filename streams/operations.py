@@ -6,6 +6,8 @@ operation counted for so far, then counts it anew. Order and repetition make no 
 
 from heapq import heapify, heappop, heappush
 
+from mypy_extensions import mypyc_attr
+
 from streams import tally
 from streams.sketch import bin_of
 
@@ -28,6 +30,7 @@ def _tally_of(flags: int) -> int:
 TALLIES = tuple(_tally_of(flags) for flags in range(256))  # an ending's counts by its flags, without its duration
 
 
+@mypyc_attr(acyclic=True)
 class Counter:
     """Where operations are counted; times are event time in milliseconds.
 
@@ -45,6 +48,7 @@ class Counter:
         raise NotImplementedError
 
 
+@mypyc_attr(acyclic=True)
 class Operation:
     """What is known of one operation. Times are event time in ms, 0 where there was no such event."""
 
@@ -86,6 +90,7 @@ class Operation:
         return self.ended_ms, self.flags, self.duration_us
 
 
+@mypyc_attr(acyclic=True)
 class Open:
     """Operations without an ending, bounded; the oldest by (event time, key) goes first."""
 
@@ -118,6 +123,7 @@ class Open:
         return sorted(self.by_key.items(), key=_by_time_then_key)
 
 
+@mypyc_attr(acyclic=True)
 class Ended:
     """Operations that ended within the grace, the newest of them; older ones go a batch at a time."""
 
@@ -157,6 +163,7 @@ def _by_time_then_key(entry: tuple[int, Operation]) -> tuple[int, int]:
     return entry[1].at_ms, entry[0]
 
 
+@mypyc_attr(acyclic=True)
 class Operations:
     """Operations that may still change: open ones, and those that ended within the grace."""
 

@@ -3,9 +3,11 @@
 A closed minute no longer changes, so its encoded form is kept and written again without work.
 """
 
+from array import array
 from collections.abc import Sequence
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from streams import tally
 from streams.sketch import Sketch, bin_of
@@ -19,8 +21,10 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
 
 
+@mypyc_attr(acyclic=True)
 class Pane:
-    """A minute or an hour. `seconds` maps a second of the minute to its tally, `bins` to the bins of its durations.
+    """A minute or an hour. `seconds` maps a second of the minute to its tally, `bins` to the bins of its durations, where
+    those are two or more: two bytes each, an object that the garbage collector never looks at.
 
     While every second knows its bins the sketch follows from them; only a crowded pane keeps one.
     """
@@ -30,7 +34,7 @@ class Pane:
     def __init__(self) -> None:
         self.total = 0
         self.seconds: dict[int, int] = {}
-        self.bins: dict[int, list[int]] = {}
+        self.bins: dict[int, bytes] = {}
         self.crowded = False  # some second dropped its bins, or all seconds were dropped
         self._sketch: Sketch = {}
         self.encoded: bytes | None = None
@@ -67,14 +71,15 @@ class Pane:
 
     def _add_bin(self, second: int, counted: int, latency_bin: int) -> None:
         """Bins are kept for two to eight durations; keeping the first few of more would depend on their order."""
-        known = self._bins_of(second, counted)
-        if known is None:
-            return
-        if len(known) == MAX_BINS_A_SECOND:
-            self._crowd()
-            del self.bins[second]
-        elif known:
-            self.bins[second] = [*known, latency_bin]
+        timed = tally.field(counted, tally.TIMED)
+        if timed == 1:
+            self.bins[second] = _packed(bin_of(counted >> tally.MICROSECONDS)) + _packed(latency_bin)
+        elif timed and second in self.bins:
+            if timed == MAX_BINS_A_SECOND:
+                self._crowd()
+                del self.bins[second]
+            else:
+                self.bins[second] += _packed(latency_bin)
 
     def remove(self, second: int, operation: int, latency_bin: int | None) -> None:
         """Take back what `add` counted. Only what was added may be removed."""
@@ -97,11 +102,12 @@ class Pane:
         timed = tally.field(counted, tally.TIMED)
         if timed < 2:
             return [bin_of(counted >> tally.MICROSECONDS)] if timed else []
-        return self.bins.get(second)
+        packed = self.bins.get(second)
+        return None if packed is None else _unpacked(packed)
 
     def _keep_bins(self, second: int, bins: list[int]) -> None:
         if len(bins) > 1:
-            self.bins[second] = bins
+            self.bins[second] = b"".join([_packed(one) for one in bins])
         else:
             self.bins.pop(second, None)
 
@@ -192,7 +198,7 @@ class Pane:
                 flat.append(second)
                 flat.append(counts >> tally.MICROSECONDS)
             else:
-                bins = sorted(self.bins.get(second, ()))
+                bins = sorted(_unpacked(self.bins.get(second, b"")))
                 flat += (second + _GENERAL, *tally.unpack(counts), len(bins), *bins)
         return flat
 
@@ -226,8 +232,15 @@ class Pane:
             at = end + 1 + len(bins)
             self.seconds[second] = counts
             self.total += counts
-            if bins:
-                self.bins[second] = bins
+            self._keep_bins(second, bins)
+
+
+def _packed(latency_bin: int) -> bytes:
+    return latency_bin.to_bytes(2, "little", signed=True)
+
+
+def _unpacked(packed: bytes) -> list[int]:
+    return array("h", packed).tolist()
 
 
 def _flat(sketch: Sketch) -> list[int]:

@@ -45,7 +45,10 @@ class Partition:
         self._young: dict[str, ProjectState] = {}  # two generations: what was used since the last change of generations
         self._old: dict[str, ProjectState] = {}
         self._generation_size = max(1, cached_projects // 2)
-        self._dirty: dict[str, ProjectState] = {}
+        self._dirty: dict[str, ProjectState] = {}  # changed since the last collecting began
+        self._waiting: dict[str, ProjectState] = {}  # changed before it began, and not yet collected
+        self._writes: dict[bytes, bytes] = {}  # what it has collected, until the caller gets it
+        self._garbage: list[bytes] = []
         self._collected = Cursor(0, 0)
         self._deadlines: list[tuple[int, str]] = []
         self._noted: dict[str, int] = {}  # project -> its entry in the heap of deadlines
@@ -90,6 +93,8 @@ class Partition:
         else:
             shared = totals
             totals.applied = offset
+        if self._waiting:
+            self._collect_waiting(project_id)
         is_new = state.applied < 0
         numbering = state.numbering
         episodes, gaps, duplicates, alerts = (
@@ -160,6 +165,7 @@ class Partition:
                 self._note_deadline(state.deadline_ms, exempt)
 
     def _advance(self, state: ProjectState) -> None:
+        self._collect_waiting(state.project_id)
         gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
         _, emits, deadline_ms = advance(self.core, state, self.clock_ms)
         self._note_change(state)
@@ -179,9 +185,14 @@ class Partition:
             self._deadlines[:] = [(at_ms, name) for name, at_ms in self._noted.items()]
             heapify(self._deadlines)
 
+    def state_to_change(self, project_id: str) -> ProjectState | None:
+        """A state that the caller changes by hand now (an alert is acknowledged), and then passes to `touch`."""
+        self._collect_waiting(project_id)
+        return self.state(project_id)
+
     def touch(self, state: ProjectState, gaps: int | None = None, duplicates: int | None = None) -> None:
-        """Somebody changed this state by hand (an alert was acknowledged): store it and look at its deadline again.
-        `gaps` and `duplicates`: how many were open before, where that has changed."""
+        """It was changed by hand: store it and look at its deadline again. `gaps` and `duplicates`: how many were open
+        before, where that has changed."""
         self._note_change(state)
         if state.deadline_ms is not None:
             self._note_deadline(state.deadline_ms, state.project_id)
@@ -203,9 +214,9 @@ class Partition:
         return self._young.get(project_id) or self._load(project_id)
 
     def _load(self, project_id: str) -> ProjectState | None:
-        state = self._old.get(project_id) or self._dirty.get(project_id)
+        state = self._old.get(project_id) or self._changed(project_id)
         if state is None:
-            stored = self._store.get(keys.head(project_id))
+            stored = self._stored(keys.head(project_id))
             if stored is None:
                 return None
             state = decode(self.core, project_id, stored, lambda chunk, version: self.chunk(project_id, chunk, version))
@@ -214,10 +225,17 @@ class Partition:
 
     def chunk(self, project_id: str, chunk: int, version: int) -> bytes:
         """A chunk as it is stored. Raises LookupError."""
-        stored = self._store.get(keys.chunk(project_id, chunk, version))
+        stored = self._stored(keys.chunk(project_id, chunk, version))
         if stored is None:
             raise LookupError(f"project {project_id!r}: chunk {chunk} version {version} is missing from the changelog")
         return stored
+
+    def _changed(self, project_id: str) -> ProjectState | None:
+        """The state where it is newer than what is stored."""
+        return self._dirty.get(project_id) or self._waiting.get(project_id)
+
+    def _stored(self, key: bytes) -> bytes | None:
+        return self._writes.get(key) or self._store.get(key)
 
     def _create(self, project_id: str) -> ProjectState:
         state = ProjectState(self.core, project_id)
@@ -263,16 +281,17 @@ class Partition:
     @property
     def is_dirty(self) -> bool:
         """Whether there is anything that `collect` would write."""
-        return bool(self._dirty) or self.next_offset != self._collected.next_offset
+        return bool(self._dirty or self._waiting) or self.next_offset != self._collected.next_offset
 
     @property
     def unstored(self) -> int:
         """How many projects have changed since they were last collected; each is decoded in memory until then."""
-        return len(self._dirty)
+        return len(self._dirty) + len(self._waiting)
 
     def collect(self) -> Changes:
         """What has changed since the last time. Totals first, so that they are never behind a project; heads after
         their chunks."""
+        self.cut()
         steps = self.collecting()
         while True:
             try:
@@ -281,48 +300,54 @@ class Partition:
                 changes: Changes = end.value
                 return changes
 
-    def collecting(self) -> Generator[None, None, Changes]:
-        """`collect` in steps, one a project: thousands of them take long. Until it has ended nobody may change the
-        partition; reading is as good as before."""
-        writes: list[tuple[bytes, bytes | None]] = []
-        garbage: list[bytes] = []
-        if self._dirty:
-            writes.append((keys.TOTALS, self.totals.encode()))
-        for project_id, state in self._dirty.items():
-            stored = checkpoint(state)
-            state.is_dirty = False
-            writes.extend(
-                (keys.chunk(project_id, chunk, version), content) for chunk, version, content in stored.chunks
-            )
-            writes.append((keys.head(project_id), stored.head))
-            garbage.extend(keys.chunk(project_id, chunk, version) for chunk, version in stored.obsolete)
-            yield
-        self._dirty = {}
+    def cut(self) -> None:
+        """From now on `collecting` gives the partition as it is now, whatever is taken meanwhile: a project that is
+        about to change before it had its turn is collected first."""
         self._collected = Cursor(self.next_offset, self.clock_ms)
+        self._waiting, self._dirty = self._dirty, {}
+        if self._waiting:
+            self._writes[keys.TOTALS] = self.totals.encode()
+
+    def collecting(self) -> Generator[None, None, Changes]:
+        """`collect` after a `cut`, in steps, one a project: thousands of them take long. Always to be run to its end,
+        and what it answers goes into the store before anything else is asked."""
+        while self._waiting:
+            self._collect_waiting(next(iter(self._waiting)))
+            yield
+        writes: list[tuple[bytes, bytes | None]] = list(self._writes.items())
+        garbage, self._writes, self._garbage = self._garbage, {}, []
         return Changes(writes, self._collected, garbage)
+
+    def _collect_waiting(self, project_id: str) -> None:
+        """Collect a project as it is now, if it waits for that."""
+        state = self._waiting.pop(project_id, None)
+        if state is None:
+            return
+        stored, writes = checkpoint(state), self._writes
+        state.is_dirty = False
+        for chunk, version, content in stored.chunks:
+            writes[keys.chunk(project_id, chunk, version)] = content
+        writes[keys.head(project_id)] = stored.head
+        self._garbage.extend(keys.chunk(project_id, chunk, version) for chunk, version in stored.obsolete)
 
     # --- listing
 
     def peek(self, project_id: str) -> ProjectState | bytes | None:
         """A project's state if it is at hand decoded, else as it is stored; nothing is kept for having been asked."""
-        state = self._young.get(project_id) or self._old.get(project_id) or self._dirty.get(project_id)
-        return self._store.get(keys.head(project_id)) if state is None else state
+        state = self._young.get(project_id) or self._old.get(project_id) or self._changed(project_id)
+        return self._stored(keys.head(project_id)) if state is None else state
 
     def head(self, project_id: str) -> Head | None:
         """One project's summary without decoding its state, changes not yet stored included; None: unknown."""
-        state = self._dirty.get(project_id)
+        state = self._changed(project_id)
         if state is not None:
             return head_of(state)
-        stored = self._store.get(keys.head(project_id))
+        stored = self._stored(keys.head(project_id))
         return None if stored is None else read_head(stored)
 
     def heads(self) -> Iterator[tuple[str, Head]]:
         """Every project with its summary, changes not yet stored included."""
-        for key, value in self._store.items():
-            if key[:1] == keys.HEAD:
-                project_id = keys.project_of(key)
-                state = self._dirty.get(project_id)
-                yield project_id, read_head(value) if state is None else head_of(state)
-        for project_id, state in self._dirty.items():
-            if self._store.get(keys.head(project_id)) is None:
-                yield project_id, head_of(state)
+        for key in self.head_keys:
+            head = self.head(keys.project_of(key))
+            if head is not None:
+                yield keys.project_of(key), head

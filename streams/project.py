@@ -4,6 +4,8 @@ Same events, same state, byte for byte: order across operations and episodes doe
 within the grace, and neither does repetition.
 """
 
+from mypy_extensions import mypyc_attr
+
 from models.alert import Alert
 from models.event import Event, EventType, RetryReason
 from streams import alerts as life
@@ -24,6 +26,7 @@ _RENUMBERED, _DELETED = EventType.RENUMBERED, EventType.DELETED
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
 
 
+@mypyc_attr(acyclic=True)
 class ProjectState(ops.Counter):
     """All that is known of one project. `step` and `advance` are the only ones to change it."""
 

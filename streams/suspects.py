@@ -5,9 +5,12 @@ themselves. Many cost no more than few: neither dating holes back nor finding th
 from bisect import bisect_left, bisect_right, insort
 from heapq import heapify, heappop, heappush
 
+from mypy_extensions import mypyc_attr
+
 SPARE_STEPS = 64  # of the staircase, before steps that no hole needs any longer are cleared away
 
 
+@mypyc_attr(acyclic=True)
 class Hole:
     """Numbers start … end that nobody holds, and since when; `floor_ms`: when the last holder left (0: none).
 
@@ -20,6 +23,7 @@ class Hole:
         self.start, self.end, self.since_ms, self.floor_ms = start, end, since_ms, floor_ms
 
 
+@mypyc_attr(acyclic=True)
 class Suspects:
     """Holes and shared numbers that have not settled. Event times in milliseconds.
 

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from typing import Final
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from streams import tally
 from streams.core import PARTITION_HOURS_KEPT, Core
@@ -24,6 +25,7 @@ _BINS: Final = 2**16  # more than there are bins, from ZERO_KEY on
 _FAILED = tally.mask(tally.FAILED)
 
 
+@mypyc_attr(acyclic=True)
 class PartitionTotals:
     """Sums over all projects of one partition. `buckets[success]` counts durations, the last bucket is unbounded.
 

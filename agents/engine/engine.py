@@ -258,11 +258,14 @@ class Engine:
         collected: list[tuple[Owned, Collected]] = []
         for owned in list(self.owned.values()):
             async with owned.turn:
-                if owned.phase is Phase.LIVE and owned.partition.is_dirty:
-                    collected.append((owned, await owned.collect(letters_from)))
-                    self.flush_moved_at = time.monotonic()
+                has_news = owned.phase is Phase.LIVE and owned.partition.is_dirty
+                if has_news:
+                    owned.cut(letters_from)
+            if has_news:
+                collected.append((owned, await owned.collect()))
+                self.flush_moved_at = time.monotonic()
         self.collect_seconds = time.monotonic() - began
-        await self._writer.settled()  # all that was told of what is collected, for it was told in the same turns
+        await self._writer.settled()  # all that was told before the cuts, and so of all that is collected
         await asyncio.gather(*(self._store(owned, changes) for owned, changes in collected))
 
     async def _store(self, owned: Owned, collected: Collected) -> None:

@@ -121,13 +121,14 @@ class Owned:
         self._core = core
         self._cached_projects = cached_projects
         self.partition = Partition(core, number, self.store, cached_projects)
-        self.turn = asyncio.Lock()  # whoever changes the partition has it while it must not change under him
+        self.turn = asyncio.Lock()  # of whoever changes the partition, or must not see it change
         self.storing = asyncio.Lock()  # one writes to its log at a time
         self.witness: Witness | None = None
         self._last: Record | None = None  # last record taken, until the next flush
         self._buried: set[int] = set()  # offsets whose dead letters were written before the last crash
         self._buried_from = -1  # and from where on those letters lie in their topic
         self._garbage: list[bytes] = []
+        self._closing: Records = []  # of what is being collected
 
     @property
     def source(self) -> TopicPartition:
@@ -154,9 +155,18 @@ class Owned:
 
     # --- storing
 
-    async def collect(self, letters_from: int) -> Collected:
-        """What to write now; to be called in the partition's turn. The values in memory change together with it: they
-        must never be older than that."""
+    def cut(self, letters_from: int) -> None:
+        """From now on `collect` gives the partition as it is now. To be called in its turn, so that all that was taken
+        has been told; then records may be taken again."""
+        self.partition.cut()
+        self._closing = []
+        if self._last is not None:
+            self.witness = witness_of(self._last, self._buried_from if self._buried else letters_from)
+            self._last = None
+            self._closing.append(encode_witness(self.witness))
+
+    async def collect(self) -> Collected:
+        """What to write after a `cut`. The values in memory change together with it: they must never be older."""
         changes = await in_slices(self.partition.collecting())
         values = self.store.values
         for key, value in changes.writes:
@@ -165,12 +175,8 @@ class Owned:
         for key in changes.garbage:
             values.pop(key, None)
         garbage, self._garbage = self._garbage, []
-        closing: Records = [cursor_record(changes.cursor)]
-        if self._last is not None:
-            self.witness = witness_of(self._last, self._buried_from if self._buried else letters_from)
-            self._last = None
-            closing.insert(0, encode_witness(self.witness))
         state = [*changes.writes, *((key, None) for key in garbage)]
+        closing = [*self._closing, cursor_record(changes.cursor)]
         return Collected(state, closing, changes.cursor.next_offset, changes.garbage)
 
     def stored(self, collected: Collected) -> None:

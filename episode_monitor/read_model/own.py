@@ -116,7 +116,7 @@ class OwnPartitions:
     async def _waive(self, owned: Owned, question: WaiveQuestion) -> Waived:
         async with owned.turn:
             partition = owned.partition
-            state = partition.state(question.project_id)
+            state = partition.state_to_change(question.project_id)
             if owned.phase is not Phase.LIVE or state is None:
                 raise Recovering
             gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
@@ -150,7 +150,7 @@ class OwnPartitions:
     async def _act(self, owned: Owned, question: ActQuestion) -> Acted:
         async with owned.turn:
             partition = owned.partition
-            state = partition.state(question.project_id)
+            state = partition.state_to_change(question.project_id)
             if owned.phase is not Phase.LIVE or state is None:
                 raise Recovering
             done = await self._perform_and_tell(partition.core, state, question, self._sight.as_of_ms(owned))

@@ -182,7 +182,7 @@ async def test_an_act_of_a_person_is_stored_after_it_is_told(desk: Desk) -> None
 
     owned = desk.engine.owned[0]
     async with owned.turn:
-        state = owned.partition.state("p")
+        state = owned.partition.state_to_change("p")
         assert state is not None
         flushing = asyncio.create_task(desk.engine.flush())
         owned.partition.touch(state)

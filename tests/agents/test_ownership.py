@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agents.engine.brake import Brake
-from agents.engine.ownership import Owned, Phase
+from agents.engine.ownership import Collected, Owned, Phase
 from agents.engine.witness import KEY as WITNESS
 from agents.engine.witness import Witness, decode_witness, witness_of
 from tests.agents.desk import EVENTS, NOW_MS, Desk, FakeRecord, event, turns, useless
@@ -74,14 +74,32 @@ def test_a_partition_whose_beginning_has_expired_begins_where_there_is_something
 # --- what is stored
 
 
+async def collect(owned: Owned, letters_from: int) -> Collected:
+    owned.cut(letters_from)
+    return await owned.collect()
+
+
 async def test_the_last_record_is_remembered_beside_the_cursor() -> None:
     owned = an_owned()
     take(owned, event(0, "p"), useless(1))
-    collected = await owned.collect(letters_from=5)
+    collected = await collect(owned, 5)
     assert decode_witness(dict(collected.closing)[WITNESS]) == witness_of(useless(1), 5)
     assert [key for key, _ in collected.closing] == [WITNESS, b"o"]
     owned.pass_to(4)
-    assert [key for key, _ in (await owned.collect(5)).closing] == [b"o"], "nothing was taken since"
+    assert [key for key, _ in (await collect(owned, 5)).closing] == [b"o"], "nothing was taken since"
+
+
+async def test_what_is_taken_after_the_cut_is_left_to_the_next_flush() -> None:
+    owned = an_owned()
+    take(owned, event(0, "p"), useless(1))
+    owned.cut(letters_from=5)
+    take(owned, event(2, "p", episode_number=2))
+    first = await owned.collect()
+    assert first.next_offset == 2
+    assert decode_witness(dict(first.closing)[WITNESS]) == witness_of(useless(1), 5)
+    second = await collect(owned, 6)
+    assert second.next_offset == 3
+    assert decode_witness(dict(second.closing)[WITNESS]) == witness_of(event(2, "p", episode_number=2), 6)
 
 
 async def test_letters_of_before_a_crash_are_looked_for_again_until_all_of_them_were_passed() -> None:
@@ -89,23 +107,23 @@ async def test_letters_of_before_a_crash_are_looked_for_again_until_all_of_them_
     owned.witness = Witness(0, NOW_MS, 0, letters_from=3)
     owned.begin_at(0, {1, 2})
     take(owned, event(0, "p"), useless(1))
-    assert decode_witness(dict((await owned.collect(9)).closing)[WITNESS]) == witness_of(useless(1), 3)
+    assert decode_witness(dict((await collect(owned, 9)).closing)[WITNESS]) == witness_of(useless(1), 3)
     take(owned, useless(2))
-    assert decode_witness(dict((await owned.collect(9)).closing)[WITNESS]) == witness_of(useless(2), 9)
+    assert decode_witness(dict((await collect(owned, 9)).closing)[WITNESS]) == witness_of(useless(2), 9)
 
 
 async def test_what_a_stored_head_no_longer_names_is_removed_by_the_flush_after_it() -> None:
     owned = an_owned()
     take(owned, *(event(number, "p", episode_number=number + 1) for number in range(3000)))
-    first = await owned.collect(0)
+    first = await collect(owned, 0)
     owned.stored(first)
     take(owned, event(3000, "p", "episode.deleted", episode_id="ep-5"))
-    second = await owned.collect(0)
+    second = await collect(owned, 0)
     chunk = next(key for key, value in second.state if key[:1] == b"c" and value is not None)
     assert all(value is not None for _, value in second.state)
     owned.stored(second)
     take(owned, event(3001, "q"))
-    removed = [key for key, value in (await owned.collect(0)).state if value is None]
+    removed = [key for key, value in (await collect(owned, 0)).state if value is None]
     assert removed == [key for key, _ in first.state if key[:1] == b"c" and key[:5] == chunk[:5]]
 
 

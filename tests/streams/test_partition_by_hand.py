@@ -247,6 +247,98 @@ def test_states_that_are_not_cached_are_read_from_the_store() -> None:
     assert all(d.partition.head(f"p{project}").episodes == 3 for project in range(50))  # type: ignore[union-attr]
 
 
+# --- taking records while it is being collected
+
+
+def collected(d: Driver, steps: int) -> Any:
+    """Cut, and so many projects collected; what is left of the collecting."""
+    d.partition.cut()
+    left = d.partition.collecting()
+    for _ in range(steps):
+        next(left)
+    return left
+
+
+def store_rest(d: Driver, left: Any) -> None:
+    """Collect the rest and store all of it."""
+    try:
+        while True:
+            next(left)
+    except StopIteration as end:
+        d.store.flush(end.value)
+
+
+def episodes_stored(d: Driver) -> dict[str, int]:
+    restored = Driver(Stored(d.store.log)).partition
+    return {project: head.episodes for project, head in restored.heads()}
+
+
+def test_what_is_collected_is_the_partition_as_it_was_at_the_cut() -> None:
+    d = Driver()
+    for project in ("a", "b", "c"):
+        d.created(project, 0, 1)
+    left = collected(d, 1)
+    for project in ("a", "b", "d"):
+        d.created(project, 1, 2)
+    store_rest(d, left)
+    assert episodes_stored(d) == {"a": 1, "b": 1, "c": 1}
+    assert Driver(Stored(d.store.log)).partition.next_offset == 3
+    d.flush()
+    assert episodes_stored(d) == {"a": 2, "b": 2, "c": 1, "d": 1}
+
+
+def test_what_time_does_to_a_project_after_the_cut_is_not_stored_with_it() -> None:
+    d = Driver()
+    d.created("quiet", 0, 2)  # number 1 is missing, which is told after a minute
+    d.created("busy", 1, 1)
+    left = collected(d, 0)
+    d.created("busy", 60, 2)
+    assert d.told() == [("quiet", "integrity", "firing", 60)]
+    store_rest(d, left)
+    restored = Driver(Stored(d.store.log))
+    restored.created("busy", 60, 2)
+    assert restored.told() == [("quiet", "integrity", "firing", 60)], "nobody could know that it was told"
+
+
+def test_what_a_person_changes_after_the_cut_is_not_stored_with_it() -> None:
+    d = Driver()
+    d.created("p", 0, 1)
+    left = collected(d, 0)
+    state = d.partition.state_to_change("p")
+    assert state is not None
+    state.resends = 7
+    d.partition.touch(state)
+    store_rest(d, left)
+    assert Driver(Stored(d.store.log)).partition.state("p").resends == 0  # type: ignore[union-attr]
+    d.flush()
+    assert Driver(Stored(d.store.log)).partition.state("p").resends == 7  # type: ignore[union-attr]
+
+
+def test_a_project_that_was_collected_and_forgotten_comes_back_as_it_was_collected() -> None:
+    d = Driver(cached_projects=2)
+    d.created("a", 0, 1)
+    d.flush()
+    d.created("a", 1, 2)
+    left = collected(d, 1)
+    for number in range(5):  # nobody remembers "a" decoded
+        d.created(f"other {number}", 2, 1)
+    assert d.partition.head("a").episodes == 2  # type: ignore[union-attr]
+    d.created("a", 3, 3)
+    store_rest(d, left)
+    d.flush()
+    assert episodes_stored(d)["a"] == 3
+
+
+def test_projects_that_wait_to_be_collected_are_listed_with_what_has_changed() -> None:
+    d = Driver()
+    for project in ("a", "b"):
+        d.created(project, 0, 1)
+    collected(d, 1)
+    d.created("c", 1, 1)
+    assert {project: head.episodes for project, head in d.partition.heads()} == {"a": 1, "b": 1, "c": 1}
+    assert (d.partition.is_dirty, d.partition.unstored) == (True, 2)
+
+
 def test_a_missing_chunk_stops_the_partition_and_says_which() -> None:
     d = Driver()
     for number in range(1, 301):

@@ -1,6 +1,8 @@
-"""A partition may crash after any record of any flush: restarted from what was stored and reading again from the
-stored cursor, it ends where it would have ended, and tells the same transitions (again, if need be)."""
+"""A partition may crash after any record of any flush, and take records while it is being collected: restarted from
+what was stored and reading again from the stored cursor, it ends where it would have ended, and tells the same
+transitions (again, if need be)."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import msgspec
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.alert import Alert
 from models.event import Event
-from streams.partition import Cursor, Partition
+from streams.partition import Changes, Cursor, Partition
 from streams.rules import Measure
 from streams.state_codec import canonical
 from tests.streams.comparing import sums
@@ -48,6 +50,7 @@ def scripts(draw: st.DrawFn) -> list[Do]:
         script.append(Do("take", event))
         clock_ms = clock_ms if event.backfill else max(clock_ms, event.occurred_at_ms)
         script += draw(st.sampled_from([[]] * 5 + [[Do("flush")], [Do("bad")], [Do("flush"), Do("bad"), Do("flush")]]))
+        script += draw(st.sampled_from([[]] * 3 + [[Do("cut")], [Do("collect one")], [Do("end of collecting")]]))
         idle_ms = draw(st.sampled_from([0] * 9 + [1, 25_000, 1_000_000]))
         if idle_ms:
             clock_ms += idle_ms
@@ -74,6 +77,7 @@ class Worker:
         self.script = script
         self.told: list[Alert] = []
         self.told_before: list[int] = []
+        self.collecting: Generator[None, None, Changes] | None = None
         self.partition = Partition(CORE, 0, store, cached_projects=2)
         for _ in self.partition.restore():
             pass
@@ -95,6 +99,12 @@ class Worker:
             self.partition.take(do.event, offset)
         elif do.kind == "bad":
             self.partition.pass_over(offset)
+        elif do.kind == "cut":
+            self.cut()
+        elif do.kind == "collect one":
+            self.collect_one()
+        elif do.kind == "end of collecting":
+            self.end_collecting()
         else:
             self.flush()
             if do.kind == "idle":  # the clock is stored before anything is told
@@ -103,11 +113,33 @@ class Worker:
                 self.flush()
 
     def flush(self) -> None:
-        """Tell what there is to tell, then store, then tidy up."""
+        """Store all there is."""
+        self.cut()
+        self.end_collecting()
+
+    def cut(self) -> None:
+        """Tell what there is to tell; what has changed until now is to be stored."""
+        self.end_collecting()
         self.told += self.partition.emits
         self.partition.emits = []
         if self.partition.is_dirty:
-            changes = self.partition.collect()
+            self.partition.cut()
+            self.collecting = self.partition.collecting()
+
+    def end_collecting(self) -> None:
+        """Store what there was at the cut, then tidy up."""
+        while self.collecting is not None:
+            self.collect_one()
+
+    def collect_one(self) -> None:
+        """One step on, if something is being collected; it is stored after the last."""
+        if self.collecting is None:
+            return
+        try:
+            next(self.collecting)
+        except StopIteration as end:
+            self.collecting = None
+            changes: Changes = end.value
             self.write([*changes.writes, cursor_write(changes.cursor), *((key, None) for key in changes.garbage)])
 
     def write(self, records: list[Write]) -> None:
