@@ -65,10 +65,18 @@ class IntervalSet:
         if start <= end:
             yield start, end
 
-    def discard_above(self, limit: int) -> None:
-        """Take out everything greater than `limit`."""
-        if self._ends and self._ends[-1] > limit:
-            self.discard(limit + 1, self._ends[-1])
+    def interval_of(self, number: int) -> tuple[int, int] | None:
+        """The interval that the number is in; None where it is in none."""
+        at = bisect_right(self._starts, number) - 1
+        return (self._starts[at], self._ends[at]) if at >= 0 and self._ends[at] >= number else None
+
+    def discard_above(self, limit: int) -> list[tuple[int, int]]:
+        """Take out everything greater than `limit`; the intervals that reached beyond it, as they were."""
+        at = bisect_right(self._ends, limit)
+        gone = list(zip(self._starts[at:], self._ends[at:], strict=True))
+        if gone:
+            self.discard(limit + 1, gone[-1][1])
+        return gone
 
     def first_numbers(self, limit: int) -> list[int]:
         """The first `limit` integers, for people."""

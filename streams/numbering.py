@@ -12,7 +12,8 @@ from enum import Enum
 from mypy_extensions import mypyc_attr
 
 from models.event import MAX_EPISODE_NUMBER
-from streams import waivers
+from streams import finding_history, waivers
+from streams.finding_history import FindingHistory
 from streams.intervals import IntervalSet
 from streams.suspects import Hole, Suspects
 
@@ -59,8 +60,8 @@ class Numbering:
     """The numbers of one project. Every method that changes something takes event time in milliseconds."""
 
     __slots__ = (
-        "aside", "base", "capped", "changed_chunks", "chunks", "duplicates", "episodes", "explained", "max_number",
-        "moves", "open_duplicates", "open_gaps", "peak", "restatements", "rules", "shared_bytes",
+        "aside", "base", "capped", "changed_chunks", "chunks", "duplicates", "episodes", "explained", "history",
+        "max_number", "moves", "open_duplicates", "open_gaps", "peak", "restatements", "rules", "shared_bytes",
         "suspect_duplicates", "suspects", "waived",
     )  # fmt: skip
 
@@ -79,6 +80,7 @@ class Numbering:
         self.duplicates: dict[int, list[bytes]] = {}  # number -> all its owners, sorted, two at least
         self.open_duplicates: set[int] = set()
         self.waived: list[waivers.Waiver] = []
+        self.history: FindingHistory | None = None  # of the findings; None until there was one
         self.aside: dict[bytes, tuple[int, int]] = {}  # episode -> implausible number, when stated
         self.moves: dict[bytes, tuple[int, int]] = {}  # episode -> event time and number (or DELETED) of its last move
         self.shared_bytes = 0  # of the owners in `duplicates`
@@ -233,14 +235,21 @@ class Numbering:
             pass
         elif number > self.max_number:
             self._open_hole(max(self.max_number + 1, self.base), number - 1, at_ms)
-        elif not self.open_gaps.discard(number, number):
-            self.suspects.fill(number)
+        else:
+            gap = self.open_gaps.interval_of(number)
+            if gap is None:
+                self.suspects.fill(number)
+            else:
+                self.open_gaps.discard(number, number)
+                self._history().filled(gap[0], gap[1], at_ms, number, episode)
         if self.suspects.jumped:
             self.suspects.date_back(number, at_ms)
         if len(self.explained):
             self.explained.discard(number, number)
         if self.waived:
-            waivers.fill(self.waived, number)
+            one = waivers.fill(self.waived, number)
+            if one is not None:
+                self._history().filled(one.first, one.last, at_ms, number, episode)
         if number > self.max_number:
             self.max_number = number
 
@@ -277,31 +286,34 @@ class Numbering:
                 del self.duplicates[number]
                 self.shared_bytes -= len(owners[0])
                 self.suspect_duplicates.pop(number, None)
-                self.open_duplicates.discard(number)
-                if self.waived:
-                    waivers.unshare(self.waived, number)
+                if number in self.open_duplicates or (self.waived and waivers.unshare(self.waived, number)):
+                    self.open_duplicates.discard(number)
+                    how = finding_history.DELETED if deleted else finding_history.RENUMBERED
+                    self._history().healed(waivers.DUPLICATE, number, number, at_ms, how, episode)
             return
         self._clear(number)
         explained = deleted and self.rules.deleted is DeletedNumbers.HOLE
         if explained:
             self.explained.add(number, number)
         if number == self.max_number:
-            self._lower_max()
+            self._lower_max(episode, at_ms)
         elif not explained and number >= (self.base or 1):
             left_ms = max(at_ms, 1)  # 0 would say that nobody has ever held it
             self.suspects.open(Hole(number, number, left_ms, left_ms))
 
-    def _lower_max(self) -> None:
+    def _lower_max(self, episode: bytes, at_ms: int) -> None:
         self.max_number = 0
         if self.chunks:
             index = max(self.chunks)
             chunk = self.chunks[index]
             offset = next(i for i in range(CHUNK_NUMBERS - 1, -1, -1) if chunk[i] is not None)
             self.max_number = (index << CHUNK_SHIFT) + offset
-        self.open_gaps.discard_above(self.max_number)
+        gone = self.open_gaps.discard_above(self.max_number)
         self.suspects.drop_above(self.max_number)
         if self.waived:
-            waivers.drop_above(self.waived, self.max_number)
+            gone.extend((one.first, one.last) for one in waivers.drop_above(self.waived, self.max_number))
+        for first, last in gone:
+            self._history().healed(waivers.GAP, first, last, at_ms, finding_history.TOP_LOWERED, episode)
 
     # --- settling
 
@@ -318,14 +330,31 @@ class Numbering:
         """Turn suspects that have been so for the settling time into findings."""
         holes, shared = self.suspects.settle(now_ms - self.rules.settle_ms)
         for hole in holes:
-            self.open_gaps.add(hole.start, hole.end)
-        self.open_duplicates.update(shared)
+            beside = self._open_gap(hole.start, hole.end)
+            self._history().opened(waivers.GAP, hole.start, hole.end, now_ms, hole.since_ms, beside)
+        for number, since_ms in shared:
+            self.open_duplicates.add(number)
+            self._history().opened(waivers.DUPLICATE, number, number, now_ms, since_ms, [])
         if self.waived:
             for one in waivers.take_expired(self.waived, now_ms):
                 if one.kind == waivers.GAP:
-                    self.open_gaps.add(one.first, one.last)
+                    beside = self._open_gap(one.first, one.last)
                 else:
                     self.open_duplicates.add(one.first)
+                    beside = []
+                self._history().reopened(one, now_ms, beside)
+
+    def _open_gap(self, first: int, last: int) -> list[tuple[int, int]]:
+        """These numbers are an open gap now; answers the open ones next to them, which become one with it."""
+        gaps = self.open_gaps
+        beside = [gap for gap in (gaps.interval_of(first - 1), gaps.interval_of(last + 1)) if gap is not None]
+        gaps.add(first, last)
+        return beside
+
+    def _history(self) -> FindingHistory:
+        if self.history is None:
+            self.history = FindingHistory()
+        return self.history
 
     def waive(self, waiver: waivers.Waiver) -> None:
         """Take an open finding out of the open ones until its waiver is over."""
@@ -334,6 +363,7 @@ class Numbering:
         else:
             self.open_duplicates.discard(waiver.first)
         self.waived.append(waiver)
+        self._history().waived(waiver)
 
     @property
     def suspect_holes(self) -> list[Hole]:

@@ -21,7 +21,15 @@ from streams.memory import RecentKeys, Source
 from streams.numbering import CHUNK_NUMBERS, CHUNK_SHIFT, Numbering
 from streams.operations import Operation
 from streams.project import ProjectState
-from streams.state_shapes import Checkpoint, Head, StoredBody, StoredNumbers, StoredOperations, StoredState
+from streams.state_shapes import (
+    Checkpoint,
+    Head,
+    StoredBody,
+    StoredNumbers,
+    StoredOperations,
+    StoredState,
+    StoredStateWithHistory,
+)
 from streams.suspects import Hole
 from streams.vigil import forget_removed_rules, is_watchful
 from streams.waivers import DUPLICATE
@@ -88,13 +96,16 @@ def checkpoint(state: ProjectState) -> Checkpoint:
     numbering.changed_chunks.clear()
     inline = [] if tail is None else [(tail, _encode_chunk(numbering.chunks[tail]))]
     stored = StoredState(_body(state), sorted(versions.items()), inline)
+    if numbering.history is not None:
+        stored = StoredStateWithHistory(stored.body, stored.versions, stored.inline, numbering.history)
     return Checkpoint(_header(state) + _pack(stored), chunks, obsolete)
 
 
 def canonical(state: ProjectState) -> bytes:
     """The state without offsets, storage details and the times to look again: equal exactly for equal states.
 
-    When to look again at a rate is a lower bound, as near as the last look could tell.
+    When to look again at a rate is a lower bound, as near as the last look could tell. The history of findings is no
+    part of it either: it tells how the end was reached, and that depends on the order in which events came.
     """
     body = msgspec.structs.replace(_body(state), deadline_ms=None, rate_check_ms=0)
     chunks = [(index, _encode_chunk(chunk)) for index, chunk in sorted(state.numbering.chunks.items()) if any(chunk)]
@@ -114,7 +125,7 @@ def _header(state: ProjectState) -> bytes:
     )  # fmt: skip
 
 
-_stored = msgspec.msgpack.Decoder(StoredState)
+_stored = msgspec.msgpack.Decoder(StoredStateWithHistory)
 _chunk = msgspec.msgpack.Decoder(tuple[int, bytes, list[bytes | None]])
 
 
@@ -227,6 +238,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.chunk_versions = dict(stored.versions)
     chunks = [(index, load_chunk(index, version)) for index, version in stored.versions]
     _decode_numbering(state.numbering, body.numbers, [*chunks, *stored.inline])
+    state.numbering.history = stored.finding_history
     _adopt_rules(core, state, body)
     return state
 

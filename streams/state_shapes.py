@@ -3,6 +3,7 @@
 import msgspec
 
 from streams.alerts import Memory
+from streams.finding_history import FindingHistory
 from streams.waivers import Waiver
 
 
@@ -88,3 +89,9 @@ class StoredState(msgspec.Struct, array_like=True, gc=False):
     body: StoredBody
     versions: list[tuple[int, int]]  # chunks stored apart
     inline: list[tuple[int, bytes]]
+
+
+class StoredStateWithHistory(StoredState, array_like=True, gc=False):
+    """The same of a project that has had findings. What is stored without a history is read as this, too."""
+
+    finding_history: FindingHistory | None = None

@@ -111,10 +111,10 @@ class Suspects:
         lowest_ms = self._since_ms(self.jumped[0])
         return lowest_ms if queued is None or lowest_ms < queued else queued
 
-    def settle(self, limit_ms: int) -> tuple[list[Hole], list[int]]:
-        """Take out the holes and the shared numbers that began no later than then."""
+    def settle(self, limit_ms: int) -> tuple[list[Hole], list[tuple[int, int]]]:
+        """Take out the holes, and the shared numbers with their times, that began no later than then; in order."""
         holes = self._settle_jumped(limit_ms)
-        shared: list[int] = []
+        shared: list[tuple[int, int]] = []
         queue = self._queue
         while queue and queue[0][0] <= limit_ms:
             since_ms, which = heappop(queue)
@@ -123,10 +123,10 @@ class Suspects:
                 continue
             if which < 0:
                 del self.shared[-which]
-                shared.append(-which)
+                shared.append((-which, since_ms))
             else:
                 holes.append(self.left.pop(at))
-        return holes, shared
+        return sorted(holes, key=_start), sorted(shared)
 
     def restore(self, holes: list[Hole], shared: dict[int, int]) -> None:
         """Fill an empty one from storage; `holes` as `holes` gave them."""
@@ -144,6 +144,8 @@ class Suspects:
             return []
         settled = bisect_left(self.jumped, self._tops[steps - 1], key=_start)
         holes = self.jumped[:settled]
+        for hole in holes:
+            hole.since_ms = self._since_ms(hole)
         del self.jumped[:settled], self._tops[:steps], self._times[:steps]
         return holes
 
