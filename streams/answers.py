@@ -5,15 +5,11 @@ from collections.abc import Iterable, Sequence
 from models.times import rfc3339
 from models.views import (
     Applied,
-    FindingList,
-    FindingView,
     IntegritySummary,
     ProjectRow,
     ProjectView,
     Suspect,
-    WaiverView,
 )
-from streams.findings import Finding, findings_of
 from streams.identity import unpack_id
 from streams.numbering import Numbering, health_score
 from streams.project import ProjectState
@@ -83,35 +79,6 @@ def _suspect(kind: str, first: int, last: int, since_ms: int, settles_ms: int | 
         since=rfc3339(since_ms),
         settles_at=None if settles_ms is None else rfc3339(settles_ms),
     )
-
-
-def finding_view(found: Finding) -> FindingView:
-    """One finding as people see it."""
-    waiver = found.waiver
-    return FindingView(
-        finding_id=found.finding_id,
-        kind=found.kind,
-        state=found.state,
-        first_number=found.first,
-        last_number=found.last,
-        since=None if found.since_ms is None else rfc3339(found.since_ms),
-        settles_at=None if found.settles_ms is None else rfc3339(found.settles_ms),
-        waiver=None
-        if waiver is None
-        else WaiverView(by=waiver.by, reason=waiver.reason, at=rfc3339(waiver.at_ms), until=rfc3339(waiver.until_ms)),
-    )
-
-
-def finding_list(state: ProjectState, at_ms: int) -> FindingList:
-    """All findings of a project, as of `at_ms`; of very many the first of each kind and state."""
-    listed: list[FindingView] = []
-    seen: dict[tuple[str, str], int] = {}
-    for found in findings_of(state.project_id, state.numbering):
-        which = found.kind, found.state
-        seen[which] = seen.get(which, 0) + 1
-        if seen[which] <= MAX_GAPS_LISTED:
-            listed.append(finding_view(found))
-    return FindingList(project_id=state.project_id, findings=listed, as_of=rfc3339(at_ms))
 
 
 def project_row(project_id: str, head: Head, at_ms: int) -> ProjectRow:

@@ -1,4 +1,5 @@
-"""Findings of one project by name: what is suspect, open or waived. The id is computed from kind and first number.
+"""Findings of one project by name: what is suspect, open or waived, and what is over and remembered. The id is computed
+from kind and first number.
 
 A person waives an open finding until a time: its numbers leave the open ones, and come back when the time is over
 unless they were filled meanwhile. Event times in milliseconds.
@@ -14,6 +15,7 @@ import msgspec
 from models.alert import Alert
 from streams.acts import ACTED_BY, COMMENT
 from streams.core import Core
+from streams.finding_history import OPENED, Entry, FindingHistory
 from streams.numbering import Numbering
 from streams.project import ProjectState
 from streams.vigil import evaluate, next_deadline_ms
@@ -27,7 +29,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     finding_id: str
     kind: str
-    state: str  # "suspect" | "open" | "waived"
+    state: str  # "suspect" | "open" | "waived"; of `finding_of` "over" too
     first: int
     last: int
     since_ms: int | None = None  # of a suspect
@@ -66,6 +68,37 @@ def findings_of(project_id: str, numbering: Numbering) -> Iterator[Finding]:
     for waiver in sorted(numbering.waived, key=lambda one: (one.kind, one.first)):
         found = named(waiver.kind, "waived", waiver.first, waiver.last)
         yield msgspec.structs.replace(found, waiver=waiver)
+
+
+def finding_of(project_id: str, numbering: Numbering, wanted: str) -> tuple[Finding, list[Entry]] | None:
+    """One finding and its history; one that is over as long as its history names it. None: unknown."""
+    entries = history_of(project_id, numbering.history, wanted)
+    for found in findings_of(project_id, numbering):
+        if found.finding_id == wanted:
+            return found, entries
+    for entry in reversed(entries):
+        for first, last in (*entry.ended, *entry.lives_on):
+            if finding_id(project_id, entry.kind, first) == wanted:
+                return Finding(wanted, entry.kind, "over", first, last), entries
+    return None
+
+
+def history_of(project_id: str, history: FindingHistory | None, wanted: str) -> list[Entry]:
+    """The entries about one finding, oldest first: of all times that it was there, and, where it was a part of others
+    before, of those from when they opened."""
+    names, found = {wanted}, []
+    for entry in reversed(history.entries if history is not None else ()):
+        before = [finding_id(project_id, entry.kind, first) for first, _ in entry.ended]
+        after = {finding_id(project_id, entry.kind, first) for first, _ in entry.lives_on}
+        if names.isdisjoint(before) and names.isdisjoint(after):
+            continue
+        found.append(entry)
+        opened = before[0] if entry.what == OPENED else None
+        if names & after:
+            names.update(name for name in before if name != opened)
+        if opened is not None and opened != wanted:  # what it was before it opened is another story
+            names.discard(opened)
+    return found[::-1]
 
 
 def waive(

@@ -174,14 +174,21 @@ _Rest: Callable[..., Any] = msgspec.defstruct(
     array_like=True,
     gc=False,
 )
-_lean = msgspec.msgpack.Decoder(tuple[_Rest, list[tuple[int, int]], list[tuple[int, bytes]]])  # type: ignore[valid-type]
+# A struct and no tuple: of a project that has had findings more follows, which is passed over.
+_Lean: Callable[..., Any] = msgspec.defstruct(
+    "_Lean",
+    [("rest", _Rest), ("versions", list[tuple[int, int]]), ("inline", list[tuple[int, bytes]])],
+    array_like=True,
+    gc=False,
+)
+_lean: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(_Lean)
 _chunk = msgspec.msgpack.Decoder(tuple[int, bytes, list[bytes | None]])
 
 
 def _read(partition: Partition, project_id: str, encoded: bytes) -> _Stored:
-    rest, versions, inline = _lean.decode(memoryview(encoded)[HEADER_BYTES:])
-    apart = [(index, partition.chunk(project_id, index, version)) for index, version in versions]
-    return _Stored(read_head(encoded).applied, rest.numbers, sorted([*apart, *inline]))  # type: ignore[attr-defined]
+    lean = _lean.decode(memoryview(encoded)[HEADER_BYTES:])
+    apart = [(index, partition.chunk(project_id, index, version)) for index, version in lean.versions]
+    return _Stored(read_head(encoded).applied, lean.rest.numbers, sorted([*apart, *lean.inline]))
 
 
 def _stored_digest(chunks: list[tuple[int, bytes]]) -> int:

@@ -10,7 +10,7 @@ import msgspec
 
 from episode_monitor.web.views import ActionKind, ProjectHealth, ProjectSort
 from models.alert import Alert
-from models.views import FindingView, ProjectRow
+from models.views import FindingDetail, FindingView, ProjectRow
 
 PREFIX = "/internal/v1"
 
@@ -20,7 +20,7 @@ Place = tuple[int, int, str]  # where a project stands in the order of a list: t
 Path = Literal[
     "project", "stats", "trend", "projects", "act",
     "compare", "holdings", "known", "issues", "positions",
-    "jobs", "cancel", "drifts", "findings", "waive",
+    "jobs", "cancel", "drifts", "findings", "finding", "waive",
 ]  # fmt: skip
 
 
@@ -120,6 +120,13 @@ class FindingsQuestion(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
 
 
+class FindingQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding of one project, with its history."""
+
+    project_id: str
+    finding_id: str
+
+
 class WaiveQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """A person waives a finding; `until_ms` by the wall clock."""
 
@@ -176,6 +183,12 @@ class OwnPage(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: list[tuple[Place, ProjectRow]]
     total: int
+
+
+class FoundFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a project that was found; `finding` None: it has none of this id, and remembers none."""
+
+    finding: FindingDetail | None
 
 
 class Waived(msgspec.Struct, frozen=True, kw_only=True):

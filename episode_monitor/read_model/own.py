@@ -16,7 +16,9 @@ from episode_monitor.read_model.messages import (
     Acted,
     ActOutcome,
     ActQuestion,
+    FindingQuestion,
     FindingsQuestion,
+    FoundFinding,
     OwnPage,
     PageQuestion,
     ProjectQuestion,
@@ -30,8 +32,9 @@ from episode_monitor.web.views import Recovering, Unreachable
 from models.alert import Alert
 from models.views import FindingList, PerformanceStats, PerformanceTrend, ProjectView
 from streams import acts, performance
-from streams.answers import finding_list, finding_view, project_view
+from streams.answers import project_view
 from streams.core import Core
+from streams.finding_answers import finding_detail, finding_list, finding_view
 from streams.findings import Refusal, waive_and_judge
 from streams.project import ProjectState
 
@@ -102,6 +105,14 @@ class OwnPartitions:
     def findings(self, question: FindingsQuestion) -> Told[FindingList]:
         """One project's findings."""
         found = [finding_list(state, at_ms) for _, state, at_ms in self._states(question.project_id)]
+        return Told(partitions=self.partitions(), found=found[0] if found else None)
+
+    def finding(self, question: FindingQuestion) -> Told[FoundFinding]:
+        """One finding of one project, with its history."""
+        found = [
+            FoundFinding(finding=finding_detail(state, question.finding_id, at_ms))
+            for _, state, at_ms in self._states(question.project_id)
+        ]
         return Told(partitions=self.partitions(), found=found[0] if found else None)
 
     # --- acts

@@ -17,7 +17,9 @@ from episode_monitor.read_model.messages import (
     Acted,
     ActOutcome,
     ActQuestion,
+    FindingQuestion,
     FindingsQuestion,
+    FoundFinding,
     OwnPage,
     Path,
     ProjectQuestion,
@@ -50,6 +52,7 @@ from episode_monitor.web.views import (
 from models.alert import Alert
 from models.views import (
     AlertHistoryPage,
+    FindingDetail,
     FindingList,
     FindingView,
     IntegritySummary,
@@ -184,6 +187,16 @@ class ReadModel:
         """One project's findings, from the owner of its partition."""
         question = FindingsQuestion(project_id=project_id)
         return await self._elsewhere(self._own.findings(question), "findings", question, Told[FindingList])
+
+    async def finding(self, project_id: str, finding_id: str) -> FindingDetail | None:
+        """One finding with its history, from the owner of the project's partition."""
+        question = FindingQuestion(project_id=project_id, finding_id=finding_id)
+        found = await self._elsewhere(self._own.finding(question), "finding", question, Told[FoundFinding])
+        if found is None:
+            return None
+        if found.finding is None:
+            raise UnknownFinding(finding_id)
+        return found.finding
 
     async def waive(self, project_id: str, finding_id: str, waiver: WaiverWish) -> FindingView:
         """Done by the owner of the project's partition, told and stored when this returns."""

@@ -12,6 +12,7 @@ from episode_monitor.read_model.messages import (
     PREFIX,
     ActQuestion,
     CompareQuestion,
+    FindingQuestion,
     FindingsQuestion,
     HoldingsQuestion,
     IssuesQuestion,
@@ -55,8 +56,12 @@ def internal_router(own: OwnPartitions, token: str, numbers: OwnNumbers | None =
     async def findings(question: FindingsQuestion) -> Any:
         return own.findings(question)
 
+    async def finding(question: FindingQuestion) -> Any:
+        return own.finding(question)
+
     add_question(router, "act", ActQuestion, own.act)
     add_question(router, "findings", FindingsQuestion, findings)
+    add_question(router, "finding", FindingQuestion, finding)
     add_question(router, "waive", WaiveQuestion, own.waive)
     if numbers is not None:
         add_question(router, "compare", CompareQuestion, numbers.compare)

@@ -123,7 +123,8 @@ def _of_view_error(error: ViewError) -> Problem:
             detail = "This alert is a check's: it ends when a deep check finds stream and database in agreement."
             return Problem(409, "ends_by_itself", detail)
         case UnknownFinding():
-            return Problem(404, "unknown_finding", "No such project has a finding of this id: list its findings.")
+            detail = "No such project has a finding of this id, or remembers one: list its findings."
+            return Problem(404, "unknown_finding", detail)
         case NotWaivable():
             return Problem(409, f"finding_{error.why}", _NOT_WAIVABLE[error.why])
         case UnknownJob():

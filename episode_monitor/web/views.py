@@ -8,6 +8,7 @@ import msgspec
 from models.alert import Alert
 from models.views import (
     AlertHistoryPage,
+    FindingDetail,
     FindingList,
     FindingView,
     IntegritySummary,
@@ -76,7 +77,7 @@ class EndsByItself(ViewError):
 
 
 class UnknownFinding(ViewError):
-    """No project of this id has a finding of this id. 404."""
+    """No project of this id has a finding of this id, or remembers one. 404."""
 
 
 class NotWaivable(ViewError):
@@ -197,6 +198,10 @@ class Views(Jobs, Protocol):
 
     async def findings(self, project_id: str) -> FindingList | None:
         """One project's findings, or None if no event ever named it."""
+        ...
+
+    async def finding(self, project_id: str, finding_id: str) -> FindingDetail | None:
+        """One finding with its history, or None if no event ever named the project. Raises `UnknownFinding`."""
         ...
 
     async def waive(self, project_id: str, finding_id: str, waiver: WaiverWish) -> FindingView:

@@ -25,6 +25,8 @@ from models.views import (
     Applied,
     BasicCheckResult,
     CheckSummary,
+    FindingDetail,
+    FindingEntry,
     FindingList,
     FindingView,
     IntegritySummary,
@@ -55,6 +57,16 @@ SUMMARY = IntegritySummary(
     as_of=AS_OF,
 )
 FINDING = FindingView(finding_id="f1", kind="gap", state="open", first_number=3, last_number=4)
+OPENED = FindingEntry(
+    what="opened",
+    at=AS_OF,
+    text="Open gap 3 … 4: nobody holds it.",
+    finding_id="f1",
+    kind="gap",
+    first_number=3,
+    last_number=4,
+    since=AS_OF,
+)
 FINISHED = JobStatus(
     job_id="job-1",
     kind="basic",
@@ -171,6 +183,14 @@ class FakeViews:
         if project_id == "unknown":
             return None
         return FindingList(project_id=project_id, findings=[FINDING], as_of=AS_OF)
+
+    async def finding(self, project_id: str, finding_id: str) -> FindingDetail | None:
+        self._come(project_id, finding_id)
+        if project_id == "unknown":
+            return None
+        if finding_id != FINDING.finding_id:
+            raise UnknownFinding(finding_id)
+        return FindingDetail(project_id=project_id, finding=FINDING, history=[OPENED], history_dropped=0, as_of=AS_OF)
 
     async def waive(self, project_id: str, finding_id: str, waiver: WaiverWish) -> FindingView:
         self._come(project_id, finding_id, waiver)

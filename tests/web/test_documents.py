@@ -21,6 +21,7 @@ CONTRACT = {
     ("get", f"{ROOT}/integrity/project"): {"ProjectView"},
     ("get", f"{ROOT}/integrity/project/{{project_id}}"): {"ProjectView"},
     ("get", f"{ROOT}/integrity/project/{{project_id}}/findings"): {"FindingList"},
+    ("get", f"{ROOT}/integrity/project/{{project_id}}/findings/{{finding_id}}"): {"FindingDetail"},
     ("post", f"{ROOT}/integrity/project/{{project_id}}/findings/{{finding_id}}/waive"): {"FindingView"},
     ("get", f"{ROOT}/performance/stats"): {"PerformanceStats"},
     ("get", f"{ROOT}/performance/trend"): {"PerformanceTrend"},
@@ -103,7 +104,7 @@ async def test_each_sent_answer_has_exactly_the_fields_of_its_shape(
     views.alerts = {"r:p": alert("r:p")}
     for (method, path), names in CONTRACT.items():
         if method == "get" and names and "repair" not in path:  # tests/repair asks those, with a database
-            address = path.format(project_id="p", job_id="job-1")
+            address = path.format(project_id="p", job_id="job-1", finding_id="f1")
             answer = await client.get(address, params={"project_id": "p"} if address.endswith("/project") else None)
             assert set(answer.json()) == set(schemas[next(iter(names))]["properties"]), path
 

@@ -281,3 +281,20 @@ async def test_the_findings_of_a_project_are_listed(client: httpx.AsyncClient) -
     assert [(one["finding_id"], one["state"], one["first_number"]) for one in found["findings"]] == [("f1", "open", 3)]
     unknown = await client.get(f"{ROOT}/integrity/project/unknown/findings")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_project")
+
+
+async def test_one_finding_is_told_with_its_history(client: httpx.AsyncClient, views: FakeViews) -> None:
+    told = (await client.get(f"{ROOT}/integrity/project/webtoon/7/findings/f1")).json()
+    assert (told["project_id"], told["finding"]["state"], told["history_dropped"]) == ("webtoon/7", "open", 0)
+    assert [(one["what"], one["finding_id"], one["since"]) for one in told["history"]] == [
+        ("opened", "f1", "2025-10-09T08:53:20.123Z")
+    ]
+    assert views.asked == [("webtoon/7", "f1")]
+
+
+@pytest.mark.parametrize(("project", "code"), [("webtoon/7", "unknown_finding"), ("unknown", "unknown_project")])
+async def test_a_finding_that_nobody_knows_is_404(client: httpx.AsyncClient, project: str, code: str) -> None:
+    answer = await client.get(f"{ROOT}/integrity/project/{project}/findings/f2")
+    assert (answer.status_code, answer.json()["code"]) == (404, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"].count(".") == 1

@@ -13,7 +13,7 @@ from episode_monitor.web.problems import invalid, unknown_project
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.views import ProjectHealth, ProjectQuery, ProjectSort, WaiverWish
 from models.times import epoch_ms, rfc3339
-from models.views import FindingList, FindingView, IntegritySummary, ProjectPage, ProjectView
+from models.views import FindingDetail, FindingList, FindingView, IntegritySummary, ProjectPage, ProjectView
 
 router = APIRouter(prefix="/monitoring/episodes/integrity", tags=["integrity"])
 
@@ -43,10 +43,23 @@ async def list_projects(
 
 @router.get("/project/{project_id:path}/findings", responses=returns(FindingList, problems=(404, 503)))
 async def project_findings(request: Request, project_id: ProjectIdPath) -> Response:
-    """Gaps and duplicates by their ids: suspect, open, waived."""
+    """Gaps and duplicates by their ids: suspect, open, waived; and what became of those before."""
 
     async def found() -> FindingList:
         view = await context_of(request).views.findings(project_id)
+        if view is None:
+            raise unknown_project(project_id)
+        return view
+
+    return await answer(request, found)
+
+
+@router.get("/project/{project_id:path}/findings/{finding_id}", responses=returns(FindingDetail, problems=(404, 503)))
+async def project_finding(request: Request, project_id: ProjectIdPath, finding_id: FindingId) -> Response:
+    """One gap or duplicate with its history, oldest first; one that is over as long as its history is kept."""
+
+    async def found() -> FindingDetail:
+        view = await context_of(request).views.finding(project_id, finding_id)
         if view is None:
             raise unknown_project(project_id)
         return view
