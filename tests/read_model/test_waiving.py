@@ -1,4 +1,5 @@
-"""Findings and waivers over two workers: whichever is asked, the owner of the project does it and stores it."""
+"""Findings, their history and waivers over two workers: whichever is asked, the owner of the project answers, does it
+and stores it."""
 
 from typing import Any
 
@@ -71,3 +72,31 @@ async def test_a_waived_finding_cannot_be_waived_again_and_an_unknown_one_not_at
         assert code(await right.post(f"{PROJECT}/findings/nothing/waive", BODY), 404) == "unknown_finding"
         elsewhere = path.replace("proj_123", "nobody")
         assert code(await right.post(elsewhere, BODY), 404) == "unknown_finding"
+
+
+async def test_both_workers_tell_the_history_of_a_finding_until_it_is_over_and_after() -> None:
+    async with Fleet(2) as fleet:
+        left, right, log = await two_workers(fleet)
+        path = f"{PROJECT}/findings/{(await findings(right))[3]['finding_id']}"
+        json(await right.post(f"{path}/waive", BODY))
+        log.created("proj_123", 3, at=100)
+        told = json(await left.get(path))
+        assert json(await right.get(path)) == told
+        finding = told["finding"]
+        assert (finding["state"], finding["first_number"], finding["last_number"]) == ("over", 3, 3)
+        assert [(one["what"], one["by"], one["episode_id"]) for one in told["history"]] == [
+            ("opened", None, None), ("waived", "mina", None), ("filled", None, "proj_123-3"),
+        ]  # fmt: skip
+        assert told["history"][2]["at"] == "2025-10-09T08:55:00.000Z"
+        assert told["history_dropped"] == 0
+        listed = json(await right.get(f"{PROJECT}/findings"))
+        assert [one["what"] for one in listed["history"]] == [*["opened"] * 4, "waived", "filled"]
+        assert 3 not in {one["first_number"] for one in listed["findings"]}
+
+
+@pytest.mark.parametrize(("project", "expected"), [("proj_123", "unknown_finding"), ("nobody", "unknown_project")])
+async def test_a_finding_that_no_worker_knows_is_404(project: str, expected: str) -> None:
+    async with Fleet(2) as fleet:
+        for worker in (await two_workers(fleet))[:2]:
+            answer = await worker.get(f"{PROJECT.replace('proj_123', project)}/findings/nothing")
+            assert code(answer, 404) == expected
