@@ -103,6 +103,19 @@ def test_what_is_left_of_a_gap_remembers_the_gap_it_was_a_part_of() -> None:
     assert story == [("opened", 3, 7), ("filled", 3, 7), ("filled", 6, 7)]
 
 
+def test_a_part_does_not_remember_what_the_whole_was_before_it_opened_anew() -> None:
+    driven = gap_of(3, top=6)
+    driven.created(200, 3)
+    for number in (3, 4, 5):
+        driven.deleted(300, f"ep-{number}")
+    driven.until(400)
+    driven.created(500, 4, episode="four")
+    history = driven.state.numbering.history
+    story = [(one.what, one.first, one.last) for one in history_of(PROJECT, history, name(5))]
+    assert story == [("opened", 3, 3), ("opened", 4, 4), ("opened", 5, 5), ("filled", 3, 5)]
+    assert [one.what for one in history_of(PROJECT, history, name(3))][:2] == ["opened", "filled"]
+
+
 def name(first: int, kind: str = "gap") -> str:
     return finding_id(PROJECT, kind, first)
 
@@ -186,6 +199,16 @@ def test_a_waiver_its_end_and_what_is_filled_meanwhile() -> None:
         "The waiver is over, and 3 counts again.",
         "The waiver is over, and 5 counts again.",
     ]
+
+
+def test_waivers_that_end_together_are_over_in_the_order_of_their_numbers_stored_or_not() -> None:
+    driven = gap_of(2, 4, top=5)
+    wait(driven, 4, 200, HOUR)
+    wait(driven, 2, 201, HOUR)
+    read = decode(driven.core, PROJECT, checkpoint(driven.state).head, lambda chunk, version: b"")
+    for state in (driven.state, read):
+        advance(driven.core, state, at_ms(HOUR))
+        assert [(one.what, one.first) for one in entries(state)[-2:]] == [("reopened", 2), ("reopened", 4)]
 
 
 def test_waived_findings_heal_too() -> None:
