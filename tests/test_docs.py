@@ -18,7 +18,7 @@ from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from models.dead_letter import DeadLetterReason
 from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
 from models.wire import MAX_RETRIES, WireEvent
-from streams import memory
+from streams import finding_history, memory
 from streams.alerts import Reason
 from streams.answers import MAX_GAPS_LISTED
 from streams.core import PROJECT_HOURS_KEPT
@@ -319,6 +319,7 @@ def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
         ("docs/architecture.md", "what", "re-sent events recognised", memory.MAX_SOURCES),
         ("docs/architecture.md", "what", "re-sent events recognised", memory.MAX_INTERVALS),
         ("docs/architecture.md", "what", "implausible numbers set aside", MAX_SET_ASIDE),
+        ("docs/architecture.md", "what", "history of findings", finding_history.KEPT),
         ("docs/architecture.md", "what", "gaps listed in an answer", MAX_GAPS_LISTED),
         ("docs/architecture.md", "what", "trend kept", PROJECT_HOURS_KEPT),
         ("docs/architecture.md", "what", "active alerts in a summary", MAX_ALERTS),
