@@ -14,7 +14,7 @@ class _Kind(msgspec.Struct):
 
 
 class Repeats(logging.Filter):
-    """Lets the first line of a kind through and later one every `every_seconds`, with how many were kept back meanwhile.
+    """Lets the first line of a kind through and later one every `every_seconds`, with how many were kept back.
 
     Lines are of a kind if one place in the code wrote them with one level. `clock` gives monotonic seconds.
     """

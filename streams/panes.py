@@ -23,8 +23,8 @@ _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
 
 @mypyc_attr(acyclic=True)
 class Pane:
-    """A minute or an hour. `seconds` maps a second of the minute to its tally, `bins` to the bins of its durations, where
-    those are two or more: two bytes each, an object that the garbage collector never looks at.
+    """A minute or an hour. `seconds` maps a second of the minute to its tally; `bins` maps one with two durations or
+    more to their bins, two bytes each, in an object that the garbage collector never looks at.
 
     While every second knows its bins the sketch follows from them; only a crowded pane keeps one.
     """
