@@ -14,7 +14,8 @@ log = structlog.get_logger(__name__)
 LETTERS_IN_A_ROW = 1000
 FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 600.0
-SLICE_RECORDS = 200  # about 3 ms of work between two looks at the rest of the loop
+SLICE_RECORDS = 200  # of all partitions: 2 to 3 ms of work between two looks at the rest of the loop
+FEWEST_RECORDS = 20  # of one partition: fewer are not worth their turn
 PROBE_RECORDS = 20  # how many more letters are written after a pause to see whether things got better
 
 
@@ -30,10 +31,11 @@ class Brake:
         self._first_seconds = first_seconds
         self._longest_seconds = longest_seconds
 
-    @property
-    def slice_records(self) -> int:
-        """How many records to take before asking `after` again."""
-        return min(PROBE_RECORDS if self.pause_seconds else SLICE_RECORDS, self.limit)
+    def slice_records(self, partitions: int) -> int:
+        """How many records to take before asking `after` again, where so many partitions take turns."""
+        if self.pause_seconds:
+            return min(PROBE_RECORDS, self.limit)
+        return min(max(FEWEST_RECORDS, SLICE_RECORDS // max(1, partitions)), self.limit)
 
     def after(self, letters_in_a_row: int) -> float:
         """How many seconds to wait now; 0: go on."""

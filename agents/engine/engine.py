@@ -196,7 +196,7 @@ class Engine:
             raise RuntimeError(f"records from {fetched.start} on do not follow {owned.position}")
         records, begin = fetched.records, 0
         while begin < len(records):
-            piece = records[begin : begin + brake.slice_records]
+            piece = records[begin : begin + brake.slice_records(len(self.owned))]
             async with owned.turn:
                 if owned.phase is not Phase.LIVE:
                     return

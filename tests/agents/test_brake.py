@@ -23,8 +23,12 @@ def test_one_good_record_lets_it_go_and_the_next_pause_is_short_again() -> None:
 
 def test_after_a_pause_only_a_few_records_are_tried() -> None:
     brake = Brake(limit=1000)
-    assert brake.slice_records == 200
+    assert brake.slice_records(1) == 200
     brake.after(1000)
-    assert brake.slice_records == 20
+    assert brake.slice_records(1) == 20
     brake.after(0)
-    assert brake.slice_records == 200
+    assert brake.slice_records(1) == 200
+
+
+def test_partitions_that_take_turns_share_what_is_taken_between_two_looks_at_the_loop() -> None:
+    assert [Brake().slice_records(partitions) for partitions in (0, 1, 4, 10, 64)] == [200, 200, 50, 20, 20]
