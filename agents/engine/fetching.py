@@ -9,7 +9,6 @@ from typing import Any, TypeVar, cast
 
 import aiokafka
 from aiokafka import TopicPartition
-from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
@@ -22,19 +21,6 @@ FETCH_SECONDS = 0.5  # the longest wait of one poll; stopping waits for it
 FETCH_MAX_WAIT_MS = 100  # of a broker for news; one fetch is under way at a time, and others' news wait behind it
 
 T = TypeVar("T")
-
-
-class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Hands out records as aiokafka's C code has read them: offset, timestamp, key, value and headers.
-
-    Wrapping each one in a ConsumerRecord costs as much again as reading it, for a topic that everybody here knows.
-    """
-
-    def _consumer_record(self, tp: TopicPartition, record: Record) -> Record:
-        return record
-
-
-fetcher.PartitionRecords = PlainRecords  # aiokafka offers no other way in; every consumer of the process has it
 
 
 class Fetched:

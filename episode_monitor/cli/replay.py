@@ -16,7 +16,7 @@ from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.run import Report
 from episode_monitor.replay.run import replay as run_replay
-from episode_monitor.replay.source import NoSuchPartition, Range, Replayed, from_file, from_topic
+from episode_monitor.replay.source import Batch, NoSuchPartition, Range, from_file, from_topic
 from episode_monitor.rules_file import core_from
 from episode_monitor.settings import Settings, load_settings
 from models.times import epoch_ms
@@ -79,14 +79,14 @@ def _run(settings: Settings, jsonl: Path | None, wanted: Range, until: str | Non
     if jsonl is not None and wanted != Range():
         raise Failure("A file has no partitions and offsets: leave those out with --jsonl.", ExitCode.USAGE)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    records: AsyncIterator[Replayed] = (
+    batches: AsyncIterator[Batch] = (
         from_topic(kafka, settings.events_topic, wanted) if jsonl is None
         else from_file(jsonl, time.time_ns() // 1_000_000)
     )  # fmt: skip
     from aiokafka.errors import KafkaError
 
     try:
-        return asyncio.run(run_replay(core, records, until_ms))
+        return asyncio.run(run_replay(core, batches, until_ms))
     except NoSuchPartition as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     except KafkaError as error:

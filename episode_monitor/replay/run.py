@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from agents.engine.collector import spare_the_state
 from agents.engine.ownership import Stored
-from episode_monitor.replay.source import Replayed
+from episode_monitor.replay.source import Batch
 from models.alert import Alert, AlertStatus
 from models.codec import Malformed, decode_event
 from models.event import Event
@@ -20,6 +21,7 @@ from streams.partition import Partition
 from streams.state_codec import fingerprint
 
 MAX_ALERTS = 10_000  # transitions kept; all are counted
+MOST_DECODED = 20_000  # projects whose states are kept as objects; beyond that they are packed as if to be stored
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -46,29 +48,50 @@ class Replay:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._partitions: dict[int, Partition] = {}
-        self._records = self._applied = self._tombstones = self._transitions = 0
+        self._stores: dict[int, Stored] = {}
+        self.applied = self._records = self._tombstones = self._transitions = 0
         self._dead_letters: Counter[str] = Counter()
         self._firings: Counter[str] = Counter(dict.fromkeys(core.rules.by_id, 0))
         self._alerts: list[Alert] = []
 
-    def take(self, record: Replayed) -> None:
-        """One record. Offsets of a partition must rise."""
-        self._records += 1
-        partition = self._partitions.get(record.partition)
+    @property
+    def projects(self) -> int:
+        """How many were seen; one in two partitions counts twice."""
+        return sum(each.projects for each in self._partitions.values())
+
+    def take(self, batch: Batch) -> None:
+        """Records of one partition, whose offsets must rise."""
+        partition = self._partitions.get(batch.partition)
         if partition is None:
-            # Nothing is stored meanwhile, so all states stay in memory.
-            partition = self._partitions[record.partition] = Partition(self._core, record.partition, Stored({}), 1_000)
-        decoded = decode_event(record.key, record.value, record.headers, record.at_ms)
-        if isinstance(decoded, Event):
-            self._applied += partition.take(decoded, record.offset)
-        else:
-            partition.pass_over(record.offset)
-            if isinstance(decoded, Malformed):
-                self._dead_letters[decoded.reason.value] += 1
+            self._pack_all()  # a topic is read partition after partition
+            store = self._stores[batch.partition] = Stored({})
+            partition = self._partitions[batch.partition] = Partition(self._core, batch.partition, store, 1_000)
+        self._records += len(batch.records)
+        for record in batch.records:
+            decoded = decode_event(record.key, record.value, record.headers, record.timestamp)
+            if isinstance(decoded, Event):
+                self.applied += partition.take(decoded, record.offset)
             else:
-                self._tombstones += 1
+                partition.pass_over(record.offset)
+                if isinstance(decoded, Malformed):
+                    self._dead_letters[decoded.reason.value] += 1
+                else:
+                    self._tombstones += 1
         if partition.emits:
             self._tell(partition)
+        if partition.unstored > MOST_DECODED:
+            self._pack(partition)
+
+    def _pack_all(self) -> None:
+        for partition in self._partitions.values():
+            self._pack(partition)
+
+    def _pack(self, partition: Partition) -> None:
+        """Very many projects fit the memory only as they would be stored."""
+        values, changes = self._stores[partition.number].values, partition.collect()
+        values.update((key, value) for key, value in changes.writes if value is not None)
+        for key in changes.garbage:
+            values.pop(key, None)
 
     def advance(self, now_ms: int) -> None:
         """Let event time reach this moment, as the wall clock does on an idle partition."""
@@ -89,10 +112,10 @@ class Replay:
         partitions = self._partitions.values()
         return Report(
             records=self._records,
-            applied=self._applied,
+            applied=self.applied,
             tombstones=self._tombstones,
             dead_letters=dict(sorted(self._dead_letters.items())),
-            projects=sum(each.projects for each in partitions),
+            projects=self.projects,
             projects_with_findings=sum(len(each.unhealthy) for each in partitions),
             episodes=sum(each.episodes for each in partitions),
             gaps=sum(each.gaps for each in partitions),
@@ -115,11 +138,12 @@ class Replay:
         return blake2b(msgspec.msgpack.encode(named), digest_size=16).hexdigest()
 
 
-async def replay(core: Core, records: AsyncIterator[Replayed], until_ms: int | None) -> Report:
+async def replay(core: Core, batches: AsyncIterator[Batch], until_ms: int | None) -> Report:
     """Take all records, then let event time reach `until_ms` where that is given."""
     running = Replay(core)
-    async for record in records:
-        running.take(record)
+    spare_the_state()
+    async for batch in batches:
+        running.take(batch)
     if until_ms is not None:
         running.advance(until_ms)
     return running.report()

@@ -4,8 +4,10 @@ The end of a topic is looked up once, at the beginning, so that a replay ends al
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from aiokafka import TopicPartition
@@ -14,17 +16,34 @@ from agents.access import Kafka
 from agents.engine.reading import reader, some_records
 
 QUIET_POLLS = 20  # of half a second each; an end that the broker named and never reaches
+LINES = 1_000  # of a file in one batch
 
 
-class Replayed(msgspec.Struct, frozen=True):
-    """One record as it was. `at_ms` is when it was written, by the wall clock."""
+class Replayed(Protocol):
+    """One record as it was. `timestamp` is when it was written, in ms of the wall clock."""
 
-    partition: int
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    at_ms: int
+    headers: Sequence[tuple[str, bytes]]
+    timestamp: int
+
+
+class Line(msgspec.Struct):
+    """A record that is a line of a file."""
+
+    offset: int
+    value: bytes | None
+    timestamp: int
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Records of one partition, in order."""
+
+    partition: int
+    records: Sequence[Replayed]
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -39,7 +58,7 @@ class NoSuchPartition(Exception):
     """The topic has no such partition, or none at all; the message is a sentence."""
 
 
-async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[Replayed]:
+async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[Batch]:
     """Partition after partition, each in order. Raises KafkaError, NoSuchPartition."""
     async with reader(kafka) as consumer:
         there: set[int] = set()
@@ -61,27 +80,32 @@ async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[R
             while position < stop and quiet < QUIET_POLLS:
                 records = await some_records(consumer, tp)
                 quiet = 0 if records else quiet + 1
-                for record in records:
-                    if record.offset >= stop:
-                        break
-                    headers = tuple(record.headers)
-                    yield Replayed(number, record.offset, record.key, record.value, headers, record.timestamp)
+                if records and records[-1].offset >= stop:
+                    records = [record for record in records if record.offset < stop]
+                if records:
+                    yield Batch(number, records)
                 position = await consumer.position(tp)  # also past what nobody is shown
 
 
-async def from_lines(lines: Iterable[bytes], now_ms: int) -> AsyncIterator[Replayed]:
+async def from_lines(lines: Iterable[bytes], now_ms: int) -> AsyncIterator[Batch]:
     """Line n is the record at offset n - 1 of a single partition; blank lines are passed over."""
+    records = _records(lines, now_ms)
+    while batch := list(islice(records, LINES)):
+        yield Batch(0, batch)
+
+
+def _records(lines: Iterable[bytes], now_ms: int) -> Iterator[Line]:
     for offset, line in enumerate(lines):
         if line.strip():
-            yield Replayed(0, offset, None, line.strip(), (), now_ms)
+            yield Line(offset, line.strip(), now_ms)
 
 
-async def from_file(path: Path, now_ms: int) -> AsyncIterator[Replayed]:
+async def from_file(path: Path, now_ms: int) -> AsyncIterator[Batch]:
     """A file of lines; `-` is standard input. Raises OSError."""
     if str(path) == "-":
-        async for record in from_lines(sys.stdin.buffer, now_ms):
-            yield record
+        async for batch in from_lines(sys.stdin.buffer, now_ms):
+            yield batch
         return
     with path.open("rb") as lines:
-        async for record in from_lines(lines, now_ms):
-            yield record
+        async for batch in from_lines(lines, now_ms):
+            yield batch

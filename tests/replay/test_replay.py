@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from agents.runtime import Runtime
+from episode_monitor.replay import run as run_module
 from episode_monitor.replay.run import Report, replay
-from episode_monitor.replay.source import NoSuchPartition, Range, Replayed, from_file, from_lines, from_topic
+from episode_monitor.replay.source import Batch, Line, NoSuchPartition, Range, from_file, from_lines, from_topic
 from streams.state_codec import fingerprint
 from tests.agents.support import Rig, config_for, created, producing, running, send, until
 from tests.support.worker_process import make_core
@@ -58,15 +59,28 @@ async def test_the_hash_is_the_same_for_the_same_state_and_another_for_another()
     assert straight.state_hash == mixed.state_hash != other.state_hash
 
 
-async def records_of(*records: Replayed) -> AsyncIterator[Replayed]:
-    for record in records:
-        yield record
+async def batches_of(*batches: Batch) -> AsyncIterator[Batch]:
+    for batch in batches:
+        yield batch
 
 
 async def test_a_tombstone_is_counted_and_passed_over() -> None:
-    nothing = Replayed(0, 0, b"p", None, (), NOON_MS)
-    report = await replay(make_core(), records_of(nothing, Replayed(0, 1, b"p", line(1), (), NOON_MS + 1)), None)
+    records = [Line(0, None, NOON_MS, b"p"), Line(1, line(1), NOON_MS + 1, b"p")]
+    report = await replay(make_core(), batches_of(Batch(0, records)), None)
     assert (report.tombstones, report.applied) == (1, 1)
+
+
+async def test_what_is_packed_to_save_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line(number, f"p{number % 7}") for number in range(1, 400)]
+    records = [Line(at, each, NOON_MS + 500_000) for at, each in enumerate(lines)]
+    batches = [Batch(partition, records[at : at + 50]) for partition in (0, 1) for at in range(0, 399, 50)]
+    hashes = set()
+    for most in (0, 3, 1000):
+        monkeypatch.setattr(run_module, "MOST_DECODED", most)
+        report = await replay(make_core(), batches_of(*batches), None)
+        assert (report.applied, report.projects, report.episodes) == (798, 14, 798)
+        hashes.add(report.state_hash)
+    assert len(hashes) == 1
 
 
 @pytest.mark.broker
