@@ -69,7 +69,7 @@ class Numbering:
         self.rules = rules
         self.base = rules.first_number  # the first expected number; None until one was seen
         self.episodes: dict[bytes, int] = {}  # live episode -> its number
-        self.chunks: dict[int, list[bytes | None]] = {}  # chunk -> an owner of each of its numbers
+        self.chunks: dict[int, list[bytes | None]] = {}  # chunk -> an owner of each of its numbers; as long as needed
         self.changed_chunks: set[int] = set()  # since they were last stored
         self.max_number = 0  # highest live number
         self.peak = (rules.first_number or 1) - 1  # highest number ever taken; it never falls, so order is no matter
@@ -143,7 +143,7 @@ class Numbering:
         if current is None and episode not in self.aside and len(self.episodes) + len(self.aside) >= rules.max_episodes:
             return False
         if index in self.chunks:
-            owner = self.chunks[index][number & (CHUNK_NUMBERS - 1)]
+            owner = self.owner(number)
             if owner is not None:
                 return self.shared_bytes + len(owner) + len(episode) <= MAX_SHARED_BYTES
         elif len(self.chunks) >= MAX_SPARSE_CHUNKS + (rules.max_episodes >> CHUNK_SHIFT):
@@ -203,15 +203,21 @@ class Numbering:
 
     def owner(self, number: int) -> bytes | None:
         """An episode that holds the number, None where nobody does."""
-        chunk = self.chunks.get(number >> CHUNK_SHIFT)
-        return None if chunk is None else chunk[number & (CHUNK_NUMBERS - 1)]
+        chunk, offset = self.chunks.get(number >> CHUNK_SHIFT), number & (CHUNK_NUMBERS - 1)
+        return chunk[offset] if chunk is not None and offset < len(chunk) else None
 
     def _put(self, number: int, episode: bytes) -> None:
         index = number >> CHUNK_SHIFT
         chunk = self.chunks.get(index)
         if chunk is None:
-            chunk = self.chunks[index] = [None] * CHUNK_NUMBERS
-        chunk[number & (CHUNK_NUMBERS - 1)] = episode
+            chunk = self.chunks[index] = []
+        offset = number & (CHUNK_NUMBERS - 1)
+        if offset == len(chunk):
+            chunk.append(episode)
+        else:
+            if offset > len(chunk):
+                chunk.extend([None] * (offset + 1 - len(chunk)))
+            chunk[offset] = episode
         self.changed_chunks.add(index)
 
     def _clear(self, number: int) -> None:
@@ -306,7 +312,7 @@ class Numbering:
         if self.chunks:
             index = max(self.chunks)
             chunk = self.chunks[index]
-            offset = next(i for i in range(CHUNK_NUMBERS - 1, -1, -1) if chunk[i] is not None)
+            offset = next(i for i in range(len(chunk) - 1, -1, -1) if chunk[i] is not None)
             self.max_number = (index << CHUNK_SHIFT) + offset
         gone = self.open_gaps.discard_above(self.max_number)
         self.suspects.drop_above(self.max_number)

@@ -18,7 +18,7 @@ from streams import tally
 from streams.core import Core
 from streams.intervals import IntervalSet
 from streams.memory import RecentKeys, Source
-from streams.numbering import CHUNK_NUMBERS, CHUNK_SHIFT, Numbering
+from streams.numbering import CHUNK_SHIFT, Numbering
 from streams.operations import Operation
 from streams.project import ProjectState
 from streams.state_shapes import (
@@ -305,9 +305,12 @@ def _decode_numbering(numbering: Numbering, stored: StoredNumbers, chunks: list[
 
 def _decode_chunk(numbering: Numbering, index: int, content: bytes) -> list[bytes | None]:
     first, prefix, rest = _chunk.decode(content)
-    chunk: list[bytes | None] = [None] * CHUNK_NUMBERS
-    for offset, suffix in enumerate(rest, first):
-        if suffix is not None:
-            episode = chunk[offset] = prefix + suffix
-            numbering.episodes[episode] = (index << CHUNK_SHIFT) + offset
+    chunk: list[bytes | None] = [None] * first
+    for number, suffix in enumerate(rest, (index << CHUNK_SHIFT) + first):
+        if suffix is None:
+            chunk.append(None)
+        else:
+            episode = prefix + suffix
+            chunk.append(episode)
+            numbering.episodes[episode] = number
     return chunk

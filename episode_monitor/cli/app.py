@@ -67,6 +67,9 @@ def worker() -> None:
     from episode_monitor.worker import run_worker
 
     settings = _settings()
+    import os
+
+    sys.setswitchinterval(float(os.environ.get("EMSW", "0.005")))  # TEMP
     core = core_from(settings)
     raise SystemExit(int(uvloop.run(run_worker(settings, core))))
 
