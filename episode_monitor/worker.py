@@ -19,6 +19,7 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from agents.engine.collector import spare_the_state
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
 from agents.fleet.sight import Sight
@@ -219,6 +220,7 @@ async def _first_of(waiting: Coroutine[Any, Any, object], work: asyncio.Task[Non
 
 async def run_worker(settings: Settings, core: Core) -> ExitCode:
     """Run one worker until SIGTERM or Ctrl-C."""
+    spare_the_state()  # what was imported: reading back makes objects in masses, and none of these ever goes
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -85,10 +85,12 @@ class PartitionLog:
             while True:
                 if marking.done():
                     marking.result()
-                for record in await some_records(consumer, self._tp):
-                    read, moved_at = read + 1, time.monotonic()
+                records = await some_records(consumer, self._tp)
+                if records:
+                    read, moved_at = read + len(records), time.monotonic()
+                for record in records:
                     key, value = record.key, record.value
-                    if key == MARKER and value == marker:
+                    if value == marker and key == MARKER:
                         await marking
                         progress(read)
                         values.pop(MARKER, None)
