@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from agents.access import Kafka
 from episode_monitor.backfill.pages import EpisodePages, Extent, Page
 from episode_monitor.backfill.position import PositionFile, Progress
 from episode_monitor.backfill.sending import Partitioner, Sending
@@ -36,7 +37,7 @@ class Orders:
 
     database_url: str
     table: EpisodesTable
-    bootstrap_servers: str
+    kafka: Kafka
     topic: str
     rate: float | None = None  # events a second at most
     dry_run: bool = False  # reads and judges, sends nothing and keeps no position
@@ -70,7 +71,7 @@ class Backfill:
         sending = None
         if not self._orders.dry_run:
             self._progress = self._file.load()
-            sending = Sending(self._orders.bootstrap_servers, self._orders.topic, self._orders.partitioner)
+            sending = Sending(self._orders.kafka, self._orders.topic, self._orders.partitioner)
             await sending.start()
         stated_before = self._progress.stated
         try:

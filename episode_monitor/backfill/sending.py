@@ -10,6 +10,7 @@ from enum import Enum
 
 from aiokafka.errors import KafkaError
 
+from agents.access import Kafka
 from agents.engine.producer import Producer
 from episode_monitor.backfill.statements import Statement
 from episode_monitor.exits import ExitCode, Failure
@@ -27,11 +28,11 @@ class Partitioner(Enum):
 class Sending:
     """An open producer for the events topic."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, partitioner: Partitioner) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, kafka: Kafka, topic: str, partitioner: Partitioner) -> None:
+        self._kafka = kafka
         self._topic = topic
         self._partitioner = partitioner
-        self._producer = Producer(bootstrap_servers)
+        self._producer = Producer(kafka)
 
     async def start(self) -> None:
         """Connects. Raises Failure."""
@@ -67,6 +68,6 @@ class Sending:
     def _away(self, error: BaseException) -> Failure:
         why = str(error) or type(error).__name__
         return Failure(
-            f"Kafka at {self._servers} does not take the events ({why}); check KAFKA_BOOTSTRAP_SERVERS and run the "
+            f"Kafka at {self._kafka} does not take the events ({why}); check KAFKA_BOOTSTRAP_SERVERS and run the "
             f"same command again: it goes on where it was.", ExitCode.UNREACHABLE,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from episode_monitor.backfill.run import Backfill, Orders
 from episode_monitor.backfill.sending import Partitioner
 from episode_monitor.cli.output import Json, print_json
 from episode_monitor.cli.service_database import failing_as_a_command
-from episode_monitor.composition import episodes_table
+from episode_monitor.composition import episodes_table, kafka_access, topic_names
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.settings import Settings, load_settings
 from episode_monitor.storage.address import Address
@@ -51,7 +51,7 @@ async def _run(
     url, topic = settings.database_url.get_secret_value(), settings.events_topic
     table = episodes_table(settings)
     columns = (table.id_column, table.project_column, table.number_column)
-    orders = Orders(url, table, settings.kafka_bootstrap_servers, topic, rate, dry_run, partitioner)
+    orders = Orders(url, table, kafka_access(settings), topic, rate, dry_run, partitioner)
     place = Address.parse(url, "DATABASE_URL").place
     position = PositionFile(settings.state_dir, place, table.table, *columns, topic)
     with failing_as_a_command():
@@ -80,19 +80,16 @@ async def _ensure_topics(settings: Settings) -> None:
     from aiokafka.errors import KafkaError
 
     from agents.topics import TopicMismatch, ensure_topics
-    from episode_monitor.composition import topic_names
 
-    servers = settings.kafka_bootstrap_servers
+    kafka = kafka_access(settings)
     try:
-        await ensure_topics(
-            servers, topic_names(settings), settings.events_partitions, settings.topic_replication_factor
-        )
+        await ensure_topics(kafka, topic_names(settings), settings.events_partitions, settings.topic_replication_factor)
     except TopicMismatch as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     except (KafkaError, OSError) as error:
         why = str(error) or type(error).__name__
         raise Failure(
-            f"Kafka at {servers} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
+            f"Kafka at {kafka} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
         ) from None
 
 

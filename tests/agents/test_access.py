@@ -1,7 +1,5 @@
 """Kafka behind a login and TLS: what clients are made with, and a whole worker on such a broker."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import faust
@@ -10,15 +8,7 @@ import pytest
 from agents.access import KafkaAccess, client_options
 from agents.topics import kafka_answers
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
-from tests.support.apache_kafka import ApacheKafka
-
-SECRET = "s3cret-of-monitor"
-USERS = (
-    'org.apache.kafka.common.security.plain.PlainLoginModule required username="broker" password="of-broker" '
-    f'user_broker="of-broker" user_monitor="{SECRET}";'
-)
-STORE_PASSWORD = "of-the-store"
-
+from tests.support.locked_kafka import SECRET, locked_kafka
 
 def test_an_address_alone_is_an_open_connection() -> None:
     plain = {"bootstrap_servers": "kafka:9092", "security_protocol": "PLAINTEXT"}
@@ -49,44 +39,13 @@ def test_encryption_without_a_user_is_told_to_faust_as_such() -> None:
     assert isinstance(credentials, faust.SSLCredentials)
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A key with a certificate it signed itself, in a store for the broker, and the certificate for clients."""
-    keytool = shutil.which("keytool")
-    assert keytool is not None, "keytool comes with Java"
-    store, pem = folder / "store.p12", folder / "ca.pem"
-    named = ["-alias", "kafka", "-keystore", str(store), "-storepass", STORE_PASSWORD, "-storetype", "PKCS12"]
-    names = ["-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1", "-validity", "2"]
-    for words in (["-genkeypair", "-keyalg", "EC", *names], ["-exportcert", "-rfc", "-file", str(pem)]):
-        subprocess.run([keytool, *words, *named], check=True, capture_output=True)
-    return store, pem
-
-
 @pytest.mark.apache
 @pytest.mark.broker
 @pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
 async def test_a_worker_works_where_it_has_to_log_in(protocol: str, topic_prefix: str, tmp_path: Path) -> None:
-    settings = {
-        "sasl.enabled.mechanisms": "PLAIN",
-        "sasl.mechanism.inter.broker.protocol": "PLAIN",
-        f"listener.name.{protocol.lower()}.plain.sasl.jaas.config": USERS,
-    }
-    cafile = None
-    if protocol == "SASL_SSL":
-        store, cafile = certificate(tmp_path)
-        settings |= {
-            "ssl.keystore.type": "PKCS12", "ssl.keystore.location": str(store), "ssl.keystore.password": STORE_PASSWORD,
-            "ssl.truststore.type": "PEM", "ssl.truststore.location": str(cafile),
-        }  # fmt: skip
-    with ApacheKafka(settings=settings, protocol=protocol) as kafka:
-        access = KafkaAccess(
-            bootstrap_servers=kafka.bootstrap_servers, security_protocol=protocol, sasl_username="monitor",
-            sasl_password=SECRET, ssl_cafile=cafile,
-        )  # fmt: skip
-        wrong = KafkaAccess(
-            bootstrap_servers=kafka.bootstrap_servers, security_protocol=protocol, sasl_username="monitor",
-            sasl_password="guessed", ssl_cafile=cafile,
-        )  # fmt: skip
-        assert not await kafka_answers(wrong)
+    with locked_kafka(protocol, tmp_path) as kafka:
+        access = kafka.access()
+        assert not await kafka_answers(kafka.access(password="guessed"))
         config = config_for(access, topic_prefix, tmp_path)
         await make_topics(access, config)
         options = access.client_options()
