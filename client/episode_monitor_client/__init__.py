@@ -17,7 +17,8 @@ from .events import (
 from .operation import Operation, current_operation
 from .outbox import Outbox, OutboxStats
 from .relay import OutboxRelay
-from .settings import ClientSettings, SettingsError
+from .security import SettingsError, security_options
+from .settings import ClientSettings
 from .startup import lifespan, monitoring_shutdown_event, monitoring_startup_event
 from .tracing import use_traceparent
 from .tracker import EpisodePerformanceTracker
@@ -46,6 +47,7 @@ __all__ = [
     "monitoring_shutdown_event",
     "monitoring_startup_event",
     "renumbered",
+    "security_options",
     "use_client",
     "use_traceparent",
 ]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .events import EpisodeEvent
+from .security import SettingsError
 from .sender import Sender
-from .settings import ClientSettings, SettingsError
+from .settings import ClientSettings
 
 log = logging.getLogger("episode_monitor_client")
 

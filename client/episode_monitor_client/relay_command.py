@@ -9,7 +9,8 @@ import sys
 
 from .outbox import Outbox, ddl
 from .relay import OutboxRelay
-from .settings import ClientSettings, SettingsError
+from .security import SettingsError
+from .settings import ClientSettings
 
 
 def main() -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .security import SettingsError, security_options
+
 DEFAULT_TOPIC = "episode-events"
 DEFAULT_QUEUE_MAX = 10_000
 DEFAULT_FLUSH_SECONDS = 5.0
@@ -15,13 +17,9 @@ _NO = frozenset({"0", "false", "no", "off"})
 _YES = frozenset({"1", "true", "yes", "on"})
 
 
-class SettingsError(ValueError):
-    """A setting is wrong; the message names it and says what it must be."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class ClientSettings:
-    """Settings of one client. `producer_options` go to aiokafka's producer as they are (TLS, SASL)."""
+    """Settings of one client. `producer_options` go to aiokafka's producer as they are (TLS, SASL, ...)."""
 
     bootstrap_servers: str
     topic: str = DEFAULT_TOPIC
@@ -66,7 +64,7 @@ class ClientSettings:
             if name in given:
                 words[key] = given[name]
         words |= _numbers(given)
-        return cls(**words, producer_options=_security(given))
+        return cls(**words, producer_options=security_options(source))
 
 
 def _numbers(given: Mapping[str, str]) -> dict[str, Any]:
@@ -79,25 +77,3 @@ def _numbers(given: Mapping[str, str]) -> dict[str, Any]:
     except ValueError:
         raise SettingsError("EPISODE_EVENTS_QUEUE_MAX and EPISODE_EVENTS_FLUSH_SECONDS must be numbers.") from None
     return found
-
-
-def _security(given: Mapping[str, str]) -> dict[str, Any]:
-    """aiokafka's words for TLS and SASL."""
-    names = {
-        "KAFKA_SECURITY_PROTOCOL": "security_protocol",
-        "KAFKA_SASL_MECHANISM": "sasl_mechanism",
-        "KAFKA_SASL_USERNAME": "sasl_plain_username",
-        "KAFKA_SASL_PASSWORD": "sasl_plain_password",
-    }
-    options: dict[str, Any] = {key: given[name] for name, key in names.items() if name in given}
-    protocol = options.get("security_protocol", "PLAINTEXT")
-    if protocol not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
-        raise SettingsError("KAFKA_SECURITY_PROTOCOL must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.")
-    if protocol.endswith("SSL"):
-        from aiokafka.helpers import create_ssl_context
-
-        try:
-            options["ssl_context"] = create_ssl_context(cafile=given.get("KAFKA_SSL_CAFILE"))
-        except OSError as error:
-            raise SettingsError(f"KAFKA_SSL_CAFILE cannot be read ({error.strerror or error}).") from None
-    return options

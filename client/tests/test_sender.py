@@ -152,26 +152,3 @@ def test_without_configuration_there_is_one_line_and_nothing_else(caplog: pytest
         "episode events are not sent: KAFKA_BOOTSTRAP_SERVERS is not set"
     ]
     assert client.stats().enabled is False
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("EPISODE_EVENTS_QUEUE_MAX", "many"),
-        ("EPISODE_EVENTS_QUEUE_MAX", "0"),
-        ("EPISODE_EVENTS_FLUSH_SECONDS", "nan"),
-        ("EVENTS_TOPIC", "no spaces"),
-        ("EVENTS_IDEMPOTENCE", "perhaps"),
-        ("EPISODE_MONITORING_ENABLED", "perhaps"),
-        ("EPISODE_EVENTS_SOURCE", "two words"),
-        ("KAFKA_SECURITY_PROTOCOL", "smoke"),
-    ],
-)
-def test_a_wrong_setting_is_one_line_in_the_log_and_no_exception(
-    name: str, text: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092")
-    monkeypatch.setenv(name, text)
-    client = EpisodeMonitorClient.from_environment()
-    assert not client.enabled
-    assert name in caplog.text

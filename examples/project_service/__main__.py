@@ -4,6 +4,8 @@ import sys
 
 from pydantic import ValidationError
 
+from episode_monitor_client import SettingsError
+
 from ..serving import configure_logging, serve, settings_fault
 from .app import create_app
 from .settings import Settings
@@ -17,7 +19,12 @@ def main() -> int:
         print(settings_fault(error), file=sys.stderr)
         return 2
     configure_logging()
-    return serve(create_app(settings), settings.host, settings.port, "PROJECT_SERVICE_PORT")
+    try:
+        app = create_app(settings)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return serve(app, settings.host, settings.port, "PROJECT_SERVICE_PORT")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,14 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
-from episode_monitor_client import ClientSettings, EpisodeEvent, EpisodeMonitorClient, Outbox, OutboxRelay
+from episode_monitor_client import (
+    ClientSettings,
+    EpisodeEvent,
+    EpisodeMonitorClient,
+    Outbox,
+    OutboxRelay,
+    security_options,
+)
 from episode_monitor_client.sender import Sender
 
 from .settings import Settings
@@ -28,6 +35,7 @@ class Events:
     """The way to Kafka. `tell` never waits; `tell_within` is part of the caller's transaction."""
 
     def __init__(self, settings: Settings):
+        """Raises SettingsError where the environment says something wrong of how to log in to Kafka."""
         self._settings = settings
         self._client_settings = ClientSettings(
             bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -36,6 +44,7 @@ class Events:
             idempotence=settings.events_idempotence,
             queue_max=settings.events_waiting_max + QUEUE_ROOM_EVENTS,
             flush_seconds=settings.flush_seconds,
+            producer_options=security_options(),
         )
         self._sender = Sender(self._client_settings)
         self._client = EpisodeMonitorClient(self._client_settings, self._sender)
@@ -136,7 +145,7 @@ class Events:
 
 async def ensure_topic(settings: Settings) -> None:
     """Creates the events topic where it is missing; an existing one keeps its own number of partitions."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers, **security_options())
     try:
         await admin.start()
         if settings.events_topic in await admin.list_topics():

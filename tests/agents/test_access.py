@@ -10,6 +10,7 @@ from agents.topics import kafka_answers
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
 from tests.support.locked_kafka import SECRET, locked_kafka
 
+
 def test_an_address_alone_is_an_open_connection() -> None:
     plain = {"bootstrap_servers": "kafka:9092", "security_protocol": "PLAINTEXT"}
     assert client_options("kafka:9092") == client_options(KafkaAccess(bootstrap_servers="kafka:9092")) == plain

@@ -116,9 +116,9 @@ async def fetch(database_url: str, query: str, *arguments: Any) -> list[Any]:
         await connection.close()
 
 
-async def all_records(bootstrap_servers: str, topic: str) -> list[ConsumerRecord]:
+async def all_records(bootstrap_servers: str, topic: str, **login: Any) -> list[ConsumerRecord]:
     """Reads each partition up to a mark that is written first: a broker's own idea of its end may lag."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all")
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", **login)
     await producer.start()
     try:
         partitions = [TopicPartition(topic, number) for number in await producer.partitions_for(topic)]
@@ -126,7 +126,7 @@ async def all_records(bootstrap_servers: str, topic: str) -> list[ConsumerRecord
             await producer.send_and_wait(topic, END, partition=partition.partition)
     finally:
         await producer.stop()
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False, **login)
     await consumer.start()
     try:
         consumer.assign(partitions)

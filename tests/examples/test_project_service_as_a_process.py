@@ -190,6 +190,7 @@ async def test_a_taken_port_is_one_sentence_and_exit_code_2(tmp_path: Path) -> N
         ({"DATABASE_URL": "mysql://me:hush@somewhere"}, "DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://x", "CREATION_TIME_LIMIT_SECONDS": "-1"}, "CREATION_TIME_LIMIT_SECONDS"),
         ({"DATABASE_URL": "postgresql://x", "EVENTS_PARTITIONS": "many"}, "EVENTS_PARTITIONS"),
+        ({"DATABASE_URL": "postgresql://x", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "KAFKA_SECURITY_PROTOCOL"),
     ],
 )
 async def test_a_wrong_setting_is_one_sentence_and_exit_code_2(

@@ -57,7 +57,8 @@ def locked_kafka(protocol: str, folder: Path) -> Iterator[LockedKafka]:
     if protocol == "SASL_SSL":
         store, cafile = _certificate(folder)
         settings |= {
-            "ssl.keystore.type": "PKCS12", "ssl.keystore.location": str(store), "ssl.keystore.password": _STORE_PASSWORD,
+            "ssl.keystore.type": "PKCS12", "ssl.keystore.location": str(store),
+            "ssl.keystore.password": _STORE_PASSWORD,
             "ssl.truststore.type": "PEM", "ssl.truststore.location": str(cafile),
         }  # fmt: skip
     with ApacheKafka(settings=settings, protocol=protocol) as kafka:

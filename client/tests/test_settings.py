@@ -1,0 +1,78 @@
+"""Settings: a wrong one is one line in the log, never an exception; and what Kafka is logged in to with."""
+
+import ssl
+
+import pytest
+
+from episode_monitor_client import ClientSettings, EpisodeMonitorClient, SettingsError, security_options
+
+LOGIN = {"KAFKA_SASL_USERNAME": "service", "KAFKA_SASL_PASSWORD": "hush"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("EPISODE_EVENTS_QUEUE_MAX", "many"),
+        ("EPISODE_EVENTS_QUEUE_MAX", "0"),
+        ("EPISODE_EVENTS_FLUSH_SECONDS", "nan"),
+        ("EVENTS_TOPIC", "no spaces"),
+        ("EVENTS_IDEMPOTENCE", "perhaps"),
+        ("EPISODE_MONITORING_ENABLED", "perhaps"),
+        ("EPISODE_EVENTS_SOURCE", "two words"),
+        ("KAFKA_SECURITY_PROTOCOL", "smoke"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_in_the_log_and_no_exception(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092")
+    monkeypatch.setenv(name, text)
+    client = EpisodeMonitorClient.from_environment()
+    assert not client.enabled
+    assert name in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_USERNAME": "service"}, "needs KAFKA_SASL_USERNAME"),
+        (LOGIN, "with which nobody logs in"),
+        (LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SSL"}, "with which nobody logs in"),
+        (LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "MAGIC"}, "KAFKA_SASL_MECHANISM must"),
+        ({"KAFKA_SSL_CAFILE": __file__}, "which encrypts nothing"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CAFILE": "/nowhere/ca.pem"}, "KAFKA_SSL_CAFILE must be"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CAFILE": __file__}, "KAFKA_SSL_CAFILE must be"),
+    ],
+)
+def test_a_login_that_contradicts_itself_is_refused_in_a_sentence_without_the_password(
+    given: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(SettingsError, match=sentence) as caught:
+        security_options(given)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_login_and_tls_reach_the_producer_and_show_in_no_log() -> None:
+    environment = LOGIN | {
+        "KAFKA_BOOTSTRAP_SERVERS": "kafka:9093",
+        "KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
+        "KAFKA_SASL_MECHANISM": "scram-sha-512",
+    }
+    settings = ClientSettings.from_environment(environment)
+    assert isinstance(settings, ClientSettings)
+    assert "hush" not in repr(settings)
+    options = dict(settings.producer_options)
+    context = options.pop("ssl_context")
+    assert isinstance(context, ssl.SSLContext)
+    assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
+    assert options == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "service",
+        "sasl_plain_password": "hush",
+    }
+
+
+def test_without_any_of_it_the_connection_is_open() -> None:
+    assert security_options({"KAFKA_SASL_MECHANISM": "PLAIN"}) == {}

@@ -1,0 +1,48 @@
+"""The client, its relay and the sample service where Kafka asks who they are and speaks TLS."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.topics import TopicNames, ensure_topics
+from episode_monitor_client import EpisodeMonitorClient, EpisodePerformanceTracker, Outbox, created, security_options
+from examples.project_service.settings import Settings
+from tests.client.test_outbox_kills import Child, all_gone, children
+from tests.examples.support import all_records, project_service
+from tests.support.locked_kafka import locked_kafka
+
+
+@pytest.mark.apache
+@pytest.mark.broker
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+async def test_all_that_tell_events_log_in(
+    protocol: str, connection: Any, database_url: str, topic_prefix: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    with locked_kafka(protocol, tmp_path) as kafka:
+        names = TopicNames.of(f"{topic_prefix}m", *(f"{topic_prefix}{name}" for name in ("e", "a", "d", "ad")))
+        await ensure_topics(kafka.access(), names, 3, 1)
+        environment = kafka.environment() | {"EVENTS_TOPIC": names.events}
+        for name, text in environment.items():
+            monkeypatch.setenv(name, text)
+
+        client = EpisodeMonitorClient.from_environment()
+        EpisodePerformanceTracker(client).deleted("p", "by the queue")
+        assert await asyncio.to_thread(client.close, 30.0) == 0
+
+        await Outbox().add(connection, created("p", "by the outbox", 1))
+        with children() as started:
+            started.append(Child("episode_monitor_client.relay_command", DATABASE_URL=database_url))
+            settings = Settings(
+                database_url=database_url, kafka_bootstrap_servers=kafka.bootstrap_servers, events_topic=names.events
+            )
+            async with project_service(settings) as service:
+                number = (await service.create("p")).json()["number"]
+            await all_gone(database_url)
+        login = security_options()
+        read = [json.loads(r.value) for r in await all_records(kafka.bootstrap_servers, names.events, **login)]
+    assert number == 1
+    assert len(read) == 3
+    assert {body.get("episode_id") for body in read} >= {"by the queue", "by the outbox"}
