@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from typing import Protocol
@@ -79,6 +80,10 @@ class EpisodeMonitorClient:
         """Sends what waits within the time limit and ends; answers how many events were left. Blocks."""
         return 0 if self.sender is None else self.sender.close(timeout_seconds)
 
+    async def aclose(self, timeout_seconds: float | None = None) -> int:
+        """The same for a loop, which goes on meanwhile."""
+        return 0 if self.sender is None else await self.sender.aclose(timeout_seconds)
+
     def stats(self) -> ClientStats:
         """For health checks and metrics."""
         if self.sender is None:
@@ -87,18 +92,28 @@ class EpisodeMonitorClient:
         return ClientStats(True, now.sent, now.waiting, now.dropped, now.fault)
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # its holder may come again: a finalizer of the host may tell an event
 _current: EpisodeMonitorClient | None = None
+
+
+def _after_fork() -> None:
+    """Whoever held the lock is not in the child."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def current_client() -> EpisodeMonitorClient:
     """The process's client, made of the environment when it is first asked for."""
     global _current
-    if _current is None:
+    client = _current
+    if client is None:
         with _lock:
-            if _current is None:
-                _current = EpisodeMonitorClient.from_environment()
-    return _current
+            client = _current = _current or EpisodeMonitorClient.from_environment()
+    return client
 
 
 def use_client(client: EpisodeMonitorClient | None) -> EpisodeMonitorClient | None:

@@ -3,8 +3,10 @@
 An event is immutable; `source` and `sequence` are given to it by whoever sends it.
 """
 
+import itertools
 import os
 import re
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Self
@@ -24,6 +26,7 @@ MAX_EPISODE_NUMBER = 2_147_483_647
 MAX_RETRIES = 1000
 MAX_ERROR_CHARACTERS = 1000  # for people; the rest is cut off
 MAX_ID_CHARACTERS = 128
+MAX_NAME_CHARACTERS = 200  # of projects and episodes
 MAX_INT64 = 2**63 - 1
 
 _PROJECT = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
@@ -38,9 +41,26 @@ class InvalidEvent(ValueError):
     """The event would be refused by the monitor; the message says which field and what it must be."""
 
 
+class _Ids:
+    """Drawn once for the process and counted from there: to ask the system each time lets other threads run first."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Ids of a process that has made none."""
+        self.drawn = os.urandom(10).hex()
+        self.numbers = itertools.count()
+
+
+_ids = _Ids()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ids.begin)
+
+
 def new_id() -> str:
-    """32 hexadecimal digits nobody else draws, after a fork neither."""
-    return os.urandom(16).hex()
+    """32 hexadecimal digits nobody else has, a forked child neither."""
+    return f"{_ids.drawn}{next(_ids.numbers):012x}"
 
 
 def now_ms() -> int:
@@ -97,15 +117,16 @@ class EpisodeEvent(_Fields):
             traceparent = None
         if error is not None:
             error = _tidy_error(error)
-        if event_id is None:
-            event_id = new_id()
         if occurred_at_ms is None:
             occurred_at_ms = now_ms()
         event = super().__new__(
-            cls, type, project_id, operation_id, episode_id, episode_number, old_number, duration_seconds, retry_count,
-            retry_reasons, had_conflict, error, backfill, traceparent, event_id, occurred_at_ms,
+            cls, _plain(type), _plain(project_id), _plain(operation_id), _plain(episode_id), episode_number, old_number,
+            duration_seconds, retry_count, retry_reasons, had_conflict, error, backfill, traceparent,
+            new_id() if event_id is None else _plain(event_id), occurred_at_ms,
         )  # fmt: skip
-        fault = _fault_of_names(event) or _fault_of_numbers(event) or _fault_of_retries(event)
+        fault = _fault_of_names(event) or _fault_of_numbers(event)
+        if fault is None and (retry_count != 0 or retry_reasons):
+            fault = _fault_of_retries(event)
         if fault is not None:
             raise InvalidEvent(fault)
         return event
@@ -114,28 +135,40 @@ class EpisodeEvent(_Fields):
 # What a caller passes may be anything, whatever the annotations say.
 
 
+def _plain(value: Any) -> Any:
+    """A text without whatever a class of the caller's makes of it; all else unchanged."""
+    return value if type(value) is str or not isinstance(value, str) else str.__str__(value)
+
+
+def _is_text(value: Any, most: int, pattern: re.Pattern[str]) -> bool:
+    # Most texts are printable, which is seen sooner than that they match.
+    return type(value) is str and (
+        (0 < len(value) <= most and value.isprintable()) or pattern.fullmatch(value) is not None
+    )
+
+
 def _is_traceparent(value: object) -> bool:
-    return isinstance(value, str) and _TRACEPARENT.fullmatch(value) is not None
+    return type(value) is str and _TRACEPARENT.fullmatch(value) is not None
 
 
 def _tidy_error(value: object) -> str:
-    return str(value)[:MAX_ERROR_CHARACTERS].encode("utf-8", "replace").decode()
+    return str.__str__(str(value)[:MAX_ERROR_CHARACTERS]).encode("utf-8", "replace").decode()
 
 
 def _fault_of_names(event: Any) -> str | None:
     kind, episode_id, operation_id = event.type, event.episode_id, event.operation_id
     if kind not in EVENT_TYPES:
         return f"type must be one of {', '.join(sorted(EVENT_TYPES))}."
-    if not (isinstance(event.project_id, str) and _PROJECT.fullmatch(event.project_id)):
+    if not _is_text(event.project_id, MAX_NAME_CHARACTERS, _PROJECT):
         return "project_id must be a text of 1 to 200 characters without control characters."
     if episode_id is None:
         if kind in _WITH_EPISODE:
             return f"episode_id is needed for {kind}."
-    elif not (isinstance(episode_id, str) and _EPISODE.fullmatch(episode_id)):
+    elif not _is_text(episode_id, MAX_NAME_CHARACTERS, _EPISODE):
         return "episode_id must be a text of 1 to 200 characters."
-    if operation_id is not None and not (isinstance(operation_id, str) and _ID.fullmatch(operation_id)):
+    if operation_id is not None and not _is_text(operation_id, MAX_ID_CHARACTERS, _ID):
         return "operation_id must be a text of 1 to 128 characters."
-    if not (isinstance(event.event_id, str) and _ID.fullmatch(event.event_id)):
+    if not _is_text(event.event_id, MAX_ID_CHARACTERS, _ID):
         return "event_id must be a text of 1 to 128 characters."
     return None
 
@@ -149,7 +182,7 @@ def _fault_of_numbers(event: Any) -> str | None:
         return f"episode_number must be a whole number from 1 to {MAX_EPISODE_NUMBER}."
     if old is not None and (type(old) is not int or not -MAX_INT64 <= old <= MAX_INT64):
         return "old_number must be a whole number."
-    if duration is not None and (type(duration) not in (int, float) or not 0 <= duration < float("inf")):
+    if duration is not None and (type(duration) not in (int, float) or not 0 <= duration <= sys.float_info.max):
         return "duration_seconds must be a finite number of at least 0."
     if type(event.occurred_at_ms) is not int or not 0 <= event.occurred_at_ms < 253_402_300_800_000:
         return "occurred_at_ms must be whole milliseconds between 1970 and 9999."
@@ -163,11 +196,17 @@ def _fault_of_retries(event: Any) -> str | None:
     if type(count) is not int or not 0 <= count <= MAX_RETRIES:
         return f"retry_count must be a whole number from 0 to {MAX_RETRIES}."
     if reasons:
-        if type(reasons) is not tuple or not RETRY_REASONS.issuperset(reasons):
+        if type(reasons) is not tuple or not all(type(r) is str and r in RETRY_REASONS for r in reasons):
             return "retry_reasons must be a tuple of conflict, timeout and error."
         if len(reasons) != count:
             return f"retry_reasons has {len(reasons)} entries for a retry_count of {count}; it must have one a retry."
     return None
+
+
+def _reasons(given: Sequence[RetryReason]) -> tuple[RetryReason, ...]:
+    if len(given) > MAX_RETRIES:  # before they are copied
+        raise InvalidEvent(f"retry_reasons must have at most {MAX_RETRIES} entries.")
+    return tuple(_plain(reason) for reason in given)
 
 
 def created(
@@ -191,7 +230,7 @@ def created(
         operation_id=operation_id,
         duration_seconds=duration_seconds,
         retry_count=len(retry_reasons) if retry_count is None else retry_count,
-        retry_reasons=tuple(retry_reasons),
+        retry_reasons=_reasons(retry_reasons) if retry_reasons else (),
         had_conflict=had_conflict,
         traceparent=traceparent,
     )
@@ -216,7 +255,7 @@ def creation_failed(
         operation_id=operation_id,
         duration_seconds=duration_seconds,
         retry_count=len(retry_reasons) if retry_count is None else retry_count,
-        retry_reasons=tuple(retry_reasons),
+        retry_reasons=_reasons(retry_reasons) if retry_reasons else (),
         had_conflict=had_conflict,
         traceparent=traceparent,
     )

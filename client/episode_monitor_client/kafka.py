@@ -7,10 +7,11 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownError, UnsupportedVersionError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownError, UnsupportedVersionError
 from aiokafka.partitioner import DefaultPartitioner
 
 from .encoding import Record
@@ -21,9 +22,35 @@ log = logging.getLogger(__name__)
 BATCH_MAX_BYTES = 512 * 1024  # brokers take a megabyte unless told otherwise
 REQUEST_TIMEOUT_MS = 10_000  # after it the records go to a new producer, which looks for the topic again
 STOP_SECONDS = 2.0
+PROJECTS_REMEMBERED = 4096  # whose partition is; to compute it costs as much as all else of a record
 SLOW_SECONDS = 5.0  # a broker that has not answered for so long is worth a line in the log
 
 _CANNOT = (UnknownError, UnsupportedVersionError)  # what a broker without producer ids answers
+
+
+class Producer(Protocol):
+    """A connection to Kafka, as senders need it."""
+
+    async def send(self, records: Sequence[Record]) -> None:
+        """Returns when all have landed, in order; raises when that is not known."""
+
+    async def stop(self) -> None:
+        """Ends in bounded time."""
+
+
+async def send_or_refuse(producer: Producer, records: Sequence[Record]) -> dict[int, str]:
+    """Sends all in order. A record that Kafka finds too large is named by its place, and the others go without it."""
+    try:
+        await producer.send(records)
+    except MessageSizeTooLargeError:
+        refused: dict[int, str] = {}
+        for place, record in enumerate(records):  # once more and one by one; what is there twice bears the same id
+            try:
+                await producer.send([record])
+            except MessageSizeTooLargeError as error:
+                refused[place] = f"too large for Kafka: {error!r}"[:500]
+        return refused
+    return {}
 
 
 class OrderedProducer:
@@ -32,7 +59,7 @@ class OrderedProducer:
     def __init__(self, client: AIOKafkaProducer, topic: str) -> None:
         self._client = client
         self._topic = topic
-        self._partition_of = DefaultPartitioner()
+        self._partition_of = lru_cache(maxsize=PROJECTS_REMEMBERED)(_partition_of)
 
     @classmethod
     async def connect(cls, settings: ClientSettings) -> "OrderedProducer":
@@ -48,13 +75,13 @@ class OrderedProducer:
 
     async def send(self, records: Sequence[Record]) -> None:
         """Returns when the broker has all of them; they are in their order, partition by partition."""
-        partitions = sorted(await self._client.partitions_for(self._topic))
+        partitions = tuple(sorted(await self._client.partitions_for(self._topic)))
         at = 0
         while at < len(records):
             batches: dict[int, Any] = {}
             while at < len(records):
                 record = records[at]
-                partition = self._partition_of(record.key, partitions, partitions)
+                partition = self._partition_of(record.key, partitions)
                 if partition not in batches:
                     batches[partition] = self._client.create_batch()
                 taken = batches[partition].append(
@@ -80,6 +107,11 @@ class OrderedProducer:
     async def stop(self) -> None:
         """Ends within seconds: an idempotent producer would wait for a lost broker for ever."""
         await _stop(self._client)
+
+
+def _partition_of(key: bytes, partitions: tuple[int, ...]) -> int:
+    partition: int = DefaultPartitioner()(key, partitions, partitions)
+    return partition
 
 
 async def _started(settings: ClientSettings, *, idempotent: bool) -> AIOKafkaProducer:

@@ -11,12 +11,9 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from aiokafka.errors import MessageSizeTooLargeError
-
 from .encoding import Record, record_from_body
-from .kafka import OrderedProducer
+from .kafka import OrderedProducer, Producer, send_or_refuse
 from .outbox import SLOTS
-from .sender import Producer
 from .settings import ClientSettings
 
 log = logging.getLogger(__name__)
@@ -131,20 +128,11 @@ def _records(rows: Sequence[Any]) -> tuple[list[tuple[int, Record]], dict[int, s
 
 
 async def _send(producer: Producer, records: list[tuple[int, Record]]) -> dict[int, str]:
-    """Sends all in order. A record that Kafka finds too large is named and the others go without it."""
+    """Sends all in order; answers the rows that Kafka finds too large."""
     if not records:
         return {}
-    try:
-        await producer.send([record for _, record in records])
-    except MessageSizeTooLargeError:
-        refused: dict[int, str] = {}
-        for row_id, record in records:  # once more and one by one; what is there twice bears the same id
-            try:
-                await producer.send([record])
-            except MessageSizeTooLargeError as error:
-                refused[row_id] = f"too large for Kafka: {error!r}"[:500]
-        return refused
-    return {}
+    refused = await send_or_refuse(producer, [record for _, record in records])
+    return {records[place][0]: why for place, why in refused.items()}
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

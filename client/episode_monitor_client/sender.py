@@ -1,4 +1,4 @@
-"""A bounded queue in front of a thread of its own that sends. `emit` never waits, never raises and never asks the loop.
+"""A bounded queue in front of a thread of its own that sends. `emit` never waits, never raises, and wakes nobody.
 
 When the queue is full the oldest event goes, and is counted; what is in the queue leaves in the order in which it came.
 """
@@ -8,41 +8,31 @@ import logging
 import os
 import threading
 import time
-import uuid
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 from .encoding import Record, record_of
 from .events import EpisodeEvent
-from .kafka import OrderedProducer
+from .kafka import OrderedProducer, Producer, send_or_refuse
+from .sequences import Sequences
 from .settings import ClientSettings
 
 log = logging.getLogger(__name__)
 
 CHUNK_EVENTS = 200  # sent at once
-LOOK_SECONDS = 0.05  # between two looks at an empty queue; also how long a first event waits for company
-LOOKS = 20  # a second without news, then the thread sleeps until it is woken
+SLICE_EVENTS = 20  # made into records at a time; then the host's threads have their turn
+TURN_SECONDS = 0.00005  # as short as a sleep that lets others run can be
+LOOK_SECONDS = 0.05  # between two looks at the queue; also how long a first event waits for company
+IDLE_LOOK_SECONDS = 0.25  # after a second without news. To be woken would cost the caller more than all the rest
+IDLE_AFTER_SECONDS = 1.0
 CONNECT_PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 STALE_SECONDS = 5.0  # an event that has waited this long means that the broker does not take any
-MAX_PROJECTS = 100_000  # whose sequence is remembered; beyond it all begin anew above the highest
 STOP_SECONDS = 5.0  # beyond the time for sending, for the connection to end
 LOG_SECONDS = 60.0  # between two lines about dropped events
-
-_Waiting = tuple[EpisodeEvent, int, float]  # event, sequence, monotonic seconds
-
-
-class Producer(Protocol):
-    """What the sender needs of a connection."""
-
-    async def send(self, records: list[Record]) -> None:
-        """Returns when all have landed, in order; raises when that is not known."""
-
-    async def stop(self) -> None:
-        """Ends in bounded time."""
-
+START_AGAIN_SECONDS = 1.0  # where the system gives no thread
 
 Connect = Callable[[ClientSettings], Awaitable[Producer]]
 
@@ -53,7 +43,7 @@ class SenderStats:
 
     sent: int
     waiting: int
-    dropped: int  # the queue was full, or the sender closed
+    dropped: int  # the queue was full, or the sender closed, or Kafka refused them for good
     fault: str | None  # why nothing is sent at the moment
 
 
@@ -63,26 +53,29 @@ class Sender:
     def __init__(self, settings: ClientSettings, connect: Connect = OrderedProducer.connect) -> None:
         self._settings = settings
         self._connect = connect
+        self._queue_max = settings.queue_max
         self._begin()
         _senders.add(self)
 
     def _begin(self) -> None:
         """The state of a process that has sent nothing yet."""
-        self.source = f"{self._settings.source}@{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
-        self._lock = threading.Lock()  # held for a microsecond, and never while anything is awaited
-        self._queue: deque[_Waiting] = deque()
-        self._sequences: dict[str, int] = {}
-        self._highest_forgotten = 0
-        self._in_flight: list[_Waiting] = []
+        self.source = f"{self._settings.source}@{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(4).hex()}"
+        # Taken by `emit` only where the queue is full. Its holder may come again: a garbage collection can begin
+        # anywhere and run a finalizer of the host that tells an event.
+        self._lock = threading.RLock()
+        self._queue: deque[tuple[EpisodeEvent, float]] = deque()  # with monotonic seconds
+        self._in_flight = 0  # taken from the queue, and not landed
+        self._oldest_at = 0.0  # monotonic seconds; of those in flight
+        self._records: list[Record] = []  # of those in flight
+        self._sequences = Sequences()
         self._sent = self._dropped = 0
         self._fault: str | None = f"waits for Kafka at {self._settings.bootstrap_servers}"
         self._connected = False
-        self._asleep = False
         self._closed = False
         self._dropped_said_at = -LOG_SECONDS
         self._thread: threading.Thread | None = None
+        self._start_at = 0.0  # monotonic seconds
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._news: asyncio.Event | None = None
         self._closing: asyncio.Event | None = None
         self._close_at = 0.0  # monotonic seconds; known once closed
 
@@ -91,11 +84,16 @@ class Sender:
         """Whether Kafka was ever reached; it may be away again."""
         return self._connected
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread is not None and self._thread.is_alive()
+
     def stats(self) -> SenderStats:
         """What was sent, what waits, what was lost, and what is wrong."""
         with self._lock:
-            waiting = len(self._queue) + len(self._in_flight)
-            oldest = self._in_flight[0][2] if self._in_flight else self._queue[0][2] if self._queue else None
+            waiting = len(self._queue) + self._in_flight
+            oldest = self._oldest_at if self._in_flight else self._queue[0][1] if self._queue else None
             sent, dropped, fault = self._sent, self._dropped, self._fault
         if fault is None and oldest is not None and (waited := time.monotonic() - oldest) >= STALE_SECONDS:
             fault = f"{waiting} events have waited for {waited:.0f} s"
@@ -103,92 +101,107 @@ class Sender:
 
     def emit(self, event: EpisodeEvent) -> bool:
         """Queues an event; False if the sender is closed. The order of calls is the order in the partition."""
-        with self._lock:
-            if self._closed:
-                self._dropped += 1
-                return False
-            sequence = self._next_sequence(event.project_id)
-            if len(self._queue) >= self._settings.queue_max:
-                self._queue.popleft()
-                self._dropped += 1
-            self._queue.append((event, sequence, time.monotonic()))
-            wake, self._asleep = self._asleep, False
-            start = self._thread is None
-        if wake:
-            self._wake()
-        elif start:
+        entry = (event, time.monotonic())
+        if len(self._queue) >= self._queue_max:
+            self._make_room()
+        self._queue.append(entry)
+        if self._closed:
+            return self._take_back(entry)
+        if self._thread is None:
             self.start()
         return True
+
+    def _make_room(self) -> None:
+        with self._lock:
+            while len(self._queue) >= self._queue_max:
+                self._queue.popleft()
+                self._dropped += 1
+
+    def _take_back(self, entry: tuple[EpisodeEvent, float]) -> bool:
+        """Where the sending may have ended before; True if the event is on its way nevertheless."""
+        with self._lock:
+            if entry not in self._queue:
+                return True
+            self._queue.remove(entry)
+            self._dropped += 1
+        return False
 
     def start(self) -> None:
         """Begins to look for Kafka, in a daemon thread. A second call does nothing."""
         with self._lock:
-            if self._thread is not None or self._closed:
+            if self._thread is not None or self._closed or time.monotonic() < self._start_at:
                 return
-            self._thread = threading.Thread(target=self._run, name="episode-events", daemon=True)
-            self._thread.start()
+            thread = self._thread = threading.Thread(target=self._run, name="episode-events", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system gives none, or the interpreter ends
+                self._thread, self._start_at = None, time.monotonic() + START_AGAIN_SECONDS
+                self._fault = f"no thread can be started ({error})"
 
     def close(self, timeout_seconds: float | None = None) -> int:
         """Sends what waits, at most so long (default: the setting's), and ends. Answers how many events were left.
 
-        Blocks; in a loop, call it by `asyncio.to_thread`.
+        Blocks; in a loop, await `aclose`.
         """
+        limit_seconds = self._begin_to_close(timeout_seconds)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(limit_seconds + STOP_SECONDS)
+        return self._left(limit_seconds)
+
+    async def aclose(self, timeout_seconds: float | None = None) -> int:
+        """The same for a loop, which goes on meanwhile. It needs no thread of the host's, for they may all be busy."""
+        limit_seconds = self._begin_to_close(timeout_seconds)
+        give_up_at = time.monotonic() + limit_seconds + STOP_SECONDS
+        while self.is_running and time.monotonic() < give_up_at:  # noqa: ASYNC110 - the thread's end has no event
+            await asyncio.sleep(0.01)
+        return self._left(limit_seconds)
+
+    def _begin_to_close(self, timeout_seconds: float | None) -> float:
         limit_seconds = self._settings.flush_seconds if timeout_seconds is None else timeout_seconds
         with self._lock:
             self._close_at = time.monotonic() + limit_seconds
-            self._closed, self._asleep = True, False
-            thread = self._thread
-        if thread is not None:
-            self._wake(closing=True)
-            thread.join(limit_seconds + STOP_SECONDS)
+            self._closed = True
+            loop, closing = self._loop, self._closing
+        if loop is not None and closing is not None:  # else the thread will look by itself when it gets there
+            try:
+                loop.call_soon_threadsafe(closing.set)
+            except RuntimeError:  # it has ended meanwhile
+                log.debug("nobody is there to be told of the end")
+        return limit_seconds
+
+    def _left(self, limit_seconds: float) -> int:
         left = self.stats().waiting
         if left:
             log.error("%d episode events are lost: Kafka did not take them within %g s", left, limit_seconds)
         return left
 
-    def _next_sequence(self, project_id: str) -> int:
-        known = self._sequences
-        sequence = known.get(project_id, self._highest_forgotten) + 1
-        if len(known) >= MAX_PROJECTS and project_id not in known:
-            self._highest_forgotten = max(known.values())
-            sequence = self._highest_forgotten + 1
-            known.clear()
-        known[project_id] = sequence
-        return sequence
-
-    def _wake(self, *, closing: bool = False) -> None:
-        loop, news, end = self._loop, self._news, self._closing
-        if loop is None or news is None or end is None:  # the thread will look by itself when it gets there
-            return
-        try:
-            loop.call_soon_threadsafe(news.set)
-            if closing:
-                loop.call_soon_threadsafe(end.set)
-        except RuntimeError:  # the thread has ended meanwhile
-            log.debug("nobody is there to be woken")
-
     # --- in the thread
 
     def _run(self) -> None:
-        try:
-            asyncio.run(self._main())
-        except Exception:  # it is the host's process: a fault of ours ends the sending and nothing else
-            log.exception("episode events are no longer sent")
-            self._fault = "the sending thread ended; see the log"
+        while True:
+            try:
+                return asyncio.run(self._main())
+            except Exception as error:  # the host may have no file left for a loop, for one
+                self._fault = f"nothing can be sent: {error!r}"
+                log.exception("episode events wait, again in %g s", CONNECT_PAUSES_SECONDS[-1])
+                if self._closed:
+                    return None
+                time.sleep(CONNECT_PAUSES_SECONDS[-1])
 
     async def _main(self) -> None:
-        self._news, self._closing = asyncio.Event(), asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        if self._closed:  # before there was anybody to be told
-            self._closing.set()
+        closing = asyncio.Event()
+        with self._lock:
+            self._loop, self._closing = asyncio.get_running_loop(), closing
+            if self._closed:  # before there was anybody to be told
+                closing.set()
         work = asyncio.create_task(self._work())
-        closing = asyncio.create_task(self._closing.wait())
-        await asyncio.wait({work, closing}, return_when=asyncio.FIRST_COMPLETED)
+        end = asyncio.create_task(closing.wait())
+        await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             await asyncio.wait({work}, timeout=max(0.0, self._close_at - time.monotonic()))
-        for task in (work, closing):
+        for task in (work, end):
             task.cancel()
-        await asyncio.gather(work, closing, return_exceptions=True)
+        await asyncio.gather(work, end, return_exceptions=True)
 
     async def _work(self) -> None:
         pauses = iter(CONNECT_PAUSES_SECONDS)
@@ -213,51 +226,61 @@ class Sender:
             return not self._queue and not self._in_flight
 
     async def _pump(self, producer: Producer) -> None:
+        news_at = time.monotonic()
         while True:
-            chunk = self._take()
-            if chunk:
-                await producer.send(self._records(chunk))
+            self._take()
+            if self._records:
+                refused = await send_or_refuse(producer, self._records)
                 with self._lock:
-                    self._sent += len(self._in_flight)
-                    self._in_flight = []
+                    self._sent += len(self._records) - len(refused)
+                    self._dropped += len(refused)
+                    self._in_flight, self._records = 0, []
+                for why in refused.values():
+                    log.error("an episode event can never be sent: %s", why)
+                news_at = time.monotonic()
             elif self._closed:
                 return
             else:
-                await self._sleep()
+                await self._look_later(time.monotonic() - news_at >= IDLE_AFTER_SECONDS)
 
-    def _take(self) -> list[_Waiting]:
-        """The next events; those that were taken and did not land come first, and again."""
-        with self._lock:
-            if not self._in_flight:
-                self._in_flight = [self._queue.popleft() for _ in range(min(CHUNK_EVENTS, len(self._queue)))]
-            dropped = self._dropped
+    def _take(self) -> None:
+        """Makes records of the next events, unless there are some that did not land: those go first, as they were."""
+        if self._records:
+            return
+        records: list[Record] = []
+        while self._queue and len(records) < CHUNK_EVENTS:
+            for event in self._next_slice():
+                try:
+                    records.append(record_of(event, self.source, self._sequences.next(event.project_id)))
+                except Exception:  # one event must not keep the others from being sent
+                    log.exception("an episode event cannot be written")
+                    with self._lock:
+                        self._in_flight -= 1
+                        self._dropped += 1
+            if self._queue and not self._closed:
+                time.sleep(TURN_SECONDS)
+        self._records = records
         now = time.monotonic()
-        if dropped and now - self._dropped_said_at >= LOG_SECONDS:
+        if self._dropped and now - self._dropped_said_at >= LOG_SECONDS:
             self._dropped_said_at = now
-            log.warning("%d episode events were dropped so far, the oldest ones: the queue was full", dropped)
-        return self._in_flight
+            log.warning("%d episode events were dropped so far, the oldest ones: the queue was full", self._dropped)
 
-    def _records(self, chunk: list[_Waiting]) -> list[Record]:
-        return [record_of(event, self.source, sequence) for event, sequence, _ in chunk]
-
-    async def _sleep(self) -> None:
-        """Until there is something to send or it is the end.
-
-        For a second it looks by itself now and then, for to be woken costs the caller more than all the rest.
-        """
-        assert self._news is not None
-        for _ in range(LOOKS):
-            await asyncio.sleep(LOOK_SECONDS)
-            if self._queue or self._closed:
-                return
-        self._news.clear()
+    def _next_slice(self) -> list[EpisodeEvent]:
+        events: list[EpisodeEvent] = []
         with self._lock:
-            if self._queue or self._closed:
-                return
-            self._asleep = True
-        await self._news.wait()
-        if not self._closed:
-            await asyncio.sleep(LOOK_SECONDS)
+            while self._queue and len(events) < SLICE_EVENTS:
+                event, queued_at = self._queue.popleft()
+                if not self._in_flight:
+                    self._oldest_at = queued_at
+                self._in_flight += 1
+                events.append(event)
+        return events
+
+    async def _look_later(self, is_idle: bool) -> None:
+        assert self._closing is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_LOOK_SECONDS if is_idle else LOOK_SECONDS):
+                await self._closing.wait()
 
 
 _senders: "weakref.WeakSet[Sender]" = weakref.WeakSet()

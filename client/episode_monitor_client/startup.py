@@ -1,6 +1,5 @@
 """Beginning and end in a web application: events look for Kafka at the start, and what waits is sent at the end."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,7 +18,7 @@ async def monitoring_shutdown_event(timeout_seconds: float | None = None) -> int
     A startup after it begins anew.
     """
     client = use_client(None)
-    return 0 if client is None else await asyncio.to_thread(client.close, timeout_seconds)
+    return 0 if client is None else await client.aclose(timeout_seconds)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from episode_monitor_client import ClientSettings, EpisodeMonitorClient, created
 from episode_monitor_client import sender as module
 from episode_monitor_client.encoding import Record
 from episode_monitor_client.sender import Sender
+from episode_monitor_client.sequences import Sequences
 
 
 def bodies(records: list[Record]) -> list[dict[str, Any]]:
@@ -41,7 +42,7 @@ def test_a_full_queue_drops_the_oldest_and_counts_it(sender: Sender, kafka: Any)
     assert (stats.waiting, stats.dropped, stats.sent) == (5, 3, 0)
     kafka.away = False
     told = bodies(kafka.wait_for(5))
-    assert [(body["episode_number"], body["sequence"]) for body in told] == [(n, n) for n in range(4, 9)]
+    assert [(body["episode_number"], body["sequence"]) for body in told] == [(n, n - 3) for n in range(4, 9)]
 
 
 def test_what_did_not_land_is_sent_again_first_and_the_same(sender: Sender, kafka: Any) -> None:
@@ -86,15 +87,14 @@ def test_a_fault_of_kafka_is_said_in_the_stats_and_goes_with_it(sender: Sender, 
     assert sender.stats() == module.SenderStats(sent=1, waiting=0, dropped=0, fault=None)
 
 
-def test_a_sleeping_thread_is_woken(sender: Sender, kafka: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOKS", 0)
+def test_an_event_after_a_long_silence_is_sent_although_nobody_is_woken(
+    sender: Sender, kafka: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(module, "IDLE_LOOK_SECONDS", 0.002)
     for number in range(1, 4):
         sender.emit(created("p", "e", number))
         kafka.wait_for(number)
-        deadline = time.monotonic() + 20
-        while not sender._asleep and time.monotonic() < deadline:
-            time.sleep(0.001)
-        assert sender._asleep
 
 
 def test_many_threads_at_once_draw_each_sequence_once(kafka: Any) -> None:
@@ -110,9 +110,10 @@ def test_many_threads_at_once_draw_each_sequence_once(kafka: Any) -> None:
     assert [body["sequence"] for body in bodies(kafka.records)] == list(range(1, 1601))
 
 
-def test_forgetting_projects_never_repeats_a_sequence(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_PROJECTS", 2)
-    drawn = [(project, sender._next_sequence(project)) for project in "aabcabcba"]
+def test_forgetting_projects_never_repeats_a_sequence() -> None:
+    sequences = Sequences(most=2)
+    drawn = [(project, sequences.next(project)) for project in "aabcabcba"]
+    assert drawn[:3] == [("a", 1), ("a", 2), ("b", 1)]
     assert len(set(drawn)) == len(drawn)
     for project in "abc":
         mine = [sequence for name, sequence in drawn if name == project]
