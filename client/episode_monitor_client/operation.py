@@ -5,13 +5,22 @@ What happens inside is the host's: an exception is told as a failure and goes on
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self
 
-from .events import EpisodeEvent, RetryReason, created, creation_conflict, creation_failed
+from .events import (
+    MAX_ERROR_CHARACTERS,
+    MAX_RETRIES,
+    EpisodeEvent,
+    RetryReason,
+    created,
+    creation_conflict,
+    creation_failed,
+)
 
-Tell = Callable[[Callable[[], EpisodeEvent]], bool]  # makes the event and queues it, and lets nothing escape
+Tell = Callable[..., bool]  # what makes the event, the trace and what to make it of; queues it, lets nothing escape
 
 _current: ContextVar["Operation | None"] = ContextVar("episode_monitor_operation", default=None)
 
@@ -24,7 +33,7 @@ def current_operation() -> "Operation | None":
 class Operation:
     """Made by `EpisodePerformanceTracker.operation`. Its methods never raise."""
 
-    def __init__(self, tell: Tell, operation_id: str, project_id: str, traceparent: Callable[[], str | None]) -> None:
+    def __init__(self, tell: Tell, operation_id: str, project_id: str, traceparent: str | None = None) -> None:
         self.operation_id = operation_id
         self.project_id = project_id
         self.had_conflict = False
@@ -46,13 +55,12 @@ class Operation:
     def conflict(self) -> None:
         """Somebody else took the number first; told at once."""
         self.had_conflict = True
-        self._tell(
-            lambda: creation_conflict(self.project_id, operation_id=self.operation_id, traceparent=self._traceparent())
-        )
+        self._tell(creation_conflict, self._traceparent, self.project_id, operation_id=self.operation_id)
 
     def retry(self, reason: RetryReason) -> None:
-        """It is tried again, because of `conflict`, `timeout` or `error`."""
-        self._retry_reasons.append(reason)
+        """It is tried again, because of `conflict`, `timeout` or `error`; counted up to 1000."""
+        if len(self._retry_reasons) < MAX_RETRIES:
+            self._retry_reasons.append(reason)
 
     def created(self, episode_id: str, episode_number: int) -> None:
         """It worked; told when the block ends."""
@@ -60,7 +68,7 @@ class Operation:
 
     def failed(self, error: str | None = None) -> None:
         """It was given up; told when the block ends. Not needed where an exception leaves the block."""
-        self._error = error or "failed"
+        self._error = "failed" if error is None else error
 
     def end(self) -> float:
         """Tells the ending and answers the duration in seconds; a second call tells nothing."""
@@ -68,16 +76,16 @@ class Operation:
             self.duration_seconds = time.perf_counter() - self._started
         if not self._ended:
             self._ended = True
-            self._tell(self._ending)
+            self._tell(self._ending, self._traceparent)
         return self.duration_seconds
 
-    def _ending(self) -> EpisodeEvent:
+    def _ending(self, traceparent: str | None) -> EpisodeEvent:
         known: dict[str, Any] = {
             "operation_id": self.operation_id,
             "duration_seconds": self.duration_seconds,
             "retry_reasons": self._retry_reasons,
             "had_conflict": self.had_conflict,
-            "traceparent": self._traceparent(),
+            "traceparent": traceparent,
         }
         if self._error is not None:
             return creation_failed(self.project_id, self._error, **known)
@@ -90,8 +98,10 @@ class Operation:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._token is not None:
-            _current.reset(self._token)
+        token, self._token = self._token, None
+        if token is not None:
+            with suppress(ValueError):  # frameworks may leave a block in another context than they entered it
+                _current.reset(token)
         if error is not None and self._result is None and self._error is None:
             self._error = _sentence(error)
         self.end()
@@ -111,4 +121,5 @@ def _sentence(error: BaseException) -> str:
         words = str(error)
     except Exception:
         words = ""
+    words = words[:MAX_ERROR_CHARACTERS]
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

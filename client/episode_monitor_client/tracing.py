@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 _given: ContextVar[str | None] = ContextVar("episode_monitor_traceparent", default=None)
@@ -15,7 +15,8 @@ def use_traceparent(traceparent: str | None) -> Iterator[None]:
     try:
         yield
     finally:
-        _given.reset(token)
+        with suppress(ValueError):  # frameworks may leave a block in another context than they entered it
+            _given.reset(token)
 
 
 def current_traceparent() -> str | None:

@@ -6,9 +6,10 @@ Nothing of it waits or raises: a wrong argument costs the event, one line in the
 import functools
 import inspect
 import logging
-import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar, cast
 
 from . import events
@@ -32,18 +33,17 @@ class EpisodePerformanceTracker:
     def __init__(self, sink: EventSink | None = None) -> None:
         """`sink` None: the client of the process, as the environment configures it."""
         self._sink = sink
-        self._open: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._open: OrderedDict[str, float] = OrderedDict()  # each step on it is one, whatever other threads do
         self._logged_at = -LOG_SECONDS
         self.invalid = 0  # events that could not be made of what was said
 
     def start_operation(self, name: str = "create") -> str:
         """Begins to time an attempt and answers its operation id: `name` with a random tail, so that two never meet."""
-        operation_id = f"{str(name)[: MAX_ID_CHARACTERS - 33]}-{events.new_id()}"
-        with self._lock:
-            if len(self._open) >= MAX_OPEN_OPERATIONS:
-                del self._open[next(iter(self._open))]
-            self._open[operation_id] = time.perf_counter()
+        operation_id = _operation_id(name)
+        self._open[operation_id] = time.perf_counter()
+        if len(self._open) > MAX_OPEN_OPERATIONS:
+            with suppress(KeyError):  # others may have ended them all
+                self._open.popitem(last=False)
         return operation_id
 
     def end_operation(
@@ -64,33 +64,24 @@ class EpisodePerformanceTracker:
 
         A success is told only with its `episode_number`: the monitor would refuse it without.
         """
-        with self._lock:
-            started = self._open.pop(operation_id, None)
+        started = self._open.pop(operation_id, None) if type(operation_id) is str else None
         duration_seconds = None if started is None else time.perf_counter() - started
-
-        def event() -> EpisodeEvent:
-            known: dict[str, Any] = {
-                "operation_id": operation_id,
-                "duration_seconds": duration_seconds,
-                "retry_count": retry_count,
-                "retry_reasons": retry_reasons,
-                "had_conflict": had_conflict,
-                "traceparent": traceparent or current_traceparent(),
-            }
-            if success:
-                return events.created(project_id, cast(str, episode_id), cast(int, episode_number), **known)
-            return events.creation_failed(project_id, error, **known)
-
-        self._tell(event)
+        known: dict[str, Any] = {
+            "operation_id": operation_id,
+            "duration_seconds": duration_seconds,
+            "retry_count": retry_count,
+            "retry_reasons": retry_reasons,
+            "had_conflict": had_conflict,
+        }
+        if success:
+            self._tell(events.created, traceparent, project_id, episode_id, episode_number, **known)
+        else:
+            self._tell(events.creation_failed, traceparent, project_id, error, **known)
         return duration_seconds or 0.0
 
     def conflict(self, operation_id: str, project_id: str, *, traceparent: str | None = None) -> None:
         """Somebody else took the number first, and the operation goes on."""
-        self._tell(
-            lambda: events.creation_conflict(
-                project_id, operation_id=operation_id, traceparent=traceparent or current_traceparent()
-            )
-        )
+        self._tell(events.creation_conflict, traceparent, project_id, operation_id=operation_id)
 
     def renumbered(
         self,
@@ -102,24 +93,15 @@ class EpisodePerformanceTracker:
         traceparent: str | None = None,
     ) -> None:
         """An episode has another number now. To be called after the commit."""
-        self._tell(
-            lambda: events.renumbered(
-                project_id,
-                episode_id,
-                episode_number,
-                old_number=old_number,
-                traceparent=traceparent or current_traceparent(),
-            )
-        )
+        self._tell(events.renumbered, traceparent, project_id, episode_id, episode_number, old_number=old_number)
 
     def deleted(self, project_id: str, episode_id: str, *, traceparent: str | None = None) -> None:
         """An episode is gone. To be called after the commit."""
-        self._tell(lambda: events.deleted(project_id, episode_id, traceparent=traceparent or current_traceparent()))
+        self._tell(events.deleted, traceparent, project_id, episode_id)
 
     def operation(self, project_id: str, name: str = "create", *, traceparent: str | None = None) -> Operation:
         """`async with tracker.operation("p") as op: ... op.created(episode.id, episode.number)`; plain `with` too."""
-        operation_id = f"{str(name)[: MAX_ID_CHARACTERS - 33]}-{events.new_id()}"
-        return Operation(self._tell, operation_id, project_id, lambda: traceparent or current_traceparent())
+        return Operation(self._tell, _operation_id(name), project_id, traceparent)
 
     def track(
         self,
@@ -148,17 +130,30 @@ class EpisodePerformanceTracker:
 
         return decorate
 
-    def _tell(self, make: Callable[[], EpisodeEvent]) -> bool:
+    def _tell(self, make: Callable[..., EpisodeEvent], traceparent: str | None, /, *told: Any, **known: Any) -> bool:
         try:
             sink = self._sink or current_client()
-            return sink.enabled and sink.emit(make())
+            if not sink.enabled:
+                return False
+            return sink.emit(make(*told, traceparent=traceparent or current_traceparent(), **known))
         except Exception as error:
             self.invalid += 1
             now = time.monotonic()
             if now - self._logged_at >= LOG_SECONDS:
                 self._logged_at = now
-                log.error("an episode event could not be made (%d so far): %s", self.invalid, error)
+                with suppress(Exception):  # even the host's logging may be broken
+                    log.error("an episode event could not be made (%d so far): %s", self.invalid, error)
             return False
+
+
+def _operation_id(name: object) -> str:
+    """`name`, whatever it is, with a tail that makes it the only one."""
+    if type(name) is not str:
+        try:
+            name = str(name)
+        except Exception:
+            name = "create"
+    return f"{name[: MAX_ID_CHARACTERS - 33]}-{events.new_id()}"
 
 
 def _wrapped(

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -31,7 +31,7 @@ class FakeKafka:
         self.connections += 1
         return self
 
-    async def send(self, records: list[Record]) -> None:
+    async def send(self, records: Sequence[Record]) -> None:
         while not self.answers.is_set():  # noqa: ASYNC110 - set by the test's thread
             await asyncio.sleep(0.005)
         if self.refusals:

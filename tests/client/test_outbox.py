@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -26,7 +27,7 @@ class Recorder:
         self.gate.set()
         self.entered = asyncio.Event()
 
-    async def send(self, records: list[Record]) -> None:
+    async def send(self, records: Sequence[Record]) -> None:
         self.entered.set()
         await self.gate.wait()
         if any(record.key in self.too_large for record in records):
