@@ -41,9 +41,13 @@ READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 SETTINGS = {row.name: row for row in settings_table()}
 # Capital words with an underscore that are no settings of the monitor.
-CLIENT_SETTINGS = set(
-    re.findall(r'"([A-Z]+_[A-Z_]+)"', (ROOT / "client/episode_monitor_client/settings.py").read_text(encoding="utf-8"))
-)
+CLIENT_SETTINGS = {
+    name
+    for module in ("settings", "security")
+    for name in re.findall(
+        r'"([A-Z]+_[A-Z_]+)"', (ROOT / f"client/episode_monitor_client/{module}.py").read_text(encoding="utf-8")
+    )
+}
 OTHER_NAMES = {
     "TEST_BROKER",
     "COMPILED_CORE",

@@ -152,7 +152,7 @@ def _is_traceparent(value: object) -> bool:
 
 
 def _tidy_error(value: object) -> str:
-    return str.__str__(str(value)[:MAX_ERROR_CHARACTERS]).encode("utf-8", "replace").decode()
+    return str.__str__(str(_plain(value))[:MAX_ERROR_CHARACTERS]).encode("utf-8", "replace").decode()
 
 
 def _fault_of_names(event: Any) -> str | None:

@@ -118,11 +118,12 @@ class Sender:
                 self._dropped += 1
 
     def _take_back(self, entry: tuple[EpisodeEvent, float]) -> bool:
-        """Where the sending may have ended before; True if the event is on its way nevertheless."""
+        """Where the sending may have ended before; True if the event was sent, or is about to be."""
         with self._lock:
-            if entry not in self._queue:
+            try:
+                self._queue.remove(entry)
+            except ValueError:
                 return True
-            self._queue.remove(entry)
             self._dropped += 1
         return False
 

@@ -73,7 +73,7 @@ class EpisodePerformanceTracker:
             "retry_reasons": retry_reasons,
             "had_conflict": had_conflict,
         }
-        if success:
+        if success is True or (success is not False and _is_true(success)):
             self._tell(events.created, traceparent, project_id, episode_id, episode_number, **known)
         else:
             self._tell(events.creation_failed, traceparent, project_id, error, **known)
@@ -154,6 +154,14 @@ def _operation_id(name: object) -> str:
         except Exception:
             name = "create"
     return f"{name[: MAX_ID_CHARACTERS - 33]}-{events.new_id()}"
+
+
+def _is_true(value: object) -> bool:
+    """As `bool` has it; what raises there is something, and so true."""
+    try:
+        return bool(value)
+    except Exception:
+        return True
 
 
 def _wrapped(
