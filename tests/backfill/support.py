@@ -15,6 +15,7 @@ from models.event import Event
 from streams.identity import unpack_id
 from streams.project import ProjectState, step
 from tests.examples.support import all_records
+from tests.support.monitor_settings import monitor_settings
 from tests.support.worker_process import make_core
 
 TABLE = "CREATE TABLE episodes (id text PRIMARY KEY, project_id text, number bigint)"
@@ -37,12 +38,7 @@ def environment(database_url: str, broker: str, prefix: str, folder: Path, **mor
     return {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": database_url,
-        "KAFKA_BOOTSTRAP_SERVERS": broker,
-        "MONITOR_ID": f"{prefix}m",
-        "EVENTS_TOPIC": f"{prefix}events",
-        "ALERTS_TOPIC": f"{prefix}alerts",
-        "DEAD_LETTERS_TOPIC": f"{prefix}dead",
-        "ALERT_DEAD_LETTERS_TOPIC": f"{prefix}alert-dead",
+        **monitor_settings(broker, prefix),
         "EVENTS_PARTITIONS": "3",
         "TOPIC_REPLICATION_FACTOR": "1",
         "STATE_DIR": str(folder / "state"),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from episode_monitor.demo.ports import free_port
 from episode_monitor.demo.programs import Program
+from tests.support.monitor_settings import monitor_settings
 
 T = TypeVar("T")
 
@@ -20,12 +21,7 @@ def worker(broker: str, prefix: str, **settings: str) -> Program:
 
     def environment(port: int) -> Mapping[str, str]:
         return {
-            "KAFKA_BOOTSTRAP_SERVERS": broker,
-            "MONITOR_ID": f"{prefix}monitor",
-            "EVENTS_TOPIC": f"{prefix}events",
-            "ALERTS_TOPIC": f"{prefix}alerts",
-            "DEAD_LETTERS_TOPIC": f"{prefix}dead-letters",
-            "ALERT_DEAD_LETTERS_TOPIC": f"{prefix}alert-dead-letters",
+            **monitor_settings(broker, prefix),
             "EVENTS_PARTITIONS": "4",
             "TOPIC_REPLICATION_FACTOR": "1",
             "KAFKA_SESSION_TIMEOUT_SECONDS": "3",

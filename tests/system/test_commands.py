@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from episode_monitor.demo.programs import Program
 from tests.agents.support import created
+from tests.support.monitor_settings import monitor_settings
 from tests.system.running import ready, until, view, worker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,18 +38,6 @@ def run(*words: str, **settings: str) -> Ran:
         cwd=ROOT, env={**environment, "KAFKA_BOOTSTRAP_SERVERS": NOWHERE, **settings},
     )  # fmt: skip
     return Ran(done.returncode, done.stdout, done.stderr)
-
-
-def settings_of(program: Program, broker: str, prefix: str) -> dict[str, str]:
-    return {
-        "KAFKA_BOOTSTRAP_SERVERS": broker,
-        "MONITOR_ID": f"{prefix}monitor",
-        "EVENTS_TOPIC": f"{prefix}events",
-        "ALERTS_TOPIC": f"{prefix}alerts",
-        "DEAD_LETTERS_TOPIC": f"{prefix}dead-letters",
-        "ALERT_DEAD_LETTERS_TOPIC": f"{prefix}alert-dead-letters",
-        "MONITORING_PORT": program.url.rpartition(":")[2],
-    }
 
 
 def test_the_rules_in_force_are_explained_in_sentences() -> None:
@@ -93,7 +81,7 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
 ) -> None:
     with worker(broker, topic_prefix, GAP_SETTLE_SECONDS="0") as program:
         until(lambda: ready(program), "ready worker")
-        settings = settings_of(program, broker, topic_prefix)
+        settings = monitor_settings(broker, topic_prefix) | {"MONITORING_PORT": program.url.rpartition(":")[2]}
         assert run("alerts", "list", "--json", **settings) == (0, '{\n  "alerts": [],\n  "total": 0\n}\n', "")
         await _make_a_gap(broker, settings["EVENTS_TOPIC"])
         until(lambda: view(program, "/alerts/active")["total"], "alert")
