@@ -120,7 +120,7 @@ def _records(rows: Sequence[Any]) -> tuple[list[tuple[int, Record]], dict[int, s
     for row in rows:
         try:
             record = record_from_body(json.loads(row["body"]), row["traceparent"], row["source"], row["sequence"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             refused[row["id"]] = f"the body is no event: {error!r}"[:500]
         else:
             records.append((row["id"], record))

@@ -12,6 +12,8 @@ from episode_monitor.service_database.episodes_table import quoted
 from episode_monitor.service_database.explaining import explained
 from episode_monitor.service_database.reader import ANSWER_SECONDS, EpisodesReader
 
+COUNT_SECONDS = 1800.0  # of the whole table, which nobody can hurry
+
 Position = tuple[str, int, str]  # project, number and id of the last row that was dealt with, as texts
 
 
@@ -50,7 +52,7 @@ class EpisodePages:
         project, number, episode = self._columns
         null = " OR ".join(f"{column} IS NULL" for column in self._columns)
         with explained(self._place, self._reader.table):
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(COUNT_SECONDS):
                 counts = f"SELECT count(*), count(*) FILTER (WHERE {null}) FROM {self._table}"
                 rows, with_null = await self._reader.connection.fetchrow(counts)
                 shown: Sequence[Any] = ()

@@ -72,15 +72,21 @@ class PositionFile:
                 int(found["projects"]),
                 Unusable(dict(found["unusable"]["by_reason"]), list(found["unusable"]["samples"])),
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return Progress()
 
     def save(self, progress: Progress) -> None:
-        """Whole or not at all, whenever the process is killed."""
+        """Whole or not at all, whenever the process is killed. Raises Failure where it cannot be written."""
         told: dict[str, Any] = {"format": FORMAT, "identity": self._identity, **asdict(progress)}
         unfinished = self._path.with_suffix(".new")
-        unfinished.write_text(json.dumps(told), encoding="utf-8")
-        os.replace(unfinished, self._path)
+        try:
+            unfinished.write_text(json.dumps(told), encoding="utf-8")
+            os.replace(unfinished, self._path)
+        except OSError as error:
+            raise Failure(
+                f"The position in {self._path.parent} cannot be kept ({error.strerror}); make room or set STATE_DIR to "
+                f"another folder, and run the same command again.", ExitCode.USAGE,
+            ) from None  # fmt: skip
 
     def forget(self) -> None:
         """The work is done, or is to begin anew."""

@@ -7,6 +7,7 @@ stays as the newer event says.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,11 +60,22 @@ class Backfill:
         self._progress = Progress()
         self._extent: Extent | None = None
         self._database_tries = 0
-        self.is_stopping = False
+        self._stop = asyncio.Event()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it is to end before the last row."""
+        return self._stop.is_set()
 
     def stop(self) -> None:
         """Ends it after the page under way; the position is kept."""
-        self.is_stopping = True
+        self._stop.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """So long, or until it is to end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
 
     async def run(self) -> dict[str, Any]:
         """The summary. Raises Failure and ServiceDatabaseError; the position is then kept."""
@@ -84,7 +96,7 @@ class Backfill:
         return self._summary(stated_before, time.monotonic() - began)
 
     async def _through_the_table(self, sending: Sending | None) -> None:
-        while True:
+        while not (self.is_stopping and self._extent is not None):
             try:
                 async with EpisodesReader.open(self._orders.database_url, self._orders.table) as reader:
                     await self._pages(EpisodePages(reader, self._place), sending)
@@ -95,7 +107,7 @@ class Backfill:
                 pause_seconds = DATABASE_PAUSES_SECONDS[self._database_tries]
                 self._database_tries += 1
                 log.warning("the backfill waits for the database", why=str(error), again_in_seconds=pause_seconds)
-                await asyncio.sleep(pause_seconds)
+                await self._pause(pause_seconds)
 
     async def _pages(self, pages: EpisodePages, sending: Sending | None) -> None:
         if self._extent is None:
@@ -114,7 +126,7 @@ class Backfill:
             if len(page.rows) < limit:  # what comes behind it now is told by its own events; do not run after it
                 return
             if rate is not None and sending is not None:
-                await asyncio.sleep(max(0.0, began + len(page.rows) / rate - time.monotonic()))
+                await self._pause(max(0.0, began + len(page.rows) / rate - time.monotonic()))
 
     async def _deal_with(self, page: Page, sending: Sending | None) -> None:
         """The position moves only after the broker has the whole page."""
