@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 import os
+import signal
 import threading
 from typing import Any
 
@@ -202,7 +203,10 @@ def test_a_finalizer_may_tell_an_event_while_another_one_is_queued(sender: Sende
     thread = threading.Thread(target=collect, daemon=True)
     thread.start()
     thread.join(20)
-    assert not thread.is_alive()
+    is_stuck = thread.is_alive()
+    if is_stuck:
+        sender._lock = threading.RLock()  # so that at least the test comes to its end
+    assert not is_stuck
     assert (sender.stats().waiting, sender.stats().dropped) == (5, 1)
 
 
@@ -297,6 +301,7 @@ def test_a_child_forked_while_others_hold_every_lock_tells_under_ids_of_its_own(
     child = os.fork()
     if child == 0:
         try:
+            signal.alarm(30)  # a child that is stuck must not hold the test
             kafka.landed, kafka.records = threading.Condition(), []
             tracker.end_operation(tracker.start_operation(), "p", "e", episode_number=1)
             sender.close(20.0)
