@@ -70,7 +70,8 @@ class Sender:
         self._sequences = Sequences()
         self._sent = self._dropped = 0
         self._fault: str | None = f"waits for Kafka at {self._settings.bootstrap_servers}"
-        self._connected = False
+        self._connected = False  # ever
+        self._is_connecting = False
         self._closed = False
         self._dropped_said_at = -LOG_SECONDS
         self._thread: threading.Thread | None = None
@@ -198,7 +199,7 @@ class Sender:
         work = asyncio.create_task(self._work())
         end = asyncio.create_task(closing.wait())
         await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
+        if not work.done() and not (self._is_connecting and self._is_empty()):
             await asyncio.wait({work}, timeout=max(0.0, self._close_at - time.monotonic()))
         for task in (work, end):
             task.cancel()
@@ -208,9 +209,10 @@ class Sender:
         pauses = iter(CONNECT_PAUSES_SECONDS)
         while not (self._closed and self._is_empty()):
             try:
+                self._is_connecting = True
                 producer = await self._connect(self._settings)
                 try:
-                    self._fault, self._connected = None, True
+                    self._fault, self._connected, self._is_connecting = None, True, False
                     log.info("episode events go to %s as %s", self._settings.topic, self.source)
                     pauses = iter(CONNECT_PAUSES_SECONDS)
                     await self._pump(producer)
@@ -218,6 +220,7 @@ class Sender:
                     await producer.stop()
             except Exception as error:  # whatever it was, the events that wait are worth another try
                 self._fault = f"waits for Kafka at {self._settings.bootstrap_servers}: {error!r}"
+                self._is_connecting = True
                 pause = next(pauses, CONNECT_PAUSES_SECONDS[-1])
                 log.warning("%s; %d events wait, again in %g s", self._fault, self.stats().waiting, pause)
                 await asyncio.sleep(pause)

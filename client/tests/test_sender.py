@@ -1,5 +1,6 @@
 """The queue and its thread: order, a full queue, a Kafka that is away, and an end within its time."""
 
+import asyncio
 import json
 import logging
 import os
@@ -73,6 +74,23 @@ def test_closing_without_kafka_ends_within_its_time_and_says_what_is_lost(
     assert sender._thread is not None
     assert not sender._thread.is_alive()
     assert "1 episode events are lost" in caplog.text
+
+
+def test_closing_with_nothing_to_send_does_not_wait_for_a_kafka_that_never_answers() -> None:
+    begun = threading.Event()
+
+    async def connect(_: ClientSettings) -> Any:
+        begun.set()
+        await asyncio.Event().wait()
+
+    sender = Sender(ClientSettings(bootstrap_servers="fake:1"), connect)
+    sender.start()
+    assert begun.wait(20)
+    ending = threading.Thread(target=sender.close, args=(300.0,), daemon=True)
+    ending.start()
+    ending.join(20)
+    assert not ending.is_alive()
+    assert not sender.is_running
 
 
 def test_a_fault_of_kafka_is_said_in_the_stats_and_goes_with_it(sender: Sender, kafka: Any) -> None:
