@@ -20,14 +20,17 @@ def use_traceparent(traceparent: str | None) -> Iterator[None]:
 
 
 def current_traceparent() -> str | None:
-    """The trace context in force; None without one."""
+    """The trace context in force; None without one, and where its library fails, which must not cost the event."""
     given = _given.get()
     if given is not None:
         return given
     trace = sys.modules.get("opentelemetry.trace")  # never imported for its own sake
     if trace is None:
         return None
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
+    try:
+        context = trace.get_current_span().get_span_context()
+        if not context.is_valid:
+            return None
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags) & 0xFF:02x}"
+    except Exception:
         return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags) & 0xFF:02x}"

@@ -9,7 +9,9 @@ import json
 import logging
 import os
 import signal
+import sys
 import threading
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -130,6 +132,14 @@ def test_a_log_of_the_hosts_that_raises_is_the_hosts_no_matter(episode_events: C
     finally:
         log.removeFilter(refuse)
     assert (episode_events.all, tracker.invalid) == ([], 1)
+
+
+def test_a_tracing_library_that_fails_costs_the_trace_and_not_the_event(
+    episode_events: CapturedEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", ModuleType("opentelemetry.trace"))  # half imported
+    EpisodePerformanceTracker().deleted("p", "e")
+    assert [event.traceparent for event in episode_events.all] == [None]
 
 
 def test_threads_and_loops_share_one_tracker_and_every_event_arrives_once(kafka: Any) -> None:
