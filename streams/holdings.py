@@ -5,23 +5,19 @@ those that events are about.
 """
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
-from xxhash import xxh3_64_intdigest
 
-from streams import keys
+from streams import digests, keys
+from streams.digests import digest
 from streams.identity import unpack_id
 from streams.numbering import CHUNK_SHIFT, Numbering
 from streams.partition import Partition
 from streams.project import ProjectState
 from streams.state_codec import HEADER_BYTES, read_head
 from streams.state_shapes import StoredBody, StoredNumbers
-
-_UUID_MARK = 0xFF  # first byte of a packed UUID
-_UUID_LENGTH = 36
-_DASHES = (8, 13, 18, 23)
 
 
 class Holdings(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,48 +34,6 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[tuple[int, int]]
     duplicates: list[int]
     capped: bool
-
-
-# --- digests
-
-
-def digest(numbers: Sequence[int], owners: Sequence[str]) -> int:
-    """64 bits that are equal for equal holdings. Both in the order of the numbers; equal numbers in that of the ids."""
-    return _digest(numbers, _joined(owners))
-
-
-def _digest(numbers: Sequence[int], owners: bytes) -> int:
-    return xxh3_64_intdigest(array("q", numbers).tobytes() + owners)
-
-
-def _joined(owners: Sequence[str]) -> bytes:
-    """UUIDs in 16 bytes each behind a mark, as states hold them; others as they are."""
-    if owners and len(owners[0]) == _UUID_LENGTH and set(map(len, owners)) == {_UUID_LENGTH}:
-        text = "".join(owners)
-        dashes = "-" * len(owners)
-        digits = text.replace("-", "")
-        if (
-            all(text[at::_UUID_LENGTH] == dashes for at in _DASHES)
-            and len(digits) == 32 * len(owners)
-            and digits.isascii()
-            and digits.isalnum()
-            and digits == digits.lower()
-        ):
-            try:
-                return bytes((_UUID_MARK,)) + bytes.fromhex(digits)
-            except ValueError:
-                pass
-    return "\0".join(owners).encode(errors="surrogatepass")
-
-
-def _joined_packed(owners: Sequence[bytes]) -> bytes:
-    """`_joined` of what is packed."""
-    joined = b"\0".join(owners)
-    if _UUID_MARK not in joined:
-        return joined
-    if all(owner[0] == _UUID_MARK for owner in owners):
-        return bytes((_UUID_MARK,)) + b"".join([owner[1:] for owner in owners])
-    return _joined([unpack_id(owner) for owner in owners])
 
 
 # --- what a partition holds
@@ -163,7 +117,7 @@ def _plain_digest(chunks: Any) -> int:
             if owner is not None:
                 numbers.append(first + offset)
                 owners.append(owner)
-    return _digest(numbers, _joined_packed(owners)) if numbers else 0
+    return digests.of_bytes(array("q", numbers).tobytes(), digests.joined_packed(owners)) if numbers else 0
 
 
 # --- stored states, of which the numbers alone are read
@@ -192,29 +146,48 @@ def _read(partition: Partition, project_id: str, encoded: bytes) -> _Stored:
 
 
 def _stored_digest(chunks: list[tuple[int, bytes]]) -> int:
-    numbers: list[int] = []
+    """Of numbers that are each held once. Where none is missing within a chunk, no number is touched by itself."""
+    numbers: list[bytes] = []
     owners: list[bytes] = []
     for index, content in chunks:
         first, prefix, rest = _chunk.decode(content)
         begin = (index << CHUNK_SHIFT) + first
-        if None not in rest:
-            numbers.extend(range(begin, begin + len(rest)))
-            owners.extend([prefix + suffix for suffix in rest])  # type: ignore[operator]
-            continue
-        for number, suffix in enumerate(rest, begin):
+        try:
+            joined = digests.joined_chunk(prefix, rest)  # type: ignore[arg-type]
+            held = digests.run(begin, begin + len(rest))
+        except TypeError:  # a number that nobody holds
+            places = [place for place, suffix in enumerate(rest) if suffix is not None]
+            joined = digests.joined_chunk(prefix, [suffix for suffix in rest if suffix is not None])
+            held = array("q", [begin + place for place in places]).tobytes()
+        if held:
+            numbers.append(held)
+            owners.append(joined)
+    if not numbers:
+        return 0
+    together = digests.together(owners)
+    if together is None:
+        return _mixed_digest(chunks)
+    return digests.of_bytes(b"".join(numbers), together)
+
+
+def _mixed_digest(chunks: list[tuple[int, bytes]]) -> int:
+    """The slow way, for chunks of UUIDs beside chunks of other ids."""
+    pairs = list(_chunk_pairs(chunks))
+    owners = digests.joined_packed([owner for _, owner in pairs])
+    return digests.of_bytes(array("q", [number for number, _ in pairs]).tobytes(), owners)
+
+
+def _chunk_pairs(chunks: list[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    for index, content in chunks:
+        first, prefix, rest = _chunk.decode(content)
+        for number, suffix in enumerate(rest, (index << CHUNK_SHIFT) + first):
             if suffix is not None:
-                numbers.append(number)
-                owners.append(prefix + suffix)
-    return _digest(numbers, _joined_packed(owners)) if numbers else 0
+                yield number, prefix + suffix
 
 
 def _stored_pairs(stored: _Stored) -> list[tuple[int, str]]:
     shared = {number for number, _, _ in stored.numbers.duplicates}
     pairs = [(number, unpack_id(episode)) for number, _, owners in stored.numbers.duplicates for episode in owners]
     pairs.extend((number, unpack_id(episode)) for episode, number, _ in stored.numbers.aside)
-    for index, content in stored.chunks:
-        first, prefix, rest = _chunk.decode(content)
-        for number, suffix in enumerate(rest, (index << CHUNK_SHIFT) + first):
-            if suffix is not None and number not in shared:
-                pairs.append((number, unpack_id(prefix + suffix)))
+    pairs.extend((number, unpack_id(owner)) for number, owner in _chunk_pairs(stored.chunks) if number not in shared)
     return pairs

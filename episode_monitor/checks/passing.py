@@ -1,15 +1,19 @@
 """The one ordered pass over the project service's episodes: every project by its digest, no query a project.
 
-In memory are a batch of rows, the rows of one project, and 8 bytes for each project that was seen.
+In memory are a batch of projects, and 8 bytes for each project that was seen.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Protocol
 
 from xxhash import xxh3_64_intdigest
 
-from episode_monitor.checks.rows import ProjectRows
-from streams.holdings import digest
+from episode_monitor.service_database.packed import PackedProject
+from models.event import MAX_EPISODE_NUMBER
+from streams.digests import apart, of_database, put_together
 
 COMPARE_PROJECTS = 256  # asked of the stream at once
 MAX_PROJECT_ROWS = 200_000  # of one project that are held; a larger one is not compared
@@ -21,8 +25,10 @@ Progress = Callable[[int], None]
 class Reader(Protocol):
     """What the pass needs of the database."""
 
-    def all_rows(self) -> AsyncIterator[Sequence[Any]]:
-        """Project, number and episode of all rows, a project's together, in batches."""
+    has_uuids: bool
+
+    def all_projects(self, max_rows: int) -> AsyncGenerator[Sequence[PackedProject], None]:
+        """Every project once, in batches; those of more rows without their contents."""
 
 
 class Stream(Protocol):
@@ -52,37 +58,29 @@ class Pass:
 
     async def run(self, reader: Reader) -> None:
         """Raises ServiceDatabaseError, CheckFailed."""
-        project: str | None = None
-        held = _Held()
-        async for batch in reader.all_rows():
-            self.rows += len(batch)
-            start = 0
-            while start < len(batch):
-                here = batch[start][0]
-                end = run_end(batch, start)
-                if here != project:
-                    await self._close(project, held)
-                    project, held = here, _Held()
-                held.take(batch[start:end])
-                start = end
-        await self._close(project, held)
+        async with aclosing(reader.all_projects(MAX_PROJECT_ROWS)) as batches:
+            async for batch in batches:
+                for found in batch:
+                    self._take(found, are_uuids=reader.has_uuids)
+                    if len(self._waiting) >= COMPARE_PROJECTS:
+                        await self._ask()
         await self._ask()
         await self._look_for_missing()
 
-    async def _close(self, project: str | None, held: "_Held") -> None:
-        self.invalid_rows += held.invalid
-        if project is None:
-            self.invalid_rows += held.size
+    def _take(self, found: PackedProject, *, are_uuids: bool) -> None:
+        self.rows += found.rows
+        if found.project is None:
+            self.invalid_rows += found.rows
             return
         self.projects += 1
-        self._seen.add(_hash(project))
-        if held.is_too_large:
+        self._seen.add(_hash(found.project))
+        if found.rows > MAX_PROJECT_ROWS:
             self.not_examined += 1
             return
-        self._waiting.append((project, held.digest()))
-        self._sizes.append(held.size)
-        if len(self._waiting) >= COMPARE_PROJECTS:
-            await self._ask()
+        numbers, owners = usable(found, are_uuids=are_uuids)
+        self.invalid_rows += found.rows - len(numbers)
+        self._waiting.append((found.project, of_database(numbers, owners, are_uuids=are_uuids)))
+        self._sizes.append(found.rows)
 
     async def _ask(self) -> None:
         if not self._waiting:
@@ -106,54 +104,14 @@ class Pass:
             self.not_examined += 1
 
 
-class _Held:
-    """The rows of the project at hand."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._rows: ProjectRows | None = None
-
-    @property
-    def is_too_large(self) -> bool:
-        return self.size > MAX_PROJECT_ROWS
-
-    @property
-    def invalid(self) -> int:
-        return 0 if self._rows is None else self._rows.invalid_count
-
-    def take(self, rows: Sequence[Any]) -> None:
-        self.size += len(rows)
-        if self.is_too_large:
-            self._rows = None
-            return
-        if self._rows is None:
-            self._rows = ProjectRows()
-        self._rows.add([row[1] for row in rows], [row[2] for row in rows])
-
-    def digest(self) -> int:
-        if self._rows is None:
-            return 0
-        numbers, owners = self._rows.in_order()
-        return digest(numbers, owners) if len(numbers) else 0
-
-
-def run_end(rows: Sequence[Any], start: int) -> int:
-    """The end of the rows that have the same project as the one at `start`; they stand together."""
-    project, size = rows[start][0], len(rows)
-    if rows[-1][0] == project:
-        return size
-    step, low = 1, start
-    while low + step < size and rows[low + step][0] == project:
-        low += step
-        step *= 2
-    high = min(low + step, size - 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if rows[middle][0] == project:
-            low = middle
-        else:
-            high = middle
-    return high
+def usable(found: PackedProject, *, are_uuids: bool) -> tuple["array[int]", bytes]:
+    """Numbers that can be numbers of episodes, and their owners, without the rows that have no such number."""
+    numbers = array("q", found.numbers)
+    numbers.byteswap()  # whole machines are little-endian: see `streams.state_codec`
+    if len(numbers) == found.rows and numbers[0] >= 1 and numbers[-1] <= MAX_EPISODE_NUMBER:
+        return numbers, found.owners
+    first, end = bisect_left(numbers, 1), bisect_right(numbers, MAX_EPISODE_NUMBER)
+    return numbers[first:end], put_together(apart(found.owners, are_uuids=are_uuids)[first:end], are_uuids=are_uuids)
 
 
 def _hash(project: str) -> int:

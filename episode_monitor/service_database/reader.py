@@ -1,19 +1,20 @@
-"""Reads the project service's episodes: all of them in one ordered pass, or those of some projects.
+"""Reads the project service's episodes: all of them in one ordered pass, packed by project, or the rows of some.
 
-Nothing here writes, and no more than a batch is in memory, however large the table or a project is.
+Nothing here writes, and in memory is no more than a batch, or one project up to a limit, however large the table is.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Self
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Self, TypeVar
 
 import asyncpg
 
 from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
 from episode_monitor.service_database.errors import ServiceTableMismatch
 from episode_monitor.service_database.explaining import explained
+from episode_monitor.service_database.packed import PackedProject, Unpacking, packed, too_large
 from episode_monitor.storage.address import Address
 
 BATCH_ROWS = 2_000  # larger ones are slower: the rows of one must fit the caches, and the collector looks at each
@@ -26,6 +27,7 @@ _NATIVE = {  # how PostgreSQL writes values of these types
     "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }
 
+T = TypeVar("T")
 Row = Sequence[Any]  # (project: str | None, number: int | None, episode: str | None), in this order
 
 
@@ -71,6 +73,7 @@ class EpisodesReader:
         self._place = place
         self._address = address
         self._project_type = "text"
+        self.has_uuids = False  # the ids of episodes
 
     @classmethod
     @asynccontextmanager
@@ -98,7 +101,8 @@ class EpisodesReader:
                 names = ", ".join(quoted(column) for column in columns)
                 statement = await self.connection.prepare(f"select {names} from {self.table.quoted_table} limit 0")
                 await statement.fetch()  # only the execution looks at rights, and ends what preparing has begun
-        self._project_type, number, _ = (attribute.type.name for attribute in statement.get_attributes())
+        self._project_type, number, episode = (attribute.type.name for attribute in statement.get_attributes())
+        self.has_uuids = episode == "uuid"
         if number not in _WHOLE_NUMBERS:
             raise ServiceTableMismatch(
                 f"Column {self.table.number_column} of {self.table.table} at {self._place} is of the type {number} and "
@@ -115,22 +119,47 @@ class EpisodesReader:
                     )
                 )
 
-    async def all_rows(self, batch_rows: int | None = None) -> AsyncGenerator[Sequence[Row], None]:
-        """Every row of one snapshot, in batches; a project may go on in the next one."""
-        statement = f"{select(self.table)} {in_order(self.table)}"
+    async def all_projects(self, max_rows: int) -> AsyncGenerator[list[PackedProject], None]:
+        """Every project of one snapshot, in batches of what came together. Those of more than `max_rows` rows come
+        first and without their contents, so no more than a few projects of that size are in memory, there and here."""
         with explained(self._place, self.table, self._address):
             async with self.connection.transaction(isolation="repeatable_read", readonly=True):
-                await self.connection.execute(f"declare episode_monitor_pass no scroll cursor for {statement}")
-                fetch = f"fetch {batch_rows or BATCH_ROWS} from episode_monitor_pass"
-                upcoming = asyncio.ensure_future(self._fetch(fetch))
-                try:
-                    while rows := await upcoming:
-                        upcoming = asyncio.ensure_future(self._fetch(fetch))
-                        await asyncio.sleep(0)  # so that it is asked for, and comes while this batch is worked on
-                        yield rows
-                finally:
-                    upcoming.cancel()
-                    await asyncio.wait([upcoming])
+                large = [(row[0], row[1]) for row in await self._too_large(max_rows)]
+                yield [PackedProject(project, rows, b"", b"") for project, rows in large]
+                names = [project for project, _ in large if project is not None]
+                statement = packed(
+                    self.table, are_uuids=self.has_uuids, without_named=bool(names),
+                    without_null=len(names) < len(large),
+                )  # fmt: skip
+                unpacking = Unpacking()
+                async with aclosing(self._copy(statement, *([names] if names else []))) as blocks:
+                    async for block in blocks:
+                        yield unpacking.feed(block)
+
+    async def _too_large(self, max_rows: int) -> Sequence[Row]:
+        return await self._within(self.connection.fetch(too_large(self.table), max_rows))
+
+    async def _copy(self, statement: str, *arguments: Any) -> AsyncGenerator[bytes, None]:
+        """What COPY sends, block by block; the server waits while a block is worked on and the next lies ready."""
+        blocks: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+        async def hand_over(block: bytes) -> None:
+            blocks.put_nowait(block)
+            await blocks.join()
+
+        copying = asyncio.ensure_future(
+            self.connection.copy_from_query(statement, *arguments, output=hand_over, format="binary")
+        )
+        copying.add_done_callback(lambda _: blocks.put_nowait(None))
+        try:
+            while (block := await self._within(blocks.get())) is not None:
+                blocks.task_done()
+                await asyncio.sleep(0)  # so that the next one is read while this one is worked on
+                yield block
+            await copying
+        finally:
+            copying.cancel()
+            await asyncio.wait([copying])
 
     async def rows_of(
         self, projects: Sequence[str], batch_rows: int | None = None
@@ -143,10 +172,6 @@ class EpisodesReader:
                 while rows := await self._within(cursor.fetch(batch_rows or BATCH_ROWS)):
                     yield rows
 
-    async def _fetch(self, statement: str) -> Sequence[Row]:
-        return await self._within(self.connection.fetch(statement))
-
-    async def _within(self, work: Any) -> Sequence[Row]:
+    async def _within(self, work: Awaitable[T]) -> T:
         async with asyncio.timeout(ANSWER_SECONDS):
-            rows: Sequence[Row] = await work
-            return rows
+            return await work

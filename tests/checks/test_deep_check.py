@@ -231,6 +231,27 @@ async def test_uuids_are_compared(database_url: str) -> None:
         assert issue.drift.different_owner == 1
 
 
+@pytest.mark.parametrize("kind", ["text", "uuid"])
+async def test_numbers_held_twice_are_compared_whatever_order_the_table_has_them_in(
+    database_url: str, kind: str
+) -> None:
+    make_table(database_url, f"create table episodes (id {kind}, project_id text, number integer)")
+    ids = [str(uuid.UUID(int=number)) for number in (9, 3, 7)]
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        log = worker.own_partition(0)
+        for episode in ids:
+            log.created("p", 1, episode=episode)
+        log.settle(60)
+        fill(database_url, [(episode, "p", 1) for episode in reversed(ids)])
+        (issue,) = (await deep(fleet, worker, database_url)).project_issues
+        assert (issue.duplicates, issue.drift) == ([1], None)
+        run(database_url, f"delete from episodes where id = '{ids[0]}'")
+        (issue,) = (await deep(fleet, worker, database_url)).project_issues
+        assert issue.drift is not None
+        assert issue.drift.different_owner == 1
+
+
 async def test_a_project_larger_than_a_check_can_hold_is_counted_and_not_compared(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

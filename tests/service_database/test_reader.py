@@ -1,22 +1,48 @@
 """Reading the project service's episodes, and what is said where that cannot be done."""
 
+import asyncio
 import uuid
+from array import array
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
+import psycopg
 import pytest
 
 from episode_monitor.demo.ports import free_port
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseRefused, ServiceTableMismatch
+from episode_monitor.service_database.packed import PackedProject
 from episode_monitor.service_database.reader import EpisodesReader
+from streams.digests import apart
 from tests.service_database.making import fill, make_table, numbered, run
 
 TABLE = EpisodesTable()
 
 
-async def everything(url: str, table: EpisodesTable = TABLE, batch_rows: int = 5000) -> list[tuple[Any, ...]]:
+Row = tuple[str | None, int, str]
+
+
+def rows_in(found: PackedProject, *, are_uuids: bool) -> list[Row]:
+    numbers = array("q", found.numbers)
+    numbers.byteswap()
+    ids = apart(found.owners, are_uuids=are_uuids)
+    names = [str(uuid.UUID(bytes=one)) if are_uuids else one.decode() for one in ids]
+    return [(found.project, number, name) for number, name in zip(numbers, names, strict=False)]
+
+
+async def everything(url: str, table: EpisodesTable = TABLE) -> list[Row]:
     async with EpisodesReader.open(url, table) as reader:
-        return [tuple(row) async for rows in reader.all_rows(batch_rows) for row in rows]
+        packed = [one async for batch in reader.all_projects(1000) for one in batch]
+        return [row for one in packed for row in rows_in(one, are_uuids=reader.has_uuids)]
+
+
+async def sizes(url: str, max_rows: int) -> list[tuple[str | None, int, bool]]:
+    """Project, rows, and whether its contents came."""
+    async with EpisodesReader.open(url, TABLE) as reader:
+        packed = [one async for batch in reader.all_projects(max_rows) for one in batch]
+        return [(one.project, one.rows, bool(one.numbers)) for one in packed]
 
 
 async def some(url: str, projects: list[str], table: EpisodesTable = TABLE) -> list[tuple[Any, ...]]:
@@ -24,15 +50,37 @@ async def some(url: str, projects: list[str], table: EpisodesTable = TABLE) -> l
         return [tuple(row) async for rows in reader.rows_of(projects) for row in rows]
 
 
-@pytest.mark.parametrize("batch_rows", [1, 2, 3, 100])
-async def test_all_rows_come_by_project_and_number_whatever_the_batches(database_url: str, batch_rows: int) -> None:
+async def test_each_project_comes_once_with_its_numbers_ascending(database_url: str) -> None:
     make_table(database_url)
     fill(database_url, [*numbered("b", 2, 1, None), *numbered("a", 3, 1, 2)])
-    rows = await everything(database_url, batch_rows=batch_rows)
-    assert [(project, number) for project, number, _ in rows] == [
-        ("a", 1), ("a", 2), ("a", 3), ("b", 1), ("b", 2), ("b", None),
+    assert sorted(await everything(database_url)) == [
+        ("a", 1, "a-1-1"), ("a", 2, "a-2-2"), ("a", 3, "a-3-0"), ("b", 1, "b-1-1"), ("b", 2, "b-2-0"),
     ]  # fmt: skip
-    assert rows[0][2] == "a-1-1"
+    assert sorted(await sizes(database_url, 1000)) == [("a", 3, True), ("b", 3, True)]
+
+
+async def test_rows_without_a_number_come_last_and_those_without_an_id_not_at_all(database_url: str) -> None:
+    make_table(database_url, "create table episodes (id text, project_id text, number bigint)")
+    rows = [("none", "p", None), (None, "p", 1), ("two", "p", 2), (None, "p", None), ("low", "p", -(2**40))]
+    fill(database_url, rows)
+    async with EpisodesReader.open(database_url, TABLE) as reader:
+        (found,) = [one async for batch in reader.all_projects(1000) for one in batch]
+    assert (found.rows, found.owners) == (5, b"low\0two\0none")
+    assert rows_in(found, are_uuids=False) == [("p", -(2**40), "low"), ("p", 2, "two")]
+
+
+async def test_projects_that_are_too_large_come_first_and_without_their_contents(database_url: str) -> None:
+    make_table(database_url)
+    fill(database_url, [*numbered("b", 1, 2, 3), *numbered("a", 1, 2), *numbered("c", 1, 2, 3, 4)])
+    found = await sizes(database_url, 2)
+    assert sorted(found[:2]) == [("b", 3, False), ("c", 4, False)]
+    assert found[2:] == [("a", 2, True)]
+    fill(database_url, [(f"nobody's-{number}", None, number) for number in range(1, 4)])
+    assert sorted(await sizes(database_url, 2), key=str) == [
+        ("a", 2, True), ("b", 3, False), ("c", 4, False), (None, 3, False),
+    ]  # fmt: skip
+    run(database_url, "delete from episodes where number > 2 and project_id is not null")
+    assert sorted((await sizes(database_url, 2))[1:]) == [("a", 2, True), ("b", 2, True), ("c", 2, True)]
 
 
 async def test_an_empty_table_gives_nothing(database_url: str) -> None:
@@ -44,6 +92,19 @@ async def test_only_the_projects_asked_for_are_read(database_url: str) -> None:
     make_table(database_url)
     fill(database_url, [*numbered("a", 1), *numbered("b", 1, 2), *numbered("c", 1)])
     assert [row[:2] for row in await some(database_url, ["c", "b", "nobody"])] == [("b", 1), ("b", 2), ("c", 1)]
+
+
+def many(url: str) -> None:
+    """More projects than the network holds at once, so that a pass over them stays under way."""
+    run(
+        url,
+        "insert into episodes select 'an id that is not short ' || number || ' ' || project, 'p' || project, number "
+        "from generate_series(1, 3000) as project, generate_series(1, 100) as number",
+    )
+
+
+async def some_project(passing: AsyncGenerator[list[PackedProject], None]) -> PackedProject:
+    return await anext(one async for projects in passing for one in projects)
 
 
 @pytest.mark.parametrize(
@@ -106,13 +167,24 @@ async def test_a_database_that_is_not_there_is_away(database_url: str) -> None:
 
 async def test_a_connection_that_breaks_in_the_middle_is_away(database_url: str) -> None:
     make_table(database_url)
-    fill(database_url, numbered("a", *range(1, 50)))
+    many(database_url)
     async with EpisodesReader.open(database_url, TABLE) as reader:
-        passing = reader.all_rows(batch_rows=5)
-        await anext(passing)
+        passing = reader.all_projects(1000)
+        assert await some_project(passing)
         run(database_url, f"select pg_terminate_backend({reader.connection.get_server_pid()})")
         with pytest.raises(ServiceDatabaseAway):
-            [rows async for rows in passing]
+            [projects async for projects in passing]
+
+
+async def test_a_server_that_says_nothing_is_away(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_table(database_url)
+    fill(database_url, numbered("a", 1))
+    async with EpisodesReader.open(database_url, TABLE) as reader:
+        monkeypatch.setattr("episode_monitor.service_database.reader.ANSWER_SECONDS", 0.2)
+        with psycopg.connect(database_url) as other:
+            other.execute("lock table episodes in access exclusive mode")
+            with pytest.raises(ServiceDatabaseAway, match=r"does not answer in time"):
+                [projects async for projects in reader.all_projects(1000)]
 
 
 async def test_a_read_only_server_can_be_read(database_url: str) -> None:
@@ -125,20 +197,44 @@ async def test_a_read_only_server_can_be_read(database_url: str) -> None:
 async def test_a_pass_sees_one_moment_of_the_table(database_url: str) -> None:
     make_table(database_url)
     fill(database_url, numbered("a", 1, 2, 3))
-    seen: list[Any] = []
+    seen: list[Row] = []
     async with EpisodesReader.open(database_url, TABLE) as reader:
-        async for rows in reader.all_rows(batch_rows=1):
-            if not seen:
-                run(database_url, "delete from episodes where number = 3")
-            seen.extend(row[1] for row in rows)
-    assert seen == [1, 2, 3]
+        passing = reader.all_projects(1000)
+        assert await anext(passing) == []  # none is too large
+        run(database_url, "delete from episodes where number = 3")
+        async for projects in passing:
+            seen += [row for one in projects for row in rows_in(one, are_uuids=False)]
+    assert [number for _, number, _ in seen] == [1, 2, 3]
 
 
 async def test_a_pass_that_is_left_early_leaves_the_connection_usable(database_url: str) -> None:
     make_table(database_url)
+    many(database_url)
     fill(database_url, numbered("a", 1, 2, 3))
     async with EpisodesReader.open(database_url, TABLE) as reader:
-        passing = reader.all_rows(batch_rows=1)
-        await anext(passing)
+        passing = reader.all_projects(1000)
+        assert await some_project(passing)
         await passing.aclose()
         assert [row[1] async for rows in reader.rows_of(["a"]) for row in rows] == [1, 2, 3]
+
+
+async def test_a_pass_that_is_cancelled_ends_at_the_server_too(database_url: str) -> None:
+    make_table(database_url)
+    many(database_url)
+    async with EpisodesReader.open(database_url, TABLE) as reader:
+        first = asyncio.Event()
+
+        async def read() -> None:
+            async with aclosing(reader.all_projects(1000)) as passing:
+                async for projects in passing:
+                    if projects:
+                        first.set()
+                        await asyncio.Event().wait()
+
+        reading = asyncio.create_task(read())
+        await first.wait()
+        reading.cancel()
+        await asyncio.wait([reading])
+        assert reading.cancelled()
+        async with asyncio.timeout(30):
+            assert await reader.connection.fetchval("select 1") == 1

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.digests import digest
 from streams.drift import Difference, counts, differences, unexplained
-from streams.holdings import Holdings, digest, digest_of, holdings_of, known_projects
+from streams.holdings import Holdings, digest_of, holdings_of, known_projects
 from streams.intervals import IntervalSet
 from streams.partition import Partition
 from tests.streams.driving import examples
@@ -54,6 +55,25 @@ def test_digest_and_holdings_are_those_of_the_pairs_decoded_or_stored(pairs: lis
 def test_digests_differ_where_the_pairs_do(left: list[tuple[int, str]], right: list[tuple[int, str]]) -> None:
     digests = [digest([n for n, _ in sorted(pairs)], [i for _, i in sorted(pairs)]) for pairs in (left, right)]
     assert (digests[0] == digests[1]) == (sorted(left) == sorted(right))
+
+
+def some_uuid(number: int) -> str:
+    return str(uuid.UUID(int=number << 64))
+
+
+@pytest.mark.parametrize("kinds", ["ttt", "uuu", "utt", "tut", "tum", "mmm", "umu"])
+@pytest.mark.parametrize("missing", [set(), {1, 300, 600}])
+def test_chunks_of_uuids_of_texts_and_of_both_come_to_the_digest_of_the_pairs(kinds: str, missing: set[int]) -> None:
+    """Each letter is a chunk of 256 numbers: texts, UUIDs, or mixed."""
+    pairs = []
+    for number in set(range(1, 700)) - missing:
+        kind = kinds[number >> 8]
+        is_uuid = kind == "u" or (kind == "m" and number % 3 == 0)
+        pairs.append((number, some_uuid(number) if is_uuid else f"episode-{number}"))
+    pairs.sort()
+    log = filled(pairs)
+    expected = digest([number for number, _ in pairs], [owner for _, owner in pairs])
+    assert [digest_of(partition, "p") for partition in (log.partition, forgotten(log))] == [expected, expected]
 
 
 def test_asking_decodes_nothing_for_good() -> None:
