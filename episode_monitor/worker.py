@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from typing import Any
 
@@ -43,7 +43,6 @@ from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.server import CannotListen, serve
-from models.alert import Alert
 from streams.core import Core
 
 VERSION = "0.1.0"
@@ -102,7 +101,7 @@ class Worker:
         self._numbers = OwnNumbers(self._sight)
         self.checks = Checks(
             composition.checks_config(settings), self._sight, self._numbers, self._neighbours, self.storage.checks,
-            self.storage.schedule, self._tell_and_store, now_ms, self._identity.worker_id,
+            self.storage.schedule, self._own.drift, now_ms, self._identity.worker_id,
         )  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
         self._repairs: RepairDesk | None = None
@@ -136,11 +135,6 @@ class Worker:
             version=VERSION,
             repairs=self._repairs,
         )
-
-    async def _tell_and_store(self, alerts: Iterable[Alert]) -> None:
-        """Transitions of checks; when this returns the broker has them. Raises KafkaError."""
-        await self.runtime.tell(alerts)
-        await self.runtime.engine.flush()
 
     def _probes(self) -> list[Probe]:
         return [

@@ -6,6 +6,7 @@ HEAD = b"p"  # a project's state
 CHUNK = b"c"  # numbers of a project, stored apart
 CURSOR = b"o"  # up to where the partition is complete
 TOTALS = b"t"  # what its projects add up to
+DRIFT = b"d"  # alerts about drift, of the whole fleet
 
 _CHUNK = struct.Struct(">cIq")
 

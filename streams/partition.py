@@ -14,6 +14,7 @@ from models.event import Event
 from streams import keys
 from streams.changes import Changes, Cursor, Store
 from streams.core import Core
+from streams.drift_alerts import DriftAlerts
 from streams.project import ProjectState, advance, step
 from streams.state_codec import checkpoint, decode, head_of, read_head
 from streams.state_shapes import Head
@@ -41,6 +42,7 @@ class Partition:
         self.head_keys: list[bytes] = []  # of all projects, in the order they became known; it only grows
         self.skipped = 0  # records read again that the state already knew
         self.totals = PartitionTotals(core)
+        self.drift_alerts = DriftAlerts(core)  # of the whole fleet, if this partition is the one that keeps them
         self._store = store
         self._young: dict[str, ProjectState] = {}  # two generations: what was used since the last change of generations
         self._old: dict[str, ProjectState] = {}
@@ -65,6 +67,7 @@ class Partition:
         raw = self._store.get(keys.TOTALS)
         if raw is not None:
             self.totals = PartitionTotals.decode(self.core, raw)
+        self.drift_alerts = DriftAlerts(self.core, self._store.get(keys.DRIFT))
         for seen, (key, value) in enumerate(self._store.items()):
             if key[:1] == keys.HEAD:
                 self.head_keys.append(key)
@@ -281,7 +284,8 @@ class Partition:
     @property
     def is_dirty(self) -> bool:
         """Whether there is anything that `collect` would write."""
-        return bool(self._dirty or self._waiting) or self.next_offset != self._collected.next_offset
+        is_changed = bool(self._dirty or self._waiting) or self.drift_alerts.is_dirty
+        return is_changed or self.next_offset != self._collected.next_offset
 
     @property
     def unstored(self) -> int:
@@ -305,6 +309,9 @@ class Partition:
         about to change before it had its turn is collected first."""
         self._collected = Cursor(self.next_offset, self.clock_ms)
         self._waiting, self._dirty = self._dirty, {}
+        if self.drift_alerts.is_dirty:
+            self._writes[keys.DRIFT] = self.drift_alerts.encode()
+            self.drift_alerts.is_dirty = False
         if self._waiting:
             self._writes[keys.TOTALS] = self.totals.encode()
 

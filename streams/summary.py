@@ -4,6 +4,7 @@ Making it costs as much as there is trouble, never as much as there are projects
 caller can do other things between them.
 """
 
+from collections import Counter
 from collections.abc import Generator
 from itertools import chain, islice
 from typing import TypeAlias, TypeVar
@@ -161,8 +162,8 @@ def facts_of(state: ProjectState) -> ProjectFacts:
 
 def alerts_of(partition: Partition, limit: int) -> Steps[tuple[list[Alert], list[AlertCount]]]:
     """At most `limit` active alerts, the most severe first, and how many there are of each kind."""
-    counts: dict[tuple[str, str], int] = {}
-    found: list[Alert] = []
+    found = list(partition.drift_alerts.active())
+    counts = Counter((alert.severity.value, alert.alert_type) for alert in found)
     alerting = list(partition.alerting)
     for seen, project_id in enumerate(alerting[:MAX_ALERTING_LOOKED_AT], 1):
         state = partition.state(project_id)
@@ -176,18 +177,17 @@ def alerts_of(partition: Partition, limit: int) -> Steps[tuple[list[Alert], list
     for seen, project_id in enumerate(alerting[MAX_ALERTING_LOOKED_AT:], 1):
         head = partition.head(project_id)
         if head is not None and head.alerts:
-            counts[OTHER, OTHER] = counts.get((OTHER, OTHER), 0) + head.alerts
+            counts[OTHER, OTHER] += head.alerts
         if seen % STEP == 0:
             yield
     return most_severe_first(found)[:limit], [AlertCount(*kind, counts[kind]) for kind in sorted(counts)]
 
 
-def _count_kinds(partition: Partition, state: ProjectState, counts: dict[tuple[str, str], int]) -> None:
+def _count_kinds(partition: Partition, state: ProjectState, counts: Counter[tuple[str, str]]) -> None:
     for rule_id, memory in state.alerts.items():
         rule = partition.core.rules.by_id.get(rule_id)
         if rule is not None and memory.phase is not Phase.HUSHED:
-            kind = (rule.severity.value, rule.measure.value)
-            counts[kind] = counts.get(kind, 0) + 1
+            counts[rule.severity.value, rule.measure.value] += 1
 
 
 _SEVERITIES = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}

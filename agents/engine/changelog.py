@@ -130,7 +130,7 @@ def _keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) ->
             return
         if kind == keys.CURSOR and _cursor(value).next_offset < _cursor(known).next_offset:
             return
-        if kind == keys.TOTALS and _applied(value) < _applied(known):
+        if kind in (keys.TOTALS, keys.DRIFT) and _applied(value) < _applied(known):
             return
     values[key] = value
 
@@ -140,6 +140,8 @@ def _cursor(value: bytes) -> Cursor:
 
 
 class _Applied(msgspec.Struct, array_like=True):
+    """What such values begin with; it rises with every change."""
+
     applied: int
 
 

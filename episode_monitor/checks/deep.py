@@ -12,8 +12,6 @@ from typing import Protocol
 import msgspec
 
 from episode_monitor.checks import looking, passing
-from episode_monitor.checks.drift_alerts import Drifting, Drifts
-from episode_monitor.checks.drift_alerts import drifting as drifting_now
 from episode_monitor.checks.looking import Look, Seen, agreed, look
 from episode_monitor.checks.passing import Pass
 from episode_monitor.read_model.messages import StreamIssue
@@ -28,6 +26,8 @@ from models.views import (
     ProjectIssue,
 )
 from streams.drift import DIFFERENT_OWNER, MISSING_IN_DATABASE, MISSING_IN_STREAM, counts
+from streams.drift_alerts import Drifting, Drifts
+from streams.drift_alerts import drifting as drifting_now
 from streams.intervals import IntervalSet
 from streams.numbering import NumberingRules, health_score
 from streams.ranking import rank

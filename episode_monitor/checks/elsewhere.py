@@ -1,4 +1,4 @@
-"""What the other workers know of checks: jobs where no database is shared, and what their watches have found."""
+"""What other workers are asked about checks: jobs where no database is shared, and the alerts about drift."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -6,10 +6,20 @@ from typing import TypeVar
 import msgspec
 
 from agents.fleet.sight import Sight
-from episode_monitor.checks.drift_alerts import Drifting
-from episode_monitor.read_model.messages import CancelQuestion, DriftsQuestion, JobsQuestion, Path, Told
+from episode_monitor.checks.failing import CheckFailed
+from episode_monitor.read_model.drift_keeper import DriftKeeper
+from episode_monitor.read_model.messages import (
+    CancelQuestion,
+    DriftedQuestion,
+    DriftsQuestion,
+    JobsQuestion,
+    Path,
+    Told,
+)
 from episode_monitor.read_model.neighbours import LONG_ANSWER_SECONDS, Neighbours
+from episode_monitor.web.views import Recovering, Unreachable
 from models.views import JobStatus
+from streams.drift_alerts import Drifting
 
 T = TypeVar("T")
 
@@ -31,11 +41,46 @@ class OtherWorkers:
         told = await self._ask("cancel", CancelQuestion(job_id=job_id, by=by), Told[JobStatus])
         return next((answer.found for answer in told if answer.found is not None), None)
 
-    async def drifts(self) -> dict[str, Drifting]:
-        """What their watches have found."""
-        told = await self._ask("drifts", DriftsQuestion(), Told[dict[str, Drifting]])
-        return {project: one for answer in told for project, one in (answer.found or {}).items()}
-
     async def _ask(self, path: Path, question: msgspec.Struct, kind: type[Told[T]]) -> Sequence[Told[T]]:
         owners = self._sight.other_owners()
         return await self._neighbours.ask_all(owners, path, question, kind, LONG_ANSWER_SECONDS) if owners else []
+
+
+class DriftDesk:
+    """Finds the worker that keeps the alerts about drift, which may be this one. Raises CheckFailed."""
+
+    def __init__(self, sight: Sight, keeper: DriftKeeper, neighbours: Neighbours) -> None:
+        self._sight = sight
+        self._keeper = keeper
+        self._neighbours = neighbours
+
+    async def drifts(self) -> dict[str, Drifting]:
+        """What the alerts that fire are about."""
+        own = self._keeper.drifts()
+        return await self._first(own, "drifts", DriftsQuestion(), Told[dict[str, Drifting]])
+
+    async def drifted(self, question: DriftedQuestion) -> None:
+        """Hand over what a check found; when this returns it is told and stored."""
+        try:
+            own = await self._keeper.take(question)
+        except (Unreachable, Recovering) as error:
+            raise CheckFailed(_NOT_KEPT) from error
+        await self._first(own, "drifted", question, Told[bool])
+
+    async def _first(self, own: Told[T], path: Path, question: msgspec.Struct, kind: type[Told[T]]) -> T:
+        if own.found is not None:
+            return own.found
+        try:
+            told = await self._neighbours.ask_all(
+                self._sight.other_owners(), path, question, kind, LONG_ANSWER_SECONDS,
+                is_enough=lambda answer: answer.found is not None,
+            )  # fmt: skip
+        except (Unreachable, Recovering) as error:
+            raise CheckFailed(_NOT_KEPT) from error
+        for answer in told:
+            if answer.found is not None:
+                return answer.found
+        raise CheckFailed(_NOT_KEPT)
+
+
+_NOT_KEPT = "The worker that keeps the alerts about drift does not answer, or Kafka does not: run the check again."

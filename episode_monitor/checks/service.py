@@ -13,29 +13,28 @@ from fastapi import APIRouter
 
 from agents.fleet.sight import Incomplete, Sight
 from episode_monitor.checks.deep import OpenReader
-from episode_monitor.checks.drift_alerts import Drifting, Drifts
-from episode_monitor.checks.elsewhere import OtherWorkers
-from episode_monitor.checks.failing import CheckFailed
+from episode_monitor.checks.elsewhere import DriftDesk, OtherWorkers
 from episode_monitor.checks.jobs import CheckJobs
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.checks.watching import Watch
-from episode_monitor.checks.work import CheckWork, Tell
+from episode_monitor.checks.work import CheckWork
 from episode_monitor.read_model.comparing import OwnNumbers
-from episode_monitor.read_model.messages import CancelQuestion, DriftsQuestion, JobsQuestion, Told
+from episode_monitor.read_model.drift_keeper import DriftKeeper
+from episode_monitor.read_model.messages import CancelQuestion, JobsQuestion, Told
 from episode_monitor.read_model.neighbours import Neighbours
 from episode_monitor.read_model.router import add_question
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.reader import EpisodesReader
-from episode_monitor.storage.protocols import CheckResults, DatabaseAway
+from episode_monitor.storage.protocols import CheckResults
 from episode_monitor.storage.records import CheckKind
 from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule
 from episode_monitor.web.views import Recovering, Unreachable
-from models.alert import Alert
 from models.views import JobList, JobStatus
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 15.0
+DUE_SECONDS = 1.0  # between two looks at whether an alert about drift escalates
 FIRST_LOOK_SECONDS = 5.0
 READY_LAG = 1000  # events not yet applied; fewer are normal while a service is busy
 
@@ -51,7 +50,7 @@ class ChecksConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checks:
-    """Made with the worker, started by `run`. Implements `Checks` of the views."""
+    """Made with the worker, started by `run`. Implements `Jobs` of the views."""
 
     def __init__(
         self,
@@ -61,7 +60,7 @@ class Checks:
         neighbours: Neighbours,
         results: CheckResults,
         schedule: CheckSchedule,
-        tell: Tell,
+        keeper: DriftKeeper,
         now_ms: Callable[[], int],
         worker_id: str,
     ) -> None:
@@ -70,12 +69,11 @@ class Checks:
         self._others = OtherWorkers(sight, neighbours)
         stream, rules = StreamSide(sight, numbers, neighbours), sight.engine.core.numbering
         open_reader = reader_opener(config.database_url, config.table) if config.database_url else None
-        self.work = CheckWork(
-            stream, open_reader, rules, config.settle_seconds, results, tell, now_ms, self._watched_anywhere
-        )
+        self._keeper, desk = keeper, DriftDesk(sight, keeper, neighbours)
+        self.work = CheckWork(stream, open_reader, rules, config.settle_seconds, results, desk)
         self.watch = None
         if open_reader is not None:
-            self.watch = Watch(sight, stream, open_reader, rules, tell, now_ms, lambda: self.work.latest)
+            self.watch = Watch(sight, stream, open_reader, rules, desk, now_ms)
         if isinstance(schedule, MemoryCheckSchedule):
             schedule.is_first = lambda: 0 in {owned.number for owned in sight.live}
         self.jobs_here = CheckJobs(
@@ -87,6 +85,7 @@ class Checks:
         """Start what is due, for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_schedule())
+            group.create_task(self._keep_drift_alerts())
             if self.watch is not None:
                 group.create_task(self.watch.run())
 
@@ -100,8 +99,6 @@ class Checks:
             if self._is_ready():
                 await self.jobs_here.run_if_due(CheckKind.BASIC, self._config.basic_seconds)
                 await self.jobs_here.run_if_due(CheckKind.DEEP, self._config.deep_seconds)
-            with suppress(DatabaseAway):  # its part of the readiness says so
-                await self.work.refresh()
             await asyncio.sleep(LOOK_SECONDS)
 
     def _is_ready(self) -> bool:
@@ -112,12 +109,11 @@ class Checks:
             return False
         return bool(live) and sum(engine.lag(owned) for owned in live) < READY_LAG
 
-    async def _watched_anywhere(self) -> Drifts:
-        try:
-            others = await self._others.drifts()
-        except (Unreachable, Recovering) as error:
-            raise CheckFailed("What other workers watch cannot be looked up: run the check again.") from error
-        return {**others, **(self.watch.drifts if self.watch is not None else {})}
+    async def _keep_drift_alerts(self) -> None:
+        while True:
+            await asyncio.sleep(DUE_SECONDS)
+            with suppress(Recovering, Unreachable):  # at the next look, here or where they are kept then
+                await self._keeper.run_due()
 
     # --- what the views ask
 
@@ -137,14 +133,6 @@ class Checks:
         """See `Jobs.cancel_job`."""
         return await self.jobs_here.cancel_job(job_id, by)
 
-    def active_alerts(self) -> list[Alert]:
-        """See `Checks.active_alerts` of the views."""
-        return self.work.active_alerts()
-
-    def word(self) -> str:
-        """See `Checks.word` of the views."""
-        return self.work.latest_id
-
     # --- what other workers ask
 
     def add_questions(self, router: APIRouter) -> None:
@@ -157,12 +145,8 @@ class Checks:
         async def cancel(question: CancelQuestion) -> Told[JobStatus]:
             return Told(partitions=[], found=await self.jobs_here.cancel_own(question.job_id, question.by))
 
-        async def drifts(question: DriftsQuestion) -> Told[dict[str, Drifting]]:
-            return Told(partitions=[], found={} if self.watch is None else self.watch.drifts)
-
         add_question(router, "jobs", JobsQuestion, jobs)
         add_question(router, "cancel", CancelQuestion, cancel)
-        add_question(router, "drifts", DriftsQuestion, drifts)
 
 
 def reader_opener(url: str, table: EpisodesTable) -> OpenReader:

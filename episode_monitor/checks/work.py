@@ -1,32 +1,38 @@
-"""How each kind of check is done, and what a deep one leaves behind: alerts about drift, and the memory of them.
+"""How each kind of check is done, and what a deep one leaves behind: what drifts, for alerts and for the next check.
 
-The memory is in the result that is stored, which follows the telling: a check that was lost in between tells again,
-and the same.
+It is in the result that is stored, which follows the alerts: a check that was lost in between finds the same again.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, Protocol
 
 import msgspec
-from aiokafka.errors import KafkaError
 
 from episode_monitor.checks.basic import basic_check
 from episode_monitor.checks.deep import DeepCheck, OpenReader, Stream
-from episode_monitor.checks.drift_alerts import Drifting, Drifts, firing, transitions
 from episode_monitor.checks.failing import CheckFailed
 from episode_monitor.checks.runs import Progress
+from episode_monitor.read_model.messages import DriftedQuestion
 from episode_monitor.storage.protocols import CheckResults, DatabaseAway
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState
-from models.alert import Alert
+from streams.drift_alerts import Drifting, Drifts, named
 from streams.numbering import NumberingRules
 
 _MEMORY = "drifting"  # the part of a stored result that only the next check reads
 
-Tell = Callable[[Iterable[Alert]], Awaitable[None]]
+
+class Desk(Protocol):
+    """Who keeps the alerts about drift; `episode_monitor.checks.elsewhere.DriftDesk` is one. Raises CheckFailed."""
+
+    def drifts(self) -> Awaitable[dict[str, Drifting]]:
+        """What the alerts that fire are about."""
+
+    def drifted(self, question: DriftedQuestion) -> Awaitable[None]:
+        """Hand over what a check found."""
 
 
 class CheckWork:
-    """`watched` gives what the watches of all workers have found since the last deep check."""
+    """Each method is the work of one kind of check."""
 
     def __init__(
         self,
@@ -35,9 +41,7 @@ class CheckWork:
         rules: NumberingRules,
         settle_seconds: float,
         results: CheckResults,
-        tell: Tell,
-        now_ms: Callable[[], int],
-        watched: Callable[[], Awaitable[Drifts]],
+        desk: Desk,
     ) -> None:
         self.latest: Drifts = {}  # what drifted at the last deep check, as far as it was looked up
         self.latest_id = ""
@@ -46,9 +50,7 @@ class CheckWork:
         self._rules = rules
         self._settle_seconds = settle_seconds
         self._results = results
-        self._tell = tell
-        self._now_ms = now_ms
-        self._watched = watched
+        self._desk = desk
 
     async def basic(self, check: CheckResult, progress: Progress) -> dict[str, Any]:
         """See `basic_check`."""
@@ -60,16 +62,13 @@ class CheckWork:
             await self.refresh()
         except DatabaseAway as error:
             raise CheckFailed(f"What the last check found cannot be looked up: {error}") from error
-        before = {**self.latest, **await self._watched()}
+        before = known_before(self.latest, await self._desk.drifts())
         deep = DeepCheck(
             stream=self._stream, open_reader=self._open_reader, rules=self._rules,
             settle_seconds=self._settle_seconds, at_ms=check.started_at_ms, before=before, progress=progress,
         )  # fmt: skip
         result, drifts = await deep.run()
-        try:
-            await self._tell(transitions(before, drifts, self._now_ms()))
-        except KafkaError as error:
-            raise CheckFailed("Kafka did not take the alerts of this check: it will be run again.") from error
+        await self._desk.drifted(DriftedQuestion(is_all=True, found=named(drifts)))
         self.latest, self.latest_id = drifts, check.id
         return {**_stored(result), _MEMORY: msgspec.to_builtins(drifts)}
 
@@ -82,9 +81,12 @@ class CheckWork:
                 self.latest = msgspec.convert(stored, dict[str, Drifting])
                 self.latest_id = check.id
 
-    def active_alerts(self) -> list[Alert]:
-        """What fires since the last deep check."""
-        return list(firing(self.latest).values())
+
+def known_before(latest: Drifts, kept: Drifts) -> Drifts:
+    """What drifted until now: of the projects that had alerts of their own at the last check (`latest`), those whose
+    alerts still fire (`kept`). An alert that has ended meanwhile does not come back under its old id."""
+    own = {one.project for one in named(latest)}
+    return {**{project: one for project, one in latest.items() if project not in own}, **kept}
 
 
 def _stored(result: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import msgspec
 from episode_monitor.web.views import ActionKind, ProjectHealth, ProjectSort
 from models.alert import Alert
 from models.views import FindingDetail, FindingView, ProjectRow
+from streams.drift_alerts import Named
 
 PREFIX = "/internal/v1"
 
@@ -20,7 +21,7 @@ Place = tuple[int, int, str]  # where a project stands in the order of a list: t
 Path = Literal[
     "project", "stats", "trend", "projects", "act",
     "compare", "holdings", "known", "issues", "positions",
-    "jobs", "cancel", "drifts", "findings", "finding", "waive",
+    "jobs", "cancel", "drifts", "drifted", "findings", "finding", "waive",
 ]  # fmt: skip
 
 
@@ -111,7 +112,16 @@ class CancelQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriftsQuestion(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker's watch over projects with critical alerts has found."""
+    """What the alerts about drift are about, as the worker that keeps them knows."""
+
+
+class DriftedQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check found, to the worker that keeps the alerts about drift: all that drifts, or, of the projects that
+    were looked at, those that do and those that do not any more."""
+
+    is_all: bool
+    found: list[Named]
+    over: list[str] = []
 
 
 class FindingsQuestion(msgspec.Struct, frozen=True, kw_only=True):

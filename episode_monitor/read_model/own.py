@@ -3,7 +3,7 @@
 Only live partitions are spoken for. Nothing here asks another worker, so no question can go round in circles.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from aiokafka.errors import KafkaError
@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from agents.engine.ownership import Owned, Phase
 from agents.fleet.sight import Sight
 from agents.slices import in_slices
+from episode_monitor.read_model.drift_keeper import REFUSALS, DriftKeeper, Tell
 from episode_monitor.read_model.listing import own_page
 from episode_monitor.read_model.messages import (
     Acted,
@@ -34,16 +35,10 @@ from models.views import FindingList, PerformanceStats, PerformanceTrend, Projec
 from streams import acts, performance
 from streams.answers import project_view
 from streams.core import Core
+from streams.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.finding_answers import finding_detail, finding_list, finding_view
 from streams.findings import Refusal, waive_and_judge
 from streams.project import ProjectState
-
-_REFUSALS = {
-    acts.Refusal.NOT_ACTIVE: ActOutcome.NOT_ACTIVE,
-    acts.Refusal.RESOLVED_BY_PERSON: ActOutcome.ALREADY_RESOLVED,
-}
-
-Tell = Callable[[Iterable[Alert]], Awaitable[None]]
 
 
 class OwnPartitions:
@@ -54,6 +49,11 @@ class OwnPartitions:
         self._sight = sight
         self._tell = tell
         self._changed = changed
+        self.drift = DriftKeeper(sight, tell, self._drift_changed)
+
+    def _drift_changed(self, partition: int) -> None:
+        self.acts_done += 1
+        self._changed(partition)
 
     def partitions(self) -> list[int]:
         """Those spoken for now."""
@@ -153,6 +153,8 @@ class OwnPartitions:
 
     async def act(self, question: ActQuestion) -> Told[Acted]:
         """Do what a person wants, and answer once it is told and stored."""
+        if question.rule_id == DRIFT_RULE_ID:
+            return await self.drift.act(question)
         partitions = self.partitions()
         for owned, _, _ in self._states(question.project_id):
             return Told(partitions=partitions, found=await self._act(owned, question))
@@ -166,7 +168,7 @@ class OwnPartitions:
                 raise Recovering
             done = await self._perform_and_tell(partition.core, state, question, self._sight.as_of_ms(owned))
             if isinstance(done, acts.Refusal):
-                return Acted(outcome=_REFUSALS[done])
+                return Acted(outcome=REFUSALS[done])
             partition.touch(state)
             self.acts_done += 1
         await self._sight.engine.flush()

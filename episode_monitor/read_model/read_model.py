@@ -39,8 +39,7 @@ from episode_monitor.web.views import (
     AlertAction,
     AlertHistoryQuery,
     AlreadyResolved,
-    Checks,
-    EndsByItself,
+    Jobs,
     NotAvailable,
     NotWaivable,
     ProjectQuery,
@@ -64,7 +63,7 @@ from models.views import (
     ProjectView,
     Readiness,
 )
-from streams import performance
+from streams import drift_alerts, performance
 from streams.answers import integrity_summary, newest_ms
 from streams.findings import Refusal
 from streams.fleet_metrics import fleet_metrics
@@ -74,8 +73,6 @@ from streams.totals import PartitionTotals
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-DRIFT_RULE_ID = "integrity_drift"  # the alerts of deep checks
 
 
 class ReadModel:
@@ -89,7 +86,7 @@ class ReadModel:
         history: AlertHistory,
         worker: WorkerState,
         registry: CollectorRegistry,
-        jobs: Checks | None = None,
+        jobs: Jobs | None = None,
         max_projects: int = 100,
     ) -> None:
         rules = sight.engine.core.rules.by_id.values()
@@ -102,7 +99,10 @@ class ReadModel:
         self._jobs = jobs
         self._max_projects = max_projects
         self._rising = RisingFleet()
-        self._collector = FleetCollector([(rule.severity.value, rule.measure.value) for rule in rules])
+        self._collector = FleetCollector(
+            [(rule.severity.value, rule.measure.value) for rule in rules]
+            + [(drift_alerts.RULE.severity.value, drift_alerts.ALERT_TYPE)]
+        )
         self._measuring = asyncio.Lock()
         registry.register(self._collector)
 
@@ -118,8 +118,7 @@ class ReadModel:
         """See `Views.version`."""
         parts = self._parts()
         words = tuple(part.word for part in parts)
-        of_checks = self._jobs.word() if self._jobs is not None else ""
-        return f"{hash((words, tuple(self._sight.stale_partitions(parts)), self._own.acts_done, of_checks)):x}"
+        return f"{hash((words, tuple(self._sight.stale_partitions(parts)), self._own.acts_done)):x}"
 
     async def integrity_summary(self) -> IntegritySummary:
         """The fleet at a glance."""
@@ -127,8 +126,8 @@ class ReadModel:
         return integrity_summary((part.counts for part in parts), self._sight.stale_partitions(parts))
 
     async def active_alerts(self) -> list[Alert]:
-        """At most 500 of each partition, and those of the last deep check."""
-        found: list[Alert] = [] if self._jobs is None else self._jobs.active_alerts()
+        """At most 500 of each partition."""
+        found: list[Alert] = []
         for part in self._parts():
             found.extend((await self._lists(part, 0)).alerts)
         return most_severe_first(found)
@@ -266,8 +265,6 @@ class ReadModel:
             return acted.alert
         if acted is not None and acted.outcome is ActOutcome.ALREADY_RESOLVED:
             raise AlreadyResolved(alert_key)
-        if rule_id == DRIFT_RULE_ID:
-            raise EndsByItself(alert_key)
         if await is_known(self._history, alert_key):
             raise AlreadyResolved(alert_key)
         raise UnknownAlert(alert_key)
@@ -294,7 +291,7 @@ class ReadModel:
         """See `Jobs.cancel_job`."""
         return await self._checks().cancel_job(job_id, by)
 
-    def _checks(self) -> Checks:
+    def _checks(self) -> Jobs:
         if self._jobs is None:
             raise NotAvailable("This monitor runs no checks: it was started without that part.")
         return self._jobs

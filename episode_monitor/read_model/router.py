@@ -12,6 +12,8 @@ from episode_monitor.read_model.messages import (
     PREFIX,
     ActQuestion,
     CompareQuestion,
+    DriftedQuestion,
+    DriftsQuestion,
     FindingQuestion,
     FindingsQuestion,
     HoldingsQuestion,
@@ -59,7 +61,12 @@ def internal_router(own: OwnPartitions, token: str, numbers: OwnNumbers | None =
     async def finding(question: FindingQuestion) -> Any:
         return own.finding(question)
 
+    async def drifts(question: DriftsQuestion) -> Any:
+        return own.drift.drifts()
+
     add_question(router, "act", ActQuestion, own.act)
+    add_question(router, "drifts", DriftsQuestion, drifts)
+    add_question(router, "drifted", DriftedQuestion, own.drift.take)
     add_question(router, "findings", FindingsQuestion, findings)
     add_question(router, "finding", FindingQuestion, finding)
     add_question(router, "waive", WaiveQuestion, own.waive)

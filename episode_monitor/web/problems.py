@@ -16,7 +16,6 @@ from starlette.responses import Response
 
 from episode_monitor.web.views import (
     AlreadyResolved,
-    EndsByItself,
     InvalidQuery,
     JobEnded,
     NotAvailable,
@@ -119,9 +118,6 @@ def _of_view_error(error: ViewError) -> Problem:
             return Problem(404, "unknown_alert", "No alert has this key: see the active alerts for the keys in use.")
         case AlreadyResolved():
             return Problem(409, "already_resolved", "This alert has ended already: there is nothing left to do to it.")
-        case EndsByItself():
-            detail = "This alert is a check's: it ends when a deep check finds stream and database in agreement."
-            return Problem(409, "ends_by_itself", detail)
         case UnknownFinding():
             detail = "No such project has a finding of this id, or remembers one: list its findings."
             return Problem(404, "unknown_finding", detail)

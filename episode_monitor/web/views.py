@@ -72,10 +72,6 @@ class AlreadyResolved(ViewError):
     """The alert has ended, so nothing can be done to it. 409."""
 
 
-class EndsByItself(ViewError):
-    """The alert is of a check, and ends when a later check finds nothing. 409."""
-
-
 class UnknownFinding(ViewError):
     """No project of this id has a finding of this id, or remembers one. 404."""
 
@@ -161,18 +157,6 @@ class Jobs(Protocol):
 
     async def cancel_job(self, job_id: str, by: str) -> JobStatus:
         """The job after it was ended, wherever it runs. Raises `UnknownJob`, `JobEnded`."""
-        ...
-
-
-class Checks(Jobs, Protocol):
-    """What the read model wants to know of the checks besides their jobs."""
-
-    def active_alerts(self) -> list[Alert]:
-        """Those that the last deep check raised."""
-        ...
-
-    def word(self) -> str:
-        """Differs whenever `active_alerts` would answer differently."""
         ...
 
 

@@ -15,6 +15,7 @@ from agents.engine.reading import reader
 from models.codec import decode_event
 from models.event import Event
 from streams import keys
+from streams.drift_alerts import Drifting, named
 from streams.partition import Cursor, Partition
 from tests.agents.support import config_for, created, make_topics
 from tests.faults.replay import Stored
@@ -108,12 +109,14 @@ def values_of(events: int) -> dict[bytes, bytes]:
         decoded = decode_event(b"p", created("p", offset + 1, occurred_at=1_000_000 + offset), (), 10_000_000)
         assert isinstance(decoded, Event)
         partition.take(decoded, offset)
+        drift = Drifting(1000 + offset, 7, "missing_in_stream", 1, 1)
+        partition.drift_alerts.replace(named({f"p{offset}": drift}), 2000 + offset)
     changes = partition.collect()
     found = {key: value for key, value in changes.writes if value is not None}
     return {**found, keys.CURSOR: msgspec.msgpack.encode(changes.cursor)}
 
 
-@pytest.mark.parametrize("kind", [keys.HEAD, keys.TOTALS, keys.CURSOR])
+@pytest.mark.parametrize("kind", [keys.HEAD, keys.TOTALS, keys.DRIFT, keys.CURSOR])
 def test_an_older_state_does_not_replace_a_newer_one_that_was_written_before_it(kind: bytes) -> None:
     older, newer = values_of(2), values_of(5)
     (key,) = (key for key in newer if key[:1] == kind)

@@ -6,11 +6,11 @@ import pytest
 
 from agents.engine.ownership import Phase
 from episode_monitor.checks import looking, passing, stream_side
-from episode_monitor.checks.drift_alerts import Drifting
 from episode_monitor.checks.failing import CheckFailed
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceTableMismatch
 from models.event import EventType
 from models.views import Applied, DriftNumber
+from streams.drift_alerts import Drifting
 from tests.checks.fleet import by_project, deep, stream_of
 from tests.read_model.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table, run

@@ -1,23 +1,16 @@
-"""Projects with critical alerts are compared every minute; drift is told once, and its end."""
-
-from collections.abc import Iterable
+"""Projects with critical alerts are compared every minute; drift is told once by one worker, and so is its end."""
 
 import pytest
 
-from episode_monitor.checks.drift_alerts import MAX_OWN_ALERTS, Drifting, drifting, firing, transitions
+from episode_monitor.checks.elsewhere import DriftDesk
 from episode_monitor.checks.watching import Watch
-from models.alert import Alert, AlertStatus
-from streams.drift import Difference
+from episode_monitor.read_model.neighbours import Neighbours
+from models.alert import Alert
+from streams.drift_alerts import Drifting, Named
 from tests.checks.fleet import NINE_MS, opener, stream_of
-from tests.read_model.fleet import Fleet
+from tests.read_model.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table, run
 from tests.streams_answers.making import Log
-
-KNOWN = Drifting(1000, 7, "missing_in_stream", 2, 9)
-
-
-def missing(number: int) -> Difference:
-    return Difference(number, "missing_in_stream", (), (f"e{number}",))
 
 
 class Watched:
@@ -33,19 +26,17 @@ class Watched:
         return [(alert.status.value, alert.project_id) for alert in self.told]
 
 
-async def watched(fleet: Fleet, url: str, known: dict[str, Drifting] | None = None) -> Watched:
+def watch_of(fleet: Fleet, worker: Worker, url: str) -> Watch:
+    desk = DriftDesk(worker.sight, worker.own.drift, Neighbours(fleet.client))
+    return Watch(
+        worker.sight, stream_of(fleet, worker), opener(url), fleet.core.numbering, desk, lambda: NINE_MS
+    )  # fmt: skip
+
+
+async def watched(fleet: Fleet, url: str) -> Watched:
     worker = await fleet.worker("only")
     log = worker.own_partition(0)
-    told: list[Alert] = []
-
-    async def tell(alerts: Iterable[Alert]) -> None:
-        told.extend(alerts)
-
-    watch = Watch(
-        worker.sight, stream_of(fleet, worker), opener(url), fleet.core.numbering, tell, lambda: NINE_MS,
-        lambda: known or {},
-    )  # fmt: skip
-    return Watched(fleet, log, watch, told)
+    return Watched(fleet, log, watch_of(fleet, worker, url), worker.told)
 
 
 @pytest.fixture
@@ -72,40 +63,33 @@ async def test_only_projects_with_critical_alerts_are_watched_and_drift_is_told_
         assert await here.look() == []
 
 
-async def test_what_the_last_deep_check_told_is_not_told_again(table: str) -> None:
+async def test_what_a_deep_check_told_is_watched_and_not_told_again(table: str) -> None:
     async with Fleet(1) as fleet:
-        here = await watched(fleet, table, {"p": Drifting(1000, 4, "missing_in_stream", 1, 2)})
+        here = await watched(fleet, table)
         here.log.numbers("p", 1, 3)
-        here.log.settle(60)
+        here.log.numbers("calm", 2)
+        found = Named("p", "missing_in_stream:4", Drifting(1000, 4, "missing_in_stream", 1, 2))
+        here.log.partition.drift_alerts.replace([found], fleet.clock())
         assert [await here.look() for _ in range(3)] == [[], [], []]
-        assert here.watch.drifts["p"].since_ms == 1000
+        assert here.watch.watched == ["p"]
+        assert here.log.partition.drift_alerts.drifts["p"].since_ms == 1000
+        run(table, "delete from episodes where number = 4")
+        assert await here.look() == [("resolved", "p")]
+        assert await here.look() == []
+        assert here.watch.watched == []
 
 
-# --- the alerts themselves
-
-
-def test_drift_keeps_its_beginning_while_its_lowest_difference_stays() -> None:
-    same = drifting({"p": KNOWN}, "p", {missing(7), missing(9)}, 9, 5000)
-    assert (same.since_ms, same.differences) == (1000, 2)
-    assert drifting({"p": KNOWN}, "p", {missing(8)}, 9, 5000).since_ms == 5000
-    assert drifting({}, "p", {missing(7)}, 9, 5000).since_ms == 5000
-
-
-def test_telling_again_is_the_same_and_what_is_gone_is_resolved_under_its_own_id() -> None:
-    (first,) = transitions({}, {"p": KNOWN}, 2000)
-    assert (first.status, first.alert_key, first.starts_at_ms) == (AlertStatus.FIRING, "integrity_drift:p", 1000)
-    assert transitions({"p": KNOWN}, {"p": KNOWN}, 9000) == [first]
-    (over,) = transitions({"p": KNOWN}, {}, 9000)
-    assert (over.status, over.alert_id, over.ends_at_ms) == (AlertStatus.RESOLVED, first.alert_id, 9000)
-
-
-def test_the_same_drift_coming_back_later_is_another_alert() -> None:
-    later = Drifting(9000, 7, "missing_in_stream", 2, 9)
-    assert firing({"p": KNOWN}).keys() != firing({"p": later}).keys()
-
-
-def test_very_many_projects_share_one_alert() -> None:
-    drifts = {f"p{number:03d}": KNOWN for number in range(MAX_OWN_ALERTS + 7)}
-    alerts = list(firing(drifts).values())
-    assert len(alerts) == MAX_OWN_ALERTS + 1
-    assert (alerts[-1].project_id, alerts[-1].value) == ("_fleet", 7.0)
+async def test_the_worker_that_keeps_the_alerts_tells_what_another_one_found(table: str) -> None:
+    async with Fleet(2) as fleet:
+        keeper, other = await fleet.worker("keeper"), await fleet.worker("other")
+        keeper.own_partition(0)
+        keeper.go_idle()
+        log = other.own_partition(1)
+        log.numbers("p", 1, 3)
+        log.settle(60)
+        await fleet.publish()
+        watch = watch_of(fleet, other, table)
+        await watch.once()
+        await watch.once()
+        assert [(alert.status.value, alert.project_id) for alert in keeper.told] == [("firing", "p")]
+        assert other.told == []
