@@ -5,15 +5,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import psycopg
-import pytest
 
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.demo.programs import Program
 from tests.service_database.making import fill, make_table, run
 from tests.system.running import ask, ready, until, view, worker
 from tests.system.test_checks import created, feed
-
-pytestmark = pytest.mark.apache
 
 BEGAN = re.compile(r"check begins.*kind=deep")
 ALL_PARTITIONS = 4
