@@ -14,7 +14,14 @@ import asyncpg
 from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
 from episode_monitor.service_database.errors import ServiceTableMismatch
 from episode_monitor.service_database.explaining import explained
-from episode_monitor.service_database.packed import PackedProject, Unpacking, packed, too_large
+from episode_monitor.service_database.packed import (
+    ORDERLINESS,
+    SCATTERED_BELOW,
+    PackedProject,
+    Unpacking,
+    packed,
+    too_large,
+)
 from episode_monitor.storage.address import Address
 
 BATCH_ROWS = 2_000  # larger ones are slower: the rows of one must fit the caches, and the collector looks at each
@@ -121,9 +128,14 @@ class EpisodesReader:
 
     async def all_projects(self, max_rows: int) -> AsyncGenerator[list[PackedProject], None]:
         """Every project of one snapshot, in batches of what came together. Those of more than `max_rows` rows come
-        first and without their contents, so no more than a few projects of that size are in memory, there and here."""
+        first and without their contents, so no more than a few projects of that size are in memory, there and here.
+        Whoever leaves it before its end must close it, and has no connection any more."""
         with explained(self._place, self.table, self._address):
-            async with self.connection.transaction(isolation="repeatable_read", readonly=True):
+            snapshot = self.connection.transaction(isolation="repeatable_read", readonly=True)
+            await self._within(snapshot.start())
+            try:
+                if await self.is_scattered():  # by an index each row would be fetched from another place
+                    await self._within(self.connection.execute("set local enable_indexscan = off"))
                 large = [(row[0], row[1]) for row in await self._too_large(max_rows)]
                 yield [PackedProject(project, rows, b"", b"") for project, rows in large]
                 names = [project for project, _ in large if project is not None]
@@ -135,6 +147,17 @@ class EpisodesReader:
                 async with aclosing(self._copy(statement, *([names] if names else []))) as blocks:
                     async for block in blocks:
                         yield unpacking.feed(block)
+                await self._within(snapshot.commit())
+            except BaseException:
+                self.connection.terminate()
+                raise
+
+    async def is_scattered(self) -> bool:
+        """Whether a project's rows lie all over the table: then sorting it takes less than following an index. False
+        where the server has no statistics."""
+        asked = self.connection.fetchval(ORDERLINESS, self.table.quoted_table, self.table.project_column)
+        orderliness: float | None = await self._within(asked)
+        return orderliness is not None and abs(orderliness) < SCATTERED_BELOW
 
     async def _too_large(self, max_rows: int) -> Sequence[Row]:
         return await self._within(self.connection.fetch(too_large(self.table), max_rows))
@@ -142,10 +165,12 @@ class EpisodesReader:
     async def _copy(self, statement: str, *arguments: Any) -> AsyncGenerator[bytes, None]:
         """What COPY sends, block by block; the server waits while a block is worked on and the next lies ready."""
         blocks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        is_left = False
 
         async def hand_over(block: bytes) -> None:
-            blocks.put_nowait(block)
-            await blocks.join()
+            if not is_left:
+                blocks.put_nowait(block)
+                await blocks.join()
 
         copying = asyncio.ensure_future(
             self.connection.copy_from_query(statement, *arguments, output=hand_over, format="binary")
@@ -156,10 +181,15 @@ class EpisodesReader:
                 blocks.task_done()
                 await asyncio.sleep(0)  # so that the next one is read while this one is worked on
                 yield block
-            await copying
         finally:
-            copying.cancel()
-            await asyncio.wait([copying])
+            if not copying.done():  # asyncpg's way of cancelling a COPY leaves some connections stuck in it
+                is_left = True
+                self.connection.terminate()
+                while not blocks.empty():
+                    blocks.get_nowait()
+                    blocks.task_done()
+            await asyncio.gather(copying, return_exceptions=True)
+        copying.result()
 
     async def rows_of(
         self, projects: Sequence[str], batch_rows: int | None = None
