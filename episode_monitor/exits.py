@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3  # a dependency does not answer
     REFUSED = 4
     CRASHED = 70  # the worker gave up rather than go on in doubt; whoever supervises it starts it again
+    INTERRUPTED = 130  # by Ctrl-C, as shells have it
 
 
 class Failure(Exception):
@@ -20,3 +21,10 @@ class Failure(Exception):
     def __init__(self, sentence: str, code: ExitCode) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class Interrupted(Failure):
+    """Ctrl-C ended the waiting, and what was begun elsewhere goes on."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, ExitCode.INTERRUPTED)

@@ -50,6 +50,7 @@ class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
     state: str  # "planned" | "applying" | "applied" | "rolling_back" | "rolled_back" | "stale" | "expired"
     changes_needed: int
     changes: list[RepairChange]
+    newer_changes: list[RepairChange]  # episodes created since the plan was made, moved along by it or its rollback
     blast_radius: BlastRadius
     warnings: list[str]
     approval_needed: bool

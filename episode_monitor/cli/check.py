@@ -1,22 +1,23 @@
 """`episode-monitor check`: the fleet by a running monitor, or named projects by the monitor and by the database."""
 
+import sys
 import time
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 
 from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker, UnknownProject
 from episode_monitor.cli import calling
 from episode_monitor.cli.calling import Url
-from episode_monitor.cli.output import Json, print_json
+from episode_monitor.cli.output import Json, bar, console, print_json
 from episode_monitor.cli.service_database import failing_as_a_command
 from episode_monitor.composition import episodes_table, secret
-from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.settings import Settings, load_settings
 from streams.numbering import NumberingRules
 
@@ -31,23 +32,28 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check all projects by a running monitor, or named ones by the monitor and by DATABASE_URL. 1: issues found."""
-    settings, console = load_settings(), Console()
+    settings = load_settings()
     if projects:
         found = check_projects(settings, url, projects)
         issues = not all(project["is_healthy"] for project in found)
-        print_json({"projects": found}) if as_json else show_projects(found, console)
+        print_json({"projects": found}) if as_json else show_projects(found)
     else:
         result = check_fleet(settings, url, deep=deep)
         issues = has_issues(result)
-        print_json(result) if as_json else show_fleet(result, console)
+        print_json(result) if as_json else show_fleet(result)
     raise SystemExit(int(ExitCode.ISSUES_FOUND if issues else ExitCode.CLEAN))
 
 
 def check_fleet(settings: Settings, url: str | None, *, deep: bool) -> dict[str, Any]:
     """The result of a check of all projects. Raises Failure."""
     parameters = {"deep_check": "true"} if deep else {}
-    answer: dict[str, Any] = calling.post(settings, url, "/jobs/integrity/run-check", None, parameters)
-    return _follow(settings, url, answer["job_id"]) if "job_id" in answer else answer
+    try:
+        answer: dict[str, Any] = calling.post(settings, url, "/jobs/integrity/run-check", None, parameters)
+        return _follow(settings, url, answer["job_id"]) if "job_id" in answer else answer
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Stopped waiting, but the check goes on: GET {calling.BASE}/jobs lists it, with its result once it ended."
+        ) from None
 
 
 def _follow(settings: Settings, url: str | None, job_id: str) -> dict[str, Any]:
@@ -58,14 +64,14 @@ def _follow(settings: Settings, url: str | None, job_id: str) -> dict[str, Any]:
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Checking all projects", total=None)
+    with bar(*columns) as progress:
+        task = progress.add_task("Checking all projects", total=None)
         while True:
             job = calling.get(settings, url, f"/jobs/{quote(job_id, safe='')}")
             if job["state"] != "running":
                 break
             if job["progress"] is not None:
-                bar.update(task, total=1.0, completed=job["progress"])
+                progress.update(task, total=1.0, completed=job["progress"])
             time.sleep(POLL_SECONDS)
     if job["state"] != "completed":
         raise Failure(job["error"] or "The check ended without a result; see the monitor's log.", ExitCode.UNREACHABLE)
@@ -76,14 +82,13 @@ def _follow(settings: Settings, url: str | None, job_id: str) -> dict[str, Any]:
 def check_projects(settings: Settings, url: str | None, projects: list[str]) -> list[dict[str, Any]]:
     """Each project as the stream has it and, with DATABASE_URL, as the database has it. Raises Failure."""
     database_url = secret(settings.database_url)
-    console = Console(stderr=True)
     found = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        for project in bar.track(projects, description="Checking projects"):
+    with bar(*columns) as progress:
+        for project in progress.track(projects, description="Checking projects"):
             stream, note = _of_stream(settings, url, project, needed=database_url is None)
             if note:
-                console.print(note, style="yellow")
+                progress.console.print(note, style="yellow", soft_wrap=True)
             database = None if database_url is None else _of_database(settings, database_url, project)
             if stream is None and database is None:
                 raise Failure(f"Nobody knows the project {project!r}; check its id.", ExitCode.USAGE)
@@ -124,49 +129,59 @@ def has_issues(result: dict[str, Any]) -> bool:
     return bool(result["projects_with_issues"] or database.get("invalid_rows"))
 
 
-def show_fleet(result: dict[str, Any], console: Console) -> None:
+def show_fleet(result: dict[str, Any]) -> None:
     """A table of a check of all projects."""
     if result["kind"] == "basic":
         summary = result["summary"]
-        console.print(
+        print(
             f"{summary['total_projects']} projects, {summary['unhealthy_projects']} of them unhealthy: "
             f"{summary['total_gaps']} gaps, {summary['total_duplicates']} duplicates."
         )
+        if summary["unhealthy_projects"]:
+            print("Which ones: episode-monitor check --deep", file=sys.stderr)
         return
-    console.print(
+    print(
         f"{result['projects_checked']} projects checked in {result['duration_seconds']} s, "
         f"{result['projects_with_issues']} with issues."
     )
     database = result["database"]
     if database is not None:
-        console.print(
+        print(
             f"{database['episodes_read']} episodes of {database['projects_read']} projects read: "
             f"{database['missing_in_stream']} missing in the stream, {database['missing_in_database']} missing in the "
             f"database, {database['different_owner']} with different owners, {database['invalid_rows']} invalid rows."
         )
     if result["project_issues"]:
-        table = Table("Project", "Score", "Gaps", "Duplicates", "Drift")
+        table = Table(Column("Project", overflow="fold"), "Score", "Gaps", "Duplicates", "Drift")
         for issue in result["project_issues"]:
             drift = issue.get("drift") or {"numbers": []}
             table.add_row(
-                issue["project_id"], str(issue["health_score"]), _numbers(issue["gaps"]), _numbers(issue["duplicates"]),
-                _numbers([one["number"] for one in drift["numbers"]]),
+                escape(issue["project_id"]), str(issue["health_score"]), _numbers(issue["gaps"]),
+                _numbers(issue["duplicates"]), _numbers([one["number"] for one in drift["numbers"]]),
             )  # fmt: skip
-        console.print(table)
+        console().print(table)
 
 
-def show_projects(projects: list[dict[str, Any]], console: Console) -> None:
+def show_projects(projects: list[dict[str, Any]]) -> None:
     """A line for each project and side."""
-    table = Table("Project", "Side", "Episodes", "Highest", "Gaps", "Duplicates", "Score")
+    table = Table(
+        Column("Project", overflow="fold"), "Side", "Episodes", "Highest", "Gaps", "Duplicates", "Suspect", "Score"
+    )
     for project in projects:
         for side in ("stream", "database"):
             one = project[side]
             if one is not None:
                 table.add_row(
-                    project["project_id"], side, str(one["total_episodes"]), str(one["max_number"]),
-                    _numbers(one["gaps"]), _numbers(one["duplicates"]), str(one["health_score"]),
+                    escape(project["project_id"]), side, str(one["total_episodes"]), str(one["max_number"]),
+                    _numbers(one["gaps"]), _numbers(one["duplicates"]), _suspects(one), str(one["health_score"]),
                 )  # fmt: skip
-    console.print(table)
+    console().print(table)
+
+
+def _suspects(side: dict[str, Any]) -> str:
+    """What the stream does not believe yet; the database has none."""
+    ranges = [(one["first_number"], one["last_number"]) for one in side.get("suspects", [])[:_SHOWN]]
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def _numbers(numbers: list[int]) -> str:

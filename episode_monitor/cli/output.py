@@ -1,13 +1,30 @@
 """How commands show what they found: data on standard output, as a table or as one JSON document."""
 
 import json
-from typing import Annotated, Any
+import os
+import sys
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 from rich.table import Table
 
+PIPED_COLUMNS: Final = 200
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def console() -> Console:
+    """For tables on standard output: as wide as the terminal, and in a pipe, which has no width, as they need."""
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=PIPED_COLUMNS if piped else None)
+
+
+def bar(*columns: ProgressColumn) -> Progress:
+    """A progress bar on standard error that leaves nothing behind; none where nobody looks."""
+    stderr = Console(stderr=True)
+    return Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal)
 
 
 def show(values: dict[str, Any], as_json: bool, heads: tuple[str, str]) -> None:
@@ -28,4 +45,4 @@ def print_table(heads: tuple[str, ...], rows: list[list[str]]) -> None:
     table = Table(*heads)
     for row in rows:
         table.add_row(*(cell.replace("[", "\\[") for cell in row))
-    Console().print(table)
+    console().print(table)

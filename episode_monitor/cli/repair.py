@@ -5,18 +5,19 @@ Plans and results go to standard output, progress and sentences to standard erro
 
 import asyncio
 import contextlib
+import shlex
 import sys
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from episode_monitor.cli.calling import Url, Worker, name_of
-from episode_monitor.cli.output import Json, print_json
-from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.cli.output import Json, bar, console, print_json
+from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.settings import load_settings
 
@@ -31,6 +32,7 @@ Project = Annotated[str, typer.Argument(help="The project's id.")]
 PlanId = Annotated[str, typer.Argument(help="The plan's id.")]
 By = Annotated[str | None, typer.Option(help="Your name, for the audit; left out: your account's.")]
 Confirm = Annotated[str, typer.Option(help="The id of the project that the plan changes.")]
+WithNewer = Annotated[bool, typer.Option("--with-newer", help="Move along what was created since the plan was made.")]
 
 
 @app.command("plan")
@@ -60,15 +62,23 @@ def approve(plan_id: PlanId, confirm: Confirm, by: By = None, url: Url = None, a
 
 
 @app.command("apply")
-def apply(plan_id: PlanId, confirm: Confirm, by: By = None, url: Url = None, as_json: Json = False) -> None:
+def apply(
+    plan_id: PlanId, confirm: Confirm, with_newer: WithNewer = False, by: By = None, url: Url = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Renumber as planned, tell the topic, verify; exit code 1 where the check failed and it was taken back."""
-    _act(plan_id, "apply", {"by": name_of(by), "confirm": confirm}, url, as_json, "applied")
+    body = {"by": name_of(by), "confirm": confirm, "with_newer": with_newer}
+    _act(plan_id, "apply", body, url, as_json, "applied")
 
 
 @app.command("rollback")
-def rollback(plan_id: PlanId, confirm: Confirm, by: By = None, url: Url = None, as_json: Json = False) -> None:
+def rollback(
+    plan_id: PlanId, confirm: Confirm, with_newer: WithNewer = False, by: By = None, url: Url = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Restore the old numbers exactly."""
-    _act(plan_id, "rollback", {"by": name_of(by), "confirm": confirm}, url, as_json, "rolled_back")
+    body = {"by": name_of(by), "confirm": confirm, "with_newer": with_newer}
+    _act(plan_id, "rollback", body, url, as_json, "rolled_back")
 
 
 @app.command("automatic")
@@ -85,11 +95,19 @@ def automatic(
     if as_json:
         print_json(standing)
         return
-    Console().print(f"{'active' if standing['active'] else 'not active'}: {standing['reason']}")
+    print(f"{'active' if standing['active'] else 'not active'}: {standing['reason']}")
+    if pause is not None or standing["paused"]:
+        who = f" (last turned by {standing['paused_by']})" if standing["paused_by"] else ""
+        print(f"The switch that stops it is {'on' if standing['paused'] else 'off'}{who}.")
 
 
 def _act(plan_id: str, verb: str, body: dict[str, Any], url: str | None, as_json: bool, wanted: str) -> None:
-    plan = asyncio.run(_with_progress(_worker(url), _path(plan_id), verb, body))
+    try:
+        plan = asyncio.run(_with_progress(_worker(url), _path(plan_id), verb, body))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Stopped waiting, but the worker goes on with what it began: episode-monitor repair show {plan_id}"
+        ) from None
     _show(plan, as_json)
     if plan["state"] != wanted or plan["verification"] == "failed":
         raise Failure(f"The plan is {plan['state']}: {plan['steps'][-1]['detail']}", ExitCode.ISSUES_FOUND)
@@ -99,15 +117,15 @@ async def _with_progress(worker: Worker, path: str, verb: str, body: dict[str, A
     """The act, with a bar that follows the plan through its stations."""
     acting = asyncio.create_task(worker.post(f"{path}/{verb}", body))
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(verb, total=4)
+    with bar(*columns) as progress:
+        task = progress.add_task(verb, total=4)
         while not acting.done():
             await asyncio.wait([acting], timeout=POLL_SECONDS)
             with contextlib.suppress(Failure):
                 plan = await worker.get(path)
                 done = plan["state"] in _DONE
                 at = 1 + done + (done and not plan["events_pending"])  # of four; the last is the check
-                progress.update(bar, completed=at, description=plan["steps"][-1]["what"] if plan["steps"] else verb)
+                progress.update(task, completed=at, description=plan["steps"][-1]["what"] if plan["steps"] else verb)
     return await acting
 
 
@@ -123,30 +141,50 @@ def _show(plan: Any, as_json: bool) -> None:
     if as_json:
         print_json(plan)
         return
-    radius = plan["blast_radius"]
-    console = Console(highlight=False)
+    _print_changes(plan)
+    _print_facts(plan)
+    _tell_what_next(plan)
+
+
+def _print_changes(plan: Any) -> None:
+    print(f"Plan {plan['plan_id']} for {plan['project_id']}: {plan['state']}")
     table = Table("Episode", "Number now" if plan["state"] == "planned" else "Number before", "New number")
-    for change in plan["changes"][:SHOWN_CHANGES]:
-        table.add_row(change["episode_id"], str(change["old_number"]), str(change["new_number"]))
-    console.print(f"Plan {plan['plan_id']} for {plan['project_id']}: {plan['state']}", markup=False)
-    if plan["changes"]:
-        console.print(table)
-    if len(plan["changes"]) > SHOWN_CHANGES:
-        console.print(f"... and {len(plan['changes']) - SHOWN_CHANGES} more; --json has them all.")
+    changes = [*plan["changes"], *plan["newer_changes"]]
+    for change in changes[:SHOWN_CHANGES]:
+        table.add_row(escape(change["episode_id"]), str(change["old_number"]), str(change["new_number"]))
+    if changes:
+        console().print(table)
+    if len(changes) > SHOWN_CHANGES:
+        print(f"... and {len(changes) - SHOWN_CHANGES} more; --json has them all.")
+
+
+def _print_facts(plan: Any) -> None:
+    radius = plan["blast_radius"]
     before, after = radius["before"], radius["after"]
-    console.print(
+    print(
         f"{plan['changes_needed']} of {before['episodes']} episodes change ({radius['share_percentage']} %); "
         f"gaps {before['gaps']} -> {after['gaps']}, duplicates {before['duplicates']} -> {after['duplicates']}, "
         f"highest number {before['max_number']} -> {after['max_number']}."
     )
+    if plan["newer_changes"]:
+        print(f"{len(plan['newer_changes'])} episodes created since moved along.")
     for warning in plan["warnings"]:
-        console.print(warning, markup=False)
+        print(warning)
     for step in plan["steps"]:
-        console.print(f"{step['at']}  {step['what']} by {step['by']}  {step['detail']}", markup=False)
-    if plan["state"] == "planned" and plan["changes"]:
-        second = " after somebody else has approved it" if plan["approval_needed"] and not plan["approved_by"] else ""
+        print(f"{step['at']}  {step['what']} by {step['by']}  {step['detail']}".rstrip())
+
+
+def _tell_what_next(plan: Any) -> None:
+    words = f"{plan['plan_id']} --confirm {shlex.quote(plan['project_id'])}"
+    if plan["state"] == "applied":
         print(
-            f"It may be applied until {plan['expires_at']}{second}: episode-monitor repair apply {plan['plan_id']} "
-            f"--confirm {plan['project_id']}",
+            f"To take it back: episode-monitor repair rollback {words} (with --with-newer, episodes that were created "
+            "since stay behind the others)",
             file=sys.stderr,
         )
+    if plan["state"] != "planned" or not plan["changes"]:
+        return
+    said = f"It may be applied until {plan['expires_at']}: episode-monitor repair apply {words}"
+    if plan["approval_needed"] and not plan["approved_by"]:
+        said = f"Somebody else must approve it first: episode-monitor repair approve {words} --by NAME\n{said}"
+    print(said, file=sys.stderr)

@@ -8,11 +8,13 @@ import base64
 import contextlib
 import json
 import secrets
+import shlex
 import signal
 import sys
 import urllib.error
 import urllib.request
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from rich.console import Console
 
@@ -23,8 +25,11 @@ from episode_monitor.exits import ExitCode
 
 DASHBOARD_PORT, SERVICE_PORT, RECEIVER_PORT, KAFKA_PORT, POSTGRES_PORT = 8002, 8001, 8003, 9092, 5432
 SETTLE_SECONDS = 10  # a minute in production; the demo is to show its gap within its first minute
+APPROVAL_ABOVE = 1000  # the default of 100 is passed within two minutes here; one person is to be able to try it
 PARTITIONS = 2  # the embedded broker keeps all that was ever written in memory, and every partition writes its sums
 LOOK_SECONDS = 1.0
+
+PROGRAMS = Path(sys.executable).parent  # where `episode-monitor` is
 
 # Short, because the embedded broker lets a group begin only after half its session time-out.
 _SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "3", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3", "FLUSH_INTERVAL_MS": "1000"}
@@ -72,6 +77,14 @@ class Stage:
         for name in ("project_service", "episode_monitor"):
             self._databases[name] = self.postgres.create_database(name)
 
+    def write_environment(self) -> Path:
+        """A file for a shell: the commands on its path, and the worker's settings. It goes when the worker stops."""
+        path = self.worker.log.with_name("env")
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in self._worker(self.worker.port).items()]
+        path.touch(0o600)  # it holds the database's password
+        path.write_text("\n".join([f"export PATH={shlex.quote(str(PROGRAMS))}:$PATH", *lines, ""]))
+        return path
+
     def _worker(self, port: int) -> dict[str, str]:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
@@ -81,6 +94,7 @@ class Stage:
             "DATABASE_URL": self._databases["project_service"],
             "EPISODES_VERSION_COLUMN": "version",
             "AUTO_FIX_ENABLED": "true",
+            "REPAIR_APPROVAL_ABOVE": str(APPROVAL_ABOVE),
             "GAP_SETTLE_SECONDS": str(SETTLE_SECONDS),
             "SLACK_WEBHOOK_URL": f"{self.receiver.url}/slack",
             "MONITORING_WEBHOOK_URL": f"{self.receiver.url}/webhook",
@@ -132,8 +146,10 @@ async def _raise(stage: Stage, running: AsyncExitStack) -> None:
 
 def _tell_addresses(console: Console, stage: Stage) -> None:
     for sentence in stage.moved:
-        console.print(sentence, style="yellow")
-    console.print(f"""
+        console.print(sentence, style="yellow", soft_wrap=True)
+    environment = stage.write_environment()
+    console.print(
+        f"""
 [bold]The episode monitor runs.[/bold] Trouble begins in a few seconds; Ctrl-C stops everything.
 
   Monitor                      [link={stage.worker.url}/]{stage.worker.url}/[/link]
@@ -144,7 +160,18 @@ def _tell_addresses(console: Console, stage: Stage) -> None:
   Log of the worker            {stage.worker.log}
 
   Gaps and duplicates settle in {SETTLE_SECONDS} s here; the default is 60 s.
-""")
+
+  In another terminal, find the lost number and plan its repair:
+
+    . {environment}
+    episode-monitor check --deep
+    episode-monitor check proj_lost_number
+    episode-monitor repair plan proj_lost_number
+
+  The last one says how to apply it; docs/find-and-repair.md goes on from there.
+""",
+        soft_wrap=True,
+    )
 
 
 async def _watch(console: Console, stage: Stage, stop: asyncio.Event, seconds: float | None) -> ExitCode:
@@ -158,7 +185,7 @@ async def _watch(console: Console, stage: Stage, stop: asyncio.Event, seconds: f
             if not part.is_running:
                 raise ServerError(f"The {part.name} has ended by itself; its last words are above or in its log.")
         for line in await asyncio.to_thread(_new_alerts, stage.worker.url, told):
-            console.print(line)
+            console.print(line, soft_wrap=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
     print(file=sys.stderr)

@@ -14,9 +14,9 @@ import structlog
 
 from episode_monitor.repair.announcer import Announcer, NotSent
 from episode_monitor.repair.episodes import CONTENTION, Episodes, Failpoint, Moved
-from episode_monitor.repair.guarding import contended, guarded
-from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow, inverse
-from episode_monitor.repair.record import Act, Kept, Plan, PlanState, Step, Verification
+from episode_monitor.repair.guarding import OnlyNewer, TooMany, contended, guarded
+from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow
+from episode_monitor.repair.record import Act, Kept, Plan, PlanState, Step, Verification, changes_of
 from episode_monitor.repair.refusals import Code, PlansAway, RepairRefused
 from episode_monitor.repair.store import PlanStore, is_unfinished
 from episode_monitor.repair.verifying import VERIFY_SECONDS, AskStream, contradictions, verdict
@@ -83,15 +83,27 @@ class Actor:
     def _lease(self) -> int:
         return self._parts.now_ms() + 1000 * self._settings.lease_seconds
 
-    async def do(self, kept: Kept, act: Act, by: str) -> Kept:
-        """Renumber, announce, verify; roll back where the check fails. Raises ViewError where nobody could check."""
+    async def do(self, kept: Kept, act: Act, by: str, *, with_newer: bool = False) -> Kept:
+        """Renumber, announce, verify; roll back where the check fails. Raises ViewError where nobody could check.
+
+        `with_newer`: episodes that were created since the plan was made move along with those before them.
+        """
         view = await self._parts.ask_stream(kept.plan.project_id)
         kept = await self.move(
             kept, None, state=act.under_way, by=by, transaction=None, lease_until_ms=self._lease(),
-            partition=kept.progress.partition if view is None else view.applied.partition,
+            with_newer=with_newer, partition=kept.progress.partition if view is None else view.applied.partition,
         )  # fmt: skip
         try:
             return await self._finish(await self._change(kept, act, by, view))
+        except OnlyNewer as error:
+            reason = f"Nothing was changed: {error}."
+            await self._back(kept, by, reason, act.undone)
+            raise RepairRefused(
+                Code.DATA_MOVED, f"{reason} Say with_newer (--with-newer) to move newer episodes along."
+            ) from error
+        except TooMany as error:
+            await self._back(kept, by, str(error), act.undone)
+            raise RepairRefused(Code.APPROVAL_NEEDED, str(error)) from error
         except Moved as error:
             reason = f"Nothing was changed: {error}."
             await self._back(kept, by, reason, PlanState.STALE if act is Act.APPLY else act.undone)
@@ -111,11 +123,11 @@ class Actor:
         held = [kept]
 
         def guard(rows: Sequence[EpisodeRow]) -> Sequence[Change]:
-            changes = guarded(kept.plan, act, rows)
+            found = guarded(held[0], act, rows)
+            changes = changes_of(found, act)
+            self._check_size(found, act, len(changes))
             surplus = 0 if view is None else contradictions(view, rows)
-            held[0] = msgspec.structs.replace(
-                held[0], progress=msgspec.structs.replace(held[0].progress, surplus=surplus)
-            )
+            held[0] = msgspec.structs.replace(found, progress=msgspec.structs.replace(found.progress, surplus=surplus))
             return changes
 
         async def note(transaction: str) -> None:
@@ -135,10 +147,20 @@ class Actor:
                 await asyncio.sleep(TRY_PAUSE_SECONDS * 2**attempt)
         return await self._committed(held[0], act, by)
 
+    def _check_size(self, kept: Kept, act: Act, changes: int) -> None:
+        limit = self._settings.approval_above
+        if act is Act.APPLY and kept.progress.approved_by is None and changes > limit:
+            raise TooMany(
+                f"With the episodes created since, {changes} numbers change, more than REPAIR_APPROVAL_ABOVE "
+                f"({limit}): a second person must approve the plan first."
+            )
+
     async def _committed(self, kept: Kept, act: Act, by: str) -> Kept:
         self._parts.failpoint("before_note_of_commit")
+        along = len(kept.progress.newer) + len(kept.progress.newer_since)
+        detail = f"{len(kept.plan.changes)} numbers changed" + (f", and those of {along} newer episodes" * bool(along))
         return await self.move(
-            kept, self.step(by, act.done.value, f"{len(kept.plan.changes)} numbers changed"),
+            kept, self.step(by, act.done.value, detail),
             state=act.done, pending=act, verification=Verification.PENDING, sent_offset=None,
             lease_until_ms=self._lease(),
         )  # fmt: skip
@@ -146,7 +168,8 @@ class Actor:
     async def _back(self, kept: Kept, by: str, reason: str, state: PlanState) -> Kept:
         """Nothing was changed."""
         newest = await self._store.get(kept.plan.plan_id)
-        return await self.move(newest, self.step(by, "refused", reason), state=state, lease_until_ms=0)
+        step = self.step(by, "refused", reason)
+        return await self.move(newest, step, state=state, lease_until_ms=0, **_none_along(newest, state))
 
     async def _after_trouble(self, kept: Kept, act: Act, by: str, error: ServiceDatabaseError) -> None:
         """Where the database answered, nothing was changed; where it went away, only it can tell, later."""
@@ -199,13 +222,23 @@ class Actor:
         kept = await self.move(kept, step, verification=found, lease_until_ms=0)
         if found is Verification.FAILED and kept.progress.state is PlanState.APPLIED and self._settings.is_enabled:
             try:
-                return await self.do(kept, Act.ROLLBACK, BY_ITSELF)
+                return await self._take_back(kept)
             except (RepairRefused, ServiceDatabaseError, ViewError) as error:
                 log.error(
                     "a repair failed its check and could not be taken back", plan=kept.plan.plan_id, why=str(error)
                 )
                 return await self._store.get(kept.plan.plan_id)
         return kept
+
+    async def _take_back(self, kept: Kept) -> Kept:
+        """Newer episodes keep their numbers where that can be; where they must not be touched, it fails."""
+        with_newer = kept.progress.with_newer
+        try:
+            return await self.do(kept, Act.ROLLBACK, BY_ITSELF)
+        except RepairRefused as refused:
+            if refused.code is not Code.DATA_MOVED or not with_newer:
+                raise
+        return await self.do(await self._store.get(kept.plan.plan_id), Act.ROLLBACK, BY_ITSELF, with_newer=True)
 
     # --- after a crash
 
@@ -236,22 +269,22 @@ class Actor:
             async with self.episodes() as episodes:
                 outcome = await episodes.outcome(progress.transaction)
                 if outcome is None:
-                    outcome = await self._compared(episodes, kept.plan, act)
+                    outcome = await self._compared(episodes, kept, act)
         if outcome == "committed":
             return await self._committed(kept, act, progress.by or BY_ITSELF)
         if outcome == "aborted":
             detail = "the worker ended in the middle; the transaction left nothing behind"
             return await self.move(
-                kept, self.step(BY_ITSELF, "interrupted", detail), state=act.undone, lease_until_ms=0
-            )
+                kept, self.step(BY_ITSELF, "interrupted", detail), state=act.undone, lease_until_ms=0,
+                **_none_along(kept, act.undone),
+            )  # fmt: skip
         return kept
 
     @staticmethod
-    async def _compared(episodes: Episodes, plan: Plan, act: Act) -> str:
+    async def _compared(episodes: Episodes, kept: Kept, act: Act) -> str:
         """For a database that forgot the transaction: what the numbers say."""
-        held = {row.episode_id: row.number for row in await episodes.rows(plan.project_id)}
-        wanted = plan.changes if act is Act.APPLY else inverse(plan.changes)
-        is_done = all(held.get(change.episode_id) == change.new_number for change in wanted)
+        held = {row.episode_id: row.number for row in await episodes.rows(kept.plan.project_id)}
+        is_done = all(held.get(change.episode_id) == change.new_number for change in changes_of(kept, act))
         return "committed" if is_done else "aborted"
 
     async def resume_all(self) -> None:
@@ -261,3 +294,8 @@ class Actor:
                 await self.resume(plan_id)
             except (RepairRefused, ServiceDatabaseError, ViewError) as error:
                 log.warning("a repair plan still waits", plan=plan_id, why=str(error))
+
+
+def _none_along(kept: Kept, state: PlanState) -> dict[str, list[Change]]:
+    """What an act that did not come about moved along: nothing, but what the apply before it did."""
+    return {"newer": kept.progress.newer if state is PlanState.APPLIED else [], "newer_since": []}

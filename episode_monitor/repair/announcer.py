@@ -11,8 +11,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from agents.engine.producer import Producer
-from episode_monitor.repair.planning import Change
-from episode_monitor.repair.record import Act, Kept, event_id
+from episode_monitor.repair.record import Kept, changes_of, event_id
 from models.event import MAX_EPISODE_NUMBER
 from models.times import rfc3339
 
@@ -39,10 +38,8 @@ def events_of(kept: Kept, source: str) -> Iterator[dict[str, Any]]:
     if progress.pending is None or progress.acted_at_ms is None:
         return
     act = progress.pending
-    changes = plan.changes if act is Act.APPLY else list(reversed(plan.changes))
-    for place, change in enumerate(changes):
-        numbers = _numbers(change, act)
-        if not can_be_told(change.episode_id, numbers["episode_number"]):
+    for place, change in enumerate(changes_of(kept, act)):
+        if not can_be_told(change.episode_id, change.new_number):
             continue  # nobody could read it; the deep check shows what the stream cannot know
         yield {
             "event_id": event_id(plan.plan_id, act, change.episode_id),
@@ -51,7 +48,8 @@ def events_of(kept: Kept, source: str) -> Iterator[dict[str, Any]]:
             "occurred_at": rfc3339(progress.acted_at_ms),
             "operation_id": f"repair-{plan.plan_id}-{act.value}",
             "episode_id": change.episode_id,
-            **numbers,
+            "episode_number": change.new_number,
+            "old_number": change.old_number,
             "source": source,
             "sequence": (progress.acted_at_ms << SEQUENCE_BITS) + place,
             "schema_version": 1,
@@ -61,13 +59,6 @@ def events_of(kept: Kept, source: str) -> Iterator[dict[str, Any]]:
 def can_be_told(episode_id: str, number: int) -> bool:
     """Whether an event may name this episode and number."""
     return 0 < len(episode_id) <= MAX_EPISODE_ID and 1 <= number <= MAX_EPISODE_NUMBER
-
-
-def _numbers(change: Change, act: Act) -> dict[str, int]:
-    old, new = change.old_number, change.new_number
-    if act is Act.ROLLBACK:
-        old, new = new, old
-    return {"episode_number": new, "old_number": old}
 
 
 class KafkaAnnouncer:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from episode_monitor.repair.planning import Numbers
+from episode_monitor.repair.planning import Change, Numbers
 from episode_monitor.repair.record import Kept, PlanState
 from models.repair import BlastRadius, ProjectNumbers, RepairChange, RepairPlan, RepairStep
 from models.times import rfc3339
@@ -20,10 +20,8 @@ def plan_view(kept: Kept, *, approval_needed: bool, kept_in: str, now_ms: int) -
         strategy=plan.strategy.value,
         state=EXPIRED if has_expired else progress.state.value,
         changes_needed=len(plan.changes),
-        changes=[
-            RepairChange(episode_id=change.episode_id, old_number=change.old_number, new_number=change.new_number)
-            for change in plan.changes
-        ],
+        changes=[_change(change) for change in plan.changes],
+        newer_changes=[_change(change) for change in (*progress.newer, *progress.newer_since)],
         blast_radius=_blast_radius(kept),
         warnings=plan.warnings,
         approval_needed=approval_needed,
@@ -41,6 +39,10 @@ def plan_view(kept: Kept, *, approval_needed: bool, kept_in: str, now_ms: int) -
         ],
         kept_in=kept_in,
     )
+
+
+def _change(change: Change) -> RepairChange:
+    return RepairChange(episode_id=change.episode_id, old_number=change.old_number, new_number=change.new_number)
 
 
 def _blast_radius(kept: Kept) -> BlastRadius:

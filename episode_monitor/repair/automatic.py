@@ -150,7 +150,7 @@ class AutomaticRepairs:
             if self._repairs.needs_approval(kept):
                 log.warning("a repair is too large to happen by itself", plan=kept.plan.plan_id, project=project_id)
                 return False
-            await self._repairs.apply(kept.plan.plan_id, BY_ITSELF, project_id)
+            await self._repairs.apply(kept.plan.plan_id, BY_ITSELF, project_id, with_newer=True)
         except RepairRefused as refused:
             log.warning("automatic repair was refused", project=project_id, why=str(refused))
             return False

@@ -22,7 +22,7 @@ class IntegrityAutoFixer:
         kept = await self._repairs.plan(project_id, Strategy.COMPACT, self._by)
         plan = kept.plan
         if not dry_run and plan.changes:
-            await self._repairs.apply(plan.plan_id, self._by, project_id)
+            await self._repairs.apply(plan.plan_id, self._by, project_id, with_newer=True)
         changes = [
             {"episode_id": change.episode_id, "old_number": change.old_number, "new_number": change.new_number}
             for change in plan.changes

@@ -3,42 +3,101 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from episode_monitor.repair.announcer import can_be_told
 from episode_monitor.repair.episodes import Moved
 from episode_monitor.repair.planning import Change, EpisodeRow, inverse
-from episode_monitor.repair.record import Act, Plan, fingerprint
+from episode_monitor.repair.record import Act, Kept, fingerprint
 from episode_monitor.repair.refusals import Code, RepairRefused
 from models.event import MAX_EPISODE_NUMBER
 
 WARNED_IDS: Final = 5  # named in a warning
 
 
-def guarded(plan: Plan, act: Act, rows: Sequence[EpisodeRow]) -> list[Change]:
-    """The changes, if the locked rows are as they must be. Raises Moved."""
-    held = {row.episode_id: row for row in rows}
+class OnlyNewer(Moved):
+    """Nothing but newer episodes is in the way: the same plan may still be done with them."""
+
+
+class TooMany(Exception):
+    """With the newer episodes it is more than one person may do; the message is one sentence."""
+
+
+def guarded(kept: Kept, act: Act, rows: Sequence[EpisodeRow]) -> Kept:
+    """The plan with the newer episodes that it takes along, if the locked rows are as they must be. Raises Moved."""
     if act is Act.APPLY:
-        moved = [
-            change.episode_id
-            for change in plan.changes
-            if change.episode_id not in held
-            or (held[change.episode_id].number, held[change.episode_id].version) != (change.old_number, change.version)
-        ]
-        if moved:
-            raise Moved(f"episode {moved[0]} has been changed since the plan was made ({len(moved)} of them have)")
-        if fingerprint(rows) != plan.seen:
-            raise Moved("episodes of the project were created, deleted or renumbered since the plan was made")
-        return plan.changes
-    back = inverse(plan.changes)
+        newer = _applying(kept, rows)
+        return _replaced(kept, newer=newer, newer_since=[])
+    return _replaced(kept, newer_since=_rolling_back(kept, rows))
+
+
+def _applying(kept: Kept, rows: Sequence[EpisodeRow]) -> list[Change]:
+    plan = kept.plan
+    held = {row.episode_id: row for row in rows}
+    moved = [
+        change.episode_id
+        for change in plan.changes
+        if change.episode_id not in held
+        or (held[change.episode_id].number, held[change.episode_id].version) != (change.old_number, change.version)
+    ]
+    if moved:
+        raise Moved(f"episode {moved[0]} has been changed since the plan was made ({len(moved)} of them have)")
+    newer = _above(plan.before.max_number, rows)
+    new_ids = {row.episode_id for row in newer}
+    if fingerprint(row for row in rows if row.episode_id not in new_ids) != plan.seen:
+        raise Moved("episodes of the project were created, deleted or renumbered since the plan was made")
+    if newer and not kept.progress.with_newer:
+        count = "an episode was" if len(newer) == 1 else f"{len(newer)} episodes were"
+        raise OnlyNewer(f"{count} created since the plan was made")
+    distance = plan.after.max_number - plan.before.max_number
+    return [_change(row, row.number, row.number + distance) for row in _in_range(newer, distance)]
+
+
+def _rolling_back(kept: Kept, rows: Sequence[EpisodeRow]) -> list[Change]:
+    plan, held = kept.plan, {row.episode_id: row for row in rows}
+    back = inverse([*plan.changes, *kept.progress.newer])
     for change in back:
         row = held.get(change.episode_id)
         if row is None or row.number != change.old_number:
             raise Moved(f"episode {change.episode_id} no longer has the number {change.old_number} that it was given")
     ours = {change.episode_id for change in back}
-    taken = {row.number: row.episode_id for row in rows if row.episode_id not in ours}
+    others = [row for row in rows if row.episode_id not in ours]
+    newer = _above(plan.after.max_number, others)
+    distance = plan.before.max_number - plan.after.max_number
+    taken_along = _in_range(newer, distance) if kept.progress.with_newer else []
+    new_ids = {row.episode_id for row in newer}
+    moving = {row.episode_id for row in taken_along}
+    taken = {row.number: row.episode_id for row in others if row.episode_id not in moving}
     for change in back:
-        if change.new_number in taken and change.new_number not in plan.shared:
-            raise Moved(f"number {change.new_number} is now held by {taken[change.new_number]}")
-    return back
+        holder = taken.get(change.new_number)
+        if holder is not None and change.new_number not in plan.shared:
+            kind = OnlyNewer if holder in new_ids else Moved
+            raise kind(f"number {change.new_number} is now held by {holder}")
+    return [_change(row, row.number + distance, row.number) for row in taken_along]
+
+
+def _above(highest: int, rows: Sequence[EpisodeRow]) -> list[EpisodeRow]:
+    """Episodes that were numbered after the plan's: whoever creates takes a number behind the highest."""
+    return [row for row in rows if highest < row.number <= MAX_EPISODE_NUMBER]
+
+
+def _in_range(newer: Sequence[EpisodeRow], distance: int) -> Sequence[EpisodeRow]:
+    """Those that move by `distance`; none where it is 0. Raises Moved where they cannot."""
+    if not distance:
+        return []
+    if len({row.number for row in newer}) < len(newer):
+        raise Moved("episodes that were created since the plan was made have the same number")
+    if any(row.number + distance > MAX_EPISODE_NUMBER for row in newer):
+        raise Moved(f"there is no number left behind {MAX_EPISODE_NUMBER} for the episodes created since")
+    return newer
+
+
+def _change(row: EpisodeRow, old_number: int, new_number: int) -> Change:
+    return Change(episode_id=row.episode_id, old_number=old_number, new_number=new_number)
+
+
+def _replaced(kept: Kept, **changes: object) -> Kept:
+    return msgspec.structs.replace(kept, progress=msgspec.structs.replace(kept.progress, **changes))
 
 
 def warnings(rows: Sequence[EpisodeRow]) -> list[str]:

@@ -102,6 +102,16 @@ def inverse(changes: Sequence[Change]) -> list[Change]:
     ]
 
 
+def with_newer(changes: Sequence[Change], newer: Sequence[Change]) -> list[Change]:
+    """`changes` and those of episodes behind them all, in a safe order: whoever makes room goes before, others after.
+
+    Every one of `newer` moves by the same distance, so that none of them overtakes another.
+    """
+    up = sorted((change for change in newer if change.new_number > change.old_number), key=_new_number, reverse=True)
+    down = sorted((change for change in newer if change.new_number < change.old_number), key=_new_number)
+    return [*up, *changes, *down]
+
+
 def numbers_of(rows: Iterable[EpisodeRow]) -> Numbers:
     """What is wrong with these numbers. Costs the rows, however far apart they are."""
     held = sorted(row.number for row in rows)

@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from episode_monitor.repair.planning import Change, EpisodeRow, Numbers, Strategy
+from episode_monitor.repair.planning import Change, EpisodeRow, Numbers, Strategy, inverse, with_newer
 
 MAX_STEPS = 100  # remembered of one plan; the first stays, the oldest others go
 EVENTS_ID_BYTES = 16
@@ -94,6 +94,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     pending: Act | None = None  # committed, its events not yet known to be with the broker
     partition: int | None = None  # where the project's events are, as the stream knows it
     sent_offset: int | None = None  # of the last event sent
+    with_newer: bool = False  # the last act takes along the episodes that were created since the plan was made
+    newer: list[Change] = []  # of those, what the apply moved as well
+    newer_since: list[Change] = []  # what a rollback moves on top, told as if the apply had done it
     surplus: int = 0  # findings that the stream had and the database had not, before
     verification: Verification = Verification.NONE
     lease_until_ms: int = 0  # until then whoever wrote this is at work on it
@@ -114,6 +117,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
             steps = [steps[0], *steps[len(steps) - MAX_STEPS + 1 :]]
         changed = msgspec.structs.replace(now, revision=now.revision + 1, steps=steps, **changes)
         return msgspec.structs.replace(self, progress=changed)
+
+
+def changes_of(kept: Kept, act: Act) -> list[Change]:
+    """All that an act changes, in the order in which it does, newer episodes that it takes along among them."""
+    progress = kept.progress
+    if act is Act.APPLY:
+        return with_newer(kept.plan.changes, progress.newer)
+    return inverse(with_newer(kept.plan.changes, [*progress.newer, *progress.newer_since]))
 
 
 def fingerprint(rows: Iterable[EpisodeRow]) -> str:

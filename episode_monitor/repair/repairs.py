@@ -90,15 +90,19 @@ class Repairs:
 
     # --- apply and roll back
 
-    async def apply(self, plan_id: str, by: str, confirm: str) -> Kept:
-        """Renumber, announce, verify; roll back where the check fails."""
+    async def apply(self, plan_id: str, by: str, confirm: str, *, with_newer: bool = False) -> Kept:
+        """Renumber, announce, verify; roll back where the check fails.
+
+        `with_newer`: episodes created since the plan was made move along; else they make the plan wait.
+        """
         kept = await self._allowed(plan_id, confirm, Act.APPLY)
         self._check_approval(kept, by)
-        return await self._actor.do(kept, Act.APPLY, by)
+        return await self._actor.do(kept, Act.APPLY, by, with_newer=with_newer)
 
-    async def rollback(self, plan_id: str, by: str, confirm: str) -> Kept:
-        """Restore the old numbers exactly, announce, verify."""
-        return await self._actor.do(await self._allowed(plan_id, confirm, Act.ROLLBACK), Act.ROLLBACK, by)
+    async def rollback(self, plan_id: str, by: str, confirm: str, *, with_newer: bool = False) -> Kept:
+        """Restore the old numbers exactly, announce, verify. `with_newer`: episodes created since keep behind them."""
+        kept = await self._allowed(plan_id, confirm, Act.ROLLBACK)
+        return await self._actor.do(kept, Act.ROLLBACK, by, with_newer=with_newer)
 
     async def _allowed(self, plan_id: str, confirm: str, act: Act) -> Kept:
         if not self.settings.is_enabled:

@@ -41,7 +41,9 @@ def came_with_an_old_number(kept: Kept, rows: Iterable[EpisodeRow]) -> int | Non
 
     Only a creator that does not take the advisory lock can do this.
     """
-    before, after = kept.plan.before.max_number, kept.plan.after.max_number
+    along = kept.progress.newer
+    before = max(kept.plan.before.max_number, *(change.old_number for change in along), 0)
+    after = max(kept.plan.after.max_number, *(change.new_number for change in along), 0)
     above = sorted({row.number for row in rows if row.number > after})
     if after >= before or not above or above[-1] <= before or len(above) == above[-1] - after:
         return None

@@ -52,6 +52,9 @@ class RepairActBody(CheckBody, frozen=True, kw_only=True):
 
     by: Annotated[str, Meta(min_length=1, max_length=200, description="Your name, for the audit and the plan.")]
     confirm: Annotated[str, Meta(max_length=200, description="The id of the project that the plan changes.")]
+    with_newer: Annotated[
+        bool, Meta(description="Move along what was created since the plan was made; approve reads it not.")
+    ] = False
 
 
 class PauseBody(CheckBody, frozen=True, kw_only=True):

@@ -73,6 +73,42 @@ async def test_no_interleaving_with_creators_loses_or_doubles_a_number(
     assert kept.progress.state in (PlanState.APPLIED, PlanState.PLANNED)
 
 
+@SLOW
+@given(
+    numbers=st.lists(st.integers(1, 12), min_size=1, max_size=8),
+    pauses_ms=st.lists(st.integers(0, 60), min_size=1, max_size=10),
+    acts_ms=st.tuples(st.integers(0, 30), st.integers(0, 30)),
+    strategy=st.sampled_from(Strategy),
+)
+async def test_repair_and_rollback_with_newer_episodes_restore_the_old_state_beside_creators(
+    desk: Desk, numbers: list[int], pauses_ms: list[int], acts_ms: tuple[int, int], strategy: Strategy
+) -> None:
+    await fresh(desk, numbers)
+    old = await desk.numbers("p")
+    troubles = Troubles(1)
+    troubles.order(Hot(project_id="p", kind="hot", pause_seconds=0.003))
+    async with asyncpg.create_pool(desk.url, min_size=4, max_size=4) as pool:
+        numbering = Numbering(pool, troubles, 20.0, seed=1)
+
+        async def create(pause_ms: int) -> str:
+            await asyncio.sleep(pause_ms / 1000)
+            return (await numbering.create("p", "t", 60.0, Attempts(), lambda: None, _nothing_more)).id
+
+        desk.stream.numbers.clear()  # what the stream shows is tested elsewhere
+        kept = await desk.repairs.plan("p", strategy, "mina")
+        creating = [asyncio.create_task(create(pause)) for pause in pauses_ms]
+        if kept.plan.changes:
+            await asyncio.sleep(acts_ms[0] / 1000)
+            await desk.repairs.apply(kept.plan.plan_id, "mina", "p", with_newer=True)
+            await asyncio.sleep(acts_ms[1] / 1000)
+            await desk.repairs.rollback(kept.plan.plan_id, "mina", "p", with_newer=True)
+        created = await asyncio.gather(*creating)
+    held = await desk.numbers("p")
+    assert {episode: held[episode] for episode in old} == old
+    behind = sorted(held[episode] for episode in created)
+    assert behind == list(range(max(numbers) + 1, max(numbers) + 1 + len(created)))
+
+
 async def test_a_creator_that_looked_before_and_inserts_after_is_waited_for(desk: Desk) -> None:
     await desk.hold("p", 1, 2, 9)
     troubles = Troubles(1)

@@ -133,7 +133,9 @@ async def test_a_plan_that_changes_nothing_cannot_be_applied(desk: Desk) -> None
         "UPDATE episodes SET version = version + 1 WHERE id = 'p_2'",
         "DELETE FROM episodes WHERE id = 'p_2'",
         "DELETE FROM episodes WHERE id = 'p_1'",
-        "INSERT INTO episodes (id, project_id, number) VALUES ('new', 'p', 4)",
+        "INSERT INTO episodes (id, project_id, number) VALUES ('new', 'p', 2)",
+        "INSERT INTO episodes (id, project_id, number, legacy_import) VALUES ('new', 'p', 3, true)",
+        "UPDATE episodes SET number = 4 WHERE id = 'p_1'",
         "UPDATE episodes SET project_id = 'q' WHERE id = 'p_1'",
     ],
 )

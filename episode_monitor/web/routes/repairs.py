@@ -104,9 +104,10 @@ async def switch_automatic_repair(request: Request) -> Response:
 
 async def _act(request: Request, plan_id: str, verb: str) -> Response:
     body = await read_body(request, RepairActBody)
-    with audited(request, by=body.by, action=f"repair.{verb}", target=plan_id, details={}) as attempt:
+    options = {} if verb == "approve" else {"with_newer": body.with_newer}
+    with audited(request, by=body.by, action=f"repair.{verb}", target=plan_id, details=options) as attempt:
         act = getattr(_desk(request).repairs, verb)
-        kept: Kept = await _told(act(plan_id, body.by, body.confirm))
+        kept: Kept = await _told(act(plan_id, body.by, body.confirm, **options))
         attempt.result = kept.progress.state.value
     return done(_view(request, kept))
 
