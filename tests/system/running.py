@@ -33,10 +33,11 @@ def worker(broker: str, prefix: str, **settings: str) -> Program:
     return Program("worker", ["episode_monitor", "worker"], free_port(), environment, "/livez")
 
 
-def ask(program: Program, path: str) -> tuple[int, Any]:
-    """Status and JSON body; status 0 where nobody answers."""
+def ask(program: Program | str, path: str) -> tuple[int, Any]:
+    """Status and JSON body; status 0 where nobody answers. `program` may be its address."""
+    url = program if isinstance(program, str) else program.url
     try:
-        with urllib.request.urlopen(f"{program.url}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}{path}", timeout=10) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read() or b"null")
@@ -44,7 +45,18 @@ def ask(program: Program, path: str) -> tuple[int, Any]:
         return 0, None
 
 
-def view(program: Program, path: str) -> Any:
+def post(program: Program | str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    """Status and JSON body of a change; `program` may be its address."""
+    url = program if isinstance(program, str) else program.url
+    request = urllib.request.Request(f"{url}{path}", json.dumps(body).encode(), {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def view(program: Program | str, path: str) -> Any:
     """The body of a view; None while it is not given."""
     status, body = ask(program, BASE + path)
     return body if status == 200 else None

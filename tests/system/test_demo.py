@@ -1,8 +1,6 @@
 """The demo, as the first thing a newcomer runs."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -12,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from episode_monitor.demo.ports import is_free
+from tests.system.demo_process import ROOT, Demo
 from tests.system.running import until
-
-ROOT = Path(__file__).resolve().parents[2]
 
 EXPECTED = {
     "episode_integrity:proj_lost_number",
@@ -23,32 +20,6 @@ EXPECTED = {
     "episode_failure_rate:proj_failing",
     "episode_slow_creation:proj_slow",
 }
-
-
-class Demo:
-    """The demo in a process group of its own; what it says goes to a file."""
-
-    def __init__(self, output: Path) -> None:
-        self._output = output
-        with output.open("w") as file:
-            command = [sys.executable, "-P", "-m", "episode_monitor", "demo", "--seconds", "120"]
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file, start_new_session=True)
-
-    def addresses(self) -> dict[str, str]:
-        """What it says where its parts are."""
-        until(lambda: "settle in" in self._output.read_text(), "demo that runs", 60)
-        found = {}
-        for line in self._output.read_text().splitlines():
-            for name in ("Monitor", "What Slack and webhook got", "Sample project service", "Kafka"):
-                if line.strip().startswith(name + "  "):
-                    found[name] = line.split()[-1]
-        return found
-
-    def interrupt(self) -> int:
-        """Ctrl-C, and the exit code."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGINT)
-        return self.process.wait(60)
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +14,7 @@ import pytest
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.demo.ports import free_port
 from episode_monitor.demo.programs import Program
-from tests.system.running import BASE, ask, until, view, worker
+from tests.system.running import BASE, ask, post, until, view, worker
 
 pytestmark = pytest.mark.broker
 
@@ -36,17 +34,6 @@ def service(broker: str, prefix: str, database_url: str) -> Program:
         }
 
     return Program("project service", ["examples.project_service"], free_port(), environment, "/healthz")
-
-
-def post(program: Program, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-    request = urllib.request.Request(
-        f"{program.url}{path}", json.dumps(body).encode(), {"content-type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read())
 
 
 def command(program: Program, *words: str) -> tuple[int, Any, str]:
