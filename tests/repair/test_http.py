@@ -80,6 +80,20 @@ async def test_plan_apply_and_rollback_answer_the_plan_and_leave_an_audit(face: 
     ]
 
 
+async def test_with_newer_moves_along_what_was_created_since(face: Face, desk: Desk) -> None:
+    await desk.hold("p", 1, 3)
+    path = f"/repair-plans/{(await face.plan())['plan_id']}"
+    await desk.run("INSERT INTO episodes (id, project_id, number) VALUES ('new', 'p', 4)")
+    desk.stream.numbers["p"]["new"] = 4
+    refused = await face.post(f"{path}/apply", ME)
+    assert (refused.status_code, refused.json()["code"]) == (409, "data_moved")
+    applied = (await face.post(f"{path}/apply", {**ME, "with_newer": True})).json()
+    assert applied["newer_changes"] == [{"episode_id": "new", "old_number": 4, "new_number": 3}]
+    assert await desk.numbers("p") == {"p_1": 1, "p_2": 2, "new": 3}
+    details = [entry.details for entry in face.audit if entry.action == "repair.apply"]
+    assert details == [{"with_newer": False}, {"with_newer": True}]
+
+
 async def test_switched_off_it_is_403_and_names_the_setting(desk: Desk) -> None:
     await desk.hold("p", 1, 3)
     face = Face(desk, desk.another(is_enabled=False))
@@ -122,6 +136,7 @@ async def test_each_refusal_has_its_status(face: Face, desk: Desk) -> None:
     assert await refused(f"{path}/apply", {"by": "mina"}) == (422, "invalid_confirm")
     assert await refused(f"{path}/apply", {**ME, "by": " "}) == (422, "invalid_by")
     assert await refused(f"{path}/rollback", ME) == (409, "plan_not_open")
+    assert await refused(f"{path}/apply", {**ME, "with_newer": 1}) == (422, "invalid_with_newer")
     await desk.run("DELETE FROM episodes WHERE id = 'p_1'")
     assert await refused(f"{path}/apply", ME) == (409, "data_moved")
     desk.stream.is_recovering = True
