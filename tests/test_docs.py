@@ -1,6 +1,7 @@
 """The documents say what the code does: links lead somewhere, names exist, tables are whole, both READMEs are one."""
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from inspect import signature
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from alert_sinks.lanes import Limits
 from episode_monitor import settings_doc
+from episode_monitor.cli.app import app
 from episode_monitor.exits import ExitCode
 from episode_monitor.settings import Settings, settings_table
 from episode_monitor.web.app import create_web_app
@@ -37,6 +40,7 @@ DOCUMENTS = sorted(
     ],
     key=lambda path: path.relative_to(ROOT).as_posix(),
 )
+GUIDES = ("docs/find-and-repair.md", "docs/find-and-repair.ko.md")
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 SETTINGS = {row.name: row for row in settings_table()}
@@ -174,21 +178,39 @@ def test_every_verb_of_run_exists(path: Path) -> None:
 def test_both_readmes_have_the_same_headings_links_and_tables() -> None:
     english, korean = (path.read_text(encoding="utf-8") for path in READMES)
     assert [level for level, _ in headings(english)] == [level for level, _ in headings(korean)]
-    other = {"README.md": "README.ko.md"}
+    other = {"README.md": "README.ko.md", GUIDES[1]: GUIDES[0]}
     assert sorted(other.get(link, link) for link in links(korean)) == sorted(links(english))
     shapes = [[(len(rows), len(rows[0])) for rows in tables(document)] for document in (english, korean)]
     assert shapes[0] == shapes[1]
     assert english.count("\n- ") == korean.count("\n- ")
 
 
-def test_both_readmes_have_the_same_commands() -> None:
-    def commands(path: Path) -> list[str]:
-        blocks = [
-            content for language, content in code_blocks(path.read_text(encoding="utf-8")) if language != "mermaid"
-        ]
-        return [line.partition("  #")[0].rstrip() for content in blocks for line in content.splitlines()]
+def commands_in(document: str) -> list[str]:
+    blocks = [content for language, content in code_blocks(document) if language != "mermaid"]
+    return [line.partition("  #")[0].rstrip() for content in blocks for line in content.splitlines()]
 
-    assert commands(READMES[0]) == commands(READMES[1])
+
+def test_both_readmes_have_the_same_commands() -> None:
+    english, korean = (path.read_text(encoding="utf-8") for path in READMES)
+    assert commands_in(english) == commands_in(korean)
+
+
+def test_both_guides_to_repair_have_the_same_headings_commands_and_words_in_code() -> None:
+    english, korean = (text(name) for name in GUIDES)
+    assert [level for level, _ in headings(english)] == [level for level, _ in headings(korean)]
+    assert commands_in(english) == commands_in(korean)
+    assert set(names_in(without_code(english))) == set(names_in(without_code(korean)))
+    shapes = [[(len(rows), len(rows[0])) for rows in tables(document)] for document in (english, korean)]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("name", ["docs/find-and-repair.md", "docs/repair.md", "docs/integrity.md"])
+def test_every_command_of_checks_and_repair_is_taken_as_it_is_written(name: str) -> None:
+    lines = [line for line in commands_in(text(name)) if line.startswith("episode-monitor ")]
+    assert lines
+    for line in lines:
+        help_of_it = CliRunner().invoke(app, [*shlex.split(line)[1:], "--help"])  # unknown words are refused before it
+        assert help_of_it.exit_code == 0, line
 
 
 def test_both_readmes_name_the_same_things_in_code() -> None:
