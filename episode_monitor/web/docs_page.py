@@ -6,6 +6,7 @@ from typing import Any
 
 Document = dict[str, Any]
 _METHODS = ("get", "post", "put", "patch", "delete")
+_ORDER = ("integrity", "jobs", "repair", "performance", "alerts", "process")
 
 
 def render(document: Document) -> str:
@@ -30,14 +31,14 @@ def render(document: Document) -> str:
 
 
 def _operations(document: Document) -> dict[str, list[tuple[str, str, Document]]]:
-    """(method, path, operation) by tag, in the order of the document."""
-    groups: dict[str, list[tuple[str, str, Document]]] = {}
+    """(method, path, operation) by tag: what is looked at first comes first."""
+    groups: dict[str, list[tuple[str, str, Document]]] = {tag: [] for tag in _ORDER}
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
                 tag = (item[method].get("tags") or ["other"])[0]
                 groups.setdefault(tag, []).append((method, path, item[method]))
-    return groups
+    return {tag: operations for tag, operations in groups.items() if operations}
 
 
 def _contents(document: Document) -> str:

@@ -34,8 +34,8 @@ async def kept_desk(database_url: str) -> AsyncIterator[Desk]:
     await database.close()
 
 
-async def killed(desk: Desk, plan_id: str, verb: str, place: str) -> None:
-    words = [sys.executable, "-m", "tests.repair.victim", desk.url, plan_id, "p", verb, place]
+async def killed(desk: Desk, plan_id: str, verb: str, place: str, *options: str) -> None:
+    words = [sys.executable, "-m", "tests.repair.victim", desk.url, plan_id, "p", verb, place, *options]
     process = await asyncio.create_subprocess_exec(*words, cwd=ROOT)
     assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
 
@@ -95,6 +95,56 @@ async def test_a_rollback_that_is_killed_is_resolved_alike(kept_desk: Desk, plac
     is_done = place in AFTER_COMMIT
     assert kept.progress.state is (PlanState.ROLLED_BACK if is_done else PlanState.APPLIED)
     assert await kept_desk.numbers("p") == (OLD if is_done else NEW) == kept_desk.stream.numbers["p"]
+
+
+@pytest.mark.parametrize("place", [*BEFORE_COMMIT, *AFTER_COMMIT])
+async def test_newer_episodes_of_an_act_that_is_killed_share_its_fate(kept_desk: Desk, place: str) -> None:
+    plan_id = await planned(kept_desk)
+    await create(kept_desk, "new_1", 6)
+    await killed(kept_desk, plan_id, "apply", place, "with_newer")
+    kept = await looked_at_when_the_lease_is_over(kept_desk, plan_id)
+    is_done = place in AFTER_COMMIT
+    assert kept.progress.state is (PlanState.APPLIED if is_done else PlanState.PLANNED)
+    assert [change.episode_id for change in kept.progress.newer] == (["new_1"] if is_done else [])
+    assert await kept_desk.numbers("p") == ({**NEW, "new_1": 4} if is_done else {**OLD, "new_1": 6})
+    assert await kept_desk.numbers("p") == kept_desk.stream.numbers["p"]
+    if not is_done:
+        await kept_desk.repairs.apply(plan_id, "mina", "p", with_newer=True)
+    await create(kept_desk, "new_2", 5)
+    await killed(kept_desk, plan_id, "rollback", place, "with_newer")
+    kept = await looked_at_when_the_lease_is_over(kept_desk, plan_id)
+    if not is_done:
+        assert kept.progress.state is PlanState.APPLIED
+        assert await kept_desk.numbers("p") == {**NEW, "new_1": 4, "new_2": 5}
+        await kept_desk.repairs.rollback(plan_id, "mina", "p", with_newer=True)
+    assert await kept_desk.numbers("p") == {**OLD, "new_1": 6, "new_2": 7} == kept_desk.stream.numbers["p"]
+
+
+async def create(desk: Desk, episode: str, number: int) -> None:
+    await desk.run("INSERT INTO episodes (id, project_id, number) VALUES ($1, 'p', $2)", episode, number)
+    desk.stream.numbers["p"][episode] = number
+
+
+async def test_of_workers_that_apply_one_plan_at_once_one_does(kept_desk: Desk) -> None:
+    """Plans in PostgreSQL, each worker with connections of its own."""
+    plan_id = await planned(kept_desk)
+    databases = [Database(kept_desk.url) for _ in range(4)]
+    workers = []
+    for database in databases:
+        await database.connect()
+        worker = Desk(kept_desk.url, store=PostgresPlans(database))
+        worker.stream = kept_desk.stream
+        workers.append(worker.another())
+    applying = (worker.apply(plan_id, f"person {place}", "p") for place, worker in enumerate(workers))
+    done = await asyncio.gather(*applying, return_exceptions=True)
+    assert sum(isinstance(one, Kept) for one in done) == 1
+    refusals = [one for one in done if isinstance(one, RepairRefused)]
+    assert {one.code for one in refusals} <= {Code.PLAN_BUSY, Code.PLAN_NOT_OPEN}
+    assert len(refusals) == 3
+    assert await kept_desk.numbers("p") == NEW
+    assert stream_ids(kept_desk) == ["p_1", "p_2", "p_3"]
+    for database in databases:
+        await database.close()
 
 
 async def test_plans_survive_the_worker_that_made_them(kept_desk: Desk) -> None:

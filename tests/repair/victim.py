@@ -1,4 +1,4 @@
-"""`python -m tests.repair.victim URL PLAN_ID PROJECT VERB PLACE`: acts on a plan and is killed at that place."""
+"""`python -m tests.repair.victim URL PLAN_ID PROJECT VERB PLACE [with_newer]`: acts on a plan, is killed at PLACE."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from episode_monitor.storage.database import Database
 from tests.repair.desk import Desk
 
 
-async def main(url: str, plan_id: str, project_id: str, verb: str, place: str) -> None:
+async def main(url: str, plan_id: str, project_id: str, verb: str, place: str, *options: str) -> None:
     """Ends with the signal, or with 0 where the place was never reached."""
 
     def die(passed: str) -> None:
@@ -21,7 +21,7 @@ async def main(url: str, plan_id: str, project_id: str, verb: str, place: str) -
     await database.connect()
     desk = Desk(url, store=PostgresPlans(database), failpoint=die)
     desk.stream.numbers[project_id] = await desk.numbers(project_id)
-    await getattr(desk.repairs, verb)(plan_id, "victim", project_id)
+    await getattr(desk.repairs, verb)(plan_id, "victim", project_id, with_newer="with_newer" in options)
     await database.close()
 
 

@@ -41,8 +41,8 @@ export function drawOverview(summary, alerts, stats) {
   const cards = [
     card(text("health"), percent(summary.health_percentage),
       text("ofProjects", count(summary.healthy_projects), count(summary.total_projects)), summary.unhealthy_projects ? "bad" : "good"),
-    card(text("gaps"), count(summary.total_gaps), text("acrossProjects", count(summary.unhealthy_projects)), summary.total_gaps ? "bad" : "good"),
-    card(text("duplicates"), count(summary.total_duplicates), "", summary.total_duplicates ? "bad" : "good"),
+    card(text("gaps"), count(summary.total_gaps), text("gapsNote"), summary.total_gaps ? "bad" : "good"),
+    card(text("duplicates"), count(summary.total_duplicates), text("duplicatesNote"), summary.total_duplicates ? "bad" : "good"),
   ];
   if (alerts) cards.push(card(text("activeAlerts"), count(alerts.total), text("criticalOf", count(critical)), critical ? "bad" : alerts.total ? "warn" : "good"));
   if (stats) cards.push(card(text("successRate"), percent(stats.success_rate_percentage), text("lastMinutes", count(stats.window_minutes))));
@@ -123,6 +123,12 @@ export function drawProjects(page, searching, openProject) {
 const range = (first, last) => first === last ? count(first) : `${count(first)}–${count(last)}`;
 const chips = (items) => items.length ? make("ul", { class: "chips" }, items.map((item) => make("li", {}, item))) : make("p", { class: "calm" }, text("none"));
 
+/** The command that plans a repair, quoted for a shell whatever the project is called. */
+function planCommand(projectId) {
+  const word = /^[\w][\w.@:+-]*$/.test(projectId) ? projectId : `'${projectId.replaceAll("'", `'\\''`)}'`;
+  return make("p", { class: "note" }, text("mend"), " ", make("code", {}, `episode-monitor repair plan ${projectId.startsWith("-") ? "-- " : ""}${word}`));
+}
+
 /** One project: what is missing, what is held twice and by whom, what has not settled. */
 export function drawProject(view) {
   const shown = view.gap_ranges.slice(0, MOST_RANGES);
@@ -143,6 +149,7 @@ export function drawProject(view) {
     make("h3", {}, text("gapNumbers")), chips(gaps),
     make("h3", {}, text("duplicateNumbers")), owners.length ? make("ul", { class: "list plain" }, owners) : chips([]),
     make("h3", {}, text("suspects")), suspects.length ? make("ul", { class: "list plain" }, suspects) : chips([]),
+    view.is_healthy ? "" : planCommand(view.project_id),
     make("p", { class: "note" }, text("appliedAt", view.applied.partition, count(view.applied.offset), moment(view.as_of))),
   ];
 }
