@@ -7,7 +7,9 @@ import pytest
 
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.repair.record import PlanState
+from episode_monitor.repair.record import Kept, PlanState, Verification
+from episode_monitor.repair.refusals import PlansAway
+from episode_monitor.repair.store import MemoryPlans
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import (
     ServiceDatabaseAway,
@@ -136,3 +138,36 @@ async def test_names_with_capitals_and_the_column_of_creation_are_taken_as_they_
 
 def test_the_desk_takes_the_samples_version_column() -> None:
     assert TABLE.version_column == "version"
+
+
+class PlansThatGoAway(MemoryPlans):
+    """Loses its connection at one write of a plan's progress, and has it again afterwards."""
+
+    def __init__(self, at_move: int) -> None:
+        super().__init__()
+        self._left = at_move
+
+    async def move(self, before: Kept, after: Kept) -> Kept:
+        self._left -= 1
+        if self._left == 0:
+            raise PlansAway("The monitor's database does not answer.")
+        return await super().move(before, after)
+
+
+@pytest.mark.parametrize("at_move", range(1, 6))
+async def test_the_monitors_own_database_may_go_away_at_any_step(database_url: str, at_move: int) -> None:
+    desk = Desk(database_url, store=PlansThatGoAway(at_move))
+    await desk.make_tables()
+    await desk.hold("p", 1, 3)
+    plan_id = await planned(desk)
+    with pytest.raises(PlansAway):
+        await desk.repairs.apply(plan_id, "mina", "p")
+    is_done = at_move > 2  # the first two come before the commit
+    assert await desk.numbers("p") == {"p_1": 1, "p_2": 2 if is_done else 3}
+    desk.now_ms += 1000 * desk.settings.lease_seconds + 1
+    kept = await desk.another().look(plan_id)
+    assert kept.progress.state is (PlanState.APPLIED if is_done else PlanState.PLANNED)
+    assert kept.progress.verification is (Verification.PASSED if is_done else Verification.NONE)
+    assert await desk.numbers("p") == desk.stream.numbers["p"]
+    assert [event["episode_id"] for event in desk.stream.sent[:1]] == (["p_2"] if is_done else [])
+    assert len({event["event_id"] for event in desk.stream.sent}) == is_done

@@ -9,6 +9,8 @@ import pytest
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.repair.repairs import Repairs
+from episode_monitor.repair.store import PostgresPlans
+from episode_monitor.storage.database import Database
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
@@ -145,6 +147,23 @@ async def test_each_refusal_has_its_status(face: Face, desk: Desk) -> None:
     assert await desk.numbers("p") == {"p_2": 3}
     await desk.run("DROP TABLE episodes")
     assert await refused("/integrity/project/p/repair-plans", {}) == (503, "service_database_refused")
+
+
+async def test_databases_that_are_away_are_503_and_say_which(database_url: str) -> None:
+    own = Database(database_url)
+    desk = Desk(database_url, store=PostgresPlans(own))  # never connected
+    await desk.make_tables()
+    await desk.hold("p", 1, 3)
+    face = Face(desk, desk.repairs)
+    answer = await face.post("/integrity/project/p/repair-plans", {"by": "mina"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "monitor_database_away")
+    assert answer.headers["retry-after"] == "5"
+    nowhere = Desk("postgresql://nobody@127.0.0.1:1/nothing")
+    there = Face(nowhere, nowhere.repairs)
+    answer = await there.post("/integrity/project/p/repair-plans", {"by": "mina"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_database_away")
+    await face.client.aclose()
+    await there.client.aclose()
 
 
 async def test_the_switch_of_automatic_repair(face: Face) -> None:
