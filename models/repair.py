@@ -66,6 +66,28 @@ class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
     kept_in: str
 
 
+class RepairPlanSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan in a list; `RepairPlan` says what the words mean."""
+
+    plan_id: str
+    project_id: str
+    strategy: str
+    state: str
+    verification: str
+    changes_needed: int
+    created_by: str
+    created_at: str
+    expires_at: str
+    acted_by: str | None
+    acted_at: str | None
+
+
+class RepairPlanList(msgspec.Struct, frozen=True, kw_only=True):
+    """The plans made last, the newest first."""
+
+    plans: list[RepairPlanSummary]
+
+
 class AutomaticRepair(msgspec.Struct, frozen=True, kw_only=True):
     """Whether repair happens by itself, and for whom."""
 

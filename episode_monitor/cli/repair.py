@@ -16,7 +16,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from episode_monitor.cli.calling import Url, Worker, name_of
-from episode_monitor.cli.output import Json, bar, console, print_json
+from episode_monitor.cli.output import Json, bar, console, print_json, print_table
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.settings import load_settings
@@ -46,6 +46,22 @@ def plan(
     """Simulate: every change, and nothing is written to the project service."""
     path = f"/integrity/project/{quote(project, safe='')}/repair-plans"
     _show(asyncio.run(_worker(url).post(path, {"by": name_of(by), "strategy": strategy.value})), as_json)
+
+
+@app.command("list")
+def list_plans(
+    project: Annotated[str | None, typer.Argument(help="Only this project's.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """The plans made last, of a project or of all, the newest first."""
+    plans = asyncio.run(_worker(url).get("/repair-plans", {"project_id": project}))
+    if as_json:
+        print_json(plans)
+        return
+    names = ("plan_id", "project_id", "state", "verification", "changes_needed", "created_by", "created_at", "acted_by")
+    heads = ("Plan", "Project", "State", "Verification", "Changes", "Made by", "Made at", "Acted by")
+    print_table(heads, [[str(plan[name] or "") for name in names] for plan in plans["plans"]])
 
 
 @app.command("show")

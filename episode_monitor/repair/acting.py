@@ -16,7 +16,7 @@ from episode_monitor.repair.announcer import Announcer, NotSent
 from episode_monitor.repair.episodes import CONTENTION, Episodes, Failpoint, Moved
 from episode_monitor.repair.guarding import OnlyNewer, TooMany, contended, guarded
 from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow
-from episode_monitor.repair.record import Act, Kept, Plan, PlanState, Step, Verification, changes_of
+from episode_monitor.repair.record import Act, Kept, Plan, PlanState, Step, Verification, changes_of, none_along
 from episode_monitor.repair.refusals import Code, PlansAway, RepairRefused
 from episode_monitor.repair.store import PlanStore, is_unfinished
 from episode_monitor.repair.verifying import VERIFY_SECONDS, AskStream, contradictions, verdict
@@ -169,7 +169,7 @@ class Actor:
         """Nothing was changed."""
         newest = await self._store.get(kept.plan.plan_id)
         step = self.step(by, "refused", reason)
-        return await self.move(newest, step, state=state, lease_until_ms=0, **_none_along(newest, state))
+        return await self.move(newest, step, state=state, lease_until_ms=0, **none_along(newest, state))
 
     async def _after_trouble(self, kept: Kept, act: Act, by: str, error: ServiceDatabaseError) -> None:
         """Where the database answered, nothing was changed; where it went away, only it can tell, later."""
@@ -276,7 +276,7 @@ class Actor:
             detail = "the worker ended in the middle; the transaction left nothing behind"
             return await self.move(
                 kept, self.step(BY_ITSELF, "interrupted", detail), state=act.undone, lease_until_ms=0,
-                **_none_along(kept, act.undone),
+                **none_along(kept, act.undone),
             )  # fmt: skip
         return kept
 
@@ -294,8 +294,3 @@ class Actor:
                 await self.resume(plan_id)
             except (RepairRefused, ServiceDatabaseError, ViewError) as error:
                 log.warning("a repair plan still waits", plan=plan_id, why=str(error))
-
-
-def _none_along(kept: Kept, state: PlanState) -> dict[str, list[Change]]:
-    """What an act that did not come about moved along: nothing, but what the apply before it did."""
-    return {"newer": kept.progress.newer if state is PlanState.APPLIED else [], "newer_since": []}

@@ -4,7 +4,7 @@ import msgspec
 
 from episode_monitor.repair.planning import Change, Numbers
 from episode_monitor.repair.record import Kept, PlanState
-from models.repair import BlastRadius, ProjectNumbers, RepairChange, RepairPlan, RepairStep
+from models.repair import BlastRadius, ProjectNumbers, RepairChange, RepairPlan, RepairPlanSummary, RepairStep
 from models.times import rfc3339
 
 EXPIRED = "expired"  # of a plan that was never applied; the state says the rest
@@ -13,12 +13,11 @@ EXPIRED = "expired"  # of a plan that was never applied; the state says the rest
 def plan_view(kept: Kept, *, approval_needed: bool, kept_in: str, now_ms: int) -> RepairPlan:
     """All of one plan."""
     plan, progress = kept.plan, kept.progress
-    has_expired = progress.state is PlanState.PLANNED and now_ms >= plan.expires_at_ms
     return RepairPlan(
         plan_id=plan.plan_id,
         project_id=plan.project_id,
         strategy=plan.strategy.value,
-        state=EXPIRED if has_expired else progress.state.value,
+        state=_state(kept, now_ms),
         changes_needed=len(plan.changes),
         changes=[_change(change) for change in plan.changes],
         newer_changes=[_change(change) for change in (*progress.newer, *progress.newer_since)],
@@ -39,6 +38,29 @@ def plan_view(kept: Kept, *, approval_needed: bool, kept_in: str, now_ms: int) -
         ],
         kept_in=kept_in,
     )
+
+
+def plan_summary(kept: Kept, changes: int, *, now_ms: int) -> RepairPlanSummary:
+    """One plan of a list, with so many changes."""
+    plan, progress = kept.plan, kept.progress
+    return RepairPlanSummary(
+        plan_id=plan.plan_id,
+        project_id=plan.project_id,
+        strategy=plan.strategy.value,
+        state=_state(kept, now_ms),
+        verification=progress.verification.value,
+        changes_needed=changes,
+        created_by=plan.created_by,
+        created_at=rfc3339(plan.created_at_ms),
+        expires_at=rfc3339(plan.expires_at_ms),
+        acted_by=progress.by,
+        acted_at=None if progress.acted_at_ms is None else rfc3339(progress.acted_at_ms),
+    )
+
+
+def _state(kept: Kept, now_ms: int) -> str:
+    has_expired = kept.progress.state is PlanState.PLANNED and now_ms >= kept.plan.expires_at_ms
+    return EXPIRED if has_expired else kept.progress.state.value
 
 
 def _change(change: Change) -> RepairChange:

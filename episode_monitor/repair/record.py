@@ -127,6 +127,11 @@ def changes_of(kept: Kept, act: Act) -> list[Change]:
     return inverse(with_newer(kept.plan.changes, [*progress.newer, *progress.newer_since]))
 
 
+def none_along(kept: Kept, state: PlanState) -> dict[str, list[Change]]:
+    """What an act that did not come about moved along: nothing, but what the apply before it did."""
+    return {"newer": kept.progress.newer if state is PlanState.APPLIED else [], "newer_since": []}
+
+
 def fingerprint(rows: Iterable[EpisodeRow]) -> str:
     """One word for all episodes of a project and their numbers, whatever order they come in."""
     digest = hashlib.blake2b(digest_size=16)

@@ -38,6 +38,15 @@ on conflict (one) do update set paused = excluded.paused, by = excluded.by, at =
 """
 
 
+_NEWEST = """
+select jsonb_set(plan, '{changes}', '[]') as plan, jsonb_array_length(plan->'changes') as changes,
+    progress || '{"newer": [], "newer_since": [], "steps": []}' as progress
+from episode_monitor.repair_plans where $1::text is null or project_id = $1 order by created_at desc limit $2
+"""
+
+Listed = tuple[Kept, int]  # a plan without its changes, and how many it has
+
+
 class PlanStore(Protocol):
     """Every method raises PlansAway where the storage does not answer."""
 
@@ -51,6 +60,9 @@ class PlanStore(Protocol):
 
     async def move(self, before: Kept, after: Kept) -> Kept:
         """Keeps `after` and returns it. Raises RepairRefused where `before` is no longer how the plan is."""
+
+    async def newest(self, project_id: str | None, limit: int) -> list[Listed]:
+        """The plans made last, of a project or of all, the newest first."""
 
     async def unfinished(self) -> list[str]:
         """Plans with something left to do, the oldest first."""
@@ -120,6 +132,11 @@ class MemoryPlans:
         self._plans[before.plan.plan_id] = after
         return after
 
+    async def newest(self, project_id: str | None, limit: int) -> list[Listed]:
+        """See `PlanStore.newest`."""
+        kept = [one for one in self._plans.values() if project_id in (None, one.plan.project_id)]
+        return [(one, len(one.plan.changes)) for one in kept[::-1][:limit]]
+
     async def unfinished(self) -> list[str]:
         """See `PlanStore.unfinished`."""
         return [plan_id for plan_id, kept in self._plans.items() if is_unfinished(kept.progress)][:OPEN_PAGE]
@@ -166,10 +183,7 @@ class PostgresPlans:
     async def get(self, plan_id: str) -> Kept:
         """See `PlanStore.get`."""
         for row in await self._rows(_GET, storable(plan_id)):
-            return Kept(
-                plan=msgspec.json.decode(row["plan"], type=Plan),
-                progress=msgspec.json.decode(row["progress"], type=Progress),
-            )
+            return _kept(row)
         raise unknown_plan(plan_id, self.kept_in)
 
     async def move(self, before: Kept, after: Kept) -> Kept:
@@ -180,6 +194,11 @@ class PostgresPlans:
         if not await self._rows(_MOVE, *place, progress.revision, storable_json(progress)):
             raise _busy(plan_id)
         return after
+
+    async def newest(self, project_id: str | None, limit: int) -> list[Listed]:
+        """See `PlanStore.newest`."""
+        rows = await self._rows(_NEWEST, None if project_id is None else storable(project_id), limit)
+        return [(_kept(row), int(row["changes"])) for row in rows]
 
     async def unfinished(self) -> list[str]:
         """See `PlanStore.unfinished`."""
@@ -199,6 +218,13 @@ class PostgresPlans:
     async def pause(self, paused: bool, by: str) -> None:
         """See `PlanStore.pause`."""
         await self._rows(_TURN, paused, storable(by))
+
+
+def _kept(row: Any) -> Kept:
+    return Kept(
+        plan=msgspec.json.decode(row["plan"], type=Plan),
+        progress=msgspec.json.decode(row["progress"], type=Progress),
+    )
 
 
 def _position(progress: Progress) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from episode_monitor.web.commands import AlertActionBody, CheckBody, PauseBody, RepairActBody, RepairPlanBody, WaiveBody
 from models.alert import Alert
-from models.repair import AutomaticRepair, RepairPlan
+from models.repair import AutomaticRepair, RepairPlan, RepairPlanList
 from models.views import (
     AlertHistoryPage,
     BasicCheckResult,
@@ -80,6 +80,7 @@ ANSWERS: tuple[type, ...] = (
     Readiness,
     RepairActBody,
     RepairPlan,
+    RepairPlanList,
     RepairPlanBody,
     WaiveBody,
 )

@@ -109,6 +109,8 @@ async def test_newer_episodes_are_said_and_taken_along_by_an_option(desk: Desk, 
     assert (code, "1 episodes created since moved along." in out) == (0, True), said
     assert f"To take it back: episode-monitor repair rollback {plan_id} --confirm p" in said
     assert await desk.numbers("p") == {"p_1": 1, "p_2": 2, "new": 3}
+    code, out, _ = await run(url, "list", "p")
+    assert (code, plan_id in out, "applied" in out) == (0, True, True)
     code, out, _ = await run(url, "rollback", plan_id, "--with-newer", "--json", *yes)
     assert (code, json.loads(out)["state"]) == (0, "rolled_back")
     assert await desk.numbers("p") == {"p_1": 1, "p_2": 3, "new": 4}

@@ -9,7 +9,7 @@ import pytest
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.repair.repairs import Repairs
-from episode_monitor.repair.store import PostgresPlans
+from episode_monitor.repair.store import MemoryPlans, PlanStore, PostgresPlans
 from episode_monitor.storage.database import Database
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry
@@ -45,6 +45,18 @@ class Face:
         assert answer.status_code == 200, answer.text
         made: dict[str, Any] = answer.json()
         return made
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def own(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[PlanStore]:
+    """Both places where plans are kept."""
+    if request.param == "memory":
+        yield MemoryPlans()
+        return
+    database = Database(database_url)
+    await database.connect()
+    yield PostgresPlans(database)
+    await database.close()
 
 
 @pytest.fixture
@@ -147,6 +159,39 @@ async def test_each_refusal_has_its_status(face: Face, desk: Desk) -> None:
     assert await desk.numbers("p") == {"p_2": 3}
     await desk.run("DROP TABLE episodes")
     assert await refused("/integrity/project/p/repair-plans", {}) == (503, "service_database_refused")
+
+
+async def test_the_plans_made_last_are_listed_without_their_changes(desk: Desk, own: PlanStore) -> None:
+    desk = Desk(desk.url, store=own)
+    face = Face(desk, desk.repairs)
+    await desk.hold("p", 1, 3)
+    await desk.hold("q", 2, 3)
+    first = await face.plan("p", by="mina")
+    desk.now_ms += 1
+    second = await face.plan("q", by="jun")
+    await face.post(f"/repair-plans/{first['plan_id']}/apply", ME)
+
+    async def listed(query: str = "") -> list[dict[str, Any]]:
+        answer = await face.client.get(f"{ROOT}/repair-plans{query}")
+        assert answer.status_code == 200, answer.text
+        plans: list[dict[str, Any]] = answer.json()["plans"]
+        return plans
+
+    assert [plan["plan_id"] for plan in await listed()] == [second["plan_id"], first["plan_id"]]
+    assert await listed("?project_id=p") == [
+        {
+            "plan_id": first["plan_id"], "project_id": "p", "strategy": "compact", "state": "applied",
+            "verification": "passed", "changes_needed": 1, "created_by": "mina",
+            "created_at": "2025-10-09T08:53:20.000Z", "expires_at": "2025-10-09T09:53:20.000Z", "acted_by": "mina",
+            "acted_at": "2025-10-09T08:53:20.001Z",
+        }
+    ]  # fmt: skip
+    assert [plan["changes_needed"] for plan in await listed("?limit=1")] == [2]
+    assert await listed("?project_id=nobody") == []
+    desk.now_ms += 3_600_000
+    assert [plan["state"] for plan in await listed()] == ["expired", "applied"]
+    assert (await face.client.get(f"{ROOT}/repair-plans?limit=101")).status_code == 422
+    await face.client.aclose()
 
 
 async def test_databases_that_are_away_are_503_and_say_which(database_url: str) -> None:

@@ -34,6 +34,7 @@ CONTRACT = {
     ("get", f"{ROOT}/jobs"): {"JobList"},
     ("get", f"{ROOT}/jobs/{{job_id}}"): {"JobStatus"},
     ("post", f"{ROOT}/integrity/project/{{project_id}}/repair-plans"): {"RepairPlan"},
+    ("get", f"{ROOT}/repair-plans"): {"RepairPlanList"},
     ("get", f"{ROOT}/repair-plans/{{plan_id}}"): {"RepairPlan"},
     ("post", f"{ROOT}/repair-plans/{{plan_id}}/approve"): {"RepairPlan"},
     ("post", f"{ROOT}/repair-plans/{{plan_id}}/apply"): {"RepairPlan"},

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from episode_monitor.repair.answers import plan_view
+from episode_monitor.repair.answers import plan_summary, plan_view
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.repair.record import Kept
 from episode_monitor.repair.refusals import Code, PlansAway, RepairRefused
@@ -14,12 +14,12 @@ from episode_monitor.service_database.errors import ServiceDatabaseAway, Service
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
 from episode_monitor.web.context import context_of
-from episode_monitor.web.parameters import Clean, ProjectIdPath
+from episode_monitor.web.parameters import Clean, OptionalProject, ProjectIdPath
 from episode_monitor.web.problems import Problem, busy
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.security import caller_of
 from episode_monitor.web.views import NotAvailable
-from models.repair import AutomaticRepair, RepairPlan
+from models.repair import AutomaticRepair, RepairPlan, RepairPlanList
 
 PLANS = "/monitoring/episodes/repair-plans"
 SWITCH = "/monitoring/episodes/automatic-repair"
@@ -27,6 +27,7 @@ AGAIN_SECONDS: Final = 5
 router = APIRouter(prefix="/monitoring/episodes", tags=["repair"])
 
 PlanId = Annotated[str, Path(min_length=1, max_length=128, description="The plan's id."), Clean]
+PlansLimit = Annotated[int, Query(ge=1, le=100, description="The most plans.")]
 
 _STATUS: Final = {
     Code.AUTO_FIX_DISABLED: 403,
@@ -51,6 +52,18 @@ async def plan_repair(request: Request, project_id: ProjectIdPath) -> Response:
     with audited(request, by=by, action="repair.plan", target=project_id, details={"strategy": body.strategy.value}):
         kept = await _told(_desk(request).repairs.plan(project_id, body.strategy, by))
     return done(_view(request, kept))
+
+
+@router.get("/repair-plans", responses=returns(RepairPlanList, problems=(501, 503)))
+async def list_repair_plans(request: Request, project_id: OptionalProject = None, limit: PlansLimit = 20) -> Response:
+    """The plans made last, the newest first: what was planned, applied and rolled back, by whom."""
+
+    async def found() -> RepairPlanList:
+        listed = await _told(_desk(request).repairs.store.newest(project_id, limit))
+        now_ms = context_of(request).now_ms()
+        return RepairPlanList(plans=[plan_summary(kept, changes, now_ms=now_ms) for kept, changes in listed])
+
+    return await answer(request, found)
 
 
 @router.get("/repair-plans/{plan_id}", responses=returns(RepairPlan, problems=(404, 501, 503)))
