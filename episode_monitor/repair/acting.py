@@ -159,6 +159,8 @@ class Actor:
         self._parts.failpoint("before_note_of_commit")
         along = len(kept.progress.newer) + len(kept.progress.newer_since)
         detail = f"{len(kept.plan.changes)} numbers changed" + (f", and those of {along} newer episodes" * bool(along))
+        if act is Act.ROLLBACK and kept.progress.left_behind:
+            detail += f"; {kept.progress.left_behind} newer episodes keep their numbers, above a gap"
         return await self.move(
             kept, self.step(by, act.done.value, detail),
             state=act.done, pending=act, verification=Verification.PENDING, sent_offset=None,

@@ -28,7 +28,8 @@ def guarded(kept: Kept, act: Act, rows: Sequence[EpisodeRow]) -> Kept:
     if act is Act.APPLY:
         newer = _applying(kept, rows)
         return _replaced(kept, newer=newer, newer_since=[])
-    return _replaced(kept, newer_since=_rolling_back(kept, rows))
+    newer_since = _rolling_back(kept, rows)
+    return _replaced(kept, newer_since=newer_since, left_behind=_left_behind(kept, rows))
 
 
 def _applying(kept: Kept, rows: Sequence[EpisodeRow]) -> list[Change]:
@@ -74,6 +75,15 @@ def _rolling_back(kept: Kept, rows: Sequence[EpisodeRow]) -> list[Change]:
             kind = OnlyNewer if holder in new_ids else Moved
             raise kind(f"number {change.new_number} is now held by {holder}")
     return [_change(row, row.number + distance, row.number) for row in taken_along]
+
+
+def _left_behind(kept: Kept, rows: Sequence[EpisodeRow]) -> int:
+    """Newer episodes that will stand above numbers which the rollback gives up."""
+    plan = kept.plan
+    if kept.progress.with_newer or plan.after.max_number <= plan.before.max_number:
+        return 0
+    ours = {change.episode_id for change in (*plan.changes, *kept.progress.newer)}
+    return sum(row.episode_id not in ours for row in _above(plan.after.max_number, rows))
 
 
 def _above(highest: int, rows: Sequence[EpisodeRow]) -> list[EpisodeRow]:

@@ -97,6 +97,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     with_newer: bool = False  # the last act takes along the episodes that were created since the plan was made
     newer: list[Change] = []  # of those, what the apply moved as well
     newer_since: list[Change] = []  # what a rollback moves on top, told as if the apply had done it
+    left_behind: int = 0  # newer episodes that a rollback without them leaves above a gap
     surplus: int = 0  # findings that the stream had and the database had not, before
     verification: Verification = Verification.NONE
     lease_until_ms: int = 0  # until then whoever wrote this is at work on it

@@ -92,6 +92,17 @@ async def test_where_a_repair_needed_more_numbers_newer_ones_make_room_and_close
     assert await desk.numbers("p") == desk.stream.numbers["p"]
 
 
+async def test_a_rollback_without_newer_ones_says_that_it_leaves_a_gap_below_them(desk: Desk) -> None:
+    await desk.hold("p", 1, 1)
+    plan_id = await planned(desk)
+    await desk.repairs.apply(plan_id, "mina", "p")
+    await create(desk, 3)
+    kept = await desk.repairs.rollback(plan_id, "mina", "p")
+    assert await desk.numbers("p") == {"p_1": 1, "p_2": 1, "new_3": 3}
+    details = [step.detail for step in kept.progress.steps if step.what == "rolled_back"]
+    assert details == ["1 numbers changed; 1 newer episodes keep their numbers, above a gap"]
+
+
 async def test_duplicates_that_go_to_the_end_go_before_newer_ones(desk: Desk) -> None:
     await desk.hold("p", 1, 1)
     plan_id = await planned(desk, Strategy.DUPLICATES_TO_END)
