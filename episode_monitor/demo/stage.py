@@ -163,7 +163,7 @@ def _tell_addresses(console: Console, stage: Stage) -> None:
 
   In another terminal, find the lost number and plan its repair:
 
-    . {environment}
+    . {shlex.quote(str(environment))}
     episode-monitor check --deep
     episode-monitor check proj_lost_number
     episode-monitor repair plan proj_lost_number
