@@ -267,7 +267,8 @@ class Partition:
         self.duplicates += head.duplicates
         if head.deadline_ms >= 0:
             self._note_deadline(head.deadline_ms, project_id)
-        self._note_findings(project_id, head)
+        if head.gaps or head.duplicates or head.alerts:
+            self._note_findings(project_id, head)
 
     def _note_findings(self, project_id: str, head: Head) -> None:
         if head.is_healthy:

@@ -38,7 +38,7 @@ FORMAT = 1
 assert sys.byteorder == "little", "hashes are stored in the machine's byte order: little-endian wherever we run"
 _HEADER = struct.Struct("<BqqqIIIIIB")
 HEADER_BYTES = _HEADER.size
-_APPLIED = struct.Struct("<q")
+_applied_of: Callable[[bytes, int], tuple[int]] = struct.Struct("<q").unpack_from
 _ALERTING = 1
 _CAPPED = 2
 
@@ -55,10 +55,10 @@ def read_head(encoded: bytes) -> Head:
     return Head(applied, now_ms, deadline_ms, episodes, max_number, gaps, duplicates, alerts, bool(flags & _CAPPED))
 
 
-def applied_of(encoded: bytes) -> int:
-    """`read_head(encoded).applied`, of whatever version it is: a recovery asks it for every record it reads."""
-    applied: int = _APPLIED.unpack_from(encoded, 1)[0]
-    return applied
+def is_older(encoded: bytes, known: bytes) -> bool:
+    """Whether one state's `applied` is lower than another's, whatever versions they are: a recovery asks it for nearly
+    every record it reads."""
+    return _applied_of(encoded, 1) < _applied_of(known, 1)
 
 
 def head_of(state: ProjectState) -> Head:

@@ -18,7 +18,7 @@ from agents.engine.producer import Producer
 from agents.engine.reading import some_records
 from streams import keys
 from streams.partition import Cursor
-from streams.state_codec import applied_of
+from streams.state_codec import is_older
 
 MARKER = b"m"
 PATIENCE_SECONDS = 30.0
@@ -126,7 +126,7 @@ def _keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) ->
     known = values.get(key)
     if known is not None:
         kind = key[:1]
-        if kind == keys.HEAD and applied_of(value) < applied_of(known):
+        if kind == keys.HEAD and is_older(value, known):
             return
         if kind == keys.CURSOR and _cursor(value).next_offset < _cursor(known).next_offset:
             return

@@ -104,6 +104,8 @@ class Recovery:
     async def _bounds(self, consumer: AIOKafkaConsumer, owned: Owned) -> _Bounds:
         """To be asked before anything is read: an answer waits behind a fetch that waits for news."""
         changelog = TopicPartition(self._changelog.topic, owned.number)
+        # Left to itself aiokafka learns of one topic at a time, and waits between two.
+        await consumer._client.set_topics({owned.topic, changelog.topic, self._letters.topic})
         beginnings = await consumer.beginning_offsets([owned.source, changelog, self._letters])
         ends = await consumer.end_offsets([self._letters])
         return _Bounds(beginnings[owned.source], beginnings[changelog], beginnings[self._letters], ends[self._letters])
