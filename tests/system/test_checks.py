@@ -100,6 +100,51 @@ def test_drift_is_found_told_and_over_when_it_is_mended(
         assert (status, body["jobs"][0]["state"]) == (200, "failed")
 
 
+def test_an_alert_about_drift_outlives_its_worker_with_its_id_and_who_took_it(
+    broker: str, topic_prefix: str, database_url: str
+) -> None:
+    """Without PostgreSQL of the monitor's own: the state is in the topics alone."""
+    make_table(database_url)
+    fill(database_url, [("a1", "a", 1), ("a2", "a", 2)])
+    settings = {"EVENTS_PARTITIONS": "2", "DATABASE_URL": database_url, "GAP_SETTLE_SECONDS": "1"}
+    with worker(broker, topic_prefix, **settings) as first:
+        until(lambda: ready(first), "ready worker")
+        asyncio.run(feed(broker, f"{topic_prefix}events", [created("a", 1, "a1")]))
+        check("--deep", "--url", first.url)
+        before = until(lambda: drift_alert(first), "the alert about drift")
+        assert alerts_counted(first) == 1
+        words = ["alerts", "ack", "integrity_drift:a", "--by", "mina", "--comment", "mine", "--url", first.url]
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "episode_monitor", *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        first.kill9()
+    with worker(broker, topic_prefix, **settings) as second:
+        after = until(lambda: drift_alert(second) if ready(second) else None, "the alert about drift")
+        assert (after["alert_id"], after["starts_at"]) == (before["alert_id"], before["starts_at"])
+        assert after["acknowledged_by"] == "mina"
+        assert check("--deep", "--url", second.url)[0] == 1
+        again = drift_alert(second)
+        assert again is not None
+        assert (again["alert_id"], again["acknowledged_by"]) == (before["alert_id"], "mina")
+        assert alerts_counted(second) == 1
+        run(database_url, "delete from episodes where number = 2")
+        assert check("--deep", "--url", second.url)[0] == 0
+        assert drift_alert(second) is None
+        assert alerts_counted(second) == 0
+
+
+def drift_alert(program: Program) -> dict[str, Any] | None:
+    body = view(program, "/alerts/active") or {"alerts": []}
+    return next((alert for alert in body["alerts"] if alert["alert_key"] == "integrity_drift:a"), None)
+
+
+def alerts_counted(program: Program) -> float:
+    samples = view(program, "/metrics/export?format=json")["episode_alerts_active"]
+    labels = {"severity": "critical", "alert_type": "INTEGRITY_DRIFT"}
+    return next(float(sample["value"]) for sample in samples if sample["labels"] == labels)
+
+
 @pytest.mark.parametrize("words", [[], ["--deep"], ["some_project"]])
 def test_without_a_monitor_the_command_says_so_and_ends_with_3(words: list[str]) -> None:
     code, _, said = check(*words, "--url", f"http://127.0.0.1:{free_port()}")
