@@ -1,7 +1,5 @@
 """The deep check: real partitions of two workers against a real table, and events under way that are no drift."""
 
-import uuid
-
 import pytest
 
 from agents.engine.ownership import Phase
@@ -13,7 +11,7 @@ from models.views import Applied, DriftNumber
 from streams.drift_alerts import Drifting
 from tests.checks.fleet import by_project, deep, stream_of
 from tests.read_model.fleet import Fleet, Worker
-from tests.service_database.making import fill, make_table, run
+from tests.service_database.making import fill, make_table
 from tests.streams_answers.making import START_MS, Log, seed_project
 
 KNOWN = Drifting(START_MS, 1, "missing_in_database", 7, 9)
@@ -212,44 +210,6 @@ async def test_batches_and_groups_of_any_size_find_the_same(
             fill(database_url, rows(f"p{number}", *range(1, number + (1 if number in (1, 4) else 2))))
         found = by_project(await deep(fleet, left, database_url))
         assert found.keys() == {"p1", "p4"}
-
-
-async def test_uuids_are_compared(database_url: str) -> None:
-    make_table(database_url, "create table episodes (id uuid, project_id uuid, number integer)")
-    ids = [str(uuid.UUID(int=number)) for number in range(1, 4)]
-    project = str(uuid.UUID(int=99))
-    async with Fleet(1) as fleet:
-        worker = await fleet.worker("only")
-        log = worker.own_partition(0)
-        for number, episode in enumerate(ids, 1):
-            log.created(project, number, episode=episode)
-        fill(database_url, [(episode, project, number) for number, episode in enumerate(ids, 1)])
-        assert (await deep(fleet, worker, database_url)).project_issues == []
-        run(database_url, f"update episodes set id = '{uuid.UUID(int=7)}' where number = 2")
-        (issue,) = (await deep(fleet, worker, database_url)).project_issues
-        assert issue.drift is not None
-        assert issue.drift.different_owner == 1
-
-
-@pytest.mark.parametrize("kind", ["text", "uuid"])
-async def test_numbers_held_twice_are_compared_whatever_order_the_table_has_them_in(
-    database_url: str, kind: str
-) -> None:
-    make_table(database_url, f"create table episodes (id {kind}, project_id text, number integer)")
-    ids = [str(uuid.UUID(int=number)) for number in (9, 3, 7)]
-    async with Fleet(1) as fleet:
-        worker = await fleet.worker("only")
-        log = worker.own_partition(0)
-        for episode in ids:
-            log.created("p", 1, episode=episode)
-        log.settle(60)
-        fill(database_url, [(episode, "p", 1) for episode in reversed(ids)])
-        (issue,) = (await deep(fleet, worker, database_url)).project_issues
-        assert (issue.duplicates, issue.drift) == ([1], None)
-        run(database_url, f"delete from episodes where id = '{ids[0]}'")
-        (issue,) = (await deep(fleet, worker, database_url)).project_issues
-        assert issue.drift is not None
-        assert issue.drift.different_owner == 1
 
 
 async def test_a_project_larger_than_a_check_can_hold_is_counted_and_not_compared(
