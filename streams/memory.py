@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from itertools import islice
+from operator import itemgetter
 from typing import Final
 
 from mypy_extensions import mypyc_attr
 
 MAX_SOURCES: Final = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
+_BY_TIME_THEN_KEY: Final = itemgetter(1, 0)
 MAX_INTERVALS: Final = 32  # a source; sequence numbers that lie apart need one each, and the lowest are forgotten
 
 
@@ -55,15 +57,11 @@ class RecentKeys:
     def settle(self) -> None:
         """Bring `times` into the order of (event time, key) and forget what is too old."""
         if not self._is_sorted:
-            self.times = dict(sorted(self.times.items(), key=_by_time_then_key))
+            self.times = dict(sorted(self.times.items(), key=_BY_TIME_THEN_KEY))
             self._is_sorted = True
             self._newest_ms = max(self.times.values(), default=-1)
         if len(self.times) > self.limit:
             self.times = dict(islice(self.times.items(), len(self.times) - self.limit, None))
-
-
-def _by_time_then_key(entry: tuple[int, int]) -> tuple[int, int]:
-    return entry[1], entry[0]
 
 
 @mypyc_attr(acyclic=True)

@@ -289,6 +289,11 @@ class Partition:
         return is_changed or self.next_offset != self._collected.next_offset
 
     @property
+    def is_collecting(self) -> bool:
+        """Whether projects wait to be collected. Until they are, the first event of each of them costs that."""
+        return bool(self._waiting)
+
+    @property
     def unstored(self) -> int:
         """How many projects have changed since they were last collected; each is decoded in memory until then."""
         return len(self._dirty) + len(self._waiting)

@@ -27,6 +27,7 @@ from streams.core import Core
 log = structlog.get_logger(__name__)
 
 HEARD_LATELY_SECONDS = 3.0  # brokers answer every tenth of a second
+RECORDS_BESIDE_COLLECTING = 5  # at once, for each may be the one before which a project is encoded: 0.2 ms
 FEWEST_UNSTORED = 1_000  # projects of a partition; storing fewer at once is not worth a flush
 
 Stop = Callable[[str], None]
@@ -196,7 +197,7 @@ class Engine:
             raise RuntimeError(f"records from {fetched.start} on do not follow {owned.position}")
         records, begin = fetched.records, 0
         while begin < len(records):
-            piece = records[begin : begin + brake.slice_records(len(self.owned))]
+            piece = records[begin : begin + self._slice_records(owned, brake)]
             async with owned.turn:
                 if owned.phase is not Phase.LIVE:
                     return
@@ -207,6 +208,10 @@ class Engine:
             await self._make_room(owned)
         async with owned.turn:
             owned.pass_to(fetched.next_offset)
+
+    def _slice_records(self, owned: Owned, brake: Brake) -> int:
+        records = brake.slice_records(len(self.owned))
+        return min(records, RECORDS_BESIDE_COLLECTING) if owned.partition.is_collecting else records
 
     async def _make_room(self, owned: Owned) -> None:
         """Let what was taken be stored before it fills the memory: many projects, each touched once."""

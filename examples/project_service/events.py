@@ -65,11 +65,6 @@ class Events:
         return self._sender.is_connected
 
     @property
-    def are_transactional(self) -> bool:
-        """Whether there is an outbox."""
-        return self._outbox is not None
-
-    @property
     def queued(self) -> int:
         """How many events of the queue the broker has not acknowledged yet."""
         return self._sender.stats().waiting

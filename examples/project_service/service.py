@@ -72,13 +72,13 @@ class ProjectService:
         known: dict[str, Any] = {"operation_id": operation_id, "traceparent": traceparent}
         attempts = Attempts()
 
-        told: dict[str, Any] = {}  # what the event in the transaction says of how it went
+        told: dict[str, Any] = {}  # what the event says of how it went
+        made: list[client.EpisodeEvent] = []  # while the number is locked, so that its time tells who came first
 
         async def before_commit(connection: Any, row: Episode) -> None:
-            if self.events.are_transactional:
-                told.update(_outcome(started, attempts))
-                event = client.created(project_id, row.id, row.number, **known, **told)
-                await self.events.tell_within(connection, event)
+            told.update(_outcome(started, attempts))
+            made[:] = [client.created(project_id, row.id, row.number, **known, **told)]
+            await self.events.tell_within(connection, made[0])
 
         def on_conflict() -> None:
             self.events.tell(client.creation_conflict(project_id, **known))
@@ -94,9 +94,8 @@ class ProjectService:
             raise Problem(
                 503, "creation_failed", detail, retry_after_seconds=1, operation_id=operation_id, **outcome
             ) from error
-        outcome = told or _outcome(started, attempts)
-        self.events.tell_after(client.created(project_id, created.id, created.number, **known, **outcome))
-        return created, {"operation_id": operation_id, **outcome}
+        self.events.tell_after(made[0])
+        return created, {"operation_id": operation_id, **told}
 
     async def renumber(self, project_id: str, episode_id: str, number: int, traceparent: str | None) -> Episode:
         """Gives the episode another number. Raises Problem 404, or 409 when the number is held by another."""
