@@ -94,6 +94,9 @@ class ProjectService:
             raise Problem(
                 503, "creation_failed", detail, retry_after_seconds=1, operation_id=operation_id, **outcome
             ) from error
+        if not made:  # it was there already, from a try whose answer got lost
+            told.update(_outcome(started, attempts))
+            made.append(client.created(project_id, created.id, created.number, **known, **told))
         self.events.tell_after(made[0])
         return created, {"operation_id": operation_id, **told}
 

@@ -49,7 +49,13 @@ async def started(url: str, *words: str, tokens: str = TOKENS) -> asyncio.subpro
     return await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "episode_monitor", "repair", *words, "--url", url,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT, env=environment,
+        preexec_fn=_heed_ctrl_c,
     )  # fmt: skip
+
+
+def _heed_ctrl_c() -> None:
+    """Whoever runs the tests in the background ignores it, and their children would too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def run(url: str, *words: str, tokens: str = TOKENS) -> tuple[int, str, str]:
