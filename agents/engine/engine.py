@@ -27,6 +27,8 @@ from streams.core import Core
 log = structlog.get_logger(__name__)
 
 HEARD_LATELY_SECONDS = 3.0  # brokers answer every tenth of a second
+CATCH_UP_LOOKS, CATCH_UP_LOOK_SECONDS = 30, 0.01
+LET_BY_SECONDS = 0.002  # between two slices of encoding
 RECORDS_BESIDE_COLLECTING = 5  # at once, for each may be the one before which a project is encoded: 0.2 ms
 FEWEST_UNSTORED = 1_000  # projects of a partition; storing fewer at once is not worth a flush
 
@@ -262,16 +264,25 @@ class Engine:
         letters_from, began = self._writer.letters_end, time.monotonic()
         collected: list[tuple[Owned, Collected]] = []
         for owned in list(self.owned.values()):
+            if collected:
+                await self._let_catch_up()
             async with owned.turn:
                 has_news = owned.phase is Phase.LIVE and owned.partition.is_dirty
                 if has_news:
                     owned.cut(letters_from)
             if has_news:
-                collected.append((owned, await owned.collect()))
+                collected.append((owned, await owned.collect(_let_records_by)))
                 self.flush_moved_at = time.monotonic()
         self.collect_seconds = time.monotonic() - began
         await self._writer.settled()  # all that was told before the cuts, and so of all that is collected
         await asyncio.gather(*(self._store(owned, changes) for owned, changes in collected))
+
+    async def _let_catch_up(self) -> None:
+        """Encoding one partition puts off the events of all; those of the next are not put off on top of that."""
+        for _ in range(CATCH_UP_LOOKS):
+            if not self.is_behind:
+                return
+            await asyncio.sleep(CATCH_UP_LOOK_SECONDS)
 
     async def _store(self, owned: Owned, collected: Collected) -> None:
         await self.write(owned, collected.state)
@@ -339,3 +350,9 @@ class Engine:
         for owned in self.owned.values():
             if owned.phase is Phase.LIVE and not owned.problem:
                 yield self.tp(owned.number), owned.position, self.lag(owned)
+
+
+async def _let_records_by() -> None:
+    """Storing stands back for a moment, not only for what waits in the loop: the thread that fetches needs the
+    interpreter again and again, and gets it at once only while the loop has nothing to do."""
+    await asyncio.sleep(LET_BY_SECONDS)

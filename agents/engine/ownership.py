@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from enum import Enum
 
 import msgspec
@@ -15,7 +15,7 @@ from agents.engine.fetching import Fetched
 from agents.engine.reading import Record
 from agents.engine.witness import KEY as WITNESS
 from agents.engine.witness import Witness, decode_witness, encode_witness, witness_of
-from agents.slices import in_slices
+from agents.slices import in_slices, let_others
 from models.codec import Malformed, decode_event
 from models.dead_letter import DeadLetter, dead_letter
 from models.event import Event
@@ -165,9 +165,9 @@ class Owned:
             self._last = None
             self._closing.append(encode_witness(self.witness))
 
-    async def collect(self) -> Collected:
+    async def collect(self, give_way: Callable[[], Awaitable[None]] = let_others) -> Collected:
         """What to write after a `cut`. The values in memory change together with it: they must never be older."""
-        changes = await in_slices(self.partition.collecting())
+        changes = await in_slices(self.partition.collecting(), give_way=give_way)
         values = self.store.values
         for key, value in changes.writes:
             if value is not None:
