@@ -27,7 +27,7 @@ from streams.core import Core
 log = structlog.get_logger(__name__)
 
 HEARD_LATELY_SECONDS = 3.0  # brokers answer every tenth of a second
-CATCH_UP_LOOKS, CATCH_UP_LOOK_SECONDS = 30, 0.01
+CATCH_UP_LOOKS, CATCH_UP_LOOK_SECONDS = 100, 0.01  # of all partitions in one flush
 LET_BY_SECONDS = 0.002  # between two slices of encoding
 RECORDS_BESIDE_COLLECTING = 5  # at once, for each may be the one before which a project is encoded: 0.2 ms
 FEWEST_UNSTORED = 1_000  # projects of a partition; storing fewer at once is not worth a flush
@@ -76,6 +76,7 @@ class Engine:
         self._writer = writer
         self._fence = fence
         self.is_halted = False
+        self._hurries = False  # the partitions go to others: storing lets nobody go first
         self._stop = stop
         self._now_ms = now_ms
         self._handover_seconds = handover_seconds
@@ -101,6 +102,7 @@ class Engine:
 
     def assign(self, partitions: Iterable[int], generation: int) -> None:
         """Own these partitions: recover each, go live with it, and take what comes."""
+        self._hurries = False
         numbers = list(partitions)
         cached = self._cached_projects // max(1, len(numbers))
         self._most_unstored = max(FEWEST_UNSTORED, cached)
@@ -117,6 +119,7 @@ class Engine:
 
     async def hand_over(self) -> None:
         """Store what was taken, if that can be done in time, so that the next owner need not take it again."""
+        self._hurries = True
         await asyncio.wait({asyncio.create_task(self.flush())}, timeout=self._handover_seconds)
 
     async def revoke(self, *, at_the_end: bool = False) -> None:
@@ -279,8 +282,8 @@ class Engine:
 
     async def _let_catch_up(self) -> None:
         """Encoding one partition puts off the events of all; those of the next are not put off on top of that."""
-        for _ in range(CATCH_UP_LOOKS):
-            if not self.is_behind:
+        for _ in range(CATCH_UP_LOOKS // max(1, len(self.owned))):
+            if self._hurries or not self.is_behind:
                 return
             await asyncio.sleep(CATCH_UP_LOOK_SECONDS)
 

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from agents.engine import engine as engine_module
+from agents.engine.engine import Engine
 from agents.engine.ownership import Phase
 from models.alert import Alert, AlertStatus, Severity
 from streams import keys
@@ -112,6 +114,18 @@ async def test_a_revocation_that_cannot_wait_any_longer_stops_the_process(desk: 
     assert desk.stops == ["what was being stored did not end before the partitions went to others"]
     await desk.producer.acknowledge("alert")
     await flushing
+
+
+async def test_a_hand_over_lets_no_records_go_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine, "is_behind", True)
+    monkeypatch.setattr(engine_module, "CATCH_UP_LOOK_SECONDS", 3600.0)
+    desk.producer.answers_at_once = True
+    for partition in (0, 1):
+        await desk.own(partition)
+        await desk.take(partition, event(0, f"p{partition}"))
+    async with asyncio.timeout(20):
+        await desk.engine.hand_over()
+    assert [desk.engine.owned[partition].committed for partition in (0, 1)] == [1, 1]
 
 
 async def test_a_hand_over_stores_what_was_taken_before_the_partitions_go(desk: Desk) -> None:
