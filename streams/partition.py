@@ -361,6 +361,7 @@ class Partition:
     def heads(self) -> Iterator[tuple[str, Head]]:
         """Every project with its summary, changes not yet stored included."""
         for key in self.head_keys:
-            head = self.head(keys.project_of(key))
+            project_id = keys.project_of(key)
+            head = self.head(project_id)
             if head is not None:
-                yield keys.project_of(key), head
+                yield project_id, head

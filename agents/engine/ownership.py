@@ -21,7 +21,7 @@ from models.dead_letter import DeadLetter, dead_letter
 from models.event import Event
 from streams import keys
 from streams.core import Core
-from streams.partition import Cursor, Partition
+from streams.partition import Changes, Cursor, Partition
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +54,14 @@ class Stored:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """A snapshot, so that a reader may yield to the loop."""
         return iter(list(self.values.items()))
+
+    def apply(self, changes: Changes) -> None:
+        """Hold what was collected, and no longer what its heads do not name."""
+        for key, value in changes.writes:
+            if value is not None:
+                self.values[key] = value
+        for key in changes.garbage:
+            self.values.pop(key, None)
 
 
 class Collected(msgspec.Struct, frozen=True):
@@ -168,12 +176,7 @@ class Owned:
     async def collect(self, give_way: Callable[[], Awaitable[None]] = let_others) -> Collected:
         """What to write after a `cut`. The values in memory change together with it: they must never be older."""
         changes = await in_slices(self.partition.collecting(), give_way=give_way)
-        values = self.store.values
-        for key, value in changes.writes:
-            if value is not None:
-                values[key] = value
-        for key in changes.garbage:
-            values.pop(key, None)
+        self.store.apply(changes)
         garbage, self._garbage = self._garbage, []
         state = [*changes.writes, *((key, None) for key in garbage)]
         closing = [*self._closing, cursor_record(changes.cursor)]

@@ -83,8 +83,7 @@ def apply(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Renumber as planned, tell the topic, verify; exit code 1 where the check failed and it was taken back."""
-    body = {"by": name_of(by), "confirm": confirm, "with_newer": with_newer}
-    _act(plan_id, "apply", body, url, as_json, "applied")
+    _act(plan_id, "apply", _said(confirm, with_newer, by), url, as_json, "applied")
 
 
 @app.command("rollback")
@@ -93,8 +92,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Restore the old numbers exactly."""
-    body = {"by": name_of(by), "confirm": confirm, "with_newer": with_newer}
-    _act(plan_id, "rollback", body, url, as_json, "rolled_back")
+    _act(plan_id, "rollback", _said(confirm, with_newer, by), url, as_json, "rolled_back")
 
 
 @app.command("automatic")
@@ -115,6 +113,10 @@ def automatic(
     if pause is not None or standing["paused"]:
         who = f" (last turned by {standing['paused_by']})" if standing["paused_by"] else ""
         print(f"The switch that stops it is {'on' if standing['paused'] else 'off'}{who}.")
+
+
+def _said(confirm: str, with_newer: bool, by: str | None) -> dict[str, Any]:
+    return {"by": name_of(by), "confirm": confirm, "with_newer": with_newer}
 
 
 def _act(plan_id: str, verb: str, body: dict[str, Any], url: str | None, as_json: bool, wanted: str) -> None:

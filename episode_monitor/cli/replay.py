@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from agents.engine.collector import spare_the_state
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure
@@ -85,6 +86,7 @@ def _run(settings: Settings, jsonl: Path | None, wanted: Range, until: str | Non
     )  # fmt: skip
     from aiokafka.errors import KafkaError
 
+    spare_the_state()
     try:
         return asyncio.run(run_replay(core, batches, until_ms))
     except NoSuchPartition as error:

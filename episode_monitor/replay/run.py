@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from agents.engine.collector import spare_the_state
 from agents.engine.ownership import Stored
 from episode_monitor.replay.source import Batch
 from models.alert import Alert, AlertStatus
@@ -88,10 +87,7 @@ class Replay:
 
     def _pack(self, partition: Partition) -> None:
         """Very many projects fit the memory only as they would be stored."""
-        values, changes = self._stores[partition.number].values, partition.collect()
-        values.update((key, value) for key, value in changes.writes if value is not None)
-        for key in changes.garbage:
-            values.pop(key, None)
+        self._stores[partition.number].apply(partition.collect())
 
     def advance(self, now_ms: int) -> None:
         """Let event time reach this moment, as the wall clock does on an idle partition."""
@@ -141,7 +137,6 @@ class Replay:
 async def replay(core: Core, batches: AsyncIterator[Batch], until_ms: int | None) -> Report:
     """Take all records, then let event time reach `until_ms` where that is given."""
     running = Replay(core)
-    spare_the_state()
     async for batch in batches:
         running.take(batch)
     if until_ms is not None:

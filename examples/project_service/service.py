@@ -75,9 +75,12 @@ class ProjectService:
         told: dict[str, Any] = {}  # what the event says of how it went
         made: list[client.EpisodeEvent] = []  # while the number is locked, so that its time tells who came first
 
-        async def before_commit(connection: Any, row: Episode) -> None:
+        def event_of(row: Episode) -> client.EpisodeEvent:
             told.update(_outcome(started, attempts))
-            made[:] = [client.created(project_id, row.id, row.number, **known, **told)]
+            return client.created(project_id, row.id, row.number, **known, **told)
+
+        async def before_commit(connection: Any, row: Episode) -> None:
+            made[:] = [event_of(row)]
             await self.events.tell_within(connection, made[0])
 
         def on_conflict() -> None:
@@ -94,10 +97,8 @@ class ProjectService:
             raise Problem(
                 503, "creation_failed", detail, retry_after_seconds=1, operation_id=operation_id, **outcome
             ) from error
-        if not made:  # it was there already, from a try whose answer got lost
-            told.update(_outcome(started, attempts))
-            made.append(client.created(project_id, created.id, created.number, **known, **told))
-        self.events.tell_after(made[0])
+        # Nothing was made where it was there already, from a try whose answer got lost.
+        self.events.tell_after(made[0] if made else event_of(created))
         return created, {"operation_id": operation_id, **told}
 
     async def renumber(self, project_id: str, episode_id: str, number: int, traceparent: str | None) -> Episode:

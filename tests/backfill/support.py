@@ -14,7 +14,7 @@ from models.codec import decode_event
 from models.event import Event
 from streams.identity import unpack_id
 from streams.project import ProjectState, step
-from tests.examples.support import all_records
+from tests.examples.support import all_records, until
 from tests.support.monitor_settings import monitor_settings
 from tests.support.worker_process import make_core
 
@@ -59,6 +59,20 @@ def run(env: dict[str, str], folder: Path, *words: str) -> tuple[int, Any, str]:
     process = start(env, folder, *words)
     out, err = process.communicate(timeout=120)
     return process.returncode, json.loads(out) if out else None, err
+
+
+def positions(folder: Path) -> list[Any]:
+    """What runs in this folder have noted of how far they are."""
+    return [json.loads(path.read_text()) for path in (folder / "state" / "backfill").glob("*.json")]
+
+
+async def until_begun(folder: Path) -> None:
+    """Wait until a run in this folder has noted its first position."""
+
+    async def begun() -> bool:
+        return bool(positions(folder))
+
+    await until(begun)
 
 
 async def events_of(env: dict[str, str]) -> list[Event]:

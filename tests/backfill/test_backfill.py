@@ -12,7 +12,17 @@ import psycopg
 import pytest
 
 from episode_monitor.demo.ports import free_port
-from tests.backfill.support import environment, events_of, make_table, numbers, run, start, states_after
+from tests.backfill.support import (
+    environment,
+    events_of,
+    make_table,
+    numbers,
+    positions,
+    run,
+    start,
+    states_after,
+    until_begun,
+)
 from tests.examples.support import until
 
 pytestmark = pytest.mark.broker
@@ -23,10 +33,6 @@ ROWS = [(f"p{project}", number, f"ep-{project}-{number}") for project in range(3
 @pytest.fixture
 def env(database_url: str, broker: str, topic_prefix: str, tmp_path: Path) -> dict[str, str]:
     return environment(database_url, broker, topic_prefix, tmp_path)
-
-
-def positions(folder: Path) -> list[Any]:
-    return [json.loads(path.read_text()) for path in (folder / "state" / "backfill").glob("*.json")]
 
 
 async def test_every_row_is_stated_in_the_order_of_numbers_and_no_rate_is_touched(
@@ -91,11 +97,7 @@ async def test_kill_9_in_the_middle_and_the_next_run_goes_on_there(env: dict[str
 async def test_a_stop_is_kept_and_a_restart_begins_anew(env: dict[str, str], tmp_path: Path) -> None:
     await make_table(env["DATABASE_URL"], ROWS)
     process = start(env, tmp_path, "--rate", "20")
-
-    async def begun() -> bool:
-        return bool(positions(tmp_path))
-
-    await until(begun)
+    await until_begun(tmp_path)
     process.send_signal(signal.SIGTERM)
     out, _ = await asyncio.to_thread(process.communicate)
     assert (process.returncode, json.loads(out)["status"]) == (1, "stopped")
@@ -160,11 +162,7 @@ async def test_ids_may_be_of_other_types(env: dict[str, str], tmp_path: Path, dd
 async def test_the_database_breaks_off_and_it_goes_on(env: dict[str, str], tmp_path: Path) -> None:
     await make_table(env["DATABASE_URL"], ROWS)
     process = start(env, tmp_path, "--rate", "30")
-
-    async def begun() -> bool:
-        return bool(positions(tmp_path))
-
-    await until(begun)
+    await until_begun(tmp_path)
     with psycopg.connect(env["DATABASE_URL"], autocommit=True) as other:
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -210,11 +208,7 @@ async def test_two_at_once_are_one_too_many(env: dict[str, str], tmp_path: Path)
     await make_table(env["DATABASE_URL"], ROWS)
     process = start(env, tmp_path, "--rate", "10")
     try:
-
-        async def begun() -> bool:
-            return bool(positions(tmp_path))
-
-        await until(begun)
+        await until_begun(tmp_path)
         code, _, err = await asyncio.to_thread(run, env, tmp_path)
         assert (code, "Another backfill" in err) == (4, True)
     finally:
@@ -229,11 +223,7 @@ async def test_a_broker_that_stops_answering_ends_the_run_and_the_next_one_goes_
     env = env | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
     await make_table(env["DATABASE_URL"], ROWS)
     process = start(env, tmp_path, "--rate", "20")
-
-    async def begun() -> bool:
-        return bool(positions(tmp_path))
-
-    await until(begun)
+    await until_begun(tmp_path)
     assert broker.pid is not None
     os.kill(broker.pid, signal.SIGSTOP)
     try:

@@ -22,9 +22,8 @@ from episode_monitor.backfill.run import Backfill, Orders
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceTableMismatch
-from tests.backfill.support import environment, events_of, make_table, run, start
+from tests.backfill.support import environment, events_of, make_table, run, start, until_begun
 from tests.client.conftest import make_topic
-from tests.examples.support import until
 
 ROWS = [(f"p{project}", number, f"ep-{project}-{number}") for project in range(3) for number in range(1, 41)]
 
@@ -144,12 +143,7 @@ async def test_a_read_only_database_is_enough(env: dict[str, str], tmp_path: Pat
 async def test_a_stop_while_it_waits_for_the_database_ends_it(env: dict[str, str], tmp_path: Path) -> None:
     await make_table(env["DATABASE_URL"], ROWS)
     process = start(env, tmp_path, "--rate", "20")
-    folder = tmp_path / "state" / "backfill"
-
-    async def begun() -> bool:
-        return any(folder.glob("*.json"))
-
-    await until(begun)
+    await until_begun(tmp_path)
     await asyncio.to_thread(put_away, env["DATABASE_URL"])
     try:
         assert process.stderr is not None
@@ -174,13 +168,8 @@ async def test_kill_9_of_kafka_in_the_middle_loses_no_row(
     env = env | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
     await make_table(env["DATABASE_URL"], ROWS)
     process = start(env, tmp_path, "--rate", "20")
-    folder = tmp_path / "state" / "backfill"
-
-    async def begun() -> bool:
-        return any(folder.glob("*.json"))
-
     try:
-        await until(begun)
+        await until_begun(tmp_path)
         await asyncio.to_thread(broker.kill9)
         out, err = await asyncio.to_thread(process.communicate)
     finally:
