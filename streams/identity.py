@@ -1,14 +1,16 @@
 """Identities in few bytes: 64-bit hashes of event and operation ids, and episode ids as short byte strings."""
 
-from xxhash import xxh3_64_intdigest
+from librt.strings import read_i64_be
+from mypy_extensions import i64
+from xxhash import xxh3_64_digest
 
 _UUID_MARK = b"\xff"  # no UTF-8 text begins with it
 _UUID_LENGTH = 36
 
 
-def hash_of(identity: str) -> int:
-    """The same 64 bits for the same text on every machine and in every version."""
-    return xxh3_64_intdigest(identity.encode())
+def hash_of(identity: str) -> i64:
+    """The same 64 bits, as a signed number, for the same text on every machine and in every version."""
+    return read_i64_be(xxh3_64_digest(identity.encode()), 0)
 
 
 def pack_id(episode_id: str) -> bytes:

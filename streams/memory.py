@@ -1,82 +1,150 @@
 """Bounded memories of what was seen: the newest by event time stay, so that the order of arrival does not matter."""
 
 from collections.abc import Iterable
-from itertools import islice
-from operator import itemgetter
 from typing import Final
 
-from mypy_extensions import mypyc_attr
+from librt.vecs import append, vec
+from mypy_extensions import i64, mypyc_attr
+
+from streams.key_table import KeyTable
 
 MAX_SOURCES: Final = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
-_BY_TIME_THEN_KEY: Final = itemgetter(1, 0)
 MAX_INTERVALS: Final = 32  # a source; sequence numbers that lie apart need one each, and the lowest are forgotten
+FEW: Final = 8  # keys
 
 
 @mypyc_attr(acyclic=True)
 class RecentKeys:
     """The `limit` keys newest by (event time, key). Keys are 64-bit hashes.
 
-    Older ones go a batch at a time, which is much cheaper than one by one; `has` knows none of them meanwhile.
+    Older ones go a batch at a time, which is much cheaper than one by one; `has` knows none of them meanwhile. Both
+    columns are packed and in order; the table only says whether a key is among them.
     """
 
-    __slots__ = ("_allowance", "_is_sorted", "_newest_ms", "limit", "times")
+    __slots__ = ("_table", "keys", "limit", "times")
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.times: dict[int, int] = {}  # key -> event time in ms; exactly the newest, oldest first, after `settle`
-        self._allowance = 2 * limit
-        self._newest_ms = -1
-        self._is_sorted = True
+        self.limit: i64 = limit
+        self.keys = vec[i64]()  # oldest first
+        self.times = vec[i64]()  # of each of them, event time in ms
+        self._table: KeyTable | None = None  # of many keys; few are all looked at
 
-    def has(self, key: int) -> bool:
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def holds(self, key: i64) -> bool:
+        """Whether it is there at all, perhaps beside newer ones that are enough."""
+        table = self._table
+        return self.place_of(key) >= 0 if table is None else table.has(key)
+
+    def has(self, key: i64) -> bool:
         """Whether it is one of the newest."""
-        if key not in self.times:
+        if not self.holds(key):
             return False
-        if len(self.times) > self.limit:
+        if len(self.keys) > self.limit:
             self.settle()
-            return key in self.times
+            return self.holds(key)
         return True
 
-    def put(self, key: int, at_ms: int) -> None:
-        """Remember it at this time."""
-        times = self.times
-        count = len(times)
-        times[key] = at_ms
-        if at_ms > self._newest_ms and len(times) > count:
-            self._newest_ms = at_ms
-        else:
-            self._is_sorted = False
-        if count >= self._allowance:
+    def put(self, key: i64, at_ms: i64) -> i64:
+        """Remember one that is not there; answers its place."""
+        if len(self.keys) >= 2 * self.limit:
             self.settle()
+        times, keys = self.times, self.keys
+        place: i64 = len(times)
+        while place and (times[place - 1] > at_ms or (times[place - 1] == at_ms and keys[place - 1] > key)):
+            place -= 1
+        self.keys, self.times = with_one(keys, place, key), with_one(times, place, at_ms)
+        table = self._table
+        if table is not None and not table.is_full:
+            table.add(key)
+        elif len(self.keys) > FEW:
+            self._table = KeyTable(self.keys)
+        return place
 
-    def restore(self, entries: Iterable[tuple[int, int]]) -> None:
+    def restore(self, keys: vec[i64], times: vec[i64]) -> None:
         """Take keys with their event times, in order, as they were given out."""
-        self.times = dict(entries)
-        self._newest_ms = max(self.times.values(), default=-1)
+        self.keys, self.times = keys, times
+        self._make_table()
 
-    def settle(self) -> None:
-        """Bring `times` into the order of (event time, key) and forget what is too old."""
-        if not self._is_sorted:
-            self.times = dict(sorted(self.times.items(), key=_BY_TIME_THEN_KEY))
-            self._is_sorted = True
-            self._newest_ms = max(self.times.values(), default=-1)
-        if len(self.times) > self.limit:
-            self.times = dict(islice(self.times.items(), len(self.times) - self.limit, None))
+    def settle(self) -> i64:
+        """Forget what is too much; answers how many that were, all of them at the front."""
+        return self._forget(len(self.keys) - self.limit)
+
+    def forget_before(self, horizon_ms: i64) -> i64:
+        """Forget what is older or too much; answers how many that were, all of them at the front."""
+        times = self.times
+        count: i64 = max(0, len(times) - self.limit)
+        while count < len(times) and times[count] < horizon_ms:
+            count += 1
+        return self._forget(count)
+
+    def drop(self, key: i64) -> i64:
+        """Forget one that is there; answers its place."""
+        place = self.place_of(key)
+        self.keys, self.times = without(self.keys, place), without(self.times, place)
+        self._make_table()
+        return place
+
+    def place_of(self, key: i64) -> i64:
+        """Where it stands; -1 where it does not."""
+        keys = self.keys
+        place: i64 = len(keys) - 1
+        while place >= 0 and keys[place] != key:
+            place -= 1
+        return place
+
+    def _forget(self, count: i64) -> i64:
+        if count <= 0:
+            return 0
+        self.keys, self.times = self.keys[count:], self.times[count:]
+        self._make_table()
+        return count
+
+    def _make_table(self) -> None:
+        self._table = KeyTable(self.keys) if len(self.keys) > FEW else None
+
+
+def with_one(column: vec[i64], place: i64, value: i64) -> vec[i64]:
+    """The column with a value put in before a place."""
+    at: i64 = len(column)
+    column = append(column, value)
+    if at == place:
+        return column
+    while at > place:
+        column[at] = column[at - 1]
+        at -= 1
+    column[place] = value
+    return column
+
+
+def without(column: vec[i64], place: i64) -> vec[i64]:
+    """The column without what stands at a place."""
+    for at in range(place, len(column) - 1):
+        column[at] = column[at + 1]
+    return column[: len(column) - 1]
 
 
 @mypyc_attr(acyclic=True)
 class Source:
-    """One sender: when it was last heard of, and which of its sequence numbers were seen, as closed intervals.
+    """One sender: when it was last heard of, and which of its sequence numbers were seen: first … last, and what lies
+    below that as closed intervals.
 
     What was seen below `floor` is no longer known.
     """
 
-    __slots__ = ("floor", "intervals", "newest_ms")
+    __slots__ = ("first", "floor", "last", "lower", "newest_ms")
 
     def __init__(self, newest_ms: int, floor: int, intervals: list[list[int]]) -> None:
         self.newest_ms = newest_ms
         self.floor = floor
-        self.intervals = intervals
+        self.first, self.last = intervals[-1]
+        self.lower = intervals[:-1]
+
+    @property
+    def intervals(self) -> list[list[int]]:
+        """All of them, in order."""
+        return [*self.lower, [self.first, self.last]]
 
 
 @mypyc_attr(acyclic=True)
@@ -101,32 +169,37 @@ class SequenceMemory:
             return True
         if at_ms > known.newest_ms:
             known.newest_ms = at_ms
-        intervals = known.intervals
-        last = intervals[-1]
         if sequence < known.floor:
             return at_ms >= horizon_ms
-        if sequence <= last[1]:
-            return self._insert(known, sequence)
-        if sequence == last[1] + 1:
-            last[1] = sequence
-        else:
-            intervals.append([sequence, sequence])
-            self._bound(known)
-        return True
-
-    def _insert(self, known: Source, sequence: int) -> bool:
-        intervals = known.intervals
-        at = next((i for i, (start, _) in enumerate(intervals) if start > sequence), len(intervals))
-        if at and intervals[at - 1][1] >= sequence:
+        if sequence == known.last + 1:
+            known.last = sequence
+        elif sequence > known.last:
+            known.lower.append([known.first, known.last])
+            known.first = known.last = sequence
+            _bound(known)
+        elif sequence >= known.first:
             return False
-        intervals.insert(at, [sequence, sequence])
-        for left in (at, at - 1):
-            if 0 <= left < len(intervals) - 1 and intervals[left][1] + 1 == intervals[left + 1][0]:
-                intervals[left][1] = intervals.pop(left + 1)[1]
-        self._bound(known)
+        else:
+            return _insert(known, sequence)
         return True
 
-    def _bound(self, known: Source) -> None:
-        if len(known.intervals) > MAX_INTERVALS:
-            del known.intervals[0]
-            known.floor = known.intervals[0][0]
+
+def _insert(known: Source, sequence: int) -> bool:
+    """Put in a number below the highest interval; False where it was there."""
+    intervals = known.intervals
+    at = next((i for i, (start, _) in enumerate(intervals) if start > sequence), len(intervals))
+    if at and intervals[at - 1][1] >= sequence:
+        return False
+    intervals.insert(at, [sequence, sequence])
+    for left in (at, at - 1):
+        if 0 <= left < len(intervals) - 1 and intervals[left][1] + 1 == intervals[left + 1][0]:
+            intervals[left][1] = intervals.pop(left + 1)[1]
+    known.lower, (known.first, known.last) = intervals[:-1], intervals[-1]
+    _bound(known)
+    return True
+
+
+def _bound(known: Source) -> None:
+    if len(known.lower) >= MAX_INTERVALS:
+        del known.lower[0]
+        known.floor = known.lower[0][0]

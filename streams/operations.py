@@ -5,16 +5,21 @@ operation counted for so far, then counts it anew. Order and repetition make no 
 """
 
 from heapq import heapify, heappop, heappush
+from typing import Final
 
-from mypy_extensions import mypyc_attr
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
 
 from streams import tally
+from streams.memory import RecentKeys, with_one, without
 from streams.sketch import bin_of
 
 MAX_DURATION_US = 10**13  # 115 days; longer is kept as this, so that sums stay within 64 bits
 
 FAILED, RETRIED, TIMED, SAID_CONFLICT = 1, 2, 4, 8  # flags of an ending
 SLOW = (16, 32, 64, 128)  # slower than the i-th latency limit
+FLAG_BITS: Final = 8
+FLAGS: Final = (1 << FLAG_BITS) - 1
 
 _OPEN = (1 << tally.ATTEMPTED) | (1 << tally.CONFLICTED)
 _CONFLICTED = 1 << tally.CONFLICTED
@@ -125,38 +130,63 @@ class Open:
 
 @mypyc_attr(acyclic=True)
 class Ended:
-    """Operations that ended within the grace, the newest of them; older ones go a batch at a time."""
+    """Operations that ended within the grace, the newest of them, in packed columns; older ones go a batch at a time."""
 
-    __slots__ = ("_allowance", "by_key", "limit")
+    __slots__ = ("conflicts", "details", "recent")
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.by_key: dict[int, Operation] = {}
-        self._allowance = 2 * limit
+        self.recent = RecentKeys(limit)  # by their latest event times
+        self.details = vec[i64]()  # of each of them, flags and duration in one number
+        self.conflicts: dict[int, tuple[int, int, int]] = {}  # key -> ended, first and last conflict, if there was one
 
-    def find(self, key: int, horizon_ms: int) -> Operation | None:
-        """An operation that ended, unless before the horizon: then it is over for good."""
-        known = self.by_key.get(key)
-        if known is None or known.at_ms < horizon_ms:
+    def find(self, key: i64, horizon_ms: i64) -> Operation | None:
+        """A copy of what is known of an operation that ended, unless before the horizon: then it is over for good."""
+        recent = self.recent
+        if not recent.holds(key):
             return None
-        if len(self.by_key) > self.limit:
-            self.forget_before(horizon_ms)
-            return self.by_key.get(key)
-        return known
+        place = recent.place_of(key)
+        if recent.times[place] < horizon_ms or place < len(recent) - recent.limit:
+            return None
+        return self.at(place)
 
-    def put(self, key: int, operation: Operation, horizon_ms: int) -> None:
+    def put(self, key: i64, operation: Operation, horizon_ms: i64) -> None:
         """Remember it at its latest event time."""
-        self.by_key[key] = operation
-        if len(self.by_key) > self._allowance:
+        recent = self.recent
+        if self.conflicts and key in self.conflicts:
+            del self.conflicts[key]
+        if recent.holds(key):
+            self.details = without(self.details, recent.drop(key))
+        elif len(recent) >= 2 * recent.limit:  # what `recent` would forget by itself
             self.forget_before(horizon_ms)
+        place = recent.put(key, operation.at_ms)
+        self.details = with_one(self.details, place, operation.flags | operation.duration_us << FLAG_BITS)
+        if operation.last_conflict_ms:
+            conflicts = (operation.ended_ms, operation.first_conflict_ms, operation.last_conflict_ms)
+            self.conflicts[key] = conflicts
 
-    def forget_before(self, horizon_ms: int) -> list[tuple[int, Operation]]:
-        """Forget what is over for good, and what is too much; key and operation of what is left, oldest first."""
-        left = [entry for entry in self.by_key.items() if entry[1].at_ms >= horizon_ms]
-        left.sort(key=_by_time_then_key)
-        left = left[max(0, len(left) - self.limit) :]
-        self.by_key = dict(left)
-        return left
+    def forget_before(self, horizon_ms: i64) -> None:
+        """Forget what is over for good, and what is too much."""
+        before = self.recent.keys
+        gone = self.recent.forget_before(horizon_ms)
+        if gone:
+            self.details = self.details[gone:]
+            if self.conflicts:
+                for place in range(gone):
+                    self.conflicts.pop(before[place], None)
+
+    def at(self, place: i64) -> Operation:
+        """What is known of the operation at a place."""
+        key, detail = self.recent.keys[place], self.details[place]
+        operation = Operation(self.recent.times[place], detail & FLAGS, detail >> FLAG_BITS)
+        conflicts = self.conflicts.get(key) if self.conflicts else None
+        if conflicts is not None:
+            operation.ended_ms, operation.first_conflict_ms, operation.last_conflict_ms = conflicts
+        return operation
+
+    def forget_flags(self, flags: i64) -> None:
+        """Drop some of what endings say."""
+        for place in range(len(self.details)):
+            self.details[place] &= ~flags
 
 
 def _by_time_then_key(entry: tuple[int, Operation]) -> tuple[int, int]:
@@ -173,7 +203,7 @@ class Operations:
         self.open = Open(open_max)
         self.ended = Ended(ended_max)
 
-    def end(self, key: int, ending: Operation, horizon_ms: int, counter: Counter) -> int:
+    def end(self, key: i64, ending: Operation, horizon_ms: i64, counter: Counter) -> int:
         """Take the ending of an operation; answers by how much the number of untold conflicts changes."""
         waiting = self.open.by_key.get(key) if self.open.by_key else None
         known = waiting or self.ended.find(key, horizon_ms)
@@ -190,7 +220,7 @@ class Operations:
         self.ended.put(key, ending, horizon_ms)
         return ending.untold_conflicts - before
 
-    def conflict(self, key: int, at_ms: int, horizon_ms: int, counter: Counter) -> int:
+    def conflict(self, key: i64, at_ms: i64, horizon_ms: i64, counter: Counter) -> int:
         """Take a conflict; answers by how much the number of untold conflicts changes."""
         operation = self.open.by_key.get(key) or self.ended.find(key, horizon_ms)
         before = 0
@@ -208,20 +238,20 @@ class Operations:
             self.open.put(key, operation)
         return operation.untold_conflicts - before
 
-    def late_ending(self, key: int, horizon_ms: int) -> int:
+    def late_ending(self, key: i64, horizon_ms: i64) -> int:
         """An ending that comes too late to count says `had_conflict`; answers as `end` does."""
         known = self.open.by_key.get(key) or self.ended.find(key, horizon_ms)
         return 0 if known is not None and (known.first_conflict_ms or known.untold_conflicts) else 1
 
-    def late_conflict(self, key: int, at_ms: int, horizon_ms: int) -> int:
+    def late_conflict(self, key: i64, at_ms: i64, horizon_ms: i64) -> int:
         """A conflict comes too late to count; answers as `conflict` does."""
         known = self.ended.find(key, horizon_ms)
         if known is None or not known.untold_conflicts:
             return 0
         known.first_conflict_ms = known.last_conflict_ms = at_ms
+        self.ended.put(key, known, horizon_ms)
         return -1
 
     def forget_slow(self) -> None:
         """Drop what endings say of latency limits that no longer hold, so that it is not taken back either."""
-        for operation in self.ended.by_key.values():
-            operation.flags &= ~sum(SLOW)
+        self.ended.forget_flags(sum(SLOW))

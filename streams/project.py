@@ -143,8 +143,8 @@ def advance(core: Core, state: ProjectState, now_ms: int) -> tuple[ProjectState,
 
 
 def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> bool:
-    key = hash_of(event.event_id)
-    if state.seen.has(key):
+    key, seen = hash_of(event.event_id), state.seen
+    if seen.has(key):
         return True
     horizon_ms = state.newest_ms - core.grace_ms
     source, sequence = event.source, event.sequence
@@ -154,7 +154,7 @@ def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> boo
         and not state.sequences.is_news(source, sequence, at_ms, 0 if event.backfill else horizon_ms)
     ):
         return True
-    state.seen.put(key, max(at_ms, horizon_ms))
+    seen.put(key, max(at_ms, horizon_ms))
     return False
 
 

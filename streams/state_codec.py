@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 import msgspec
+from librt.strings import BytesWriter
+from librt.vecs import vec
+from mypy_extensions import i64
 
 from streams import alerts as life
 from streams import tally
@@ -19,7 +22,7 @@ from streams.core import Core
 from streams.intervals import IntervalSet
 from streams.memory import RecentKeys, Source
 from streams.numbering import CHUNK_SHIFT, Numbering
-from streams.operations import Operation
+from streams.operations import FLAG_BITS, FLAGS, Ended, Operation
 from streams.project import ProjectState
 from streams.state_shapes import (
     Checkpoint,
@@ -138,7 +141,7 @@ def _body(state: ProjectState) -> StoredBody:
         rate_check_ms=state.rate_check_ms,
         history=state.history.encode(),
         open=_encode_operations(state.operations.open.in_order(), state.newest_ms),
-        ended=_encode_operations(state.operations.ended.forget_before(horizon_ms), state.newest_ms),
+        ended=_encode_ended(state.operations.ended, horizon_ms, state.newest_ms),
         seen=_encode_seen(state.seen, horizon_ms, state.newest_ms),
         sources=[
             (name, one.newest_ms, one.floor, one.intervals) for name, one in sorted(state.sequences.sources.items())
@@ -156,7 +159,7 @@ def _body(state: ProjectState) -> StoredBody:
 
 def _encode_operations(entries: list[tuple[int, Operation]], newest_ms: int) -> StoredOperations:
     return StoredOperations(
-        array("Q", [key for key, _ in entries]).tobytes(),
+        array("q", [key for key, _ in entries]).tobytes(),
         [newest_ms - operation.ended_ms if operation.ended_ms else None for _, operation in entries],
         bytes([operation.flags for _, operation in entries]),
         [operation.duration_us for _, operation in entries],
@@ -168,11 +171,36 @@ def _encode_operations(entries: list[tuple[int, Operation]], newest_ms: int) -> 
     )
 
 
-def _encode_seen(seen: RecentKeys, horizon_ms: int, newest_ms: int) -> tuple[bytes, list[int]]:
+def _encode_ended(ended: Ended, horizon_ms: i64, newest_ms: i64) -> StoredOperations:
+    ended.forget_before(horizon_ms)
+    recent, details = ended.recent, ended.details
+    ages_ms: list[int | None] = []
+    flags = BytesWriter()
+    durations_us: list[int] = []
+    for place in range(len(details)):
+        ages_ms.append(newest_ms - recent.times[place])
+        flags.append(details[place] & FLAGS)
+        durations_us.append(details[place] >> FLAG_BITS)
+    conflicts: list[tuple[int, int, int]] = []
+    for key, (ended_ms, first_ms, last_ms) in ended.conflicts.items():
+        at = recent.place_of(key)
+        ages_ms[at] = newest_ms - ended_ms
+        conflicts.append((at, first_ms, last_ms))
+    conflicts.sort()
+    return StoredOperations(bytes(memoryview(recent.keys)), ages_ms, flags.getvalue(), durations_us, conflicts)
+
+
+def _encode_seen(seen: RecentKeys, horizon_ms: i64, newest_ms: i64) -> tuple[bytes, list[int]]:
     """Hashes in order; times only within the grace, for a later event is never put before the older ones."""
     seen.settle()
-    ages = [newest_ms - at_ms for at_ms in seen.times.values() if at_ms >= horizon_ms]
-    return array("Q", seen.times).tobytes(), ages
+    times = seen.times
+    first: i64 = len(times)
+    while first and times[first - 1] >= horizon_ms:
+        first -= 1
+    ages: list[int] = []
+    for place in range(first, len(times)):
+        ages.append(newest_ms - times[place])
+    return bytes(memoryview(seen.keys)), ages
 
 
 def _encode_numbering(numbering: Numbering, horizon_ms: int) -> StoredNumbers:
@@ -228,7 +256,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.history.decode(body.history)
     for key, operation in _decode_operations(body.open, body.newest_ms):
         state.operations.open.put(key, operation)
-    state.operations.ended.by_key = dict(_decode_operations(body.ended, body.newest_ms))
+    _decode_ended(state.operations.ended, body.ended, body.newest_ms)
     _decode_seen(state.seen, body.seen, body.newest_ms)
     state.sequences.sources = {name: Source(at_ms, floor, intervals) for name, at_ms, floor, intervals in body.sources}
     state.alerts, state.begun = body.alerts, body.begun
@@ -263,16 +291,30 @@ def _decode_operations(stored: StoredOperations, newest_ms: int) -> Iterator[tup
     return zip(_hashes(stored.keys), operations, strict=True)
 
 
-def _decode_seen(seen: RecentKeys, encoded: tuple[bytes, list[int]], newest_ms: int) -> None:
-    hashes, ages = _hashes(encoded[0]), encoded[1]
-    old = range(len(hashes) - len(ages))  # only their order matters, so their rank stands for their time
-    seen.restore(zip(hashes, [*old, *(newest_ms - age_ms for age_ms in ages)], strict=True))
+def _decode_seen(seen: RecentKeys, encoded: tuple[bytes, list[int]], newest_ms: i64) -> None:
+    keys, ages = _hashes(encoded[0]), encoded[1]
+    times = vec[i64]([0] * len(keys))
+    aged: i64 = len(keys) - len(ages)
+    for place in range(len(keys)):  # of the old ones only the order matters, so their rank stands for their time
+        times[place] = place if place < aged else newest_ms - ages[place - aged]
+    seen.restore(keys, times)
 
 
-def _hashes(packed: bytes) -> "array[int]":
-    hashes = array("Q")
-    hashes.frombytes(packed)
-    return hashes
+def _decode_ended(ended: Ended, stored: StoredOperations, newest_ms: i64) -> None:
+    keys = _hashes(stored.keys)
+    times, details = vec[i64]([0] * len(keys)), vec[i64]([0] * len(keys))
+    for place in range(len(keys)):
+        times[place] = newest_ms - (stored.ages_ms[place] or 0)
+        details[place] = stored.flags[place] | stored.durations_us[place] << FLAG_BITS
+    for at, first_ms, last_ms in stored.conflicts:
+        ended.conflicts[keys[at]] = (times[at], first_ms, last_ms)
+        times[at] = max(times[at], last_ms)
+    ended.recent.restore(keys, times)
+    ended.details = details
+
+
+def _hashes(packed: bytes) -> vec[i64]:
+    return vec[i64](memoryview(packed).cast("q"))
 
 
 def _decode_numbering(numbering: Numbering, stored: StoredNumbers, chunks: list[tuple[int, bytes]]) -> None:

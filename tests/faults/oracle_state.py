@@ -81,7 +81,7 @@ class StoredPartition:
         """journal = applied + dead letters + late + re-sends + tombstones, each counted where it is found."""
         memory = self._core.resend_memory
         forgotten = sum(max(0, len(reference.news) - memory) for reference in self._clean.projects.values())
-        taken = sum(len(state.seen.times) for state in states.values()) + forgotten
+        taken = sum(len(state.seen) for state in states.values()) + forgotten
         late = sum(state.late for state in states.values())
         self.counts.update({
             "applied": taken - late,
@@ -100,7 +100,7 @@ class StoredPartition:
     def _project(self, project: str, state: ProjectState, reference: Reference) -> Sentences:
         if len(reference.news) <= self._core.resend_memory:
             for event in reference.news:
-                if hash_of(event.event_id) not in state.seen.times:
+                if not state.seen.has(hash_of(event.event_id)):
                     at = next(offset for offset, each in self._clean.events if each is event)
                     yield f"The event {event.event_id} of {project} at offset {at} was acknowledged and never applied."
         if fingerprint(state) != fingerprint(self._clean.outcome.states[project]):
