@@ -13,7 +13,7 @@ class Core:
 
     __slots__ = (
         "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "latency_limits", "numbering",
-        "open_conflicts_max", "resend_memory", "rules", "watched_anywhere",
+        "open_conflicts_max", "packed_rules", "resend_memory", "rules", "watched_anywhere",
     )  # fmt: skip
 
     def __init__(
@@ -28,8 +28,9 @@ class Core:
         dashboard_url: str | None = None,
     ) -> None:
         self.rules = rules
-        self.latency_limits = rules.latency_limits  # these two stand here as well for the sake of compiled code
+        self.latency_limits = rules.latency_limits  # these three stand here as well for the sake of compiled code
         self.watched_anywhere = rules.watched_anywhere
+        self.packed_rules = rules.packed
         self.numbering = numbering or NumberingRules()
         self.calendar = calendar or Calendar()
         self.grace_ms = grace_ms

@@ -1,6 +1,5 @@
 """Bounded memories of what was seen: the newest by event time stay, so that the order of arrival does not matter."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from librt.vecs import append, vec

@@ -130,7 +130,7 @@ class Open:
 
 @mypyc_attr(acyclic=True)
 class Ended:
-    """Operations that ended within the grace, the newest of them, in packed columns; older ones go a batch at a time."""
+    """Operations that ended within the grace, the newest of them, in columns; older ones go a batch at a time."""
 
     __slots__ = ("conflicts", "details", "recent")
 

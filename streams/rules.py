@@ -89,7 +89,9 @@ class RateRule:
 class RuleSet:
     """All rules of a monitor, with the windows and latency limits they share."""
 
-    __slots__ = ("by_id", "fingerprint", "integrity", "latency_limits", "rates", "watched_anywhere", "window_lengths")
+    __slots__ = (
+        "by_id", "fingerprint", "integrity", "latency_limits", "packed", "rates", "watched_anywhere", "window_lengths",
+    )  # fmt: skip
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         """Raises RuleError where two rules share an id or there are more latency limits than a tally can count."""
@@ -116,6 +118,8 @@ class RuleSet:
             if rule.measure is not Measure.INTEGRITY
         )
         self.fingerprint = blake2b(msgspec.json.encode(rules), digest_size=8).hexdigest()
+        pack = msgspec.msgpack.Encoder().encode
+        self.packed = pack(self.fingerprint) + pack(limits)  # as two fields of every stored state
         self.watched_anywhere = 0  # an operation without any of these counts cannot raise a rate
         for rate in self.rates:
             self.watched_anywhere |= rate.bad_mask

@@ -13,7 +13,7 @@ from episode_monitor import compiled
 MODULES = (
     "tally", "panes", "history", "memory", "operations", "totals", "numbering", "intervals", "project", "identity",
     "calendar", "core", "partition", "state_codec", "vigil",
-    "sketch", "suspects", "key_table",
+    "sketch", "suspects", "key_table", "packing", "body_writer", "numbering_codec",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Writing a project down and reading it back, at any moment, changes nothing of what it does afterwards."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,8 @@ from models.event import Event, EventType
 from streams.core import Core
 from streams.project import ProjectState, advance, step
 from streams.rules import Measure
-from streams.state_codec import canonical, checkpoint, decode, head_of, read_head
+from streams.state_codec import HEADER_BYTES, canonical, checkpoint, decode, head_of, read_head
+from streams.state_shapes import StoredState, StoredStateWithHistory
 from tests.streams.driving import (
     CONFLICT,
     FAILURE,
@@ -37,6 +39,13 @@ CORE = core_with(
 WAITS_MS = (0, 1, 1000, 31_000, 400_000, 4_000_000, 90_000_000)
 
 
+def as_msgspec_writes_it(head: bytes) -> bytes:
+    """What is written value by value, read into structs and written from these."""
+    stored = msgspec.msgpack.decode(head[HEADER_BYTES:], type=StoredStateWithHistory)
+    plain = stored if stored.finding_history else StoredState(stored.body, stored.versions, stored.inline)
+    return head[:HEADER_BYTES] + msgspec.msgpack.encode(plain)
+
+
 class Shelf:
     """Where the checkpoints of one project lie: heads are replaced, chunks come with a version and go when obsolete."""
 
@@ -51,6 +60,7 @@ class Shelf:
             assert (chunk, version) not in self.chunks, "a stored chunk must never be overwritten"
             self.chunks[chunk, version] = content
         self.head = stored.head
+        assert as_msgspec_writes_it(self.head) == self.head
         for chunk, version in stored.obsolete:
             del self.chunks[chunk, version]
 
