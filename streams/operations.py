@@ -152,10 +152,9 @@ class Ended:
     def put(self, key: i64, operation: Operation, horizon_ms: i64) -> None:
         """Remember it at its latest event time."""
         recent = self.recent
-        if self.conflicts and key in self.conflicts:
-            del self.conflicts[key]
         if recent.holds(key):
             self.details = without(self.details, recent.drop(key))
+            self.conflicts.pop(key, None)
         elif len(recent) >= 2 * recent.limit:  # what `recent` would forget by itself
             self.forget_before(horizon_ms)
         place = recent.put(key, operation.at_ms)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -25,6 +25,10 @@ class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
     Wrapping each one in a ConsumerRecord costs as much again as reading it, for a topic that everybody here knows.
     """
+
+    def __iter__(self) -> Iterator[Record]:
+        records: Iterator[Record] = self._records_iterator  # without a call of ours for each of them
+        return records
 
     def _consumer_record(self, tp: TopicPartition, record: Record) -> Record:
         return record
