@@ -1,6 +1,9 @@
 """All settings that the core decides by, made ready once and handed down."""
 
+from mypy_extensions import i64
+
 from streams.calendar import Calendar
+from streams.kinds import watched
 from streams.numbering import NumberingRules
 from streams.rules import RuleSet
 
@@ -13,7 +16,7 @@ class Core:
 
     __slots__ = (
         "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "latency_limits", "numbering",
-        "open_conflicts_max", "packed_rules", "resend_memory", "rules", "watched_anywhere",
+        "open_conflicts_max", "packed_rules", "resend_memory", "rules", "watched_kinds",
     )  # fmt: skip
 
     def __init__(
@@ -29,8 +32,8 @@ class Core:
     ) -> None:
         self.rules = rules
         self.latency_limits = rules.latency_limits  # these three stand here as well for the sake of compiled code
-        self.watched_anywhere = rules.watched_anywhere
         self.packed_rules = rules.packed
+        self.watched_kinds: i64 = watched(rules.watched_anywhere)
         self.numbering = numbering or NumberingRules()
         self.calendar = calendar or Calendar()
         self.grace_ms = grace_ms

@@ -3,41 +3,43 @@
 A window `(T - W, T]` is kept as a running sum: an operation is added once and leaves once, however long it is.
 """
 
-from mypy_extensions import mypyc_attr
+from mypy_extensions import i64, mypyc_attr
 
 from streams import tally
+from streams.kinds import CLEAN, LONG_US, Sums, tally_of
 from streams.panes import Pane
 from streams.sketch import Sketch, merge
 
 MINUTES_KEPT = 121  # two hours of minutes for the trend, and the one that is open; more where a window needs it
-_STEPWISE = 64  # seconds; a longer silence is slid over by counting what is left instead of second by second
+_STEPWISE = 64  # seconds; a longer silence is slid over by counting what is left instead of what leaves
 
 Encoded = tuple[int, list[tuple[int, bytes]], list[tuple[int, bytes]]]  # now, minutes, hours
+_NONE = Pane()
 
 
 @mypyc_attr(acyclic=True)
-class Window:
+class Window(Sums):
     """A running sum over the last `length_seconds`; `tail` is the last second that has left it.
 
     No operation of the window lies before second `oldest`; it follows the tail lazily.
     """
 
-    __slots__ = ("length_seconds", "oldest", "tail", "total")
+    __slots__ = ("length_seconds", "oldest", "tail")
 
     def __init__(self, length_seconds: int) -> None:
-        self.length_seconds = length_seconds
-        self.oldest = 0
-        self.tail = 0
-        self.total = 0
+        super().__init__()
+        self.length_seconds: i64 = length_seconds
+        self.oldest: i64 = 0
+        self.tail: i64 = 0
 
 
 @mypyc_attr(acyclic=True)
 class History:
-    """All operations of one project, or of one partition, by event time."""
+    """All operations of one project, or of one partition, by event time. Operations are told by kind and duration."""
 
     __slots__ = (
-        "_detail_minutes", "_hours_kept", "_last", "_last_minute", "_minute", "_minutes_kept", "hours", "minutes",
-        "now_second", "windows",
+        "_detail_minutes", "_hours_kept", "_last", "_last_minute", "_minute", "_minutes_kept", "_rolled", "hours",
+        "minutes", "now_second", "windows",
     )  # fmt: skip
 
     def __init__(self, window_lengths: tuple[int, ...], detail_seconds: int, hours_kept: int) -> None:
@@ -45,56 +47,61 @@ class History:
         self.windows = [Window(length) for length in window_lengths]
         self.minutes: dict[int, Pane] = {}
         self.hours: dict[int, Pane] = {}
-        self.now_second = 0
-        self._minute = 0
-        self._detail_minutes = -(-detail_seconds // 60) + 1
-        self._minutes_kept = max(MINUTES_KEPT, self._detail_minutes + 1)
-        self._hours_kept = hours_kept
-        self._last_minute = -1  # the one last added to, and its pane: events come mostly in order
-        self._last = Pane()
+        self.now_second: i64 = 0
+        self._minute: i64 = 0
+        self._rolled: i64 = 0  # the minute up to which minutes have gone the way of the old
+        self._detail_minutes: i64 = -(-detail_seconds // 60) + 1
+        self._minutes_kept: i64 = max(MINUTES_KEPT, int(self._detail_minutes) + 1)
+        self._hours_kept: i64 = hours_kept
+        self._last_minute: i64 = -1  # the one last added to, and its pane: events come mostly in order
+        self._last = _NONE
 
-    def add(self, second: int, operation: int, latency_bin: int | None) -> None:
+    def add(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Count one operation at an epoch second."""
-        minute = second // 60
-        if minute == self._last_minute:
-            pane = self._last
-        else:
-            known = self.minutes.get(minute)
+        minute: i64 = second // 60
+        if minute != self._last_minute:
+            known = self.minutes.get(int(minute))
             if known is None:
                 if minute <= self._minute - self._minutes_kept:
-                    self._old(minute // 60, operation, latency_bin, +1)
+                    self._old(minute // 60, kind, duration_us, +1)
                     return
-                known = self.minutes[minute] = Pane()
-            pane = self._last = known
+                known = self.minutes[int(minute)] = Pane()
+            self._last = known
             self._last_minute = minute
         if minute > self._minute - self._detail_minutes:
-            pane.add(second % 60, operation, latency_bin)
+            self._last.add(second - minute * 60, kind, duration_us)
         else:
-            pane.add_total(operation, latency_bin, +1)
+            self._last.add_total(kind, duration_us, +1)
+        clean = kind == CLEAN and duration_us < LONG_US  # `Sums.add` taken out of the loop
+        operation = 0 if clean else tally_of(kind, duration_us)
         for window in self.windows:
             if second > window.tail:
-                window.total += operation
+                if clean:
+                    window.clean += 1
+                    window.clean_us += duration_us
+                else:
+                    window.rest += operation
                 if second < window.oldest:
                     window.oldest = second
 
-    def remove(self, second: int, operation: int, latency_bin: int | None) -> None:
+    def remove(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Take back what `add` counted; what has been forgotten since needs no taking back."""
-        minute = second // 60
-        pane = self.minutes.get(minute)
+        minute: i64 = second // 60
+        pane = self.minutes.get(int(minute))
         if pane is None:
             if minute <= self._minute - self._minutes_kept:
-                self._old(minute // 60, operation, latency_bin, -1)
+                self._old(minute // 60, kind, duration_us, -1)
             return
-        if second % 60 in pane.seconds:
-            pane.remove(second % 60, operation, latency_bin)
+        if pane.has(second - minute * 60):
+            pane.remove(second - minute * 60, kind, duration_us)
         else:
-            pane.add_total(operation, latency_bin, -1)
+            pane.add_total(kind, duration_us, -1)
             second = minute * 60
-        if not pane.total:
+        if pane.is_empty:
             self._forget(minute)
         for window in self.windows:
             if second > window.tail:
-                window.total -= operation
+                window.add(kind, duration_us, -1)
 
     def add_many(self, second: int, operations: int, bins: Sketch) -> None:
         """Count what happened in one epoch second; counts may be negative, to take back."""
@@ -107,120 +114,139 @@ class History:
                     return
                 pane = self.hours.setdefault(hour, Pane())
                 pane.add_many(None, operations, bins)
-                if not pane.total:
+                if pane.is_empty:
                     del self.hours[hour]
                 return
             pane = self.minutes[minute] = Pane()
         pane.add_many(second % 60 if minute > self._minute - self._detail_minutes else None, operations, bins)
-        if not pane.total:
+        if pane.is_empty:
             self._forget(minute)
 
-    def _forget(self, minute: int) -> None:
-        del self.minutes[minute]
+    def _forget(self, minute: i64) -> None:
+        del self.minutes[int(minute)]
         self._last_minute = -1
 
-    def _old(self, hour: int, operation: int, latency_bin: int | None, count: int) -> None:
+    def _old(self, hour: i64, kind: i64, duration_us: i64, sign: int) -> None:
         if hour > self._minute // 60 - self._hours_kept:
-            pane = self.hours.get(hour)
+            pane = self.hours.get(int(hour))
             if pane is None:
-                if count < 0:
+                if sign < 0:
                     return
-                pane = self.hours[hour] = Pane()
-            pane.add_total(operation, latency_bin, count)
-            if not pane.total:
-                del self.hours[hour]
+                pane = self.hours[int(hour)] = Pane()
+            pane.add_total(kind, duration_us, sign)
+            if pane.is_empty:
+                del self.hours[int(hour)]
 
-    def advance(self, second: int) -> None:
+    def advance(self, second: i64) -> None:
         """Move the windows' upper end to an epoch second; time never goes back."""
         if second <= self.now_second:
             return
         self.now_second = second
         for window in self.windows:
-            tail = second - window.length_seconds
-            if window.total:
+            tail: i64 = second - window.length_seconds
+            if tail >= window.oldest:
                 self._slide(window, tail)
             window.tail = tail
-        minute = second // 60
+        minute: i64 = second // 60
         if minute != self._minute:
             self._minute = minute
             self._roll_up(minute)
 
-    def _slide(self, window: Window, tail: int) -> None:
+    def _slide(self, window: Window, tail: i64) -> None:
         if tail - window.tail > _STEPWISE:
-            window.total = self._sum_after(tail)
-            return
-        for second in range(window.tail + 1, tail + 1):
-            pane = self.minutes.get(second // 60)
-            if pane is not None:
-                window.total -= pane.seconds.get(second % 60, 0) if pane.seconds else _as_a_whole(pane, second)
+            if not window.is_empty:
+                self._sum_after(window, tail)
+        else:
+            second: i64 = max(window.tail + 1, window.oldest)
+            while second <= tail:
+                first: i64 = second // 60 * 60
+                pane = self.minutes.get(int(second // 60))
+                if pane is not None:
+                    pane.put(window, second - first, min(tail - first, 59), -1)
+                second = first + 60
+        window.oldest = tail + 1
 
-    def _sum_after(self, tail: int) -> int:
-        total = 0
+    def _sum_after(self, window: Window, tail: i64) -> None:
+        window.clear()
         for minute, pane in self.minutes.items():
-            first = minute * 60
+            first: i64 = minute * 60
             if first > tail:
-                total += pane.total
+                window.rest += pane.total
             elif first + 59 > tail:
-                total += sum(counts for second, counts in pane.seconds.items() if first + second > tail)
-        return total
+                pane.put(window, tail - first + 1, 59, +1)
 
-    def _roll_up(self, now_minute: int) -> None:
-        for minute in [m for m in self.minutes if m <= now_minute - self._detail_minutes]:
-            pane = self.minutes[minute]
-            pane.drop_seconds()
-            if minute <= now_minute - self._minutes_kept:
-                hour = minute // 60
-                if hour > now_minute // 60 - self._hours_kept:
-                    self.hours.setdefault(hour, Pane()).absorb(pane)
-                self._forget(minute)
-        for hour in [h for h in self.hours if h <= now_minute // 60 - self._hours_kept]:
-            del self.hours[hour]
+    def _roll_up(self, now_minute: i64) -> None:
+        since, self._rolled = self._rolled, now_minute
+        for minute in self._turned(since, now_minute, self._detail_minutes):
+            self.minutes[minute].drop_seconds()
+        for minute in self._turned(since, now_minute, self._minutes_kept):
+            hour = minute // 60
+            if hour > now_minute // 60 - self._hours_kept:
+                self.hours.setdefault(hour, Pane()).absorb(self.minutes[minute])
+            self._forget(minute)
+        if now_minute // 60 != since // 60:
+            for hour in [h for h in self.hours if h <= now_minute // 60 - self._hours_kept]:
+                del self.hours[hour]
+
+    def _turned(self, since: i64, now: i64, age: i64) -> list[int]:
+        """The minutes that came to be so many minutes old after minute `since`."""
+        first, last = int(since - age + 1), int(now - age)
+        if last - first < len(self.minutes):
+            return [minute for minute in range(first, last + 1) if minute in self.minutes]
+        return [minute for minute in self.minutes if first <= minute <= last]
 
     def next_to_leave(self, window: Window) -> int:
         """The epoch second at which the oldest operation of a window that is not empty leaves it."""
-        second = max(window.oldest, window.tail + 1)
+        second: i64 = max(window.oldest, window.tail + 1)
         while second <= self.now_second:
-            pane = self.minutes.get(second // 60)
-            if pane is None:
-                second += 60 - second % 60
-            elif second % 60 in pane.seconds or _as_a_whole(pane, second):
+            first: i64 = second // 60 * 60
+            pane = self.minutes.get(int(second // 60))
+            found: i64 = 60 if pane is None else pane.next_second(second - first)
+            second = first + found
+            if found < 60:
                 break
-            else:
-                second += 1
         window.oldest = second
-        return second + window.length_seconds
+        return int(second + window.length_seconds)
 
     def earliest_after_leaving(self, window: Window, shift: int, count: int) -> int:
-        """No earlier than this epoch second have `count` operations (as `shift` counts them) left the window.
+        """No earlier than this epoch second have `count` operations (ended or attempted ones, as `shift` says) left
+        the window.
 
         A lower bound from whole minutes; at least the next second at which anything leaves.
         """
         soonest = self.next_to_leave(window)
+        first, last = int(window.tail + 1) // 60, int(self.now_second) // 60
+        if last - first < len(self.minutes):
+            minutes = list(range(first, last + 1))
+        else:
+            minutes = sorted(minute for minute in self.minutes if minute >= first)
         left = 0
-        for minute in sorted(self.minutes):
-            if minute * 60 + 59 > window.tail:
-                left += tally.field(self.minutes[minute].total, shift)
+        for minute in minutes:
+            pane = self.minutes.get(minute)
+            if pane is not None:
+                left += pane.count_of(shift)
                 if left >= count:
-                    return max(soonest, minute * 60 + window.length_seconds)
+                    return max(soonest, minute * 60 + int(window.length_seconds))
         return soonest
 
     def rebuild_windows(self) -> None:
         """Make the running sums from the panes, as after decoding."""
         self._minute = self.now_second // 60
+        self._rolled = 0  # rules may have changed since
         for window in self.windows:
             window.tail = self.now_second - window.length_seconds
-            window.total = self._sum_after(window.tail)
+            self._sum_after(window, window.tail)
             window.oldest = window.tail + 1
 
     def forget_slow(self) -> None:
         """Drop what was counted against latency limits that no longer hold."""
-        keep = ~sum(tally.mask(shift) for shift in tally.SLOW)
+        slow = sum(tally.mask(shift) for shift in tally.SLOW)
         for pane in (*self.minutes.values(), *self.hours.values()):
-            pane.total &= keep
-            pane.seconds = {second: counts & keep for second, counts in pane.seconds.items()}
-            pane.encoded = None
+            pane.forget(slow)
         for window in self.windows:
-            window.total &= keep
+            total = window.total & ~slow
+            window.clear()
+            window.rest = total
 
     def between(self, after: int, until: int) -> tuple[int, Sketch]:
         """Tally and latency sketch of the epoch seconds in `(after, until]`.
@@ -234,14 +260,15 @@ class History:
             first, last = minute * 60, minute * 60 + 59
             if last <= after or first > until:
                 continue
-            if (first > after and last <= until) or not pane.seconds:
+            if (first > after and last <= until) or not pane.has_seconds:
                 total += pane.total
                 sketches.append(pane.sketch)
                 continue
-            inside = [second for second in pane.seconds if after < first + second <= until]
-            total += sum(pane.seconds[second] for second in inside)
-            bins = pane.exact_bins(inside)
-            sketches.append(pane.sketch if bins is None else _counted(bins))
+            low, high = max(after + 1 - first, 0), min(until - first, 59)
+            inside = Sums()
+            pane.put(inside, low, high, +1)
+            total += inside.total
+            sketches.append(pane.sketch_between(low, high))
         for hour, pane in self.hours.items():
             if hour * 3600 + 3599 > after and hour * 3600 <= until:
                 total += pane.total
@@ -266,7 +293,7 @@ class History:
         """A msgpack-able form, the same for the same contents."""
         minutes = [(minute, self.minutes[minute].encode()) for minute in sorted(self.minutes)]
         hours = [(hour, self.hours[hour].encode()) for hour in sorted(self.hours)]
-        return self.now_second, minutes, hours
+        return int(self.now_second), minutes, hours
 
     def decode(self, encoded: Encoded) -> None:
         """Fill an empty history from `encode`'s answer."""
@@ -275,19 +302,6 @@ class History:
         self._last_minute = -1
         self.hours = {hour: Pane.decode(pane) for hour, pane in encoded[2]}
         self.rebuild_windows()
-
-
-def _as_a_whole(pane: Pane, second: int) -> int:
-    """What leaves with a second of a minute whose seconds were dropped before a longer window wanted them: all of it
-    with its first, for windows must never keep what has left."""
-    return 0 if pane.seconds or second % 60 else pane.total
-
-
-def _counted(bins: list[int]) -> Sketch:
-    sketch: Sketch = {}
-    for key in bins:
-        sketch[key] = sketch.get(key, 0) + 1
-    return sketch
 
 
 def rate_percentage(part: int, whole: int) -> float | None:

@@ -10,30 +10,12 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
-from streams import tally
+from streams.kinds import OPEN, SAID_CONFLICT, SLOW
 from streams.memory import RecentKeys, with_one, without
-from streams.sketch import bin_of
 
 MAX_DURATION_US = 10**13  # 115 days; longer is kept as this, so that sums stay within 64 bits
-
-FAILED, RETRIED, TIMED, SAID_CONFLICT = 1, 2, 4, 8  # flags of an ending
-SLOW = (16, 32, 64, 128)  # slower than the i-th latency limit
 FLAG_BITS: Final = 8
 FLAGS: Final = (1 << FLAG_BITS) - 1
-
-_OPEN = (1 << tally.ATTEMPTED) | (1 << tally.CONFLICTED)
-_CONFLICTED = 1 << tally.CONFLICTED
-_FIELD_OF = {FAILED: tally.FAILED, RETRIED: tally.RETRIED, TIMED: tally.TIMED, SAID_CONFLICT: tally.CONFLICTED}
-_FIELD_OF |= dict(zip(SLOW, tally.SLOW, strict=True))
-
-
-def _tally_of(flags: int) -> int:
-    ended = (1 << tally.ATTEMPTED) | (1 << tally.ENDED)
-    return ended | sum(1 << shift for flag, shift in _FIELD_OF.items() if flags & flag)
-
-
-TALLIES = tuple(_tally_of(flags) for flags in range(256))  # an ending's counts by its flags, without its duration
-
 
 @mypyc_attr(acyclic=True)
 class Counter:
@@ -44,11 +26,11 @@ class Counter:
 
     __slots__ = ()
 
-    def count(self, at_ms: int, operation: int, latency_bin: int | None) -> None:
-        """Count a tally."""
+    def count(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
+        """Count an operation."""
         raise NotImplementedError
 
-    def take_back(self, at_ms: int, operation: int, latency_bin: int | None) -> None:
+    def take_back(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
         """Take back what was counted."""
         raise NotImplementedError
 
@@ -72,17 +54,11 @@ class Operation:
         return max(self.ended_ms, self.last_conflict_ms)
 
     @property
-    def counts_for(self) -> int:
-        """The operation's tally: conflicted if the ending says so, or a conflict came before it."""
+    def kind(self) -> int:
+        """What the operation counts for: as conflicted if the ending says so, or a conflict came before it."""
         if not self.ended_ms:
-            return _OPEN
-        ending = TALLIES[self.flags] | self.duration_us << tally.MICROSECONDS
-        return ending | _CONFLICTED if 0 < self.first_conflict_ms <= self.ended_ms else ending
-
-    @property
-    def latency_bin(self) -> int | None:
-        """The bin of its duration, None where it told none."""
-        return bin_of(self.duration_us) if self.flags & TIMED else None
+            return OPEN
+        return self.flags | SAID_CONFLICT if 0 < self.first_conflict_ms <= self.ended_ms else self.flags
 
     @property
     def untold_conflicts(self) -> int:
@@ -211,11 +187,11 @@ class Operations:
             before = known.untold_conflicts
             if known.ended_ms and known.rank >= ending.rank:
                 return 0
-            counter.take_back(known.at_ms, known.counts_for, known.latency_bin)
+            counter.take_back(known.at_ms, known.kind, known.duration_us)
             ending.first_conflict_ms, ending.last_conflict_ms = known.first_conflict_ms, known.last_conflict_ms
             if waiting is not None:
                 self.open.drop(key)
-        counter.count(ending.at_ms, ending.counts_for, ending.latency_bin)
+        counter.count(ending.at_ms, ending.kind, ending.duration_us)
         self.ended.put(key, ending, horizon_ms)
         return ending.untold_conflicts - before
 
@@ -227,10 +203,10 @@ class Operations:
             operation = Operation(0, 0, 0)
         else:
             before = operation.untold_conflicts
-            counter.take_back(operation.at_ms, operation.counts_for, operation.latency_bin)
+            counter.take_back(operation.at_ms, operation.kind, operation.duration_us)
         operation.first_conflict_ms = min(at_ms, operation.first_conflict_ms or at_ms)
         operation.last_conflict_ms = max(at_ms, operation.last_conflict_ms)
-        counter.count(operation.at_ms, operation.counts_for, operation.latency_bin)
+        counter.count(operation.at_ms, operation.kind, operation.duration_us)
         if operation.ended_ms:
             self.ended.put(key, operation, horizon_ms)
         else:

@@ -1,21 +1,24 @@
-"""One minute of operations: totals, latency sketch and, while windows may still need it, every second by itself.
+"""One minute of operations, or an hour: each operation by itself as long as its second is not busy.
 
-A closed minute no longer changes, so its encoded form is kept and written again without work.
+An operation is one entry, a number of 62 bits; entries are sorted, so that they follow from what happened alone. A busy
+second, and whatever has no second, is in `folded`. No second is in both. A closed minute no longer changes, so its
+encoded form is kept and written again without work.
 """
 
-from array import array
-from collections.abc import Sequence
-
 import msgspec
-from mypy_extensions import mypyc_attr
+from librt.vecs import append, pop, vec
+from mypy_extensions import i64, mypyc_attr
 
 from streams import tally
+from streams.kinds import CLEAN, KIND_BITS, OPEN, TIMED, Sums, tally_of
+from streams.seconds import GENERAL, Seconds
 from streams.sketch import Sketch, bin_of
 
-MAX_BINS_A_SECOND = 8  # a busier second keeps its counts only; its durations are in the minute's sketch
-_GENERAL = 64  # added to the second of a bucket that is not one clean timed operation
-_CLEAN = (1 << tally.ATTEMPTED) | (1 << tally.ENDED) | (1 << tally.TIMED)
-_CLEAN_MASK = (1 << tally.MICROSECONDS) - 1
+MAX_A_SECOND = 8  # a busier second is folded
+_DURATION_BITS = 44  # MAX_DURATION_US fits
+_SECOND_SHIFT = _DURATION_BITS + KIND_BITS
+_DURATION_MASK = (1 << _DURATION_BITS) - 1
+_KIND_MASK = (1 << KIND_BITS) - 1
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
@@ -23,183 +26,230 @@ _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
 
 @mypyc_attr(acyclic=True)
 class Pane:
-    """A minute or an hour. `seconds` maps a second of the minute to its tally; `bins` maps one with two durations or
-    more to their bins, two bytes each, in an object that the garbage collector never looks at.
+    """A minute or an hour."""
 
-    While every second knows its bins the sketch follows from them; only a crowded pane keeps one.
-    """
-
-    __slots__ = ("_sketch", "bins", "crowded", "encoded", "seconds", "total")
+    __slots__ = ("encoded", "entries", "folded")
 
     def __init__(self) -> None:
-        self.total = 0
-        self.seconds: dict[int, int] = {}
-        self.bins: dict[int, bytes] = {}
-        self.crowded = False  # some second dropped its bins, or all seconds were dropped
-        self._sketch: Sketch = {}
+        self.entries = vec[i64]()  # second of the minute, kind and duration of each operation, in this order
+        self.folded: Seconds | None = None
         self.encoded: bytes | None = None
 
-    @property
-    def sketch(self) -> Sketch:
-        """Counts by bin; not to be changed."""
-        if self.crowded:
-            return self._sketch
-        sketch: Sketch = {}
-        for second, counts in self.seconds.items():
-            for key in self._bins_of(second, counts) or ():
-                sketch[key] = sketch.get(key, 0) + 1
-        return sketch
-
-    def _crowd(self) -> None:
-        """From now on the sketch is kept. To be called before any second forgets its bins."""
-        if not self.crowded:
-            self._sketch = self.sketch
-            self.crowded = True
-
-    def add(self, second: int, operation: int, latency_bin: int | None) -> None:
-        """Count one operation, given as a tally, in a second of the minute."""
+    def add(self, second: i64, kind: i64, duration_us: i64) -> None:
+        """Count one operation in a second of the minute."""
         self.encoded = None
-        self.total += operation
-        counted = self.seconds.get(second)
-        if counted is not None:
-            if latency_bin is not None:
-                self._add_bin(second, counted, latency_bin)
-            operation += counted
-        if self.crowded and latency_bin is not None:
-            self._sketch[latency_bin] = self._sketch.get(latency_bin, 0) + 1
-        self.seconds[second] = operation
+        if self.folded is not None and self.folded.has(second):
+            self.folded.add(second, tally_of(kind, duration_us), _bin(kind, duration_us))
+            return
+        entry: i64 = second << _SECOND_SHIFT | kind << _DURATION_BITS | duration_us
+        entries = append(self.entries, entry)
+        count: i64 = len(entries)
+        at: i64 = count - 1
+        while at > 0 and entries[at - 1] > entry:
+            entries[at] = entries[at - 1]
+            at -= 1
+        entries[at] = entry
+        self.entries = entries
+        while at + 1 < count and entries[at + 1] >> _SECOND_SHIFT == second:
+            at += 1
+        if at >= MAX_A_SECOND and entries[at - MAX_A_SECOND] >> _SECOND_SHIFT == second:
+            self._fold(second, second)
 
-    def _add_bin(self, second: int, counted: int, latency_bin: int) -> None:
-        """Bins are kept for two to eight durations; keeping the first few of more would depend on their order."""
-        timed = tally.field(counted, tally.TIMED)
-        if timed == 1:
-            self.bins[second] = _packed(bin_of(counted >> tally.MICROSECONDS)) + _packed(latency_bin)
-        elif timed and second in self.bins:
-            if timed == MAX_BINS_A_SECOND:
-                self._crowd()
-                del self.bins[second]
-            else:
-                self.bins[second] += _packed(latency_bin)
-
-    def remove(self, second: int, operation: int, latency_bin: int | None) -> None:
-        """Take back what `add` counted. Only what was added may be removed."""
+    def remove(self, second: i64, kind: i64, duration_us: i64) -> None:
+        """Take back what `add` counted in a second that is still known. Only what was added may be removed."""
         self.encoded = None
-        self.total -= operation
-        if self.crowded and latency_bin is not None:
-            self._take(latency_bin)
-        counted = self.seconds.get(second, 0)
-        known = self._bins_of(second, counted)
-        if counted == operation:
-            del self.seconds[second]
-        else:
-            self.seconds[second] = counted - operation
-        if known and latency_bin in known:
-            known.remove(latency_bin)
-            self._keep_bins(second, known)
-
-    def _bins_of(self, second: int, counted: int) -> list[int] | None:
-        """The bins of a second's durations; those of a single one follow from its duration. None: not kept."""
-        timed = tally.field(counted, tally.TIMED)
-        if timed < 2:
-            return [bin_of(counted >> tally.MICROSECONDS)] if timed else []
-        packed = self.bins.get(second)
-        return None if packed is None else _unpacked(packed)
-
-    def _keep_bins(self, second: int, bins: list[int]) -> None:
-        if len(bins) > 1:
-            self.bins[second] = b"".join([_packed(one) for one in bins])
-        else:
-            self.bins.pop(second, None)
+        entry: i64 = second << _SECOND_SHIFT | kind << _DURATION_BITS | duration_us
+        entries = self.entries
+        at: i64 = len(entries) - 1
+        while at >= 0 and entries[at] > entry:
+            at -= 1
+        if at < 0 or entries[at] != entry:
+            self._fold(second, second).remove(second, tally_of(kind, duration_us), _bin(kind, duration_us))
+            return
+        self.entries, _ = pop(entries, at)
 
     def add_many(self, second: int | None, operations: int, bins: Sketch) -> None:
         """Count many operations at once, in a second of the minute or, where that no longer matters, without it."""
         self.encoded = None
-        before = 0 if second is None else self.seconds.get(second, 0)
-        known = None if second is None else self._bins_of(second, before)
-        if known is None or sum(bins.values(), len(known)) > MAX_BINS_A_SECOND:
-            self._crowd()
-            known = None
-        self.total += operations
-        if self.crowded:
-            for key, count in bins.items():
-                self._sketch[key] = self._sketch.get(key, 0) + count
-                if not self._sketch[key]:
-                    del self._sketch[key]
-        if second is None:
-            return
-        if before + operations:
-            self.seconds[second] = before + operations
-        else:
-            self.seconds.pop(second, None)
-        if known is None:
-            self.bins.pop(second, None)
-            return
-        for key, count in bins.items():
-            known.extend([key] * count)
-            for _ in range(-count):
-                known.remove(key)
-        self._keep_bins(second, known)
+        folded = self._whole() if second is None else self._fold(second, second)
+        folded.add_many(second, operations, bins)
 
-    def add_total(self, operation: int, latency_bin: int | None, count: int) -> None:
+    def add_total(self, kind: i64, duration_us: i64, sign: int) -> None:
         """Count (+1) or take back (-1) one operation without its second."""
         self.encoded = None
-        self._crowd()
-        self.total += operation * count
-        if latency_bin is not None:
-            if count > 0:
-                self._sketch[latency_bin] = self._sketch.get(latency_bin, 0) + count
-            else:
-                self._take(latency_bin)
-
-    def _take(self, latency_bin: int) -> None:
-        left = self._sketch.get(latency_bin, 0) - 1
-        if left > 0:
-            self._sketch[latency_bin] = left
-        else:
-            self._sketch.pop(latency_bin, None)
+        self._whole().add_total(tally_of(kind, duration_us), _bin(kind, duration_us), sign)
 
     def absorb(self, other: "Pane") -> None:
         """Add another pane's totals, as an hour takes its minutes."""
         self.encoded = None
-        self._crowd()
-        self.total += other.total
-        for key, count in other.sketch.items():
-            self._sketch[key] = self._sketch.get(key, 0) + count
+        self._whole().absorb(other.total, other.sketch)
 
     def drop_seconds(self) -> None:
         """Keep only the minute as a whole."""
-        if self.seconds:
-            self._crowd()
-            self.seconds, self.bins = {}, {}
+        if self.has_seconds:
+            self._fold(0, 59).drop_seconds()
             self.encoded = None
 
-    def exact_bins(self, seconds: Sequence[int]) -> list[int] | None:
-        """The bins of these seconds; None where one of them does not keep its bins."""
-        found: list[int] = []
-        for second in seconds:
-            bins = self._bins_of(second, self.seconds.get(second, 0))
-            if bins is None:
-                return None
-            found.extend(bins)
+    def forget(self, fields: int) -> None:
+        """Drop these fields of all that is counted."""
+        self._fold(0, 59).forget(fields)
+        self.encoded = None
+
+    def _whole(self) -> Seconds:
+        folded = self.folded
+        if folded is None:
+            folded = self.folded = Seconds()
+        return folded
+
+    def _fold(self, first: i64, last: i64) -> Seconds:
+        """Entries of these seconds are entries no longer."""
+        folded = self._whole()
+        kept = vec[i64]()
+        for entry in self.entries:
+            second: i64 = entry >> _SECOND_SHIFT
+            if first <= second <= last:
+                folded.add(second, _tally(entry), _bin_of(entry))
+            else:
+                kept = append(kept, entry)
+        self.entries = kept
+        return folded
+
+    # --- what it holds
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether single seconds are known."""
+        return len(self.entries) > 0 or (self.folded is not None and bool(self.folded.counts))
+
+    def has(self, second: i64) -> bool:
+        """Whether this second is known, and anything in it."""
+        return self.next_second(second) == second if len(self.entries) else self._has_folded(second)
+
+    def _has_folded(self, second: i64) -> bool:
+        return self.folded is not None and self.folded.has(second)
+
+    def next_second(self, second: i64) -> i64:
+        """The first second from this one on that holds anything; 60: none. A minute whose seconds were dropped holds
+        all in its first, for windows must never keep what has left."""
+        found: i64 = 60
+        for entry in self.entries:
+            if entry >> _SECOND_SHIFT >= second:
+                found = entry >> _SECOND_SHIFT
+                break
+        folded = self.folded
+        if folded is not None:
+            for known in folded.counts:
+                if second <= known < found:
+                    found = known
+            if second == 0 and not self.has_seconds and folded.total:
+                return 0
         return found
+
+    def put(self, sums: Sums, first: i64, last: i64, sign: i64) -> None:
+        """Add (+1) or subtract (-1) what these seconds hold; a minute whose seconds were dropped is in its first."""
+        for entry in self.entries:
+            second: i64 = entry >> _SECOND_SHIFT
+            if second > last:
+                break
+            if second >= first:
+                sums.add(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK, sign)
+        folded = self.folded
+        if folded is not None:
+            if folded.counts:
+                sums.rest += int(sign) * folded.between(first, last)
+            elif first == 0 and not self.has_seconds:
+                sums.rest += int(sign) * folded.total
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds nothing."""
+        return not len(self.entries) and (self.folded is None or not self.folded.total)
+
+    @property
+    def total(self) -> int:
+        """Everything as one tally."""
+        sums = Sums()
+        for entry in self.entries:
+            sums.add(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK, 1)
+        return sums.total if self.folded is None else sums.total + self.folded.total
+
+    def count_of(self, shift: int) -> int:
+        """One count of `total`, ended or attempted operations."""
+        count: i64 = len(self.entries)
+        if shift != tally.ATTEMPTED:
+            for entry in self.entries:
+                if entry >> _DURATION_BITS & OPEN:
+                    count -= 1
+        return int(count) if self.folded is None else int(count) + tally.field(self.folded.total, shift)
+
+    @property
+    def sketch(self) -> Sketch:
+        """Counts by bin; not to be changed."""
+        return self._sketch_of_entries(0, 59) if self.folded is None else self._with(self.folded.sketch, 0, 59)
+
+    def _with(self, folded: Sketch, first: i64, last: i64) -> Sketch:
+        if not len(self.entries):
+            return folded
+        sketch = self._sketch_of_entries(first, last)
+        for key, count in folded.items():
+            sketch[key] = sketch.get(key, 0) + count
+        return sketch
+
+    def _sketch_of_entries(self, first: i64, last: i64) -> Sketch:
+        sketch: Sketch = {}
+        for entry in self.entries:
+            if first <= entry >> _SECOND_SHIFT <= last:
+                key = _bin_of(entry)
+                if key is not None:
+                    sketch[key] = sketch.get(key, 0) + 1
+        return sketch
+
+    def sketch_between(self, first: int, last: int) -> Sketch:
+        """Counts by bin in these seconds; of the whole minute where one of them is too busy to tell."""
+        exact = {} if self.folded is None else self.folded.sketch_between(first, last)
+        return self.sketch if exact is None else self._with(exact, first, last)
+
+    @property
+    def seconds(self) -> dict[int, int]:
+        """Second of the minute -> tally, where seconds are known."""
+        found = {} if self.folded is None else dict(self.folded.counts)
+        for entry in self.entries:
+            second = int(entry >> _SECOND_SHIFT)
+            found[second] = found.get(second, 0) + _tally(entry)
+        return found
+
+    # --- stored form
 
     def encode(self) -> bytes:
         """The pane in as few bytes as its history needs; kept until the pane changes."""
         if self.encoded is None:
-            summary = [*tally.unpack(self.total), *_flat(self._sketch)] if self.crowded else []
+            crowded = self.folded is not None and self.folded.crowded
+            summary = [*tally.unpack(self.total), *_flat(self.sketch)] if crowded else []
             self.encoded = _pack([summary, self._encode_seconds()])
         return self.encoded
 
     def _encode_seconds(self) -> list[int]:
         flat: list[int] = []
-        for second in sorted(self.seconds):
-            counts = self.seconds[second]
-            if counts & _CLEAN_MASK == _CLEAN:
-                flat.append(second)
-                flat.append(counts >> tally.MICROSECONDS)
+        waiting = sorted(self.folded.counts, reverse=True) if self.folded is not None else []
+        entries = self.entries
+        at: i64 = 0
+        count: i64 = len(entries)
+        while at < count:
+            entry: i64 = entries[at]
+            second: i64 = entry >> _SECOND_SHIFT
+            while waiting and self.folded is not None and waiting[-1] < second:
+                self.folded.encode_second(waiting.pop(), flat)
+            end: i64 = at + 1
+            while end < count and entries[end] >> _SECOND_SHIFT == second:
+                end += 1
+            if end == at + 1 and entry >> _DURATION_BITS & _KIND_MASK == CLEAN:
+                flat.append(int(second))
+                flat.append(int(entry & _DURATION_MASK))
             else:
-                bins = sorted(_unpacked(self.bins.get(second, b"")))
-                flat += (second + _GENERAL, *tally.unpack(counts), len(bins), *bins)
+                _encode_run(entries, at, end, flat)
+            at = end
+        while waiting and self.folded is not None:
+            self.folded.encode_second(waiting.pop(), flat)
         return flat
 
     @classmethod
@@ -207,40 +257,53 @@ class Pane:
         """Inverse of `encode`."""
         summary, flat = _unpack(encoded)
         pane = cls()
-        pane._decode_seconds(flat)
-        if summary:
-            end = tally.length(summary[0])
-            pane.total = tally.pack(summary[:end])
-            pane._sketch = dict(zip(summary[end::2], summary[end + 1 :: 2], strict=True))
-            pane.crowded = True
-        pane.encoded = encoded
-        return pane
-
-    def _decode_seconds(self, flat: list[int]) -> None:
         at = 0
         while at < len(flat):
             second = flat[at]
-            if second < _GENERAL:
-                duration_us = flat[at + 1]
-                self.add(second, _CLEAN | duration_us << tally.MICROSECONDS, bin_of(duration_us))
+            if second < GENERAL:
+                pane.add(second, CLEAN, flat[at + 1])
                 at += 2
-                continue
-            second -= _GENERAL
-            end = at + 1 + tally.length(flat[at + 1])
-            counts = tally.pack(flat[at + 1 : end])
-            bins = flat[end + 1 : end + 1 + flat[end]]
-            at = end + 1 + len(bins)
-            self.seconds[second] = counts
-            self.total += counts
-            self._keep_bins(second, bins)
+            else:
+                at = pane._whole().decode_second(flat, at)
+        if summary:
+            end = tally.length(summary[0])
+            folded = pane._fold(0, 59)
+            folded.total = tally.pack(summary[:end])
+            folded.crowd(dict(zip(summary[end::2], summary[end + 1 :: 2], strict=True)))
+        pane.encoded = encoded
+        return pane
 
 
-def _packed(latency_bin: int) -> bytes:
-    return latency_bin.to_bytes(2, "little", signed=True)
+def _encode_run(entries: vec[i64], at: i64, end: i64, flat: list[int]) -> None:
+    """A second with several operations, or with one that is not clean."""
+    sums, bins = Sums(), list[int]()
+    place: i64 = at
+    while place < end:
+        entry: i64 = entries[place]
+        sums.add(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK, 1)
+        key = _bin_of(entry)
+        if key is not None:
+            bins.append(key)
+        place += 1
+    flat.append(int(entries[at] >> _SECOND_SHIFT) + GENERAL)
+    flat.extend(tally.unpack(sums.total))
+    if len(bins) < 2:  # the bin of a single duration follows from it
+        flat.append(0)
+    else:
+        flat.append(len(bins))
+        flat.extend(sorted(bins))
 
 
-def _unpacked(packed: bytes) -> list[int]:
-    return array("h", packed).tolist()
+def _tally(entry: i64) -> int:
+    return tally_of(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK)
+
+
+def _bin_of(entry: i64) -> int | None:
+    return _bin(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK)
+
+
+def _bin(kind: i64, duration_us: i64) -> int | None:
+    return bin_of(duration_us) if kind & TIMED else None
 
 
 def _flat(sketch: Sketch) -> list[int]:

@@ -4,20 +4,19 @@ Same events, same state, byte for byte: order across operations and episodes doe
 within the grace, and neither does repetition.
 """
 
-from mypy_extensions import mypyc_attr
+from mypy_extensions import i64, mypyc_attr
 
 from models.alert import Alert
 from models.event import Event, EventType, RetryReason
 from streams import alerts as life
-from streams import operations as ops
-from streams import tally
+from streams import kinds
 from streams.core import PROJECT_HOURS_KEPT, Core
+from streams.days import DayTotals
 from streams.history import History
 from streams.identity import hash_of, pack_id
 from streams.memory import RecentKeys, SequenceMemory
 from streams.numbering import Numbering
-from streams.operations import MAX_DURATION_US, TALLIES, Operation, Operations
-from streams.sketch import bin_of
+from streams.operations import MAX_DURATION_US, Counter, Operation, Operations
 from streams.totals import PartitionTotals
 from streams.vigil import evaluate, next_deadline_ms
 
@@ -27,13 +26,13 @@ _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERR
 
 
 @mypyc_attr(acyclic=True)
-class ProjectState(ops.Counter):
+class ProjectState(Counter):
     """All that is known of one project. `step` and `advance` are the only ones to change it."""
 
     __slots__ = (
-        "alerts", "applied", "begun", "chunk_versions", "conflict_events", "core", "days", "deadline_ms", "history",
-        "is_dirty", "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id",
-        "rate_check_ms", "resends", "retries", "seen", "sequences", "shared", "totals", "untold_conflicts", "watchful",
+        "alerts", "applied", "begun", "chunk_versions", "conflict_events", "core", "counted", "deadline_ms",
+        "history", "is_dirty", "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id",
+        "rate_check_ms", "resends", "retries", "seen", "sequences", "shared", "untold_conflicts", "watchful",
     )  # fmt: skip
 
     def __init__(self, core: Core, project_id: str) -> None:
@@ -53,8 +52,7 @@ class ProjectState(ops.Counter):
         self.sequences = SequenceMemory()
         self.alerts: dict[str, life.Memory] = {}  # rule -> where it stands
         self.begun: dict[str, int] = {}  # rule -> when it last began; two in one millisecond must not share an id
-        self.totals = 0  # tally since the beginning
-        self.days: dict[int, int] = {}  # day -> tally, today and the day before
+        self.counted = DayTotals()  # since the beginning, today and the day before
         self.conflict_events = 0
         self.untold_conflicts = 0  # endings with had_conflict whose operation sent no conflict event
         self.retries = [0, 0, 0]  # conflict, timeout, error
@@ -69,36 +67,36 @@ class ProjectState(ops.Counter):
         """Conflict events, and conflicts only told by an ending."""
         return self.conflict_events + self.untold_conflicts
 
-    def count(self, at_ms: int, operation: int, latency_bin: int | None) -> None:
+    @property
+    def totals(self) -> int:
+        """Tally since the beginning."""
+        self.counted.fold()
+        return self.counted.totals
+
+    @property
+    def days(self) -> dict[int, int]:
+        """Day -> tally, today and the day before."""
+        self.counted.fold()
+        return self.counted.days
+
+    def count(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
         """Count an operation at its event time."""
-        self.history.add(at_ms // 1000, operation, latency_bin)
-        self.totals += operation
-        day = self.core.calendar.day(at_ms)
-        days = self.days
-        counted = days.get(day)
-        if counted is not None:
-            days[day] = counted + operation
-        elif day > max(days, default=0) - 2:
-            days[day] = operation
-            for old in [other for other in days if other < max(days) - 1]:
-                del days[old]
-        if operation & self.core.watched_anywhere:
+        second: i64 = at_ms // 1000
+        self.history.add(second, kind, duration_us)
+        self.counted.count(self.core.calendar.day(at_ms), kind, duration_us)
+        if kind & self.core.watched_kinds:
             self.needs_evaluation = True
         if self.shared is not None:
-            self.shared.count(at_ms // 1000, operation, latency_bin)
+            self.shared.count(second, kind, duration_us)
 
-    def take_back(self, at_ms: int, operation: int, latency_bin: int | None) -> None:
+    def take_back(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
         """Take back an operation that was counted."""
-        self.history.remove(at_ms // 1000, operation, latency_bin)
-        self.totals -= operation
-        day = self.core.calendar.day(at_ms)
-        if day in self.days:
-            self.days[day] -= operation
-            if not self.days[day]:
-                del self.days[day]
+        second: i64 = at_ms // 1000
+        self.history.remove(second, kind, duration_us)
+        self.counted.take_back(self.core.calendar.day(at_ms), kind, duration_us)
         self.needs_evaluation = True
         if self.shared is not None:
-            self.shared.take_back(at_ms // 1000, operation, latency_bin)
+            self.shared.take_back(second, kind, duration_us)
 
 
 Emits = list[Alert]
@@ -175,27 +173,26 @@ def _take_operation(core: Core, state: ProjectState, event: Event, at_ms: int) -
 
 
 def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
-    flags, duration_us, had_conflict = ops.FAILED if event.type is _FAILED else 0, 0, event.had_conflict
+    flags, duration_us, had_conflict = kinds.FAILED if event.type is _FAILED else 0, 0, event.had_conflict
     if had_conflict:
-        flags |= ops.SAID_CONFLICT
+        flags |= kinds.SAID_CONFLICT
     if event.retry_count:
-        flags |= ops.RETRIED
+        flags |= kinds.RETRIED
         _count_retries(state, event)
     duration_seconds = event.duration_seconds
     if duration_seconds is not None:
-        flags |= ops.TIMED
+        flags |= kinds.TIMED
         duration_us = MAX_DURATION_US if duration_seconds >= MAX_DURATION_US / 1e6 else round(duration_seconds * 1e6)
         for index, limit in enumerate(core.latency_limits):
             if duration_seconds > limit:
-                flags |= ops.SLOW[index]
+                flags |= kinds.SLOW[index]
     horizon_ms, operation_id = state.newest_ms - core.grace_ms, event.operation_id
     if at_ms < horizon_ms:
         _count_late(state)
         if had_conflict:
             _untold(state, state.operations.late_ending(hash_of(operation_id), horizon_ms))
     elif operation_id == event.event_id and not had_conflict:  # its own operation: nothing can join it
-        counts_for = TALLIES[flags] | duration_us << tally.MICROSECONDS
-        state.count(at_ms, counts_for, bin_of(duration_us) if flags & ops.TIMED else None)
+        state.count(at_ms, flags, duration_us)
     else:
         key = hash_of(operation_id)
         _untold(state, state.operations.end(key, Operation(at_ms, flags, duration_us), horizon_ms, state))

@@ -156,8 +156,8 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     _decode_seen(state.seen, body.seen, body.newest_ms)
     state.sequences.sources = {name: Source(at_ms, floor, intervals) for name, at_ms, floor, intervals in body.sources}
     state.alerts, state.begun = body.alerts, body.begun
-    state.totals = tally.pack(body.totals)
-    state.days = {day: tally.pack(counts) for day, counts in body.days}
+    state.counted.totals = tally.pack(body.totals)
+    state.counted.days = {day: tally.pack(counts) for day, counts in body.days}
     state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late = body.counters
     state.chunk_versions = dict(stored.versions)
     chunks = [(index, load_chunk(index, version)) for index, version in stored.versions]

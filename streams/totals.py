@@ -4,44 +4,47 @@ It carries the offset up to which it is complete, apart from the projects: after
 then takes nothing again.
 """
 
-from bisect import bisect_left
 from typing import Final
 
 import msgspec
-from mypy_extensions import mypyc_attr
+from librt.vecs import append, vec
+from mypy_extensions import i64, mypyc_attr
 
 from streams import tally
 from streams.core import PARTITION_HOURS_KEPT, Core
 from streams.history import Encoded, History
-from streams.sketch import ZERO_KEY
+from streams.kinds import FAILED, KIND_BITS, TIMED, Sums
+from streams.sketch import bin_of
 
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-_BOUNDS_US = tuple(int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS)
+_BOUNDS_US = vec[i64]([int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS])
 # applied, history, operations, counters, days, buckets, sums of durations
 _Stored = tuple[int, Encoded, list[int], list[int], list[tuple[int, list[int]]], list[list[int]], list[int]]
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(_Stored).decode
-_BINS: Final = 2**16  # more than there are bins, from ZERO_KEY on
-_FAILED = tally.mask(tally.FAILED)
+_JOURNAL_MAX: Final = 16_384  # entries, 128 KiB a partition; more are folded without being asked
+_DURATION_BITS: Final = 44  # MAX_DURATION_US fits
+_DURATION_MASK: Final = (1 << _DURATION_BITS) - 1
+_KIND_MASK: Final = (1 << KIND_BITS) - 1
+_TAKEN: Final = 1 << _DURATION_BITS + KIND_BITS
 
 
 @mypyc_attr(acyclic=True)
 class PartitionTotals:
     """Sums over all projects of one partition. `buckets[success]` counts durations, the last bucket is unbounded.
 
-    Counting only notes seconds and bins; `fold` puts the notes where they belong. Whoever reads must fold first.
+    Counting only notes what happened; `fold` puts the notes where they belong. Whoever reads must fold first.
     """
 
     __slots__ = (
-        "_bins", "_core", "_operations", "_second", "_seconds", "applied", "buckets", "conflicts", "days",
-        "duration_us", "history", "late", "operations", "resends", "retries",
+        "_core", "_journal", "_second", "applied", "buckets", "conflicts", "days", "duration_us", "history", "late",
+        "operations", "resends", "retries",
     )  # fmt: skip
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._second, self._operations = -1, 0  # the second at hand and its tally, not yet among the seconds
-        self._seconds: dict[int, int] = {}  # second -> tally not yet folded
-        self._bins: dict[int, int] = {}  # second and bin in one number -> count not yet folded
+        self._journal = vec[i64]()  # operations, each with its kind and duration; -1 - second before those of a second
+        self._second: i64 = -1  # the last one in the journal
         self.applied = -1
         self.history = History((), core.detail_seconds, PARTITION_HOURS_KEPT)
         self.operations = 0  # tally since the beginning
@@ -53,56 +56,67 @@ class PartitionTotals:
         self.buckets = [[0] * (len(_BOUNDS_US) + 1), [0] * (len(_BOUNDS_US) + 1)]  # failed, succeeded
         self.duration_us = [0, 0]
 
-    def count(self, second: int, operation: int, latency_bin: int | None) -> None:
+    def count(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Count one operation of some project at an epoch second."""
-        if second == self._second:
-            self._operations += operation
-        else:
-            self._note_second()
-            self._second, self._operations = second, operation
-        if latency_bin is not None:
-            bins, at = self._bins, second * _BINS + latency_bin - ZERO_KEY
-            bins[at] = bins.get(at, 0) + 1
-            duration_us = operation >> tally.MICROSECONDS
-            success = 0 if operation & _FAILED else 1
-            self.buckets[success][bisect_left(_BOUNDS_US, duration_us)] += 1
-            self.duration_us[success] += duration_us
+        self._note(second, kind << _DURATION_BITS | duration_us)
 
-    def _note_second(self) -> None:
-        if self._second >= 0:
-            self._seconds[self._second] = self._seconds.get(self._second, 0) + self._operations
-            self._second, self._operations = -1, 0
-
-    def take_back(self, second: int, operation: int, latency_bin: int | None) -> None:
+    def take_back(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Take back one operation that was counted."""
-        self._seconds[second] = self._seconds.get(second, 0) - operation
-        if latency_bin is not None:
-            at = second * _BINS + latency_bin - ZERO_KEY
-            self._bins[at] = self._bins.get(at, 0) - 1
-            duration_us = operation >> tally.MICROSECONDS
-            success = 0 if operation & _FAILED else 1
-            self.buckets[success][bisect_left(_BOUNDS_US, duration_us)] -= 1
-            self.duration_us[success] -= duration_us
+        self._note(second, _TAKEN | kind << _DURATION_BITS | duration_us)
+
+    def _note(self, second: i64, entry: i64) -> None:
+        if second != self._second:
+            if len(self._journal) >= _JOURNAL_MAX:
+                self.fold()
+            self._second = second
+            self._journal = append(self._journal, -1 - second)
+        self._journal = append(self._journal, entry)
 
     def fold(self) -> None:
         """Bring history, days and totals up to date with all that was counted."""
-        self._note_second()
-        if not self._seconds:
+        journal, self._journal, self._second = self._journal, vec[i64](), -1
+        count: i64 = len(journal)
+        if not count:
             return
-        history = self.history
-        history.advance(max(self._seconds))
+        seconds: dict[int, int] = {}
         bins: dict[int, dict[int, int]] = {}
-        for at, count in self._bins.items():
-            bins.setdefault(at // _BINS, {})[at % _BINS + ZERO_KEY] = count
-        for second in sorted(self._seconds):
-            operations = self._seconds[second]
-            if not operations and not any(bins.get(second, {}).values()):
+        at: i64 = 0
+        while at < count:
+            second = int(-1 - journal[at])
+            at += 1
+            sums, found = Sums(), bins.setdefault(second, {})
+            while at < count and journal[at] >= 0:
+                self._fold_entry(journal[at], sums, found)
+                at += 1
+            seconds[second] = seconds.get(second, 0) + sums.total
+        self._fold_seconds(seconds, bins)
+
+    def _fold_entry(self, entry: i64, sums: Sums, bins: dict[int, int]) -> None:
+        sign: i64 = -1 if entry & _TAKEN else 1
+        kind: i64 = entry >> _DURATION_BITS & _KIND_MASK
+        duration_us: i64 = entry & _DURATION_MASK
+        sums.add(kind, duration_us, sign)
+        if kind & TIMED:
+            key = bin_of(duration_us)
+            bins[key] = bins.get(key, 0) + int(sign)
+            bucket: i64 = 0
+            while bucket < len(_BOUNDS_US) and _BOUNDS_US[bucket] < duration_us:
+                bucket += 1
+            success = 0 if kind & FAILED else 1
+            self.buckets[success][bucket] += int(sign)
+            self.duration_us[success] += int(sign * duration_us)
+
+    def _fold_seconds(self, seconds: dict[int, int], bins: dict[int, dict[int, int]]) -> None:
+        history = self.history
+        history.advance(max(seconds))
+        for second in sorted(seconds):
+            operations = seconds[second]
+            if not operations and not any(bins[second].values()):
                 continue  # counted and taken back
-            history.add_many(second, operations, bins.get(second, {}))
+            history.add_many(second, operations, bins[second])
             self.operations += operations
             day = self._core.calendar.day(second * 1000)
             self.days[day] = self.days.get(day, 0) + operations
-        self._seconds, self._bins = {}, {}
         newest = max(self.days, default=0)
         self.days = {day: total for day, total in self.days.items() if total and day > newest - 3}
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from models.event import Event
 from streams import tally
 from streams.calendar import Calendar
+from streams.kinds import TIMED
 from streams.project import ProjectState, step
 from streams.totals import DURATION_BUCKETS_SECONDS, PartitionTotals
 from tests.streams.comparing import sums
@@ -60,6 +61,7 @@ def test_a_duration_counts_in_the_first_bucket_that_is_not_below_it(duration_sec
     project.failed(0, duration_seconds=duration_seconds)
     for event in project.events:
         step(CORE, state, event, totals)
+    totals.fold()
     expected = [int(i == place) for i in range(11)]
     assert totals.buckets == [expected, expected]
     assert totals.duration_us == [round(duration_seconds * 1e6)] * 2
@@ -99,12 +101,12 @@ def test_folding_nothing_changes_nothing() -> None:
 
 def test_what_was_counted_and_taken_back_leaves_no_trace() -> None:
     totals = PartitionTotals(CORE)
-    totals.count(at_ms(0) // 1000, 1, None)
-    totals.take_back(at_ms(0) // 1000, 1, None)
+    totals.count(at_ms(0) // 1000, TIMED, 250_000)
+    totals.take_back(at_ms(0) // 1000, TIMED, 250_000)
     totals.fold()
     assert (totals.operations, totals.days, totals.history.minutes) == (0, {}, {})
-    totals.count(at_ms(0) // 1000, 1, None)
+    totals.count(at_ms(0) // 1000, TIMED, 250_000)
     totals.fold()
-    totals.take_back(at_ms(0) // 1000, 1, None)
+    totals.take_back(at_ms(0) // 1000, TIMED, 250_000)
     totals.fold()
     assert (totals.operations, totals.days, totals.history.minutes) == (0, {}, {})

@@ -8,20 +8,29 @@ from hypothesis import strategies as st
 
 from streams import tally
 from streams.history import History, average_seconds, rate_percentage
+from streams.kinds import FAILED, TIMED
 from streams.sketch import Sketch, bin_of, merge, quantile_seconds
 from tests.streams.driving import START_MS, examples
 
 START = START_MS // 1000
 ONE = (1 << tally.ATTEMPTED) | (1 << tally.ENDED)
-Counted = tuple[int, int, int | None]  # second, tally, latency bin
+Counted = tuple[int, int, int]  # second, kind, duration
 
 
-def operation(microseconds: int | None, failed: bool) -> tuple[int, int | None]:
-    """An ended operation's tally and bin."""
-    counts = ONE | (1 << tally.FAILED if failed else 0)
-    if microseconds is None:
-        return counts, None
-    return counts | 1 << tally.TIMED | microseconds << tally.MICROSECONDS, bin_of(microseconds)
+def operation(microseconds: int | None, failed: bool) -> tuple[int, int]:
+    """An ended operation's kind and duration."""
+    return (FAILED if failed else 0) | (0 if microseconds is None else TIMED), microseconds or 0
+
+
+def counts_for(kind: int, microseconds: int) -> int:
+    """Its tally, by hand."""
+    counts = ONE | (1 << tally.FAILED if kind & FAILED else 0) | microseconds << tally.MICROSECONDS
+    return counts | 1 << tally.TIMED if kind & TIMED else counts
+
+
+def bin_in(kind: int, microseconds: int) -> int | None:
+    """Its bin."""
+    return bin_of(microseconds) if kind & TIMED else None
 
 
 operations = st.tuples(
@@ -45,7 +54,7 @@ def doings(draw: st.DrawFn) -> list[tuple[str, int, int]]:
 @examples(200)
 @given(doings=doings(), kinds=st.lists(operations, min_size=4, max_size=4), store=st.booleans())
 def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
-    doings: list[tuple[str, int, int]], kinds: list[tuple[int, int | None]], store: bool
+    doings: list[tuple[str, int, int]], kinds: list[tuple[int, int]], store: bool
 ) -> None:
     lengths = (60, 300)
     history = History(lengths, 300 + 60, 25)
@@ -59,9 +68,9 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
             inside = [at for at, _, _ in counted if now - window.length_seconds < at <= now]
             if inside:
                 assert history.next_to_leave(window) == min(inside) + window.length_seconds
-            by_hand = sum(counts for at, counts, _ in counted if now - window.length_seconds < at <= now)
+            by_hand = sum(counts_for(*told) for at, *told in counted if now - window.length_seconds < at <= now)
             assert window.total == by_hand, (window.length_seconds, now - START)
-            bins = [latency_bin for at, _, latency_bin in counted if now - window.length_seconds < at <= now]
+            bins = [bin_in(*told) for at, *told in counted if now - window.length_seconds < at <= now]
             total, sketch = history.between(now - window.length_seconds, now)
             assert total == by_hand
             if max(busy.values(), default=0) <= 8:
@@ -76,10 +85,9 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
                 check()
         elif kind == "add":
             for i in range(second):
-                counts, latency_bin = kinds[i % 4]
-                history.add(now - first, counts, latency_bin)
-                counted.append((now - first, counts, latency_bin))
-                busy[now - first] += latency_bin is not None
+                counted.append((now - first, *kinds[i % 4]))
+                history.add(*counted[-1])
+                busy[now - first] += kinds[i % 4][0] & TIMED > 0
             check()
         elif counted:
             gone = counted.pop(first % len(counted))
@@ -96,7 +104,7 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
 @examples(100)
 @given(doings=doings(), kinds=st.lists(operations, min_size=4, max_size=4), store=st.booleans())
 def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
-    doings: list[tuple[str, int, int]], kinds: list[tuple[int, int | None]], store: bool
+    doings: list[tuple[str, int, int]], kinds: list[tuple[int, int]], store: bool
 ) -> None:
     history = History((60,), 120, 25)
     now = START
@@ -121,11 +129,11 @@ def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
         hours = history.by_hour(0)
         for hour in {at // 3600 for at, _, _ in kept}:
             total, sketch = hours[hour]
-            assert total == sum(counts for at, counts, _ in kept if at // 3600 == hour)
-            assert sketch == Counter(b for at, _, b in kept if at // 3600 == hour and b is not None)
+            assert total == sum(counts_for(*told) for at, *told in kept if at // 3600 == hour)
+            assert sketch == Counter(bin_in(*told) for at, *told in kept if at // 3600 == hour and told[0] & TIMED)
         minutes = history.by_minute(now // 60 - 120)
         assert {minute: total for minute, (total, _) in minutes.items()} == {
-            minute: sum(counts for at, counts, _ in kept if at // 60 == minute)
+            minute: sum(counts_for(*told) for at, *told in kept if at // 60 == minute)
             for minute in {at // 60 for at, _, _ in kept if at // 60 > now // 60 - 120}
         }
 
@@ -133,7 +141,7 @@ def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
 def test_an_operation_leaves_exactly_when_its_second_is_as_old_as_the_window() -> None:
     history = History((600,), 660, 25)
     history.advance(START + 30)
-    history.add(START + 30, ONE, None)
+    history.add(START + 30, 0, 0)
     history.advance(START + 629)
     assert history.windows[0].total == ONE
     assert history.next_to_leave(history.windows[0]) == START + 630
@@ -145,8 +153,8 @@ def test_a_second_with_more_than_eight_durations_keeps_its_counts_and_rounds_onl
     history = History((60,), 120, 25)
     history.advance(START)
     for i in range(9):
-        history.add(START + 5, ONE | 1 << tally.TIMED | (i + 1) << tally.MICROSECONDS, bin_of(i + 1))
-    history.add(START + 50, ONE, None)
+        history.add(START + 5, TIMED, i + 1)
+    history.add(START + 50, 0, 0)
     history.advance(START + 50)
     total, sketch = history.between(START + 40, START + 50)
     assert (tally.field(total, tally.ENDED), sum(sketch.values())) == (1, 0)
