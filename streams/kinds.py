@@ -14,7 +14,7 @@ FAILED: Final = 1  # flags of an ending; a kind is some of them, or OPEN
 RETRIED: Final = 2
 TIMED: Final = 4
 SAID_CONFLICT: Final = 8
-SLOW: Final = (16, 32, 64, 128)  # slower than the i-th latency limit
+SLOW: Final[tuple[int, ...]] = (16, 32, 64, 128)  # slower than the i-th latency limit
 OPEN: Final = 256  # no ending yet, only conflicts
 KIND_BITS: Final = 9
 
@@ -31,7 +31,7 @@ def _tally_of(flags: int) -> int:
     return _ENDED | sum(1 << shift for flag, shift in _FIELDS.items() if flags & flag)
 
 
-TALLIES: Final = (*(_tally_of(flags) for flags in range(OPEN)), _OPEN)  # by kind, without the duration
+TALLIES: Final[tuple[int, ...]] = (*(_tally_of(flags) for flags in range(OPEN)), _OPEN)  # by kind, without the duration
 CLEAN_TALLY: Final = TALLIES[CLEAN]
 
 

@@ -15,7 +15,7 @@ FAILED: Final = 2 * FIELD_BITS
 CONFLICTED: Final = 3 * FIELD_BITS
 RETRIED: Final = 4 * FIELD_BITS
 TIMED: Final = 5 * FIELD_BITS  # ended operations that told their duration
-SLOW: Final = tuple((6 + i) * FIELD_BITS for i in range(4))  # slower than the i-th latency limit of the rules
+SLOW: Final[tuple[int, ...]] = tuple((6 + i) * FIELD_BITS for i in range(4))  # slower than the i-th latency limit of the rules
 MICROSECONDS: Final = 10 * FIELD_BITS  # sum of durations
 
 FIELDS: Final = (ATTEMPTED, ENDED, FAILED, CONFLICTED, RETRIED, TIMED, *SLOW)
