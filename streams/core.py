@@ -5,6 +5,7 @@ from mypy_extensions import i64
 from streams.calendar import Calendar
 from streams.kinds import watched
 from streams.numbering import NumberingRules
+from streams.rates import RateRule
 from streams.rules import RuleSet
 
 PROJECT_HOURS_KEPT = 25  # a day of trend, and the hour that is open
@@ -16,7 +17,7 @@ class Core:
 
     __slots__ = (
         "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "latency_limits", "numbering",
-        "open_conflicts_max", "packed_rules", "resend_memory", "rules", "watched_kinds",
+        "open_conflicts_max", "packed_rules", "rates", "resend_memory", "rules", "watched_kinds",
     )  # fmt: skip
 
     def __init__(
@@ -31,7 +32,8 @@ class Core:
         dashboard_url: str | None = None,
     ) -> None:
         self.rules = rules
-        self.latency_limits = rules.latency_limits  # these three stand here as well for the sake of compiled code
+        self.rates: tuple[RateRule, ...] = rules.rates
+        self.latency_limits = rules.latency_limits  # these four stand here as well for the sake of compiled code
         self.packed_rules = rules.packed
         self.watched_kinds: i64 = watched(rules.watched_anywhere)
         self.numbering = numbering or NumberingRules()

@@ -10,7 +10,7 @@ from librt.vecs import append, pop, vec
 from mypy_extensions import i64, mypyc_attr
 
 from streams import tally
-from streams.kinds import CLEAN, KIND_BITS, OPEN, TIMED, Sums, tally_of
+from streams.kinds import CLEAN, KIND_BITS, OPEN, TALLIES, TIMED, Sums, tally_of
 from streams.seconds import GENERAL, Seconds
 from streams.sketch import Sketch, bin_of
 
@@ -19,6 +19,10 @@ _DURATION_BITS = 44  # MAX_DURATION_US fits
 _SECOND_SHIFT = _DURATION_BITS + KIND_BITS
 _DURATION_MASK = (1 << _DURATION_BITS) - 1
 _KIND_MASK = (1 << KIND_BITS) - 1
+# By kind: the fields of a tally in four bits each, as the operations of a second that is not busy need (2 times faster).
+_FEW = vec[i64](
+    [sum(1 << 4 * place for place, shift in enumerate(tally.FIELDS) if tally.field(one, shift)) for one in TALLIES]
+)
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
@@ -276,22 +280,36 @@ class Pane:
 
 def _encode_run(entries: vec[i64], at: i64, end: i64, flat: list[int]) -> None:
     """A second with several operations, or with one that is not clean."""
-    sums, bins = Sums(), list[int]()
-    place: i64 = at
-    while place < end:
-        entry: i64 = entries[place]
-        sums.add(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK, 1)
-        key = _bin_of(entry)
-        if key is not None:
-            bins.append(key)
-        place += 1
     flat.append(int(entries[at] >> _SECOND_SHIFT) + GENERAL)
-    flat.extend(tally.unpack(sums.total))
+    bins = list[int]()
+    few: i64 = 0
+    duration_us: i64 = 0
+    while at < end:
+        entry: i64 = entries[at]
+        kind: i64 = entry >> _DURATION_BITS & _KIND_MASK
+        few += _FEW[kind]
+        duration_us += entry & _DURATION_MASK
+        if kind & TIMED:
+            bins.append(bin_of(entry & _DURATION_MASK))
+        at += 1
+    place: i64 = 0
+    present: i64 = 0
+    while few >> 4 * place:
+        if few >> 4 * place & 15:
+            present |= 1 << place
+        place += 1
+    flat.append(int(present))
+    flat.append(int(duration_us))
+    while few:
+        if few & 15:
+            flat.append(int(few & 15))
+        few >>= 4
     if len(bins) < 2:  # the bin of a single duration follows from it
         flat.append(0)
     else:
+        bins.sort()
         flat.append(len(bins))
-        flat.extend(sorted(bins))
+        flat.extend(bins)
 
 
 def _tally(entry: i64) -> int:

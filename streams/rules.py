@@ -13,6 +13,7 @@ import msgspec
 
 from models.alert import Severity
 from streams import tally
+from streams.rates import RateRule
 
 SLOW_SHARE = Decimal(5)  # percent: p95 is above a limit when more than this share of the endings is
 MAX_WINDOW_MINUTES = 1440  # a day of single seconds a project
@@ -63,29 +64,6 @@ _RATES = {
 }
 
 
-class RateRule:
-    """A rate rule made ready to be evaluated: shifts into a tally and integers to compare."""
-
-    __slots__ = ("bad_mask", "bad_shift", "denominator", "numerator", "rule", "whole_shift", "window_index")
-
-    def __init__(self, rule: Rule, window_index: int, limit_index: int) -> None:
-        self.rule = rule
-        self.window_index = window_index
-        self.bad_shift, self.whole_shift = _RATES.get(rule.measure, (tally.SLOW[limit_index], tally.ENDED))
-        self.bad_mask = tally.mask(self.bad_shift)
-        self.numerator, self.denominator = rule.ratio
-
-    def is_crossed(self, operations: int) -> bool:
-        """Whether this window's tally is strictly above the threshold."""
-        bad = tally.field(operations, self.bad_shift)
-        whole = tally.field(operations, self.whole_shift)
-        return bad * self.denominator > whole * self.numerator and bad >= self.rule.min_bad
-
-    def has_samples(self, operations: int) -> bool:
-        """Whether there is enough to judge by."""
-        return tally.field(operations, self.whole_shift) >= self.rule.min_samples
-
-
 class RuleSet:
     """All rules of a monitor, with the windows and latency limits they share."""
 
@@ -112,7 +90,11 @@ class RuleSet:
             RateRule(
                 rule,
                 lengths.index(rule.window_minutes * 60),
-                limits.index(float(rule.threshold)) if rule.measure is Measure.SLOW_CREATION else 0,
+                *(
+                    (tally.SLOW[limits.index(float(rule.threshold))], tally.ENDED)
+                    if rule.measure is Measure.SLOW_CREATION
+                    else _RATES[rule.measure]
+                ),
             )
             for rule in rules
             if rule.measure is not Measure.INTEGRITY

@@ -4,25 +4,27 @@ taken back and stored in a few bytes. The bins are those of the ddsketch library
 
 from collections.abc import Iterable
 from math import ceil, log
+from typing import Final
 
 from ddsketch.mapping import LogarithmicMapping
+from mypy_extensions import i64
 
 RELATIVE_ACCURACY = 0.01
 ZERO_KEY = -(2**15)  # durations below a microsecond; under every real bin, so that sorting keeps it first
 
 _mapping = LogarithmicMapping(RELATIVE_ACCURACY)
 # `_mapping.key` of seconds, with its two logarithms to base 2 taken out of the way: 0.1 µs instead of 0.3.
-_BINS_A_LOGARITHM = 1.0 / log(_mapping.gamma)
-_BIN_OF_A_MICROSECOND = log(1e-6) * _BINS_A_LOGARITHM
+_BINS_A_LOGARITHM: Final[float] = 1.0 / log(_mapping.gamma)
+_BIN_OF_A_MICROSECOND: Final[float] = log(1e-6) * _BINS_A_LOGARITHM
 
 Sketch = dict[int, int]  # bin -> count
 
 
-def bin_of(duration_us: int) -> int:
+def bin_of(duration_us: i64) -> int:
     """The bin of a duration in microseconds."""
     if duration_us <= 0:
         return ZERO_KEY
-    return ceil(log(duration_us) * _BINS_A_LOGARITHM + _BIN_OF_A_MICROSECOND)
+    return ceil(log(float(duration_us)) * _BINS_A_LOGARITHM + _BIN_OF_A_MICROSECOND)
 
 
 def merge(sketches: Iterable[Sketch]) -> Sketch:

@@ -11,7 +11,8 @@ from streams import tally
 from streams.alerts import Memory, Phase, Reason, Verdict
 from streams.core import Core
 from streams.history import rate_percentage
-from streams.rules import Measure, RateRule, Rule
+from streams.rates import RateRule
+from streams.rules import Measure, Rule
 from streams.sketch import quantile_seconds
 
 if TYPE_CHECKING:
@@ -28,27 +29,32 @@ _ENDS = frozenset(
 def evaluate(core: Core, state: "ProjectState", at_ms: int, emits: list[Alert], trace: str | None) -> None:
     """Judge every rule at an event time; what must be told goes to `emits`."""
     state.watchful = False
-    checks: list[int] = []
-    for rate in core.rules.rates:
-        operations = state.history.windows[rate.window_index].total
+    check = 0
+    for rate in core.rates:
+        window = state.history.windows[rate.window_index]
+        if rate.rule_id not in state.alerts and window.has_none(rate.bad_mask):
+            continue  # content, and only an event can change that
+        operations = window.total
         verdict = _rate_verdict(rate, operations)
-        _keep(core, state, rate.rule, verdict, at_ms, emits, trace)
-        check = _next_check_second(state, rate, operations, verdict)
-        if check is not None:
-            checks.append(check)
+        if verdict.crossed or rate.rule_id in state.alerts:
+            _keep(core, state, rate.rule, verdict, at_ms, emits, trace)
+        found = _next_check_second(state, rate, operations, verdict)
+        if found is not None and (not check or found < check):
+            check = found
     for rule in core.rules.integrity:
         findings = state.numbering.findings
-        _keep(core, state, rule, Verdict(findings > rule.threshold, findings), at_ms, emits, trace)
-    state.rate_check_ms = min(checks, default=0) * 1000
+        if findings > rule.threshold or rule.rule_id in state.alerts:
+            _keep(core, state, rule, Verdict(findings > rule.threshold, findings), at_ms, emits, trace)
+    state.rate_check_ms = check * 1000
 
 
 def _rate_verdict(rate: RateRule, operations: int) -> Verdict:
-    bad = tally.field(operations, rate.bad_shift)
+    bad, whole = tally.field(operations, rate.bad_shift), tally.field(operations, rate.whole_shift)
     if not operations:
         return Verdict(False, 0, Reason.NO_OPERATIONS)
-    if not rate.has_samples(operations):
+    if whole < rate.min_samples:
         return Verdict(False, bad, Reason.INSUFFICIENT_DATA)
-    return Verdict(rate.is_crossed(operations), bad)
+    return Verdict(rate.is_crossed(bad, whole), bad)
 
 
 def _next_check_second(state: "ProjectState", rate: RateRule, operations: int, verdict: Verdict) -> int | None:
@@ -56,18 +62,18 @@ def _next_check_second(state: "ProjectState", rate: RateRule, operations: int, v
     if not operations:
         return None
     window = state.history.windows[rate.window_index]
-    if verdict.crossed or rate.rule.rule_id in state.alerts:
+    if verdict.crossed or rate.rule_id in state.alerts:
         return state.history.next_to_leave(window)
-    if verdict.bad < rate.rule.min_bad:
+    if verdict.bad < rate.min_bad:
         return None
     whole = tally.field(operations, rate.whole_shift)
-    if whole < rate.rule.min_samples:
+    if whole < rate.min_samples:
         state.watchful = True
         return None
     if not rate.numerator:
         return None
     above = (verdict.bad * rate.denominator - 1) // rate.numerator  # with this many or fewer, `bad` is too many
-    if above < rate.rule.min_samples:
+    if above < rate.min_samples:
         return None
     return state.history.earliest_after_leaving(window, rate.whole_shift, whole - above)
 
@@ -179,10 +185,10 @@ def next_deadline_ms(core: Core, state: "ProjectState") -> int | None:
 def is_watchful(core: Core, state: "ProjectState") -> bool:
     """Whether some rate waits for samples while bad operations are in its window; a function of the windows alone."""
     return any(
-        rate.rule.min_bad <= tally.field(operations, rate.bad_shift)
-        and tally.field(operations, rate.whole_shift) < rate.rule.min_samples
-        for rate in core.rules.rates
-        if (operations := state.history.windows[rate.window_index].total) and rate.rule.rule_id not in state.alerts
+        rate.min_bad <= tally.field(operations, rate.bad_shift)
+        and tally.field(operations, rate.whole_shift) < rate.min_samples
+        for rate in core.rates
+        if (operations := state.history.windows[rate.window_index].total) and rate.rule_id not in state.alerts
     )
 
 

@@ -11,7 +11,7 @@ from episode_monitor import compiled
 
 # Everything that an event passes through, but the modules that define message structs, which are C already.
 MODULES = (
-    "tally", "kinds", "days", "seconds", "panes", "history", "memory", "operations", "totals", "numbering", "intervals", "project", "identity",
+    "tally", "kinds", "days", "seconds", "panes", "rates", "history", "memory", "operations", "totals", "numbering", "intervals", "project", "identity",
     "calendar", "core", "partition", "state_codec", "vigil",
     "sketch", "suspects", "key_table", "packing", "body_writer", "numbering_codec",
 )  # fmt: skip
