@@ -9,28 +9,13 @@ from streams import tally
 from streams.kinds import CLEAN, LONG_US, Sums, tally_of
 from streams.panes import Pane
 from streams.sketch import Sketch, merge
+from streams.windows import Window
 
 MINUTES_KEPT = 121  # two hours of minutes for the trend, and the one that is open; more where a window needs it
 _STEPWISE = 64  # seconds; a longer silence is slid over by counting what is left instead of what leaves
 
 Encoded = tuple[int, list[tuple[int, bytes]], list[tuple[int, bytes]]]  # now, minutes, hours
 _NONE = Pane()
-
-
-@mypyc_attr(acyclic=True)
-class Window(Sums):
-    """A running sum over the last `length_seconds`; `tail` is the last second that has left it.
-
-    No operation of the window lies before second `oldest`; it follows the tail lazily.
-    """
-
-    __slots__ = ("length_seconds", "oldest", "tail")
-
-    def __init__(self, length_seconds: int) -> None:
-        super().__init__()
-        self.length_seconds: i64 = length_seconds
-        self.oldest: i64 = 0
-        self.tail: i64 = 0
 
 
 @mypyc_attr(acyclic=True)

@@ -9,6 +9,7 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from streams import tally
+from streams.sketch import bin_of
 
 FAILED: Final = 1  # flags of an ending; a kind is some of them, or OPEN
 RETRIED: Final = 2
@@ -17,6 +18,9 @@ SAID_CONFLICT: Final = 8
 SLOW: Final[tuple[int, ...]] = (16, 32, 64, 128)  # slower than the i-th latency limit
 OPEN: Final = 256  # no ending yet, only conflicts
 KIND_BITS: Final = 9
+KIND_MASK: Final = (1 << KIND_BITS) - 1
+DURATION_BITS: Final = 44  # MAX_DURATION_US fits
+DURATION_MASK: Final = (1 << DURATION_BITS) - 1
 
 CLEAN: Final = TIMED  # the kind of nearly all
 LONG_US: Final = 1 << 32  # 71 minutes; clean ones as long count as the others do, so that native sums cannot overflow
@@ -38,6 +42,11 @@ CLEAN_TALLY: Final = TALLIES[CLEAN]
 def tally_of(kind: i64, duration_us: i64) -> int:
     """One operation as a tally."""
     return TALLIES[kind] | int(duration_us) << tally.MICROSECONDS
+
+
+def bin_if_timed(kind: i64, duration_us: i64) -> int | None:
+    """The bin of one operation's duration; None where it told none."""
+    return bin_of(duration_us) if kind & TIMED else None
 
 
 def watched(fields: int) -> int:

@@ -5,25 +5,19 @@ second, and whatever has no second, is in `folded`. No second is in both. A clos
 encoded form is kept and written again without work.
 """
 
+from typing import Final
+
 import msgspec
 from librt.vecs import append, pop, vec
 from mypy_extensions import i64, mypyc_attr
 
 from streams import tally
-from streams.kinds import CLEAN, KIND_BITS, OPEN, TALLIES, TIMED, Sums, tally_of
+from streams.entries import SECOND_SHIFT, bin_in, encode_run, entry_of, tally_in
+from streams.kinds import CLEAN, DURATION_BITS, DURATION_MASK, KIND_MASK, OPEN, Sums, bin_if_timed, tally_of
 from streams.seconds import GENERAL, Seconds
-from streams.sketch import Sketch, bin_of
+from streams.sketch import Sketch
 
-MAX_A_SECOND = 8  # a busier second is folded
-_DURATION_BITS = 44  # MAX_DURATION_US fits
-_SECOND_SHIFT = _DURATION_BITS + KIND_BITS
-_DURATION_MASK = (1 << _DURATION_BITS) - 1
-_KIND_MASK = (1 << KIND_BITS) - 1
-# By kind: the fields of a tally in four bits each, as the operations of a second that is not busy need (2 times faster).
-_FEW = vec[i64](
-    [sum(1 << 4 * place for place, shift in enumerate(tally.FIELDS) if tally.field(one, shift)) for one in TALLIES]
-)
-
+MAX_A_SECOND: Final = 8  # a busier second is folded
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
 
@@ -43,9 +37,9 @@ class Pane:
         """Count one operation in a second of the minute."""
         self.encoded = None
         if self.folded is not None and self.folded.has(second):
-            self.folded.add(second, tally_of(kind, duration_us), _bin(kind, duration_us))
+            self.folded.add(second, tally_of(kind, duration_us), bin_if_timed(kind, duration_us))
             return
-        entry: i64 = second << _SECOND_SHIFT | kind << _DURATION_BITS | duration_us
+        entry: i64 = entry_of(second, kind, duration_us)
         entries = append(self.entries, entry)
         count: i64 = len(entries)
         at: i64 = count - 1
@@ -54,21 +48,21 @@ class Pane:
             at -= 1
         entries[at] = entry
         self.entries = entries
-        while at + 1 < count and entries[at + 1] >> _SECOND_SHIFT == second:
+        while at + 1 < count and entries[at + 1] >> SECOND_SHIFT == second:
             at += 1
-        if at >= MAX_A_SECOND and entries[at - MAX_A_SECOND] >> _SECOND_SHIFT == second:
+        if at >= MAX_A_SECOND and entries[at - MAX_A_SECOND] >> SECOND_SHIFT == second:
             self._fold(second, second)
 
     def remove(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Take back what `add` counted in a second that is still known. Only what was added may be removed."""
         self.encoded = None
-        entry: i64 = second << _SECOND_SHIFT | kind << _DURATION_BITS | duration_us
+        entry: i64 = entry_of(second, kind, duration_us)
         entries = self.entries
         at: i64 = len(entries) - 1
         while at >= 0 and entries[at] > entry:
             at -= 1
         if at < 0 or entries[at] != entry:
-            self._fold(second, second).remove(second, tally_of(kind, duration_us), _bin(kind, duration_us))
+            self._fold(second, second).remove(second, tally_of(kind, duration_us), bin_if_timed(kind, duration_us))
             return
         self.entries, _ = pop(entries, at)
 
@@ -81,7 +75,7 @@ class Pane:
     def add_total(self, kind: i64, duration_us: i64, sign: int) -> None:
         """Count (+1) or take back (-1) one operation without its second."""
         self.encoded = None
-        self._whole().add_total(tally_of(kind, duration_us), _bin(kind, duration_us), sign)
+        self._whole().add_total(tally_of(kind, duration_us), bin_if_timed(kind, duration_us), sign)
 
     def absorb(self, other: "Pane") -> None:
         """Add another pane's totals, as an hour takes its minutes."""
@@ -110,9 +104,9 @@ class Pane:
         folded = self._whole()
         kept = vec[i64]()
         for entry in self.entries:
-            second: i64 = entry >> _SECOND_SHIFT
+            second: i64 = entry >> SECOND_SHIFT
             if first <= second <= last:
-                folded.add(second, _tally(entry), _bin_of(entry))
+                folded.add(second, tally_in(entry), bin_in(entry))
             else:
                 kept = append(kept, entry)
         self.entries = kept
@@ -127,18 +121,15 @@ class Pane:
 
     def has(self, second: i64) -> bool:
         """Whether this second is known, and anything in it."""
-        return self.next_second(second) == second if len(self.entries) else self._has_folded(second)
-
-    def _has_folded(self, second: i64) -> bool:
-        return self.folded is not None and self.folded.has(second)
+        return self.has_seconds and self.next_second(second) == second
 
     def next_second(self, second: i64) -> i64:
         """The first second from this one on that holds anything; 60: none. A minute whose seconds were dropped holds
         all in its first, for windows must never keep what has left."""
         found: i64 = 60
         for entry in self.entries:
-            if entry >> _SECOND_SHIFT >= second:
-                found = entry >> _SECOND_SHIFT
+            if entry >> SECOND_SHIFT >= second:
+                found = entry >> SECOND_SHIFT
                 break
         folded = self.folded
         if folded is not None:
@@ -152,11 +143,11 @@ class Pane:
     def put(self, sums: Sums, first: i64, last: i64, sign: i64) -> None:
         """Add (+1) or subtract (-1) what these seconds hold; a minute whose seconds were dropped is in its first."""
         for entry in self.entries:
-            second: i64 = entry >> _SECOND_SHIFT
+            second: i64 = entry >> SECOND_SHIFT
             if second > last:
                 break
             if second >= first:
-                sums.add(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK, sign)
+                sums.add(entry >> DURATION_BITS & KIND_MASK, entry & DURATION_MASK, sign)
         folded = self.folded
         if folded is not None:
             if folded.counts:
@@ -174,7 +165,7 @@ class Pane:
         """Everything as one tally."""
         sums = Sums()
         for entry in self.entries:
-            sums.add(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK, 1)
+            sums.add(entry >> DURATION_BITS & KIND_MASK, entry & DURATION_MASK, 1)
         return sums.total if self.folded is None else sums.total + self.folded.total
 
     def count_of(self, shift: int) -> int:
@@ -182,7 +173,7 @@ class Pane:
         count: i64 = len(self.entries)
         if shift != tally.ATTEMPTED:
             for entry in self.entries:
-                if entry >> _DURATION_BITS & OPEN:
+                if entry >> DURATION_BITS & OPEN:
                     count -= 1
         return int(count) if self.folded is None else int(count) + tally.field(self.folded.total, shift)
 
@@ -202,8 +193,8 @@ class Pane:
     def _sketch_of_entries(self, first: i64, last: i64) -> Sketch:
         sketch: Sketch = {}
         for entry in self.entries:
-            if first <= entry >> _SECOND_SHIFT <= last:
-                key = _bin_of(entry)
+            if first <= entry >> SECOND_SHIFT <= last:
+                key = bin_in(entry)
                 if key is not None:
                     sketch[key] = sketch.get(key, 0) + 1
         return sketch
@@ -218,8 +209,8 @@ class Pane:
         """Second of the minute -> tally, where seconds are known."""
         found = {} if self.folded is None else dict(self.folded.counts)
         for entry in self.entries:
-            second = int(entry >> _SECOND_SHIFT)
-            found[second] = found.get(second, 0) + _tally(entry)
+            second = int(entry >> SECOND_SHIFT)
+            found[second] = found.get(second, 0) + tally_in(entry)
         return found
 
     # --- stored form
@@ -240,17 +231,17 @@ class Pane:
         count: i64 = len(entries)
         while at < count:
             entry: i64 = entries[at]
-            second: i64 = entry >> _SECOND_SHIFT
+            second: i64 = entry >> SECOND_SHIFT
             while waiting and self.folded is not None and waiting[-1] < second:
                 self.folded.encode_second(waiting.pop(), flat)
             end: i64 = at + 1
-            while end < count and entries[end] >> _SECOND_SHIFT == second:
+            while end < count and entries[end] >> SECOND_SHIFT == second:
                 end += 1
-            if end == at + 1 and entry >> _DURATION_BITS & _KIND_MASK == CLEAN:
+            if end == at + 1 and entry >> DURATION_BITS & KIND_MASK == CLEAN:
                 flat.append(int(second))
-                flat.append(int(entry & _DURATION_MASK))
+                flat.append(int(entry & DURATION_MASK))
             else:
-                _encode_run(entries, at, end, flat)
+                encode_run(entries, at, end, flat)
             at = end
         while waiting and self.folded is not None:
             self.folded.encode_second(waiting.pop(), flat)
@@ -276,52 +267,6 @@ class Pane:
             folded.crowd(dict(zip(summary[end::2], summary[end + 1 :: 2], strict=True)))
         pane.encoded = encoded
         return pane
-
-
-def _encode_run(entries: vec[i64], at: i64, end: i64, flat: list[int]) -> None:
-    """A second with several operations, or with one that is not clean."""
-    flat.append(int(entries[at] >> _SECOND_SHIFT) + GENERAL)
-    bins = list[int]()
-    few: i64 = 0
-    duration_us: i64 = 0
-    while at < end:
-        entry: i64 = entries[at]
-        kind: i64 = entry >> _DURATION_BITS & _KIND_MASK
-        few += _FEW[kind]
-        duration_us += entry & _DURATION_MASK
-        if kind & TIMED:
-            bins.append(bin_of(entry & _DURATION_MASK))
-        at += 1
-    place: i64 = 0
-    present: i64 = 0
-    while few >> 4 * place:
-        if few >> 4 * place & 15:
-            present |= 1 << place
-        place += 1
-    flat.append(int(present))
-    flat.append(int(duration_us))
-    while few:
-        if few & 15:
-            flat.append(int(few & 15))
-        few >>= 4
-    if len(bins) < 2:  # the bin of a single duration follows from it
-        flat.append(0)
-    else:
-        bins.sort()
-        flat.append(len(bins))
-        flat.extend(bins)
-
-
-def _tally(entry: i64) -> int:
-    return tally_of(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK)
-
-
-def _bin_of(entry: i64) -> int | None:
-    return _bin(entry >> _DURATION_BITS & _KIND_MASK, entry & _DURATION_MASK)
-
-
-def _bin(kind: i64, duration_us: i64) -> int | None:
-    return bin_of(duration_us) if kind & TIMED else None
 
 
 def _flat(sketch: Sketch) -> list[int]:

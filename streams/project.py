@@ -31,8 +31,9 @@ class ProjectState(Counter):
 
     __slots__ = (
         "alerts", "applied", "begun", "chunk_versions", "conflict_events", "core", "counted", "deadline_ms",
-        "history", "is_dirty", "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations", "project_id",
-        "rate_check_ms", "resends", "retries", "seen", "sequences", "shared", "untold_conflicts", "watchful",
+        "history", "is_dirty", "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations",
+        "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "shared", "untold_conflicts",
+        "watchful",
     )  # fmt: skip
 
     def __init__(self, core: Core, project_id: str) -> None:

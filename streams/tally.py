@@ -6,6 +6,9 @@ negative, because whatever is taken out was put in before. One packed addition c
 
 from typing import Final
 
+from librt.strings import read_i64_le
+from mypy_extensions import i64
+
 FIELD_BITS: Final = 40
 _FIELD_MASK: Final = (1 << FIELD_BITS) - 1
 
@@ -15,11 +18,15 @@ FAILED: Final = 2 * FIELD_BITS
 CONFLICTED: Final = 3 * FIELD_BITS
 RETRIED: Final = 4 * FIELD_BITS
 TIMED: Final = 5 * FIELD_BITS  # ended operations that told their duration
-SLOW: Final[tuple[int, ...]] = tuple((6 + i) * FIELD_BITS for i in range(4))  # slower than the i-th latency limit of the rules
+SLOW: Final[tuple[int, ...]] = tuple(
+    (6 + i) * FIELD_BITS for i in range(4)
+)  # slower than the i-th latency limit of the rules
 MICROSECONDS: Final = 10 * FIELD_BITS  # sum of durations
 
 FIELDS: Final = (ATTEMPTED, ENDED, FAILED, CONFLICTED, RETRIED, TIMED, *SLOW)
 MAX_LATENCY_LIMITS: Final = len(SLOW)
+_COUNTS_MASK = (1 << MICROSECONDS) - 1
+_COUNTS_BYTES = MICROSECONDS // 8 + 3  # so that eight bytes may be read where the last field begins
 
 
 def field(tally: int, shift: int) -> int:
@@ -51,11 +58,14 @@ def pack(numbers: list[int]) -> int:
 def unpack(tally: int) -> list[int]:
     """A tally as few small numbers: which counts there are, the sum of durations, then those counts."""
     numbers, present = [0, tally >> MICROSECONDS], 0
-    for place, shift in enumerate(FIELDS):
-        count = (tally >> shift) & _FIELD_MASK
+    fields = (tally & _COUNTS_MASK).to_bytes(
+        _COUNTS_BYTES, "little"
+    )  # ten shifts of large integers take 3 times as long
+    for place in range(len(FIELDS)):
+        count: i64 = read_i64_le(fields, place * (FIELD_BITS // 8)) & _FIELD_MASK
         if count:
             present |= 1 << place
-            numbers.append(count)
+            numbers.append(int(count))
     numbers[0] = present
     return numbers
 

@@ -13,7 +13,7 @@ from mypy_extensions import i64, mypyc_attr
 from streams import tally
 from streams.core import PARTITION_HOURS_KEPT, Core
 from streams.history import Encoded, History
-from streams.kinds import FAILED, KIND_BITS, TIMED, Sums
+from streams.kinds import DURATION_BITS, DURATION_MASK, FAILED, KIND_BITS, KIND_MASK, TIMED, Sums
 from streams.sketch import bin_of
 
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -23,10 +23,7 @@ _Stored = tuple[int, Encoded, list[int], list[int], list[tuple[int, list[int]]],
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(_Stored).decode
 _JOURNAL_MAX: Final = 16_384  # entries, 128 KiB a partition; more are folded without being asked
-_DURATION_BITS: Final = 44  # MAX_DURATION_US fits
-_DURATION_MASK: Final = (1 << _DURATION_BITS) - 1
-_KIND_MASK: Final = (1 << KIND_BITS) - 1
-_TAKEN: Final = 1 << _DURATION_BITS + KIND_BITS
+_TAKEN: Final = 1 << DURATION_BITS + KIND_BITS  # set where an operation was taken back
 
 
 @mypyc_attr(acyclic=True)
@@ -58,11 +55,11 @@ class PartitionTotals:
 
     def count(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Count one operation of some project at an epoch second."""
-        self._note(second, kind << _DURATION_BITS | duration_us)
+        self._note(second, kind << DURATION_BITS | duration_us)
 
     def take_back(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Take back one operation that was counted."""
-        self._note(second, _TAKEN | kind << _DURATION_BITS | duration_us)
+        self._note(second, _TAKEN | kind << DURATION_BITS | duration_us)
 
     def _note(self, second: i64, entry: i64) -> None:
         if second != self._second:
@@ -93,8 +90,8 @@ class PartitionTotals:
 
     def _fold_entry(self, entry: i64, sums: Sums, bins: dict[int, int]) -> None:
         sign: i64 = -1 if entry & _TAKEN else 1
-        kind: i64 = entry >> _DURATION_BITS & _KIND_MASK
-        duration_us: i64 = entry & _DURATION_MASK
+        kind: i64 = entry >> DURATION_BITS & KIND_MASK
+        duration_us: i64 = entry & DURATION_MASK
         sums.add(kind, duration_us, sign)
         if kind & TIMED:
             key = bin_of(duration_us)

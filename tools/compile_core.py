@@ -11,9 +11,9 @@ from episode_monitor import compiled
 
 # Everything that an event passes through, but the modules that define message structs, which are C already.
 MODULES = (
-    "tally", "kinds", "days", "seconds", "panes", "rates", "history", "memory", "operations", "totals", "numbering", "intervals", "project", "identity",
-    "calendar", "core", "partition", "state_codec", "vigil",
-    "sketch", "suspects", "key_table", "packing", "body_writer", "numbering_codec",
+    "tally", "kinds", "days", "seconds", "entries", "panes", "windows", "history", "rates", "key_table", "memory",
+    "operations", "totals", "numbering", "intervals", "project", "identity", "calendar", "core", "partition", "packing",
+    "body_writer", "numbering_codec", "state_codec", "vigil", "sketch", "suspects",
 )  # fmt: skip
 
 

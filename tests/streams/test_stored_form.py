@@ -2,6 +2,7 @@
 version is read by the next, and two that hold the same must not differ in how they are written."""
 
 import random
+from functools import partial
 from hashlib import blake2b
 
 import pytest
@@ -33,7 +34,14 @@ def test_a_minute_is_written_second_by_second_clean_ones_short_and_others_with_t
 GOLDEN_MINUTE = "9290dc002000ce0003d0904123ce000493e002020202d08dd0b0420700010101004309000101007b63ce005b8d800101010100"
 
 
-def lived(seed: int, apart_seconds: float, count: int, *, stored_every: int) -> tuple[ProjectState, PartitionTotals, str]:
+def chunk_in(kept: dict[tuple[int, int], bytes], chunk: int, version: int) -> bytes:
+    """What was stored apart."""
+    return kept[chunk, version]
+
+
+def lived(
+    seed: int, apart_seconds: float, count: int, *, stored_every: int
+) -> tuple[ProjectState, PartitionTotals, str]:
     """A project after so many events of every kind, its partition's totals, and a hash over all that was written."""
     chance, project, totals = random.Random(seed), Driven(CORE), PartitionTotals(CORE)
     at, number, opened = 0.0, 0, 0
@@ -55,16 +63,16 @@ def lived(seed: int, apart_seconds: float, count: int, *, stored_every: int) -> 
             project.failed(when, duration_seconds=duration)
         else:
             project.created(when, number, duration_seconds=duration)
-    state, written, chunks = ProjectState(CORE, "p"), blake2b(digest_size=16), dict[tuple[int, int], bytes]()
+    state, written, kept = ProjectState(CORE, "p"), blake2b(digest_size=16), dict[tuple[int, int], bytes]()
     for place, event in enumerate(project.events, 1):
         step(CORE, state, event, totals)
         state.applied = totals.applied = place
         if place % stored_every == 0 or place == len(project.events):
             stored = checkpoint(state)
-            chunks |= {(chunk, version): content for chunk, version, content in stored.chunks}
+            kept |= {(chunk, version): content for chunk, version, content in stored.chunks}
             written.update(stored.head + totals.encode())
             if chance.random() < 0.3:
-                state = decode(CORE, "p", stored.head, lambda chunk, version: chunks[chunk, version])
+                state = decode(CORE, "p", stored.head, partial(chunk_in, kept))
     return state, totals, written.hexdigest()
 
 
