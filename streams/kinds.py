@@ -1,7 +1,7 @@
 """What one operation counts for, as a small number (its kind) and a duration, and sums of many of them.
 
 Nearly every operation is of one kind: it ended well, told its duration and nothing else. Sums count those by
-themselves in native integers (1 ns compiled); only the others cost an addition of whole tallies (40 ns).
+themselves in native integers; only the others cost an addition of whole tallies (20 ns for each sum).
 """
 
 from typing import Final

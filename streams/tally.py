@@ -1,7 +1,7 @@
 """Counts of operations packed into one integer, so that adding an operation to a bucket is one addition.
 
 A tally is a sum of disjoint 40-bit fields; the sum of durations is the topmost field and may grow. Fields never go
-negative, because whatever is taken out was put in before. One packed addition costs 40 ns; eight plain ones 400 ns.
+negative, because whatever is taken out was put in before. One packed addition costs 20 to 40 ns; eight plain ones 400.
 """
 
 from typing import Final
@@ -58,9 +58,10 @@ def pack(numbers: list[int]) -> int:
 def unpack(tally: int) -> list[int]:
     """A tally as few small numbers: which counts there are, the sum of durations, then those counts."""
     numbers, present = [0, tally >> MICROSECONDS], 0
+    # Ten shifts of a large integer take three times as long, compiled (0.66 instead of 0.23 µs).
     fields = (tally & _COUNTS_MASK).to_bytes(
         _COUNTS_BYTES, "little"
-    )  # ten shifts of large integers take 3 times as long
+    )
     for place in range(len(FIELDS)):
         count: i64 = read_i64_le(fields, place * (FIELD_BITS // 8)) & _FIELD_MASK
         if count:
