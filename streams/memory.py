@@ -10,6 +10,7 @@ from streams.key_table import KeyTable
 MAX_SOURCES: Final = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
 MAX_INTERVALS: Final = 32  # a source; sequence numbers that lie apart need one each, and the lowest are forgotten
 FEW: Final = 8  # keys
+_SIGN: Final = -(2**63)  # keys are ordered as numbers without a sign
 
 
 @mypyc_attr(acyclic=True)
@@ -51,7 +52,9 @@ class RecentKeys:
             self.settle()
         times, keys = self.times, self.keys
         place: i64 = len(times)
-        while place and (times[place - 1] > at_ms or (times[place - 1] == at_ms and keys[place - 1] > key)):
+        while place and (
+            times[place - 1] > at_ms or (times[place - 1] == at_ms and keys[place - 1] ^ _SIGN > key ^ _SIGN)
+        ):
             place -= 1
         self.keys, self.times = with_one(keys, place, key), with_one(times, place, at_ms)
         table = self._table

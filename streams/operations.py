@@ -17,6 +17,7 @@ MAX_DURATION_US = 10**13  # 115 days; longer is kept as this, so that sums stay 
 FLAG_BITS: Final = 8
 FLAGS: Final = (1 << FLAG_BITS) - 1
 
+
 @mypyc_attr(acyclic=True)
 class Counter:
     """Where operations are counted; times are event time in milliseconds.

@@ -59,9 +59,7 @@ def unpack(tally: int) -> list[int]:
     """A tally as few small numbers: which counts there are, the sum of durations, then those counts."""
     numbers, present = [0, tally >> MICROSECONDS], 0
     # Ten shifts of a large integer take three times as long, compiled (0.66 instead of 0.23 µs).
-    fields = (tally & _COUNTS_MASK).to_bytes(
-        _COUNTS_BYTES, "little"
-    )
+    fields = (tally & _COUNTS_MASK).to_bytes(_COUNTS_BYTES, "little")
     for place in range(len(FIELDS)):
         count: i64 = read_i64_le(fields, place * (FIELD_BITS // 8)) & _FIELD_MASK
         if count:
