@@ -28,9 +28,10 @@ def main() -> int:
         return 3
     with tempfile.TemporaryDirectory(prefix="episode-monitor-compile-") as scratch:
         work = Path(scratch)
-        for package in ("streams", "models"):
+        for package in compiled.PACKAGES:
             shutil.copytree(compiled.ROOT / package, work / package, ignore=shutil.ignore_patterns("__pycache__"))
-        command = [str(Path(sys.executable).with_name("mypyc")), *(f"streams/{name}.py" for name in MODULES)]
+        sources = ["models/event.py", *(f"streams/{name}.py" for name in MODULES)]
+        command = [str(Path(sys.executable).with_name("mypyc")), *sources]
         done = subprocess.run(command, cwd=work, env=_environment(work), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             print(done.stdout[-4000:] + done.stderr[-4000:], file=sys.stderr)
@@ -50,7 +51,8 @@ def _environment(work: Path) -> dict[str, str]:
 def _install(work: Path, target: Path) -> None:
     shutil.rmtree(compiled.FOLDER, ignore_errors=True)
     target.mkdir(parents=True)
-    shutil.copytree(work / "streams", target / "streams")
+    for package in compiled.PACKAGES:
+        shutil.copytree(work / package, target / package)
     for library in work.glob("*.so"):
         shutil.copy2(library, target)
     (target / "complete").touch()

@@ -84,7 +84,7 @@ def test_an_event_that_was_applied_twice_is_noticed_in_the_counters_and_in_the_s
         taker.take(event, at)
     state = taker.state(twice.project_id)
     assert state is not None
-    again = msgspec.structs.replace(twice, event_id="another name", operation_id="another name", source=None)
+    again = Event(**twice.as_dict() | {"event_id": "another name", "operation_id": "another name", "source": None})
     taker.take(again, len(run.evidence.events[0]))  # as if its id had been forgotten
     changes = taker.collect()
     writes = [*changes.writes, (keys.CURSOR, msgspec.msgpack.encode(changes.cursor))]
