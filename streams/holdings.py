@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from streams import digests, keys
+from streams.chunks import CHUNK_SHIFT, Chunk
 from streams.digests import digest
 from streams.identity import unpack_id
-from streams.numbering import CHUNK_SHIFT, Numbering
+from streams.numbering import Numbering
 from streams.partition import Partition
 from streams.project import ProjectState
 from streams.state_codec import HEADER_BYTES, read_head
@@ -54,7 +55,7 @@ def digest_of(partition: Partition, project_id: str) -> int | None:
         numbering = found.numbering
         if numbering.duplicates or numbering.aside:
             return digest(*_sorted(_pairs(numbering)))
-        return _plain_digest(numbering.chunks.items())
+        return _plain_digest(numbering.chunks)
     stored = _read(partition, project_id, found)
     if stored.numbers.duplicates or stored.numbers.aside:
         return digest(*_sorted(_stored_pairs(stored)))
@@ -107,15 +108,14 @@ def _sorted(pairs: list[tuple[int, str]]) -> tuple[list[int], list[str]]:
     return [number for number, _ in pairs], [owner for _, owner in pairs]
 
 
-def _plain_digest(chunks: Any) -> int:
+def _plain_digest(chunks: list[Chunk]) -> int:
     """Of numbers that are each held once."""
     numbers: list[int] = []
     owners: list[bytes] = []
-    for index, chunk in sorted(chunks):
-        first = index << CHUNK_SHIFT
-        for offset, owner in enumerate(chunk):
+    for chunk in chunks:
+        for number, owner in enumerate(chunk.owners(), chunk.index << CHUNK_SHIFT):
             if owner is not None:
-                numbers.append(first + offset)
+                numbers.append(number)
                 owners.append(owner)
     return digests.of_bytes(array("q", numbers).tobytes(), digests.joined_packed(owners)) if numbers else 0
 

@@ -20,7 +20,7 @@ from streams import tally
 from streams.body_writer import write_body
 from streams.core import Core
 from streams.memory import RecentKeys, Source
-from streams.numbering_codec import decode_numbering, encode_chunk
+from streams.numbering_codec import decode_numbering
 from streams.operations import FLAG_BITS, Ended, Operation
 from streams.packing import put_array, put_bytes, put_integer
 from streams.project import ProjectState
@@ -78,32 +78,34 @@ def head_of(state: ProjectState) -> Head:
 def checkpoint(state: ProjectState) -> Checkpoint:
     """Encode what has changed since the last checkpoint. Marks it as written."""
     numbering, versions = state.numbering, state.chunk_versions
-    tail = max(numbering.chunks, default=None)
+    tail = numbering.chunks[-1].index if numbering.chunks else None
     chunks: list[tuple[int, int, bytes]] = []
+    inline: list[tuple[int, bytes]] = []
     obsolete: list[tuple[int, int]] = []
-    for index in [i for i in versions if i == tail or i not in numbering.chunks]:
-        obsolete.append((index, versions.pop(index)))
-    if len(numbering.chunks) > 1:
-        for index in numbering.chunks:
-            if index == tail or (index in versions and index not in numbering.changed_chunks):
-                continue
+    if versions:
+        held = {chunk.index for chunk in numbering.chunks}
+        for index in [i for i in versions if i == tail or i not in held]:
+            obsolete.append((index, versions.pop(index)))
+    for chunk in numbering.chunks:
+        index = chunk.index
+        if index == tail:
+            inline.append((index, chunk.stored()))
+        elif chunk.is_changed or index not in versions:
             if index in versions:
                 obsolete.append((index, versions[index]))
             versions[index] = state.applied
-            chunks.append((index, state.applied, encode_chunk(numbering.chunks[index])))
-    numbering.changed_chunks.clear()
+            chunks.append((index, state.applied, chunk.stored()))
+        chunk.is_changed = False
     out = BytesWriter()
     out.write(_header(state))
     put_array(out, 3 if numbering.history is None else 4)  # as StoredState, or StoredStateWithHistory
     write_body(out, state, state.deadline_ms, state.rate_check_ms)
     out.write(_pack(sorted(versions.items())))
-    if tail is None:
-        put_array(out, 0)
-    else:
-        put_array(out, 1)
+    put_array(out, len(inline))
+    for index, content in inline:
         put_array(out, 2)
-        put_integer(out, tail)
-        put_bytes(out, encode_chunk(numbering.chunks[tail]))
+        put_integer(out, index)
+        put_bytes(out, content)
     if numbering.history is not None:
         out.write(_pack(numbering.history))
     return Checkpoint(out.getvalue(), chunks, obsolete)
@@ -119,8 +121,7 @@ def canonical(state: ProjectState) -> bytes:
     put_array(out, 3)
     out.write(_pack(state.project_id))
     write_body(out, state, None, 0)
-    numbers = state.numbering.chunks
-    out.write(_pack([(index, encode_chunk(chunk)) for index, chunk in sorted(numbers.items()) if any(chunk)]))
+    out.write(_pack([(chunk.index, chunk.stored()) for chunk in state.numbering.chunks]))
     return out.getvalue()
 
 
@@ -162,7 +163,8 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.chunk_versions = dict(stored.versions)
     chunks = [(index, load_chunk(index, version)) for index, version in stored.versions]
     decode_numbering(state.numbering, body.numbers, [*chunks, *stored.inline])
-    state.numbering.history = stored.finding_history
+    if stored.finding_history is not None:
+        state.numbering.own().history = stored.finding_history
     _adopt_rules(core, state, body)
     return state
 

@@ -12,8 +12,9 @@ from episode_monitor import compiled
 # Everything that an event passes through, but the modules that define message structs, which are C already.
 MODULES = (
     "tally", "kinds", "days", "seconds", "entries", "panes", "windows", "history", "rates", "key_table", "memory",
-    "operations", "totals", "numbering", "intervals", "project", "identity", "calendar", "core", "partition", "packing",
-    "body_writer", "numbering_codec", "state_codec", "vigil", "sketch", "suspects",
+    "operations", "totals", "anomalies", "chunks", "episodes", "numbering", "intervals", "project", "identity",
+    "calendar", "core", "partition", "packing", "body_writer", "numbering_codec", "state_codec", "vigil", "sketch",
+    "suspects",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from agents.topics import TopicNames, ensure_topics
 from streams import numbering as bounds
+from streams.chunks import CHUNK_SHIFT
 from streams.project import ProjectState
 from streams.state_codec import head_of
 from tests.agents.support import producing, until
@@ -169,7 +170,7 @@ async def test_a_greedy_project_is_marked_and_bounded_and_its_neighbours_are_exa
     assert wrong, "the model follows every number, so it must differ about the greedy project"
     states = trial.stored()
     assert head_of(states["greedy"]).capped
-    assert len(states["greedy"].numbering.chunks) <= bounds.MAX_SPARSE_CHUNKS + (100_000 >> bounds.CHUNK_SHIFT)
+    assert len(states["greedy"].numbering.chunks) <= bounds.MAX_SPARSE_CHUNKS + (100_000 >> CHUNK_SHIFT)
     assert not any(head_of(state).capped for project, state in states.items() if project != "greedy")
     assert len(states) == 21
     assert before > 20 * MEGABYTE

@@ -254,7 +254,7 @@ def test_a_project_without_findings_stores_nothing_of_it() -> None:
 
 def test_what_was_stored_before_there_was_a_history_is_read() -> None:
     driven = gap_of(2, top=3)
-    driven.state.numbering.history = None
+    driven.state.numbering.anomalies.history = None
     read = decode(driven.core, PROJECT, checkpoint(driven.state).head, lambda chunk, version: b"")
     assert read.numbering.history is None
     step(driven.core, read, driven.events[-1])
