@@ -7,7 +7,7 @@ import yaml
 from episode_monitor.settings import Settings, SettingsError
 from streams.calendar import Calendar
 from streams.core import Core
-from streams.numbering import NumberingRules
+from streams.numbering_rules import NumberingRules
 from streams.rules import Rule, RuleError, RuleSet, parse_rules
 
 

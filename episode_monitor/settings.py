@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from episode_monitor import settings_checks as check
 from episode_monitor.settings_kafka import SaslMechanism, SecurityProtocol, check_login
 from episode_monitor.settings_words import SettingRow, SettingsError, masked, row, sentences
-from streams.numbering import DeletedNumbers
+from streams.numbering_rules import DeletedNumbers
 from streams.rules import Measure
 
 __all__ = ["LogFormat", "LogLevel", "SettingRow", "Settings", "SettingsError", "load_settings", "settings_table"]

@@ -11,7 +11,8 @@ from models.views import (
     Suspect,
 )
 from streams.identity import unpack_id
-from streams.numbering import Numbering, health_score
+from streams.numbering import Numbering
+from streams.numbering_rules import health_score
 from streams.project import ProjectState
 from streams.state_shapes import Head
 from streams.summary import PartitionCounts

@@ -4,7 +4,7 @@ from mypy_extensions import i64
 
 from streams.calendar import Calendar
 from streams.kinds import watched
-from streams.numbering import NumberingRules
+from streams.numbering_rules import NumberingRules
 from streams.rates import RateRule
 from streams.rules import RuleSet
 

@@ -15,7 +15,7 @@ from streams.chunks import CHUNK_NUMBERS, CHUNK_SHIFT, Chunk
 
 _HASH: Final = 0xFFFFFFFF  # an index entry is a number above 32 bits of its episode's hash
 _HASH_BITS: Final = 32
-_FREE: Final = 0
+_FREE: Final = 0  # what is in use is more
 _GONE: Final = -1  # was in use: a search goes on beyond it
 _FEWEST_ENTRIES: Final = 4
 _NO_DUPLICATES: Final[dict[int, list[bytes]]] = {}
@@ -133,12 +133,16 @@ class Episodes:
         index = number >> CHUNK_SHIFT
         chunk = self.chunk(index)
         if chunk is None:
-            chunk = Chunk(index)
-            if not self.chunks or self.chunks[-1].index < index:
-                self.chunks.append(chunk)
-            else:
-                self.chunks.insert(self._place(index), chunk)
+            chunk = self._add_chunk(index)
         chunk.put(number & (CHUNK_NUMBERS - 1), episode)
+
+    def _add_chunk(self, index: i64) -> Chunk:
+        chunk, chunks = Chunk(index), self.chunks
+        if not chunks or chunks[-1].index < index:
+            chunks.append(chunk)
+        else:
+            chunks.insert(self._place(index), chunk)
+        return chunk
 
     def _clear(self, number: i64) -> None:
         """Numbers that rise for ever, with the old ones deleted, must not cost more and more."""
@@ -179,14 +183,19 @@ class Episodes:
         return 0
 
     def _note(self, episode: bytes, number: i64) -> None:
-        if len(self._index) == 0:
-            self._build()
-        elif 3 * (self._used + 1) > 2 * len(self._index):
+        entries = self._index
+        if 3 * (self._used + 1) > 2 * len(entries):
             self._grow()
+            entries = self._index
         hashed: i64 = hash(episode)
         hashed &= _HASH
-        if _enter(self._index, hashed, number << _HASH_BITS | hashed):
+        mask: i64 = len(entries) - 1
+        at: i64 = hashed & mask
+        while entries[at] > _FREE:
+            at = (at + 1) & mask
+        if entries[at] == _FREE:
             self._used += 1
+        entries[at] = number << _HASH_BITS | hashed
         self._count += 1
 
     def _forget(self, episode: bytes, number: i64) -> None:
@@ -207,8 +216,8 @@ class Episodes:
         self._count -= 1
 
     def _build(self) -> None:
-        self._index = _entries_for(self._count)
-        self._used = self._count
+        """Make the index anew from the chunks."""
+        self._index, self._used = _entries_for(self._count), self._count
         for episode, number in self.items():
             hashed: i64 = hash(episode)
             hashed &= _HASH
@@ -217,10 +226,12 @@ class Episodes:
 
     def _grow(self) -> None:
         old = self._index
-        self._index = _entries_for(self._count)
-        self._used = self._count
+        if len(old) == 0:
+            self._build()
+            return
+        self._index, self._used = _entries_for(self._count), self._count
         for entry in old:
-            if entry != _FREE and entry != _GONE:
+            if entry > _FREE:
                 _enter(self._index, entry & _HASH, entry)
 
 
@@ -232,16 +243,12 @@ def _entries_for(count: i64) -> vec[i64]:
     return vec[i64]([0] * length)
 
 
-def _enter(entries: vec[i64], hashed: i64, entry: i64) -> bool:
-    """Says whether the place was free and not only left."""
+def _enter(entries: vec[i64], hashed: i64, entry: i64) -> None:
     mask: i64 = len(entries) - 1
     at: i64 = hashed & mask
-    found: i64 = entries[at]
-    while found != _FREE and found != _GONE:
+    while entries[at] != _FREE:
         at = (at + 1) & mask
-        found = entries[at]
     entries[at] = entry
-    return found == _FREE
 
 
 def _index_of(chunk: Chunk) -> int:

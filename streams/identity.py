@@ -1,11 +1,14 @@
 """Identities in few bytes: 64-bit hashes of event and operation ids, and episode ids as short byte strings."""
 
+from binascii import unhexlify
+
 from librt.strings import read_i64_be
 from mypy_extensions import i64
 from xxhash import xxh3_64_digest
 
 _UUID_MARK = b"\xff"  # no UTF-8 text begins with it
 _UUID_LENGTH = 36
+_UUID_DIGITS = 32
 
 
 def hash_of(identity: str) -> i64:
@@ -16,18 +19,14 @@ def hash_of(identity: str) -> i64:
 def pack_id(episode_id: str) -> bytes:
     """UTF-8, or 17 bytes for a UUID in its canonical spelling. `unpack_id` is its exact inverse."""
     raw = episode_id.encode()
-    if len(raw) == _UUID_LENGTH and raw[8] == raw[13] == raw[18] == raw[23] == 45 and not _has_upper(raw):
-        digits = raw[:8] + raw[9:13] + raw[14:18] + raw[19:23] + raw[24:]
-        if digits.isalnum():
+    if len(raw) == _UUID_LENGTH and raw[8] == raw[13] == raw[18] == raw[23] == 45 and raw == raw.lower():
+        digits = raw.replace(b"-", b"")
+        if len(digits) == _UUID_DIGITS:
             try:
-                return _UUID_MARK + bytes.fromhex(digits.decode())
-            except ValueError:
+                return _UUID_MARK + unhexlify(digits)
+            except ValueError:  # it only looked like one
                 return raw
     return raw
-
-
-def _has_upper(raw: bytes) -> bool:
-    return raw != raw.lower()
 
 
 def unpack_id(packed: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Generic, TypeVar
 
-from streams.numbering import health_score
+from streams.numbering_rules import health_score
 
 Rank = tuple[int, int, str]  # lower is worse: tenths of the health score, findings negated, project
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from streams.intervals import IntervalSet
-from streams.numbering import NumberingRules, health_score
+from streams.numbering_rules import NumberingRules, health_score
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ from streams.drift import DIFFERENT_OWNER, MISSING_IN_DATABASE, MISSING_IN_STREA
 from streams.drift_alerts import Drifting, Drifts
 from streams.drift_alerts import drifting as drifting_now
 from streams.intervals import IntervalSet
-from streams.numbering import NumberingRules, health_score
+from streams.numbering_rules import NumberingRules, health_score
 from streams.ranking import rank
 
 MAX_ISSUES = 500  # listed; the result is kept, and sent to browsers

@@ -19,7 +19,7 @@ from episode_monitor.service_database.explaining import explain, explained
 from episode_monitor.service_database.reader import CONNECT_SECONDS, EpisodesReader
 from episode_monitor.storage.address import Address
 from streams.answers import MAX_GAPS_LISTED
-from streams.numbering import NumberingRules
+from streams.numbering_rules import NumberingRules
 from streams.stated import judge
 
 _PLACEHOLDERS = {"format": "%s", "pyformat": "%s", "qmark": "?", "numeric": ":1", "named": ":p"}

@@ -13,7 +13,7 @@ from episode_monitor.checks.rows import ProjectRows
 from streams.drift import Difference, differences, unexplained
 from streams.holdings import Holdings
 from streams.intervals import IntervalSet
-from streams.numbering import NumberingRules
+from streams.numbering_rules import NumberingRules
 from streams.stated import judge
 
 GROUP_PROJECTS = 256

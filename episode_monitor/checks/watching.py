@@ -19,7 +19,7 @@ from episode_monitor.service_database.errors import ServiceDatabaseError
 from models.alert import Severity
 from streams.alerts import Phase
 from streams.drift_alerts import FLEET, KEEPER, drifting, named
-from streams.numbering import NumberingRules
+from streams.numbering_rules import NumberingRules
 from streams.partition import Partition
 
 log = structlog.get_logger(__name__)

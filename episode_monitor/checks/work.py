@@ -16,7 +16,7 @@ from episode_monitor.read_model.messages import DriftedQuestion
 from episode_monitor.storage.protocols import CheckResults, DatabaseAway
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState
 from streams.drift_alerts import Drifting, Drifts, named
-from streams.numbering import NumberingRules
+from streams.numbering_rules import NumberingRules
 
 _MEMORY = "drifting"  # the part of a stored result that only the next check reads
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from episode_monitor.settings import Settings, SettingsError, load_settings, settings_table
-from streams.numbering import DeletedNumbers
+from streams.numbering_rules import DeletedNumbers
 from streams.rules import Measure
 
 SECRETS = {

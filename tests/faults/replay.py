@@ -13,7 +13,7 @@ from models.views import ProjectView
 from streams import keys
 from streams.core import Core
 from streams.intervals import IntervalSet
-from streams.numbering import DeletedNumbers
+from streams.numbering_rules import DeletedNumbers
 from streams.partition import Cursor, Partition
 from streams.project import ProjectState
 from tests.faults.evidence import Kept

@@ -10,7 +10,7 @@ from models.alert import Alert, Severity
 from models.event import Event, EventType
 from streams import tally
 from streams.core import Core
-from streams.numbering import NumberingRules
+from streams.numbering_rules import NumberingRules
 from streams.project import ProjectState, advance, step
 from streams.rules import Measure, Rule, RuleSet
 

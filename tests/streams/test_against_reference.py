@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from models.event import Event
 from streams.core import Core
-from streams.numbering import DeletedNumbers
+from streams.numbering_rules import DeletedNumbers
 from streams.project import ProjectState, advance, step
 from tests.streams.driving import PROJECT, SHIPPED, core_with, examples
 from tests.streams.facts import (

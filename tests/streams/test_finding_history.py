@@ -9,7 +9,7 @@ from models.event import Event
 from streams.finding_answers import entry_view, finding_detail, finding_list
 from streams.finding_history import KEPT, Entry, FindingHistory
 from streams.findings import finding_id, finding_of, history_of, waive
-from streams.numbering import DeletedNumbers
+from streams.numbering_rules import DeletedNumbers
 from streams.project import ProjectState, advance, step
 from streams.state_codec import HEADER_BYTES, canonical, checkpoint, decode
 from streams.state_shapes import StoredState

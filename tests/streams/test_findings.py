@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from models.alert import Alert, AlertStatus
 from streams.findings import Finding, Refusal, findings_of, waive
-from streams.numbering import Numbering, NumberingRules
+from streams.numbering import Numbering
+from streams.numbering_rules import NumberingRules
 from streams.project import ProjectState, advance
 from streams.state_codec import canonical, checkpoint, decode, head_of
 from streams.vigil import evaluate

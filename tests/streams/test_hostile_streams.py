@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from models.event import Event, EventType
 from streams import numbering as bounds
 from streams.chunks import CHUNK_SHIFT
-from streams.numbering import Numbering, NumberingRules
+from streams.numbering import Numbering
+from streams.numbering_rules import NumberingRules
 from streams.project import ProjectState, step
 from streams.state_codec import canonical, checkpoint, decode, head_of
 from streams.suspects import SPARE_STEPS

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.event import Event, EventType
 from streams.core import Core
-from streams.numbering import DeletedNumbers
+from streams.numbering_rules import DeletedNumbers
 from streams.project import ProjectState, step
 from streams.totals import PartitionTotals
 from tests.streams.comparing import essence

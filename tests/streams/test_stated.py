@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.numbering import Numbering, NumberingRules
+from streams.numbering import Numbering
+from streams.numbering_rules import NumberingRules
 from streams.stated import judge
 from tests.streams.driving import START_MS, examples
 

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from streams.identity import pack_id
-from streams.numbering import DeletedNumbers, Numbering
+from streams.numbering import Numbering
+from streams.numbering_rules import DeletedNumbers
 from streams.project import ProjectState
 from streams.state_codec import HEADER_BYTES, checkpoint, decode
 from streams.waivers import DUPLICATE, GAP, Waiver

@@ -1,0 +1,38 @@
+"""How the numbers of a project are judged: what is settled by settings and not by events."""
+
+from enum import Enum
+
+
+class DeletedNumbers(Enum):
+    """What the number of a deleted episode is, if nobody holds it."""
+
+    GAP = "gap"
+    HOLE = "hole"
+
+
+class NumberingRules:
+    """Settings of the numbering: event time in milliseconds, numbers as they are."""
+
+    __slots__ = ("deleted", "first_number", "max_episodes", "max_jump", "settle_ms")
+
+    def __init__(
+        self,
+        settle_ms: int = 60_000,
+        deleted: DeletedNumbers = DeletedNumbers.GAP,
+        first_number: int | None = 1,
+        max_jump: int = 1000,
+        max_episodes: int = 100_000,
+    ) -> None:
+        """`first_number` None: whatever is seen first; a lower number seen later lowers it."""
+        self.settle_ms = settle_ms
+        self.deleted = deleted
+        self.first_number = first_number
+        self.max_jump = max_jump
+        self.max_episodes = max_episodes
+
+
+def health_score(max_number: int, gaps: int, duplicates: int) -> float:
+    """`100 · (1 − (gaps + duplicates) / max)` to one decimal and never below 0; 100.0 without episodes."""
+    if max_number == 0:
+        return 100.0
+    return max(0.0, round(100.0 * (1.0 - (gaps + duplicates) / max_number), 1))

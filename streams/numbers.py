@@ -1,0 +1,151 @@
+"""All that is known of the numbers of one project, and what of it changes with time alone.
+
+Whoever asks gets what is kept, for reading alone.
+"""
+
+from collections.abc import Iterator
+
+from mypy_extensions import mypyc_attr
+
+from streams import anomalies as out_of_order
+from streams.anomalies import Anomalies
+from streams.chunks import CHUNK_SHIFT, Chunk
+from streams.episodes import Episodes
+from streams.finding_history import FindingHistory
+from streams.intervals import IntervalSet
+from streams.numbering_rules import NumberingRules
+from streams.suspects import Hole, Suspects
+from streams.waivers import Waiver
+
+
+@mypyc_attr(acyclic=True)
+class Numbers:
+    """The numbers of one project. Event times in milliseconds."""
+
+    __slots__ = (
+        "anomalies", "base", "capped", "episodes", "max_number", "peak", "restatements", "rules",
+    )  # fmt: skip
+
+    def __init__(self, rules: NumberingRules) -> None:
+        self.rules = rules
+        self.base = rules.first_number  # the first expected number; None until one was seen
+        self.episodes = Episodes()
+        self.anomalies = out_of_order.NONE  # `_own` gives one that may be changed
+        self.max_number = 0  # highest live number
+        self.peak = (rules.first_number or 1) - 1  # highest number ever taken; it never falls, so order is no matter
+        self.restatements = 0
+        self.capped = False  # something was left out because a bound was reached; it stays so
+
+    @property
+    def is_calm(self) -> bool:
+        """Nothing is out of order, and nothing is remembered but who holds which number."""
+        return self.anomalies is out_of_order.NONE
+
+    def calm_down(self) -> None:
+        """Give back the memory of troubles that are over."""
+        if self.anomalies is not out_of_order.NONE and self.anomalies.is_empty:
+            self.anomalies = out_of_order.NONE
+
+    def own(self) -> Anomalies:
+        """The anomalies, to be changed."""
+        if self.anomalies is out_of_order.NONE:
+            self.anomalies = Anomalies()
+        return self.anomalies
+
+    # --- settling
+
+    def next_settling_ms(self) -> int | None:
+        """When the next suspect or waived one becomes a finding; None without any."""
+        return self.anomalies.next_settling_ms(self.rules.settle_ms) if self.anomalies.may_settle else None
+
+    def settle(self, now_ms: int) -> None:
+        """Turn suspects that have been so for the settling time into findings."""
+        if self.anomalies.may_settle:
+            self.anomalies.settle(now_ms, self.rules.settle_ms)
+
+    def waive(self, waiver: Waiver) -> None:
+        """Take an open finding out of the open ones until its waiver is over."""
+        self.own().waive(waiver)
+
+    # --- what people ask: all of it for reading alone
+
+    @property
+    def findings(self) -> int:
+        """Open gap numbers and open duplicate numbers."""
+        return self.anomalies.findings
+
+    @property
+    def open_gaps(self) -> IntervalSet:
+        """Numbers that have been missing for the settling time."""
+        return self.anomalies.open_gaps
+
+    @property
+    def open_duplicates(self) -> set[int]:
+        """Numbers that several episodes have held for the settling time."""
+        return self.anomalies.open_duplicates
+
+    @property
+    def suspects(self) -> Suspects:
+        """What has not settled."""
+        return self.anomalies.suspects
+
+    @property
+    def suspect_holes(self) -> list[Hole]:
+        """All holes that have not settled, in order."""
+        return self.anomalies.suspects.holes
+
+    @property
+    def suspect_duplicates(self) -> dict[int, int]:
+        """Number -> since when."""
+        return self.anomalies.suspects.shared
+
+    @property
+    def explained(self) -> IntervalSet:
+        """Numbers of deleted episodes, where those are no gaps."""
+        return self.anomalies.explained
+
+    @property
+    def waived(self) -> list[Waiver]:
+        """Findings that a person has waived."""
+        return self.anomalies.waived
+
+    @property
+    def history(self) -> FindingHistory | None:
+        """What became of the findings; None until there was one."""
+        return self.anomalies.history
+
+    @property
+    def aside(self) -> dict[bytes, tuple[int, int]]:
+        """Episode -> its implausible number, and when that was stated."""
+        return self.anomalies.aside
+
+    @property
+    def moves(self) -> dict[bytes, tuple[int, int]]:
+        """Episode -> event time and number (or DELETED) of its last move."""
+        return self.anomalies.moves
+
+    @property
+    def duplicates(self) -> dict[int, list[bytes]]:
+        """Number -> all its owners, sorted, two at least."""
+        return self.episodes.duplicates
+
+    @property
+    def shared_bytes(self) -> int:
+        """Of the owners in `duplicates`."""
+        return self.episodes.shared_bytes
+
+    @property
+    def chunks(self) -> list[Chunk]:
+        """The owners of 256 numbers each, in order."""
+        return self.episodes.chunks
+
+    def owner(self, number: int) -> bytes | None:
+        """An episode that holds the number, None where nobody does."""
+        return self.episodes.owner(number)
+
+    def live_numbers(self) -> Iterator[int]:
+        """All numbers that somebody holds, ascending."""
+        for chunk in self.chunks:
+            for number, holder in enumerate(chunk.owners(), chunk.index << CHUNK_SHIFT):
+                if holder is not None:
+                    yield number
