@@ -45,6 +45,15 @@ class Chunk:
     def put(self, offset: i64, episode: bytes) -> None:
         """It holds this number; who held it does so no more."""
         self.is_changed = True
+        rest: i64 = self._width - 2
+        cut: i64 = len(self._prefix)
+        if (
+            self._size and offset == self._first + self._size and len(episode) == cut + rest
+            and episode[:cut] == self._prefix
+        ):  # fmt: skip
+            self._rows += _HEADS[rest] + episode[cut:]
+            self._size += 1
+            return
         if self._loose is None:
             if self._append(offset, episode):
                 return
@@ -98,20 +107,17 @@ class Chunk:
         return self._size if self._loose is None else len(self._loose) - self._loose.count(None)
 
     def _append(self, offset: i64, episode: bytes) -> bool:
-        """Add a row; False where it does not go with the others."""
+        """Add the first row, or one with less in common; False where it does not go with the others."""
         if self._size == 0:
             self._first, self._size, self._width, self._prefix, self._rows = offset, 1, 2, episode, _HEADS[0]
             return True
-        cut: i64 = len(self._prefix)
-        rest: i64 = self._width - 2
-        if offset != self._first + self._size or len(episode) != cut + rest:
+        width: i64 = self._width
+        if offset != self._first + self._size or len(episode) != len(self._prefix) + width - 2:
             return False
-        if episode[:cut] != self._prefix:
-            cut = common_length(self._prefix, episode)
-            if not self._widen(cut):
-                return False
-            rest = self._width - 2
-        self._rows += _HEADS[rest] + episode[cut:]
+        cut = common_length(self._prefix, episode)
+        if not self._widen(cut):
+            return False
+        self._rows += _HEADS[self._width - 2] + episode[cut:]
         self._size += 1
         return True
 

@@ -25,18 +25,18 @@ _NO_DUPLICATES: Final[dict[int, list[bytes]]] = {}
 class Episodes:
     """Who holds which number; a number may be held by several. `chunks` are in order, and none of them is empty."""
 
-    __slots__ = ("_count", "_duplicates", "_index", "_used", "chunks", "shared_bytes")
+    __slots__ = ("_duplicates", "_index", "_used", "chunks", "count", "shared_bytes")
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
         self.shared_bytes = 0  # of the owners in `duplicates`
         self._duplicates: dict[int, list[bytes]] | None = None
-        self._count: i64 = 0
+        self.count: i64 = 0  # of the episodes; the same as the length, for those who ask it for every event
         self._used: i64 = 0  # entries of the index that are not free
         self._index: vec[i64] = vec[i64]()  # a hash table, a power of two long; empty until something is looked for
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def __iter__(self) -> Iterator[bytes]:
         for episode, _ in self.items():
@@ -83,7 +83,11 @@ class Episodes:
     def take(self, episode: bytes, number: i64) -> None:
         """An episode that is not here holds a number that nobody holds."""
         self._note(episode, number)
-        self._put(number, episode)
+        chunks, index = self.chunks, number >> CHUNK_SHIFT
+        if chunks and chunks[-1].index == index:  # as nearly always: two calls less without a compiler
+            chunks[-1].put(number & (CHUNK_NUMBERS - 1), episode)
+        else:
+            self._put(number, episode)
 
     def share(self, episode: bytes, number: int, holder: bytes) -> bool:
         """An episode that is not here holds a number that another one holds; says whether that was the only one."""
@@ -122,11 +126,11 @@ class Episodes:
         """Fill an empty one from storage."""
         self.chunks = [chunk for chunk in sorted(chunks, key=_index_of) if chunk.held()]
         for chunk in self.chunks:
-            self._count += chunk.held()
+            self.count += chunk.held()
         if duplicates:
             self._duplicates = dict(duplicates)
             for owners in self._duplicates.values():
-                self._count += len(owners) - 1
+                self.count += len(owners) - 1
                 self.shared_bytes += sum(map(len, owners))
 
     def _put(self, number: i64, episode: bytes) -> None:
@@ -163,14 +167,16 @@ class Episodes:
 
     def number_of(self, episode: bytes) -> int:
         """The number that an episode holds, 0: none."""
-        if self._count == 0:
-            return 0
-        if len(self._index) == 0:
-            self._build()
-        hashed: i64 = hash(episode)
-        hashed &= _HASH
         entries = self._index
         mask: i64 = len(entries) - 1
+        if mask < 0:
+            if self.count == 0:
+                return 0
+            self._build()
+            entries = self._index
+            mask = len(entries) - 1
+        hashed: i64 = hash(episode)
+        hashed &= _HASH
         at: i64 = hashed & mask
         entry: i64 = entries[at]
         while entry != _FREE:
@@ -196,7 +202,7 @@ class Episodes:
         if entries[at] == _FREE:
             self._used += 1
         entries[at] = number << _HASH_BITS | hashed
-        self._count += 1
+        self.count += 1
 
     def _forget(self, episode: bytes, number: i64) -> None:
         """Of two episodes with one number and one hash the entries are the same, so either may go."""
@@ -213,11 +219,11 @@ class Episodes:
                 raise KeyError(episode)
             at = (at + 1) & mask
         entries[at] = _GONE
-        self._count -= 1
+        self.count -= 1
 
     def _build(self) -> None:
         """Make the index anew from the chunks."""
-        self._index, self._used = _entries_for(self._count), self._count
+        self._index, self._used = _entries_for(self.count), self.count
         for episode, number in self.items():
             hashed: i64 = hash(episode)
             hashed &= _HASH
@@ -229,7 +235,7 @@ class Episodes:
         if len(old) == 0:
             self._build()
             return
-        self._index, self._used = _entries_for(self._count), self._count
+        self._index, self._used = _entries_for(self.count), self.count
         for entry in old:
             if entry > _FREE:
                 _enter(self._index, entry & _HASH, entry)

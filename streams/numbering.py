@@ -38,14 +38,14 @@ class Numbering(Numbers):
         if current == number:
             self.restatements += 1
             return
-        anomalies = self.anomalies
+        anomalies, episodes = self.anomalies, self.episodes
         if (
             not current and number - self.peak == 1 and not anomalies.moves and not anomalies.aside
-            and self.base is not None and len(self.episodes) < self.rules.max_episodes
+            and self.base is not None and episodes.count < self.rules.max_episodes
         ):  # fmt: skip
             self.peak = number
             if number - self.max_number == 1 and anomalies is out_of_order.NONE:
-                self.episodes.take(episode, number)
+                episodes.take(episode, number)
                 self.max_number = number
             else:
                 self._acquire(episode, number, at_ms)

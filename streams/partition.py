@@ -100,8 +100,9 @@ class Partition:
             self._collect_waiting(project_id)
         is_new = state.applied < 0
         numbering = state.numbering
+        anomalies = numbering.anomalies
         episodes, gaps, duplicates, alerts = (
-            len(numbering.episodes), numbering.open_gaps.count, len(numbering.open_duplicates), len(state.alerts)
+            numbering.episodes.count, anomalies.open_gaps.count, len(anomalies.open_duplicates), len(state.alerts)
         )  # fmt: skip
         deadline_before = state.deadline_ms
         _, emits, deadline_ms = step(self.core, state, event, shared)
@@ -112,12 +113,13 @@ class Partition:
             self.emits.extend(emits)
         if deadline_ms is not None and deadline_ms != deadline_before:
             self._note_deadline(deadline_ms, project_id)
-        self.episodes += len(numbering.episodes) - episodes
+        self.episodes += numbering.episodes.count - episodes
         if is_new:
             self.projects += 1
+        anomalies = numbering.anomalies
         if (
-            gaps != numbering.open_gaps.count
-            or duplicates != len(numbering.open_duplicates)
+            gaps != anomalies.open_gaps.count
+            or duplicates != len(anomalies.open_duplicates)
             or alerts != len(state.alerts)
             or emits
         ):

@@ -233,12 +233,13 @@ def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) 
     """Settle what is due, judge the rules where something may have changed, and find the next deadline."""
     numbering = state.numbering
     settling_ms = None
-    if not numbering.is_calm:
+    is_calm = numbering.is_calm
+    if not is_calm:
         settling_ms = numbering.next_settling_ms()
         if settling_ms is not None and settling_ms <= state.now_ms:
             numbering.settle(state.now_ms)
             settling_ms = numbering.next_settling_ms()
-    if state.needs_evaluation or state.watchful or state.alerts or (not numbering.is_calm and numbering.findings):
+    if state.needs_evaluation or state.watchful or state.alerts or (not is_calm and numbering.findings):
         state.needs_evaluation = False
         evaluate(core, state, state.now_ms, emits, trace)
         state.deadline_ms = next_deadline_ms(core, state)

@@ -87,7 +87,7 @@ def test_whatever_the_service_does_meanwhile_the_newest_change_wins(
             play.change(START_MS + at, *change)
     found = states_after(event for _, _, event in sorted(play.topic, key=lambda entry: entry[0]))
     mentioned = {event.episode_id for _, _, event in play.topic}  # of the others nothing was ever said
-    known = found["p"].numbering.episodes if found else {}
+    known = dict(found["p"].numbering.episodes.items()) if found else {}
     assert known == {episode.encode(): number for episode, number in play.rows.items() if episode in mentioned}
 
 
