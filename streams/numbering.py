@@ -19,7 +19,7 @@ from streams.suspects import Hole
 MAX_SET_ASIDE = 64  # implausible numbers remembered a project; the lowest stay
 DELETED = MAX_EPISODE_NUMBER + 1  # stands for "no number" in the memory of moves; it wins ties of event time
 MAX_HOLES = 100_000  # runs of missing or explained numbers followed a project; 29 bytes each in the stored head
-MAX_SPARSE_CHUNKS = 4096  # a project may have beside those that its episodes fill: 300 bytes of memory each, and more where they are filled
+MAX_SPARSE_CHUNKS = 4096  # a project may have beside those that its episodes fill: some hundred bytes of memory each
 MAX_SHARED_BYTES = 6 * 1024 * 1024  # of episodes that share numbers: all of them are in the head, one record
 MAX_MOVES_REMEMBERED = 256  # renumberings and deletions whose event times are remembered within the grace
 
