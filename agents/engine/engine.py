@@ -16,7 +16,7 @@ from agents.engine.brake import Brake, obey
 from agents.engine.changelog import Changelog
 from agents.engine.fence import Fence
 from agents.engine.fetching import Fetched
-from agents.engine.ownership import Collected, Owned, Phase, Records
+from agents.engine.ownership import Collected, Counts, Owned, Phase, Records
 from agents.engine.reading import Record
 from agents.engine.recovery import Recovery
 from agents.engine.transport import Consumer
@@ -64,6 +64,7 @@ class Engine:
         self.core = core
         self.changelog = changelog
         self.owned: dict[int, Owned] = {}
+        self.former = Counts()  # of partitions that this worker no longer owns
         self.consumer: Consumer | None = None
         self.partitions = 0  # of the changelog; 0: not known
         self.store_now = asyncio.Event()  # a partition waits until what it took is stored
@@ -85,7 +86,8 @@ class Engine:
         self._on_all_live = on_all_live
         self._failpoint = failpoint
         self._most_unstored = cached_projects  # changed projects of a partition, each of them decoded in memory
-        self._flushed = asyncio.Event()
+        self._made_room = asyncio.Event()
+        self._short_of_room = 0  # partitions that wait for a flush
         self._tasks: set[asyncio.Task[None]] = set()
         self.flushing = asyncio.Lock()  # whoever has it is the only one to write
 
@@ -141,6 +143,7 @@ class Engine:
             if not at_the_end:
                 self._halt("what was being stored did not end before the partitions went to others")
         for owned in gone:
+            self.former.add(owned)
             if owned.log is not None:
                 await owned.log.close()
 
@@ -221,9 +224,13 @@ class Engine:
     async def _make_room(self, owned: Owned) -> None:
         """Let what was taken be stored before it fills the memory: many projects, each touched once."""
         while owned.partition.unstored >= self._most_unstored and owned.phase is Phase.LIVE and not self.is_halted:
-            self._flushed.clear()
-            self.store_now.set()
-            await self._flushed.wait()
+            self._made_room.clear()
+            self._short_of_room += 1
+            try:
+                self.store_now.set()
+                await self._made_room.wait()
+            finally:
+                self._short_of_room -= 1
 
     def _taken(self, owned: Owned, piece: list[Record]) -> list[DeadLetter]:
         try:
@@ -259,7 +266,7 @@ class Engine:
                 self._halt(f"the state could not be stored: {error!r}")
             finally:
                 self.flush_moved_at = None
-                self._flushed.set()
+                self._made_room.set()
             self.flushes += 1
             self.flush_seconds += time.monotonic() - started
 
@@ -274,8 +281,9 @@ class Engine:
                 if has_news:
                     owned.cut(letters_from)
             if has_news:
-                collected.append((owned, await owned.collect(_let_records_by)))
+                collected.append((owned, await owned.collect(self._let_records_by)))
                 self.flush_moved_at = time.monotonic()
+                self._made_room.set()  # what is encoded may leave the memory before the broker has it
         self.collect_seconds = time.monotonic() - began
         await self._writer.settled()  # all that was told before the cuts, and so of all that is collected
         await asyncio.gather(*(self._store(owned, changes) for owned, changes in collected))
@@ -283,9 +291,19 @@ class Engine:
     async def _let_catch_up(self) -> None:
         """Encoding one partition puts off the events of all; those of the next are not put off on top of that."""
         for _ in range(CATCH_UP_LOOKS // max(1, len(self.owned))):
-            if self._hurries or not self.is_behind:
+            if self._is_awaited or not self.is_behind:
                 return
             await asyncio.sleep(CATCH_UP_LOOK_SECONDS)
+
+    async def _let_records_by(self) -> None:
+        """Storing stands back for a moment, not only for what waits in the loop: the thread that fetches needs the
+        interpreter again and again, and gets it at once only while the loop has nothing to do."""
+        await asyncio.sleep(0 if self._is_awaited else LET_BY_SECONDS)
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether others wait for the flush itself: to stand back would only keep them longer."""
+        return self._hurries or self._short_of_room > 0
 
     async def _store(self, owned: Owned, collected: Collected) -> None:
         await self.write(owned, collected.state)
@@ -353,9 +371,3 @@ class Engine:
         for owned in self.owned.values():
             if owned.phase is Phase.LIVE and not owned.problem:
                 yield self.tp(owned.number), owned.position, self.lag(owned)
-
-
-async def _let_records_by() -> None:
-    """Storing stands back for a moment, not only for what waits in the loop: the thread that fetches needs the
-    interpreter again and again, and gets it at once only while the loop has nothing to do."""
-    await asyncio.sleep(LET_BY_SECONDS)

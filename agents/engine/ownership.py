@@ -105,10 +105,28 @@ class Inbox:
         return fetched
 
 
-class Owned:
-    """A partition in this worker's hands."""
+class Counts:
+    """What became of records, by outcome, and of dead letters, by reason."""
+
+    def __init__(self) -> None:
+        self.outcomes = {"applied": 0, "already_applied": 0, "dead_letter": 0, "tombstone": 0}
+        self.dead_letters_by_reason: dict[str, int] = {}
+
+    def add(self, other: "Counts") -> None:
+        """Count what another has counted as well."""
+        for sums, counts in (
+            (self.outcomes, other.outcomes),
+            (self.dead_letters_by_reason, other.dead_letters_by_reason),
+        ):
+            for name, count in counts.items():
+                sums[name] = sums.get(name, 0) + count
+
+
+class Owned(Counts):
+    """A partition in this worker's hands, and what it has counted there."""
 
     def __init__(self, topic: str, number: int, generation: int, core: Core, cached_projects: int) -> None:
+        super().__init__()
         self.topic = topic
         self.number = number
         self.generation = generation
@@ -117,8 +135,6 @@ class Owned:
         self.recovered_records = 0
         self.recovery_seconds = 0.0
         self.taken_at = time.monotonic()  # when it last made progress
-        self.outcomes = {"applied": 0, "already_applied": 0, "dead_letter": 0, "tombstone": 0}
-        self.dead_letters_by_reason: dict[str, int] = {}
         self.letters_in_a_row = 0
         self.position = 0  # next offset to take
         self.committed = 0  # next offset, all before it is stored

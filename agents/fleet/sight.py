@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 import msgspec
 
-from agents.engine.ownership import Owned, Phase
+from agents.engine.ownership import Counts, Owned, Phase
 from agents.fleet.reader import FleetReader, Known
 from agents.fleet.record import Standing
 from streams.answers import as_of_ms
@@ -42,6 +42,10 @@ class EngineView(Protocol):
     @property
     def owned(self) -> dict[int, Owned]:
         """This worker's partitions by number, live or recovering."""
+
+    @property
+    def former(self) -> Counts:
+        """What was counted on partitions that it no longer owns."""
 
     @property
     def changelog(self) -> CountsBytes:

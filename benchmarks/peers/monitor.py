@@ -83,7 +83,7 @@ class _Workers:
 
 
 class Monitor(Contender):
-    """`episode-monitor worker`, compiled core, settings as they come."""
+    """`episode-monitor worker`, compiled core, settings as they come; only the hot project may have all its episodes."""
 
     name, title, ending = "monitor", "this monitor (whole work)", Ending.COMMITTED
 
@@ -109,7 +109,7 @@ class Monitor(Contender):
         return rig.worker(
             job.servers, job.name, EVENTS_TOPIC=job.topic, ALERTS_TOPIC=f"{job.name}-alerts",
             DEAD_LETTERS_TOPIC=f"{job.name}-dead", ALERT_DEAD_LETTERS_TOPIC=f"{job.name}-alert-dead",
-            EVENTS_PARTITIONS=str(job.partitions),
+            EVENTS_PARTITIONS=str(job.partitions), MAX_EPISODES="10000000",
         )  # fmt: skip
 
     def check(self, job: Job, expected: Mapping[str, Counts]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import Counts, Phase
 from agents.fleet.sight import Incomplete, Sight
 from episode_monitor.read_model.metrics import WorkerMetrics
 from models.views import Readiness
@@ -16,31 +16,6 @@ class Probe(msgspec.Struct, frozen=True):
     name: str
     look: Callable[[], str]
     is_needed: bool  # whether the worker cannot serve without it
-
-
-class _Counts:
-    """Adds up counters of partitions, also of those that are no longer here."""
-
-    def __init__(self) -> None:
-        self._gone: dict[str, int] = {}
-        self._here: list[dict[str, int]] = []
-
-    def sums(self, here: list[dict[str, int]]) -> dict[str, int]:
-        """The sums of all that were ever handed in; a dictionary is known by its identity."""
-        kept = {id(counts) for counts in here}
-        for counts in self._here:
-            if id(counts) not in kept:
-                _add(self._gone, counts)
-        self._here = here
-        sums = dict(self._gone)
-        for counts in here:
-            _add(sums, counts)
-        return sums
-
-
-def _add(sums: dict[str, int], counts: dict[str, int]) -> None:
-    for name, count in counts.items():
-        sums[name] = sums.get(name, 0) + count
 
 
 class WorkerState:
@@ -57,8 +32,6 @@ class WorkerState:
         self._probes = tuple(probes)
         self._version = version
         self._deliveries = deliveries
-        self._events = _Counts()
-        self._dead_letters = _Counts()
 
     def readiness(self) -> Readiness:
         """Part by part. The worker is ready when all parts that it needs are well."""
@@ -118,14 +91,17 @@ class WorkerState:
         """This worker's own numbers."""
         owned = list(self._sight.owned.values())
         engine = self._sight.engine
+        counted = Counts()
+        for counts in (engine.former, *owned):
+            counted.add(counts)
         try:
             stale = len(self._sight.stale_partitions(self._sight.parts()))
         except Incomplete:
             stale = 0
         return WorkerMetrics(
             version=self._version,
-            events=self._events.sums([each.outcomes for each in owned]),
-            dead_letters=self._dead_letters.sums([each.dead_letters_by_reason for each in owned]),
+            events=counted.outcomes,
+            dead_letters=counted.dead_letters_by_reason,
             lag=self._lag(),
             partitions_recovering=len(owned) - len(self._sight.live),
             recovery_seconds=max((each.recovery_seconds for each in owned), default=0.0),

@@ -128,6 +128,54 @@ async def test_a_hand_over_lets_no_records_go_first(desk: Desk, monkeypatch: pyt
     assert [desk.engine.owned[partition].committed for partition in (0, 1)] == [1, 1]
 
 
+async def test_a_flush_that_records_wait_for_stands_back_for_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "is_behind", True)
+    for name in ("CATCH_UP_LOOK_SECONDS", "LET_BY_SECONDS"):
+        monkeypatch.setattr(engine_module, name, 3600.0)
+    desk.producer.answers_at_once = True
+    for partition in (0, 1):
+        await desk.own(partition)
+        await desk.take(partition, event(0, f"p{partition}"))
+    monkeypatch.setattr(desk.engine, "_most_unstored", 1)
+    waiting = asyncio.create_task(desk.engine._make_room(desk.engine.owned[0]))
+    await desk.engine.store_now.wait()
+    async with asyncio.timeout(20):
+        await desk.engine._let_records_by()
+        await desk.engine.flush()
+        await waiting
+    assert [desk.engine.owned[partition].committed for partition in (0, 1)] == [1, 1]
+
+
+async def test_records_go_on_when_their_partition_is_encoded_before_the_broker_has_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.own(0)
+    await desk.take(0, event(0, "p"))
+    monkeypatch.setattr(desk.engine, "_most_unstored", 1)
+    waiting = asyncio.create_task(desk.engine._make_room(desk.engine.owned[0]))
+    await desk.engine.store_now.wait()
+    flushing = asyncio.create_task(desk.engine.flush())
+    async with asyncio.timeout(20):
+        await waiting
+    assert not flushing.done()
+    await desk.producer.acknowledge("state 0")
+    await desk.producer.acknowledge("closing 0")
+    await flushing
+
+
+async def test_what_a_partition_counted_is_not_lost_when_it_goes(desk: Desk) -> None:
+    desk.producer.answers_at_once = True
+    await desk.own(0)
+    await desk.take(0, event(0, "p"))
+    await desk.take(0, useless(1))
+    await desk.engine.hand_over()
+    await desk.engine.revoke()
+    assert desk.engine.former.outcomes == {"applied": 1, "already_applied": 0, "dead_letter": 1, "tombstone": 0}
+    assert desk.engine.former.dead_letters_by_reason == {"malformed_json": 1}
+
+
 async def test_a_hand_over_stores_what_was_taken_before_the_partitions_go(desk: Desk) -> None:
     await desk.own(0)
     await desk.take(0, event(0, "p"))

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from agents.engine.ownership import Owned, Phase
+from agents.engine.ownership import Counts, Owned, Phase
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
 from agents.fleet.sight import Sight
@@ -71,6 +71,7 @@ class BareEngine:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.owned: dict[int, Owned] = {}
+        self.former = Counts()
         self.flushes = 0
         self.flush_seconds = 0.0
         self.bytes_written = 0
@@ -151,6 +152,8 @@ class Worker:
 
     def own_partition(self, number: int, generation: int = 1, phase: Phase = Phase.LIVE) -> Log:
         """Give the worker an empty partition."""
+        if number in self.engine.owned:
+            self.engine.former.add(self.engine.owned[number])
         owned = Owned("events", number, generation, self.fleet.core, 1000)
         owned.phase = phase
         owned.taken_at = time.monotonic() + 1000  # not idle
