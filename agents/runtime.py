@@ -30,6 +30,7 @@ from agents.vital import vital
 from alert_sinks.courier import Courier, Destinations
 from alert_sinks.lanes import Limits
 from alert_sinks.ledger import Ledger
+from alert_sinks.world import World
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from streams.core import Core
@@ -78,8 +79,9 @@ class Runtime:
         )  # fmt: skip
         limits = limits or Limits()
         self.courier: Courier[Token] = Courier(
-            destinations, ledger, on_done=self._done, on_dead_letter=self._bury_alert, limits=limits
-        )
+            destinations, ledger, on_done=self._done, on_dead_letter=self._bury_alert, limits=limits,
+            world=World(check=self.fence.check),
+        )  # fmt: skip
         self.delivery = Delivery(
             config.topics.alerts, self.courier.accept, self.courier.forget, self.courier.wait_for_room,
             limits.queue_limit,

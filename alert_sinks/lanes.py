@@ -198,6 +198,7 @@ class SinkLanes:
         return None
 
     async def _deliver(self, job: Job) -> Outcome:
+        self._world.check()
         try:
             return await self.sink.deliver(job.shown, Attempt(job.attempts, self._world.now_ms()))
         except Exception as error:

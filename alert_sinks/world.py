@@ -1,4 +1,5 @@
-"""The clocks, the sleep and the chance that delivery depends on, in one place, so that a test can bring its own."""
+"""The clocks, the sleep, the chance and the leave that delivery depends on, in one place, so that a test can bring its
+own."""
 
 import asyncio
 import random
@@ -11,6 +12,10 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _nothing_forbids() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class World:
     """`now_ms` is the wall clock for what others see; waits are measured by `monotonic`, which never jumps."""
@@ -19,3 +24,4 @@ class World:
     monotonic: Callable[[], float] = time.monotonic  # seconds
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds
     jitter: Callable[[], float] = random.random  # from 0 to 1
+    check: Callable[[], None] = _nothing_forbids  # before every request; raises where nobody may be told any more

@@ -83,7 +83,7 @@ class _Workers:
 
 
 class Monitor(Contender):
-    """`episode-monitor worker`, compiled core, settings as they come; only the hot project may have all its episodes."""
+    """`episode-monitor worker`, compiled core, settings as they come; but the hot project may have all its episodes."""
 
     name, title, ending = "monitor", "this monitor (whole work)", Ending.COMMITTED
 

@@ -10,6 +10,7 @@ from alert_sinks.lanes import Limits
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.routing import RouteReason
 from alert_sinks.webhook import WebhookSink
+from alert_sinks.world import World
 from models.alert import AlertStatus
 from tests.alert_sinks.desk import Dead, Desk
 from tests.alert_sinks.receiver import Action, Receiver, Request, answers, hangs
@@ -41,6 +42,21 @@ async def test_accepting_does_not_wait_for_a_destination_that_hangs(new_desk: Ne
     assert desk.courier.pending == 100
     assert desk.courier.waiting == {"webhook": 100}
     assert desk.done == []
+
+
+async def test_a_worker_that_may_tell_nobody_posts_nothing(new_desk: NewDesk, receiver: Receiver) -> None:
+    asked = asyncio.Event()
+
+    def stood_still() -> None:
+        asked.set()
+        raise RuntimeError("the process stood still and is about to end")
+
+    desk = new_desk(world=World(check=stood_still))
+    desk.courier.accept(alert_of("a"), 1)
+    async with asyncio.timeout(5):
+        await asked.wait()
+    await desk.courier.aclose()
+    assert (receiver.requests, desk.done) == ([], [])
 
 
 async def test_a_transition_is_done_only_when_every_sink_has_finished(
