@@ -16,6 +16,7 @@ from alert_sinks.courier import Destinations
 from alert_sinks.destinations import SinkConfig, build_destinations
 from alert_sinks.lanes import Limits
 from episode_monitor.checks.service import ChecksConfig
+from episode_monitor.local_changes import demands_token, token_of_start
 from episode_monitor.repair.acting import Parts, RepairSettings
 from episode_monitor.repair.announcer import KafkaAnnouncer
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings, Fleet
@@ -31,7 +32,7 @@ from episode_monitor.storage.records import AuditEntry, Stored
 from episode_monitor.storage.retention import Retention
 from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.audit import AuditEntry as WebAudit
-from episode_monitor.web.settings import WebSettings, parse_api_tokens
+from episode_monitor.web.settings import ApiToken, Role, WebSettings, parse_api_tokens
 from models.alert import Alert
 from models.times import epoch_ms
 
@@ -108,11 +109,14 @@ def delivery_limits(settings: Settings) -> Limits:
 
 
 def web_settings(settings: Settings) -> WebSettings:
-    """What the HTTP face needs."""
+    """What the HTTP face needs. Without API_TOKENS, a file with a token is made."""
+    local = token_of_start(settings)
     return WebSettings(
         host=settings.monitoring_host,
         port=settings.monitoring_port,
         api_tokens=parse_api_tokens(secret(settings.api_tokens) or ""),
+        local_token=None if local is None else ApiToken.of(Role.OPERATOR, local),
+        demands_local_token=demands_token(settings),
         allowed_hosts=_words(settings.monitoring_allowed_hosts),
         allowed_origins=_words(settings.monitoring_allowed_origins),
     )

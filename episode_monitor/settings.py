@@ -42,6 +42,14 @@ class LogFormat(Enum):
     JSON = "json"
 
 
+class LoopbackChanges(Enum):
+    """What a change from this machine needs while no API_TOKENS are set."""
+
+    AUTO = "auto"
+    DIRECT = "direct"
+    TOKEN = "token"
+
+
 def _setting(group: str, default: Any, description: str, *, unit: str = "", form: str = "", **bounds: Any) -> Any:
     """One setting. `form` says in words what a text must look like; numbers and words say so by their type."""
     extra: JsonDict = {"group": group, "unit": unit, "form": form}
@@ -208,8 +216,14 @@ class Settings(BaseSettings):
     )
     api_tokens: Annotated[SecretStr, BeforeValidator(check.secret(check.api_tokens))] | None = _http(
         None,
-        "Who may change things: roles viewer and operator. Unset: whoever calls from this machine.",
+        "Who may change things: roles viewer and operator. Needed behind a proxy and for callers on other machines; "
+        "unset: programs of the monitor's own user on this machine.",
         form="role:token, several separated by commas",
+    )
+    loopback_changes: Annotated[LoopbackChanges, BeforeValidator(check.lower)] = _http(
+        LoopbackChanges.AUTO,
+        "Without API_TOKENS, whether changes from this machine need the token in STATE_DIR/operator-token; "
+        "auto: where another setting says that something forwards to this monitor.",
     )
     internal_token: Annotated[SecretStr, BeforeValidator(check.secret(check.internal_token))] | None = _http(
         None, "What workers of one monitor know each other by; the same on all.", form="at least 16 characters"

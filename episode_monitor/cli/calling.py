@@ -3,12 +3,15 @@
 import asyncio
 import getpass
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import httpx
 import typer
 
 from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.local_changes import read_token
 from episode_monitor.settings import Settings
+from episode_monitor.web.security import is_loopback_name
 from episode_monitor.web.settings import Role
 
 BASE = "/monitoring/episodes"
@@ -22,7 +25,7 @@ class Worker:
 
     def __init__(self, settings: Settings, url: str | None, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.address = _address(settings, url)
-        self._token = _operator_token(settings)
+        self._token = _operator_token(settings, self.address)
         self._patience_seconds = patience_seconds
 
     async def get(self, path: str, parameters: dict[str, Any] | None = None, *, may_miss: bool = False) -> Any:
@@ -100,11 +103,14 @@ def _address(settings: Settings, url: str | None) -> str:
     return settings.worker_url or f"http://{host}:{settings.monitoring_port}"
 
 
-def _operator_token(settings: Settings) -> str | None:
-    """The first token of API_TOKENS that may change things."""
+def _operator_token(settings: Settings, address: str) -> str | None:
+    """The first token of API_TOKENS that may change things, or the one of STATE_DIR, which stays on this machine."""
     entries = settings.api_tokens.get_secret_value().split(",") if settings.api_tokens is not None else []
     pairs = [entry.strip().partition(":") for entry in entries]
-    return next((token.strip() for role, _, token in pairs if role.strip() == Role.OPERATOR.value), None)
+    found = next((token.strip() for role, _, token in pairs if role.strip() == Role.OPERATOR.value), None)
+    if found is None and is_loopback_name(urlsplit(address).hostname or ""):
+        return read_token(settings)
+    return found
 
 
 def _exit_code(status: int) -> ExitCode:

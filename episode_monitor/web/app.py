@@ -20,7 +20,7 @@ from episode_monitor.web.views import Views
 _ABOUT = (
     "Watches episode numbering: gaps, duplicates, conflict and failure rates. Errors are `application/problem+json` "
     "with a `code`. Reads carry an ETag. While tables recover, views answer 503 with `Retry-After`, never zeros. Reads "
-    "are open; changes need an operator's token where API_TOKENS is set, and this machine where it is not."
+    "are open; changes need an operator's token where API_TOKENS is set, and a program of this machine where it is not."
 )
 
 

@@ -15,12 +15,12 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from episode_monitor.web.local_caller import Forwarded, check_direct
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.settings import ApiToken, Role, WebSettings
 
 READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 INTERNAL_PREFIX: Final = "/internal/"  # routes between workers bring their own guard, `internal_guard`
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 _CALLER: Final = "episode_monitor.caller"  # where the gate leaves the `Caller` in the ASGI scope
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -28,7 +28,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 class Caller(msgspec.Struct, frozen=True):
     """Who may change things in this request. `peer` is the address of the connection, never one a header claims."""
 
-    role: str  # "operator" with a token, "loopback" without tokens
+    role: str  # "operator" with a token, "loopback" for a program of this machine without one
     peer: str
 
 
@@ -55,8 +55,7 @@ def check_request(scope: Scope, headers: Headers, settings: WebSettings) -> None
         _check_token(headers.get("authorization", ""), settings.api_tokens)
         scope[_CALLER] = Caller("operator", peer)
         return
-    _check_local(headers, peer)
-    scope[_CALLER] = Caller("loopback", peer)
+    scope[_CALLER] = Caller(_local_role(scope, headers, peer, settings), peer)
 
 
 def is_loopback_name(name: str) -> bool:
@@ -150,14 +149,30 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _check_local(headers: Headers, peer: str) -> None:
-    """A proxy on this machine would make the whole world look local, so a forwarded request is nobody's neighbour."""
+def _local_role(scope: Scope, headers: Headers, peer: str, settings: WebSettings) -> str:
+    """The role of a caller on this machine, or a Problem. The peer's address alone vouches for nobody."""
     if not is_loopback_name(peer):
-        raise Problem(
-            403, "loopback_only", "Without API_TOKENS, changes are taken from this machine only: set API_TOKENS."
+        raise _not_local("Without API_TOKENS, changes are taken from this machine only")
+    given = _bearer(headers.get("authorization", ""))
+    known = settings.local_token
+    if given is not None and known is not None and hmac.compare_digest(known.digest, _digest(given)):
+        return "operator"
+    if settings.demands_local_token:
+        raise _unauthorized(
+            "Changes need a token: set API_TOKENS, or on the monitor's machine send the one in the file "
+            "operator-token of STATE_DIR as Authorization: Bearer TOKEN."
         )
-    if any(name in headers for name in _FORWARDED):
-        raise Problem(403, "loopback_only", "Changes through a proxy need a token: set API_TOKENS.")
+    try:
+        check_direct(scope, headers)
+    except Forwarded as forwarded:
+        raise _not_local(
+            f"Changes through a proxy need a token, and this request looks forwarded: {forwarded}"
+        ) from None
+    return "loopback"
+
+
+def _not_local(why: str) -> Problem:
+    return Problem(403, "loopback_only", f"{why}; set API_TOKENS and send Authorization: Bearer TOKEN.")
 
 
 def _peer(scope: Scope) -> str:

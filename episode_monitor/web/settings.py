@@ -28,11 +28,16 @@ class ApiToken(msgspec.Struct, frozen=True):
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`host` is the address bound to: on a loopback address, only loopback names are accepted in the Host header."""
+    """`host` is the address bound to: on a loopback address, only loopback names are accepted in the Host header.
+
+    `local_token` and `demands_local_token` are for a monitor without `api_tokens`.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8002
     api_tokens: tuple[ApiToken, ...] = ()
+    local_token: ApiToken | None = None  # lets changes from this machine in, whatever forwards them
+    demands_local_token: bool = False  # no change from this machine without it
     allowed_hosts: tuple[str, ...] = ()  # further names, without port, that the Host header may bear on loopback
     allowed_origins: tuple[str, ...] = ()  # further origins, such as https://ops.example, that may send mutations
     check_wait_seconds: float = 10.0  # how long run-check waits before it answers 202

@@ -165,7 +165,7 @@ async function sendAct(event) {
       refresh();
       return;
     }
-    if (status === 401) at("act-token").hidden = false;
+    if (status === 401 || body.code === "loopback_only") at("act-token").hidden = false;
     showActError(hasText(`code_${body.code}`) ? text(`code_${body.code}`) : body.detail);
   } catch {
     showActError(text("networkError"));
