@@ -30,6 +30,7 @@ class Reason(Enum):
     NO_OPERATIONS = "no_operations"
     INSUFFICIENT_DATA = "insufficient_data"
     CLEARED_BEFORE_FIRING = "cleared_before_firing"
+    SPLIT = "split"  # the project is in several partitions, each of which lacks what the others have
     RESOLVED_BY_PERSON = "resolved_by_person"
     ACKNOWLEDGED_BY_PERSON = "acknowledged_by_person"
     SILENCED_BY_PERSON = "silenced_by_person"

@@ -7,6 +7,7 @@ CHUNK = b"c"  # numbers of a project, stored apart
 CURSOR = b"o"  # up to where the partition is complete
 TOTALS = b"t"  # what its projects add up to
 DRIFT = b"d"  # alerts about drift, of the whole fleet
+SPLIT = b"s"  # the partitions of a project that is in several
 
 _CHUNK = struct.Struct(">cIq")
 
@@ -17,8 +18,13 @@ def head(project_id: str) -> bytes:
 
 
 def project_of(head_key: bytes) -> str:
-    """The project of a key that `head` made."""
+    """The project of a key that `head` or `split` made."""
     return head_key[1:].decode()
+
+
+def split(project_id: str) -> bytes:
+    """Key of what is known of a project in several partitions; `project_of` answers its project too."""
+    return SPLIT + project_id.encode()
 
 
 def chunk(project_id: str, index: int, version: int) -> bytes:

@@ -4,7 +4,7 @@ The same class serves live processing, recovery and replay; whatever it is given
 Storage is somebody else's: it is read through `Store`, and `collect` says what to write and in which order.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
 import msgspec
@@ -16,9 +16,11 @@ from streams.changes import Changes, Cursor, Store
 from streams.core import Core
 from streams.drift_alerts import DriftAlerts
 from streams.project import ProjectState, advance, step
+from streams.splits import Split, joined
 from streams.state_codec import checkpoint, decode, head_of, read_head
 from streams.state_shapes import Head
 from streams.totals import PartitionTotals
+from streams.vigil import evaluate, next_deadline_ms
 
 __all__ = ["Changes", "Cursor", "Partition", "Store"]
 
@@ -39,6 +41,8 @@ class Partition:
         self.duplicates = 0
         self.unhealthy: dict[str, tuple[int, int]] = {}  # project -> gaps, duplicates
         self.alerting: set[str] = set()
+        self.splits: dict[str, Split] = {}  # projects that are in other partitions, too; none of their findings counts
+        self.counted_elsewhere = 0  # of those: how many the lowest of their partitions counts
         self.head_keys: list[bytes] = []  # of all projects, in the order they became known; it only grows
         self.skipped = 0  # records read again that the state already knew
         self.totals = PartitionTotals(core)
@@ -72,8 +76,14 @@ class Partition:
             if key[:1] == keys.HEAD:
                 self.head_keys.append(key)
                 self._index(keys.project_of(key), read_head(value))
+            elif key[:1] == keys.SPLIT:
+                self._know_split(keys.project_of(key), msgspec.msgpack.decode(value, type=Split))
             if seen % 1000 == 999:
                 yield
+        for project_id in self.splits:
+            head = self.head(project_id)
+            if head is not None:
+                self._discount(project_id, head.gaps, head.duplicates)
 
     # --- taking records
 
@@ -208,6 +218,39 @@ class Partition:
             len(numbering.open_duplicates) if duplicates is None else duplicates,
         )
 
+    def note_split(self, project_id: str, seen: Iterable[int], keyless: Iterable[int] = ()) -> bool:
+        """Events of the project were seen in these partitions as well; False where that is known. An alert about its
+        numbers ends with it."""
+        known = self.splits.get(project_id)
+        split = joined(self.number, known, seen, keyless)
+        if split is None or split == known:
+            return False
+        state = self.state_to_change(project_id)
+        if state is None:
+            return False
+        if known is None:
+            numbering = state.numbering
+            self._discount(project_id, numbering.open_gaps.count, len(numbering.open_duplicates))
+        self._know_split(project_id, split)
+        self._writes[keys.split(project_id)] = msgspec.msgpack.encode(split)
+        state.split = split.partitions
+        evaluate(self.core, state, state.now_ms, self.emits, None)
+        state.deadline_ms = next_deadline_ms(self.core, state)
+        self.touch(state)
+        return True
+
+    def _know_split(self, project_id: str, split: Split) -> None:
+        known = self.splits.get(project_id)
+        self.splits[project_id] = split
+        was_elsewhere = known is not None and known.partitions[0] != self.number
+        self.counted_elsewhere += (split.partitions[0] != self.number) - was_elsewhere
+
+    def _discount(self, project_id: str, gaps: int, duplicates: int) -> None:
+        """Findings that were counted are none."""
+        self.gaps -= gaps
+        self.duplicates -= duplicates
+        self.unhealthy.pop(project_id, None)
+
     def _note_change(self, state: ProjectState) -> None:
         state.is_dirty = True
         self._dirty[state.project_id] = state
@@ -225,6 +268,7 @@ class Partition:
             if stored is None:
                 return None
             state = decode(self.core, project_id, stored, lambda chunk, version: self.chunk(project_id, chunk, version))
+            self._tell_of_split(state)
         self._remember(state)
         return state
 
@@ -244,9 +288,15 @@ class Partition:
 
     def _create(self, project_id: str) -> ProjectState:
         state = ProjectState(self.core, project_id)
+        self._tell_of_split(state)
         self.head_keys.append(keys.head(project_id))
         self._remember(state)
         return state
+
+    def _tell_of_split(self, state: ProjectState) -> None:
+        split = self.splits.get(state.project_id)
+        if split is not None:
+            state.split = split.partitions
 
     def _remember(self, state: ProjectState) -> None:
         if len(self._young) >= self._generation_size:
@@ -258,8 +308,9 @@ class Partition:
     def _note_health(self, state: ProjectState, gaps: int, duplicates: int) -> None:
         """Findings or alerts of a project may have changed; `gaps` and `duplicates` are what the sums hold of it."""
         head = head_of(state)
-        self.gaps += head.gaps - gaps
-        self.duplicates += head.duplicates - duplicates
+        if not state.split:
+            self.gaps += head.gaps - gaps
+            self.duplicates += head.duplicates - duplicates
         self._note_findings(state.project_id, head)
 
     def _index(self, project_id: str, head: Head) -> None:
@@ -273,7 +324,7 @@ class Partition:
             self._note_findings(project_id, head)
 
     def _note_findings(self, project_id: str, head: Head) -> None:
-        if head.is_healthy:
+        if head.is_healthy or project_id in self.splits:
             self.unhealthy.pop(project_id, None)
         else:
             self.unhealthy[project_id] = (head.gaps, head.duplicates)
@@ -351,6 +402,10 @@ class Partition:
         """A project's state if it is at hand decoded, else as it is stored; nothing is kept for having been asked."""
         state = self._young.get(project_id) or self._old.get(project_id) or self._changed(project_id)
         return self._stored(keys.head(project_id)) if state is None else state
+
+    def has(self, project_id: str) -> bool:
+        """Whether there were events of it."""
+        return self._changed(project_id) is not None or self._stored(keys.head(project_id)) is not None
 
     def head(self, project_id: str) -> Head | None:
         """One project's summary without decoding its state, changes not yet stored included; None: unknown."""

@@ -32,7 +32,7 @@ class ProjectState(Counter):
     __slots__ = (
         "alerts", "applied", "begun", "chunk_versions", "conflict_events", "core", "counted", "deadline_ms",
         "history", "is_dirty", "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations",
-        "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "shared", "untold_conflicts",
+        "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "shared", "split", "untold_conflicts",
         "watchful",
     )  # fmt: skip
 
@@ -61,6 +61,7 @@ class ProjectState(Counter):
         self.late = 0
         self.chunk_versions: dict[int, int] = {}  # chunks stored apart -> version
         self.is_dirty = False  # changed since it was last stored; kept by the partition
+        self.split: tuple[int, ...] = ()  # all partitions that have events of it, where there are several
         self.shared: PartitionTotals | None = None  # what the partition adds up to, while it takes part in that
 
     @property

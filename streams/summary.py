@@ -21,6 +21,7 @@ from streams.vigil import active_alerts
 
 MAX_ALERTS = 500  # described in full; all are counted
 MAX_ALERTING_LOOKED_AT = 2000  # projects whose alerts are counted by severity and type; the rest are counted as OTHER
+MAX_SPLITS = 20  # named; all are counted
 OTHER = "_other"
 STEP = 64  # heads between two steps, 0.2 ms
 STATE_STEP = 8  # decoded states between two steps, about 1 ms
@@ -41,10 +42,22 @@ class PartitionCounts(msgspec.Struct, frozen=True, array_like=True):
     gaps: int
     duplicates: int
     episodes: int
+    splits: int = 0  # projects in several partitions, of which this is the lowest: no other counts them
+
+
+class SplitFacts(msgspec.Struct, frozen=True, array_like=True):
+    """A project in several partitions; `keyless` as in `streams.splits.Split`."""
+
+    project_id: str
+    partitions: tuple[int, ...]
+    keyless: tuple[int, ...]
 
 
 class ProjectFacts(msgspec.Struct, frozen=True, array_like=True):
-    """One project in a few integers. `retries` by reason: conflict, timeout, error."""
+    """One project in a few integers; without findings where it is in several partitions.
+
+    `retries` by reason: conflict, timeout, error.
+    """
 
     project_id: str
     gaps: int
@@ -64,11 +77,12 @@ class AlertCount(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PartitionLists(msgspec.Struct, frozen=True, array_like=True):
-    """The worst projects, worst first, and the active alerts, most severe first; both bounded."""
+    """The worst projects, worst first, the active alerts, most severe first, and split projects; all bounded."""
 
     worst: list[ProjectFacts]
     alerts: list[Alert]
     alert_counts: list[AlertCount]
+    splits: list[SplitFacts] = []  # the first of those that this partition counts
 
 
 class PartitionSummary(msgspec.Struct, frozen=True, array_like=True):
@@ -86,11 +100,12 @@ def counts_of(partition: Partition, as_of_ms: int) -> PartitionCounts:
         clock_ms=partition.clock_ms,
         as_of_ms=as_of_ms,
         applied=partition.next_offset - 1,
-        projects=partition.projects,
+        projects=partition.projects - partition.counted_elsewhere,
         unhealthy=len(partition.unhealthy),
         gaps=partition.gaps,
         duplicates=partition.duplicates,
         episodes=partition.episodes,
+        splits=len(partition.splits) - partition.counted_elsewhere,
     )
 
 
@@ -116,7 +131,17 @@ def lists_of(partition: Partition, max_projects: int, max_alerts: int = MAX_ALER
     """The partition's lists. It may change between two steps: each entry is true of the moment it was made."""
     worst = yield from worst_projects(partition, max_projects)
     alerts, counts = yield from alerts_of(partition, max_alerts)
-    return PartitionLists(worst, alerts, counts)
+    return PartitionLists(worst, alerts, counts, splits_of(partition))
+
+
+def splits_of(partition: Partition, limit: int = MAX_SPLITS) -> list[SplitFacts]:
+    """The first projects in several partitions that this partition counts."""
+    named = (
+        SplitFacts(project_id, split.partitions, split.keyless)
+        for project_id, split in partition.splits.items()
+        if split.partitions[0] == partition.number
+    )
+    return list(islice(named, limit))
 
 
 def worst_projects(partition: Partition, limit: int) -> Steps[list[ProjectFacts]]:
@@ -151,8 +176,8 @@ def facts_of(state: ProjectState) -> ProjectFacts:
     conflict, timeout, error = state.retries
     return ProjectFacts(
         project_id=state.project_id,
-        gaps=numbering.open_gaps.count,
-        duplicates=len(numbering.open_duplicates),
+        gaps=0 if state.split else numbering.open_gaps.count,
+        duplicates=0 if state.split else len(numbering.open_duplicates),
         episodes=len(numbering.episodes),
         max_number=numbering.max_number,
         conflicts=state.conflicts_total,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ENDS = frozenset(
     (
         Reason.BACK_TO_NORMAL, Reason.NO_OPERATIONS, Reason.INSUFFICIENT_DATA, Reason.CLEARED_BEFORE_FIRING,
-        Reason.RESOLVED_BY_PERSON,
+        Reason.SPLIT, Reason.RESOLVED_BY_PERSON,
     )
 )  # fmt: skip
 
@@ -42,9 +42,10 @@ def evaluate(core: Core, state: "ProjectState", at_ms: int, emits: list[Alert], 
         if found is not None and (not check or found < check):
             check = found
     for rule in core.rules.integrity:
-        findings = state.numbering.findings
+        findings = 0 if state.split else state.numbering.findings
         if findings > rule.threshold or rule.rule_id in state.alerts:
-            _keep(core, state, rule, Verdict(findings > rule.threshold, findings), at_ms, emits, trace)
+            calm = Reason.SPLIT if state.split else Reason.BACK_TO_NORMAL
+            _keep(core, state, rule, Verdict(findings > rule.threshold, findings, calm), at_ms, emits, trace)
     state.rate_check_ms = check * 1000
 
 
@@ -139,7 +140,7 @@ def describe(core: Core, state: "ProjectState", rule: Rule, memory: Memory, reas
 def measured(core: Core, state: "ProjectState", rule: Rule) -> tuple[float | None, int]:
     """The rule's value for people, and how many operations (or episodes) it speaks of."""
     if rule.measure is Measure.INTEGRITY:
-        return float(state.numbering.findings), len(state.numbering.episodes)
+        return float(0 if state.split else state.numbering.findings), len(state.numbering.episodes)
     rate = next(rate for rate in core.rules.rates if rate.rule is rule)
     operations = state.history.windows[rate.window_index].total
     whole = tally.field(operations, rate.whole_shift)
@@ -153,6 +154,12 @@ def measured(core: Core, state: "ProjectState", rule: Rule) -> tuple[float | Non
 def _sentence(state: "ProjectState", rule: Rule, value: float | None, sample_size: int) -> str:
     project = state.project_id
     if rule.measure is Measure.INTEGRITY:
+        if state.split:
+            where = ", ".join(map(str, state.split))
+            return (
+                f"Events of project {project} are in the partitions {where}: what one of them lacks may be in another, "
+                f"so its numbers are not judged. The view of the project names the cause."
+            )
         numbering = state.numbering
         return (
             f"Project {project} has {numbering.open_gaps.count} missing and {len(numbering.open_duplicates)} "

@@ -154,6 +154,7 @@ def test_counts_of_a_partition_are_those_it_keeps() -> None:
         "gaps": 3,
         "duplicates": 1,
         "episodes": 29,
+        "splits": 0,
     }
 
 

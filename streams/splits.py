@@ -1,0 +1,24 @@
+"""A project whose events lie in several partitions: which, as the partition that has a part of it remembers it.
+
+Each partition numbers its part alone, so what is missing there is no finding: the other parts may have it.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+
+class Split(msgspec.Struct, frozen=True, array_like=True):
+    """All partitions in which the project was seen, ascending; `keyless` are those where records of it had no key."""
+
+    partitions: tuple[int, ...]
+    keyless: tuple[int, ...] = ()
+
+
+def joined(own: int, known: Split | None, seen: Iterable[int], keyless: Iterable[int]) -> Split | None:
+    """What partition `own` knows after others were seen to have a part; None where nobody else has one."""
+    before = known or Split(())
+    partitions = {own, *before.partitions, *seen}
+    if len(partitions) < 2:
+        return None
+    return Split(tuple(sorted(partitions)), tuple(sorted({*before.keyless, *keyless})))
