@@ -12,6 +12,8 @@ import faust
 import msgspec
 from faust.types.auth import CredentialsT
 
+import agents.kafka.client  # noqa: F401 - before any client is made: from then on they are of these classes
+
 
 class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
     """Names as Kafka's own clients have them. `str()` is the address alone."""

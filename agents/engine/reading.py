@@ -1,7 +1,5 @@
 """A consumer without a group, for looking at topics: the changelog at recovery, and what lies around it."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import TypeAlias
@@ -12,6 +10,7 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.access import Kafka, client_options
 from agents.engine.starting import to_its_end
+from agents.kafka.ending import in_turn
 
 READ_TIMEOUT_MS = 500
 FETCH_MAX_WAIT_MS = 20  # whatever is asked next waits behind a fetch that waits for news
@@ -57,17 +56,11 @@ async def reader(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 async def stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop a consumer. aiokafka's own `stop` may end half-way, with the cancellation of a task of its own that had
-    hardly begun."""
-    task = asyncio.current_task()
-    cancellings = task.cancelling() if task is not None else 0
+    """Stop a consumer, in bounded time. aiokafka's own `stop` may end half-way, with the cancellation of a task of its
+    own that had hardly begun."""
     consumer._closed = True
-    for part in (consumer._coordinator, consumer._fetcher, consumer._client):
-        if part is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await part.close()
-    if task is not None and task.cancelling() > cancellings:
-        raise asyncio.CancelledError
+    parts = (consumer._coordinator, consumer._fetcher, consumer._client)
+    await in_turn(part.close() for part in parts if part is not None)
 
 
 async def some_records(consumer: AIOKafkaConsumer, tp: TopicPartition) -> list[Record]:

@@ -1,5 +1,6 @@
 """A replay comes to what the worker comes to, whatever it reads from, and changes nothing."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from hashlib import blake2b
@@ -14,11 +15,12 @@ from episode_monitor.replay import run as run_module
 from episode_monitor.replay.run import Report, replay
 from episode_monitor.replay.source import Batch, Line, NoSuchPartition, Range, from_file, from_lines, from_topic
 from streams.state_codec import fingerprint
-from tests.agents.support import Rig, config_for, created, producing, running, send, until
+from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
 from tests.support.worker_process import make_core
 from tests.system.test_commands import run
 
 NOON_MS = 1_760_000_400_000  # 2025-10-09T09:00:00Z
+HANG_SECONDS = 30.0
 
 
 def line(number: int, project: str = "p", kind: str = "episode.created", **fields: Any) -> bytes:
@@ -109,6 +111,22 @@ async def test_a_replay_of_the_topic_comes_to_the_states_of_the_worker(
     assert (part.records, part.applied) == (2, 2)
     with pytest.raises(NoSuchPartition, match="no partition 7"):
         await noted(Range(partition=7))
+
+
+@pytest.mark.parametrize("sent_to", [(), (0,), (0, 3)])
+async def test_a_replay_ends_wherever_partitions_are_empty(
+    broker: str, topic_prefix: str, tmp_path: Path, sent_to: tuple[int, ...]
+) -> None:
+    config = config_for(broker, topic_prefix, tmp_path)
+    await make_topics(broker, config, 4)
+    async with producing(broker) as producer:
+        for partition in sent_to:
+            await send(producer, config.topics.events, partition, b"p", created(f"p{partition}", 1))
+    async with asyncio.timeout(HANG_SECONDS):
+        report = await replay(make_core(), from_topic(broker, config.topics.events, Range()), None)
+        assert (report.records, report.projects) == (len(sent_to), len(sent_to))
+        nothing = await replay(make_core(), from_topic(broker, config.topics.events, Range(first=7)), None)
+        assert nothing.records == 0
 
 
 def _hash(runtime: Runtime) -> str:

@@ -1,0 +1,231 @@
+"""aiokafka's client and fetcher as this process has them: every consumer, producer and admin client is made of these.
+
+They end in bounded time, try an address that fails with a pause that grows, ask the bootstrap list again when no known
+broker answers, and remember why a connection failed. aiokafka offers no other way in than to take its classes' place.
+"""
+
+import asyncio
+import random
+import time
+from contextvars import ContextVar
+from typing import Any
+
+import aiokafka.client
+from aiokafka import AIOKafkaClient
+from aiokafka.admin import client as admin_module
+from aiokafka.client import ConnectionGroup
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.consumer import consumer as consumer_module
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.producer import producer as producer_module
+from aiokafka.protocol.metadata import MetadataRequest
+
+from agents.kafka.ending import FAREWELL_SECONDS, end_tasks, farewell
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 1.0
+REPEATED_SECONDS = 2.0  # questions about topics closer than this are a row of repetitions
+FREE_REPETITIONS = 6
+
+Failures = list[tuple[str, BaseException]]  # address, and what came of connecting there
+
+
+class _Noting:
+    """Tasks that were made meanwhile keep the context, and must not note for ever."""
+
+    def __init__(self) -> None:
+        self.failures: Failures = []
+        self.is_over = False
+
+
+_noting: ContextVar[_Noting | None] = ContextVar("noting", default=None)
+
+
+class Unreachable(KafkaConnectionError):  # type: ignore[misc]
+    """None of the addresses could be used; `failures` says why each."""
+
+    def __init__(self, failures: Failures) -> None:
+        super().__init__("; ".join(f"{address}: {_plain(error)}" for address, error in failures) or "no address")
+        self.failures = failures
+
+
+class NotServed(KafkaConnectionError):  # type: ignore[misc]
+    """A broker let us in and then answered no question."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection was closed at the first question")
+
+
+def _plain(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+class Connection(AIOKafkaConnection):  # type: ignore[misc]
+    """A connection whose loss comes within a moment of its closing."""
+
+    def close(self, reason: Any = None, exc: BaseException | None = None) -> Any:
+        """Answers the future of the loss."""
+        transport = None if self._writer is None else self._writer.transport
+        closed = super().close(reason, exc)
+        if transport is not None and closed is not None and not closed.done() and not self._loop.is_closed():
+            aborting = self._loop.call_later(FAREWELL_SECONDS, transport.abort)
+            closed.add_done_callback(lambda _: aborting.cancel())
+        return closed
+
+
+async def create_connection(host: str, port: int, **options: Any) -> Connection:
+    """In the place of aiokafka's function; what fails is noted for whoever asks."""
+    connection = Connection(host, port, **options)
+    try:
+        await connection.connect()
+    except (OSError, KafkaError, TimeoutError) as error:
+        _note(host, port, error)
+        raise
+    return connection
+
+
+def _note(host: str, port: int, error: BaseException) -> None:
+    noting = _noting.get()
+    if noting is not None and not noting.is_over:
+        noting.failures.append((f"{host}:{port}", error))
+
+
+class Pause:
+    """How long an address that failed is left alone: longer each time, and never for long."""
+
+    def __init__(self) -> None:
+        self.until = 0.0  # monotonic
+        self._seconds = 0.0
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the next try."""
+        return max(0.0, self.until - time.monotonic())
+
+    def longer(self) -> None:
+        """It failed, or is just being tried."""
+        self._seconds = min(LONGEST_PAUSE_SECONDS, 2 * self._seconds or FIRST_PAUSE_SECONDS)
+        self.until = time.monotonic() + self._seconds * random.uniform(0.8, 1.2)
+
+
+class Client(AIOKafkaClient):  # type: ignore[misc]
+    """Of one consumer, producer or admin client."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._pauses: dict[Any, Pause] = {}  # by node, and of the bootstrap list
+        self._updated_at = 0.0
+        self._updates_in_a_row = 0
+
+    async def close(self) -> None:
+        """Ends within a moment."""
+        await end_tasks([self._sync_task])  # type: ignore[has-type]
+        self._sync_task = None
+        await farewell([connection.close(reason=CloseReason.SHUTDOWN) for connection in self._conns.values()])
+
+    async def bootstrap(self) -> None:
+        """Raises Unreachable, which knows the causes."""
+        noting = _Noting()
+        token = _noting.set(noting)
+        try:
+            await super().bootstrap()
+        except KafkaConnectionError:
+            known = {address for address, _ in noting.failures}
+            hosts = [f"{host}:{port}" for host, port, _ in self.hosts]
+            raise Unreachable(
+                [*noting.failures, *((host, NotServed()) for host in hosts if host not in known)]
+            ) from None
+        finally:
+            noting.is_over = True
+            _noting.reset(token)
+
+    async def _get_conn(
+        self, node_id: Any, *, group: Any = ConnectionGroup.DEFAULT, no_hint: bool = False
+    ) -> Connection | None:
+        connection = self._conns.get((node_id, group))
+        if connection is not None and connection.connected():
+            return connection  # type: ignore[no-any-return]
+        pause = self._pauses.get(node_id)
+        if pause is not None and pause.remaining:
+            if asyncio.current_task() is self._sync_task:
+                return None  # others may know the cluster; none of them must wait for this one
+            await asyncio.sleep(pause.remaining)
+            if pause.remaining:  # another has just tried
+                return None
+            pause.longer()
+        connection = await super()._get_conn(node_id, group=group, no_hint=no_hint)
+        if connection is not None:
+            self._pauses.pop(node_id, None)
+        elif pause is None:
+            self._pauses.setdefault(node_id, Pause()).longer()
+        return connection  # type: ignore[no-any-return]
+
+    async def _metadata_update(self, cluster_metadata: ClusterMetadata, topics: Any) -> bool:
+        await self._not_too_often()
+        if await super()._metadata_update(cluster_metadata, topics):
+            return True
+        return await self._ask_bootstrap_list(cluster_metadata, topics)
+
+    async def _not_too_often(self) -> None:
+        """Whoever lacks a leader asks again at once, and so would ask as fast as the broker answers."""
+        now = time.monotonic()
+        self._updates_in_a_row = self._updates_in_a_row + 1 if now - self._updated_at < REPEATED_SECONDS else 0
+        beyond = self._updates_in_a_row - FREE_REPETITIONS
+        if beyond > 0:
+            await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(beyond, 10)))
+        self._updated_at = time.monotonic()
+
+    async def _ask_bootstrap_list(self, cluster_metadata: ClusterMetadata, topics: Any) -> bool:
+        """The brokers that were known may all be gone, and others, or the same at other addresses, be there."""
+        pause = self._pauses.setdefault("bootstrap list", Pause())
+        await asyncio.sleep(pause.remaining)
+        pause.longer()
+        for host, port, _ in self.hosts:
+            try:
+                connection = await create_connection(host, port, **self._connection_options())
+            except (OSError, KafkaError, TimeoutError):
+                continue
+            try:
+                metadata = await connection.send(MetadataRequest(list(topics) if topics else None))
+            except (KafkaError, TimeoutError):
+                continue
+            finally:
+                connection.close()
+            if metadata.brokers:
+                cluster_metadata.update_metadata(metadata)
+                self._pauses.clear()
+                return True
+        return False
+
+    def _connection_options(self) -> dict[str, Any]:
+        return {
+            "client_id": self._client_id, "request_timeout_ms": self._request_timeout_ms,
+            "ssl_context": self._ssl_context, "security_protocol": self._security_protocol,
+            "max_idle_ms": self._connections_max_idle_ms, "sasl_mechanism": self._sasl_mechanism,
+            "sasl_plain_username": self._sasl_plain_username, "sasl_plain_password": self._sasl_plain_password,
+        }  # fmt: skip
+
+
+class EndingFetcher(Fetcher):  # type: ignore[misc]
+    """A fetcher that ends when it is closed, also right after `assign` or `seek`."""
+
+    async def close(self) -> None:
+        """Ends within seconds."""
+        self._closed = True
+        await end_tasks([self._fetch_task])
+        for waiter in list(self._fetch_waiters):
+            self._notify(waiter)
+        await end_tasks(list(self._pending_tasks))
+
+
+def take_their_place() -> None:
+    """From now on every client of aiokafka in this process is made of the classes above."""
+    for module in (consumer_module, producer_module, admin_module):
+        module.AIOKafkaClient = Client
+    consumer_module.Fetcher = EndingFetcher
+    aiokafka.client.create_conn = create_connection
+
+
+take_their_place()

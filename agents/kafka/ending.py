@@ -1,0 +1,48 @@
+"""Ending tasks and connections of aiokafka in bounded time, whatever they wait for."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+CANCEL_AGAIN_SECONDS = 0.05
+CANCELLATIONS = 40
+FAREWELL_SECONDS = 0.2
+
+
+async def end_tasks(tasks: Iterable["asyncio.Task[Any] | None"]) -> None:
+    """Cancel tasks until they have ended. aiokafka's own may swallow a cancellation: the fetcher does so while it waits
+    for fetches that it has cancelled itself. Raises nothing of theirs."""
+    open_tasks = {task for task in tasks if task is not None}
+    for _ in range(CANCELLATIONS):
+        open_tasks = {task for task in open_tasks if not _has_ended(task)}
+        if not open_tasks:
+            return
+        for task in open_tasks:
+            task.cancel()
+        await asyncio.wait(open_tasks, timeout=CANCEL_AGAIN_SECONDS)
+
+
+def _has_ended(task: "asyncio.Task[Any]") -> bool:
+    if task.done() and not task.cancelled():
+        task.exception()  # it was looked at, so that the loop does not complain
+    return task.done()
+
+
+async def farewell(closed: Iterable["asyncio.Future[None] | None"]) -> None:
+    """Wait for the loss of connections that are being closed, and no longer than a moment: uvloop gives a TLS
+    connection 30 s for it where the other side still sends."""
+    waiting = [one for one in closed if one is not None and not one.done()]
+    if waiting:
+        await asyncio.wait(waiting, timeout=2 * FAREWELL_SECONDS)
+
+
+async def in_turn(closings: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Await each. Where the waiter is cancelled the others are awaited all the same, and it is cancelled then."""
+    task = asyncio.current_task()
+    cancellations = task.cancelling() if task is not None else 0
+    for closing in closings:
+        with contextlib.suppress(asyncio.CancelledError):
+            await closing
+    if task is not None and task.cancelling() > cancellations:
+        raise asyncio.CancelledError
