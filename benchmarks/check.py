@@ -18,7 +18,7 @@ from episode_monitor.checks.passing import MAX_PROJECT_ROWS
 from episode_monitor.checks.service import reader_opener
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.read_model.comparing import _compared, _held
-from episode_monitor.read_model.messages import StreamIssue
+from episode_monitor.read_model.messages import StreamIssues
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from models.event import Event, EventType
 from models.views import DeepCheckResult, IntegritySummary
@@ -90,8 +90,8 @@ class OneWorker:
                 projects, start = known_projects(partition, start, 5000)
                 yield projects
 
-    async def issues(self, limit: int, numbers: int) -> list[StreamIssue]:
-        return []
+    async def issues(self, limit: int, numbers: int) -> StreamIssues:
+        return StreamIssues(issues=[], projects=sum(partition.projects for partition in self.partitions))
 
     async def catch_up(self) -> None:
         return

@@ -27,7 +27,7 @@ from agents.runtime import Runtime
 from agents.topics import TopicMismatch
 from agents.vital import vital
 from alert_sinks.posting import new_client
-from episode_monitor import composition
+from episode_monitor import __version__, composition
 from episode_monitor.checks.service import Checks
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.loop_lag import LoopLag
@@ -44,8 +44,6 @@ from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.server import CannotListen, serve
 from streams.core import Core
-
-VERSION = "0.1.0"
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +113,7 @@ class Worker:
             self._own,
             self._neighbours,
             self.storage.history,
-            WorkerState(self._sight, self._probes(), VERSION, self._deliveries),
+            WorkerState(self._sight, self._probes(), __version__, self._deliveries),
             registry,
             self.checks,
             max_projects=self.settings.metrics_max_projects,
@@ -132,7 +130,7 @@ class Worker:
             audit=self._audit,
             extra_routers=[between_workers],
             now_ms=now_ms,
-            version=VERSION,
+            version=__version__,
             repairs=self._repairs,
         )
 

@@ -307,6 +307,16 @@ class DeepCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     total_issues: int
     project_issues: list[ProjectIssue]
     database: DatabaseSummary | None = None
+    truncated: bool = False  # more projects have issues than are listed
+
+
+class ProjectDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """One project's numbers in the stream beside those in the project service's table, at this moment."""
+
+    project_id: str
+    is_equal: bool
+    drift: Drift | None  # null where both sides hold the same
+    as_of: str
 
 
 class JobState(Enum):

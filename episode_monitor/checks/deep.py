@@ -5,7 +5,7 @@ A difference is called drift when two looks, GAP_SETTLE_SECONDS apart, agree on 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -14,7 +14,7 @@ import msgspec
 from episode_monitor.checks import looking, passing
 from episode_monitor.checks.looking import Look, Seen, agreed, look
 from episode_monitor.checks.passing import Pass
-from episode_monitor.read_model.messages import StreamIssue
+from episode_monitor.read_model.messages import StreamIssue, StreamIssues
 from models.times import rfc3339
 from models.views import (
     Applied,
@@ -45,8 +45,8 @@ class Stream(passing.Stream, looking.Stream, Protocol):
     def summary(self) -> Awaitable[IntegritySummary]:
         """The fleet at a glance."""
 
-    def issues(self, limit: int, numbers: int) -> Awaitable[list[StreamIssue]]:
-        """The worst projects."""
+    def issues(self, limit: int, numbers: int) -> Awaitable[StreamIssues]:
+        """The worst projects, and the sums of the others."""
 
 
 class Reader(passing.Reader, looking.Reader, Protocol):
@@ -79,20 +79,19 @@ class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
         if self.open_reader is not None:
             database, drifting = await self._compare(self.open_reader, summary.total_projects)
         drifts = {project: self._remembered(project, seen) for project, seen in drifting.items()}
-        issues = await self._issues(drifting, drifts)
-        extra = sum(seen.held is None for seen in drifting.values())
-        new_trouble = sum(not _has_findings(seen) for seen in drifting.values())
-        checked = summary.total_projects + extra
+        found = await self.stream.issues(MAX_ISSUES, MAX_NUMBERS)
+        checked = found.projects + sum(seen.held is None for seen in drifting.values())
         self.progress(checked, checked)
-        differences = sum(len(seen.differences) for seen in drifting.values())
+        totals = totals_of(found, drifting)
         result = DeepCheckResult(
             status="completed",
             duration_seconds=round(time.monotonic() - began, 3),
             projects_checked=checked,
-            projects_with_issues=summary.unhealthy_projects + new_trouble,
-            total_issues=summary.total_gaps + summary.total_duplicates + differences,
-            project_issues=issues,
+            projects_with_issues=totals.projects,
+            total_issues=totals.issues,
+            project_issues=_listed(found.issues, drifting, drifts),
             database=database,
+            truncated=totals.projects > MAX_ISSUES,
         )
         return result, drifts
 
@@ -125,18 +124,38 @@ class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
         )
         return summary, drifting
 
-    async def _issues(self, drifting: Mapping[str, Seen], drifts: Drifts) -> list[ProjectIssue]:
-        """Worst first, those with drift among them."""
-        ranked = []
-        for issue in await self.stream.issues(MAX_ISSUES, MAX_NUMBERS):
-            if issue.project_id not in drifting:
-                place = rank(issue.project_id, issue.gaps_total, issue.duplicates_total, issue.max_number)
-                ranked.append((place, _of_stream(issue)))
-        for project, seen in drifting.items():
-            since = rfc3339(drifts[project].since_ms)
-            ranked.append((_place(project, seen), drift_issue(project, seen, since)))
-        ranked.sort(key=lambda entry: entry[0])
-        return [issue for _, issue in ranked[:MAX_ISSUES]]
+
+class Totals(msgspec.Struct, frozen=True):
+    """Projects with issues, and their gaps, duplicates and differences."""
+
+    projects: int
+    issues: int
+
+
+def totals_of(found: StreamIssues, drifting: Mapping[str, Seen]) -> Totals:
+    """Of the projects that are listed and of those beyond. A project that drifts counts as the second look saw it."""
+    listed = {issue.project_id for issue in found.issues}
+    alone = [issue for issue in found.issues if issue.project_id not in drifting]
+    counted_beyond = [seen for project, seen in drifting.items() if project not in listed and _findings_held(seen)]
+    projects = len(alone) + len(drifting) + max(found.unlisted_projects - len(counted_beyond), 0)
+    issues = sum(issue.gaps_total + issue.duplicates_total for issue in alone)
+    issues += sum(len(seen.differences) + _findings_held(seen) for seen in drifting.values())
+    issues += max(found.unlisted_findings - sum(map(_findings_held, counted_beyond)), 0)
+    return Totals(projects, issues)
+
+
+def _listed(issues: Sequence[StreamIssue], drifting: Mapping[str, Seen], drifts: Drifts) -> list[ProjectIssue]:
+    """Worst first, those with drift among them."""
+    ranked = []
+    for issue in issues:
+        if issue.project_id not in drifting:
+            place = rank(issue.project_id, issue.gaps_total, issue.duplicates_total, issue.max_number)
+            ranked.append((place, _of_stream(issue)))
+    for project, seen in drifting.items():
+        since = rfc3339(drifts[project].since_ms)
+        ranked.append((_place(project, seen), drift_issue(project, seen, since)))
+    ranked.sort(key=lambda entry: entry[0])
+    return [issue for _, issue in ranked[:MAX_ISSUES]]
 
 
 def _of_stream(issue: StreamIssue) -> ProjectIssue:
@@ -161,9 +180,11 @@ def _findings(seen: Seen) -> tuple[IntervalSet, list[int], int]:
     return gaps, sorted(duplicates), highest
 
 
-def _has_findings(seen: Seen) -> bool:
-    """Whether the stream counts the project as unhealthy by itself."""
-    return seen.held is not None and bool(seen.held.gaps or seen.held.duplicates)
+def _findings_held(seen: Seen) -> int:
+    """Open gaps and duplicates that the stream counts by itself."""
+    if seen.held is None:
+        return 0
+    return sum(end - start + 1 for start, end in seen.held.gaps) + len(seen.held.duplicates)
 
 
 def _place(project: str, seen: Seen) -> tuple[int, int, str]:

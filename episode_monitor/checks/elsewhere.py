@@ -1,12 +1,13 @@
 """What other workers are asked about checks: jobs where no database is shared, and the alerts about drift."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from agents.fleet.sight import Sight
-from episode_monitor.checks.failing import CheckFailed
+from episode_monitor.checks.stream_side import patiently
 from episode_monitor.read_model.drift_keeper import DriftKeeper
 from episode_monitor.read_model.messages import (
     CancelQuestion,
@@ -17,7 +18,7 @@ from episode_monitor.read_model.messages import (
     Told,
 )
 from episode_monitor.read_model.neighbours import LONG_ANSWER_SECONDS, Neighbours
-from episode_monitor.web.views import Recovering, Unreachable
+from episode_monitor.web.views import Recovering
 from models.views import JobStatus
 from streams.drift_alerts import Drifting
 
@@ -49,38 +50,42 @@ class OtherWorkers:
 class DriftDesk:
     """Finds the worker that keeps the alerts about drift, which may be this one. Raises CheckFailed."""
 
-    def __init__(self, sight: Sight, keeper: DriftKeeper, neighbours: Neighbours) -> None:
+    def __init__(
+        self,
+        sight: Sight,
+        keeper: DriftKeeper,
+        neighbours: Neighbours,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._sight = sight
         self._keeper = keeper
         self._neighbours = neighbours
+        self._sleep = sleep
 
     async def drifts(self) -> dict[str, Drifting]:
         """What the alerts that fire are about."""
-        own = self._keeper.drifts()
-        return await self._first(own, "drifts", DriftsQuestion(), Told[dict[str, Drifting]])
+
+        async def look() -> dict[str, Drifting]:
+            return await self._first(self._keeper.drifts(), "drifts", DriftsQuestion(), Told[dict[str, Drifting]])
+
+        return await patiently(look, self._sleep)
 
     async def drifted(self, question: DriftedQuestion) -> None:
-        """Hand over what a check found; when this returns it is told and stored."""
-        try:
-            own = await self._keeper.take(question)
-        except (Unreachable, Recovering) as error:
-            raise CheckFailed(_NOT_KEPT) from error
-        await self._first(own, "drifted", question, Told[bool])
+        """Hand over what a check found; when this returns it is emitted and stored. A repetition changes nothing."""
+
+        async def hand_over() -> None:
+            await self._first(await self._keeper.take(question), "drifted", question, Told[bool])
+
+        await patiently(hand_over, self._sleep)
 
     async def _first(self, own: Told[T], path: Path, question: msgspec.Struct, kind: type[Told[T]]) -> T:
         if own.found is not None:
             return own.found
-        try:
-            told = await self._neighbours.ask_all(
-                self._sight.other_owners(), path, question, kind, LONG_ANSWER_SECONDS,
-                is_enough=lambda answer: answer.found is not None,
-            )  # fmt: skip
-        except (Unreachable, Recovering) as error:
-            raise CheckFailed(_NOT_KEPT) from error
+        told = await self._neighbours.ask_all(
+            self._sight.other_owners(), path, question, kind, LONG_ANSWER_SECONDS,
+            is_enough=lambda answer: answer.found is not None,
+        )  # fmt: skip
         for answer in told:
             if answer.found is not None:
                 return answer.found
-        raise CheckFailed(_NOT_KEPT)
-
-
-_NOT_KEPT = "The worker that keeps the alerts about drift does not answer, or Kafka does not: run the check again."
+        raise Recovering

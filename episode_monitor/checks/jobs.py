@@ -1,11 +1,12 @@
 """The checks of this worker as jobs: started by hand or by the clock, one of a kind at a time in the whole fleet.
 
-A run that loses its place (another was let in because this one was silent for too long) ends itself.
+A check that is asked for by hand begins after the request: where one of its kind runs already, it waits for its turn. A
+run that loses its place (another was let in because this one was silent for too long) ends itself.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import structlog
 
 from episode_monitor.checks.runs import STOPPED, Run, Work, kind_of, status_of
 from episode_monitor.storage.protocols import CheckResults, DatabaseAway, UnknownCheck
-from episode_monitor.storage.records import CheckKind, CheckQuery, CheckState
+from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult
 from episode_monitor.storage.schedule import LEASE_SECONDS, CheckSchedule
 from episode_monitor.storage.shapes import ended
 from episode_monitor.web.views import JobEnded, UnknownJob, Unreachable
@@ -22,8 +23,7 @@ from models.views import JobList, JobState, JobStatus
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
-LOOK_SECONDS = 0.5  # at a job that another worker runs
-JOIN_ATTEMPTS = 6
+LOOK_SECONDS = 0.5  # at whether the check before has ended
 SCHEDULE = "schedule"  # who asks for a check that is due
 
 
@@ -63,6 +63,7 @@ class CheckJobs:
         self._lease_ms = int(lease_seconds * 1000)
         self._heartbeat_seconds = heartbeat_seconds
         self._running: dict[CheckKind, Run] = {}
+        self._waiting: dict[CheckKind, Run] = {}  # asked for by hand while one of the kind ran
         self._watching: set[asyncio.Task[None]] = set()
         self._drawn = count(1)
         self._starting = asyncio.Lock()
@@ -70,25 +71,16 @@ class CheckJobs:
     # --- starting
 
     async def run_check(self, *, deep: bool, by: str, wait_seconds: float) -> JobStatus:
-        """Start a check or join the one of this kind that runs, wherever; its state after at most `wait_seconds`."""
-        kind = kind_of(deep)
-        for _ in range(JOIN_ATTEMPTS):
-            run = self._running.get(kind) or await self._start(kind, by, 0.0)
-            if run is not None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(run.ended.wait(), wait_seconds)
-                return await self._status(run)
-            running = await self._running_elsewhere(kind)
-            if running is not None:
-                return await self._follow(running, wait_seconds)
-            await asyncio.sleep(LOOK_SECONDS)
-        raise Unreachable("Another worker begins this check, or was lost with it: ask again in a minute.", 60.0)
+        """A check that begins after this call, or once the one of its kind that runs has ended; requests that wait for
+        the same turn share it. Its state after at most `wait_seconds`. Raises Unreachable."""
+        run = await self._ask(kind_of(deep), by)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(run.ended.wait(), wait_seconds)
+        return await self._status(run)
 
     async def run_if_due(self, kind: CheckKind, interval_seconds: float) -> bool:
         """Start a scheduled check unless it is not due or somebody else runs it; answers whether it began."""
         await self.abandon_lost()
-        if kind in self._running:
-            return False
         return await self._start(kind, SCHEDULE, interval_seconds) is not None
 
     async def abandon_lost(self) -> None:
@@ -101,25 +93,74 @@ class CheckJobs:
 
     async def _start(self, kind: CheckKind, by: str, interval_seconds: float) -> Run | None:
         async with self._starting:
-            if kind in self._running:
-                return None if interval_seconds else self._running[kind]
-            if not interval_seconds and not self._is_shared and await self._running_elsewhere(kind) is not None:
+            holder = self._next_holder()
+            if kind in self._waiting or not await self._take_place(kind, holder, interval_seconds):
                 return None
-            holder = f"{self._worker}:{next(self._drawn)}"
-            try:
-                if not await self._schedule.claim(kind, holder, interval_seconds):
-                    return None
-            except DatabaseAway:
-                if interval_seconds:
-                    return None  # nobody can say whether another worker runs it
-                log.warning("a check begins without being noted: the monitor's database is away", kind=kind.value)
-            check = await self._results.create(kind, by, self._now_ms())
-            run = self._running[kind] = Run(check, self._works[kind])
-            log.info("check begins", kind=kind.value, id=check.id, by=by)
-            task = asyncio.create_task(self._watch(run, kind, holder))
-            self._watching.add(task)
-            task.add_done_callback(self._watching.discard)
+            run = self._running[kind] = Run(await self._create("check begins", kind, by), self._works[kind])
+            self._keep(run, holder)
             return run
+
+    async def _ask(self, kind: CheckKind, by: str) -> Run:
+        async with self._starting:
+            if (waiting := self._waiting.get(kind)) is not None:
+                return waiting
+            holder = self._next_holder()
+            if await self._take_place(kind, holder, 0.0):
+                run = self._running[kind] = Run(await self._create("check begins", kind, by), self._works[kind])
+            else:
+                check = await self._create("check waits for the one that runs", kind, by)
+                run = self._waiting[kind] = Run(check, self._works[kind], lambda: self._turn(run, holder))
+            self._keep(run, holder)
+            return run
+
+    async def _turn(self, run: Run, holder: str) -> None:
+        """Returns when the run has its place."""
+        kind = run.check.kind
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            async with self._starting:
+                with contextlib.suppress(Unreachable):  # a worker that does not answer is asked again
+                    if await self._take_place(kind, holder, 0.0, status_of(run.check)):
+                        self._running[kind] = self._waiting.pop(kind)
+                        return
+
+    async def _take_place(
+        self, kind: CheckKind, holder: str, interval_seconds: float, waiting: JobStatus | None = None
+    ) -> bool:
+        """Whether the check may begin now. Raises Unreachable for a check by hand."""
+        if kind in self._running:
+            return False
+        if not interval_seconds and not self._is_shared and await self._is_before(kind, waiting):
+            return False
+        try:
+            return await self._schedule.claim(kind, holder, interval_seconds)
+        except DatabaseAway:
+            if interval_seconds:
+                return False  # nobody can say whether another worker runs it
+            log.warning("a check begins without being noted: the monitor's database is away", kind=kind.value)
+            return True
+
+    async def _is_before(self, kind: CheckKind, waiting: JobStatus | None) -> bool:
+        """Whether a check of another worker goes before: of two that wait, the one that was asked for first."""
+        running = [job for job in await self._elsewhere.jobs(10) if job.kind == kind.value]
+        return any(
+            job.state is JobState.RUNNING
+            and (waiting is None or (job.started_at, job.job_id) < (waiting.started_at, waiting.job_id))
+            for job in running
+        )
+
+    def _next_holder(self) -> str:
+        return f"{self._worker}:{next(self._drawn)}"
+
+    async def _create(self, line: str, kind: CheckKind, by: str) -> CheckResult:
+        check = await self._results.create(kind, by, self._now_ms())
+        log.info(line, kind=kind.value, id=check.id, by=by)
+        return check
+
+    def _keep(self, run: Run, holder: str) -> None:
+        task = asyncio.create_task(self._watch(run, run.check.kind, holder))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
 
     async def _watch(self, run: Run, kind: CheckKind, holder: str) -> None:
         """Keep the run's place while it goes on; put down how it ended."""
@@ -129,17 +170,20 @@ class CheckJobs:
                     await asyncio.wait_for(run.ended.wait(), self._heartbeat_seconds)
                 await self._results.progress(run.check.id, run.done, run.total, self._now_ms())
                 with contextlib.suppress(DatabaseAway):
-                    if not run.ended.is_set() and not await self._schedule.alive(kind, holder):
+                    if run.has_begun and not run.ended.is_set() and not await self._schedule.alive(kind, holder):
                         await run.cancel("Another worker took the check over.", by_person=False)
             await self._results.finish(run.check.id, run.state, run.result, self._now_ms())
             log.info("check ended", kind=kind.value, id=run.check.id, state=run.state.value,
                      error=run.result.get("error"))  # fmt: skip
-            with contextlib.suppress(DatabaseAway):
-                await self._schedule.done(kind, holder)
+            if run.has_begun:
+                with contextlib.suppress(DatabaseAway):
+                    await self._schedule.done(kind, holder)
         except UnknownCheck:
             log.warning("a check was forgotten while it ran", kind=kind.value, id=run.check.id)
         finally:
-            self._running.pop(kind, None)
+            for runs in (self._running, self._waiting):
+                if runs.get(kind) is run:
+                    del runs[kind]
 
     # --- following
 
@@ -149,26 +193,6 @@ class CheckJobs:
         if run.ended.is_set():
             return status_of(ended(check, run.state, run.result, self._now_ms()))
         return status_of(await self._results.progress(check.id, run.done, run.total, self._now_ms()))
-
-    async def _running_elsewhere(self, kind: CheckKind) -> JobStatus | None:
-        if self._is_shared:
-            try:
-                page = await self._results.list(CheckQuery(kind=kind, state=CheckState.RUNNING, limit=1))
-            except DatabaseAway as error:
-                raise Unreachable(str(error)) from error
-            found: Sequence[JobStatus] = [status_of(check) for check in page.items]
-        else:
-            found = await self._elsewhere.jobs(10)
-        return next((job for job in found if job.kind == kind.value and job.state is JobState.RUNNING), None)
-
-    async def _follow(self, status: JobStatus, wait_seconds: float) -> JobStatus:
-        """What becomes of another worker's job."""
-        waited = 0.0
-        while status.state is JobState.RUNNING and waited < wait_seconds:
-            await asyncio.sleep(LOOK_SECONDS)
-            waited += LOOK_SECONDS
-            status = await self.job(status.job_id) or status
-        return status
 
     # --- listing
 
@@ -184,8 +208,11 @@ class CheckJobs:
             raise Unreachable(str(error)) from error
         return [status_of(check) for check in page.items]
 
+    def _here(self) -> list[Run]:
+        return [*self._running.values(), *self._waiting.values()]
+
     async def _own_job(self, job_id: str) -> JobStatus:
-        for run in self._running.values():
+        for run in self._here():
             if run.check.id == job_id:
                 return await self._status(run)
         return status_of(await self._results.get(job_id))
@@ -210,7 +237,7 @@ class CheckJobs:
 
     async def cancel_own(self, job_id: str, by: str) -> JobStatus | None:
         """End a run of this worker; None where it runs none of this id."""
-        for run in list(self._running.values()):
+        for run in self._here():
             if run.check.id == job_id and not run.ended.is_set():
                 await run.cancel(f"Cancelled by {by}.", by_person=True)
                 return await self._status(run)
@@ -230,6 +257,6 @@ class CheckJobs:
 
     async def close(self) -> None:
         """End what runs here; it is put down as failed, and its place is given up."""
-        for run in list(self._running.values()):
+        for run in self._here():
             await run.cancel(STOPPED, by_person=False)
         await asyncio.gather(*self._watching, return_exceptions=True)

@@ -24,20 +24,28 @@ Work = Callable[[CheckResult, Progress], Awaitable[dict[str, Any]]]
 
 
 class Run:
-    """`work` gives the result as it is stored. `ended` is set when the outcome is known."""
+    """`work` gives the result as it is stored. `ended` is set when the outcome is known.
 
-    def __init__(self, check: CheckResult, work: Work) -> None:
+    `turn`, where the run has to wait for one, returns when the work may begin.
+    """
+
+    def __init__(self, check: CheckResult, work: Work, turn: Callable[[], Awaitable[None]] | None = None) -> None:
         self.check = check
+        self.has_begun = turn is None
         self.done, self.total = 0, check.progress_total
         self.state = CheckState.RUNNING
         self.result: dict[str, Any] = {}
         self.ended = asyncio.Event()
+        self._turn = turn
         self._why_cancelled = STOPPED
         self._cancelled_by_person = False
         self._task = asyncio.create_task(self._run(work), name=f"{check.kind.value} check")
 
     async def _run(self, work: Work) -> None:
         try:
+            if self._turn is not None:
+                await self._turn()
+                self.has_begun = True
             self.result = await work(self.check, self._progress)
             self.state = CheckState.COMPLETED
         except asyncio.CancelledError:

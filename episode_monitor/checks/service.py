@@ -14,7 +14,9 @@ from fastapi import APIRouter
 from agents.fleet.sight import Incomplete, Sight
 from episode_monitor.checks.deep import OpenReader
 from episode_monitor.checks.elsewhere import DriftDesk, OtherWorkers
+from episode_monitor.checks.failing import CheckFailed
 from episode_monitor.checks.jobs import CheckJobs
+from episode_monitor.checks.project_drift import project_drift
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.checks.watching import Watch
 from episode_monitor.checks.work import CheckWork
@@ -24,12 +26,13 @@ from episode_monitor.read_model.messages import CancelQuestion, JobsQuestion, To
 from episode_monitor.read_model.neighbours import Neighbours
 from episode_monitor.read_model.router import add_question
 from episode_monitor.service_database.episodes_table import EpisodesTable
+from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.protocols import CheckResults
 from episode_monitor.storage.records import CheckKind
 from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule
-from episode_monitor.web.views import Recovering, Unreachable
-from models.views import JobList, JobStatus
+from episode_monitor.web.views import NotAvailable, Recovering, Unreachable
+from models.views import JobList, JobStatus, ProjectDrift
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +71,10 @@ class Checks:
         self._sight = sight
         self._others = OtherWorkers(sight, neighbours)
         stream, rules = StreamSide(sight, numbers, neighbours), sight.engine.core.numbering
-        open_reader = reader_opener(config.database_url, config.table) if config.database_url else None
+        self._stream, self._rules, self._now_ms = stream, rules, now_ms
+        self._open_reader = open_reader = (
+            reader_opener(config.database_url, config.table) if config.database_url else None
+        )
         self._keeper, desk = keeper, DriftDesk(sight, keeper, neighbours)
         self.work = CheckWork(stream, open_reader, rules, config.settle_seconds, results, desk)
         self.watch = None
@@ -132,6 +138,15 @@ class Checks:
     async def cancel_job(self, job_id: str, by: str) -> JobStatus:
         """See `Jobs.cancel_job`."""
         return await self.jobs_here.cancel_job(job_id, by)
+
+    async def drift_of(self, project_id: str) -> ProjectDrift | None:
+        """See `Jobs.drift_of`."""
+        if self._open_reader is None:
+            raise NotAvailable("There is no table to compare with: DATABASE_URL is not set.")
+        try:
+            return await project_drift(self._open_reader, self._stream, self._rules, project_id, self._now_ms())
+        except (CheckFailed, ServiceDatabaseError) as error:
+            raise Unreachable(str(error)) from error
 
     # --- what other workers ask
 

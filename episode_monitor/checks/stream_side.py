@@ -22,7 +22,7 @@ from episode_monitor.read_model.messages import (
     Path,
     Position,
     PositionsQuestion,
-    StreamIssue,
+    StreamIssues,
     Told,
 )
 from episode_monitor.read_model.neighbours import LONG_ANSWER_SECONDS, Neighbours
@@ -66,7 +66,7 @@ class StreamSide:
                 raise Recovering from reason
             return integrity_summary((part.counts for part in parts), self._sight.stale_partitions(parts))
 
-        return await self._patiently(look)
+        return await patiently(look, self._sleep)
 
     async def compare(self, projects: Sequence[tuple[str, int]]) -> list[int]:
         """The places of the projects that differ from what is given, or that nobody knows. Raises CheckFailed."""
@@ -88,7 +88,7 @@ class StreamSide:
             self._all_spoke(told, needed=bool(left))
             return sorted(different)
 
-        return await self._patiently(look)
+        return await patiently(look, self._sleep)
 
     async def holdings(self, projects: Sequence[str]) -> dict[str, Holdings]:
         """What these projects hold; one that is in two partitions (keyed wrongly) as it is where it holds most."""
@@ -123,14 +123,22 @@ class StreamSide:
                     return answer.found
             raise Recovering
 
-        return await self._patiently(look)
+        return await patiently(look, self._sleep)
 
-    async def issues(self, limit: int, numbers: int) -> list[StreamIssue]:
-        """The worst projects of the fleet, worst first. Raises CheckFailed."""
+    async def issues(self, limit: int, numbers: int) -> StreamIssues:
+        """The worst projects of the fleet, worst first, and the sums of the others. Raises CheckFailed."""
         question = IssuesQuestion(limit=limit, numbers=numbers)
-        found = await self._lists(self._own.issues, "issues", question, Told[list[StreamIssue]])
-        found.sort(key=lambda one: rank(one.project_id, one.gaps_total, one.duplicates_total, one.max_number))
-        return found[:limit]
+        found = await self._answers(self._own.issues, "issues", question, Told[StreamIssues])
+        issues = [one for answer in found for one in answer.issues]
+        issues.sort(key=lambda one: rank(one.project_id, one.gaps_total, one.duplicates_total, one.max_number))
+        beyond = issues[limit:]
+        return StreamIssues(
+            issues=issues[:limit],
+            projects=sum(answer.projects for answer in found),
+            unlisted_projects=len(beyond) + sum(answer.unlisted_projects for answer in found),
+            unlisted_findings=sum(one.gaps_total + one.duplicates_total for one in beyond)
+            + sum(answer.unlisted_findings for answer in found),
+        )
 
     async def catch_up(self) -> None:
         """Waits until all that lies in the topic now is applied. Raises CheckFailed."""
@@ -142,7 +150,7 @@ class StreamSide:
             if any(now.get(partition, 0) < end for partition, end in ends.items()):
                 raise Recovering
 
-        await self._patiently(look)
+        await patiently(look, self._sleep)
 
     async def _positions(self) -> list[Position]:
         return await self._lists(self._own.positions, "positions", PositionsQuestion(), Told[list[Position]])
@@ -152,12 +160,17 @@ class StreamSide:
     async def _lists(
         self, ask_own: Callable[[Q], Awaitable[Told[list[T]]]], path: Path, question: Q, kind: type[Told[list[T]]]
     ) -> list[T]:
+        return [one for found in await self._answers(ask_own, path, question, kind) for one in found]
+
+    async def _answers(
+        self, ask_own: Callable[[Q], Awaitable[Told[T]]], path: Path, question: Q, kind: type[Told[T]]
+    ) -> list[T]:
         async def look() -> list[T]:
             told = [await ask_own(question), *await self._others(path, question, kind)]
             self._all_spoke(told)
-            return [one for answer in told for one in answer.found or ()]
+            return [answer.found for answer in told if answer.found is not None]
 
-        return await self._patiently(look)
+        return await patiently(look, self._sleep)
 
     async def _others(self, path: Path, question: msgspec.Struct, kind: type[Told[T]]) -> list[Told[T]]:
         owners = self._sight.other_owners()
@@ -169,15 +182,16 @@ class StreamSide:
         if needed and (not count or not spoken_for.issuperset(range(count))):
             raise Recovering
 
-    async def _patiently(self, look: Callable[[], Awaitable[T]]) -> T:
-        """Looks again while partitions are moving or a worker does not answer. Raises CheckFailed."""
-        waited = 0.0
-        while True:
-            try:
-                return await look()
-            except (Recovering, Unreachable) as error:
-                if waited >= PATIENCE_SECONDS:
-                    why = error.detail if isinstance(error, Unreachable) else "Some partitions are still being read."
-                    raise CheckFailed(f"{why} The check was given up; run it again when the fleet is whole.") from error
-            await self._sleep(RETRY_SECONDS)
-            waited += RETRY_SECONDS
+
+async def patiently(look: Callable[[], Awaitable[T]], sleep: Callable[[float], Awaitable[None]]) -> T:
+    """Looks again while partitions are moving or a worker does not answer. Raises CheckFailed."""
+    waited = 0.0
+    while True:
+        try:
+            return await look()
+        except (Recovering, Unreachable) as error:
+            if waited >= PATIENCE_SECONDS:
+                why = error.detail if isinstance(error, Unreachable) else "Some partitions are still being read."
+                raise CheckFailed(f"{why} The check was given up; run it again when the fleet is whole.") from error
+        await sleep(RETRY_SECONDS)
+        waited += RETRY_SECONDS

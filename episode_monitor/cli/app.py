@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 import uvloop
 
+from episode_monitor import __version__
 from episode_monitor.cli import repair
 from episode_monitor.cli.alerts import alerts
 from episode_monitor.cli.backfill import backfill
@@ -25,7 +26,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Watches episode numbering: gaps, duplicates, conflict and failure rates, exactly and as they happen.",
 )
 config = typer.Typer(no_args_is_help=True, help="The settings in force.")
 app.add_typer(config, name="config")
@@ -40,10 +40,23 @@ app.add_typer(repair.app, name="repair")
 app.command()(backfill)
 
 
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"episode-monitor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Watches episode numbering: gaps, duplicates, conflict and failure rates, exactly and as they happen."""
+
+
 def main() -> None:
     """Run a command; every failure is a sentence on standard error and an exit code."""
     try:
-        app(standalone_mode=True)
+        app(prog_name="episode-monitor", standalone_mode=True)
     except SettingsError as error:
         _end(str(error), ExitCode.USAGE)
     except Failure as failure:
@@ -67,9 +80,6 @@ def worker() -> None:
     from episode_monitor.worker import run_worker
 
     settings = _settings()
-    import os
-
-    sys.setswitchinterval(float(os.environ.get("EMSW", "0.005")))  # TEMP
     core = core_from(settings)
     raise SystemExit(int(uvloop.run(run_worker(settings, core))))
 

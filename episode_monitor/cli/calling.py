@@ -114,6 +114,6 @@ def _operator_token(settings: Settings, address: str) -> str | None:
 
 
 def _exit_code(status: int) -> ExitCode:
-    if status in (403, 409):
+    if status in (401, 403, 409):
         return ExitCode.REFUSED
     return ExitCode.USAGE if status < 500 else ExitCode.UNREACHABLE

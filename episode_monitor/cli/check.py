@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker, UnknownProject
 from episode_monitor.cli import calling
 from episode_monitor.cli.calling import Url
-from episode_monitor.cli.output import Json, bar, console, print_json
+from episode_monitor.cli.output import Json, bar, console, count, print_json
 from episode_monitor.cli.service_database import failing_as_a_command
 from episode_monitor.composition import episodes_table, secret
 from episode_monitor.exits import ExitCode, Failure, Interrupted
@@ -90,11 +90,18 @@ def check_projects(settings: Settings, url: str | None, projects: list[str]) -> 
             if note:
                 progress.console.print(note, style="yellow", soft_wrap=True)
             database = None if database_url is None else _of_database(settings, database_url, project)
+            drift = None
+            if stream is not None and database_url is not None:
+                drift, note = _drift(settings, url, project)
+                if note:
+                    progress.console.print(note, style="yellow", soft_wrap=True)
             if stream is None and database is None:
                 raise Failure(f"Nobody knows the project {project!r}; check its id.", ExitCode.USAGE)
             sides = [side for side in (stream, database) if side is not None]
-            healthy = all(side["is_healthy"] for side in sides)
-            found.append({"project_id": project, "is_healthy": healthy, "stream": stream, "database": database})
+            healthy = all(side["is_healthy"] for side in sides) and drift is None
+            found.append(
+                {"project_id": project, "is_healthy": healthy, "stream": stream, "database": database, "drift": drift}
+            )
     return found
 
 
@@ -106,6 +113,15 @@ def _of_stream(settings: Settings, url: str | None, project: str, *, needed: boo
         if needed or failure.code is not ExitCode.UNREACHABLE:
             raise
         return None, f"The database alone is checked: {failure}"
+
+
+def _drift(settings: Settings, url: str | None, project: str) -> tuple[dict[str, Any] | None, str]:
+    """Where both sides disagree number by number, as the monitor sees it; with a note where it cannot say."""
+    try:
+        found = calling.get(settings, url, "/integrity/drift", {"project_id": project}, may_miss=True)
+    except Failure as failure:
+        return None, f"Stream and database of {project} are not compared number by number: {failure}"
+    return None if found is None else found["drift"], ""
 
 
 def _of_database(settings: Settings, url: str, project: str) -> dict[str, Any] | None:
@@ -126,7 +142,7 @@ def has_issues(result: dict[str, Any]) -> bool:
     if result["kind"] == "basic":
         return bool(result["summary"]["unhealthy_projects"])
     database = result["database"] or {}
-    return bool(result["projects_with_issues"] or database.get("invalid_rows"))
+    return bool(result["projects_with_issues"] or result["project_issues"] or database.get("invalid_rows"))
 
 
 def show_fleet(result: dict[str, Any]) -> None:
@@ -134,22 +150,23 @@ def show_fleet(result: dict[str, Any]) -> None:
     if result["kind"] == "basic":
         summary = result["summary"]
         print(
-            f"{summary['total_projects']} projects, {summary['unhealthy_projects']} of them unhealthy: "
-            f"{summary['total_gaps']} gaps, {summary['total_duplicates']} duplicates."
+            f"{count(summary['total_projects'], 'project')}, {summary['unhealthy_projects']} of them unhealthy: "
+            f"{count(summary['total_gaps'], 'gap')}, {count(summary['total_duplicates'], 'duplicate')}."
         )
         if summary["unhealthy_projects"]:
             print("Which ones: episode-monitor check --deep", file=sys.stderr)
         return
     print(
-        f"{result['projects_checked']} projects checked in {result['duration_seconds']} s, "
+        f"{count(result['projects_checked'], 'project')} checked in {result['duration_seconds']} s, "
         f"{result['projects_with_issues']} with issues."
     )
     database = result["database"]
     if database is not None:
         print(
-            f"{database['episodes_read']} episodes of {database['projects_read']} projects read: "
+            f"{count(database['episodes_read'], 'episode')} of {count(database['projects_read'], 'project')} read: "
             f"{database['missing_in_stream']} missing in the stream, {database['missing_in_database']} missing in the "
-            f"database, {database['different_owner']} with different owners, {database['invalid_rows']} invalid rows."
+            f"database, {database['different_owner']} with different owners, "
+            f"{count(database['invalid_rows'], 'invalid row')}."
         )
     if result["project_issues"]:
         table = Table(Column("Project", overflow="fold"), "Score", "Gaps", "Duplicates", "Drift")
@@ -160,10 +177,12 @@ def show_fleet(result: dict[str, Any]) -> None:
                 _numbers(issue["duplicates"]), _numbers([one["number"] for one in drift["numbers"]]),
             )  # fmt: skip
         console().print(table)
+    if result["truncated"]:
+        print(f"The {len(result['project_issues'])} worst are listed.", file=sys.stderr)
 
 
 def show_projects(projects: list[dict[str, Any]]) -> None:
-    """A line for each project and side."""
+    """A line for each project and side; then one for each number on which they disagree."""
     table = Table(
         Column("Project", overflow="fold"), "Side", "Episodes", "Highest", "Gaps", "Duplicates", "Suspect", "Score"
     )
@@ -176,6 +195,21 @@ def show_projects(projects: list[dict[str, Any]]) -> None:
                     _numbers(one["gaps"]), _numbers(one["duplicates"]), _suspects(one), str(one["health_score"]),
                 )  # fmt: skip
     console().print(table)
+    for project in projects:
+        if project["drift"] is not None:
+            show_drift(project["project_id"], project["drift"])
+
+
+def show_drift(project: str, drift: dict[str, Any]) -> None:
+    """A line for each number on which stream and database disagree."""
+    table = Table(Column("Project", overflow="fold"), "Number", "Difference", "Stream", "Database")
+    for one in drift["numbers"]:
+        owners = (", ".join(one[side]) or "-" for side in ("stream", "database"))
+        table.add_row(escape(project), str(one["number"]), one["kind"].replace("_", " "), *map(escape, owners))
+    console().print(table)
+    total = drift["missing_in_stream"] + drift["missing_in_database"] + drift["different_owner"]
+    if total > len(drift["numbers"]):
+        print(f"The first {len(drift['numbers'])} of {total} differences are listed.", file=sys.stderr)
 
 
 def _suspects(side: dict[str, Any]) -> str:

@@ -15,6 +15,11 @@ PIPED_COLUMNS: Final = 200
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
+def count(number: int, noun: str) -> str:
+    """A number and its noun: `1 gap`, `2 gaps`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def console() -> Console:
     """For tables on standard output: as wide as the terminal, and in a pipe, which has no width, as they need."""
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ

@@ -15,6 +15,7 @@ from episode_monitor.read_model.messages import (
     Position,
     PositionsQuestion,
     StreamIssue,
+    StreamIssues,
     Told,
 )
 from streams.holdings import Holdings, digest_of, holdings_of, known_projects
@@ -52,8 +53,8 @@ class OwnNumbers:
                 return Told(partitions=_numbers(live), found=page)
         return Told(partitions=_numbers(live), found=None)
 
-    async def issues(self, question: IssuesQuestion) -> Told[list[StreamIssue]]:
-        """The worst projects, worst first."""
+    async def issues(self, question: IssuesQuestion) -> Told[StreamIssues]:
+        """The worst projects, worst first, and what there is besides."""
         live = self._sight.live
         found = await in_slices(_issues(live, question))
         return Told(partitions=_numbers(live), found=found)
@@ -96,8 +97,13 @@ def _held(live: Sequence[Owned], projects: list[str]) -> Steps[list[Holdings]]:
     return found
 
 
-def _issues(live: Sequence[Owned], question: IssuesQuestion) -> Steps[list[StreamIssue]]:
+def _issues(live: Sequence[Owned], question: IssuesQuestion) -> Steps[StreamIssues]:
+    """Projects change between two steps: each is counted once, by what is listed of it or by what it had at first."""
     worst: Lowest[Rank, Owned] = Lowest(question.limit)
+    projects = sum(owned.partition.projects for owned in live)
+    unlisted = {
+        (owned.number, project): sum(found) for owned in live for project, found in owned.partition.unhealthy.items()
+    }
     for owned in live:
         for seen, (project_id, (gaps, duplicates)) in enumerate(list(owned.partition.unhealthy.items()), 1):
             head = owned.partition.head(project_id)
@@ -107,12 +113,15 @@ def _issues(live: Sequence[Owned], question: IssuesQuestion) -> Steps[list[Strea
                 yield
     found = []
     for seen, (place, owned) in enumerate(worst.entries(), 1):
+        unlisted.pop((owned.number, place[2]), None)
         issue = _issue(owned, place[2], question.numbers)
         if issue is not None:
             found.append(issue)
         if seen % STATE_STEP == 0:
             yield
-    return found
+    return StreamIssues(
+        issues=found, projects=projects, unlisted_projects=len(unlisted), unlisted_findings=sum(unlisted.values())
+    )
 
 
 def _issue(owned: Owned, project_id: str, limit: int) -> StreamIssue | None:

@@ -180,6 +180,15 @@ class StreamIssue(msgspec.Struct, frozen=True, kw_only=True):
     max_number: int
 
 
+class StreamIssues(msgspec.Struct, frozen=True, kw_only=True):
+    """What some partitions find, all of one moment: the worst projects one by one, the others as sums."""
+
+    issues: list[StreamIssue]  # worst first
+    projects: int  # all that are known, healthy ones too
+    unlisted_projects: int = 0  # with open findings, beyond the limit
+    unlisted_findings: int = 0  # their gaps and duplicates
+
+
 class Position(msgspec.Struct, frozen=True, array_like=True):
     """Of one partition: the next offset to take, and where its log ends as far as the fetcher has heard."""
 

@@ -59,6 +59,7 @@ from models.views import (
     JobStatus,
     PerformanceStats,
     PerformanceTrend,
+    ProjectDrift,
     ProjectPage,
     ProjectView,
     Readiness,
@@ -290,6 +291,10 @@ class ReadModel:
     async def cancel_job(self, job_id: str, by: str) -> JobStatus:
         """See `Jobs.cancel_job`."""
         return await self._checks().cancel_job(job_id, by)
+
+    async def drift_of(self, project_id: str) -> ProjectDrift | None:
+        """See `Jobs.drift_of`."""
+        return await self._checks().drift_of(project_id)
 
     def _checks(self) -> Jobs:
         if self._jobs is None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 
+from episode_monitor import __version__
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.web import problems
 from episode_monitor.web.audit import AuditEntry, log_entry
@@ -32,7 +33,7 @@ def create_web_app(
     audit: Callable[[AuditEntry], None] = log_entry,
     extra_routers: Sequence[APIRouter] = (),
     now_ms: Callable[[], int] = wall_clock_ms,
-    version: str = "0.1.0",
+    version: str = __version__,
     repairs: RepairDesk | None = None,
 ) -> DocumentedApp:
     """Make the app.

@@ -16,6 +16,7 @@ from models.views import (
     JobStatus,
     PerformanceStats,
     PerformanceTrend,
+    ProjectDrift,
     ProjectPage,
     ProjectView,
     Readiness,
@@ -144,7 +145,7 @@ class Jobs(Protocol):
     """Checks started by hand, and those the schedule started."""
 
     async def run_check(self, *, deep: bool, by: str, wait_seconds: float) -> JobStatus:
-        """Start a check, or join the one of this kind that runs; wait at most `wait_seconds` for its end."""
+        """A check that begins after this call; wait at most `wait_seconds` for its end."""
         ...
 
     async def jobs(self, limit: int) -> JobList:
@@ -157,6 +158,10 @@ class Jobs(Protocol):
 
     async def cancel_job(self, job_id: str, by: str) -> JobStatus:
         """The job after it was ended, wherever it runs. Raises `UnknownJob`, `JobEnded`."""
+        ...
+
+    async def drift_of(self, project_id: str) -> ProjectDrift | None:
+        """One project's stream side compared with the table; None where neither side knows it."""
         ...
 
 

@@ -279,3 +279,46 @@ async def test_trouble_of_the_database_is_raised_as_it_is(database_url: str) -> 
             await deep(fleet, worker, database_url)
         with pytest.raises(ServiceDatabaseAway):
             await deep(fleet, worker, database_url + "_no_such")
+
+
+async def test_totals_and_list_agree_though_trouble_came_while_the_check_ran(database_url: str) -> None:
+    """The settle wait between the two looks takes a minute; what happens in it is in the list, so it is in the sums."""
+    make_table(database_url)
+    async with Fleet(2) as fleet:
+        left, _, first, second = await two_workers(fleet)
+        first.numbers("p", 1, 2)
+        second.numbers("fine", 1)
+        await fleet.publish()
+        fill(database_url, [*rows("p", 1), *rows("fine", 1)])
+
+        async def meanwhile(seconds: float) -> None:
+            second.numbers("later", 1, 4)
+            second.settle(60)
+
+        result = await deep(fleet, left, database_url, sleep=meanwhile)
+        assert [issue.project_id for issue in result.project_issues] == ["later", "p"]
+        assert (result.projects_checked, result.projects_with_issues, result.total_issues) == (3, 2, 3)
+        assert not result.truncated
+
+
+async def test_projects_beyond_the_list_are_counted_and_the_list_says_that_it_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("episode_monitor.checks.deep.MAX_ISSUES", 2)
+    async with Fleet(2) as fleet:
+        left, _, first, second = await two_workers(fleet)
+        for log, project, last in (
+            (first, "a", 3),
+            (first, "b", 5),
+            (first, "c", 4),
+            (second, "d", 9),
+            (second, "e", 1),
+        ):
+            log.numbers(project, *{1, last})
+        for log in (first, second):
+            log.settle(60)
+        await fleet.publish()
+        result = await deep(fleet, left, None)
+        assert [issue.project_id for issue in result.project_issues] == ["d", "b"]  # 7 of 9 and 3 of 5 are missing
+        assert (result.projects_checked, result.projects_with_issues, result.total_issues) == (5, 4, 7 + 3 + 2 + 1)
+        assert result.truncated

@@ -51,6 +51,7 @@ class Fleet:
         self.go = asyncio.Event()
         self.outcome: Exception | None = None
         self.begun = 0
+        self._now = self.at_once = 0  # runs at this moment, and the most there were
         self.now_ms = NOON_MS
         elsewheres = [Elsewhere() for _ in storages]
         self.workers = [
@@ -65,8 +66,13 @@ class Fleet:
 
     async def _work(self, check: CheckResult, progress: Progress) -> dict[str, Any]:
         self.begun += 1
+        self._now += 1
+        self.at_once = max(self.at_once, self._now)
         progress(1, 4)
-        await self.go.wait()
+        try:
+            await self.go.wait()
+        finally:
+            self._now -= 1
         if self.outcome is not None:
             raise self.outcome
         return DONE
@@ -137,14 +143,38 @@ async def test_a_check_that_takes_longer_is_a_job_with_its_progress(fleet: Fleet
     assert (await until_ended(fleet.workers[1], job.job_id)).state is JobState.COMPLETED
 
 
-async def test_whoever_asks_meanwhile_joins_the_check_that_runs_wherever_it_runs(fleet: Fleet) -> None:
+async def test_a_check_that_is_asked_for_while_one_runs_begins_after_it_and_those_who_wait_share_it(
+    fleet: Fleet,
+) -> None:
     first = await fleet.workers[0].run_check(deep=True, by="mina", wait_seconds=0.0)
-    second = asyncio.create_task(fleet.workers[0].run_check(deep=True, by="jun", wait_seconds=20))
-    third = asyncio.create_task(fleet.workers[1].run_check(deep=True, by="ada", wait_seconds=20))
-    await asyncio.sleep(0.05)
+    second = await fleet.workers[0].run_check(deep=True, by="jun", wait_seconds=0.0)
+    third = await fleet.workers[0].run_check(deep=True, by="ada", wait_seconds=0.0)
+    assert second.job_id != first.job_id
+    assert (third.job_id, third.state, third.requested_by) == (second.job_id, JobState.RUNNING, "jun")
+    assert (await until_running(fleet.workers[0])).job_id == first.job_id
+    assert fleet.begun == 1
     fleet.go.set()
-    for joined in (await second, await third):
-        assert (joined.job_id, joined.state, joined.requested_by) == (first.job_id, JobState.COMPLETED, "mina")
+    for job in (first, second):
+        assert (await until_ended(fleet.workers[1], job.job_id)).state is JobState.COMPLETED
+    assert fleet.begun == 2
+
+
+async def test_checks_that_are_asked_of_several_workers_run_one_after_another(fleet: Fleet) -> None:
+    first = await fleet.workers[0].run_check(deep=True, by="mina", wait_seconds=0.0)
+    waiting = [await worker.run_check(deep=True, by="jun", wait_seconds=0.0) for worker in fleet.workers]
+    assert len({first.job_id, *(job.job_id for job in waiting)}) == 3
+    fleet.go.set()
+    for job in (first, *waiting):
+        assert (await until_ended(fleet.workers[0], job.job_id)).state is JobState.COMPLETED
+    assert (fleet.begun, fleet.at_once) == (3, 1)
+
+
+async def test_a_check_that_waits_for_its_turn_can_be_cancelled_and_never_begins(fleet: Fleet) -> None:
+    first = await fleet.workers[0].run_check(deep=True, by="mina", wait_seconds=0.0)
+    waiting = await fleet.workers[0].run_check(deep=True, by="jun", wait_seconds=0.0)
+    assert (await fleet.workers[1].cancel_job(waiting.job_id, "ada")).state is JobState.CANCELLED
+    fleet.go.set()
+    assert (await until_ended(fleet.workers[0], first.job_id)).state is JobState.COMPLETED
     assert fleet.begun == 1
 
 

@@ -12,6 +12,7 @@ from episode_monitor.storage.memory import MemoryAlertHistory
 from models.alert import Alert
 from streams import keys
 from streams.drift_alerts import Drifting, named
+from tests.checks.fleet import at_once
 from tests.read_model.fleet import Fleet, Worker, code, json
 from tests.read_model.test_metrics import scraped, value
 from tests.streams_answers.making import START_MS
@@ -37,7 +38,7 @@ async def two_workers(fleet: Fleet, history: MemoryAlertHistory | None = None) -
 
 
 async def checked(fleet: Fleet, worker: Worker, question: DriftedQuestion) -> None:
-    await DriftDesk(worker.sight, worker.own.drift, Neighbours(fleet.client)).drifted(question)
+    await DriftDesk(worker.sight, worker.own.drift, Neighbours(fleet.client), at_once).drifted(question)
     await fleet.publish()
 
 
@@ -137,7 +138,7 @@ async def test_what_kafka_does_not_take_is_not_done() -> None:
         left.tell_failing = KafkaError("away")
         assert code(await right.post(f"{ALERTS}/{KEY}/resolve", BODY), 503) == "unreachable"
         for worker in (left, right):
-            with pytest.raises(CheckFailed, match="run the check again"):
+            with pytest.raises(CheckFailed, match="run it again when the fleet is whole"):
                 await checked(fleet, worker, DriftedQuestion(is_all=True, found=[]))
         assert await active(left) == [KEY]
         left.tell_failing = None
@@ -149,7 +150,7 @@ async def test_while_nobody_keeps_them_a_check_fails_and_an_act_is_not_claimed()
         left, right = await two_workers(fleet)
         left.engine.owned[0].phase = Phase.RECOVERING
         for worker in (left, right):
-            with pytest.raises(CheckFailed, match="run the check again"):
+            with pytest.raises(CheckFailed, match="run it again when the fleet is whole"):
                 await checked(fleet, worker, DriftedQuestion(is_all=True, found=[]))
             assert code(await worker.post(f"{ALERTS}/{KEY}/resolve", BODY), 503) == "recovering"
 

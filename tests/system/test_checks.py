@@ -81,6 +81,16 @@ def test_drift_is_found_told_and_over_when_it_is_mended(
         sides = {one["project_id"]: one for one in result["projects"]}
         assert (sides["a"]["stream"]["total_episodes"], sides["a"]["database"]["total_episodes"]) == (2, 3)
         assert (sides["b"]["stream"]["gaps"], sides["b"]["database"]["gaps"]) == ([2], [2])
+        assert (sides["a"]["drift"]["missing_in_stream"], sides["b"]["drift"]) == (1, None)
+        run(database_url, "update episodes set id = 'x2' where id = 'a2'")
+        run(database_url, "delete from episodes where id = 'a3'")
+        code, result, _ = check("a", "--url", program.url, DATABASE_URL=database_url)
+        assert (code, result["projects"][0]["is_healthy"]) == (1, False)  # each side by itself is whole
+        assert result["projects"][0]["drift"]["numbers"] == [
+            {"number": 2, "kind": "different_owner", "stream": ["a2"], "database": ["x2"]}
+        ]
+        run(database_url, "update episodes set id = 'a2' where id = 'x2'")
+        fill(database_url, [("a3", "a", 3)])
 
         asyncio.run(feed(broker, topic, [created("a", 3, "a3"), created("b", 2, "b2")]))
         fill(database_url, [("b2", "b", 2)])

@@ -35,6 +35,7 @@ from models.views import (
     JobStatus,
     PerformanceStats,
     PerformanceTrend,
+    ProjectDrift,
     ProjectPage,
     ProjectRow,
     ProjectView,
@@ -279,6 +280,12 @@ class FakeViews:
                 changes = {"silenced_until_ms": STARTS_AT_MS + (action.minutes or 0) * 60_000}
         self.alerts[alert_key] = msgspec.structs.replace(found, **changes)
         return self.alerts[alert_key]
+
+    async def drift_of(self, project_id: str) -> ProjectDrift | None:
+        self._come("drift_of", project_id)
+        if project_id == "unknown":
+            return None
+        return ProjectDrift(project_id=project_id, is_equal=True, drift=None, as_of=AS_OF)
 
     async def run_check(self, *, deep: bool, by: str, wait_seconds: float) -> JobStatus:
         self._come(deep, by, wait_seconds)

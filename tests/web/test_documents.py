@@ -31,6 +31,7 @@ CONTRACT = {
     ("post", f"{ROOT}/alerts/{{alert_key}}/acknowledge"): {"Alert"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/silence"): {"Alert"},
     ("post", f"{ROOT}/jobs/integrity/run-check"): {"BasicCheckResult", "DeepCheckResult"},
+    ("get", f"{ROOT}/integrity/drift"): {"ProjectDrift"},
     ("get", f"{ROOT}/jobs"): {"JobList"},
     ("get", f"{ROOT}/jobs/{{job_id}}"): {"JobStatus"},
     ("post", f"{ROOT}/integrity/project/{{project_id}}/repair-plans"): {"RepairPlan"},

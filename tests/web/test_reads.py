@@ -24,6 +24,7 @@ READS = [
     f"{ROOT}/integrity/projects",
     f"{ROOT}/integrity/project/p1",
     f"{ROOT}/integrity/project?project_id=p1",
+    f"{ROOT}/integrity/drift?project_id=p1",
     f"{ROOT}/performance/stats",
     f"{ROOT}/performance/trend",
     f"{ROOT}/alerts/active",

@@ -13,7 +13,15 @@ from episode_monitor.web.problems import invalid, unknown_project
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.views import ProjectHealth, ProjectQuery, ProjectSort, WaiverWish
 from models.times import epoch_ms, rfc3339
-from models.views import FindingDetail, FindingList, FindingView, IntegritySummary, ProjectPage, ProjectView
+from models.views import (
+    FindingDetail,
+    FindingList,
+    FindingView,
+    IntegritySummary,
+    ProjectDrift,
+    ProjectPage,
+    ProjectView,
+)
 
 router = APIRouter(prefix="/monitoring/episodes/integrity", tags=["integrity"])
 
@@ -86,6 +94,19 @@ async def waive_finding(request: Request, project_id: ProjectIdPath, finding_id:
         wish = WaiverWish(by=body.by, reason=body.reason, until_ms=until_ms)
         finding = await web.views.waive(project_id, finding_id, wish)
     return done(finding)
+
+
+@router.get("/drift", responses=returns(ProjectDrift, problems=(404, 501, 503)))
+async def project_drift(request: Request, project_id: ProjectIdQuery) -> Response:
+    """One project, number by number: what the stream holds beside the project service's table, at this moment."""
+
+    async def found() -> ProjectDrift:
+        view = await context_of(request).views.drift_of(project_id)
+        if view is None:
+            raise unknown_project(project_id)
+        return view
+
+    return await answer(request, found)
 
 
 @router.get("/project", responses=returns(ProjectView, problems=(404, 503)))

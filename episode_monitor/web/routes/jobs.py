@@ -31,7 +31,10 @@ _STARTED = returns(BasicCheckResult, DeepCheckResult, problems=(400, 503), mutat
 
 @router.post("/integrity/run-check", responses=_STARTED, openapi_extra=takes(CheckBody, required=False))
 async def run_check(request: Request, deep_check: Deep = False) -> Response:
-    """Start a check, or join the one that runs: 200 with its result, or 202 when it takes longer than ten seconds."""
+    """Start a check: 200 with its result, or 202 when it takes longer than ten seconds.
+
+    The check begins after the request: where one of its kind runs already, it begins when that one has ended.
+    """
     web = context_of(request)
     body = await read_body(request, CheckBody)
     by = body.by or caller_of(request).role

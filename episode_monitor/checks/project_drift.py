@@ -1,0 +1,35 @@
+"""One project, number by number: the stream beside the project service's table, at the moment of the question."""
+
+from typing import Protocol
+
+from episode_monitor.checks import looking
+from episode_monitor.checks.deep import OpenReader, drift_issue
+from episode_monitor.checks.looking import agreed, look
+from models.times import rfc3339
+from models.views import ProjectDrift
+from streams.numbering_rules import NumberingRules
+
+
+class Stream(looking.Stream, Protocol):
+    """What the comparison asks of the fleet; `episode_monitor.checks.stream_side.StreamSide` is one."""
+
+
+async def project_drift(
+    open_reader: OpenReader, stream: Stream, rules: NumberingRules, project_id: str, now_ms: int
+) -> ProjectDrift | None:
+    """None for a project that neither side knows. Raises ServiceDatabaseError, CheckFailed.
+
+    Two looks: an event that is under way at the first one has arrived at the second.
+    """
+    one, found = {project_id: 0}, None
+    async with open_reader() as reader:
+        first = await look(reader, stream, one, rules, caught_up=False)
+    if first.projects:
+        async with open_reader() as reader:
+            second = await look(reader, stream, one, rules, caught_up=True)
+        found = agreed(first, second).get(project_id)
+    elif project_id not in await stream.holdings([project_id]):
+        return None
+    as_of = rfc3339(now_ms)
+    drift = None if found is None else drift_issue(project_id, found, as_of).drift
+    return ProjectDrift(project_id=project_id, is_equal=drift is None, drift=drift, as_of=as_of)
