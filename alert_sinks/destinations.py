@@ -7,6 +7,7 @@ import structlog
 from alert_sinks.courier import Destinations
 from alert_sinks.log import LogSink
 from alert_sinks.posting import TIMEOUT_SECONDS, checked_address
+from alert_sinks.proxies import check_way
 from alert_sinks.sink import Sink
 from alert_sinks.slack import SlackSink
 from alert_sinks.webhook import WebhookSink
@@ -39,22 +40,28 @@ def build_destinations(config: SinkConfig, client: httpx.AsyncClient) -> Destina
     on_call: list[Sink] = []
     timeout = config.timeout_seconds
     if config.slack_webhook_url:
-        url = checked_address(config.slack_webhook_url, "SLACK_WEBHOOK_URL")
+        url = _address(config.slack_webhook_url, "SLACK_WEBHOOK_URL")
         team.append(SlackSink(client, url, timeout_seconds=timeout))
     if config.webhook_url:
-        url = checked_address(config.webhook_url, "MONITORING_WEBHOOK_URL")
+        url = _address(config.webhook_url, "MONITORING_WEBHOOK_URL")
         team.append(WebhookSink(client, url, config.webhook_secret or None, timeout_seconds=timeout))
     if config.oncall_slack_webhook_url:
-        url = checked_address(config.oncall_slack_webhook_url, "ONCALL_SLACK_WEBHOOK_URL")
+        url = _address(config.oncall_slack_webhook_url, "ONCALL_SLACK_WEBHOOK_URL")
         on_call.append(SlackSink(client, url, name="oncall_slack", timeout_seconds=timeout))
     if config.oncall_webhook_url:
-        url = checked_address(config.oncall_webhook_url, "ONCALL_WEBHOOK_URL")
+        url = _address(config.oncall_webhook_url, "ONCALL_WEBHOOK_URL")
         secret = config.oncall_webhook_secret or config.webhook_secret or None
         on_call.append(WebhookSink(client, url, secret, name="oncall_webhook", timeout_seconds=timeout))
     if missing := _missing(config):
         _log.warning("alerts also go to the log, in place of sinks that are not configured", not_configured=missing)
         team.append(LogSink())
     return Destinations(team, on_call)
+
+
+def _address(url: str, setting: str) -> str:
+    checked_address(url, setting)
+    check_way(url)
+    return url
 
 
 def _missing(config: SinkConfig) -> list[str]:

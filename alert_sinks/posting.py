@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from alert_sinks.proxies import environment_transport
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.sink import Delivered, Disabled, Outcome, Rejected, Retry
 
 TIMEOUT_SECONDS = 10.0
 MAX_ANSWER_BYTES = 4096  # the honest answers are a word or a short JSON object
 _EXCERPT_CHARACTERS = 200
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ def new_client(timeout_seconds: float = TIMEOUT_SECONDS) -> httpx.AsyncClient:
         timeout=timeout_seconds,
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        mounts=dict.fromkeys(_LOOPBACK),
+        transport=environment_transport(),
         headers={"user-agent": "episode-monitor"},
     )
 
@@ -94,6 +94,8 @@ def _why(error: Exception, timeout_seconds: float) -> str:
             return f"no connection within {timeout_seconds:g} s"
         case TimeoutError() | httpx.TimeoutException():
             return f"no answer within {timeout_seconds:g} s"
+        case httpx.ProxyError():
+            return f"the proxy does not let it through ({printable(str(error))})"
         case httpx.ConnectError():
             return f"cannot connect ({printable(str(error))})"
         case _:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -38,6 +39,7 @@ def main() -> int:
     peers.add_options(parser)
     capacity_model.add_options(parser)
     options = parser.parse_args()
+    os.environ["no_proxy"] = "*"  # all that is measured is on this machine
     unknown = set(options.measures) - set(MEASURES)
     if unknown:
         parser.error(f"there is no measure {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
