@@ -53,6 +53,10 @@ CLIENT_SETTINGS = {
     )
 }
 OTHER_NAMES = {
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
     "TEST_BROKER",
     "COMPILED_CORE",
     "INTEGRITY_DRIFT",
