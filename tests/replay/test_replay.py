@@ -121,7 +121,7 @@ async def test_a_replay_ends_wherever_partitions_are_empty(
     await make_topics(broker, config, 4)
     async with producing(broker) as producer:
         for partition in sent_to:
-            await send(producer, config.topics.events, partition, b"p", created(f"p{partition}", 1))
+            await send(producer, config.topics.events, partition, b"p%d" % partition, created(f"p{partition}", 1))
     async with asyncio.timeout(HANG_SECONDS):
         report = await replay(make_core(), from_topic(broker, config.topics.events, Range()), None)
         assert (report.records, report.projects) == (len(sent_to), len(sent_to))
