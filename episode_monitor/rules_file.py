@@ -1,6 +1,8 @@
 """Reads the rules file and makes the core's settings of ours."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -11,10 +13,36 @@ from streams.numbering_rules import NumberingRules
 from streams.rules import Rule, RuleError, RuleSet, parse_rules
 
 
+class _RulesLoader(yaml.SafeLoader):
+    """As YAML 1.2 reads a file: a key that stands twice is an error, and `1:30` and `010` are no numbers."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Raises ConstructorError, which knows the line."""
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"`{key.value}` stands twice in one mapping", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_RulesLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _pattern in zip(_NUMBERS, (r"[-+]?(?:0|[1-9][0-9]*)$", r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+$"), strict=True):
+    _RulesLoader.add_implicit_resolver(_tag, re.compile(_pattern), list("-+0123456789"))
+
+
 def load_rules(path: Path, settings: Settings) -> tuple[Rule, ...]:
     """The rules in force, overrides applied. Raises SettingsError with one sentence that names the file."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _RulesLoader)  # a SafeLoader
         return parse_rules(document, settings.threshold_overrides)
     except OSError as error:
         raise SettingsError(f"RULES_FILE {path} cannot be read: {error.strerror}.") from None
@@ -23,7 +51,8 @@ def load_rules(path: Path, settings: Settings) -> tuple[Rule, ...]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        raise SettingsError(f"RULES_FILE {path} is not valid YAML{where}; mend it there.") from None
+        problem = f": {error.problem}" if isinstance(error, yaml.constructor.ConstructorError) else ""
+        raise SettingsError(f"RULES_FILE {path} is not valid YAML{where}{problem}; mend it there.") from None
     except RuleError as error:
         raise SettingsError(f"RULES_FILE {path}: {error}") from None
 

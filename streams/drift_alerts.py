@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streams.drift import Difference
 
 KEEPER = 0  # the partition that keeps them
-RULE_ID = "integrity_drift"
+RULE_ID = "integrity_drift"  # reserved in `streams.rules`
 ALERT_TYPE = "INTEGRITY_DRIFT"
 FOUND, GONE = "found_by_check", "gone_at_check"
 FLEET = "_fleet"

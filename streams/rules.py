@@ -3,7 +3,7 @@
 Thresholds are exact ratios of integers; whether one is crossed is decided by multiplication, never by a rounded rate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from hashlib import blake2b
@@ -112,6 +112,7 @@ class RuleSet:
         return max(self.window_lengths, default=0)
 
 
+RESERVED_IDS = frozenset({"integrity_drift"})  # of the monitor's own alerts: their keys would be the rule's
 _KEYS = {
     "rule_id", "alert_type", "severity", "threshold", "window_minutes", "description", "min_samples", "min_bad",
     "for_seconds", "keep_firing_seconds", "scope", "labels", "annotations", "runbook_url", "enabled",
@@ -123,21 +124,38 @@ def parse_rules(document: object, overrides: Mapping[Measure, Decimal] | None = 
 
     Raises RuleError with one sentence that names the rule and the key.
     """
-    if not isinstance(document, dict) or not isinstance(document.get("rules"), list):
-        raise RuleError("The rules file must hold a list under the key `rules`.")
     rules = []
-    for position, raw in enumerate(document["rules"], 1):
+    for position, raw in enumerate(_listed(document), 1):
         if not isinstance(raw, dict):
             raise RuleError(f"Rule number {position} must be a mapping of keys to values.")
-        if raw.get("enabled", True):
+        is_enabled = raw.get("enabled", True)
+        if not isinstance(is_enabled, bool):
+            raise RuleError(f"Rule number {position} needs `enabled` to be true or false, without quotes.")
+        if is_enabled:
             rules.append(_parse_rule(raw, position, overrides or {}))
     return tuple(rules)
+
+
+def _listed(document: object) -> list[Any]:
+    """The raw rules: a list under the key `rules`, or a single rule."""
+    found = document.get("rules") if isinstance(document, dict) else None
+    if found is None and isinstance(document, dict) and "rule_id" in document:
+        return [document]
+    if not isinstance(found, list):
+        raise RuleError(
+            "The rules file must hold a list under the key `rules`: a line `rules:`, then `- rule_id: …` for each rule."
+        )
+    return found
 
 
 def _parse_rule(raw: dict[str, Any], position: int, overrides: Mapping[Measure, Decimal]) -> Rule:
     name = raw.get("rule_id")
     if not isinstance(name, str) or not name or ":" in name or len(name) > 100:
         raise RuleError(f"Rule number {position} needs a `rule_id`: a text of 1 to 100 characters without a colon.")
+    if name in RESERVED_IDS:
+        raise RuleError(f"Rule number {position} has the `rule_id` {name}, which the monitor itself uses; rename it.")
+    if not all(map(_is_unicode, _texts_in(raw))):
+        raise RuleError(f"Rule {name!a} holds half a surrogate pair, which is no text; remove the escape `\\ud8…`.")
     unknown = sorted(str(key) for key in raw.keys() - _KEYS)
     if unknown:
         raise RuleError(f"Rule {name} has the unknown key `{unknown[0]}`; remove it or correct its spelling.")
@@ -166,6 +184,19 @@ def _parse_rule(raw: dict[str, Any], position: int, overrides: Mapping[Measure, 
         annotations=_texts(raw, name, "annotations"),
         runbook_url=_text(raw, name, "runbook_url", None),
     )
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts_in(key)
+            yield from _texts_in(inner)
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _member(kind: Any, value: object, name: str, key: str) -> Any:

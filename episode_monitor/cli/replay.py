@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -12,9 +13,10 @@ import msgspec
 import typer
 
 from agents.engine.collector import spare_the_state
-from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.cli.output import Json, count, print_json, print_table
 from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.replay.lines import UnreadableFile
 from episode_monitor.replay.run import Report
 from episode_monitor.replay.run import replay as run_replay
 from episode_monitor.replay.source import Batch, NoSuchPartition, Range, from_file, from_topic
@@ -37,7 +39,7 @@ def replay(
     jsonl: Lines = None, partition: PartitionNumber = None, first: First = None, end: End = None, until: Until = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Take events once more and report what they come to. Exit code 1 where there are gaps or duplicates."""
+    """Take events once more and report what they come to. Exit code 1: gaps, duplicates, or unusable records."""
     settings = load_settings()
     report = _run(settings, jsonl, Range(partition, first, end), until)
     if as_json:
@@ -45,7 +47,7 @@ def replay(
     else:
         facts = {name: value for name, value in msgspec.structs.asdict(report).items() if name != "alerts"}
         print_table(("What", "Value"), [[name, _words(value)] for name, value in facts.items()])
-    if report.gaps or report.duplicates:
+    if report.gaps or report.duplicates or report.dead_letters:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 
@@ -54,17 +56,19 @@ def backtest(
     jsonl: Lines = None, partition: PartitionNumber = None, first: First = None, end: End = None, until: Until = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Which alerts these rules would have raised over past events. Exit code 1 where they would have raised any."""
+    """Which alerts these rules would have raised over past events. Exit code 1: any, or unusable records."""
     settings = load_settings().model_copy(update={"rules_file": file})
     report = _run(settings, jsonl, Range(partition, first, end), until)
     if as_json:
         told = {"firings": report.firings, "transitions": report.transitions, "alerts": report.alerts}
-        print_json({"records": report.records, **told})
+        print_json({"records": report.records, "dead_letters": report.dead_letters, **told})
     else:
         rows = [[a["updated_at"], a["alert_key"], a["status"], a["reason"], a["description"]] for a in report.alerts]
         print_table(("When", "Alert", "Status", "Why", "What"), rows)
-        print(f"{report.records} records; firings: {_words(report.firings)}")
-    if any(report.firings.values()):
+        print(f"{count(report.records, 'record')}; firings: {_words(report.firings)}")
+        if report.dead_letters:
+            print(f"Not usable: {_words(report.dead_letters)}", file=sys.stderr)
+    if any(report.firings.values()) or report.dead_letters:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 
@@ -88,8 +92,8 @@ def _run(settings: Settings, jsonl: Path | None, wanted: Range, until: str | Non
 
     spare_the_state()
     try:
-        return asyncio.run(run_replay(core, batches, until_ms))
-    except NoSuchPartition as error:
+        report = asyncio.run(run_replay(core, batches, until_ms))
+    except (NoSuchPartition, UnreadableFile) as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     except KafkaError as error:
         why = str(error) or type(error).__name__
@@ -98,6 +102,9 @@ def _run(settings: Settings, jsonl: Path | None, wanted: Range, until: str | Non
         ) from None
     except OSError as error:
         raise Failure(f"{jsonl or kafka} cannot be read: {error.strerror or error}.", ExitCode.USAGE) from None
+    if not report.records:
+        print(f"{jsonl or settings.events_topic} holds no records in this range.", file=sys.stderr)
+    return report
 
 
 def _moment(text: str | None) -> int | None:

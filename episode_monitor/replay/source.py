@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 
 from agents.access import Kafka
 from agents.engine.reading import reader, some_records
+from episode_monitor.replay.lines import lines_of_file
 
 QUIET_POLLS = 20  # of half a second each; an end that the broker named and never reaches
 LINES = 1_000  # of a file in one batch
@@ -101,11 +102,6 @@ def _records(lines: Iterable[bytes], now_ms: int) -> Iterator[Line]:
 
 
 async def from_file(path: Path, now_ms: int) -> AsyncIterator[Batch]:
-    """A file of lines; `-` is standard input. Raises OSError."""
-    if str(path) == "-":
-        async for batch in from_lines(sys.stdin.buffer, now_ms):
-            yield batch
-        return
-    with path.open("rb") as lines:
-        async for batch in from_lines(lines, now_ms):
-            yield batch
+    """A file of lines; `-` is standard input. Raises UnreadableFile, OSError."""
+    async for batch in from_lines(lines_of_file(path, sys.stdin.buffer), now_ms):
+        yield batch

@@ -90,6 +90,17 @@ SEVERITIES = "Rule r has an unknown `severity`; it must be one of info, warning,
             "Rule r has the `scope` fleet, which cannot be judged exactly here; leave it out for a rule on each "
             "project, or let Prometheus watch the fleet."),
         (GOOD | {"scope": "world"}, "Rule r has an unknown `scope`; the only one is `project`."),
+        (GOOD | {"enabled": "false"}, "Rule number 1 needs `enabled` to be true or false, without quotes."),
+        (GOOD | {"enabled": 0}, "Rule number 1 needs `enabled` to be true or false, without quotes."),
+        (GOOD | {"enabled": None}, "Rule number 1 needs `enabled` to be true or false, without quotes."),
+        (GOOD | {"description": "x\ud800y"},
+            "Rule 'r' holds half a surrogate pair, which is no text; remove the escape `\\ud8…`."),
+        (GOOD | {"labels": {"team": "\udfff"}},
+            "Rule 'r' holds half a surrogate pair, which is no text; remove the escape `\\ud8…`."),
+        (GOOD | {"rule_id": "r\ud800"},
+            "Rule 'r\\ud800' holds half a surrogate pair, which is no text; remove the escape `\\ud8…`."),
+        (GOOD | {"rule_id": "integrity_drift"},
+            "Rule number 1 has the `rule_id` integrity_drift, which the monitor itself uses; rename it."),
         (GOOD | {"treshold": "1%"}, "Rule r has the unknown key `treshold`; remove it or correct its spelling."),
     ],
 )  # fmt: skip
@@ -105,6 +116,10 @@ def test_a_rule_that_cannot_be_used_is_refused_with_one_sentence_that_names_rule
 def test_a_file_without_a_list_of_rules_is_refused(document: object) -> None:
     with pytest.raises(RuleError, match="must hold a list under the key `rules`"):
         parse_rules(document)
+
+
+def test_a_file_that_is_one_rule_is_a_list_of_that_rule() -> None:
+    assert parse_rules(GOOD) == parse_rules({"rules": [GOOD]})
 
 
 def test_a_rule_that_is_no_mapping_is_refused_by_its_place() -> None:
