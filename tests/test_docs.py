@@ -28,6 +28,7 @@ from streams.core import PROJECT_HOURS_KEPT
 from streams.numbering import MAX_SET_ASIDE
 from streams.rules import _KEYS, MAX_WINDOW_MINUTES, Measure, parse_rules
 from streams.summary import MAX_ALERTS
+from tests.interop.clients import CLIENTS, MURMUR2
 from tests.web.fake_views import FakeViews
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -395,3 +396,28 @@ def test_the_glossary_has_one_word_for_one_thing_in_both_languages() -> None:
         words = [row[column] for row in rows]
         assert len(words) == len(set(words))
     assert all(all(row) for row in rows)
+
+
+# --- clients of others
+
+
+def test_the_tables_of_clients_are_those_of_the_matrix() -> None:
+    names = [f"{client.name} ({client.language})" for client in CLIENTS]
+    sends = [
+        [
+            client.acks,
+            "yes" if client.is_idempotent else "no",
+            client.own_codec,
+            ", ".join(client.codecs),
+            client.own_hash,
+            "all counted" if client.own_hash == MURMUR2 else "all counted; set murmur2 where others send, too",
+        ]
+        for client in CLIENTS
+    ]
+    assert table_of_clients("docs/reliability.md") == [[name, *row] for name, row in zip(names, sends, strict=True)]
+    hashes = [[client.own_hash, client.to_murmur2] for client in CLIENTS]
+    assert table_of_clients("docs/events.md") == [[name, *row] for name, row in zip(names, hashes, strict=True)]
+
+
+def table_of_clients(name: str) -> list[list[str]]:
+    return table(text(name), "client")

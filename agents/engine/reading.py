@@ -37,12 +37,16 @@ fetcher.PartitionRecords = PlainRecords  # aiokafka offers no other way in; ever
 
 
 @asynccontextmanager
-async def reader(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
-    """A started consumer; where an offset is not in the log it reads from the beginning. Raises KafkaError."""
+async def reader(kafka: Kafka, *, committed_only: bool = False) -> AsyncIterator[AIOKafkaConsumer]:
+    """A started consumer; where an offset is not in the log it reads from the beginning. Raises KafkaError.
+
+    `committed_only`: for topics of others, as the worker reads them: no transaction under way, none that was aborted.
+    """
     consumer = AIOKafkaConsumer(
         **client_options(kafka),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed" if committed_only else "read_uncommitted",
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         retry_backoff_ms=20,  # every first question about a topic waits once for this
         fetch_max_bytes=16 * 1024 * 1024,

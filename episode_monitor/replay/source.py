@@ -61,7 +61,7 @@ class NoSuchPartition(Exception):
 
 async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[Batch]:
     """Partition after partition, each in order. Raises KafkaError, NoSuchPartition."""
-    async with reader(kafka) as consumer:
+    async with reader(kafka, committed_only=True) as consumer:
         there: set[int] = set()
         if topic in await consumer.topics():  # some brokers create a topic that is only asked about
             await consumer.beginning_offsets([TopicPartition(topic, 0)])  # waits until its partitions are known here

@@ -3,13 +3,12 @@ have headers of every kind. What must become of them is said here, too."""
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from tests.interop.clients import Client
 from tests.interop.batches import Batch, Record
+from tests.interop.clients import Client
 
 CREATED = 4  # episodes of a project, one for each kind of headers
 NAMES = ("a", "b-and-longer", "프로젝트", "d.4")  # ends of project ids: keys of several lengths and alphabets
@@ -50,11 +49,12 @@ def headers_of(client: Client, trace_id: str) -> tuple[Headers, ...]:
 
 def cases_of(client: Client, topic: str, now_ms: int) -> list[Case]:
     """Everything that one client sends to one topic, but what is no event."""
+    codecs, partitioners = client.codecs, client.partitioners
     wanted = [
-        *((codec, partitioner, "default") for codec in ("default", *client.codecs) for partitioner in client.partitioners),
+        *((codec, partitioner, "default") for codec in ("default", *codecs) for partitioner in partitioners),
         ("default", "default", "idempotent"),
-        *((codec, "default", "transactional") for codec in client.codecs),
-    ]  # fmt: skip
+        *((codec, "default", "transactional") for codec in codecs),
+    ]
     return [_case(client, topic, now_ms, *each) for each in wanted]
 
 
@@ -109,9 +109,3 @@ def hash_of(text: str) -> int:
     for byte in text.encode():
         found = (found ^ byte) * 0x100000001B3 % 2**64
     return found
-
-
-def projects_of(cases: list[Case]) -> Iterator[str]:
-    """All that must be known afterwards."""
-    for case in cases:
-        yield from (*case.keyed, case.keyless)

@@ -1,6 +1,6 @@
 """The producers of the matrix: what each sends where nobody sets anything, and what it is asked to send besides.
 
-The tables in docs/reliability.md and docs/events.md are held to this one, and this one to what lies in the broker's logs.
+The tables in docs/reliability.md and docs/events.md are held to this one, and this one to the broker's logs.
 """
 
 import msgspec
@@ -24,6 +24,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     is_idempotent: bool
     acks: str = "all"
     null_headers: bool = True  # whether a header may have no content
+    to_murmur2: str = "nothing to set"  # what to set where its own hash is another
 
     @property
     def own_hash(self) -> str:
@@ -36,6 +37,7 @@ CLIENTS = (
     Client(
         name="confluent-kafka", language="librdkafka",
         partitioners={"default": "CRC-32", "murmur2": MURMUR2}, is_idempotent=False,
+        to_murmur2="`partitioner=murmur2_random`",
     ),
     Client(
         name="kafka-python", language="Python", codecs=("none", "gzip"),
@@ -44,7 +46,7 @@ CLIENTS = (
     Client(name="aiokafka", language="Python", partitioners={"default": MURMUR2}, is_idempotent=False, acks="1"),
     Client(
         name="kafkajs", language="Node.js", partitioners={"default": MURMUR2, "legacy": "murmur2, wrong"},
-        is_idempotent=False, null_headers=False,
+        is_idempotent=False, null_headers=False, to_murmur2="since 2.0 nothing; never `Partitioners.LegacyPartitioner`",
     ),
     Client(
         name="franz-go", language="Go", partitioners={"default": MURMUR2, "murmur2": MURMUR2},
@@ -52,7 +54,7 @@ CLIENTS = (
     ),
     Client(
         name="sarama", language="Go", partitioners={"default": "FNV-1a", "murmur2": MURMUR2},
-        is_idempotent=False, acks="1",
+        is_idempotent=False, acks="1", to_murmur2="`Producer.Partitioner = sarama.NewMurmur2Partitioner`",
     ),
 )  # fmt: skip
 BY_NAME = {client.name: client for client in CLIENTS}

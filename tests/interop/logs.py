@@ -1,4 +1,4 @@
-"""Reads a partition's log from the broker's own files: what a producer really sent, before any consumer looked at it."""
+"""Reads a topic from the broker's own files: what a producer really sent, before any consumer looked at it."""
 
 import json
 from collections.abc import Iterator

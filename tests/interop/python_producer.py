@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
-from kafka import KafkaProducer
+from kafka import KafkaProducer  # type: ignore[import-untyped]
 
 from tests.interop.batches import Batch, Record
 

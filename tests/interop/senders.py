@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from episode_monitor.demo.guarded import ServerError
-from tests.interop.clients import Client
 from tests.interop.batches import Batch
+from tests.interop.clients import Client
 from tests.support.apache_kafka import jars, java
 
 HERE = Path(__file__).resolve().parent

@@ -98,7 +98,8 @@ def send_all(broker: str, played: Played, client: Client, now_ms: int) -> None:
     cases = {kind: cases_of(client, topic.events, now_ms) for kind, topic in played.topics.items()}
     odds = {kind: odd_of(client, topic.events) for kind, topic in played.topics.items()}
     try:
-        send(client, broker, [each.batch for kind in cases for each in (*cases[kind], odds[kind])])
+        for kind in played.topics:
+            send(client, broker, [*(case.batch for case in cases[kind]), odds[kind].batch])
     except NotHere as error:
         played.not_here[client.name] = str(error)
         return
@@ -141,7 +142,11 @@ def rows(program: Program) -> dict[str, dict[str, Any]]:
         found += page["projects"]
         cursor = page["next_cursor"]
     assert len({row["project_id"] for row in found}) == len(found), "a project is listed twice"
-    return {row["project_id"]: row for row in found}
+    return {row.pop("project_id"): row for row in found}
+
+
+def without_times(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {project: row | {"as_of": ""} for project, row in found.items()}
 
 
 def replayed(broker: str, topic: Topic) -> dict[str, Any]:
@@ -220,7 +225,6 @@ def test_keys_lie_where_the_partitioner_promises(played: Played, client: Client,
         assert [len(partitions[key]) for key in keys] == [1] * len(keys)
         place = PLACES.get(client.partitioners[case.batch.partitioner])
         if place is not None:
-            assert [*partitions[keys[0]]] + [*partitions[keys[2]]] == [place(keys[0], PARTITIONS), place(keys[2], PARTITIONS)]
             assert [min(partitions[key]) for key in keys] == [place(key, PARTITIONS) for key in keys]
     for asked, taken in client.partitioners.items():
         keys = [project.encode() for case in cases if case.batch.partitioner == asked for project in case.keyed]
@@ -271,12 +275,12 @@ def test_all_of_it_adds_up_and_a_replay_and_another_start_see_the_same(played: P
     assert len(topic.letters) == clients
     known = {project for case in cases for project in (*case.keyed, case.keyless)}
     assert topic.rows.keys() == known
-    assert topic.after_restart == topic.rows
+    assert without_times(topic.after_restart) == without_times(topic.rows)
     assert topic.replayed["applied"] == applied
     assert topic.replayed["dead_letters"] == {"malformed_json": clients}
     assert (topic.replayed["projects"], topic.replayed["tombstones"]) == (len(known), clients)
     controls = Counter(batch.is_control for batch in topic.log)
-    assert controls[True] >= 2 * sum(len(BY.codecs) for BY in CLIENTS if BY.name in topic.cases)
+    assert controls[True] >= 2 * sum(len(client.codecs) for client in CLIENTS if client.name in topic.cases)
 
 
 def test_murmur2_is_that_of_java() -> None:
