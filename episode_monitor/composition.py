@@ -165,6 +165,7 @@ def episodes_table(settings: Settings) -> EpisodesTable:
         number_column=settings.episodes_number_column,
         version_column=settings.episodes_version_column,
         created_column=settings.episodes_created_column,
+        deleted_column=settings.episodes_deleted_column,
     )
 
 

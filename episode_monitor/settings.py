@@ -263,6 +263,12 @@ class Settings(BaseSettings):
     episodes_created_column: _Column | None = _databases(
         None, "The column that tells which of two episodes came later; unset: their ids do.", form="column"
     )
+    episodes_deleted_column: _Column | None = _databases(
+        None,
+        "The column that marks deleted rows, which then do not count: a date or time that is set, a true boolean, a "
+        "number other than 0; unset: all rows count.",
+        form="column",
+    )
 
     integrity_check_interval_minutes: int = _checks(30, "Between two basic checks.", unit="minutes", ge=1, le=10_080)
     deep_check_interval_hours: int = _checks(6, "Between two deep checks.", unit="hours", ge=1, le=720)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from episode_monitor.service_database.episodes_table import quoted
 from episode_monitor.service_database.explaining import explained
 from episode_monitor.service_database.reader import ANSWER_SECONDS, EpisodesReader
 
@@ -38,28 +37,28 @@ class EpisodePages:
     """Pages over an open reader. Raises ServiceDatabaseError."""
 
     def __init__(self, reader: EpisodesReader, place: str) -> None:
-        table = reader.table
+        """The reader has looked at its table."""
         self._reader = reader
         self._place = place
-        names = (table.project_column, table.number_column, table.id_column)
+        self._shape = shape = reader.shape
+        self._columns = (shape.project, shape.number, shape.episode)
+        self._named = f"{shape.project.sql}::text, {shape.number.sql}, {shape.episode.sql}::text"
         # With the table's name, for ORDER BY to mean the columns and not the texts that are selected.
-        self._columns = [f"episode.{quoted(name)}" for name in names]
-        self._table = f"{table.quoted_table} AS episode"
-        self._types: list[str] | None = None
+        self._order = [f"episode.{column.sql}" for column in self._columns]
+        self._order += [f"episode.{column.text}" for column in self._columns if not column.is_exact]
 
     async def extent(self, samples: int) -> Extent:
         """Counts the whole table, which takes seconds for millions of rows."""
-        project, number, episode = self._columns
-        null = " OR ".join(f"{column} IS NULL" for column in self._columns)
+        null = f"({' OR '.join(f'{column.sql} IS NULL' for column in self._columns)})"
+        source = self._shape.source
         with explained(self._place, self._reader.table):
             async with asyncio.timeout(COUNT_SECONDS):
-                counts = f"SELECT count(*), count(*) FILTER (WHERE {null}) FROM {self._table}"
+                counts = f"SELECT count(*), count(*) FILTER (WHERE {null}) FROM {source}{self._shape.where()}"
                 rows, with_null = await self._reader.connection.fetchrow(counts)
                 shown: Sequence[Any] = ()
                 if with_null:
-                    columns = f"{project}::text, {number}, {episode}::text"
                     shown = await self._reader.connection.fetch(
-                        f"SELECT {columns} FROM {self._table} WHERE {null} LIMIT $1", samples
+                        f"SELECT {self._named} FROM {source}{self._shape.where(null)} LIMIT $1", samples
                     )
         return Extent(rows, with_null, shown)
 
@@ -70,30 +69,22 @@ class EpisodePages:
                 connection = self._reader.connection
                 # Before the statement begins, by the database's clock, because it begins there.
                 read_at = await connection.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
-                statement, values = await self._statement(position, limit)
+                statement, values = self._statement(position, limit)
                 return Page(await connection.fetch(statement, *values), read_at)
 
-    async def _statement(self, position: Position | None, limit: int) -> tuple[str, list[Any]]:
-        columns = ", ".join(self._columns)
-        where = [f"{column} IS NOT NULL" for column in self._columns]
+    def _statement(self, position: Position | None, limit: int) -> tuple[str, list[Any]]:
+        where = [f"{column.sql} IS NOT NULL" for column in self._columns]
+        order = ", ".join(self._order)
         values: list[Any] = [limit]
         if position is not None:
-            types = await self._column_types()
             # Compared as what they are, for the index and the order to be the same.
-            bounds = ", ".join(f"${at}::text::{name}" for at, name in enumerate(types, start=2))
-            where.append(f"({columns}) > ({bounds})")
+            bounds = [f"${at}::text::{column.kind}" for at, column in enumerate(self._columns, start=2)]
+            # Texts that the columns call equal come one after the other, and a page may end between them.
+            bounds += [f"${at}::text" for at, column in enumerate(self._columns, start=2) if not column.is_exact]
+            where.append(f"({order}) > ({', '.join(bounds)})")
             values += [str(part) for part in position]
-        project, number, episode = self._columns
         return (
-            f"SELECT {project}::text, {number}, {episode}::text FROM {self._table} "
-            f"WHERE {' AND '.join(where)} ORDER BY {columns} LIMIT $1",
+            f"SELECT {self._named} FROM {self._shape.source} AS episode{self._shape.where(*where)} "
+            f"ORDER BY {order} LIMIT $1",
             values,
         )
-
-    async def _column_types(self) -> list[str]:
-        if self._types is None:
-            names = ", ".join(self._columns)
-            statement = await self._reader.connection.prepare(f"SELECT {names} FROM {self._table} LIMIT 0")
-            kinds = [attribute.type for attribute in statement.get_attributes()]
-            self._types = [f"{quoted(kind.schema)}.{quoted(kind.name)}" for kind in kinds]
-        return self._types

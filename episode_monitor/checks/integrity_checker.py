@@ -105,10 +105,17 @@ class EpisodeIntegrityChecker:
         number, episode, project = (
             quoted(name) for name in (table.number_column, table.id_column, table.project_column)
         )
-        parts = [f"select {number}, {episode} from {table.quoted_table} where {project} = ", f" order by {number}"]
+        # Its text as well: a type such as citext calls unlike ids equal, and they are two projects.
+        parts = [
+            f"select {number}, {episode} from {table.quoted_table} where {project} = ",
+            f" and cast({project} as text) = ",
+            f"{f' and {table.counts}' if table.counts else ''} order by {number}",
+        ]
         if "%" in place:
             parts = [part.replace("%", "%%") for part in parts]
-        return place.join(parts), {"p": project_id} if style == "named" else (project_id,)
+        if style == "named":
+            return place.join(parts), {"p": project_id}
+        return place.join(parts), (project_id,) if style == "numeric" else (project_id, project_id)
 
     @contextmanager
     def _sync_connection(self, project_id: str) -> Iterator[Any]:

@@ -113,7 +113,7 @@ class Actor:
             raise RepairRefused(Code.CANNOT_PLAN, str(error)) from error
         except CONTENTION as error:
             await self._back(kept, by, "others kept getting in between; nothing was changed", act.undone)
-            raise contended(kept.plan.project_id) from error
+            raise contended(kept.plan.project_id, error) from error
         except ServiceDatabaseError as error:
             await self._after_trouble(kept, act, by, error)
             raise

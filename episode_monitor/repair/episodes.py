@@ -15,8 +15,9 @@ import msgspec
 from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow
 from episode_monitor.repair.record import Act
 from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
-from episode_monitor.service_database.errors import ServiceTableMismatch
+from episode_monitor.service_database.errors import ServiceDatabaseRefused, ServiceTableMismatch
 from episode_monitor.service_database.explaining import explain, explained
+from episode_monitor.service_database.shape import FOREIGN_TABLE, VIEW, Shape, read_shape
 from episode_monitor.storage.address import Address
 
 MAX_EPISODES: Final = 100_000  # of a project that can be planned; some 50 MB while it is looked at
@@ -34,12 +35,11 @@ CONTENTION: Final = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
 )
-_WHOLE_NUMBERS: Final = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
-_COLUMNS: Final = """
-select a.attname as name, format_type(a.atttypid, -1) as kind
-from pg_attribute a
-where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
-"""
+_BEGIN: Final = """
+select set_config('episode_monitor.act', $1, true), set_config('episode_monitor.plan', $2, true),
+    set_config('lock_timeout', $3, true), set_config('statement_timeout', $4, true),
+    set_config('idle_in_transaction_session_timeout', $4, true)
+"""  # in the transaction itself: a pooler may have dropped what was said at connecting
 
 Failpoint = Callable[[str], None]
 Guard = Callable[[Sequence[EpisodeRow]], Sequence[Change]]
@@ -50,9 +50,10 @@ class Moved(Exception):
     """The rows are not as they must be; the message says how. Nothing was changed."""
 
 
-class _Shape(msgspec.Struct, frozen=True):
-    """The table's statements, with its own types in them, so that its own indexes serve."""
+class _Statements(msgspec.Struct, frozen=True):
+    """Of one table. Every one names the project: ids need be unique within their project only."""
 
+    is_a_project: str  # whether the column's type can hold the id at all
     look: str
     change: str
     highest: int
@@ -66,7 +67,7 @@ class Episodes:
         self._table = table
         self._address = address
         self._failpoint = failpoint
-        self._shape: _Shape | None = None
+        self._made: _Statements | None = None
 
     @classmethod
     @asynccontextmanager
@@ -90,7 +91,7 @@ class Episodes:
             episodes = cls(connection, table, address, failpoint)
             with explained(address.place, table, address):
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    episodes._shape = await episodes._look_at_the_table()
+                    episodes._made = _statements(await read_shape(connection, table, address.place), address.place)
             yield episodes
         finally:
             connection.terminate()
@@ -110,14 +111,17 @@ class Episodes:
         connection = self._connection
         with self._explained():
             async with asyncio.timeout(ANSWER_SECONDS), connection.transaction(isolation="read_committed"):
-                await connection.execute("select set_config('episode_monitor.act', $1, true)", act.value)
-                await connection.execute("select set_config('episode_monitor.plan', $1, true)", plan_id)
+                await connection.execute(_BEGIN, act.value, plan_id, f"{LOCK_SECONDS}s", f"{STATEMENT_SECONDS}s")
                 await connection.execute(LOCK, project_id)
                 rows = await self._rows(project_id, lock=True)
-                changes = guard(rows)
+                try:
+                    changes = guard(rows)
+                except Moved:
+                    await self._refuse_what_is_hidden(project_id, rows)
+                    raise
                 await note(await connection.fetchval("select pg_current_xact_id()::text"))
                 self._failpoint("before_changes")
-                await self._renumber(changes)
+                await self._renumber(project_id, changes)
                 self._check(rows, changes, await self._rows(project_id, lock=False))
                 self._failpoint("before_commit")
         self._failpoint("after_commit")
@@ -135,46 +139,89 @@ class Episodes:
                 return None
 
     async def _rows(self, project_id: str, *, lock: bool) -> list[EpisodeRow]:
-        statement = self._statements.look + (" for update" if lock else "")
-        try:
-            found = await self._connection.fetch(statement, project_id, MAX_EPISODES + 1)
-        except asyncpg.DataError:  # an id that the column's type cannot hold is no project's
+        if not await self._may_exist(project_id):
             return []
+        statement = self._statements.look + (" for update" if lock else "")
+        found = await self._connection.fetch(statement, project_id, MAX_EPISODES + 1)
         if len(found) > MAX_EPISODES:
             raise CannotPlan(
                 f"Project {project_id} has more than {MAX_EPISODES} episodes: repair it within the project service."
             )
         is_aged = self._table.created_column is not None
-        rows = []
+        rows: dict[str, EpisodeRow] = {}
         for place, (episode_id, number, version) in enumerate(found):
+            if episode_id is None:
+                raise CannotPlan(f"An episode of {project_id} has no id: give it one, then plan anew.")
             if number is None:
                 raise CannotPlan(f"Episode {episode_id} of {project_id} has no number: give it one, then plan anew.")
+            if episode_id in rows:
+                raise CannotPlan(
+                    f"Several episodes of {project_id} have the id {episode_id}: set EPISODES_ID_COLUMN to a column "
+                    "that tells the episodes of a project apart."
+                )
             age = place if is_aged else 0
-            rows.append(EpisodeRow(episode_id=episode_id, number=number, version=version or "", age=age))
-        return rows
+            rows[episode_id] = EpisodeRow(episode_id=episode_id, number=number, version=version or "", age=age)
+        return list(rows.values())
 
-    async def _renumber(self, changes: Sequence[Change]) -> None:
+    async def _may_exist(self, project_id: str) -> bool:
+        """An id that the column's type or the server's encoding cannot hold is no project's. Asked by itself: the same
+        error in a statement on the table can come out of any of its rows."""
+        try:
+            await self._connection.fetchval(self._statements.is_a_project, project_id)
+        except asyncpg.DataError:
+            return False
+        return True
+
+    async def _refuse_what_is_hidden(self, project_id: str, locked: Sequence[EpisodeRow]) -> None:
+        """Row security shows rows to a reader that it hides from whoever would change them. Nobody has moved those."""
+        seen = {row.episode_id for row in await self._rows(project_id, lock=False)}
+        seen -= {row.episode_id for row in locked}
+        if seen:
+            seen -= {row.episode_id for row in await self._rows(project_id, lock=True)}
+        if seen:
+            raise ServiceDatabaseRefused(
+                f"Row security of {self._table.table} lets the account of DATABASE_URL read {len(seen)} episodes of "
+                f"{project_id} that it may not change, such as {min(seen)}: give it a policy for UPDATE on them."
+            )
+
+    async def _renumber(self, project_id: str, changes: Sequence[Change]) -> None:
         highest = self._statements.highest
         if any(change.new_number > highest for change in changes):
             raise CannotPlan(f"Column {self._table.number_column} holds numbers up to {highest}: choose compact.")
-        await self._connection.executemany(
+        wanted = [(change.episode_id, change.new_number) for change in changes]
+        done = await self._connection.fetchmany(
             self._statements.change,
-            [(change.episode_id, change.old_number, change.new_number) for change in changes],
+            [(project_id, change.episode_id, change.old_number, change.new_number) for change in changes],
             timeout=ANSWER_SECONDS,
         )
+        changed = [tuple(row) for row in done]
+        if changed != wanted:
+            one = next((one for one, other in zip(wanted, changed, strict=False) if one != other), wanted[-1])
+            raise self._interfered(f"the change of episode {one[0]} to number {one[1]} did not change that one row")
 
     def _check(self, before: Sequence[EpisodeRow], changes: Sequence[Change], found: Sequence[EpisodeRow]) -> None:
         """What a trigger, a rule or a creator without the lock did is seen before the commit."""
         wanted = {row.episode_id: row.number for row in before}
         wanted.update((change.episode_id, change.new_number) for change in changes)
-        if {row.episode_id: row.number for row in found} != wanted:
-            raise Moved("the numbers did not come out as planned, because something else changes this project as well")
+        held = {row.episode_id: row.number for row in found}
+        if held == wanted:
+            return
+        if held.keys() - wanted.keys():
+            raise Moved("episodes were created in the middle of it, without the advisory lock")
+        odd = min(name for name in wanted if held.get(name) != wanted[name])  # locked, so no other session did it
+        raise self._interfered(f"episode {odd} came out with the number {held.get(odd)} and not {wanted[odd]}")
+
+    def _interfered(self, what: str) -> CannotPlan:
+        return CannotPlan(
+            f"Nothing was changed: {what}, so a trigger, a rule or a policy of {self._table.table} interferes; let it "
+            "pass where current_setting('episode_monitor.act', true) is set."
+        )
 
     @property
-    def _statements(self) -> _Shape:
-        if self._shape is None:
+    def _statements(self) -> _Statements:
+        if self._made is None:
             raise RuntimeError("the table was not looked at")
-        return self._shape
+        return self._made
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -186,51 +233,27 @@ class Episodes:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise explain(error, self._address.place, self._table, self._address) from error
 
-    async def _look_at_the_table(self) -> _Shape:
-        table, place = self._table, self._address.place
-        kinds = {row["name"]: row["kind"] for row in await self._connection.fetch(_COLUMNS, table.quoted_table)}
-        if not kinds:
-            raise ServiceTableMismatch(
-                f"The project service's database at {place} has no table {table.table}: set EPISODES_TABLE to the one "
-                "that it has."
-            )
-        for setting, column in _named_columns(table):
-            if column not in kinds:
-                raise ServiceTableMismatch(
-                    f"Table {table.table} at {place} has no column {column}: set {setting} to the one that it has."
-                )
-        number_kind = kinds[table.number_column]
-        if number_kind not in _WHOLE_NUMBERS:
-            raise ServiceTableMismatch(
-                f"Column {table.number_column} of {table.table} at {place} is of the type {number_kind} and not "
-                "integer: set EPISODES_NUMBER_COLUMN to the column of the numbers."
-            )
-        return _shape(table, kinds)
 
-
-def _named_columns(table: EpisodesTable) -> list[tuple[str, str]]:
-    named = [
-        ("EPISODES_ID_COLUMN", table.id_column),
-        ("EPISODES_PROJECT_COLUMN", table.project_column),
-        ("EPISODES_NUMBER_COLUMN", table.number_column),
-        ("EPISODES_VERSION_COLUMN", table.version_column),
-        ("EPISODES_CREATED_COLUMN", table.created_column),
-    ]
-    return [(setting, column) for setting, column in named if column is not None]
-
-
-def _shape(table: EpisodesTable, kinds: dict[str, str]) -> _Shape:
-    episode, project, number = (quoted(name) for name in (table.id_column, table.project_column, table.number_column))
+def _statements(shape: Shape, place: str) -> _Statements:
+    table, project, episode, number = shape.table, shape.project, shape.episode, shape.number.sql
+    if table.version_column is None and shape.relation in (VIEW, FOREIGN_TABLE):
+        raise ServiceTableMismatch(
+            f"{table.table} at {place} is no plain table, and its rows have no xmin that tells of changes: set "
+            "EPISODES_VERSION_COLUMN to a column that every change of a row changes, or EPISODES_TABLE to the table "
+            "beneath."
+        )
     version = "xmin" if table.version_column is None else quoted(table.version_column)
-    order = "" if table.created_column is None else f" order by {quoted(table.created_column)}, {episode}"
-    return _Shape(
+    order = "" if table.created_column is None else f" order by {quoted(table.created_column)}, {episode.sql}"
+    return _Statements(
+        is_a_project=f"select $1::text::{project.kind} is null",
         look=(
-            f"select {episode}::text, {number}, {version}::text from {table.quoted_table} "
-            f"where {project} = $1::text::{kinds[table.project_column]}{order} limit $2"
+            f"select {episode.sql}::text, {number}, {version}::text from {shape.source}"
+            f"{shape.where(project.equals('$1'))}{order} limit $2"
         ),
         change=(
-            f"update {table.quoted_table} set {number} = $3 "
-            f"where {episode} = $1::text::{kinds[table.id_column]} and {number} = $2"
+            f"update {shape.source} set {number} = $4"
+            f"{shape.where(project.equals('$1'), episode.equals('$2'), f'{number} = $3')} "
+            f"returning {episode.sql}::text, {number}"
         ),
-        highest=_WHOLE_NUMBERS[kinds[table.number_column]],
+        highest=shape.highest,
     )

@@ -129,7 +129,14 @@ def same(one: str, other: str) -> bool:
     return one.strip().casefold() == other.strip().casefold()
 
 
-def contended(project_id: str) -> RepairRefused:
+def contended(project_id: str, error: BaseException) -> RepairRefused:
+    constraint = getattr(error, "constraint_name", None)
+    if constraint:
+        return RepairRefused(
+            Code.CONTENDED,
+            f"Constraint {constraint} refused new numbers of {project_id} each time, so nothing was changed: others "
+            "keep taking numbers, or rows hold them that the plan does not see, such as deleted ones.",
+        )
     return RepairRefused(
         Code.CONTENDED,
         f"Others kept changing {project_id} at the same moment, so nothing was changed: try again when it is quieter.",

@@ -39,7 +39,7 @@ class Repairs:
         except CannotPlan as error:
             raise RepairRefused(Code.CANNOT_PLAN, str(error)) from error
         except CONTENTION as error:
-            raise contended(project_id) from error
+            raise contended(project_id, error) from error
         made = self._made(project_id, strategy, by, rows, changes)
         step = Step(at_ms=made.created_at_ms, by=by, what="planned", detail=f"{len(changes)} changes")
         kept = Kept(plan=made, progress=Progress(steps=[step]))

@@ -16,6 +16,14 @@ class EpisodesTable:
     number_column: str = "number"
     version_column: str | None = None  # changes with every change of a row; None: PostgreSQL's own xmin does
     created_column: str | None = None  # tells which of two episodes came later; None: their ids do
+    deleted_column: str | None = None  # tells which rows do not count; None: all rows count
+
+    @property
+    def counts(self) -> str:
+        """The condition of rows that count, for a connection whose column types are not known; empty where all do."""
+        if self.deleted_column is None:
+            return ""
+        return f"coalesce(cast({quoted(self.deleted_column)} as text) in ('false', '0'), true)"
 
     @property
     def quoted_table(self) -> str:

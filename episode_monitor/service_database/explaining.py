@@ -17,6 +17,8 @@ from episode_monitor.storage.address import Address
 
 _UNDEFINED_TABLE, _UNDEFINED_COLUMN, _UNDEFINED_SCHEMA = "42P01", "42703", "3F000"
 _NO_RIGHT, _READ_ONLY = "42501", "25006"
+_NO_TEXT = ("22021", "22P05")  # bytes of the wrong encoding, and a character that the other one lacks
+_NOT_A_TABLE = ("42809", "55000")  # such as a materialized view, and a view of more than one table
 _TOO_SLOW = ("57014", "55P03")  # a statement's or a lock's time limit
 
 
@@ -49,6 +51,14 @@ def explain(error: BaseException, place: str, table: EpisodesTable, address: Add
         return ServiceDatabaseRefused(f"{where} does not let the account in: correct DATABASE_URL.")
     if state == "3D000":
         return ServiceDatabaseAway(f"{where} does not exist: correct DATABASE_URL.")
+    if state in _NO_TEXT:
+        return ServiceDatabaseError(
+            f"{where} holds text that is no UTF-8 ({words}): correct that row; an encoding such as SQL_ASCII let it in."
+        )
+    if isinstance(state, str) and (state[:2] == "0A" or state in _NOT_A_TABLE):
+        return ServiceDatabaseRefused(
+            f"{table.table} at {place} cannot be changed or locked ({words}): set EPISODES_TABLE to the table beneath."
+        )
     if state in _TOO_SLOW or isinstance(error, TimeoutError):
         return ServiceDatabaseAway(f"{where} does not answer in time: see what it is busy with, and try again.")
     if isinstance(state, str) and state[:2] not in ("08", "53", "57"):

@@ -6,7 +6,7 @@ The database sends them by COPY in its binary format. Nothing is made into an ob
 import struct
 from typing import NamedTuple
 
-from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
+from episode_monitor.service_database.shape import Column, Shape
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _FLAGS = struct.Struct(">ii")  # flags, and the length of what else the header has
@@ -27,32 +27,34 @@ class PackedProject(NamedTuple):
     owners: bytes
 
 
-def too_large(table: EpisodesTable) -> str:
+def too_large(shape: Shape) -> str:
     """Projects of more than $1 rows, with their rows."""
-    project = quoted(table.project_column)
+    project = shape.project
     return (
-        f'select {project}::text as "project text", count(*) from {table.quoted_table} '
-        f"group by {project} having count(*) > $1"
+        f'select {project.sql}::text as "project text", count(*) from {shape.source}{shape.where()} '
+        f"group by {_group(project)} having count(*) > $1"
     )
 
 
-def packed(table: EpisodesTable, *, are_uuids: bool, without_named: bool = False, without_null: bool = False) -> str:
+def packed(shape: Shape, *, without_named: bool = False, without_null: bool = False) -> str:
     """A row a project. What an aggregate puts together is in the order of its own `order by`; an index on project and
     number gives both aggregates that order without sorting. Left out are the projects of the texts $1, if
     `without_named`, and the rows that have no project, if `without_null`."""
-    project, number, episode = (quoted(name) for name in (table.project_column, table.number_column, table.id_column))
+    project, number, episode = shape.project, shape.number.sql, shape.episode.sql
     numbers = f"case when {episode} is not null then int8send({number}::int8) end, ''::bytea"
+    are_uuids = shape.episode.kind == "uuid"
     owners = f"uuid_send({episode}), ''::bytea" if are_uuids else f"textsend({episode}::text), '\\x00'::bytea"
-    conditions = []
-    if without_named:
-        conditions.append(f"({project} is null or {project}::text <> all($1::text[]))")
-    if without_null:
-        conditions.append(f"{project} is not null")
-    where = f" where {' and '.join(conditions)}" if conditions else ""
+    named = f"({project.sql} is null or {project.text} <> all($1::text[]))" if without_named else ""
+    where = shape.where(named, f"{project.sql} is not null" if without_null else "")
     return (
-        f'select {project}::text as "project text", count(*), string_agg({numbers} order by {number}), '
-        f"string_agg({owners} order by {number}) from {table.quoted_table}{where} group by {project}"
+        f'select {project.sql}::text as "project text", count(*), string_agg({numbers} order by {number}), '
+        f"string_agg({owners} order by {number}) from {shape.source}{where} group by {_group(project)}"
     )
+
+
+def _group(project: Column) -> str:
+    """By the text where the type calls unlike texts equal, as citext does: to the stream they are two projects."""
+    return f"{project.sql}" if project.is_exact else f"{project.sql}::text, {project.text}"
 
 
 # How much the rows' places in the table follow the order of projects, as the server's statistics say: 1 or -1 in full.

@@ -11,8 +11,7 @@ from typing import Any, Self, TypeVar
 
 import asyncpg
 
-from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
-from episode_monitor.service_database.errors import ServiceTableMismatch
+from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.explaining import explained
 from episode_monitor.service_database.packed import (
     ORDERLINESS,
@@ -22,52 +21,65 @@ from episode_monitor.service_database.packed import (
     packed,
     too_large,
 )
+from episode_monitor.service_database.shape import Shape, read_shape
 from episode_monitor.storage.address import Address
 
 BATCH_ROWS = 2_000  # larger ones are slower: the rows of one must fit the caches, and the collector looks at each
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 120.0  # of one batch: the first one may have to wait until everything is sorted
-_WHOLE_NUMBERS = frozenset({"int2", "int4", "int8"})
 _NATIVE = {  # how PostgreSQL writes values of these types
-    "int4": re.compile(r"-?[1-9]\d{0,8}|0"),
-    "int8": re.compile(r"-?[1-9]\d{0,17}|0"),
+    "integer": re.compile(r"-?[1-9]\d{0,8}|0"),
+    "bigint": re.compile(r"-?[1-9]\d{0,17}|0"),
     "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }
+
+_CODECS = {  # of Python, for the encodings that cannot hold every text
+    **{f"LATIN{number}": f"iso8859-{part}" for number, part in enumerate((1, 2, 3, 4, 9, 10, 13, 14, 15, 16), start=1)},
+    **{f"WIN{page}": f"cp{page}" for page in (866, 874, *range(1250, 1259))},
+    **{f"ISO_8859_{part}": f"iso8859-{part}" for part in (5, 6, 7, 8)},
+    "KOI8R": "koi8-r", "KOI8U": "koi8-u", "EUC_KR": "euc_kr", "EUC_JP": "euc_jp", "EUC_CN": "gb2312",
+}  # fmt: skip
 
 T = TypeVar("T")
 Row = Sequence[Any]  # (project: str | None, number: int | None, episode: str | None), in this order
 
 
-def select(table: EpisodesTable) -> str:
-    """Project, number and episode, ids as text whatever their type is.
+def of_projects(shape: Shape, placeholder: str) -> str:
+    """The rows of the projects in an array of texts: project, number and episode, ids as text whatever their type is.
 
-    The texts have names of their own: an `order by` means the column as it is, which an index serves.
+    All of a project's rows stand together, its numbers ascending, nulls last. Which project comes first is the
+    database's affair: its collation is seldom ours, and with it an index serves. The texts have names of their own,
+    for `order by` to mean the columns.
     """
-    project, number, episode = (quoted(name) for name in (table.project_column, table.number_column, table.id_column))
-    columns = f'{project}::text as "project text", {number}, {episode}::text as "episode text"'
-    return f"select {columns} from {table.quoted_table}"
-
-
-def in_order(table: EpisodesTable) -> str:
-    """All of a project's rows stand together, its numbers ascending, nulls last. Which project comes first is the
-    database's affair: its collation is seldom ours, and with it an index serves."""
-    return f"order by {quoted(table.project_column)}, {quoted(table.number_column)}"
-
-
-def of_projects(table: EpisodesTable, placeholder: str, project_type: str = "text") -> str:
-    """The rows of the projects in an array of texts. Numbers and UUIDs are compared as such, for an index to serve."""
-    column = quoted(table.project_column)
-    if project_type in _NATIVE:
-        condition = f"{column} = any({placeholder}::text[]::{project_type}[])"
+    project, number, episode = shape.project, shape.number.sql, shape.episode.sql
+    if project.kind in _NATIVE:
+        condition = f"{project.sql} = any({placeholder}::text[]::{project.kind}[])"
     else:
-        condition = f"{column}::text = any({placeholder}::text[])"
-    return f"{select(table)} where {condition} {in_order(table)}"
+        condition = f"{project.text} = any({placeholder}::text[])"
+        if not project.is_exact and project.category == "S":  # for the index of the column's own comparison to serve
+            condition = f"{project.sql} = any({placeholder}::text[]::{project.kind}[]) and {condition}"
+    order = project.sql if project.is_exact else f"{project.sql}, {project.text}"
+    return (
+        f'select {project.sql}::text as "project text", {number}, {episode}::text as "episode text" '
+        f"from {shape.source}{shape.where(condition)} order by {order}, {number}"
+    )
 
 
-def possible(projects: Sequence[str], project_type: str) -> list[str]:
-    """Those that a column of this type can hold at all: no UUID column holds `proj_1`."""
-    pattern = _NATIVE.get(project_type)
-    return list(projects) if pattern is None else [project for project in projects if pattern.fullmatch(project)]
+def possible(projects: Sequence[str], kind: str, encoding: str = "UTF8") -> list[str]:
+    """Those that a column of this type can hold at all: no UUID column holds `proj_1`, and no LATIN1 one a name in
+    Hangul."""
+    pattern = _NATIVE.get(kind)
+    found = projects if pattern is None else [project for project in projects if pattern.fullmatch(project)]
+    codec = _CODECS.get(encoding)
+    return list(found) if codec is None else [project for project in found if _is_encodable(project, codec)]
+
+
+def _is_encodable(text: str, codec: str) -> bool:
+    try:
+        text.encode(codec)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class EpisodesReader:
@@ -79,8 +91,8 @@ class EpisodesReader:
         self.table = table
         self._place = place
         self._address = address
-        self._project_type = "text"
         self.has_uuids = False  # the ids of episodes
+        self._shape: Shape | None = None
 
     @classmethod
     @asynccontextmanager
@@ -100,21 +112,22 @@ class EpisodesReader:
         finally:
             connection.terminate()
 
+    @property
+    def shape(self) -> Shape:
+        """The table as it was checked."""
+        if self._shape is None:
+            raise RuntimeError("the table was not checked")
+        return self._shape
+
     async def check_table(self) -> None:
         """Raises ServiceTableMismatch unless the table and its columns are there and numbers are whole."""
         with explained(self._place, self.table, self._address):
             async with asyncio.timeout(CONNECT_SECONDS):
-                columns = (self.table.project_column, self.table.number_column, self.table.id_column)
-                names = ", ".join(quoted(column) for column in columns)
-                statement = await self.connection.prepare(f"select {names} from {self.table.quoted_table} limit 0")
-                await statement.fetch()  # only the execution looks at rights, and ends what preparing has begun
-        self._project_type, number, episode = (attribute.type.name for attribute in statement.get_attributes())
-        self.has_uuids = episode == "uuid"
-        if number not in _WHOLE_NUMBERS:
-            raise ServiceTableMismatch(
-                f"Column {self.table.number_column} of {self.table.table} at {self._place} is of the type {number} and "
-                f"not integer: set EPISODES_NUMBER_COLUMN to the column of the numbers."
-            )
+                self._shape = shape = await read_shape(self.connection, self.table, self._place)
+                self.has_uuids = shape.episode.kind == "uuid"
+                names = ", ".join(column.sql for column in (shape.project, shape.number, shape.episode))
+                # Only the execution looks at rights.
+                await self.connection.fetch(f"select {names} from {shape.source}{shape.where()} limit 0")
 
     async def count(self) -> int:
         """About how many rows there are, as the server's statistics say; -1 where it has none."""
@@ -139,10 +152,7 @@ class EpisodesReader:
                 large = [(row[0], row[1]) for row in await self._too_large(max_rows)]
                 yield [PackedProject(project, rows, b"", b"") for project, rows in large]
                 names = [project for project, _ in large if project is not None]
-                statement = packed(
-                    self.table, are_uuids=self.has_uuids, without_named=bool(names),
-                    without_null=len(names) < len(large),
-                )  # fmt: skip
+                statement = packed(self.shape, without_named=bool(names), without_null=len(names) < len(large))
                 unpacking = Unpacking()
                 async with aclosing(self._copy(statement, *([names] if names else []))) as blocks:
                     async for block in blocks:
@@ -160,7 +170,7 @@ class EpisodesReader:
         return orderliness is not None and abs(orderliness) < SCATTERED_BELOW
 
     async def _too_large(self, max_rows: int) -> Sequence[Row]:
-        return await self._within(self.connection.fetch(too_large(self.table), max_rows))
+        return await self._within(self.connection.fetch(too_large(self.shape), max_rows))
 
     async def _copy(self, statement: str, *arguments: Any) -> AsyncGenerator[bytes, None]:
         """What COPY sends, block by block; the server waits while a block is worked on and the next lies ready."""
@@ -195,10 +205,11 @@ class EpisodesReader:
         self, projects: Sequence[str], batch_rows: int | None = None
     ) -> AsyncGenerator[Sequence[Row], None]:
         """Every row of these projects, in batches, as of one moment. The connection may be in a transaction."""
-        statement = of_projects(self.table, "$1", self._project_type)
+        statement = of_projects(self.shape, "$1")
+        wanted = possible(projects, self.shape.project.kind, self.connection.get_settings().server_encoding)
         with explained(self._place, self.table, self._address):
             async with self.connection.transaction():
-                cursor = await self.connection.cursor(statement, possible(projects, self._project_type))
+                cursor = await self.connection.cursor(statement, wanted)
                 while rows := await self._within(cursor.fetch(batch_rows or BATCH_ROWS)):
                     yield rows
 

@@ -10,6 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from episode_monitor.backfill.pages import EpisodePages
+from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker
+from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.demo.ports import free_port
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseRefused, ServiceTableMismatch
@@ -131,7 +134,7 @@ async def test_a_missing_table_is_named_with_the_setting(database_url: str) -> N
 
 async def test_a_missing_column_is_named_with_the_setting(database_url: str) -> None:
     make_table(database_url)
-    with pytest.raises(ServiceTableMismatch, match=r'"position" does not exist.*EPISODES_NUMBER_COLUMN'):
+    with pytest.raises(ServiceTableMismatch, match="no column position: set EPISODES_NUMBER_COLUMN"):
         await everything(database_url, EpisodesTable(number_column="position"))
 
 
@@ -277,3 +280,64 @@ async def test_a_pass_that_is_cancelled_leaves_nothing_either(database_url: str)
         await asyncio.wait([reading])
         assert reading.cancelled()
         await all_gone(database_url)
+
+
+async def test_projects_that_differ_in_case_only_are_two_projects_for_every_way_of_reading(database_url: str) -> None:
+    make_table(database_url, "create extension citext; create table episodes (id text, project_id citext, number int)")
+    fill(database_url, [("a", "Proj", 1), ("b", "proj", 1), ("c", "Proj", 2), ("d", "proj", 3)])
+    wanted = [("Proj", 1, "a"), ("Proj", 2, "c"), ("proj", 1, "b"), ("proj", 3, "d")]
+    assert sorted(await everything(database_url)) == wanted
+    assert await some(database_url, ["Proj"]) == wanted[:2]
+    assert sorted(await some(database_url, ["proj", "Proj", "PROJ"])) == wanted
+    assert sorted(await sizes(database_url, 1))[0] == ("Proj", 2, False)
+    assert EpisodeIntegrityChecker(database_url).check_project_integrity("proj").total_episodes == 2
+    assert (await EpisodeIntegrityChecker(database_url).acheck_project_integrity("proj")).gaps == [2]
+
+
+@pytest.mark.parametrize(
+    ("gone", "deleted", "live"), [("timestamptz", "now()", "null"), ("boolean not null", "true", "false")]
+)
+async def test_rows_that_are_marked_as_deleted_count_for_no_way_of_reading(
+    database_url: str, gone: str, deleted: str, live: str
+) -> None:
+    make_table(database_url, f"create table episodes (id text, project_id text, number int, gone {gone})")
+    run(
+        database_url,
+        f"insert into episodes values ('a', 'p', 1, {live}), ('b', 'p', 3, {deleted}), ('c', 'p', 3, {live}), "
+        f"('d', 'q', 1, {deleted}), ('e', 'p', 4, {deleted})",
+    )
+    table = EpisodesTable(deleted_column="gone")
+    wanted = [("p", 1, "a"), ("p", 3, "c")]
+    assert await everything(database_url, table) == wanted
+    assert await some(database_url, ["p", "q"], table) == wanted
+    async with EpisodesReader.open(database_url, table) as reader:
+        pages = EpisodePages(reader, "here")
+        assert (await pages.extent(1)).rows == 2
+        assert [tuple(row) for row in (await pages.after(None, 10)).rows] == wanted
+        assert [tuple(row) for row in (await pages.after(("p", 1, "a"), 10)).rows] == wanted[1:]
+    checker = EpisodeIntegrityChecker(database_url, table)
+    for found in (checker.check_project_integrity("p"), await checker.acheck_project_integrity("p")):
+        assert (found.gaps, found.duplicates, found.max_number) == ([2], [], 3)
+    with pytest.raises(ServiceTableMismatch, match="no column went: set EPISODES_DELETED_COLUMN"):
+        await everything(database_url, EpisodesTable(deleted_column="went"))
+
+
+async def test_a_page_that_ends_between_ids_that_differ_in_case_only_leaves_none_out(database_url: str) -> None:
+    make_table(database_url, "create extension citext; create table episodes (id citext, project_id text, number int)")
+    fill(database_url, [("a", "p", 1), ("A", "p", 1), ("b", "p", 1), ("B", "p", 2)])
+    async with EpisodesReader.open(database_url, TABLE) as reader:
+        pages, seen, position = EpisodePages(reader, "here"), [], None
+        while rows := (await pages.after(position, 1)).rows:
+            seen.append(position := tuple(rows[0]))
+    assert seen == [("p", 1, "A"), ("p", 1, "a"), ("p", 1, "b"), ("p", 2, "B")]
+
+
+async def test_a_project_whose_name_the_servers_encoding_cannot_hold_is_not_there(postgres: EmbeddedPostgres) -> None:
+    run(postgres.url("postgres"), "create database latin encoding 'LATIN1' template template0")
+    url = postgres.url("latin")
+    try:
+        make_table(url)
+        fill(url, [("a", "café", 1)])
+        assert await some(url, ["드라마", "café"]) == [("café", 1, "a")]
+    finally:
+        postgres.drop_database("latin")
