@@ -16,6 +16,7 @@ from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from episode_monitor import settings_checks as check
+from episode_monitor.env_file import ENV_FILE, unusable
 from episode_monitor.settings_kafka import SaslMechanism, SecurityProtocol, check_login
 from episode_monitor.settings_words import SettingRow, SettingsError, masked, row, sentences
 from streams.numbering_rules import DeletedNumbers
@@ -80,7 +81,7 @@ class Settings(BaseSettings):
     """All settings, checked. `load_settings` is the way to make them; secrets show neither in `repr` nor in errors."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=ENV_FILE,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -375,6 +376,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     """
     try:
         if env is None:
+            if sentence := unusable(ENV_FILE):
+                raise SettingsError(sentence)
             return Settings()
         given: dict[str, Any] = {name.lower(): text for name, text in env.items() if text}
         return _Given(**given)

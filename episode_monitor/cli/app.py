@@ -1,6 +1,7 @@
 """The entrance of the command line: the commands, each group in a file of its own, and how a failure ends them."""
 
 import asyncio
+import os
 import sys
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from episode_monitor.cli.output import Json, show
 from episode_monitor.cli.replay import backtest, replay
 from episode_monitor.cli.rules import rules
 from episode_monitor.cli.topics import topics
+from episode_monitor.env_file import ENV_FILE, notices
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.logs import configure
 from episode_monitor.rules_file import core_from
@@ -48,9 +50,13 @@ def _version(is_asked: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Watches episode numbering: gaps, duplicates, conflict and failure rates, exactly and as they happen."""
+    if not context.resilient_parsing and not {"--help"} & set(sys.argv):
+        for sentence in notices(ENV_FILE, os.environ, Settings.model_fields):
+            print(f"episode-monitor: {sentence}", file=sys.stderr)
 
 
 def main() -> None:

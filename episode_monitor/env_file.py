@@ -1,0 +1,58 @@
+"""What a look at `.env` and the environment tells before settings are read: slips that would go unnoticed.
+
+pydantic-settings passes over a `.env` that is a folder, over lines that are no assignment, and over unknown names.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from dotenv.parser import parse_stream
+
+ENV_FILE: Final = Path(".env")
+_LIKENESS: Final = 0.85  # SLACK_WEBHOOK is like SLACK_WEBHOOK_URL, and LOG_PATH is not like LOG_LEVEL
+_MAX_NOTICES: Final = 20
+
+
+def unusable(path: Path) -> str | None:
+    """Why the file cannot be read although something of its name is there; one sentence."""
+    if path.is_dir():
+        return f"{path} is a folder, as a container makes of a file that is missing; put the file there or remove it."
+    if path.exists() and not path.is_file():
+        return f"{path} is no ordinary file; put one there or remove it."
+    return None
+
+
+def notices(path: Path, environment: Mapping[str, str], settings: Iterable[str]) -> list[str]:
+    """Lines of the file that are no assignment, and names in file and environment that resemble a setting's."""
+    known = {name.upper() for name in settings}
+    found = [*_of_file(path, known), *(_resembling("The environment", name, known) for name in environment)]
+    said = [sentence for sentence in found if sentence]
+    return said[:_MAX_NOTICES]
+
+
+def _of_file(path: Path, known: set[str]) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            bindings = list(parse_stream(lines))
+    except (OSError, UnicodeDecodeError):
+        return  # reading the settings says why
+    for binding in bindings:
+        line = binding.original.line + binding.original.string[: len(_leading(binding.original.string))].count("\n")
+        if binding.error or (binding.key is not None and binding.value is None):
+            yield f"{path} line {line} is no assignment and is ignored; write NAME=VALUE."
+        elif binding.key is not None:
+            yield _resembling(f"{path} line {line}", binding.key, known)
+
+
+def _leading(text: str) -> str:
+    return text[: len(text) - len(text.lstrip())]
+
+
+def _resembling(place: str, name: str, known: set[str]) -> str:
+    upper = name.upper()
+    if upper in known:
+        return ""
+    near = get_close_matches(upper, known, n=1, cutoff=_LIKENESS)
+    return f"{place} sets {name}, which is no setting and is ignored; {near[0]} may be meant." if near else ""
