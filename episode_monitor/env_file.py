@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 ENV_FILE: Final = Path(".env")
@@ -30,6 +31,14 @@ def notices(path: Path, environment: Mapping[str, str], settings: Iterable[str])
     found = [*_of_file(path, known), *(_resembling("The environment", name, known) for name in environment)]
     said = [sentence for sentence in found if sentence]
     return said[:_MAX_NOTICES]
+
+
+def source_of(name: str, path: Path, environment: Mapping[str, str]) -> str:
+    """Where the value of a setting comes from. An empty text is unset."""
+    if any(value for key, value in environment.items() if key.upper() == name):
+        return "environment"
+    values = dotenv_values(path) if path.is_file() else {}
+    return str(path) if any(value for key, value in values.items() if key.upper() == name) else "default"
 
 
 def _of_file(path: Path, known: set[str]) -> Iterator[str]:

@@ -76,7 +76,7 @@ def silence(
     key: Key, minutes: Annotated[int, typer.Option(min=1, max=10_080)] = 60, by: By = None, comment: Comment = "",
     url: Url = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Keep it from being delivered for a while; if it still fires then, it is told once more."""
+    """Keep it from being delivered for a while; if it still fires then, it is delivered once more."""
     _act(key, "silence", {"by": by, "comment": comment, "minutes": minutes}, url, as_json)
 
 
@@ -86,4 +86,5 @@ def _act(key: str, what: str, body: dict[str, Any], url: str | None, as_json: bo
     if as_json:
         print_json(alert)
     else:
-        print(f"{alert['alert_key']} is {alert['status']} ({alert['reason']}).")
+        until = f", silent until {alert['silenced_until']}" if alert["silenced_until"] else ""
+        print(f"{alert['alert_key']} is {alert['status']} ({alert['reason']}){until}.")

@@ -14,11 +14,11 @@ from episode_monitor.cli.alerts import alerts
 from episode_monitor.cli.backfill import backfill
 from episode_monitor.cli.check import check
 from episode_monitor.cli.doctor import doctor
-from episode_monitor.cli.output import Json, show
+from episode_monitor.cli.output import Json, print_json, print_table, shown
 from episode_monitor.cli.replay import backtest, replay
 from episode_monitor.cli.rules import rules
 from episode_monitor.cli.topics import topics
-from episode_monitor.env_file import ENV_FILE, notices
+from episode_monitor.env_file import ENV_FILE, notices, source_of
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.logs import configure
 from episode_monitor.rules_file import core_from
@@ -103,6 +103,10 @@ def demo(
 
 @config.command("show")
 def config_show(as_json: Json = False) -> None:
-    """Every setting as it is in force; secrets are never shown."""
+    """Every setting as it is in force and where it comes from; secrets are never shown."""
     values = load_settings().public()
-    show(values, as_json, ("Setting", "Value"))
+    if as_json:
+        print_json(values)
+        return
+    rows = [[name, shown(value), source_of(name, ENV_FILE, os.environ)] for name, value in values.items()]
+    print_table(("Setting", "Value", "From"), rows)

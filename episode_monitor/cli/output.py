@@ -37,7 +37,14 @@ def show(values: dict[str, Any], as_json: bool, heads: tuple[str, str]) -> None:
     if as_json:
         print_json(values)
         return
-    print_table(heads, [[name, "" if value is None else str(value)] for name, value in values.items()])
+    print_table(heads, [[name, shown(value)] for name, value in values.items()])
+
+
+def shown(value: object) -> str:
+    """A value in a table's cell, as it would be written into `.env`."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def print_json(value: object) -> None:

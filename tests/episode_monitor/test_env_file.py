@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from episode_monitor.env_file import notices
+from episode_monitor.env_file import notices, source_of
 from episode_monitor.settings import Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,3 +61,16 @@ def test_the_example_file_has_no_slip() -> None:
     names = {line.partition("=")[0]: "x" for line in uncommented.splitlines() if re.match(r"[A-Z_]+=", line)}
     assert len(names) > 40
     assert notices(path / "none", names, Settings.model_fields) == []
+
+
+def test_the_environment_goes_before_the_file_and_an_empty_text_is_unset(tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    path.write_text("GRACE_SECONDS=7\nmonitoring_port=8100\nSTATE_DIR=\n")
+    environment = {"GRACE_SECONDS": "9", "MONITOR_ID": ""}
+    found = {
+        name: source_of(name, path, environment)
+        for name in ("GRACE_SECONDS", "MONITORING_PORT", "STATE_DIR", "MONITOR_ID")
+    }
+    assert found == {
+        "GRACE_SECONDS": "environment", "MONITORING_PORT": str(path), "STATE_DIR": "default", "MONITOR_ID": "default",
+    }  # fmt: skip
