@@ -42,6 +42,7 @@ from episode_monitor.settings import Settings
 from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
+from episode_monitor.web.patience import raise_descriptor_limit
 from episode_monitor.web.server import CannotListen, serve
 from streams.core import Core
 
@@ -213,6 +214,7 @@ async def _first_of(waiting: Coroutine[Any, Any, object], work: asyncio.Task[Non
 async def run_worker(settings: Settings, core: Core) -> ExitCode:
     """Run one worker until SIGTERM or Ctrl-C."""
     spare_the_state()  # what was imported: reading back makes objects in masses, and none of these ever goes
+    raise_descriptor_limit()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -3,11 +3,20 @@
 import asyncio
 import errno
 import socket
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from episode_monitor.web.patience import (
+    DescriptorWatch,
+    Patience,
+    connections_for,
+    descriptor_limit,
+    protocol_for,
+)
 
 _KEEP_ALIVE_SECONDS = 30  # longer than clients keep an idle connection (httpx: 5), so that they close first
 _SHUTDOWN_SECONDS = 3  # for answers under way; a page asks every two seconds
@@ -24,6 +33,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.accepting = asyncio.Event()
+        self._descriptors = DescriptorWatch()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -32,6 +42,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.accepting.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:  # a tick is a tenth of a second
+            self._descriptors.look(time.monotonic())
+        return await super().on_tick(counter)
 
 
 class HttpServer:
@@ -79,11 +94,15 @@ def _sentence(host: str, port: int, error: Exception) -> str:
     return f"Cannot listen on {host}:{port} ({error}): check MONITORING_HOST and MONITORING_PORT."
 
 
-async def serve(app: ASGIApp, host: str, port: int, *, access_log: bool = False) -> HttpServer:
+async def serve(
+    app: ASGIApp, host: str, port: int, *, access_log: bool = False, patience: Patience | None = None
+) -> HttpServer:
     """Listen, start answering in the background, and return. Raises CannotListen."""
     listener = listen(host, port)
+    patience = patience or Patience(connections=connections_for(descriptor_limit()))
     config = uvicorn.Config(
         app,
+        http=protocol_for(patience),
         ws="none",
         lifespan="off",
         log_config=None,

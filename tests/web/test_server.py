@@ -186,14 +186,17 @@ async def test_odd_request_lines_never_break_it(request_line: bytes) -> None:
 async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error() -> None:
     registry = CollectorRegistry()
     async with running(registry=registry) as (server, client):
-        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         lines = (
             f"POST {ROOT}/alerts/r:p/resolve HTTP/1.1",
             f"Host: 127.0.0.1:{server.port}",
             "Content-Type: application/json",
             "Content-Length: 100",
+            "Expect: 100-continue",
         )
-        writer.write("\r\n".join((*lines, "", "{")).encode())
+        writer.write("\r\n".join((*lines, "", "")).encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")  # now the body is waited for
+        writer.write(b"{")
         await writer.drain()
         writer.close()
         await writer.wait_closed()
