@@ -3,11 +3,15 @@
 import logging
 import sys
 import time
+from typing import Any
 
 import structlog
 
 from episode_monitor.log_repeats import Repeats
 from episode_monitor.settings import LogFormat, LogLevel
+
+TIME_KEY = "at"
+_FIRST = (TIME_KEY, "level", "event")  # of a line of JSON; the others follow by their names
 
 _CHATTY = (
     "aiokafka", "faust", "mode", "httpx", "httpcore", "asyncio", "yoyo", "uvicorn",
@@ -17,21 +21,34 @@ _CHATTY = (
 _RETRYING = ("aiokafka",)  # says so at each of a hundred tries a second while Kafka is away
 
 
+def _without_nothing(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """`error=None` tells nothing."""
+    return {name: value for name, value in line.items() if value is not None}
+
+
+def _in_order(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {name: line[name] for name in (*_FIRST, *sorted(line.keys() - set(_FIRST))) if name in line}
+
+
 def configure(level: LogLevel, form: LogFormat) -> None:
     """Set up structlog and hand it what libraries log, from warnings on."""
     threshold = getattr(logging, level.value.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key=TIME_KEY),
         structlog.processors.StackInfoRenderer(),
     ]
     renderers: list[structlog.typing.Processor]
     if form is LogFormat.JSON:
-        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        json = structlog.processors.JSONRenderer(ensure_ascii=False)
+        renderers = [_without_nothing, structlog.processors.format_exc_info, _in_order, json]
     else:
         plain = structlog.dev.plain_traceback  # the richer ones print local variables, and with them secrets
-        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        console = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=plain, timestamp_key=TIME_KEY
+        )
+        renderers = [_without_nothing, console]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

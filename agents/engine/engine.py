@@ -16,6 +16,7 @@ from agents.engine.brake import Brake, obey
 from agents.engine.changelog import Changelog
 from agents.engine.fence import Fence
 from agents.engine.fetching import Fetched
+from agents.engine.letter_log import LetterLog
 from agents.engine.ownership import Collected, Counts, Owned, Phase, Records
 from agents.engine.reading import Record
 from agents.engine.recovery import Recovery
@@ -74,6 +75,7 @@ class Engine:
         self.flush_moved_at: float | None = None  # monotonic: when storing last got on; None while nothing is stored
         self.events_topic = events_topic
         self._recovery = recovery
+        self._letter_log = LetterLog()
         self._writer = writer
         self._fence = fence
         self.is_halted = False
@@ -247,6 +249,7 @@ class Engine:
         self._fence.check()
         if letters:
             await self._writer.bury(letters)
+            self._letter_log.note(letters)
         if alerts:
             await self._writer.tell(alerts)
             self._failpoint("after emit")
