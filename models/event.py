@@ -14,6 +14,7 @@ class EventType(Enum):
     """What happened to an episode. The values are the wire names."""
 
     CREATED = "episode.created"
+    CREATION_SUCCEEDED = "episode.creation_succeeded"  # only that the operation ended well; its number is not stated
     CREATION_FAILED = "episode.creation_failed"
     CREATION_CONFLICT = "episode.creation_conflict"
     RENUMBERED = "episode.renumbered"

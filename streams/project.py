@@ -21,7 +21,7 @@ from streams.totals import PartitionTotals
 from streams.vigil import evaluate, next_deadline_ms
 
 _CREATED, _FAILED, _CONFLICT = EventType.CREATED, EventType.CREATION_FAILED, EventType.CREATION_CONFLICT
-_RENUMBERED, _DELETED = EventType.RENUMBERED, EventType.DELETED
+_SUCCEEDED, _RENUMBERED, _DELETED = EventType.CREATION_SUCCEEDED, EventType.RENUMBERED, EventType.DELETED
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
 
 
@@ -160,7 +160,7 @@ def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> boo
 
 def _take_operation(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
     kind = event.type
-    if kind is _CREATED or kind is _FAILED:
+    if kind is _CREATED or kind is _FAILED or kind is _SUCCEEDED:
         _take_ending(core, state, event, at_ms)
     elif kind is _CONFLICT:
         state.conflict_events += 1

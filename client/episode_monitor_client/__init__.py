@@ -11,6 +11,7 @@ from .events import (
     created,
     creation_conflict,
     creation_failed,
+    creation_succeeded,
     deleted,
     renumbered,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "created",
     "creation_conflict",
     "creation_failed",
+    "creation_succeeded",
     "current_client",
     "current_operation",
     "deleted",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .events import EpisodeEvent
 
 SCHEMA_VERSION = 1
-_ENDINGS = frozenset({"episode.created", "episode.creation_failed"})
+_ENDINGS = frozenset({"episode.created", "episode.creation_succeeded", "episode.creation_failed"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 

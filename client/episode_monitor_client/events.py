@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 EventType = Literal[
     "episode.created",
+    "episode.creation_succeeded",
     "episode.creation_failed",
     "episode.creation_conflict",
     "episode.renumbered",
@@ -227,6 +228,31 @@ def created(
         project_id=project_id,
         episode_id=episode_id,
         episode_number=episode_number,
+        operation_id=operation_id,
+        duration_seconds=duration_seconds,
+        retry_count=len(retry_reasons) if retry_count is None else retry_count,
+        retry_reasons=_reasons(retry_reasons) if retry_reasons else (),
+        had_conflict=had_conflict,
+        traceparent=traceparent,
+    )
+
+
+def creation_succeeded(
+    project_id: str,
+    *,
+    episode_id: str | None = None,
+    operation_id: str | None = None,
+    duration_seconds: float | None = None,
+    retry_count: int | None = None,
+    retry_reasons: Sequence[RetryReason] = (),
+    had_conflict: bool = False,
+    traceparent: str | None = None,
+) -> EpisodeEvent:
+    """An attempt to create an episode ended well; which number it got is stated by a `created` event, or not at all."""
+    return EpisodeEvent(
+        type="episode.creation_succeeded",
+        project_id=project_id,
+        episode_id=episode_id,
         operation_id=operation_id,
         duration_seconds=duration_seconds,
         retry_count=len(retry_reasons) if retry_count is None else retry_count,

@@ -60,9 +60,10 @@ class EpisodePerformanceTracker:
         error: str | None = None,
         traceparent: str | None = None,
     ) -> float:
-        """Tells the ending and answers the duration in seconds, 0.0 for an operation that was not begun here.
+        """Emits the ending and returns the duration in seconds, 0.0 for an operation that was not begun here.
 
-        A success is told only with its `episode_number`: the monitor would refuse it without.
+        A success without `episode_number` counts in rates and latencies, and numbering knows nothing of the episode until
+        its number is stated: with `episode_number` here, or by an event `created` of the same `operation_id`.
         """
         started = self._open.pop(operation_id, None) if type(operation_id) is str else None
         duration_seconds = None if started is None else time.perf_counter() - started
@@ -74,7 +75,10 @@ class EpisodePerformanceTracker:
             "had_conflict": had_conflict,
         }
         if success is True or (success is not False and _is_true(success)):
-            self._tell(events.created, traceparent, project_id, episode_id, episode_number, **known)
+            if episode_number is None:
+                self._tell(events.creation_succeeded, traceparent, project_id, episode_id=episode_id, **known)
+            else:
+                self._tell(events.created, traceparent, project_id, episode_id, episode_number, **known)
         else:
             self._tell(events.creation_failed, traceparent, project_id, error, **known)
         return duration_seconds or 0.0

@@ -50,16 +50,37 @@ def test_two_operations_of_one_name_have_ids_of_their_own() -> None:
     assert len(tracker.start_operation("x" * 500)) == 128
 
 
-def test_a_success_without_a_number_is_counted_and_logged_and_its_duration_answered(
+def test_a_success_whose_number_is_not_said_is_the_ending_of_an_operation_and_states_no_number(
+    episode_events: CapturedEvents,
+) -> None:
+    """The call as the user's document prints it."""
+    tracker = EpisodePerformanceTracker()
+    operation_id = tracker.start_operation("create_ep_123")
+    duration = tracker.end_operation(
+        operation_id=operation_id,
+        project_id="project_123",
+        episode_id="ep_456",
+        success=True,
+        retry_count=2,
+        had_conflict=False,
+    )
+    (body,) = episode_events.bodies()
+    assert (body["type"], body["operation_id"], body["retry_count"]) == ("episode.creation_succeeded", operation_id, 2)
+    assert body["duration_seconds"] == duration > 0
+    assert "episode_number" not in body
+    assert tracker.invalid == 0
+
+
+def test_events_that_cannot_be_made_are_counted_and_logged_once_a_minute_and_their_duration_answered(
     episode_events: CapturedEvents, caplog: pytest.LogCaptureFixture
 ) -> None:
     tracker = EpisodePerformanceTracker()
     for _ in range(3):
-        assert tracker.end_operation(tracker.start_operation(), "p", "ep", success=True) > 0
+        assert tracker.end_operation(tracker.start_operation(), "p", "ep", success=True, episode_number=0) > 0
     assert episode_events.all == []
     assert tracker.invalid == 3
     assert len(caplog.records) == 1
-    assert "episode_number is needed" in caplog.text
+    assert "episode_number must be a whole number" in caplog.text
 
 
 def test_conflicts_failures_renumberings_and_deletions_are_told(episode_events: CapturedEvents) -> None:

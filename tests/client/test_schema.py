@@ -37,7 +37,7 @@ def test_the_tables_have_as_many_slots_as_the_client_counts() -> None:
 def test_whatever_the_client_lets_pass_the_monitor_reads_as_it_was_meant(seed: int) -> None:
     dice = random.Random(seed)
     kind = dice.choice(sorted(EVENT_TYPES))
-    ends = kind in ("episode.created", "episode.creation_failed")
+    ends = kind in ("episode.created", "episode.creation_succeeded", "episode.creation_failed")
     retries = tuple(dice.choices(sorted(RETRY_REASONS), k=dice.choice([0, 0, 1, 3, MAX_RETRIES]) if ends else 0))
     event = EpisodeEvent(
         type=kind,  # type: ignore[arg-type]

@@ -25,7 +25,8 @@ FAILED: dict[str, Any] = {
 CONFLICT: dict[str, Any] = FAILED | {"event_id": "ev-3", "type": "episode.creation_conflict"}
 RENUMBERED: dict[str, Any] = CREATED | {"event_id": "ev-4", "type": "episode.renumbered"}
 DELETED: dict[str, Any] = FAILED | {"event_id": "ev-5", "type": "episode.deleted", "episode_id": "ep_456"}
-SAMPLES = [CREATED, FAILED, CONFLICT, RENUMBERED, DELETED]
+SUCCEEDED: dict[str, Any] = FAILED | {"event_id": "ev-6", "type": "episode.creation_succeeded"}
+SAMPLES = [CREATED, FAILED, CONFLICT, RENUMBERED, DELETED, SUCCEEDED]
 
 
 def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:

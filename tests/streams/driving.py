@@ -84,6 +84,10 @@ class Driven:
         """An episode is created; it is called after its number unless named."""
         return self.event(EventType.CREATED, at, episode_id=episode or f"ep-{number}", episode_number=number, **fields)
 
+    def succeeded(self, at: float, **fields: Any) -> list[Alert]:
+        """A creation ended well, and its number is not stated."""
+        return self.event(EventType.CREATION_SUCCEEDED, at, **fields)
+
     def failed(self, at: float, **fields: Any) -> list[Alert]:
         """A creation failed."""
         return self.event(EventType.CREATION_FAILED, at, **fields)

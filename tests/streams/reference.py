@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from models.event import Event, EventType
 
-ENDINGS = (EventType.CREATED, EventType.CREATION_FAILED)
+ENDINGS = (EventType.CREATED, EventType.CREATION_SUCCEEDED, EventType.CREATION_FAILED)
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,28 @@ def test_of_two_endings_of_one_operation_the_later_counts_in_either_order() -> N
         assert p.window(15) == CREATED
 
 
+def test_a_success_without_a_number_counts_as_an_operation_and_leaves_numbering_alone() -> None:
+    p = project()
+    p.succeeded(0, operation_id="op", duration_seconds=6.0, episode_id="ep-1", retry_count=1,
+                retry_reasons=(RetryReason.ERROR,))  # fmt: skip
+    assert p.window(15) == {"attempted": 1, "ended": 1, "retried": 1, "timed": 1, "slow": 1}
+    assert p.state.numbering.max_number == 0
+    p.failed(1)
+    assert p.window(15) == {"attempted": 2, "ended": 2, "retried": 1, "timed": 1, "slow": 1, "failed": 1}
+
+
+@pytest.mark.parametrize("number_first", [True, False])
+def test_a_success_and_the_statement_of_its_number_are_one_operation(number_first: bool) -> None:
+    p = project()
+    if number_first:
+        p.created(1, 1, operation_id="op")
+    p.succeeded(2, operation_id="op")
+    if not number_first:
+        p.created(1, 1, operation_id="op")
+    assert p.window(15) == CREATED
+    assert p.state.numbering.max_number == 1
+
+
 def test_open_conflicts_are_remembered_up_to_a_limit_and_the_oldest_goes_first() -> None:
     p = project(open_conflicts_max=2)
     for second, name in enumerate(("oldest", "middle", "newest")):
