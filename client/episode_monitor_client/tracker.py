@@ -62,7 +62,7 @@ class EpisodePerformanceTracker:
     ) -> float:
         """Emits the ending and returns the duration in seconds, 0.0 for an operation that was not begun here.
 
-        A success without `episode_number` counts in rates and latencies, and numbering knows nothing of the episode until
+        A success without `episode_number` counts in rates and latencies; numbering knows nothing of the episode until
         its number is stated: with `episode_number` here, or by an event `created` of the same `operation_id`.
         """
         started = self._open.pop(operation_id, None) if type(operation_id) is str else None
