@@ -36,6 +36,7 @@ from episode_monitor.read_model.neighbours import Neighbours
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
 from episode_monitor.read_model.router import internal_router
+from episode_monitor.read_model.split_watch import SplitWatch
 from episode_monitor.read_model.worker_state import Probe, WorkerState
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.settings import Settings
@@ -98,6 +99,8 @@ class Worker:
         self._neighbour_client = httpx.AsyncClient(trust_env=False)
         self._neighbours = Neighbours(self._neighbour_client)
         self._numbers = OwnNumbers(self._sight)
+        self._splits = SplitWatch(self._sight, self._neighbours)
+        self.runtime.engine.compare = self._splits.compare
         self.checks = Checks(
             composition.checks_config(settings), self._sight, self._numbers, self._neighbours, self.storage.checks,
             self.storage.schedule, self._own.drift, now_ms, self._identity.worker_id,
@@ -122,7 +125,7 @@ class Worker:
         self._repairs = composition.repair_desk(
             self.settings, self.storage, lambda: self.runtime.producer, views, self._own.has, now_ms
         )
-        between_workers = internal_router(self._own, self._identity.token, self._numbers)
+        between_workers = internal_router(self._own, self._identity.token, self._numbers, self._splits)
         self.checks.add_questions(between_workers)
         return create_web_app(
             views,
@@ -184,7 +187,7 @@ class Worker:
     async def _start(self) -> None:
         await self.storage.database.connect()
         await self.runtime.start()
-        works = [self._reader.run(), self._publisher.run(), self.checks.run()]
+        works = [self._reader.run(), self._publisher.run(), self._splits.run(), self.checks.run()]
         if self._repairs is not None:
             works.append(self._repairs.automatic.run())
         if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner

@@ -17,6 +17,7 @@ class IntegritySummary(msgspec.Struct, frozen=True, kw_only=True):
     total_duplicates: int
     as_of: str
     stale_partitions: list[int] = []  # partitions whose owner has been silent too long; empty in good health
+    split_projects: int = 0  # in several partitions: each is counted once, as healthy, and its findings are not
 
 
 class ProjectRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,7 @@ class ProjectRow(msgspec.Struct, frozen=True, kw_only=True):
     duplicates_total: int
     health_score: float
     as_of: str
+    is_split: bool = False  # in several partitions: its numbers are not judged
 
 
 class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,8 +130,30 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
 
 
+class SplitPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What one partition has of a project, exact up to `offset`. `placed_by`: what puts its key there."""
+
+    partition: int
+    offset: int
+    total_episodes: int
+    max_number: int
+    placed_by: str  # "murmur2" | "crc32" | "fnv1a" | "no_key" | "murmur2_of_fewer_partitions" | "unknown"
+
+
+class SplitView(msgspec.Struct, frozen=True, kw_only=True):
+    """The project's records are in several partitions, ascending. Its alerts about numbers are off, and its findings
+    count nowhere. `detail` says why and what to do."""
+
+    partitions: list[SplitPart]
+    cause: str  # "different_partitioners" | "no_key" | "partitions_added" | "unknown"
+    detail: str
+
+
 class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
-    """All that integrity knows of one project. `gaps` lists at most 1000 numbers, `gap_ranges` all intervals kept."""
+    """All that integrity knows of one project. `gaps` lists at most 1000 numbers, `gap_ranges` all intervals kept.
+
+    Of a split project the numbers are those of all parts together, and `applied` is that of the lowest partition.
+    """
 
     project_id: str
     is_healthy: bool
@@ -148,6 +172,7 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     resends: int = 0
     restatements: int = 0
     late_events: int = 0
+    split: SplitView | None = None  # the project is in several partitions
 
 
 class PerformanceStats(msgspec.Struct, frozen=True, kw_only=True):

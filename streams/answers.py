@@ -8,6 +8,7 @@ from models.views import (
     IntegritySummary,
     ProjectRow,
     ProjectView,
+    SplitView,
     Suspect,
 )
 from streams.identity import unpack_id
@@ -18,6 +19,7 @@ from streams.state_shapes import Head
 from streams.summary import PartitionCounts
 
 MAX_GAPS_LISTED = 1000
+_ONE_PART = SplitView(partitions=[], cause="unknown", detail="One of several parts.")
 
 
 def as_of_ms(clock_ms: int, now_ms: int, is_idle: bool) -> int:
@@ -29,7 +31,8 @@ def as_of_ms(clock_ms: int, now_ms: int, is_idle: bool) -> int:
 
 
 def project_view(state: ProjectState, partition: int, at_ms: int) -> ProjectView:
-    """All that integrity knows of one project, as of `at_ms`."""
+    """All that integrity knows of one project, as of `at_ms`; of one in several partitions, what this one has of it,
+    and `split` says no more than that it is."""
     numbering = state.numbering
     gaps, duplicates = numbering.open_gaps, sorted(numbering.open_duplicates)
     return ProjectView(
@@ -52,6 +55,7 @@ def project_view(state: ProjectState, partition: int, at_ms: int) -> ProjectView
         resends=state.resends,
         restatements=numbering.restatements,
         late_events=state.late,
+        split=_ONE_PART if state.split else None,
     )
 
 
@@ -82,17 +86,19 @@ def _suspect(kind: str, first: int, last: int, since_ms: int, settles_ms: int | 
     )
 
 
-def project_row(project_id: str, head: Head, at_ms: int) -> ProjectRow:
-    """One line of the list of projects, as of `at_ms`."""
+def project_row(project_id: str, head: Head, at_ms: int, *, is_split: bool = False) -> ProjectRow:
+    """One line of the list of projects, as of `at_ms`; `is_split`: it is of one part of the project."""
+    gaps, duplicates = (0, 0) if is_split else (head.gaps, head.duplicates)
     return ProjectRow(
         project_id=project_id,
-        is_healthy=head.is_healthy,
+        is_healthy=not gaps and not duplicates,
         total_episodes=head.episodes,
         max_number=head.max_number,
-        gaps_total=head.gaps,
-        duplicates_total=head.duplicates,
-        health_score=health_score(head.max_number, head.gaps, head.duplicates),
+        gaps_total=gaps,
+        duplicates_total=duplicates,
+        health_score=health_score(head.max_number, gaps, duplicates),
         as_of=rfc3339(at_ms),
+        is_split=is_split,
     )
 
 
@@ -110,6 +116,7 @@ def integrity_summary(parts: Iterable[PartitionCounts], stale_partitions: Sequen
         total_duplicates=sum(part.duplicates for part in parts),
         as_of=rfc3339(newest_ms(parts)),
         stale_partitions=sorted(stale_partitions),
+        split_projects=sum(part.splits for part in parts),
     )
 
 

@@ -21,6 +21,7 @@ class FleetMetrics(msgspec.Struct, frozen=True, kw_only=True):
     projects: list[ProjectFacts]  # worst first; the last one is named `_other` where there are more
     projects_total: int
     unhealthy_projects: int
+    split_projects: int
     episodes: int
     health_percentage: float
     alerts: dict[tuple[str, str], int]  # severity, alert type -> active ones
@@ -47,6 +48,7 @@ def fleet_metrics(
         projects=_labelled(counts, lists, totals, max_projects),
         projects_total=projects,
         unhealthy_projects=unhealthy,
+        split_projects=sum(part.splits for part in counts),
         episodes=sum(part.episodes for part in counts),
         health_percentage=health_percentage(projects, unhealthy),
         alerts=_alerts(lists),

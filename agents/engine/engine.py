@@ -6,7 +6,7 @@ says where the next one goes on.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ from agents.engine.reading import Record
 from agents.engine.recovery import Recovery
 from agents.engine.transport import Consumer
 from agents.engine.writer import Writer
+from models.alert import Alert
 from models.dead_letter import DeadLetter
 from streams.core import Core
 
@@ -31,10 +32,14 @@ HEARD_LATELY_SECONDS = 3.0  # brokers answer every tenth of a second
 CATCH_UP_LOOKS, CATCH_UP_LOOK_SECONDS = 100, 0.01  # of all partitions in one flush
 LET_BY_SECONDS = 0.002  # between two slices of encoding
 RECORDS_BESIDE_COLLECTING = 5  # at once, for each may be the one before which a project is encoded: 0.2 ms
+TIMES_HELD = 3  # what comes while others are asked is asked for once more, and then told
 FEWEST_UNSTORED = 1_000  # projects of a partition; storing fewer at once is not worth a flush
 
 Stop = Callable[[str], None]
 Failpoint = Callable[[str], None]
+Compare = Callable[[Owned, list[str], bool], Awaitable[None]]
+"""Ask all other partitions whether they have a part of these projects, and note what they say; for a limited time.
+The last argument: wait until they have taken what lies in their logs now. Never raises."""
 
 
 class Engine:
@@ -73,6 +78,7 @@ class Engine:
         self.flush_seconds = 0.0
         self.collect_seconds = 0.0  # of the last flush: how long encoding took
         self.flush_moved_at: float | None = None  # monotonic: when storing last got on; None while nothing is stored
+        self.compare: Compare | None = None  # None: nobody can be asked, so nothing is held back for it
         self.events_topic = events_topic
         self._recovery = recovery
         self._letter_log = LetterLog()
@@ -244,6 +250,11 @@ class Engine:
     async def tell(self, owned: Owned, letters: list[DeadLetter]) -> None:
         """To be called in the partition's turn: a flush must not come between a change and its telling."""
         alerts, owned.partition.emits = owned.partition.emits, []
+        if self.compare is not None and alerts and self.partitions > 1:
+            alerts = owned.held.hold_back(alerts)
+        await self._send(owned, alerts, letters)
+
+    async def _send(self, owned: Owned, alerts: list[Alert], letters: list[DeadLetter]) -> None:
         if self.is_halted or not (letters or alerts):
             return
         self._fence.check()
@@ -276,12 +287,15 @@ class Engine:
     async def _flush_all(self) -> None:
         letters_from, began = self._writer.letters_end, time.monotonic()
         collected: list[tuple[Owned, Collected]] = []
+        await asyncio.gather(*(self._ask_others(owned) for owned in list(self.owned.values())))
         for owned in list(self.owned.values()):
             if collected:
                 await self._let_catch_up()
+            await self._ask_others(owned)
             async with owned.turn:
                 has_news = owned.phase is Phase.LIVE and owned.partition.is_dirty
                 if has_news:
+                    await self._send(owned, owned.held.release(owned.partition.splits), [])
                     owned.cut(letters_from)
             if has_news:
                 collected.append((owned, await owned.collect(self._let_records_by)))
@@ -291,20 +305,29 @@ class Engine:
         await self._writer.settled()  # all that was told before the cuts, and so of all that is collected
         await asyncio.gather(*(self._store(owned, changes) for owned, changes in collected))
 
+    async def _ask_others(self, owned: Owned) -> None:
+        """Before the alerts that wait for it are told. Where the partition itself is behind, the others may be, too."""
+        for _ in range(TIMES_HELD):
+            projects = owned.held.to_ask() if owned.phase is Phase.LIVE else []
+            if self.compare is None or not projects:
+                return
+            await self.compare(owned, projects, not (self.is_awaited or owned.inbox or self.lag(owned)))
+            self.flush_moved_at = time.monotonic()
+
     async def _let_catch_up(self) -> None:
         """Encoding one partition puts off the events of all; those of the next are not put off on top of that."""
         for _ in range(CATCH_UP_LOOKS // max(1, len(self.owned))):
-            if self._is_awaited or not self.is_behind:
+            if self.is_awaited or not self.is_behind:
                 return
             await asyncio.sleep(CATCH_UP_LOOK_SECONDS)
 
     async def _let_records_by(self) -> None:
         """Storing stands back for a moment, not only for what waits in the loop: the thread that fetches needs the
         interpreter again and again, and gets it at once only while the loop has nothing to do."""
-        await asyncio.sleep(0 if self._is_awaited else LET_BY_SECONDS)
+        await asyncio.sleep(0 if self.is_awaited else LET_BY_SECONDS)
 
     @property
-    def _is_awaited(self) -> bool:
+    def is_awaited(self) -> bool:
         """Whether others wait for the flush itself: to stand back would only keep them longer."""
         return self._hurries or self._short_of_room > 0
 

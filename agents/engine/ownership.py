@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 
 from agents.engine.changelog import PartitionLog
 from agents.engine.fetching import Fetched
+from agents.engine.holding import Held
 from agents.engine.reading import Record
 from agents.engine.witness import KEY as WITNESS
 from agents.engine.witness import Witness, decode_witness, encode_witness, witness_of
@@ -26,6 +27,7 @@ from streams.partition import Changes, Cursor, Partition
 log = structlog.get_logger(__name__)
 
 RESTORE_SLICE_SECONDS = 0.005
+MAX_KEYLESS = 10_000  # projects remembered by name for having records without a key
 ENOUGH_RECORDS = 5_000  # more than one answer of a broker holds, so that the next one is asked for meanwhile
 
 Records = list[tuple[bytes, bytes | None]]
@@ -133,9 +135,12 @@ class Owned(Counts):
         self.phase = Phase.RECOVERING
         self.problem = ""  # one sentence of what keeps it from being read, and what to do
         self.recovered_records = 0
+        self.recovered_projects = 0
         self.recovery_seconds = 0.0
         self.taken_at = time.monotonic()  # when it last made progress
         self.letters_in_a_row = 0
+        self.held = Held()  # told when the other partitions were asked
+        self.keyless: set[str] = set()  # projects that had records without a key since this worker owns the partition
         self.position = 0  # next offset to take
         self.committed = 0  # next offset, all before it is stored
         self.reading = 0  # number of the reading whose records are taken; 0: none
@@ -164,6 +169,7 @@ class Owned(Counts):
         self.store = Stored(values)
         self.partition = Partition(self._core, self.number, self.store, self._cached_projects)
         await in_slices(self.partition.restore(), RESTORE_SLICE_SECONDS)
+        self.recovered_projects = len(self.partition.head_keys)
         self.position = self.committed = self.partition.next_offset
         self.witness = decode_witness(values.get(WITNESS))
 
@@ -221,6 +227,8 @@ class Owned(Counts):
                 partition.pass_over(offset)
             elif type(decoded) is Event:
                 in_a_row = 0
+                if record.key is None and len(self.keyless) < MAX_KEYLESS:
+                    self.keyless.add(decoded.project_id)
                 if partition.take(decoded, offset):
                     outcomes["applied"] += 1
                 else:

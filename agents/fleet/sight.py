@@ -12,6 +12,7 @@ import msgspec
 from agents.engine.ownership import Counts, Owned, Phase
 from agents.fleet.reader import FleetReader, Known
 from agents.fleet.record import Standing
+from models.dead_letter import DeadLetter
 from streams.answers import as_of_ms
 from streams.core import Core
 from streams.summary import PartitionCounts, PartitionLists, Steps, counts_of, lists_of
@@ -64,6 +65,16 @@ class EngineView(Protocol):
 
     def lag(self, owned: Owned, /) -> int:
         """Events of a partition not yet applied."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether others wait for a flush, so that it must not wait for anything."""
+
+    def answered_at(self, owned: Owned, /) -> float | None:
+        """When a broker last answered for a partition that is asked for, by the wall clock."""
+
+    async def tell(self, owned: Owned, letters: list[DeadLetter], /) -> None:
+        """Tell what the partition has to tell; to be called in its turn."""
 
     async def flush(self) -> None:
         """Store everything; must not be called in a partition's turn."""

@@ -50,28 +50,33 @@ def own_page(live: Sequence[Owned], question: PageQuestion, as_of_ms: Callable[[
     """This worker's part of a page. The unhealthy are few and kept apart, so they are looked through first."""
     best: Best = Lowest(question.limit)
     total = 0
-    if question.status != "healthy":
-        total += yield from _look(live, question, best, unhealthy=True)
+    if question.status == "split":
+        total += yield from _look(live, question, best, _split_ids)
+    if question.status in ("all", "unhealthy"):
+        total += yield from _look(live, question, best, _unhealthy_ids)
     if question.q is None and question.status == "all" and _no_healthy_comes_before(best, question):
-        total = sum(owned.partition.projects for owned in live)
-    elif question.status != "unhealthy":
-        total += yield from _look(live, question, best, unhealthy=False)
+        total = sum(owned.partition.projects - owned.partition.counted_elsewhere for owned in live)
+    elif question.status in ("all", "healthy"):
+        total += yield from _look(live, question, best, _healthy_ids)
     rows = []
     for place, owned in best.entries():
         head = owned.partition.head(place[2])
         if head is not None:
-            rows.append((place, project_row(place[2], head, as_of_ms(owned))))
+            is_split = place[2] in owned.partition.splits
+            rows.append((place, project_row(place[2], head, as_of_ms(owned), is_split=is_split)))
     return OwnPage(rows=rows, total=total)
 
 
-def _look(live: Sequence[Owned], question: PageQuestion, best: Best, *, unhealthy: bool) -> Steps[int]:
+Ids = Callable[[Partition], Iterable[str | None]]
+
+
+def _look(live: Sequence[Owned], question: PageQuestion, best: Best, ids: Ids) -> Steps[int]:
     """Offer every matching project of one kind; answers how many matched, those before the place included."""
     wanted = None if question.q is None else question.q.casefold()
     after, matching = question.after, 0
     for owned in live:
         partition = owned.partition
-        ids = _unhealthy_ids(partition) if unhealthy else _healthy_ids(partition)
-        for seen, project_id in enumerate(ids, 1):
+        for seen, project_id in enumerate(ids(partition), 1):
             if seen % STEP == 0:
                 yield
             if project_id is None or (wanted is not None and wanted not in project_id.casefold()):
@@ -87,13 +92,21 @@ def _unhealthy_ids(partition: Partition) -> Iterable[str | None]:
     return list(partition.unhealthy)
 
 
+def _split_ids(partition: Partition) -> Iterable[str | None]:
+    """Those that this partition counts."""
+    return [name for name, split in list(partition.splits.items()) if split.partitions[0] == partition.number]
+
+
 def _healthy_ids(partition: Partition) -> Iterable[str | None]:
-    """None stands for a project that is not healthy. New projects may come meanwhile; they are at the end."""
-    head_keys, unhealthy = partition.head_keys, partition.unhealthy
+    """None stands for a project that is not healthy, or that a lower partition counts. New projects may come
+    meanwhile; they are at the end."""
+    head_keys, unhealthy, splits = partition.head_keys, partition.unhealthy, partition.splits
     at = 0
     while at < len(head_keys):
         project_id = keys.project_of(head_keys[at])
-        yield None if project_id in unhealthy else project_id
+        split = splits.get(project_id)
+        is_elsewhere = split is not None and split.partitions[0] != partition.number
+        yield None if is_elsewhere or project_id in unhealthy else project_id
         at += 1
 
 

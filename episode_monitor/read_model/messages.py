@@ -22,6 +22,7 @@ Path = Literal[
     "project", "stats", "trend", "projects", "act",
     "compare", "holdings", "known", "issues", "positions",
     "jobs", "cancel", "drifts", "drifted", "findings", "finding", "waive",
+    "parts", "pieces",
 ]  # fmt: skip
 
 
@@ -145,6 +146,30 @@ class WaiveQuestion(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     reason: str
     until_ms: int
+
+
+class PartsQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A partition asks which of its projects have a part elsewhere. `keyless`: places of those whose records there had
+    no key. `wait_seconds`: wait at most so long until all is taken that the logs hold."""
+
+    partition: int
+    projects: list[str]
+    keyless: list[int] = []
+    wait_seconds: float = 0.0
+
+
+class PiecesQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """All parts of a project in several partitions."""
+
+    project_id: str
+
+
+class SeenPart(msgspec.Struct, frozen=True, array_like=True):
+    """A project of a question, by its place there, has a part in this partition."""
+
+    place: int
+    partition: int
+    has_no_key: bool
 
 
 class Told(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

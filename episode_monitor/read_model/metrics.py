@@ -120,6 +120,7 @@ def _health(fleet: FleetMetrics, kinds: Sequence[tuple[str, str]]) -> Iterator[M
     )
     yield _gauge("episode_monitor_projects", f"Projects known{_FLEET}", fleet.projects_total)
     yield _gauge("episode_monitor_unhealthy_projects", f"Projects with findings{_FLEET}", fleet.unhealthy_projects)
+    yield _gauge("episode_monitor_split_projects", f"Projects in several partitions{_FLEET}", fleet.split_projects)
     yield _gauge("episode_monitor_episodes", f"Live episodes{_FLEET}", fleet.episodes)
     yield _counter("episode_monitor_late_events", f"Events too late for their window{_FLEET}", fleet.late)
     yield _counter("episode_monitor_resends", f"Events that were sent again{_FLEET}", fleet.resends)

@@ -22,6 +22,7 @@ from episode_monitor.read_model.messages import (
     FoundFinding,
     OwnPage,
     PageQuestion,
+    PiecesQuestion,
     ProjectQuestion,
     StatsQuestion,
     Told,
@@ -38,6 +39,8 @@ from streams.core import Core
 from streams.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.finding_answers import finding_detail, finding_list, finding_view
 from streams.findings import Refusal, waive_and_judge
+from streams.holdings import holdings_of
+from streams.joining import Piece
 from streams.project import ProjectState
 
 
@@ -70,15 +73,39 @@ class OwnPartitions:
             if state is not None:
                 yield owned, state, max(self._sight.as_of_ms(owned), state.now_ms)
 
+    def _counted(self, project_id: str) -> Iterator[tuple[Owned, ProjectState, int]]:
+        """Where a project is counted: of one in several partitions the lowest, so that all workers say the same."""
+        for owned, state, at_ms in self._states(project_id):
+            if not state.split or state.split[0] == owned.number:
+                yield owned, state, at_ms
+
     def project(self, question: ProjectQuestion) -> Told[ProjectView]:
-        """One project's numbers."""
+        """One project's numbers; of one in several partitions, what one of them has."""
         found = [project_view(state, owned.number, at_ms) for owned, state, at_ms in self._states(question.project_id)]
         return Told(partitions=self.partitions(), found=found[0] if found else None)
+
+    def pieces(self, question: PiecesQuestion) -> Told[list[Piece]]:
+        """All parts that are here of a project in several partitions."""
+        found = []
+        for owned, state, at_ms in self._states(question.project_id):
+            held = holdings_of(owned.partition, question.project_id)
+            split = owned.partition.splits.get(question.project_id)
+            if held is not None:
+                found.append(
+                    Piece(
+                        view=project_view(state, owned.number, at_ms),
+                        numbers=held.numbers,
+                        owners=held.owners,
+                        explained=held.explained,
+                        keyless=list(split.keyless) if split is not None else [],
+                    )
+                )
+        return Told(partitions=self.partitions(), found=found)
 
     def stats(self, question: StatsQuestion) -> Told[PerformanceStats]:
         """One project's rates and latencies."""
         found = None
-        for _, state, at_ms in self._states(question.project_id):
+        for _, state, at_ms in self._counted(question.project_id):
             measured = performance.window(state.history, question.window_minutes, at_ms)
             today = performance.today(state.days, state.core.calendar, at_ms)
             found = performance.stats(state.project_id, measured, today, question.window_minutes, at_ms)
@@ -88,7 +115,7 @@ class OwnPartitions:
     def trend(self, question: TrendQuestion) -> Told[PerformanceTrend]:
         """One project's trend; a project remembers 25 hours."""
         found = None
-        for _, state, at_ms in self._states(question.project_id):
+        for _, state, at_ms in self._counted(question.project_id):
             intervals = performance.intervals(state.history, question.hours, at_ms)
             found = performance.trend(state.project_id, intervals, question.hours, at_ms)
             break
@@ -104,14 +131,14 @@ class OwnPartitions:
 
     def findings(self, question: FindingsQuestion) -> Told[FindingList]:
         """One project's findings."""
-        found = [finding_list(state, at_ms) for _, state, at_ms in self._states(question.project_id)]
+        found = [finding_list(state, at_ms) for _, state, at_ms in self._counted(question.project_id)]
         return Told(partitions=self.partitions(), found=found[0] if found else None)
 
     def finding(self, question: FindingQuestion) -> Told[FoundFinding]:
         """One finding of one project, with its history."""
         found = [
             FoundFinding(finding=finding_detail(state, question.finding_id, at_ms))
-            for _, state, at_ms in self._states(question.project_id)
+            for _, state, at_ms in self._counted(question.project_id)
         ]
         return Told(partitions=self.partitions(), found=found[0] if found else None)
 
@@ -120,7 +147,7 @@ class OwnPartitions:
     async def waive(self, question: WaiveQuestion) -> Told[Waived]:
         """Waive a finding, and answer once it is told and stored."""
         partitions = self.partitions()
-        for owned, _, _ in self._states(question.project_id):
+        for owned, _, _ in self._counted(question.project_id):
             return Told(partitions=partitions, found=await self._waive(owned, question))
         return Told(partitions=partitions, found=None)
 
@@ -156,8 +183,9 @@ class OwnPartitions:
         if question.rule_id == DRIFT_RULE_ID:
             return await self.drift.act(question)
         partitions = self.partitions()
-        for owned, _, _ in self._states(question.project_id):
-            return Told(partitions=partitions, found=await self._act(owned, question))
+        for owned, state, _ in self._states(question.project_id):
+            if not state.split or question.rule_id in state.alerts:  # each part has alerts of its own
+                return Told(partitions=partitions, found=await self._act(owned, question))
         return Told(partitions=partitions, found=None)
 
     async def _act(self, owned: Owned, question: ActQuestion) -> Acted:

@@ -22,6 +22,7 @@ from episode_monitor.read_model.messages import (
     FoundFinding,
     OwnPage,
     Path,
+    PiecesQuestion,
     ProjectQuestion,
     StatsQuestion,
     Told,
@@ -33,6 +34,7 @@ from episode_monitor.read_model.metrics import FleetCollector
 from episode_monitor.read_model.neighbours import ANSWER_SECONDS, LONG_ANSWER_SECONDS, Neighbours
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.rising import RisingFleet
+from episode_monitor.read_model.split_views import split_view
 from episode_monitor.read_model.worker_state import WorkerState
 from episode_monitor.storage.protocols import AlertHistory
 from episode_monitor.web.views import (
@@ -68,6 +70,7 @@ from streams import drift_alerts, performance
 from streams.answers import integrity_summary, newest_ms
 from streams.findings import Refusal
 from streams.fleet_metrics import fleet_metrics
+from streams.joining import Piece, joined_view
 from streams.summary import PartitionLists, most_severe_first
 from streams.totals import PartitionTotals
 
@@ -179,9 +182,26 @@ class ReadModel:
     # --- projects, wherever they are
 
     async def project(self, project_id: str) -> ProjectView | None:
-        """One project, from the owner of its partition."""
+        """One project, from the owner of its partition; one in several partitions, put together from all owners."""
         question = ProjectQuestion(project_id=project_id)
-        return await self._elsewhere(self._own.project(question), "project", question, Told[ProjectView])
+        found = await self._elsewhere(self._own.project(question), "project", question, Told[ProjectView])
+        if found is None or found.split is None:
+            return found
+        return await self._joined(project_id)
+
+    async def _joined(self, project_id: str) -> ProjectView | None:
+        question = PiecesQuestion(project_id=project_id)
+        others = await self._neighbours.ask_all(
+            self._sight.other_owners(), "pieces", question, Told[list[Piece]], LONG_ANSWER_SECONDS
+        )
+        told = [self._own.pieces(question), *others]
+        self._all_were_asked(told)
+        pieces = {piece.view.applied.partition: piece for answer in told for piece in answer.found or ()}
+        if not pieces:
+            return None
+        ordered = [pieces[number] for number in sorted(pieces)]
+        split = split_view(project_id, ordered, self._sight.partition_count())
+        return joined_view(ordered, self._sight.engine.core.numbering, split)
 
     async def findings(self, project_id: str) -> FindingList | None:
         """One project's findings, from the owner of its partition."""

@@ -20,7 +20,9 @@ from episode_monitor.read_model.messages import (
     IssuesQuestion,
     KnownQuestion,
     PageQuestion,
+    PartsQuestion,
     Path,
+    PiecesQuestion,
     PositionsQuestion,
     ProjectQuestion,
     StatsQuestion,
@@ -28,16 +30,19 @@ from episode_monitor.read_model.messages import (
     WaiveQuestion,
 )
 from episode_monitor.read_model.own import OwnPartitions
+from episode_monitor.read_model.split_watch import SplitWatch
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.security import internal_guard
 
 Question = TypeVar("Question", bound=msgspec.Struct)
 
 
-def internal_router(own: OwnPartitions, token: str, numbers: OwnNumbers | None = None) -> APIRouter:
+def internal_router(
+    own: OwnPartitions, token: str, numbers: OwnNumbers | None = None, splits: SplitWatch | None = None
+) -> APIRouter:
     """For `create_web_app(extra_routers=[...])`. `token` is the word that this worker publishes.
 
-    `numbers` answers the questions of checks.
+    `numbers` answers the questions of checks, `splits` those about projects in several partitions.
     """
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(internal_guard(token))], include_in_schema=False)
 
@@ -53,6 +58,13 @@ def internal_router(own: OwnPartitions, token: str, numbers: OwnNumbers | None =
     add_question(router, "project", ProjectQuestion, project)
     add_question(router, "stats", StatsQuestion, stats)
     add_question(router, "trend", TrendQuestion, trend)
+
+    async def pieces(question: PiecesQuestion) -> Any:
+        return own.pieces(question)
+
+    add_question(router, "pieces", PiecesQuestion, pieces)
+    if splits is not None:
+        add_question(router, "parts", PartsQuestion, splits.parts)
     add_question(router, "projects", PageQuestion, own.page)
 
     async def findings(question: FindingsQuestion) -> Any:

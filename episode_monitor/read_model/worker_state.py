@@ -7,6 +7,7 @@ import msgspec
 from agents.engine.ownership import Counts, Phase
 from agents.fleet.sight import Incomplete, Sight
 from episode_monitor.read_model.metrics import WorkerMetrics
+from episode_monitor.read_model.split_views import splits_word
 from models.views import Readiness
 
 
@@ -39,6 +40,7 @@ class WorkerState:
         looked.append(("tables", self._tables(), True))
         looked.append(("events", self._events_word(), False))
         looked.append(("fleet", self._fleet(), False))
+        looked.append(("partitioning", splits_word(self._sight), False))
         return Readiness(
             ready=all(word == "ok" for _, word, is_needed in looked if is_needed),
             parts={name: word for name, word, _ in looked},

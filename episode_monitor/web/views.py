@@ -22,7 +22,7 @@ from models.views import (
     Readiness,
 )
 
-ProjectHealth = Literal["all", "healthy", "unhealthy"]
+ProjectHealth = Literal["all", "healthy", "unhealthy", "split"]
 ProjectSort = Literal["worst", "project_id", "gaps", "duplicates", "episodes"]
 TransitionStatus = Literal["pending", "firing", "resolved"]
 

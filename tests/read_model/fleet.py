@@ -21,6 +21,7 @@ from episode_monitor.read_model.neighbours import Neighbours
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
 from episode_monitor.read_model.router import internal_router
+from episode_monitor.read_model.split_watch import SplitWatch
 from episode_monitor.read_model.worker_state import Probe, WorkerState
 from episode_monitor.storage.memory import MemoryAlertHistory
 from episode_monitor.storage.protocols import AlertHistory
@@ -28,6 +29,7 @@ from episode_monitor.web.app import create_web_app
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
+from models.dead_letter import DeadLetter
 from streams.core import Core
 from tests.streams_answers.making import START_MS, Log, make_core
 
@@ -77,6 +79,7 @@ class BareEngine:
         self.bytes_written = 0
         self.written: list[tuple[int, bytes]] = []
         self.end_is_known = True
+        self.told: list[Alert] = []
         self.on_flush: Callable[[], None] = lambda: None
 
     @property
@@ -88,6 +91,14 @@ class BareEngine:
 
     def lag(self, owned: Owned, /) -> int:
         return 0
+
+    is_awaited = False
+
+    def answered_at(self, owned: Owned, /) -> float | None:
+        return time.time() if self.end_is_known else None
+
+    async def tell(self, owned: Owned, letters: list[DeadLetter], /) -> None:
+        self.told, owned.partition.emits = [*self.told, *owned.partition.emits], []
 
     async def flush(self) -> None:
         for owned in self.owned.values():
@@ -116,6 +127,7 @@ class Worker:
         self.sight = Sight(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
         self.own = OwnPartitions(self.sight, self._tell, lambda partition: self.publisher.poke(partition))
         self.numbers = OwnNumbers(self.sight)
+        self.splits = SplitWatch(self.sight, Neighbours(fleet.client))
         self.registry = CollectorRegistry()
         self.broker, self.database = "ok", "ok"
         probes = [Probe("broker", lambda: self.broker, True), Probe("database", lambda: self.database, False)]
@@ -136,7 +148,7 @@ class Worker:
         app = create_web_app(
             self.model,
             WebSettings(),
-            extra_routers=[internal_router(self.own, self.token, self.numbers)],
+            extra_routers=[internal_router(self.own, self.token, self.numbers, self.splits)],
             now_ms=self.fleet.clock,
         )
         self.server = await serve(app, "127.0.0.1", 0)

@@ -15,7 +15,8 @@ def facts(project: str, conflicts: int) -> ProjectFacts:
 
 def fleet(*projects: ProjectFacts, failed: int = 0, ended: int = 0, late: int = 0, bucket: int = 0) -> FleetMetrics:
     return FleetMetrics(
-        projects=list(projects), projects_total=9, unhealthy_projects=0, episodes=0, health_percentage=100.0, alerts={},
+        projects=list(projects), projects_total=9, split_projects=0,
+        unhealthy_projects=0, episodes=0, health_percentage=100.0, alerts={},
         operations=(failed << tally.FAILED) | (ended << tally.ENDED), duration_buckets=[[bucket], [0]],
         duration_us=[0, 0], p95_seconds=None, late=late, resends=0,
     )  # fmt: skip

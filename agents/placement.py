@@ -1,0 +1,110 @@
+"""Where the partitioners of common clients put a key: so the cause of a project in several partitions has a name."""
+
+from collections.abc import Iterable
+from enum import Enum
+from zlib import crc32
+
+import msgspec
+from aiokafka.partitioner import murmur2
+
+_FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
+
+
+class PlacedBy(Enum):
+    """What puts a record into its partition."""
+
+    MURMUR2 = "murmur2"  # Java's client, aiokafka, kafka-python, kafkajs, franz-go; librdkafka if told so
+    CRC32 = "crc32"  # librdkafka and all that is made of it, unless told otherwise
+    FNV1A = "fnv1a"  # sarama, kafka-go
+    NO_KEY = "no_key"
+    FEWER_PARTITIONS = "murmur2_of_fewer_partitions"
+    UNKNOWN = "unknown"
+
+
+class Cause(Enum):
+    """Why a project is in several partitions."""
+
+    PARTITIONERS = "different_partitioners"
+    NO_KEY = "no_key"
+    PARTITIONS_ADDED = "partitions_added"
+    UNKNOWN = "unknown"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One partition of a project, and what puts its records there."""
+
+    partition: int
+    placed_by: PlacedBy
+
+
+def by_murmur2(key: bytes, partitions: int) -> int:
+    """As Java's client does."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def by_crc32(key: bytes, partitions: int) -> int:
+    """As librdkafka does for a key, with `consistent` and `consistent_random`."""
+    return crc32(key) % partitions
+
+
+def by_fnv1a(key: bytes, partitions: int) -> int:
+    """As sarama does: the remainder of a signed number, without its sign."""
+    hashed = _FNV_OFFSET
+    for byte in key:
+        hashed = (hashed ^ byte) * _FNV_PRIME & 0xFFFFFFFF
+    signed = hashed - (1 << 32) if hashed >> 31 else hashed
+    return abs(signed) % partitions  # Go's remainder has the sign of what is divided
+
+
+_HASHES = ((PlacedBy.MURMUR2, by_murmur2), (PlacedBy.CRC32, by_crc32), (PlacedBy.FNV1A, by_fnv1a))
+
+
+def placed_by(key: bytes, partition: int, partitions: int) -> PlacedBy:
+    """Which partitioner puts the key there; of several the one most used."""
+    for name, place in _HASHES:
+        if place(key, partitions) == partition:
+            return name
+    if any(by_murmur2(key, fewer) == partition for fewer in range(partition + 1, partitions)):
+        return PlacedBy.FEWER_PARTITIONS
+    return PlacedBy.UNKNOWN
+
+
+def parts_of(project_id: str, seen: Iterable[int], keyless: Iterable[int], partitions: int) -> list[Part]:
+    """What put a project's records into each of the partitions in which they were seen."""
+    key, without = project_id.encode(), set(keyless)
+    return [
+        Part(number, PlacedBy.NO_KEY if number in without else placed_by(key, number, max(partitions, number + 1)))
+        for number in seen
+    ]
+
+
+def cause_of(parts: Iterable[Part]) -> Cause:
+    """Why they are several."""
+    names = {part.placed_by for part in parts}
+    if PlacedBy.NO_KEY in names:
+        return Cause.NO_KEY
+    if PlacedBy.UNKNOWN in names:
+        return Cause.UNKNOWN
+    return Cause.PARTITIONS_ADDED if PlacedBy.FEWER_PARTITIONS in names else Cause.PARTITIONERS
+
+
+_PLACED = {
+    PlacedBy.MURMUR2: "where murmur2 puts its key (Java's client and most others)",
+    PlacedBy.CRC32: "where CRC32 puts its key (librdkafka's default)",
+    PlacedBy.FNV1A: "where FNV-1a puts its key (sarama, kafka-go)",
+    PlacedBy.NO_KEY: "without a key",
+    PlacedBy.FEWER_PARTITIONS: "where murmur2 put its key while the topic had fewer partitions",
+    PlacedBy.UNKNOWN: "where no known partitioner puts its key",
+}
+_MEND = {
+    Cause.PARTITIONERS: "Set the same partitioner in all producers.",
+    Cause.NO_KEY: "Let every producer send the project's id as the key.",
+    Cause.PARTITIONS_ADDED: "Partitions were added: send the events to a new topic, and start with a new MONITOR_ID.",
+    Cause.UNKNOWN: "Look for records without a key, and for a producer that names partitions itself.",
+}
+
+
+def sentence(parts: list[Part]) -> str:
+    """Where a project's records lie and why, for people; and what to do."""
+    where = "; ".join(f"partition {part.partition}: {_PLACED[part.placed_by]}" for part in parts)
+    return f"Its records are in several partitions ({where}). {_MEND[cause_of(parts)]}"
