@@ -4,6 +4,7 @@ import json
 from importlib import resources
 from typing import Any
 
+from .alerts import Alert, AlertHandler, SlackAlertHandler, WebhookAlertHandler
 from .client import ClientStats, EpisodeMonitorClient, EventSink, current_client, use_client
 from .events import (
     EpisodeEvent,
@@ -25,6 +26,8 @@ from .tracing import use_traceparent
 from .tracker import EpisodePerformanceTracker
 
 __all__ = [
+    "Alert",
+    "AlertHandler",
     "ClientSettings",
     "ClientStats",
     "EpisodeEvent",
@@ -37,6 +40,8 @@ __all__ = [
     "OutboxRelay",
     "OutboxStats",
     "SettingsError",
+    "SlackAlertHandler",
+    "WebhookAlertHandler",
     "created",
     "creation_conflict",
     "creation_failed",
