@@ -71,10 +71,14 @@ class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
 Kafka = str | KafkaAccess
 
 
+def access_of(kafka: Kafka) -> KafkaAccess:
+    """An address alone as an open connection."""
+    return KafkaAccess(bootstrap_servers=kafka) if isinstance(kafka, str) else kafka
+
+
 def client_options(kafka: Kafka) -> dict[str, Any]:
     """What an aiokafka client is made with. Raises as `KafkaAccess.client_options` does."""
-    access = KafkaAccess(bootstrap_servers=kafka) if isinstance(kafka, str) else kafka
-    return access.client_options()
+    return access_of(kafka).client_options()
 
 
 @cache

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -25,7 +25,9 @@ from agents.engine.recovery import Recovery
 from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
 from agents.history import History, HistoryFollower
-from agents.topics import ensure_topics, kafka_answers
+from agents.kafka.reach import unreachable
+from agents.kafka.refusals import why
+from agents.topics import ensure_topics
 from agents.vital import vital
 from alert_sinks.courier import Courier, Destinations
 from alert_sinks.lanes import Limits
@@ -90,7 +92,7 @@ class Runtime:
             config.topics.alerts, config.kafka, history, lambda: self.delivery.partitions,
             lambda: self._alerts_partitions,
         )  # fmt: skip
-        self.watchdog = Watchdog(self.engine, self._backlogs, config.stalled_seconds, self._kafka_answers, stop)
+        self.watchdog = Watchdog(self.engine, self._backlogs, config.stalled_seconds, self._unreachable, stop)
         self.app: MonitorApp | None = None
         self._waits_for = f"waiting for Kafka at {config.kafka}"
         self._events_partitions = events_partitions
@@ -106,8 +108,9 @@ class Runtime:
         """ "ok", or one sentence of what it waits for or what is wrong."""
         if self._waits_for:
             return self._waits_for
-        if self.watchdog.kafka_is_away:
-            return f"Kafka at {self.config.kafka} does not answer; waiting for it."
+        heard = self.watchdog.status(time.monotonic(), time.time())
+        if heard != "ok":
+            return heard
         return next((owned.problem for owned in self.engine.owned.values() if _is_stuck(owned)), "ok")
 
     @property
@@ -150,25 +153,31 @@ class Runtime:
         await self.producer.start()
 
     async def _until_there(self, work: Callable[[], Awaitable[None]]) -> None:
-        told = ""
+        is_told = False
         for attempt in range(1_000_000_000):
             try:
                 await work()
+                if is_told:
+                    log.info("Kafka answers again")
                 return
             except (KafkaError, OSError) as error:
-                reason = str(error) or type(error).__name__
+                reason = await why(error, self.config.kafka)
                 self._waits_for = f"waiting for Kafka at {self.config.kafka}: {reason}"
-                if reason != told:
-                    log.warning("Kafka is away; waiting for it", servers=self.config.kafka, error=reason)
-                    told = reason
+                if not is_told:
+                    log.warning("Kafka cannot be used; waiting for it", kafka=str(self.config.kafka), reason=reason)
+                    is_told = True
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
 
     def _backlogs(self) -> Iterator[tuple[TP, int, int]]:
         yield from self.engine.backlogs()
         yield from self.delivery.backlogs()
 
-    async def _kafka_answers(self) -> bool:
-        return await kafka_answers(self.config.kafka)
+    async def _unreachable(self, numbers: Sequence[int]) -> str:
+        kafka, topics = self.config.kafka, self.config.topics
+        is_storing = self.engine.flush_moved_at is not None
+        return await unreachable(kafka, topics.events, numbers) or await unreachable(
+            kafka, topics.changelog, numbers, to_write=is_storing
+        )
 
     def _supervised(self, work: Awaitable[None]) -> asyncio.Task[None]:
         return asyncio.create_task(vital(work, self._stop))

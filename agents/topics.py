@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from agents.access import Kafka, client_options
 from agents.engine.producer import MAX_RECORD_BYTES
+from agents.kafka.refusals import why
 
 log = structlog.get_logger(__name__)
 
@@ -95,13 +96,13 @@ async def describe_topics(kafka: Kafka, names: TopicNames) -> dict[str, int]:
         return {topic: counts.get(topic, 0) for topic in wanted}
 
 
-async def kafka_answers(kafka: Kafka, patience_seconds: float = 5.0) -> bool:
-    """Whether a broker answers a new connection."""
+async def kafka_trouble(kafka: Kafka, patience_seconds: float = 5.0) -> str:
+    """Why no broker takes a new connection, in one sentence; "" where one does."""
     try:
         async with asyncio.timeout(patience_seconds), _admin(kafka):
-            return True
-    except (KafkaError, OSError, TimeoutError):
-        return False
+            return ""
+    except (KafkaError, OSError, TimeoutError) as error:
+        return await why(error, kafka)
 
 
 @asynccontextmanager

@@ -230,7 +230,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
     ready: bool
     parts: dict[str, str]
-    lag: int  # events of this worker's partitions not yet applied
+    lag: int | None  # events of this worker's partitions not yet applied; None where Kafka does not say
     recovery: dict[str, float | int | bool]
 
 

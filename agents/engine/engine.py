@@ -29,6 +29,7 @@ from streams.core import Core
 log = structlog.get_logger(__name__)
 
 HEARD_LATELY_SECONDS = 3.0  # brokers answer every tenth of a second
+UNHEARD_OF_AFTER_SECONDS = 5.0
 CATCH_UP_LOOKS, CATCH_UP_LOOK_SECONDS = 100, 0.01  # of all partitions in one flush
 LET_BY_SECONDS = 0.002  # between two slices of encoding
 RECORDS_BESIDE_COLLECTING = 5  # at once, for each may be the one before which a project is encoded: 0.2 ms
@@ -374,9 +375,22 @@ class Engine:
         return any(owned.phase is Phase.LIVE and (owned.inbox or self.lag(owned)) for owned in self.owned.values())
 
     def lag(self, owned: Owned) -> int:
-        """Records of a partition not yet taken, as far as the fetcher knows."""
+        """Records of a partition that may be read and were not taken yet, as far as the fetcher knows."""
         end = None if self.consumer is None else self.consumer.end(self.tp(owned.number))
         return max(0, (end or 0) - owned.position)
+
+    def waiting(self, owned: Owned) -> int | None:
+        """Records of a partition not yet taken, those behind an open transaction too; None where nobody says where the
+        log ends."""
+        consumer = self.consumer
+        end = None if consumer is None or self._is_unheard_of(owned) else consumer.log_end(self.tp(owned.number))
+        return None if end is None else max(0, end - owned.position, self.lag(owned))
+
+    def _is_unheard_of(self, owned: Owned) -> bool:
+        answered_at = self.answered_at(owned)
+        return self.is_asked_for(owned) and (
+            answered_at is None or abs(time.time() - answered_at) > UNHEARD_OF_AFTER_SECONDS
+        )
 
     def is_asked_for(self, owned: Owned) -> bool:
         """Whether a broker owes an answer for it: its records are wanted and none waits to be taken."""

@@ -177,6 +177,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Whether the group still knows this worker: aiokafka forgets its generation when it hears of the contrary."""
         return self._consumer is not None and self._consumer._coordinator.generation >= 0
 
+    @property
+    def knows_coordinator(self) -> bool:
+        """Whether a broker is known that answers for the group."""
+        return self._consumer is not None and self._consumer._coordinator.coordinator_id is not None
+
     def wake(self) -> None:
         """Let a waiting `fetch` look again at what is wanted."""
         if not self.thread_loop.is_closed():
@@ -200,6 +205,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return None
         stable: int | None = state.lso
         return state.highwater if stable is None or stable < 0 else stable
+
+    def log_end(self, tp: TP) -> int | None:
+        """The end of the log, as of the last answer, with what may not be read yet. A broker may say too little."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment
+        state = None if assignment is None else assignment.state_value(tp)
+        end: int | None = None if state is None else state.highwater
+        return end
 
     def answered_at(self, tp: TP) -> float | None:
         """When a broker last answered for this partition, in seconds of the wall clock."""

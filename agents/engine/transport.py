@@ -60,6 +60,11 @@ class Consumer(driver.Consumer):
         """Whether the group still knows this worker, as far as we have heard."""
         return self.thread.is_member
 
+    @property
+    def knows_coordinator(self) -> bool:
+        """Whether a broker is known that answers for the group."""
+        return self.thread.knows_coordinator
+
     # --- positions
 
     async def begin(self, tp: TP, offset: int) -> int:
@@ -97,6 +102,10 @@ class Consumer(driver.Consumer):
     def end(self, tp: TP) -> int | None:
         """The end of what may be read, as far as the fetcher has heard."""
         return self.thread.end(tp)
+
+    def log_end(self, tp: TP) -> int | None:
+        """The end of the log, as far as the fetcher has heard, with what may not be read yet."""
+        return self.thread.log_end(tp)
 
     def answered_at(self, tp: TP) -> float | None:
         """When a broker last answered for this partition, in seconds of the wall clock."""

@@ -1,17 +1,19 @@
 """Ends a worker whose work does not move although Kafka answers; a consumer can stop fetching for good and only log it.
 
-While Kafka itself is away it only says so: a restart would lose what the views can still show and gain nothing.
+While Kafka itself is away, or the brokers that lead its partitions, it only says so: a restart would lose what the
+views can still show and gain nothing.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 from faust.types import TP
 
 from agents.engine.engine import Engine
 from agents.engine.ownership import Owned
+from agents.kafka.reach import named
 
 log = structlog.get_logger(__name__)
 
@@ -21,35 +23,59 @@ AWAY_AFTER_SECONDS = 5.0  # without an answer, before it is said
 
 class Watchdog:
     """`stalled_seconds`: for so long may records wait without one being taken, reading go without any answer, and a
-    flush stand still. `backlogs` gives partition, position and records waiting of all that should move on; `is_there`
-    asks Kafka by a connection of its own."""
+    flush stand still. `backlogs` gives partition, position and records waiting of all that should move on;
+    `unreachable` asks Kafka for partitions by a connection of its own, and says in one sentence why they do not answer.
+    """
 
     def __init__(
         self,
         engine: Engine,
         backlogs: Callable[[], Iterable[tuple[TP, int, int]]],
         stalled_seconds: float,
-        is_there: Callable[[], Awaitable[bool]],
+        unreachable: Callable[[Sequence[int]], Awaitable[str]],
         stop: Callable[[str], None],
     ) -> None:
-        self.kafka_is_away = False
+        self.away = ""  # why Kafka is waited for, in one sentence
         self._engine = engine
         self._backlogs = backlogs
         self._stalled_seconds = stalled_seconds
-        self._is_there = is_there
+        self._unreachable = unreachable
         self._stop = stop
         self._silent_since: float | None = None
+        self._ungrouped_since: float | None = None  # nobody coordinates the group, as far as the consumer knows
         self._asked: dict[Owned, float] = {}  # partitions that are asked for, and when that was first seen
         self._moved: dict[TP, tuple[int | None, float]] = {}  # position, when it was first seen there
 
+    @property
+    def kafka_is_away(self) -> bool:
+        """Whether Kafka is waited for."""
+        return bool(self.away)
+
+    def status(self, now: float, wall_clock: float) -> str:
+        """ "ok", or one sentence of what does not answer; as `look` has the clocks."""
+        if self.away:
+            return self.away
+        silent = self._silent(now, wall_clock)
+        if silent:
+            since = max(silent.values())
+            return (
+                f"Kafka does not answer for {named(self._engine.events_topic, list(silent))}: silent for {since:.0f} s."
+            )
+        if self._ungrouped_since is not None and now - self._ungrouped_since > AWAY_AFTER_SECONDS:
+            seconds = now - self._ungrouped_since
+            return f"Kafka does not answer for the consumer group: nobody has coordinated it for {seconds:.0f} s."
+        return "ok"
+
     async def look(self, now: float, wall_clock: float) -> None:
         """`now` is a monotonic clock, `wall_clock` what brokers' answers are stamped with, both in seconds."""
-        if self._is_silent(now, wall_clock):
+        silent = self._silent(now, wall_clock)
+        if silent:
             self._silent_since = now if self._silent_since is None else self._silent_since
-            self._note(is_away=not await self._is_there())
+            self._note(await self._unreachable(sorted(silent)))
         else:
             self._silent_since = None
-            self._note(is_away=False)
+            self._note("")
+        self._look_at_group(now)
         if self.kafka_is_away:
             self._silent_since = None
             self._moved.clear()
@@ -58,6 +84,13 @@ class Watchdog:
             self._stop(f"Kafka answers, but nothing was read or stored for {now - self._silent_since:.0f} s")
         for tp, position, waiting in self._backlogs():
             self._look_at(tp, position, waiting, now)
+
+    def _look_at_group(self, now: float) -> None:
+        consumer = self._engine.consumer
+        if consumer is None or consumer.knows_coordinator:
+            self._ungrouped_since = None
+        elif self._ungrouped_since is None:
+            self._ungrouped_since = now
 
     def _look_at(self, tp: TP, position: int, waiting: int, now: float) -> None:
         known, since = self._moved.get(tp, (None, now))
@@ -69,30 +102,33 @@ class Watchdog:
                 f"{now - since:.0f} s"
             )
 
-    def _is_silent(self, now: float, wall_clock: float) -> bool:
-        """Whether a fetch or a flush has gone without an answer for some time."""
+    def _silent(self, now: float, wall_clock: float) -> dict[int, float]:
+        """Partitions whose fetch or flush has gone without an answer for some time, and for how many seconds."""
+        silences = {
+            owned.number: wall_clock - heard
+            for owned, heard in self._heard_at(wall_clock).items()
+            if wall_clock - heard > AWAY_AFTER_SECONDS
+        }
         moved = self._engine.flush_moved_at
         if moved is not None and now - moved > AWAY_AFTER_SECONDS:
-            return True
-        return any(wall_clock - at > AWAY_AFTER_SECONDS for at in self._heard_at(wall_clock))
+            silences |= {number: now - moved for number in self._engine.owned if number not in silences}
+        return silences
 
-    def _heard_at(self, wall_clock: float) -> Iterator[float]:
+    def _heard_at(self, wall_clock: float) -> dict[Owned, float]:
         """When each partition that is asked for was last answered, or else first seen to be asked for: the way to a
         broker may be cut before its first answer."""
         engine, known = self._engine, self._asked
         asked = [owned for owned in engine.owned.values() if engine.is_asked_for(owned)]
         self._asked = {owned: known.get(owned, wall_clock) for owned in asked}
-        for owned, since in self._asked.items():
-            answered_at = engine.answered_at(owned)
-            yield since if answered_at is None else answered_at
+        answers = {owned: engine.answered_at(owned) for owned in asked}
+        return {owned: self._asked[owned] if at is None else at for owned, at in answers.items()}
 
-    def _note(self, *, is_away: bool) -> None:
-        if is_away != self.kafka_is_away:
-            self.kafka_is_away = is_away
-            if is_away:
-                log.warning("Kafka does not answer; waiting for it")
-            else:
-                log.info("Kafka answers again")
+    def _note(self, away: str) -> None:
+        if away and not self.away:
+            log.warning("Kafka does not answer; waiting for it", reason=away)
+        elif self.away and not away:
+            log.info("Kafka answers again")
+        self.away = away
 
     async def run(self) -> None:
         """Look for ever."""

@@ -64,7 +64,10 @@ class EngineView(Protocol):
         """Whether a partition was read to its end and nothing came for a while."""
 
     def lag(self, owned: Owned, /) -> int:
-        """Events of a partition not yet applied."""
+        """Events of a partition that may be read and are not applied yet."""
+
+    def waiting(self, owned: Owned, /) -> int | None:
+        """Events of a partition not yet applied, whatever holds them back; None where that cannot be asked."""
 
     @property
     def is_awaited(self) -> bool:

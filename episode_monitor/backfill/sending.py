@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from agents.access import Kafka
 from agents.engine.producer import Producer
+from agents.kafka.refusals import why
 from episode_monitor.backfill.statements import Statement
 from episode_monitor.exits import ExitCode, Failure
 
@@ -40,7 +41,7 @@ class Sending:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._producer.start()
         except (KafkaError, OSError, TimeoutError) as error:
-            raise self._away(error) from None
+            raise await self._away(error) from None
 
     async def send(self, statements: Sequence[Statement]) -> None:
         """Returns when the broker has all of them. Raises Failure."""
@@ -54,7 +55,7 @@ class Sending:
                     sent.append(await client.send(self._topic, statement.value, statement.key, partition=partition))
                 await asyncio.gather(*sent)
         except (KafkaError, OSError, TimeoutError) as error:
-            raise self._away(error) from None
+            raise await self._away(error) from None
 
     def _partition(self, key: bytes, partitions: Sequence[int]) -> int | None:
         if self._partitioner is Partitioner.MURMUR2:
@@ -65,9 +66,9 @@ class Sending:
         """Disconnects within seconds."""
         await self._producer.stop()
 
-    def _away(self, error: BaseException) -> Failure:
-        why = str(error) or type(error).__name__
+    async def _away(self, error: BaseException) -> Failure:
+        sentence = await why(error, self._kafka)
         return Failure(
-            f"Kafka at {self._kafka} does not take the events ({why}); check KAFKA_BOOTSTRAP_SERVERS and run the "
-            f"same command again: it goes on where it was.", ExitCode.UNREACHABLE,
-        )  # fmt: skip
+            f"{sentence} No more events are taken; run the same command again: it goes on where it was.",
+            ExitCode.UNREACHABLE,
+        )

@@ -79,6 +79,7 @@ async def _with_progress(make: Any) -> dict[str, Any]:
 async def _ensure_topics(settings: Settings) -> None:
     from aiokafka.errors import KafkaError
 
+    from agents.kafka.refusals import why
     from agents.topics import TopicMismatch, ensure_topics
 
     kafka = kafka_access(settings)
@@ -87,10 +88,7 @@ async def _ensure_topics(settings: Settings) -> None:
     except TopicMismatch as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     except (KafkaError, OSError) as error:
-        why = str(error) or type(error).__name__
-        raise Failure(
-            f"Kafka at {kafka} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
-        ) from None
+        raise Failure(await why(error, kafka), ExitCode.UNREACHABLE) from None
 
 
 def _print(summary: dict[str, Any]) -> None:

@@ -91,27 +91,28 @@ def _state_dir(settings: Settings) -> Finding:
 
 
 async def _kafka(settings: Settings) -> Finding:
-    from agents.topics import kafka_answers
+    from agents.topics import kafka_trouble
     from episode_monitor.composition import kafka_access
 
     kafka = kafka_access(settings)
-    if await kafka_answers(kafka, PATIENCE_SECONDS):
-        return Finding("kafka", Verdict.OK, f"Kafka answers at {kafka}.")
-    return Finding("kafka", Verdict.UNREACHABLE,
-                   f"Kafka does not answer at {kafka}; start it or correct KAFKA_BOOTSTRAP_SERVERS.")  # fmt: skip
+    trouble = await kafka_trouble(kafka, PATIENCE_SECONDS)
+    if trouble:
+        return Finding("kafka", Verdict.UNREACHABLE, trouble)
+    return Finding("kafka", Verdict.OK, f"Kafka answers at {kafka}.")
 
 
 async def _topics(settings: Settings) -> Finding:
     from aiokafka.errors import KafkaError
 
+    from agents.kafka.refusals import why
     from agents.topics import describe_topics
     from episode_monitor.composition import kafka_access, topic_names
 
-    names = topic_names(settings)
+    names, kafka = topic_names(settings), kafka_access(settings)
     try:
-        counts = await describe_topics(kafka_access(settings), names)
+        counts = await describe_topics(kafka, names)
     except KafkaError as error:
-        return Finding("topics", Verdict.UNREACHABLE, f"Kafka does not tell of its topics: {error}.")
+        return Finding("topics", Verdict.UNREACHABLE, await why(error, kafka))
     missing = [topic for topic, count in counts.items() if not count]
     if missing:
         return Finding("topics", Verdict.WRONG,

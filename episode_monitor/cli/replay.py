@@ -4,14 +4,15 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from agents.access import KafkaAccess
 from agents.engine.collector import spare_the_state
 from episode_monitor.cli.output import Json, count, print_json, print_table
 from episode_monitor.composition import kafka_access
@@ -88,23 +89,27 @@ def _run(settings: Settings, jsonl: Path | None, wanted: Range, until: str | Non
         from_topic(kafka, settings.events_topic, wanted) if jsonl is None
         else from_file(jsonl, time.time_ns() // 1_000_000)
     )  # fmt: skip
-    from aiokafka.errors import KafkaError
-
     spare_the_state()
     try:
-        report = asyncio.run(run_replay(core, batches, until_ms))
+        report = asyncio.run(_replayed(run_replay(core, batches, until_ms), kafka))
     except (NoSuchPartition, UnreadableFile) as error:
         raise Failure(str(error), ExitCode.USAGE) from None
-    except KafkaError as error:
-        why = str(error) or type(error).__name__
-        raise Failure(
-            f"Kafka at {kafka} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
-        ) from None
     except OSError as error:
         raise Failure(f"{jsonl or kafka} cannot be read: {error.strerror or error}.", ExitCode.USAGE) from None
     if not report.records:
         print(f"{jsonl or settings.events_topic} holds no records in this range.", file=sys.stderr)
     return report
+
+
+async def _replayed(replaying: Coroutine[Any, Any, Report], kafka: KafkaAccess) -> Report:
+    from aiokafka.errors import KafkaError
+
+    from agents.kafka.refusals import why
+
+    try:
+        return await replaying
+    except KafkaError as error:
+        raise Failure(await why(error, kafka), ExitCode.UNREACHABLE) from None
 
 
 def _moment(text: str | None) -> int | None:

@@ -1,6 +1,7 @@
 """`topics`: create and look at the topics the monitor works with."""
 
 import asyncio
+import logging
 
 import typer
 
@@ -30,10 +31,12 @@ def describe(as_json: Json = False) -> None:
 async def _topics(*, ensure: bool) -> dict[str, int]:
     from aiokafka.errors import KafkaError
 
+    from agents.kafka.refusals import why
     from agents.topics import TopicMismatch, describe_topics, ensure_topics
     from episode_monitor.composition import kafka_access, topic_names
 
     settings = load_settings()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say is said once, in words
     kafka, names = kafka_access(settings), topic_names(settings)
     try:
         if ensure:
@@ -42,7 +45,4 @@ async def _topics(*, ensure: bool) -> dict[str, int]:
     except TopicMismatch as error:
         raise Failure(str(error), ExitCode.ISSUES_FOUND) from None
     except (KafkaError, OSError) as error:
-        why = str(error) or type(error).__name__
-        raise Failure(
-            f"Kafka at {kafka} does not answer ({why}); check KAFKA_BOOTSTRAP_SERVERS.", ExitCode.UNREACHABLE
-        ) from None
+        raise Failure(await why(error, kafka), ExitCode.UNREACHABLE) from None

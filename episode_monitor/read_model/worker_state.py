@@ -44,7 +44,7 @@ class WorkerState:
         return Readiness(
             ready=all(word == "ok" for _, word, is_needed in looked if is_needed),
             parts={name: word for name, word, _ in looked},
-            lag=sum(self._lag().values()),
+            lag=self._lag_in_all(),
             recovery=self._recovery(),
         )
 
@@ -74,9 +74,16 @@ class WorkerState:
             return f"Nothing was heard lately of the partitions {', '.join(map(str, stale))}."
         return "ok"
 
+    def _lag_in_all(self) -> int | None:
+        """None where it is not known of a partition: to say 0 would be to say that all is read."""
+        known = self._lag()
+        return None if len(known) < len(self._sight.owned) else sum(known.values())
+
     def _lag(self) -> dict[int, int]:
+        """Of each partition of which it is known."""
         engine = self._sight.engine
-        return {owned.number: engine.lag(owned) for owned in self._sight.live}
+        waiting = {owned.number: engine.waiting(owned) for owned in self._sight.live}
+        return {number: count for number, count in waiting.items() if count is not None}
 
     def _recovery(self) -> dict[str, float | int | bool]:
         owned = list(self._sight.owned.values())

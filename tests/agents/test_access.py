@@ -6,7 +6,7 @@ import faust
 import pytest
 
 from agents.access import KafkaAccess, client_options
-from agents.topics import kafka_answers
+from agents.topics import kafka_trouble
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
 from tests.support.locked_kafka import SECRET, locked_kafka
 
@@ -46,7 +46,7 @@ def test_encryption_without_a_user_is_told_to_faust_as_such() -> None:
 async def test_a_worker_works_where_it_has_to_log_in(protocol: str, topic_prefix: str, tmp_path: Path) -> None:
     with locked_kafka(protocol, tmp_path) as kafka:
         access = kafka.access()
-        assert not await kafka_answers(kafka.access(password="guessed"))
+        assert await kafka_trouble(kafka.access(password="guessed"))
         config = config_for(access, topic_prefix, tmp_path)
         await make_topics(access, config)
         options = access.client_options()

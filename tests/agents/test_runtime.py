@@ -87,7 +87,7 @@ async def test_kafka_away_at_the_start_is_waited_for_and_said(
     await asyncio.to_thread(server.pause)
     rig = Rig(config_for(server.bootstrap_servers, topic_prefix, tmp_path))
     starting = asyncio.create_task(rig.runtime.start())
-    await until(lambda: "KafkaConnectionError" in rig.runtime.status)
+    await until(lambda: "does not answer" in rig.runtime.status)
     assert rig.runtime.status.startswith(f"waiting for Kafka at {server.bootstrap_servers}")
     assert rig.owned == {}
     await asyncio.to_thread(server.start)
@@ -110,7 +110,7 @@ async def test_nothing_is_kept_on_disk_so_an_unusable_folder_is_no_matter(
 async def test_it_can_be_closed_while_it_waits_for_kafka(topic_prefix: str, tmp_path: Path) -> None:
     rig = Rig(config_for("127.0.0.1:1", topic_prefix, tmp_path))
     starting = asyncio.create_task(rig.runtime.start())
-    await until(lambda: "KafkaConnectionError" in rig.runtime.status)
+    await until(lambda: "does not answer" in rig.runtime.status)
     async with asyncio.timeout(10):
         await rig.runtime.close()
     assert starting.done()

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from agents.topics import TopicMismatch, describe_topics, ensure_topics, kafka_answers
+from agents.topics import TopicMismatch, describe_topics, ensure_topics, kafka_trouble
 from episode_monitor.demo.ports import free_port
 from tests.support.worker_process import names
 
@@ -101,7 +101,7 @@ async def test_the_changelog_is_compacted_and_takes_large_records(broker: str, t
 
 async def test_nobody_at_the_address_is_told_from_a_broker(broker: str) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
-    assert await kafka_answers(broker)
-    assert not await kafka_answers(nowhere)
+    assert await kafka_trouble(broker) == ""
+    assert await kafka_trouble(nowhere)
     with pytest.raises(KafkaError):
         await ensure_topics(nowhere, names("x"), 1, None)

@@ -1,19 +1,28 @@
 """When a worker is ended because nothing moves, and when it only waits for Kafka."""
 
-from typing import cast
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from faust.types import TP
+from structlog.testing import capture_logs
 
 from agents.engine.engine import Engine
 from agents.engine.watchdog import Watchdog
+
+
+class Part:
+    number = 0
 
 
 class Still:
     """An engine in which nothing happens by itself. Clocks begin at 1000 s."""
 
     def __init__(self) -> None:
-        self.owned = {0: object()}
+        self.events_topic = "events"
+        self.owned = {0: Part()}
+        self.consumer = cast(Any, SimpleNamespace(knows_coordinator=True))
         self.flush_moved_at: float | None = None
         self.is_asked = True
         self.answered: float | None = 1000.0
@@ -21,7 +30,7 @@ class Still:
         self.position = 10
         self.is_there = True
         self.stops: list[str] = []
-        self.dog = Watchdog(cast(Engine, self), lambda: [self.backlog()], 30.0, self._is_there, self.stops.append)
+        self.dog = Watchdog(cast(Engine, self), lambda: [self.backlog()], 30.0, self._unreachable, self.stops.append)
 
     def is_asked_for(self, owned: object) -> bool:
         return self.is_asked
@@ -32,8 +41,9 @@ class Still:
     def backlog(self) -> tuple[TP, int, int]:
         return TP("events", 0), self.position, self.waiting
 
-    async def _is_there(self) -> bool:
-        return self.is_there
+    async def _unreachable(self, numbers: Sequence[int]) -> str:
+        assert list(numbers) == [0]
+        return "" if self.is_there else "Kafka does not answer at 127.0.0.1:1."
 
     async def look_until(self, seconds: float, *, answers: bool = True) -> None:
         """Look every two seconds, with a fetch answered right before each look unless told otherwise."""
@@ -127,4 +137,35 @@ async def test_a_clock_that_was_set_forward_does_no_harm(still: Still) -> None:
     await still.dog.look(1002.0, 5000.0)  # no fetch was answered since the clock was set
     still.answered = 5002.0
     await still.dog.look(1004.0, 5002.0)
+    assert still.stops == []
+
+
+async def test_silence_is_said_before_anybody_has_looked_into_it(still: Still) -> None:
+    assert still.dog.status(1004.0, 1004.0) == "ok"
+    assert still.dog.status(1006.0, 1006.0) == "Kafka does not answer for partition 0 of events: silent for 6 s."
+    still.answered = 1006.0
+    assert still.dog.status(1007.0, 1007.0) == "ok"
+
+
+async def test_why_kafka_is_waited_for_is_said_once_and_in_its_own_words(still: Still) -> None:
+    still.is_there = False
+    with capture_logs() as logs:
+        await still.look_until(100, answers=False)
+        assert still.dog.status(1100.0, 1100.0) == "Kafka does not answer at 127.0.0.1:1."
+        still.is_there = True
+        await still.look_until(10)
+    assert [line["event"] for line in logs] == ["Kafka does not answer; waiting for it", "Kafka answers again"]
+    assert logs[0]["reason"] == "Kafka does not answer at 127.0.0.1:1."
+
+
+async def test_a_group_without_a_coordinator_is_said_although_records_come(still: Still) -> None:
+    still.consumer.knows_coordinator = False
+    await still.look_until(4)
+    assert still.dog.status(1004.0, 1004.0) == "ok"
+    await still.look_until(8)
+    said = "Kafka does not answer for the consumer group: nobody has coordinated it for 8 s."
+    assert still.dog.status(1008.0, 1008.0) == said
+    still.consumer.knows_coordinator = True
+    await still.dog.look(1010.0, 1010.0)
+    assert still.dog.status(1010.0, 1010.0) == "ok"
     assert still.stops == []

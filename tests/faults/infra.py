@@ -87,7 +87,7 @@ class InfraStage(Stage):
     async def caught_up(self, name: str, patience_seconds: float = 60.0) -> None:
         """Wait until a worker has taken all there is; a violation where it has not in time."""
         give_up_at = time.monotonic() + patience_seconds
-        while (answer := await self.ask(self.workers[name], "/readyz"))[1] is None or answer[1]["lag"]:
+        while (answer := await self.ask(self.workers[name], "/readyz"))[1] is None or answer[1]["lag"] != 0:
             if time.monotonic() > give_up_at:
                 self.wrong.append(f"Within {patience_seconds:.0f} s worker {name} did not catch up: {answer}.")
                 return

@@ -100,6 +100,9 @@ class BareEngine:
     async def tell(self, owned: Owned, letters: list[DeadLetter], /) -> None:
         self.told, owned.partition.emits = [*self.told, *owned.partition.emits], []
 
+    def waiting(self, owned: Owned, /) -> int | None:
+        return 0 if self.end_is_known else None
+
     async def flush(self) -> None:
         for owned in self.owned.values():
             async with owned.turn:

@@ -81,3 +81,15 @@ async def test_a_partition_that_cannot_be_read_on_is_told_of_and_served_all_the_
         worker.engine.owned[0].problem = "Partition 0 waits: mend what sends dead letters."
         answer = json(await worker.get("/readyz"))
         assert answer["parts"]["events"] == "Partition 0 waits: mend what sends dead letters."
+
+
+async def test_lag_is_unknown_where_the_end_of_a_log_cannot_be_asked_or_a_partition_is_read_back() -> None:
+    async with Fleet(2) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        assert json(await worker.get("/readyz"))["lag"] == 0
+        worker.engine.end_is_known = False
+        assert json(await worker.get("/readyz"))["lag"] is None
+        worker.engine.end_is_known = True
+        worker.own_partition(1, phase=Phase.RECOVERING)
+        assert json(await worker.get("/readyz"), 503)["lag"] is None

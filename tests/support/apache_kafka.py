@@ -124,6 +124,13 @@ class ApacheKafka(LocalServer):
         if done.returncode != 0:
             raise ServerError(f"Apache Kafka could not format its storage: {(done.stderr + done.stdout)[-600:]}")
 
+    def move(self, port: int) -> None:
+        """Another address from the next `start` on, as a pod gets one. Not while it runs."""
+        old, self.port = self.port, port
+        assert self._folder is not None
+        properties = self._folder / "server.properties"
+        properties.write_text(properties.read_text().replace(f"{LOOPBACK}:{old}", f"{LOOPBACK}:{self.port}"))
+
     def _launch(self, folder: Path) -> GuardedProcess:
         return GuardedProcess(
             "Apache Kafka",

@@ -162,6 +162,6 @@ export function drawReadiness(readiness) {
   return [
     make("ul", { class: "chips" },
       make("li", { data: { tone: readiness.ready ? "good" : "bad" } }, make("strong", {}, text(readiness.ready ? "ready" : "notReady"))),
-      parts, make("li", {}, make("strong", {}, text("lag")), ` ${count(readiness.lag)}`)),
+      parts, make("li", {}, make("strong", {}, text("lag")), ` ${readiness.lag === null ? "?" : count(readiness.lag)}`)),
   ];
 }

@@ -1,0 +1,208 @@
+"""Why Kafka cannot be used, in one sentence for people that names what was refused and the setting to look at.
+
+`why` asks once more where the library's error does not say it: what is spoken at an address is told by a handshake.
+Nothing of Python's is in a sentence, and never a password.
+"""
+
+import asyncio
+import socket
+import ssl
+import struct
+
+from aiokafka import errors
+from aiokafka.errors import KafkaError
+
+from agents.access import Kafka, KafkaAccess, access_of
+from agents.kafka.client import NotServed, Unreachable
+
+PROBE_SECONDS = 3.0
+_ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id
+_EXPIRED, _NOT_YET_VALID, _OTHER_HOST, _OTHER_ADDRESS = 10, 9, 62, 64  # OpenSSL's X509_V_ERR_ numbers
+_SIGNED_BY_NOBODY_KNOWN = frozenset({2, 18, 19, 20, 21})
+_CLOSED = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, NotServed, errors.KafkaConnectionError)
+RIGHTS = (
+    errors.TopicAuthorizationFailedError,
+    errors.GroupAuthorizationFailedError,
+    errors.ClusterAuthorizationFailedError,
+    errors.TransactionalIdAuthorizationFailed,
+)
+
+
+async def why(error: BaseException, kafka: Kafka) -> str:
+    """A sentence for an error that came of using Kafka."""
+    access = access_of(kafka)
+    if isinstance(error, Unreachable):
+        return await _of_addresses(error, access)
+    return words_of(error, access)
+
+
+async def _of_addresses(error: Unreachable, access: KafkaAccess) -> str:
+    """What a broker answered says more than that others did not answer."""
+    silent: list[BaseException] = []
+    for address, failure in error.failures:
+        sentence = _of_certificate(failure, address) or _of_login(failure, address, access)
+        if sentence is None and isinstance(failure, _CLOSED) and not isinstance(failure, ConnectionRefusedError):
+            sentence = await _of_what_is_spoken(address, access, failure)
+        if sentence is not None:
+            return sentence
+        silent.append(failure)
+    if silent and all(isinstance(failure, socket.gaierror) for failure in silent):
+        return f"No machine is known by the name in {access}; correct KAFKA_BOOTSTRAP_SERVERS."
+    return f"Kafka does not answer at {access}; start it or correct KAFKA_BOOTSTRAP_SERVERS."
+
+
+def words_of(error: BaseException, kafka: Kafka) -> str:
+    """The sentence as far as the error itself says it."""
+    access = access_of(kafka)
+    if isinstance(error, RIGHTS):
+        return of_right(error, access)
+    if isinstance(error, Unreachable):
+        for address, failure in error.failures:
+            sentence = _of_certificate(failure, address) or _of_login(failure, address, access)
+            if sentence is not None:
+                return sentence
+    sentence = _of_certificate(error, str(access)) or _of_login(error, str(access), access)
+    if sentence is not None:
+        return sentence
+    if isinstance(error, errors.KafkaConnectionError | OSError | TimeoutError | errors.NodeNotReadyError):
+        return f"Kafka does not answer at {access}; start it or correct KAFKA_BOOTSTRAP_SERVERS."
+    if isinstance(error, errors.RequestTimedOutError | errors.KafkaTimeoutError):
+        return f"Kafka at {access} does not answer in time; look at its load and at the way to it."
+    return f"Kafka at {access} refuses what was asked: {_said(error)}."
+
+
+def of_right(error: BaseException, access: KafkaAccess) -> str:
+    """A right that this user lacks, as far as the error names it."""
+    named = ", ".join(str(each) for each in _flat(error.args))
+    if isinstance(error, errors.GroupAuthorizationFailedError):
+        what = f"READ on the consumer group {named}".rstrip()
+    elif isinstance(error, errors.TransactionalIdAuthorizationFailed):
+        what = f"WRITE on the transactional id {named}".rstrip()
+    elif isinstance(error, errors.ClusterAuthorizationFailedError):
+        what = "IDEMPOTENT_WRITE or CREATE on the cluster"
+    else:
+        what = f"READ, WRITE or DESCRIBE on the topic {named}".rstrip()
+    return f"Kafka at {access} refuses {user_of(access)} the right {what}; grant it (doctor names those that lack)."
+
+
+def user_of(access: KafkaAccess) -> str:
+    """Who is let in."""
+    return f"the user {access.sasl_username}" if access.has_user else "clients that do not log in"
+
+
+def _flat(values: tuple[object, ...]) -> list[object]:
+    found: list[object] = []
+    for value in values:
+        found.extend(_flat(tuple(value)) if isinstance(value, set | frozenset | tuple | list) else [value])
+    return found
+
+
+def _said(error: BaseException) -> str:
+    """What the broker said, without the name and number of an error class."""
+    if isinstance(error, KafkaError):
+        text = " ".join(str(each) for each in _flat(error.args)) or getattr(error, "description", "")
+        return (text or getattr(error, "message", "") or "no reason was given").strip().rstrip(".")
+    return (str(error) or "no reason was given").splitlines()[0].rstrip(".")
+
+
+def _of_login(error: BaseException, address: str, access: KafkaAccess) -> str | None:
+    if isinstance(error, errors.SaslAuthenticationFailed | errors.AuthenticationFailedError):
+        return (
+            f"Kafka at {address} does not take this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, "
+            f"KAFKA_SASL_MECHANISM {access.sasl_mechanism})."
+        )
+    if isinstance(error, errors.UnsupportedSaslMechanismError):
+        return f"Kafka at {address} takes no logins by {access.sasl_mechanism}; correct KAFKA_SASL_MECHANISM."
+    if isinstance(error, errors.IllegalSaslStateError):
+        open_protocol = "SSL" if access.is_encrypted else "PLAINTEXT"
+        return (
+            f"Kafka at {address} lets nobody log in, and KAFKA_SECURITY_PROTOCOL is {access.security_protocol}; make "
+            f"it {open_protocol}, or name the address where logins are taken."
+        )
+    return None
+
+
+def _of_certificate(error: BaseException, address: str) -> str | None:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return None
+    host = address.rpartition(":")[0]
+    code = error.verify_code
+    if code == _EXPIRED:
+        return f"Kafka at {address} shows a certificate that expired; renew the broker's, or look at this clock."
+    if code == _NOT_YET_VALID:
+        return f"Kafka at {address} shows a certificate that is not valid yet; look at this clock and the broker's."
+    if code in (_OTHER_HOST, _OTHER_ADDRESS):
+        return (
+            f"Kafka at {address} shows a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its "
+            f"certificate does, or give the broker one for {host}."
+        )
+    if code in _SIGNED_BY_NOBODY_KNOWN:
+        return (
+            f"Kafka at {address} shows a certificate that nobody in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE "
+            f"to the authority that did."
+        )
+    return f"Kafka at {address} shows a certificate that cannot be trusted ({error.verify_message}); KAFKA_SSL_CAFILE."
+
+
+async def _of_what_is_spoken(address: str, access: KafkaAccess, failure: BaseException) -> str | None:
+    host, _, port = address.rpartition(":")
+    protocol = access.security_protocol
+    if access.is_encrypted:
+        if await _answers(host, int(port), None):
+            plain = "SASL_PLAINTEXT" if access.has_user else "PLAINTEXT"
+            return f"Kafka at {address} speaks no TLS, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it {plain}."
+        if not await _shakes_hands(host, int(port)):
+            return None if _is_plain_loss(failure) else _no_kafka(address, access)
+    elif await _shakes_hands(host, int(port)):
+        encrypted = "SASL_SSL" if access.has_user else "SSL"
+        return f"Kafka at {address} speaks TLS only, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it {encrypted}."
+    elif not await _answers(host, int(port), None):
+        return None if _is_plain_loss(failure) else _no_kafka(address, access)
+    if isinstance(failure, NotServed) and not access.has_user:
+        login = "SASL_SSL" if access.is_encrypted else "SASL_PLAINTEXT"
+        return (
+            f"Kafka at {address} lets nobody in without a login, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it "
+            f"{login}, and set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD."
+        )
+    if access.is_encrypted and isinstance(failure, ssl.SSLError):
+        return f"Kafka at {address} and this client find no way to speak TLS; the broker may ask for a certificate."
+    return None
+
+
+def _is_plain_loss(failure: BaseException) -> bool:
+    return isinstance(failure, TimeoutError)
+
+
+def _no_kafka(address: str, access: KafkaAccess) -> str:
+    return (
+        f"What answers at {address} speaks no Kafka that the monitor knows, or closes every connection; correct "
+        f"KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL ({access.security_protocol})."
+    )
+
+
+async def _shakes_hands(host: str, port: int) -> bool:
+    """Whether TLS is spoken there, whoever it is."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return await _connects(host, port, context, b"")
+
+
+async def _answers(host: str, port: int, context: ssl.SSLContext | None) -> bool:
+    """Whether Kafka's own protocol is spoken there."""
+    return await _connects(host, port, context, _ASKS_VERSIONS)
+
+
+async def _connects(host: str, port: int, context: ssl.SSLContext | None, question: bytes) -> bool:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port, ssl=context)
+            try:
+                if not question:
+                    return True
+                writer.write(question)
+                answer = await reader.readexactly(8)
+                return answer[4:] == question[8:12]  # the number of the question
+            finally:
+                writer.transport.abort()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return False
