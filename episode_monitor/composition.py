@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -119,6 +120,7 @@ def web_settings(settings: Settings) -> WebSettings:
         demands_local_token=demands_token(settings),
         allowed_hosts=_words(settings.monitoring_allowed_hosts),
         allowed_origins=_words(settings.monitoring_allowed_origins),
+        base_path=urlsplit(settings.dashboard_url or "").path.rstrip("/"),
     )
 
 

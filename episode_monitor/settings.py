@@ -205,7 +205,10 @@ class Settings(BaseSettings):
         5, "A critical alert that nobody acknowledged goes to those on call.", unit="minutes", ge=1, le=1440
     )
     dashboard_url: _Base | None = _alerts(
-        None, "Where people open the dashboard, for links in alerts; unset: WORKER_URL.", form=_ADDRESS
+        None,
+        "Where people open the dashboard, for links in alerts; it may have a path, which a proxy takes away or "
+        "leaves. Unset: WORKER_URL.",
+        form=_ADDRESS,
     )
 
     monitoring_host: Annotated[str, AfterValidator(check.bind_host)] = _http(
@@ -233,7 +236,7 @@ class Settings(BaseSettings):
         "", "Further names this monitor may be opened by while it listens on loopback.", form="names, comma-separated"
     )
     monitoring_allowed_origins: Annotated[str, AfterValidator(check.origins)] = _http(
-        "", "Sites whose pages may change things here.", form="origins, comma-separated"
+        "", "Other sites whose pages may read answers and change things here.", form="origins, comma-separated"
     )
     metrics_max_projects: int = _http(
         100, "Projects with metrics of their own, the worst; the rest are one sum.", ge=0, le=10_000

@@ -49,6 +49,7 @@ def create_web_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        servers=[{"url": "."}],  # where this document lies, below any path of a proxy
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.web = WebContext(views=views, settings=settings, audit=audit, now_ms=now_ms, repairs=repairs)

@@ -4,19 +4,21 @@ Outside in: `Outermost` (headers, HEAD, metrics, last resort) and `Gate` (path, 
 """
 
 import time
-import unicodedata
 import uuid
-from urllib.parse import unquote_to_bytes
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from episode_monitor.web.cross_origin import options_answer, telling
+from episode_monitor.web.paths import whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.request_metrics import RequestMetrics
 from episode_monitor.web.security import check_request
 from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
+from episode_monitor.web.targets import MovedTo, aim
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ class Outermost:
             raise error  # half an answer is out: cutting the connection is the only honest end
         detail = f"Something in the monitor went wrong: its log says what, under the error id {error_id}."
         problem = Problem(500, "internal_error", detail, extra={"error_id": error_id})
-        await problem.response(scope["path"])(scope, receive, answer.send)
+        await problem.response(whole(scope["path"]))(scope, receive, answer.send)
 
 
 class _Answer:
@@ -94,28 +96,25 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        answer: Response | None = None
+        told = send
         try:
-            _check_path(scope)
+            aim(scope, self.settings.base_path)
+            headers = Headers(scope=scope)
+            told = telling(send, headers, self.settings.allowed_origins)
             check_request(scope, headers, self.settings)
             _check_length(headers)
+            if scope["method"] == "OPTIONS":
+                answer = options_answer(scope, headers)
+        except MovedTo as moved:
+            answer = Response(status_code=308, headers={"location": moved.location, "cache-control": "no-store"})
         except Problem as problem:
             log.warning("request refused", code=problem.code, method=scope["method"], peer=scope.get("client"))
-            await problem.response(scope["path"])(scope, receive, send)
+            answer = problem.response(whole(scope["path"]))
+        if answer is not None:
+            await answer(scope, receive, told)
             return
-        await self.app(scope, _limited(receive), send)
-
-
-def _check_path(scope: Scope) -> None:
-    """A path must be UTF-8 without control characters; the server would put U+FFFD for what is not, silently."""
-    raw = scope.get("raw_path")
-    if raw is not None and b"%" in raw:
-        try:
-            unquote_to_bytes(raw).decode()
-        except UnicodeDecodeError:
-            raise Problem(400, "invalid_path", "The path is not UTF-8: percent-encode its UTF-8 bytes.") from None
-    if any(unicodedata.category(character) == "Cc" for character in scope["path"]):
-        raise Problem(400, "invalid_path", "The path contains control characters, which no id has.")
+        await self.app(scope, _limited(receive), told)
 
 
 def _check_length(headers: Headers) -> None:

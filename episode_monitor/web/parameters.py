@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime
 
+from episode_monitor.web.paths import Whole
+
 MAX_PROJECT_ID = 200
 MAX_ALERT_KEY = 400  # a rule's id, a colon, a project's id
 
@@ -32,6 +34,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_representable)]
 ProjectIdPath = Annotated[
     str,
     Path(min_length=1, max_length=MAX_PROJECT_ID, description="The project's id, percent-encoded (a slash as `%2F`)."),
+    Whole,
     Clean,
 ]
 ProjectIdQuery = Annotated[str, Query(min_length=1, max_length=MAX_PROJECT_ID, description="The project's id."), Clean]
@@ -41,7 +44,10 @@ OptionalProject = Annotated[
     Clean,
 ]
 AlertKeyPath = Annotated[
-    str, Path(min_length=1, max_length=MAX_ALERT_KEY, description="The alert's `alert_key`, percent-encoded."), Clean
+    str,
+    Path(min_length=1, max_length=MAX_ALERT_KEY, description="The alert's `alert_key`, percent-encoded."),
+    Whole,
+    Clean,
 ]
 Limit = Annotated[int, Query(ge=1, le=500, description="The most entries of one page.")]
 Cursor = Annotated[

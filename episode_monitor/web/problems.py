@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from episode_monitor.web.paths import whole
 from episode_monitor.web.views import (
     AlreadyResolved,
     InvalidQuery,
@@ -83,7 +84,7 @@ def install(app: FastAPI) -> None:
     """Answer every known error of the app as a problem. Unknown ones are the outermost middleware's."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        return to_problem(error).response(request.url.path)
+        return to_problem(error).response(whole(request.scope["path"]))
 
     for kind in (Problem, ViewError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, answer)

@@ -15,12 +15,14 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from episode_monitor.web.cross_origin import is_preflight
 from episode_monitor.web.local_caller import Forwarded, check_direct
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.settings import ApiToken, Role, WebSettings
 
 READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 INTERNAL_PREFIX: Final = "/internal/"  # routes between workers bring their own guard, `internal_guard`
+_PROBED: Final = frozenset({"/livez", "/readyz"})
 _CALLER: Final = "episode_monitor.caller"  # where the gate leaves the `Caller` in the ASGI scope
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -43,8 +45,10 @@ def caller_of(request: Request) -> Caller:
 def check_request(scope: Scope, headers: Headers, settings: WebSettings) -> None:
     """Let the request in or raise a Problem (401 or 403). A mutation let in has its `Caller` in the scope."""
     local_only = is_loopback_name(settings.host)
-    if local_only:
+    if local_only and not _is_bare_probe(scope, headers):
         _check_host(headers, settings)
+    if is_preflight(scope, headers):
+        _check_origin(headers, settings)
     if scope["method"] in READ_METHODS or scope["path"].startswith(INTERNAL_PREFIX):
         return
     if not settings.api_tokens and not local_only:
@@ -56,6 +60,12 @@ def check_request(scope: Scope, headers: Headers, settings: WebSettings) -> None
         scope[_CALLER] = Caller("operator", peer)
         return
     scope[_CALLER] = Caller(_local_role(scope, headers, peer, settings), peer)
+
+
+def _is_bare_probe(scope: Scope, headers: Headers) -> bool:
+    """A load balancer's plain probe bears no Host, as no browser's request does; these answers tell nothing."""
+    tells_nothing = scope["method"] == "OPTIONS" or (scope["method"] in READ_METHODS and scope["path"] in _PROBED)
+    return tells_nothing and not headers.get("host")
 
 
 def is_loopback_name(name: str) -> bool:
@@ -108,7 +118,12 @@ def _check_origin(headers: Headers, settings: WebSettings) -> None:
     else:
         foreign = origin not in settings.allowed_origins and not _same_place(origin, headers.get("host", ""))
     if foreign:
-        raise Problem(403, "foreign_origin", "Changes are not taken from another site's page: use this monitor's own.")
+        raise Problem(
+            403,
+            "foreign_origin",
+            "Changes are not taken from another site's page: use this monitor's own, or name the site in "
+            "MONITORING_ALLOWED_ORIGINS.",
+        )
 
 
 def _same_place(origin: str, host: str) -> bool:

@@ -39,7 +39,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     local_token: ApiToken | None = None  # lets changes from this machine in, whatever forwards them
     demands_local_token: bool = False  # no change from this machine without it
     allowed_hosts: tuple[str, ...] = ()  # further names, without port, that the Host header may bear on loopback
-    allowed_origins: tuple[str, ...] = ()  # further origins, such as https://ops.example, that may send mutations
+    allowed_origins: tuple[
+        str, ...
+    ] = ()  # further origins, such as https://ops.example, that may read answers and send mutations
+    base_path: str = ""  # of the address that people use, without a slash at the end; a proxy may leave it in the path
     check_wait_seconds: float = 10.0  # how long run-check waits before it answers 202
 
 

@@ -136,10 +136,11 @@ def alert(alert_key: str, **changes: Any) -> Alert:
 
 
 class FakeViews:
-    """Knows every project but `unknown`. `failing` is raised by each view, whatever it is."""
+    """Knows every project but those in `unknown`. `failing` is raised by each view, whatever it is."""
 
     def __init__(self) -> None:
         self.failing: Exception | None = None
+        self.unknown = {"unknown"}
         self.token: str | None = None
         self.summaries_made = 0
         self.summary = SUMMARY
@@ -177,17 +178,17 @@ class FakeViews:
 
     async def project(self, project_id: str) -> ProjectView | None:
         self._come(project_id)
-        return None if project_id == "unknown" else project_view(project_id)
+        return None if project_id in self.unknown else project_view(project_id)
 
     async def findings(self, project_id: str) -> FindingList | None:
         self._come(project_id)
-        if project_id == "unknown":
+        if project_id in self.unknown:
             return None
         return FindingList(project_id=project_id, findings=[FINDING], as_of=AS_OF)
 
     async def finding(self, project_id: str, finding_id: str) -> FindingDetail | None:
         self._come(project_id, finding_id)
-        if project_id == "unknown":
+        if project_id in self.unknown:
             return None
         if finding_id != FINDING.finding_id:
             raise UnknownFinding(finding_id)
@@ -197,14 +198,14 @@ class FakeViews:
         self._come(project_id, finding_id, waiver)
         if finding_id == "settling":
             raise NotWaivable("not_open")
-        if project_id == "unknown" or finding_id != FINDING.finding_id:
+        if project_id in self.unknown or finding_id != FINDING.finding_id:
             raise UnknownFinding(finding_id)
         told = WaiverView(by=waiver.by, reason=waiver.reason, at=AS_OF, until=rfc3339(waiver.until_ms))
         return msgspec.structs.replace(FINDING, state="waived", waiver=told)
 
     async def performance_stats(self, project_id: str | None, window_minutes: int) -> PerformanceStats | None:
         self._come(project_id, window_minutes)
-        if project_id == "unknown":
+        if project_id in self.unknown:
             return None
         return PerformanceStats(
             project_id=project_id,
@@ -228,7 +229,7 @@ class FakeViews:
 
     async def performance_trend(self, project_id: str | None, hours: int) -> PerformanceTrend | None:
         self._come(project_id, hours)
-        if project_id == "unknown":
+        if project_id in self.unknown:
             return None
         point = TrendPoint(
             starts_at="2025-10-09T08:00:00.000Z",
@@ -283,7 +284,7 @@ class FakeViews:
 
     async def drift_of(self, project_id: str) -> ProjectDrift | None:
         self._come("drift_of", project_id)
-        if project_id == "unknown":
+        if project_id in self.unknown:
             return None
         return ProjectDrift(project_id=project_id, is_equal=True, drift=None, as_of=AS_OF)
 

@@ -9,8 +9,10 @@ from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import WaiveBody, audited, read_body
 from episode_monitor.web.context import context_of
 from episode_monitor.web.parameters import Clean, Cursor, Limit, ProjectIdPath, ProjectIdQuery
+from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import invalid, unknown_project
 from episode_monitor.web.schemas import returns, takes
+from episode_monitor.web.targets import had_encoded_slash
 from episode_monitor.web.views import ProjectHealth, ProjectQuery, ProjectSort, WaiverWish
 from models.times import epoch_ms, rfc3339
 from models.views import (
@@ -25,7 +27,7 @@ from models.views import (
 
 router = APIRouter(prefix="/monitoring/episodes/integrity", tags=["integrity"])
 
-FindingId = Annotated[str, Path(min_length=1, max_length=64, description="The finding's id."), Clean]
+FindingId = Annotated[str, Path(min_length=1, max_length=64, description="The finding's id."), Whole, Clean]
 Search = Annotated[str | None, Query(max_length=200, description="Part of the project's id, in either case."), Clean]
 
 
@@ -53,11 +55,9 @@ async def list_projects(
 async def project_findings(request: Request, project_id: ProjectIdPath) -> Response:
     """Gaps and duplicates by their ids: suspect, open, waived; and what became of those before."""
 
-    async def found() -> FindingList:
+    async def found() -> FindingList | ProjectView:
         view = await context_of(request).views.findings(project_id)
-        if view is None:
-            raise unknown_project(project_id)
-        return view
+        return view or await _with_such_an_ending(request, project_id, "/findings")
 
     return await answer(request, found)
 
@@ -66,11 +66,9 @@ async def project_findings(request: Request, project_id: ProjectIdPath) -> Respo
 async def project_finding(request: Request, project_id: ProjectIdPath, finding_id: FindingId) -> Response:
     """One gap or duplicate with its history, oldest first; one that is over as long as its history is kept."""
 
-    async def found() -> FindingDetail:
+    async def found() -> FindingDetail | ProjectView:
         view = await context_of(request).views.finding(project_id, finding_id)
-        if view is None:
-            raise unknown_project(project_id)
-        return view
+        return view or await _with_such_an_ending(request, project_id, f"/findings/{finding_id}")
 
     return await answer(request, found)
 
@@ -129,3 +127,13 @@ async def _project(request: Request, project_id: str) -> Response:
         return view
 
     return await answer(request, found)
+
+
+async def _with_such_an_ending(request: Request, project_id: str, ending: str) -> ProjectView:
+    """The project whose id itself ends like this route, for a caller that did not encode the id's slashes."""
+    view = None
+    if not had_encoded_slash(request.scope):
+        view = await context_of(request).views.project(project_id + ending)
+    if view is None:
+        raise unknown_project(project_id)
+    return view

@@ -10,6 +10,7 @@ from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import CheckBody, audited, read_body
 from episode_monitor.web.context import context_of
 from episode_monitor.web.parameters import Clean, Limit
+from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import busy, unknown_job
 from episode_monitor.web.schemas import reference, returns, takes
 from episode_monitor.web.security import caller_of
@@ -18,7 +19,7 @@ from models.views import BasicCheckResult, DeepCheckResult, JobList, JobState, J
 PREFIX = "/monitoring/episodes/jobs"
 router = APIRouter(prefix=PREFIX, tags=["jobs"])
 
-JobId = Annotated[str, Path(min_length=1, max_length=128, description="The job's id."), Clean]
+JobId = Annotated[str, Path(min_length=1, max_length=128, description="The job's id."), Whole, Clean]
 Deep = Annotated[bool, Query(description="Check every project by itself, and the database where one is set.")]
 
 _STARTED = returns(BasicCheckResult, DeepCheckResult, problems=(400, 503), mutation=True) | {

@@ -15,6 +15,7 @@ from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
 from episode_monitor.web.context import context_of
 from episode_monitor.web.parameters import Clean, OptionalProject, ProjectIdPath
+from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem, busy
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.security import caller_of
@@ -26,7 +27,7 @@ SWITCH = "/monitoring/episodes/automatic-repair"
 AGAIN_SECONDS: Final = 5
 router = APIRouter(prefix="/monitoring/episodes", tags=["repair"])
 
-PlanId = Annotated[str, Path(min_length=1, max_length=128, description="The plan's id."), Clean]
+PlanId = Annotated[str, Path(min_length=1, max_length=128, description="The plan's id."), Whole, Clean]
 PlansLimit = Annotated[int, Query(ge=1, le=100, description="The most plans.")]
 
 _STATUS: Final = {

@@ -3,7 +3,7 @@
 import { drawAlerts, drawOverview, drawPerformance, drawProject, drawProjects, drawReadiness, make, replace } from "./page-draw.js";
 import { currentLanguage, hasText, moment, store, stored, text, toggleLanguage } from "./page-text.js";
 
-const ROOT = "/monitoring/episodes";
+const ROOT = "./monitoring/episodes"; // relative, so that the page works below any path of a proxy
 const REFRESH_MS = 2000;
 const TIMEOUT_MS = 8000; // longer than a worker waits for another one
 const MOST_PROJECTS = 20;
@@ -29,7 +29,7 @@ function questions() {
   const found = at("search").value.trim();
   const projects = found ? `status=all&q=${encodeURIComponent(found)}` : "status=unhealthy";
   const all = {
-    readiness: "/readyz",
+    readiness: "./readyz",
     summary: `${ROOT}/integrity/summary`,
     alerts: `${ROOT}/alerts/active`,
     stats: `${ROOT}/performance/stats?window_minutes=${at("window").value}`,
