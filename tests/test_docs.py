@@ -421,3 +421,16 @@ def test_the_tables_of_clients_are_those_of_the_matrix() -> None:
 
 def table_of_clients(name: str) -> list[list[str]]:
     return table(text(name), "client")
+
+
+def test_every_scenario_of_the_fault_rounds_is_in_the_document() -> None:
+    from tests.faults.scenarios import SCENARIOS
+
+    listed = [
+        name
+        for rows in tables(text("docs/reliability.md"))
+        if rows[0][0] == "scenario"
+        for row in rows
+        for name in names_in(row[0])
+    ]
+    assert [name for name in SCENARIOS if name not in listed] == []

@@ -137,7 +137,7 @@ async def play_infra(name: str, seed: int, folder: Path, broker: str) -> RoundRe
         async with what.ground(folder, broker) as ground:
             plan = Plan(
                 bootstrap_servers=ground.bootstrap_servers, prefix=f"{name}-{seed}-{time.time_ns() // 1_000_000}-",
-                seed=seed, seconds=what.seconds, records=what.records, transactions=False,
+                seed=seed, seconds=what.seconds, records=what.records,
             )  # fmt: skip
             stage = InfraStage(plan, folder, ground)
             async with asyncio.timeout(PLAY_SECONDS), stage.entered():

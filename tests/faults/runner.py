@@ -24,6 +24,7 @@ import structlog
 
 from tests.faults.oracle import Oracle
 from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.sending import CODECS, Style
 from tests.faults.stage import Plan, Stage
 from tests.support.apache_kafka import ApacheKafka
 
@@ -112,10 +113,10 @@ async def play_rounds(
 
 
 def _plan(bootstrap_servers: str, seed: int, scenario: Scenario) -> Plan:
+    """Codec and transactions go by the seed where the scenario has no styles of its own."""
     prefix = f"faults-{seed}-{time.time_ns() // 1_000_000}-"
-    return Plan(
-        bootstrap_servers=bootstrap_servers, prefix=prefix, seed=seed, transactions=seed % 2 == 0, **scenario.plan
-    )
+    styles = (Style(CODECS[seed % len(CODECS)], seed % 2 == 0),)
+    return Plan(bootstrap_servers=bootstrap_servers, prefix=prefix, seed=seed, **({"styles": styles} | scenario.plan))
 
 
 def summary(reports: Sequence[RoundReport], seconds: float) -> dict[str, object]:

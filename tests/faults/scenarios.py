@@ -4,53 +4,25 @@ that can go on; whether all is as it must be afterwards the oracle says."""
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
 from statistics import median
-from typing import Any
 
-import msgspec
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents.engine.reading import reader, some_records
+from tests.faults import scenarios_of_producers
+from tests.faults.scenario import SCENARIOS, Play, Scenario, die_at_random, scenario
 from tests.faults.stage import CRASHED, Stage
 from tests.faults.worker_entry import AFTER_POST, ENGINE_PLACES, IN_RECOVERY, READING_STOPS
 
-Play = Callable[[Stage], Awaitable[None]]
+__all__ = ["SCENARIOS", "Scenario", "scenarios_of_producers"]
 
 
-class Scenario(msgspec.Struct, frozen=True):
-    """`weight`: how often it is chosen among the others. `plan`: what is other than in the usual plan."""
-
-    name: str
-    play: Play
-    weight: int
-    plan: dict[str, Any]
-
-
-SCENARIOS: dict[str, Scenario] = {}
-
-
-def _scenario(name: str, weight: int = 1, **plan: Any) -> Callable[[Play], Play]:
-    def register(play: Play) -> Play:
-        SCENARIOS[name] = Scenario(name, play, weight, plan)
-        return play
-
-    return register
-
-
-@_scenario("kill-at-random", weight=6)
+@scenario("kill-at-random", weight=6)
 async def kill_at_random(stage: Stage) -> None:
     """Two workers die by `kill -9` at any moment, also while they start, join or recover."""
-    await stage.start("a", "b")
-    await stage.live("a", "b")
-    while not stage.feeding.done():
-        await asyncio.sleep(stage.rnd.uniform(0.2, 1.2))
-        name = stage.rnd.choice(("a", "b"))
-        await stage.kill(name)
-        await asyncio.sleep(stage.rnd.choice((0.0, 0.0, 0.1, 0.5)))
-        await stage.start(name)
+    await die_at_random(stage)
 
 
 def _dies(place: str, most: int, deaths: int = 3) -> Play:
@@ -69,16 +41,16 @@ def _dies(place: str, most: int, deaths: int = 3) -> Play:
 for _place in ENGINE_PLACES:
     _play = _dies(_place, 3)
     _play.__doc__ = f"Two workers die by `kill -9` {_place} of a flush; each next one at another flush."
-    _scenario(f"kill-{_place.replace(' ', '-')}", weight=3)(_play)
+    scenario(f"kill-{_place.replace(' ', '-')}", weight=3)(_play)
 _play = _dies(AFTER_POST, 4)
 _play.__doc__ = "Two workers die by `kill -9` when a receiver has answered and nothing is marked yet."
-_scenario("kill-after-post", weight=3)(_play)
+scenario("kill-after-post", weight=3)(_play)
 _play = _dies(IN_RECOVERY, 4, deaths=5)
 _play.__doc__ = "Workers die by `kill -9` while they recover, and those that recover after them do, too."
-_scenario("kill-in-recovery", weight=3)(_play)
+scenario("kill-in-recovery", weight=3)(_play)
 
 
-@_scenario("zombie", weight=3, seconds=6.0)
+@scenario("zombie", weight=3, seconds=6.0)
 async def zombie(stage: Stage) -> None:
     """A worker is stopped (SIGSTOP) past its session, its partitions go to another, and it wakes (SIGCONT): it must end
     before it writes or alerts. The receiver is slow, so that alerts are under way when it is stopped."""
@@ -103,7 +75,7 @@ async def zombie(stage: Stage) -> None:
     await stage.start("a")
 
 
-@_scenario("sigterm", weight=2, seconds=4.0)
+@scenario("sigterm", weight=2, seconds=4.0)
 async def sigterm(stage: Stage) -> None:
     """Workers are asked to end (SIGTERM) while events flow, and started again."""
     await stage.start("a", "b")
@@ -116,7 +88,7 @@ async def sigterm(stage: Stage) -> None:
         await asyncio.sleep(stage.rnd.uniform(0.1, 1.0))
 
 
-@_scenario("rolling-restart", weight=2, seconds=6.0)
+@scenario("rolling-restart", weight=2, seconds=6.0)
 async def rolling_restart(stage: Stage) -> None:
     """Three workers are restarted one after the other, each when the one before it is back."""
     names = ("a", "b", "c")
@@ -144,13 +116,13 @@ def _scale(times: int) -> Play:
 
 _play = _scale(1)
 _play.__doc__ = "One worker becomes three and one again while events flow."
-_scenario("scale", weight=2, seconds=4.0)(_play)
+scenario("scale", weight=2, seconds=4.0)(_play)
 _play = _scale(10)
 _play.__doc__ = "One worker becomes three and one again, ten times, while events flow."
-_scenario("scale-10", weight=0, seconds=25.0)(_play)
+scenario("scale-10", weight=0, seconds=25.0)(_play)
 
 
-@_scenario("cannot-send", weight=1, seconds=3.0)
+@scenario("cannot-send", weight=1, seconds=3.0)
 async def cannot_send(stage: Stage) -> None:
     """The broker takes none of a worker's state (its records may have 100 bytes): it must end with the reason."""
     await stage.start("a")
@@ -178,7 +150,7 @@ async def _limit_records(stage: Stage, limit_bytes: int) -> None:
         await admin.close()
 
 
-@_scenario("stuck-reader", weight=1, seconds=3.0)
+@scenario("stuck-reader", weight=1, seconds=3.0)
 async def stuck_reader(stage: Stage) -> None:
     """A worker's reading stands still while events wait: its watchdog must end it with the reason."""
     await stage.start("a", fault=READING_STOPS, on=stage.rnd.randint(3, 9))
@@ -193,7 +165,7 @@ async def stuck_reader(stage: Stage) -> None:
     await stage.start("a")
 
 
-@_scenario("views-in-recovery", weight=2, seconds=5.0)
+@scenario("views-in-recovery", weight=2, seconds=5.0)
 async def views_in_recovery(stage: Stage) -> None:
     """A worker dies, and reading its partitions back takes a while: their views must answer 503 and nothing else."""
     slow = {"TEST_RECOVERY_SECONDS": "0.8"}
@@ -212,7 +184,7 @@ async def views_in_recovery(stage: Stage) -> None:
     stage.look_every_seconds = 0.1
 
 
-@_scenario("failover", weight=2, seconds=5.0)
+@scenario("failover", weight=2, seconds=5.0)
 async def failover(stage: Stage) -> None:
     """A worker dies by `kill -9`, and how long its partitions are nobody's is measured."""
     await stage.start("a", "b")
@@ -224,7 +196,7 @@ async def failover(stage: Stage) -> None:
     await stage.start("a")
 
 
-@_scenario("recovery-speed", weight=0, partitions=1, projects=20_000, records=60_000, seconds=20.0, calm=True)
+@scenario("recovery-speed", weight=0, partitions=1, projects=20_000, records=60_000, seconds=20.0, calm=True)
 async def recovery_speed(stage: Stage) -> None:
     """A worker reads back 20 000 projects, and how fast is compared with bare fetching of the same changelog."""
     await stage.start("a")

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ from examples.receiver.settings import ReceiverSettings
 from streams.core import Core
 from tests.faults.evidence import CONSUMER_OFFSETS, Answer, Evidence, Received, collect, end_offsets
 from tests.faults.feed import PROJECTS, Feed
-from tests.faults.sending import Sender
+from tests.faults.sending import Sender, Style
 from tests.faults.workers import WorkerProcess
+from tests.interop.hashes import PLACES
 
 SETTLE_SECONDS = 60.0
 CRASHED = 70  # the exit code of a worker in doubt
@@ -36,7 +38,8 @@ VIEWS = "/monitoring/episodes/integrity"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One round. `seconds`: how long its records flow. `transactions`: they are sent in such, some taken back."""
+    """One round. `seconds`: how long its records flow. `styles`: one producer each. `keeps_places`: keys stay where
+    they were, however many partitions there are."""
 
     bootstrap_servers: str
     prefix: str
@@ -47,7 +50,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 3.0
     partitions: int = 4
     session_timeout_seconds: int = 3
-    transactions: bool = True
+    styles: tuple[Style, ...] = (Style(),)
+    keeps_places: bool = False
 
 
 class Stage:
@@ -57,10 +61,9 @@ class Stage:
         self.plan = plan
         self.folder = folder
         self.rnd = random.Random(plan.seed)
-        self.topics = TopicNames.of(
-            plan.prefix, f"{plan.prefix}events", f"{plan.prefix}alerts", f"{plan.prefix}letters",
-            f"{plan.prefix}alert-letters",
-        )  # fmt: skip
+        self.monitor_id = plan.prefix
+        self.partitions = plan.partitions
+        self.topics = _topics(plan.prefix, plan.prefix)
         self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
         self.workers: dict[str, WorkerProcess] = {}
         self.deaths: Counter[str] = Counter()
@@ -73,6 +76,7 @@ class Stage:
         self._environment: dict[str, str] = {}
         self._commits_from: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._retired: list[WorkerProcess] = []  # of a monitor that nobody judges any more
         self._client = httpx.AsyncClient(trust_env=False, timeout=5.0)
         self.look_every_seconds = 0.1
 
@@ -99,6 +103,7 @@ class Stage:
                 Received(entry.message_id, entry.status, entry.body, entry.headers.get("x-worker", ""),
                          datetime.fromisoformat(entry.received_at).timestamp())
                 for entry in receiver.state.journal.since(0)
+                if not self._is_of_a_retired(entry.headers.get("x-worker", ""))
             ]  # fmt: skip
         finally:
             for task in (*self._tasks, self.feeding):
@@ -113,12 +118,12 @@ class Stage:
         plan, topics = self.plan, self.topics
         return {
             "KAFKA_BOOTSTRAP_SERVERS": plan.bootstrap_servers,
-            "MONITOR_ID": plan.prefix,
+            "MONITOR_ID": self.monitor_id,
             "EVENTS_TOPIC": topics.events,
             "ALERTS_TOPIC": topics.alerts,
             "DEAD_LETTERS_TOPIC": topics.dead_letters,
             "ALERT_DEAD_LETTERS_TOPIC": topics.alert_dead_letters,
-            "EVENTS_PARTITIONS": str(plan.partitions),
+            "EVENTS_PARTITIONS": str(self.partitions),
             "TOPIC_REPLICATION_FACTOR": "1",
             "KAFKA_SESSION_TIMEOUT_SECONDS": str(plan.session_timeout_seconds),
             "KAFKA_REBALANCE_TIMEOUT_SECONDS": str(plan.session_timeout_seconds + 2),
@@ -127,6 +132,19 @@ class Stage:
             "MONITORING_WEBHOOK_URL": f"{receiver_url}/webhook",
             "DASHBOARD_URL": "http://127.0.0.1:8002",  # the same for all workers, or their alerts would differ
         }
+
+    async def begin_anew(self, suffix: str, partitions: int) -> None:
+        """From here on another monitor is judged, with topics of its own but for the events. None of the old may run."""
+        self.monitor_id, self.partitions = self.plan.prefix + suffix, partitions
+        self.topics = _topics(self.monitor_id, self.plan.prefix)
+        await ensure_topics(self.plan.bootstrap_servers, self.topics, partitions, 1)
+        self._environment = self._settings(self.receiver_url)
+        self._retired += self.workers.values()
+        self.workers.clear()
+        self.evidence.answers.clear()
+
+    def _is_of_a_retired(self, life: str) -> bool:
+        return life.rpartition(".")[0] in {worker.name for worker in self._retired}
 
     # --- workers
 
@@ -168,7 +186,7 @@ class Stage:
         give_up_at = time.monotonic() + SETTLE_SECONDS
         while True:
             shares = [await self.live_partitions(name) for name in names]
-            if all(shares) and sum(shares) == self.plan.partitions:
+            if all(shares) and sum(shares) == self.partitions:
                 return
             if time.monotonic() > give_up_at:
                 self.wrong.append(f"The workers {', '.join(names)} did not share all partitions in time: {shares}.")
@@ -203,8 +221,9 @@ class Stage:
     async def _feed(self) -> None:
         plan = self.plan
         feed = Feed(plan.seed, plan.records, self.evidence.wall_ms, projects=plan.projects, calm=plan.calm)
-        sender = Sender(plan.bootstrap_servers, self.topics.events, self.evidence, self.rnd)
-        await sender.run(list(feed.records()), plan.seconds, f"{plan.prefix}feed" if plan.transactions else None)
+        place = partial(_place, partitions=plan.partitions) if plan.keeps_places else None
+        sender = Sender(plan.bootstrap_servers, self.topics.events, self.evidence, self.rnd, place)
+        await sender.run(list(feed.records()), plan.seconds, plan.styles, f"{plan.prefix}feed")
 
     async def behave(self, step: dict[str, Any] | None) -> None:
         """Tell the receiver how to answer from now on; None: well."""
@@ -234,19 +253,19 @@ class Stage:
         self.next_fault = lambda: ("", 1)
         await self.feeding
         give_up_at = time.monotonic() + SETTLE_SECONDS
-        async with _admin(self.plan.bootstrap_servers) as admin, reader(self.plan.bootstrap_servers) as consumer:
-            while open_ones := await self._unfinished(admin, consumer):
+        async with admin(self.plan.bootstrap_servers) as client, reader(self.plan.bootstrap_servers) as consumer:
+            while open_ones := await self._unfinished(client, consumer):
                 if time.monotonic() > give_up_at:
                     self.wrong.append(f"After {SETTLE_SECONDS:.0f} s still not taken: {', '.join(open_ones)}.")
                     return
                 await asyncio.sleep(0.1)
 
-    async def _unfinished(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> list[str]:
+    async def _unfinished(self, client: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> list[str]:
         """Partitions of events and alerts of which not all is committed. A commit follows storing and delivering."""
-        offsets = await admin.list_consumer_group_offsets(self.plan.prefix)
+        offsets = await client.list_consumer_group_offsets(self.monitor_id)
         committed = {(tp.topic, tp.partition): known.offset for tp, known in offsets.items()}
         both = (self.topics.events, self.topics.alerts)
-        tps = [TopicPartition(topic, number) for topic in both for number in range(self.plan.partitions)]
+        tps = [TopicPartition(topic, number) for topic in both for number in range(self.partitions)]
         ends = await consumer.end_offsets(tps)
         return [
             f"{tp.topic}-{tp.partition} from {at} to {end}"
@@ -265,7 +284,7 @@ class Stage:
         """All evidence."""
         return await collect(
             self.evidence, self.plan.bootstrap_servers, self.topics, commits_from=self._commits_from,
-            group=self.plan.prefix,
+            group=self.monitor_id,
         )  # fmt: skip
 
     def zombies(self) -> list[str]:
@@ -278,16 +297,27 @@ class Stage:
 
     async def remove(self) -> None:
         """Delete the topics, so that many rounds do not burden the broker."""
-        async with _admin(self.plan.bootstrap_servers) as admin:
-            await admin.delete_topics(list(msgspec.structs.astuple(self.topics)))
+        async with admin(self.plan.bootstrap_servers) as client:
+            await client.delete_topics(list(msgspec.structs.astuple(self.topics)))
+
+
+def _topics(monitor_id: str, prefix: str) -> TopicNames:
+    """All but the events belong to one monitor alone."""
+    own = (f"{monitor_id}{name}" for name in ("alerts", "letters", "alert-letters"))
+    return TopicNames.of(monitor_id, f"{prefix}events", *own)
+
+
+def _place(key: bytes, partitions: int) -> int:
+    return PLACES["murmur2"](key, partitions)
 
 
 @asynccontextmanager
-async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
+async def admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await client.start()
     try:
-        yield admin
+        yield client
     finally:
         with contextlib.suppress(Exception):
-            await admin.close()
+            await client.close()
