@@ -134,7 +134,7 @@ class Stage:
         }
 
     async def begin_anew(self, suffix: str, partitions: int) -> None:
-        """From here on another monitor is judged, with topics of its own but for the events. None of the old may run."""
+        """From now on another monitor is judged, with topics of its own but the events. None of the old may run."""
         self.monitor_id, self.partitions = self.plan.prefix + suffix, partitions
         self.topics = _topics(self.monitor_id, self.plan.prefix)
         await ensure_topics(self.plan.bootstrap_servers, self.topics, partitions, 1)
