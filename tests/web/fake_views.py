@@ -140,7 +140,7 @@ class FakeViews:
 
     def __init__(self) -> None:
         self.failing: Exception | None = None
-        self.unknown = {"unknown"}
+        self.unknown = {"unknown", "unknown/findings", "unknown/findings/f2"}
         self.token: str | None = None
         self.summaries_made = 0
         self.summary = SUMMARY
