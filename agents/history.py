@@ -67,7 +67,7 @@ class HistoryFollower:
         attempt = 0
         while True:
             try:
-                async with reader(self._kafka) as consumer:
+                async with reader(self._kafka, committed_only=True) as consumer:
                     while True:
                         partitions = self._wanted()
                         await self._begin(consumer, partitions)

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from agents.engine.collector import spare_the_state
+from agents.engine.unfolding import missing_codecs
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
 from agents.fleet.sight import Sight
@@ -216,6 +217,9 @@ async def _first_of(waiting: Coroutine[Any, Any, object], work: asyncio.Task[Non
 
 async def run_worker(settings: Settings, core: Core) -> ExitCode:
     """Run one worker until SIGTERM or Ctrl-C."""
+    missing = missing_codecs()
+    if missing is not None:
+        raise Failure(missing, ExitCode.USAGE)
     spare_the_state()  # what was imported: reading back makes objects in masses, and none of these ever goes
     raise_descriptor_limit()
     stopping = asyncio.Event()

@@ -56,15 +56,28 @@ def dead_letter(
     Ours come after the original headers and none of those is dropped: where a dead letter was sent in again, the last
     `dl_*` headers count.
     """
-    ours: list[tuple[str, bytes | None]] = [
-        ("dl_topic", topic.encode()),
-        ("dl_partition", b"%d" % partition),
-        ("dl_offset", b"%d" % offset),
-        ("dl_reason", malformed.reason.value.encode()),
-        ("dl_detail", malformed.detail.encode()),
-    ]
+    ours = _ours(topic, partition, offset, malformed)
     if malformed.reason is DeadLetterReason.TOO_LARGE and value is not None:
         ours.append(("dl_sha256", hashlib.sha256(value).hexdigest().encode()))
         ours.append(("dl_size", b"%d" % len(value)))
         value = value[:KEPT_OF_TOO_LARGE_BYTES]
     return DeadLetter(key, value, [*headers, *ours])
+
+
+def dead_batch(
+    topic: str, partition: int, first_offset: int, last_offset: int, kept: bytes, malformed: Malformed
+) -> DeadLetter:
+    """The dead letter of records that cannot be told apart, from `first_offset` to `last_offset`. `kept` is the
+    beginning of their bytes in the log."""
+    last: tuple[str, bytes | None] = ("dl_last_offset", b"%d" % last_offset)
+    return DeadLetter(None, kept, [*_ours(topic, partition, first_offset, malformed), last])
+
+
+def _ours(topic: str, partition: int, offset: int, malformed: Malformed) -> list[tuple[str, bytes | None]]:
+    return [
+        ("dl_topic", topic.encode()),
+        ("dl_partition", b"%d" % partition),
+        ("dl_offset", b"%d" % offset),
+        ("dl_reason", malformed.reason.value.encode()),
+        ("dl_detail", malformed.detail.encode(errors="replace")),
+    ]

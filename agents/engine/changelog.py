@@ -16,6 +16,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.engine.producer import Producer
 from agents.engine.reading import some_records
+from agents.engine.record_parsing import UnreadableBatch
 from streams import keys
 from streams.partition import Cursor
 from streams.state_codec import is_older
@@ -24,6 +25,10 @@ MARKER = b"m"
 PATIENCE_SECONDS = 30.0
 
 Progress = Callable[[int], None]
+
+
+class StateIsUnreadable(Exception):
+    """Part of a log cannot be read, and with it states that nobody can miss afterwards; a sentence says what to do."""
 
 
 class Changelog:
@@ -74,7 +79,10 @@ class PartitionLog:
         return await self._producer.send_batch(batch, self._tp.topic, self._tp.partition)
 
     async def read(self, consumer: AIOKafkaConsumer, progress: Progress = lambda records: None) -> dict[bytes, bytes]:
-        """The latest value of every key. `progress` is told how many records were read. Raises KafkaError."""
+        """The latest value of every key. `progress` is told how many records were read.
+
+        Raises KafkaError, StateIsUnreadable.
+        """
         values: dict[bytes, bytes] = {}
         consumer.assign([self._tp])
         consumer.seek(self._tp, 0)  # or the first there is
@@ -86,6 +94,8 @@ class PartitionLog:
                 if marking.done():
                     marking.result()
                 records = await some_records(consumer, self._tp)
+                if records.has_unreadable:
+                    raise self._unreadable(records)
                 if records:
                     read, moved_at = read + len(records), time.monotonic()
                 for record in records:
@@ -104,6 +114,14 @@ class PartitionLog:
                     raise KafkaTimeoutError(f"{self._tp.topic} does not give back what was written to it")
         finally:
             marking.cancel()
+
+    def _unreadable(self, records: Iterable[object]) -> StateIsUnreadable:
+        first = next(record for record in records if isinstance(record, UnreadableBatch))
+        topic, partition = self._tp
+        return StateIsUnreadable(
+            f"Partition {partition} of {topic} is damaged: {first.detail} Restore that partition from another replica "
+            f"or a backup; or start with a new MONITOR_ID, or delete {topic}, to count the events anew."
+        )
 
     async def _mark(self, marker: bytes) -> None:
         try:

@@ -17,7 +17,7 @@ from agents.engine.changelog import Changelog
 from agents.engine.fence import Fence
 from agents.engine.fetching import Fetched
 from agents.engine.letter_log import LetterLog
-from agents.engine.ownership import Collected, Counts, Owned, Phase, Records
+from agents.engine.ownership import ENOUGH_BYTES, Collected, Counts, Owned, Phase, Records
 from agents.engine.reading import Record
 from agents.engine.recovery import Recovery
 from agents.engine.transport import Consumer
@@ -116,6 +116,7 @@ class Engine:
         self._hurries = False
         numbers = list(partitions)
         cached = self._cached_projects // max(1, len(numbers))
+        enough_bytes = ENOUGH_BYTES // max(1, len(numbers))
         self._most_unstored = max(FEWEST_UNSTORED, cached)
         for number in numbers:
             if self.partitions and number >= self.partitions:
@@ -124,7 +125,7 @@ class Engine:
                     f"start says what to do"
                 )
                 return
-            owned = Owned(self.events_topic, number, generation, self.core, cached)
+            owned = Owned(self.events_topic, number, generation, self.core, cached, enough_bytes)
             self.owned[number] = owned
             self._spawn(self._live(owned), f"partition {number}")
 

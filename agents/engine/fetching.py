@@ -15,6 +15,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import WorkerThread
 
+from agents.engine.batches import Taken
+from agents.engine.fetch_results import budget
 from agents.engine.reading import Record
 
 FETCH_SECONDS = 0.5  # the longest wait of one poll; stopping waits for it
@@ -30,7 +32,7 @@ class Fetched:
     transactions). `reading` is what `begin` answered. `is_out_of_range`: the log has nothing at `start`.
     """
 
-    __slots__ = ("is_out_of_range", "next_offset", "reading", "records", "start", "tp")
+    __slots__ = ("is_out_of_range", "next_offset", "reading", "records", "size_bytes", "start", "tp")
 
     def __init__(self, tp: TP, reading: int, start: int, next_offset: int, records: list[Record]) -> None:
         self.tp = tp
@@ -38,6 +40,7 @@ class Fetched:
         self.start = start
         self.next_offset = next_offset
         self.records = records
+        self.size_bytes = 0  # of memory, about
         self.is_out_of_range = False
 
 
@@ -134,7 +137,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if consumer._closed or consumer._fetcher._closed:
             raise ConsumerStoppedError
         consumer._coordinator.check_errors()  # without this, some errors of the group only stop the reading
-        records: Mapping[TopicPartition, list[Record]] = {}
+        records: Mapping[TopicPartition, Taken[Record]] = {}
+        budget.begin()
         lost: set[TP] = set()
         with consumer._fetcher._subscriptions.fetch_context():
             try:
@@ -146,7 +150,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return list(self._note_progress(consumer, records, lost))
 
     def _note_progress(
-        self, consumer: aiokafka.AIOKafkaConsumer, records: Mapping[TopicPartition, list[Record]], lost: set[TP]
+        self, consumer: aiokafka.AIOKafkaConsumer, records: Mapping[TopicPartition, Taken[Record]], lost: set[TP]
     ) -> Iterator[Fetched]:
         subscription = consumer._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
@@ -154,7 +158,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             state = None if assignment is None else assignment.state_value(tp)
             if state is None or not state.has_valid_position:
                 continue
-            fetched = Fetched(tp, reading.number, reading.offset, state.position, records.get(tp, []))
+            taken = records.get(tp)
+            fetched = Fetched(tp, reading.number, reading.offset, state.position, taken or [])
+            fetched.size_bytes = 0 if taken is None else taken.size_bytes
             if tp in lost:
                 consumer.pause(TopicPartition(tp.topic, tp.partition))
                 del self._readings[tp]

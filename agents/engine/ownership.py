@@ -14,11 +14,12 @@ from agents.engine.changelog import PartitionLog
 from agents.engine.fetching import Fetched
 from agents.engine.holding import Held
 from agents.engine.reading import Record
+from agents.engine.record_parsing import UnreadableBatch
 from agents.engine.witness import KEY as WITNESS
 from agents.engine.witness import Witness, decode_witness, encode_witness, witness_of
 from agents.slices import in_slices, let_others
 from models.codec import Malformed, decode_event
-from models.dead_letter import DeadLetter, dead_letter
+from models.dead_letter import DeadLetter, dead_batch, dead_letter
 from models.event import Event
 from streams import keys
 from streams.core import Core
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 RESTORE_SLICE_SECONDS = 0.005
 MAX_KEYLESS = 10_000  # projects remembered by name for having records without a key
 ENOUGH_RECORDS = 5_000  # more than one answer of a broker holds, so that the next one is asked for meanwhile
+ENOUGH_BYTES = 64 * 1024 * 1024  # of all partitions together, by a guess of what they take in memory
 
 Records = list[tuple[bytes, bytes | None]]
 
@@ -78,8 +80,10 @@ class Collected(msgspec.Struct, frozen=True):
 class Inbox:
     """Fetched and not yet taken. Whoever puts never waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, enough_bytes: int = ENOUGH_BYTES) -> None:
         self.records = 0
+        self.size_bytes = 0
+        self._enough_bytes = enough_bytes
         self._waiting: deque[Fetched] = deque()
         self._news = asyncio.Event()
 
@@ -89,12 +93,13 @@ class Inbox:
     @property
     def is_full(self) -> bool:
         """Whether no more should be asked for now."""
-        return self.records >= ENOUGH_RECORDS
+        return self.records >= ENOUGH_RECORDS or self.size_bytes >= self._enough_bytes
 
     def put(self, fetched: Fetched) -> None:
         """Add to the end."""
         self._waiting.append(fetched)
         self.records += len(fetched.records)
+        self.size_bytes += fetched.size_bytes
         self._news.set()
 
     async def get(self) -> Fetched:
@@ -104,6 +109,7 @@ class Inbox:
             await self._news.wait()
         fetched = self._waiting.popleft()
         self.records -= len(fetched.records)
+        self.size_bytes -= fetched.size_bytes
         return fetched
 
 
@@ -127,7 +133,10 @@ class Counts:
 class Owned(Counts):
     """A partition in this worker's hands, and what it has counted there."""
 
-    def __init__(self, topic: str, number: int, generation: int, core: Core, cached_projects: int) -> None:
+    def __init__(
+        self, topic: str, number: int, generation: int, core: Core, cached_projects: int,
+        enough_bytes: int = ENOUGH_BYTES,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.topic = topic
         self.number = number
@@ -144,7 +153,7 @@ class Owned(Counts):
         self.position = 0  # next offset to take
         self.committed = 0  # next offset, all before it is stored
         self.reading = 0  # number of the reading whose records are taken; 0: none
-        self.inbox = Inbox()
+        self.inbox = Inbox(enough_bytes)
         self.store = Stored({})
         self.log: PartitionLog | None = None
         self._core = core
@@ -240,7 +249,7 @@ class Owned(Counts):
                     letters.append(self._bury(record, decoded))
                 else:
                     outcomes["tombstone"] += 1
-        if records:
+        if records and type(records[-1]) is not UnreadableBatch:  # which may become readable
             self._last = records[-1]
         self.position, self.letters_in_a_row = position, in_a_row
         self.taken_at = time.monotonic()
@@ -253,7 +262,13 @@ class Owned(Counts):
             self.partition.pass_over(next_offset - 1)
 
     def _bury(self, record: Record, malformed: Malformed) -> DeadLetter:
+        unreadable = record if isinstance(record, UnreadableBatch) else None
+        if unreadable is not None:
+            malformed = Malformed(unreadable.reason, unreadable.detail)
         reason = malformed.reason.value
         self.outcomes["dead_letter"] += 1
         self.dead_letters_by_reason[reason] = self.dead_letters_by_reason.get(reason, 0) + 1
+        if unreadable is not None:
+            first, last = unreadable.first_offset, unreadable.offset
+            return dead_batch(self.topic, self.number, first, last, unreadable.kept, malformed)
         return dead_letter(self.topic, self.number, record.offset, record.key, record.value, record.headers, malformed)

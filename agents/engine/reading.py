@@ -1,14 +1,15 @@
 """A consumer without a group, for looking at topics: the changelog at recovery, and what lies around it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.consumer import fetcher
 from aiokafka.structs import ConsumerRecord
 
 from agents.access import Kafka, client_options
+from agents.engine.batches import Taken
+from agents.engine.fetch_results import install
 from agents.engine.starting import to_its_end
 from agents.kafka.ending import in_turn
 
@@ -19,21 +20,7 @@ READ_RECORDS = 2_000  # at once: some 10 ms of work
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
 
-class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Hands out records as aiokafka's C code has read them: offset, timestamp, key, value and headers.
-
-    Wrapping each one in a ConsumerRecord costs as much again as reading it, for a topic that everybody here knows.
-    """
-
-    def __iter__(self) -> Iterator[Record]:
-        records: Iterator[Record] = self._records_iterator  # without a call of ours for each of them
-        return records
-
-    def _consumer_record(self, tp: TopicPartition, record: Record) -> Record:
-        return record
-
-
-fetcher.PartitionRecords = PlainRecords  # aiokafka offers no other way in; every consumer of the process has it
+install()
 
 
 @asynccontextmanager
@@ -67,8 +54,8 @@ async def stop(consumer: AIOKafkaConsumer) -> None:
     await in_turn(part.close() for part in parts if part is not None)
 
 
-async def some_records(consumer: AIOKafkaConsumer, tp: TopicPartition) -> list[Record]:
+async def some_records(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Taken[Record]:
     """What comes next, or nothing where nothing comes for a while."""
     polled = await consumer.getmany(tp, timeout_ms=READ_TIMEOUT_MS, max_records=READ_RECORDS)
-    records: list[Record] = polled.get(tp, [])
+    records: Taken[Record] = polled.get(tp) or Taken()
     return records

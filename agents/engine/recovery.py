@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from agents.access import Kafka
-from agents.engine.changelog import Changelog
+from agents.engine.changelog import Changelog, StateIsUnreadable
 from agents.engine.clock import run_clock
 from agents.engine.ownership import Owned
 from agents.engine.reading import reader
@@ -73,7 +73,7 @@ class Recovery:
                 return
             except ProducerFenced:
                 raise
-            except CannotGoLive as error:
+            except (CannotGoLive, StateIsUnreadable) as error:
                 seconds, problem = LOOK_AGAIN_SECONDS, str(error)
             except (KafkaError, OSError) as error:
                 seconds = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]

@@ -166,8 +166,9 @@ class Consumer(driver.Consumer):
 
 def _batch(fetched: Fetched, generation: int) -> RecordBatch:
     tp, last = fetched.tp, fetched.records[-1] if fetched.records else None
+    seconds = 0.0 if last is None else (last.timestamp or 0) / 1000
     return RecordBatch(
-        tp.topic, tp.partition, fetched.next_offset - 1, 0.0 if last is None else last.timestamp / 1000, 0, [], None,
+        tp.topic, tp.partition, fetched.next_offset - 1, seconds, 0, [], None,
         cast(Any, fetched), None, 0, 0, tp, generation_id=generation,
     )  # fmt: skip
 

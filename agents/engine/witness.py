@@ -28,7 +28,7 @@ class Witness(msgspec.Struct, frozen=True, array_like=True):
 
 def witness_of(record: Record, letters_from: int) -> Witness:
     """What is remembered of a record."""
-    return Witness(record.offset, record.timestamp, _crc(record), letters_from)
+    return Witness(record.offset, _timestamp(record), _crc(record), letters_from)
 
 
 def encode_witness(witness: Witness) -> tuple[bytes, bytes]:
@@ -48,7 +48,7 @@ async def is_still_there(consumer: AIOKafkaConsumer, tp: TopicPartition, witness
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up_at:
         for record in await some_records(consumer, tp):
-            return (record.offset, record.timestamp, _crc(record)) == (
+            return (record.offset, _timestamp(record), _crc(record)) == (
                 witness.offset, witness.timestamp_ms, witness.crc,
             )  # fmt: skip
     return False
@@ -76,12 +76,20 @@ async def buried_offsets(
 
 
 def _origin(record: Record, source: TopicPartition) -> int | None:
-    """The offset in `source` that a dead letter tells of. A letter sent in again bears older headers first."""
+    """The offset in `source` that a dead letter tells of, the last one where it tells of several.
+
+    A letter sent in again bears older headers first.
+    """
     told = {name: value for name, value in record.headers if name.startswith("dl_")}
     if told.get("dl_topic") != source.topic.encode() or told.get("dl_partition") != b"%d" % source.partition:
         return None
-    offset = told.get("dl_offset") or b""
+    offset = told.get("dl_last_offset") or told.get("dl_offset") or b""
     return int(offset) if offset.isdigit() else None
+
+
+def _timestamp(record: Record) -> int:
+    """Old formats have none, which is None in one of aiokafka's classes and -1 in the other."""
+    return -1 if record.timestamp is None else int(record.timestamp)
 
 
 def _crc(record: Record) -> int:

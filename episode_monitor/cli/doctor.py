@@ -59,7 +59,7 @@ def exit_code(findings: list[Finding]) -> ExitCode:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Every part, in order."""
-    findings = [_rules(settings), _state_dir(settings)]
+    findings = [_rules(settings), _state_dir(settings), _codecs()]
     kafka = await _kafka(settings)
     findings.append(kafka)
     findings.append(await _topics(settings) if kafka.verdict is Verdict.OK else _skipped("topics", "Kafka"))
@@ -88,6 +88,15 @@ def _state_dir(settings: Settings) -> Finding:
     if not nearest.is_dir():
         return Finding("state", Verdict.WRONG, f"STATE_DIR {folder} is no folder; name another.")
     return Finding("state", Verdict.OK, f"STATE_DIR {folder} can be used.")
+
+
+def _codecs() -> Finding:
+    from agents.engine.unfolding import CODEC_NAMES, missing_codecs
+
+    missing = missing_codecs()
+    if missing is not None:
+        return Finding("codecs", Verdict.WRONG, missing)
+    return Finding("codecs", Verdict.OK, f"Compressed batches can be read: {', '.join(CODEC_NAMES.values())}.")
 
 
 async def _kafka(settings: Settings) -> Finding:

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from agents.engine.ownership import Stored
-from episode_monitor.replay.source import Batch
+from agents.engine.record_parsing import UnreadableBatch
+from episode_monitor.replay.source import Batch, Replayed
 from models.alert import Alert, AlertStatus
 from models.codec import Malformed, decode_event
 from models.event import Event
@@ -19,6 +20,7 @@ from streams.core import Core
 from streams.partition import Partition
 from streams.state_codec import fingerprint
 
+UNKNOWN_TIME_MS = 1 << 62
 MAX_ALERTS = 10_000  # transitions kept; all are counted
 MOST_DECODED = 20_000  # projects whose states are kept as objects; beyond that they are packed as if to be stored
 
@@ -39,6 +41,17 @@ class Report(msgspec.Struct, frozen=True):
     firings: dict[str, int]  # by rule
     transitions: int
     alerts: list[dict[str, Any]]
+
+
+def _written_ms(record: Replayed) -> int:
+    """When the record was written. Where it does not say so, nothing in it lies in the future."""
+    timestamp: int | None = record.timestamp
+    return UNKNOWN_TIME_MS if timestamp is None or timestamp < 0 else timestamp
+
+
+def _reason(record: object, malformed: Malformed) -> str:
+    """As the worker's dead letter names it."""
+    return (record.reason if isinstance(record, UnreadableBatch) else malformed.reason).value
 
 
 class Replay:
@@ -67,13 +80,13 @@ class Replay:
             partition = self._partitions[batch.partition] = Partition(self._core, batch.partition, store, 1_000)
         self._records += len(batch.records)
         for record in batch.records:
-            decoded = decode_event(record.key, record.value, record.headers, record.timestamp)
+            decoded = decode_event(record.key, record.value, record.headers, _written_ms(record))
             if isinstance(decoded, Event):
                 self.applied += partition.take(decoded, record.offset)
             else:
                 partition.pass_over(record.offset)
                 if isinstance(decoded, Malformed):
-                    self._dead_letters[decoded.reason.value] += 1
+                    self._dead_letters[_reason(record, decoded)] += 1
                 else:
                     self._tombstones += 1
         if partition.emits:

@@ -14,6 +14,8 @@ from aiokafka import TopicPartition
 
 from agents.access import Kafka
 from agents.engine.reading import reader, some_records
+from agents.engine.unfolding import missing_codecs
+from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.lines import lines_of_file
 
 QUIET_POLLS = 20  # of half a second each; an end that the broker named and never reaches
@@ -21,13 +23,13 @@ LINES = 1_000  # of a file in one batch
 
 
 class Replayed(Protocol):
-    """One record as it was. `timestamp` is when it was written, in ms of the wall clock."""
+    """One record as it was. `timestamp` is when it was written, in ms of the wall clock; none in old formats."""
 
     offset: int
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
-    timestamp: int
+    timestamp: int | None
 
 
 class Line(msgspec.Struct):
@@ -35,7 +37,7 @@ class Line(msgspec.Struct):
 
     offset: int
     value: bytes | None
-    timestamp: int
+    timestamp: int | None
     key: bytes | None = None
     headers: Sequence[tuple[str, bytes]] = ()
 
@@ -60,7 +62,10 @@ class NoSuchPartition(Exception):
 
 
 async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[Batch]:
-    """Partition after partition, each in order. Raises KafkaError, NoSuchPartition."""
+    """Partition after partition, each in order. Raises KafkaError, NoSuchPartition, Failure."""
+    missing = missing_codecs()
+    if missing is not None:
+        raise Failure(missing, ExitCode.USAGE)
     async with reader(kafka, committed_only=True) as consumer:
         there: set[int] = set()
         if topic in await consumer.topics():  # some brokers create a topic that is only asked about
@@ -79,7 +84,7 @@ async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[B
             consumer.seek(tp, position)
             stop, quiet = end if wanted.end is None else min(end, wanted.end), 0
             while position < stop and quiet < QUIET_POLLS:
-                records = await some_records(consumer, tp)
+                records: Sequence[Replayed] = await some_records(consumer, tp)
                 quiet = 0 if records else quiet + 1
                 if records and records[-1].offset >= stop:
                     records = [record for record in records if record.offset < stop]
