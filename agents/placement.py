@@ -64,7 +64,8 @@ def placed_by(key: bytes, partition: int, partitions: int) -> PlacedBy:
     for name, place in _HASHES:
         if place(key, partitions) == partition:
             return name
-    if any(by_murmur2(key, fewer) == partition for fewer in range(partition + 1, partitions)):
+    fewest = max(2, partition + 1)  # all keys are in the partition of one
+    if any(by_murmur2(key, fewer) == partition for fewer in range(fewest, partitions)):
         return PlacedBy.FEWER_PARTITIONS
     return PlacedBy.UNKNOWN
 
@@ -80,12 +81,14 @@ def parts_of(project_id: str, seen: Iterable[int], keyless: Iterable[int], parti
 
 def cause_of(parts: Iterable[Part]) -> Cause:
     """Why they are several."""
-    names = {part.placed_by for part in parts}
-    if PlacedBy.NO_KEY in names:
+    names = sorted(part.placed_by.value for part in parts)
+    if PlacedBy.NO_KEY.value in names:
         return Cause.NO_KEY
-    if PlacedBy.UNKNOWN in names:
-        return Cause.UNKNOWN
-    return Cause.PARTITIONS_ADDED if PlacedBy.FEWER_PARTITIONS in names else Cause.PARTITIONERS
+    if names == sorted((PlacedBy.MURMUR2.value, PlacedBy.FEWER_PARTITIONS.value)):
+        return Cause.PARTITIONS_ADDED
+    if {PlacedBy.UNKNOWN.value, PlacedBy.FEWER_PARTITIONS.value}.isdisjoint(names):
+        return Cause.PARTITIONERS
+    return Cause.UNKNOWN
 
 
 _PLACED = {
@@ -93,13 +96,13 @@ _PLACED = {
     PlacedBy.CRC32: "where CRC32 puts its key (librdkafka's default)",
     PlacedBy.FNV1A: "where FNV-1a puts its key (sarama, kafka-go)",
     PlacedBy.NO_KEY: "without a key",
-    PlacedBy.FEWER_PARTITIONS: "where murmur2 put its key while the topic had fewer partitions",
+    PlacedBy.FEWER_PARTITIONS: "where murmur2 puts its key when a topic has fewer partitions",
     PlacedBy.UNKNOWN: "where no known partitioner puts its key",
 }
 _MEND = {
     Cause.PARTITIONERS: "Set the same partitioner in all producers.",
     Cause.NO_KEY: "Let every producer send the project's id as the key.",
-    Cause.PARTITIONS_ADDED: "Partitions were added: send the events to a new topic, and start with a new MONITOR_ID.",
+    Cause.PARTITIONS_ADDED: "If partitions were added, send the events to a new topic and take a new MONITOR_ID.",
     Cause.UNKNOWN: "Look for records without a key, and for a producer that names partitions itself.",
 }
 

@@ -319,6 +319,13 @@ class DatabaseSummary(msgspec.Struct, frozen=True, kw_only=True):
     invalid_rows: int  # without project, id or number, or with a number out of range
 
 
+class SplitProject(msgspec.Struct, frozen=True, kw_only=True):
+    """A project in several partitions: it is not compared, and none of its findings is one."""
+
+    project_id: str
+    partitions: list[int]
+
+
 class DeepCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="deep"):
     """The check of every project by itself, worst first: at most 500 are listed, and all counted.
 
@@ -333,6 +340,7 @@ class DeepCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
     project_issues: list[ProjectIssue]
     database: DatabaseSummary | None = None
     truncated: bool = False  # more projects have issues than are listed
+    split: list[SplitProject] = []  # the first 500
 
 
 class ProjectDrift(msgspec.Struct, frozen=True, kw_only=True):
@@ -342,6 +350,7 @@ class ProjectDrift(msgspec.Struct, frozen=True, kw_only=True):
     is_equal: bool
     drift: Drift | None  # null where both sides hold the same
     as_of: str
+    is_split: bool = False  # the project is in several partitions, so that nothing was compared
 
 
 class JobState(Enum):

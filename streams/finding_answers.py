@@ -31,10 +31,12 @@ def finding_view(found: Finding) -> FindingView:
 
 
 def finding_list(state: ProjectState, at_ms: int) -> FindingList:
-    """All findings of a project, as of `at_ms`; of very many the first of each kind and state."""
+    """All findings of a project, as of `at_ms`; of very many the first of each kind and state.
+
+    Of one in several partitions none: what this partition lacks another may have."""
     listed: list[FindingView] = []
     seen: dict[tuple[str, str], int] = {}
-    for found in findings_of(state.project_id, state.numbering):
+    for found in () if state.split else findings_of(state.project_id, state.numbering):
         which = found.kind, found.state
         seen[which] = seen.get(which, 0) + 1
         if seen[which] <= MAX_GAPS_LISTED:

@@ -123,6 +123,8 @@ def waive_and_judge(
 ) -> tuple[Finding, list[Alert]] | Refusal:
     """Waive, and what is to be told: an alert that ends with it bears the person's name and words. The caller must
     store the state."""
+    if state.split:
+        return Refusal.NOT_OPEN
     found = waive(state.project_id, state.numbering, wanted, by, reason, at_ms, until_ms)
     if isinstance(found, Refusal):
         return found

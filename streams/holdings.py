@@ -24,7 +24,7 @@ from streams.state_shapes import StoredBody, StoredNumbers
 class Holdings(msgspec.Struct, frozen=True, kw_only=True):
     """All of one project, by number and then by id. `explained` are numbers of deleted episodes, where those are no
     gaps; numbers set aside as implausible are among the others. `gaps` and `duplicates` are the open ones. `applied`:
-    offset of the last event taken."""
+    offset of the last event taken. `is_split`: other partitions have a part of the project, too."""
 
     project_id: str
     partition: int
@@ -35,6 +35,7 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[tuple[int, int]]
     duplicates: list[int]
     capped: bool
+    is_split: bool = False
 
 
 # --- what a partition holds
@@ -74,6 +75,7 @@ def holdings_of(partition: Partition, project_id: str) -> Holdings | None:
             project_id=project_id, partition=partition.number, applied=found.applied, numbers=numbers, owners=owners,
             explained=list(numbering.explained), gaps=list(numbering.open_gaps),
             duplicates=sorted(numbering.open_duplicates), capped=numbering.capped,
+            is_split=project_id in partition.splits,
         )  # fmt: skip
     stored = _read(partition, project_id, found)
     numbers, owners = _sorted(_stored_pairs(stored))
@@ -81,7 +83,7 @@ def holdings_of(partition: Partition, project_id: str) -> Holdings | None:
         project_id=project_id, partition=partition.number, applied=stored.applied, numbers=numbers, owners=owners,
         explained=stored.numbers.explained, gaps=stored.numbers.open_gaps,
         duplicates=[number for number, since_ms, _ in stored.numbers.duplicates if not since_ms],
-        capped=stored.numbers.capped,
+        capped=stored.numbers.capped, is_split=project_id in partition.splits,
     )  # fmt: skip
 
 

@@ -234,6 +234,8 @@ class Partition:
         self._know_split(project_id, split)
         self._writes[keys.split(project_id)] = msgspec.msgpack.encode(split)
         state.split = split.partitions
+        for rule in self.core.rules.integrity:  # whether one began meanwhile is a matter of who was read first
+            state.begun.pop(rule.rule_id, None)
         evaluate(self.core, state, state.now_ms, self.emits, None)
         state.deadline_ms = next_deadline_ms(self.core, state)
         self.touch(state)

@@ -24,6 +24,7 @@ from models.views import (
     DriftNumber,
     IntegritySummary,
     ProjectIssue,
+    SplitProject,
 )
 from streams.drift import DIFFERENT_OWNER, MISSING_IN_DATABASE, MISSING_IN_STREAM, counts
 from streams.drift_alerts import Drifting, Drifts
@@ -91,6 +92,7 @@ class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
             total_issues=totals.issues,
             project_issues=_listed(found.issues, drifting, drifts),
             database=database,
+            split=[SplitProject(project_id=one.project_id, partitions=list(one.partitions)) for one in found.splits],
             truncated=totals.projects > MAX_ISSUES,
         )
         return result, drifts

@@ -28,8 +28,12 @@ async def project_drift(
         async with open_reader() as reader:
             second = await look(reader, stream, one, rules, caught_up=True)
         found = agreed(first, second).get(project_id)
-    elif project_id not in await stream.holdings([project_id]):
-        return None
     as_of = rfc3339(now_ms)
+    if not first.projects:
+        held = (await stream.holdings([project_id])).get(project_id)
+        if held is None:
+            return None
+        if held.is_split:
+            return ProjectDrift(project_id=project_id, is_equal=False, drift=None, as_of=as_of, is_split=True)
     drift = None if found is None else drift_issue(project_id, found, as_of).drift
     return ProjectDrift(project_id=project_id, is_equal=drift is None, drift=drift, as_of=as_of)

@@ -134,6 +134,7 @@ class StreamSide:
         beyond = issues[limit:]
         return StreamIssues(
             issues=issues[:limit],
+            splits=[facts for answer in found for facts in answer.splits][:limit],
             projects=sum(answer.projects for answer in found),
             unlisted_projects=len(beyond) + sum(answer.unlisted_projects for answer in found),
             unlisted_findings=sum(one.gaps_total + one.duplicates_total for one in beyond)

@@ -99,6 +99,11 @@ def check_projects(settings: Settings, url: str | None, projects: list[str]) -> 
                 raise Failure(f"Nobody knows the project {project!r}; check its id.", ExitCode.USAGE)
             sides = [side for side in (stream, database) if side is not None]
             healthy = all(side["is_healthy"] for side in sides) and drift is None
+            if stream is not None and stream["split"] is not None:
+                healthy = False
+                progress.console.print(
+                    f"{escape(project)}: {stream['split']['detail']}", style="yellow", soft_wrap=True
+                )
             found.append(
                 {"project_id": project, "is_healthy": healthy, "stream": stream, "database": database, "drift": drift}
             )
@@ -142,7 +147,8 @@ def has_issues(result: dict[str, Any]) -> bool:
     if result["kind"] == "basic":
         return bool(result["summary"]["unhealthy_projects"])
     database = result["database"] or {}
-    return bool(result["projects_with_issues"] or result["project_issues"] or database.get("invalid_rows"))
+    found = result["projects_with_issues"] or result["project_issues"] or database.get("invalid_rows")
+    return bool(found or result["split"])
 
 
 def show_fleet(result: dict[str, Any]) -> None:
@@ -177,6 +183,11 @@ def show_fleet(result: dict[str, Any]) -> None:
                 _numbers(issue["duplicates"]), _numbers([one["number"] for one in drift["numbers"]]),
             )  # fmt: skip
         console().print(table)
+    if result["split"]:
+        print(
+            f"{count(len(result['split']), 'project')} in several partitions, not compared (docs/operations.md): "
+            + ", ".join(f"{one['project_id']} ({', '.join(map(str, one['partitions']))})" for one in result["split"])
+        )
     if result["truncated"]:
         print(f"The {len(result['project_issues'])} worst are listed.", file=sys.stderr)
 

@@ -48,7 +48,7 @@ def replay(
     else:
         facts = {name: value for name, value in msgspec.structs.asdict(report).items() if name != "alerts"}
         print_table(("What", "Value"), [[name, _words(value)] for name, value in facts.items()])
-    if report.gaps or report.duplicates or report.dead_letters:
+    if report.gaps or report.duplicates or report.dead_letters or report.split_projects:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 

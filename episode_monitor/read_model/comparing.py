@@ -20,7 +20,7 @@ from episode_monitor.read_model.messages import (
 )
 from streams.holdings import Holdings, digest_of, holdings_of, known_projects
 from streams.ranking import Lowest, Rank, rank
-from streams.summary import STATE_STEP, STEP, Steps
+from streams.summary import STATE_STEP, STEP, Steps, splits_of
 
 COMPARE_STEP = 32  # digests between two steps, about half a millisecond
 
@@ -100,7 +100,8 @@ def _held(live: Sequence[Owned], projects: list[str]) -> Steps[list[Holdings]]:
 def _issues(live: Sequence[Owned], question: IssuesQuestion) -> Steps[StreamIssues]:
     """Projects change between two steps: each is counted once, by what is listed of it or by what it had at first."""
     worst: Lowest[Rank, Owned] = Lowest(question.limit)
-    projects = sum(owned.partition.projects for owned in live)
+    projects = sum(owned.partition.projects - owned.partition.counted_elsewhere for owned in live)
+    splits = [facts for owned in live for facts in splits_of(owned.partition, question.limit)][: question.limit]
     unlisted = {
         (owned.number, project): sum(found) for owned in live for project, found in owned.partition.unhealthy.items()
     }
@@ -120,7 +121,11 @@ def _issues(live: Sequence[Owned], question: IssuesQuestion) -> Steps[StreamIssu
         if seen % STATE_STEP == 0:
             yield
     return StreamIssues(
-        issues=found, projects=projects, unlisted_projects=len(unlisted), unlisted_findings=sum(unlisted.values())
+        issues=found,
+        projects=projects,
+        splits=splits,
+        unlisted_projects=len(unlisted),
+        unlisted_findings=sum(unlisted.values()),
     )
 
 

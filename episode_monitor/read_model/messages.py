@@ -12,6 +12,7 @@ from episode_monitor.web.views import ActionKind, ProjectHealth, ProjectSort
 from models.alert import Alert
 from models.views import FindingDetail, FindingView, ProjectRow
 from streams.drift_alerts import Named
+from streams.summary import SplitFacts
 
 PREFIX = "/internal/v1"
 
@@ -212,6 +213,7 @@ class StreamIssues(msgspec.Struct, frozen=True, kw_only=True):
     projects: int  # all that are known, healthy ones too
     unlisted_projects: int = 0  # with open findings, beyond the limit
     unlisted_findings: int = 0  # their gaps and duplicates
+    splits: list[SplitFacts] = []  # projects in several partitions
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):

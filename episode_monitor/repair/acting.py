@@ -89,6 +89,13 @@ class Actor:
         `with_newer`: episodes that were created since the plan was made move along with those before them.
         """
         view = await self._parts.ask_stream(kept.plan.project_id)
+        if view is not None and view.split is not None:
+            where = ", ".join(str(part.partition) for part in view.split.partitions)
+            raise RepairRefused(
+                Code.CANNOT_PLAN,
+                f"Nothing was changed: events of {kept.plan.project_id!r} are in the partitions {where}, so the stream "
+                f"could not confirm a repair. {view.split.detail}",
+            )
         kept = await self.move(
             kept, None, state=act.under_way, by=by, transaction=None, lease_until_ms=self._lease(),
             with_newer=with_newer, partition=kept.progress.partition if view is None else view.applied.partition,

@@ -16,12 +16,15 @@ from episode_monitor.replay.source import Batch, Replayed
 from models.alert import Alert, AlertStatus
 from models.codec import Malformed, decode_event
 from models.event import Event
+from streams import keys
 from streams.core import Core
 from streams.partition import Partition
+from streams.rules import Measure
 from streams.state_codec import fingerprint
 
 UNKNOWN_TIME_MS = 1 << 62
 MAX_ALERTS = 10_000  # transitions kept; all are counted
+MAX_SPLITS = 100  # named; all are counted
 MOST_DECODED = 20_000  # projects whose states are kept as objects; beyond that they are packed as if to be stored
 
 
@@ -34,6 +37,8 @@ class Report(msgspec.Struct, frozen=True):
     dead_letters: dict[str, int]  # by reason
     projects: int
     projects_with_findings: int
+    split_projects: int  # in several partitions: counted once, and without findings or alerts about numbers
+    split: dict[str, list[int]]  # the first 100 of them -> partitions
     episodes: int
     gaps: int
     duplicates: int
@@ -65,11 +70,12 @@ class Replay:
         self._dead_letters: Counter[str] = Counter()
         self._firings: Counter[str] = Counter(dict.fromkeys(core.rules.by_id, 0))
         self._alerts: list[Alert] = []
+        self._about_numbers: Counter[tuple[str, str, bool]] = Counter()  # rule, project, whether it is a firing
 
     @property
     def projects(self) -> int:
-        """How many were seen; one in two partitions counts twice."""
-        return sum(each.projects for each in self._partitions.values())
+        """How many were seen; one in several partitions counts once as soon as that is known."""
+        return sum(each.projects - each.counted_elsewhere for each in self._partitions.values())
 
     def take(self, batch: Batch) -> None:
         """Records of one partition, whose offsets must rise."""
@@ -112,12 +118,15 @@ class Replay:
         emits, partition.emits = partition.emits, []
         self._transitions += len(emits)
         for alert in emits:
-            if alert.status is AlertStatus.FIRING and not alert.escalation_level:
-                self._firings[alert.rule_id] += 1
+            is_firing = alert.status is AlertStatus.FIRING and not alert.escalation_level
+            self._firings[alert.rule_id] += is_firing
+            if alert.alert_type == Measure.INTEGRITY.value:
+                self._about_numbers[alert.rule_id, alert.project_id, is_firing] += 1
         self._alerts.extend(emits[: MAX_ALERTS - len(self._alerts)])
 
     def report(self) -> Report:
         """What has come of it so far."""
+        split = self._find_splits()
         partitions = self._partitions.values()
         return Report(
             records=self._records,
@@ -126,6 +135,8 @@ class Replay:
             dead_letters=dict(sorted(self._dead_letters.items())),
             projects=self.projects,
             projects_with_findings=sum(len(each.unhealthy) for each in partitions),
+            split_projects=len(split),
+            split={project: split[project] for project in sorted(split)[:MAX_SPLITS]},
             episodes=sum(each.episodes for each in partitions),
             gaps=sum(each.gaps for each in partitions),
             duplicates=sum(each.duplicates for each in partitions),
@@ -134,6 +145,28 @@ class Replay:
             transitions=self._transitions,
             alerts=[alert.to_dict() for alert in sorted(self._alerts, key=lambda alert: alert.updated_at_ms)],
         )
+
+    def _find_splits(self) -> dict[str, list[int]]:
+        """Projects that several partitions have; their findings, and what was told of them, are taken back."""
+        found: dict[str, list[int]] = {}
+        partitions = sorted(self._partitions.items())
+        for number, partition in partitions if len(partitions) > 1 else ():
+            for key in partition.head_keys:
+                project_id = keys.project_of(key)
+                seen = [other for other, each in partitions if other == number or each.has(project_id)]
+                if len(seen) > 1:
+                    found[project_id] = seen
+        for project_id, seen in found.items():
+            for number in seen:
+                self._partitions[number].note_split(project_id, seen)
+                self._partitions[number].emits.clear()
+        for rule_id, project_id, is_firing in [name for name in self._about_numbers if name[1] in found]:
+            count = self._about_numbers.pop((rule_id, project_id, is_firing))
+            self._transitions -= count
+            self._firings[rule_id] -= count if is_firing else 0
+        about_numbers = Measure.INTEGRITY.value
+        self._alerts = [a for a in self._alerts if a.project_id not in found or a.alert_type != about_numbers]
+        return found
 
     def _hash(self) -> str:
         """Of every project's canonical state, whatever partition it is in."""

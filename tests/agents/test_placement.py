@@ -70,6 +70,8 @@ def test_causes_have_names() -> None:
     assert cause_of(parts_of("split-b", [2, 3], [], 4)) is Cause.PARTITIONERS
     assert cause_of(parts_of("split-b", [2, 3], [3], 4)) is Cause.NO_KEY
     assert cause_of(parts_of("split-b", [1, 2], [], 4)) is Cause.UNKNOWN
+    assert placed_by(b"a", 0, 2) is PlacedBy.MURMUR2
+    assert placed_by(b"a", 1, 2) is not PlacedBy.FEWER_PARTITIONS  # of one partition there is only 0
 
 
 def test_the_sentence_says_where_why_and_what_to_do() -> None:

@@ -5,11 +5,12 @@ import pytest
 from agents.engine.ownership import Phase
 from episode_monitor.checks import looking, passing, stream_side
 from episode_monitor.checks.failing import CheckFailed
+from episode_monitor.checks.project_drift import project_drift
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceTableMismatch
 from models.event import EventType
-from models.views import Applied, DriftNumber
+from models.views import Applied, DriftNumber, ProjectDrift
 from streams.drift_alerts import Drifting
-from tests.checks.fleet import by_project, deep, stream_of
+from tests.checks.fleet import by_project, deep, opener, stream_of
 from tests.read_model.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table
 from tests.streams_answers.making import START_MS, Log, seed_project
@@ -322,3 +323,29 @@ async def test_projects_beyond_the_list_are_counted_and_the_list_says_that_it_is
         assert [issue.project_id for issue in result.project_issues] == ["d", "b"]  # 7 of 9 and 3 of 5 are missing
         assert (result.projects_checked, result.projects_with_issues, result.total_issues) == (5, 4, 7 + 3 + 2 + 1)
         assert result.truncated
+
+
+async def test_a_project_in_several_partitions_is_named_and_not_compared(database_url: str) -> None:
+    make_table(database_url)
+    async with Fleet(2) as fleet:
+        left, right, first, second = await two_workers(fleet)
+        first.numbers("halved", 1, 3)
+        second.numbers("halved", 2, 4)
+        second.numbers("fine", 1)
+        for log in (first, second):
+            log.settle(60)
+        await fleet.publish()
+        await left.splits.look(0.0)
+        fill(database_url, [*rows("halved", 1, 2, 3, 4), *rows("fine", 1, 2)])
+        result = await deep(fleet, right, database_url)
+        assert [(one.project_id, one.partitions) for one in result.split] == [("halved", [0, 1])]
+        assert result.projects_checked == 2
+        assert [issue.project_id for issue in result.project_issues] == ["fine"]
+        assert result.database is not None
+        assert result.database.projects_with_drift == 1
+        shown = await project_drift(
+            opener(database_url), stream_of(fleet, left), fleet.core.numbering, "halved", START_MS
+        )
+        assert shown == ProjectDrift(
+            project_id="halved", is_equal=False, drift=None, as_of="2025-10-09T08:53:20.000Z", is_split=True
+        )

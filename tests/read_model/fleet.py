@@ -80,6 +80,9 @@ class BareEngine:
         self.written: list[tuple[int, bytes]] = []
         self.end_is_known = True
         self.told: list[Alert] = []
+        self.is_awaited = False
+        self.behind = 0  # of each partition
+        self.was_asked = asyncio.Event()  # when a broker last answered
         self.on_flush: Callable[[], None] = lambda: None
 
     @property
@@ -90,11 +93,10 @@ class BareEngine:
         return self.end_is_known and (not quiet_seconds or time.monotonic() - owned.taken_at >= quiet_seconds)
 
     def lag(self, owned: Owned, /) -> int:
-        return 0
-
-    is_awaited = False
+        return self.behind
 
     def answered_at(self, owned: Owned, /) -> float | None:
+        self.was_asked.set()
         return time.time() if self.end_is_known else None
 
     async def tell(self, owned: Owned, letters: list[DeadLetter], /) -> None:
