@@ -17,6 +17,7 @@ import yaml
 
 from agents.fleet.reader import STALE_MS
 from alert_sinks.lanes import SinkCounters
+from episode_monitor import health
 from episode_monitor.read_model import metrics
 from episode_monitor.settings import load_settings, settings_table
 from examples.project_service.settings import Settings as ServiceSettings
@@ -100,13 +101,20 @@ def test_the_last_stage_is_the_monitor_and_runs_as_an_ordinary_user() -> None:
 
 def test_the_health_check_asks_for_the_integrity_summary() -> None:
     (check,) = of("monitor", "HEALTHCHECK")
-    assert "http://127.0.0.1:" in check
-    assert "/monitoring/episodes/integrity/summary" in check
+    assert check.rpartition("CMD ")[2] == '["python", "-P", "-m", "episode_monitor.health"]'
+    assert health.SUMMARY == "/monitoring/episodes/integrity/summary"
+
+
+def test_curl_in_place_of_the_health_check_is_in_the_image_and_asks_no_proxy_for_the_machine_itself() -> None:
+    assert any("apt-get install" in rest and " curl " in rest for rest in of("monitor", "RUN"))
+    environment = stage_environment("monitor")
+    for name in ("NO_PROXY", "no_proxy"):
+        assert {"localhost", "127.0.0.1"} <= set(environment[name].split(","))
 
 
 def test_the_image_sets_only_settings_that_exist_and_that_are_valid() -> None:
     environment = stage_environment("monitor")
-    settings = {name: value for name, value in environment.items() if name != "HOME"}
+    settings = {name: value for name, value in environment.items() if name not in ("HOME", "NO_PROXY", "no_proxy")}
     assert settings.keys() <= SETTING_NAMES
     loaded = load_settings(settings)
     assert (loaded.monitoring_host, loaded.monitoring_port) == ("0.0.0.0", 8002)

@@ -14,6 +14,7 @@ from episode_monitor.cli.alerts import alerts
 from episode_monitor.cli.backfill import backfill
 from episode_monitor.cli.check import check
 from episode_monitor.cli.doctor import doctor
+from episode_monitor.cli.health import health
 from episode_monitor.cli.output import Json, print_json, print_table, shown
 from episode_monitor.cli.replay import backtest, replay
 from episode_monitor.cli.rules import rules
@@ -36,6 +37,7 @@ app.add_typer(rules, name="rules")
 app.add_typer(alerts, name="alerts")
 app.command()(check)
 app.command()(doctor)
+app.command()(health)
 app.command()(replay)
 rules.command("backtest")(backtest)
 app.add_typer(repair.app, name="repair")

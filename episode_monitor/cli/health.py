@@ -1,0 +1,29 @@
+"""`health`: what a container's health check asks, for people and for health checks of their own."""
+
+from typing import Annotated
+
+import typer
+
+from episode_monitor.cli.calling import Url
+from episode_monitor.cli.output import Json, print_json
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.health import PATIENCE_SECONDS, NoAnswer, ask, own_url
+from episode_monitor.settings import load_settings
+
+Patience = Annotated[float, typer.Option("--timeout", help="How many seconds to wait.", min=0.1, max=300)]
+
+
+def health(url: Url = None, timeout_seconds: Patience = PATIENCE_SECONDS, as_json: Json = False) -> None:
+    """Whether the worker on this machine is healthy: its integrity summary answers 200. Exit code 1 where it is not."""
+    settings = load_settings()
+    address = url or own_url(settings.monitoring_host, settings.monitoring_port)
+    try:
+        is_healthy, sentence = ask(address.rstrip("/"), timeout_seconds)
+    except NoAnswer as error:
+        raise Failure(str(error), ExitCode.UNREACHABLE) from None
+    if as_json:
+        print_json({"healthy": is_healthy, "detail": sentence})
+    if not is_healthy:
+        raise Failure(sentence, ExitCode.ISSUES_FOUND)
+    if not as_json:
+        print(sentence)
