@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 MAX_POLL_RECORDS = 2_000
 COMMIT_SECONDS = 2.0
+METADATA_MAX_AGE_MS = 3_000  # so soon added partitions are seen, and dealt out
 BUFFERED_BATCHES = 1_000  # an agent only puts a batch where its turn will come, so that none waits for another
 
 
@@ -116,6 +117,7 @@ def create_app(
         broker_rebalance_timeout=config.rebalance_timeout_seconds,
         broker_heartbeat_interval=min(3.0, config.session_timeout_seconds / 3),
         broker_commit_interval=0.5,
+        consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         broker_request_timeout=max(40.0, config.session_timeout_seconds + 1),
         consumer_group_instance_id=config.group_instance_id,
         stream_wait_empty=False,

@@ -25,9 +25,9 @@ from agents.engine.recovery import Recovery
 from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
 from agents.history import History, HistoryFollower
-from agents.kafka.reach import unreachable
+from agents.kafka.reach import named, unreachable
 from agents.kafka.refusals import why
-from agents.topics import ensure_topics
+from agents.topics import TopicMismatch, ensure_topics, grow_changelog
 from agents.vital import vital
 from alert_sinks.courier import Courier, Destinations
 from alert_sinks.lanes import Limits
@@ -44,6 +44,7 @@ LONGEST_FLUSH_PAUSE_SECONDS = 3.0  # so much is done again after a crash at the 
 IDLE_LOOK_SECONDS = 0.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
+LOOK_FOR_GROWTH_SECONDS = 0.5
 HANDOVER_SHARE = 0.3  # of the rebalance time-out, twice: to store what was taken, and to wait for what is under way
 
 
@@ -108,6 +109,8 @@ class Runtime:
         """ "ok", or one sentence of what it waits for or what is wrong."""
         if self._waits_for:
             return self._waits_for
+        if self.new_partitions:
+            return f"Nobody reads {named(self.config.topics.events, self.new_partitions)} yet: new, and made room for."
         heard = self.watchdog.status(time.monotonic(), time.time())
         if heard != "ok":
             return heard
@@ -126,7 +129,7 @@ class Runtime:
     async def _start(self) -> None:
         await self._until_there(self._prepare)
         for work in (self.fence.run(), self._flush_regularly(), self._keep_time(), self.watchdog.run(),
-                     self.history.run()):  # fmt: skip
+                     self.history.run(), self._follow_growth()):  # fmt: skip
             self._tasks.append(self._supervised(work))
         await self._until_there(self._start_app)
         self._waits_for = ""
@@ -167,6 +170,39 @@ class Runtime:
                     log.warning("Kafka cannot be used; waiting for it", kafka=str(self.config.kafka), reason=reason)
                     is_told = True
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+
+    @property
+    def new_partitions(self) -> list[int]:
+        """Partitions that were added to the events while this worker runs, and that nobody can read yet."""
+        consumer = self.engine.consumer
+        seen = 0 if consumer is None else consumer.partitions_of(self.config.topics.events)
+        return list(range(self.partitions, max([seen, *(number + 1 for number in self.engine.owned)])))
+
+    async def _follow_growth(self) -> None:
+        """Make room in the changelog for partitions that were added to the events, and let them be read then."""
+        told = ""
+        while True:
+            await asyncio.sleep(LOOK_FOR_GROWTH_SECONDS)
+            if not self.partitions or not self.new_partitions:
+                continue
+            try:
+                count = await grow_changelog(self.config.kafka, self.config.topics)
+            except TopicMismatch as error:
+                self._stop(str(error))
+                return
+            except (KafkaError, OSError) as error:
+                reason = await why(error, self.config.kafka)
+                if reason != told:
+                    log.error("added partitions cannot be read yet", partitions=self.new_partitions, reason=reason)
+                    told = reason
+                continue
+            if count > self.partitions and await self.producer.knows(self.config.topics.changelog, count):
+                log.warning(
+                    "the events have more partitions; projects whose keys belong to those are in two partitions now",
+                    topic=self.config.topics.events, before=self.partitions, now=count,
+                )  # fmt: skip
+                self.partitions, told = count, ""
+                self.engine.grow(count)
 
     def _backlogs(self) -> Iterator[tuple[TP, int, int]]:
         yield from self.engine.backlogs()

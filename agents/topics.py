@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError, for_code
 
 from agents.access import Kafka, client_options
 from agents.engine.producer import MAX_RECORD_BYTES
-from agents.kafka.refusals import why
+from agents.kafka.refusals import refusal, why
 
 log = structlog.get_logger(__name__)
 
@@ -62,8 +62,10 @@ async def ensure_topics(
 ) -> dict[str, int]:
     """Create what is missing and answer each topic's number of partitions.
 
-    Raises TopicMismatch where the changelog has another number of partitions than the events, or where the broker
-    refuses a topic for good; KafkaError where it does not answer.
+    A changelog with fewer partitions than the events gets those that were added there.
+
+    Raises TopicMismatch where it has more, or where the broker refuses a topic for good; KafkaError where it does not
+    answer.
     """
     async with _admin(kafka) as admin:
         await _create(admin, [_topic(names.events, events_partitions, replication_factor, {})])
@@ -77,13 +79,48 @@ async def ensure_topics(
         )
         await _create(admin, [_topic(name, count, replication_factor, config) for name, count, config in shapes])
         counts = await _partitions(admin, list(msgspec.structs.astuple(names)))
-    if counts[names.changelog] != events:
-        raise TopicMismatch(
-            f"Topic {names.events} has {events} partitions and {names.changelog} has {counts[names.changelog]}: when "
-            f"their number changed, projects moved to other partitions than those that hold their state. Start with a "
-            f"new MONITOR_ID, or delete {names.changelog}, to count the events anew."
-        )
+        if counts[names.changelog] < events:
+            counts[names.changelog] = await _grow(admin, names.changelog, events)
+    _check_fit(names, events, counts[names.changelog])
     return counts
+
+
+async def grow_changelog(kafka: Kafka, names: TopicNames) -> int:
+    """Give the changelog as many partitions as the events have, and answer how many. Raises as `ensure_topics`."""
+    async with _admin(kafka) as admin:
+        counts = await _partitions(admin, [names.events, names.changelog])
+        events, changelog = counts[names.events], counts[names.changelog]
+        if changelog < events:
+            changelog = await _grow(admin, names.changelog, events)
+    _check_fit(names, events, changelog)
+    return events
+
+
+def _check_fit(names: TopicNames, events: int, changelog: int) -> None:
+    if changelog != events:
+        raise TopicMismatch(
+            f"Topic {names.events} has {events} partitions and {names.changelog} has {changelog}: the events were "
+            f"made anew with fewer, and the state of the others is of no use. "
+            f"Start with a new MONITOR_ID, or delete {names.changelog}, "
+            f"to count the events anew."
+        )
+
+
+async def _grow(admin: AIOKafkaAdminClient, topic: str, partitions: int) -> int:
+    """Add partitions to a topic; answers how many it has then."""
+    try:
+        await admin.create_partitions({topic: NewPartitions(partitions)})
+        log.warning("partitions added, as the events have", topic=topic, partitions=partitions)
+    except InvalidPartitionsError:  # another worker was quicker, or it has more
+        pass
+    except KafkaError as error:
+        if error.retriable:
+            raise
+        raise TopicMismatch(
+            f"Topic {topic} needs {partitions} partitions, as many as the events have, and they could not be added: "
+            f"{refusal(error)}. Add them by hand, or let this user alter the topic."
+        ) from None
+    return (await _partitions(admin, [topic], at_least=partitions))[topic]
 
 
 async def describe_topics(kafka: Kafka, names: TopicNames) -> dict[str, int]:
@@ -144,15 +181,15 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
             )
 
 
-async def _partitions(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, int]:
-    """Partitions of each topic, once the broker tells of all of them."""
+async def _partitions(admin: AIOKafkaAdminClient, topics: list[str], at_least: int = 1) -> dict[str, int]:
+    """Partitions of each topic, once the broker tells of all of them, and of so many."""
     give_up_at = time.monotonic() + METADATA_PATIENCE_SECONDS
     while True:
         described = await admin.describe_topics(topics) if topics else []
         counts = {str(topic["topic"]): len(topic["partitions"]) for topic in described if not topic["error_code"]}
-        if all(counts.get(topic) for topic in topics):
+        if all(counts.get(topic, 0) >= at_least for topic in topics):
             return counts
         if time.monotonic() > give_up_at:
-            silent = ", ".join(topic for topic in topics if not counts.get(topic))
+            silent = ", ".join(topic for topic in topics if counts.get(topic, 0) < at_least)
             raise KafkaError(f"the broker does not tell of the topics {silent} although they were created")
         await asyncio.sleep(0.05)

@@ -96,6 +96,7 @@ class Engine:
         self._failpoint = failpoint
         self._most_unstored = cached_projects  # changed projects of a partition, each of them decoded in memory
         self._made_room = asyncio.Event()
+        self._grew = asyncio.Event()
         self._short_of_room = 0  # partitions that wait for a flush
         self._tasks: set[asyncio.Task[None]] = set()
         self.flushing = asyncio.Lock()  # whoever has it is the only one to write
@@ -119,12 +120,6 @@ class Engine:
         enough_bytes = ENOUGH_BYTES // max(1, len(numbers))
         self._most_unstored = max(FEWEST_UNSTORED, cached)
         for number in numbers:
-            if self.partitions and number >= self.partitions:
-                self._halt(
-                    f"{self.events_topic} got more partitions than the {self.partitions} it had at the start; the next "
-                    f"start says what to do"
-                )
-                return
             owned = Owned(self.events_topic, number, generation, self.core, cached, enough_bytes)
             self.owned[number] = owned
             self._spawn(self._live(owned), f"partition {number}")
@@ -171,8 +166,22 @@ class Engine:
             log.exception("work on a partition failed", work=name)
             self._halt(f"{name}: {error!r}")
 
+    def grow(self, partitions: int) -> None:
+        """The changelog has so many partitions now."""
+        self.partitions = partitions
+        self._grew.set()
+
+    async def _until_it_has_a_log(self, owned: Owned) -> None:
+        """A partition that was added to the events has none in the changelog yet."""
+        while self.partitions and owned.number >= self.partitions:
+            owned.problem = f"Partition {owned.number} of {self.events_topic} is new; its changelog is being made."
+            self._grew.clear()
+            await self._grew.wait()
+        owned.problem = ""
+
     async def _live(self, owned: Owned) -> None:
         """The life of one partition: until it is revoked."""
+        await self._until_it_has_a_log(owned)
         await self._recovery.recover(owned)
         if self.consumer is None:
             raise RuntimeError("the engine has no consumer")

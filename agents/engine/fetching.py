@@ -188,6 +188,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Whether a broker is known that answers for the group."""
         return self._consumer is not None and self._consumer._coordinator.coordinator_id is not None
 
+    def partitions_of(self, topic: str) -> int:
+        """How many partitions a topic has, as far as this consumer has heard; 0: not known."""
+        return 0 if self._consumer is None else len(self._consumer._client.cluster.partitions_for_topic(topic) or ())
+
     def wake(self) -> None:
         """Let a waiting `fetch` look again at what is wanted."""
         if not self.thread_loop.is_closed():

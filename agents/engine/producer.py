@@ -109,6 +109,12 @@ class Producer:
             raise RuntimeError("the producer was not started")
         return self._client
 
+    async def knows(self, topic: str, partitions: int) -> bool:
+        """Ask how many partitions a topic has; whether this producer knows of so many then."""
+        await self.client.client.add_topic(topic)
+        await self.client.client.force_metadata_update()
+        return len(self.client.client.cluster.partitions_for_topic(topic) or ()) >= partitions
+
     def create_batch(self) -> BatchBuilder:
         """An empty batch of records for one partition."""
         return self.client.create_batch()

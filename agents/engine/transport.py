@@ -65,6 +65,10 @@ class Consumer(driver.Consumer):
         """Whether a broker is known that answers for the group."""
         return self.thread.knows_coordinator
 
+    def partitions_of(self, topic: str) -> int:
+        """How many partitions a topic has, as far as this consumer has heard; 0: not known."""
+        return self.thread.partitions_of(topic)
+
     # --- positions
 
     async def begin(self, tp: TP, offset: int) -> int:

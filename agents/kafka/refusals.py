@@ -48,7 +48,7 @@ async def _of_addresses(error: Unreachable, access: KafkaAccess) -> str:
         silent.append(failure)
     if silent and all(isinstance(failure, socket.gaierror) for failure in silent):
         return f"No machine is known by the name in {access}; correct KAFKA_BOOTSTRAP_SERVERS."
-    return f"Kafka does not answer at {access}; start it or correct KAFKA_BOOTSTRAP_SERVERS."
+    return f"Kafka does not answer at {access}; start it, or check KAFKA_BOOTSTRAP_SERVERS."
 
 
 def words_of(error: BaseException, kafka: Kafka) -> str:
@@ -65,10 +65,10 @@ def words_of(error: BaseException, kafka: Kafka) -> str:
     if sentence is not None:
         return sentence
     if isinstance(error, errors.KafkaConnectionError | OSError | TimeoutError | errors.NodeNotReadyError):
-        return f"Kafka does not answer at {access}; start it or correct KAFKA_BOOTSTRAP_SERVERS."
+        return f"Kafka does not answer at {access}; start it, or check KAFKA_BOOTSTRAP_SERVERS."
     if isinstance(error, errors.RequestTimedOutError | errors.KafkaTimeoutError):
         return f"Kafka at {access} does not answer in time; look at its load and at the way to it."
-    return f"Kafka at {access} refuses what was asked: {_said(error)}."
+    return f"Kafka at {access} refuses what was asked: {refusal(error)}."
 
 
 def of_right(error: BaseException, access: KafkaAccess) -> str:
@@ -97,7 +97,7 @@ def _flat(values: tuple[object, ...]) -> list[object]:
     return found
 
 
-def _said(error: BaseException) -> str:
+def refusal(error: BaseException) -> str:
     """What the broker said, without the name and number of an error class."""
     if isinstance(error, KafkaError):
         text = " ".join(str(each) for each in _flat(error.args)) or getattr(error, "description", "")

@@ -105,7 +105,7 @@ async def test_partitions_that_a_new_connection_can_ask_are_within_reach(broker:
     assert await unreachable(broker, names(topic_prefix).events, [0, 1], to_write=True) == ""
     nowhere = f"127.0.0.1:{free_port()}"
     said = await unreachable(nowhere, names(topic_prefix).events, [0])
-    assert said == f"Kafka does not answer at {nowhere}; start it or correct KAFKA_BOOTSTRAP_SERVERS."
+    assert said == f"Kafka does not answer at {nowhere}; start it, or check KAFKA_BOOTSTRAP_SERVERS."
 
 
 @pytest.mark.apache

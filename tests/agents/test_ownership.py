@@ -224,11 +224,17 @@ async def test_a_partition_with_very_many_changed_projects_takes_no_more_until_t
     await desk.close()
 
 
-async def test_a_partition_that_the_changelog_does_not_have_stops_the_process(desk: Desk) -> None:
+async def test_a_partition_that_the_changelog_does_not_have_yet_waits_for_it(desk: Desk) -> None:
     desk.engine.partitions = 4
     desk.engine.assign([3, 4], 1)
     await turns()
-    assert "more partitions than the 4 it had at the start" in desk.stops[0]
+    assert desk.engine.owned[4].phase is Phase.RECOVERING
+    assert desk.engine.owned[4].problem == "Partition 4 of events is new; its changelog is being made."
+    assert desk.engine.owned[3].problem == ""
+    desk.engine.grow(5)
+    await turns()
+    assert desk.engine.owned[4].problem == ""
+    assert desk.stops == []
 
 
 async def test_a_log_that_has_nothing_where_it_is_read_stops_the_process(desk: Desk) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.errors import KafkaError
 
+from agents.engine.ownership import Phase
 from alert_sinks.courier import Destinations
 from alert_sinks.lanes import Limits
 from alert_sinks.sink import Attempt, Delivered, Outcome
@@ -261,27 +263,64 @@ async def test_what_a_producer_took_back_does_not_count_and_its_markers_hold_not
 
 
 @pytest.mark.apache
-async def test_partitions_added_while_it_runs_stop_the_process_with_the_reason(
+async def test_partitions_added_while_workers_run_are_read_and_counted(
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
+    config = config_for(broker, topic_prefix, tmp_path)
+    one, other = Rig(config), Rig(config)
+    async with running(one), producing(broker) as producer:
+        for number in range(1, 6):
+            await send(producer, one.topics.events, 0, b"p", created("p", number))
+        await until(lambda: one.episodes("p") == 5)
+        async with running(other, None):
+            await until(lambda: one.is_live(1) and other.is_live(1), "one partition each")
+            admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+            await admin.start()
+            await admin.create_partitions({one.topics.events: NewPartitions(4)})
+            await admin.close()
+            async with producing(broker) as another:  # which knows of them
+                for number in range(6, 11):
+                    await send(another, one.topics.events, 3, b"p", created("p", number))
+            await until(lambda: one.is_live(2) and other.is_live(2), "four partitions, two each")
+            await until(lambda: one.outcome("applied") + other.outcome("applied") >= 5 and _lag(one, other) == 0)
+            assert {one.runtime.partitions, other.runtime.partitions} == {4}
+            owner = one if 3 in one.owned else other
+            state = owner.owned[3].partition.state("p")
+            assert state is not None
+            assert len(state.numbering.episodes) == 5
+            await until(lambda: one.is_stored() and other.is_stored())
+    assert one.stops == other.stops == []
+    again = Rig(config)
+    async with running(again, 4):
+        assert again.episodes("p") == 10
+    assert again.stops == []
+
+
+def _lag(*rigs: Rig) -> int | None:
+    counts = [rig.runtime.engine.waiting(owned) for rig in rigs for owned in rig.owned.values()]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+@pytest.mark.apache
+async def test_what_was_added_and_cannot_be_read_yet_is_named(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object) -> int:
+        raise KafkaError("not now")
+
+    monkeypatch.setattr("agents.runtime.grow_changelog", refused)
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
     async with running(rig):
         admin = AIOKafkaAdminClient(bootstrap_servers=broker)
         await admin.start()
         await admin.create_partitions({rig.topics.events: NewPartitions(4)})
         await admin.close()
-        consumer = rig.runtime.engine.consumer
-        assert consumer is not None
-        client = consumer.thread._ensure_consumer()._client
-
-        async def look() -> None:
-            await client.force_metadata_update()  # it looks by itself every five minutes
-
-        async with asyncio.timeout(30):
-            while not rig.stops:
-                await consumer.thread.run_here(look())
-                await asyncio.sleep(0.1)
-        assert "got more partitions than the 2 it had" in rig.stops[0]
+        await until(lambda: rig.runtime.status.startswith(f"Nobody reads partitions 2, 3 of {rig.topics.events} yet"))
+        await until(lambda: 3 in rig.owned and "its changelog is being made" in rig.owned[3].problem)
+        await until(lambda: rig.owned[0].phase is Phase.LIVE, "the others are read all the same")
+        monkeypatch.undo()
+        await until(lambda: rig.is_live(4) and rig.runtime.status == "ok")
+    assert rig.stops == []
 
 
 @pytest.mark.apache
