@@ -22,6 +22,7 @@ from agents.engine.idle import IdleClocks, steady_ms
 from agents.engine.ownership import Owned, Phase
 from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
+from agents.engine.waits import Wait, Waits
 from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
 from agents.history import History, HistoryFollower
@@ -45,6 +46,7 @@ IDLE_LOOK_SECONDS = 0.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
 LOOK_FOR_GROWTH_SECONDS = 0.5
+LOOK_AT_WAITS_SECONDS = 1.0
 HANDOVER_SHARE = 0.3  # of the rebalance time-out, twice: to store what was taken, and to wait for what is under way
 
 
@@ -94,6 +96,7 @@ class Runtime:
             lambda: self._alerts_partitions,
         )  # fmt: skip
         self.watchdog = Watchdog(self.engine, self._backlogs, config.stalled_seconds, self._unreachable, stop)
+        self.waits = Waits(self.engine)
         self.app: MonitorApp | None = None
         self._waits_for = f"waiting for Kafka at {config.kafka}"
         self._events_partitions = events_partitions
@@ -129,7 +132,7 @@ class Runtime:
     async def _start(self) -> None:
         await self._until_there(self._prepare)
         for work in (self.fence.run(), self._flush_regularly(), self._keep_time(), self.watchdog.run(),
-                     self.history.run(), self._follow_growth()):  # fmt: skip
+                     self.history.run(), self._follow_growth(), self._look_at_waits()):  # fmt: skip
             self._tasks.append(self._supervised(work))
         await self._until_there(self._start_app)
         self._waits_for = ""
@@ -203,6 +206,15 @@ class Runtime:
                 )  # fmt: skip
                 self.partitions, told = count, ""
                 self.engine.grow(count)
+
+    async def _look_at_waits(self) -> None:
+        while True:
+            self.waits.look(time.monotonic())
+            await asyncio.sleep(LOOK_AT_WAITS_SECONDS)
+
+    def waits_now(self) -> list[Wait]:
+        """What waits, for what, and for how long."""
+        return self.waits.now(time.monotonic())
 
     def _backlogs(self) -> Iterator[tuple[TP, int, int]]:
         yield from self.engine.backlogs()

@@ -118,7 +118,7 @@ class Worker:
             self._own,
             self._neighbours,
             self.storage.history,
-            WorkerState(self._sight, self._probes(), __version__, self._deliveries),
+            WorkerState(self._sight, self._probes(), __version__, self._deliveries, self.runtime.waits_now),
             registry,
             self.checks,
             max_projects=self.settings.metrics_max_projects,

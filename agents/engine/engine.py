@@ -389,6 +389,11 @@ class Engine:
         end = None if self.consumer is None else self.consumer.end(self.tp(owned.number))
         return max(0, (end or 0) - owned.position)
 
+    @property
+    def most_unstored(self) -> int:
+        """So many changed projects of a partition are decoded at most; then taking waits for a flush."""
+        return self._most_unstored
+
     def waiting(self, owned: Owned) -> int | None:
         """Records of a partition not yet taken, those behind an open transaction too; None where nobody says where the
         log ends."""

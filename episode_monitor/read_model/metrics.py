@@ -29,6 +29,7 @@ class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):
     events: dict[str, int]  # by outcome
     dead_letters: dict[str, int]  # by reason
     lag: dict[int, int]  # partition -> events not yet applied
+    waits: Sequence[tuple[int, str, float]] = ()  # partition, for what, seconds
     partitions_recovering: int
     recovery_seconds: float  # the longest of the partitions owned now
     recovered_records: int
@@ -142,12 +143,19 @@ def _events(worker: WorkerMetrics) -> Iterator[Metric]:
     )
     for partition, count in sorted(worker.lag.items()):
         lag.add_metric([str(partition)], count)
+    waits = GaugeMetricFamily(
+        "episode_monitor_waiting_seconds",
+        "How long events of this worker's partitions have waited, by what they wait for",
+        labels=["partition", "waits_for"],
+    )
+    for partition, waits_for, seconds in worker.waits:
+        waits.add_metric([str(partition), waits_for], seconds)
     deliveries = CounterMetricFamily(
         "episode_monitor_deliveries", "Alert transitions by what became of them at a sink", labels=["sink", "outcome"]
     )
     for sink, outcome, count in sorted(worker.deliveries):
         deliveries.add_metric([sink, outcome], count)
-    yield from (events, letters, lag, deliveries)
+    yield from (events, letters, lag, waits, deliveries)
 
 
 def _process(worker: WorkerMetrics) -> Iterator[Metric]:

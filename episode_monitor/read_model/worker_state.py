@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from agents.engine.ownership import Counts, Phase
+from agents.engine.waits import Wait, WaitsFor, long_waits
 from agents.fleet.sight import Incomplete, Sight
 from episode_monitor.read_model.metrics import WorkerMetrics
 from episode_monitor.read_model.split_views import splits_word
@@ -20,7 +21,7 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 class WorkerState:
-    """`deliveries` gives sink, outcome and how many."""
+    """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions."""
 
     def __init__(
         self,
@@ -28,11 +29,13 @@ class WorkerState:
         probes: Sequence[Probe],
         version: str,
         deliveries: Callable[[], Sequence[tuple[str, str, int]]] = lambda: (),
+        waits: Callable[[], Sequence[Wait]] = lambda: (),
     ) -> None:
         self._sight = sight
         self._probes = tuple(probes)
         self._version = version
         self._deliveries = deliveries
+        self._waits = waits
 
     def readiness(self) -> Readiness:
         """Part by part. The worker is ready when all parts that it needs are well."""
@@ -52,7 +55,8 @@ class WorkerState:
         owned = self._sight.owned
         recovering = len(owned) - len(self._sight.live)
         if recovering:
-            return f"{recovering} of {len(owned)} partitions are being read back."
+            said = [f"{recovering} of {len(owned)} partitions are being read back."]
+            return " ".join([*said, *self._waits_words(lambda wait: wait.waits_for is WaitsFor.RECOVERY)])
         if owned:
             return "ok"
         try:
@@ -63,7 +67,11 @@ class WorkerState:
 
     def _events_word(self) -> str:
         """What keeps partitions from being read; what was read before is served all the same."""
-        return " ".join(owned.problem for owned in self._sight.live if owned.problem) or "ok"
+        words = [owned.problem for owned in self._sight.live if owned.problem]
+        return " ".join([*words, *self._waits_words(lambda wait: wait.waits_for is not WaitsFor.RECOVERY)]) or "ok"
+
+    def _waits_words(self, is_it: Callable[[Wait], bool]) -> list[str]:
+        return [wait.sentence() for wait in long_waits(self._waits()) if is_it(wait)]
 
     def _fleet(self) -> str:
         try:
@@ -112,6 +120,7 @@ class WorkerState:
             events=counted.outcomes,
             dead_letters=counted.dead_letters_by_reason,
             lag=self._lag(),
+            waits=[(wait.partition, wait.waits_for.value, wait.seconds) for wait in self._waits()],
             partitions_recovering=len(owned) - len(self._sight.live),
             recovery_seconds=max((each.recovery_seconds for each in owned), default=0.0),
             recovered_records=sum(each.recovered_records for each in owned),

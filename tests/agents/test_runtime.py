@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import Phase
+from agents.engine.waits import WaitsFor
 from alert_sinks.courier import Destinations
 from alert_sinks.lanes import Limits
 from alert_sinks.sink import Attempt, Delivered, Outcome
@@ -254,11 +255,15 @@ async def test_what_a_producer_took_back_does_not_count_and_its_markers_hold_not
 
         await producer.begin_transaction()
         await send(producer, rig.topics.events, 0, b"p", created("p", 4))
+        await until(lambda: engine.waiting(owned) == 1, "what lies behind an open transaction is not applied yet")
+        assert engine.lag(owned) == 0
+        await until(lambda: [w.waits_for for w in rig.runtime.waits_now()] == [WaitsFor.TRANSACTION])
         ahead_ms[0] = 70_000
         await until(lambda: owned.partition.gaps == 1, "a transaction under way does not hold the clock")
         assert rig.outcome("applied") == 2
         await producer.commit_transaction()
-        await until(lambda: rig.outcome("applied") == 3)
+        await until(lambda: rig.outcome("applied") == 3 and engine.waiting(owned) == 0)
+        await until(lambda: rig.runtime.waits_now() == [])
     assert rig.stops == []
 
 

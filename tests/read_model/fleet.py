@@ -13,6 +13,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from agents.engine.ownership import Counts, Owned, Phase
+from agents.engine.waits import Wait
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
 from agents.fleet.sight import Sight
@@ -135,8 +136,9 @@ class Worker:
         self.splits = SplitWatch(self.sight, Neighbours(fleet.client))
         self.registry = CollectorRegistry()
         self.broker, self.database = "ok", "ok"
+        self.waits: list[Wait] = []
         probes = [Probe("broker", lambda: self.broker, True), Probe("database", lambda: self.database, False)]
-        self.state = WorkerState(self.sight, probes, "1.2.3", lambda: [("slack", "delivered", 3)])
+        self.state = WorkerState(self.sight, probes, "1.2.3", lambda: [("slack", "delivered", 3)], lambda: self.waits)
         self.model = ReadModel(
             self.sight, self.own, Neighbours(fleet.client), history, self.state, self.registry,
             max_projects=fleet.max_projects,

@@ -28,6 +28,7 @@ WORKER_NAMES = {
     "episode_monitor_events": "counter",
     "episode_monitor_dead_letters": "counter",
     "episode_monitor_lag_events": "gauge",
+    "episode_monitor_waiting_seconds": "gauge",
     "episode_monitor_deliveries": "counter",
     "episode_monitor_recovering_partitions": "gauge",
     "episode_monitor_recovery_seconds": "gauge",

@@ -1,6 +1,7 @@
 """Whether a worker can serve, part by part."""
 
 from agents.engine.ownership import Phase
+from agents.engine.waits import Wait, WaitsFor
 from tests.read_model.fleet import Fleet, json
 from tests.streams_answers.making import START_MS
 
@@ -93,3 +94,19 @@ async def test_lag_is_unknown_where_the_end_of_a_log_cannot_be_asked_or_a_partit
         worker.engine.end_is_known = True
         worker.own_partition(1, phase=Phase.RECOVERING)
         assert json(await worker.get("/readyz"), 503)["lag"] is None
+
+
+async def test_what_has_waited_for_long_is_told_with_partition_offset_and_how_long() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        worker.waits = [
+            Wait("events", 0, 100, 12, WaitsFor.TRANSACTION, 45.0), Wait("events", 0, 100, 1, WaitsFor.TAKING, 3.0),
+        ]  # fmt: skip
+        answer = json(await worker.get("/readyz"))
+        assert answer["parts"]["events"] == (
+            "12 events of partition 0 of events from offset 100 on have waited 45 s behind a transaction that its "
+            "producer has not ended; the broker ends it after the producer's transaction.timeout.ms."
+        )
+        metrics = (await worker.get("/metrics")).text
+        assert 'episode_monitor_waiting_seconds{partition="0",waits_for="transaction"} 45.0' in metrics
