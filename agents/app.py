@@ -57,9 +57,8 @@ class MonitorApp(faust.App):
         return consumer
 
     def commit_position(self, tp: TP) -> int | None:
-        """What may be committed; None: nothing."""
-        side = self.engine if tp.topic == self.engine.events_topic else self.delivery
-        return side.commit_position(tp)
+        """What Faust may commit; None: nothing. The delivery commits its positions itself."""
+        return self.engine.commit_position(tp) if tp.topic == self.engine.events_topic else None
 
     def out_of_range(self, fetched: Fetched) -> None:
         """A partition has nothing where it is read."""
@@ -82,6 +81,10 @@ class MonitorApp(faust.App):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(COMMIT_SECONDS):
                         await consumer.commit()
+            if consumer.is_member:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(COMMIT_SECONDS):
+                        await self.delivery.commit()
         self.delivery.revoke()
         await self.engine.revoke(at_the_end=at_the_end)
 

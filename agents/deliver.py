@@ -1,25 +1,32 @@
 """The delivering side: reads alert transitions and hands them to the courier, so many at a time and no more.
 
 A transition's offset is committed when every sink is done with it. What was not done at a crash is read again; the
-ledger and the transition's computed id keep that from being news to anybody.
+ledger and the transition's computed id keep that from being news to anybody. What belongs to the past is held back
+until the events have caught up (`alert_sinks.past`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from agents.catching_up import CatchingUp
 from agents.engine.fetching import Fetched
 from agents.engine.reading import Record
+from agents.marks import Mark, Ours, read_mark
+from agents.positions import note_of, read_note
 from agents.slices import Slice
+from alert_sinks.past import LIVE_MS, Past, Steps, Telling
 from models.alert import Alert
 from models.alert_codec import decode_alert
 
 log = structlog.get_logger(__name__)
 
 Token = tuple[int, int, int]  # generation, partition, offset
+LOOK_BACK_RECORDS = 1000  # before the committed position: who was told when
 
 
 class Reader(Protocol):
@@ -37,14 +44,33 @@ class Reader(Protocol):
     def end(self, tp: TP) -> int | None:
         """The end of what may be read, as far as the fetcher has heard."""
 
-    async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """What the group has committed. Raises KafkaError."""
+    def answered_at(self, tp: TP) -> float | None:
+        """When a broker last answered for this partition, in seconds of the wall clock."""
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        """What the group has committed, and what was noted beside it. Raises KafkaError."""
+
+    async def commit_with_notes(self, positions: Mapping[TP, tuple[int, str]]) -> None:
+        """Commit positions and notes. Raises KafkaError."""
 
     async def earliest_offsets(self, *tps: TP) -> Mapping[TP, int]:
         """Where the partitions begin. Raises KafkaError."""
 
-    async def highwaters(self, *tps: TP) -> Mapping[TP, int]:
-        """Where the partitions end. Raises KafkaError."""
+
+class Carrier(Protocol):
+    """The part of `alert_sinks.courier.Courier` that is used. Nothing here waits but `wait_for_room`."""
+
+    def accept(self, alert: Alert, token: Token, /, *, on_call_knows: bool) -> None:
+        """Take a transition; its token comes back through `Delivery.done`."""
+
+    def accept_together(self, tellings: Sequence[Telling[Token]], /) -> None:
+        """Take several at once, which are one message where they are many."""
+
+    def forget(self, predicate: Callable[[Token], bool], /) -> None:
+        """Drop the transitions whose token fits."""
+
+    async def wait_for_room(self) -> None:
+        """Awaited after each batch."""
 
 
 class _Track:
@@ -53,39 +79,60 @@ class _Track:
     def __init__(self, generation: int) -> None:
         self.generation = generation
         self.reading = 0
+        self.committed = 0  # what lies before was done by whoever read it
         self.next_offset: int | None = None  # next offset to take; None before reading has begun
         self.open: set[int] = set()
+        self.done_beyond: list[range] = []  # done before this worker had the partition, although others before were not
+        self.said: tuple[int, str] | None = None  # position and note that were committed last
+
+    def was_done(self, offset: int) -> bool:
+        """Whether it was done before this worker had the partition."""
+        return offset < self.committed or any(offset in done for done in self.done_beyond)
+
+    def to_commit(self) -> tuple[int, str] | None:
+        """Position and note; None before reading has begun, or where what the group knows says more."""
+        position = self.done_up_to
+        if position is None or self.next_offset is None or self.next_offset < self.committed:
+            return None
+        if any(self.next_offset < done.stop for done in self.done_beyond):
+            return None
+        return position, note_of(position, self.next_offset, self.open)
 
     @property
     def done_up_to(self) -> int | None:
         """Every transition before this offset is done."""
         if self.next_offset is None:
             return None
-        return min(self.open, default=self.next_offset)
+        return min(self.open, default=max(self.next_offset, self.committed))
 
 
 class Delivery:
-    """Positions of the alerts' partitions. `send(alert, token)` must not wait; it answers through `done(token)`.
+    """Positions of the alerts' partitions, and what of them waits until the events have caught up.
 
     Never more than `open_limit` transitions are under way; those that come wait in the topic until half are done.
-    `wait_for_room` is awaited after each batch.
+    `ours` says which records are this monitor's, `now_ms` is the wall clock, and `caught_up_at_ms` answers when a
+    partition of events was last said to have caught up, None where it has not.
     """
 
     def __init__(
         self,
         alerts_topic: str,
-        send: Callable[[Alert, Token], None],
-        forget: Callable[[Callable[[Token], bool]], None],
-        wait_for_room: Callable[[], Awaitable[None]],
+        ours: Ours,
+        carrier: Carrier,
+        past: Past[Token],
         open_limit: int,
+        now_ms: Callable[[], int],
+        caught_up_at_ms: Callable[[int], int | None],
     ) -> None:
         self.undecodable = 0
         self.reader: Reader | None = None
         self._topic = alerts_topic
-        self._send = send
-        self._forget = forget
-        self._wait_for_room = wait_for_room
+        self._ours = ours
+        self._carrier = carrier
+        self._past = past
         self._open_limit = open_limit
+        self._now_ms = now_ms
+        self._catching_up = CatchingUp(caught_up_at_ms, self._read_up_at_ms)
         self._tracks: dict[int, _Track] = {}
         self._holds = False  # no partition's records are wanted
         self._has_room = asyncio.Event()
@@ -106,7 +153,9 @@ class Delivery:
     def revoke(self) -> None:
         """Everything under way belongs to somebody else now."""
         self._tracks = {}
-        self._forget(lambda token: True)
+        self._past.forget()
+        self._catching_up.forget()
+        self._carrier.forget(lambda token: True)
         self._holds = False
         self._has_room.set()
 
@@ -118,7 +167,10 @@ class Delivery:
         reader, tps = self._reader(), [self._tp(number) for number in tracks]
         committed, beginnings = await reader.committed(tps), await reader.earliest_offsets(*tps)
         for (number, track), tp in zip(tracks.items(), tps, strict=True):
-            await self._begin(number, track, max(committed.get(tp, 0), beginnings.get(tp, 0)))
+            beginning = beginnings.get(tp, 0)
+            position, note = committed.get(tp, (0, ""))
+            track.committed, track.done_beyond = max(position, beginning), read_note(position, note)
+            await self._begin(number, track, max(beginning, track.committed - LOOK_BACK_RECORDS))
 
     async def out_of_range(self, fetched: Fetched) -> None:
         """The topic has nothing there: it was made anew, or what was not read yet has expired. Raises KafkaError."""
@@ -130,6 +182,7 @@ class Delivery:
         log.error("alerts are gone before they were read; going on at the beginning", partition=number,
                   offset=fetched.start, beginning=beginning)  # fmt: skip
         track.open.clear()
+        track.committed, track.done_beyond = beginning, []
         await self._begin(number, track, beginning)
 
     async def _begin(self, number: int, track: _Track, start: int) -> None:
@@ -151,10 +204,33 @@ class Delivery:
         track = self._tracks.get(tp.partition)
         return None if track is None else track.done_up_to
 
+    async def commit(self) -> None:
+        """Commit what is done. To be called now and then; what fails is tried again by the next call."""
+        news = {
+            number: said
+            for number, track in self._tracks.items()
+            if (said := track.to_commit()) is not None and said != track.said
+        }
+        if not news:
+            return
+        tracks = self._tracks
+        try:
+            await self._reader().commit_with_notes({self._tp(number): said for number, said in news.items()})
+        except KafkaError as error:
+            log.debug("positions of the alerts are not committed; trying on", error=str(error) or type(error).__name__)
+            return
+        for number, said in news.items():
+            tracks[number].said = said
+
     @property
     def pending(self) -> int:
-        """Transitions read and not done."""
-        return sum(len(track.open) for track in self._tracks.values())
+        """Transitions read and not done, and not held back either."""
+        return sum(len(track.open) for track in self._tracks.values()) - self._past.tokens
+
+    @property
+    def held(self) -> int:
+        """Alerts that are told, if they are still on, when their events have caught up."""
+        return self._past.held
 
     def backlogs(self) -> Iterator[tuple[TP, int, int]]:
         """Partition, position and how many transitions wait, for all that should move on."""
@@ -169,8 +245,40 @@ class Delivery:
         track = self._tracks.get(partition)
         if track is not None and track.generation == generation:
             track.open.discard(offset)
+        self._look_for_room()
+
+    def _look_for_room(self) -> None:
         if self.pending <= self._open_limit // 2:
             self._has_room.set()
+
+    # --- what was held back
+
+    def look(self) -> None:
+        """Tell what need not be held back any longer. To be called several times a second."""
+        if self._past.is_empty:
+            return
+        now_ms = self._now_ms()
+        self._catching_up.look(now_ms)
+        self._follow(self._past.release(now_ms, self._catching_up.has))
+
+    def _read_up_at_ms(self) -> int:
+        """Up to when everything in this worker's partitions of the topic was read; 0: it was not."""
+        earliest_ms = self._now_ms()
+        for number, track in self._tracks.items():
+            tp, reader = self._tp(number), self._reader()
+            end, answered_at = reader.end(tp), reader.answered_at(tp)
+            if end is None or answered_at is None or track.next_offset is None or end > track.next_offset:
+                return 0
+            earliest_ms = min(earliest_ms, int(answered_at * 1000))
+        return earliest_ms
+
+    def _follow(self, steps: Steps[Token]) -> None:
+        for token in steps.done:
+            self.done(token)
+        for telling in steps.now:
+            self._carrier.accept(telling.alert, telling.token, on_call_knows=telling.on_call_knows)
+        if steps.together:
+            self._carrier.accept_together(steps.together)
 
     # --- records
 
@@ -193,7 +301,7 @@ class Delivery:
             self._take(number, track, record)
         if not self._rests and self._is_read_by(track, fetched):
             track.next_offset = fetched.next_offset
-        await self._hold(self._wait_for_room())
+        await self._hold(self._carrier.wait_for_room())
 
     async def _until_half_are_done(self) -> None:
         while self.pending > self._open_limit // 2 and not self._rests:
@@ -223,10 +331,26 @@ class Delivery:
 
     def _take(self, number: int, track: _Track, record: Record) -> None:
         track.next_offset = record.offset + 1
+        mark = read_mark(record.headers)
+        if not self._ours.has(mark, record.timestamp):
+            self._ours.pass_over(mark)
+            return
         alert = decode_alert(record.value) if record.value else None
         if alert is None:
             self.undecodable += 1
             log.error("a record of the alerts topic is no alert", partition=number, offset=record.offset)
             return
+        now_ms = self._now_ms()
+        if track.was_done(record.offset):
+            self._past.note_done(alert, now_ms if mark.is_behind else record.timestamp)
+            return
         track.open.add(record.offset)
-        self._send(alert, (track.generation, number, record.offset))
+        self._catching_up.watch(mark)
+        token = (track.generation, number, record.offset)
+        is_past = _is_past(mark, record, now_ms)
+        self._follow(self._past.take(alert, token, mark.events_partition, now_ms, is_past=is_past))
+
+
+def _is_past(mark: Mark, record: Record, now_ms: int) -> bool:
+    """Whether it was caused by events of the past, or was written too long ago to be news."""
+    return mark.is_behind or now_ms - record.timestamp > LIVE_MS

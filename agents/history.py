@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from agents.access import Kafka
 from agents.engine.reading import Record, reader
+from agents.marks import Ours, read_mark
 from models.alert import Alert
 from models.alert_codec import decode_alert
 
@@ -54,6 +55,7 @@ class HistoryFollower:
         history: History,
         owned: Callable[[], frozenset[int]],
         count: Callable[[], int],
+        ours: Ours,
     ) -> None:
         self.status = "ok"  # or one sentence of what is missing
         self._topic = topic
@@ -61,6 +63,7 @@ class HistoryFollower:
         self._history = history
         self._owned = owned
         self._count = count
+        self._ours = ours
 
     async def run(self) -> None:
         """Follow for ever; whatever fails is tried again from what the history then says that it has."""
@@ -120,7 +123,8 @@ class HistoryFollower:
 
     async def _append(self, partition: int, records: Sequence[Record]) -> None:
         """All at once, so that they may be stored in one go; each call begins in the order of the records."""
-        alerts = [(decode_alert(record.value) if record.value else None, record.offset) for record in records]
+        own = [record for record in records if self._ours.has(read_mark(record.headers), record.timestamp)]
+        alerts = [(decode_alert(record.value) if record.value else None, record.offset) for record in own]
         answers = await asyncio.gather(
             *(self._history.append(alert, partition, offset) for alert, offset in alerts if alert is not None),
             return_exceptions=True,

@@ -28,11 +28,13 @@ from agents.engine.writer import Writer
 from agents.history import History, HistoryFollower
 from agents.kafka.reach import named, unreachable
 from agents.kafka.refusals import why
-from agents.topics import TopicMismatch, ensure_topics, grow_changelog
+from agents.marks import MONITOR_ID, Ours
+from agents.topics import TopicMismatch, ensure_topics, grow_changelog, has_read
 from agents.vital import vital
 from alert_sinks.courier import Courier, Destinations
 from alert_sinks.lanes import Limits
 from alert_sinks.ledger import Ledger
+from alert_sinks.past import Past
 from alert_sinks.world import World
 from models.alert import Alert
 from models.alert_codec import encode_alert
@@ -43,6 +45,8 @@ log = structlog.get_logger(__name__)
 IDLE_MS = 2_000  # an idle partition's clock follows the wall clock at this distance
 LONGEST_FLUSH_PAUSE_SECONDS = 3.0  # so much is done again after a crash at the worst
 IDLE_LOOK_SECONDS = 0.5
+PAST_LOOK_SECONDS = 0.2
+COMMIT_SECONDS = 0.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
 LOOK_FOR_GROWTH_SECONDS = 0.5
@@ -74,7 +78,8 @@ class Runtime:
         self.partitions = 0  # of the events topic; 0 until it is known
         self.fence = Fence(config.session_timeout_seconds, stop)
         self.producer = Producer(config.kafka, self.fence.check)
-        self.writer = Writer(self.producer, config.topics.alerts, config.topics.dead_letters)
+        self.ours = Ours(config.monitor_id, now_ms())
+        self.writer = Writer(self.producer, config.topics.alerts, config.topics.dead_letters, config.monitor_id)
         self.changelog = Changelog(config.topics.changelog, self.producer)
         self.recovery = Recovery(config.kafka, self.changelog, self.writer, config.topics.dead_letters)
         self.engine = Engine(
@@ -87,13 +92,14 @@ class Runtime:
             destinations, ledger, on_done=self._done, on_dead_letter=self._bury_alert, limits=limits,
             world=World(check=self.fence.check),
         )  # fmt: skip
+        self.far_caught_up_at_ms: Callable[[int], int | None] = lambda partition: None  # of other workers' partitions
         self.delivery = Delivery(
-            config.topics.alerts, self.courier.accept, self.courier.forget, self.courier.wait_for_room,
-            limits.queue_limit,
+            config.topics.alerts, self.ours, self.courier, Past(core.escalate_after_ms), limits.queue_limit, now_ms,
+            self._caught_up_at_ms,
         )  # fmt: skip
         self.history = HistoryFollower(
             config.topics.alerts, config.kafka, history, lambda: self.delivery.partitions,
-            lambda: self._alerts_partitions,
+            lambda: self._alerts_partitions, self.ours,
         )  # fmt: skip
         self.watchdog = Watchdog(self.engine, self._backlogs, config.stalled_seconds, self._unreachable, stop)
         self.waits = Waits(self.engine)
@@ -103,6 +109,7 @@ class Runtime:
         self._alerts_partitions = 0  # 0 until it is known
         self._replication_factor = replication_factor
         self._idle_clocks = IdleClocks(self.engine, now_ms, IDLE_MS, steady)
+        self._now_ms = now_ms
         self._stop = stop
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -131,8 +138,9 @@ class Runtime:
 
     async def _start(self) -> None:
         await self._until_there(self._prepare)
-        for work in (self.fence.run(), self._flush_regularly(), self._keep_time(), self.watchdog.run(),
-                     self.history.run(), self._follow_growth(), self._look_at_waits()):  # fmt: skip
+        for work in (self.fence.run(), self._flush_regularly(), self._keep_time(), self._look_at_the_past(),
+                     self._commit_deliveries(), self.watchdog.run(), self.history.run(), self._follow_growth(),
+                     self._look_at_waits()):  # fmt: skip
             self._tasks.append(self._supervised(work))
         await self._until_there(self._start_app)
         self._waits_for = ""
@@ -154,7 +162,9 @@ class Runtime:
             self.config.kafka, self.config.topics, self._events_partitions, self._replication_factor
         )
         self.partitions = self.engine.partitions = counts[self.config.topics.events]
-        self._alerts_partitions = counts[self.config.topics.alerts]
+        alerts = self.config.topics.alerts
+        self._alerts_partitions = counts[alerts]
+        self.ours.takes_unmarked = await has_read(self.config.kafka, self.config.monitor_id, alerts, counts[alerts])
         self.recovery.letters_partitions = counts[self.config.topics.dead_letters]
         await self.producer.start()
 
@@ -253,6 +263,25 @@ class Runtime:
             await asyncio.sleep(IDLE_LOOK_SECONDS)
             await self._idle_clocks.run()
 
+    async def _look_at_the_past(self) -> None:
+        while True:
+            await asyncio.sleep(PAST_LOOK_SECONDS)
+            await self.engine.note_caught_up()
+            self.delivery.look()
+
+    async def _commit_deliveries(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_SECONDS)
+            if self.delivery.reader is not None:
+                await self.delivery.commit()
+
+    def _caught_up_at_ms(self, partition: int) -> int | None:
+        """When a partition of events was last known to have caught up; None: it has not."""
+        owned = self.engine.owned.get(partition)
+        if owned is None:
+            return self.far_caught_up_at_ms(partition)
+        return None if owned.is_behind or owned.phase is not Phase.LIVE else self._now_ms()
+
     async def _watch_app(self, app: MonitorApp) -> None:
         await app.wait_until_stopped()
         if app.crash_reason is not None:
@@ -268,7 +297,9 @@ class Runtime:
         self.delivery.done(token)
 
     async def _bury_alert(self, alert: Alert, sink: str, reason: str) -> None:
-        headers = [("dl_sink", sink.encode()), ("dl_reason", reason.encode())]
+        headers = [
+            ("dl_sink", sink.encode()), ("dl_reason", reason.encode()), (MONITOR_ID, self.config.monitor_id.encode()),
+        ]  # fmt: skip
         topic = self.config.topics.alert_dead_letters
         await (await self.producer.send(topic, encode_alert(alert), alert.alert_key.encode(), headers))
 

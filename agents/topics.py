@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError, for_code
 
@@ -140,6 +141,14 @@ async def kafka_trouble(kafka: Kafka, patience_seconds: float = 5.0) -> str:
             return ""
     except (KafkaError, OSError, TimeoutError) as error:
         return await why(error, kafka)
+
+
+async def has_read(kafka: Kafka, group: str, topic: str, partitions: int) -> bool:
+    """Whether a consumer group has committed a position in a topic. Raises KafkaError."""
+    asked = [TopicPartition(topic, number) for number in range(partitions)]  # not every broker answers for "all"
+    async with _admin(kafka) as admin:
+        committed = await admin.list_consumer_group_offsets(group, partitions=asked)
+    return any(position.offset >= 0 for position in committed.values())
 
 
 @asynccontextmanager

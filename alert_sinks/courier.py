@@ -11,9 +11,12 @@ from typing import Generic, TypeVar
 import msgspec
 import structlog
 
+from alert_sinks import digest as digests
 from alert_sinks.dead_letters import DeadLetters, WriteDeadLetter
+from alert_sinks.digest import Digest
 from alert_sinks.lanes import Job, Limits, SinkCounters, SinkLanes
 from alert_sinks.ledger import GuardedLedger, Ledger
+from alert_sinks.past import Telling
 from alert_sinks.routing import Decision, RouteReason, route
 from alert_sinks.sink import Sink
 from alert_sinks.world import World
@@ -104,28 +107,68 @@ class Courier(Generic[Token]):
         """The names of the sinks whose destinations are gone."""
         return [name for name, lanes in self._sinks.items() if not lanes.is_on]
 
-    def accept(self, alert: Alert, token: Token) -> None:
-        """Takes a transition; its requests start at once. Ignored after `aclose` has begun."""
+    def accept(self, alert: Alert, token: Token, *, on_call_knows: bool = True) -> None:
+        """Takes a transition; its requests start at once. Ignored after `aclose` has begun.
+
+        `on_call_knows`: whether those on call were told of an escalated alert.
+        """
         if self._closing:
             return
-        decision = self._decide(alert)
-        self.routed[decision.reason] += 1
-        if not decision.sinks:
-            self._done(token)
-            return
-        shown = msgspec.structs.replace(alert, title=f"{decision.mark} {alert.title}") if decision.mark else alert
-        parcel = _Parcel(token, len(decision.sinks))
-        self._parcels.add(parcel)
-        accepted_at = self._world.monotonic()
+        decision = self._decide(alert, on_call_knows)
+        parcel = self._parcel(token, decision)
         for name in decision.sinks:
-            job = Job(alert, shown, accepted_at, lambda: self._job_ended(parcel))
-            parcel.jobs.append((self._sinks[name], job))
-            self._sinks[name].put(job)
+            self._put(name, self._job(alert, decision.mark, [parcel]), [parcel])
 
-    def _decide(self, alert: Alert) -> Decision:
+    def accept_together(self, tellings: Sequence[Telling[Token]]) -> None:
+        """Takes several at once: one message a sink where they are many, and each by itself where they are few."""
+        if self._closing:
+            return
+        told = [(each, self._decide(each.alert, each.on_call_knows)) for each in tellings]
+        if sum(bool(decision.sinks) for _, decision in told) <= digests.OVER:
+            for each in tellings:
+                self.accept(each.alert, each.token, on_call_knows=each.on_call_knows)
+            return
+        messages: dict[tuple[str, str], list[tuple[Alert, _Parcel[Token]]]] = {}  # by sink and mark
+        for each, decision in told:
+            parcel = self._parcel(each.token, decision)
+            for name in decision.sinks:
+                messages.setdefault((name, decision.mark), []).append((each.alert, parcel))
+        for (name, mark), parts in messages.items():
+            if self._sinks[name].takes_digests and len(parts) > digests.OVER:
+                parcels = [parcel for _, parcel in parts]
+                digest = digests.digest_of((alert for alert, _ in parts), mark)
+                self._put(name, self._job(digest.worst, mark, parcels, digest), parcels)
+            else:
+                for alert, parcel in parts:
+                    self._put(name, self._job(alert, mark, [parcel]), [parcel])
+
+    def _parcel(self, token: Token, decision: Decision) -> _Parcel[Token]:
+        self.routed[decision.reason] += 1
+        parcel = _Parcel(token, len(decision.sinks))
+        if decision.sinks:
+            self._parcels.add(parcel)
+        else:
+            self._done(token)
+        return parcel
+
+    def _job(self, alert: Alert, mark: str, parcels: list[_Parcel[Token]], digest: Digest | None = None) -> Job:
+        shown = msgspec.structs.replace(alert, title=f"{mark} {alert.title}") if mark else alert
+
+        def ended() -> None:
+            for parcel in parcels:
+                self._job_ended(parcel)
+
+        return Job(alert, shown, self._world.monotonic(), ended, digest=digest)
+
+    def _put(self, name: str, job: Job, parcels: list[_Parcel[Token]]) -> None:
+        for parcel in parcels:
+            parcel.jobs.append((self._sinks[name], job))
+        self._sinks[name].put(job)
+
+    def _decide(self, alert: Alert, on_call_knows: bool) -> Decision:
         # A switched-off on-call sink counts as absent, so that escalations reach somebody.
         on_call = [name for name in self._on_call if self._sinks[name].is_on]
-        return route(alert, self._team, on_call, self._world.now_ms())
+        return route(alert, self._team, on_call, self._world.now_ms(), on_call_knows=on_call_knows)
 
     def forget(self, predicate: Callable[[Token], bool]) -> None:
         """Drops the transitions whose token fits: they belong to another worker now. Their tokens are never done."""

@@ -82,7 +82,7 @@ class DeadLetters:
                     _log.error(
                         "a dead letter cannot be written; trying until it can",
                         sink=letter.sink,
-                        transition_id=letter.alert.transition_id,
+                        alert_key=letter.alert.alert_key,
                         error=f"{type(error).__name__}: {error}",
                     )
                 await self._world.sleep(backoff_seconds(tries, self._world.jitter))

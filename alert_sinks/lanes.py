@@ -5,7 +5,7 @@ Every transition leaves by exactly one door: delivered, skipped (told before), d
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -13,14 +13,16 @@ import structlog
 
 from alert_sinks.backoff import CAP_SECONDS, delay_seconds
 from alert_sinks.dead_letters import DeadLetter, DeadLetters
+from alert_sinks.digest import Digest, without
 from alert_sinks.ledger import Ending, Entry, GuardedLedger
-from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry, Sink
+from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry, Sink, TakesDigests
 from alert_sinks.world import World
 from models.alert import Alert
 
 _log = structlog.get_logger(__name__)
 
 _SAY_EVERY = 1000  # overflowing alerts to a line in the log
+_DIGESTS = "\0digests"  # no alert has this key
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,27 @@ class JobState(Enum):
 
 @dataclass(eq=False)
 class Job:
-    """One transition on its way to one sink. `ended` is called when the sink has finished with it."""
+    """One transition, or a digest of many, on its way to one sink. `ended` is called when the sink has finished."""
 
-    alert: Alert  # as it came
+    alert: Alert  # as it came; of a digest the worst
     shown: Alert  # as the sink is to show it
     accepted_at: float  # seconds of the monotonic clock
     ended: Callable[[], None]
     attempts: int = 0
     state: JobState = JobState.WAITING
     forgotten: bool = False
+    digest: Digest | None = None
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """All transitions in it."""
+        return (self.alert,) if self.digest is None else self.digest.alerts
+
+    @property
+    def lane(self) -> str:
+        """Its alert key; digests follow each other in a lane of their own."""
+        return self.alert.alert_key if self.digest is None else _DIGESTS
 
 
 @dataclass(eq=False)
@@ -92,6 +106,7 @@ class SinkLanes:
         self._held_until = world.monotonic()
         self._off: str | None = None
         self._closing = False
+        self._digests: dict[str, Job] = {}  # alert key -> the digest that is to be told before anything else of it
 
     @property
     def is_on(self) -> bool:
@@ -101,18 +116,25 @@ class SinkLanes:
     @property
     def pending(self) -> int:
         """Transitions that wait or are on their way."""
-        return sum(len(lane.jobs) for lane in self._lanes.values())
+        return sum(len(job.alerts) for lane in self._lanes.values() for job in lane.jobs)
+
+    @property
+    def takes_digests(self) -> bool:
+        """Whether the sink can tell many alerts in one message."""
+        return isinstance(self.sink, TakesDigests)
 
     def put(self, job: Job) -> None:
         """Queues a job behind those of its alert key and starts it if it can start."""
         if self._off is not None:
             self._bury(job, Ending.DISABLED, self._off)
             return
-        lane = self._lanes.get(job.alert.alert_key)
+        lane = self._lanes.get(job.lane)
         if lane is None:
-            lane = self._lanes[job.alert.alert_key] = _Lane()
-            lane.task = asyncio.create_task(self._run(job.alert.alert_key, lane), name=f"lane-{self.sink.name}")
+            lane = self._lanes[job.lane] = _Lane()
+            lane.task = asyncio.create_task(self._run(job.lane, lane), name=f"lane-{self.sink.name}")
         lane.jobs[job] = None
+        if job.digest is not None:
+            self._digests.update((alert.alert_key, job) for alert in job.alerts)
         self._waiting[job] = None
         if len(self._waiting) > self._limits.queue_limit:
             oldest = next(iter(self._waiting))
@@ -141,12 +163,19 @@ class SinkLanes:
         while lane.jobs and not self._closing:
             job = next(iter(lane.jobs))
             try:
+                await self._wait_for_digest(lane, job)
                 await self._see_through(lane, job)
             except Exception:
                 _log.exception("delivery broke; the alert is left undone and will be read again", sink=self.sink.name)
                 self._take_out(job)
         if not lane.jobs:
             del self._lanes[key]
+
+    async def _wait_for_digest(self, lane: _Lane, job: Job) -> None:
+        """What happened to an alert after it was put into a digest is told after that digest."""
+        ahead = None if job.digest is not None else self._digests.get(job.lane)
+        while ahead is not None and self._is_open(job) and ahead.state is not JobState.ENDED:
+            await self._until(lane, ahead.finished.wait())
 
     async def _see_through(self, lane: _Lane, job: Job) -> None:
         while self._is_open(job):
@@ -164,8 +193,11 @@ class SinkLanes:
 
     async def _pause(self, lane: _Lane, seconds: float) -> None:
         """Sleeps, unless the lane is woken because its first job has gone or everything closes."""
+        await self._until(lane, self._world.sleep(seconds))
+
+    async def _until(self, lane: _Lane, waiting: Awaitable[object]) -> None:
         lane.wake.clear()
-        ways = {asyncio.ensure_future(self._world.sleep(seconds)), asyncio.ensure_future(lane.wake.wait())}
+        ways = {asyncio.ensure_future(waiting), asyncio.ensure_future(lane.wake.wait())}
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -176,16 +208,14 @@ class SinkLanes:
         """One try and what follows from it; the seconds to wait if it is to be repeated."""
         job.state = JobState.SENDING
         del self._waiting[job]
-        name, transition_id = self.sink.name, job.alert.transition_id
-        if job.attempts == 0 and await self._ledger.already_delivered(transition_id, name):
-            self.counters.skipped += 1
+        if job.attempts == 0 and await self._was_told(job):
             self._finish(job)
             return None
         job.attempts += 1
         match await self._deliver(job):
             case Delivered():
-                self.counters.delivered += 1
-                _log.info("alert delivered", sink=name, transition_id=transition_id, attempts=job.attempts)
+                self.counters.delivered += len(job.alerts)
+                _log.info("alert delivered", **self._named(job), attempts=job.attempts)
                 await self._record(job, Ending.DELIVERED)
                 self._finish(job)
             case Retry() as retry:
@@ -197,10 +227,37 @@ class SinkLanes:
                 self._bury(job, Ending.DISABLED, reason)
         return None
 
+    async def _was_told(self, job: Job) -> bool:
+        """Whether nothing of it is news: an earlier process, or an earlier reading, has told it."""
+        told = [
+            alert for alert in job.alerts if await self._ledger.already_delivered(alert.transition_id, self.sink.name)
+        ]
+        self.counters.skipped += len(told)
+        if job.digest is None or not told:
+            return bool(told)
+        left = without(job.digest, told)
+        if left is None:
+            return True
+        job.digest, job.alert = left, left.worst
+        return False
+
+    def _named(self, job: Job) -> dict[str, object]:
+        """What names it in the log."""
+        if job.digest is not None:
+            return {"sink": self.sink.name, "alerts": len(job.alerts), "digest_id": job.digest.digest_id}
+        alert = job.alert
+        return {
+            "sink": self.sink.name, "alert_key": alert.alert_key, "status": alert.status.value,
+            "level": alert.escalation_level, "alert_id": alert.alert_id,
+        }  # fmt: skip
+
     async def _deliver(self, job: Job) -> Outcome:
         self._world.check()
+        attempt = Attempt(job.attempts, self._world.now_ms())
         try:
-            return await self.sink.deliver(job.shown, Attempt(job.attempts, self._world.now_ms()))
+            if job.digest is not None and isinstance(self.sink, TakesDigests):
+                return await self.sink.deliver_digest(job.digest, attempt)
+            return await self.sink.deliver(job.shown, attempt)
         except Exception as error:
             _log.exception("a sink raised instead of answering; treated as a failed try", sink=self.sink.name)
             return Retry(None, f"the sink raised {type(error).__name__}")
@@ -223,7 +280,7 @@ class SinkLanes:
             return None
         self.counters.retried += 1
         say = _log.warning if job.attempts == 1 else _log.debug
-        say("alert not delivered, will be tried again", sink=self.sink.name, reason=retry.reason, wait_seconds=delay)
+        say("alert not delivered, will be tried again", **self._named(job), reason=retry.reason, wait_seconds=delay)
         job.state = JobState.WAITING
         self._waiting[job] = None
         self._waiting.move_to_end(job, last=False)  # it came before those that have not been tried
@@ -246,27 +303,32 @@ class SinkLanes:
         if job.forgotten:
             return
         before = getattr(self.counters, ending.value)
-        setattr(self.counters, ending.value, before + 1)
+        setattr(self.counters, ending.value, before + len(job.alerts))
         # A flood must not fill the log as well, and that a sink has switched off is already said.
         said = ending is Ending.DISABLED or (ending is Ending.OVERFLOWED and before % _SAY_EVERY != 0)
         (_log.debug if said else _log.error)(
             "alert goes to the dead letters",
-            sink=self.sink.name,
-            transition_id=job.alert.transition_id,
+            **self._named(job),
             reason=reason,
             attempts=job.attempts,
         )
+        unwritten = len(job.alerts)
 
         async def written() -> None:
-            await self._record(job, ending)
-            job.ended()
+            nonlocal unwritten
+            unwritten -= 1
+            if not unwritten:
+                await self._record(job, ending)
+                job.ended()
 
-        self._dead_letters.put(DeadLetter(job.alert, self.sink.name, reason, lambda: not job.forgotten, written))
+        for alert in job.alerts:
+            self._dead_letters.put(DeadLetter(alert, self.sink.name, reason, lambda: not job.forgotten, written))
 
     async def _record(self, job: Job, ending: Ending) -> None:
-        await self._ledger.record(
-            Entry(job.alert.transition_id, self.sink.name, ending.value, job.attempts, self._world.now_ms())
-        )
+        for alert in job.alerts:
+            await self._ledger.record(
+                Entry(alert.transition_id, self.sink.name, ending.value, job.attempts, self._world.now_ms())
+            )
 
     def _finish(self, job: Job) -> None:
         self._take_out(job)
@@ -275,7 +337,10 @@ class SinkLanes:
     def _take_out(self, job: Job) -> None:
         job.state = JobState.ENDED
         self._waiting.pop(job, None)
-        lane = self._lanes.get(job.alert.alert_key)
+        job.finished.set()
+        if job.digest is not None:
+            self._digests = {key: digest for key, digest in self._digests.items() if digest is not job}
+        lane = self._lanes.get(job.lane)
         if lane is None or job not in lane.jobs:
             return
         if job is next(iter(lane.jobs)):

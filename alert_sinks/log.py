@@ -2,6 +2,7 @@
 
 import structlog
 
+from alert_sinks.digest import Digest
 from alert_sinks.sink import Attempt, Delivered, Outcome
 from models.alert import Alert, AlertStatus, Severity
 
@@ -30,6 +31,11 @@ class LogSink:
             threshold=alert.threshold,
             transition_id=alert.transition_id,
         )
+        return Delivered()
+
+    async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
+        """Logs all of them in one line."""
+        _log.warning(digest.title, alerts=[alert.alert_key for alert in digest.shown], truncated=digest.truncated)
         return Delivered()
 
     async def aclose(self) -> None:

@@ -36,10 +36,13 @@ class Decision(msgspec.Struct, frozen=True):
     mark: str = ""
 
 
-def route(alert: Alert, team: Sequence[str], on_call: Sequence[str], now_ms: int) -> Decision:
+def route(
+    alert: Alert, team: Sequence[str], on_call: Sequence[str], now_ms: int, *, on_call_knows: bool = True
+) -> Decision:
     """Where this transition goes at `now_ms` (wall clock: people silence by it), given the names of the sinks.
 
-    A firing goes to the team at level 0 and to on-call from level 1; a resolution, and a firing that outlived its
+    `on_call_knows`: whether those on call were told of an escalated alert; if not, its end is no news to them. A firing
+    goes to the team at level 0 and to on-call from level 1; a resolution, and a firing that outlived its
     silence, go to all who were or would have been told.
     """
     if alert.status is AlertStatus.PENDING:
@@ -50,7 +53,7 @@ def route(alert: Alert, team: Sequence[str], on_call: Sequence[str], now_ms: int
         return Decision((), RouteReason.ACT_OF_PERSON)
     if alert.silenced_until_ms is not None and alert.silenced_until_ms > now_ms:
         return Decision((), RouteReason.SILENCED)
-    escalated = alert.escalation_level > 0
+    escalated = alert.escalation_level > 0 and on_call_knows
     if alert.status is AlertStatus.RESOLVED:
         return Decision((*team, *on_call) if escalated else tuple(team), RouteReason.RESOLVED)
     if alert.reason == Reason.SILENCE_ENDED.value:

@@ -1,9 +1,10 @@
 """What a sink is, and the four ways a delivery can end. A sink never raises for what a destination does: it says it."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from alert_sinks.digest import Digest
 from models.alert import Alert
 
 
@@ -58,4 +59,13 @@ class Sink(Protocol):
 
     async def aclose(self) -> None:
         """Lets go of what the sink itself opened."""
+        ...
+
+
+@runtime_checkable
+class TakesDigests(Protocol):
+    """A sink that can tell many alerts in one message; every other one gets them one by one."""
+
+    async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
+        """Tries once, within a bounded time."""
         ...

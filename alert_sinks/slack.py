@@ -7,6 +7,7 @@ refusals, the words in `TRANSIENT` are tried again, every other one is a dead le
 import httpx
 import msgspec
 
+from alert_sinks.digest import Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, Answer, NoAnswer, judge, post, printable
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.sink import Attempt, Delivered, Outcome, Rejected, Retry
@@ -27,6 +28,7 @@ MAX_FALLBACK = 4000
 MAX_TITLE = 256
 MAX_TEXT = 3000
 MAX_FIELD = 2000
+MAX_LINES = 20  # of a digest
 
 _COLORS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "good"}
 _UNITS = {"HIGH_FAILURE_RATE": " %", "HIGH_CONFLICT_RATE": " %", "SLOW_CREATION": " s"}
@@ -53,7 +55,14 @@ class SlackSink:
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Posts the alert once."""
-        content = msgspec.json.encode(slack_payload(alert))
+        return await self._post(slack_payload(alert), attempt)
+
+    async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
+        """Posts them all once."""
+        return await self._post(slack_digest(digest), attempt)
+
+    async def _post(self, payload: dict[str, object], attempt: Attempt) -> Outcome:
+        content = msgspec.json.encode(payload)
         return slack_outcome(await post(self._client, self._url, content, {}, self._timeout_seconds), attempt.at_ms)
 
     async def aclose(self) -> None:
@@ -106,6 +115,40 @@ def slack_payload(alert: Alert) -> dict[str, object]:
     }
 
 
+def slack_digest(digest: Digest) -> dict[str, object]:
+    """The message for many: one line each, the worst first, as many as people read."""
+    lines = [f"{_state(alert)} {alert.title}" for alert in digest.alerts[:MAX_LINES]]
+    if len(digest.alerts) > MAX_LINES:
+        lines.append(f"and {len(digest.alerts) - MAX_LINES} more")
+    is_on = digest.worst.status is AlertStatus.FIRING
+    return {
+        "text": escaped(digest.title, MAX_FALLBACK),
+        "attachments": [
+            {
+                "color": _COLORS[digest.worst.severity] if is_on else "good",
+                "title": escaped(digest.title, MAX_TITLE),
+                "text": escaped("\n".join(lines), MAX_TEXT),
+                "fields": _digest_fields(digest),
+            }
+        ],
+    }
+
+
+def _digest_fields(digest: Digest) -> list[dict[str, object]]:
+    on = [alert for alert in digest.alerts if alert.status is AlertStatus.FIRING]
+    facts = [
+        (severity.value.upper(), str(count), True)
+        for severity in (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+        if (count := sum(alert.severity is severity for alert in on))
+    ]
+    facts.append(("Dashboard", digest.worst.dashboard_url or "", False))
+    return _shown(facts)
+
+
+def _state(alert: Alert) -> str:
+    return "RESOLVED" if alert.status is AlertStatus.RESOLVED else alert.severity.value.upper()
+
+
 def _fields(alert: Alert) -> list[dict[str, object]]:
     unit = _UNITS.get(alert.alert_type, "")
     facts = [
@@ -118,6 +161,10 @@ def _fields(alert: Alert) -> list[dict[str, object]]:
         ("Runbook", alert.runbook_url or "", False),
         ("Dashboard", alert.dashboard_url or "", False),
     ]
+    return _shown(facts)
+
+
+def _shown(facts: list[tuple[str, str, bool]]) -> list[dict[str, object]]:
     return [
         {"title": title, "value": escaped(value, MAX_FIELD), "short": short} for title, value, short in facts if value
     ]

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 from standardwebhooks import Webhook
 
+from alert_sinks.digest import GROUP_KEY, Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, judge, post
 from alert_sinks.sink import Attempt, Outcome
 from models.alert import Alert
@@ -46,15 +47,22 @@ class WebhookSink:
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Posts the alert once."""
-        body = msgspec.json.encode(webhook_payload(alert, attempt))
-        answer = await post(self._client, self._url, body, self._headers(alert, attempt, body), self._timeout_seconds)
+        return await self._post(webhook_payload(alert, attempt), alert.transition_id, attempt)
+
+    async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
+        """Posts them all once."""
+        return await self._post(digest_payload(digest, attempt), digest.digest_id, attempt)
+
+    async def _post(self, payload: dict[str, object], name: str, attempt: Attempt) -> Outcome:
+        body = msgspec.json.encode(payload)
+        answer = await post(self._client, self._url, body, self._headers(name, attempt, body), self._timeout_seconds)
         return judge(answer, attempt.at_ms)
 
     async def aclose(self) -> None:
         """Nothing to close."""
 
-    def _headers(self, alert: Alert, attempt: Attempt, body: bytes) -> dict[str, str]:
-        identity = webhook_id(alert.transition_id)
+    def _headers(self, name: str, attempt: Attempt, body: bytes) -> dict[str, str]:
+        identity = webhook_id(name)
         seconds = attempt.at_ms // 1000
         headers = {"webhook-id": identity, "webhook-timestamp": str(seconds)}
         if self._signer is not None:
@@ -70,6 +78,16 @@ def webhook_payload(alert: Alert, attempt: Attempt) -> dict[str, object]:
         "timestamp": rfc3339(attempt.at_ms),
         "service": SERVICE,
         "component": COMPONENT,
+    }
+
+
+def digest_payload(digest: Digest, attempt: Attempt) -> dict[str, object]:
+    """The body for many: that for the worst, and beside it all, the worst first."""
+    return {
+        **webhook_payload(digest.worst, attempt),
+        "alerts": [alert.to_dict() for alert in digest.shown],
+        "group_key": GROUP_KEY,
+        "truncated": digest.truncated,
     }
 
 

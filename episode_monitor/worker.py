@@ -23,6 +23,7 @@ from agents.engine.collector import spare_the_state
 from agents.engine.unfolding import missing_codecs
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
+from agents.fleet.record import Standing
 from agents.fleet.sight import Sight
 from agents.runtime import Runtime
 from agents.topics import TopicMismatch
@@ -93,6 +94,7 @@ class Worker:
         kafka, partitions = composition.kafka_access(settings), lambda: self.runtime.partitions
         self._reader = FleetReader(fleet_topic, kafka, partitions, now_ms)
         self._sight = Sight(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
+        self.runtime.far_caught_up_at_ms = self._far_caught_up_at_ms
         self._publisher = FleetPublisher(
             fleet_topic, self.runtime.producer, self._sight, self._identity, now_ms, settings.metrics_max_projects
         )
@@ -146,6 +148,13 @@ class Worker:
             Probe("deliveries", self._deliveries_word, is_needed=False),
             Probe("history", lambda: self.runtime.history.status, is_needed=False),
         ]
+
+    def _far_caught_up_at_ms(self, partition: int) -> int | None:
+        """When the owner of another worker's partition last said that it has caught up; None: it has not."""
+        known = self._reader.known.get(partition)
+        if known is None or known.record.is_behind or known.record.standing is not Standing.LIVE:
+            return None
+        return known.heard_ms
 
     def _deliveries_word(self) -> str:
         courier, words = self.runtime.courier, []

@@ -12,6 +12,7 @@ import msgspec
 
 KEPT_OF_TOO_LARGE_BYTES = 1024  # enough to see who sent it; the whole could be larger than the dead-letter topic takes
 MAX_DETAIL_CHARACTERS = 200
+LETTER_MONITOR_ID = "dl_monitor_id"  # the header that names the monitor that refused the record
 
 
 class DeadLetterReason(Enum):

@@ -22,6 +22,7 @@ from agents.engine.reading import Record
 from agents.engine.recovery import Recovery
 from agents.engine.transport import Consumer
 from agents.engine.writer import Writer
+from alert_sinks.past import LIVE_MS
 from models.alert import Alert
 from models.dead_letter import DeadLetter
 from streams.core import Core
@@ -35,6 +36,9 @@ LET_BY_SECONDS = 0.002  # between two slices of encoding
 RECORDS_BESIDE_COLLECTING = 5  # at once, for each may be the one before which a project is encoded: 0.2 ms
 TIMES_HELD = 3  # what comes while others are asked is asked for once more, and then told
 FEWEST_UNSTORED = 1_000  # projects of a partition; storing fewer at once is not worth a flush
+
+PRESENT_MS = 4_000  # so close to the wall clock a partition's clock may follow it
+LATE_EVENTS_SECONDS = 6.0
 
 Stop = Callable[[str], None]
 Failpoint = Callable[[str], None]
@@ -273,7 +277,9 @@ class Engine:
             await self._writer.bury(letters)
             self._letter_log.note(letters)
         if alerts:
-            await self._writer.tell(alerts)
+            if any(alert.updated_at_ms < self._now_ms() - LIVE_MS for alert in alerts):
+                owned.is_behind, owned.at_end_since = True, None
+            await self._writer.tell(alerts, owned.number, is_behind=owned.is_behind)
             self._failpoint("after emit")
 
     # --- storing
@@ -383,6 +389,33 @@ class Engine:
     def is_behind(self) -> bool:
         """Whether events wait to be taken, as far as the fetcher knows."""
         return any(owned.phase is Phase.LIVE and (owned.inbox or self.lag(owned)) for owned in self.owned.values())
+
+    async def note_caught_up(self) -> None:
+        """See which partitions that were behind have taken their past; what they told of it is safe before."""
+        arrived = [owned for owned in self.owned.values() if owned.is_behind and self._has_arrived(owned)]
+        if not arrived:
+            return
+        await self.flush()
+        for owned in arrived:
+            if self._has_arrived(owned):
+                owned.is_behind, owned.at_end_since = False, None
+
+    def _has_arrived(self, owned: Owned) -> bool:
+        """Whether its events have reached the present, and what was due in the past has happened.
+
+        At the end of the log the clock follows the wall's after a while; that something is due for longer than that
+        means that the events themselves come late.
+        """
+        if owned.phase is not Phase.LIVE or owned.held:
+            return False
+        present_ms = self._now_ms() - PRESENT_MS
+        if not self.is_caught_up(owned, 0.0):
+            owned.at_end_since = None
+            return owned.partition.clock_ms >= present_ms
+        if owned.at_end_since is None:
+            owned.at_end_since = time.monotonic()
+        due_ms = owned.partition.next_deadline_ms()
+        return due_ms is None or due_ms >= present_ms or time.monotonic() - owned.at_end_since > LATE_EVENTS_SECONDS
 
     def lag(self, owned: Owned) -> int:
         """Records of a partition that may be read and were not taken yet, as far as the fetcher knows."""

@@ -11,6 +11,7 @@ import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import WorkerThread
@@ -201,11 +202,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Run it in the thread. Faust's own queue for that has two places, and a commit may keep one for long."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.thread_loop))
 
-    async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """What the group has committed, for those where it has."""
+    async def commit_with_notes(self, positions: Mapping[TP, tuple[int, str]]) -> None:
+        """Commit positions with what is to be remembered beside each; of partitions that are assigned. In the thread.
+
+        Raises KafkaError.
+        """
+        consumer = self._ensure_consumer()
+        mine = {TopicPartition(*tp): OffsetAndMetadata(*said) for tp, said in positions.items()}
+        offsets = {tp: said for tp, said in mine.items() if tp in consumer.assignment()}
+        if offsets:
+            await consumer.commit(offsets)
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        """What the group has committed and noted beside it, for those where it has."""
         coordinator, wanted = self._ensure_consumer()._coordinator, [TopicPartition(*tp) for tp in tps]
         found = await self.run_here(coordinator.fetch_committed_offsets(wanted))
-        return {TP(tp.topic, tp.partition): known.offset for tp, known in found.items() if known.offset >= 0}
+        return {
+            TP(tp.topic, tp.partition): (known.offset, known.metadata or "")
+            for tp, known in found.items()
+            if known.offset >= 0
+        }
 
     def end(self, tp: TP) -> int | None:
         """The end of what may be read, as of the last answer; behind it are transactions under way."""

@@ -134,7 +134,13 @@ class Recovery:
             self._writer.letters_end = max(self._writer.letters_end, bounds.letters_end)
             letters_from = max(bounds.letters_from, 0 if witness is None else witness.letters_from)
             buried = await buried_offsets(
-                consumer, self._letters, letters_from, bounds.letters_end, owned.source, owned.position
+                consumer,
+                self._letters,
+                letters_from,
+                bounds.letters_end,
+                owned.source,
+                owned.position,
+                self._writer.monitor_id,
             )
         owned.begin_at(first_offset, buried)
 

@@ -99,9 +99,13 @@ class Consumer(driver.Consumer):
         """Nothing is wanted any more."""
         self._wanted.partitions.clear()
 
-    async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """What the group has committed, for those where it has. Raises KafkaError."""
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        """What the group has committed and noted beside it, for those where it has. Raises KafkaError."""
         return await self.thread.committed(tps)
+
+    async def commit_with_notes(self, positions: Mapping[TP, tuple[int, str]]) -> None:
+        """Commit positions with what is to be remembered beside each. Raises KafkaError."""
+        await self.thread.run_here(self.thread.commit_with_notes(positions))
 
     def end(self, tp: TP) -> int | None:
         """The end of what may be read, as far as the fetcher has heard."""

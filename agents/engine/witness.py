@@ -11,6 +11,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.engine.reading import Record, some_records
+from models.dead_letter import LETTER_MONITOR_ID
 
 KEY = b"w"  # in the changelog
 PATIENCE_SECONDS = 5.0
@@ -55,9 +56,11 @@ async def is_still_there(consumer: AIOKafkaConsumer, tp: TopicPartition, witness
 
 
 async def buried_offsets(
-    consumer: AIOKafkaConsumer, letters: TopicPartition, start: int, end: int, source: TopicPartition, position: int
-) -> set[int]:
-    """Offsets of `source` from `position` on whose dead letters lie between `start` and `end`. Raises KafkaError."""
+    consumer: AIOKafkaConsumer, letters: TopicPartition, start: int, end: int, source: TopicPartition, position: int,
+    monitor_id: str,
+) -> set[int]:  # fmt: skip
+    """Offsets of `source` from `position` on whose dead letters, written by this monitor, lie between `start` and
+    `end`. Raises KafkaError."""
     start = max(start, end - LETTERS_LIMIT)
     offsets: set[int] = set()
     if start >= end:
@@ -67,7 +70,7 @@ async def buried_offsets(
     while await consumer.position(letters) < end:
         records = await some_records(consumer, letters)
         for record in records:
-            offset = _origin(record, source)
+            offset = _origin(record, source, monitor_id)
             if offset is not None and offset >= position:
                 offsets.add(offset)
         if not records:
@@ -75,13 +78,15 @@ async def buried_offsets(
     return offsets
 
 
-def _origin(record: Record, source: TopicPartition) -> int | None:
-    """The offset in `source` that a dead letter tells of, the last one where it tells of several.
+def _origin(record: Record, source: TopicPartition, monitor_id: str) -> int | None:
+    """The offset in `source` that a dead letter of this monitor tells of, the last one where it tells of several.
 
-    A letter sent in again bears older headers first.
+    A letter sent in again bears older headers first. One that names no monitor was written by a version without.
     """
     told = {name: value for name, value in record.headers if name.startswith("dl_")}
     if told.get("dl_topic") != source.topic.encode() or told.get("dl_partition") != b"%d" % source.partition:
+        return None
+    if told.get(LETTER_MONITOR_ID, monitor_id.encode()) != monitor_id.encode():
         return None
     offset = told.get("dl_last_offset") or told.get("dl_offset") or b""
     return int(offset) if offset.isdigit() else None

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
+import msgspec
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
 from agents.engine.producer import Producer
+from agents.marks import mark_headers
 from models.alert import Alert
 from models.alert_codec import encode_alert
-from models.dead_letter import DeadLetter
+from models.dead_letter import LETTER_MONITOR_ID, DeadLetter
 
 log = structlog.get_logger(__name__)
 
@@ -18,22 +20,31 @@ log = structlog.get_logger(__name__)
 class Writer:
     """Sends without waiting; `settled` gives what is still under way."""
 
-    def __init__(self, producer: Producer, alerts_topic: str, dead_letters_topic: str) -> None:
+    def __init__(self, producer: Producer, alerts_topic: str, dead_letters_topic: str, monitor_id: str) -> None:
+        self.monitor_id = monitor_id
         self._producer = producer
         self._alerts_topic = alerts_topic
         self._dead_letters_topic = dead_letters_topic
         self.letters_end = -1  # no letter sent from now on lies before this offset of their topic; -1: not known
         self._under_way: list[Awaitable[object]] = []
 
-    async def tell(self, alerts: Iterable[Alert]) -> None:
-        """Send transitions, keyed by alert, so that those of one alert stay in order."""
+    async def tell(
+        self, alerts: Iterable[Alert], events_partition: int | None = None, *, is_behind: bool = False
+    ) -> None:
+        """Send transitions, keyed by alert, so that those of one alert stay in order.
+
+        `is_behind`: the partition of events that caused them is still catching up with the past.
+        """
+        headers = mark_headers(self.monitor_id, events_partition, is_behind)
         for alert in alerts:
             key = alert.alert_key.encode()
-            self._under_way.append(await self._producer.send(self._alerts_topic, encode_alert(alert), key))
+            self._under_way.append(await self._producer.send(self._alerts_topic, encode_alert(alert), key, headers))
 
     async def bury(self, letters: Iterable[DeadLetter]) -> None:
         """Send dead letters with their headers."""
+        ours: tuple[str, bytes | None] = (LETTER_MONITOR_ID, self.monitor_id.encode())
         for letter in letters:
+            letter = msgspec.structs.replace(letter, headers=[*letter.headers, ours])
             sent = await self._producer.send(self._dead_letters_topic, letter.value, letter.key, letter.headers)
             self._under_way.append(asyncio.create_task(self._buried(letter, sent)))
 

@@ -36,7 +36,8 @@ SEND_SECONDS = 10.0
 IN_THREAD_BYTES = 64 * 1024  # less is compressed in about a millisecond
 
 
-_Stamp = tuple[Standing | None, int, int]  # what has to differ for something to be news: standing, position, clock
+# What has to differ for something to be news: standing and whether it is behind, position, clock.
+_Stamp = tuple[tuple[Standing | None, bool], int, int]
 
 
 class Producer(Protocol):
@@ -187,7 +188,8 @@ class FleetPublisher:
         return told.lists
 
     def _stamp(self, owned: Owned) -> _Stamp:
-        return self._partitions.standing(owned), owned.partition.next_offset, owned.partition.clock_ms
+        standing = self._partitions.standing(owned), owned.is_behind
+        return standing, owned.partition.next_offset, owned.partition.clock_ms
 
     def _encode(self, owned: Owned, standing: Standing, body: bytes) -> bytes:
         counts = counts_of(owned.partition, self._partitions.as_of_ms(owned)) if standing is Standing.LIVE else None
@@ -203,6 +205,7 @@ class FleetPublisher:
                 standing=standing,
                 counts=counts,
                 body=body,
+                is_behind=owned.is_behind,
             )
         )
 

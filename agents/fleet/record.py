@@ -36,6 +36,7 @@ class FleetRecord(msgspec.Struct, frozen=True, array_like=True):
     standing: Standing
     counts: PartitionCounts | None
     body: bytes
+    is_behind: bool = False  # what it tells of alerts is of the past
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):

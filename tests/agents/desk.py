@@ -197,7 +197,7 @@ class Desk:
         self.fence = Fence(session_timeout_seconds, self.stops.append, lambda: self.seconds)
         self.changelog = Changelog(CHANGELOG, producer)
         self.recovery = NoRecovery(self.changelog)
-        self.writer = Writer(producer, ALERTS, LETTERS)
+        self.writer = Writer(producer, ALERTS, LETTERS, "monitor")
         self.engine = Engine(
             EVENTS, make_core(), self.changelog, cast(Recovery, self.recovery), self.writer, self.fence,
             self.stops.append, lambda: self.now_ms, handover_seconds=0.2, brake=brake, failpoint=self.passed.append,

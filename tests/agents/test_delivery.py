@@ -1,16 +1,18 @@
 """Where the delivering side reads, what it hands over, and what may be committed."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pytest
 from faust.types import TP
 
 from agents.deliver import Delivery, Token
 from agents.engine.fetching import Fetched
+from agents.marks import Ours, mark_headers
+from alert_sinks.past import Past, Telling
 from models.alert import Alert, AlertStatus, Severity
 from models.alert_codec import encode_alert
-from tests.agents.desk import FakeRecord, turns
+from tests.agents.desk import NOW_MS, FakeRecord, turns
 
 TOPIC = "alerts"
 
@@ -22,6 +24,8 @@ class FakeReader:
         self.committed_offsets: dict[int, int] = {}
         self.beginning, self.last = 0, 0
         self.begun: list[tuple[int, int]] = []
+        self.answered: float | None = None
+        self.notes: dict[int, str] = {}
         self.wanted: set[int] = set()
 
     async def begin(self, tp: TP, offset: int) -> int:
@@ -38,14 +42,19 @@ class FakeReader:
     def end(self, tp: TP) -> int | None:
         return self.last
 
-    async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
-        return {tp: self.committed_offsets[tp.partition] for tp in tps if tp.partition in self.committed_offsets}
+    def answered_at(self, tp: TP) -> float | None:
+        return self.answered
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        offsets, notes = self.committed_offsets, self.notes
+        return {tp: (offsets[tp.partition], notes.get(tp.partition, "")) for tp in tps if tp.partition in offsets}
+
+    async def commit_with_notes(self, positions: Mapping[TP, tuple[int, str]]) -> None:
+        for tp, (offset, note) in positions.items():
+            self.committed_offsets[tp.partition], self.notes[tp.partition] = offset, note
 
     async def earliest_offsets(self, *tps: TP) -> Mapping[TP, int]:
         return dict.fromkeys(tps, self.beginning)
-
-    async def highwaters(self, *tps: TP) -> Mapping[TP, int]:
-        return dict.fromkeys(tps, self.last)
 
 
 class Office:
@@ -57,16 +66,26 @@ class Office:
         self.forgotten = 0
         self.room = asyncio.Event()  # of the dead letters
         self.room.set()
-        self.delivery = Delivery(TOPIC, self._send, self._forget, self._wait_for_room, open_limit)
+        self.now_ms = NOW_MS
+        self.caught_up: dict[int, int] = {}  # partition of events -> when it was said
+        self.together: list[list[str]] = []
+        ours = Ours("monitor", NOW_MS)
+        self.delivery = Delivery(
+            TOPIC, ours, self, Past(300_000), open_limit, lambda: self.now_ms, lambda number: self.caught_up.get(number)
+        )
         self.delivery.reader = self.reader
 
-    def _send(self, alert: Alert, token: Token) -> None:
+    def accept(self, alert: Alert, token: Token, /, *, on_call_knows: bool) -> None:
         self.sent.append((alert.title, token))
 
-    def _forget(self, predicate: Callable[[Token], bool]) -> None:
+    def accept_together(self, tellings: Sequence[Telling[Token]], /) -> None:
+        self.together.append([telling.alert.title for telling in tellings])
+        self.sent.extend((telling.alert.title, telling.token) for telling in tellings)
+
+    def forget(self, predicate: Callable[[Token], bool], /) -> None:
         self.forgotten += 1
 
-    async def _wait_for_room(self) -> None:
+    async def wait_for_room(self) -> None:
         await self.room.wait()
 
     @property
@@ -84,13 +103,19 @@ class Office:
         return self.delivery.commit_position(TP(TOPIC, partition))
 
 
-def alert(offset: int) -> FakeRecord:
+def alert(
+    offset: int, *, monitor_id: str | None = None, is_behind: bool = False, timestamp: int = NOW_MS, key: str = "r:p",
+    status: AlertStatus = AlertStatus.FIRING,
+) -> FakeRecord:  # fmt: skip
+    """A firing of its own, unless `status` says that it is the end of the firing one offset before."""
+    firing = offset if status is AlertStatus.FIRING else offset - 1
     told = Alert(
-        alert_key="r:p", alert_id="a", rule_id="r", alert_type="T", severity=Severity.INFO, status=AlertStatus.FIRING,
+        alert_key=key, alert_id=f"a{firing}", rule_id="r", alert_type="T", severity=Severity.INFO, status=status,
         project_id="p", title=f"alert {offset}", description="", value=None, threshold=0.0, window_minutes=None,
         sample_size=0, starts_at_ms=0, ends_at_ms=None, updated_at_ms=0,
     )  # fmt: skip
-    return FakeRecord(offset, b"r:p", encode_alert(told))
+    headers = mark_headers(monitor_id, 0, is_behind) if monitor_id is not None else []
+    return FakeRecord(offset, key.encode(), encode_alert(told), timestamp, tuple(headers))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -108,7 +133,10 @@ async def test_a_partition_nobody_committed_is_delivered_from_its_beginning(offi
 async def test_delivery_goes_on_where_the_group_has_committed(office: Office) -> None:
     office.reader.committed_offsets = {0: 7, 1: 9}
     await office.delivery.assign([0, 1], 1)
-    assert office.reader.begun == [(0, 7), (1, 9)]
+    assert office.reader.begun == [(0, 0), (1, 0)], "a little before, to know who was told when"
+    assert (office.commit_position(0), office.commit_position(1)) == (7, 9)
+    await office.bring(0, alert(6), alert(7))
+    assert office.titles == ["alert 7"]
 
 
 async def test_an_offset_is_committed_when_all_before_it_are_done_in_whatever_order(office: Office) -> None:
@@ -162,9 +190,9 @@ async def test_a_record_that_is_no_alert_is_counted_and_passed_over(office: Offi
 async def test_offsets_that_are_gone_are_passed_and_what_is_there_is_delivered(office: Office) -> None:
     office.reader.committed_offsets = {0: 700}
     await office.delivery.assign([0], 1)
-    lost = Fetched(TP(TOPIC, 0), 1, 700, 700, [])
+    lost = Fetched(TP(TOPIC, 0), 1, 0, 0, [])
     await office.delivery.out_of_range(lost)
-    assert office.reader.begun == [(0, 700), (0, 0)]
+    assert office.reader.begun == [(0, 0), (0, 0)]
     await office.bring(0, alert(0))
     assert [title for title, _ in office.sent] == ["alert 0"]
 
@@ -236,3 +264,92 @@ async def test_a_backlog_is_told_of_unless_it_is_meant_to_wait() -> None:
     assert list(office.delivery.backlogs()) == []
     office.delivery.revoke()
     await bringing
+
+
+async def test_what_another_monitor_wrote_is_passed_over(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    await office.bring(0, alert(0, monitor_id="other"), alert(1, monitor_id="monitor"), alert(2, monitor_id="other"))
+    assert office.titles == ["alert 1"]
+    office.delivery.done((1, 0, 1))
+    assert office.commit_position(0) == 3, "what is not ours waits for nobody"
+
+
+async def test_a_new_monitor_repeats_nothing_that_a_version_without_marks_wrote(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    await office.bring(0, alert(0, timestamp=NOW_MS - 1), alert(1))
+    assert office.titles == ["alert 1"], "written since it began"
+
+
+async def test_what_was_written_while_the_events_were_behind_waits_until_they_have_caught_up(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
+    office.reader.last, office.reader.answered = 1, NOW_MS / 1000 + 5
+    office.delivery.look()
+    assert office.titles == []
+    assert (office.commit_position(0), office.delivery.held, office.delivery.pending) == (0, 1, 0)
+
+    office.caught_up[0] = NOW_MS  # said before the alert was taken: of a former owner
+    office.delivery.look()
+    assert office.titles == []
+
+    office.now_ms += 1000
+    office.caught_up[0] = office.now_ms
+    office.reader.answered = NOW_MS / 1000  # what the broker said before that
+    office.delivery.look()
+    assert office.titles == []
+
+    office.reader.answered = NOW_MS / 1000 + 3
+    office.reader.last = 2  # one more was written in between
+    office.now_ms += 3000
+    office.delivery.look()
+    assert office.titles == []
+    office.reader.last = 1
+    office.delivery.look()
+    assert office.together == [["alert 0"]]
+
+
+async def test_what_was_read_too_late_waits_as_the_past_does(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    office.now_ms += 30_001
+    await office.bring(0, alert(0, monitor_id="monitor"), alert(1, monitor_id="monitor", timestamp=NOW_MS + 30_001))
+    assert office.titles == [], "the second is of the same alert"
+    assert office.delivery.held == 1
+
+
+async def test_held_alerts_take_no_room_from_those_under_way() -> None:
+    office = Office(open_limit=2)
+    await office.delivery.assign([0], 1)
+    behind = [alert(offset, monitor_id="monitor", is_behind=True, key=f"r:{offset}") for offset in range(5)]
+    await office.bring(0, *behind)
+    assert (office.delivery.held, office.delivery.pending) == (5, 0)
+    assert office.commit_position(0) == 0, "after a crash they are read again"
+
+
+async def test_what_is_held_belongs_to_the_next_owner(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
+    office.delivery.revoke()
+    assert office.delivery.held == 0
+
+
+async def test_what_is_done_behind_something_open_is_not_told_again_after_a_crash(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    records = [alert(offset, key=f"r:{offset}") for offset in range(6)]
+    await office.bring(0, *records)
+    for offset in (0, 2, 3, 5):
+        office.delivery.done((1, 0, offset))
+    await office.delivery.commit()
+    assert (office.reader.committed_offsets, office.reader.notes) == ({0: 1}, {0: "1-2,4-4"})
+
+    after = Office()
+    after.reader = after.delivery.reader = office.reader
+    await after.delivery.assign([0], 2)
+    await after.bring(0, records[0])
+    await after.delivery.commit()
+    assert office.reader.notes == {0: "1-2,4-4"}, "what the group knows is not forgotten while it is read again"
+    await after.bring(0, *records[1:])
+    assert after.titles == ["alert 1", "alert 4"]
+    for offset in (1, 4):
+        after.delivery.done((2, 0, offset))
+    await after.delivery.commit()
+    assert (office.reader.committed_offsets, office.reader.notes) == ({0: 6}, {0: ""})

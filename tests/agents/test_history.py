@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents.history import History, HistoryFollower, first_missing
+from agents.marks import Ours
 from models.alert import Alert
 from tests.agents.support import Rig, config_for, make_topics, producing, running, send, until
 from tests.agents.test_delivery import alert as record
@@ -63,7 +64,9 @@ class Owner:
 
     def __init__(self, topic: str, broker: str, table: Table) -> None:
         self.owned = frozenset((0, 1))
-        self.follower = HistoryFollower(topic, broker, table.as_history, lambda: self.owned, lambda: 2)
+        self.follower = HistoryFollower(
+            topic, broker, table.as_history, lambda: self.owned, lambda: 2, Ours("monitor", 0)
+        )
 
 
 @asynccontextmanager

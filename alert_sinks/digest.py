@@ -1,0 +1,76 @@
+"""One message for many alerts that are told at the same moment: what is on when the past has been read."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from models.alert import Alert, AlertStatus, Severity
+
+OVER = 5  # so many are told one by one
+SHOWN_MAX = 100  # in a webhook's body; the rest is a number
+GROUP_KEY = "caught_up"
+
+_RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+class Digest(msgspec.Struct, frozen=True):
+    """Several transitions, the worst first. `mark` is what `routing` puts before a title."""
+
+    alerts: tuple[Alert, ...]
+    mark: str = ""
+
+    @property
+    def worst(self) -> Alert:
+        """What stands for all."""
+        return self.alerts[0]
+
+    @property
+    def shown(self) -> tuple[Alert, ...]:
+        """As many as a message holds."""
+        return self.alerts[:SHOWN_MAX]
+
+    @property
+    def truncated(self) -> int:
+        """How many are left out of `shown`."""
+        return len(self.alerts) - len(self.shown)
+
+    @property
+    def digest_id(self) -> str:
+        """Computed from the transitions, so that a repetition after a crash bears the same."""
+        names = "\n".join(sorted(alert.transition_id for alert in self.alerts))
+        return f"digest:{hashlib.sha256(names.encode()).hexdigest()[:32]}"
+
+    @property
+    def title(self) -> str:
+        """What has happened, in one line."""
+        on = sum(alert.status is AlertStatus.FIRING for alert in self.alerts)
+        ended = len(self.alerts) - on
+        words = [_counted(on, "alert is on", "alerts are on")] if on else []
+        if ended:
+            words.append(_counted(ended, "alert has ended", "alerts have ended"))
+        if any(alert.escalation_level for alert in self.alerts) and on:
+            return f"{self.mark} Nobody has acknowledged: {', '.join(words)}".strip()
+        return f"{self.mark} Caught up with the events: {', '.join(words)}".strip()
+
+
+def digest_of(alerts: Iterable[Alert], mark: str = "") -> Digest:
+    """The worst first: what fires before what has ended, the severest first, and of those the oldest."""
+    ordered = sorted(
+        alerts,
+        key=lambda alert: (
+            alert.status is not AlertStatus.FIRING, _RANK[alert.severity], alert.starts_at_ms, alert.alert_key,
+        ),
+    )  # fmt: skip
+    return Digest(tuple(ordered), mark)
+
+
+def without(digest: Digest, told: Sequence[Alert]) -> Digest | None:
+    """What is left of it when these were told before; None: nothing."""
+    known = {alert.transition_id for alert in told}
+    left = tuple(alert for alert in digest.alerts if alert.transition_id not in known)
+    return msgspec.structs.replace(digest, alerts=left) if left else None
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

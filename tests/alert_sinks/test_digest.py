@@ -1,0 +1,147 @@
+"""Many alerts in one message: what it holds, who gets it, and what becomes of it when a destination fails."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import msgspec
+
+from alert_sinks.digest import digest_of
+from alert_sinks.ledger import MemoryLedger
+from alert_sinks.past import Telling
+from alert_sinks.slack import SlackSink, slack_digest
+from alert_sinks.webhook import WebhookSink
+from models.alert import Alert, AlertStatus, Severity
+from tests.alert_sinks.desk import Desk
+from tests.alert_sinks.receiver import Receiver, answers
+from tests.alert_sinks.support import NOW_MS, alert_of
+
+NewDesk = Callable[..., Desk]
+
+
+def tellings(*projects: str, **changes: Any) -> list[Telling[object]]:
+    return [Telling(alert_of(project, **changes), project) for project in projects]
+
+
+def letters(count: int) -> str:
+    return "abcdefghijklmnop"[:count]
+
+
+async def test_a_handful_is_told_one_by_one(desk: Desk, receiver: Receiver) -> None:
+    desk.courier.accept_together(tellings(*"abcde"))
+    await desk.until_done(*"abcde")
+    assert sorted(receiver.titles) == ["a 1", "b 1", "c 1", "d 1", "e 1"]
+
+
+async def test_more_than_a_handful_is_one_message_a_sink(
+    new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver
+) -> None:
+    receiver.choose = lambda request: answers(200, b"ok") if request.path == "/hook/slack" else answers(204, b"")
+    desk = new_desk(team=[SlackSink(client, receiver.url + "/slack"), WebhookSink(client, receiver.url)])
+    desk.courier.accept_together(tellings(*"abcdef"))
+    await desk.until_done(*"abcdef")
+
+    assert sorted(request.path for request in receiver.requests) == ["/hook", "/hook/slack"]
+    (body,) = [request.json for request in receiver.requests if request.path == "/hook"]
+    assert sorted(body) == ["alert", "alerts", "component", "group_key", "service", "timestamp", "truncated"]
+    assert body["alert"] == body["alerts"][0]
+    assert [alert["project_id"] for alert in body["alerts"]] == list("abcdef")
+    assert (body["group_key"], body["truncated"]) == ("caught_up", 0)
+    assert desk.courier.counters["webhook"].delivered == 6
+
+
+async def test_the_same_alerts_bear_the_same_id_when_they_are_told_again(new_desk: NewDesk, receiver: Receiver) -> None:
+    receiver.script.append(answers(500))
+    desk = new_desk()
+    desk.courier.accept_together(tellings(*"abcdef"))
+    await desk.until_asleep()
+    desk.time.advance(0.5)
+    await desk.until_done(*"abcdef")
+    first, second = receiver.requests
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+async def test_what_an_earlier_process_told_is_left_out(new_desk: NewDesk, receiver: Receiver) -> None:
+    ledger = MemoryLedger()
+    await ledger.record("b-1:firing:0", "webhook", "delivered", 1, NOW_MS)
+    desk = new_desk(ledger=ledger)
+    desk.courier.accept_together(tellings(*"abcdef"))
+    await desk.until_done(*"abcdef")
+    (request,) = receiver.requests
+    assert [alert["project_id"] for alert in request.json["alerts"]] == list("acdef")
+    assert desk.courier.counters["webhook"].skipped == 1
+
+
+async def test_what_happens_to_an_alert_after_its_digest_is_told_after_it(desk: Desk, receiver: Receiver) -> None:
+    receiver.script.append(answers(500))
+    desk.courier.accept_together(tellings(*"abcdef"))
+    await desk.until_asleep()
+    desk.courier.accept(alert_of("c", status=AlertStatus.RESOLVED), "end")
+    desk.courier.accept(alert_of("z"), "other")
+    await receiver.got(2)
+    desk.time.advance(0.5)
+    await desk.until_done(*"abcdef", "end", "other")
+    told = [request.json["alert"]["alert_id"] + " " + request.json["alert"]["status"] for request in receiver.requests]
+    assert told == ["a-1 firing", "z-1 firing", "a-1 firing", "c-1 resolved"]
+
+
+async def test_a_refused_digest_is_a_dead_letter_for_each_of_its_alerts(desk: Desk, receiver: Receiver) -> None:
+    receiver.script.append(answers(400))
+    desk.courier.accept_together(tellings(*"abcdef"))
+    await desk.until_done(*"abcdef")
+    assert sorted(letter.title for letter in desk.dead) == [f"{name} 1" for name in "abcdef"]
+
+
+async def test_many_escalations_are_one_page(new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver) -> None:
+    desk = new_desk(on_call=[WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")])
+    desk.courier.accept_together(tellings(*"abcdef", escalation_level=1))
+    await desk.until_done(*"abcdef")
+    assert [request.path for request in receiver.requests] == ["/hook/oncall"]
+
+
+class OneByOne:
+    """A sink of somebody's own, which knows nothing of digests."""
+
+    name = "own"
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+
+    async def deliver(self, alert: Alert, attempt: object) -> object:
+        self.titles.append(alert.title)
+        from alert_sinks.sink import Delivered
+
+        return Delivered()
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+async def test_a_sink_that_takes_no_digests_gets_every_alert(new_desk: NewDesk) -> None:
+    sink = OneByOne()
+    desk = new_desk(team=[sink])
+    desk.courier.accept_together(tellings(*"abcdef"))
+    await desk.until_done(*"abcdef")
+    assert sorted(sink.titles) == [f"{name} 1" for name in "abcdef"]
+
+
+def test_slack_gets_the_worst_first_and_a_number_for_the_rest() -> None:
+    warnings = [alert_of(f"p{number:02}", starts_at_ms=number) for number in range(24)]
+    critical = alert_of("bad", severity=Severity.CRITICAL, starts_at_ms=99)
+    ended = alert_of("over", status=AlertStatus.RESOLVED)
+    message: Any = slack_digest(digest_of([*warnings, ended, critical]))
+    assert message["text"] == "Caught up with the events: 25 alerts are on, 1 alert has ended"
+    (attachment,) = message["attachments"]
+    lines = attachment["text"].split("\n")
+    assert lines[:2] == ["CRITICAL bad 1", "WARNING p00 1"]
+    assert (len(lines), lines[-1]) == (21, "and 6 more")
+    assert attachment["color"] == "danger"
+    assert {field["title"]: field["value"] for field in attachment["fields"]} == {"CRITICAL": "1", "WARNING": "24"}
+
+
+def test_a_digest_of_thousands_stays_small() -> None:
+    digest = digest_of(alert_of(f"p{number}", starts_at_ms=number) for number in range(3000))
+    assert (len(digest.shown), digest.truncated) == (100, 2900)
+    assert len(json.dumps(slack_digest(digest))) < 10_000
+    assert msgspec.structs.replace(digest).digest_id == digest.digest_id
