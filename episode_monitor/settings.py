@@ -290,7 +290,9 @@ class Settings(BaseSettings):
     )
     auto_repair_paused: bool = _checks(False, "The kill switch: nothing is repaired by itself, whoever opted in.")
 
-    episode_monitoring_enabled: bool = _process(True, "Off: the worker serves what is known and reads no events.")
+    episode_monitoring_enabled: bool = _process(
+        True, "Off: no events are read; views answer 501, health checks stay green and say so."
+    )
     state_dir: Path = _process(Path("state"), "What the worker may keep on disk.", form="path")
     cached_projects: int = _process(
         20_000,

@@ -39,6 +39,7 @@ from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
 from episode_monitor.read_model.router import internal_router
 from episode_monitor.read_model.split_watch import SplitWatch
+from episode_monitor.read_model.switched_off import SwitchedOff
 from episode_monitor.read_model.worker_state import Probe, WorkerState
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.settings import Settings
@@ -131,7 +132,7 @@ class Worker:
         between_workers = internal_router(self._own, self._identity.token, self._numbers, self._splits)
         self.checks.add_questions(between_workers)
         return create_web_app(
-            views,
+            views if self.settings.episode_monitoring_enabled else SwitchedOff(views),
             composition.web_settings(self.settings),
             registry=registry,
             audit=self._audit,

@@ -17,7 +17,22 @@ class IntegritySummary(msgspec.Struct, frozen=True, kw_only=True):
     total_duplicates: int
     as_of: str
     stale_partitions: list[int] = []  # partitions whose owner has been silent too long; empty in good health
+    monitoring_enabled: bool = True
     split_projects: int = 0  # in several partitions: each is counted once, as healthy, and its findings are not
+
+
+class SwitchedOffSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """In place of the summary while EPISODE_MONITORING_ENABLED is false: nothing is known, and `detail` says so."""
+
+    monitoring_enabled: bool = False
+    total_projects: None = None
+    healthy_projects: None = None
+    unhealthy_projects: None = None
+    health_percentage: None = None
+    total_gaps: None = None
+    total_duplicates: None = None
+    as_of: None = None
+    detail: str
 
 
 class ProjectRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,19 +24,25 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _NAMED_FIELD = re.compile(r"`\$\.(\w+)|required field `(\w+)`")  # the two ways msgspec names a field
 
-Body = TypeVar("Body", bound="CheckBody")
+Body = TypeVar("Body", bound="CheckBody | AlertActionBody")
 
 
 class CheckBody(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks for a check."""
 
-    by: Annotated[str, Meta(max_length=200, description="Your name, for the audit.")] = ""
+    by: Annotated[str, Meta(max_length=200, description="Your name, for the audit; left out: the caller's role.")] = ""
 
 
-class AlertActionBody(CheckBody, frozen=True, kw_only=True):
-    """Who acts on an alert, and why."""
+class AlertActionBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Who acts on an alert, and why; all of it may be left out."""
 
-    by: Annotated[str, Meta(min_length=1, max_length=200, description="Your name, for the audit and the alert.")]
+    by: (
+        Annotated[
+            str,
+            Meta(min_length=1, max_length=200, description="Your name, for audit and alert; left out: your role."),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
     comment: Annotated[str, Meta(max_length=2000, description="Why; kept in the history.")] = ""
     minutes: Annotated[int, Meta(ge=1, le=10_080, description="How long a silence lasts; only silence reads it.")] = 60
 
@@ -94,14 +100,16 @@ def _invalid_field(message: str) -> Problem:
 
 def _checked(body: Body) -> Body:
     """What a length cannot say: a name is one line and not blank where it is required."""
+    if isinstance(body, AlertActionBody) and _CONTROL_BUT_LINES.search(body.comment):
+        raise invalid("comment", "must not contain control characters other than line breaks and tabs")
+    if body.by is msgspec.UNSET:
+        return body
     if _CONTROL.search(body.by):
         raise invalid("by", "must not contain control characters")
     if isinstance(body, AlertActionBody | RepairActBody | PauseBody) and not body.by.strip():
         raise invalid("by", "must not be blank")
     if isinstance(body, WaiveBody):
         _check_waiver(body)
-    if isinstance(body, AlertActionBody) and _CONTROL_BUT_LINES.search(body.comment):
-        raise invalid("comment", "must not contain control characters other than line breaks and tabs")
     return msgspec.structs.replace(body, by=body.by.strip())
 
 

@@ -27,6 +27,7 @@ from models.views import (
     ProjectPage,
     ProjectView,
     Readiness,
+    SwitchedOffSummary,
 )
 
 
@@ -84,6 +85,7 @@ ANSWERS: tuple[type, ...] = (
     RepairPlan,
     RepairPlanList,
     RepairPlanBody,
+    SwitchedOffSummary,
     WaiveBody,
 )
 _REFERENCE = "#/components/schemas/{name}"

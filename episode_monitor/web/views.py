@@ -20,6 +20,7 @@ from models.views import (
     ProjectPage,
     ProjectView,
     Readiness,
+    SwitchedOffSummary,
 )
 
 ProjectHealth = Literal["all", "healthy", "unhealthy", "split"]
@@ -175,7 +176,7 @@ class Views(Jobs, Protocol):
         """
         ...
 
-    async def integrity_summary(self) -> IntegritySummary: ...
+    async def integrity_summary(self) -> IntegritySummary | SwitchedOffSummary: ...
 
     async def list_projects(self, query: ProjectQuery) -> ProjectPage:
         """One page. Raises `InvalidQuery("cursor", ...)` for a cursor that is not one of ours."""

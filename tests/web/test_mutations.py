@@ -298,3 +298,22 @@ async def test_a_finding_that_nobody_knows_is_404(client: httpx.AsyncClient, pro
     assert (answer.status_code, answer.json()["code"]) == (404, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"].count(".") == 1
+
+
+@pytest.mark.parametrize(("verb", "minutes"), [("resolve", None), ("acknowledge", None), ("silence", 60)])
+@pytest.mark.parametrize("content", [None, b"", b"{}"])
+async def test_acting_on_an_alert_needs_no_body_and_the_role_stands_for_the_name(
+    connect: Connect, views: FakeViews, audit: list[AuditEntry], verb: str, minutes: int | None, content: bytes | None
+) -> None:
+    views.alerts = {KEY: alert(KEY)}
+    headers = {"content-type": "application/json"} if content else {}
+    answer = await connect().post(path_of(KEY, verb), content=content, headers=headers)
+    assert answer.status_code == 200
+    views.alerts = {KEY: alert(KEY)}
+    with_token = connect(WebSettings(api_tokens=parse_api_tokens("operator:s3cret")))
+    named = await with_token.post(path_of(KEY, verb), headers={"authorization": "Bearer s3cret"})
+    assert named.status_code == 200
+    assert [(action.by, action.comment, action.minutes) for _, action in views.asked] == [
+        ("loopback", "", minutes), ("operator", "", minutes),
+    ]  # fmt: skip
+    assert [(entry.by, entry.result) for entry in audit] == [("loopback", "done"), ("operator", "done")]

@@ -65,6 +65,7 @@ async def test_the_summary_has_the_fields_of_the_fleet(client: httpx.AsyncClient
         "total_duplicates": 2,
         "as_of": AS_OF,
         "stale_partitions": [],
+        "monitoring_enabled": True,
         "split_projects": 0,
     }
 

@@ -11,6 +11,7 @@ from episode_monitor.web.context import context_of
 from episode_monitor.web.parameters import MAX_ALERT_KEY, AlertKeyPath, Clean, Cursor, Limit, Moment, OptionalProject
 from episode_monitor.web.problems import invalid
 from episode_monitor.web.schemas import ActiveAlerts, returns, takes
+from episode_monitor.web.security import caller_of
 from episode_monitor.web.views import ActionKind, AlertAction, AlertHistoryQuery, TransitionStatus
 from models.alert import Alert
 from models.times import epoch_ms
@@ -19,7 +20,7 @@ from models.views import AlertHistoryPage
 router = APIRouter(prefix="/monitoring/episodes/alerts", tags=["alerts"])
 
 _ACTED = returns(Alert, problems=(400, 404, 409, 503), mutation=True)
-_BODY = takes(AlertActionBody, required=True)
+_BODY = takes(AlertActionBody, required=False)
 
 RuleId = Annotated[str | None, Query(max_length=128, description="Only this rule."), Clean]
 AlertKey = Annotated[str | None, Query(max_length=MAX_ALERT_KEY, description="Only this alert."), Clean]
@@ -87,9 +88,10 @@ async def silence_alert(request: Request, alert_key: AlertKeyPath) -> Response:
 
 async def _act(request: Request, alert_key: str, kind: ActionKind) -> Response:
     body = await read_body(request, AlertActionBody)
+    by = body.by or caller_of(request).role
     minutes = body.minutes if kind is ActionKind.SILENCE else None
-    action = AlertAction(kind=kind, by=body.by, comment=body.comment, minutes=minutes)
+    action = AlertAction(kind=kind, by=by, comment=body.comment, minutes=minutes)
     details = {"comment": body.comment} | ({} if minutes is None else {"minutes": minutes})
-    with audited(request, by=body.by, action=f"alert.{kind.value}", target=alert_key, details=details):
+    with audited(request, by=by, action=f"alert.{kind.value}", target=alert_key, details=details):
         alert = await context_of(request).views.act_on_alert(alert_key, action)
     return done(alert.to_dict())

@@ -23,6 +23,7 @@ from models.views import (
     ProjectDrift,
     ProjectPage,
     ProjectView,
+    SwitchedOffSummary,
 )
 
 router = APIRouter(prefix="/monitoring/episodes/integrity", tags=["integrity"])
@@ -31,7 +32,7 @@ FindingId = Annotated[str, Path(min_length=1, max_length=64, description="The fi
 Search = Annotated[str | None, Query(max_length=200, description="Part of the project's id, in either case."), Clean]
 
 
-@router.get("/summary", responses=returns(IntegritySummary))
+@router.get("/summary", responses=returns(IntegritySummary, SwitchedOffSummary))
 async def integrity_summary(request: Request) -> Response:
     """The whole fleet, whichever worker answers."""
     return await answer(request, context_of(request).views.integrity_summary, follows_version=True)

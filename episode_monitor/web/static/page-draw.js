@@ -37,6 +37,7 @@ const openButton = (id, key, openProject) =>
 /** The cards on top; each answer may be missing still. */
 export function drawOverview(summary, alerts, stats) {
   if (!summary) return nothingYet();
+  if (summary.monitoring_enabled === false) return [make("p", { class: "notice" }, text("switchedOff"))]; // no number is known
   const critical = alerts?.alerts.filter((alert) => alert.severity === "critical").length;
   const cards = [
     card(text("health"), percent(summary.health_percentage),

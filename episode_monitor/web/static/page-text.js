@@ -110,6 +110,7 @@ const TEXTS = {
   capped: ["This project holds more than is tracked; this view is not complete.", "추적 한도를 넘은 프로젝트로, 이 화면은 완전하지 않습니다."],
   unknownProject: ["No event has named this project.", "이 프로젝트의 이벤트가 없습니다."],
 
+  switchedOff: ["Monitoring is switched off (EPISODE_MONITORING_ENABLED is false): no events are read, no numbers are known.", "모니터링이 꺼져 있습니다(EPISODE_MONITORING_ENABLED=false). 이벤트를 읽지 않으므로 수치가 없습니다."],
   ready: ["Ready", "준비됨"],
   notReady: ["Not ready", "준비되지 않음"],
   lag: ["Events not yet applied", "미처리 이벤트"],
