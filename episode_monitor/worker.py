@@ -145,7 +145,7 @@ class Worker:
     def _probes(self) -> list[Probe]:
         return [
             Probe("broker", lambda: self.runtime.status, is_needed=True),
-            Probe("database", self.storage.database.status, is_needed=False),
+            Probe("database", self._database_word, is_needed=False),
             Probe("deliveries", self._deliveries_word, is_needed=False),
             Probe("history", lambda: self.runtime.history.status, is_needed=False),
         ]
@@ -156,6 +156,11 @@ class Worker:
         if known is None or known.record.is_behind or known.record.standing is not Standing.LIVE:
             return None
         return known.heard_ms
+
+    def _database_word(self) -> str:
+        """How the database is now; where that is well, what was lost before."""
+        word, losses = self.storage.database.status(), self.storage.database.losses()
+        return losses if word == "ok" and losses else word
 
     def _deliveries_word(self) -> str:
         courier, words = self.runtime.courier, []

@@ -16,7 +16,8 @@ from episode_monitor.checks.rows import ProjectRows, columns
 from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.service_database.explaining import explain, explained
-from episode_monitor.service_database.reader import CONNECT_SECONDS, EpisodesReader
+from episode_monitor.service_database.opening import CONNECT_SECONDS
+from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.address import Address
 from streams.answers import MAX_GAPS_LISTED
 from streams.numbering_rules import NumberingRules

@@ -17,11 +17,12 @@ from episode_monitor.repair.record import Act
 from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
 from episode_monitor.service_database.errors import ServiceDatabaseRefused, ServiceTableMismatch
 from episode_monitor.service_database.explaining import explain, explained
+from episode_monitor.service_database.opening import CONNECT_SECONDS, open_service
 from episode_monitor.service_database.shape import FOREIGN_TABLE, VIEW, Shape, read_shape
 from episode_monitor.storage.address import Address
+from episode_monitor.storage.connecting import Session
 
 MAX_EPISODES: Final = 100_000  # of a project that can be planned; some 50 MB while it is looked at
-CONNECT_SECONDS: Final = 5.0
 LOCK_SECONDS: Final = 2  # for a creator or a person who holds what we need
 STATEMENT_SECONDS: Final = 30
 ANSWER_SECONDS: Final = 120.0  # for a whole act; beyond it the server is frozen or the way is cut
@@ -75,18 +76,8 @@ class Episodes:
         cls, address: Address, table: EpisodesTable, failpoint: Failpoint = lambda place: None
     ) -> AsyncIterator["Episodes"]:
         """Connects and looks at the table; closes at the end."""
-        with explained(address.place, table, address):
-            connection = await asyncpg.connect(
-                address.for_asyncpg,
-                timeout=CONNECT_SECONDS,
-                server_settings={
-                    "application_name": "episode-monitor repair",
-                    "timezone": "UTC",
-                    "statement_timeout": str(STATEMENT_SECONDS * 1000),
-                    "lock_timeout": str(LOCK_SECONDS * 1000),
-                    "idle_in_transaction_session_timeout": str(STATEMENT_SECONDS * 1000),
-                },
-            )
+        bounds = {"lock_timeout": f"{LOCK_SECONDS}s", "statement_timeout": f"{STATEMENT_SECONDS}s"}
+        connection = await open_service(address, table, Session("episode-monitor repair", bounds))
         try:
             episodes = cls(connection, table, address, failpoint)
             with explained(address.place, table, address):

@@ -14,6 +14,8 @@ from episode_monitor.service_database.errors import (
     ServiceTableMismatch,
 )
 from episode_monitor.storage.address import Address
+from episode_monitor.storage.connecting import TransactionPooler
+from episode_monitor.storage.connection_errors import cause_of, words_of
 
 _UNDEFINED_TABLE, _UNDEFINED_COLUMN, _UNDEFINED_SCHEMA = "42P01", "42703", "3F000"
 _NO_RIGHT, _READ_ONLY = "42501", "25006"
@@ -21,20 +23,25 @@ _NO_TEXT = ("22021", "22P05")  # bytes of the wrong encoding, and a character th
 _NOT_A_TABLE = ("42809", "55000")  # such as a materialized view, and a view of more than one table
 _TOO_SLOW = ("57014", "55P03")  # a statement's or a lock's time limit
 
+_EXPLAINED = (
+    TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, psycopg.Error, OSError, TransactionPooler
+)  # fmt: skip
+_GIVEN = Address.parse("postgresql:///", "the connection")  # of one that was handed in: it has no secrets of ours
+
 
 @contextmanager
 def explained(place: str, table: EpisodesTable, address: Address | None = None) -> Iterator[None]:
     """Raises ServiceDatabaseError in place of what the drivers and the network raise. `place` names the database."""
     try:
         yield
-    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, psycopg.Error, OSError) as error:
+    except _EXPLAINED as error:
         raise explain(error, place, table, address) from error
 
 
 def explain(error: BaseException, place: str, table: EpisodesTable, address: Address | None) -> ServiceDatabaseError:
     """The meaning of one error in one sentence."""
     where = f"The project service's database at {place}"
-    words = " ".join(str(error).split())[:300] if address is None else address.scrub(str(error))
+    words = words_of(error, address or _GIVEN)
     state = getattr(error, "sqlstate", None)
     if state in (_UNDEFINED_TABLE, _UNDEFINED_SCHEMA):
         return ServiceTableMismatch(f"{where} has no table {table.table}: set EPISODES_TABLE to the one that it has.")
@@ -47,10 +54,6 @@ def explain(error: BaseException, place: str, table: EpisodesTable, address: Add
         return ServiceDatabaseRefused(f"{where} refuses ({words}): grant the account of DATABASE_URL that right.")
     if state == _READ_ONLY:
         return ServiceDatabaseRefused(f"{where} is read-only: set DATABASE_URL to the server that takes writes.")
-    if isinstance(state, str) and state[:2] == "28":
-        return ServiceDatabaseRefused(f"{where} does not let the account in: correct DATABASE_URL.")
-    if state == "3D000":
-        return ServiceDatabaseAway(f"{where} does not exist: correct DATABASE_URL.")
     if state in _NO_TEXT:
         return ServiceDatabaseError(
             f"{where} holds text that is no UTF-8 ({words}): correct that row; an encoding such as SQL_ASCII let it in."
@@ -61,6 +64,8 @@ def explain(error: BaseException, place: str, table: EpisodesTable, address: Add
         )
     if state in _TOO_SLOW or isinstance(error, TimeoutError):
         return ServiceDatabaseAway(f"{where} does not answer in time: see what it is busy with, and try again.")
-    if isinstance(state, str) and state[:2] not in ("08", "53", "57"):
+    cause = cause_of(error, where, address or _GIVEN)
+    if cause is None:
         return ServiceDatabaseError(f"{where} refuses a statement ({words}): see the log.")
-    return ServiceDatabaseAway(f"{where} cannot be reached or broke off: see whether the server runs, and try again.")
+    is_refused = cause.code in ("password", "login", "transaction_pooler")
+    return (ServiceDatabaseRefused if is_refused else ServiceDatabaseAway)(f"{cause.sentence}.")

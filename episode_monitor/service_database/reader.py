@@ -9,10 +9,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Self, TypeVar
 
-import asyncpg
-
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.explaining import explained
+from episode_monitor.service_database.opening import CONNECT_SECONDS, open_service
 from episode_monitor.service_database.packed import (
     ORDERLINESS,
     SCATTERED_BELOW,
@@ -23,9 +22,9 @@ from episode_monitor.service_database.packed import (
 )
 from episode_monitor.service_database.shape import Shape, read_shape
 from episode_monitor.storage.address import Address
+from episode_monitor.storage.connecting import Session
 
 BATCH_ROWS = 2_000  # larger ones are slower: the rows of one must fit the caches, and the collector looks at each
-CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 120.0  # of one batch: the first one may have to wait until everything is sorted
 _NATIVE = {  # how PostgreSQL writes values of these types
     "integer": re.compile(r"-?[1-9]\d{0,8}|0"),
@@ -99,12 +98,7 @@ class EpisodesReader:
     async def open(cls, url: str, table: EpisodesTable) -> AsyncIterator[Self]:
         """Connects, checks the table, and closes at the end. Raises BadDatabaseUrl for what is no address."""
         address = Address.parse(url, "DATABASE_URL")
-        with explained(address.place, table, address):
-            connection = await asyncpg.connect(
-                address.for_asyncpg,
-                timeout=CONNECT_SECONDS,
-                server_settings={"application_name": "episode-monitor check", "timezone": "UTC"},
-            )
+        connection = await open_service(address, table, Session("episode-monitor check"))
         reader = cls(connection, table, address.place, address)
         try:
             await reader.check_table()

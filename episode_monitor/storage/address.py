@@ -3,7 +3,9 @@
 asyncpg takes an unknown parameter for a server setting and libpq refuses it, so each gets only what it understands.
 """
 
+import os
 import re
+import ssl
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -20,6 +22,9 @@ _LIBPQ_ONLY = """
 """
 _FOR_ASYNCPG = frozenset(_BOTH.split())
 _FOR_LIBPQ = _FOR_ASYNCPG | frozenset(_LIBPQ_ONLY.split())
+_TLS_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+_SYSTEM = "system"  # as sslrootcert: the authorities that this machine trusts
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _SECRET_PARAMETERS = frozenset({"password", "sslpassword", "passfile"})
 
 
@@ -36,6 +41,8 @@ class Address:
     for_asyncpg: str = field(repr=False)
     for_libpq: str = field(repr=False)
     _secrets: tuple[str, ...] = field(repr=False)
+    setting: str = field(default="MONITOR_DATABASE_URL", repr=False)
+    _tls: dict[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def parse(cls, url: str, setting: str = "MONITOR_DATABASE_URL") -> Self:
@@ -45,7 +52,15 @@ class Address:
         user, _, password = (unquote(word) for word in userinfo.partition(":"))
         database = unquote(parts.path.removeprefix("/")) or parameters.get("dbname", "")
         hosts = _with_ports(hosts or parameters.get("host", ""), parameters.get("port", "5432"))
+        tls = {name: parameters[name] for name in (*_TLS_FILES, "sslpassword") if name in parameters}
         asyncpg_parameters = {name: value for name, value in parameters.items() if name in _FOR_ASYNCPG}
+        if tls.get("sslrootcert") == _SYSTEM:
+            if parameters.setdefault("sslmode", "verify-full") != "verify-full":
+                raise BadDatabaseUrl(f"{setting} has sslrootcert=system: write sslmode=verify-full beside it.")
+            parameters["sslrootcert"] = _bundle() or _SYSTEM
+            asyncpg_parameters = {
+                name: asyncpg_parameters[name] for name in asyncpg_parameters.keys() - tls - {"sslmode"}
+            }
         secrets = [password, unquote(password), userinfo.partition(":")[2]]
         secrets += [parameters[name] for name in _SECRET_PARAMETERS & parameters.keys()]
         secrets += [url, url.strip()]
@@ -55,10 +70,26 @@ class Address:
             for_asyncpg=_joined(parts, asyncpg_parameters),
             for_libpq=_joined(parts, parameters),
             _secrets=tuple(sorted({word for word in secrets if word}, key=len, reverse=True)),
+            setting=setting,
+            _tls=tls,
         )
 
     def __str__(self) -> str:
         return self.place
+
+    def tls_for_asyncpg(self) -> ssl.SSLContext | None:
+        """What its address cannot say: to trust the authorities of this machine. None: the address says all."""
+        if self._tls.get("sslrootcert") != _SYSTEM:
+            return None
+        context = ssl.create_default_context()
+        if "sslcert" in self._tls:
+            context.load_cert_chain(self._tls["sslcert"], self._tls.get("sslkey"), self._tls.get("sslpassword"))
+        return context
+
+    def unreadable_file(self) -> str | None:
+        """`parameter=path` of the first file named in the address that cannot be read."""
+        named = [(name, self._tls[name]) for name in _TLS_FILES if self._tls.get(name, _SYSTEM) != _SYSTEM]
+        return next((f"{name}={path}" for name, path in named if not os.access(path, os.R_OK)), None)
 
     def scrub(self, text: str) -> str:
         """`text` without the address and its secrets, on one line, at most 300 characters."""
@@ -85,6 +116,12 @@ def _split(url: str, setting: str) -> tuple[SplitResult, dict[str, str]]:
             named = f" {name}" if re.fullmatch(r"\w{1,40}", name) else ""
             raise BadDatabaseUrl(f"{setting} has an unknown parameter{named}: take it out of the address.")
     return parts, parameters
+
+
+def _bundle() -> str | None:
+    """For libpq, which may be built for another place: the file of the authorities that this machine trusts."""
+    found = [ssl.get_default_verify_paths().cafile or "", *_BUNDLES]
+    return next((path for path in found if os.access(path, os.R_OK)), None)
 
 
 def _plausible_hosts(hosts: str) -> bool:

@@ -11,15 +11,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import asyncpg
 import structlog
 
 from episode_monitor.storage import migrate
 from episode_monitor.storage.address import Address
-from episode_monitor.storage.lane import Connection, Lane
+from episode_monitor.storage.connecting import Connection, Session, connect
+from episode_monitor.storage.connections import AllBusy, Connections
+from episode_monitor.storage.fitness import checked_standing
+from episode_monitor.storage.lane import Lane
 from episode_monitor.storage.protocols import DatabaseAway
 from episode_monitor.storage.records import Stored
-from episode_monitor.storage.troubles import AllBusy, Decision, ReadOnly, TablesAreNewer, Trouble, explain
+from episode_monitor.storage.troubles import Decision, Trouble, explain
 
 Row = TypeVar("Row")
 _log = structlog.get_logger(__name__)
@@ -31,8 +33,7 @@ class DatabaseOptions:
     """Bounds of the connection. A statement that PostgreSQL does not end in its time is ended."""
 
     application_name: str = "episode-monitor"
-    pool_min: int = 1
-    pool_max: int = 5
+    max_connections: int = 5
     connect_seconds: float = 5.0
     statement_seconds: float = 5.0
     answer_seconds: float = 7.0  # longer than a statement may take: beyond it the server is frozen or the way is cut
@@ -63,7 +64,7 @@ class Database:
         self._sleep = sleep
         self._jitter = jitter
         self._lanes: list[Lane[Any]] = []
-        self._pool: Any = None
+        self._pool: Connections | None = None
         self._trouble: Trouble | None = Trouble("new", f"PostgreSQL at {self.address} has not been asked yet")
         self._noticed: Trouble | None = None  # what a reader ran into, for the supervisor
         self._failures = 0  # since the last time that something went well
@@ -109,8 +110,19 @@ class Database:
         """`ok`, or one sentence: what is wrong, what to do, what becomes of the data."""
         if self._trouble is None:
             return "ok"
-        lost = sum(lane.lost for lane in self._lanes)
-        return f"{self._trouble.sentence}; meanwhile {self.pending} rows wait in memory and {lost} are lost."
+        return f"{self._trouble.sentence}; meanwhile {self.pending} rows wait in memory and {self._lost} are lost."
+
+    @property
+    def _lost(self) -> int:
+        return sum(lane.lost for lane in self._lanes)
+
+    def losses(self) -> str:
+        """One sentence on rows that this process could not store, and why the newest of them was not; empty: none."""
+        if not self._lost:
+            return ""
+        lost = [f"{lane.lost} of {lane.name}" for lane in self._lanes if lane.lost]
+        why = next(lane.lost_because for lane in reversed(self._lanes) if lane.lost)
+        return f"Rows were lost since this worker started: {', '.join(lost)} ({why}); see the log."
 
     def counters(self) -> dict[str, int]:
         """`{table}_pending` and `{table}_lost` for metrics."""
@@ -162,21 +174,15 @@ class Database:
             raise
 
     @asynccontextmanager
-    async def _borrowed(self, pool: Any) -> AsyncIterator[Connection]:
+    async def _borrowed(self, pool: Connections) -> AsyncIterator[Connection]:
         """A connection of the pool. One that was left in the middle of something is cut, not given back."""
-        try:
-            connection = await pool.acquire(timeout=self._options.connect_seconds)
-        except TimeoutError as error:
-            raise AllBusy from error
-        try:
-            async with asyncio.timeout(2 * self._options.answer_seconds):
-                yield connection
-        except (TimeoutError, asyncio.CancelledError):
-            connection.terminate()  # asyncpg would wait for the rest of the answer once more
-            raise
-        finally:
-            with contextlib.suppress(asyncpg.InterfaceError):  # the pool was shut meanwhile
-                await pool.release(connection, timeout=self._options.connect_seconds)
+        async with pool.borrowed(self._options.connect_seconds) as connection:
+            try:
+                async with asyncio.timeout(2 * self._options.answer_seconds):
+                    yield connection
+            except (TimeoutError, asyncio.CancelledError):
+                connection.terminate()  # asyncpg would wait for the rest of the answer once more
+                raise
 
     async def _supervise(self) -> None:
         while True:
@@ -193,7 +199,7 @@ class Database:
                     _log.exception("database trouble that may be our own fault", trouble=trouble.sentence)
             finally:
                 if pool is not None:
-                    pool.terminate()
+                    pool.shut()
             await self._shut(trouble)
             await self._sleep(self._delay_seconds())
 
@@ -205,36 +211,34 @@ class Database:
         doubled = self._options.backoff_first_seconds * 2.0 ** min(self._failures - 2, 20)
         return min(doubled, self._options.backoff_last_seconds) * (1 - 0.1 * self._jitter())
 
-    async def _open(self) -> Any:
-        settings = self._connection_settings()
-        connection = await asyncpg.connect(self.address.for_asyncpg, **settings)
+    async def _open(self) -> Connections:
+        connection = await self._connect()
         try:
-            if await connection.fetchval("select current_setting('transaction_read_only')") == "on":
-                raise ReadOnly
-            tables = await migrate.standing(connection)
-        finally:
+            standing = await checked_standing(connection, self._connect)
+            if standing.pending:
+                await connection.close(timeout=self._options.connect_seconds)  # the role may be granted only one
+                applied = await asyncio.to_thread(migrate.apply, self.address)
+                _log.info("database tables brought up to date", migrations=applied)
+                connection = await self._connect()
+        except BaseException:
             connection.terminate()
-        if tables.unknown:
-            raise TablesAreNewer(tables.unknown)
-        if tables.pending:
-            applied = await asyncio.to_thread(migrate.apply, self.address)
-            _log.info("database tables brought up to date", migrations=applied)
-        sizes = {"min_size": self._options.pool_min, "max_size": self._options.pool_max}
-        return await asyncpg.create_pool(self.address.for_asyncpg, reset=_keep_as_is, **sizes, **settings)
+            raise
+        return Connections(self._connect, connection, self._options.max_connections, self._say_shared)
 
-    def _connection_settings(self) -> dict[str, Any]:
-        return {
-            "timeout": self._options.connect_seconds,
-            "command_timeout": self._options.answer_seconds,
-            "server_settings": {
-                "application_name": self._options.application_name,
-                "statement_timeout": str(int(self._options.statement_seconds * 1000)),
-                "idle_in_transaction_session_timeout": str(int(self._options.answer_seconds * 2000)),
-                "timezone": "UTC",
-            },
+    async def _connect(self) -> Connection:
+        options = self._options
+        settings = {
+            "statement_timeout": f"{int(options.statement_seconds * 1000)}ms",
+            "idle_in_transaction_session_timeout": f"{int(options.answer_seconds * 2000)}ms",
         }
+        session = Session(options.application_name, settings)
+        return await connect(self.address, session, options.connect_seconds, options.answer_seconds)
 
-    async def _serve(self, pool: Any) -> Trouble:
+    def _say_shared(self, error: Exception) -> None:
+        _log.info("no further connection to the database: those that are open are shared",
+                  reason=explain(error, self.address).sentence)  # fmt: skip
+
+    async def _serve(self, pool: Connections) -> Trouble:
         """Writes and probes until something breaks; returns what. Ready only when what waited is written."""
         self._noticed = None
         while self._noticed is None:
@@ -245,15 +249,19 @@ class Database:
             await self._until_woken()
         return self._noticed
 
-    async def _write_some(self, pool: Any) -> bool:
+    async def _write_some(self, pool: Connections) -> bool:
         """Writes a batch of every lane; where there is nothing to write, asks whether the server lives."""
-        async with self._borrowed(pool) as connection:
-            written = [await lane.flush(connection, self.address) for lane in self._lanes]
-            if not any(written):
-                await connection.fetchval("select 1")
+        pool.shrink()
+        try:
+            async with self._borrowed(pool) as connection:
+                written = [await lane.flush(connection, self.address) for lane in self._lanes]
+                if not any(written):
+                    await connection.fetchval("select 1")
+        except AllBusy:  # readers have all that the server grants; what waits is written at the next look
+            return False
         return any(written)
 
-    async def _went_well(self, pool: Any) -> None:
+    async def _went_well(self, pool: Connections) -> None:
         self._failures = 0
         if self._trouble is not None:
             self._pool, self._trouble = pool, None
@@ -291,7 +299,3 @@ class Database:
     async def _say_changed(self) -> None:
         async with self._changed:
             self._changed.notify_all()
-
-
-async def _keep_as_is(connection: Connection) -> None:
-    """Nothing here changes a session, so a connection that is handed back needs no statement to clean it."""

@@ -61,6 +61,7 @@ class Lane(Generic[Row]):
         self.name = name
         self.limits = limits or LaneLimits()
         self.lost = 0
+        self.lost_because = ""  # the newest of them
         self._write = write
         self._on_lost = on_lost
         self._waiting: dict[int | str, _Waiting[Row]] = {}
@@ -184,6 +185,7 @@ class Lane(Generic[Row]):
         self._remove(key, lost)
         lost.settle(Stored.REFUSED)
         self.lost += 1
+        self.lost_because = why
         if self.lost == 1 or self.lost % _SAY_EVERY == 0:
             _log.error("row not written", table=self.name, why=why, lost_so_far=self.lost)
         self._on_lost(lost.row, why)

@@ -56,6 +56,10 @@ class NullDatabase:
         """Always `ok`: doing without is a choice, not a trouble."""
         return "ok"
 
+    def losses(self) -> str:
+        """Nothing is ever refused."""
+        return ""
+
     def counters(self) -> dict[str, int]:
         """Nothing ever waits."""
         return {}

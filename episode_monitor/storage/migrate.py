@@ -100,11 +100,12 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc] # yoyo has no ty
 
     def connect(self, target: _Target) -> Any:
         return psycopg.connect(
-            target.conninfo, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name=APPLICATION_NAME
+            target.conninfo, autocommit=True, connect_timeout=_CONNECT_SECONDS, client_encoding="UTF8"
         )
 
     def init_connection(self, connection: Any) -> None:
         connection.execute(f"set search_path to {SCHEMA}")
+        connection.execute(f"set application_name to '{APPLICATION_NAME}'")
         connection.execute(f"set lock_timeout to '{_LOCK_SECONDS}s'")
 
     def list_tables(self, **kwargs: Any) -> list[str]:

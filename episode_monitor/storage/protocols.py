@@ -40,6 +40,9 @@ class DatabaseService(Protocol):
     def status(self) -> str:
         """`ok`, or one sentence that says what is wrong, what becomes of the data and what to do."""
 
+    def losses(self) -> str:
+        """One sentence on rows that were lost since the start of the process, and why; empty where none was."""
+
     def counters(self) -> dict[str, int]:
         """Counts for metrics: `{table}_pending`, `{table}_lost`."""
 

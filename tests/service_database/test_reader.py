@@ -164,7 +164,7 @@ async def test_a_server_that_is_not_there_is_away(database_url: str) -> None:
 
 
 async def test_a_database_that_is_not_there_is_away(database_url: str) -> None:
-    with pytest.raises(ServiceDatabaseAway, match=r"does not exist: correct DATABASE_URL"):
+    with pytest.raises(ServiceDatabaseAway, match=r"has no such database: create it, or correct DATABASE_URL"):
         await everything(database_url + "_no_such")
 
 

@@ -19,7 +19,7 @@ from episode_monitor.storage.database import Database, DatabaseOptions
 Opened = Callable[..., Database]  # the type of the fixture `opened`
 
 SOON = DatabaseOptions(
-    pool_max=3,
+    max_connections=3,
     statement_seconds=20.0,
     answer_seconds=30.0,
     probe_seconds=0.05,
