@@ -29,10 +29,12 @@ from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.settings import Settings, SettingsError
 from episode_monitor.storage.address import Address, BadDatabaseUrl
 from episode_monitor.storage.database import Database
+from episode_monitor.storage.protocols import AuditLog
 from episode_monitor.storage.records import AuditEntry, Stored
 from episode_monitor.storage.retention import Retention
 from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.audit import AuditEntry as WebAudit
+from episode_monitor.web.audit import entry_follows_for
 from episode_monitor.web.settings import ApiToken, Role, WebSettings, parse_api_tokens
 from models.alert import Alert
 from models.times import epoch_ms
@@ -189,11 +191,17 @@ def repair_desk(
         table=episodes_table(settings),
         announcer=KafkaAnnouncer(producer, settings.events_topic, f"{settings.monitor_id}.repair"),
         ask_stream=fleet.project,
-        note=lambda plan, step: storage.audit.note(step_entry(plan, step)),
+        note=lambda plan, step: note_step(storage.audit, plan, step),
         now_ms=now_ms,
     )
     repairs = Repairs(repair_settings(settings), parts)
     return RepairDesk(repairs, AutomaticRepairs(repairs, automatic_settings(settings), fleet, is_ours, now_ms))
+
+
+def note_step(audit: AuditLog, plan: Plan, step: Step) -> None:
+    """Puts a step into the audit, unless the request that it is taken for has an entry of its own."""
+    if step.by != entry_follows_for.get():
+        audit.note(step_entry(plan, step))
 
 
 def step_entry(plan: Plan, step: Step) -> AuditEntry:

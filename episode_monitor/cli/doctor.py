@@ -2,39 +2,19 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable
-from enum import Enum
 from pathlib import Path
 
 import msgspec
 import typer
 
+from episode_monitor.cli.doctor_databases import own_database, service_database
+from episode_monitor.cli.findings import Finding, Verdict, skipped
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
 from episode_monitor.rules_file import core_from
 from episode_monitor.settings import Settings, load_settings
-from episode_monitor.storage.address import Address
 
-CLOCK_TOLERANCE_MS = 2_000
 PATIENCE_SECONDS = 10.0
-
-
-class Verdict(Enum):
-    """How a part is."""
-
-    OK = "ok"
-    WRONG = "wrong"
-    UNREACHABLE = "unreachable"
-    SKIPPED = "skipped"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One part and its sentence."""
-
-    part: str
-    verdict: Verdict
-    sentence: str
 
 
 def doctor(as_json: Json = False) -> None:
@@ -62,15 +42,9 @@ async def examine(settings: Settings) -> list[Finding]:
     findings = [_rules(settings), _state_dir(settings), _codecs()]
     kafka = await _kafka(settings)
     findings.append(kafka)
-    findings.append(await _topics(settings) if kafka.verdict is Verdict.OK else _skipped("topics", "Kafka"))
-    for part, url in (("database", settings.monitor_database_url), ("project database", settings.database_url)):
-        address = None if url is None else Address.parse(url.get_secret_value())
-        findings.extend(await _database(part, address))
-    return findings
-
-
-def _skipped(part: str, needs: str) -> Finding:
-    return Finding(part, Verdict.SKIPPED, f"Not looked at: it needs {needs}.")
+    findings.append(await _topics(settings) if kafka.verdict is Verdict.OK else skipped("topics", "Kafka"))
+    findings += await own_database(settings)
+    return findings + await service_database(settings)
 
 
 def _rules(settings: Settings) -> Finding:
@@ -132,55 +106,3 @@ async def _topics(settings: Settings) -> Finding:
                        f"{counts[names.changelog]}; start with a new MONITOR_ID.")  # fmt: skip
     return Finding("topics", Verdict.OK, f"All {len(counts)} are there; {names.events} has {counts[names.events]} "
                                          f"partitions.")  # fmt: skip
-
-
-async def _database(part: str, address: Address | None) -> list[Finding]:
-    """How the database is, and, of our own, what its clock says: a wrong one shifts deadlines of idle partitions."""
-    import asyncpg
-
-    own = part == "database"
-    if address is None:
-        without = "history lives as long as the topics" if own else "there is no drift check and no repair"
-        findings = [Finding(part, Verdict.SKIPPED, f"Not set, so {without}.")]
-        return [*findings, _skipped("clock", "MONITOR_DATABASE_URL, to compare with")] if own else findings
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            connection = await asyncpg.connect(address.for_asyncpg, timeout=PATIENCE_SECONDS)
-            try:
-                return await (_own_tables if own else _answering)(connection, part, address)
-            finally:
-                await connection.close(timeout=1)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-        setting = "MONITOR_DATABASE_URL" if own else "DATABASE_URL"
-        sentence = f"PostgreSQL at {address} cannot be used ({why}); start it or correct {setting}."
-        findings = [Finding(part, Verdict.UNREACHABLE, sentence)]
-        return [*findings, _skipped("clock", "PostgreSQL")] if own else findings
-
-
-async def _answering(connection: object, part: str, address: Address) -> list[Finding]:
-    return [Finding(part, Verdict.OK, f"PostgreSQL answers at {address}.")]
-
-
-async def _own_tables(connection: object, part: str, address: Address) -> list[Finding]:
-    from episode_monitor.storage import migrate
-
-    standing = await migrate.standing(connection)
-    if standing.unknown:
-        tables = Finding(part, Verdict.WRONG, f"The tables at {address} are of a newer version; update this one.")
-    else:
-        waiting = f"; {len(standing.pending)} migrations run at the next start" if standing.pending else ""
-        tables = Finding(part, Verdict.OK, f"PostgreSQL answers at {address}{waiting}.")
-    return [tables, await _clock(connection)]
-
-
-async def _clock(connection: object) -> Finding:
-    fetchval: Callable[[str], Awaitable[float]] = connection.fetchval  # type: ignore[attr-defined]
-    before_ms = time.time() * 1000
-    theirs_ms = float(await fetchval("select extract(epoch from clock_timestamp())::float8")) * 1000
-    after_ms = time.time() * 1000
-    off_ms = max(0.0, before_ms - theirs_ms, theirs_ms - after_ms)
-    if off_ms > CLOCK_TOLERANCE_MS:
-        return Finding("clock", Verdict.WRONG,
-                       f"This clock and PostgreSQL's are {off_ms / 1000:.1f} s apart; synchronise them.")  # fmt: skip
-    return Finding("clock", Verdict.OK, "This clock and PostgreSQL's agree to within 2 s.")

@@ -202,7 +202,10 @@ def _tell_what_next(plan: Any) -> None:
         )
     if plan["state"] != "planned" or not plan["changes"]:
         return
-    said = f"It may be applied until {plan['expires_at']}: episode-monitor repair apply {words}"
+    said = (
+        f"It may be applied until {plan['expires_at']}: episode-monitor repair apply {words} --with-newer\n"
+        "(--with-newer moves along what is created meanwhile; without it the plan is refused then)"
+    )
     if plan["approval_needed"] and not plan["approved_by"]:
         said = f"Somebody else must approve it first: episode-monitor repair approve {words} --by NAME\n{said}"
     print(said, file=sys.stderr)

@@ -23,6 +23,7 @@ from episode_monitor.repair.verifying import VERIFY_SECONDS, AskStream, contradi
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
 from episode_monitor.storage.address import Address
+from episode_monitor.web.audit import entry_follows_for
 from episode_monitor.web.views import ViewError
 from models.views import ProjectView
 
@@ -253,6 +254,13 @@ class Actor:
 
     async def resume(self, plan_id: str) -> Kept:
         """Do what is left of a plan, unless somebody is at it."""
+        others = entry_follows_for.set(None)  # what is left was asked for by an earlier request
+        try:
+            return await self._resume(plan_id)
+        finally:
+            entry_follows_for.reset(others)
+
+    async def _resume(self, plan_id: str) -> Kept:
         kept = await self._store.get(plan_id)
         progress = kept.progress
         if progress.lease_until_ms > self._parts.now_ms():

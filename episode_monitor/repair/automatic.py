@@ -63,18 +63,28 @@ class AutomaticRepairs:
         self._is_ours = is_ours
         self._now_ms = now_ms
         self._tried: dict[str, int] = {}  # project -> when
+        self._trouble = ""  # that was said last
 
     async def run(self) -> None:
         """For as long as the worker runs. No trouble of others ends it."""
         while True:
-            try:
-                await self._repairs.resume_all()
-                await self.look()
-            except (PlansAway, ViewError, ServiceDatabaseError) as error:
-                log.info("automatic repair waits", why=str(error))
-            except Exception:  # a mistake in here must not end a worker that watches well
-                log.exception("automatic repair failed")
+            await self.round()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def round(self) -> None:
+        """What was left is finished, then what opted in is repaired. The same trouble is said once."""
+        trouble = ""
+        try:
+            await self._repairs.resume_all()
+            await self.look()
+        except (PlansAway, ViewError, ServiceDatabaseError) as error:
+            trouble = str(error) or type(error).__name__
+        except Exception:  # a mistake in here must not end a worker that watches well
+            log.exception("automatic repair failed")
+        if trouble and trouble != self._trouble:
+            is_on = self._repairs.settings.is_enabled and bool(self._settings.projects)
+            log.info("automatic repair waits" if is_on else "repair plans cannot be looked at", why=trouble)
+        self._trouble = trouble
 
     async def standing(self) -> AutomaticRepair:
         """Whether it acts, and why not. Raises PlansAway."""
@@ -104,7 +114,7 @@ class AutomaticRepairs:
 
     async def look(self) -> list[str]:
         """One round; the projects that were repaired."""
-        if not (await self.standing()).active:
+        if self._reason(False, "") or not (await self.standing()).active:  # the store is asked last: it may be away
             return []
         fighting = await self._in_conflict()
         if None in fighting:

@@ -7,11 +7,12 @@ import msgspec
 
 from episode_monitor.repair.announcer import can_be_told
 from episode_monitor.repair.episodes import Moved
-from episode_monitor.repair.planning import Change, EpisodeRow, inverse
+from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow, Strategy, after, inverse, numbers_of, plan
 from episode_monitor.repair.record import Act, Kept, fingerprint
 from episode_monitor.repair.refusals import Code, RepairRefused
 from models.event import MAX_EPISODE_NUMBER
 
+SMALLER_BY: Final = 3  # times fewer changes are worth a word
 WARNED_IDS: Final = 5  # named in a warning
 
 
@@ -119,6 +120,24 @@ def warnings(rows: Sequence[EpisodeRow]) -> list[str]:
     if silent:
         said.append(f"{len(silent)} episodes have ids that no event can name, so the stream will not follow them.")
     return said
+
+
+def smaller_plan(rows: Sequence[EpisodeRow], strategy: Strategy, changes: Sequence[Change]) -> list[str]:
+    """Where closing up renumbers far more episodes than ending the duplicates takes, that is said."""
+    if strategy is not Strategy.COMPACT or not numbers_of(rows).duplicates:
+        return []
+    try:
+        other = plan(rows, Strategy.DUPLICATES_TO_END)
+    except CannotPlan:
+        return []
+    if len(changes) < SMALLER_BY * len(other):
+        return []
+    gaps = numbers_of(after(rows, other)).gaps
+    left = f" and leave {gaps} missing {'number' if gaps == 1 else 'numbers'}" if gaps else ""
+    return [
+        f"compact changes {len(changes)} of {len(rows)} episodes; the strategy duplicates_to_end would end the "
+        f"duplicates with {len(other)}{left}."
+    ]
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import structlog
 
 from episode_monitor.repair.acting import Actor, Parts, RepairSettings
 from episode_monitor.repair.episodes import CONTENTION
-from episode_monitor.repair.guarding import contended, same, warnings
+from episode_monitor.repair.guarding import contended, same, smaller_plan, warnings
 from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow, Strategy, after, numbers_of, plan
 from episode_monitor.repair.record import Act, Kept, Plan, PlanState, Progress, Step, Verification, fingerprint
 from episode_monitor.repair.refusals import Code, RepairRefused
@@ -65,7 +65,7 @@ class Repairs:
             after=numbers_of(after(rows, changes)),
             seen=fingerprint(rows),
             shared=sorted({row.number for row in rows if row.episode_id not in changed and row.number in left}),
-            warnings=warnings(rows),
+            warnings=[*warnings(rows), *smaller_plan(rows, strategy, changes)],
         )
 
     async def look(self, plan_id: str) -> Kept:
@@ -83,7 +83,7 @@ class Repairs:
         """A second person says yes."""
         kept = await self.store.get(plan_id)
         self._check_confirmation(kept, confirm)
-        self._check_open(kept, Act.APPLY)
+        self._check_open(kept, Act.APPLY, "approved")
         if same(by, kept.plan.created_by):
             raise RepairRefused(Code.SAME_PERSON, f"{by} made this plan: somebody else must approve it.")
         return await self._actor.move(kept, self._actor.step(by, "approved"), approved_by=by)
@@ -125,13 +125,17 @@ class Repairs:
                 f"confirm must be the id of the project that this plan changes, {kept.plan.project_id!r}.",
             )
 
-    def _check_open(self, kept: Kept, act: Act) -> None:
+    def _check_open(self, kept: Kept, act: Act, wanted: str | None = None) -> None:
+        """`wanted`: what the plan is to be, where it is not the act itself."""
         state = kept.progress.state
+        words = state.value.replace("_", " ")
         if state in (PlanState.APPLYING, PlanState.ROLLING_BACK):
-            raise RepairRefused(Code.PLAN_BUSY, f"The plan is {state.value} right now: look at it in a moment.")
+            raise RepairRefused(Code.PLAN_BUSY, f"The plan is {words} right now: look at it in a moment.")
         if state is not act.undone:
+            next_step = "make a new plan" if act is Act.APPLY else "only an applied plan can"
             raise RepairRefused(
-                Code.PLAN_NOT_OPEN, f"The plan is {state.value}, so it cannot take {act.value}: see its steps."
+                Code.PLAN_NOT_OPEN,
+                f"The plan is {words}, so it cannot be {wanted or act.done.value.replace('_', ' ')}: {next_step}.",
             )
         if act is Act.APPLY and self._parts.now_ms() >= kept.plan.expires_at_ms:
             raise RepairRefused(Code.PLAN_EXPIRED, "The plan is too old to be trusted: make a new one.")

@@ -44,6 +44,15 @@ class DatabaseOptions:
     close_seconds: float = 5.0
 
 
+def session_of(options: DatabaseOptions) -> Session:
+    """What each connection is told."""
+    settings = {
+        "statement_timeout": f"{int(options.statement_seconds * 1000)}ms",
+        "idle_in_transaction_session_timeout": f"{int(options.answer_seconds * 2000)}ms",
+    }
+    return Session(options.application_name, settings)
+
+
 class Database:
     """Opens, watches and reopens one PostgreSQL database, and writes out the lanes of the repositories.
 
@@ -227,12 +236,7 @@ class Database:
 
     async def _connect(self) -> Connection:
         options = self._options
-        settings = {
-            "statement_timeout": f"{int(options.statement_seconds * 1000)}ms",
-            "idle_in_transaction_session_timeout": f"{int(options.answer_seconds * 2000)}ms",
-        }
-        session = Session(options.application_name, settings)
-        return await connect(self.address, session, options.connect_seconds, options.answer_seconds)
+        return await connect(self.address, session_of(options), options.connect_seconds, options.answer_seconds)
 
     def _say_shared(self, error: Exception) -> None:
         _log.info("no further connection to the database: those that are open are shared",

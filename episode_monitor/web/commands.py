@@ -12,7 +12,7 @@ from fastapi import Request
 from msgspec import Meta
 
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.web.audit import AuditEntry
+from episode_monitor.web.audit import AuditEntry, entry_follows_for
 from episode_monitor.web.context import context_of
 from episode_monitor.web.problems import Problem, invalid, to_problem
 from episode_monitor.web.security import caller_of
@@ -133,12 +133,14 @@ class Attempt:
 def audited(request: Request, *, by: str, action: str, target: str, details: dict[str, Any]) -> Iterator[Attempt]:
     """Write the entry however the mutation ends. A failing audit is logged and does not undo what was done."""
     web, caller, attempt = context_of(request), caller_of(request), Attempt()
+    announced = entry_follows_for.set(by)
     try:
         yield attempt
     except BaseException as error:
         attempt.result = _code_of(error)
         raise
     finally:
+        entry_follows_for.reset(announced)
         entry = AuditEntry(
             at=rfc3339(web.now_ms()),
             by=by,

@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+import structlog
 
 from episode_monitor.repair.automatic import HOUR_MS, AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.fixer import IntegrityAutoFixer
-from episode_monitor.repair.refusals import Code, RepairRefused
+from episode_monitor.repair.refusals import Code, PlansAway, RepairRefused
 from episode_monitor.repair.repairs import Repairs
+from episode_monitor.repair.store import MemoryPlans
 from episode_monitor.web.views import ProjectQuery
 from models.alert import Alert
 from models.views import ProjectPage, ProjectRow, ProjectView
@@ -142,3 +144,29 @@ async def test_fix_gaps_shows_and_with_dry_run_off_repairs(desk: Desk) -> None:
     with pytest.raises(RepairRefused) as refused:
         await off.fix_gaps("q", dry_run=False)
     assert refused.value.code is Code.AUTO_FIX_DISABLED
+
+
+class StoreThatIsAway(MemoryPlans):
+    """Answers nothing."""
+
+    async def unfinished(self) -> list[str]:
+        raise PlansAway("PostgreSQL is away.")
+
+    async def is_paused(self) -> tuple[bool, str]:
+        raise PlansAway("PostgreSQL is away.")
+
+
+@pytest.mark.parametrize(
+    ("is_enabled", "event"), [(False, "repair plans cannot be looked at"), (True, "automatic repair waits")]
+)
+async def test_only_a_repair_that_would_happen_by_itself_is_said_to_wait_and_once(
+    database_url: str, is_enabled: bool, event: str
+) -> None:
+    desk = Desk(database_url, store=StoreThatIsAway(), is_enabled=is_enabled)
+    one = automatic(desk, Fleet(desk))
+    with structlog.testing.capture_logs() as log:
+        for _ in range(3):
+            await one.round()
+    assert [(line["event"], line["why"]) for line in log] == [(event, "PostgreSQL is away.")]
+    if not is_enabled:
+        assert await one.look() == []

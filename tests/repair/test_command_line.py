@@ -106,6 +106,8 @@ async def test_the_switch_says_how_it_stands_and_who_turned_it(url: str) -> None
 async def test_newer_episodes_are_said_and_taken_along_by_an_option(desk: Desk, url: str) -> None:
     await desk.hold("p", 1, 3)
     plan_id = json.loads((await run(url, "plan", "p", "--by", "mina", "--json"))[1])["plan_id"]
+    said = (await run(url, "show", plan_id))[2]
+    assert f"episode-monitor repair apply {plan_id} --confirm p --with-newer\n" in said
     await desk.run("INSERT INTO episodes (id, project_id, number) VALUES ('new', 'p', 4)")
     desk.stream.numbers["p"]["new"] = 4
     yes = ("--by", "mina", "--confirm", "p")

@@ -121,6 +121,34 @@ async def test_unknown_projects_and_plans_are_refused(desk: Desk) -> None:
     assert await code_of(desk.repairs.apply("rp_0", "mina", "p")) is Code.UNKNOWN_PLAN
 
 
+async def test_what_a_plan_cannot_become_any_more_is_said_with_the_right_word(desk: Desk) -> None:
+    await desk.hold("p", 1, 3)
+    plan_id = await planned(desk)
+    with pytest.raises(RepairRefused, match="is planned, so it cannot be rolled back: only an applied plan can"):
+        await desk.repairs.rollback(plan_id, "mina", "p")
+    await desk.repairs.apply(plan_id, "mina", "p")
+    await desk.repairs.rollback(plan_id, "mina", "p")
+    with pytest.raises(RepairRefused, match="is rolled back, so it cannot be approved: make a new plan"):
+        await desk.repairs.approve(plan_id, "jun", "p")
+    with pytest.raises(RepairRefused, match="is rolled back, so it cannot be applied: make a new plan"):
+        await desk.repairs.apply(plan_id, "jun", "p")
+
+
+async def test_where_closing_up_changes_far_more_than_needed_the_plan_says_so(desk: Desk) -> None:
+    await desk.hold("p", 1, 2, 2, 3, 4, 5, 6)
+    kept = await desk.repairs.plan("p", Strategy.COMPACT, "mina")
+    assert kept.plan.warnings == [
+        "compact changes 5 of 7 episodes; the strategy duplicates_to_end would end the duplicates with 1."
+    ]
+    assert (await desk.repairs.plan("p", Strategy.DUPLICATES_TO_END, "mina")).plan.warnings == []
+    await desk.hold("q", 1, 1, 3, 4, 5)
+    kept = await desk.repairs.plan("q", Strategy.COMPACT, "mina")
+    assert kept.plan.warnings == []  # one change either way
+    await desk.hold("r", 1, 1, 2, 3, 5)
+    kept = await desk.repairs.plan("r", Strategy.COMPACT, "mina")
+    assert kept.plan.warnings[0].endswith("would end the duplicates with 1 and leave 1 missing number.")
+
+
 async def test_a_plan_that_changes_nothing_cannot_be_applied(desk: Desk) -> None:
     await desk.hold("p", 1, 2)
     assert await code_of(desk.repairs.apply(await planned(desk), "mina", "p")) is Code.NOTHING_TO_DO

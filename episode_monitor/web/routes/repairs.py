@@ -50,8 +50,10 @@ async def plan_repair(request: Request, project_id: ProjectIdPath) -> Response:
     """Simulate: every change with its consequences. Writes nothing to the project service."""
     body = await read_body(request, RepairPlanBody)
     by = body.by or caller_of(request).role
-    with audited(request, by=by, action="repair.plan", target=project_id, details={"strategy": body.strategy.value}):
+    details = {"strategy": body.strategy.value}
+    with audited(request, by=by, action="repair.plan", target=project_id, details=details):
         kept = await _told(_desk(request).repairs.plan(project_id, body.strategy, by))
+        details["plan_id"] = kept.plan.plan_id
     return done(_view(request, kept))
 
 

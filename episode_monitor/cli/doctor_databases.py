@@ -1,0 +1,128 @@
+"""What `doctor` says of the two databases. It connects as the worker does and looks at what the worker needs."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+
+from episode_monitor.cli.findings import Finding, Verdict, skipped
+from episode_monitor.composition import episodes_table, secret
+from episode_monitor.repair.episodes import Episodes
+from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
+from episode_monitor.service_database.reader import EpisodesReader
+from episode_monitor.settings import Settings
+from episode_monitor.storage.address import Address
+from episode_monitor.storage.connecting import Connection, connect
+from episode_monitor.storage.database import DatabaseOptions, session_of
+from episode_monitor.storage.fitness import checked_standing
+from episode_monitor.storage.troubles import explain
+
+log = structlog.get_logger(__name__)
+
+OWN, SERVICE = "database", "project database"
+PATIENCE_SECONDS: Final = 10.0
+CLOCK_TOLERANCE_MS: Final = 2_000
+_WRONG: Final = frozenset({"encoding", "newer_tables", "read_only", "transaction_pooler", "rights"})
+_RIGHTS: Final = """
+select current_setting('transaction_read_only') = 'on', has_column_privilege($1::text::regclass, $2, 'UPDATE'),
+    row_security_active($1::text::regclass)
+"""
+
+
+async def own_database(settings: Settings) -> list[Finding]:
+    """The monitor's own, and what its clock says: a wrong one shifts deadlines of idle partitions."""
+    url = secret(settings.monitor_database_url)
+    if url is None:
+        without = Finding(OWN, Verdict.SKIPPED, "Not set, so history lives as long as the topics.")
+        return [without, skipped("clock", "MONITOR_DATABASE_URL, to compare with")]
+    address = Address.parse(url)
+
+    async def one() -> Connection:
+        session = session_of(DatabaseOptions(application_name="episode-monitor doctor"))
+        return await connect(address, session, PATIENCE_SECONDS)
+
+    try:
+        async with asyncio.timeout(2 * PATIENCE_SECONDS):
+            connection = await one()
+            try:
+                return [await _own(connection, one, address), await _clock(connection)]
+            finally:
+                connection.terminate()
+    except Exception as error:  # every kind has a sentence
+        sentence = f"{explain(error, address).sentence}."
+        return [Finding(OWN, Verdict.UNREACHABLE, sentence), skipped("clock", "PostgreSQL")]
+
+
+async def _own(connection: Connection, again: Callable[[], Awaitable[Connection]], address: Address) -> Finding:
+    try:
+        standing = await checked_standing(connection, again)
+    except Exception as error:
+        trouble = explain(error, address)
+        if trouble.code not in _WRONG:
+            raise
+        return Finding(OWN, Verdict.WRONG, f"{trouble.sentence}.")
+    if not standing.pending:
+        return Finding(OWN, Verdict.OK, f"PostgreSQL answers at {address}.")
+    if not await connection.fetchval("select has_database_privilege(current_database(), 'CREATE')"):
+        lacks = f"{address.user!r} cannot make the tables at {address}: grant it CREATE on the database."
+        return Finding(OWN, Verdict.WRONG, lacks)
+    count = len(standing.pending)
+    waiting = "1 migration runs" if count == 1 else f"{count} migrations run"
+    return Finding(OWN, Verdict.OK, f"PostgreSQL answers at {address}; {waiting} at the next start.")
+
+
+async def service_database(settings: Settings) -> list[Finding]:
+    """The project service's, its table and columns, and what a repair needs."""
+    url = secret(settings.database_url)
+    if url is None:
+        return [Finding(SERVICE, Verdict.SKIPPED, "Not set, so there is no drift check and no repair.")]
+    address, table = Address.parse(url, "DATABASE_URL"), episodes_table(settings)
+    try:
+        async with EpisodesReader.open(url, table) as reader:
+            asked = await reader.connection.fetchrow(_RIGHTS, table.quoted_table, table.number_column)
+        remarks = [f"About {table.table} at {address}: its columns are there"]
+        is_read_only, may_update, is_filtered = asked
+        if is_filtered:
+            remarks.append("row security is on for the account, and rows that no policy shows it count as missing")
+        wrong = await _repair(settings, address, is_read_only=is_read_only, may_update=may_update)
+    except ServiceDatabaseAway as error:
+        return [Finding(SERVICE, Verdict.UNREACHABLE, str(error))]
+    except ServiceDatabaseError as error:
+        return [Finding(SERVICE, Verdict.WRONG, str(error))]
+    if wrong and settings.auto_fix_enabled:
+        return [Finding(SERVICE, Verdict.WRONG, wrong)]
+    if wrong:
+        remarks.append(f"repair cannot be used: {wrong.rstrip('.')}")
+    return [Finding(SERVICE, Verdict.OK, f"{'; '.join(remarks)}.")]
+
+
+async def _repair(settings: Settings, address: Address, *, is_read_only: bool, may_update: bool) -> str:
+    """What keeps a repair from being planned or applied; empty: nothing."""
+    table = episodes_table(settings)
+    try:
+        async with Episodes.open(address, table):
+            pass
+    except ServiceDatabaseAway:
+        raise
+    except ServiceDatabaseError as error:
+        return str(error)
+    if not settings.auto_fix_enabled:
+        return ""
+    if is_read_only:
+        return f"PostgreSQL at {address} is read-only: set DATABASE_URL to the server that takes writes."
+    if not may_update:
+        return f"The account of DATABASE_URL may not change {table.number_column} of {table.table}: grant it UPDATE."
+    return ""
+
+
+async def _clock(connection: Any) -> Finding:
+    before_ms = time.time() * 1000
+    theirs_ms = float(await connection.fetchval("select extract(epoch from clock_timestamp())::float8")) * 1000
+    after_ms = time.time() * 1000
+    off_ms = max(0.0, before_ms - theirs_ms, theirs_ms - after_ms)
+    if off_ms > CLOCK_TOLERANCE_MS:
+        return Finding("clock", Verdict.WRONG,
+                       f"This clock and PostgreSQL's are {off_ms / 1000:.1f} s apart; synchronise them.")  # fmt: skip
+    return Finding("clock", Verdict.OK, "This clock and PostgreSQL's agree to within 2 s.")
