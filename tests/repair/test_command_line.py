@@ -87,7 +87,7 @@ async def test_what_is_wrong_is_told_by_exit_code_and_one_sentence(desk: Desk, u
     assert (await run(url, "plan", "nobody", "--by", "mina"))[0] == 2
     assert (await run(url, "plan", "p", "--strategy", "guess"))[0] == 2
     code, out, said = await run(url, "plan", "p", "--by", "mina", tokens="viewer:only-to-read")
-    assert (code, out) == (2, "")
+    assert (code, out) == (4, "")
     assert "only-to-read" not in said
     await desk.run("DROP TABLE episodes")
     code, _, said = await run(url, "plan", "p", "--by", "mina")
