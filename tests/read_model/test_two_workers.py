@@ -43,6 +43,7 @@ async def test_both_give_the_same_summary_of_the_fleet() -> None:
                 "total_duplicates": 1,
                 "as_of": "2025-10-09T08:54:20.000Z",
                 "stale_partitions": [],
+                "monitoring_enabled": True,
                 "split_projects": 0,
             }
         )
