@@ -152,9 +152,9 @@ async def collect(
 ) -> Evidence:  # fmt: skip
     """Fill in what the topics hold. Commits are read only where `commits_from` says from which offsets of the group
     coordinator's topic on (Apache Kafka has one). Raises KafkaError."""
-    partitions = range(await partitions_of(bootstrap_servers, topics.events))
 
     async def logs(topic: str) -> dict[int, list[Kept]]:
+        partitions = range(await partitions_of(bootstrap_servers, topic))
         found = await asyncio.gather(*(read_log(bootstrap_servers, topic, number) for number in partitions))
         return dict(zip(partitions, found, strict=True))
 

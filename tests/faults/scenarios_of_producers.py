@@ -2,19 +2,21 @@
 are wrong, and find partitions added."""
 
 import asyncio
+import time
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import NewPartitions
 
-from episode_monitor.exits import ExitCode
+from tests.faults.feed import Feed, Record
 from tests.faults.hostile import created
 from tests.faults.scenario import die_at_random, scenario
-from tests.faults.sending import CODECS, Style
-from tests.faults.stage import CRASHED, Stage, admin
+from tests.faults.sending import CODECS, Sender, Style
+from tests.faults.stage import Stage
 
 OPEN_SECONDS = 7.0  # longer than STALLED_SECONDS of a fault run
-NOTICED_SECONDS = 15.0
+ADDED = 2
+LATER_RECORDS = 200
+LATER_PROJECTS = 10
 
 
 @scenario("compressed", weight=2, styles=tuple(Style(codec) for codec in CODECS))
@@ -55,27 +57,34 @@ async def open_transaction(stage: Stage) -> None:
             await stage.start(name)
 
 
-@scenario("partitions-added", weight=0, seconds=3.0, keeps_places=True)
+@scenario("partitions-added", weight=1, seconds=4.0, keeps_places=True)
 async def partitions_added(stage: Stage) -> None:
-    """The events get two partitions more. A worker ends with the reason, and so does each next one: state belongs to a
-    partition. A monitor with a new id has everything, of the old partitions and of the new ones."""
-    await stage.start("a")
-    await stage.live("a")
-    worker = stage.workers["a"]
-    worker.wanted = False
-    async with admin(stage.plan.bootstrap_servers) as client:
-        await client.create_partitions({stage.topics.events: NewPartitions(stage.plan.partitions + 2)})
-    code = await worker.ended(NOTICED_SECONDS)
+    """The events get two partitions more, with projects of their own, and a worker dies at that. The workers see and
+    read them, and whatever lies in the old ones is as if nothing had been."""
+    await stage.start("a", "b")
+    await stage.live("a", "b")
+    old, new = stage.partitions, stage.partitions + ADDED
+    await stage.add_partitions(ADDED)
+    began = time.monotonic()
     stage.deaths["partitions added"] += 1
-    if code != CRASHED:
-        stage.wrong.append(f"A worker whose topic got more partitions ended with {code} instead of {CRASHED}.")
-    await stage.start("a")
-    worker.wanted = False
-    code = await worker.ended()
-    if code != ExitCode.USAGE:
-        stage.wrong.append(f"A worker started on more partitions ended with {code} instead of {int(ExitCode.USAGE)}.")
-    if f"Topic {stage.topics.events} has 6 partitions" not in worker.log_text():
-        stage.wrong.append("A worker whose topic got more partitions did not say so.")
-    await stage.begin_anew("-anew", stage.plan.partitions + 2)
-    await stage.start("b")
-    await stage.live("b")
+    if stage.rnd.random() < 0.5:
+        await asyncio.sleep(stage.rnd.uniform(0.0, 3.0))
+        await stage.kill("b")
+        await stage.start("b")
+    feed = Feed(stage.plan.seed + 1, LATER_RECORDS, stage.evidence.wall_ms, projects=LATER_PROJECTS)
+    later = [_of_later_projects(record) for record in feed.records() if record.key is not None]
+    sender = Sender(
+        stage.plan.bootstrap_servers, stage.topics.events, stage.evidence, stage.rnd,
+        lambda key: old + sum(key) % (new - old),
+    )  # fmt: skip
+    await sender.run(later, 2.0, stage.plan.styles, f"{stage.plan.prefix}later")
+    await stage.live("a", "b")
+    stage.figures["added_partitions_live_seconds"] = time.monotonic() - began
+
+
+def _of_later_projects(record: Record) -> Record:
+    key, value = record.key or b"", record.value
+    return Record(
+        key.replace(b"proj_", b"later_"),
+        None if value is None else value.replace(b"proj_", b"later_").replace(b'"ev-', b'"ev-later-'),
+    )

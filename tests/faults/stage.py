@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from agents.engine.reading import reader
 from agents.topics import TopicNames, ensure_topics
@@ -61,9 +61,11 @@ class Stage:
         self.plan = plan
         self.folder = folder
         self.rnd = random.Random(plan.seed)
-        self.monitor_id = plan.prefix
-        self.partitions = plan.partitions
-        self.topics = _topics(plan.prefix, plan.prefix)
+        self.partitions = plan.partitions  # of the events, until some are added
+        self.topics = TopicNames.of(
+            plan.prefix, f"{plan.prefix}events", f"{plan.prefix}alerts", f"{plan.prefix}letters",
+            f"{plan.prefix}alert-letters",
+        )  # fmt: skip
         self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
         self.workers: dict[str, WorkerProcess] = {}
         self.deaths: Counter[str] = Counter()
@@ -76,7 +78,6 @@ class Stage:
         self._environment: dict[str, str] = {}
         self._commits_from: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._retired: list[WorkerProcess] = []  # of a monitor that nobody judges any more
         self._client = httpx.AsyncClient(trust_env=False, timeout=5.0)
         self.look_every_seconds = 0.1
 
@@ -103,7 +104,6 @@ class Stage:
                 Received(entry.message_id, entry.status, entry.body, entry.headers.get("x-worker", ""),
                          datetime.fromisoformat(entry.received_at).timestamp())
                 for entry in receiver.state.journal.since(0)
-                if not self._is_of_a_retired(entry.headers.get("x-worker", ""))
             ]  # fmt: skip
         finally:
             for task in (*self._tasks, self.feeding):
@@ -118,12 +118,12 @@ class Stage:
         plan, topics = self.plan, self.topics
         return {
             "KAFKA_BOOTSTRAP_SERVERS": plan.bootstrap_servers,
-            "MONITOR_ID": self.monitor_id,
+            "MONITOR_ID": plan.prefix,
             "EVENTS_TOPIC": topics.events,
             "ALERTS_TOPIC": topics.alerts,
             "DEAD_LETTERS_TOPIC": topics.dead_letters,
             "ALERT_DEAD_LETTERS_TOPIC": topics.alert_dead_letters,
-            "EVENTS_PARTITIONS": str(self.partitions),
+            "EVENTS_PARTITIONS": str(plan.partitions),
             "TOPIC_REPLICATION_FACTOR": "1",
             "KAFKA_SESSION_TIMEOUT_SECONDS": str(plan.session_timeout_seconds),
             "KAFKA_REBALANCE_TIMEOUT_SECONDS": str(plan.session_timeout_seconds + 2),
@@ -132,19 +132,6 @@ class Stage:
             "MONITORING_WEBHOOK_URL": f"{receiver_url}/webhook",
             "DASHBOARD_URL": "http://127.0.0.1:8002",  # the same for all workers, or their alerts would differ
         }
-
-    async def begin_anew(self, suffix: str, partitions: int) -> None:
-        """From now on another monitor is judged, with topics of its own but the events. None of the old may run."""
-        self.monitor_id, self.partitions = self.plan.prefix + suffix, partitions
-        self.topics = _topics(self.monitor_id, self.plan.prefix)
-        await ensure_topics(self.plan.bootstrap_servers, self.topics, partitions, 1)
-        self._environment = self._settings(self.receiver_url)
-        self._retired += self.workers.values()
-        self.workers.clear()
-        self.evidence.answers.clear()
-
-    def _is_of_a_retired(self, life: str) -> bool:
-        return life.rpartition(".")[0] in {worker.name for worker in self._retired}
 
     # --- workers
 
@@ -225,6 +212,12 @@ class Stage:
         sender = Sender(plan.bootstrap_servers, self.topics.events, self.evidence, self.rnd, place)
         await sender.run(list(feed.records()), plan.seconds, plan.styles, f"{plan.prefix}feed")
 
+    async def add_partitions(self, count: int) -> None:
+        """To the events."""
+        self.partitions += count
+        async with admin(self.plan.bootstrap_servers) as client:
+            await client.create_partitions({self.topics.events: NewPartitions(self.partitions)})
+
     async def behave(self, step: dict[str, Any] | None) -> None:
         """Tell the receiver how to answer from now on; None: well."""
         if step is None:
@@ -262,10 +255,10 @@ class Stage:
 
     async def _unfinished(self, client: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> list[str]:
         """Partitions of events and alerts of which not all is committed. A commit follows storing and delivering."""
-        offsets = await client.list_consumer_group_offsets(self.monitor_id)
+        offsets = await client.list_consumer_group_offsets(self.plan.prefix)
         committed = {(tp.topic, tp.partition): known.offset for tp, known in offsets.items()}
-        both = (self.topics.events, self.topics.alerts)
-        tps = [TopicPartition(topic, number) for topic in both for number in range(self.partitions)]
+        counts = {self.topics.events: self.partitions, self.topics.alerts: self.plan.partitions}
+        tps = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
         ends = await consumer.end_offsets(tps)
         return [
             f"{tp.topic}-{tp.partition} from {at} to {end}"
@@ -284,7 +277,7 @@ class Stage:
         """All evidence."""
         return await collect(
             self.evidence, self.plan.bootstrap_servers, self.topics, commits_from=self._commits_from,
-            group=self.monitor_id,
+            group=self.plan.prefix,
         )  # fmt: skip
 
     def zombies(self) -> list[str]:
@@ -299,12 +292,6 @@ class Stage:
         """Delete the topics, so that many rounds do not burden the broker."""
         async with admin(self.plan.bootstrap_servers) as client:
             await client.delete_topics(list(msgspec.structs.astuple(self.topics)))
-
-
-def _topics(monitor_id: str, prefix: str) -> TopicNames:
-    """All but the events belong to one monitor alone."""
-    own = (f"{monitor_id}{name}" for name in ("alerts", "letters", "alert-letters"))
-    return TopicNames.of(monitor_id, f"{prefix}events", *own)
 
 
 def _place(key: bytes, partitions: int) -> int:

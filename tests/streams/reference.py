@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from models.event import Event, EventType
+from models.event import FUTURE_TOLERANCE_MS, Event, EventType
 
 ENDINGS = (EventType.CREATED, EventType.CREATION_SUCCEEDED, EventType.CREATION_FAILED)
 
@@ -77,8 +77,8 @@ class Reference:
             self.take(event)
         return self
 
-    def take(self, event: Event) -> None:
-        """Take one event, unless it was sent before."""
+    def take(self, event: Event, written_ms: int | None = None) -> None:
+        """Take one event, unless it was sent before. `written_ms`: its record's time, which it may be ahead of."""
         sent_as = (event.source, event.sequence) if event.source is not None and event.sequence is not None else None
         if event.event_id in self._ids or sent_as in self._sequences:
             self.resends += 1
@@ -92,7 +92,8 @@ class Reference:
         is_operation = event.type in ENDINGS or event.type is EventType.CREATION_CONFLICT
         if is_operation and event.occurred_at_ms < self.newest_ms - self.meaning.grace_ms:
             self.late_ids.add(event.event_id)
-        self.newest_ms = max(self.newest_ms, event.occurred_at_ms)
+        is_ahead = written_ms is not None and 0 < event.occurred_at_ms - written_ms <= FUTURE_TOLERANCE_MS
+        self.newest_ms = max(self.newest_ms, written_ms if is_ahead and written_ms else event.occurred_at_ms)
 
     # --- operations
 
