@@ -49,6 +49,9 @@ async def open_transaction(stage: Stage) -> None:
         await asyncio.sleep(stage.rnd.uniform(0.0, 1.0))
         await stage.kill(stage.rnd.choice(("a", "b")))
         await asyncio.sleep(OPEN_SECONDS)
+        answers = [await stage.ask(worker, "/readyz") for worker in stage.running()]
+        if not any(body and body["lag"] for _, body in answers):
+            stage.wrong.append(f"What waits behind an open transaction was not in the lag of any worker: {answers}.")
         await producer.abort_transaction()
     finally:
         await producer.stop()
