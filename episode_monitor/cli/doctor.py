@@ -42,7 +42,10 @@ async def examine(settings: Settings) -> list[Finding]:
     findings = [_rules(settings), _state_dir(settings), _codecs()]
     kafka = await _kafka(settings)
     findings.append(kafka)
-    findings.append(await _topics(settings) if kafka.verdict is Verdict.OK else skipped("topics", "Kafka"))
+    topics = await _topics(settings) if kafka.verdict is Verdict.OK else skipped("topics", "Kafka")
+    findings.append(topics)
+    is_there = topics.verdict is Verdict.OK
+    findings.append(await _partitioning(settings) if is_there else skipped("partitioning", "the topics"))
     findings += await own_database(settings)
     return findings + await service_database(settings)
 
@@ -106,3 +109,19 @@ async def _topics(settings: Settings) -> Finding:
                        f"{counts[names.changelog]}; start with a new MONITOR_ID.")  # fmt: skip
     return Finding("topics", Verdict.OK, f"All {len(counts)} are there; {names.events} has {counts[names.events]} "
                                          f"partitions.")  # fmt: skip
+
+
+async def _partitioning(settings: Settings) -> Finding:
+    from aiokafka.errors import KafkaError
+
+    from agents.topics import describe_topics
+    from episode_monitor.cli.partitioning import look_at_partitioning
+    from episode_monitor.composition import kafka_access, topic_names
+
+    kafka, names = kafka_access(settings), topic_names(settings)
+    try:
+        count = (await describe_topics(kafka, names))[names.events]
+        is_well, sentence = await look_at_partitioning(kafka, names.events, names.fleet, count)
+    except KafkaError as error:
+        return Finding("partitioning", Verdict.UNREACHABLE, f"Kafka does not give the newest events: {error}.")
+    return Finding("partitioning", Verdict.OK if is_well else Verdict.WRONG, sentence)

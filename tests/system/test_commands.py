@@ -69,7 +69,8 @@ def test_the_doctor_says_what_is_away_and_what_it_could_not_look_at() -> None:
     assert ran.code == 3
     verdicts = {finding["part"]: finding["verdict"] for finding in ran.json}
     assert verdicts == {
-        "rules": "ok", "state": "ok", "kafka": "unreachable", "topics": "skipped", "database": "unreachable",
+        "rules": "ok", "state": "ok", "kafka": "unreachable", "topics": "skipped", "partitioning": "skipped",
+        "database": "unreachable",
         "clock": "skipped", "project database": "skipped",
     }  # fmt: skip
     assert "secret" not in ran.out + ran.err
@@ -106,7 +107,8 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
         assert run("topics", "describe", **settings).code == 0
         well = run("doctor", "--json", **settings, MONITOR_DATABASE_URL=database_url)
         assert {finding["part"]: finding["verdict"] for finding in well.json} == {
-            "rules": "ok", "state": "ok", "kafka": "ok", "topics": "ok", "database": "ok", "clock": "ok",
+            "rules": "ok", "state": "ok", "kafka": "ok", "topics": "ok",
+            "partitioning": "ok", "database": "ok", "clock": "ok",
             "project database": "skipped",
         }  # fmt: skip
         assert well.code == 0

@@ -14,7 +14,9 @@ from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Producer
 
 from episode_monitor.demo.programs import Program
+from tests.support.monitor_settings import monitor_settings
 from tests.system.running import ask, ready, until, view, worker
+from tests.system.test_commands import run
 
 PARTITIONS = 4
 HALVED = ["split-b", "split-c", "split-d"]  # split-a has one partition by murmur2 and CRC32: 1
@@ -40,8 +42,9 @@ def event(project: str, number: int, began: float) -> bytes:
 def send(broker: str, topic: str) -> None:
     """Odd numbers as Java's client would send them, even ones as librdkafka does unless told otherwise."""
     began = time.time()
-    odd = Producer({"bootstrap.servers": broker, "partitioner": "murmur2_random"})
-    even = Producer({"bootstrap.servers": broker})
+    single = {"bootstrap.servers": broker, "batch.num.messages": 1}  # the embedded broker counts batches in its ends
+    odd = Producer(single | {"partitioner": "murmur2_random"})
+    even = Producer(single)
     for number in range(1, LAST + 1):
         for project in ["split-a", *HALVED]:
             (odd if number % 2 else even).produce(topic, event(project, number, began), project)
@@ -99,6 +102,27 @@ def one_worker(request: pytest.FixtureRequest, broker: str, topic_prefix: str) -
 async def test_with_one_worker(one_worker: list[Program], broker: str, topic_prefix: str) -> None:
     await asyncio.to_thread(expect_splits_and_one_gap, one_worker)
     assert await told(broker, f"{topic_prefix}alerts") == {(WHOLE, "INTEGRITY_VIOLATION")}
+    settings = monitor_settings(broker, topic_prefix)
+    await asyncio.to_thread(expect_the_commands_to_name_them, settings)
+
+
+def expect_the_commands_to_name_them(settings: dict[str, str]) -> None:
+    """`doctor` with and without what a worker has told, and `replay`."""
+    for monitor in (settings["MONITOR_ID"], None):
+        if monitor is None:
+            assert run("topics", "ensure", **settings | {"MONITOR_ID": "nobody"}).code == 0
+        ran = run("doctor", "--json", **settings | {"MONITOR_ID": monitor or "nobody"})
+        assert ran.code == 1
+        (found,) = [one for one in ran.json if one["part"] == "partitioning"]
+        assert found["verdict"] == "wrong"
+        assert found["sentence"].startswith("4 projects are in several partitions")
+        assert "split-b: Its records are in several partitions (partition 2: where murmur2 puts" in found["sentence"]
+        assert "nokey: Its records are in several partitions (partition 0: without a key" in found["sentence"]
+    replayed = run("replay", "--json", "--until", "2100-01-01T00:00:00Z", **settings)
+    assert replayed.code == 1
+    assert replayed.json["split"] == PARTS
+    assert (replayed.json["projects"], replayed.json["gaps"]) == (6, 1)
+    assert replayed.json["firings"]["episode_integrity"] == 1
 
 
 @pytest.mark.apache
