@@ -243,7 +243,10 @@ class Settings(BaseSettings):
     )
 
     monitor_database_url: _DatabaseUrl | None = _databases(
-        None, "The monitor's own tables; unset: history lives only as long as the topics.", form=_POSTGRES
+        None,
+        "The monitor's own tables; unset: history lives only as long as the topics. Parameters such as sslmode and "
+        "sslrootcert (a file, or system) may follow, as libpq has them.",
+        form=_POSTGRES,
     )
     history_retention_days: int = _databases(
         365, "How long alert history is kept in PostgreSQL.", unit="days", ge=1, le=36_500
@@ -253,7 +256,9 @@ class Settings(BaseSettings):
     )
     checks_retention_days: int = _databases(90, "How long results of checks are kept.", unit="days", ge=1, le=36_500)
     database_url: _DatabaseUrl | None = _databases(
-        None, "The project service's database; unset: no backfill, no drift check and no repair.", form=_POSTGRES
+        None,
+        "The project service's database; unset: no backfill, no drift check and no repair. Parameters as above.",
+        form=_POSTGRES,
     )
     episodes_table: Annotated[str, AfterValidator(check.sql_table)] = _databases(
         "episodes", "Its table of episodes.", form="table, or schema.table"

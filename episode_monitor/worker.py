@@ -143,12 +143,16 @@ class Worker:
         )
 
     def _probes(self) -> list[Probe]:
-        return [
+        probes = [
             Probe("broker", lambda: self.runtime.status, is_needed=True),
             Probe("database", self._database_word, is_needed=False),
             Probe("deliveries", self._deliveries_word, is_needed=False),
             Probe("history", lambda: self.runtime.history.status, is_needed=False),
         ]
+        table_look = self.checks.table_look
+        if table_look is not None:
+            probes.append(Probe("project_database", lambda: table_look.word, is_needed=False))
+        return probes
 
     def _far_caught_up_at_ms(self, partition: int) -> int | None:
         """When the owner of another worker's partition last said that it has caught up; None: it has not."""
@@ -201,6 +205,8 @@ class Worker:
             await self._neighbour_client.aclose()  # until here somebody may ask for what another worker has
 
     async def _start(self) -> None:
+        if self.checks.table_look is not None:  # before Kafka, which may be long in coming
+            self._tasks.append(asyncio.create_task(self.checks.table_look.run()))
         await self.storage.database.connect()
         await self.runtime.start()
         works = [self._reader.run(), self._publisher.run(), self._splits.run(), self.checks.run()]

@@ -10,6 +10,7 @@ from typing import Any
 
 from episode_monitor.service_database.explaining import explained
 from episode_monitor.service_database.reader import ANSWER_SECONDS, EpisodesReader
+from episode_monitor.storage.address import Address
 
 COUNT_SECONDS = 1800.0  # of the whole table, which nobody can hurry
 
@@ -36,10 +37,10 @@ class Extent:
 class EpisodePages:
     """Pages over an open reader. Raises ServiceDatabaseError."""
 
-    def __init__(self, reader: EpisodesReader, place: str) -> None:
+    def __init__(self, reader: EpisodesReader, address: Address) -> None:
         """The reader has looked at its table."""
         self._reader = reader
-        self._place = place
+        self._address = address
         self._shape = shape = reader.shape
         self._columns = (shape.project, shape.number, shape.episode)
         self._named = f"{shape.project.sql}::text, {shape.number.sql}, {shape.episode.sql}::text"
@@ -51,7 +52,7 @@ class EpisodePages:
         """Counts the whole table, which takes seconds for millions of rows."""
         null = f"({' OR '.join(f'{column.sql} IS NULL' for column in self._columns)})"
         source = self._shape.source
-        with explained(self._place, self._reader.table):
+        with explained(self._address.place, self._reader.table, self._address):
             async with asyncio.timeout(COUNT_SECONDS):
                 counts = f"SELECT count(*), count(*) FILTER (WHERE {null}) FROM {source}{self._shape.where()}"
                 rows, with_null = await self._reader.connection.fetchrow(counts)
@@ -64,7 +65,7 @@ class EpisodePages:
 
     async def after(self, position: Position | None, limit: int) -> Page:
         """The next rows; none at the end."""
-        with explained(self._place, self._reader.table):
+        with explained(self._address.place, self._reader.table, self._address):
             async with asyncio.timeout(ANSWER_SECONDS):
                 connection = self._reader.connection
                 # Before the statement begins, by the database's clock, because it begins there.

@@ -56,7 +56,7 @@ class Backfill:
         self._orders = orders
         self._file = position
         self._show = show
-        self._place = Address.parse(orders.database_url, "DATABASE_URL").place
+        self._address = Address.parse(orders.database_url, "DATABASE_URL")
         self._progress = Progress()
         self._extent: Extent | None = None
         self._database_tries = 0
@@ -99,7 +99,7 @@ class Backfill:
         while not (self.is_stopping and self._extent is not None):
             try:
                 async with EpisodesReader.open(self._orders.database_url, self._orders.table) as reader:
-                    await self._pages(EpisodePages(reader, self._place), sending)
+                    await self._pages(EpisodePages(reader, self._address), sending)
                 return
             except ServiceDatabaseAway as error:
                 if self._database_tries >= len(DATABASE_PAUSES_SECONDS) or self._extent is None:

@@ -18,6 +18,7 @@ from episode_monitor.checks.failing import CheckFailed
 from episode_monitor.checks.jobs import CheckJobs
 from episode_monitor.checks.project_drift import project_drift
 from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.checks.table_look import TableLook
 from episode_monitor.checks.watching import Watch
 from episode_monitor.checks.work import CheckWork
 from episode_monitor.read_model.comparing import OwnNumbers
@@ -78,6 +79,7 @@ class Checks:
         self._keeper, desk = keeper, DriftDesk(sight, keeper, neighbours)
         self.work = CheckWork(stream, open_reader, rules, config.settle_seconds, results, desk)
         self.watch = None
+        self.table_look = None if open_reader is None else TableLook(open_reader)
         if open_reader is not None:
             self.watch = Watch(sight, stream, open_reader, rules, desk, now_ms)
         if isinstance(schedule, MemoryCheckSchedule):

@@ -42,6 +42,17 @@ select set_config('episode_monitor.act', $1, true), set_config('episode_monitor.
     set_config('idle_in_transaction_session_timeout', $4, true)
 """  # in the transaction itself: a pooler may have dropped what was said at connecting
 
+# Rows of the table, its partitions and its heirs that this transaction has changed, by whatever statement or trigger.
+_CHANGED_ROWS: Final = """
+with recursive parts as (
+    select to_regclass($1)::oid as part
+    union
+    select inhrelid from pg_inherits join parts on inhparent = part
+)
+select coalesce(sum(n_tup_upd + greatest(n_tup_ins, n_tup_del)), 0)::bigint
+from pg_stat_xact_user_tables join parts on relid = part
+"""
+
 Failpoint = Callable[[str], None]
 Guard = Callable[[Sequence[EpisodeRow]], Sequence[Change]]
 Note = Callable[[str], Awaitable[None]]
@@ -57,6 +68,7 @@ class _Statements(msgspec.Struct, frozen=True):
     is_a_project: str  # whether the column's type can hold the id at all
     look: str
     change: str
+    elsewhere: str  # a row of another project that this transaction has changed
     highest: int
 
 
@@ -113,6 +125,7 @@ class Episodes:
                 await note(await connection.fetchval("select pg_current_xact_id()::text"))
                 self._failpoint("before_changes")
                 await self._renumber(project_id, changes)
+                await self._refuse_changes_elsewhere(project_id, len(changes))
                 self._check(rows, changes, await self._rows(project_id, lock=False))
                 self._failpoint("before_commit")
         self._failpoint("after_commit")
@@ -190,6 +203,14 @@ class Episodes:
             one = next((one for one, other in zip(wanted, changed, strict=False) if one != other), wanted[-1])
             raise self._interfered(f"the change of episode {one[0]} to number {one[1]} did not change that one row")
 
+    async def _refuse_changes_elsewhere(self, project_id: str, changes: int) -> None:
+        """What a trigger did to other projects. They are looked for only where more rows changed than were meant."""
+        changed = await self._connection.fetchval(_CHANGED_ROWS, self._table.quoted_table)
+        if changed <= changes:
+            return
+        for row in await self._connection.fetch(self._statements.elsewhere, project_id):
+            raise self._interfered(f"it would have changed episode {row[1]} of {row[0]} as well")
+
     def _check(self, before: Sequence[EpisodeRow], changes: Sequence[Change], found: Sequence[EpisodeRow]) -> None:
         """What a trigger, a rule or a creator without the lock did is seen before the commit."""
         wanted = {row.episode_id: row.number for row in before}
@@ -245,6 +266,10 @@ def _statements(shape: Shape, place: str) -> _Statements:
             f"update {shape.source} set {number} = $4"
             f"{shape.where(project.equals('$1'), episode.equals('$2'), f'{number} = $3')} "
             f"returning {episode.sql}::text, {number}"
+        ),
+        elsewhere=(
+            f"select {project.sql}::text, {episode.sql}::text from {shape.source} where {project.text} <> $1::text and "
+            "xmin::text = (pg_current_xact_id()::text::numeric % 4294967296)::text limit 1"
         ),
         highest=shape.highest,
     )

@@ -181,6 +181,32 @@ async def test_a_trigger_that_changes_something_else_is_named_and_nothing_is_cha
     assert (await desk.repairs.look(plan_id)).progress.state is PlanState.PLANNED
 
 
+@pytest.mark.parametrize("made", ["a composite key", "partitions by project", "partitions by number"])
+async def test_a_trigger_that_changes_another_project_is_named_and_nothing_is_changed(
+    database_url: str, made: str
+) -> None:
+    desk = await desk_on(database_url, TABLES[made])
+    await fill(desk, "q1", [1, 3])
+    await fill(desk, "q2", [1, 3])
+    plan_id = await planned(desk, "q1")
+    body = "UPDATE episodes SET number = NEW.number WHERE id = NEW.id AND project_id <> NEW.project_id "
+    await desk.run(TRIGGER.format(when="AFTER", body=f"{body} AND number <> NEW.number; RETURN NULL;"))
+    with pytest.raises(RepairRefused, match="it would have changed episode 2 of q2 as well") as refused:
+        await desk.repairs.apply(plan_id, "mina", "q1")
+    assert refused.value.code is Code.CANNOT_PLAN
+    assert (await numbers(desk, "q1"), await numbers(desk, "q2")) == ([1, 3], [1, 3])
+
+
+async def test_a_trigger_that_touches_another_row_of_the_project_and_no_number_is_let_be(database_url: str) -> None:
+    desk = await desk_on(database_url, "CREATE TABLE episodes (id text, project_id text, number int, seen int)")
+    await fill(desk, "q1", [1, 3])
+    await fill(desk, "q2", [1, 3])
+    plan_id = await planned(desk, "q1")
+    body = "UPDATE episodes SET seen = 1 WHERE id = '1' AND project_id = NEW.project_id AND seen IS NULL; RETURN NULL;"
+    await desk.run(TRIGGER.format(when="AFTER", body=body))
+    assert (await desk.repairs.apply(plan_id, "mina", "q1")).progress.state is PlanState.APPLIED
+
+
 async def test_a_constraint_that_covers_other_rows_is_named(database_url: str) -> None:
     desk = await desk_on(
         database_url, "CREATE TABLE episodes (id text, project_id text, number int CONSTRAINT one_of_all UNIQUE)"

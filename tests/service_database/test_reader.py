@@ -18,6 +18,7 @@ from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseRefused, ServiceTableMismatch
 from episode_monitor.service_database.packed import PackedProject
 from episode_monitor.service_database.reader import EpisodesReader
+from episode_monitor.storage.address import Address
 from streams.digests import apart
 from tests.service_database.making import fill, make_table, numbered, run
 
@@ -311,7 +312,7 @@ async def test_rows_that_are_marked_as_deleted_count_for_no_way_of_reading(
     assert await everything(database_url, table) == wanted
     assert await some(database_url, ["p", "q"], table) == wanted
     async with EpisodesReader.open(database_url, table) as reader:
-        pages = EpisodePages(reader, "here")
+        pages = EpisodePages(reader, Address.parse(database_url))
         assert (await pages.extent(1)).rows == 2
         assert [tuple(row) for row in (await pages.after(None, 10)).rows] == wanted
         assert [tuple(row) for row in (await pages.after(("p", 1, "a"), 10)).rows] == wanted[1:]
@@ -326,7 +327,7 @@ async def test_a_page_that_ends_between_ids_that_differ_in_case_only_leaves_none
     make_table(database_url, "create extension citext; create table episodes (id citext, project_id text, number int)")
     fill(database_url, [("a", "p", 1), ("A", "p", 1), ("b", "p", 1), ("B", "p", 2)])
     async with EpisodesReader.open(database_url, TABLE) as reader:
-        pages, seen, position = EpisodePages(reader, "here"), [], None
+        pages, seen, position = EpisodePages(reader, Address.parse(database_url)), [], None
         while rows := (await pages.after(position, 1)).rows:
             seen.append(position := tuple(rows[0]))
     assert seen == [("p", 1, "A"), ("p", 1, "a"), ("p", 1, "b"), ("p", 2, "B")]
@@ -341,3 +342,17 @@ async def test_a_project_whose_name_the_servers_encoding_cannot_hold_is_not_ther
         assert await some(url, ["드라마", "café"]) == [("café", 1, "a")]
     finally:
         postgres.drop_database("latin")
+
+
+async def test_domains_and_materialized_views_are_read_as_what_lies_beneath(database_url: str) -> None:
+    make_table(
+        database_url,
+        "create domain place as int check (value > 0); create domain name as uuid; create domain series as name; "
+        "create table plain (id name, project_id series, number place); "
+        "create materialized view episodes as select * from plain",
+    )
+    one = "00000000-0000-0000-0000-000000000001"
+    run(database_url, f"insert into plain values ('{one}', '{one}', 3)")
+    run(database_url, "refresh materialized view episodes")
+    assert await everything(database_url) == [(one, 3, one)]
+    assert await some(database_url, [one, "no uuid"]) == [(one, 3, one)]

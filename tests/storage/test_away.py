@@ -1,6 +1,7 @@
 """PostgreSQL is killed, frozen, locked and started late while the monitor goes on reading and writing."""
 
 import asyncio
+import gc
 from dataclasses import replace
 from typing import Any
 
@@ -80,6 +81,25 @@ async def test_a_kill_while_writes_go_on_loses_nothing_and_keeps_their_order(
     assert server.run("select count(*) from episode_monitor.audit") == [(600,)]
     assert await history.last_offsets() == {0: 597, 1: 598, 2: 599}
     assert len(events(log, "database ok")) == 4  # at first, and once for each kill
+
+
+async def test_a_server_that_ends_leaves_no_traceback_in_the_log(
+    server: OwnServer, opened: Opened, log: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    database = opened(server.monitor_url)
+    await database.connect()
+    reading = [asyncio.create_task(database.fetch("select pg_sleep(30)")) for _ in range(3)]
+    async with asyncio.timeout(20):
+        while server.run("select count(*) from pg_stat_activity where query like '%pg_sleep(30)'") < [(3,)]:  # noqa: ASYNC110 - a server does it
+            await asyncio.sleep(0.01)
+    server.kill9()
+    assert all(isinstance(one, DatabaseAway) for one in await asyncio.gather(*reading, return_exceptions=True))
+    await status_of(database, "PostgreSQL at")
+    server.start()
+    await all_written(database)
+    gc.collect()  # what asyncio has to say of errors that nobody fetched it says then
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
+    assert [line["event"] for line in log if line.get("exc_info")] == []
 
 
 async def test_an_answer_lost_after_the_commit_does_not_write_twice(database: Database, database_url: str) -> None:

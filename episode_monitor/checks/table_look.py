@@ -1,0 +1,37 @@
+"""Looks at the project service's table from a worker's start on, so that trouble is told before a check needs it."""
+
+import asyncio
+
+import structlog
+
+from episode_monitor.checks.deep import OpenReader
+from episode_monitor.service_database.errors import ServiceDatabaseError
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 60.0
+
+
+class TableLook:
+    """`word` is `ok`, or one sentence that says why the table cannot be read."""
+
+    def __init__(self, open_reader: OpenReader) -> None:
+        self._open_reader = open_reader
+        self.word = "The project service's database has not been asked yet."
+
+    async def run(self) -> None:
+        """For as long as the worker runs."""
+        while True:
+            await self.once()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def once(self) -> None:
+        """One look. The same trouble is logged once."""
+        try:
+            async with self._open_reader():
+                word = "ok"
+        except ServiceDatabaseError as error:
+            word = str(error)
+        if word not in ("ok", self.word):
+            log.warning("the project service's table cannot be read", reason=word)
+        self.word = word

@@ -1,0 +1,38 @@
+"""The look at the project service's table from a worker's start on."""
+
+from typing import Any
+
+import pytest
+import structlog
+
+from episode_monitor.checks.service import reader_opener
+from episode_monitor.checks.table_look import TableLook
+from episode_monitor.service_database.episodes_table import EpisodesTable
+from tests.service_database.making import make_table, run
+
+
+async def test_trouble_is_told_as_long_as_it_lasts_and_logged_once(database_url: str) -> None:
+    look = TableLook(reader_opener(database_url, EpisodesTable()))
+    assert "has not been asked yet" in look.word
+    with structlog.testing.capture_logs() as log:
+        await look.once()
+        await look.once()
+        assert "has no table episodes: set EPISODES_TABLE" in look.word
+        make_table(database_url)
+        await look.once()
+        assert look.word == "ok"
+        run(database_url, "alter table episodes rename number to nr")
+        await look.once()
+        assert "has no column number: set EPISODES_NUMBER_COLUMN" in look.word
+    assert len(log) == 2
+
+
+@pytest.mark.parametrize(("url", "parts"), [(None, set()), ("postgresql://u@127.0.0.1:1/d", {"project_database"})])
+def test_a_worker_tells_of_it_where_the_address_is_set(url: Any, parts: set[str], monkeypatch: Any) -> None:
+    from episode_monitor.rules_file import core_from
+    from episode_monitor.settings import Settings
+    from episode_monitor.worker import Worker
+
+    settings = Settings(_env_file=None, database_url=url)  # type: ignore[call-arg]
+    worker = Worker(settings, core_from(settings))
+    assert {probe.name for probe in worker._probes()} - {"broker", "database", "deliveries", "history"} == parts
