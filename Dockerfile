@@ -61,7 +61,8 @@ COPY alert_sinks alert_sinks
 COPY episode_monitor episode_monitor
 COPY rules.yaml rules.yaml
 COPY --from=core /app/.compiled .compiled
-RUN python -m compileall -q models streams agents alert_sinks episode_monitor \
+RUN python -c "import sys; from agents.engine.unfolding import missing_codecs; sys.exit(missing_codecs())" \
+    && python -m compileall -q models streams agents alert_sinks episode_monitor \
     && install -d -o 10001 -g 10001 /var/lib/episode-monitor
 # HOME: libraries that look for one find a place that may be written. no_proxy: Docker hands a container the proxies of
 # its client, and curl would ask them for this machine's own addresses.

@@ -16,6 +16,7 @@ from faust.types import TP
 from agents.catching_up import CatchingUp
 from agents.engine.fetching import Fetched
 from agents.engine.reading import Record
+from agents.engine.record_parsing import UnreadableBatch
 from agents.marks import Mark, Ours, read_mark
 from agents.positions import note_of, read_note
 from agents.slices import Slice
@@ -331,6 +332,10 @@ class Delivery:
 
     def _take(self, number: int, track: _Track, record: Record) -> None:
         track.next_offset = record.offset + 1
+        if isinstance(record, UnreadableBatch):
+            self.undecodable += 1
+            log.error("records of the alerts topic cannot be read", partition=number, why=record.detail)
+            return
         mark = read_mark(record.headers)
         if not self._ours.has(mark, record.timestamp):
             self._ours.pass_over(mark)

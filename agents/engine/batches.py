@@ -177,6 +177,7 @@ class PartitionBatches:
         except UnfoldsTooFar:
             why = f"its {batch.end - at} bytes unfold to more than {UNFOLDED_LIMIT_BYTES}"
             self._refuse(taken, batch, DeadLetterReason.TOO_LARGE, why)
+            taken.size_bytes += UNFOLDED_LIMIT_BYTES  # of work: no second one before others had their turn
         except NotUnfolded as error:
             self._refuse(taken, batch, DeadLetterReason.MALFORMED_JSON, str(error))
 

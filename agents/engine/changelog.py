@@ -111,7 +111,11 @@ class PartitionLog:
                         _keep_newest(values, key, value)
                 progress(read)
                 if time.monotonic() - moved_at > PATIENCE_SECONDS:
-                    raise KafkaTimeoutError(f"{self._tp.topic} does not give back what was written to it")
+                    position = await consumer.position(self._tp)
+                    raise KafkaTimeoutError(
+                        f"{self._tp.topic} does not give back what was written to it from offset {position} on; look "
+                        f"at the broker's log and disk"
+                    )
         finally:
             marking.cancel()
 

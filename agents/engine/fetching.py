@@ -19,6 +19,7 @@ from mode.threads import WorkerThread
 from agents.engine.batches import Taken
 from agents.engine.fetch_results import budget
 from agents.engine.reading import Record
+from agents.engine.refused_fetches import RefusedFetches
 
 FETCH_SECONDS = 0.5  # the longest wait of one poll; stopping waits for it
 FETCH_MAX_WAIT_MS = 100  # of a broker for news; one fetch is under way at a time, and others' news wait behind it
@@ -88,11 +89,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._readings: dict[TP, _Reading] = {}
+        self.refused = RefusedFetches()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         self._assignor = RoundRobinPartitionAssignor
-        return aiokafka.AIOKafkaConsumer(
+        consumer = aiokafka.AIOKafkaConsumer(
             client_id=conf.broker_client_id,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,
@@ -113,12 +115,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
             **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
+        self.refused.watch(consumer._client)
+        return consumer
 
     # --- in the thread
 
     def hold(self, assigned: Iterable[TopicPartition]) -> None:
         """Read none of these. A position spares aiokafka from looking for one."""
         self._readings.clear()
+        self.refused.forget()
         consumer = self._ensure_consumer()
         for tp in assigned:
             consumer.seek(tp, 0)

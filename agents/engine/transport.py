@@ -4,6 +4,7 @@ Faust still joins the group, deals out partitions and drives the agents; which r
 here. A partition is read only after `begin`, from exactly the offset named there, every record once.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -114,6 +115,10 @@ class Consumer(driver.Consumer):
     def log_end(self, tp: TP) -> int | None:
         """The end of the log, as far as the fetcher has heard, with what may not be read yet."""
         return self.thread.log_end(tp)
+
+    def refused(self) -> dict[TP, str]:
+        """Partitions that brokers have not handed out for some time although they answer, and their word for it."""
+        return {TP(*tp): word for tp, word in self.thread.refused.lasting(time.monotonic())}
 
     def answered_at(self, tp: TP) -> float | None:
         """When a broker last answered for this partition, in seconds of the wall clock."""

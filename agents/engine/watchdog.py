@@ -21,6 +21,17 @@ LOOK_EVERY_SECONDS = 2.0
 AWAY_AFTER_SECONDS = 5.0  # without an answer, before it is said
 
 
+_REFUSED = "The broker cannot hand out"
+
+
+def _refusal(tp: TP, position: int, word: str) -> str:
+    return (
+        f"{_REFUSED} partition {tp.partition} of {tp.topic} from offset {position} on: {word}. Look at the broker's "
+        f"log and its disk and restore the partition from another replica; if there is none, remove what is damaged "
+        f"with kafka-delete-records, and the monitor goes on behind it."
+    )
+
+
 class Watchdog:
     """`stalled_seconds`: for so long may records wait without one being taken, reading go without any answer, and a
     flush stand still. `backlogs` gives partition, position and records waiting of all that should move on;
@@ -45,6 +56,7 @@ class Watchdog:
         self._ungrouped_since: float | None = None  # nobody coordinates the group, as far as the consumer knows
         self._asked: dict[Owned, float] = {}  # partitions that are asked for, and when that was first seen
         self._moved: dict[TP, tuple[int | None, float]] = {}  # position, when it was first seen there
+        self._refused: dict[TP, str] = {}  # not handed out by a broker that answers, and its word for it
 
     @property
     def kafka_is_away(self) -> bool:
@@ -68,6 +80,7 @@ class Watchdog:
 
     async def look(self, now: float, wall_clock: float) -> None:
         """`now` is a monotonic clock, `wall_clock` what brokers' answers are stamped with, both in seconds."""
+        self._look_at_refusals()
         silent = self._silent(now, wall_clock)
         if silent:
             self._silent_since = now if self._silent_since is None else self._silent_since
@@ -83,7 +96,23 @@ class Watchdog:
         if self._silent_since is not None and now - self._silent_since > self._stalled_seconds:
             self._stop(f"Kafka answers, but nothing was read or stored for {now - self._silent_since:.0f} s")
         for tp, position, waiting in self._backlogs():
-            self._look_at(tp, position, waiting, now)
+            if tp not in self._refused:
+                self._look_at(tp, position, waiting, now)
+
+    def _look_at_refusals(self) -> None:
+        """A partition that its broker cannot read stands still alone, and says why."""
+        engine, before = self._engine, self._refused
+        self._refused = {} if engine.consumer is None else engine.consumer.refused()
+        for tp, word in self._refused.items():
+            if tp not in before:
+                log.error("a broker does not hand out a partition; the others go on", topic=tp.topic,
+                          partition=tp.partition, answer=word)  # fmt: skip
+        for owned in list(engine.owned.values()):
+            tp = engine.tp(owned.number)
+            if tp in self._refused and not owned.problem:
+                owned.problem = _refusal(tp, owned.position, self._refused[tp])
+            elif tp in before and tp not in self._refused and owned.problem.startswith(_REFUSED):
+                owned.problem = ""
 
     def _look_at_group(self, now: float) -> None:
         consumer = self._engine.consumer
@@ -118,7 +147,11 @@ class Watchdog:
         """When each partition that is asked for was last answered, or else first seen to be asked for: the way to a
         broker may be cut before its first answer."""
         engine, known = self._engine, self._asked
-        asked = [owned for owned in engine.owned.values() if engine.is_asked_for(owned)]
+        asked = [
+            owned
+            for owned in engine.owned.values()
+            if engine.is_asked_for(owned) and engine.tp(owned.number) not in self._refused
+        ]
         self._asked = {owned: known.get(owned, wall_clock) for owned in asked}
         answers = {owned: engine.answered_at(owned) for owned in asked}
         return {owned: self._asked[owned] if at is None else at for owned, at in answers.items()}

@@ -1,10 +1,13 @@
 """Fetched bytes to records: every format and codec is read, and whatever else lies there keeps nothing else back."""
 
 import struct
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from agents.engine import unfolding
 from agents.engine.batches import TAKEN_BYTES, PartitionBatches
 from agents.engine.record_parsing import UnreadableBatch
 from agents.engine.unfolding import UNFOLDED_LIMIT_BYTES, missing_codecs
@@ -19,10 +22,13 @@ from tests.support.batches import (
     marker,
     message,
     reading,
+    record,
     varint,
     wrapper,
 )
+from tests.support.worker_process import ROOT
 
+MIB = 1 << 20
 GOOD = [Sent(0, b"a"), Sent(1, b"b"), Sent(2, b"c")]
 
 
@@ -58,6 +64,22 @@ def seen(records: list[Any]) -> list[tuple[int, bytes | str | None]]:
 
 def test_every_codec_works_here() -> None:
     assert missing_codecs() is None
+
+
+def test_a_library_that_does_not_load_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unfolding, "cramjam", None)
+    monkeypatch.setattr(unfolding, "_why_missing", "no such file")
+    assert missing_codecs() == (
+        "The library that reads Kafka's codecs (the package cramjam) does not load: no such file. Install what "
+        "requirements.lock names; without it no compressed batch can be read."
+    )
+    (bad,) = all_of(reading(batch(0, GOOD, "lz4")))
+    assert bad.detail == "Offsets 0 to 2 cannot be read: the library for lz4 does not load: no such file."
+
+
+def test_a_codec_that_the_library_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cramjam.lz4.decompress_into", lambda folded, room: 0)
+    assert str(missing_codecs()).startswith("The package cramjam is installed and does not read lz4.")
 
 
 @pytest.mark.parametrize("fold", FOLDS)
@@ -280,6 +302,12 @@ def test_a_batch_that_unfolds_too_far_is_passed_over(fold: str) -> None:
     assert (bad.first_offset, bad.offset, bad.reason.value) == (3, 5, "too_large")
 
 
+def test_batches_that_unfold_too_far_are_tried_one_at_a_time_so_that_others_have_their_turn() -> None:
+    bomb = FOLDS["zstd"][1](record(Sent(0, bytes(UNFOLDED_LIMIT_BYTES))))
+    batches = reading(b"".join(batch(at, [Sent(0)], codec=4, folded=bomb) for at in range(3)))
+    assert [len(batches.take(2_000)) for _ in range(3)] == [1, 1, 1]
+
+
 def test_a_large_record_leaves_its_neighbours_within_the_batch() -> None:
     sent = [Sent(0, b"a"), Sent(1, bytes(9 * 1024 * 1024)), Sent(2, b"c")]
     assert [(offset, len(value or b"")) for offset, value in seen(beside(batch(3, sent, "zstd")))] == [
@@ -314,3 +342,13 @@ def test_of_large_batches_of_many_partitions_one_at_a_time_is_unfolded() -> None
     assert [[record.value for record in records] for records in found] == [
         [b"%d" % at * 40_000 for at in range(100)]
     ] * 5
+
+
+def test_whatever_batches_unfold_to_memory_stays_within_its_bound() -> None:
+    """One of 300 MiB, one of 100 and one of 60, each in two partitions, beside batches of 54 MiB in large records."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.agents.batches_memory"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    records, grown_mib = map(int, done.stdout.split())
+    assert records == 6 * (1 + 1 + 60)
+    assert grown_mib < 2.5 * UNFOLDED_LIMIT_BYTES / MIB

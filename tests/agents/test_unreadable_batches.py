@@ -1,9 +1,11 @@
 """Batches of every kind in the topics of a running worker: what can be read counts, and the rest is said and passed."""
 
 import asyncio
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka.consumer import fetcher
@@ -15,6 +17,9 @@ from tests.faults.evidence import Kept, read_log
 from tests.support.batches import CODECS, Sent, batch, produce
 
 pytestmark = pytest.mark.broker
+
+
+FORMAT_AT, LENGTH_AT = 16, 8
 
 
 @contextmanager
@@ -137,3 +142,65 @@ async def test_a_batch_that_unfolds_too_far_is_too_large_and_its_neighbours_coun
     ]  # fmt: skip
     assert letters[0]["dl_detail"].startswith(b"Offset 1 cannot be read: its ")
     assert letters[1]["dl_size"] == b"9000000"
+
+
+@pytest.mark.apache
+async def test_damage_on_the_disk_of_a_broker_costs_the_damaged_batches_alone(
+    private_broker: Callable[[], Any], topic_prefix: str, tmp_path: Path
+) -> None:
+    kafka = private_broker()
+    config = config_for(kafka.bootstrap_servers, topic_prefix, tmp_path)
+    await make_topics(kafka.bootstrap_servers, config)
+    async with producing(kafka.bootstrap_servers) as producer:
+        for number in range(1, 10):
+            value = created("p", number, error=f"words {number}")
+            await send(producer, config.topics.events, 1, b"p", value)
+    segment = kafka.data_folder / f"{config.topics.events}-1" / "00000000000000000000.log"
+    whole = segment.read_bytes()
+    _, _, _, fourth, _, sixth, _, _, _ = _begins(whole)
+    damage = {whole.index(b"words 2"): b"W", fourth + FORMAT_AT: b"\x09", sixth: b"\x01"}
+    with segment.open("r+b") as disk:
+        for at, byte in damage.items():
+            disk.seek(at)
+            disk.write(byte)
+    rig = Rig(config)
+    async with running(rig):
+        await until(lambda: rig.outcome("applied") == 6 and rig.outcome("dead_letter") == 3 and rig.is_stored())
+        assert {owned.position for owned in rig.owned.values()} == {0, 9}
+    assert rig.stops == []
+    told = [headers_of(letter) for letter in await letters_of(kafka.bootstrap_servers, rig)]
+    places = [(each["dl_offset"], each["dl_last_offset"]) for each in told]
+    assert places == [(b"1", b"1"), (b"3", b"3"), (b"5", b"5")]
+
+
+@pytest.mark.apache
+async def test_a_log_that_the_broker_itself_cannot_follow_is_said_and_ends_no_worker(
+    private_broker: Callable[[], Any], topic_prefix: str, tmp_path: Path
+) -> None:
+    kafka = private_broker()
+    config = config_for(kafka.bootstrap_servers, topic_prefix, tmp_path)
+    await make_topics(kafka.bootstrap_servers, config)
+    async with producing(kafka.bootstrap_servers) as producer:
+        for number in range(1, 10):
+            await send(producer, config.topics.events, 1, b"p", created("p", number))
+    segment = kafka.data_folder / f"{config.topics.events}-1" / "00000000000000000000.log"
+    _, _, _, _, _, sixth, _, _, _ = _begins(segment.read_bytes())
+    with segment.open("r+b") as disk:
+        disk.seek(sixth + LENGTH_AT)
+        disk.write(b"\x00\x07")  # further than the log goes
+    rig = Rig(config)
+    async with running(rig), producing(kafka.bootstrap_servers) as producer:
+        await until(lambda: bool(rig.owned[1].problem), "it is said")
+        await send(producer, config.topics.events, 0, b"q", created("q", 1))
+        await until(lambda: rig.outcome("applied") == 6)
+        assert rig.runtime.problems == [rig.owned[1].problem]
+        assert f"partition 1 of {config.topics.events} from offset 5 on: it answers" in rig.owned[1].problem
+    assert rig.stops == []
+
+
+def _begins(log: bytes) -> Iterator[int]:
+    """Where each batch of a segment begins."""
+    at = 0
+    while at < len(log):
+        yield at
+        at += 12 + struct.unpack(">i", log[at + 8 : at + 12])[0]

@@ -5,15 +5,19 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiokafka import TopicPartition
 from faust.types import TP
 from structlog.testing import capture_logs
 
 from agents.engine.engine import Engine
+from agents.engine.refused_fetches import RefusedFetches
 from agents.engine.watchdog import Watchdog
 
 
 class Part:
     number = 0
+    position = 10
+    problem = ""
 
 
 class Still:
@@ -22,7 +26,8 @@ class Still:
     def __init__(self) -> None:
         self.events_topic = "events"
         self.owned = {0: Part()}
-        self.consumer = cast(Any, SimpleNamespace(knows_coordinator=True))
+        self.refused: dict[TP, str] = {}
+        self.consumer = cast(Any, SimpleNamespace(knows_coordinator=True, refused=lambda: self.refused))
         self.flush_moved_at: float | None = None
         self.is_asked = True
         self.answered: float | None = 1000.0
@@ -31,6 +36,9 @@ class Still:
         self.is_there = True
         self.stops: list[str] = []
         self.dog = Watchdog(cast(Engine, self), lambda: [self.backlog()], 30.0, self._unreachable, self.stops.append)
+
+    def tp(self, number: int) -> TP:
+        return TP("events", number)
 
     def is_asked_for(self, owned: object) -> bool:
         return self.is_asked
@@ -169,3 +177,57 @@ async def test_a_group_without_a_coordinator_is_said_although_records_come(still
     await still.dog.look(1010.0, 1010.0)
     assert still.dog.status(1010.0, 1010.0) == "ok"
     assert still.stops == []
+
+
+async def test_a_partition_that_its_broker_cannot_hand_out_says_so_and_ends_nothing(still: Still) -> None:
+    still.waiting, still.refused = 7, {TP("events", 0): "it answers CORRUPT_MESSAGE"}
+    with capture_logs() as logged:
+        await still.look_until(300, answers=False)
+    assert still.stops == []
+    assert [(line["log_level"], line["partition"]) for line in logged] == [("error", 0)]
+    assert still.owned[0].problem.startswith(
+        "The broker cannot hand out partition 0 of events from offset 10 on: it answers CORRUPT_MESSAGE. Look at"
+    )
+    still.refused, still.waiting = {}, 0
+    await still.look_until(2)
+    assert still.owned[0].problem == ""
+
+
+EVENTS = [TopicPartition("events", number) for number in (0, 1)]
+ASKED = dict.fromkeys(EVENTS, 5)
+
+
+def answer(*partitions: tuple[object, ...], version: int = 4) -> SimpleNamespace:
+    """Of a broker: number, error code, end, last stable offset, aborted transactions, bytes."""
+    return SimpleNamespace(API_VERSION=version, topics=[("events", list(partitions))])
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        (2, "it answers CORRUPT_MESSAGE"),
+        (56, "it answers KAFKA_STORAGE_ERROR"),
+        (-1, "it answers UNKNOWN_SERVER_ERROR"),
+        (0, "it answers nothing, although the log goes on to offset 9"),
+    ],
+)
+def test_a_refusal_counts_when_it_lasts_and_until_the_broker_hands_the_partition_out(code: int, word: str) -> None:
+    refused = RefusedFetches()
+    fine: tuple[object, ...] = (1, 0, 9, 9, [], b"batch")
+    for now in (100.0, 105.0, 110.0):
+        assert refused.note(answer((0, code, 9, 9, [], b""), fine), ASKED, now)
+    assert list(refused.lasting(109.0)) == []
+    assert list(refused.lasting(111.0)) == [(EVENTS[0], word)]
+    assert list(refused.lasting(120.0)) == [], "nothing was asked any more"
+    assert not refused.note(answer((0, 0, 9, 9, [], b"batch")), ASKED, 121.0)
+    assert list(refused.lasting(122.0)) == []
+
+
+@pytest.mark.parametrize("code", [1, 3, 6, 29, 74, 76, 78])
+def test_a_leader_that_moved_or_an_offset_out_of_range_is_no_refusal(code: int) -> None:
+    assert not RefusedFetches().note(answer((0, code, 9, 9, [], b"")), ASKED, 100.0)
+
+
+def test_an_empty_answer_at_the_end_or_before_an_open_transaction_is_no_refusal() -> None:
+    assert not RefusedFetches().note(answer((0, 0, 5, 5, [], b""), (1, 0, 9, 5, [], b"")), ASKED, 100.0)
+    assert not RefusedFetches().note(answer((0, 0, 5, b""), version=3), ASKED, 100.0)
