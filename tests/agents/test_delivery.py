@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import pytest
 from faust.types import TP
+from structlog.testing import capture_logs
 
 from agents.deliver import Delivery, Token
 from agents.engine.fetching import Fetched
+from agents.engine.record_parsing import UnreadableBatch
 from agents.marks import Ours, mark_headers
 from alert_sinks.past import Past, Telling
 from models.alert import Alert, AlertStatus, Severity
 from models.alert_codec import encode_alert
+from models.dead_letter import DeadLetterReason
 from tests.agents.desk import NOW_MS, FakeRecord, turns
 
 TOPIC = "alerts"
@@ -353,3 +357,16 @@ async def test_what_is_done_behind_something_open_is_not_told_again_after_a_cras
         after.delivery.done((2, 0, offset))
     await after.delivery.commit()
     assert (office.reader.committed_offsets, office.reader.notes) == ({0: 6}, {0: ""})
+
+
+async def test_alerts_that_cannot_be_read_are_said_and_passed(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    bad: Any = UnreadableBatch(1, 4, DeadLetterReason.MALFORMED_JSON, "its checksum is wrong", b"")
+    with capture_logs() as logged:
+        await office.bring(0, alert(0), bad, alert(5))
+    assert office.titles == ["alert 0", "alert 5"]
+    assert office.delivery.undecodable == 1
+    assert [line for line in logged if line["log_level"] == "error"] == [
+        {"log_level": "error", "event": "records of the alerts topic cannot be read", "partition": 0,
+         "why": "Offsets 1 to 4 cannot be read: its checksum is wrong."},
+    ]  # fmt: skip
