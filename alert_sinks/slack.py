@@ -11,7 +11,11 @@ from alert_sinks.digest import Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, Answer, NoAnswer, judge, post, printable
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.sink import Attempt, Delivered, Outcome, Rejected, Retry
+from models import measures
 from models.alert import Alert, AlertStatus, Severity
+from models.times import rfc3339
+from streams.acts import person_of
+from streams.alerts import Reason
 
 RATE_LIMITED = frozenset({"rate_limited", "ratelimited"})
 TRANSIENT = RATE_LIMITED | {
@@ -31,7 +35,17 @@ MAX_FIELD = 2000
 MAX_LINES = 20  # of a digest
 
 _COLORS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "good"}
-_UNITS = {"HIGH_FAILURE_RATE": " %", "HIGH_CONFLICT_RATE": " %", "SLOW_CREATION": " s"}
+_REASONS = {
+    Reason.THRESHOLD_CROSSED: "the threshold was crossed",
+    Reason.CROSSED_FOR_LONG_ENOUGH: "the threshold was crossed for long enough",
+    Reason.ESCALATED_UNACKNOWLEDGED: "nobody has acknowledged it",
+    Reason.BACK_TO_NORMAL: "back to normal",
+    Reason.NO_OPERATIONS: "no operations in the window",
+    Reason.INSUFFICIENT_DATA: "too few operations to judge",
+    Reason.RESOLVED_BY_PERSON: "resolved by hand; it may still be bad",
+    Reason.SILENCE_ENDED: "a silence has ended and it still fires",
+    Reason.SPLIT: "its events are in several partitions and cannot be judged",
+}
 
 
 class _Verdict(msgspec.Struct):
@@ -110,6 +124,7 @@ def slack_payload(alert: Alert) -> dict[str, object]:
                 "title": escaped(alert.title, MAX_TITLE),
                 "text": escaped(alert.description, MAX_TEXT),
                 "fields": _fields(alert),
+                "ts": alert.updated_at_ms // 1000,
             }
         ],
     }
@@ -117,7 +132,7 @@ def slack_payload(alert: Alert) -> dict[str, object]:
 
 def slack_digest(digest: Digest) -> dict[str, object]:
     """The message for many: one line each, the worst first, as many as people read."""
-    lines = [f"{_state(alert)} {alert.title}" for alert in digest.alerts[:MAX_LINES]]
+    lines = [_line(alert) for alert in digest.alerts[:MAX_LINES]]
     if len(digest.alerts) > MAX_LINES:
         lines.append(f"and {len(digest.alerts) - MAX_LINES} more")
     is_on = digest.worst.status is AlertStatus.FIRING
@@ -129,6 +144,7 @@ def slack_digest(digest: Digest) -> dict[str, object]:
                 "title": escaped(digest.title, MAX_TITLE),
                 "text": escaped("\n".join(lines), MAX_TEXT),
                 "fields": _digest_fields(digest),
+                "ts": max(alert.updated_at_ms for alert in digest.alerts) // 1000,
             }
         ],
     }
@@ -145,19 +161,31 @@ def _digest_fields(digest: Digest) -> list[dict[str, object]]:
     return _shown(facts)
 
 
+def _line(alert: Alert) -> str:
+    value = measures.alert_type(alert.alert_type).value(alert.value, alert.threshold)
+    return f"{_state(alert)} {alert.title}: {value}, since {_moment(alert.starts_at_ms)}"
+
+
 def _state(alert: Alert) -> str:
     return "RESOLVED" if alert.status is AlertStatus.RESOLVED else alert.severity.value.upper()
 
 
 def _fields(alert: Alert) -> list[dict[str, object]]:
-    unit = _UNITS.get(alert.alert_type, "")
+    said = measures.alert_type(alert.alert_type)
+    by, comment = person_of(alert)
     facts = [
         ("Project", alert.project_id, True),
         ("Severity", alert.severity.value.upper(), True),
         ("Status", alert.status.value, True),
-        ("Value", "no data" if alert.value is None else f"{_number(alert.value)}{unit}", True),
-        ("Threshold", f"{_number(alert.threshold)}{unit}", True),
+        ("Value", said.value(alert.value, alert.threshold), True),
+        ("Threshold", said.threshold(alert.threshold), True),
         ("Window", f"{alert.window_minutes} min" if alert.window_minutes else "", True),
+        ("Since", _moment(alert.starts_at_ms), True),
+        ("Ended", "" if alert.ends_at_ms is None else _moment(alert.ends_at_ms), True),
+        ("Reason", _reason(alert.reason), False),
+        ("By", by or "", True),
+        ("Comment", comment or "", False),
+        ("Acknowledged by", alert.acknowledged_by or "", True),
         ("Runbook", alert.runbook_url or "", False),
         ("Dashboard", alert.dashboard_url or "", False),
     ]
@@ -170,9 +198,16 @@ def _shown(facts: list[tuple[str, str, bool]]) -> list[dict[str, object]]:
     ]
 
 
-def _number(value: float) -> str:
-    """Three decimals at most and none in vain: 5.0 is `5`, 1.0042 is `1.004`."""
-    return f"{value:.3f}".rstrip("0").rstrip(".")
+def _reason(word: str) -> str:
+    try:
+        return _REASONS[Reason(word)]
+    except (ValueError, KeyError):
+        return word.replace("_", " ")
+
+
+def _moment(at_ms: int) -> str:
+    """By the second, in UTC; Slack shows `ts` in each reader's own time."""
+    return f"{rfc3339(at_ms)[:19].replace('T', ' ')} UTC"
 
 
 def escaped(text: str, limit: int) -> str:

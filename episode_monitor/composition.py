@@ -38,6 +38,7 @@ from episode_monitor.web.audit import entry_follows_for
 from episode_monitor.web.settings import ApiToken, Role, WebSettings, parse_api_tokens
 from models.alert import Alert
 from models.times import epoch_ms
+from streams.acts import person_of
 
 log = structlog.get_logger(__name__)
 
@@ -228,7 +229,9 @@ def history(storage: Storage) -> History:
     """Where alert transitions are kept. A row that the database cannot hold was logged, and must not stop the rest."""
 
     async def append(alert: Alert, partition: int, offset: int) -> bool:
-        return await storage.history.append(alert, partition, offset) in (Stored.WRITTEN, Stored.REFUSED)
+        by, comment = person_of(alert)
+        stored = await storage.history.append(alert, partition, offset, by=by, comment=comment)
+        return stored in (Stored.WRITTEN, Stored.REFUSED)
 
     return History(append, storage.history.last_offsets, storage.history.newest_only)
 

@@ -52,10 +52,18 @@ def perform(core: Core, state: ProjectState, rule_id: str, act: Act, at_ms: int)
     if memory.phase is Phase.HUSHED:
         return Refusal.RESOLVED_BY_PERSON
     reason = _apply(core, state, rule, memory, act, at_ms)
+    memory.reason = reason.value
     state.deadline_ms = next_deadline_ms(core, state)
     told = describe(core, state, rule, memory, reason, at_ms)
     words = {**told.annotations, ACTED_BY: act.by, COMMENT: act.comment}
-    return msgspec.structs.replace(told, annotations=words)
+    return msgspec.structs.replace(told, annotations=words, description=by_hand(told, reason, act.by))
+
+
+def by_hand(alert: Alert, reason: Reason, by: str) -> str:
+    """The description after an act: what a person ended may go on."""
+    if reason is not Reason.RESOLVED_BY_PERSON:
+        return alert.description
+    return f"Resolved by {by}, not by the numbers, which may still be bad. {alert.description}"
 
 
 def take_back(core: Core, state: ProjectState, rule_id: str, before: Memory) -> None:

@@ -60,6 +60,7 @@ class Memory(msgspec.Struct, array_like=True):
     silenced_until_ms: int = 0
     updated_at_ms: int = 0
     trace_ids: list[str] = []
+    reason: str = ""  # of the newest transition; "" in what an older version stored
 
 
 def alert_id(rule_id: str, project_id: str, starts_at_ms: int) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.alert import Alert, AlertStatus, Severity
+from models.measures import counted
 from streams import alerts as life
-from streams.acts import ACTED_BY, COMMENT, Act, ActKind, Refusal
+from streams.acts import ACTED_BY, COMMENT, Act, ActKind, Refusal, by_hand
 from streams.alerts import Memory, Phase, Reason, Verdict
 from streams.core import Core
 from streams.rules import Measure, Rule
@@ -164,8 +165,11 @@ class DriftAlerts:
             case ActKind.RESOLVE:
                 reason = life.hush(one.memory, one.named.drift.differences, at_ms)
         self._changed()
+        one.memory.reason = reason.value
         alert = self._describe(one, reason.value, at_ms if act.kind is ActKind.RESOLVE else None)
-        alert = msgspec.structs.replace(alert, annotations={ACTED_BY: act.by, COMMENT: act.comment})
+        alert = msgspec.structs.replace(
+            alert, annotations={ACTED_BY: act.by, COMMENT: act.comment}, description=by_hand(alert, reason, act.by)
+        )
         return [*told, alert], alert
 
     def _keep(self, known: _Kept | None, one: Named, at_ms: int) -> list[Alert]:
@@ -180,6 +184,8 @@ class DriftAlerts:
             after.named_ms = after.since_ms = after.starts_at_ms = after.updated_at_ms = one.drift.since_ms
         elif after is not before:
             after.named_ms = max(at_ms, before.named_ms + 1)
+        if reason is not None:
+            after.reason = _REASONS.get(reason, reason.value)
         kept = _Kept(one, after)
         if reason is not None or known is None or known.named != one:
             self._kept[one.project] = kept
@@ -210,7 +216,7 @@ class DriftAlerts:
         """What fires."""
         for one in self._kept.values():
             if one.memory.phase is Phase.FIRING:
-                yield self._describe(one, FOUND)
+                yield self._describe(one, one.memory.reason or FOUND)
 
     def next_due_ms(self) -> int | None:
         """When `run_due` has something to do."""
@@ -247,14 +253,15 @@ class DriftAlerts:
 
 def _words(project: str, drift: Drifting) -> tuple[str, str]:
     """Title and description."""
+    count = drift.differences
     if project == FLEET:
         return (
-            f"Stream and database disagree about {drift.differences} more projects",
-            f"{drift.differences} projects drift beside the {MAX_OWN_ALERTS} with alerts of their own. "
-            "The last deep check lists them.",
+            f"Stream and database disagree about {counted(count, 'more project', 'more projects')}",
+            f"{counted(count, 'project drifts', 'projects drift')} beside the {MAX_OWN_ALERTS} with alerts of their "
+            "own. The last deep check lists them.",
         )
     return (
         f"Stream and database disagree about project {project}",
-        f"Project {project}: {drift.differences} numbers differ between stream and database, the lowest is "
-        f"{drift.number} ({drift.kind.replace('_', ' ')}). The last deep check lists them.",
+        f"Project {project}: {counted(count, 'number differs', 'numbers differ')} between stream and database, the "
+        f"lowest is {drift.number} ({drift.kind.replace('_', ' ')}). The last deep check lists them.",
     )

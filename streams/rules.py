@@ -3,6 +3,7 @@
 Thresholds are exact ratios of integers; whether one is crossed is decided by multiplication, never by a rounded rate.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -169,13 +170,18 @@ def _parse_rule(raw: dict[str, Any], position: int, overrides: Mapping[Measure, 
     if raw.get("scope", "project") != "project":
         raise RuleError(f"Rule {name} has an unknown `scope`; the only one is `project`.")
     window = 0 if measure is Measure.INTEGRITY else _integer(raw, name, "window_minutes", None, 1, MAX_WINDOW_MINUTES)
+    threshold = _threshold(raw.get("threshold"), name, measure)
+    description = _text(raw, name, "description", name) or name
+    if measure in overrides:
+        description = _with_threshold(description, threshold, overrides[measure], measure)
+        threshold = overrides[measure]
     return Rule(
         rule_id=name,
         measure=measure,
         severity=severity,
-        threshold=overrides[measure] if measure in overrides else _threshold(raw.get("threshold"), name, measure),
+        threshold=threshold,
         window_minutes=window,
-        description=_text(raw, name, "description", name) or name,
+        description=description,
         min_samples=_integer(raw, name, "min_samples", 1, 1, 10**9),
         min_bad=_integer(raw, name, "min_bad", 1, 1, 10**9),
         for_seconds=_integer(raw, name, "for_seconds", 0, 0, 86_400),
@@ -226,6 +232,24 @@ def _texts(raw: dict[str, Any], name: str, key: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
         raise RuleError(f"Rule {name} needs `{key}` to map texts to texts.")
     return dict(value)
+
+
+_NUMBER_AND_UNIT = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)(\s*)(%|percent\b|seconds?\b|secs?\b|s\b|초)")
+
+
+def _with_threshold(description: str, before: Decimal, after: Decimal, measure: Measure) -> str:
+    """A description that names the threshold of the file, with the one that replaces it."""
+    is_rate = measure is not Measure.SLOW_CREATION
+
+    def told(found: re.Match[str]) -> str:
+        number, space, unit = found.groups()
+        if Decimal(number) != before or (unit in ("%", "percent")) != is_rate:
+            return found.group()
+        if unit in ("second", "seconds"):
+            unit = "second" if after == 1 else "seconds"
+        return f"{after.normalize():f}{space}{unit}"
+
+    return _NUMBER_AND_UNIT.sub(told, description)
 
 
 _UNITS = {Measure.SLOW_CREATION: "s", Measure.INTEGRITY: ""}

@@ -5,6 +5,7 @@ Between two looks nothing may cross a threshold unnoticed: either an event comes
 
 from typing import TYPE_CHECKING
 
+from models import measures
 from models.alert import Alert, AlertStatus
 from streams import alerts as life
 from streams import tally
@@ -13,7 +14,7 @@ from streams.core import Core
 from streams.history import rate_percentage
 from streams.rates import RateRule
 from streams.rules import Measure, Rule
-from streams.sketch import quantile_seconds
+from streams.sketch import RELATIVE_ACCURACY, quantile_seconds
 
 if TYPE_CHECKING:
     from streams.project import ProjectState
@@ -93,6 +94,7 @@ def _keep(
         state.alerts[rule.rule_id] = after
     told = after or before
     if reason is not None and told is not None:
+        told.reason = reason.value
         emits.append(describe(core, state, rule, told, reason, at_ms))
 
 
@@ -117,7 +119,7 @@ def describe(core: Core, state: "ProjectState", rule: Rule, memory: Memory, reas
         status=status,
         project_id=state.project_id,
         title=f"{rule.description} ({state.project_id})",
-        description=_sentence(state, rule, value, sample_size),
+        description=_sentence(core, state, rule, value, sample_size),
         value=value,
         threshold=float(rule.threshold),
         window_minutes=rule.window_minutes or None,
@@ -147,12 +149,22 @@ def measured(core: Core, state: "ProjectState", rule: Rule) -> tuple[float | Non
     if rule.measure is Measure.SLOW_CREATION:
         now = state.now_ms // 1000
         _, sketch = state.history.between(now - rule.window_minutes * 60, now)
-        return quantile_seconds(sketch, 0.95), whole
+        slower = tally.field(operations, rate.bad_shift)
+        return _beside_limit(
+            quantile_seconds(sketch, 0.95), float(rule.threshold), rate.is_crossed(slower, whole)
+        ), whole
     return rate_percentage(tally.field(operations, rate.bad_shift), whole), whole
 
 
-def _sentence(state: "ProjectState", rule: Rule, value: float | None, sample_size: int) -> str:
-    project = state.project_id
+def _beside_limit(p95_seconds: float | None, limit_seconds: float, is_above: bool) -> float | None:
+    """The estimate on that side of the limit on which the exact count is: it may err by 1 %."""
+    if p95_seconds is None or (p95_seconds > limit_seconds) == is_above:
+        return p95_seconds
+    return limit_seconds * (1 + RELATIVE_ACCURACY / 2) if is_above else limit_seconds
+
+
+def _sentence(core: Core, state: "ProjectState", rule: Rule, value: float | None, sample_size: int) -> str:
+    project, said, threshold = state.project_id, measures.alert_type(rule.measure.value), float(rule.threshold)
     if rule.measure is Measure.INTEGRITY:
         if state.split:
             where = ", ".join(map(str, state.split))
@@ -161,21 +173,14 @@ def _sentence(state: "ProjectState", rule: Rule, value: float | None, sample_siz
                 f"so its numbers are not judged. The view of the project names the cause."
             )
         numbering = state.numbering
-        return (
-            f"Project {project} has {numbering.open_gaps.count} missing and {len(numbering.open_duplicates)} "
-            f"duplicate numbers among {sample_size} episodes (highest number {numbering.max_number})."
+        return said.numbers_sentence(
+            project, numbering.open_gaps.count, len(numbering.open_duplicates), sample_size, numbering.max_number
         )
-    if value is None:
-        return f"Project {project} had no operations in the last {rule.window_minutes} minutes."
     if rule.measure is Measure.SLOW_CREATION:
-        return (
-            f"Project {project}: 95th percentile {value:.3g} s of {sample_size} creations in the last "
-            f"{rule.window_minutes} minutes; the limit is {rule.threshold} s."
-        )
-    return (
-        f"Project {project}: {value:.3g} % of {sample_size} operations in the last {rule.window_minutes} minutes; "
-        f"the threshold is {rule.threshold} %."
-    )
+        rate = next(rate for rate in core.rules.rates if rate.rule is rule)
+        slower = tally.field(state.history.windows[rate.window_index].total, rate.bad_shift)
+        return said.latency_sentence(project, value, threshold, slower, sample_size, rule.window_minutes)
+    return said.rate_sentence(project, value, threshold, sample_size, rule.window_minutes)
 
 
 def next_deadline_ms(core: Core, state: "ProjectState") -> int | None:
@@ -206,9 +211,13 @@ def forget_removed_rules(core: Core, state: "ProjectState") -> None:
 
 
 def active_alerts(core: Core, state: "ProjectState") -> list[Alert]:
-    """What is pending or firing, with the values of now."""
+    """What is pending or firing, with the values of now: `updated_at_ms` says up to when they are true, `reason` why it
+    changed last."""
     return [
-        describe(core, state, core.rules.by_id[rule_id], memory, Reason.THRESHOLD_CROSSED, memory.updated_at_ms)
+        describe(
+            core, state, core.rules.by_id[rule_id], memory, Reason(memory.reason or Reason.THRESHOLD_CROSSED.value),
+            max(memory.updated_at_ms, state.now_ms),
+        )
         for rule_id, memory in state.alerts.items()
         if memory.phase is not Phase.HUSHED and rule_id in core.rules.by_id
-    ]
+    ]  # fmt: skip

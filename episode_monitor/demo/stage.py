@@ -15,8 +15,10 @@ import urllib.error
 import urllib.request
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres, ServerError
 from episode_monitor.demo.ports import NoFreePortError, free_port
@@ -29,6 +31,7 @@ SETTLE_SECONDS = 10  # a minute in production; the demo is to show its gap withi
 APPROVAL_ABOVE = 1000  # the default of 100 is passed within two minutes here; one person is to be able to try it
 PARTITIONS = 2  # the embedded broker keeps all that was ever written in memory, and every partition writes its sums
 LOOK_SECONDS = 1.0
+_UNTOLD = frozenset({"cleared_before_firing", "acknowledged_by_person", "silenced_by_person"})
 
 PROGRAMS = Path(sys.executable).parent  # where `episode-monitor` is
 
@@ -185,7 +188,7 @@ async def _watch(console: Console, stage: Stage, stop: asyncio.Event, seconds: f
         for part in (stage.worker, stage.service, stage.receiver, stage.broker, stage.postgres):
             if not part.is_running:
                 raise ServerError(f"The {part.name} has ended by itself; its last words are above or in its log.")
-        for line in await asyncio.to_thread(_new_alerts, stage.worker.url, told):
+        for line in await asyncio.to_thread(_new_steps, stage.worker.url, told):
             console.print(line, soft_wrap=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
@@ -193,17 +196,25 @@ async def _watch(console: Console, stage: Stage, stop: asyncio.Event, seconds: f
     return ExitCode.CLEAN
 
 
-def _new_alerts(url: str, told: set[str]) -> list[str]:
-    """A line for every alert that was not there at the last look."""
+def _new_steps(url: str, told: set[str]) -> list[str]:
+    """A line for every beginning, escalation and end since the last look, with the numbers that the receivers got."""
     try:
-        with _DIRECT.open(f"{url}/monitoring/episodes/alerts/active", timeout=2) as answer:
-            alerts = json.load(answer)["alerts"]
+        with _DIRECT.open(f"{url}/monitoring/episodes/alerts/history?limit=200", timeout=2) as answer:
+            steps = json.load(answer)["transitions"]
     except (OSError, urllib.error.URLError, ValueError, KeyError):
         return []
     lines = []
-    for alert in alerts:
-        if alert["status"] == "firing" and alert["alert_id"] not in told:
-            told.add(alert["alert_id"])
-            colour = {"critical": "red", "warning": "yellow"}.get(alert["severity"], "white")
-            lines.append(f"[{colour}]{alert['severity'].upper():8}[/{colour}] {alert['description']}")
+    for step in reversed(steps):
+        if step["transition_id"] not in told and step["alert"]["status"] != "pending" and step["reason"] not in _UNTOLD:
+            lines.append(_line(step["alert"]))
+        told.add(step["transition_id"])
     return lines
+
+
+def _line(alert: dict[str, Any]) -> str:
+    word, colour = alert["severity"].upper(), {"critical": "red", "warning": "yellow"}.get(alert["severity"], "white")
+    if alert["status"] == "resolved":
+        word, colour = "ENDED", "green"
+    elif alert["escalation_level"]:
+        word = "ON-CALL"
+    return f"[{colour}]{word:8}[/{colour}] {escape(alert['description'])}"

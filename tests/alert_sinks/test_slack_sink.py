@@ -47,8 +47,10 @@ async def test_a_critical_alert_as_slack_gets_it(client: httpx.AsyncClient, rece
                     {"title": "Value", "value": "7.5 %", "short": True},
                     {"title": "Threshold", "value": "5 %", "short": True},
                     {"title": "Window", "value": "10 min", "short": True},
+                    {"title": "Since", "value": "2025-10-09 08:53:20 UTC", "short": True},
                     {"title": "Runbook", "value": "https://runbooks.example/conflicts?a=1&amp;b=2", "short": False},
                 ],
+                "ts": 1_760_000_000,
             }
         ],
     }
@@ -81,9 +83,11 @@ def test_a_resolved_integrity_alert_is_good_and_shows_only_what_it_has() -> None
                     {"title": "Severity", "value": "CRITICAL", "short": True},
                     {"title": "Status", "value": "resolved", "short": True},
                     {"title": "Value", "value": "no data", "short": True},
-                    {"title": "Threshold", "value": "0", "short": True},
+                    {"title": "Threshold", "value": "0 findings", "short": True},
+                    {"title": "Since", "value": "2025-10-09 08:53:20 UTC", "short": True},
                     {"title": "Dashboard", "value": "https://monitor.example/?project=proj_1", "short": False},
                 ],
+                "ts": 1_760_000_000,
             }
         ],
     }
@@ -111,10 +115,10 @@ def test_the_color_follows_severity_and_resolution(severity: Severity, status: A
         ("HIGH_FAILURE_RATE", 2.0, "2 %"),
         ("HIGH_FAILURE_RATE", 1.0042, "1.004 %"),
         ("SLOW_CREATION", 6.25, "6.25 s"),
-        ("INTEGRITY_VIOLATION", 12000.0, "12000"),
+        ("INTEGRITY_VIOLATION", 12000.0, "12000 findings"),
         ("SOMETHING_LATER", 0.5, "0.5"),
-        ("INTEGRITY_VIOLATION", 0.0, "0"),
-        ("INTEGRITY_VIOLATION", 100.0, "100"),
+        ("INTEGRITY_VIOLATION", 0.0, "0 findings"),
+        ("INTEGRITY_VIOLATION", 100.0, "100 findings"),
     ],
 )
 def test_values_are_shown_with_their_unit_and_without_idle_digits(alert_type: str, value: float, shown: str) -> None:

@@ -402,7 +402,7 @@ def test_an_alert_carries_the_words_of_its_rule() -> None:
     (alert,) = p.alerts
     assert alert.title == f"Too many failures ({PROJECT})"
     assert alert.description == (
-        f"Project {PROJECT}: 100 % of 1 operations in the last 10 minutes; the threshold is 50 %."
+        f"Project {PROJECT}: 100 % of 1 operation in the last 10 minutes; the threshold is 50 %."
     )
     assert (alert.value, alert.threshold, alert.window_minutes, alert.sample_size) == (100.0, 50.0, 10, 1)
     assert (alert.labels, alert.annotations) == ({"team": "dev"}, {"a": "b"})
@@ -426,7 +426,7 @@ def test_an_integrity_alert_counts_gaps_and_duplicates() -> None:
     p.until(60)
     assert (p.alerts[0].value, p.alerts[0].window_minutes) == (3.0, None)
     assert p.alerts[0].description == (
-        f"Project {PROJECT} has 2 missing and 1 duplicate numbers among 3 episodes (highest number 4)."
+        f"Project {PROJECT} has 2 missing and 1 duplicate number among 3 episodes (highest number 4)."
     )
 
 
@@ -436,3 +436,15 @@ def test_active_alerts_are_the_pending_and_the_firing_ones_with_the_values_of_no
     p.failed(1)
     found = {alert.rule_id: (alert.status.value, alert.value) for alert in active_alerts(p.core, p.state)}
     assert found == {"failure_rate": ("firing", 100.0), "f": ("pending", 100.0)}
+
+
+def test_an_estimate_never_contradicts_the_exact_count() -> None:
+    """5.02 s of creations, of which the sketch may say 4.98: more than 5 % took longer than the limit all the same."""
+    p = Driven(core_with(*SHIPPED))
+    for number in range(1, 40):
+        p.created(number, number, duration_seconds=5.0 + number / 10_000)
+        for alert in p.alerts:
+            assert alert.value is not None
+            assert alert.value > 5.0
+            assert f"{alert.sample_size} of them slower than 5 s; the limit is 5 s." in alert.description
+    assert p.alerts

@@ -117,3 +117,24 @@ def test_an_act_that_could_not_be_told_is_taken_back() -> None:
     acts.take_back(log.partition.core, state, "integrity", before)
     assert state.alerts["integrity"].phase is Phase.FIRING
     assert state.deadline_ms == deadline_ms == START_MS + 360_000
+
+
+def test_an_active_alert_says_why_it_changed_last_and_up_to_when_its_numbers_are_true() -> None:
+    log, state = gappy()
+    (active,) = active_alerts(log.partition.core, state)
+    assert (active.reason, active.updated_at_ms) == ("threshold_crossed", START_MS + 60_000)
+    log.settle(400)
+    (active,) = active_alerts(log.partition.core, state)
+    assert (active.reason, active.escalation_level) == ("escalated_unacknowledged", 1)
+    assert active.updated_at_ms == max(START_MS + 360_000, state.now_ms)
+    do(log, state, ActKind.ACKNOWLEDGE, 401)
+    (active,) = active_alerts(log.partition.core, state)
+    assert active.reason == "acknowledged_by_person"
+
+
+def test_what_a_person_resolved_says_that_it_may_go_on() -> None:
+    log, state = gappy()
+    told = do(log, state, ActKind.RESOLVE, 90)
+    assert told.description.startswith(
+        "Resolved by mina, not by the numbers, which may still be bad. Project proj_123 "
+    )

@@ -1,6 +1,6 @@
 // Turns answers into elements. Nothing here asks the network, and no text of an answer is ever read as HTML.
 
-import { count, hasText, moment, percent, seconds, text } from "./page-text.js";
+import { apart, count, hasText, moment, percent, seconds, text } from "./page-text.js";
 
 const MOST_ALERTS = 50;
 const MOST_RANGES = 80;
@@ -67,8 +67,17 @@ export function drawPerformance(stats) {
   ];
 }
 
-const measured = (alert, value) => value === null ? "–"
-  : alert.alert_type.endsWith("_RATE") ? percent(value) : alert.alert_type === "SLOW_CREATION" ? seconds(value) : count(value);
+const UNITS = {
+  HIGH_FAILURE_RATE: "unitPercent", HIGH_CONFLICT_RATE: "unitPercent", HIGH_RETRY_RATE: "unitPercent",
+  SLOW_CREATION: "unitSeconds", INTEGRITY_VIOLATION: "unitFindings", INTEGRITY_DRIFT: "unitDifferences",
+};
+
+/** A number of an alert with its unit, in as many digits as tell it from the other one; as `models.measures` does it. */
+function measured(alert, value, other) {
+  if (value === null) return "–";
+  const unit = UNITS[alert.alert_type];
+  return unit ? text(unit, apart(value, other)) : apart(value, other);
+}
 
 const webAddress = (address) => /^https?:\/\//.test(address ?? "") ? address : null;
 
@@ -78,7 +87,7 @@ function drawAlert(alert, actions) {
     onclick: () => actions.act(kind, alert) }, text(kind));
   const facts = [
     text(`status_${alert.status}`), text("since", moment(alert.starts_at)),
-    text("valueOver", measured(alert, alert.value), measured(alert, alert.threshold)),
+    text("valueOver", measured(alert, alert.value, alert.threshold), measured(alert, alert.threshold, alert.value)),
     alert.acknowledged_by ? text("acknowledgedBy", alert.acknowledged_by) : null,
     alert.silenced_until ? text("silencedUntil", moment(alert.silenced_until)) : null,
     alert.escalation_level > 0 ? text("escalated") : null,

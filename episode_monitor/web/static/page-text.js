@@ -77,6 +77,10 @@ const TEXTS = {
   status_firing: ["firing", "발생 중"],
   status_resolved: ["resolved", "해결됨"],
   since: ["since {0}", "{0}부터"],
+  unitPercent: ["{0} %", "{0} %"],
+  unitSeconds: ["{0} s", "{0}초"],
+  unitFindings: ["findings: {0}", "발견 {0}건"],
+  unitDifferences: ["differences: {0}", "차이 {0}건"],
   valueOver: ["{0}, limit {1}", "{0}, 한계 {1}"],
   acknowledgedBy: ["acknowledged by {0}", "{0} 확인함"],
   silencedUntil: ["silenced until {0}", "{0}까지 알림 중지"],
@@ -158,6 +162,15 @@ export function store(name, value, place = "localStorage") {
 }
 
 export const count = (value) => new Intl.NumberFormat(language).format(value);
+
+/** Three digits that matter, and as many more as tell a number from another one. */
+export function apart(value, other) {
+  for (let digits = Math.max(3, String(Math.trunc(value)).length); digits < 17; digits += 1) {
+    const rounded = Number(value.toPrecision(digits));
+    if (rounded !== other || value === other) return new Intl.NumberFormat(language, { maximumSignificantDigits: digits }).format(value);
+  }
+  return String(value);
+}
 
 /** A percentage with up to two decimals; never 100 % or 0 % for what is only close to it. */
 export function percent(value) {
