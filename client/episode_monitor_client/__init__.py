@@ -6,6 +6,7 @@ from typing import Any
 
 from .alerts import Alert, AlertHandler, SlackAlertHandler, WebhookAlertHandler
 from .client import ClientStats, EpisodeMonitorClient, EventSink, current_client, use_client
+from .databases import EpisodesTable
 from .events import (
     EpisodeEvent,
     InvalidEvent,
@@ -16,6 +17,9 @@ from .events import (
     deleted,
     renumbered,
 )
+from .fixer import CannotFix, IntegrityAutoFixer
+from .integrity import EpisodeIntegrityChecker, ProjectIntegrity, UnknownProject
+from .job import EpisodeIntegrityJob, JobConfig
 from .operation import Operation, current_operation
 from .outbox import Outbox, OutboxStats
 from .relay import OutboxRelay
@@ -28,19 +32,27 @@ from .tracker import EpisodePerformanceTracker
 __all__ = [
     "Alert",
     "AlertHandler",
+    "CannotFix",
     "ClientSettings",
     "ClientStats",
     "EpisodeEvent",
+    "EpisodeIntegrityChecker",
+    "EpisodeIntegrityJob",
     "EpisodeMonitorClient",
     "EpisodePerformanceTracker",
+    "EpisodesTable",
     "EventSink",
+    "IntegrityAutoFixer",
     "InvalidEvent",
+    "JobConfig",
     "Operation",
     "Outbox",
     "OutboxRelay",
     "OutboxStats",
+    "ProjectIntegrity",
     "SettingsError",
     "SlackAlertHandler",
+    "UnknownProject",
     "WebhookAlertHandler",
     "created",
     "creation_conflict",

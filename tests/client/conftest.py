@@ -8,6 +8,7 @@ import pytest
 
 from agents.topics import TopicNames, ensure_topics
 from episode_monitor_client import ClientSettings, Outbox
+from episode_monitor_client.pytest_plugin import episode_events as episode_events
 
 PARTITIONS = 3
 

@@ -1,0 +1,244 @@
+"""The client's checker, fixer and job on a real PostgreSQL, whatever form of it a program holds."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from episode_monitor_client import (
+    CannotFix,
+    EpisodeIntegrityChecker,
+    EpisodeIntegrityJob,
+    EpisodePerformanceTracker,
+    EpisodesTable,
+    IntegrityAutoFixer,
+    JobConfig,
+    ProjectIntegrity,
+    UnknownProject,
+)
+from episode_monitor_client.integrity import judged
+from episode_monitor_client.pytest_plugin import CapturedEvents
+from streams.numbering_rules import NumberingRules
+from streams.stated import judge
+from tests.client.databases import ASYNC, EVERY, SYNC, Open
+from tests.service_database.making import fill, make_table, numbered, run
+
+HANDBOOK = [*(number for number in range(1, 29) if number not in (3, 7, 12)), 5]
+TYPES = [
+    ("text", "p"), ("varchar(20)", "p"), ("char(5)", "p"), ("integer", "7"), ("bigint", "7"), ("smallint", "7"),
+    ("uuid", "6f0f0a3e-57d4-4a3f-9e0a-0f3f3f3f3f3f"),
+]  # fmt: skip
+
+
+async def checked(db: Any, project: str, table: EpisodesTable | None = None) -> ProjectIntegrity:
+    checker = EpisodeIntegrityChecker(db, table)
+    try:
+        return checker.check_project_integrity(project)
+    except TypeError:
+        return await checker.acheck_project_integrity(project)
+
+
+@pytest.fixture(params=EVERY.values(), ids=list(EVERY))
+def opened(request: pytest.FixtureRequest) -> Open:
+    found: Open = request.param
+    return found
+
+
+async def test_whatever_form_the_database_has_the_project_of_the_users_document_is_judged(
+    database_url: str, opened: Open
+) -> None:
+    make_table(database_url)
+    fill(database_url, [*numbered("project_123", *HANDBOOK), *numbered("other", 1, 2)])
+    async with opened(database_url) as db:
+        result = await checked(db, "project_123")
+        assert (result.is_healthy, result.gaps, result.duplicates, result.total_episodes) == (
+            False,
+            [3, 7, 12],
+            [5],
+            26,
+        )
+        assert (result.max_number, result.health_score) == (28, 85.7)
+        assert result.duplicate_owners == {5: ["project_123-5-25", "project_123-5-3"]}
+        with pytest.raises(UnknownProject, match="no episode of the project 'proj_9'"):
+            await checked(db, "proj_9")
+
+
+@pytest.mark.parametrize(("kind", "project"), TYPES)
+@pytest.mark.parametrize("name", ["an address", "asyncpg", "a session", "an async session over asyncpg"])
+async def test_the_projects_column_may_be_of_any_type(database_url: str, name: str, kind: str, project: str) -> None:
+    make_table(database_url, f"create table episodes (id integer, project_id {kind}, number smallint)")
+    run(database_url, f"insert into episodes values (1, '{project}', 1), (2, '{project}', 3)")
+    async with EVERY[name](database_url) as db:
+        assert (await checked(db, project)).gaps == [2]
+        with pytest.raises(UnknownProject):
+            await checked(db, "proj_9")
+
+
+async def test_other_names_and_rows_that_are_deleted_softly(database_url: str) -> None:
+    make_table(database_url, 'create table "100%:x" (key text, p text, n integer, deleted_at date, gone boolean)')
+    run(database_url, """insert into "100%:x" values ('a', 'p', 1), ('b', 'p', 2), ('c', 'p', 2), ('d', 'p', 4)""")
+    run(database_url, """update "100%:x" set gone = (key = 'd'), deleted_at = case key when 'b' then now() end""")
+    for name in ("an address", "a session", "asyncpg"):
+        async with EVERY[name](database_url) as db:
+            all_rows = await checked(db, "p", EpisodesTable("100%:x", "key", "p", "n"))
+            assert (all_rows.gaps, all_rows.duplicates) == ([3], [2])
+            living = await checked(db, "p", EpisodesTable("100%:x", "key", "p", "n", "deleted_at"))
+            assert (living.gaps, living.duplicates) == ([3], [])
+            flagged = await checked(db, "p", EpisodesTable("100%:x", "key", "p", "n", "gone"))
+            assert (flagged.gaps, flagged.duplicates) == ([], [2])
+
+
+async def test_what_is_no_database_is_refused_in_a_sentence() -> None:
+    with pytest.raises(TypeError, match=r"object is no DB-API connection: hand in one"):
+        EpisodeIntegrityChecker(object()).check_project_integrity("p")
+
+
+@given(
+    st.lists(st.one_of(st.integers(1, 40), st.integers(1, 6_000)), max_size=40),
+    st.sampled_from([1, 2, None]),
+)
+def test_the_client_judges_as_the_monitor_does(numbers: list[int], first: int | None) -> None:
+    rows = [(number, f"e{at}") for at, number in enumerate(numbers)]
+    ours = judged("p", rows, first_number=first)
+    theirs = judge(sorted(numbers), NumberingRules(first_number=first))
+    assert (ours.gap_ranges, ours.duplicates, ours.implausible, ours.max_number, ours.health_score) == (
+        list(theirs.gaps), theirs.duplicates, theirs.aside, theirs.max_number, theirs.health_score,
+    )  # fmt: skip
+
+
+def test_rows_that_cannot_be_episodes_are_listed_and_no_numbers() -> None:
+    result = judged("p", [(1, "a"), (None, "b"), (2, None), (0, "c"), (2**31, "d"), (2, "e")])
+    assert (result.is_healthy, result.max_number, result.total_episodes, result.invalid_total) == (False, 2, 6, 4)
+    assert result.invalid == [("b", None), (None, 2), ("c", 0), ("d", 2**31)]
+
+
+# --- the fixer
+
+
+def numbers_of(url: str, project: str) -> list[tuple[str, int]]:
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "select id, number from episodes where project_id = %s order by number, id", (project,)
+        ).fetchall()
+
+
+COMPOSITE = """create table episodes (id integer, project_id text, number integer,
+                                      primary key (project_id, id), unique (project_id, number))"""
+
+
+def with_gaps(url: str) -> None:
+    """Ids are unique within a project only."""
+    make_table(url, COMPOSITE)
+    for project in ("p", "q"):
+        run(url, f"insert into episodes select n, '{project}', n from unnest('{{1,2,4,5,8}}'::int[]) as n")
+
+
+async def test_the_fixer_simulates_unless_told_otherwise(database_url: str, opened: Open) -> None:
+    with_gaps(database_url)
+    async with opened(database_url) as db:
+        found = await IntegrityAutoFixer(db).fix_gaps("p")
+    assert found == {
+        "changes_needed": 3,
+        "changes": [
+            {"episode_id": "4", "old_number": 4, "new_number": 3},
+            {"episode_id": "5", "old_number": 5, "new_number": 4},
+            {"episode_id": "8", "old_number": 8, "new_number": 5},
+        ],
+    }
+    assert [number for _, number in numbers_of(database_url, "p")] == [1, 2, 4, 5, 8]
+
+
+async def test_the_fixer_renumbers_its_project_alone_and_emits_what_it_changed(
+    database_url: str, opened: Open, episode_events: CapturedEvents
+) -> None:
+    with_gaps(database_url)
+    async with opened(database_url) as db:
+        found = await IntegrityAutoFixer(db, tracker=EpisodePerformanceTracker()).fix_gaps("p", dry_run=False)
+    assert found["changes_needed"] == 3
+    assert [number for _, number in numbers_of(database_url, "p")] == [1, 2, 3, 4, 5]
+    assert [number for _, number in numbers_of(database_url, "q")] == [1, 2, 4, 5, 8]
+    emitted = [(event["episode_id"], event["old_number"], event["episode_number"]) for event in episode_events.bodies()]
+    assert emitted == [("4", 4, 3), ("5", 5, 4), ("8", 8, 5)]
+
+
+@pytest.mark.parametrize("name", ["an address", "psycopg", "a session", "asyncpg", "an async session over asyncpg"])
+async def test_where_a_trigger_interferes_nothing_is_changed(
+    database_url: str, name: str, episode_events: CapturedEvents
+) -> None:
+    with_gaps(database_url)
+    run(database_url, """create function stay() returns trigger language plpgsql as
+        $$ begin return case when old.id = 8 then null else new end; end $$""")  # fmt: skip
+    run(database_url, "create trigger stay before update on episodes for each row execute function stay()")
+    async with EVERY[name](database_url) as db:
+        with pytest.raises(CannotFix, match="Nothing was changed: 0 rows were hit where episode '8' was meant"):
+            await IntegrityAutoFixer(db).fix_gaps("p", dry_run=False)
+    assert [number for _, number in numbers_of(database_url, "p")] == [1, 2, 4, 5, 8]
+    assert episode_events.all == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([("a", "p", 1), ("a", "p", 3)], "Two rows of 'p' have one id"),
+        ([("a", "p", 1), ("b", "p", None)], "Episode 'b' of 'p' has the number None"),
+        ([("a", "p", 1), ("b", "p", 0)], "Episode 'b' of 'p' has the number 0"),
+    ],
+)
+async def test_rows_that_cannot_be_told_apart_or_numbered_are_refused(
+    database_url: str, rows: list[tuple[str, str, int | None]], sentence: str
+) -> None:
+    make_table(database_url, "create table episodes (id text, project_id text, number integer)")
+    fill(database_url, rows)
+    with pytest.raises(CannotFix, match=sentence):
+        await IntegrityAutoFixer(database_url).fix_gaps("p", dry_run=False)
+
+
+# --- the job
+
+
+@pytest.mark.parametrize("name", ["an address", "a session", "asyncpg"])
+async def test_the_checks_of_the_job_have_the_results_of_the_users_document(database_url: str, name: str) -> None:
+    make_table(database_url)
+    fill(database_url, [*numbered("project_123", *HANDBOOK), *numbered("fine", 1, 2), *numbered("jump", 1, 1_000_000)])
+    async with EVERY[name](database_url) as db:
+        job = EpisodeIntegrityJob(db)
+        basic, deep = await job.run_basic_check(), await job.run_deep_check()
+    assert basic["summary"] == {
+        "total_projects": 3, "healthy_projects": 2, "unhealthy_projects": 1, "health_percentage": 66.7,
+        "total_gaps": 3, "total_duplicates": 1,
+    }  # fmt: skip
+    assert (deep["status"], deep["projects_checked"], deep["projects_with_issues"], deep["total_issues"]) == (
+        "completed", 3, 1, 4,
+    )  # fmt: skip
+    assert deep["project_issues"] == [
+        {"project_id": "project_123", "gaps": [3, 7, 12], "duplicates": [5], "health_score": 85.7}
+    ]
+
+
+async def test_the_job_checks_until_it_is_stopped_and_outlives_a_check_that_fails(database_url: str) -> None:
+    results: list[dict[str, Any]] = []
+    enough = asyncio.Event()
+
+    def take(result: dict[str, Any]) -> None:
+        results.append(result)
+        if len(results) == 3:
+            enough.set()
+
+    job = EpisodeIntegrityJob(database_url, config=JobConfig(check_interval_minutes=0.0), on_result=take)
+    running = asyncio.create_task(job.run_continuous_monitoring())
+    await asyncio.sleep(0)  # the table is not there yet: the first checks fail
+    make_table(database_url)
+    fill(database_url, numbered("p", 1, 2))
+    await asyncio.wait_for(enough.wait(), 60)
+    job.stop()
+    await asyncio.wait_for(running, 60)
+    assert not job.is_running
+    assert all("summary" in result for result in results[-2:])
+
+
+def test_every_form_is_sync_or_async() -> None:
+    assert not SYNC.keys() & ASYNC.keys()
