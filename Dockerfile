@@ -59,14 +59,16 @@ COPY streams streams
 COPY agents agents
 COPY alert_sinks alert_sinks
 COPY episode_monitor episode_monitor
+COPY client/episode_monitor_client client/episode_monitor_client
 COPY rules.yaml rules.yaml
 COPY --from=core /app/.compiled .compiled
 RUN python -c "import sys; from agents.engine.unfolding import missing_codecs; sys.exit(missing_codecs())" \
-    && python -m compileall -q models streams agents alert_sinks episode_monitor \
+    && python -m compileall -q models streams agents alert_sinks episode_monitor client \
     && install -d -o 10001 -g 10001 /var/lib/episode-monitor
 # HOME: libraries that look for one find a place that may be written. no_proxy: Docker hands a container the proxies of
 # its client, and curl would ask them for this machine's own addresses.
 ENV HOME=/var/lib/episode-monitor \
+    PYTHONPATH=/app:/app/client \
     NO_PROXY=localhost,127.0.0.1,::1 \
     no_proxy=localhost,127.0.0.1,::1 \
     LOG_FORMAT=json \

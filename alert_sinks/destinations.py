@@ -5,6 +5,7 @@ import msgspec
 import structlog
 
 from alert_sinks.courier import Destinations
+from alert_sinks.handlers import HandlerSink, check_handler
 from alert_sinks.log import LogSink
 from alert_sinks.posting import TIMEOUT_SECONDS, checked_address
 from alert_sinks.proxies import check_way
@@ -24,6 +25,7 @@ class SinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     oncall_slack_webhook_url: str | None = None
     oncall_webhook_url: str | None = None
     oncall_webhook_secret: str | None = None  # None: the on-call webhook is signed with `webhook_secret`
+    handlers: tuple[str, ...] = ()  # of the team's own, by their names
     timeout_seconds: float = TIMEOUT_SECONDS  # for one whole request
 
     def __repr__(self) -> str:
@@ -45,6 +47,9 @@ def build_destinations(config: SinkConfig, client: httpx.AsyncClient) -> Destina
     if config.webhook_url:
         url = _address(config.webhook_url, "MONITORING_WEBHOOK_URL")
         team.append(WebhookSink(client, url, config.webhook_secret or None, timeout_seconds=timeout))
+    for handler in config.handlers:
+        check_handler(handler)
+        team.append(HandlerSink(handler))
     if config.oncall_slack_webhook_url:
         url = _address(config.oncall_slack_webhook_url, "ONCALL_SLACK_WEBHOOK_URL")
         on_call.append(SlackSink(client, url, name="oncall_slack", timeout_seconds=timeout))

@@ -188,6 +188,11 @@ class Settings(BaseSettings):
     monitoring_webhook_secret: _SigningSecret | None = _alerts(
         None, "Signs what goes to the webhooks, by Standard Webhooks.", form="whsec_ and base64, or any text"
     )
+    alert_handlers: Annotated[str, AfterValidator(check.handlers)] | None = _alerts(
+        None,
+        "Alert handlers of your own, each in a process apart (docs/client.md).",
+        form="package.module:Name or the name of an entry point, several separated by commas",
+    )
     oncall_slack_webhook_url: _SecretAddress | None = _alerts(None, "Slack of those on call.", form=_ADDRESS)
     oncall_webhook_url: _SecretAddress | None = _alerts(None, "The webhook of those on call.", form=_ADDRESS)
     oncall_webhook_secret: _SigningSecret | None = _alerts(

@@ -154,6 +154,14 @@ def project_patterns(text: str) -> str:
     return ",".join(found)
 
 
+def handlers(text: str) -> str:
+    """Names of alert handlers; whether they are there is seen when they are made."""
+    for name in text.split(","):
+        if not re.fullmatch(r"[\w.\-]+(:[\w.]+)?", name.strip()):
+            raise ValueError("must be package.module:Name or the name of an entry point, several separated by commas")
+    return text
+
+
 def database_url(text: str) -> str:
     """An address of PostgreSQL."""
     _retold(lambda: Address.parse(text, "it"), "it ")

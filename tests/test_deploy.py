@@ -72,7 +72,7 @@ def test_what_the_image_copies_is_there_and_reaches_the_builder(stage: str) -> N
 
 def test_the_image_holds_our_packages_and_the_rules_and_nothing_else() -> None:
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
-    assert set(copied("monitor")) == {*packages, "rules.yaml"}
+    assert set(copied("monitor")) == {*packages, "client/episode_monitor_client", "rules.yaml"}
 
 
 def test_the_image_takes_wheels_alone_by_the_hashes_of_the_production_lock() -> None:
@@ -112,9 +112,12 @@ def test_curl_in_place_of_the_health_check_is_in_the_image_and_asks_no_proxy_for
         assert {"localhost", "127.0.0.1"} <= set(environment[name].split(","))
 
 
+PROCESS = {"HOME", "NO_PROXY", "PYTHONPATH", "no_proxy"}  # of the process, and no settings
+
+
 def test_the_image_sets_only_settings_that_exist_and_that_are_valid() -> None:
     environment = stage_environment("monitor")
-    settings = {name: value for name, value in environment.items() if name not in ("HOME", "NO_PROXY", "no_proxy")}
+    settings = {name: value for name, value in environment.items() if name not in PROCESS}
     assert settings.keys() <= SETTING_NAMES
     loaded = load_settings(settings)
     assert (loaded.monitoring_host, loaded.monitoring_port) == ("0.0.0.0", 8002)
@@ -130,11 +133,12 @@ def test_the_files_of_the_image_alone_start_the_command_line(tmp_path: Path) -> 
             shutil.copytree(ROOT / source, app / source, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / source, app / source)
+    tree = stage_environment("monitor")["PYTHONPATH"].replace("/app", str(app))
     done = subprocess.run(
         # -S: nothing of the tree by way of .venv; the packages come by PYTHONPATH, as the tree does.
         [sys.executable, "-S", "-P", "-m", "episode_monitor", "rules", "show", "--json"],
         cwd=elsewhere,
-        env={"PATH": os.defpath, "PYTHONPATH": f"{app}:{_site_packages()}", "LC_ALL": "C.UTF-8"},
+        env={"PATH": os.defpath, "PYTHONPATH": f"{tree}:{_site_packages()}", "LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
         check=False,
