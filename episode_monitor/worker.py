@@ -38,11 +38,13 @@ from episode_monitor.read_model.neighbours import Neighbours
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
 from episode_monitor.read_model.router import internal_router
+from episode_monitor.read_model.settings_watch import SettingsWatch
 from episode_monitor.read_model.split_watch import SplitWatch
 from episode_monitor.read_model.switched_off import SwitchedOff
 from episode_monitor.read_model.worker_state import Probe, WorkerState
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.settings import Settings
+from episode_monitor.settings_agreement import digest_of
 from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
@@ -86,16 +88,19 @@ class Worker:
             limits=composition.delivery_limits(settings),
         )
         self._stop = stop
+        digest = digest_of(settings, core.rules.fingerprint)
         self._identity = Identity(
             worker_id=uuid.uuid4().hex[:12],
             url=settings.public_url,
             token=composition.secret(settings.internal_token) or secrets.token_urlsafe(24),
+            settings=digest.packed,
         )
         fleet_topic = composition.topic_names(settings).fleet
         kafka, partitions = composition.kafka_access(settings), lambda: self.runtime.partitions
         self._reader = FleetReader(fleet_topic, kafka, partitions, now_ms)
         self._sight = Sight(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
         self.runtime.far_caught_up_at_ms = self._far_caught_up_at_ms
+        self._settings_watch = SettingsWatch(self._sight, self._identity.worker_id, digest.differing)
         self._publisher = FleetPublisher(
             fleet_topic, self.runtime.producer, self._sight, self._identity, now_ms, settings.metrics_max_projects
         )
@@ -121,7 +126,14 @@ class Worker:
             self._own,
             self._neighbours,
             self.storage.history,
-            WorkerState(self._sight, self._probes(), __version__, self._deliveries, self.runtime.waits_now),
+            WorkerState(
+                self._sight,
+                self._probes(),
+                __version__,
+                self._deliveries,
+                self.runtime.waits_now,
+                lambda: len(self._settings_watch.found()),
+            ),
             registry,
             self.checks,
             max_projects=self.settings.metrics_max_projects,
@@ -147,6 +159,7 @@ class Worker:
             Probe("broker", lambda: self.runtime.status, is_needed=True),
             Probe("database", self._database_word, is_needed=False),
             Probe("deliveries", self._deliveries_word, is_needed=False),
+            Probe("settings", self._settings_watch.word, is_needed=False),
             Probe("history", lambda: self.runtime.history.status, is_needed=False),
         ]
         table_look = self.checks.table_look
@@ -209,7 +222,13 @@ class Worker:
             self._tasks.append(asyncio.create_task(self.checks.table_look.run()))
         await self.storage.database.connect()
         await self.runtime.start()
-        works = [self._reader.run(), self._publisher.run(), self._splits.run(), self.checks.run()]
+        works = [
+            self._reader.run(),
+            self._publisher.run(),
+            self._splits.run(),
+            self._settings_watch.run(),
+            self.checks.run(),
+        ]
         if self._repairs is not None:
             works.append(self._repairs.automatic.run())
         if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner

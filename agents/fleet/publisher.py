@@ -71,6 +71,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     worker_id: str
     url: str
     token: str
+    settings: bytes = b""  # see `FleetRecord`
 
 
 class _Told:
@@ -206,6 +207,7 @@ class FleetPublisher:
                 counts=counts,
                 body=body,
                 is_behind=owned.is_behind,
+                settings=self._identity.settings,
             )
         )
 

@@ -37,6 +37,7 @@ class FleetRecord(msgspec.Struct, frozen=True, array_like=True):
     counts: PartitionCounts | None
     body: bytes
     is_behind: bool = False  # what it tells of alerts is of the past
+    settings: bytes = b""  # a digest of those that all workers must share
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):

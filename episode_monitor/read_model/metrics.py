@@ -34,6 +34,7 @@ class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):
     recovery_seconds: float  # the longest of the partitions owned now
     recovered_records: int
     stale_partitions: int
+    workers_that_differ: int
     flushes: int
     flush_seconds: float
     changelog_bytes: int
@@ -175,6 +176,10 @@ def _process(worker: WorkerMetrics) -> Iterator[Metric]:
     yield _gauge(
         "episode_monitor_stale_partitions", "Partitions whose owner this worker has not heard of for 10 s",
         worker.stale_partitions,
+    )  # fmt: skip
+    yield _gauge(
+        "episode_monitor_workers_with_other_settings", "Workers whose settings differ from those of this one",
+        worker.workers_that_differ,
     )  # fmt: skip
     yield _counter("episode_monitor_flushes", "Times state was stored", worker.flushes)
     yield _counter("episode_monitor_flush_seconds", "Time spent on storing state", worker.flush_seconds)

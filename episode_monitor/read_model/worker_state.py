@@ -30,12 +30,14 @@ class WorkerState:
         version: str,
         deliveries: Callable[[], Sequence[tuple[str, str, int]]] = lambda: (),
         waits: Callable[[], Sequence[Wait]] = lambda: (),
+        workers_that_differ: Callable[[], int] = lambda: 0,
     ) -> None:
         self._sight = sight
         self._probes = tuple(probes)
         self._version = version
         self._deliveries = deliveries
         self._waits = waits
+        self._workers_that_differ = workers_that_differ
 
     def readiness(self) -> Readiness:
         """Part by part. The worker is ready when all parts that it needs are well."""
@@ -125,6 +127,7 @@ class WorkerState:
             recovery_seconds=max((each.recovery_seconds for each in owned), default=0.0),
             recovered_records=sum(each.recovered_records for each in owned),
             stale_partitions=stale,
+            workers_that_differ=self._workers_that_differ(),
             flushes=engine.flushes,
             flush_seconds=engine.flush_seconds,
             changelog_bytes=engine.changelog.bytes_written,

@@ -144,6 +144,7 @@ class Worker:
             max_projects=fleet.max_projects,
         )  # fmt: skip
         self.token = f"word-of-{name}"
+        self.settings = b"same"
         self.server: HttpServer | None = None
 
     async def _tell(self, alerts: Iterable[Alert]) -> None:
@@ -160,7 +161,8 @@ class Worker:
         )
         self.server = await serve(app, "127.0.0.1", 0)
         self.publisher = FleetPublisher(
-            "fleet", self.fleet.bus, self.sight, Identity(worker_id=self.name, url=self.url, token=self.token),
+            "fleet", self.fleet.bus, self.sight,
+            Identity(worker_id=self.name, url=self.url, token=self.token, settings=self.settings),
             self.fleet.clock, self.fleet.max_projects,
         )  # fmt: skip
 

@@ -1,7 +1,11 @@
 """Whether a worker can serve, part by part."""
 
+import msgspec
+from structlog.testing import capture_logs
+
 from agents.engine.ownership import Phase
 from agents.engine.waits import Wait, WaitsFor
+from episode_monitor.read_model.settings_watch import SettingsWatch
 from tests.read_model.fleet import Fleet, json
 from tests.streams_answers.making import START_MS
 
@@ -110,3 +114,24 @@ async def test_what_has_waited_for_long_is_told_with_partition_offset_and_how_lo
         )
         metrics = (await worker.get("/metrics")).text
         assert 'episode_monitor_waiting_seconds{partition="0",waits_for="transaction"} 45.0' in metrics
+
+
+async def test_a_worker_with_other_settings_is_named_with_what_differs() -> None:
+    async with Fleet(2) as fleet:
+        left, right = await fleet.worker("left"), await fleet.worker("right")
+        left.own_partition(0)
+        right.own_partition(1)
+        right.publisher._identity = msgspec.structs.replace(right.publisher._identity, settings=b"other")
+        await fleet.publish()
+        watch = SettingsWatch(left.sight, "left", lambda packed: ["API_TOKENS"] if packed == b"other" else [])
+        assert watch.found() == {right.url: ["API_TOKENS"]}
+        assert watch.word() == (
+            f"The worker at {right.url} differs from this one in API_TOKENS: set the same on all workers and start "
+            f"them again."
+        )
+        with capture_logs() as said:
+            watch.look()
+            watch.look()
+        assert [line["settings"] for line in said] == [["API_TOKENS"]]
+        fleet.clock.ms += 11_000
+        assert watch.word() == "ok"

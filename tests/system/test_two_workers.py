@@ -47,6 +47,26 @@ async def test_both_workers_answer_alike_and_one_takes_over_from_the_other(broke
         assert _all_facts(alone) == taken_over
 
 
+def test_workers_with_different_settings_say_so_to_each_other(broker: str, topic_prefix: str) -> None:
+    with (
+        worker(broker, topic_prefix) as left,
+        worker(broker, topic_prefix, FAILURE_RATE_THRESHOLD="50", LOG_LEVEL="debug") as right,
+    ):
+        for each, other in ((left, right), (right, left)):
+            word = until(lambda each=each: _settings_word(each), "word about settings")  # type: ignore[misc]
+            assert word == (
+                f"The worker at {other.url} differs from this one in FAILURE_RATE_THRESHOLD, rules in force: set the "
+                f"same on all workers and start them again."
+            )
+        assert ready(left)
+
+
+def _settings_word(each: Program) -> str:
+    _, body = ask(each, "/readyz")
+    word = body["parts"]["settings"] if body else "ok"
+    return "" if word == "ok" else str(word)
+
+
 def _no_suspects(each: Program) -> bool:
     """On an idle partition the wall clock settles what was suspect."""
     views = [view(each, f"/integrity/project/{project}") for project in PROJECTS]
