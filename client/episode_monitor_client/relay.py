@@ -24,7 +24,8 @@ SEND_SECONDS = 30.0  # for one batch; then the slot is let go and a new connecti
 PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 # A relay that stands still with a slot in its hands loses its session, and the slot, after this.
-_SESSION = {"application_name": "episode-outbox-relay", "idle_in_transaction_session_timeout": "60s"}
+# Said after connecting: a pooler between may refuse settings that come with the connection.
+_SESSION = "SET application_name TO 'episode-outbox-relay'; SET idle_in_transaction_session_timeout TO '60s'"
 
 # From the slot after the last one on, so that none is left waiting for a busy one.
 _TAKE_SLOT = f"""
@@ -80,8 +81,9 @@ class OutboxRelay:
     async def _run_connected(self, stop: asyncio.Event) -> None:
         import asyncpg
 
-        connection = await asyncpg.connect(self._database_url, timeout=10, command_timeout=30, server_settings=_SESSION)
+        connection = await asyncpg.connect(self._database_url, timeout=10, command_timeout=30)
         try:
+            await connection.execute(_SESSION)
             producer = await self._connect(self._settings)
             try:
                 self.fault = None

@@ -13,6 +13,7 @@ from episode_monitor_client import ClientSettings, Outbox, OutboxRelay, created,
 from episode_monitor_client.encoding import Record
 from episode_monitor_client.kafka import OrderedProducer
 from tests.examples.support import all_records, fetch, until
+from tests.support.pooler import front_door
 
 outbox = Outbox("svc")
 
@@ -185,3 +186,21 @@ async def test_a_database_that_comes_back_is_gone_on_with(
     await until(lambda: sent(2))
     stop.set()
     await running
+
+
+async def test_a_pooler_that_knows_few_startup_parameters_is_told_no_others(connection: Any, database_url: str) -> None:
+    async with connection.transaction():
+        await outbox.add(connection, created("p", "e1", 1))
+    kafka, stop = Recorder(), asyncio.Event()
+
+    async def connect(settings: ClientSettings) -> Recorder:
+        return kafka
+
+    async with front_door(database_url) as (door, url):
+        relay = asyncio.create_task(relay_of(url, connect=connect, poll_seconds=0.02).run(stop))
+        async with asyncio.timeout(20):
+            while not kafka.records:  # noqa: ASYNC110 - the relay puts them there
+                await asyncio.sleep(0.01)
+        stop.set()
+        await relay
+    assert set().union(*door.parameters) <= {"user", "database", "client_encoding"}

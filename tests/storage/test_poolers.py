@@ -18,7 +18,7 @@ from episode_monitor.storage.connecting import TransactionPooler, refuse_transac
 from episode_monitor.storage.history import PostgresAlertHistory
 from episode_monitor.storage.records import Stored
 from tests.repair.desk import TABLE, Desk
-from tests.storage.conftest import SOON, Opened, status_of
+from tests.storage.conftest import SOON, Opened, run, status_of
 from tests.storage.making import alert
 from tests.support.pooler import PGBOUNCER, front_door, pgbouncer
 
@@ -196,3 +196,16 @@ async def test_a_pooler_that_takes_no_more_clients_leaves_those_it_has(
         assert "no more connections allowed" in next(
             line["reason"] for line in log if line["event"].startswith("no further connection")
         )
+
+
+async def test_a_role_that_may_hold_two_connections_makes_its_tables_and_works_with_one(
+    few: str, database_url: str, opened: Opened
+) -> None:
+    run(database_url, "alter role few connection limit 2")
+    database = opened(few)
+    await database.connect()
+    assert await status_of(database, "ok") == "ok"
+    run(database_url, "alter role few connection limit 1")
+    asked = (database.fetch("select pg_sleep(0.01)") for _ in range(12))
+    assert len(await asyncio.gather(*asked)) == 12
+    assert database.status() == "ok"
