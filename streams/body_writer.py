@@ -1,4 +1,4 @@
-"""Writes `streams.state_shapes.StoredBody`, from which it is read again, without making it first.
+"""Writes `streams.state_shapes.StoredSkewedBody`, from which it is read again, without making it first.
 
 A project with one episode is written in a third of the time that its structs would take; most of it is small integers.
 """
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streams.project import ProjectState
 
 _FIELDS: Final = 17  # of StoredBody
+_SKEWED_FIELDS: Final = 19  # of StoredSkewedBody
 _pack = msgspec.msgpack.Encoder().encode
 _NO_OPERATIONS = _pack(StoredOperations(b"", [], b"", [], []))
 
@@ -30,7 +31,8 @@ def write_body(out: BytesWriter, state: "ProjectState", deadline_ms: int | None,
     """All of a project but its chunks; the two times to look again as the caller has them."""
     newest_ms = state.newest_ms
     horizon_ms = newest_ms - state.core.grace_ms
-    put_array(out, _FIELDS)
+    is_skewed = state.latest_ms != newest_ms or state.behind_ms != 0
+    put_array(out, _SKEWED_FIELDS if is_skewed else _FIELDS)
     put_integer(out, newest_ms)
     put_integer(out, state.now_ms)
     if deadline_ms is None:
@@ -38,24 +40,34 @@ def write_body(out: BytesWriter, state: "ProjectState", deadline_ms: int | None,
     else:
         put_integer(out, deadline_ms)
     put_integer(out, rate_check_ms)
-    _put_history(out, state.history)
-    _put_open(out, state.operations.open, newest_ms)
-    _put_ended(out, state.operations.ended, horizon_ms, newest_ms)
-    _put_seen(out, state.seen, horizon_ms, newest_ms)
-    _put_sources(out, state.sequences)
+    put_history(out, state.history)
+    put_open(out, state.operations.open, newest_ms)
+    state.operations.ended.forget_before(horizon_ms)
+    put_ended(out, state.operations.ended, horizon_ms, newest_ms)
+    put_seen(out, state.seen, horizon_ms, newest_ms)
+    put_sources(out, state.sequences)
     _put_alerts(out, state)
+    put_counted(out, state)
+    put_integers(out, [state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late])
+    out.write(state.core.packed_rules)
+    put_numbering(out, state.numbering, horizon_ms)
+    if is_skewed:
+        put_integer(out, state.latest_ms - newest_ms)
+        put_integer(out, state.behind_ms)
+
+
+def put_counted(out: BytesWriter, state: "ProjectState") -> None:
+    """What all operations add up to, and those of today and of the day before."""
     put_integers(out, tally.unpack(state.totals))
     put_array(out, len(state.days))
     for day in sorted(state.days):
         put_array(out, 2)
         put_integer(out, day)
         put_integers(out, tally.unpack(state.days[day]))
-    put_integers(out, [state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late])
-    out.write(state.core.packed_rules)
-    put_numbering(out, state.numbering, horizon_ms)
 
 
-def _put_history(out: BytesWriter, history: History) -> None:
+def put_history(out: BytesWriter, history: History) -> None:
+    """Operations over time."""
     now_second, minutes, hours = history.encode()
     put_array(out, 3)
     put_integer(out, now_second)
@@ -67,7 +79,8 @@ def _put_history(out: BytesWriter, history: History) -> None:
             put_bytes(out, pane)
 
 
-def _put_open(out: BytesWriter, waiting: Open, newest_ms: int) -> None:
+def put_open(out: BytesWriter, waiting: Open, newest_ms: int) -> None:
+    """Operations without an ending."""
     if waiting.by_key:
         out.write(_pack(_columns(waiting.in_order(), newest_ms)))
     else:
@@ -88,30 +101,32 @@ def _columns(entries: list[tuple[int, Operation]], newest_ms: int) -> StoredOper
     )
 
 
-def _put_ended(out: BytesWriter, ended: Ended, horizon_ms: i64, newest_ms: i64) -> None:
-    ended.forget_before(horizon_ms)
+def put_ended(out: BytesWriter, ended: Ended, horizon_ms: i64, newest_ms: i64) -> None:
+    """Operations that ended since the horizon, so many as are to be remembered."""
     recent, details = ended.recent, ended.details
-    if not len(details):
+    first: i64 = recent.first_since(horizon_ms)
+    if first == len(details):
         out.write(_NO_OPERATIONS)
         return
     ages_ms: list[int | None] = []
     flags = BytesWriter()
     durations_us: list[int] = []
-    for place in range(len(details)):
+    for place in range(first, len(details)):
         ages_ms.append(newest_ms - recent.times[place])
         flags.append(details[place] & FLAGS)
         durations_us.append(details[place] >> FLAG_BITS)
     conflicts: list[tuple[int, int, int]] = []
     for key, (ended_ms, first_ms, last_ms) in ended.conflicts.items():
-        at = recent.place_of(key)
-        ages_ms[at] = newest_ms - ended_ms
-        conflicts.append((at, first_ms, last_ms))
+        at = recent.place_of(key) - first
+        if at >= 0:
+            ages_ms[at] = newest_ms - ended_ms
+            conflicts.append((at, first_ms, last_ms))
     conflicts.sort()
-    keys = bytes(memoryview(recent.keys))
+    keys = bytes(memoryview(recent.keys[first:]))
     out.write(_pack(StoredOperations(keys, ages_ms, flags.getvalue(), durations_us, conflicts)))
 
 
-def _put_seen(out: BytesWriter, seen: RecentKeys, horizon_ms: i64, newest_ms: i64) -> None:
+def put_seen(out: BytesWriter, seen: RecentKeys, horizon_ms: i64, newest_ms: i64) -> None:
     """Hashes in order; ages only within the grace, for a later event is never put before the older ones."""
     seen.settle()
     times = seen.times
@@ -126,7 +141,8 @@ def _put_seen(out: BytesWriter, seen: RecentKeys, horizon_ms: i64, newest_ms: i6
     out.write(_pack(ages_ms))
 
 
-def _put_sources(out: BytesWriter, sequences: SequenceMemory) -> None:
+def put_sources(out: BytesWriter, sequences: SequenceMemory) -> None:
+    """Which sequence numbers each sender has sent."""
     sources = sequences.sources
     put_array(out, len(sources))
     for name in sorted(sources):

@@ -32,7 +32,7 @@ class History:
         self.windows = [Window(length) for length in window_lengths]
         self.minutes: dict[int, Pane] = {}
         self.hours: dict[int, Pane] = {}
-        self.now_second: i64 = 0
+        self.now_second: i64 = 0  # where the windows end; what is ahead of it is in them already
         self._minute: i64 = 0
         self._rolled: i64 = 0  # the minute up to which minutes have gone the way of the old
         self._detail_minutes: i64 = -(-detail_seconds // 60) + 1
@@ -123,6 +123,11 @@ class History:
                 del self.hours[int(hour)]
 
     def advance(self, second: i64) -> None:
+        """`slide` and `roll_up` to an epoch second."""
+        self.slide(second)
+        self.roll_up(second // 60)
+
+    def slide(self, second: i64) -> None:
         """Move the windows' upper end to an epoch second; time never goes back."""
         if second <= self.now_second:
             return
@@ -132,8 +137,11 @@ class History:
             if tail >= window.oldest:
                 self._slide(window, tail)
             window.tail = tail
-        minute: i64 = second // 60
-        if minute != self._minute:
+
+    def roll_up(self, minute: i64) -> None:
+        """Let seconds and minutes go the way of the old by the time of an event. Never by the mere passing of time: how
+        often that was looked at must not show in what is stored."""
+        if minute > self._minute:
             self._minute = minute
             self._roll_up(minute)
 
@@ -214,9 +222,9 @@ class History:
                     return max(soonest, minute * 60 + int(window.length_seconds))
         return soonest
 
-    def rebuild_windows(self) -> None:
-        """Make the running sums from the panes, as after decoding."""
-        self._minute = self.now_second // 60
+    def rebuild_windows(self, minute: i64) -> None:
+        """Make the running sums from the panes, as after decoding; `minute` is that of the newest event."""
+        self._minute = minute
         self._rolled = 0  # rules may have changed since
         for window in self.windows:
             window.tail = self.now_second - window.length_seconds
@@ -280,13 +288,14 @@ class History:
         hours = [(hour, self.hours[hour].encode()) for hour in sorted(self.hours)]
         return int(self.now_second), minutes, hours
 
-    def decode(self, encoded: Encoded) -> None:
-        """Fill an empty history from `encode`'s answer."""
+    def decode(self, encoded: Encoded, minute: int | None = None) -> None:
+        """Fill an empty history from `encode`'s answer; `minute` is up to which it was rolled up where that is not the
+        windows' end."""
         self.now_second = encoded[0]
         self.minutes = {minute: Pane.decode(pane) for minute, pane in encoded[1]}
         self._last_minute = -1
         self.hours = {hour: Pane.decode(pane) for hour, pane in encoded[2]}
-        self.rebuild_windows()
+        self.rebuild_windows(self.now_second // 60 if minute is None else minute)
 
 
 def rate_percentage(part: int, whole: int) -> float | None:

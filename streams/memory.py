@@ -73,13 +73,17 @@ class RecentKeys:
         """Forget what is too much; answers how many that were, all of them at the front."""
         return self._forget(len(self.keys) - self.limit)
 
+    def first_since(self, horizon_ms: i64) -> i64:
+        """The place of the first that is neither older nor too much."""
+        times = self.times
+        place: i64 = max(0, len(times) - self.limit)
+        while place < len(times) and times[place] < horizon_ms:
+            place += 1
+        return place
+
     def forget_before(self, horizon_ms: i64) -> i64:
         """Forget what is older or too much; answers how many that were, all of them at the front."""
-        times = self.times
-        count: i64 = max(0, len(times) - self.limit)
-        while count < len(times) and times[count] < horizon_ms:
-            count += 1
-        return self._forget(count)
+        return self._forget(self.first_since(horizon_ms))
 
     def drop(self, key: i64) -> i64:
         """Forget one that is there; answers its place."""

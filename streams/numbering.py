@@ -26,13 +26,15 @@ MAX_MOVES_REMEMBERED = 256  # renumberings and deletions whose event times are r
 
 @mypyc_attr(acyclic=True)
 class Numbering(Numbers):
-    """The numbers of one project, as its events change them. Every method takes event time in milliseconds."""
+    """The numbers of one project, as its events change them. Every method takes milliseconds: `at_ms` is event time, by
+    which the latest statement is told, `seen_ms` the same or, if that was ahead of the clock, the clock: a suspicion
+    begins then."""
 
     __slots__ = ()
 
     # --- what may happen to an episode
 
-    def hold(self, episode: bytes, number: int, at_ms: int, newest_ms: int, grace_ms: int) -> None:
+    def hold(self, episode: bytes, number: int, at_ms: int, seen_ms: int, newest_ms: int, grace_ms: int) -> None:
         """An episode is stated to hold a number: created, renumbered or read from the database."""
         current = self.episodes.number_of(episode)
         if current == number:
@@ -48,19 +50,21 @@ class Numbering(Numbers):
                 episodes.take(episode, number)
                 self.max_number = number
             else:
-                self._acquire(episode, number, at_ms)
+                self._acquire(episode, number, seen_ms)
             return
-        self._move(episode, number, at_ms, newest_ms - grace_ms)
+        self._move(episode, number, at_ms, seen_ms, newest_ms - grace_ms)
 
-    def delete(self, episode: bytes, at_ms: int, newest_ms: int, grace_ms: int) -> None:
+    def delete(self, episode: bytes, at_ms: int, seen_ms: int, newest_ms: int, grace_ms: int) -> None:
         """An episode no longer exists. Deleting an unknown one is remembered within the grace."""
-        self._move(episode, DELETED, at_ms, newest_ms - grace_ms, remember=True)
+        self._move(episode, DELETED, at_ms, seen_ms, newest_ms - grace_ms, remember=True)
 
-    def renumber(self, episode: bytes, number: int, at_ms: int, newest_ms: int, grace_ms: int) -> None:
+    def renumber(self, episode: bytes, number: int, at_ms: int, seen_ms: int, newest_ms: int, grace_ms: int) -> None:
         """An episode has got another number; remembered, so that an older statement arriving later does not undo it."""
-        self._move(episode, number, at_ms, newest_ms - grace_ms, remember=True)
+        self._move(episode, number, at_ms, seen_ms, newest_ms - grace_ms, remember=True)
 
-    def _move(self, episode: bytes, number: int, at_ms: int, horizon_ms: int, *, remember: bool = False) -> None:
+    def _move(
+        self, episode: bytes, number: int, at_ms: int, seen_ms: int, horizon_ms: int, *, remember: bool = False
+    ) -> None:
         last = self.anomalies.moves.get(episode)
         if last is not None and last[0] >= horizon_ms and _is_older(number, at_ms, last):
             if number == last[1]:
@@ -82,9 +86,9 @@ class Numbering(Numbers):
         if known is not None:
             self.own().aside.pop(episode, None)
         if number != DELETED:  # before it leaves its old number: what is missing between the two stays missing
-            self._take_or_set_aside(episode, number, at_ms)
+            self._take_or_set_aside(episode, number, seen_ms)
         if current:
-            self._release(episode, current, at_ms, deleted=number == DELETED)
+            self._release(episode, current, seen_ms, deleted=number == DELETED)
 
     def _has_room(self, episode: bytes, number: int, current: int) -> bool:
         """Whether this much more can be followed. What shrinks a project is always taken."""

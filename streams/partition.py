@@ -10,12 +10,12 @@ from heapq import heapify, heappop, heappush
 import msgspec
 
 from models.alert import Alert
-from models.event import Event
+from models.event import FUTURE_TOLERANCE_MS, Event
 from streams import keys
 from streams.changes import Changes, Cursor, Store
 from streams.core import Core
 from streams.drift_alerts import DriftAlerts
-from streams.project import ProjectState, advance, step
+from streams.project import NO_CLOCK, ProjectState, advance, step
 from streams.splits import Split, joined
 from streams.state_codec import checkpoint, decode, head_of, read_head
 from streams.state_shapes import Head
@@ -28,8 +28,13 @@ __all__ = ["Changes", "Cursor", "Partition", "Store"]
 class Partition:
     """State, index and clock of one partition."""
 
-    def __init__(self, core: Core, number: int, store: Store, cached_projects: int = 20_000) -> None:
-        """`cached_projects`: decoded states kept in memory; the others are decoded when their next event comes."""
+    def __init__(
+        self, core: Core, number: int, store: Store, cached_projects: int = 20_000, *, apart: bool = False
+    ) -> None:
+        """`cached_projects`: decoded states kept in memory; the others are decoded when their next event comes.
+
+        `apart`: events let only their own project's time pass, until `run_due` or `advance_clock` is called.
+        """
         self.core = core
         self.number = number
         self.clock_ms = 0
@@ -47,6 +52,7 @@ class Partition:
         self.skipped = 0  # records read again that the state already knew
         self.totals = PartitionTotals(core)
         self.drift_alerts = DriftAlerts(core)  # of the whole fleet, if this partition is the one that keeps them
+        self._apart = apart
         self._store = store
         self._young: dict[str, ProjectState] = {}  # two generations: what was used since the last change of generations
         self._old: dict[str, ProjectState] = {}
@@ -87,12 +93,19 @@ class Partition:
 
     # --- taking records
 
-    def take(self, event: Event, offset: int) -> bool:
-        """Take one event; False where it had been taken already. Offsets must rise."""
+    def take(self, event: Event, offset: int, written_ms: int = NO_CLOCK, read_ms: int = NO_CLOCK) -> bool:
+        """Take one event; False where it had been taken already. Offsets must rise.
+
+        `written_ms` is its record's own time, `read_ms` the clock on the wall: time gets no further than either.
+        """
         at_ms = event.occurred_at_ms
+        if 0 < at_ms - written_ms <= FUTURE_TOLERANCE_MS:  # a record whose time is further off bears no clock's time
+            at_ms = written_ms
+        if at_ms > read_ms:
+            at_ms = min(at_ms, max(read_ms, self.clock_ms))  # a clock that was set back
         if at_ms > self.clock_ms and not event.backfill:
             self.clock_ms = at_ms
-            if self._deadlines and self._deadlines[0][0] <= at_ms:
+            if self._deadlines and self._deadlines[0][0] <= at_ms and not self._apart:
                 self._run_deadlines(event.project_id)
         self.next_offset = offset + 1
         project_id = event.project_id
@@ -114,9 +127,12 @@ class Partition:
         episodes, gaps, duplicates, alerts = (
             numbering.episodes.count, anomalies.open_gaps.count, len(anomalies.open_duplicates), len(state.alerts)
         )  # fmt: skip
-        deadline_before = state.deadline_ms
-        _, emits, deadline_ms = step(self.core, state, event, shared)
+        deadline_before, newest_ms = state.deadline_ms, state.newest_ms
+        _, emits, deadline_ms = step(self.core, state, event, shared, at_ms)
         state.applied = offset
+        if state.newest_ms > newest_ms and not self._apart:
+            behind_ms = min(written_ms, read_ms) - at_ms
+            state.behind_ms = behind_ms if 0 < behind_ms <= FUTURE_TOLERANCE_MS else 0
         if not state.is_dirty:
             self._note_change(state)
         if emits:
@@ -134,8 +150,8 @@ class Partition:
             or emits
         ):
             self._note_health(state, gaps, duplicates)
-        if deadline_ms is not None and deadline_ms <= self.clock_ms:  # the partition's time is past it already
-            self._advance(state)
+        if deadline_ms is not None and deadline_ms + state.behind_ms <= self.clock_ms and not self._apart:
+            self._advance(state)  # the partition's time is past it already
         return True
 
     def pass_over(self, offset: int) -> None:
@@ -149,7 +165,7 @@ class Partition:
             self._run_deadlines(None)
 
     def run_due(self) -> None:
-        """After `restore`: what the stored clock had made due and a crash left undone."""
+        """What the clock has made due: after `restore` what a crash left undone."""
         self._run_deadlines(None)
 
     def next_deadline_ms(self) -> int | None:
@@ -170,8 +186,9 @@ class Partition:
             state = self.state(project_id)
             if state is None or state.deadline_ms is None:
                 continue
-            if state.deadline_ms > self.clock_ms:
-                self._note_deadline(state.deadline_ms, project_id)
+            due_ms = state.deadline_ms + state.behind_ms
+            if due_ms > self.clock_ms:
+                self._note_deadline(due_ms, project_id)
             else:
                 self._advance(state)
         if put_back and exempt is not None:
@@ -182,7 +199,7 @@ class Partition:
     def _advance(self, state: ProjectState) -> None:
         self._collect_waiting(state.project_id)
         gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
-        _, emits, deadline_ms = advance(self.core, state, self.clock_ms)
+        _, emits, deadline_ms = advance(self.core, state, self.clock_ms - state.behind_ms)
         self._note_change(state)
         self.emits.extend(emits)
         if deadline_ms is not None:

@@ -5,6 +5,7 @@ Windows are `(as_of - W, as_of]` in event time. What did not happen is null or a
 
 from collections.abc import Iterable
 
+from models.event import FUTURE_TOLERANCE_MS
 from models.times import rfc3339
 from models.views import PerformanceStats, PerformanceTrend, TrendPoint
 from streams import tally
@@ -24,6 +25,13 @@ def window(history: History, window_minutes: int, as_of_ms: int) -> Measured:
     """What happened in the window that ends with the second of `as_of_ms`; see `History.between` for its precision."""
     until = as_of_ms // 1000
     return history.between(until - window_minutes * MINUTE_SECONDS, until)
+
+
+def window_of_now(history: History, window_minutes: int, now_ms: int) -> Measured:
+    """The window that ends now. What is ahead of the clock has happened, too: it counts at once, and until its own
+    second leaves the window."""
+    until = now_ms // 1000
+    return history.between(until - window_minutes * MINUTE_SECONDS, until + FUTURE_TOLERANCE_MS // 1000)
 
 
 def today(days: dict[int, int], calendar: Calendar, as_of_ms: int) -> int:

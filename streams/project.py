@@ -22,6 +22,7 @@ from streams.vigil import evaluate, next_deadline_ms
 
 _CREATED, _FAILED, _CONFLICT = EventType.CREATED, EventType.CREATION_FAILED, EventType.CREATION_CONFLICT
 _SUCCEEDED, _RENUMBERED, _DELETED = EventType.CREATION_SUCCEEDED, EventType.RENUMBERED, EventType.DELETED
+NO_CLOCK = 2**62  # later than any event: nothing is ahead of it
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
 
 
@@ -30,18 +31,20 @@ class ProjectState(Counter):
     """All that is known of one project. `step` and `advance` are the only ones to change it."""
 
     __slots__ = (
-        "alerts", "applied", "begun", "chunk_versions", "conflict_events", "core", "counted", "deadline_ms",
-        "history", "is_dirty", "late", "needs_evaluation", "newest_ms", "now_ms", "numbering", "operations",
-        "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "shared", "split", "untold_conflicts",
-        "watchful",
+        "alerts", "applied", "begun", "behind_ms", "chunk_versions", "conflict_events", "core", "counted",
+        "deadline_ms", "history", "is_dirty", "late", "latest_ms", "needs_evaluation", "newest_ms", "now_ms",
+        "numbering", "operations", "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "shared",
+        "split", "untold_conflicts", "watchful",
     )  # fmt: skip
 
     def __init__(self, core: Core, project_id: str) -> None:
         self.core = core
         self.project_id = project_id
         self.applied = -1  # offset of the last record taken
-        self.newest_ms = 0  # event time: no event was later
-        self.now_ms = 0  # event time that windows and alerts have reached; deadlines may carry it past the newest event
+        self.latest_ms = 0  # event time: no event was later, not even one that was ahead of the clock
+        self.newest_ms = 0  # the same of what the events could know: one that was ahead moved it to the clock
+        self.now_ms = 0  # what windows and alerts have reached; deadlines may carry it past the newest event
+        self.behind_ms = 0  # so far the newest event lies behind its record's time, where that may be a clock's fault
         self.deadline_ms: int | None = None  # when something changes although no event comes
         self.rate_check_ms = 0  # until then no rate can cross its threshold by old operations leaving alone; 0: never
         self.watchful = False  # some rate waits for samples, so that even a good operation may cross its threshold
@@ -105,32 +108,38 @@ Emits = list[Alert]
 
 
 def step(
-    core: Core, state: ProjectState, event: Event, shared: PartitionTotals | None = None
+    core: Core, state: ProjectState, event: Event, shared: PartitionTotals | None = None, clock_ms: int = NO_CLOCK
 ) -> tuple[ProjectState, Emits, int | None]:
     """Take one event: the state after it, the transitions to tell, and when to look again if nothing comes.
 
     Changes `state` in place and gives it back. `shared`, where given, takes part in what the operation counts for.
+    `clock_ms`: what a clock on the wall showed then. An event that is ahead of it counts at its own time, but the
+    project's time, holes and alerts get no further than the clock.
     """
     emits: Emits = []
     state.shared = shared
     at_ms = event.occurred_at_ms
+    seen_ms = at_ms if at_ms < clock_ms else clock_ms
     if _is_resend(state, event, at_ms, core):
         state.resends += 1
         if shared is not None:
             shared.resends += 1
         return state, emits, state.deadline_ms
     backfill = event.backfill
-    if at_ms > state.newest_ms and not backfill:
-        if state.deadline_ms is not None and state.deadline_ms <= at_ms:
-            _run_deadlines(core, state, at_ms, emits)
-        state.newest_ms = at_ms
-        if at_ms > state.now_ms:
-            state.now_ms = at_ms
-            state.history.advance(at_ms // 1000)
     if not backfill:
+        if seen_ms > state.newest_ms:
+            if state.deadline_ms is not None and state.deadline_ms <= seen_ms:
+                _run_deadlines(core, state, seen_ms, emits)
+            state.newest_ms = seen_ms
+            if seen_ms > state.now_ms:
+                state.now_ms = seen_ms
+                state.history.slide(seen_ms // 1000)
+            state.history.roll_up(seen_ms // 60_000)
+        if at_ms > state.latest_ms:
+            state.latest_ms = at_ms
         _take_operation(core, state, event, at_ms)
     if event.episode_id:
-        _take_number(core, state, event, at_ms)
+        _take_number(core, state, event, at_ms, seen_ms)
     _conclude(core, state, emits, event.traceparent)
     return state, emits, state.deadline_ms
 
@@ -220,14 +229,14 @@ def _untold(state: ProjectState, change: int) -> None:
             state.shared.conflicts += change
 
 
-def _take_number(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
+def _take_number(core: Core, state: ProjectState, event: Event, at_ms: int, seen_ms: int) -> None:
     numbering, episode, kind = state.numbering, pack_id(event.episode_id), event.type
     if kind is _CREATED:
-        numbering.hold(episode, event.episode_number, at_ms, state.newest_ms, core.grace_ms)
+        numbering.hold(episode, event.episode_number, at_ms, seen_ms, state.newest_ms, core.grace_ms)
     elif kind is _RENUMBERED:
-        numbering.renumber(episode, event.episode_number, at_ms, state.newest_ms, core.grace_ms)
+        numbering.renumber(episode, event.episode_number, at_ms, seen_ms, state.newest_ms, core.grace_ms)
     elif kind is _DELETED:
-        numbering.delete(episode, at_ms, state.newest_ms, core.grace_ms)
+        numbering.delete(episode, at_ms, seen_ms, state.newest_ms, core.grace_ms)
 
 
 def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) -> int | None:
@@ -256,7 +265,7 @@ def _run_deadlines(core: Core, state: ProjectState, until_ms: int, emits: Emits)
     while due_ms is not None and due_ms <= until_ms:
         if due_ms > state.now_ms:
             state.now_ms = due_ms
-            state.history.advance(due_ms // 1000)
+            state.history.slide(due_ms // 1000)
         state.needs_evaluation = True
         following_ms = _conclude(core, state, emits, None)
         if following_ms is not None and following_ms <= due_ms:

@@ -8,7 +8,6 @@ old chunks, both whole.
 import struct
 import sys
 from collections.abc import Callable, Iterator
-from hashlib import blake2b
 
 import msgspec
 from librt.strings import BytesWriter
@@ -27,8 +26,8 @@ from streams.project import ProjectState
 from streams.state_shapes import (
     Checkpoint,
     Head,
-    StoredBody,
     StoredOperations,
+    StoredSkewedBody,
     StoredStateWithHistory,
 )
 from streams.vigil import forget_removed_rules, is_watchful
@@ -115,7 +114,7 @@ def canonical(state: ProjectState) -> bytes:
     """The state without offsets, storage details and the times to look again: equal exactly for equal states.
 
     When to look again at a rate is a lower bound, as near as the last look could tell. The history of findings is no
-    part of it either: it tells how the end was reached, and that depends on the order in which events came.
+    part of it either: it tells how the end was reached. `streams.fingerprint` leaves out whatever else a clock decides.
     """
     out = BytesWriter()
     put_array(out, 3)
@@ -123,11 +122,6 @@ def canonical(state: ProjectState) -> bytes:
     write_body(out, state, None, 0)
     out.write(_pack([(chunk.index, chunk.stored()) for chunk in state.numbering.chunks]))
     return out.getvalue()
-
-
-def fingerprint(state: ProjectState) -> str:
-    """A short hash of `canonical`."""
-    return blake2b(canonical(state), digest_size=16).hexdigest()
 
 
 def _header(state: ProjectState) -> bytes:
@@ -149,8 +143,9 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state = ProjectState(core, project_id)
     state.applied = head.applied
     state.newest_ms, state.now_ms = body.newest_ms, body.now_ms
+    state.latest_ms, state.behind_ms = body.newest_ms + body.ahead_ms, body.behind_ms
     state.deadline_ms, state.rate_check_ms = body.deadline_ms, body.rate_check_ms
-    state.history.decode(body.history)
+    state.history.decode(body.history, body.newest_ms // 60_000)
     for key, operation in _decode_operations(body.open, body.newest_ms):
         state.operations.open.put(key, operation)
     _decode_ended(state.operations.ended, body.ended, body.newest_ms)
@@ -169,7 +164,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     return state
 
 
-def _adopt_rules(core: Core, state: ProjectState, body: StoredBody) -> None:
+def _adopt_rules(core: Core, state: ProjectState, body: StoredSkewedBody) -> None:
     """Rules may have changed since the state was written: nothing may stay that only the old ones explain."""
     if body.rules != core.rules.fingerprint:
         forget_removed_rules(core, state)

@@ -83,10 +83,17 @@ class StoredBody(msgspec.Struct, array_like=True, gc=False):
     numbers: StoredNumbers
 
 
+class StoredSkewedBody(StoredBody, array_like=True, gc=False):
+    """The same of a project some of whose clocks are off. What is stored without that is read as this, too."""
+
+    ahead_ms: int = 0  # of `newest_ms`: the latest event
+    behind_ms: int = 0
+
+
 class StoredState(msgspec.Struct, array_like=True, gc=False):
     """All of a head after its header: the body, and where its numbers are."""
 
-    body: StoredBody
+    body: StoredSkewedBody
     versions: list[tuple[int, int]]  # chunks stored apart
     inline: list[tuple[int, bytes]]
 

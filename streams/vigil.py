@@ -90,7 +90,9 @@ def _keep(
     if after is None:
         state.alerts.pop(rule.rule_id, None)
     elif after is not before:
-        after.named_ms = state.begun[rule.rule_id] = max(after.since_ms, state.begun.get(rule.rule_id, 0) + 1)
+        # The clock may have moved on when an event that was ahead is read again; its own time has not.
+        since_ms = max(after.since_ms, state.latest_ms)
+        after.named_ms = state.begun[rule.rule_id] = max(since_ms, state.begun.get(rule.rule_id, 0) + 1)
         state.alerts[rule.rule_id] = after
     told = after or before
     if reason is not None and told is not None:
@@ -148,7 +150,7 @@ def measured(core: Core, state: "ProjectState", rule: Rule) -> tuple[float | Non
     whole = tally.field(operations, rate.whole_shift)
     if rule.measure is Measure.SLOW_CREATION:
         now = state.now_ms // 1000
-        _, sketch = state.history.between(now - rule.window_minutes * 60, now)
+        _, sketch = state.history.between(now - rule.window_minutes * 60, max(now, state.latest_ms // 1000))
         slower = tally.field(operations, rate.bad_shift)
         return _beside_limit(
             quantile_seconds(sketch, 0.95), float(rule.threshold), rate.is_crossed(slower, whole)

@@ -24,6 +24,7 @@ from models.event import Event
 from streams import keys
 from streams.core import Core
 from streams.partition import Changes, Cursor, Partition
+from streams.project import NO_CLOCK
 
 log = structlog.get_logger(__name__)
 
@@ -226,7 +227,7 @@ class Owned(Counts):
         """Decode and apply records in order; answers the dead letters among them."""
         letters: list[DeadLetter] = []
         partition, outcomes, position, in_a_row = self.partition, self.outcomes, self.position, self.letters_in_a_row
-        clock_ms = now_ms()
+        clock_ms = max(now_ms(), partition.clock_ms)  # one that was set back must not make everything come too early
         for record in records:
             offset = record.offset
             if offset < position:
@@ -240,7 +241,8 @@ class Owned(Counts):
                 in_a_row = 0
                 if record.key is None and len(self.keyless) < MAX_KEYLESS:
                     self.keyless.add(decoded.project_id)
-                if partition.take(decoded, offset):
+                written_ms = record.timestamp
+                if partition.take(decoded, offset, NO_CLOCK if written_ms is None else written_ms, clock_ms):
                     outcomes["applied"] += 1
                 else:
                     outcomes["already_applied"] += 1

@@ -106,7 +106,7 @@ class OwnPartitions:
         """One project's rates and latencies."""
         found = None
         for _, state, at_ms in self._counted(question.project_id):
-            measured = performance.window(state.history, question.window_minutes, at_ms)
+            measured = performance.window_of_now(state.history, question.window_minutes, at_ms)
             today = performance.today(state.days, state.core.calendar, at_ms)
             found = performance.stats(state.project_id, measured, today, question.window_minutes, at_ms)
             break

@@ -154,7 +154,7 @@ class ReadModel:
         measured, today = [], 0
         for part in parts:
             totals = self._totals(part)
-            measured.append(performance.window(totals.history, window_minutes, at_ms))
+            measured.append(performance.window_of_now(totals.history, window_minutes, at_ms))
             today += performance.today(totals.days, calendar, at_ms)
             await asyncio.sleep(0)  # each takes a few milliseconds
         return performance.stats(None, performance.add_up(measured), today, window_minutes, at_ms)

@@ -18,11 +18,12 @@ from models.codec import Malformed, decode_event
 from models.event import Event
 from streams import keys
 from streams.core import Core
+from streams.fingerprint import fingerprint
 from streams.partition import Partition
+from streams.project import NO_CLOCK
 from streams.rules import Measure
-from streams.state_codec import fingerprint
 
-UNKNOWN_TIME_MS = 1 << 62
+UNKNOWN_TIME_MS = NO_CLOCK
 MAX_ALERTS = 10_000  # transitions kept; all are counted
 MAX_SPLITS = 100  # named; all are counted
 MOST_DECODED = 20_000  # projects whose states are kept as objects; beyond that they are packed as if to be stored
@@ -83,12 +84,14 @@ class Replay:
         if partition is None:
             self._pack_all()  # a topic is read partition after partition
             store = self._stores[batch.partition] = Stored({})
-            partition = self._partitions[batch.partition] = Partition(self._core, batch.partition, store, 1_000)
+            partition = Partition(self._core, batch.partition, store, 1_000, apart=True)
+            self._partitions[batch.partition] = partition
         self._records += len(batch.records)
         for record in batch.records:
-            decoded = decode_event(record.key, record.value, record.headers, _written_ms(record))
+            written_ms = _written_ms(record)
+            decoded = decode_event(record.key, record.value, record.headers, written_ms)
             if isinstance(decoded, Event):
-                self.applied += partition.take(decoded, record.offset)
+                self.applied += partition.take(decoded, record.offset, written_ms)
             else:
                 partition.pass_over(record.offset)
                 if isinstance(decoded, Malformed):
@@ -108,10 +111,12 @@ class Replay:
         """Very many projects fit the memory only as they would be stored."""
         self._stores[partition.number].apply(partition.collect())
 
-    def advance(self, now_ms: int) -> None:
-        """Let event time reach this moment, as the wall clock does on an idle partition."""
+    def advance(self, now_ms: int | None) -> None:
+        """Let event time reach this moment, as the wall clock does on an idle partition; None: the newest event's."""
         for partition in self._partitions.values():
-            partition.advance_clock(now_ms)
+            partition.run_due()
+            if now_ms is not None:
+                partition.advance_clock(now_ms)
             self._tell(partition)
 
     def _tell(self, partition: Partition) -> None:
@@ -185,6 +190,5 @@ async def replay(core: Core, batches: AsyncIterator[Batch], until_ms: int | None
     running = Replay(core)
     async for batch in batches:
         running.take(batch)
-    if until_ms is not None:
-        running.advance(until_ms)
+    running.advance(until_ms)
     return running.report()

@@ -14,6 +14,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.topics import TopicNames
 from models.alert import Alert
 from models.alert_codec import decode_alert
+from streams.project import NO_CLOCK
 
 CONSUMER_OFFSETS = "__consumer_offsets"
 READ_PATIENCE_SECONDS = 60.0
@@ -27,6 +28,7 @@ class Kept(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int = NO_CLOCK
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -119,7 +121,7 @@ def told_transitions(log: Sequence[Kept]) -> list[Alert]:
 
 
 def _kept(record: "ConsumerRecord[bytes, bytes]") -> Kept:
-    return Kept(record.offset, record.key, record.value, tuple(record.headers))
+    return Kept(record.offset, record.key, record.value, tuple(record.headers), record.timestamp)
 
 
 async def partitions_of(bootstrap_servers: str, topic: str) -> int:

@@ -3,8 +3,9 @@ must be, and says each violation in one sentence.
 
     journal = applied + dead letters + late + re-sends (+ tombstones)
 
-It is pure: `Evidence` in, sentences out. Event times must lie ahead of the wall clock during the run (as those of
-`feed.py` do): a partition whose clock was moved by the wall has more history than its events tell.
+It is pure: `Evidence` in, sentences out. Event times must lie behind the wall clock during the run (as those of
+`feed.py` do), and no idle partition may follow it: one whose clock was moved by the wall has more history than its
+events tell.
 """
 
 from collections import Counter

@@ -9,10 +9,11 @@ import msgspec
 from agents.engine.changelog import MARKER
 from streams import keys
 from streams.core import Core
+from streams.fingerprint import fingerprint
 from streams.identity import hash_of
 from streams.partition import Cursor
 from streams.project import ProjectState, advance
-from streams.state_codec import fingerprint, read_head
+from streams.state_codec import read_head
 from tests.faults.evidence import Evidence, Kept
 from tests.faults.replay import Replay, stored_outcome
 from tests.streams import facts

@@ -79,7 +79,7 @@ def replay(
     for record in log:
         decoded = decode_event(record.key, record.value, record.headers, wall_ms)
         if isinstance(decoded, Event):
-            taker.take(decoded, record.offset)
+            taker.take(decoded, record.offset, record.timestamp)
             found.events.append((record.offset, decoded))
             found.projects.setdefault(decoded.project_id, Reference(meaning)).take(decoded)
             if (decoded.project_id, record.offset) in asked:

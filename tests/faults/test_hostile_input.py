@@ -19,7 +19,7 @@ from streams.state_codec import head_of
 from tests.agents.support import producing, until
 from tests.faults import hostile, replay
 from tests.faults.evidence import Evidence, collect
-from tests.faults.feed import AHEAD_MS, Feed, Record
+from tests.faults.feed import BEHIND_MS, Feed, Record
 from tests.faults.journal import Journal
 from tests.faults.oracle import Oracle
 from tests.faults.replay import stored_outcome
@@ -34,13 +34,13 @@ MEGABYTE = 1_000_000
 
 
 class Trial:
-    """One worker, one journal, one verdict. Event times lie ahead of the wall clock, as the oracle wants it."""
+    """One worker, one journal, one verdict. Event times lie behind the wall clock, as the oracle wants it."""
 
     def __init__(self, broker: str, prefix: str, folder: Path) -> None:
         self.broker = broker
         self.topics: TopicNames = names(prefix)
         self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
-        self.at_ms = self.evidence.wall_ms + AHEAD_MS
+        self.at_ms = self.evidence.wall_ms - BEHIND_MS
         self.journal = Journal(self.evidence, self.topics.events, PARTITIONS)
         orders = Orders(bootstrap_servers=broker, prefix=prefix, status_file="", partitions=PARTITIONS)
         self.worker = WorkerHandle(folder, "worker", orders)
@@ -117,7 +117,7 @@ class Modest(Reference):
 
 def neighbours(at_ms: int, count: int) -> Iterator[Record]:
     """What ordinary projects send meanwhile."""
-    return Feed(5, count, at_ms - AHEAD_MS, projects=20).records()
+    return Feed(5, count, at_ms + BEHIND_MS, projects=20).records()
 
 
 async def test_every_kind_of_poison_is_buried_or_taken_and_the_records_around_it_count(trial: Trial) -> None:

@@ -92,6 +92,7 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
             accept(fetched)
 
     runtime.engine.accept = accept_some  # type: ignore[method-assign]
+    runtime._idle_clocks.run = _stand_still  # type: ignore[method-assign]
     read = PartitionLog.read
 
     async def slow_read(self: PartitionLog, consumer: AIOKafkaConsumer, progress: Progress) -> dict[bytes, bytes]:
@@ -101,6 +102,10 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
         return values
 
     PartitionLog.read = slow_read  # type: ignore[method-assign, assignment]
+
+
+async def _stand_still() -> None:
+    """No idle partition follows the clock on the wall: the oracle knows of no moment at which one would."""
 
 
 def _step_clock(path: str) -> None:

@@ -144,7 +144,7 @@ def told(numbers: list[int], begin: int = 0) -> Numbering:
 
 def tell(numbering: Numbering, numbers: list[int], begin: int) -> None:
     for place, number in enumerate(numbers, begin):
-        numbering.hold(f"e{place}".encode(), number, at_ms(0), at_ms(0), 60_000)
+        numbering.hold(f"e{place}".encode(), number, at_ms(0), at_ms(0), at_ms(0), 60_000)
 
 
 @examples(300)
@@ -161,7 +161,7 @@ def test_what_comes_after_a_waiver_ends_the_same_in_any_order_and_repeated(
             waive("p", numbering, finding.finding_id, "m", "r", at_ms(100), at_ms(500))
         assert not numbering.findings
         for episode, number in arriving:
-            numbering.hold(episode, number, at_ms(200), at_ms(200), 60_000)
+            numbering.hold(episode, number, at_ms(200), at_ms(200), at_ms(200), 60_000)
         numbering.settle(at_ms(499))
         waiting = sorted((one.kind, one.first, one.last) for one in numbering.waived)
         numbering.settle(at_ms(500))
@@ -170,6 +170,6 @@ def test_what_comes_after_a_waiver_ends_the_same_in_any_order_and_repeated(
     assert ends[0] == ends[1]
     plain = told(before)
     for episode, number in episodes:
-        plain.hold(episode, number, at_ms(200), at_ms(200), 60_000)
+        plain.hold(episode, number, at_ms(200), at_ms(200), at_ms(200), 60_000)
     plain.settle(at_ms(500))
     assert ends[0][1:] == (list(plain.open_gaps), sorted(plain.open_duplicates))

@@ -106,7 +106,7 @@ def test_one_number_held_by_very_many_episodes_with_long_names_fits_into_a_recor
     assert bounds.MAX_SHARED_BYTES < size < MAX_RECORD_BYTES / 2
     assert read.numbering.shared_bytes == project.state.numbering.shared_bytes <= bounds.MAX_SHARED_BYTES
     for episode in list(read.numbering.episodes):
-        read.numbering.delete(episode, START_MS, START_MS, 0)
+        read.numbering.delete(episode, START_MS, START_MS, START_MS, 0)
     assert read.numbering.shared_bytes == 0
 
 
@@ -151,7 +151,7 @@ def test_a_number_is_missing_since_the_earliest_event_that_took_a_higher_one(
 ) -> None:
     numbering = Numbering(NumberingRules(settle_ms=10**9))
     for number, at_ms in taken.items():
-        numbering.hold(b"%d" % number, number, 1000 + at_ms, 2000, 10_000)
+        numbering.hold(b"%d" % number, number, 1000 + at_ms, 1000 + at_ms, 2000, 10_000)
         if is_stored:
             numbering.suspects.restore(numbering.suspects.holes, {})
     expected = {
@@ -179,12 +179,12 @@ def test_holes_settle_at_their_own_time_whatever_was_deleted_above_them(
         since.pop(number, None)
         since = {n: min(known, at_ms) if n < number else known for n, known in since.items()}
         live.add(number)
-        numbering.hold(b"%d" % number, number, at_ms, 2000, 10_000)
+        numbering.hold(b"%d" % number, number, at_ms, at_ms, 2000, 10_000)
     for number in deleted:
         if number in live and number == max(live):
             live.discard(number)
             since = {n: known for n, known in since.items() if n < max(live, default=0)}
-            numbering.delete(b"%d" % number, 2000, 2000, 10_000)
+            numbering.delete(b"%d" % number, 2000, 2000, 2000, 10_000)
     numbering.suspects.settle(1000 + limit_ms)
     found = [n for hole in numbering.suspect_holes for n in range(hole.start, hole.end + 1)]
     assert found == sorted(n for n, known in since.items() if known > 1000 + limit_ms)

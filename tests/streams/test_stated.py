@@ -56,7 +56,7 @@ def test_numbering_may_begin_elsewhere() -> None:
 def test_it_agrees_with_the_stream(numbers: list[int]) -> None:
     numbering = Numbering(RULES)
     for place, number in enumerate(numbers):
-        numbering.hold(f"e{place}".encode(), number, START_MS, START_MS, 60_000)
+        numbering.hold(f"e{place}".encode(), number, START_MS, START_MS, START_MS, 60_000)
     numbering.settle(START_MS + 10_000_000)
     judged = judge(sorted(numbers), RULES)
     assert list(judged.gaps) == list(numbering.open_gaps)
