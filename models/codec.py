@@ -6,11 +6,12 @@ The checks come in this order, and the first that fails names the dead letter: `
 
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
 from models.dead_letter import DeadLetter, DeadLetterReason, Malformed, dead_letter
-from models.event import FUTURE_TOLERANCE_MS, MAX_VALUE_BYTES, Event, RetryReason
+from models.event import FUTURE_TOLERANCE_MS, MAX_VALUE_BYTES, Event, RetryReason, default_reason
 from models.record_headers import HeaderAttributes, fill_from_headers, read_headers
 from models.refusal import (
     MAX_NESTING,
@@ -23,8 +24,8 @@ from models.refusal import (
     not_json,
     unsupported_version,
 )
-from models.times import epoch_ms
-from models.wire import NEEDS_EPISODE_ID, NEEDS_EPISODE_NUMBER, SCHEMA_VERSION, WireEvent, required_fields
+from models.times import epoch_ms, may_be_rounded
+from models.wire import MAX_RETRIES, NEEDS_EPISODE_ID, NEEDS_EPISODE_NUMBER, SCHEMA_VERSION, WireEvent, required_fields
 
 __all__ = [
     "TOMBSTONE",
@@ -56,10 +57,11 @@ def decode_event(
     - Unknown fields are ignored. null is the same as absent. Of duplicate JSON keys the last counts. JSON that is no
       object is `invalid_field`; an empty value, or one nested deeper than 400 levels, is `malformed_json`.
     - Every typed field that is present is checked, whether the event's type needs it or not.
-    - `occurred_at` is rounded down to the millisecond. A leap second (`:60`) is refused; lower-case `t` and `z`, a
-      blank for `T` and `+0900` are accepted. Seconds sent as milliseconds are a moment in 1970: old, but valid.
+    - `occurred_at` is rounded down to the millisecond, however many digits it has. A leap second (`:60`) is the last
+      millisecond before it; lower-case `t` and `z`, a blank for `T` and `+0900` are accepted. Seconds sent as
+      milliseconds are a moment in 1970: old, but valid.
     - `retry_reasons`, if given, has exactly `retry_count` entries; if not, every retry is put down to `conflict` where
-      the event says `had_conflict`, else to `error`.
+      the event says `had_conflict`, else to `error`. A `retry_count` of any size is taken: it is for statistics alone.
     - Headers fill `event_id`, `type`, `occurred_at` and `source` where the body lacks them (`models.record_headers`).
     """
     if value is None:
@@ -86,6 +88,8 @@ def _quick(value: bytes, attributes: HeaderAttributes | None) -> WireEvent | Non
             value.decode()  # the decoder does not look at the bytes of fields it skips
         if attributes is not None:
             fill_from_headers(wire, attributes)
+        if isinstance(wire.occurred_at, datetime) and may_be_rounded(wire.occurred_at, value):
+            return None
     except Exception:  # bad UTF-8, nesting and bad JSON raise unlike errors; `find_fault` tells them apart
         return None
     return wire
@@ -132,11 +136,12 @@ def _accept(wire: WireEvent, key: bytes | None, traceparent: str | None, now_ms:
 
 
 def _retry_reasons(wire: WireEvent) -> tuple[RetryReason, ...] | None:
-    """One reason a retry; None if the list and the count disagree."""
+    """One reason a retry, but none where there are very many and the event gives none; None if the list and the count
+    disagree."""
     count = wire.retry_count or 0
     reasons = wire.retry_reasons
     if reasons is None:
-        return (RetryReason.CONFLICT if wire.had_conflict else RetryReason.ERROR,) * count
+        return (default_reason(wire.had_conflict or False),) * count if count <= MAX_RETRIES else ()
     return reasons if len(reasons) == count else None
 
 

@@ -29,6 +29,11 @@ class RetryReason(Enum):
     ERROR = "error"
 
 
+def default_reason(had_conflict: bool) -> RetryReason:
+    """Why an operation tried again where its event does not say."""
+    return RetryReason.CONFLICT if had_conflict else RetryReason.ERROR
+
+
 @mypyc_attr(acyclic=True)
 class Event:
     """A valid event; nobody changes it. `operation_id` is the event's own id where the producer gave none.
@@ -73,7 +78,7 @@ class Event:
         self.old_number = old_number
         self.duration_seconds = duration_seconds
         self.retry_count = retry_count
-        self.retry_reasons = retry_reasons  # one entry a retry
+        self.retry_reasons = retry_reasons  # one entry a retry; of very many there are none: `default_reason`
         self.had_conflict = had_conflict
         self.error = error
         self.source = source

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import msgspec
 
+from models.times import plain_rfc3339
 from models.wire import WireEvent
 
 # Names are matched as they are: both standards write them in lower case on Kafka.
@@ -66,6 +67,8 @@ def fill_from_headers(wire: WireEvent, attributes: HeaderAttributes) -> None:
     """Puts attributes where the body has nothing; raises `msgspec.ValidationError` if one breaks its field's bounds."""
     lacking = attributes.lacking(wire.event_id, wire.type, wire.occurred_at, wire.source)
     if lacking:
+        if "occurred_at" in lacking:
+            lacking["occurred_at"] = plain_rfc3339(lacking["occurred_at"])
         checked = msgspec.convert(lacking, WireEvent)
         for name in lacking:
             setattr(wire, name, getattr(checked, name))

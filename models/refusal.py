@@ -15,12 +15,14 @@ import msgspec
 from models.dead_letter import DeadLetterReason, Malformed
 from models.event import EventType
 from models.record_headers import HeaderAttributes
+from models.times import plain_rfc3339
 from models.wire import FIELD_RULES, MAX_INT64, MIN_INT64, SCHEMA_VERSION, WireEvent, required_fields
 
 MAX_NESTING = 400  # levels; a fixed limit, so that what is accepted never depends on how full the stack is
 SHALLOW_BYTES = 2 * MAX_NESTING  # a shorter value cannot be nested deeper and still be JSON
 _MAX_EXCERPT_CHARACTERS = 40
-_OUT_OF_RANGE = 10**400  # stands for any number that neither 64 bits nor a float can hold
+_HUGE = 10**400  # stands for any integer that a float cannot hold,
+_OUT_OF_RANGE = _HUGE + 1  # and this for any other such number
 _MAX_DIGITS = 400  # Python refuses to read an integer of more than 4300 digits
 _TYPES = frozenset(kind.value for kind in EventType)
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -51,6 +53,11 @@ def find_fault(value: bytes, attributes: HeaderAttributes | None) -> WireEvent |
     if attributes is not None:
         given = (fields.get(name) for name in ("event_id", "type", "occurred_at", "source"))
         fields |= attributes.lacking(*given)
+    occurred_at, retries = fields.get("occurred_at"), fields.get("retry_count")
+    if isinstance(occurred_at, str):
+        fields["occurred_at"] = plain_rfc3339(occurred_at)
+    if type(retries) is int and MAX_INT64 < retries != _OUT_OF_RANGE:
+        fields["retry_count"] = MAX_INT64
     fault = _wrong_version(fields) or _wrong_type(fields) or _missing(fields) or _invalid(fields)
     return fault or msgspec.convert(fields, WireEvent)
 
@@ -80,7 +87,7 @@ def excerpt(raw: object) -> str:
         return "an object"
     if isinstance(raw, bool):
         return "true" if raw else "false"
-    if isinstance(raw, int) and abs(raw) >= _OUT_OF_RANGE:
+    if isinstance(raw, int) and abs(raw) >= _HUGE:
         return "a number out of range"
     text = repr(raw[:_MAX_EXCERPT_CHARACTERS] if isinstance(raw, str | bytes) else raw)
     return text if len(text) <= _MAX_EXCERPT_CHARACTERS else text[: _MAX_EXCERPT_CHARACTERS - 1] + "…"
@@ -148,7 +155,9 @@ def _encodable(text: str) -> bool:
 
 
 def _integer(digits: str) -> int:
-    return int(digits) if len(digits) <= _MAX_DIGITS else _OUT_OF_RANGE
+    if len(digits) <= _MAX_DIGITS:
+        return int(digits)
+    return -_HUGE if digits.startswith("-") else _HUGE
 
 
 def _number(text: str) -> float | int:

@@ -13,7 +13,7 @@ from msgspec import Meta
 from models.event import MAX_EPISODE_NUMBER, EventType, RetryReason
 
 SCHEMA_VERSION = 1
-MAX_RETRIES = 1000  # an event holds one reason a retry, so the count bounds its memory
+MAX_RETRIES = 1000  # so many are held with one reason each where the event gives none; of more only the number
 MAX_INT64 = 2**63 - 1
 MIN_INT64 = -(2**63)
 
@@ -35,7 +35,7 @@ class WireEvent(msgspec.Struct, gc=False, omit_defaults=True):
     episode_number: Annotated[int, Meta(ge=1, le=MAX_EPISODE_NUMBER)] | None = None
     old_number: AnyInteger | None = None  # whatever was stored: a renumbering may be what mends a nonsense number
     duration_seconds: Annotated[float, Meta(ge=0)] | None = None
-    retry_count: Annotated[int, Meta(ge=0, le=MAX_RETRIES)] | None = None
+    retry_count: Count | None = None  # one beyond 64 bits is kept as the most that fits
     retry_reasons: tuple[RetryReason, ...] | None = None
     had_conflict: bool | None = None
     error: str | None = None
@@ -56,7 +56,7 @@ FIELD_RULES = {
     "episode_number": f"an integer from 1 to {MAX_EPISODE_NUMBER}",
     "old_number": "an integer of at most 64 bits",
     "duration_seconds": "a finite number of at least 0",
-    "retry_count": f"an integer from 0 to {MAX_RETRIES}",
+    "retry_count": "an integer of at least 0",
     "retry_reasons": "a list of conflict, timeout or error, one entry a retry",
     "had_conflict": "true or false",
     "error": "a string",

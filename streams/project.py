@@ -7,7 +7,7 @@ within the grace, and neither does repetition.
 from mypy_extensions import i64, mypyc_attr
 
 from models.alert import Alert
-from models.event import Event, EventType, RetryReason
+from models.event import Event, EventType, RetryReason, default_reason
 from streams import alerts as life
 from streams import kinds
 from streams.core import PROJECT_HOURS_KEPT, Core
@@ -22,6 +22,7 @@ from streams.vigil import evaluate, next_deadline_ms
 
 _CREATED, _FAILED, _CONFLICT = EventType.CREATED, EventType.CREATION_FAILED, EventType.CREATION_CONFLICT
 _SUCCEEDED, _RENUMBERED, _DELETED = EventType.CREATION_SUCCEEDED, EventType.RENUMBERED, EventType.DELETED
+MAX_RETRIES_COUNTED = 2_147_483_647  # of one operation, so that what all of them add up to fits 64 bits
 NO_CLOCK = 2**62  # later than any event: nothing is ahead of it
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
 
@@ -211,9 +212,15 @@ def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> N
 
 def _count_retries(state: ProjectState, event: Event) -> None:
     for reason in event.retry_reasons:
-        state.retries[_RETRY_INDEX[reason]] += 1
-        if state.shared is not None:
-            state.shared.retries[_RETRY_INDEX[reason]] += 1
+        _count_retry(state, reason, 1)
+    if not event.retry_reasons:  # there are very many
+        _count_retry(state, default_reason(event.had_conflict), min(event.retry_count, MAX_RETRIES_COUNTED))
+
+
+def _count_retry(state: ProjectState, reason: RetryReason, times: int) -> None:
+    state.retries[_RETRY_INDEX[reason]] += times
+    if state.shared is not None:
+        state.shared.retries[_RETRY_INDEX[reason]] += times
 
 
 def _count_late(state: ProjectState) -> None:

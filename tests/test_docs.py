@@ -20,12 +20,13 @@ from episode_monitor.web.app import create_web_app
 from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from models.dead_letter import DeadLetterReason
 from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
-from models.wire import MAX_RETRIES, WireEvent
+from models.wire import WireEvent
 from streams import finding_history, memory
 from streams.alerts import Reason
 from streams.answers import MAX_GAPS_LISTED
 from streams.core import PROJECT_HOURS_KEPT
 from streams.numbering import MAX_SET_ASIDE
+from streams.project import MAX_RETRIES_COUNTED
 from streams.rules import _KEYS, MAX_WINDOW_MINUTES, Measure, parse_rules
 from streams.summary import MAX_ALERTS
 from tests.interop.clients import CLIENTS, MURMUR2
@@ -359,7 +360,7 @@ def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
         ("docs/architecture.md", "what", "a request's body", MAX_BODY_BYTES // 1024),
         ("docs/events.md", "reason", "`too_large`", MAX_VALUE_BYTES // 1024),
         ("docs/events.md", "reason", "`future_timestamp`", FUTURE_TOLERANCE_MS // 60_000),
-        ("docs/events.md", "field", "`retry_count`", MAX_RETRIES),
+        ("docs/events.md", "field", "`retry_count`", MAX_RETRIES_COUNTED),
         ("docs/events.md", "field", "`episode_number`", MAX_EPISODE_NUMBER),
     ],
 )

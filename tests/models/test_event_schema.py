@@ -53,7 +53,7 @@ def bounds() -> list[tuple[str, Any, Any]]:
 
 
 def test_the_schema_has_bounds_to_compare() -> None:
-    assert len(bounds()) == 19
+    assert len(bounds()) == 18
 
 
 @pytest.mark.parametrize(("name", "within", "beyond"), bounds(), ids=lambda value: str(value)[:20])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from models.event import FUTURE_TOLERANCE_MS, Event, EventType
+from models.event import FUTURE_TOLERANCE_MS, Event, EventType, RetryReason
 
 ENDINGS = (EventType.CREATED, EventType.CREATION_SUCCEEDED, EventType.CREATION_FAILED)
 
@@ -169,6 +169,9 @@ class Reference:
             if not event.backfill:
                 for reason in event.retry_reasons:
                     found[reason.value] = found.get(reason.value, 0) + 1
+                if event.retry_count and not event.retry_reasons:
+                    reason = RetryReason.CONFLICT if event.had_conflict else RetryReason.ERROR
+                    found[reason.value] = found.get(reason.value, 0) + event.retry_count
         return found
 
     # --- numbers

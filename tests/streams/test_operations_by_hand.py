@@ -416,3 +416,13 @@ def test_windows_of_different_rules_are_apart() -> None:
     p.conflict(0, "op")
     p.created(600, 1)
     assert (p.window(10), p.window(15)) == (CREATED, {"attempted": 2, "ended": 1, "conflicted": 1})
+
+
+def test_retries_of_any_number_are_counted_up_to_a_bound_and_the_episode_is_held() -> None:
+    p = Driven()
+    p.created(0, 1, retry_count=1001)
+    p.failed(1, retry_count=1500, had_conflict=True)
+    assert (p.state.retries, p.live) == ([1500, 0, 1001], [1])
+    p.created(2, 2, retry_count=2**63 - 1)
+    assert (p.state.retries, p.live) == ([1500, 0, 1001 + 2_147_483_647], [1, 2])
+    assert p.window(15)["retried"] == 3
