@@ -50,7 +50,7 @@ def write_body(out: BytesWriter, state: "ProjectState", deadline_ms: int | None,
     put_counted(out, state)
     put_integers(out, [state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late])
     out.write(state.core.packed_rules)
-    put_numbering(out, state.numbering, horizon_ms)
+    put_numbering(out, state.numbering, horizon_ms, newest_ms)
     if is_skewed:
         put_integer(out, state.latest_ms - newest_ms)
         put_integer(out, state.behind_ms)

@@ -46,11 +46,15 @@ class Numbering(Numbers):
             and self.base is not None and episodes.count < self.rules.max_episodes
         ):  # fmt: skip
             self.peak = number
+            before_ms = self.changed_ms
             if number - self.max_number == 1 and anomalies is out_of_order.NONE:
                 episodes.take(episode, number)
                 self.max_number = number
+                self.note(number, seen_ms, newest_ms - grace_ms)
             else:
-                self._acquire(episode, number, seen_ms)
+                self._acquire(episode, number, seen_ms, newest_ms - grace_ms)
+                if seen_ms <= before_ms:
+                    self.redate(newest_ms - grace_ms)
             return
         self._move(episode, number, at_ms, seen_ms, newest_ms - grace_ms)
 
@@ -70,7 +74,7 @@ class Numbering(Numbers):
             if number == last[1]:
                 self.restatements += 1
             elif number != DELETED:
-                self._raise_peak(number)
+                self._raise_peak(number, horizon_ms)
             return
         current = self.episodes.number_of(episode)  # 0: none
         known = self.anomalies.aside.get(episode)
@@ -85,10 +89,13 @@ class Numbering(Numbers):
             return
         if known is not None:
             self.own().aside.pop(episode, None)
+        before_ms = self.changed_ms
         if number != DELETED:  # before it leaves its old number: what is missing between the two stays missing
-            self._take_or_set_aside(episode, number, seen_ms)
+            self._take_or_set_aside(episode, number, seen_ms, horizon_ms)
         if current:
-            self._release(episode, current, seen_ms, deleted=number == DELETED)
+            self._release(episode, current, seen_ms, horizon_ms, deleted=number == DELETED)
+        if horizon_ms <= seen_ms <= before_ms:
+            self.redate(horizon_ms)
 
     def _has_room(self, episode: bytes, number: int, current: int) -> bool:
         """Whether this much more can be followed. What shrinks a project is always taken."""
@@ -117,18 +124,18 @@ class Numbering(Numbers):
 
     # --- implausible jumps
 
-    def _take_or_set_aside(self, episode: bytes, number: int, at_ms: int) -> None:
+    def _take_or_set_aside(self, episode: bytes, number: int, at_ms: int, horizon_ms: int) -> None:
         if self.base is None:
             self.peak = number
         elif self.rules.first_number is None and number < self.base:
             pass
         elif number > self.peak + self.rules.max_jump:
-            self._set_aside(episode, number, at_ms)
+            self._set_aside(episode, number, at_ms, horizon_ms)
             return
-        self._acquire(episode, number, at_ms)
-        self._raise_peak(number)
+        self._acquire(episode, number, at_ms, horizon_ms)
+        self._raise_peak(number, horizon_ms)
 
-    def _raise_peak(self, number: int) -> None:
+    def _raise_peak(self, number: int, horizon_ms: int) -> None:
         if number > self.peak + self.rules.max_jump:
             return
         self.peak = max(self.peak, number)
@@ -139,26 +146,27 @@ class Numbering(Numbers):
             if low > self.peak + self.rules.max_jump:
                 return
             del aside[episode]
-            self._acquire(episode, low, since_ms)
+            self._acquire(episode, low, since_ms, horizon_ms)
             self.peak = max(self.peak, low)
 
-    def _set_aside(self, episode: bytes, number: int, at_ms: int) -> None:
+    def _set_aside(self, episode: bytes, number: int, at_ms: int, horizon_ms: int) -> None:
         aside = self.own().aside
         aside[episode] = (number, at_ms)
         near = [(n, key) for key, (n, _) in aside.items() if abs(n - number) <= self.rules.max_jump]
         if len(near) > 1:  # a second event near it: both are believed
             low, lowest = min(near)
             _, since_ms = aside.pop(lowest)
-            self._acquire(lowest, low, since_ms)
+            self._acquire(lowest, low, since_ms, horizon_ms)
             self.peak = max(self.peak, low)
-            self._raise_peak(self.peak)
+            self._raise_peak(self.peak, horizon_ms)
         elif len(aside) > MAX_SET_ASIDE:
             del aside[max(aside, key=lambda key: (aside[key][0], key))]
             self.capped = True
 
     # --- numbers
 
-    def _acquire(self, episode: bytes, number: int, at_ms: int) -> None:
+    def _acquire(self, episode: bytes, number: int, at_ms: int, horizon_ms: int) -> None:
+        self.note(number, at_ms, horizon_ms)
         holder = self.episodes.owner(number)
         if holder is not None:
             self._share(number, holder, episode, at_ms)
@@ -184,11 +192,13 @@ class Numbering(Numbers):
             self.base = number
 
     def _share(self, number: int, holder: bytes, episode: bytes, at_ms: int) -> None:
+        self.trouble(at_ms)
         is_news = self.episodes.share(episode, number, holder)
         if is_news or number in self.suspect_duplicates:
             self.own().suspects.share(number, at_ms)
 
-    def _release(self, episode: bytes, number: int, at_ms: int, *, deleted: bool) -> None:
+    def _release(self, episode: bytes, number: int, at_ms: int, horizon_ms: int, *, deleted: bool) -> None:
+        self.note(-number, at_ms, horizon_ms)
         was_shared = number in self.episodes.duplicates
         others = self.episodes.release(episode, number)
         if was_shared:

@@ -5,7 +5,8 @@ Whoever asks gets what is kept, for reading alone.
 
 from collections.abc import Iterator
 
-from mypy_extensions import mypyc_attr
+from librt.vecs import append, vec
+from mypy_extensions import i64, mypyc_attr
 
 from streams import anomalies as out_of_order
 from streams.anomalies import Anomalies
@@ -14,6 +15,7 @@ from streams.episodes import Episodes
 from streams.finding_history import FindingHistory
 from streams.intervals import IntervalSet
 from streams.numbering_rules import NumberingRules
+from streams.redating import KEPT, Change, newest, redate
 from streams.suspects import Hole, Suspects
 from streams.waivers import Waiver
 
@@ -23,7 +25,8 @@ class Numbers:
     """The numbers of one project. Event times in milliseconds."""
 
     __slots__ = (
-        "anomalies", "base", "capped", "episodes", "max_number", "peak", "restatements", "rules",
+        "anomalies", "base", "capped", "changed_ms", "changed_numbers", "changed_times", "episodes", "max_number",
+        "peak", "restatements", "rules", "troubled_ms",
     )  # fmt: skip
 
     def __init__(self, rules: NumberingRules) -> None:
@@ -35,6 +38,10 @@ class Numbers:
         self.peak = (rules.first_number or 1) - 1  # highest number ever taken; it never falls, so order is no matter
         self.restatements = 0
         self.capped = False  # something was left out because a bound was reached; it stays so
+        self.changed_numbers = vec[i64]()  # the newest changes: a number taken, or one left as a negative,
+        self.changed_times = vec[i64]()  # and when
+        self.changed_ms: i64 = 0  # no change was later
+        self.troubled_ms: i64 = 0  # no number was left, or shared, later
 
     @property
     def is_calm(self) -> bool:
@@ -51,6 +58,45 @@ class Numbers:
         if self.anomalies is out_of_order.NONE:
             self.anomalies = Anomalies()
         return self.anomalies
+
+    # --- changes within the grace
+
+    def note(self, change: i64, at_ms: i64, horizon_ms: i64) -> None:
+        """A number was taken; or, as a negative, left."""
+        if at_ms < horizon_ms:
+            return
+        if len(self.changed_times) >= 2 * KEPT:
+            self.remember(self.changes(horizon_ms))
+        self.changed_numbers = append(self.changed_numbers, change)
+        self.changed_times = append(self.changed_times, at_ms)
+        if at_ms > self.changed_ms:
+            self.changed_ms = at_ms
+        if change < 0:
+            self.trouble(at_ms)
+
+    def trouble(self, at_ms: i64) -> None:
+        """Since then, at least, it matters in which order changes came."""
+        if at_ms > self.troubled_ms:
+            self.troubled_ms = at_ms
+
+    def changes(self, horizon_ms: int) -> list[Change]:
+        """Those since the horizon, in the order of their times."""
+        numbers, times = self.changed_numbers, self.changed_times
+        found: list[Change] = []
+        for at in range(len(times)):
+            change = int(numbers[at])
+            found.append((times[at], change < 0, abs(change)))
+        return newest(found, horizon_ms)
+
+    def remember(self, changes: list[Change]) -> None:
+        """These, and no others."""
+        self.changed_numbers = vec[i64]([-number if is_left else number for _, is_left, number in changes])
+        self.changed_times = vec[i64]([at_ms for at_ms, _, _ in changes])
+
+    def redate(self, horizon_ms: int) -> None:
+        """A change came out of order: see anew since when what is suspect is so."""
+        if self.troubled_ms >= horizon_ms and self.anomalies.suspects.is_any:
+            redate(self, self.changes(horizon_ms), horizon_ms)
 
     # --- settling
 

@@ -157,7 +157,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late = body.counters
     state.chunk_versions = dict(stored.versions)
     chunks = [(index, load_chunk(index, version)) for index, version in stored.versions]
-    decode_numbering(state.numbering, body.numbers, [*chunks, *stored.inline])
+    decode_numbering(state.numbering, body.numbers, [*chunks, *stored.inline], body.newest_ms)
     if stored.finding_history is not None:
         state.numbering.own().history = stored.finding_history
     _adopt_rules(core, state, body)

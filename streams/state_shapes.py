@@ -49,6 +49,7 @@ class StoredNumbers(msgspec.Struct, array_like=True, gc=False):
     aside: list[tuple[bytes, int, int]]
     moves: list[tuple[bytes, int, int]]
     waived: list[Waiver] = []
+    changes: list[int] = []  # within the grace, in order: age before the newest event, number taken or (negative) left
 
 
 class StoredOperations(msgspec.Struct, array_like=True, gc=False):

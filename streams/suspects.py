@@ -48,6 +48,16 @@ class Suspects:
         return len(self.jumped) + len(self.left)
 
     @property
+    def is_any(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.jumped or self.left or self.shared)
+
+    def replace(self, holes: list[Hole], shared: dict[int, int]) -> None:
+        """These holes and shared numbers, and no others."""
+        self.shared = {}
+        self.restore(holes, shared)
+
+    @property
     def holes(self) -> list[Hole]:
         """All of them in order, each with when it began."""
         for hole in self.jumped:
@@ -129,7 +139,7 @@ class Suspects:
         return sorted(holes, key=_start), sorted(shared)
 
     def restore(self, holes: list[Hole], shared: dict[int, int]) -> None:
-        """Fill an empty one from storage; `holes` as `holes` gave them."""
+        """Fill one without shared numbers from storage; `holes` as `holes` gave them."""
         self.jumped = [hole for hole in holes if not hole.floor_ms]
         self.left = [hole for hole in holes if hole.floor_ms]
         self.shared.update(shared)
