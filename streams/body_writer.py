@@ -1,4 +1,4 @@
-"""Writes `streams.state_shapes.StoredSkewedBody`, from which it is read again, without making it first.
+"""Writes `streams.state_shapes.StoredLateBody`, from which it is read again, without making it first.
 
 A project with one episode is written in a third of the time that its structs would take; most of it is small integers.
 """
@@ -13,7 +13,7 @@ from mypy_extensions import i64
 from streams import tally
 from streams.history import History
 from streams.memory import RecentKeys, SequenceMemory
-from streams.numbering_codec import put_numbering
+from streams.numbering_codec import changes_of, put_numbering
 from streams.operations import FLAG_BITS, FLAGS, Ended, Open, Operation
 from streams.packing import EMPTY_MAP, NIL, put_array, put_bytes, put_integer, put_integers
 from streams.state_shapes import StoredOperations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streams.project import ProjectState
 
 _FIELDS: Final = 17  # of StoredBody
-_SKEWED_FIELDS: Final = 19  # of StoredSkewedBody
+_LATE_FIELDS: Final = 20  # of StoredLateBody
 _pack = msgspec.msgpack.Encoder().encode
 _NO_OPERATIONS = _pack(StoredOperations(b"", [], b"", [], []))
 
@@ -31,8 +31,9 @@ def write_body(out: BytesWriter, state: "ProjectState", deadline_ms: int | None,
     """All of a project but its chunks; the two times to look again as the caller has them."""
     newest_ms = state.newest_ms
     horizon_ms = newest_ms - state.core.grace_ms
-    is_skewed = state.latest_ms != newest_ms or state.behind_ms != 0
-    put_array(out, _SKEWED_FIELDS if is_skewed else _FIELDS)
+    changes = changes_of(state.numbering, horizon_ms, newest_ms)
+    is_late = bool(changes) or state.latest_ms != newest_ms or state.behind_ms != 0
+    put_array(out, _LATE_FIELDS if is_late else _FIELDS)
     put_integer(out, newest_ms)
     put_integer(out, state.now_ms)
     if deadline_ms is None:
@@ -50,10 +51,11 @@ def write_body(out: BytesWriter, state: "ProjectState", deadline_ms: int | None,
     put_counted(out, state)
     put_integers(out, [state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late])
     out.write(state.core.packed_rules)
-    put_numbering(out, state.numbering, horizon_ms, newest_ms)
-    if is_skewed:
+    put_numbering(out, state.numbering, horizon_ms)
+    if is_late:
         put_integer(out, state.latest_ms - newest_ms)
         put_integer(out, state.behind_ms)
+        out.write(_pack(changes))
 
 
 def put_counted(out: BytesWriter, state: "ProjectState") -> None:

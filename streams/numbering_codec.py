@@ -14,20 +14,16 @@ from streams.state_shapes import StoredNumbers
 from streams.suspects import Hole
 from streams.waivers import DUPLICATE, Waiver
 
-_FIELDS: Final = 13  # of StoredNumbers
-_LISTS: Final = 7  # before the last of them
+_FIELDS: Final = 12  # of StoredNumbers
+_LISTS: Final = 7  # at their end
 _pack = msgspec.msgpack.Encoder().encode
 
 
-def put_numbering(out: BytesWriter, numbering: Numbering, horizon_ms: int, newest_ms: int) -> None:
-    """Write `StoredNumbers`: all but the chunks; moves and changes only from the horizon on, in event time."""
+def put_numbering(out: BytesWriter, numbering: Numbering, horizon_ms: int) -> None:
+    """Write `StoredNumbers`: all but the chunks; moves only from the horizon on, in event time."""
     numbering.calm_down()
-    changes: list[int] = []
-    for at_ms, is_left, number in numbering.changes(horizon_ms):
-        changes.append(newest_ms - at_ms)
-        changes.append(-number if is_left else number)
     if not numbering.is_calm:
-        out.write(_pack(_stored(numbering, horizon_ms, changes)))
+        out.write(_pack(_stored(numbering, horizon_ms)))
         return
     put_array(out, _FIELDS)
     if numbering.base is None:
@@ -40,10 +36,18 @@ def put_numbering(out: BytesWriter, numbering: Numbering, horizon_ms: int, newes
     out.append(TRUE if numbering.capped else FALSE)
     for _ in range(_LISTS):
         out.append(EMPTY_ARRAY)
-    out.write(_pack(changes))
 
 
-def _stored(numbering: Numbering, horizon_ms: int, changes: list[int]) -> StoredNumbers:
+def changes_of(numbering: Numbering, horizon_ms: int, newest_ms: int) -> list[int]:
+    """The changes since the horizon, as they are stored."""
+    changes: list[int] = []
+    for at_ms, is_left, number in numbering.changes(horizon_ms):
+        changes.append(newest_ms - at_ms)
+        changes.append(-number if is_left else number)
+    return changes
+
+
+def _stored(numbering: Numbering, horizon_ms: int) -> StoredNumbers:
     anomalies, duplicates = numbering.anomalies, numbering.duplicates
     waiting, aside, moves = numbering.suspect_duplicates, anomalies.aside, anomalies.moves
     return StoredNumbers(
@@ -59,16 +63,14 @@ def _stored(numbering: Numbering, horizon_ms: int, changes: list[int]) -> Stored
         aside=[(episode, *aside[episode]) for episode in sorted(aside)],
         moves=[(episode, *moves[episode]) for episode in sorted(moves) if moves[episode][0] >= horizon_ms],
         waived=sorted(anomalies.waived, key=_place),
-        changes=changes,
     )
 
 
 def decode_numbering(
-    numbering: Numbering, stored: StoredNumbers, chunks: list[tuple[int, bytes]], newest_ms: int
+    numbering: Numbering, stored: StoredNumbers, chunks: list[tuple[int, bytes]], changes: list[int], newest_ms: int
 ) -> None:
     """Fill an empty one; `chunks` with their contents."""
-    ages, numbers = stored.changes[::2], stored.changes[1::2]
-    for age_ms, change in zip(ages, numbers, strict=True):
+    for age_ms, change in zip(changes[::2], changes[1::2], strict=True):
         numbering.note(change, newest_ms - age_ms, 0)
     for since_ms in (since_ms for _, since_ms, _ in stored.duplicates if since_ms):
         numbering.trouble(since_ms)

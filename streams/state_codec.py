@@ -26,8 +26,8 @@ from streams.project import ProjectState
 from streams.state_shapes import (
     Checkpoint,
     Head,
+    StoredLateBody,
     StoredOperations,
-    StoredSkewedBody,
     StoredStateWithHistory,
 )
 from streams.vigil import forget_removed_rules, is_watchful
@@ -157,14 +157,14 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late = body.counters
     state.chunk_versions = dict(stored.versions)
     chunks = [(index, load_chunk(index, version)) for index, version in stored.versions]
-    decode_numbering(state.numbering, body.numbers, [*chunks, *stored.inline], body.newest_ms)
+    decode_numbering(state.numbering, body.numbers, [*chunks, *stored.inline], body.changes, body.newest_ms)
     if stored.finding_history is not None:
         state.numbering.own().history = stored.finding_history
     _adopt_rules(core, state, body)
     return state
 
 
-def _adopt_rules(core: Core, state: ProjectState, body: StoredSkewedBody) -> None:
+def _adopt_rules(core: Core, state: ProjectState, body: StoredLateBody) -> None:
     """Rules may have changed since the state was written: nothing may stay that only the old ones explain."""
     if body.rules != core.rules.fingerprint:
         forget_removed_rules(core, state)

@@ -49,7 +49,6 @@ class StoredNumbers(msgspec.Struct, array_like=True, gc=False):
     aside: list[tuple[bytes, int, int]]
     moves: list[tuple[bytes, int, int]]
     waived: list[Waiver] = []
-    changes: list[int] = []  # within the grace, in order: age before the newest event, number taken or (negative) left
 
 
 class StoredOperations(msgspec.Struct, array_like=True, gc=False):
@@ -84,17 +83,19 @@ class StoredBody(msgspec.Struct, array_like=True, gc=False):
     numbers: StoredNumbers
 
 
-class StoredSkewedBody(StoredBody, array_like=True, gc=False):
-    """The same of a project some of whose clocks are off. What is stored without that is read as this, too."""
+class StoredLateBody(StoredBody, array_like=True, gc=False):
+    """The same with what is needed where events come out of order or clocks are off. What is stored without it is read
+    as this, too."""
 
     ahead_ms: int = 0  # of `newest_ms`: the latest event
     behind_ms: int = 0
+    changes: list[int] = []  # within the grace, in order: age before the newest event, number taken or (negative) left
 
 
 class StoredState(msgspec.Struct, array_like=True, gc=False):
     """All of a head after its header: the body, and where its numbers are."""
 
-    body: StoredSkewedBody
+    body: StoredLateBody
     versions: list[tuple[int, int]]  # chunks stored apart
     inline: list[tuple[int, bytes]]
 

@@ -14,7 +14,7 @@ MODULES = (
     "tally", "kinds", "days", "seconds", "entries", "panes", "windows", "history", "rates", "key_table", "memory",
     "operations", "totals", "anomalies", "chunks", "episodes", "numbering", "intervals", "project", "identity",
     "calendar", "core", "partition", "packing", "body_writer", "numbering_codec", "state_codec", "vigil", "sketch",
-    "suspects", "numbering_rules", "numbers",
+    "suspects", "numbering_rules", "numbers", "redating",
 )  # fmt: skip
 
 

@@ -9,11 +9,10 @@ import msgspec
 from agents.engine.changelog import MARKER
 from streams import keys
 from streams.core import Core
-from streams.fingerprint import fingerprint
 from streams.identity import hash_of
 from streams.partition import Cursor
 from streams.project import ProjectState, advance
-from streams.state_codec import read_head
+from streams.state_codec import canonical, read_head
 from tests.faults.evidence import Evidence, Kept
 from tests.faults.replay import Replay, stored_outcome
 from tests.streams import facts
@@ -104,7 +103,7 @@ class StoredPartition:
                 if not state.seen.has(hash_of(event.event_id)):
                     at = next(offset for offset, each in self._clean.events if each is event)
                     yield f"The event {event.event_id} of {project} at offset {at} was acknowledged and never applied."
-        if fingerprint(state) != fingerprint(self._clean.outcome.states[project]):
+        if canonical(state) != canonical(self._clean.outcome.states[project]):
             yield f"The state of {project} has another hash than a clean replay gives."
         expected = facts.what_the_reference_counts(reference, state) | facts.what_the_reference_holds(reference)
         found = facts.what_the_core_counts(state) | facts.what_the_core_holds(state)

@@ -43,8 +43,8 @@ def as_msgspec_writes_it(head: bytes) -> bytes:
     """What is written value by value, read into structs and written from these."""
     stored = msgspec.msgpack.decode(head[HEADER_BYTES:], type=StoredStateWithHistory)
     plain = stored if stored.finding_history else StoredState(stored.body, stored.versions, stored.inline)
-    if not (stored.body.ahead_ms or stored.body.behind_ms):
-        plain.body = StoredBody(*msgspec.structs.astuple(stored.body)[:-2])  # type: ignore[assignment]
+    if not (stored.body.ahead_ms or stored.body.behind_ms or stored.body.changes):
+        plain.body = StoredBody(*msgspec.structs.astuple(stored.body)[:-3])  # type: ignore[assignment]
     return head[:HEADER_BYTES] + msgspec.msgpack.encode(plain)
 
 

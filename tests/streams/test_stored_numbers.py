@@ -104,7 +104,7 @@ def stored(state: ProjectState) -> bytes:
     """The numbers of the head, the chunks in it, and those apart."""
     found = checkpoint(state)
     body, versions, inline, *_ = msgspec.msgpack.decode(found.head[HEADER_BYTES:])
-    return msgspec.msgpack.encode([body[-1], versions, inline, found.chunks])
+    return msgspec.msgpack.encode([body[16], versions, inline, found.chunks])
 
 
 def state_with(held: Hold) -> ProjectState:
