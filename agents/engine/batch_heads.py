@@ -19,9 +19,12 @@ from agents.engine.unfolding import SPARE_BYTES
 HEAD = struct.Struct(">qiibIhiqqqhii")  # of a batch of format 2
 CODEC, APPEND_TIME, TRANSACTIONAL, CONTROL = 0x07, 0x08, 0x10, 0x20
 
-_LENGTH, _MAGIC = struct.Struct(">i"), 16
-_BEFORE_LENGTH_COUNTS, _CHECKED_FROM = 12, 21
-_SHORTEST = {0: 14, 1: 22, 2: HEAD.size - _BEFORE_LENGTH_COUNTS}
+LENGTH, MAGIC, COUNT = 8, 16, 57  # where they lie
+INT = struct.Struct(">i")
+BEFORE_LENGTH_COUNTS = 12
+
+_CHECKED_FROM, _ATTRIBUTES, _AFTER_ATTRIBUTES = 21, 21, 23
+_SHORTEST = {0: 14, 1: 22, 2: HEAD.size - BEFORE_LENGTH_COUNTS}
 _LOOKED_AT = 1_000  # places that look like a batch, behind one that is damaged
 
 
@@ -47,20 +50,20 @@ class Damaged(Exception):
 def read_batch(data: bytes, at: int) -> Batch | None:
     """The batch that begins here, its checksum looked at; None where it is cut off. Raises Damaged."""
     left = len(data) - at
-    if left <= _MAGIC:
+    if left <= MAGIC:
         return None
-    (length,) = _LENGTH.unpack_from(data, at + 8)
-    magic = data[at + _MAGIC]
+    (length,) = INT.unpack_from(data, at + LENGTH)
+    magic = data[at + MAGIC]
     if magic not in _SHORTEST:
         raise Damaged(f"format {magic} is not known")
     if length < _SHORTEST[magic]:
         raise Damaged(f"it claims to be {length} bytes long")
-    end = at + _BEFORE_LENGTH_COUNTS + length
+    end = at + BEFORE_LENGTH_COUNTS + length
     if end > len(data):
         return None
     if magic < 2:
         offset, crc, attributes = struct.unpack_from(">q4xIxb", data, at)
-        if zlib.crc32(memoryview(data)[at + _MAGIC : end]) != crc:
+        if zlib.crc32(memoryview(data)[at + MAGIC : end]) != crc:
             raise Damaged("its checksum is wrong")
         return Batch(at, end, magic, offset, offset, attributes & CODEC, -1, -1, -1, 1)
     base, _, _, _, crc, attributes, delta, first_timestamp, max_timestamp, producer, _, _, count = HEAD.unpack_from(
@@ -71,6 +74,12 @@ def read_batch(data: bytes, at: int) -> Batch | None:
     if base < 0 or delta < 0 or count < 0:
         raise Damaged(f"it claims {count} records from offset {base} on")
     return Batch(at, end, magic, base, base + delta, attributes, first_timestamp, max_timestamp, producer, count)
+
+
+def plain_head(data: bytes, at: int, attributes: int) -> bytes:
+    """The head of a batch of format 2 as it stands before one that is not compressed. Its checksum is not made anew."""
+    flags = struct.pack(">h", attributes & ~CODEC)
+    return b"".join((data[at : at + _ATTRIBUTES], flags, data[at + _AFTER_ATTRIBUTES : at + HEAD.size]))
 
 
 def is_abort(data: bytes, batch: Batch) -> bool:
@@ -101,9 +110,9 @@ def claimed(data: bytes, at: int) -> tuple[int, int]:
 
 def find_good(data: bytes, at: int, after: int) -> Batch | None:
     """The first whole batch behind a damaged one, which may lie about its length. `after`: it begins behind this."""
-    if at + _BEFORE_LENGTH_COUNTS <= len(data):
-        (length,) = _LENGTH.unpack_from(data, at + 8)
-        good = good_at(data, at + _BEFORE_LENGTH_COUNTS + length, after) if length >= 0 else None
+    if at + BEFORE_LENGTH_COUNTS <= len(data):
+        (length,) = INT.unpack_from(data, at + LENGTH)
+        good = good_at(data, at + BEFORE_LENGTH_COUNTS + length, after) if length >= 0 else None
         if good is not None:
             return good
     near = (max(0, after), max(0, after) + (1 << 32))  # 4 billion offsets share their first bytes

@@ -9,7 +9,6 @@ import weakref
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from operator import attrgetter, lt
 from typing import Any, TypeVar, cast
 
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -27,8 +26,10 @@ from agents.engine.batch_heads import (
     find_good,
     good_at,
     is_abort,
+    plain_head,
     read_batch,
 )
+from agents.engine.doubts import Doubts
 from agents.engine.record_parsing import (
     KEPT_BYTES,
     PlainRecord,
@@ -38,18 +39,16 @@ from agents.engine.record_parsing import (
     parse_records,
 )
 from agents.engine.unfolding import SPARE_BYTES, UNFOLDED_LIMIT_BYTES, NotUnfolded, UnfoldsTooFar, unfold
+from agents.engine.whole_batch import LARGE_BYTES, are_in_order, headers_of, offset_of, whole_batch
 from models.dead_letter import DeadLetterReason
 
-TAKEN_BYTES = 8 * 1024 * 1024  # handed out at once, by a guess of what they take in memory
+TAKEN_BYTES = 4 * 1024 * 1024  # handed out at once, by a guess of what they take in memory
 PIECE_RECORDS = 500
 PIECE_BYTES = 1024 * 1024
-LARGE_BYTES = 2 * 1024 * 1024  # of a batch, unfolded: its records are measured before they are made
 RECORD_BYTES, HEADER_BYTES = 200, 72  # of memory, each, beside what is in it
-ATTEMPTS = 3  # at a batch that may have been damaged on its way
 READ_COMMITTED = 1
 NO_SUCH_OFFSET = 10_000_000  # behind the end that the broker names, or away from where reading stands
 
-_offset_of, _headers_of = attrgetter("offset"), attrgetter("headers")
 T = TypeVar("T")
 
 
@@ -62,6 +61,11 @@ class Taken(list[T]):
         super().__init__()
         self.size_bytes = 0
         self.has_unreadable = False
+
+
+def memory_beside(records: list[Any]) -> int:
+    """About how many bytes records made by aiokafka's C code take beside what is in them."""
+    return RECORD_BYTES * len(records) + HEADER_BYTES * sum(map(len, map(headers_of, records)))
 
 
 class FetchedBytes:
@@ -123,10 +127,11 @@ class PartitionBatches:
     ) -> None:
         self.next_fetch_offset = fetch_offset
         self.end: int | None = None
-        self.doubts: dict[str, int] | None = None
+        self.doubts: Doubts | None = None
         self.is_over = False
         self._fetch_offset = fetch_offset
         self._data = records.data
+        self._view = memoryview(self._data)
         self._at = 0
         self._floor = -1  # no batch begins before this
         self._aborted = sorted(aborted_transactions or [], key=lambda aborted: aborted[1])
@@ -139,7 +144,8 @@ class PartitionBatches:
         taken: Taken[Any] = Taken()
         while len(taken) < most_records and taken.size_bytes < most_bytes and not self.is_over:
             if self._open is None:
-                self._begin_batch(taken)
+                if not self._take_whole_batch(taken, most_records):
+                    self._begin_batch(taken)
             else:
                 self._continue_batch(self._open, taken, most_records)
         return taken
@@ -154,6 +160,16 @@ class PartitionBatches:
         raise StopIteration
 
     # --- from batch to batch
+
+    def _take_whole_batch(self, taken: "Taken[Any]", most_records: int) -> bool:
+        whole = whole_batch(self._data, self._view, self._at, self.next_fetch_offset, most_records - len(taken))
+        if whole is None:
+            return False
+        taken += whole.records
+        taken.size_bytes += whole.size + memory_beside(whole.records)
+        self._at = whole.end
+        self._floor = self.next_fetch_offset = whole.last_offset + 1
+        return True
 
     def _begin_batch(self, taken: "Taken[Any]") -> None:
         at = self._at
@@ -225,7 +241,7 @@ class PartitionBatches:
     # --- within a batch
 
     def _opened(self, batch: Batch) -> _Open:
-        view = memoryview(self._data)[batch.at : batch.end]
+        view = self._view[batch.at : batch.end]
         if batch.magic < 2:
             opened = _Open(batch, view, 0)
             opened.expected = min(self.next_fetch_offset, batch.last_offset)
@@ -234,9 +250,7 @@ class PartitionBatches:
             return opened
         codec = batch.attributes & CODEC
         if codec:
-            fields = list(HEAD.unpack_from(view))
-            fields[5] &= ~CODEC
-            view = unfold(codec, view[HEAD.size :], HEAD.pack(*fields))
+            view = unfold(codec, view[HEAD.size :], plain_head(self._data, batch.at, batch.attributes))
         elif batch.end + SPARE_BYTES > len(self._data):
             view = memoryview(bytes(view) + bytes(SPARE_BYTES))[: len(view)]
         opened = _Open(batch, view, HEAD.size)
@@ -280,9 +294,8 @@ class PartitionBatches:
             if not piece:
                 self._pass(opened.batch)
                 return
-            offsets = [*map(_offset_of, piece)]
-            in_order = opened.expected <= offsets[0] and offsets[-1] <= opened.batch.last_offset
-            in_order = in_order and all(map(lt, offsets, islice(offsets, 1, None)))
+            offsets = [*map(offset_of, piece)]
+            in_order = are_in_order(offsets, opened.expected, opened.batch.last_offset)
         except Exception:  # its lengths lie, or the name of a header is no UTF-8
             in_order = False
         if not in_order:
@@ -294,9 +307,7 @@ class PartitionBatches:
         if offsets[0] < self.next_fetch_offset:
             piece = piece[bisect_left(offsets, self.next_fetch_offset) :]
         taken += piece
-        taken.size_bytes += (RECORD_BYTES + opened.record_bytes) * len(piece) + HEADER_BYTES * sum(
-            map(len, map(_headers_of, piece))
-        )
+        taken.size_bytes += opened.record_bytes * len(piece) + memory_beside(piece)
         self.next_fetch_offset = max(self.next_fetch_offset, opened.expected)
         if not opened.left or got < asked:  # asked behind its end, aiokafka's iterator would begin anew
             self._pass(opened.batch)
@@ -327,8 +338,9 @@ class PartitionBatches:
         """Nothing that the batch says of itself can be trusted: neither where it ends nor its offsets."""
         here = self.next_fetch_offset
         claimed_base, span = claimed(self._data, self._at)
-        is_known = self._is_known(claimed_base)
-        if not is_known and self._is_doubtful():
+        doubts = self.doubts
+        is_known = doubts is not None and doubts.knows(claimed_base, here)
+        if doubts is not None and not is_known and doubts.asks_again(here):
             self.is_over = True  # fetched again from here
             return
         good = find_good(self._data, self._at, max(self._floor, here) - 1)
@@ -344,25 +356,9 @@ class PartitionBatches:
             last = here
         else:
             self._hand_out_unreadable(taken, first, last, DeadLetterReason.MALFORMED_JSON, why)
-        self._note_refused(claimed_base, last)
+        if doubts is not None:
+            doubts.note_refused(claimed_base, last + 1)
         self.next_fetch_offset = self._floor = last + 1
         # Behind a damaged marker nobody knows whose transaction was aborted: the next fetch says it anew.
         self.is_over = good is None or bool(self._aborted_producers)
         self._at = len(self._data) if good is None else good.at
-
-    def _is_doubtful(self) -> bool:
-        doubts, at = self.doubts, self.next_fetch_offset
-        if doubts is None:
-            return False
-        doubts["attempts"] = doubts.get("attempts", 0) + 1 if doubts.get("offset") == at else 1
-        doubts["offset"] = at
-        return doubts["attempts"] < ATTEMPTS
-
-    def _is_known(self, claimed_base: int) -> bool:
-        """Whether it is the batch that was refused last, whose end is further than it seemed."""
-        doubts = self.doubts or {}
-        return doubts.get("refused") == claimed_base and doubts.get("then_at") == self.next_fetch_offset
-
-    def _note_refused(self, claimed_base: int, last: int) -> None:
-        if self.doubts is not None:
-            self.doubts["refused"], self.doubts["then_at"] = claimed_base, last + 1

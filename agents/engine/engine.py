@@ -17,7 +17,7 @@ from agents.engine.changelog import Changelog
 from agents.engine.fence import Fence
 from agents.engine.fetching import Fetched
 from agents.engine.letter_log import LetterLog
-from agents.engine.ownership import ENOUGH_BYTES, Collected, Counts, Owned, Phase, Records
+from agents.engine.ownership import ENOUGH_BYTES, LEAST_BYTES, Collected, Counts, Owned, Phase, Records
 from agents.engine.reading import Record
 from agents.engine.recovery import Recovery
 from agents.engine.transport import Consumer
@@ -121,7 +121,7 @@ class Engine:
         self._hurries = False
         numbers = list(partitions)
         cached = self._cached_projects // max(1, len(numbers))
-        enough_bytes = ENOUGH_BYTES // max(1, len(numbers))
+        enough_bytes = max(LEAST_BYTES, ENOUGH_BYTES // max(1, len(numbers)))
         self._most_unstored = max(FEWEST_UNSTORED, cached)
         for number in numbers:
             owned = Owned(self.events_topic, number, generation, self.core, cached, enough_bytes)

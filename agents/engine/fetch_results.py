@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka.consumer import fetcher
 
 from agents.engine.batches import FetchedBytes, PartitionBatches, Taken
+from agents.engine.doubts import Doubts
 
 POLLED_BYTES = 16 * 1024 * 1024  # handed out by one poll, of all partitions together
 MOST_RECORDS = 2_000
@@ -35,7 +36,7 @@ class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
         state = assignment.state_value(tp)
         partition_records.end = state.highwater
         if not hasattr(state, "doubts"):
-            state.doubts = {}  # as long as the partition is assigned
+            state.doubts = Doubts()  # as long as the partition is assigned
         partition_records.doubts = state.doubts
 
     def getall(self, max_records: int | None = None) -> "Taken[Any]":

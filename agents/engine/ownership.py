@@ -32,6 +32,7 @@ RESTORE_SLICE_SECONDS = 0.005
 MAX_KEYLESS = 10_000  # projects remembered by name for having records without a key
 ENOUGH_RECORDS = 5_000  # more than one answer of a broker holds, so that the next one is asked for meanwhile
 ENOUGH_BYTES = 64 * 1024 * 1024  # of all partitions together, by a guess of what they take in memory
+LEAST_BYTES = 1024 * 1024  # of one of very many
 
 Records = list[tuple[bytes, bytes | None]]
 

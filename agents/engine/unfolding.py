@@ -66,13 +66,11 @@ def unfold(codec: int, folded: memoryview, header: bytes = b"", limit: int = UNF
 def _into(codec: int, folded: memoryview, room: memoryview) -> int:
     if cramjam is None:
         raise NotUnfolded(f"the library for {CODEC_NAMES.get(codec, codec)} does not load: {_why_missing}")
-    unfold_into: Any = {
-        GZIP: cramjam.gzip.decompress_into,
-        SNAPPY: _snappy_into,
-        LZ4: cramjam.lz4.decompress_into,
-        ZSTD: cramjam.zstd.decompress_into,
-    }.get(codec)
-    if unfold_into is None:
+    if codec == SNAPPY:
+        unfold_into: Any = _snappy_into
+    elif codec in CODEC_NAMES:
+        unfold_into = getattr(cramjam, CODEC_NAMES[codec]).decompress_into
+    else:
         raise NotUnfolded(f"codec {codec} is not known")
     try:
         size: int = unfold_into(folded, room)

@@ -70,7 +70,7 @@ async def buried_offsets(
     while await consumer.position(letters) < end:
         records = await some_records(consumer, letters)
         for record in records:
-            offset = _origin(record, source, monitor_id)
+            offset = origin_of(record, source, monitor_id)
             if offset is not None and offset >= position:
                 offsets.add(offset)
         if not records:
@@ -78,12 +78,17 @@ async def buried_offsets(
     return offsets
 
 
-def _origin(record: Record, source: TopicPartition, monitor_id: str) -> int | None:
+def origin_of(record: Record, source: TopicPartition, monitor_id: str) -> int | None:
     """The offset in `source` that a dead letter of this monitor tells of, the last one where it tells of several.
 
     A letter sent in again bears older headers first. One that names no monitor was written by a version without.
     """
-    told = {name: value for name, value in record.headers if name.startswith("dl_")}
+    told: dict[str, bytes | None] = {}
+    for name, value in record.headers:
+        if name == "dl_topic":
+            told = {}
+        if name.startswith("dl_"):
+            told[name] = value
     if told.get("dl_topic") != source.topic.encode() or told.get("dl_partition") != b"%d" % source.partition:
         return None
     if told.get(LETTER_MONITOR_ID, monitor_id.encode()) != monitor_id.encode():

@@ -9,6 +9,7 @@ import pytest
 
 from agents.engine import unfolding
 from agents.engine.batches import TAKEN_BYTES, PartitionBatches
+from agents.engine.doubts import Doubts
 from agents.engine.record_parsing import UnreadableBatch
 from agents.engine.unfolding import UNFOLDED_LIMIT_BYTES, missing_codecs
 from tests.support.batches import (
@@ -43,7 +44,7 @@ def all_of(batches: PartitionBatches, at_once: int = 2) -> list[Any]:
 def followed(log: list[tuple[int, bytes]]) -> list[Any]:
     """Every record of a log of batches, each given with its true last offset: fetched again and again to its end."""
     found: list[Any] = []
-    doubts: dict[str, int] = {}
+    doubts = Doubts()
     position, fetches = 0, 0
     while position <= log[-1][0]:
         batches = reading(b"".join(data for last, data in log if last >= position), start=position)
@@ -279,7 +280,7 @@ def test_a_batch_that_lies_about_its_number_of_records_costs_no_other(count: int
 
 
 def test_a_batch_that_may_have_been_damaged_on_its_way_is_fetched_again_first() -> None:
-    doubts: dict[str, int] = {}
+    doubts = Doubts()
     data = batch(0, [Sent(0, b"a")]) + flipped(batch(1, GOOD), -1)
     for start in (0, 1):
         batches = reading(data if start == 0 else data[len(batch(0, [Sent(0, b"a")])) :], start=start)

@@ -8,6 +8,7 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.engine.doubts import Doubts
 from agents.engine.record_parsing import UnreadableBatch
 from tests.agents.test_batches import all_of
 from tests.support.batches import FOLDS, Sent, batch, message, reading, wrapper
@@ -68,7 +69,7 @@ def logs(draw: st.DrawFn) -> list[Placed]:
 def follow(log: list[Placed], at_once: int, position: int = FIRST) -> list[Any]:
     """Fetch to the end of the log as a broker answers: from the batch that has the offset on."""
     found: list[Any] = []
-    doubts: dict[str, int] = {}
+    doubts = Doubts()
     fetches = 0
     while position <= log[-1].last:
         batches = reading(b"".join(each.data for each in log if each.last >= position), start=position)

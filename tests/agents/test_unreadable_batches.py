@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
 from agents.engine.batches import FetchedBytes
 from agents.engine.ownership import Phase
+from agents.engine.record_parsing import PlainRecord
+from agents.engine.witness import origin_of
+from models.dead_letter import DeadLetter, DeadLetterReason, Malformed, dead_batch, dead_letter
 from tests.agents.support import Rig, config_for, created, headers_of, make_topics, producing, running, send, until
 from tests.faults.evidence import Kept, read_log
 from tests.support.batches import CODECS, Sent, batch, produce
@@ -20,6 +24,7 @@ pytestmark = pytest.mark.broker
 
 
 FORMAT_AT, LENGTH_AT = 16, 8
+MALFORMED = Malformed(DeadLetterReason.MALFORMED_JSON, "It is none.")
 
 
 @contextmanager
@@ -204,3 +209,14 @@ def _begins(log: bytes) -> Iterator[int]:
     while at < len(log):
         yield at
         at += 12 + struct.unpack(">i", log[at + 8 : at + 12])[0]
+
+
+def test_a_dead_letter_that_was_sent_in_again_tells_of_its_latest_origin() -> None:
+    batch_letter = dead_batch("events", 1, 3, 9, b"", MALFORMED)
+    assert origin(batch_letter) == 9
+    assert origin(dead_letter("events", 1, 20, None, b"", batch_letter.headers, MALFORMED)) == 20
+
+
+def origin(letter: DeadLetter) -> int | None:
+    read: Any = PlainRecord(0, -1, letter.key, letter.value, letter.headers)
+    return origin_of(read, TopicPartition("events", 1), "monitor")
