@@ -51,18 +51,13 @@ async def own_database(settings: Settings) -> list[Finding]:
             finally:
                 connection.terminate()
     except Exception as error:  # every kind has a sentence
-        sentence = f"{explain(error, address).sentence}."
-        return [Finding(OWN, Verdict.UNREACHABLE, sentence), skipped("clock", "PostgreSQL")]
+        trouble = explain(error, address)
+        verdict = Verdict.WRONG if trouble.code in _WRONG else Verdict.UNREACHABLE
+        return [Finding(OWN, verdict, f"{trouble.sentence}."), skipped("clock", "PostgreSQL")]
 
 
 async def _own(connection: Connection, again: Callable[[], Awaitable[Connection]], address: Address) -> Finding:
-    try:
-        standing = await checked_standing(connection, again)
-    except Exception as error:
-        trouble = explain(error, address)
-        if trouble.code not in _WRONG:
-            raise
-        return Finding(OWN, Verdict.WRONG, f"{trouble.sentence}.")
+    standing = await checked_standing(connection, again)
     if not standing.pending:
         return Finding(OWN, Verdict.OK, f"PostgreSQL answers at {address}.")
     if not await connection.fetchval("select has_database_privilege(current_database(), 'CREATE')"):

@@ -18,8 +18,6 @@ IDLE_SECONDS = 300.0  # after which all but one are given back to the server
 class AllBusy(Exception):
     """Every connection is at work, and none came free in time."""
 
-    sqlstate = "57014"
-
 
 class Connections:
     """At most `limit` at a time. `connect` opens one; `first` is open already. `on_refused` hears why one could not be

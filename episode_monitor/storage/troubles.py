@@ -8,6 +8,7 @@ from enum import Enum
 
 from episode_monitor.storage.address import Address
 from episode_monitor.storage.connection_errors import cause_of, words_of
+from episode_monitor.storage.connections import AllBusy
 
 
 class Decision(Enum):
@@ -70,6 +71,8 @@ def explain(error: BaseException, address: Address) -> Trouble:
             f"{where} has the encoding {error}, which does not hold every name as it is: give the monitor a database "
             "made with ENCODING 'UTF8' TEMPLATE template0 in MONITOR_DATABASE_URL",
         )
+    if isinstance(error, AllBusy):
+        return Trouble("busy", f"all connections to {where} are at work: ask again in a moment", Decision.LATER)
     state = getattr(error, "sqlstate", None)
     words = words_of(error, address)
     if state in _AGAIN_STATES:

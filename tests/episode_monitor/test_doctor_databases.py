@@ -1,6 +1,7 @@
 """`doctor` on both databases: it connects as the worker does and looks at table, columns and rights."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from episode_monitor.cli.findings import Verdict
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.settings import Settings
 from tests.service_database.making import make_table, run
-from tests.support.pooler import front_door
+from tests.support.pooler import PGBOUNCER, front_door, pgbouncer
 
 
 def settings(**given: Any) -> Settings:
@@ -112,3 +113,11 @@ async def test_without_addresses_nothing_is_looked_at() -> None:
     assert [(one.part, one.verdict) for one in found] == [
         ("database", Verdict.SKIPPED), ("clock", Verdict.SKIPPED), ("project database", Verdict.SKIPPED),
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed on this machine")
+async def test_a_pooler_in_transaction_mode_is_wrong_for_both(database_url: str, tmp_path: Path) -> None:
+    make_table(database_url)
+    with pgbouncer(database_url, tmp_path, "transaction") as url:
+        for verdict, said in (await of_own(url), await of_service(url)):
+            assert (verdict, "through a pooler in transaction mode" in said) == (Verdict.WRONG, True)
