@@ -1,6 +1,7 @@
 """The connections of one process: opened when one more is needed, handed out to one user at a time.
 
 A server that grants no further one is no reason to give up those that are there: whoever needs one waits for them.
+asyncpg's pool fails instead, and opens new ones by itself in the background.
 """
 
 import asyncio
