@@ -3,9 +3,11 @@
 import asyncio
 import os
 import shutil
+import socket
 import ssl
 import struct
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -124,7 +126,18 @@ def pgbouncer(url: str, folder: Path, mode: str, **settings: object) -> Iterator
     with (folder / "pgbouncer.log").open("wb") as log:
         process = subprocess.Popen([PGBOUNCER, str(configuration)], stdout=log, stderr=log)
     try:
+        _await_port(process, port)
         yield url.replace(f":{parts.port}/", f":{port}/")
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _await_port(process: "subprocess.Popen[bytes]", port: int) -> None:
+    for _ in range(1000):
+        assert process.poll() is None, "PgBouncer has ended"
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+            return
+        time.sleep(0.01)
+    raise AssertionError("PgBouncer does not listen")
