@@ -10,8 +10,14 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownError, UnsupportedVersionError
+from aiokafka import AIOKafkaProducer, codec
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    UnknownError,
+    UnsupportedCodecError,
+    UnsupportedVersionError,
+)
 from aiokafka.partitioner import DefaultPartitioner
 
 from .encoding import Record
@@ -114,7 +120,17 @@ def _partition_of(key: bytes, partitions: tuple[int, ...]) -> int:
     return partition
 
 
+def _check_codec(name: object) -> None:
+    """Raises UnsupportedCodecError where this process cannot compress so."""
+    has = {"snappy": codec.has_snappy, "lz4": codec.has_lz4, "zstd": codec.has_zstd}.get(str(name))
+    if has is not None and not has():
+        raise UnsupportedCodecError(
+            f"compression_type {name} needs the package cramjam; install episode-monitor-client[compression]"
+        )
+
+
 async def _started(settings: ClientSettings, *, idempotent: bool) -> AIOKafkaProducer:
+    _check_codec(settings.producer_options.get("compression_type"))
     client = AIOKafkaProducer(
         **{
             "bootstrap_servers": settings.bootstrap_servers,

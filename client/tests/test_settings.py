@@ -3,8 +3,10 @@
 import ssl
 
 import pytest
+from aiokafka.errors import KafkaError
 
 from episode_monitor_client import ClientSettings, EpisodeMonitorClient, SettingsError, security_options
+from episode_monitor_client.kafka import OrderedProducer
 
 LOGIN = {"KAFKA_SASL_USERNAME": "service", "KAFKA_SASL_PASSWORD": "hush"}
 
@@ -76,3 +78,14 @@ def test_a_login_and_tls_reach_the_producer_and_show_in_no_log() -> None:
 
 def test_without_any_of_it_the_connection_is_open() -> None:
     assert security_options({"KAFKA_SASL_MECHANISM": "PLAIN"}) == {}
+
+
+@pytest.mark.parametrize("codec", ["snappy", "lz4", "zstd"])
+async def test_a_codec_whose_package_is_missing_is_named_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, codec: str
+) -> None:
+    monkeypatch.setattr("aiokafka.codec.cramjam", None)
+    settings = ClientSettings(bootstrap_servers="127.0.0.1:1", producer_options={"compression_type": codec})
+    with pytest.raises(KafkaError) as refused:
+        await OrderedProducer.connect(settings)
+    assert f"{codec} needs the package cramjam; install episode-monitor-client[compression]" in str(refused.value)

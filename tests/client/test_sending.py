@@ -42,6 +42,17 @@ async def test_what_was_said_arrives_once_whole_and_in_order(settings: ClientSet
         assert [event.episode_number for event in mine] == sorted(event.episode_number for event in mine)
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_what_is_sent_compressed_arrives_whole_and_in_order(settings: ClientSettings, codec: str) -> None:
+    client = EpisodeMonitorClient(replace(settings, producer_options={"compression_type": codec}))
+    tracker = EpisodePerformanceTracker(client)
+    for number in range(1, 101):
+        tracker.renumbered("p", "e", number)
+    assert await asyncio.to_thread(client.close, 30.0) == 0
+    records = await all_records(settings.bootstrap_servers, settings.topic)
+    assert [json.loads(record.value)["episode_number"] for record in records] == list(range(1, 101))
+
+
 async def test_a_broker_that_comes_late_gets_everything(topic_prefix: str, private_broker: Any) -> None:
     broker = private_broker()
     topic = await make_topic(broker.bootstrap_servers, topic_prefix)
