@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from episode_monitor.repair.acting import Parts, RepairSettings
 from episode_monitor.repair.announcer import NotSent, events_of
@@ -17,7 +18,7 @@ from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.storage.address import Address
 from episode_monitor.web.views import Recovering
 from examples.project_service.database import SCHEMA
-from models.views import Applied, ProjectView, Suspect
+from models.views import Applied, ProjectView, SplitView, Suspect
 
 NOW_MS = 1_760_000_000_000
 TABLE = EpisodesTable(version_column="version")
@@ -33,6 +34,7 @@ class Stream:
         self.broker_is_away = False
         self.is_recovering = False
         self.lags = False
+        self.split: SplitView | None = None
         self.is_deaf = False  # applies records and learns nothing of them
 
     async def announce(self, kept: Kept) -> tuple[int, int] | None:
@@ -52,7 +54,8 @@ class Stream:
             raise Recovering
         if project_id not in self.numbers:
             return None
-        return view(project_id, list(self.numbers[project_id].values()), 0 if self.lags else len(self.sent))
+        seen = view(project_id, list(self.numbers[project_id].values()), 0 if self.lags else len(self.sent))
+        return msgspec.structs.replace(seen, split=self.split)
 
 
 def view(project_id: str, numbers: Sequence[int], offset: int, suspects: Sequence[Suspect] = ()) -> ProjectView:

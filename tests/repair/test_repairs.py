@@ -8,6 +8,7 @@ from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.record import Kept, PlanState, Verification
 from episode_monitor.repair.refusals import Code, RepairRefused
 from episode_monitor.service_database.episodes_table import EpisodesTable
+from models.views import SplitPart, SplitView
 from tests.repair.desk import Desk
 
 
@@ -107,6 +108,24 @@ async def code_of(doing: object) -> Code:
     with pytest.raises(RepairRefused) as refused:
         await doing  # type: ignore[misc]
     return refused.value.code
+
+
+async def test_a_project_in_several_partitions_is_not_repaired(desk: Desk) -> None:
+    await desk.hold("p", 1, 3)
+    plan_id = await planned(desk)
+    parts = [
+        SplitPart(partition=number, offset=9, total_episodes=1, max_number=3, placed_by="murmur2") for number in (1, 3)
+    ]
+    desk.stream.split = SplitView(partitions=parts, cause="unknown", detail="Look for records without a key.")
+    with pytest.raises(RepairRefused) as refused:
+        await desk.repairs.apply(plan_id, "mina", "p")
+    assert str(refused.value) == (
+        "Nothing was changed: events of 'p' are in the partitions 1, 3, so the stream could not confirm a repair. "
+        "Look for records without a key."
+    )
+    assert await desk.numbers("p") == {"p_1": 1, "p_2": 3}
+    desk.stream.split = None
+    assert (await desk.repairs.apply(plan_id, "mina", "p")).progress.state is PlanState.APPLIED
 
 
 async def test_an_expired_plan_is_refused(desk: Desk) -> None:
