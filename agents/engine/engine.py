@@ -39,6 +39,7 @@ FEWEST_UNSTORED = 1_000  # projects of a partition; storing fewer at once is not
 
 PRESENT_MS = 4_000  # so close to the wall clock a partition's clock may follow it
 LATE_EVENTS_SECONDS = 6.0
+WAIT_FOR_OTHERS_SECONDS = 30.0  # what was told of the past waits so long for partitions that are still in theirs
 
 Stop = Callable[[str], None]
 Failpoint = Callable[[str], None]
@@ -392,13 +393,23 @@ class Engine:
 
     async def note_caught_up(self) -> None:
         """See which partitions that were behind have taken their past; what they told of it is safe before."""
-        arrived = [owned for owned in self.owned.values() if owned.is_behind and self._has_arrived(owned)]
+        arrived = self._together([each for each in self.owned.values() if each.is_behind and self._has_arrived(each)])
         if not arrived:
             return
         await self.flush()
         for owned in arrived:
             if self._has_arrived(owned):
                 owned.is_behind, owned.at_end_since = False, None
+
+    def _together(self, arrived: list[Owned]) -> list[Owned]:
+        """Those that need not wait for others: a partition that is still behind may have a part of their projects."""
+        now = time.monotonic()
+        is_alone = all(not each.is_behind or each.problem or each in arrived for each in self.owned.values())
+        for each in self.owned.values():
+            each.arrived_at = (each.arrived_at or now) if each in arrived else None
+        if is_alone or self.compare is None:
+            return arrived
+        return [each for each in arrived if now - (each.arrived_at or now) >= WAIT_FOR_OTHERS_SECONDS]
 
     def _has_arrived(self, owned: Owned) -> bool:
         """Whether its events have reached the present, and what was due in the past has happened.

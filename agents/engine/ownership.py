@@ -145,6 +145,7 @@ class Owned(Counts):
         self.generation = generation
         self.phase = Phase.RECOVERING
         self.is_behind = True  # what it tells is of the past: more of that past is still to be taken
+        self.arrived_at: float | None = None  # monotonic; while it is behind for the sake of others alone
         self.at_end_since: float | None = None  # monotonic; while it is behind and nothing waits
         self.problem = ""  # one sentence of what keeps it from being read, and what to do
         self.recovered_records = 0

@@ -5,13 +5,22 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from agents.engine import engine as engine_module
 from agents.engine.ownership import Owned
 from tests.agents.desk import NOW_MS, Desk, FakeRecord, event, failure, turns
+
+
+def later(offset: int, project: str, seconds: int, number: int = 1) -> FakeRecord:
+    """An episode that was created so long after the first."""
+    at_ms = NOW_MS + 1000 * seconds
+    made = event(offset, project, occurred_at=at_ms, episode_number=number)
+    return made._replace(timestamp=at_ms)
+
 
 GAP: list[FakeRecord] = [
     event(0, "halved", episode_number=1),
     event(1, "halved", episode_number=3),
-    event(2, "other", occurred_at=NOW_MS + 61_000),
+    later(2, "other", 61),
 ]
 
 
@@ -40,6 +49,7 @@ async def desk() -> AsyncIterator[Desk]:
     desk = Desk()
     desk.producer.answers_at_once = True
     desk.engine.partitions = 2
+    desk.now_ms = NOW_MS + 200_000
     yield desk
     await desk.close()
 
@@ -73,7 +83,7 @@ async def test_nothing_is_told_of_a_project_that_turns_out_to_be_split(desk: Des
     await desk.engine.flush()
     assert desk.producer.journal == ["state 0", "closing 0"]
     assert desk.engine.owned[0].partition.gaps == 0
-    await desk.take(0, event(3, "halved", episode_number=9), event(4, "other", occurred_at=NOW_MS + 130_000))
+    await desk.take(0, event(3, "halved", episode_number=9), later(4, "other", 130))
     await desk.engine.flush()
     assert "alert" not in desk.producer.journal
 
@@ -83,8 +93,8 @@ async def test_what_comes_while_others_are_asked_is_asked_for_as_well(desk: Desk
     await desk.take(0, *GAP)
     flushing = asyncio.create_task(desk.engine.flush())
     await turns()
-    late = [event(3, "late", occurred_at=NOW_MS + 62_000, episode_number=2)]
-    await desk.take(0, *late, event(4, "other", occurred_at=NOW_MS + 130_000))
+    late = [later(3, "late", 62, 2)]
+    await desk.take(0, *late, later(4, "other", 130))
     asked.answer.set()
     await flushing
     assert asked.projects == [["halved"], ["late"]]
@@ -104,8 +114,8 @@ async def test_a_partition_that_is_behind_itself_does_not_wait_for_others(desk: 
     await desk.take(0, *GAP)
     await desk.engine.flush()
     desk.consumer.end_offset = 1000
-    await desk.take(0, event(3, "late", occurred_at=NOW_MS + 62_000, episode_number=2),
-                    event(4, "other", occurred_at=NOW_MS + 130_000))  # fmt: skip
+    await desk.take(0, later(3, "late", 62, 2),
+                    later(4, "other", 130))  # fmt: skip
     await desk.engine.flush()
     assert asked.may_wait == [True, False]
 
@@ -122,3 +132,28 @@ async def test_records_without_a_key_are_remembered_by_project(desk: Desk) -> No
     with_key = event(0, "keyed")
     await desk.take(0, with_key, FakeRecord(1, None, event(1, "keyless").value))
     assert desk.engine.owned[0].keyless == {"keyless"}
+
+
+async def test_the_past_of_one_partition_waits_a_while_for_that_of_the_others(
+    desk: Desk, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told of it may be of a project whose other part is still to be read."""
+    asked.answer.set()
+    await desk.own(0, 1)
+    first, second = desk.engine.owned[0], desk.engine.owned[1]
+    monkeypatch.setattr(desk.engine, "_has_arrived", lambda owned: owned is first)
+    await desk.engine.note_caught_up()
+    assert (first.is_behind, second.is_behind) == (True, True)
+    monkeypatch.setattr(engine_module, "WAIT_FOR_OTHERS_SECONDS", 0.0)
+    await desk.engine.note_caught_up()
+    assert (first.is_behind, second.is_behind) == (False, True)
+
+
+async def test_partitions_that_arrive_together_wait_for_nobody(
+    desk: Desk, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.answer.set()
+    await desk.own(0, 1)
+    monkeypatch.setattr(desk.engine, "_has_arrived", lambda owned: True)
+    await desk.engine.note_caught_up()
+    assert [owned.is_behind for owned in desk.engine.owned.values()] == [False, False]
