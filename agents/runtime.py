@@ -29,6 +29,7 @@ from agents.history import History, HistoryFollower
 from agents.kafka.reach import named, unreachable
 from agents.kafka.refusals import why
 from agents.marks import MONITOR_ID, Ours
+from agents.topic_check import check_topics
 from agents.topics import TopicMismatch, ensure_topics, grow_changelog, has_read
 from agents.vital import vital
 from alert_sinks.courier import Courier, Destinations
@@ -162,11 +163,23 @@ class Runtime:
             self.config.kafka, self.config.topics, self._events_partitions, self._replication_factor
         )
         self.partitions = self.engine.partitions = counts[self.config.topics.events]
+        await self._warn_of_topics()
         alerts = self.config.topics.alerts
         self._alerts_partitions = counts[alerts]
         self.ours.takes_unmarked = await has_read(self.config.kafka, self.config.monitor_id, alerts, counts[alerts])
         self.recovery.letters_partitions = counts[self.config.topics.dead_letters]
         await self.producer.start()
+
+    async def _warn_of_topics(self) -> None:
+        """Settings that the operations guide forbids go unnoticed until data is gone."""
+        try:
+            session_ms = round(self.config.session_timeout_seconds * 1000)
+            _, misfits = await check_topics(self.config.kafka, self.config.topics, session_ms)
+        except KafkaError as error:
+            log.warning("how the topics are set could not be looked at", reason=str(error))
+            return
+        for sentence in misfits:
+            log.warning("a topic or time-out does not fit", what=sentence)
 
     async def _until_there(self, work: Callable[[], Awaitable[None]]) -> None:
         is_told = False

@@ -68,7 +68,7 @@ async def ensure_topics(
     Raises TopicMismatch where it has more, or where the broker refuses a topic for good; KafkaError where it does not
     answer.
     """
-    async with _admin(kafka) as admin:
+    async with connected_admin(kafka) as admin:
         await _create(admin, [_topic(names.events, events_partitions, replication_factor, {})])
         events = (await _partitions(admin, [names.events]))[names.events]
         shapes = (
@@ -88,7 +88,7 @@ async def ensure_topics(
 
 async def grow_changelog(kafka: Kafka, names: TopicNames) -> int:
     """Give the changelog as many partitions as the events have, and answer how many. Raises as `ensure_topics`."""
-    async with _admin(kafka) as admin:
+    async with connected_admin(kafka) as admin:
         counts = await _partitions(admin, [names.events, names.changelog])
         events, changelog = counts[names.events], counts[names.changelog]
         if changelog < events:
@@ -126,7 +126,7 @@ async def _grow(admin: AIOKafkaAdminClient, topic: str, partitions: int) -> int:
 
 async def describe_topics(kafka: Kafka, names: TopicNames) -> dict[str, int]:
     """Partitions of each topic, 0 for one that does not exist. Raises KafkaError."""
-    async with _admin(kafka) as admin:
+    async with connected_admin(kafka) as admin:
         there = set(await admin.list_topics())
         wanted = list(msgspec.structs.astuple(names))
         # Some brokers create a topic that is only asked about.
@@ -137,7 +137,7 @@ async def describe_topics(kafka: Kafka, names: TopicNames) -> dict[str, int]:
 async def kafka_trouble(kafka: Kafka, patience_seconds: float = 5.0) -> str:
     """Why no broker takes a new connection, in one sentence; "" where one does."""
     try:
-        async with asyncio.timeout(patience_seconds), _admin(kafka):
+        async with asyncio.timeout(patience_seconds), connected_admin(kafka):
             return ""
     except (KafkaError, OSError, TimeoutError) as error:
         return await why(error, kafka)
@@ -146,13 +146,14 @@ async def kafka_trouble(kafka: Kafka, patience_seconds: float = 5.0) -> str:
 async def has_read(kafka: Kafka, group: str, topic: str, partitions: int) -> bool:
     """Whether a consumer group has committed a position in a topic. Raises KafkaError."""
     asked = [TopicPartition(topic, number) for number in range(partitions)]  # not every broker answers for "all"
-    async with _admin(kafka) as admin:
+    async with connected_admin(kafka) as admin:
         committed = await admin.list_consumer_group_offsets(group, partitions=asked)
     return any(position.offset >= 0 for position in committed.values())
 
 
 @asynccontextmanager
-async def _admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+async def connected_admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Closed at the end. Raises KafkaError where no broker answers."""
     admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=10_000)
     try:
         await admin.start()

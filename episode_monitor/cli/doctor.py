@@ -45,6 +45,7 @@ async def examine(settings: Settings) -> list[Finding]:
     topics = await _topics(settings) if kafka.verdict is Verdict.OK else skipped("topics", "Kafka")
     findings.append(topics)
     is_there = topics.verdict is Verdict.OK
+    findings += await _topic_settings(settings) if is_there else [skipped("topic settings", "the topics")]
     findings.append(await _partitioning(settings) if is_there else skipped("partitioning", "the topics"))
     findings += await own_database(settings)
     return findings + await service_database(settings)
@@ -109,6 +110,24 @@ async def _topics(settings: Settings) -> Finding:
                        f"{counts[names.changelog]}; start with a new MONITOR_ID.")  # fmt: skip
     return Finding("topics", Verdict.OK, f"All {len(counts)} are there; {names.events} has {counts[names.events]} "
                                          f"partitions.")  # fmt: skip
+
+
+async def _topic_settings(settings: Settings) -> list[Finding]:
+    from aiokafka.errors import KafkaError
+
+    from agents.kafka.refusals import why
+    from agents.topic_check import check_topics
+    from episode_monitor.composition import kafka_access, topic_names
+
+    kafka = kafka_access(settings)
+    session_ms = settings.kafka_session_timeout_seconds * 1000
+    try:
+        _, misfits = await check_topics(kafka, topic_names(settings), session_ms)
+    except KafkaError as error:
+        return [Finding("topic settings", Verdict.UNREACHABLE, await why(error, kafka))]
+    if misfits:
+        return [Finding("topic settings", Verdict.WRONG, sentence) for sentence in misfits]
+    return [Finding("topic settings", Verdict.OK, "Clean-up, retention, record sizes, copies and time-outs fit.")]
 
 
 async def _partitioning(settings: Settings) -> Finding:

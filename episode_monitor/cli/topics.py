@@ -2,36 +2,76 @@
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from episode_monitor.cli.output import Json, show
+from episode_monitor.cli.output import Json, print_json, print_table, show
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.settings import load_settings
+
+if TYPE_CHECKING:
+    from agents.topic_fit import TopicFacts  # Faust and aiokafka are slow to import
 
 topics = typer.Typer(no_args_is_help=True, help="The topics the monitor works with.")
 
 
 @topics.command("ensure")
 def ensure(as_json: Json = False) -> None:
-    """Create the topics that are missing and check the others."""
-    show(asyncio.run(_topics(ensure=True)), as_json, ("Topic", "Partitions"))
+    """Create the topics that are missing and check the others. Exit code 1 where a setting does not fit."""
+    counts, _, misfits = asyncio.run(_topics(ensure=True))
+    show(counts, as_json, ("Topic", "Partitions"))
+    _end_with(misfits)
 
 
 @topics.command("describe")
 def describe(as_json: Json = False) -> None:
-    """The topics and their partitions; 0 for one that is missing, and then exit code 1."""
-    counts = asyncio.run(_topics(ensure=False))
-    show(counts, as_json, ("Topic", "Partitions"))
-    if not all(counts.values()):
-        missing = ", ".join(topic for topic, count in counts.items() if not count)
-        raise Failure(f"Missing: {missing}; `episode-monitor topics ensure` creates them.", ExitCode.ISSUES_FOUND)
+    """The topics as they are. Exit code 1 where one is missing, or a setting does not fit."""
+    counts, facts, misfits = asyncio.run(_topics(ensure=False))
+    if as_json:
+        print_json({topic: _as_json(facts.get(topic)) for topic in counts})
+    else:
+        rows = [[topic, *_cells(facts.get(topic))] for topic in counts]
+        print_table(("Topic", "Partitions", "Copies", "Clean-up", "Kept for", "Largest record"), rows)
+    missing = [topic for topic, count in counts.items() if not count]
+    if missing:
+        misfits.insert(0, f"Missing: {', '.join(missing)}; `episode-monitor topics ensure` creates them.")
+    _end_with(misfits)
 
 
-async def _topics(*, ensure: bool) -> dict[str, int]:
+def _end_with(misfits: list[str]) -> None:
+    if misfits:
+        raise Failure("\nepisode-monitor: ".join(misfits), ExitCode.ISSUES_FOUND)
+
+
+def _as_json(facts: "TopicFacts | None") -> dict[str, Any]:
+    if facts is None:
+        return {"partitions": 0}
+    return {
+        "partitions": facts.partitions, "replicas": facts.replicas,
+        "cleanup_policy": None if facts.cleanup is None else sorted(facts.cleanup), "retention_ms": facts.retention_ms,
+        "max_record_bytes": facts.max_record_bytes, "min_in_sync_replicas": facts.min_in_sync,
+    }  # fmt: skip
+
+
+def _cells(facts: "TopicFacts | None") -> list[str]:
+    if facts is None:
+        return ["0", "", "", "", ""]
+    kept = ""
+    if facts.cleanup and "delete" in facts.cleanup and facts.retention_ms is not None:
+        kept = "ever" if facts.retention_ms < 0 else f"{facts.retention_ms / 86_400_000:.3g} d"
+    largest = "" if facts.max_record_bytes is None else f"{facts.max_record_bytes / 1_048_576:.3g} MiB"
+    return [
+        str(facts.partitions), "" if facts.replicas is None else str(facts.replicas),
+        ", ".join(sorted(facts.cleanup or ())), kept, largest,
+    ]  # fmt: skip
+
+
+async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFacts], list[str]]":
     from aiokafka.errors import KafkaError
 
     from agents.kafka.refusals import why
+    from agents.topic_check import check_topics
     from agents.topics import TopicMismatch, describe_topics, ensure_topics
     from episode_monitor.composition import kafka_access, topic_names
 
@@ -40,8 +80,11 @@ async def _topics(*, ensure: bool) -> dict[str, int]:
     kafka, names = kafka_access(settings), topic_names(settings)
     try:
         if ensure:
-            return await ensure_topics(kafka, names, settings.events_partitions, settings.topic_replication_factor)
-        return await describe_topics(kafka, names)
+            counts = await ensure_topics(kafka, names, settings.events_partitions, settings.topic_replication_factor)
+        else:
+            counts = await describe_topics(kafka, names)
+        facts, misfits = await check_topics(kafka, names, settings.kafka_session_timeout_seconds * 1000)
+        return counts, facts, misfits
     except TopicMismatch as error:
         raise Failure(str(error), ExitCode.ISSUES_FOUND) from None
     except (KafkaError, OSError) as error:
