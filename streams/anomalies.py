@@ -125,6 +125,15 @@ class Anomalies:
         self.waived.append(waiver)
         self._history().waived(waiver)
 
+    def take_back(self, waiver: waivers.Waiver, history: FindingHistory | None) -> None:
+        """Undo `waive`: the finding is open, and the history is what it was before."""
+        self.waived.remove(waiver)
+        if waiver.kind == waivers.GAP:
+            self.open_gaps.add(waiver.first, waiver.last)
+        else:
+            self.open_duplicates.add(waiver.first)
+        self.history = history
+
     def _open_gap(self, first: int, last: int) -> list[tuple[int, int]]:
         """These numbers are an open gap now; answers the open ones next to them, which become one with it."""
         gaps = self.open_gaps

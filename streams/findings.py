@@ -14,6 +14,7 @@ import msgspec
 
 from models.alert import Alert
 from streams.acts import ACTED_BY, COMMENT
+from streams.alerts import Memory
 from streams.core import Core
 from streams.finding_history import OPENED, Entry, FindingHistory
 from streams.numbering import Numbering
@@ -133,3 +134,33 @@ def waive_and_judge(
     state.deadline_ms = next_deadline_ms(core, state)
     words = {ACTED_BY: by, COMMENT: reason}
     return found, [msgspec.structs.replace(alert, annotations={**alert.annotations, **words}) for alert in emits]
+
+
+class BeforeWaiving(msgspec.Struct, frozen=True):
+    """What `waive_and_judge` changes of a state, as it was before."""
+
+    history: FindingHistory | None
+    alerts: dict[str, Memory]
+    begun: dict[str, int]
+    deadline_ms: int | None
+    rate_check_ms: int
+    watchful: bool
+
+    @classmethod
+    def of(cls, state: ProjectState) -> "BeforeWaiving":
+        """A copy."""
+        history = state.numbering.history
+        return cls(
+            history=None if history is None else FindingHistory(history.dropped, list(history.entries)),
+            alerts={rule_id: msgspec.structs.replace(memory) for rule_id, memory in state.alerts.items()},
+            begun=dict(state.begun),
+            deadline_ms=state.deadline_ms,
+            rate_check_ms=state.rate_check_ms,
+            watchful=state.watchful,
+        )
+
+    def restore(self, state: ProjectState, waiver: Waiver) -> None:
+        """Undo a waiver whose consequences could not be told."""
+        state.numbering.anomalies.take_back(waiver, self.history)
+        state.alerts, state.begun = self.alerts, self.begun
+        state.deadline_ms, state.rate_check_ms, state.watchful = self.deadline_ms, self.rate_check_ms, self.watchful

@@ -24,6 +24,8 @@ from streams.vigil import evaluate, next_deadline_ms
 
 __all__ = ["Changes", "Cursor", "Partition", "Store"]
 
+LOOKED_AT_MOST = 256  # decoded states kept ready for readers, beside those that events come for
+
 
 class Partition:
     """State, index and clock of one partition."""
@@ -57,6 +59,7 @@ class Partition:
         self._young: dict[str, ProjectState] = {}  # two generations: what was used since the last change of generations
         self._old: dict[str, ProjectState] = {}
         self._generation_size = max(1, cached_projects // 2)
+        self._looked_at: dict[str, tuple[bytes, ProjectState]] = {}  # what readers asked for last, as it was stored
         self._dirty: dict[str, ProjectState] = {}  # changed since the last collecting began
         self._waiting: dict[str, ProjectState] = {}  # changed before it began, and not yet collected
         self._writes: dict[bytes, bytes] = {}  # what it has collected, until the caller gets it
@@ -421,6 +424,23 @@ class Partition:
         """A project's state if it is at hand decoded, else as it is stored; nothing is kept for having been asked."""
         state = self._young.get(project_id) or self._old.get(project_id) or self._changed(project_id)
         return self._stored(keys.head(project_id)) if state is None else state
+
+    def look(self, project_id: str) -> ProjectState | None:
+        """The decoded state for a reader, who changes nothing: no project that events come for makes way for it."""
+        found = self.peek(project_id)
+        if not isinstance(found, bytes):
+            return found
+        known = self._looked_at.get(project_id)
+        if known is not None and known[0] == found:
+            state = known[1]
+        else:
+            state = decode(self.core, project_id, found, lambda chunk, version: self.chunk(project_id, chunk, version))
+            self._looked_at.pop(project_id, None)
+            if len(self._looked_at) >= LOOKED_AT_MOST:
+                del self._looked_at[next(iter(self._looked_at))]
+            self._looked_at[project_id] = (found, state)
+        self._tell_of_split(state)
+        return state
 
     def has(self, project_id: str) -> bool:
         """Whether there were events of it."""

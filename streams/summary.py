@@ -162,7 +162,7 @@ def worst_projects(partition: Partition, limit: int) -> Steps[list[ProjectFacts]
         chosen.setdefault(project_id)
     facts = []
     for seen, project_id in enumerate(chosen, 1):
-        state = partition.state(project_id)
+        state = partition.look(project_id)
         if state is not None:
             facts.append(facts_of(state))
         if seen % STATE_STEP == 0:
@@ -191,7 +191,7 @@ def alerts_of(partition: Partition, limit: int) -> Steps[tuple[list[Alert], list
     counts = Counter((alert.severity.value, alert.alert_type) for alert in found)
     alerting = list(partition.alerting)
     for seen, project_id in enumerate(alerting[:MAX_ALERTING_LOOKED_AT], 1):
-        state = partition.state(project_id)
+        state = partition.look(project_id)
         if state is not None:
             _count_kinds(partition, state, counts)
             found.extend(active_alerts(partition.core, state))

@@ -94,7 +94,7 @@ def critical_projects(partition: Partition) -> Iterable[str]:
     """Projects of which a critical alert fires."""
     by_id = partition.core.rules.by_id
     for project in list(partition.alerting):
-        state = partition.state(project)
+        state = partition.look(project)
         if state is not None and any(
             memory.phase is Phase.FIRING and rule_id in by_id and by_id[rule_id].severity is Severity.CRITICAL
             for rule_id, memory in state.alerts.items()

@@ -130,7 +130,7 @@ def _issues(live: Sequence[Owned], question: IssuesQuestion) -> Steps[StreamIssu
 
 
 def _issue(owned: Owned, project_id: str, limit: int) -> StreamIssue | None:
-    state = owned.partition.state(project_id)
+    state = owned.partition.look(project_id)
     if state is None or not state.numbering.findings:
         return None
     numbering = state.numbering

@@ -38,7 +38,7 @@ from streams.answers import project_view
 from streams.core import Core
 from streams.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.finding_answers import finding_detail, finding_list, finding_view
-from streams.findings import Refusal, waive_and_judge
+from streams.findings import BeforeWaiving, Refusal, waive_and_judge
 from streams.holdings import holdings_of
 from streams.joining import Piece
 from streams.project import ProjectState
@@ -69,7 +69,7 @@ class OwnPartitions:
     def _states(self, project_id: str) -> Iterator[tuple[Owned, ProjectState, int]]:
         """Where a project is, usually one place: partition, state, and up to when the state is true."""
         for owned in self._sight.live:
-            state = owned.partition.state(project_id)
+            state = owned.partition.look(project_id)
             if state is not None:
                 yield owned, state, max(self._sight.as_of_ms(owned), state.now_ms)
 
@@ -159,19 +159,23 @@ class OwnPartitions:
                 raise Recovering
             gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
             at_ms = max(self._sight.as_of_ms(owned), state.now_ms)
+            before = BeforeWaiving.of(state)
             done = waive_and_judge(
                 partition.core, state, question.finding_id, question.by, question.reason, at_ms, question.until_ms
             )
             if isinstance(done, Refusal):
                 return Waived(refusal=done.value)
             finding, alerts = done
-            partition.touch(state, gaps, duplicates)
-            self.acts_done += 1
             try:
                 await self._tell(alerts)
             except KafkaError as error:
-                partition.emits[:0] = alerts  # told with the next record
-                raise Unreachable("It is waived, and is stored and told as soon as Kafka answers.") from error
+                if finding.waiver is not None:
+                    before.restore(state, finding.waiver)
+                raise Unreachable(
+                    "Kafka did not take what is to be told, so nothing was waived: try again shortly."
+                ) from error
+            partition.touch(state, gaps, duplicates)
+            self.acts_done += 1
         await self._sight.engine.flush()
         if owned.phase is not Phase.LIVE:
             raise Unreachable("The partition moved to another worker meanwhile: look at the findings, then try again.")

@@ -4,8 +4,11 @@ and stores it."""
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaError
 
 from models.alert import AlertStatus
+from streams import finding_history
+from streams.state_codec import canonical
 from tests.read_model.fleet import Fleet, Worker, code, json
 from tests.streams_answers.making import START_MS, Log, seed_project
 
@@ -100,3 +103,29 @@ async def test_a_finding_that_no_worker_knows_is_404(project: str, expected: str
         for worker in (await two_workers(fleet))[:2]:
             answer = await worker.get(f"{PROJECT.replace('proj_123', project)}/findings/nothing")
             assert code(answer, 404) == expected
+
+
+@pytest.mark.parametrize("kept", [2, 64])
+async def test_a_waiver_that_kafka_does_not_take_is_taken_back_whole(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding_history, "KEPT", kept)
+    async with Fleet(2) as fleet:
+        left, right, log = await two_workers(fleet)
+        first, *others = (await findings(left)).values()
+        for one in others:
+            json(await left.post(f"{PROJECT}/findings/{one['finding_id']}/waive", BODY))
+        state = log.partition.state("proj_123")
+        assert state is not None
+        before = (canonical(state), state.deadline_ms, json(await left.get(f"{PROJECT}/findings")))
+        left.told.clear()
+        left.tell_failing = KafkaError("away")
+        path = f"{PROJECT}/findings/{first['finding_id']}/waive"
+        for worker in (left, right):
+            assert code(await worker.post(path, BODY), 503) == "unreachable"
+            assert (canonical(state), state.deadline_ms, json(await left.get(f"{PROJECT}/findings"))) == before
+        assert (left.told, log.partition.emits) == ([], [])
+        left.tell_failing = None
+        assert json(await right.post(path, BODY))["state"] == "waived"
+        assert [alert.status for alert in left.told] == [AlertStatus.RESOLVED]
+        assert json(await left.get(PROJECT))["gaps_total"] == 0
