@@ -1,10 +1,12 @@
 """`alerts`: what is active, what was, and what a person does about one, asked of a running worker."""
 
+import asyncio
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from episode_monitor.cli.alert_trial import send_trial
 from episode_monitor.cli.calling import Url, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
@@ -57,6 +59,18 @@ def history(
     rows = [[t["at"], t["alert"]["alert_key"], t["alert"]["status"], t["reason"], t["by"] or ""]
             for t in page["transitions"]]  # fmt: skip
     print_table(("When", "Alert", "Status", "Why", "By"), rows)
+
+
+@alerts.command("test")
+def send_trial_alert(as_json: Json = False) -> None:
+    """Send a trial alert, marked as one, to each sink of the settings. Exit code 1 where one does not take it."""
+    outcomes = asyncio.run(send_trial(load_settings()))
+    if as_json:
+        print_json(outcomes)
+    else:
+        print_table(("Sink", "Outcome", "Why"), [[one["sink"], one["outcome"], one["reason"]] for one in outcomes])
+    if any(one["outcome"] != "delivered" for one in outcomes):
+        raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 
 @alerts.command("ack")

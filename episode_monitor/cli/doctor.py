@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from episode_monitor.cli.doctor_databases import own_database, service_database
+from episode_monitor.cli.doctor_sinks import sinks
 from episode_monitor.cli.findings import Finding, Verdict, skipped
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
@@ -18,7 +19,7 @@ PATIENCE_SECONDS = 10.0
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check Kafka, topics, PostgreSQL, rules and clock. Exit code 1 where something is wrong, 3 where away."""
+    """Check Kafka, topics, sinks, PostgreSQL, rules and clock. Exit code 1: something is wrong; 3: it is away."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say is said below, once
     settings = load_settings()
     findings = asyncio.run(examine(settings))
@@ -47,6 +48,7 @@ async def examine(settings: Settings) -> list[Finding]:
     is_there = topics.verdict is Verdict.OK
     findings += await _topic_settings(settings) if is_there else [skipped("topic settings", "the topics")]
     findings.append(await _partitioning(settings) if is_there else skipped("partitioning", "the topics"))
+    findings += await sinks(settings)
     findings += await own_database(settings)
     return findings + await service_database(settings)
 

@@ -1,0 +1,68 @@
+"""Receivers of alerts: `doctor` connects and sends nothing, `alerts test` sends a trial alert to each."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from episode_monitor.cli.alert_trial import send_trial
+from episode_monitor.cli.doctor_sinks import sinks
+from episode_monitor.cli.findings import Verdict
+from episode_monitor.demo.ports import free_port
+from episode_monitor.settings import Settings, load_settings
+from tests.alert_sinks.receiver import Receiver, receiving
+from tests.alert_sinks.support import Signal
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A real HTTP server on loopback."""
+    async with receiving(Signal()) as server:
+        yield server
+
+
+def settings(**given: str) -> Settings:
+    return load_settings(given)
+
+
+async def verdicts(**given: str) -> dict[str, tuple[Verdict, str]]:
+    return {found.part: (found.verdict, found.sentence) for found in await sinks(settings(**given))}
+
+
+async def test_without_a_receiver_it_is_said_that_alerts_go_to_the_log() -> None:
+    assert (await verdicts())["sinks"][0] is Verdict.SKIPPED
+
+
+async def test_a_receiver_at_a_closed_port_or_an_unknown_name_is_away_and_its_path_is_not_said() -> None:
+    found = await verdicts(
+        SLACK_WEBHOOK_URL=f"http://127.0.0.1:{free_port()}/services/hushhush",
+        MONITORING_WEBHOOK_URL="http://nowhere.invalid/x",
+    )
+    for setting in ("SLACK_WEBHOOK_URL", "MONITORING_WEBHOOK_URL"):
+        verdict, sentence = found[setting]
+        assert verdict is Verdict.UNREACHABLE
+        assert sentence.endswith(f"correct {setting} or let us through.")
+        assert "hushhush" not in sentence
+
+
+async def test_a_receiver_that_is_there_is_connected_to_and_gets_nothing(receiver: Receiver) -> None:
+    found = await verdicts(SLACK_WEBHOOK_URL=receiver.url)
+    assert found["SLACK_WEBHOOK_URL"][0] is Verdict.OK
+    assert receiver.requests == []
+
+
+async def test_a_handler_that_cannot_be_made_is_wrong() -> None:
+    verdict, sentence = (await verdicts(ALERT_HANDLERS="no_module:Handler"))["ALERT_HANDLERS no_module:Handler"]
+    assert verdict is Verdict.WRONG
+    assert "cannot be loaded" in sentence
+
+
+async def test_a_trial_alert_goes_to_each_receiver_and_one_that_refuses_it_is_named(receiver: Receiver) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}/"
+    outcomes: list[dict[str, Any]] = await send_trial(
+        settings(MONITORING_WEBHOOK_URL=receiver.url, SLACK_WEBHOOK_URL=nowhere)
+    )
+    assert [(one["sink"], one["outcome"]) for one in outcomes] == [("slack", "failed"), ("webhook", "delivered")]
+    assert "cannot connect" in outcomes[0]["reason"]
+    (request,) = receiver.requests
+    assert b"[TRIAL] Alerts of episode-monitor arrive here" in request.body
