@@ -23,7 +23,7 @@ Path = Literal[
     "project", "stats", "trend", "projects", "act",
     "compare", "holdings", "known", "issues", "positions",
     "jobs", "cancel", "drifts", "drifted", "findings", "finding", "waive",
-    "parts", "pieces",
+    "parts", "pieces", "measured",
 ]  # fmt: skip
 
 
@@ -165,6 +165,23 @@ class PiecesQuestion(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
 
 
+class MeasuredQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened in all parts of a project in several partitions: over a window, or by the intervals of a trend."""
+
+    project_id: str
+    window_minutes: int | None = None
+    hours: int | None = None
+
+
+class MeasuredPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one part, up to its own time. Tallies are hexadecimal, for they have more bits than a number of JSON; a
+    window is interval 0."""
+
+    at_ms: int
+    today: str
+    measured: dict[int, tuple[str, dict[int, int]]]
+
+
 class SeenPart(msgspec.Struct, frozen=True, array_like=True):
     """A project of a question, by its place there, has a part in this partition."""
 
@@ -174,10 +191,11 @@ class SeenPart(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Told(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """What was found in these partitions; None: it is in none of them."""
+    """What was found in these partitions; None: it is in none of them. `is_split`: of one part of several."""
 
     partitions: list[int]
     found: T | None
+    is_split: bool = False
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ from episode_monitor.read_model.messages import (
     FindingQuestion,
     FindingsQuestion,
     FoundFinding,
+    MeasuredPart,
+    MeasuredQuestion,
     OwnPage,
     PageQuestion,
     PiecesQuestion,
@@ -104,21 +106,35 @@ class OwnPartitions:
 
     def stats(self, question: StatsQuestion) -> Told[PerformanceStats]:
         """One project's rates and latencies."""
-        found = None
         for _, state, at_ms in self._counted(question.project_id):
             measured = performance.window_of_now(state.history, question.window_minutes, at_ms)
             today = performance.today(state.days, state.core.calendar, at_ms)
             found = performance.stats(state.project_id, measured, today, question.window_minutes, at_ms)
-            break
-        return Told(partitions=self.partitions(), found=found)
+            return Told(partitions=self.partitions(), found=found, is_split=bool(state.split))
+        return Told(partitions=self.partitions(), found=None)
 
     def trend(self, question: TrendQuestion) -> Told[PerformanceTrend]:
         """One project's trend; a project remembers 25 hours."""
-        found = None
         for _, state, at_ms in self._counted(question.project_id):
             intervals = performance.intervals(state.history, question.hours, at_ms)
             found = performance.trend(state.project_id, intervals, question.hours, at_ms)
-            break
+            return Told(partitions=self.partitions(), found=found, is_split=bool(state.split))
+        return Told(partitions=self.partitions(), found=None)
+
+    def measured(self, question: MeasuredQuestion) -> Told[list[MeasuredPart]]:
+        """What happened in the parts that are here of a project in several partitions."""
+        found = []
+        for _, state, at_ms in self._states(question.project_id):
+            if question.hours is not None:
+                measured = performance.intervals(state.history, question.hours, at_ms)
+            else:
+                measured = {0: performance.window_of_now(state.history, question.window_minutes or 0, at_ms)}
+            found.append(
+                MeasuredPart(
+                    at_ms=at_ms, today=f"{performance.today(state.days, state.core.calendar, at_ms):x}",
+                    measured={number: (f"{counts:x}", sketch) for number, (counts, sketch) in measured.items()},
+                )
+            )  # fmt: skip
         return Told(partitions=self.partitions(), found=found)
 
     async def page(self, question: PageQuestion) -> Told[OwnPage]:

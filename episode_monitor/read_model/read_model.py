@@ -20,6 +20,8 @@ from episode_monitor.read_model.messages import (
     FindingQuestion,
     FindingsQuestion,
     FoundFinding,
+    MeasuredPart,
+    MeasuredQuestion,
     OwnPage,
     Path,
     PiecesQuestion,
@@ -34,7 +36,7 @@ from episode_monitor.read_model.metrics import FleetCollector
 from episode_monitor.read_model.neighbours import ANSWER_SECONDS, LONG_ANSWER_SECONDS, Neighbours
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.rising import RisingFleet
-from episode_monitor.read_model.split_views import split_view
+from episode_monitor.read_model.split_views import joined_stats, joined_trend, split_view
 from episode_monitor.read_model.worker_state import WorkerState
 from episode_monitor.storage.protocols import AlertHistory
 from episode_monitor.web.views import (
@@ -147,7 +149,11 @@ class ReadModel:
         if project_id is not None:
             question = StatsQuestion(project_id=project_id, window_minutes=window_minutes)
             own = self._own.stats(question)
-            return await self._elsewhere(own, "stats", question, Told[PerformanceStats])
+            told = await self._told_elsewhere(own, "stats", question, Told[PerformanceStats])
+            if not told.is_split:
+                return told.found
+            pieces = await self._measured(MeasuredQuestion(project_id=project_id, window_minutes=window_minutes))
+            return joined_stats(project_id, pieces, window_minutes)
         parts = self._parts()
         at_ms = newest_ms(part.counts for part in parts)
         calendar = self._sight.engine.core.calendar
@@ -164,7 +170,11 @@ class ReadModel:
         if project_id is not None:
             question = TrendQuestion(project_id=project_id, hours=hours)
             own = self._own.trend(question)
-            return await self._elsewhere(own, "trend", question, Told[PerformanceTrend])
+            told = await self._told_elsewhere(own, "trend", question, Told[PerformanceTrend])
+            if not told.is_split:
+                return told.found
+            pieces = await self._measured(MeasuredQuestion(project_id=project_id, hours=hours))
+            return joined_trend(project_id, pieces, hours)
         parts = self._parts()
         at_ms = newest_ms(part.counts for part in parts)
         found = []
@@ -172,6 +182,14 @@ class ReadModel:
             found.append(performance.intervals(self._totals(part).history, hours, at_ms))
             await asyncio.sleep(0)
         return performance.trend(None, performance.merge_intervals(found), hours, at_ms)
+
+    async def _measured(self, question: MeasuredQuestion) -> list[MeasuredPart]:
+        others = await self._neighbours.ask_all(
+            self._sight.other_owners(), "measured", question, Told[list[MeasuredPart]], LONG_ANSWER_SECONDS
+        )
+        told = [self._own.measured(question), *others]
+        self._all_were_asked(told)
+        return [part for answer in told for part in answer.found or ()]
 
     def _totals(self, part: Part) -> PartitionTotals:
         try:
@@ -237,17 +255,22 @@ class ReadModel:
         self, own: Told[T], path: Path, question: msgspec.Struct, kind: type[Told[T]], seconds: float = ANSWER_SECONDS
     ) -> T | None:
         """What was found here, or else what another worker finds; None only where every partition was asked."""
+        return (await self._told_elsewhere(own, path, question, kind, seconds)).found
+
+    async def _told_elsewhere(
+        self, own: Told[T], path: Path, question: msgspec.Struct, kind: type[Told[T]], seconds: float = ANSWER_SECONDS
+    ) -> Told[T]:
         if own.found is not None:
-            return own.found
+            return own
         owners = self._sight.other_owners()
         told = await self._neighbours.ask_all(
             owners, path, question, kind, seconds, is_enough=lambda answer: answer.found is not None
         )
         for answer in told:
             if answer.found is not None:
-                return answer.found
+                return answer
         self._all_were_asked([own, *told])
-        return None
+        return own
 
     def _all_were_asked(self, told: Sequence[Told[T]]) -> None:
         count = self._sight.partition_count()

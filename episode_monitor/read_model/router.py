@@ -19,6 +19,7 @@ from episode_monitor.read_model.messages import (
     HoldingsQuestion,
     IssuesQuestion,
     KnownQuestion,
+    MeasuredQuestion,
     PageQuestion,
     PartsQuestion,
     Path,
@@ -62,6 +63,10 @@ def internal_router(
     async def pieces(question: PiecesQuestion) -> Any:
         return own.pieces(question)
 
+    async def measured(question: MeasuredQuestion) -> Any:
+        return own.measured(question)
+
+    add_question(router, "measured", MeasuredQuestion, measured)
     add_question(router, "pieces", PiecesQuestion, pieces)
     if splits is not None:
         add_question(router, "parts", PartsQuestion, splits.parts)

@@ -21,6 +21,7 @@ LOOK_SECONDS = 0.1
 BATCH_PROJECTS = 500  # of a partition at a look
 STEP_PROJECTS = 64  # between two turns of the loop
 PATIENCE_SECONDS = 10.0  # an alert about numbers waits so long for partitions that are behind or moving
+SHORT_PATIENCE_SECONDS = 1.0  # after it was in vain, until it was not
 POLL_SECONDS = 0.02
 RETRY_SECONDS = 1.0  # where another worker could not be asked
 
@@ -43,6 +44,7 @@ class SplitWatch:
         self._engine = sight.engine
         self._neighbours = neighbours
         self._log = log or SplitLog()
+        self._was_complete = True
         self._progress: WeakKeyDictionary[Owned, _Progress] = WeakKeyDictionary()
 
     async def run(self) -> None:
@@ -82,10 +84,14 @@ class SplitWatch:
 
     async def compare(self, owned: Owned, projects: list[str], is_patient: bool) -> None:
         """See `agents.engine.engine.Compare`."""
-        until = time.monotonic() + (PATIENCE_SECONDS if is_patient else 0.0)
+        patience = PATIENCE_SECONDS if self._was_complete else SHORT_PATIENCE_SECONDS
+        until = time.monotonic() + (patience if is_patient else 0.0)
         while True:
             left = until - time.monotonic()
-            if await self._ask_all(owned, projects, max(0.0, left)):
+            is_complete = await self._ask_all(owned, projects, max(0.0, left))
+            if is_patient:
+                self._was_complete = is_complete
+            if is_complete:
                 return
             if left <= 0 or self._engine.is_awaited or owned.phase is not Phase.LIVE:
                 return

@@ -169,8 +169,14 @@ async def test_both_give_the_same_rates_of_a_split_project() -> None:
     async with Fleet(4) as fleet:
         left, right, logs = await two_workers(fleet)
         logs[1].created("halved", 1, took=1.0)
-        logs[2].created("halved", 2, took=3.0)
+        logs[2].failed("halved", took=3.0)
         await look(left, right)
+        await fleet.publish()
+        stats = json(await right.get(f"{PERFORMANCE}/stats", project_id="halved"))
+        assert (stats["ended_operations"], stats["failed_operations"], stats["failure_rate_percentage"]) == (2, 1, 50.0)
+        assert (stats["average_duration_seconds"], stats["total_operations_today"]) == (2.0, 2)
+        (point,) = json(await left.get(f"{PERFORMANCE}/trend", project_id="halved"))["points"]
+        assert (point["ended_operations"], point["failed_operations"]) == (2, 1)
         for path in ("stats", "trend"):
             answers = [json(await w.get(f"{PERFORMANCE}/{path}", project_id="halved")) for w in (left, right)]
             assert answers[0] == answers[1]

@@ -58,7 +58,7 @@ def test_workers_with_different_settings_say_so_to_each_other(broker: str, topic
                 f"The worker at {other.url} differs from this one in FAILURE_RATE_THRESHOLD, rules in force: set the "
                 f"same on all workers and start them again."
             )
-        assert ready(left)
+        until(lambda: ready(left), "worker that is ready all the same")
 
 
 def _settings_word(each: Program) -> str:
