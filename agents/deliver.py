@@ -18,7 +18,7 @@ from agents.engine.fetching import Fetched
 from agents.engine.reading import Record
 from agents.engine.record_parsing import UnreadableBatch
 from agents.marks import Mark, Ours, read_mark
-from agents.positions import note_of, read_note
+from agents.positions import Note, note_of, read_note
 from agents.slices import Slice
 from alert_sinks.past import LIVE_MS, Past, Steps, Telling
 from models.alert import Alert
@@ -83,21 +83,29 @@ class _Track:
         self.committed = 0  # what lies before was done by whoever read it
         self.next_offset: int | None = None  # next offset to take; None before reading has begun
         self.open: set[int] = set()
-        self.done_beyond: list[range] = []  # done before this worker had the partition, although others before were not
+        self.note = Note()  # what the owner before had said
+        self.held: set[int] = set()
+        self.assigned_ms = 0
         self.said: tuple[int, str] | None = None  # position and note that were committed last
 
     def was_done(self, offset: int) -> bool:
         """Whether it was done before this worker had the partition."""
-        return offset < self.committed or any(offset in done for done in self.done_beyond)
+        return offset < self.committed or self.note.is_done(offset)
+
+    def may_be_told(self, record: Record, mark: Mark) -> bool:
+        """Whether the owner before may have told it: what is of the past is told only after a note that says so."""
+        if self.note.may_be_told(record.offset):
+            return True
+        return not mark.is_behind and record.timestamp < self.assigned_ms and record.offset >= self.note.read_to
 
     def to_commit(self) -> tuple[int, str] | None:
         """Position and note; None before reading has begun, or where what the group knows says more."""
         position = self.done_up_to
         if position is None or self.next_offset is None or self.next_offset < self.committed:
             return None
-        if any(self.next_offset < done.stop for done in self.done_beyond):
+        if self.next_offset < self.note.read_to:
             return None
-        return position, note_of(position, self.next_offset, self.open)
+        return position, note_of(position, self.next_offset, self.open, self.held)
 
     @property
     def done_up_to(self) -> int | None:
@@ -170,7 +178,8 @@ class Delivery:
         for (number, track), tp in zip(tracks.items(), tps, strict=True):
             beginning = beginnings.get(tp, 0)
             position, note = committed.get(tp, (0, ""))
-            track.committed, track.done_beyond = max(position, beginning), read_note(position, note)
+            track.committed, track.note = max(position, beginning), read_note(position, note)
+            track.assigned_ms = self._now_ms()
             await self._begin(number, track, max(beginning, track.committed - LOOK_BACK_RECORDS))
 
     async def out_of_range(self, fetched: Fetched) -> None:
@@ -183,7 +192,7 @@ class Delivery:
         log.error("alerts are gone before they were read; going on at the beginning", partition=number,
                   offset=fetched.start, beginning=beginning)  # fmt: skip
         track.open.clear()
-        track.committed, track.done_beyond = beginning, []
+        track.committed, track.note = beginning, Note()
         await self._begin(number, track, beginning)
 
     async def _begin(self, number: int, track: _Track, start: int) -> None:
@@ -207,6 +216,7 @@ class Delivery:
 
     async def commit(self) -> None:
         """Commit what is done. To be called now and then; what fails is tried again by the next call."""
+        self._note_held()
         news = {
             number: said
             for number, track in self._tracks.items()
@@ -254,13 +264,27 @@ class Delivery:
 
     # --- what was held back
 
-    def look(self) -> None:
-        """Tell what need not be held back any longer. To be called several times a second."""
+    async def look(self) -> None:
+        """Tell what need not be held back any longer. To be called several times a second.
+
+        That it is held no longer is committed first: whoever reads it again after a crash knows that it may be told.
+        """
         if self._past.is_empty:
             return
         now_ms = self._now_ms()
         self._catching_up.look(now_ms)
-        self._follow(self._past.release(now_ms, self._catching_up.has))
+        steps = self._past.release(now_ms, self._catching_up.has)
+        if steps.together:
+            tracks = self._tracks
+            await self.commit()
+            if self._tracks is not tracks:
+                return  # it belongs to others now
+        self._follow(steps)
+
+    def _note_held(self) -> None:
+        held = self._past.held_tokens()
+        for number, track in self._tracks.items():
+            track.held = {offset for generation, partition, offset in held if partition == number}
 
     def _read_up_at_ms(self) -> int:
         """Up to when everything in this worker's partitions of the topic was read; 0: it was not."""
@@ -353,7 +377,10 @@ class Delivery:
         self._catching_up.watch(mark)
         token = (track.generation, number, record.offset)
         is_past = _is_past(mark, record, now_ms)
-        self._follow(self._past.take(alert, token, mark.events_partition, now_ms, is_past=is_past))
+        may_be_told = is_past and track.may_be_told(record, mark)
+        self._follow(
+            self._past.take(alert, token, mark.events_partition, now_ms, is_past=is_past, may_be_told=may_be_told)
+        )
 
 
 def _is_past(mark: Mark, record: Record, now_ms: int) -> bool:

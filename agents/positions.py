@@ -1,49 +1,103 @@
-"""What of a topic's partition is done, as one position and a note: what lies behind the position and is done already.
+"""What of a topic's partition is done, as one position and a note of what lies behind it: what is done already, and
+what is held back and so was surely not told.
 
 The note travels as the metadata of the group's committed offset, so that after a crash nothing is done twice because
 something before it was still open.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+
+import msgspec
 
 NOTE_MAX_CHARACTERS = 3500  # brokers take 4096 bytes; of what does not fit, some is done again
+_VERSION = "1"
 
 
-def note_of(position: int, next_offset: int, still_open: Collection[int]) -> str:
-    """Offsets from `position` up to `next_offset` that are done, as ranges counted from the position.
+class Note(msgspec.Struct, frozen=True):
+    """What a former owner said: offsets done, offsets held, and up to where it had read; 0: nothing is known."""
 
-    >>> note_of(10, 20, {10, 13, 14, 19}), note_of(10, 11, {10}), note_of(10, 10, ())
-    ('1-2,5-8', '', '')
+    done: tuple[range, ...] = ()
+    held: tuple[range, ...] = ()
+    read_to: int = 0
+
+    def is_done(self, offset: int) -> bool:
+        """Whether this offset was done, although others before it were not."""
+        return any(offset in part for part in self.done)
+
+    def may_be_told(self, offset: int) -> bool:
+        """Whether it was read and not held: perhaps it was told, and the owner ended before it could say so."""
+        return offset < self.read_to and not any(offset in part for part in self.held)
+
+
+def note_of(position: int, next_offset: int, still_open: Collection[int], held: Collection[int] = ()) -> str:
+    """What lies from `position` up to `next_offset`, counted from the position.
+
+    >>> note_of(10, 20, {10, 13, 14, 19}, {13, 14}), note_of(10, 10, ())
+    ('1:10:1-2,5-8:3-4', '1:0::')
     """
+    held_words = _words(position, _runs(sorted(held)))
+    done_words = _words(position, _between(position, next_offset, sorted(still_open)))
+    return f"{_VERSION}:{next_offset - position}:{done_words}:{held_words}"
+
+
+def read_note(position: int, note: str) -> Note:
+    """Inverse of `note_of`; a note that somebody else wrote says nothing.
+
+    >>> read_note(10, "1:10:1-2,5-8:3-4")
+    Note(done=(range(11, 13), range(15, 19)), held=(range(13, 15),), read_to=20)
+    >>> read_note(10, "") == read_note(10, "by hand") == read_note(10, "1:x::") == Note()
+    True
+    """
+    version, *parts = note.split(":")
+    if version != _VERSION or len(parts) != 3 or not parts[0].isdecimal():
+        return Note()
+    return Note(_ranges(position, parts[1]), _ranges(position, parts[2]), position + int(parts[0]))
+
+
+def _words(position: int, parts: Iterable[tuple[int, int]]) -> str:
     words: list[str] = []
     length = 0
-    for first, last in _between(position, next_offset, sorted(still_open)):
+    for first, last in parts:
         word = f"{first - position}-{last - position}"
         length += len(word) + 1
-        if length > NOTE_MAX_CHARACTERS:
+        if length > NOTE_MAX_CHARACTERS // 2:
             break
         words.append(word)
     return ",".join(words)
 
 
-def read_note(position: int, note: str) -> list[range]:
-    """Inverse of `note_of`; a note that somebody else wrote says nothing.
-
-    >>> read_note(10, "1-2,5-8"), read_note(10, ""), read_note(10, "by hand"), read_note(10, "3-1")
-    ([range(11, 13), range(15, 19)], [], [], [])
-    """
-    done: list[range] = []
-    for word in note.split(",") if note else ():
+def _ranges(position: int, words: str) -> tuple[range, ...]:
+    found: list[range] = []
+    for word in words.split(",") if words else ():
         first, dash, last = word.partition("-")
-        if not (dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
-            return []
-        done.append(range(position + int(first), position + int(last) + 1))
-    return done
+        if not (dash and first.isdecimal() and last.isdecimal()):
+            return ()
+        found.append(range(position + int(first), position + int(last) + 1))
+    return tuple(found)
 
 
-def _between(position: int, next_offset: int, still_open: list[int]) -> Iterator[tuple[int, int]]:
+def _between(position: int, next_offset: int, others: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Runs of offsets without the others."""
     begin = position
-    for offset in [*still_open, next_offset]:
+    for offset in [*others, next_offset]:
         if begin < offset:
             yield begin, offset - 1
         begin = offset + 1
+
+
+def _runs(offsets: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Neighbours put together.
+
+    >>> list(_runs([3, 4, 5, 9]))
+    [(3, 5), (9, 9)]
+    """
+    first = last = None
+    for offset in offsets:
+        if last is not None and offset == last + 1:
+            last = offset
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = offset
+    if first is not None and last is not None:
+        yield first, last

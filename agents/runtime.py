@@ -280,7 +280,7 @@ class Runtime:
         while True:
             await asyncio.sleep(PAST_LOOK_SECONDS)
             await self.engine.note_caught_up()
-            self.delivery.look()
+            await self.delivery.look()
 
     async def _commit_deliveries(self) -> None:
         while True:

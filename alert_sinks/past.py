@@ -98,8 +98,23 @@ class Past(Generic[Token]):
         if _is_told(alert):
             self._note(alert, at_ms)
 
-    def take(self, alert: Alert, token: Token, partition: int | None, now_ms: int, *, is_past: bool) -> Steps[Token]:
-        """A transition was read, in the order of its alert key."""
+    def held_tokens(self) -> list[Token]:
+        """Of transitions that were surely not told."""
+        return [
+            telling.token
+            for held in self._held.values()
+            for telling in (held.ended, held.firing, held.escalation)
+            if telling is not None and not (telling is held.firing and held.was_told)
+        ] + [waiting.telling.token for waiting in self._waiting.values()]
+
+    def take(
+        self, alert: Alert, token: Token, partition: int | None, now_ms: int, *, is_past: bool,
+        may_be_told: bool = False,
+    ) -> Steps[Token]:  # fmt: skip
+        """A transition was read, in the order of its alert key.
+
+        `may_be_told`: whoever read it before may have told it, so that its end must be told.
+        """
         telling = Telling(alert, token)
         if not _is_told(alert):
             return self._quiet(telling, now_ms)
@@ -109,7 +124,7 @@ class Past(Generic[Token]):
             return self._resolved(telling, partition, now_ms, is_past)
         if alert.reason == Reason.ESCALATED_UNACKNOWLEDGED.value:
             return self._escalated(telling, partition, now_ms, is_past)
-        return self._fired(telling, partition, now_ms, is_past)
+        return self._fired(telling, partition, now_ms, is_past, may_be_told)
 
     def release(self, now_ms: int, has_caught_up: CaughtUp) -> Steps[Token]:
         """What may be told now, although nothing came."""
@@ -163,7 +178,9 @@ class Past(Generic[Token]):
         steps.now.append(telling)
         return steps
 
-    def _fired(self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool) -> Steps[Token]:
+    def _fired(
+        self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool, may_be_told: bool
+    ) -> Steps[Token]:
         steps: Steps[Token] = Steps()
         key, held = telling.alert.alert_key, self._held.get(telling.alert.alert_key)
         if not is_past and held is None:
@@ -174,7 +191,7 @@ class Past(Generic[Token]):
         held = self._hold(key, partition, now_ms)
         if before is not None:
             steps.done.append(before.token)
-        elif telling.alert.reason == SILENCE_ENDED:
+        elif may_be_told or telling.alert.reason == SILENCE_ENDED:
             held.was_told = True
         held.firing = telling
         return steps

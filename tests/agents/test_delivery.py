@@ -288,27 +288,27 @@ async def test_what_was_written_while_the_events_were_behind_waits_until_they_ha
     await office.delivery.assign([0], 1)
     await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
     office.reader.last, office.reader.answered = 1, NOW_MS / 1000 + 5
-    office.delivery.look()
+    await office.delivery.look()
     assert office.titles == []
     assert (office.commit_position(0), office.delivery.held, office.delivery.pending) == (0, 1, 0)
 
     office.caught_up[0] = NOW_MS  # said before the alert was taken: of a former owner
-    office.delivery.look()
+    await office.delivery.look()
     assert office.titles == []
 
     office.now_ms += 1000
     office.caught_up[0] = office.now_ms
     office.reader.answered = NOW_MS / 1000  # what the broker said before that
-    office.delivery.look()
+    await office.delivery.look()
     assert office.titles == []
 
     office.reader.answered = NOW_MS / 1000 + 3
     office.reader.last = 2  # one more was written in between
     office.now_ms += 3000
-    office.delivery.look()
+    await office.delivery.look()
     assert office.titles == []
     office.reader.last = 1
-    office.delivery.look()
+    await office.delivery.look()
     assert office.together == [["alert 0"]]
 
 
@@ -343,20 +343,20 @@ async def test_what_is_done_behind_something_open_is_not_told_again_after_a_cras
     for offset in (0, 2, 3, 5):
         office.delivery.done((1, 0, offset))
     await office.delivery.commit()
-    assert (office.reader.committed_offsets, office.reader.notes) == ({0: 1}, {0: "1-2,4-4"})
+    assert (office.reader.committed_offsets, office.reader.notes) == ({0: 1}, {0: "1:5:1-2,4-4:"})
 
     after = Office()
     after.reader = after.delivery.reader = office.reader
     await after.delivery.assign([0], 2)
     await after.bring(0, records[0])
     await after.delivery.commit()
-    assert office.reader.notes == {0: "1-2,4-4"}, "what the group knows is not forgotten while it is read again"
+    assert office.reader.notes == {0: "1:5:1-2,4-4:"}, "what the group knows is not forgotten while it is read again"
     await after.bring(0, *records[1:])
     assert after.titles == ["alert 1", "alert 4"]
     for offset in (1, 4):
         after.delivery.done((2, 0, offset))
     await after.delivery.commit()
-    assert (office.reader.committed_offsets, office.reader.notes) == ({0: 6}, {0: ""})
+    assert (office.reader.committed_offsets, office.reader.notes) == ({0: 6}, {0: "1:0::"})
 
 
 async def test_alerts_that_cannot_be_read_are_said_and_passed(office: Office) -> None:
@@ -370,3 +370,39 @@ async def test_alerts_that_cannot_be_read_are_said_and_passed(office: Office) ->
         {"log_level": "error", "event": "records of the alerts topic cannot be read", "partition": 0,
          "why": "Offsets 1 to 4 cannot be read: its checksum is wrong."},
     ]  # fmt: skip
+
+
+async def catch_up(office: Office, end: int) -> None:
+    """Partition 0 of the events says that it has caught up, and the alerts are read to their end after that."""
+    office.reader.last, office.reader.answered = end, NOW_MS / 1000 + 5
+    for _ in range(2):
+        office.now_ms += 4000
+        office.caught_up[0] = office.now_ms
+        await office.delivery.look()
+
+
+async def test_the_end_of_what_may_have_been_told_before_a_crash_is_told(office: Office) -> None:
+    """Held alerts are told only after a note that they are held no longer."""
+    await office.delivery.assign([0], 1)
+    firing = alert(0, monitor_id="monitor", is_behind=True)
+    await office.bring(0, firing)
+    await office.delivery.commit()
+    assert office.reader.notes == {0: "1:1::0-0"}
+
+    before = Office()  # ended while it held the alert: nobody was told
+    before.reader.committed_offsets, before.reader.notes = {0: 0}, {0: "1:1::0-0"}
+    await before.delivery.assign([0], 2)
+    end = alert(1, monitor_id="monitor", is_behind=True, status=AlertStatus.RESOLVED)
+    await before.bring(0, firing, end)
+    assert before.delivery.held == 0
+
+    await catch_up(office, 1)
+    assert office.together == [["alert 0"]]
+    assert office.reader.notes == {0: "1:1::"}, "noted before it was told"
+
+    after = Office()  # ended before it could say that it was told
+    after.reader.committed_offsets, after.reader.notes = {0: 0}, {0: "1:1::"}
+    await after.delivery.assign([0], 2)
+    await after.bring(0, firing, end)
+    await catch_up(after, 2)
+    assert after.together == [["alert 1"]], "its end"

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from agents.marks import read_mark
 from agents.topics import TopicNames
 from alert_sinks.routing import route
 from alert_sinks.webhook import webhook_id
-from models.alert import Alert
+from models.alert import Alert, AlertStatus
 from models.alert_codec import decode_alert
 from tests.faults.evidence import Evidence, Kept, Received
 from tests.faults.oracle_state import Sentences, place
@@ -81,25 +82,41 @@ class Told:
                 yield f"The transitions of {key} were first told in another order."
 
     def at_the_receivers(self) -> Sentences:
-        """Each at least once, repeated under the same webhook-id only, none that the model lacks."""
+        """Each at least once, by itself or in a digest, repeated by itself under one webhook-id only, and none that the
+        model lacks. Of an alert that ended while its events were behind nobody need be told, of its end neither."""
         if not self._sinks:
             return
-        wanted = {webhook_id(name): alert for name, alert in self._expected.items() if self._is_for_people(alert)}
+        wanted = {name: alert for name, alert in self._expected.items() if self._is_for_people(alert)}
+        by_message_id = {webhook_id(name): alert for name, alert in wanted.items()}
         refused = {alert.transition_id for alert in map(_alert, self._evidence.alert_dead_letters) if alert is not None}
         taken = [one for one in self._evidence.received if one.status == 200]
-        arrived = Counter(one.message_id for one in taken)
+        digests = [one for one in taken if _digest(one)]
+        arrived = Counter(_name(_said(one)) for one in taken if not _digest(one))
+        arrived.update(_name(said) for one in digests for said in _digest(one))
         self.counts["delivered"], self.counts["delivered again"] = len(arrived), arrived.total() - len(arrived)
         for one in taken:
-            yield from _is_wanted(one, wanted.get(one.message_id))
-        for message_id, alert in wanted.items():
-            if not arrived[message_id] and alert.transition_id not in refused:
-                yield f"The transition {alert.transition_id} of {alert.alert_key} never reached its receiver."
+            if _digest(one):
+                for said in _digest(one):
+                    yield from _is_wanted(said, wanted.get(_name(said)))
+            else:
+                yield from _is_wanted(_said(one), by_message_id.get(one.message_id))
+        untold, behind = _ended_untold(wanted, arrived), self._behind()
+        for name, alert in wanted.items():
+            is_past = alert.alert_id in untold and alert.alert_key in behind
+            if not arrived[name] and name not in refused and not is_past:
+                yield f"The transition {name} of {alert.alert_key} never reached its receiver."
         names: dict[str, set[str]] = {}
         for one in taken:
-            names.setdefault(_name(one), set()).add(one.message_id)
+            if not _digest(one):
+                names.setdefault(_name(_said(one)), set()).add(one.message_id)
         for name, message_ids in names.items():
             if len(message_ids) > 1:
                 yield f"The transition {name} was delivered under {len(message_ids)} webhook-ids."
+
+    def _behind(self) -> set[str]:
+        """Keys of alerts of which something was written while the events were behind."""
+        logs = self._evidence.alerts.values()
+        return {(kept.key or b"").decode() for log in logs for kept in log if read_mark(kept.headers).is_behind}
 
     def _is_for_people(self, alert: Alert) -> bool:
         return bool(route(alert, self._sinks, (), self._evidence.wall_ms).sinks)
@@ -110,20 +127,31 @@ def _said(one: Received) -> dict[str, object]:
     return alert if isinstance(alert, dict) else {}
 
 
-def _name(one: Received) -> str:
-    said = _said(one)
+def _digest(one: Received) -> list[dict[str, object]]:
+    """The alerts of a message about many; empty for a message about one."""
+    alerts = one.body.get("alerts") if isinstance(one.body, dict) else None
+    return alerts if isinstance(alerts, list) else []
+
+
+def _ended_untold(wanted: Mapping[str, Alert], arrived: Counter[str]) -> set[str]:
+    """Ids of alerts that began and ended, and of which nothing arrived."""
+    ended = {alert.alert_id for alert in wanted.values() if alert.status is AlertStatus.RESOLVED}
+    told = {alert.alert_id for name, alert in wanted.items() if arrived[name]}
+    return ended - told
+
+
+def _name(said: Mapping[str, object]) -> str:
     return f"{said.get('alert_id')}:{said.get('status')}:{said.get('escalation_level')}"
 
 
-def _is_wanted(one: Received, expected: Alert | None) -> Iterator[str]:
+def _is_wanted(said: dict[str, object], expected: Alert | None) -> Iterator[str]:
     """A mark before the title says who is on call; all else must be the same."""
-    said = _said(one)
     if expected is None:
-        yield f"A receiver got the alert {said.get('alert_key')} ({_name(one)}), which the model lacks."
+        yield f"A receiver got the alert {said.get('alert_key')} ({_name(said)}), which the model lacks."
         return
     alert = decode_alert(msgspec.json.encode(said))
     if alert is None or msgspec.structs.replace(alert, title=expected.title) != expected:
-        yield f"A receiver got the transition {_name(one)} of {expected.alert_key} with other words."
+        yield f"A receiver got the transition {_name(said)} of {expected.alert_key} with other words."
 
 
 def _orders(alerts: Sequence[Alert]) -> dict[str, list[str]]:
