@@ -103,6 +103,16 @@ class Courier(Generic[Token]):
         return {name: lanes.pending for name, lanes in self._sinks.items()}
 
     @property
+    def oldest_seconds(self) -> dict[str, float]:
+        """For how long the oldest of them has waited, by the name of the sink."""
+        return {name: lanes.oldest_seconds for name, lanes in self._sinks.items()}
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Why the last try failed, by the name of the sink; "" where it did not."""
+        return {name: lanes.trouble for name, lanes in self._sinks.items()}
+
+    @property
     def switched_off(self) -> list[str]:
         """The names of the sinks whose destinations are gone."""
         return [name for name, lanes in self._sinks.items() if not lanes.is_on]
@@ -116,8 +126,15 @@ class Courier(Generic[Token]):
             return
         decision = self._decide(alert, on_call_knows)
         parcel = self._parcel(token, decision)
+        first = self._before_on_call(alert) if decision.reason is RouteReason.ON_CALL else ()
         for name in decision.sinks:
-            self._put(name, self._job(alert, decision.mark, [parcel]), [parcel])
+            job = self._job(alert, decision.mark, [parcel])
+            job.after = first
+            self._put(name, job, [parcel])
+
+    def _before_on_call(self, alert: Alert) -> tuple[Job, ...]:
+        """What the team is still to hear of this alert."""
+        return tuple(job for name in self._team for job in self._sinks[name].of_alert(alert.alert_key))
 
     def accept_together(self, tellings: Sequence[Telling[Token]]) -> None:
         """Takes several at once: one message a sink where they are many, and each by itself where they are few."""

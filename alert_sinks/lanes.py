@@ -22,6 +22,7 @@ from models.alert import Alert
 _log = structlog.get_logger(__name__)
 
 _SAY_EVERY = 1000  # overflowing alerts to a line in the log
+TEAM_FIRST_SECONDS = 30.0  # so long those on call are told nothing that the team is about to hear
 _DIGESTS = "\0digests"  # no alert has this key
 
 
@@ -68,6 +69,7 @@ class Job:
     state: JobState = JobState.WAITING
     forgotten: bool = False
     digest: Digest | None = None
+    after: tuple["Job", ...] = ()  # to be told first, though not for longer than `TEAM_FIRST_SECONDS`
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -106,6 +108,10 @@ class SinkLanes:
         self._held_until = world.monotonic()
         self._off: str | None = None
         self._closing = False
+        self._failing: set[str] = set()  # lanes that failed since the last success
+        self._trouble = ""  # why the last try failed; "" after one that did not
+        self._prober: Job | None = None  # in an outage the only one that tries again
+        self._probe_at = 0.0  # monotonic
         self._digests: dict[str, Job] = {}  # alert key -> the digest that is to be told before anything else of it
 
     @property
@@ -117,6 +123,22 @@ class SinkLanes:
     def pending(self) -> int:
         """Transitions that wait or are on their way."""
         return sum(len(job.alerts) for lane in self._lanes.values() for job in lane.jobs)
+
+    @property
+    def oldest_seconds(self) -> float:
+        """For how long the oldest of them has waited; 0.0 for none."""
+        accepted = [next(iter(lane.jobs)).accepted_at for lane in self._lanes.values() if lane.jobs]
+        return max(0.0, self._world.monotonic() - min(accepted)) if accepted else 0.0
+
+    @property
+    def trouble(self) -> str:
+        """Why the last try failed; "" where it did not."""
+        return self._trouble
+
+    def of_alert(self, alert_key: str) -> list[Job]:
+        """What still waits of an alert, a digest that holds it among it."""
+        lane, digest = self._lanes.get(alert_key), self._digests.get(alert_key)
+        return [*(lane.jobs if lane is not None else ()), *([digest] if digest is not None else [])]
 
     @property
     def takes_digests(self) -> bool:
@@ -176,6 +198,12 @@ class SinkLanes:
         ahead = None if job.digest is not None else self._digests.get(job.lane)
         while ahead is not None and self._is_open(job) and ahead.state is not JobState.ENDED:
             await self._until(lane, ahead.finished.wait())
+        for first in job.after:
+            while self._is_open(job) and first.state is not JobState.ENDED:
+                left = job.accepted_at + TEAM_FIRST_SECONDS - self._world.monotonic()
+                if left <= 0:
+                    break
+                await self._until(lane, first.finished.wait(), self._world.sleep(left))
 
     async def _see_through(self, lane: _Lane, job: Job) -> None:
         while self._is_open(job):
@@ -185,8 +213,53 @@ class SinkLanes:
                 if not self._is_open(job):
                     return
                 delay = await self._try_once(job)
-            if delay is not None and self._is_open(job):
+            if delay is None or not self._is_open(job):
+                continue
+            if not self._is_out:
                 await self._pause(lane, delay)
+            await self._until_probe(lane, job)
+
+    # --- an outage: two alerts or more failed, and none was taken since
+
+    @property
+    def _is_out(self) -> bool:
+        return len(self._failing) > 1
+
+    async def _until_probe(self, lane: _Lane, job: Job) -> None:
+        """Wait until the destination is back, or until it is this one's turn to find out."""
+        while self._is_open(job) and self._is_out:
+            if self._prober is job:
+                left = self._probe_at - self._world.monotonic()
+                if left <= 0:
+                    return
+                await self._pause(lane, left)
+            else:
+                await self._until(lane)
+
+    def _choose_prober(self) -> None:
+        """The one that was tried least, and of those the oldest: one that is always refused stops no other."""
+        heads = [next(iter(lane.jobs)) for lane in self._lanes.values() if lane.jobs]
+        waiting = [job for job in heads if job.state is JobState.WAITING and job.attempts]
+        former, self._prober = self._prober, min(waiting, key=lambda job: (job.attempts, job.accepted_at), default=None)
+        for job in (former, self._prober):
+            if job is not None and job.lane in self._lanes:
+                self._lanes[job.lane].wake.set()
+
+    def _failed(self, job: Job, reason: str, delay: float) -> None:
+        self._failing.add(job.lane)
+        self._trouble = reason
+        if self._is_out:
+            self._probe_at = self._world.monotonic() + min(delay, CAP_SECONDS)
+            self._choose_prober()
+
+    def _took(self) -> None:
+        """The destination took something: after an outage all that waits is tried, the oldest first."""
+        was_out, self._trouble, self._prober = self._is_out, "", None
+        self._failing.clear()
+        if was_out:
+            heads = [next(iter(lane.jobs)) for lane in self._lanes.values() if lane.jobs]
+            for job in sorted(heads, key=lambda job: job.accepted_at):
+                self._lanes[job.lane].wake.set()
 
     def _is_open(self, job: Job) -> bool:
         return job.state is not JobState.ENDED and not self._closing
@@ -195,9 +268,9 @@ class SinkLanes:
         """Sleeps, unless the lane is woken because its first job has gone or everything closes."""
         await self._until(lane, self._world.sleep(seconds))
 
-    async def _until(self, lane: _Lane, waiting: Awaitable[object]) -> None:
+    async def _until(self, lane: _Lane, *waiting: Awaitable[object]) -> None:
         lane.wake.clear()
-        ways = {asyncio.ensure_future(waiting), asyncio.ensure_future(lane.wake.wait())}
+        ways = {asyncio.ensure_future(way) for way in (*waiting, lane.wake.wait())}
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -214,6 +287,7 @@ class SinkLanes:
         job.attempts += 1
         match await self._deliver(job):
             case Delivered():
+                self._took()
                 self.counters.delivered += len(job.alerts)
                 _log.info("alert delivered", **self._named(job), attempts=job.attempts)
                 await self._record(job, Ending.DELIVERED)
@@ -284,6 +358,7 @@ class SinkLanes:
         job.state = JobState.WAITING
         self._waiting[job] = None
         self._waiting.move_to_end(job, last=False)  # it came before those that have not been tried
+        self._failed(job, retry.reason, delay)
         return delay
 
     def _switch_off(self, reason: str) -> None:
@@ -346,3 +421,6 @@ class SinkLanes:
         if job is next(iter(lane.jobs)):
             lane.wake.set()
         del lane.jobs[job]
+        self._failing.discard(job.lane)
+        if job is self._prober:
+            self._choose_prober()

@@ -136,8 +136,10 @@ async def test_the_log_sink_says_what_matters_at_its_level(severity: Severity, s
             "project_id": "proj_1",
             "rule_id": "episode_failure_rate",
             "severity": severity.value,
-            "value": 2.5,
-            "threshold": 1.0,
+            "value": "2.5 %",
+            "threshold": "1 %",
+            "reason": "",
+            "alert_key": "episode_failure_rate:proj_1",
             "transition_id": f"a1b2:{status.value}:0",
         }
     ]
