@@ -33,8 +33,10 @@ from episode_monitor import __version__, composition
 from episode_monitor.checks.service import Checks
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.loop_lag import LoopLag
+from episode_monitor.read_model import outgoing
 from episode_monitor.read_model.comparing import OwnNumbers
 from episode_monitor.read_model.neighbours import Neighbours
+from episode_monitor.read_model.outgoing import Outgoing, Waiting
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
 from episode_monitor.read_model.router import internal_router
@@ -133,6 +135,7 @@ class Worker:
                 self._deliveries,
                 self.runtime.waits_now,
                 lambda: len(self._settings_watch.found()),
+                self._outgoing,
             ),
             registry,
             self.checks,
@@ -158,7 +161,7 @@ class Worker:
         probes = [
             Probe("broker", lambda: self.runtime.status, is_needed=True),
             Probe("database", self._database_word, is_needed=False),
-            Probe("deliveries", self._deliveries_word, is_needed=False),
+            Probe("deliveries", lambda: outgoing.word(self._outgoing()), is_needed=False),
             Probe("settings", self._settings_watch.word, is_needed=False),
             Probe("history", lambda: self.runtime.history.status, is_needed=False),
         ]
@@ -179,14 +182,16 @@ class Worker:
         word, losses = self.storage.database.status(), self.storage.database.losses()
         return losses if word == "ok" and losses else word
 
-    def _deliveries_word(self) -> str:
-        courier, words = self.runtime.courier, []
-        if courier.switched_off:
-            off = ", ".join(courier.switched_off)
-            words.append(f"Switched off by their receivers: {off}; mend their addresses and start again.")
-        if courier.ledger_is_away:
-            words.append("The list of deliveries does not answer: alerts go out all the same, some perhaps twice.")
-        return " ".join(words) or "ok"
+    def _outgoing(self) -> Outgoing:
+        courier = self.runtime.courier
+        waiting, oldest, troubles = courier.waiting, courier.oldest_seconds, courier.troubles
+        return Outgoing(
+            sinks=[Waiting(name, waiting[name], oldest[name], troubles[name]) for name in sorted(waiting)],
+            held=self.runtime.delivery.held,
+            switched_off=courier.switched_off,
+            ledger_is_away=courier.ledger_is_away,
+            foreign=sorted(self.runtime.ours.foreign),
+        )
 
     def _deliveries(self) -> list[tuple[str, str, int]]:
         return [

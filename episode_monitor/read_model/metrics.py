@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from episode_monitor.read_model.outgoing import Outgoing
 from models.event import RetryReason
 from streams import tally
 from streams.fleet_metrics import P95_WINDOW_MINUTES, FleetMetrics
@@ -39,6 +40,7 @@ class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):
     flush_seconds: float
     changelog_bytes: int
     deliveries: Sequence[tuple[str, str, int]] = ()  # sink, outcome, how many
+    outgoing: Outgoing = Outgoing()
 
 
 class FleetCollector(Collector):
@@ -157,6 +159,27 @@ def _events(worker: WorkerMetrics) -> Iterator[Metric]:
     for sink, outcome, count in sorted(worker.deliveries):
         deliveries.add_metric([sink, outcome], count)
     yield from (events, letters, lag, waits, deliveries)
+    yield from _outgoing(worker.outgoing)
+
+
+def _outgoing(outgoing: Outgoing) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "episode_monitor_deliveries_waiting", "Alert transitions that wait for a sink, or are on their way to it",
+        labels=["sink"],
+    )  # fmt: skip
+    oldest = GaugeMetricFamily(
+        "episode_monitor_deliveries_oldest_seconds", "How long the oldest of them has waited; 0: none waits",
+        labels=["sink"],
+    )  # fmt: skip
+    for each in outgoing.sinks:
+        waiting.add_metric([each.sink], each.alerts)
+        oldest.add_metric([each.sink], each.oldest_seconds)
+    yield from (waiting, oldest)
+    yield _gauge(
+        "episode_monitor_alerts_held",
+        "Alerts of the past that are told, if they are still on, when their events have caught up",
+        outgoing.held,
+    )
 
 
 def _process(worker: WorkerMetrics) -> Iterator[Metric]:

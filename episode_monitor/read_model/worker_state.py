@@ -8,6 +8,7 @@ from agents.engine.ownership import Counts, Phase
 from agents.engine.waits import Wait, WaitsFor, long_waits
 from agents.fleet.sight import Incomplete, Sight
 from episode_monitor.read_model.metrics import WorkerMetrics
+from episode_monitor.read_model.outgoing import Outgoing
 from episode_monitor.read_model.split_views import splits_word
 from models.views import Readiness
 
@@ -21,7 +22,8 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 class WorkerState:
-    """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions."""
+    """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions,
+    `outgoing` what waits to be delivered."""
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class WorkerState:
         deliveries: Callable[[], Sequence[tuple[str, str, int]]] = lambda: (),
         waits: Callable[[], Sequence[Wait]] = lambda: (),
         workers_that_differ: Callable[[], int] = lambda: 0,
+        outgoing: Callable[[], Outgoing] = Outgoing,
     ) -> None:
         self._sight = sight
         self._probes = tuple(probes)
@@ -38,6 +41,7 @@ class WorkerState:
         self._deliveries = deliveries
         self._waits = waits
         self._workers_that_differ = workers_that_differ
+        self._outgoing = outgoing
 
     def readiness(self) -> Readiness:
         """Part by part. The worker is ready when all parts that it needs are well."""
@@ -132,4 +136,5 @@ class WorkerState:
             flush_seconds=engine.flush_seconds,
             changelog_bytes=engine.changelog.bytes_written,
             deliveries=self._deliveries(),
+            outgoing=self._outgoing(),
         )

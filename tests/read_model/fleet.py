@@ -19,6 +19,7 @@ from agents.fleet.reader import FleetReader
 from agents.fleet.sight import Sight
 from episode_monitor.read_model.comparing import OwnNumbers
 from episode_monitor.read_model.neighbours import Neighbours
+from episode_monitor.read_model.outgoing import Outgoing, Waiting
 from episode_monitor.read_model.own import OwnPartitions
 from episode_monitor.read_model.read_model import ReadModel
 from episode_monitor.read_model.router import internal_router
@@ -141,8 +142,11 @@ class Worker:
         self.registry = CollectorRegistry()
         self.broker, self.database = "ok", "ok"
         self.waits: list[Wait] = []
+        self.outgoing = Outgoing(sinks=[Waiting("slack", 2, 95.4, "HTTP 503")], held=7)
         probes = [Probe("broker", lambda: self.broker, True), Probe("database", lambda: self.database, False)]
-        self.state = WorkerState(self.sight, probes, "1.2.3", lambda: [("slack", "delivered", 3)], lambda: self.waits)
+        self.state = WorkerState(
+            self.sight, probes, "1.2.3", lambda: [("slack", "delivered", 3)], lambda: self.waits, lambda: self.outgoing
+        )
         self.model = ReadModel(
             self.sight, self.own, Neighbours(fleet.client), history, self.state, self.registry,
             max_projects=fleet.max_projects,

@@ -30,6 +30,9 @@ WORKER_NAMES = {
     "episode_monitor_lag_events": "gauge",
     "episode_monitor_waiting_seconds": "gauge",
     "episode_monitor_deliveries": "counter",
+    "episode_monitor_deliveries_waiting": "gauge",
+    "episode_monitor_deliveries_oldest_seconds": "gauge",
+    "episode_monitor_alerts_held": "gauge",
     "episode_monitor_recovering_partitions": "gauge",
     "episode_monitor_recovery_seconds": "gauge",
     "episode_monitor_build_info": "gauge",
@@ -97,6 +100,9 @@ async def test_values_are_those_of_the_fleet() -> None:
         assert value(samples, "episode_alerts_active", **alerts) == 1
         assert value(samples, "episode_monitor_build_info", version="1.2.3") == 1
         assert value(samples, "episode_monitor_deliveries_total", sink="slack", outcome="delivered") == 3
+        assert value(samples, "episode_monitor_deliveries_waiting", sink="slack") == 2
+        assert value(samples, "episode_monitor_deliveries_oldest_seconds", sink="slack") == 95.4
+        assert value(samples, "episode_monitor_alerts_held") == 7
 
 
 async def test_durations_are_a_cumulative_histogram_by_success() -> None:

@@ -1,0 +1,46 @@
+"""What is on its way out: how many alerts wait for which sink, for how long, and what to do about it."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from models.measures import counted
+
+WAITS_AFTER_SECONDS = 30.0  # shorter waits are every day's
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """One sink. `trouble`: why its last try failed; "" where it did not."""
+
+    sink: str
+    alerts: int
+    oldest_seconds: float
+    trouble: str
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """`held`: alerts that are told, if they are still on, when their events have caught up."""
+
+    sinks: Sequence[Waiting] = ()
+    held: int = 0
+    switched_off: Sequence[str] = ()
+    ledger_is_away: bool = False
+    foreign: Sequence[str] = ()  # other monitors that write to the same topic of alerts
+
+
+def word(outgoing: Outgoing) -> str:
+    """ "ok", or what waits and why. That alerts are held is no trouble, and another monitor beside this one neither."""
+    words = []
+    if outgoing.switched_off:
+        off = ", ".join(outgoing.switched_off)
+        words.append(f"Switched off by their receivers: {off}; mend their addresses and start again.")
+    for each in outgoing.sinks:
+        if each.alerts and each.oldest_seconds >= WAITS_AFTER_SECONDS:
+            why = f" ({each.trouble})" if each.trouble else ""
+            words.append(
+                f"{counted(each.alerts, 'alert waits', 'alerts wait')} for {each.sink}, the oldest for "
+                f"{each.oldest_seconds:.0f} s{why}; it is tried on."
+            )
+    if outgoing.ledger_is_away:
+        words.append("The list of deliveries does not answer: alerts go out all the same, some perhaps twice.")
+    return " ".join(words) or "ok"
