@@ -145,7 +145,12 @@ class Worker:
         self.outgoing = Outgoing(sinks=[Waiting("slack", 2, 95.4, "HTTP 503")], held=7)
         probes = [Probe("broker", lambda: self.broker, True), Probe("database", lambda: self.database, False)]
         self.state = WorkerState(
-            self.sight, probes, "1.2.3", lambda: [("slack", "delivered", 3)], lambda: self.waits, lambda: self.outgoing
+            self.sight,
+            probes,
+            "1.2.3",
+            lambda: [("slack", "delivered", 3)],
+            lambda: self.waits,
+            outgoing=lambda: self.outgoing,
         )
         self.model = ReadModel(
             self.sight, self.own, Neighbours(fleet.client), history, self.state, self.registry,
