@@ -4,8 +4,6 @@ What cannot be read becomes an `UnreadableBatch` that says where it lies, and th
 consumer of the process reads through this.
 """
 
-import threading
-import weakref
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -30,6 +28,7 @@ from agents.engine.batch_heads import (
     read_batch,
 )
 from agents.engine.doubts import Doubts
+from agents.engine.large_batch import large_batch
 from agents.engine.record_parsing import (
     KEPT_BYTES,
     PlainRecord,
@@ -38,7 +37,7 @@ from agents.engine.record_parsing import (
     parse_message,
     parse_records,
 )
-from agents.engine.unfolding import SPARE_BYTES, UNFOLDED_LIMIT_BYTES, NotUnfolded, UnfoldsTooFar, unfold
+from agents.engine.unfolding import SMALL_BYTES, SPARE_BYTES, UNFOLDED_LIMIT_BYTES, NotUnfolded, UnfoldsTooFar, unfold
 from agents.engine.whole_batch import LARGE_BYTES, are_in_order, headers_of, offset_of, whole_batch
 from models.dead_letter import DeadLetterReason
 
@@ -98,13 +97,8 @@ class _Open:
         self.records: Iterator[Any] = iter(())
 
 
-class _Large(threading.local):
-    """Whoever has a large batch open in this thread: one at a time, so that many partitions do not add up."""
-
-    holder: "weakref.ref[PartitionBatches] | None" = None
-
-
-_large = _Large()
+class _Waits(Exception):
+    """For another partition's large batch."""
 
 
 class PartitionBatches:
@@ -138,16 +132,21 @@ class PartitionBatches:
         self._aborted_producers: set[int] = set()
         self._is_committed_only = isolation_level == READ_COMMITTED
         self._open: _Open | None = None
+        self._is_large_next = False  # the batch that is read or comes next is large, unfolded
 
     def take(self, most_records: int, most_bytes: int = TAKEN_BYTES) -> "Taken[Any]":
-        """The next records, fewer where they are large; none at the end."""
+        """The next records, fewer where they are large; none at the end, or while another partition's batch is."""
         taken: Taken[Any] = Taken()
-        while len(taken) < most_records and taken.size_bytes < most_bytes and not self.is_over:
-            if self._open is None:
-                if not self._take_whole_batch(taken, most_records):
+        try:
+            while len(taken) < most_records and taken.size_bytes < most_bytes and not self.is_over:
+                if self._open is not None:
+                    self._continue_batch(self._open, taken, most_records)
+                elif self._is_large_next or not self._take_whole_batch(taken, most_records):
                     self._begin_batch(taken)
-            else:
-                self._continue_batch(self._open, taken, most_records)
+        except _Waits:  # what was taken before is whole
+            pass
+        if self._is_large_next and self._open is not None:
+            large_batch.note_use()
         return taken
 
     def __iter__(self) -> Iterator[Any]:
@@ -221,6 +220,7 @@ class PartitionBatches:
 
     def _pass(self, batch: Batch) -> None:
         self._open = None
+        self._is_large_next = False
         self._at = batch.end
         self._floor = batch.last_offset + 1
         self.next_fetch_offset = max(self.next_fetch_offset, batch.last_offset + 1)
@@ -243,18 +243,18 @@ class PartitionBatches:
     def _opened(self, batch: Batch) -> _Open:
         view = self._view[batch.at : batch.end]
         if batch.magic < 2:
+            self._is_large_next = bool(batch.attributes & CODEC)
+            if self._is_large_next and not large_batch.take(self):
+                raise _Waits
             opened = _Open(batch, view, 0)
             opened.expected = min(self.next_fetch_offset, batch.last_offset)
             self._parse_slowly(opened)
-            self._hold_large(2 * UNFOLDED_LIMIT_BYTES if batch.attributes & CODEC else 0)
             return opened
-        codec = batch.attributes & CODEC
-        if codec:
-            view = unfold(codec, view[HEAD.size :], plain_head(self._data, batch.at, batch.attributes))
+        if batch.attributes & CODEC:
+            view = self._unfolded(batch, view)
         elif batch.end + SPARE_BYTES > len(self._data):
             view = memoryview(bytes(view) + bytes(SPARE_BYTES))[: len(view)]
         opened = _Open(batch, view, HEAD.size)
-        self._hold_large(len(view))
         if len(view) > LARGE_BYTES:
             longest = longest_record(view, HEAD.size, batch.records)
             if longest is None or longest > PIECE_BYTES:
@@ -264,13 +264,27 @@ class PartitionBatches:
         opened.records = chain(cast(Any, DefaultRecordBatch(cast(bytes, view))))  # it bears one `iter` alone
         return opened
 
-    def _hold_large(self, size: int) -> None:
-        if size <= LARGE_BYTES:
-            return
-        holder = None if _large.holder is None else _large.holder()
-        if holder is not None and holder is not self:
-            holder._open = None  # it unfolds its batch again when its turn comes
-        _large.holder = weakref.ref(self)
+    def _unfolded(self, batch: Batch, view: memoryview) -> memoryview:
+        """Raises NotUnfolded, UnfoldsTooFar, _Waits."""
+        codec, folded = batch.attributes & CODEC, view[HEAD.size :]
+        head = plain_head(self._data, batch.at, batch.attributes)
+        if not self._is_large_next:
+            try:
+                return unfold(codec, folded, head, SMALL_BYTES)
+            except UnfoldsTooFar:
+                self._is_large_next = True
+        if not large_batch.take(self):
+            raise _Waits
+        return unfold(codec, folded, head)
+
+    @property
+    def is_within_batch(self) -> bool:
+        """Whether some of a batch is handed out and some is not."""
+        return self._open is not None
+
+    def close_batch(self) -> None:
+        """Let go of what was unfolded; it is unfolded again when its turn comes."""
+        self._open = None
 
     def _parse_slowly(self, opened: _Open) -> None:
         batch = opened.batch

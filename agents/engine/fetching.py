@@ -4,6 +4,7 @@ What is handed out follows exactly on what was handed out before, or on where `b
 """
 
 import asyncio
+import time
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
@@ -248,4 +249,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """When a broker last answered for this partition, in seconds of the wall clock."""
         assignment = self._ensure_consumer()._subscription.subscription.assignment
         state = None if assignment is None else assignment.state_value(tp)
-        return None if state is None or state.timestamp is None else state.timestamp / 1000
+        if state is None or state.timestamp is None:
+            return None
+        if TopicPartition(*tp) in self._ensure_consumer()._fetcher._records:  # answered, and not handed out yet
+            return time.time()
+        return float(state.timestamp) / 1000

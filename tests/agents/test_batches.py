@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.engine import unfolding
+from agents.engine import large_batch, unfolding
 from agents.engine.batches import TAKEN_BYTES, PartitionBatches
 from agents.engine.doubts import Doubts
 from agents.engine.record_parsing import UnreadableBatch
@@ -343,6 +343,18 @@ def test_of_large_batches_of_many_partitions_one_at_a_time_is_unfolded() -> None
     assert [[record.value for record in records] for records in found] == [
         [b"%d" % at * 40_000 for at in range(100)]
     ] * 5
+
+
+def test_a_partition_that_is_held_back_gives_way_and_goes_on_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = batch(0, [Sent(at, b"%d" % at * 40_000) for at in range(100)], "zstd")
+    held_back, other = reading(data), reading(data)
+    found = held_back.take(7)
+    assert other.take(7) == [], "it waits for the other's batch"
+    assert not other.is_over
+    monkeypatch.setattr(large_batch, "IDLE_SECONDS", 0.0)
+    assert len(all_of(other)) == 100
+    found += all_of(held_back)
+    assert [record.offset for record in found] == list(range(100))
 
 
 def test_whatever_batches_unfold_to_memory_stays_within_its_bound() -> None:
