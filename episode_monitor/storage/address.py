@@ -42,7 +42,7 @@ class Address:
     for_libpq: str = field(repr=False)
     _secrets: tuple[str, ...] = field(repr=False)
     setting: str = field(default="MONITOR_DATABASE_URL", repr=False)
-    _tls: dict[str, str] = field(default_factory=dict, repr=False)
+    _tls: dict[str, str] = field(default_factory=dict, repr=False, hash=False)
 
     @classmethod
     def parse(cls, url: str, setting: str = "MONITOR_DATABASE_URL") -> Self:

@@ -28,6 +28,7 @@ def test_an_address_is_named_by_its_host_port_and_database(url: str, place: str,
     address = Address.parse(url)
     assert (address.place, address.user) == (place, user)
     assert str(address) == place
+    assert address in {Address.parse(url)}
 
 
 @pytest.mark.parametrize(

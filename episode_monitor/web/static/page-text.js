@@ -120,6 +120,7 @@ const TEXTS = {
   lag: ["Events not yet applied", "미처리 이벤트"],
   part_broker: ["Broker", "브로커"],
   part_database: ["Database", "데이터베이스"],
+  part_project_database: ["Project service's database", "프로젝트 서비스 데이터베이스"],
   part_tables: ["Tables", "테이블"],
   ok: ["ok", "정상"],
 
