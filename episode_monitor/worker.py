@@ -136,6 +136,7 @@ class Worker:
                 self.runtime.waits_now,
                 lambda: len(self._settings_watch.found()),
                 self._outgoing,
+                self.storage.database.counters,
             ),
             registry,
             self.checks,

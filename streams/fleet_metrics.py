@@ -26,6 +26,8 @@ class FleetMetrics(msgspec.Struct, frozen=True, kw_only=True):
     health_percentage: float
     alerts: dict[tuple[str, str], int]  # severity, alert type -> active ones
     operations: int  # a tally
+    conflicts: int
+    retries: tuple[int, int, int]  # by reason: conflict, timeout, error
     duration_buckets: list[list[int]]
     duration_us: list[int]
     p95_seconds: float | None
@@ -53,6 +55,8 @@ def fleet_metrics(
         health_percentage=health_percentage(projects, unhealthy),
         alerts=_alerts(lists),
         operations=sum(total.operations for total in totals),
+        conflicts=sum(total.conflicts for total in totals),
+        retries=_retries(totals),
         duration_buckets=[
             [sum(total.buckets[success][i] for total in totals) for i in range(_BUCKETS)] for success in (0, 1)
         ],
@@ -94,6 +98,11 @@ def _labelled(
         ),
     )
     return [*listed, rest]
+
+
+def _retries(totals: Sequence[PartitionTotals]) -> tuple[int, int, int]:
+    conflict, timeout, error = (sum(total.retries[reason] for total in totals) for reason in range(3))
+    return conflict, timeout, error
 
 
 def _left(whole: int, shown: int) -> int:

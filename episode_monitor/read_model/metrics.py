@@ -5,7 +5,8 @@ are one worker's and may be summed. While tables recover, the fleet's are left o
 have a label of their own changes with their health. No counter falls while the process lives (`rising`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -18,6 +19,13 @@ from streams import tally
 from streams.fleet_metrics import P95_WINDOW_MINUTES, FleetMetrics
 from streams.totals import DURATION_BUCKETS_SECONDS
 
+METRIC_LABELS: Final = {
+    "project_id": "The project; _other stands for all that have no label of their own",
+    "success": "Whether the creation succeeded (true, false)",
+    "retry_reason": "Why a creation was tried again (conflict, timeout, error)",
+    "severity": "How severe the alert is (info, warning, critical)",
+    "alert_type": "The kind of alert",
+}
 _FLEET = "; whole fleet, the same from every worker"
 _REASONS = (RetryReason.CONFLICT.value, RetryReason.TIMEOUT.value, RetryReason.ERROR.value)
 _SUCCESS = ("false", "true")  # by index in the totals
@@ -41,6 +49,8 @@ class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):
     changelog_bytes: int
     deliveries: Sequence[tuple[str, str, int]] = ()  # sink, outcome, how many
     outgoing: Outgoing = Outgoing()
+    rows_waiting: Mapping[str, int] = {}  # by table of our own database
+    rows_lost: Mapping[str, int] = {}
 
 
 class FleetCollector(Collector):
@@ -73,10 +83,14 @@ def _projects(fleet: FleetMetrics) -> Iterator[Metric]:
         "episode_number_duplicates_detected", f"Numbers that two or more episodes hold{_FLEET}", labels=by_project
     )
     conflicts = CounterMetricFamily(
-        "episode_creation_conflicts", f"Conflicts while creating episodes{_FLEET}", labels=by_project
+        "episode_creation_conflicts",
+        f"Conflicts while creating episodes; labels and _other add up to episode_conflicts_total{_FLEET}",
+        labels=by_project,
     )
     retries = CounterMetricFamily(
-        "episode_creation_retry_count", f"Retries while creating episodes{_FLEET}", labels=[*by_project, "retry_reason"]
+        "episode_creation_retry_count",
+        f"Retries while creating episodes; labels and _other add up to episode_retries_total{_FLEET}",
+        labels=[*by_project, "retry_reason"],
     )
     for project in fleet.projects:
         label = [project.project_id]
@@ -102,7 +116,11 @@ def _operations(fleet: FleetMetrics) -> Iterator[Metric]:
             buckets.append(("+Inf" if bound is None else str(bound), float(cumulated)))
         durations.add_metric([success], buckets, fleet.duration_us[index] / 1e6)
         ended.add_metric([success], counts[index])
-    yield from (durations, ended)
+    retries = CounterMetricFamily("episode_retries", f"Retries of all projects{_FLEET}", labels=["retry_reason"])
+    for reason, count in zip(_REASONS, fleet.retries, strict=True):
+        retries.add_metric([reason], count)
+    yield from (durations, ended, retries)
+    yield _counter("episode_conflicts", f"Conflicts of all projects{_FLEET}", fleet.conflicts)
     p95 = GaugeMetricFamily(
         "episode_creation_duration_p95",
         f"95th percentile of creation seconds over {P95_WINDOW_MINUTES} minutes, within 1 %{_FLEET}",
@@ -160,6 +178,7 @@ def _events(worker: WorkerMetrics) -> Iterator[Metric]:
         deliveries.add_metric([sink, outcome], count)
     yield from (events, letters, lag, waits, deliveries)
     yield from _outgoing(worker.outgoing)
+    yield from _rows(worker)
 
 
 def _outgoing(outgoing: Outgoing) -> Iterator[Metric]:
@@ -180,6 +199,20 @@ def _outgoing(outgoing: Outgoing) -> Iterator[Metric]:
         "Alerts of the past that are told, if they are still on, when their events have caught up",
         outgoing.held,
     )
+
+
+def _rows(worker: WorkerMetrics) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "episode_monitor_database_rows_waiting", "Rows that wait for PostgreSQL in memory, by table", labels=["table"]
+    )
+    lost = CounterMetricFamily(
+        "episode_monitor_database_rows_lost", "Rows that PostgreSQL never got, by table", labels=["table"]
+    )
+    for table, count in sorted(worker.rows_waiting.items()):
+        waiting.add_metric([table], count)
+    for table, count in sorted(worker.rows_lost.items()):
+        lost.add_metric([table], count)
+    yield from (waiting, lost)
 
 
 def _process(worker: WorkerMetrics) -> Iterator[Metric]:

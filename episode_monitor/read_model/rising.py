@@ -4,7 +4,6 @@ They would fall where a partition's new owner has not yet read as far as the las
 ending is corrected, and in `_other` whenever a project gets a label of its own.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
 import msgspec
@@ -13,29 +12,30 @@ from streams import tally
 from streams.fleet_metrics import FleetMetrics
 from streams.summary import OTHER, ProjectFacts
 
-REMEMBERED_PROJECTS = 10_000  # with labels of their own; a forgotten one may fall by what is told again
 
+class Shares:
+    """One counter over projects: the labels and `_other` always add up to the fleet's sum, and none of them falls.
 
-class Rest:
-    """The counter of all projects that have no label: it takes each count that no label took."""
+    What a project had while it counted under `_other` stays there when it gets a label, so its label may show less than
+    it has. What a label showed goes to other labels and `_other` when it is taken away.
+    """
 
     def __init__(self) -> None:
         self._whole = 0
-        self._shown: Mapping[str, int] = {}
-        self._value: int | None = None
+        self._shown: dict[str, int] = {}
+        self._other = 0
 
-    def rise(self, whole: int, shown: Mapping[str, int]) -> int:
-        """The value, given the fleet's sum and the counters of the projects that have labels now.
-
-        A project that has just got its label counted here until now; one that lost it counts here from now on.
-        """
-        if self._value is None:
-            self._value = max(0, whole - sum(shown.values()))
-        else:
-            taken = sum(count - self._shown[name] for name, count in shown.items() if name in self._shown)
-            self._value += max(0, whole - self._whole - taken)
-        self._whole, self._shown = max(self._whole, whole), shown
-        return self._value
+    def rise(self, whole: int, counts: Mapping[str, int]) -> tuple[dict[str, int], int]:
+        """What each label and `_other` show, given the fleet's sum and what the projects with labels have."""
+        shown = {name: self._shown.get(name, 0) for name in counts}
+        self._whole = max(self._whole, whole)
+        free = self._whole - self._other - sum(shown.values())
+        for name, count in counts.items():
+            more = min(max(0, count - shown[name]), free)
+            shown[name] += more
+            free -= more
+        self._shown, self._other = shown, self._other + free
+        return shown, self._other
 
 
 class RisingFleet:
@@ -43,8 +43,7 @@ class RisingFleet:
 
     def __init__(self) -> None:
         self._highest: dict[str, int] = {}
-        self._projects: OrderedDict[str, tuple[int, ...]] = OrderedDict()  # conflicts, then retries by reason
-        self._rests = [Rest() for _ in range(4)]  # the same, of `_other`
+        self._shares = [Shares() for _ in range(4)]  # of conflicts, then of retries by reason
 
     def risen(self, fleet: FleetMetrics) -> FleetMetrics:
         """The same with no counter lower than ever before."""
@@ -53,7 +52,9 @@ class RisingFleet:
         failed, created = self._at_least("failed", failed), self._at_least("created", created)
         return msgspec.structs.replace(
             fleet,
-            projects=self._risen_projects(fleet.projects),
+            projects=self._risen_projects(fleet),
+            conflicts=self._at_least("conflicts", _wholes(fleet)[0]),
+            retries=self._retries(fleet),
             operations=(failed << tally.FAILED) | (failed + created) << tally.ENDED,
             duration_buckets=[
                 [self._at_least(f"bucket {success} {place}", count) for place, count in enumerate(counts)]
@@ -68,24 +69,28 @@ class RisingFleet:
         highest = self._highest[name] = max(count, self._highest.get(name, 0))
         return highest
 
-    def _risen_projects(self, projects: list[ProjectFacts]) -> list[ProjectFacts]:
-        wholes = [sum(_counters(facts)[place] for facts in projects) for place in range(4)]
-        named = [self._risen(facts) for facts in projects if facts.project_id != OTHER]
-        others = [facts for facts in projects if facts.project_id == OTHER]
-        if not others:
-            return named
-        shown = [{facts.project_id: _counters(facts)[place] for facts in named} for place in range(4)]
-        counts = tuple(self._rests[place].rise(wholes[place], shown[place]) for place in range(4))
-        return [*named, _with(others[0], counts)]
+    def _retries(self, fleet: FleetMetrics) -> tuple[int, int, int]:
+        conflict, timeout, error = (
+            self._at_least(f"retries {reason}", count) for reason, count in enumerate(_wholes(fleet)[1:])
+        )
+        return conflict, timeout, error
 
-    def _risen(self, facts: ProjectFacts) -> ProjectFacts:
-        known = self._projects.get(facts.project_id, (0, 0, 0, 0))
-        highest = tuple(max(pair) for pair in zip(_counters(facts), known, strict=True))
-        self._projects[facts.project_id] = highest
-        self._projects.move_to_end(facts.project_id)
-        if len(self._projects) > REMEMBERED_PROJECTS:
-            self._projects.popitem(last=False)
-        return _with(facts, highest)
+    def _risen_projects(self, fleet: FleetMetrics) -> list[ProjectFacts]:
+        named = [facts for facts in fleet.projects if facts.project_id != OTHER]
+        others = [facts for facts in fleet.projects if facts.project_id == OTHER]
+        risen = [
+            share.rise(whole, {facts.project_id: _counters(facts)[place] for facts in named})
+            for place, (share, whole) in enumerate(zip(self._shares, _wholes(fleet), strict=True))
+        ]
+        shown = [_with(facts, tuple(shown[facts.project_id] for shown, _ in risen)) for facts in named]
+        return [*shown, *(_with(facts, tuple(rest for _, rest in risen)) for facts in others)]
+
+
+def _wholes(fleet: FleetMetrics) -> tuple[int, ...]:
+    """The fleet's sums; rows may be a moment newer than these."""
+    sums = (fleet.conflicts, *fleet.retries)
+    named = [_counters(facts) for facts in fleet.projects if facts.project_id != OTHER]
+    return tuple(max(whole, sum(counters[place] for counters in named)) for place, whole in enumerate(sums))
 
 
 def _counters(facts: ProjectFacts) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """What this worker says of itself: whether it is ready, and its own counters, kept over partitions that come and go."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -22,8 +22,8 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 class WorkerState:
-    """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions,
-    `outgoing` what waits to be delivered."""
+    """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions; `outgoing` what waits
+    to be delivered; `rows` of our own database `{table}_pending` and `{table}_lost`."""
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class WorkerState:
         waits: Callable[[], Sequence[Wait]] = lambda: (),
         workers_that_differ: Callable[[], int] = lambda: 0,
         outgoing: Callable[[], Outgoing] = Outgoing,
+        rows: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._sight = sight
         self._probes = tuple(probes)
@@ -42,6 +43,7 @@ class WorkerState:
         self._waits = waits
         self._workers_that_differ = workers_that_differ
         self._outgoing = outgoing
+        self._rows = rows
 
     def readiness(self) -> Readiness:
         """Part by part. The worker is ready when all parts that it needs are well."""
@@ -137,4 +139,10 @@ class WorkerState:
             changelog_bytes=engine.changelog.bytes_written,
             deliveries=self._deliveries(),
             outgoing=self._outgoing(),
+            rows_waiting=_ending(self._rows(), "_pending"),
+            rows_lost=_ending(self._rows(), "_lost"),
         )
+
+
+def _ending(counters: Mapping[str, int], ending: str) -> dict[str, int]:
+    return {name.removesuffix(ending): count for name, count in counters.items() if name.endswith(ending)}

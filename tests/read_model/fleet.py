@@ -133,6 +133,7 @@ class Worker:
         self.engine = BareEngine(fleet.core)
         self.told: list[Alert] = []
         self.tell_failing: Exception | None = None
+        self.rows: dict[str, int] = {}
         self.reader = FleetReader("fleet", "nowhere:1", lambda: fleet.partitions, fleet.clock)
         fleet.bus.readers.append(self.reader)
         self.sight = Sight(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
@@ -151,6 +152,7 @@ class Worker:
             lambda: [("slack", "delivered", 3)],
             lambda: self.waits,
             outgoing=lambda: self.outgoing,
+            rows=lambda: self.rows,
         )
         self.model = ReadModel(
             self.sight, self.own, Neighbours(fleet.client), history, self.state, self.registry,

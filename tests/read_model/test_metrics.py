@@ -7,9 +7,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.engine.ownership import Phase
+from episode_monitor.read_model.metrics import METRIC_LABELS
 from tests.read_model.fleet import Fleet, Worker, json
 from tests.streams_answers.making import Log, seed_project
 
+REASONS = ("conflict", "timeout", "error")
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 FLEET_NAMES = {
@@ -20,6 +22,8 @@ FLEET_NAMES = {
     "episode_creation_conflicts": "counter",  # the parser takes `_total` off a counter's family
     "episode_creation_retry_count": "counter",
     "episode_operations": "counter",
+    "episode_conflicts": "counter",
+    "episode_retries": "counter",
     "episode_alerts_active": "gauge",
     "episode_integrity_health_percentage": "gauge",
     "episode_monitor_late_events": "counter",
@@ -199,3 +203,49 @@ async def test_many_scrapes_at_once_are_all_whole() -> None:
         worker, _ = await one_worker(fleet)
         answers = await asyncio.gather(*(worker.model.metrics() for _ in range(5)))
         assert all(b"episode_number_gaps_detected" in answer for answer in answers)
+
+
+async def test_sums_over_labels_are_the_fleets_from_every_worker_while_labels_come_and_go() -> None:
+    async with Fleet(2, max_projects=2) as fleet:
+        left, right = await fleet.worker("left"), await fleet.worker("right")
+        logs = [left.own_partition(0), right.own_partition(1)]
+        conflicts = 0
+        for step in range(1, 5):
+            for place, log in enumerate(logs):
+                for number in range(6):
+                    # One more number is missing of some projects at each step, so that the worst are others.
+                    project = f"p{place}-{number}"
+                    log.created(project, step * (2 + (number + step) % 3), at=step, retries=["conflict"])
+                    log.created(project, step * 30 + number, at=step, had_conflict=True)
+                    conflicts += 1
+                log.settle(60 + step)
+            for worker in (left, right):
+                worker.go_idle()
+            await fleet.publish()
+            for worker in (left, right):
+                _, samples = await scraped(worker)
+                by_label = [at for at in samples if at[0] == "episode_creation_conflicts_total"]
+                assert len(by_label) == 3
+                whole = value(samples, "episode_conflicts_total")
+                assert (sum(samples[at] for at in by_label), whole) == (conflicts, conflicts)
+                retried = [at for at in samples if at[0] == "episode_creation_retry_count_total"]
+                sums = sum(value(samples, "episode_retries_total", retry_reason=reason) for reason in REASONS)
+                assert (sum(samples[at] for at in retried), sums) == (sums, conflicts)
+
+
+async def test_rows_that_wait_for_the_database_and_rows_that_are_lost_are_told() -> None:
+    async with Fleet(1) as fleet:
+        worker, _ = await one_worker(fleet)
+        worker.rows = {"audit_pending": 3, "audit_lost": 2, "alert_deliveries_pending": 0}
+        _, samples = await scraped(worker)
+        assert value(samples, "episode_monitor_database_rows_waiting", table="audit") == 3
+        assert value(samples, "episode_monitor_database_rows_waiting", table="alert_deliveries") == 0
+        assert value(samples, "episode_monitor_database_rows_lost_total", table="audit") == 2
+
+
+async def test_every_label_of_the_episodes_metrics_has_its_meaning_by_name() -> None:
+    async with Fleet(1) as fleet:
+        worker, _ = await one_worker(fleet)
+        _, samples = await scraped(worker)
+        used = {label for name, labels in samples if not name.startswith("episode_monitor_") for label, _ in labels}
+        assert used - {"le"} == set(METRIC_LABELS)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from episode_monitor.read_model.rising import Rest, RisingFleet
+from episode_monitor.read_model.rising import RisingFleet, Shares
 from streams import tally
 from streams.fleet_metrics import FleetMetrics
 from streams.summary import OTHER, ProjectFacts
@@ -17,6 +17,7 @@ def fleet(*projects: ProjectFacts, failed: int = 0, ended: int = 0, late: int = 
     return FleetMetrics(
         projects=list(projects), projects_total=9, split_projects=0,
         unhealthy_projects=0, episodes=0, health_percentage=100.0, alerts={},
+        conflicts=sum(each.conflicts for each in projects), retries=(sum(each.retries[0] for each in projects), 0, 0),
         operations=(failed << tally.FAILED) | (ended << tally.ENDED), duration_buckets=[[bucket], [0]],
         duration_us=[0, 0], p95_seconds=None, late=late, resends=0,
     )  # fmt: skip
@@ -39,19 +40,28 @@ def test_a_sum_that_a_new_owner_has_not_yet_read_again_does_not_fall() -> None:
 def test_a_project_that_gets_a_label_takes_nothing_from_the_others() -> None:
     rising = RisingFleet()
     assert conflicts(rising.risen(fleet(facts("a", 10), facts(OTHER, 100)))) == {"a": 10, OTHER: 100}
-    # b had 30 of the 100 and gets a label, a loses its own, and two more conflicts came to others.
+    # b had 30 of the 100 and gets a label, a loses its own, and two more conflicts came to others: 112 in all.
     shown = rising.risen(fleet(facts("b", 30), facts(OTHER, 82)))
-    assert conflicts(shown) == {"b": 30, OTHER: 102}
-    assert [each.retries[0] for each in shown.projects] == [30, 102]
-    # Four to b, five to a, which is one of the others now.
-    assert conflicts(rising.risen(fleet(facts("b", 34), facts(OTHER, 87)))) == {"b": 34, OTHER: 107}
+    assert conflicts(shown) == {"b": 12, OTHER: 100}
+    assert [each.retries[0] for each in shown.projects] == [12, 100]
+    # Four to b, five to a, which is one of the others now: 121 in all.
+    assert conflicts(rising.risen(fleet(facts("b", 34), facts(OTHER, 87)))) == {"b": 21, OTHER: 100}
 
 
-def test_a_project_that_gets_its_label_back_goes_on_from_where_it_was_or_higher() -> None:
+def test_projects_that_all_have_labels_show_what_they_have() -> None:
+    rising = RisingFleet()
+    rising.risen(fleet(facts("a", 1)))
+    assert conflicts(rising.risen(fleet(facts("b", 30), facts("a", 3)))) == {"b": 30, "a": 3}
+    # The new owner of b is behind: nothing falls.
+    assert conflicts(rising.risen(fleet(facts("b", 20), facts("a", 4)))) == {"b": 30, "a": 3}
+    assert conflicts(rising.risen(fleet(facts("b", 31), facts("a", 4)))) == {"b": 31, "a": 4}
+
+
+def test_the_sums_without_a_label_never_fall() -> None:
     rising = RisingFleet()
     rising.risen(fleet(facts("a", 10), facts(OTHER, 5)))
-    rising.risen(fleet(facts("b", 5), facts(OTHER, 10)))
-    assert conflicts(rising.risen(fleet(facts("a", 9), facts(OTHER, 5))))["a"] == 10
+    behind = rising.risen(fleet(facts("a", 9), facts(OTHER, 4)))
+    assert (behind.conflicts, behind.retries) == (15, (15, 0, 0))
 
 
 Moves = st.lists(
@@ -61,21 +71,16 @@ Moves = st.lists(
 
 
 @given(Moves)
-def test_the_rest_never_falls_and_every_count_is_taken_by_a_label_or_by_it(
+def test_labels_and_the_rest_add_up_to_the_whole_and_none_of_them_falls(
     moves: list[tuple[list[int], set[str]]],
 ) -> None:
-    rest, counts, value, taken = Rest(), dict.fromkeys("abcd", 0), 0, 0
-    before: dict[str, int] = {}
-    whole_at_first = None
+    shares, counts, other, before = Shares(), dict.fromkeys("abcd", 0), 0, dict[str, int]()
     for added, labelled in moves:
         for name, more in zip("abcd", added, strict=True):
             counts[name] += more
-        shown = {name: counts[name] for name in labelled}
-        taken += sum(shown[name] - before[name] for name in shown if name in before)
-        now = rest.rise(sum(counts.values()), shown)
-        assert now >= value
-        value, before = now, shown
-        if whole_at_first is None:
-            whole_at_first = sum(counts.values()) - value  # what stood under labels at the first look
-    assert whole_at_first is not None
-    assert value + taken + whole_at_first == sum(counts.values())
+        shown, now = shares.rise(sum(counts.values()), {name: counts[name] for name in labelled})
+        assert sum(shown.values()) + now == sum(counts.values())
+        assert now >= other
+        assert all(shown[name] >= before[name] for name in shown if name in before)
+        assert all(shown[name] <= counts[name] for name in shown)
+        other, before = now, shown
