@@ -22,8 +22,8 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 class WorkerState:
-    """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions; `outgoing` what waits
-    to be delivered; `rows` of our own database `{table}_pending` and `{table}_lost`."""
+    """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions; `outgoing` what
+    waits to be delivered; `rows` of our own database `{table}_pending` and `{table}_lost`."""
 
     def __init__(
         self,
