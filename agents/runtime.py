@@ -27,7 +27,8 @@ from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
 from agents.history import History, HistoryFollower
 from agents.kafka.reach import named, unreachable
-from agents.kafka.refusals import why
+from agents.kafka.refusals import reason_of, why
+from agents.kafka.rights import check_rights, needs_of_worker
 from agents.marks import MONITOR_ID, Ours
 from agents.topic_check import check_topics
 from agents.topics import TopicMismatch, ensure_topics, grow_changelog, has_read
@@ -133,7 +134,7 @@ class Runtime:
         return [owned.problem for owned in self.engine.owned.values() if owned.problem]
 
     async def start(self) -> None:
-        """Wait for Kafka, make the topics, start the producer and the agents. Raises TopicMismatch."""
+        """Wait for Kafka, make the topics, start the producer and the agents. Raises TopicMismatch, MayNot."""
         self._starting = asyncio.create_task(self._start())
         await self._starting
 
@@ -159,9 +160,12 @@ class Runtime:
         self._tasks.append(self._supervised(self._watch_app(app)))
 
     async def _prepare(self) -> None:
+        needs = needs_of_worker(self.config.topics, self.config.monitor_id)
+        await check_rights(self.config.kafka, needs)
         counts = await ensure_topics(
             self.config.kafka, self.config.topics, self._events_partitions, self._replication_factor
         )
+        await check_rights(self.config.kafka, needs)  # of those that were just made, too
         self.partitions = self.engine.partitions = counts[self.config.topics.events]
         await self._warn_of_topics()
         alerts = self.config.topics.alerts
@@ -298,7 +302,7 @@ class Runtime:
     async def _watch_app(self, app: MonitorApp) -> None:
         await app.wait_until_stopped()
         if app.crash_reason is not None:
-            self._stop(f"Faust has stopped: {app.crash_reason!r}")
+            self._stop(f"Faust has stopped: {reason_of(app.crash_reason, self.config.kafka)}")
 
     # --- what others do through it
 

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from agents.kafka.refusals import RIGHTS, told
+
 log = structlog.get_logger(__name__)
 
 
@@ -12,5 +14,5 @@ async def vital(work: Awaitable[None], stop: Callable[[str], None]) -> None:
     try:
         await work
     except Exception as error:
-        log.exception("a part of the worker failed")
-        stop(f"a part of the worker failed: {error!r}")
+        log.error("a part of the worker failed", exc_info=not isinstance(error, RIGHTS))
+        stop(f"a part of the worker failed: {told(error)}")

@@ -30,6 +30,20 @@ def _in_order(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.ty
     return {name: line[name] for name in (*_FIRST, *sorted(line.keys() - set(_FIRST))) if name in line}
 
 
+_SAID_IN_WORDS = frozenset({
+    "TopicAuthorizationFailedError", "GroupAuthorizationFailedError", "ClusterAuthorizationFailedError",
+    "TransactionalIdAuthorizationFailed",
+})  # fmt: skip
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Libraries log a right that is missing with all the way through their code; the process says it in a sentence."""
+    error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+    if type(error).__name__ in _SAID_IN_WORDS:
+        record.exc_info, record.exc_text = None, None
+    return True
+
+
 def configure(level: LogLevel, form: LogFormat) -> None:
     """Set up structlog and hand it what libraries log, from warnings on."""
     threshold = getattr(logging, level.value.upper())
@@ -67,6 +81,7 @@ def configure(level: LogLevel, form: LogFormat) -> None:
     root.setLevel(threshold)
     repeats = Repeats(time.monotonic)
     handler.addFilter(lambda record: not record.name.startswith(_RETRYING) or repeats.filter(record))
+    handler.addFilter(_without_traceback)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
         logging.getLogger(name).handlers.clear()

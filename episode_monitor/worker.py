@@ -25,6 +25,7 @@ from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
 from agents.fleet.record import Standing
 from agents.fleet.sight import Sight
+from agents.kafka.rights import MayNot
 from agents.runtime import Runtime
 from agents.topics import TopicMismatch
 from agents.vital import vital
@@ -206,7 +207,7 @@ class Worker:
         self.storage.audit.note(composition.audit_entry(entry))
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Serve until `stopping` is set. Raises CannotListen, TopicMismatch."""
+        """Serve until `stopping` is set. Raises CannotListen, TopicMismatch, MayNot."""
         server = await serve(self.web, self.settings.monitoring_host, self.settings.monitoring_port)
         log.info("listening", url=server.url)
         self._tasks.append(asyncio.create_task(self._loop_lag.run()))
@@ -276,6 +277,6 @@ async def run_worker(settings: Settings, core: Core) -> ExitCode:
         await Worker(settings, core).run(stopping)
     except CannotListen as error:
         raise Failure(str(error), ExitCode.USAGE) from None
-    except TopicMismatch as error:
+    except (TopicMismatch, MayNot) as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     return ExitCode.CLEAN

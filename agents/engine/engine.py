@@ -22,6 +22,7 @@ from agents.engine.reading import Record
 from agents.engine.recovery import Recovery
 from agents.engine.transport import Consumer
 from agents.engine.writer import Writer
+from agents.kafka.refusals import RIGHTS, told
 from alert_sinks.past import LIVE_MS
 from models.alert import Alert
 from models.dead_letter import DeadLetter
@@ -168,8 +169,8 @@ class Engine:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            log.exception("work on a partition failed", work=name)
-            self._halt(f"{name}: {error!r}")
+            log.error("work on a partition failed", work=name, exc_info=not isinstance(error, RIGHTS))
+            self._halt(f"{name}: {told(error)}")
 
     def grow(self, partitions: int) -> None:
         """The changelog has so many partitions now."""
@@ -294,8 +295,8 @@ class Engine:
             try:
                 await self._flush_all()
             except Exception as error:
-                log.exception("flush failed")
-                self._halt(f"the state could not be stored: {error!r}")
+                log.error("flush failed", exc_info=not isinstance(error, RIGHTS))
+                self._halt(f"the state could not be stored: {told(error)}")
             finally:
                 self.flush_moved_at = None
                 self._made_room.set()

@@ -18,6 +18,7 @@ from agents.engine.ownership import Owned
 from agents.engine.reading import reader
 from agents.engine.witness import buried_offsets, is_still_there
 from agents.engine.writer import Writer
+from agents.kafka.refusals import words_of
 from streams.partition import Partition
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class Recovery:
                 seconds, problem = LOOK_AGAIN_SECONDS, str(error)
             except (KafkaError, OSError) as error:
                 seconds = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
-                problem = f"Partition {owned.number} cannot be read back: {str(error) or type(error).__name__}"
+                problem = f"Partition {owned.number} cannot be read back: {words_of(error, self._kafka)}"
                 attempt += 1
             if problem != owned.problem:
                 log.error("a partition cannot go live; trying on", partition=owned.number, problem=problem)

@@ -71,18 +71,30 @@ def words_of(error: BaseException, kafka: Kafka) -> str:
     return f"Kafka at {access} refuses what was asked: {refusal(error)}."
 
 
+def reason_of(error: BaseException, kafka: Kafka) -> str:
+    """A sentence for an error of Kafka's; of any other what programmers need."""
+    return words_of(error, kafka) if isinstance(error, KafkaError) else repr(error)
+
+
+def told(error: BaseException) -> str:
+    """For a log that has the address elsewhere: a right that lacks in words, else what programmers need."""
+    return f"Kafka refuses this user the right {_lacking(error)}" if isinstance(error, RIGHTS) else repr(error)
+
+
 def of_right(error: BaseException, access: KafkaAccess) -> str:
     """A right that this user lacks, as far as the error names it."""
+    return f"Kafka at {access} refuses {user_of(access)} the right {_lacking(error)}; grant it (doctor names all)."
+
+
+def _lacking(error: BaseException) -> str:
     named = ", ".join(str(each) for each in _flat(error.args))
     if isinstance(error, errors.GroupAuthorizationFailedError):
-        what = f"READ on the consumer group {named}".rstrip()
-    elif isinstance(error, errors.TransactionalIdAuthorizationFailed):
-        what = f"WRITE on the transactional id {named}".rstrip()
-    elif isinstance(error, errors.ClusterAuthorizationFailedError):
-        what = "IDEMPOTENT_WRITE or CREATE on the cluster"
-    else:
-        what = f"READ, WRITE or DESCRIBE on the topic {named}".rstrip()
-    return f"Kafka at {access} refuses {user_of(access)} the right {what}; grant it (doctor names those that lack)."
+        return f"READ on the consumer group {named}".rstrip()
+    if isinstance(error, errors.TransactionalIdAuthorizationFailed):
+        return f"WRITE on the transactional id {named}".rstrip()
+    if isinstance(error, errors.ClusterAuthorizationFailedError):
+        return "IDEMPOTENT_WRITE or CREATE on the cluster"
+    return f"READ, WRITE or DESCRIBE on the topic {named}".rstrip()
 
 
 def user_of(access: KafkaAccess) -> str:

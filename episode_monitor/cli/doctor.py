@@ -94,11 +94,16 @@ async def _topics(settings: Settings) -> Finding:
     from aiokafka.errors import KafkaError
 
     from agents.kafka.refusals import why
+    from agents.kafka.rights import missing_rights, needs_of_worker
+    from agents.kafka.rights import sentence as rights_sentence
     from agents.topics import describe_topics
     from episode_monitor.composition import kafka_access, topic_names
 
     names, kafka = topic_names(settings), kafka_access(settings)
     try:
+        lacking = await missing_rights(kafka, needs_of_worker(names, settings.monitor_id))
+        if lacking:
+            return Finding("topics", Verdict.WRONG, rights_sentence(lacking, kafka))
         counts = await describe_topics(kafka, names)
     except KafkaError as error:
         return Finding("topics", Verdict.UNREACHABLE, await why(error, kafka))
