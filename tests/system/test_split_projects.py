@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from confluent_kafka import Producer
 
 from episode_monitor.demo.programs import Program
@@ -132,6 +133,40 @@ async def test_with_two_workers(broker: str, topic_prefix: str) -> None:
         send(broker, f"{topic_prefix}events")
         await asyncio.to_thread(expect_splits_and_one_gap, [left, right])
     assert await told(broker, f"{topic_prefix}alerts") == {(WHOLE, "INTEGRITY_VIOLATION")}
+
+
+@pytest.mark.apache
+async def test_when_partitions_are_added(broker: str, topic_prefix: str) -> None:
+    """By murmur2 `a` belongs to partition 0 of four, and to 4 of eight."""
+    topic, began = f"{topic_prefix}events", time.time()
+    with worker(broker, topic_prefix) as running:
+        until(lambda: ready(running), "ready worker")
+        producer = Producer({"bootstrap.servers": broker})
+        for number in range(1, 6):
+            producer.produce(topic, event("a", number, began), "a", 0)
+        assert producer.flush(30) == 0
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+        await admin.start()
+        await admin.create_partitions({topic: NewPartitions(8)})
+        await admin.close()
+        until(lambda: shares(running) == 8, "worker with all partitions")
+        producer = Producer({"bootstrap.servers": broker})
+        for number in range(6, 11):
+            producer.produce(topic, event("a", number, began), "a", 4)
+        assert producer.flush(30) == 0
+        found = until(lambda: split_of(running, "a"), "split view")
+        assert [part["partition"] for part in found["split"]["partitions"]] == [0, 4]
+        assert found["split"]["cause"] == "partitions_added"
+        assert (found["total_episodes"], found["gaps"]) == (10, [])
+        until(lambda: not view(running, "/integrity/project/a")["suspects"], "settled numbers")
+        assert view(running, "/alerts/active")["alerts"] == []
+    assert await all_in(broker, f"{topic_prefix}alerts") == set()
+
+
+def split_of(each: Program, project: str) -> Any:
+    """The view, once it is of all parts."""
+    found: Any = view(each, f"/integrity/project/{project}")
+    return found if found and found["split"] and found["total_episodes"] == 10 else None
 
 
 def shares(program: Program) -> int:
