@@ -31,7 +31,9 @@ _ENV_HEAD = """\
 
 # --- docker-compose.yml only
 
-# Needed there. Letters and digits alone, for it becomes part of an address. Fixed once PostgreSQL has its volume.
+# Needed there: this password, and below API_TOKENS, or nobody could acknowledge an alert. README.md
+# has a line that makes both, under "In production".
+# Letters and digits alone, for it becomes part of an address. Fixed once PostgreSQL has its volume.
 POSTGRES_PASSWORD=
 
 # Which address of this machine the ports are opened on, and the ports.

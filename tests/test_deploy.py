@@ -25,7 +25,8 @@ from tests.support.apache_kafka import KAFKA_VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+DOCKER_COMPOSE = (ROOT / "docker-compose.yml").read_text()
+COMPOSE = yaml.safe_load(DOCKER_COMPOSE)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 MONITORS = ("monitor-1", "monitor-2")
 SETTING_NAMES = {row.name for row in settings_table()}
@@ -197,8 +198,8 @@ def test_service_and_monitor_share_topic_broker_and_database() -> None:
 
 
 def resolved(environment: dict[str, str | None], **given: str) -> dict[str, str]:
-    """As Docker Compose hands it on in an empty shell, with a password alone."""
-    known = {"POSTGRES_PASSWORD": "abc123", **given}
+    """As Docker Compose hands it on in an empty shell, with a password and a token alone."""
+    known = {"POSTGRES_PASSWORD": "abc123", "API_TOKENS": "operator:abc123", **given}
 
     def replace(found: re.Match[str]) -> str:
         name, how, default = found.groups()
@@ -216,8 +217,27 @@ def test_no_secret_stands_in_a_file_and_none_has_a_default() -> None:
     for monitor in MONITORS:
         for name in secrets:
             value = SERVICES[monitor]["environment"][name]
-            assert value is None or "${POSTGRES_PASSWORD" in value, f"{name} is written out"
+            assert value is None or "${POSTGRES_PASSWORD" in value or value.startswith("${"), f"{name} is written out"
     assert not re.search(r"(?i)(password|secret|token)=[^\s$#]", (ROOT / ".env.example").read_text())
+
+
+def test_the_stack_does_not_start_without_a_token_for_operators_and_the_documents_make_one() -> None:
+    assert resolved(SERVICES["monitor-1"]["environment"])["API_TOKENS"] == "operator:abc123"
+    needed = {name: message for name, how, message in INTERPOLATION.findall(DOCKER_COMPOSE) if how == ":?"}
+    assert needed.keys() == {"POSTGRES_PASSWORD", "API_TOKENS"}
+    assert "operator:" in needed["API_TOKENS"]
+    line = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("printf 'POSTGRES_"))
+    made = subprocess.run(
+        ["sh", "-c", line.removesuffix(" >> .env")], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    given = dict(pair.split("=", 1) for pair in made)
+    assert given.keys() == needed.keys()
+    assert re.fullmatch(r"[0-9a-f]{32}", given["POSTGRES_PASSWORD"])
+    tokens = load_settings(resolved(SERVICES["monitor-1"]["environment"], **given)).api_tokens
+    assert tokens is not None
+    assert re.fullmatch(r"operator:[0-9a-f]{48}", tokens.get_secret_value())
+    for document in ("README.ko.md", "docker-compose.yml"):
+        assert line in (ROOT / document).read_text(), document
 
 
 def test_everything_that_is_waited_for_has_a_health_check() -> None:
