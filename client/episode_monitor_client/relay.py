@@ -11,9 +11,12 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from .encoding import Record, record_from_body
 from .kafka import OrderedProducer, Producer, send_or_refuse
 from .outbox import SLOTS
+from .refusals import why
 from .settings import ClientSettings
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,10 @@ WHERE slot = $1 AND failure IS NULL ORDER BY id LIMIT $2
 """
 _DELETE = "DELETE FROM episode_event_outbox WHERE id = ANY($1::bigint[])"
 _REFUSE = "UPDATE episode_event_outbox SET failure = $2 WHERE id = $1"
+
+
+class KafkaAway(Exception):
+    """Kafka cannot be used; the message is a sentence."""
 
 
 class OutboxRelay:
@@ -74,7 +81,7 @@ class OutboxRelay:
                 if self.sent > before:
                     pauses = iter(PAUSES_SECONDS)
                 pause = next(pauses, PAUSES_SECONDS[-1])
-                self.fault = f"{type(error).__name__}: {error}"
+                self.fault = str(error) if isinstance(error, KafkaAway) else f"{type(error).__name__}: {error}"
                 log.warning("the outbox waits (%s), again in %g s", self.fault, pause)
                 await _wait(stop, pause)
 
@@ -84,7 +91,7 @@ class OutboxRelay:
         connection = await asyncpg.connect(self._database_url, timeout=10, command_timeout=30)
         try:
             await connection.execute(_SESSION)
-            producer = await self._connect(self._settings)
+            producer = await self._connected()
             try:
                 self.fault = None
                 log.info("the outbox goes to %s", self._settings.topic)
@@ -95,6 +102,12 @@ class OutboxRelay:
                 await producer.stop()
         finally:
             connection.terminate()  # whatever it holds is let go at once
+
+    async def _connected(self) -> Producer:
+        try:
+            return await self._connect(self._settings)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise KafkaAway(await why(error, self._settings)) from error
 
     async def relay_once(self, connection: Any, producer: Producer) -> int:
         """One batch of one slot; answers how many rows were dealt with, 0 where nothing waits that others have not."""

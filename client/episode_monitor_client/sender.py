@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from .encoding import Record, record_of
 from .events import EpisodeEvent
 from .kafka import OrderedProducer, Producer, send_or_refuse
+from .refusals import why
 from .sequences import Sequences
 from .settings import ClientSettings
 
@@ -219,8 +220,10 @@ class Sender:
                 finally:
                     await producer.stop()
             except Exception as error:  # whatever it was, the events that wait are worth another try
-                self._fault = f"waits for Kafka at {self._settings.bootstrap_servers}: {error!r}"
                 self._is_connecting = True
+                self._fault = (
+                    f"waits for Kafka at {self._settings.bootstrap_servers}: {await why(error, self._settings)}"
+                )
                 pause = next(pauses, CONNECT_PAUSES_SECONDS[-1])
                 log.warning("%s; %d events wait, again in %g s", self._fault, self.stats().waiting, pause)
                 await asyncio.sleep(pause)

@@ -9,6 +9,8 @@ import pytest
 
 from agents.topics import TopicNames, ensure_topics
 from episode_monitor_client import EpisodeMonitorClient, EpisodePerformanceTracker, Outbox, created, security_options
+from episode_monitor_client.sender import Sender
+from episode_monitor_client.settings import ClientSettings
 from examples.project_service.settings import Settings
 from tests.client.test_outbox_kills import Child, all_gone, children
 from tests.examples.support import all_records, project_service
@@ -46,3 +48,33 @@ async def test_all_that_tell_events_log_in(
     assert number == 1
     assert len(read) == 3
     assert {body.get("episode_id") for body in read} >= {"by the queue", "by the outbox"}
+
+
+@pytest.mark.apache
+@pytest.mark.broker
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+async def test_why_nothing_can_be_sent_is_said_in_words(protocol: str, tmp_path: Path) -> None:
+    with locked_kafka(protocol, tmp_path) as kafka:
+        where = f"Kafka at {kafka.bootstrap_servers}"
+        plain = {name: text for name, text in kafka.environment().items() if name == "KAFKA_BOOTSTRAP_SERVERS"}
+        guessed = kafka.environment(password="guessed")
+        expected = {
+            f"{where} does not take this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)": guessed,
+            (
+                f"{where} speaks TLS only; correct KAFKA_SECURITY_PROTOCOL (PLAINTEXT)" if protocol == "SASL_SSL"
+                else f"{where} lets nobody in without a login; correct KAFKA_SECURITY_PROTOCOL (PLAINTEXT)"
+            ): plain,
+        }  # fmt: skip
+        if protocol == "SASL_SSL":
+            strange = {name: text for name, text in kafka.environment().items() if name != "KAFKA_SSL_CAFILE"}
+            expected[f"{where} shows a certificate that nobody in KAFKA_SSL_CAFILE has signed"] = strange
+        for sentence, environment in expected.items():
+            settings = ClientSettings.from_environment(environment)
+            assert isinstance(settings, ClientSettings), settings
+            sender = Sender(settings)
+            sender.emit(created("p", "e", 1))
+            async with asyncio.timeout(30):
+                while sentence not in str(sender.stats().fault):  # noqa: ASYNC110 - it has no event
+                    await asyncio.sleep(0.05)
+            assert "guessed" not in str(sender.stats().fault)
+            await sender.aclose(0.0)
