@@ -15,7 +15,12 @@ from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.demo.ports import free_port
 from episode_monitor.service_database.episodes_table import EpisodesTable
-from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseRefused, ServiceTableMismatch
+from episode_monitor.service_database.errors import (
+    ServiceDatabaseAway,
+    ServiceDatabaseError,
+    ServiceDatabaseRefused,
+    ServiceTableMismatch,
+)
 from episode_monitor.service_database.packed import PackedProject
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.address import Address
@@ -356,3 +361,17 @@ async def test_domains_and_materialized_views_are_read_as_what_lies_beneath(data
     run(database_url, "refresh materialized view episodes")
     assert await everything(database_url) == [(one, 3, one)]
     assert await some(database_url, [one, "no uuid"]) == [(one, 3, one)]
+
+
+async def test_a_byte_that_is_no_text_is_told_and_is_no_missing_project(postgres: EmbeddedPostgres) -> None:
+    run(postgres.url("postgres"), "create database bytes encoding 'SQL_ASCII' template template0")
+    url = postgres.url("bytes")
+    try:
+        make_table(url)
+        run(url, r"insert into episodes values (E'caf\351', 'p', 1), ('b', 'q', 1)")
+        for reading in (everything(url), some(url, ["p"])):
+            with pytest.raises(ServiceDatabaseError, match=r"holds text that is no UTF-8 .*0xe9"):
+                await reading
+        assert await some(url, ["q"]) == [("q", 1, "b")]
+    finally:
+        postgres.drop_database("bytes")
