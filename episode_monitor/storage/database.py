@@ -25,6 +25,7 @@ from episode_monitor.storage.troubles import Decision, Trouble, explain
 
 Row = TypeVar("Row")
 _log = structlog.get_logger(__name__)
+_LOST = "lost"  # the trouble of one connection
 _CLOSED = "closed"  # the trouble of a database that its owner has ended
 
 
@@ -176,7 +177,8 @@ class Database:
         except Exception as error:
             trouble = explain(error, self.address)
             if trouble.decision is Decision.REOPEN and self._pool is pool:
-                self._noticed = trouble
+                if trouble.code != _LOST:  # one that was cut is no word about the others: the supervisor looks
+                    self._noticed = trouble
                 self._wake.set()
             if trouble.decision in (Decision.REOPEN, Decision.LATER):
                 raise DatabaseAway(f"{trouble.sentence}.") from error
@@ -247,11 +249,20 @@ class Database:
         self._noticed = None
         while self._noticed is None:
             self._wake.clear()
-            while await self._write_some(pool):
+            while await self._write_or_try_another(pool):
                 await self._say_changed()
             await self._went_well(pool)
             await self._until_woken()
         return self._noticed
+
+    async def _write_or_try_another(self, pool: Connections) -> bool:
+        """A connection that was cut alone is replaced by one that is there; what was to be written still waits."""
+        try:
+            return await self._write_some(pool)
+        except Exception as error:
+            if not pool.size or explain(error, self.address).code != _LOST:
+                raise
+        return await self._write_some(pool)
 
     async def _write_some(self, pool: Connections) -> bool:
         """Writes a batch of every lane; where there is nothing to write, asks whether the server lives."""

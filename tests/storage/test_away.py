@@ -83,6 +83,28 @@ async def test_a_kill_while_writes_go_on_loses_nothing_and_keeps_their_order(
     assert len(events(log, "database ok")) == 4  # at first, and once for each kill
 
 
+async def test_a_connection_that_is_cut_alone_closes_none_of_the_others(
+    server: OwnServer, opened: Opened, log: list[Any]
+) -> None:
+    database = opened(server.monitor_url)
+    history = PostgresAlertHistory(database)
+    await database.connect()
+    doomed = asyncio.create_task(database.fetch("select pg_sleep(31)"))
+    others = [asyncio.create_task(database.fetch("select pg_sleep(1)")) for _ in range(2)]
+    cut = "select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(31)'"
+    async with asyncio.timeout(20):
+        while not server.run(cut):  # noqa: ASYNC110 - a server does it
+            await asyncio.sleep(0.01)
+    with pytest.raises(DatabaseAway, match="broke the connection"):
+        await doomed
+    assert [len(rows) for rows in await asyncio.gather(*others)] == [1, 1]
+    one = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'episode-monitor' limit 1"
+    assert server.run(one) == [(True,)]
+    assert await history.append(alert(1), 0, 1) is Stored.WRITTEN
+    assert database.status() == "ok"
+    assert events(log, "database away") == []
+
+
 async def test_a_server_that_ends_leaves_no_traceback_in_the_log(
     server: OwnServer, opened: Opened, log: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
