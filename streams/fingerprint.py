@@ -34,7 +34,7 @@ def facts(state: ProjectState) -> bytes:
     out.write(_pack((state.project_id, latest_ms)))
     put_history(out, _rolled_up(state))
     put_open(out, state.operations.open, latest_ms)
-    put_ended(out, state.operations.ended, horizon_ms, latest_ms)
+    put_ended(out, state.operations.ended, horizon_ms - state.core.grace_ms, latest_ms)
     put_seen(out, state.seen, horizon_ms, latest_ms)
     put_sources(out, state.sequences)
     put_counted(out, state)

@@ -171,18 +171,27 @@ def _by_time_then_key(entry: tuple[int, Operation]) -> tuple[int, int]:
 
 @mypyc_attr(acyclic=True)
 class Operations:
-    """Operations that may still change: open ones, and those that ended within the grace."""
+    """Operations that may still change: open ones, and those that ended within two graces.
 
-    __slots__ = ("ended", "open")
+    Two, for what happened within a grace after an ending belongs to it, and may itself arrive a grace late.
+    """
 
-    def __init__(self, open_max: int, ended_max: int) -> None:
+    __slots__ = ("ended", "grace_ms", "open")
+
+    def __init__(self, open_max: int, ended_max: int, grace_ms: int = 60_000) -> None:
         self.open = Open(open_max)
         self.ended = Ended(ended_max)
+        self.grace_ms = grace_ms
+
+    def _ended(self, key: i64, at_ms: i64, horizon_ms: i64) -> Operation | None:
+        """An operation that ended, unless so long ago that what happens at a moment is another of that name."""
+        found = self.ended.find(key, horizon_ms - self.grace_ms)
+        return None if found is None or at_ms - found.ended_ms > self.grace_ms else found
 
     def end(self, key: i64, ending: Operation, horizon_ms: i64, counter: Counter) -> int:
         """Take the ending of an operation; answers by how much the number of untold conflicts changes."""
         waiting = self.open.by_key.get(key) if self.open.by_key else None
-        known = waiting or self.ended.find(key, horizon_ms)
+        known = waiting or self._ended(key, ending.ended_ms, horizon_ms)
         before = 0
         if known is not None:
             before = known.untold_conflicts
@@ -193,12 +202,12 @@ class Operations:
             if waiting is not None:
                 self.open.drop(key)
         counter.count(ending.at_ms, ending.kind, ending.duration_us)
-        self.ended.put(key, ending, horizon_ms)
+        self.ended.put(key, ending, horizon_ms - self.grace_ms)
         return ending.untold_conflicts - before
 
     def conflict(self, key: i64, at_ms: i64, horizon_ms: i64, counter: Counter) -> int:
         """Take a conflict; answers by how much the number of untold conflicts changes."""
-        operation = self.open.by_key.get(key) or self.ended.find(key, horizon_ms)
+        operation = self._ended(key, at_ms, horizon_ms) or self.open.by_key.get(key)
         before = 0
         if operation is None:
             operation = Operation(0, 0, 0)
@@ -209,7 +218,7 @@ class Operations:
         operation.last_conflict_ms = max(at_ms, operation.last_conflict_ms)
         counter.count(operation.at_ms, operation.kind, operation.duration_us)
         if operation.ended_ms:
-            self.ended.put(key, operation, horizon_ms)
+            self.ended.put(key, operation, horizon_ms - self.grace_ms)
         else:
             self.open.put(key, operation)
         return operation.untold_conflicts - before

@@ -51,7 +51,7 @@ class ProjectState(Counter):
         self.watchful = False  # some rate waits for samples, so that even a good operation may cross its threshold
         self.needs_evaluation = False
         self.history = History(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
-        self.operations = Operations(core.open_conflicts_max, core.resend_memory)
+        self.operations = Operations(core.open_conflicts_max, core.resend_memory, core.grace_ms)
         self.numbering = Numbering(core.numbering)
         self.seen = RecentKeys(core.resend_memory)
         self.sequences = SequenceMemory()

@@ -34,6 +34,7 @@ class _Project:
         self.name = name
         self.calm = calm
         self.orderly = orderly
+        self.ahead_ms = 0
         self.next_number = 1
         self.episodes: dict[str, int] = {}
         self.lost: list[int] = []
@@ -47,9 +48,11 @@ class _Project:
 
 class Feed:
     """Makes at least `count` records of `projects` projects, from a little after `start_ms` of event time on. `calm`:
-    nothing happens that raises alerts."""
+    nothing happens that raises alerts. `ahead_ms`: so far is the clock of every third project's producer ahead."""
 
-    def __init__(self, seed: int, count: int, start_ms: int, *, projects: int = PROJECTS, calm: bool = False) -> None:
+    def __init__(
+        self, seed: int, count: int, start_ms: int, *, projects: int = PROJECTS, calm: bool = False, ahead_ms: int = 0
+    ) -> None:
         self._rnd = random.Random(seed)
         self._count = count
         self._start_ms = start_ms - BEHIND_MS
@@ -57,6 +60,8 @@ class Feed:
             _Project(f"proj_{number:03d}", self._rnd, orderly=calm or number % 4 == 0, calm=calm)
             for number in range(projects)
         ]
+        for project in self._projects[::3]:
+            project.ahead_ms = ahead_ms
         self._due: list[tuple[int, int, Record]] = []
         self._events = 0
         self._now_ms = self._start_ms
@@ -131,7 +136,7 @@ class Feed:
         rnd = self._rnd
         self._events += 1
         wire = {"event_id": f"ev-{self._events}", "type": kind, "project_id": project.name,
-                "occurred_at": self._now_ms, **fields}  # fmt: skip
+                "occurred_at": self._now_ms + project.ahead_ms, **fields}  # fmt: skip
         if self._events % 3 == 0:
             project.sequence += 1
             wire |= {"source": "svc", "sequence": project.sequence}

@@ -81,7 +81,7 @@ def replay(
         if isinstance(decoded, Event):
             taker.take(decoded, record.offset, record.timestamp)
             found.events.append((record.offset, decoded))
-            found.projects.setdefault(decoded.project_id, Reference(meaning)).take(decoded)
+            found.projects.setdefault(decoded.project_id, Reference(meaning)).take(decoded, record.timestamp)
             if (decoded.project_id, record.offset) in asked:
                 state = taker.state(decoded.project_id)
                 assert state is not None

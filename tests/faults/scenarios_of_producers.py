@@ -31,6 +31,12 @@ async def taken_back(stage: Stage) -> None:
     await die_at_random(stage)
 
 
+@scenario("clocks-ahead", weight=2, ahead_ms=240_000)
+async def clocks_ahead(stage: Stage) -> None:
+    """The clocks of a third of the producers are four minutes ahead, while workers die."""
+    await die_at_random(stage)
+
+
 @scenario("open-transaction", weight=1, seconds=9.0, styles=(Style("snappy"), Style("gzip", True)))
 async def open_transaction(stage: Stage) -> None:
     """A transaction stays open and holds back whatever others send behind it, then is aborted. Workers wait, and those

@@ -47,6 +47,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     records: int = 1_200
     projects: int = PROJECTS
     calm: bool = False
+    ahead_ms: int = 0  # of the clocks of some producers
     seconds: float = 3.0
     partitions: int = 4
     session_timeout_seconds: int = 3
@@ -207,7 +208,10 @@ class Stage:
 
     async def _feed(self) -> None:
         plan = self.plan
-        feed = Feed(plan.seed, plan.records, self.evidence.wall_ms, projects=plan.projects, calm=plan.calm)
+        feed = Feed(
+            plan.seed, plan.records, self.evidence.wall_ms, projects=plan.projects, calm=plan.calm,
+            ahead_ms=plan.ahead_ms,
+        )  # fmt: skip
         place = partial(_place, partitions=plan.partitions) if plan.keeps_places else None
         sender = Sender(plan.bootstrap_servers, self.topics.events, self.evidence, self.rnd, place)
         await sender.run(list(feed.records()), plan.seconds, plan.styles, f"{plan.prefix}feed")

@@ -23,7 +23,7 @@ class Move:
     duration_ms: int | None
 
 
-ORDINARY = ("create", "create", "create", "own", "fight", "fail", "give_up", "stuck", "slow")
+ORDINARY = ("create", "create", "create", "own", "fight", "fail", "give_up", "stuck", "slow", "afterthought")
 NUMBERING = ("lose", "twice", "delete", "delete_last", "renumber", "swap", "restate", "backfill")
 JUMPING = ("jump", "jump")
 
@@ -60,6 +60,7 @@ class _Service:
         self.episodes = 0
         self.operations = 0
         self.stuck: list[str] = []
+        self.ended: list[tuple[str, int]] = []
 
     def tell(self, kind: EventType, **fields: object) -> None:
         """Emit an event now."""
@@ -77,6 +78,7 @@ class _Service:
         self.next_number = max(self.next_number, number + 1)
         if operation_id is not None:
             fields["operation_id"] = operation_id
+            self.ended.append((operation_id, self.now_ms))
         self.tell(EventType.CREATED, episode_id=episode, episode_number=number, **fields)
 
     def operation(self) -> str:
@@ -135,6 +137,11 @@ def _happen(service: _Service, move: Move) -> None:
         case "stuck":
             service.stuck.append(service.operation())
             service.tell(EventType.CREATION_CONFLICT, operation_id=service.stuck[-1])
+        case "afterthought":  # a conflict of an operation that has ended
+            recent = [name for name, ended_ms in service.ended if service.now_ms - ended_ms <= GRACE_MS]
+            if recent:
+                operation_id = recent[move.pick % len(recent)]
+                service.tell(EventType.CREATION_CONFLICT, operation_id=operation_id)
         case "lose":
             service.next_number += 1 + move.pick % 3
         case "twice":

@@ -124,9 +124,9 @@ class Reference:
         )
 
     def window(self, length_seconds: int, now_ms: int) -> dict[str, int]:
-        """Counts of the window `(now - length, now]`, in whole seconds; zeros left out."""
+        """Counts of the window `(now - length, now]`, in whole seconds, and of what is ahead; zeros left out."""
         last = now_ms // 1000
-        return self.counted(a for a in self.attempts() if last - length_seconds < a.at_ms // 1000 <= last)
+        return self.counted(a for a in self.attempts() if last - length_seconds < a.at_ms // 1000)
 
     def counted(self, attempts: Iterable[Attempt]) -> dict[str, int]:
         """Counts of some attempts by name; zeros left out."""

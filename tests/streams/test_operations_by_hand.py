@@ -426,3 +426,28 @@ def test_retries_of_any_number_are_counted_up_to_a_bound_and_the_episode_is_held
     p.created(2, 2, retry_count=2**63 - 1)
     assert (p.state.retries, p.live) == ([1500, 0, 1001 + 2_147_483_647], [1, 2])
     assert p.window(15)["retried"] == 3
+
+
+def test_a_conflict_within_a_grace_after_its_ending_belongs_to_it_however_late_it_arrives() -> None:
+    for order in ("in order", "late"):
+        p = Driven()
+        p.created(0, 1, operation_id="op")
+        if order == "in order":
+            p.conflict(60, "op", event_id="conflict")
+        p.failed(119)
+        if order == "late":
+            p.conflict(60, "op", event_id="conflict")
+        assert counts(p.state.totals) == {"attempted": 2, "ended": 2, "failed": 1}, order
+        assert p.state.late == 0
+
+
+def test_a_conflict_more_than_a_grace_after_its_ending_is_another_operation_in_any_order() -> None:
+    for order in ("in order", "late"):
+        p = Driven()
+        p.created(0, 1, operation_id="op")
+        if order == "in order":
+            p.conflict(61, "op", event_id="conflict")
+        p.failed(119)
+        if order == "late":
+            p.conflict(61, "op", event_id="conflict")
+        assert counts(p.state.totals) == {"attempted": 3, "ended": 2, "failed": 1, "conflicted": 1}, order

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from models.event import Event, EventType
 from streams.core import Core
+from streams.fingerprint import facts
 from streams.numbering_rules import DeletedNumbers
 from streams.project import ProjectState, step
 from streams.totals import PartitionTotals
@@ -59,7 +60,7 @@ def test_the_order_of_the_events_of_one_operation_makes_no_difference_either(dat
 
 @examples(150)
 @given(data=st.data())
-def test_with_deletions_and_renumberings_only_the_beginning_of_a_suspicion_depends_on_the_order(
+def test_with_deletions_and_renumberings_any_order_ends_in_the_same_bytes_once_all_has_settled(
     data: st.DataObject,
 ) -> None:
     life = data.draw(lives(*ORDINARY, *NUMBERING))
@@ -68,6 +69,16 @@ def test_with_deletions_and_renumberings_only_the_beginning_of_a_suspicion_depen
     other, other_totals = run(at_the_end_of_all(arriving))
     assert essence(state, "alerts", "begun") == essence(other, "alerts", "begun")
     assert totals.encode() == other_totals.encode()
+
+
+@examples(200)
+@given(data=st.data())
+def test_what_is_hashed_is_the_same_at_once_in_any_order_and_however_often_it_is_sent(data: st.DataObject) -> None:
+    life = data.draw(lives(*ORDINARY, *NUMBERING, *NUMBERING))
+    arriving = data.draw(arrivals(life).flatmap(with_resends))
+    state, _ = run(life)
+    other, _ = run(arriving)
+    assert facts(state) == facts(other)
 
 
 @pytest.mark.parametrize("first_number", [1, None])
