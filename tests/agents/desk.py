@@ -24,6 +24,7 @@ from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
 from agents.engine.transport import Consumer
 from agents.engine.writer import Writer
+from agents.marks import Mark, read_mark
 from streams import keys
 from streams.partition import Cursor
 from tests.support.worker_process import make_core
@@ -78,6 +79,7 @@ class RecordingProducer:
         self.journal: list[str] = []
         self.written: dict[int, dict[bytes, bytes | None]] = {}
         self.answers_at_once = False
+        self.marks: list[Mark] = []  # of the alerts
         self.fails_to_send: str | None = None
         self.gate: asyncio.Event | None = None  # sending waits for it
         self._waiting: list[Sent] = []
@@ -89,6 +91,8 @@ class RecordingProducer:
         return Batch()
 
     async def send(self, topic: str, value: bytes | None, key: bytes | None, headers: object = ()) -> Any:
+        if topic == ALERTS:
+            self.marks.append(read_mark(cast(Any, headers)))
         return await self._send("alert" if topic == ALERTS else "letter")
 
     async def send_batch(self, batch: Batch, topic: str, partition: int) -> Any:
@@ -264,9 +268,9 @@ def event(offset: int, project: str, kind: str = "episode.created", **fields: ob
     return FakeRecord(offset, project.encode(), json.dumps(wire | fields).encode())
 
 
-def failure(offset: int, project: str) -> FakeRecord:
+def failure(offset: int, project: str, **fields: object) -> FakeRecord:
     """A failed creation: the failure rate of its project crosses its threshold at once."""
-    return event(offset, project, "episode.creation_failed")
+    return event(offset, project, "episode.creation_failed", **fields)
 
 
 def useless(offset: int) -> FakeRecord:

@@ -116,6 +116,30 @@ async def test_a_dead_letter_of_before_the_restart_is_not_written_again(
     assert [headers_of(letter)["dl_offset"] for letter in letters] == [b"1", b"2"]
 
 
+async def test_the_dead_letter_of_another_monitor_hides_no_record_of_this_one(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """It may have lain in the future when the other one read it."""
+    config = config_for(broker, topic_prefix, tmp_path)
+    await make_topics(broker, config)
+    origin = [("dl_topic", config.topics.events.encode()), ("dl_partition", b"0"), ("dl_reason", b"future_timestamp")]
+    async with producing(broker) as producer:
+        for offset, monitor_id in ((0, b"other"), (1, config.monitor_id.encode())):
+            headers = [*origin, ("dl_offset", b"%d" % offset), ("dl_monitor_id", monitor_id)]
+            await send(producer, config.topics.dead_letters, 0, b"p", created("p", 1 + offset), headers)
+            await send(producer, config.topics.events, 0, b"p", created("p", 1 + offset))
+        rig = Rig(config)
+        async with running(rig):
+            await send(producer, config.topics.events, 0, b"p", created("p", 3))
+            await until(lambda: rig.outcome("applied") == 2)
+            assert rig.episodes("p") == 2, "the first and the third; of the second this very monitor has a letter"
+            await send(producer, config.topics.events, 0, b"p", b"useless")
+            await until(lambda: rig.outcome("dead_letter") == 1)
+            await until(rig.is_stored)
+    letters = await read_log(broker, config.topics.dead_letters, 0)
+    assert headers_of(letters[-1])["dl_monitor_id"] == config.monitor_id.encode()
+
+
 async def test_after_many_dead_letters_in_a_row_a_partition_waits_and_the_others_go_on(
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
