@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from agents.access import Kafka
 from agents.engine.reading import Record, reader
+from agents.kafka.refusals import words_of
 from agents.marks import Ours, read_mark
 from models.alert import Alert
 from models.alert_codec import decode_alert
@@ -82,7 +83,7 @@ class HistoryFollower:
             await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
 
     def _say(self, error: Exception) -> None:
-        reason = str(error) or type(error).__name__
+        reason = words_of(error, self._kafka) if isinstance(error, KafkaError) else str(error) or type(error).__name__
         if self.status == "ok":
             known = isinstance(error, _NotTaken | KafkaError | OSError)
             log.warning("the alert history stands still; it catches up later", error=reason, exc_info=not known)

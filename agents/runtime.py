@@ -197,7 +197,8 @@ class Runtime:
                 reason = await why(error, self.config.kafka)
                 self._waits_for = f"waiting for Kafka at {self.config.kafka}: {reason}"
                 if not is_told:
-                    log.warning("Kafka cannot be used; waiting for it", kafka=str(self.config.kafka), reason=reason)
+                    event = "Kafka is away" if reason.startswith("Kafka does not answer") else "Kafka cannot be used"
+                    log.warning(f"{event}; waiting for it", kafka=str(self.config.kafka), reason=reason)
                     is_told = True
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
 

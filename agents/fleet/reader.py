@@ -15,6 +15,7 @@ from agents.access import Kafka, client_options
 from agents.engine.reading import stop
 from agents.engine.starting import to_its_end
 from agents.fleet.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
+from agents.kafka.refusals import words_of
 from streams.core import Core
 from streams.totals import PartitionTotals
 
@@ -107,8 +108,8 @@ class FleetReader:
             except (KafkaError, OSError) as error:
                 attempt = 0 if self.status == "ok" else attempt + 1
                 if attempt <= 1:
-                    log.warning("the fleet topic cannot be read; trying on", error=str(error) or type(error).__name__)
-                self.status = f"the fleet topic cannot be read: {str(error) or type(error).__name__}"
+                    log.warning("the fleet topic cannot be read; trying on", error=words_of(error, self._kafka))
+                self.status = f"the fleet topic cannot be read: {words_of(error, self._kafka).rstrip('.')}"
             await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
 
     async def _follow(self) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 from aiokafka import TopicPartition
 
-from agents.access import Kafka
+from agents.access import Kafka, access_of
 from agents.engine.reading import reader, some_records
 from agents.engine.unfolding import missing_codecs
 from episode_monitor.exits import ExitCode, Failure
@@ -74,7 +74,8 @@ async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[B
         chosen = sorted(there) if wanted.partition is None else sorted(there & {wanted.partition})
         if not chosen:
             which = "" if wanted.partition is None else f" no partition {wanted.partition} of"
-            raise NoSuchPartition(f"There is{which or ' no'} topic {topic} at {kafka}; check EVENTS_TOPIC.")
+            hidden = ", and that this user may DESCRIBE it" if access_of(kafka).has_user else ""
+            raise NoSuchPartition(f"There is{which or ' no'} topic {topic} at {kafka}; check EVENTS_TOPIC{hidden}.")
         for number in chosen:
             tp = TopicPartition(topic, number)
             beginning = (await consumer.beginning_offsets([tp]))[tp]

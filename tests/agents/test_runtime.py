@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import KafkaError
+from structlog.testing import capture_logs
 
 from agents.engine.ownership import Phase
 from agents.engine.waits import WaitsFor
@@ -89,14 +90,18 @@ async def test_kafka_away_at_the_start_is_waited_for_and_said(
     server = await asyncio.to_thread(private_broker)
     await asyncio.to_thread(server.pause)
     rig = Rig(config_for(server.bootstrap_servers, topic_prefix, tmp_path))
-    starting = asyncio.create_task(rig.runtime.start())
-    await until(lambda: "does not answer" in rig.runtime.status)
-    assert rig.runtime.status.startswith(f"waiting for Kafka at {server.bootstrap_servers}")
-    assert rig.owned == {}
-    await asyncio.to_thread(server.start)
-    await starting
-    await until(lambda: rig.is_live(2) and rig.runtime.status == "ok")
-    await rig.runtime.close()
+    with capture_logs() as logs:
+        starting = asyncio.create_task(rig.runtime.start())
+        await until(lambda: "does not answer" in rig.runtime.status)
+        assert rig.runtime.status.startswith(f"waiting for Kafka at {server.bootstrap_servers}")
+        assert rig.owned == {}
+        await asyncio.to_thread(server.start)
+        await starting
+        await until(lambda: rig.is_live(2) and rig.runtime.status == "ok")
+        await rig.runtime.close()
+    (away,) = [line for line in logs if line["event"] == "Kafka is away; waiting for it"]
+    assert away["kafka"] == server.bootstrap_servers
+    assert away["reason"].startswith(f"Kafka does not answer at {server.bootstrap_servers};")
     assert rig.stops == []
 
 
