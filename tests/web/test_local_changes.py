@@ -14,7 +14,9 @@ import httpx
 import pytest
 import structlog.testing
 
+from episode_monitor.cli.calling import Worker as Caller
 from episode_monitor.composition import web_settings
+from episode_monitor.exits import Failure
 from episode_monitor.local_changes import demands_token, places_elsewhere, read_token, token_of_start
 from episode_monitor.settings import load_settings
 from episode_monitor.web import local_caller
@@ -245,3 +247,18 @@ def test_a_monitor_that_is_named_from_elsewhere_warns_and_may_demand_the_token(
 def test_a_free_port_is_not_taken_for_a_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert local_caller._is_own_program(("127.0.0.1", 9), listener.getsockname())
+
+
+async def test_a_command_sends_the_token_of_the_file_and_only_to_this_machine(tmp_path: Path, views: FakeViews) -> None:
+    settings = load_settings({"STATE_DIR": str(tmp_path), "LOOPBACK_CHANGES": "token"})
+    app = create_web_app(views, web_settings(settings), audit=lambda entry: None)
+    server = await serve(app, "127.0.0.1", 0)
+    stranger = load_settings({"STATE_DIR": str(tmp_path / "elsewhere")})
+    try:
+        path = "/alerts/r%3Ap/acknowledge"
+        with pytest.raises(Failure, match="operator-token"):
+            await Caller(stranger, server.url).post(path, {"by": "mina"})
+        assert (await Caller(settings, server.url).post(path, {"by": "mina"}))["acknowledged_by"] == "mina"
+    finally:
+        await server.stop()
+    assert Caller(settings, "https://ops.example")._token is None
