@@ -106,7 +106,7 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
         well = run("doctor", "--json", **settings, MONITOR_DATABASE_URL=database_url)
         assert {finding["part"]: finding["verdict"] for finding in well.json} == {
             "rules": "ok", "state": "ok", "codecs": "ok", "kafka": "ok", "topics": "ok",
-            "partitioning": "ok", "database": "ok", "clock": "ok",
+            "topic settings": "ok", "partitioning": "ok", "sinks": "skipped", "database": "ok", "clock": "ok",
             "project database": "skipped",
         }  # fmt: skip
         assert well.code == 0
