@@ -9,16 +9,17 @@ import typer
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.rules_file import core_from, load_rules
 from episode_monitor.settings import load_settings
+from models.measures import alert_type, counted
 from streams.rules import Measure, Rule
 
 rules = typer.Typer(no_args_is_help=True, help="The alert rules.")
 
 _TOO_MUCH = {
-    Measure.FAILURE_RATE: "more than {} % of the creations that ended in the last {} minutes failed",
-    Measure.CONFLICT_RATE: "more than {} % of the creations attempted in the last {} minutes met a conflict",
-    Measure.RETRY_RATE: "more than {} % of the creations that ended in the last {} minutes needed a retry",
-    Measure.SLOW_CREATION: "more than 5 % of the creations that ended in the last {1} minutes took longer than {0} s",
-    Measure.INTEGRITY: "a project has more than {} missing or duplicate numbers",
+    Measure.FAILURE_RATE: "more than {0} of the creations that ended in the last {1} failed",
+    Measure.CONFLICT_RATE: "more than {0} of the creations attempted in the last {1} met a conflict",
+    Measure.RETRY_RATE: "more than {0} of the creations that ended in the last {1} needed a retry",
+    Measure.SLOW_CREATION: "more than 5 % of the creations that ended in the last {1} took longer than {0}",
+    Measure.INTEGRITY: "a project has more than {0} (missing or duplicate numbers)",
 }
 
 
@@ -34,7 +35,8 @@ def show_rules(as_json: Json = False) -> None:
     rows = []
     for rule in in_force:
         window = f"{rule['window_minutes']} min" if rule["window_minutes"] else "-"
-        rows.append([rule["rule_id"], rule["measure"], rule["severity"], str(rule["threshold"]), window])
+        threshold = alert_type(rule["measure"]).threshold(float(rule["threshold"]))
+        rows.append([rule["rule_id"], rule["measure"], rule["severity"], threshold, window])
     print_table(("Rule", "Measure", "Severity", "Threshold", "Window"), rows)
 
 
@@ -58,7 +60,9 @@ def explain_rules(
 
 def sentence(rule: Rule, escalate_after_minutes: int) -> str:
     """What a rule means, for people."""
-    words = [f"{rule.severity.value} when {_TOO_MUCH[rule.measure].format(rule.threshold, rule.window_minutes)}"]
+    threshold = alert_type(rule.measure.value).threshold(float(rule.threshold))
+    window = counted(rule.window_minutes, "minute", "minutes")
+    words = [f"{rule.severity.value} when {_TOO_MUCH[rule.measure].format(threshold, window)}"]
     if rule.min_samples > 1:
         words.append(f"judged from {rule.min_samples} creations on")
     if rule.min_bad > 1:
@@ -67,5 +71,6 @@ def sentence(rule: Rule, escalate_after_minutes: int) -> str:
     if rule.keep_firing_seconds:
         words.append(f"goes on for {rule.keep_firing_seconds} s after it is over")
     if rule.severity.value == "critical":
-        words.append(f"unacknowledged for {escalate_after_minutes} minutes it goes to those on call")
+        minutes = counted(escalate_after_minutes, "minute", "minutes")
+        words.append(f"unacknowledged for {minutes} it goes to those on call")
     return "; ".join(words) + "."

@@ -12,10 +12,11 @@ from alert_sinks.log import LogSink
 from alert_sinks.sink import Attempt
 from alert_sinks.slack import slack_digest, slack_payload
 from alert_sinks.webhook import webhook_payload
+from episode_monitor.cli.rules import sentence
 from models.alert import Severity
 from models.measures import ALERT_TYPES, alert_type, apart, number
 from streams.drift_alerts import ALERT_TYPE as DRIFT
-from streams.rules import Measure, parse_rules
+from streams.rules import Measure, Rule, parse_rules
 from tests.alert_sinks.support import NOW_MS, an_alert
 
 # type, value, threshold -> as it is read
@@ -53,6 +54,26 @@ async def test_the_log_shows_units_too() -> None:
     with capture_logs() as lines:
         await LogSink().deliver(an_alert(alert_type="HIGH_RETRY_RATE", value=2.5), Attempt(1, NOW_MS))
     assert (lines[0]["value"], lines[0]["threshold"]) == ("2.5 %", "1 %")
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "minutes", "said"),
+    [
+        ("HIGH_RETRY_RATE", "1.0", 1,
+         "more than 1 % of the creations that ended in the last 1 minute needed a retry"),
+        ("SLOW_CREATION", "0.5", 15,
+         "more than 5 % of the creations that ended in the last 15 minutes took longer than 0.5 s"),
+        ("INTEGRITY_VIOLATION", "0", 0, "a project has more than 0 findings (missing or duplicate numbers)"),
+    ],
+)  # fmt: skip
+def test_the_command_line_says_rules_in_the_same_words(kind: str, threshold: str, minutes: int, said: str) -> None:
+    rule = Rule(
+        rule_id="r", measure=Measure(kind), severity=Severity.CRITICAL, threshold=Decimal(threshold),
+        window_minutes=minutes, description="",
+    )  # fmt: skip
+    assert sentence(rule, 1) == (
+        f"critical when {said}; fires at once; unacknowledged for 1 minute it goes to those on call."
+    )
 
 
 def test_there_is_an_object_for_every_type() -> None:
