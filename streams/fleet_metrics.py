@@ -8,10 +8,9 @@ from streams.answers import health_percentage, newest_ms
 from streams.performance import add_up, window
 from streams.ranking import rank
 from streams.sketch import quantile_seconds
-from streams.summary import OTHER, PartitionCounts, PartitionLists, ProjectFacts
+from streams.summary import OTHER, P95_WINDOW_MINUTES, PartitionCounts, PartitionLists, ProjectFacts
 from streams.totals import DURATION_BUCKETS_SECONDS, PartitionTotals
 
-P95_WINDOW_MINUTES = 15
 _BUCKETS = len(DURATION_BUCKETS_SECONDS) + 1
 
 
@@ -31,6 +30,7 @@ class FleetMetrics(msgspec.Struct, frozen=True, kw_only=True):
     duration_buckets: list[list[int]]
     duration_us: list[int]
     p95_seconds: float | None
+    p95_by_project: dict[str, float] = {}  # of `projects`, where anything ended
     late: int
     resends: int
 
@@ -46,8 +46,10 @@ def fleet_metrics(
     at_ms = newest_ms(counts)
     _, sketch = add_up(window(total.history, P95_WINDOW_MINUTES, at_ms) for total in totals)
     projects, unhealthy = sum(part.projects for part in counts), sum(part.unhealthy for part in counts)
+    labelled = _labelled(counts, lists, totals, max_projects)
     return FleetMetrics(
-        projects=_labelled(counts, lists, totals, max_projects),
+        projects=labelled,
+        p95_by_project=_p95_of(labelled, lists),
         projects_total=projects,
         unhealthy_projects=unhealthy,
         split_projects=sum(part.splits for part in counts),
@@ -98,6 +100,14 @@ def _labelled(
         ),
     )
     return [*listed, rest]
+
+
+def _p95_of(labelled: Iterable[ProjectFacts], lists: Iterable[PartitionLists]) -> dict[str, float]:
+    """Of a project in several partitions the highest."""
+    found: dict[str, float] = {}
+    for project_id, seconds in (pair for part in lists for pair in part.p95_seconds.items()):
+        found[project_id] = max(seconds, found.get(project_id, 0.0))
+    return {facts.project_id: found[facts.project_id] for facts in labelled if facts.project_id in found}
 
 
 def _retries(totals: Sequence[PartitionTotals]) -> tuple[int, int, int]:

@@ -5,7 +5,7 @@ caller can do other things between them.
 """
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from itertools import chain, islice
 from typing import TypeAlias, TypeVar
 
@@ -15,10 +15,13 @@ from models.alert import Alert, AlertStatus, Severity
 from streams import keys
 from streams.alerts import Phase
 from streams.partition import Partition
+from streams.performance import window
 from streams.project import ProjectState
 from streams.ranking import Lowest, Rank, rank
+from streams.sketch import quantile_seconds
 from streams.vigil import active_alerts
 
+P95_WINDOW_MINUTES = 15
 MAX_ALERTS = 500  # described in full; all are counted
 MAX_ALERTING_LOOKED_AT = 2000  # projects whose alerts are counted by severity and type; the rest are counted as OTHER
 MAX_SPLITS = 20  # named; all are counted
@@ -83,6 +86,7 @@ class PartitionLists(msgspec.Struct, frozen=True, array_like=True):
     alerts: list[Alert]
     alert_counts: list[AlertCount]
     splits: list[SplitFacts] = []  # the first of those that this partition counts
+    p95_seconds: dict[str, float] = {}  # of the worst projects whose creations ended lately
 
 
 class PartitionSummary(msgspec.Struct, frozen=True, array_like=True):
@@ -131,7 +135,23 @@ def lists_of(partition: Partition, max_projects: int, max_alerts: int = MAX_ALER
     """The partition's lists. It may change between two steps: each entry is true of the moment it was made."""
     worst = yield from worst_projects(partition, max_projects)
     alerts, counts = yield from alerts_of(partition, max_alerts)
-    return PartitionLists(worst, alerts, counts, splits_of(partition))
+    p95_seconds = yield from p95_of(partition, worst)
+    return PartitionLists(worst, alerts, counts, splits_of(partition), p95_seconds)
+
+
+def p95_of(partition: Partition, projects: Iterable[ProjectFacts]) -> Steps[dict[str, float]]:
+    """The 95th percentile of what ended in the last minutes of the partition's time, where anything did."""
+    found = {}
+    for seen, facts in enumerate(projects, 1):
+        state = partition.look(facts.project_id)
+        if state is not None:
+            _, sketch = window(state.history, P95_WINDOW_MINUTES, max(partition.clock_ms, state.now_ms))
+            p95_seconds = quantile_seconds(sketch, 0.95)
+            if p95_seconds is not None:
+                found[facts.project_id] = p95_seconds
+        if seen % STATE_STEP == 0:
+            yield
+    return found
 
 
 def splits_of(partition: Partition, limit: int = MAX_SPLITS) -> list[SplitFacts]:

@@ -16,7 +16,8 @@ from prometheus_client.registry import Collector
 from episode_monitor.read_model.outgoing import Outgoing
 from models.event import RetryReason
 from streams import tally
-from streams.fleet_metrics import P95_WINDOW_MINUTES, FleetMetrics
+from streams.fleet_metrics import FleetMetrics
+from streams.summary import P95_WINDOW_MINUTES
 from streams.totals import DURATION_BUCKETS_SECONDS
 
 METRIC_LABELS: Final = {
@@ -128,6 +129,14 @@ def _operations(fleet: FleetMetrics) -> Iterator[Metric]:
     if fleet.p95_seconds is not None:
         p95.add_metric([], fleet.p95_seconds)
         yield p95
+    by_project = GaugeMetricFamily(
+        "episode_creation_duration_p95_by_project",
+        f"The same of each project that has a label and creations in these minutes{_FLEET}",
+        labels=["project_id"],
+    )
+    for project_id, seconds in sorted(fleet.p95_by_project.items()):
+        by_project.add_metric([project_id], seconds)
+    yield by_project
 
 
 def _health(fleet: FleetMetrics, kinds: Sequence[tuple[str, str]]) -> Iterator[Metric]:

@@ -19,6 +19,7 @@ FLEET_NAMES = {
     "episode_number_duplicates_detected": "gauge",
     "episode_creation_duration_seconds": "histogram",
     "episode_creation_duration_p95": "gauge",
+    "episode_creation_duration_p95_by_project": "gauge",
     "episode_creation_conflicts": "counter",  # the parser takes `_total` off a counter's family
     "episode_creation_retry_count": "counter",
     "episode_operations": "counter",
@@ -107,6 +108,29 @@ async def test_values_are_those_of_the_fleet() -> None:
         assert value(samples, "episode_monitor_deliveries_waiting", sink="slack") == 2
         assert value(samples, "episode_monitor_deliveries_oldest_seconds", sink="slack") == 95.4
         assert value(samples, "episode_monitor_alerts_held") == 7
+
+
+async def test_p95_is_told_of_each_project_with_a_label_while_creations_end() -> None:
+    name = "episode_creation_duration_p95_by_project"
+    async with Fleet(2, max_projects=2) as fleet:
+        left, right = await fleet.worker("left"), await fleet.worker("right")
+        logs = left.own_partition(0), right.own_partition(1)
+        for place, log in enumerate(logs):
+            log.created(f"worse-{place}", 9, at=1, took=4.0 + place)
+            log.created(f"better-{place}", 2, at=1, took=50.0)
+            log.settle(61)
+        await fleet.publish()
+        for worker in (left, right):
+            _, samples = await scraped(worker)
+            told = {dict(labels)["project_id"]: seconds for at, labels in samples if at == name
+                    for seconds in [samples[at, labels]]}  # fmt: skip
+            assert told == {"worse-0": pytest.approx(4.0, rel=0.01), "worse-1": pytest.approx(5.0, rel=0.01)}
+        for log in logs:
+            log.settle(16 * 60)
+            log.created("fresh", 1, at=16 * 60)
+        await fleet.publish()
+        _, samples = await scraped(left)
+        assert [at for at in samples if at[0] == name] == []
 
 
 async def test_durations_are_a_cumulative_histogram_by_success() -> None:
