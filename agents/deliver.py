@@ -143,6 +143,7 @@ class Delivery:
         self._now_ms = now_ms
         self._catching_up = CatchingUp(caught_up_at_ms, self._read_up_at_ms)
         self._tracks: dict[int, _Track] = {}
+        self._noted_changes = -1  # of what is held, when it was last looked at
         self._holds = False  # no partition's records are wanted
         self._has_room = asyncio.Event()
         self._rests = False
@@ -282,6 +283,9 @@ class Delivery:
         self._follow(steps)
 
     def _note_held(self) -> None:
+        if self._past.changes == self._noted_changes:
+            return
+        self._noted_changes = self._past.changes
         held = self._past.held_tokens()
         for number, track in self._tracks.items():
             track.held = {offset for generation, partition, offset in held if partition == number}

@@ -69,19 +69,15 @@ class Past(Generic[Token]):
         self._held: dict[str, _Held[Token]] = {}
         self._waiting: dict[str, _Waiting[Token]] = {}
         self._told_at_ms: OrderedDict[str, int] = OrderedDict()  # by transition
+        self._newest_ms: dict[int | None, int] = {}  # partition of events -> when something of it was last held
         self._ready_since_ms: int | None = None
+        self.tokens = 0  # transitions that are open here
+        self.changes = 0  # rises with whatever changes `held_tokens`
 
     @property
     def held(self) -> int:
         """Alerts that wait until the events have caught up."""
         return len(self._held)
-
-    @property
-    def tokens(self) -> int:
-        """Transitions that are open here."""
-        kept = sum((h.ended is not None) + (h.firing is not None) + (h.escalation is not None)
-                   for h in self._held.values())  # fmt: skip
-        return kept + len(self._waiting)
 
     @property
     def is_empty(self) -> bool:
@@ -92,6 +88,9 @@ class Past(Generic[Token]):
         """Drop everything: what was not done is read again, here or elsewhere, and is no repetition then."""
         self._held, self._waiting, self._ready_since_ms = {}, {}, None
         self._told_at_ms.clear()
+        self._newest_ms.clear()
+        self.tokens = 0
+        self.changes += 1
 
     def note_done(self, alert: Alert, at_ms: int) -> None:
         """This transition was done with before, and told at this time of the wall clock or earlier."""
@@ -115,11 +114,22 @@ class Past(Generic[Token]):
 
         `may_be_told`: whoever read it before may have told it, so that its end must be told.
         """
-        telling = Telling(alert, token)
+        self.tokens += 1
+        return self._gone(self._take(Telling(alert, token), partition, now_ms, is_past, may_be_told))
+
+    def _gone(self, steps: Steps[Token]) -> Steps[Token]:
+        self.tokens -= len(steps.now) + len(steps.together) + len(steps.done)
+        self.changes += 1
+        return steps
+
+    def _take(
+        self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool, may_be_told: bool
+    ) -> Steps[Token]:
+        alert = telling.alert
         if not _is_told(alert):
             return self._quiet(telling, now_ms)
         if alert.transition_id in self._told_at_ms:
-            return Steps(done=[token])  # written again after a crash
+            return Steps(done=[telling.token])  # written again after a crash
         if alert.status is AlertStatus.RESOLVED:
             return self._resolved(telling, partition, now_ms, is_past)
         if alert.reason == Reason.ESCALATED_UNACKNOWLEDGED.value:
@@ -137,7 +147,7 @@ class Past(Generic[Token]):
                 del self._waiting[key]
                 self._note(waiting.telling.alert, now_ms)
                 steps.together.append(waiting.telling)
-        return steps
+        return self._gone(steps) if steps.together else steps
 
     # --- by kind of transition
 
@@ -202,6 +212,7 @@ class Past(Generic[Token]):
         self._drop_escalations(alert.alert_key, steps)  # the same one, written again after a crash
         if held is not None and held.firing is not None:
             held.escalation, held.taken_at_ms = telling, now_ms
+            self._newest_ms[held.partition] = now_ms
             return steps
         told_at_ms = self._told_at_ms.get(f"{alert.alert_id}:{AlertStatus.FIRING.value}:0")
         if told_at_ms is None and not is_past:
@@ -218,7 +229,8 @@ class Past(Generic[Token]):
     # --- what is kept
 
     def _release_held(self, steps: Steps[Token], now_ms: int, has_caught_up: CaughtUp) -> None:
-        ready = [key for key, held in self._held.items() if has_caught_up(held.partition, held.taken_at_ms)]
+        partitions = {number for number, at_ms in self._newest_ms.items() if has_caught_up(number, at_ms)}
+        ready = [key for key, held in self._held.items() if held.partition in partitions] if partitions else []
         if not ready:
             self._ready_since_ms = None
             return
@@ -227,6 +239,8 @@ class Past(Generic[Token]):
         if len(ready) < len(self._held) and now_ms - self._ready_since_ms < TOGETHER_MS:
             return
         self._ready_since_ms = None
+        for number in partitions:
+            del self._newest_ms[number]
         for key in ready:
             held = self._held.pop(key)
             for telling in (held.ended, held.firing):
@@ -242,6 +256,7 @@ class Past(Generic[Token]):
         if held is None:
             held = self._held[key] = _Held(partition, now_ms)
         held.partition, held.taken_at_ms = partition, now_ms
+        self._newest_ms[partition] = now_ms
         return held
 
     def _drop_escalations(self, key: str, steps: Steps[Token]) -> bool:

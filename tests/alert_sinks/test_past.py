@@ -32,7 +32,7 @@ class Door:
         self.past: Past[int] = Past(5 * MINUTE_MS)
         self.now_ms = NOW_MS
         self.caught_up: set[int | None] = set()
-        self._token = 0
+        self._token = self._left = 0
         self.told: list[str] = []
         self.together: list[list[str]] = []
         self.done: list[int] = []
@@ -52,6 +52,8 @@ class Door:
         self.wait()
 
     def _note(self, steps: Steps[int]) -> None:
+        self._left += len(steps.now) + len(steps.together) + len(steps.done)
+        assert self.past.tokens == self._token - self._left, "each goes out once, through one door"
         self.told += [_name(telling.alert, telling.on_call_knows) for telling in steps.now]
         if steps.together:
             self.together.append([_name(telling.alert, telling.on_call_knows) for telling in steps.together])
