@@ -124,8 +124,10 @@ class History:
 
     def advance(self, second: i64) -> None:
         """`slide` and `roll_up` to an epoch second."""
-        self.slide(second)
-        self.roll_up(second // 60)
+        if second > self.now_second:
+            self.slide(second)
+        if second >= (self._minute + 1) * 60:
+            self.roll_up(second // 60)
 
     def slide(self, second: i64) -> None:
         """Move the windows' upper end to an epoch second; time never goes back."""

@@ -134,8 +134,9 @@ def step(
             state.newest_ms = seen_ms
             if seen_ms > state.now_ms:
                 state.now_ms = seen_ms
-                state.history.slide(seen_ms // 1000)
-            state.history.roll_up(seen_ms // 60_000)
+                state.history.advance(seen_ms // 1000)
+            else:
+                state.history.roll_up(seen_ms // 60_000)
         if at_ms > state.latest_ms:
             state.latest_ms = at_ms
         _take_operation(core, state, event, at_ms)
