@@ -37,6 +37,13 @@ async def clocks_ahead(stage: Stage) -> None:
     await die_at_random(stage)
 
 
+@scenario("skewed-clocks", weight=2, is_skewed=True)
+async def skewed_clocks(stage: Stage) -> None:
+    """Producers' clocks are ahead by almost five minutes, behind by ten, jump ahead or differ within a project, while
+    workers die."""
+    await die_at_random(stage)
+
+
 @scenario("open-transaction", weight=1, seconds=9.0, styles=(Style("snappy"), Style("gzip", True)))
 async def open_transaction(stage: Stage) -> None:
     """A transaction stays open and holds back whatever others send behind it, then is aborted. Workers wait, and those

@@ -29,6 +29,7 @@ from streams.core import Core
 from tests.faults.evidence import CONSUMER_OFFSETS, Answer, Evidence, Received, collect, end_offsets
 from tests.faults.feed import PROJECTS, Feed
 from tests.faults.sending import Sender, Style
+from tests.faults.skew import skewed
 from tests.faults.workers import WorkerProcess
 from tests.interop.hashes import PLACES
 
@@ -39,7 +40,7 @@ VIEWS = "/monitoring/episodes/integrity"
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One round. `seconds`: how long its records flow. `styles`: one producer each. `keeps_places`: keys stay where
-    they were, however many partitions there are."""
+    they were, however many partitions there are. `is_skewed`: projects' events are told by clocks that are wrong."""
 
     bootstrap_servers: str
     prefix: str
@@ -53,6 +54,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     session_timeout_seconds: int = 3
     styles: tuple[Style, ...] = (Style(),)
     keeps_places: bool = False
+    is_skewed: bool = False
 
 
 class Stage:
@@ -214,7 +216,8 @@ class Stage:
         )  # fmt: skip
         place = partial(_place, partitions=plan.partitions) if plan.keeps_places else None
         sender = Sender(plan.bootstrap_servers, self.topics.events, self.evidence, self.rnd, place)
-        await sender.run(list(feed.records()), plan.seconds, plan.styles, f"{plan.prefix}feed")
+        records = skewed(feed.records(), self.evidence.wall_ms) if plan.is_skewed else feed.records()
+        await sender.run(list(records), plan.seconds, plan.styles, f"{plan.prefix}feed")
 
     async def add_partitions(self, count: int) -> None:
         """To the events."""
