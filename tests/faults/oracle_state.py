@@ -108,8 +108,9 @@ class StoredPartition:
         expected = facts.what_the_reference_counts(reference, state) | facts.what_the_reference_holds(reference)
         found = facts.what_the_core_counts(state) | facts.what_the_core_holds(state)
         yield from differences(project, "model", found, expected)
-        advance(self._core, state, state.now_ms + SETTLED_MS)
-        found, expected = facts.what_the_core_found(state), facts.what_the_reference_found(reference, state.now_ms)
+        settled_ms = state.now_ms + SETTLED_MS  # a state stands at what became due last
+        advance(self._core, state, settled_ms)
+        found, expected = facts.what_the_core_found(state), facts.what_the_reference_found(reference, settled_ms)
         settled = {name: expected[name] for name in ("gaps", "duplicates")}
         yield from differences(project, "model", found, settled)
 

@@ -134,6 +134,9 @@ class Stage:
             "STALLED_SECONDS": "5",
             "MONITORING_WEBHOOK_URL": f"{receiver_url}/webhook",
             "DASHBOARD_URL": "http://127.0.0.1:8002",  # the same for all workers, or their alerts would differ
+            # By their event time what is told by clocks that are behind escalates at once; people have their time all
+            # the same, which no round waits for.
+            **({"ESCALATE_AFTER_MINUTES": "60"} if plan.is_skewed else {}),
         }
 
     # --- workers
