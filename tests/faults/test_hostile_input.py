@@ -42,7 +42,9 @@ class Trial:
         self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
         self.at_ms = self.evidence.wall_ms - BEHIND_MS
         self.journal = Journal(self.evidence, self.topics.events, PARTITIONS)
-        orders = Orders(bootstrap_servers=broker, prefix=prefix, status_file="", partitions=PARTITIONS)
+        orders = Orders(
+            bootstrap_servers=broker, prefix=prefix, status_file="", partitions=PARTITIONS, idle_follows_wall=False
+        )
         self.worker = WorkerHandle(folder, "worker", orders)
         self._producer: AIOKafkaProducer | None = None
 

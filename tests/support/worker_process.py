@@ -45,6 +45,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     rebalance_timeout_seconds: float = 6.0
     flush_interval_seconds: float = 0.2
     stalled_seconds: float = 30.0
+    idle_follows_wall: bool = True  # no oracle knows at which moment an idle partition would follow the wall clock
     fault_at: str = ""
     fault_on: int = 1
     fault_signal: int = signal.SIGKILL
@@ -126,6 +127,10 @@ async def _nothing_known() -> dict[int, int]:
 NO_HISTORY = History(_nothing_kept, _nothing_known)
 
 
+async def _stand_still() -> None:
+    """In place of what moves idle partitions on."""
+
+
 async def run(orders: Orders) -> None:
     """Run until SIGTERM."""
     began, stopping = time.monotonic(), asyncio.Event()
@@ -134,6 +139,8 @@ async def run(orders: Orders) -> None:
         make_config(orders), make_core(), Destinations(()), MemoryLedger(1000), NO_HISTORY, orders.partitions, None,
         stop_at_once, lambda: time.time_ns() // 1_000_000, failpoint=Failpoint(orders),
     )  # fmt: skip
+    if not orders.idle_follows_wall:
+        runtime._keep_time = _stand_still  # type: ignore[method-assign]
     started_seconds = 0.0
 
     async def start() -> None:
