@@ -37,7 +37,7 @@ async def clocks_ahead(stage: Stage) -> None:
     await die_at_random(stage)
 
 
-@scenario("skewed-clocks", weight=0, is_skewed=True)
+@scenario("skewed-clocks", weight=1, is_skewed=True)
 async def skewed_clocks(stage: Stage) -> None:
     """Producers' clocks are ahead by almost five minutes, behind by ten, jump ahead or differ within a project, while
     workers die."""
