@@ -26,6 +26,7 @@ from agents.kafka.refusals import RIGHTS, told
 from alert_sinks.past import LIVE_MS
 from models.alert import Alert
 from models.dead_letter import DeadLetter
+from models.event import FUTURE_TOLERANCE_MS
 from streams.core import Core
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,8 @@ FEWEST_UNSTORED = 1_000  # projects of a partition; storing fewer at once is not
 
 PRESENT_MS = 4_000  # so close to the wall clock a partition's clock may follow it
 LATE_EVENTS_SECONDS = 6.0
+END_AGAIN_SECONDS = 2.0  # a partition that gets events all the time is at the end of its log again and again
+MOST_LATE_MS = FUTURE_TOLERANCE_MS  # a producer's clock may be behind as far as it may be ahead
 WAIT_FOR_OTHERS_SECONDS = 30.0  # what was told of the past waits so long for partitions that are still in theirs
 
 Stop = Callable[[str], None]
@@ -279,8 +282,9 @@ class Engine:
             await self._writer.bury(letters)
             self._letter_log.note(letters)
         if alerts:
-            if any(alert.updated_at_ms < self._now_ms() - LIVE_MS for alert in alerts):
-                owned.is_behind, owned.at_end_since = True, None
+            age_ms = self._now_ms() - min(alert.updated_at_ms for alert in alerts)
+            if age_ms > LIVE_MS + owned.late_ms:
+                owned.is_behind, owned.late_ms = True, 0
             await self._writer.tell(alerts, owned.number, is_behind=owned.is_behind)
             self._failpoint("after emit")
 
@@ -400,6 +404,7 @@ class Engine:
         await self.flush()
         for owned in arrived:
             if self._has_arrived(owned):
+                owned.late_ms = self._lateness_ms(owned)
                 owned.is_behind, owned.at_end_since = False, None
 
     def _together(self, arrived: list[Owned]) -> list[Owned]:
@@ -421,13 +426,31 @@ class Engine:
         if owned.phase is not Phase.LIVE or owned.held:
             return False
         present_ms = self._now_ms() - PRESENT_MS
-        if not self.is_caught_up(owned, 0.0):
-            owned.at_end_since = None
+        is_at_end = self._note_end(owned, time.monotonic())
+        if self._comes_late(owned):
+            return True
+        if not is_at_end:
             return owned.partition.clock_ms >= present_ms
-        if owned.at_end_since is None:
-            owned.at_end_since = time.monotonic()
         due_ms = owned.partition.next_deadline_ms()
-        return due_ms is None or due_ms >= present_ms or time.monotonic() - owned.at_end_since > LATE_EVENTS_SECONDS
+        return due_ms is None or due_ms >= present_ms
+
+    def _note_end(self, owned: Owned, now: float) -> bool:
+        """Whether nothing waits. Events that come all the time do not begin the wait for those that come late anew."""
+        is_at_end = self.is_caught_up(owned, 0.0)
+        if is_at_end:
+            owned.at_end_since = now if owned.at_end_since is None else owned.at_end_since
+            owned.at_end_at = now
+        elif now - owned.at_end_at > END_AGAIN_SECONDS:
+            owned.at_end_since = None
+        return is_at_end
+
+    def _comes_late(self, owned: Owned) -> bool:
+        return owned.at_end_since is not None and time.monotonic() - owned.at_end_since > LATE_EVENTS_SECONDS
+
+    def _lateness_ms(self, owned: Owned) -> int:
+        """How old what is new is here: what no clock explains is a past that was sent late, each time anew."""
+        late_ms = 0 if owned.at_end_since is None else self._now_ms() - owned.partition.clock_ms
+        return late_ms if 0 < late_ms <= MOST_LATE_MS else 0
 
     def lag(self, owned: Owned) -> int:
         """Records of a partition that may be read and were not taken yet, as far as the fetcher knows."""

@@ -146,7 +146,9 @@ class Owned(Counts):
         self.phase = Phase.RECOVERING
         self.is_behind = True  # what it tells is of the past: more of that past is still to be taken
         self.arrived_at: float | None = None  # monotonic; while it is behind for the sake of others alone
-        self.at_end_since: float | None = None  # monotonic; while it is behind and nothing waits
+        self.at_end_since: float | None = None  # monotonic; while it is behind and nothing waits for long
+        self.at_end_at = 0.0  # monotonic; the last look at which nothing waited
+        self.late_ms = 0  # its events come so late all the time: a producer's clock is behind
         self.problem = ""  # one sentence of what keeps it from being read, and what to do
         self.recovered_records = 0
         self.recovered_projects = 0

@@ -67,6 +67,70 @@ async def test_an_old_transition_says_that_a_past_has_begun_to_come(desk: Desk) 
     assert desk.engine.owned[0].is_behind
 
 
+async def test_where_a_producers_clock_is_behind_the_next_alert_is_news_at_once(desk: Desk) -> None:
+    await desk.own(0)
+    desk.now_ms += 180_000  # by the producer's clock all events are three minutes old
+    await desk.take(0, failure(0, "p"))
+    heard(desk, 1)
+    await desk.engine.note_caught_up()
+    assert not desk.engine.owned[0].is_behind, "it is at the end, and nothing is due"
+    for offset in range(1, 4):
+        await desk.take(0, failure(offset, f"p{offset}"))
+    assert [mark.is_behind for mark in desk.producer.marks] == [True, False, False, False]
+
+    desk.now_ms += 60_000
+    await desk.take(0, failure(4, "q"))
+    assert desk.producer.marks[-1].is_behind, "this one is a minute older than events are here"
+
+
+async def test_a_past_that_is_sent_late_is_a_past_each_time(desk: Desk) -> None:
+    await desk.own(0)
+    desk.now_ms += 3_000_000  # no clock is so wrong
+    for offset in range(2):
+        desk.engine.owned[0].at_end_since = desk.engine.owned[0].at_end_at = time.monotonic() - 0.1
+        await desk.take(0, failure(offset, f"p{offset}"))
+        heard(desk, offset + 1)
+        desk.engine.owned[0].at_end_since = time.monotonic() - 7
+        await desk.engine.note_caught_up()
+        assert not desk.engine.owned[0].is_behind
+    assert [mark.is_behind for mark in desk.producer.marks] == [True, True]
+
+
+async def test_events_that_come_all_the_time_do_not_keep_a_late_partition_in_the_past(desk: Desk) -> None:
+    await desk.own(0)
+    owned = desk.engine.owned[0]
+    await desk.take(0, failure(0, "p"))
+    desk.now_ms += 3_600_000  # the end of that alert is due in the past
+    heard(desk, 1)
+    await desk.engine.note_caught_up()
+    began = owned.at_end_since
+    assert owned.is_behind
+    assert began is not None
+    await desk.take(0, failure(1, "q"))  # one more alert that is late
+    heard(desk, 3)  # and at this look one event waits
+    await desk.engine.note_caught_up()
+    assert owned.at_end_since == began
+    owned.at_end_since = began - 7
+    await desk.engine.note_caught_up()
+    assert not owned.is_behind
+
+
+async def test_a_log_that_was_long_not_at_its_end_is_read_as_a_past_again(desk: Desk) -> None:
+    await desk.own(0)
+    owned = desk.engine.owned[0]
+    await desk.take(0, failure(0, "p"))
+    desk.now_ms += 3_600_000
+    heard(desk, 1)
+    await desk.engine.note_caught_up()
+    owned.at_end_at -= 3
+    assert owned.at_end_since is not None
+    owned.at_end_since -= 7
+    heard(desk, 50)
+    await desk.engine.note_caught_up()
+    assert owned.is_behind
+    assert owned.at_end_since is None
+
+
 def test_marks_of_any_bytes_are_read() -> None:
     assert read_mark(mark_headers("m", 3, True)) == Mark("m", 3, is_behind=True)
     assert read_mark([("monitor_id", b"\xff"), ("events_partition", b"-1"), ("behind", None)]) == Mark("\ufffd", None)
