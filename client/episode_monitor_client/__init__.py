@@ -20,6 +20,7 @@ from .events import (
 from .fixer import CannotFix, IntegrityAutoFixer
 from .integrity import EpisodeIntegrityChecker, ProjectIntegrity, UnknownProject
 from .job import EpisodeIntegrityJob, JobConfig
+from .metric_labels import METRIC_LABELS
 from .operation import Operation, current_operation
 from .outbox import Outbox, OutboxStats
 from .relay import OutboxRelay
@@ -30,6 +31,7 @@ from .tracing import use_traceparent
 from .tracker import EpisodePerformanceTracker
 
 __all__ = [
+    "METRIC_LABELS",
     "Alert",
     "AlertHandler",
     "CannotFix",

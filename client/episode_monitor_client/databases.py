@@ -6,7 +6,7 @@ Drivers are imported only where an object of theirs is handed in; none is needed
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,15 +79,18 @@ class Link(Protocol):
     def change(self, statement: Statement, **values: Any) -> int:
         """How many rows a statement changed."""
 
+    def transaction(self) -> AbstractContextManager[None]:
+        """One that is committed at the end, whatever the connection does by itself."""
+
 
 class AsyncLink(Protocol):
     """One connection of an async driver."""
 
-    connection: Any
-
     async def rows(self, statement: Statement, **values: Any) -> list[Row]: ...
 
     async def change(self, statement: Statement, **values: Any) -> int: ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]: ...
 
 
 def plain_address(db: Any) -> str | None:
@@ -119,7 +122,7 @@ def linked(db: Any) -> Iterator[Link]:
         raise TypeError(f"{type(db).__name__} is async: await the async call instead.")
     elif _is_of(db, "sqlalchemy"):
         with _sqlalchemy(db) as connection:
-            yield _SqlAlchemy(connection)
+            yield _SqlAlchemy(connection, db)
     elif _is_of(db, "psycopg_pool"):
         with db.connection() as connection:
             yield _DbApi(connection)
@@ -128,21 +131,41 @@ def linked(db: Any) -> Iterator[Link]:
 
 
 @contextmanager
+def reading(db: Any) -> Iterator[Link]:
+    """As `linked`; a transaction that reading began is over at the end, so that it neither holds a connection that was
+    handed in, nor is aborted for all that follows. A session keeps its own unless it is aborted."""
+    was_idle = _is_idle(db)
+    is_session = hasattr(db, "expire_all")
+    try:
+        with linked(db) as link:
+            yield link
+    except BaseException:
+        if was_idle:
+            db.rollback()
+        raise
+    if was_idle and not is_session:
+        db.rollback()
+
+
+def _is_idle(db: Any) -> bool:
+    """Whether it is a connection or session that has no transaction; False where nobody says."""
+    if plain_address(db) is not None:
+        return False
+    if _is_of(db, "sqlalchemy"):
+        session = db.registry() if hasattr(db, "registry") else db
+        return hasattr(session, "rollback") and not session.in_transaction()
+    status = getattr(getattr(db, "info", None), "transaction_status", None)
+    return status is not None and int(status) == _IDLE and hasattr(db, "rollback")
+
+
+_IDLE = 0  # of libpq
+
+
+@contextmanager
 def transaction(db: Any) -> Iterator[Link]:
     """A connection of `db` in a transaction that is committed at the end, or rolled back for whatever is raised."""
-    with linked(db) as link:
-        try:
-            yield link
-        except BaseException:
-            _end(db, "rollback")
-            raise
-        _end(db, "commit")
-
-
-def _end(db: Any, how: str) -> None:
-    """Of a connection or session that was handed in; addresses, engines and pools end their own."""
-    if hasattr(db, how) and plain_address(db) is None:
-        getattr(db, how)()
+    with linked(db) as link, link.transaction():
+        yield link
 
 
 def _is_of(db: Any, package: str) -> bool:
@@ -172,8 +195,34 @@ def _sqlalchemy(db: Any) -> Iterator[Any]:
 
 
 class _SqlAlchemy:
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, owner: Any) -> None:
         self._connection = connection
+        self._owner = owner
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """An engine ends its own, a connection or session is ended here, and AUTOCOMMIT is taken by its word."""
+        ends = [self._owner] if hasattr(self._owner, "commit") else []
+        if getattr(self._connection.connection.dbapi_connection, "autocommit", False) is True:
+            self._said("begin")
+            ends = [self]
+        try:
+            yield
+        except BaseException:
+            for end in ends:
+                end.rollback()
+            raise
+        for end in ends:
+            end.commit()
+
+    def commit(self) -> None:
+        self._said("commit")
+
+    def rollback(self) -> None:
+        self._said("rollback")
+
+    def _said(self, sql: str) -> None:
+        self._execute(Statement(sql), {})
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         return [tuple(row) for row in self._execute(statement, values)]
@@ -196,6 +245,23 @@ class _DbApi:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._place = _PLACES[_paramstyle(connection)]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One that commits each statement by itself does so again afterwards."""
+        commits_itself = getattr(self._connection, "autocommit", False) is True
+        if commits_itself:
+            self._connection.autocommit = False
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        else:
+            self._connection.commit()
+        finally:
+            if commits_itself and not getattr(self._connection, "closed", False):
+                self._connection.autocommit = True
 
     def rows(self, statement: Statement, **values: Any) -> list[Row]:
         cursor = self._executed(statement, values)
@@ -264,7 +330,7 @@ async def async_linked(db: Any) -> AsyncIterator[AsyncLink]:
             yield _Asyncpg(db)
     elif _is_of(db, "sqlalchemy") and is_async(db):
         async with _async_sqlalchemy(db) as connection:
-            yield _AsyncSqlAlchemy(connection)
+            yield _AsyncSqlAlchemy(connection, db)
     elif _is_of(db, "psycopg_pool") and is_async(db):
         async with db.connection() as connection:
             yield _AsyncPsycopg(connection)
@@ -277,27 +343,32 @@ async def async_linked(db: Any) -> AsyncIterator[AsyncLink]:
 @asynccontextmanager
 async def async_transaction(db: Any) -> AsyncIterator[AsyncLink]:
     """As `transaction`, for what is async."""
-    async with async_linked(db) as link:
-        if _is_of(db, "sqlalchemy"):
-            try:
-                yield link
-            except BaseException:
-                await _async_end(db, "rollback")
-                raise
-            await _async_end(db, "commit")
-        else:
-            async with link.connection.transaction():
-                yield link
+    async with async_linked(db) as link, link.transaction():
+        yield link
 
 
-async def _async_end(db: Any, how: str) -> None:
-    if hasattr(db, how):
-        await getattr(db, how)()
+@asynccontextmanager
+async def async_reading(db: Any) -> AsyncIterator[AsyncLink]:
+    """As `reading`, for what is async."""
+    was_idle = _is_idle(db)
+    is_session = hasattr(db, "expire_all")
+    try:
+        async with async_linked(db) as link:
+            yield link
+    except BaseException:
+        if was_idle:
+            await db.rollback()
+        raise
+    if was_idle and not is_session:
+        await db.rollback()
 
 
 class _Asyncpg:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        return self.connection.transaction()  # type: ignore[no-any-return]
 
     async def rows(self, statement: Statement, **values: Any) -> list[Row]:
         sql, arguments = statement.positional("$", values)
@@ -313,6 +384,9 @@ class _Asyncpg:
 class _AsyncPsycopg:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        return self.connection.transaction()  # type: ignore[no-any-return]
 
     async def rows(self, statement: Statement, **values: Any) -> list[Row]:
         from psycopg.rows import tuple_row
@@ -340,8 +414,35 @@ async def _async_sqlalchemy(db: Any) -> AsyncIterator[Any]:
 
 
 class _AsyncSqlAlchemy:
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, owner: Any) -> None:
         self.connection = connection
+        self._owner = owner
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """As `_SqlAlchemy.transaction`."""
+        ends = [self._owner] if hasattr(self._owner, "commit") else []
+        raw = await self.connection.get_raw_connection()
+        if getattr(raw.dbapi_connection, "autocommit", False) is True:
+            await self._said("begin")
+            ends = [self]
+        try:
+            yield
+        except BaseException:
+            for end in ends:
+                await end.rollback()
+            raise
+        for end in ends:
+            await end.commit()
+
+    async def commit(self) -> None:
+        await self._said("commit")
+
+    async def rollback(self) -> None:
+        await self._said("rollback")
+
+    async def _said(self, sql: str) -> None:
+        await self._execute(Statement(sql), {})
 
     async def rows(self, statement: Statement, **values: Any) -> list[Row]:
         return [tuple(row) for row in await self._execute(statement, values)]

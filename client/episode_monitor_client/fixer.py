@@ -6,18 +6,12 @@ rolled back use the monitor's `repair`.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from .databases import (
-    EpisodesTable,
-    Row,
-    Statement,
-    async_transaction,
-    is_async,
-    quoted,
-    transaction,
-)
+from .columns import IS_EPISODE, IS_PROJECT, NO_SUCH_VALUE, kinds_query, may_hold, names_of
+from .databases import EpisodesTable, Row, Statement, async_transaction, is_async, sqlstate, transaction
 from .events import MAX_EPISODE_NUMBER
 from .integrity import UnknownProject
 from .tracker import EpisodePerformanceTracker
@@ -58,49 +52,59 @@ class IntegrityAutoFixer:
         return {"changes_needed": len(changes), "changes": changes}
 
     def _fix(self, project_id: str, dry_run: bool) -> list[Change]:
-        with transaction(self._db) as link:
+        with self._guarded(project_id), transaction(self._db) as link:
             if not dry_run:
                 link.rows(Statement(LOCK), project=project_id)
-            changes = changes_of(project_id, link.rows(self._look(dry_run), project=project_id))
+            kinds = self._kinds(link.rows(kinds_query(self._table)), project_id)
+            changes = changes_of(project_id, link.rows(self._look(kinds, dry_run), project=project_id))
             if not dry_run:
+                update = self._update(kinds)
                 for change in changes:
-                    _one(link.change(self._update(), project=project_id, **_values(change)), change)
+                    _one(link.change(update, project=project_id, **_values(change)), change)
             return changes
 
     async def _fix_async(self, project_id: str, dry_run: bool) -> list[Change]:
-        async with async_transaction(self._db) as link:
-            if not dry_run:
-                await link.rows(Statement(LOCK), project=project_id)
-            changes = changes_of(project_id, await link.rows(self._look(dry_run), project=project_id))
-            if not dry_run:
-                for change in changes:
-                    _one(await link.change(self._update(), project=project_id, **_values(change)), change)
-            return changes
+        with self._guarded(project_id):
+            async with async_transaction(self._db) as link:
+                if not dry_run:
+                    await link.rows(Statement(LOCK), project=project_id)
+                kinds = self._kinds(await link.rows(kinds_query(self._table)), project_id)
+                changes = changes_of(project_id, await link.rows(self._look(kinds, dry_run), project=project_id))
+                if not dry_run:
+                    update = self._update(kinds)
+                    for change in changes:
+                        _one(await link.change(update, project=project_id, **_values(change)), change)
+                return changes
 
-    def _look(self, dry_run: bool) -> Statement:
+    @contextmanager
+    def _guarded(self, project_id: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if sqlstate(error) == NO_SUCH_VALUE:  # the type of the column cannot hold the id, so no row has it
+                raise _unknown(project_id) from error
+            raise
+
+    def _kinds(self, kinds: Sequence[Row], project_id: str) -> Sequence[Row]:
+        if not may_hold(kinds, project_id):
+            raise _unknown(project_id)
+        return kinds
+
+    def _look(self, kinds: Sequence[Row], dry_run: bool) -> Statement:
         lock = "" if dry_run else " for update"
         return Statement(
             "select {number}, cast({episode} as text) from {table} "
-            "where cast({column} as text) = cast({project} as text) "
-            f"and {{counts}} order by {{number}}, {{episode}}{lock}",
-            **self._names(),
+            f"where {IS_PROJECT} and {{counts}} order by {{number}}, {{episode}}{lock}",
+            **names_of(self._table, kinds),
         )
 
-    def _update(self) -> Statement:
+    def _update(self, kinds: Sequence[Row]) -> Statement:
         """Names the project: ids may be unique within a project only."""
         return Statement(
             "update {table} set {number} = cast({new} as integer) "
-            "where cast({column} as text) = cast({project} as text) and cast({episode} as text) = cast({id} as text) "
-            "and {number} = cast({old} as integer) and {counts}",
-            **self._names(),
+            f"where {IS_PROJECT} and {IS_EPISODE} and {{number}} = cast({{old}} as integer) and {{counts}}",
+            **names_of(self._table, kinds),
         )
-
-    def _names(self) -> dict[str, str]:
-        table = self._table
-        return {
-            "number": quoted(table.number_column), "episode": quoted(table.id_column), "table": table.quoted_table,
-            "column": quoted(table.project_column), "counts": table.counts,
-        }  # fmt: skip
 
 
 def changes_of(project_id: str, rows: Sequence[Row]) -> list[Change]:
@@ -109,7 +113,7 @@ def changes_of(project_id: str, rows: Sequence[Row]) -> list[Change]:
     Raises UnknownProject, CannotFix.
     """
     if not rows:
-        raise UnknownProject(f"There is no episode of the project {project_id!r}: check the id.")
+        raise _unknown(project_id)
     for number, episode in rows:
         if episode is None or number is None or not 1 <= number <= MAX_EPISODE_NUMBER:
             raise CannotFix(f"Episode {episode!r} of {project_id!r} has the number {number}: correct that row first.")
@@ -120,6 +124,10 @@ def changes_of(project_id: str, rows: Sequence[Row]) -> list[Change]:
         for wanted, (number, episode) in enumerate(rows, 1)
         if number != wanted
     ]
+
+
+def _unknown(project_id: str) -> UnknownProject:
+    return UnknownProject(f"There is no episode of the project {project_id!r}: check the id.")
 
 
 def _values(change: Change) -> dict[str, Any]:

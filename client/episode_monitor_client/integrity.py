@@ -4,25 +4,19 @@ It asks no monitor and no topic: what it says is what the table says at this mom
 """
 
 import asyncio
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .databases import EpisodesTable, Row, Statement, async_linked, is_async, linked, plain_address, quoted, sqlstate
+from .columns import IS_PROJECT, NO_SUCH_VALUE, kinds_query, may_hold, names_of
+from .databases import EpisodesTable, Row, Statement, async_reading, is_async, plain_address, reading, sqlstate
 from .events import MAX_EPISODE_NUMBER
 
 MAX_GAPS_LISTED = 1000
 MAX_INVALID_LISTED = 100
 MAX_NUMBER_JUMP = 1000
-_WHOLE = re.compile(r"-?\d{1,18}")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_FITS = {"integer": _WHOLE, "bigint": _WHOLE, "smallint": _WHOLE, "uuid": _UUID}  # what a column of the type can hold
-
-_NO_SUCH_VALUE = "22P02"
-_CASTS = {"character": "bpchar"}  # cast to `character` keeps one letter
 
 
 class UnknownProject(LookupError):
@@ -138,9 +132,9 @@ class EpisodeIntegrityChecker:
         """Raises UnknownProject, what the driver raises, and TypeError where `db` is async."""
         if is_async(self._db):
             raise TypeError("An async connection cannot be used here: await acheck_project_integrity instead.")
-        with self._guarded(project_id), linked(self._db) as link:
-            kinds = link.rows(self._kind_query())
-            rows = link.rows(self._query(kinds), project=project_id) if self._may_hold(kinds, project_id) else []
+        with self._guarded(project_id), reading(self._db) as link:
+            kinds = link.rows(kinds_query(self._table))
+            rows = link.rows(self._query(kinds), project=project_id) if may_hold(kinds, project_id) else []
         return self._judged(project_id, rows)
 
     async def acheck_project_integrity(self, project_id: str) -> ProjectIntegrity:
@@ -154,9 +148,9 @@ class EpisodeIntegrityChecker:
         return self._judged(project_id, rows)
 
     async def _rows(self, project_id: str) -> Sequence[Row]:
-        async with async_linked(self._db) as link:
-            kinds = await link.rows(self._kind_query())
-            return await link.rows(self._query(kinds), project=project_id) if self._may_hold(kinds, project_id) else []
+        async with async_reading(self._db) as link:
+            kinds = await link.rows(kinds_query(self._table))
+            return await link.rows(self._query(kinds), project=project_id) if may_hold(kinds, project_id) else []
 
     @contextmanager
     def _guarded(self, project_id: str) -> Iterator[None]:
@@ -164,31 +158,16 @@ class EpisodeIntegrityChecker:
         try:
             yield
         except Exception as error:
-            if sqlstate(error) == _NO_SUCH_VALUE:
+            if sqlstate(error) == NO_SUCH_VALUE:
                 raise self._unknown(project_id) from error
             raise
 
-    def _kind_query(self) -> Statement:
-        """The type of the project's column; no row for an empty table."""
-        sql = "select cast(pg_typeof({column}) as text) from {table} limit 1"
-        return Statement(sql, column=quoted(self._table.project_column), table=self._table.quoted_table)
-
-    def _may_hold(self, kinds: Sequence[Row], project_id: str) -> bool:
-        pattern = _FITS.get(kinds[0][0]) if kinds else None
-        return bool(kinds) and (pattern is None or pattern.fullmatch(project_id) is not None)
-
     def _query(self, kinds: Sequence[Row]) -> Statement:
-        """Compares by the column's own type, so that its index serves, and by the text: some types call unlike ids
-        equal."""
-        table = self._table
         return Statement(
-            "select {number}, cast({episode} as text) from {table} where {column} = "
-            "cast(cast({project} as text) as {kind}) and cast({column} as text) = cast({project} as text) and {counts} "
-            "order by {number}",
-            number=quoted(table.number_column), episode=quoted(table.id_column), table=table.quoted_table,
-            column=quoted(table.project_column), counts=table.counts,
-            kind=_CASTS.get(kinds[0][0]) or str(kinds[0][0]),
-        )  # fmt: skip
+            "select {number}, cast({episode} as text) from {table} "
+            f"where {IS_PROJECT} and {{counts}} order by {{number}}",
+            **names_of(self._table, kinds),
+        )
 
     def _unknown(self, project_id: str) -> UnknownProject:
         return UnknownProject(f"Table {self._table.table} has no episode of the project {project_id!r}: check the id.")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .databases import EpisodesTable, Row, Statement, async_linked, is_async, linked, quoted
+from .databases import EpisodesTable, Row, Statement, async_reading, is_async, quoted, reading
 from .events import MAX_EPISODE_NUMBER
 from .integrity import EpisodeIntegrityChecker, ProjectIntegrity, UnknownProject
 
@@ -154,12 +154,12 @@ class EpisodeIntegrityJob:
             table=self._table.quoted_table, counts=self._table.counts, most=str(MAX_EPISODE_NUMBER),
         )  # fmt: skip
         if is_async(self._db):
-            async with async_linked(self._db) as link:
+            async with async_reading(self._db) as link:
                 return await link.rows(query)
         return await asyncio.to_thread(self._rows, query)
 
     def _rows(self, query: Statement) -> list[Row]:
-        with linked(self._db) as link:
+        with reading(self._db) as link:
             return link.rows(query)
 
 

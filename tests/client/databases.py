@@ -138,6 +138,42 @@ def async_session_of(driver: str) -> Open:
     return opened
 
 
+@asynccontextmanager
+async def psycopg_by_itself(url: str) -> AsyncIterator[Any]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def psycopg_pool_by_itself(url: str) -> AsyncIterator[Any]:
+    with psycopg_pool.ConnectionPool(url, min_size=1, max_size=1, kwargs={"autocommit": True}) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def engine_by_itself(url: str) -> AsyncIterator[Any]:
+    made = sqlalchemy.create_engine(of_driver(url, "psycopg"), isolation_level="AUTOCOMMIT")
+    yield made
+    made.dispose()
+
+
+def async_engine_by_itself(driver: str) -> Open:
+    @asynccontextmanager
+    async def opened(url: str) -> AsyncIterator[Any]:
+        made = create_async_engine(of_driver(url, driver), isolation_level="AUTOCOMMIT")
+        yield made
+        await made.dispose()
+
+    return opened
+
+
+AUTOCOMMITTING: dict[str, Open] = {
+    "psycopg": psycopg_by_itself,
+    "a pool of psycopg": psycopg_pool_by_itself,
+    "an engine": engine_by_itself,
+    "an async engine over asyncpg": async_engine_by_itself("asyncpg"),
+    "an async engine over psycopg": async_engine_by_itself("psycopg"),
+}
 SYNC: dict[str, Open] = {
     "an address": address,
     "SQLAlchemy's address for psycopg": address_for_psycopg,

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from episode_monitor_client.integrity import judged
 from episode_monitor_client.pytest_plugin import CapturedEvents
 from streams.numbering_rules import NumberingRules
 from streams.stated import judge
-from tests.client.databases import ASYNC, EVERY, SYNC, Open
+from tests.client.databases import ASYNC, AUTOCOMMITTING, EVERY, SYNC, Open
 from tests.service_database.making import fill, make_table, numbered, run
 
 HANDBOOK = [*(number for number in range(1, 29) if number not in (3, 7, 12)), 5]
@@ -195,6 +196,75 @@ async def test_rows_that_cannot_be_told_apart_or_numbered_are_refused(
     fill(database_url, rows)
     with pytest.raises(CannotFix, match=sentence):
         await IntegrityAutoFixer(database_url).fix_gaps("p", dry_run=False)
+
+
+@pytest.mark.parametrize(("kind", "project"), TYPES)
+@pytest.mark.parametrize("name", ["an address", "asyncpg"])
+async def test_the_fixer_takes_columns_of_any_type(database_url: str, name: str, kind: str, project: str) -> None:
+    id_kind, ids = ("uuid", [str(UUID(int=n)) for n in (1, 2)]) if kind == "uuid" else (kind, ["1", "2"])
+    make_table(database_url, f'create table "Odd {{x}}" (id {id_kind}, project_id {kind}, number smallint)')
+    run(database_url, f"""insert into "Odd {{x}}" values ('{ids[0]}', '{project}', 1), ('{ids[1]}', '{project}', 3)""")
+    async with EVERY[name](database_url) as db:
+        fixer = IntegrityAutoFixer(db, EpisodesTable("Odd {x}"))
+        found = await fixer.fix_gaps(project, dry_run=False)
+        assert [(change["old_number"], change["new_number"]) for change in found["changes"]] == [(3, 2)]
+        assert (await fixer.fix_gaps(project))["changes_needed"] == 0
+        with pytest.raises(UnknownProject):
+            await fixer.fix_gaps("proj_9")
+
+
+async def test_the_indexes_of_the_table_serve_every_statement_of_the_fixer(database_url: str) -> None:
+    make_table(database_url, COMPOSITE.replace("id integer", "id bigint").replace("project_id text", "project_id uuid"))
+    project = "6f0f0a3e-57d4-4a3f-9e0a-0f3f3f3f3f3f"
+    run(database_url, f"insert into episodes values (1, '{project}', 1)")
+    fixer, kinds = IntegrityAutoFixer(database_url), [("uuid", "bigint")]
+    import psycopg
+
+    values = {"project": project, "id": "1", "old": 1, "new": 2}
+    with psycopg.connect(database_url) as connection:
+        connection.execute("set enable_seqscan = off")
+        for statement in (fixer._look(kinds, False), fixer._update(kinds)):
+            sql, arguments = statement.positional("%s", values)
+            plan = "\n".join(row[0] for row in connection.execute(f"explain {sql}", arguments).fetchall())
+            condition = next(line for line in plan.splitlines() if "Index Cond" in line)
+            assert f"project_id = '{project}'::uuid" in condition, plan
+
+
+@pytest.mark.parametrize("name", AUTOCOMMITTING)
+async def test_the_fixer_changes_all_or_nothing_where_the_connection_commits_by_itself(
+    database_url: str, name: str
+) -> None:
+    with_gaps(database_url)
+    run(database_url, """create function stay() returns trigger language plpgsql as
+        $$ begin return case when old.id = 8 then null else new end; end $$""")  # fmt: skip
+    run(database_url, "create trigger stay before update on episodes for each row execute function stay()")
+    async with AUTOCOMMITTING[name](database_url) as db:
+        with pytest.raises(CannotFix, match="Nothing was changed"):
+            await IntegrityAutoFixer(db).fix_gaps("p", dry_run=False)
+        assert [number for _, number in numbers_of(database_url, "p")] == [1, 2, 4, 5, 8]
+        run(database_url, "drop trigger stay on episodes")
+        await IntegrityAutoFixer(db).fix_gaps("p", dry_run=False)
+        assert [number for _, number in numbers_of(database_url, "p")] == [1, 2, 3, 4, 5]
+        assert getattr(db, "autocommit", True)
+
+
+async def test_what_is_fixed_after_a_check_over_the_same_connection_is_committed(
+    database_url: str, opened: Open
+) -> None:
+    with_gaps(database_url)
+    async with opened(database_url) as db:
+        assert (await checked(db, "p")).gaps == [3, 6, 7]
+        await IntegrityAutoFixer(db).fix_gaps("p", dry_run=False)
+        assert [number for _, number in numbers_of(database_url, "p")] == [1, 2, 3, 4, 5]
+
+
+async def test_a_check_that_failed_does_not_spoil_the_connection_for_the_next(database_url: str, opened: Open) -> None:
+    run(database_url, "drop table if exists episodes")
+    async with opened(database_url) as db:
+        with pytest.raises(Exception, match="episodes"):
+            await checked(db, "p")
+        with_gaps(database_url)
+        assert (await checked(db, "p")).gaps == [3, 6, 7]
 
 
 # --- the job

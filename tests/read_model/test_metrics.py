@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents.engine.ownership import Phase
 from episode_monitor.read_model.metrics import METRIC_LABELS
+from episode_monitor_client import METRIC_LABELS as CLIENTS_LABELS
 from tests.read_model.fleet import Fleet, Worker, json
 from tests.streams_answers.making import Log, seed_project
 
@@ -273,3 +274,7 @@ async def test_every_label_of_the_episodes_metrics_has_its_meaning_by_name() -> 
         _, samples = await scraped(worker)
         used = {label for name, labels in samples if not name.startswith("episode_monitor_") for label, _ in labels}
         assert used - {"le"} == set(METRIC_LABELS)
+
+
+def test_the_clients_labels_are_the_monitors() -> None:
+    assert CLIENTS_LABELS == METRIC_LABELS
