@@ -27,6 +27,7 @@ from models.alert_codec import decode_alert
 log = structlog.get_logger(__name__)
 
 Token = tuple[int, int, int]  # generation, partition, offset
+SILENT_MS = 30_000  # brokers answer every tenth of a second
 LOOK_BACK_RECORDS = 1000  # before the committed position: who was told when
 
 
@@ -291,14 +292,20 @@ class Delivery:
             track.held = {offset for generation, partition, offset in held if partition == number}
 
     def _read_up_at_ms(self) -> int:
-        """Up to when everything in this worker's partitions of the topic was read; 0: it was not."""
-        earliest_ms = self._now_ms()
+        """Up to when everything in this worker's partitions of the topic was read; 0: it was not.
+
+        A partition whose broker has been silent for long is left out: the alerts of the others do not wait for it.
+        """
+        now_ms, earliest_ms = self._now_ms(), 0
         for number, track in self._tracks.items():
             tp, reader = self._tp(number), self._reader()
             end, answered_at = reader.end(tp), reader.answered_at(tp)
+            answered_ms = 0 if answered_at is None else int(answered_at * 1000)
+            if now_ms - max(answered_ms, track.assigned_ms) > SILENT_MS:
+                continue
             if end is None or answered_at is None or track.next_offset is None or end > track.next_offset:
                 return 0
-            earliest_ms = min(earliest_ms, int(answered_at * 1000))
+            earliest_ms = min(earliest_ms or now_ms, answered_ms)
         return earliest_ms
 
     def _follow(self, steps: Steps[Token]) -> None:

@@ -29,6 +29,7 @@ class FakeReader:
         self.beginning, self.last = 0, 0
         self.begun: list[tuple[int, int]] = []
         self.answered: float | None = None
+        self.silent: dict[int, float | None] = {}  # partition -> when it was heard of last
         self.notes: dict[int, str] = {}
         self.wanted: set[int] = set()
 
@@ -47,7 +48,7 @@ class FakeReader:
         return self.last
 
     def answered_at(self, tp: TP) -> float | None:
-        return self.answered
+        return self.silent.get(tp.partition, self.answered)
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
         offsets, notes = self.committed_offsets, self.notes
@@ -310,6 +311,33 @@ async def test_what_was_written_while_the_events_were_behind_waits_until_they_ha
     office.reader.last = 1
     await office.delivery.look()
     assert office.together == [["alert 0"]]
+
+
+@pytest.mark.parametrize("heard_at", [None, NOW_MS / 1000 - 60])
+async def test_alerts_of_the_past_do_not_wait_for_a_partition_whose_broker_is_away(
+    office: Office, heard_at: float | None
+) -> None:
+    await office.delivery.assign([0, 1], 1)
+    await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
+    office.reader.silent[1] = heard_at
+    office.reader.last = 1
+    for passed_ms in (1_000, 29_000, 31_000):
+        assert office.together == []
+        office.now_ms = NOW_MS + passed_ms
+        office.caught_up[0], office.reader.answered = office.now_ms, office.now_ms / 1000
+        await office.delivery.look()
+    assert office.together == [["alert 0"]]
+
+
+async def test_while_no_broker_answers_nothing_of_the_past_is_told(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
+    office.reader.last, office.reader.answered = 1, NOW_MS / 1000
+    for passed_ms in (1_000, 60_000, 61_000):
+        office.now_ms = NOW_MS + passed_ms
+        office.caught_up[0] = office.now_ms
+        await office.delivery.look()
+    assert office.together == []
 
 
 async def test_what_was_read_too_late_waits_as_the_past_does(office: Office) -> None:
