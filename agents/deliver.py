@@ -7,10 +7,10 @@ until the events have caught up (`alert_sinks.past`).
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.types import TP
 
 from agents.catching_up import CatchingUp
@@ -26,7 +26,11 @@ from models.alert_codec import decode_alert
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 Token = tuple[int, int, int]  # generation, partition, offset
+TOGETHER_SECONDS = 5.0  # for the beginnings of all partitions in one answer; then each is asked for alone
+ASK_AGAIN_SECONDS = 1.0
+COMMIT_PATIENCE_SECONDS = 10.0
 SILENT_MS = 30_000  # brokers answer every tenth of a second
 LOOK_BACK_RECORDS = 1000  # before the committed position: who was told when
 
@@ -171,26 +175,63 @@ class Delivery:
         self._has_room.set()
 
     async def assign(self, partitions: Iterable[int], generation: int) -> None:
-        """Own these partitions of the alerts topic and read on where the group has committed. Raises KafkaError."""
+        """Own these partitions of the alerts topic and read on where the group has committed.
+
+        What Kafka does not answer is asked again; a partition that nobody leads keeps none of the others.
+        """
         tracks = self._tracks = {number: _Track(generation) for number in partitions}
         if not tracks:
             return
-        reader, tps = self._reader(), [self._tp(number) for number in tracks]
-        committed, beginnings = await reader.committed(tps), await reader.earliest_offsets(*tps)
-        for (number, track), tp in zip(tracks.items(), tps, strict=True):
-            beginning = beginnings.get(tp, 0)
-            position, note = committed.get(tp, (0, ""))
-            track.committed, track.note = max(position, beginning), read_note(position, note)
+        for track in tracks.values():
             track.assigned_ms = self._now_ms()
-            await self._begin(number, track, max(beginning, track.committed - LOOK_BACK_RECORDS))
+        reader, tps = self._reader(), [self._tp(number) for number in tracks]
+        committed = await self._answer(lambda: reader.committed(tps))
+        try:
+            async with asyncio.timeout(TOGETHER_SECONDS):
+                beginnings = await reader.earliest_offsets(*tps)
+        except (KafkaError, TimeoutError):
+            await asyncio.gather(*(self._begin_alone(number, track, committed) for number, track in tracks.items()))
+            return
+        for number, track in tracks.items():
+            await self._begin_assigned(number, track, committed, beginnings)
+
+    async def _begin_alone(self, number: int, track: _Track, committed: Mapping[TP, tuple[int, str]]) -> None:
+        tp = self._tp(number)
+        beginnings = await self._answer(lambda: self._reader().earliest_offsets(tp))
+        await self._begin_assigned(number, track, committed, beginnings)
+
+    async def _begin_assigned(
+        self, number: int, track: _Track, committed: Mapping[TP, tuple[int, str]], beginnings: Mapping[TP, int]
+    ) -> None:
+        beginning = beginnings.get(self._tp(number), 0)
+        position, note = committed.get(self._tp(number), (0, ""))
+        track.committed, track.note = max(position, beginning), read_note(position, note)
+        await self._begin(number, track, max(beginning, track.committed - LOOK_BACK_RECORDS))
+
+    async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until Kafka answers. Whoever loses the partitions cancels it. Raises KafkaError for what stays so."""
+        is_said = False
+        while True:
+            try:
+                return await ask()
+            except KafkaError as error:
+                if not (error.retriable or isinstance(error, KafkaTimeoutError)):
+                    raise
+                if not is_said:
+                    log.warning("Kafka does not say where to read alerts; asking on", reason=str(error) or repr(error))
+                    is_said = True
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def out_of_range(self, fetched: Fetched) -> None:
-        """The topic has nothing there: it was made anew, or what was not read yet has expired. Raises KafkaError."""
+        """The topic has nothing there: it was made anew, or what was not read yet has expired."""
         number = fetched.tp.partition
         track = self._tracks.get(number)
         if track is None or track.reading != fetched.reading:
             return
-        beginning = (await self._reader().earliest_offsets(fetched.tp)).get(fetched.tp, 0)
+        beginnings = await self._answer(lambda: self._reader().earliest_offsets(fetched.tp))
+        if self._tracks.get(number) is not track:
+            return
+        beginning = beginnings.get(fetched.tp, 0)
         log.error("alerts are gone before they were read; going on at the beginning", partition=number,
                   offset=fetched.start, beginning=beginning)  # fmt: skip
         track.open.clear()
@@ -228,8 +269,11 @@ class Delivery:
             return
         tracks = self._tracks
         try:
-            await self._reader().commit_with_notes({self._tp(number): said for number, said in news.items()})
-        except KafkaError as error:
+            async with asyncio.timeout(
+                COMMIT_PATIENCE_SECONDS
+            ):  # while nobody coordinates the group, it waits for ever
+                await self._reader().commit_with_notes({self._tp(number): said for number, said in news.items()})
+        except (KafkaError, TimeoutError) as error:
             log.debug("positions of the alerts are not committed; trying on", error=str(error) or type(error).__name__)
             return
         for number, said in news.items():
@@ -287,9 +331,11 @@ class Delivery:
         if self._past.changes == self._noted_changes:
             return
         self._noted_changes = self._past.changes
-        held = self._past.held_tokens()
+        held: dict[int, set[int]] = {}
+        for _, number, offset in self._past.held_tokens():
+            held.setdefault(number, set()).add(offset)
         for number, track in self._tracks.items():
-            track.held = {offset for generation, partition, offset in held if partition == number}
+            track.held = held.get(number, set())
 
     def _read_up_at_ms(self) -> int:
         """Up to when everything in this worker's partitions of the topic was read; 0: it was not.

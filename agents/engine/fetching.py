@@ -208,6 +208,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Run it in the thread. Faust's own queue for that has two places, and a commit may keep one for long."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.thread_loop))
 
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """Where partitions begin. One that nobody leads is asked for in vain for a while. Raises KafkaError."""
+        found: Mapping[TP, int] = await self.run_here(self._ensure_consumer().beginning_offsets(list(partitions)))
+        return found
+
     async def commit_with_notes(self, positions: Mapping[TP, tuple[int, str]]) -> None:
         """Commit positions with what is to be remembered beside each; of partitions that are assigned. In the thread.
 

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 from structlog.testing import capture_logs
 
+from agents import deliver
 from agents.deliver import Delivery, Token
 from agents.engine.fetching import Fetched
 from agents.engine.record_parsing import UnreadableBatch
@@ -29,6 +31,8 @@ class FakeReader:
         self.beginning, self.last = 0, 0
         self.begun: list[tuple[int, int]] = []
         self.answered: float | None = None
+        self.leaderless: set[int] = set()
+        self.commits: asyncio.Event | None = None  # waited for by each
         self.silent: dict[int, float | None] = {}  # partition -> when it was heard of last
         self.notes: dict[int, str] = {}
         self.wanted: set[int] = set()
@@ -55,10 +59,14 @@ class FakeReader:
         return {tp: (offsets[tp.partition], notes.get(tp.partition, "")) for tp in tps if tp.partition in offsets}
 
     async def commit_with_notes(self, positions: Mapping[TP, tuple[int, str]]) -> None:
+        if self.commits is not None:
+            await self.commits.wait()
         for tp, (offset, note) in positions.items():
             self.committed_offsets[tp.partition], self.notes[tp.partition] = offset, note
 
     async def earliest_offsets(self, *tps: TP) -> Mapping[TP, int]:
+        if any(tp.partition in self.leaderless for tp in tps):
+            raise KafkaTimeoutError
         return dict.fromkeys(tps, self.beginning)
 
 
@@ -310,6 +318,36 @@ async def test_what_was_written_while_the_events_were_behind_waits_until_they_ha
     assert office.titles == []
     office.reader.last = 1
     await office.delivery.look()
+    assert office.together == [["alert 0"]]
+
+
+async def test_a_partition_of_alerts_that_nobody_leads_keeps_none_of_the_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "ASK_AGAIN_SECONDS", 0.001)
+    office.reader.leaderless = {1}
+    assigning = asyncio.create_task(office.delivery.assign([0, 1], 1))
+    while not office.reader.begun:  # noqa: ASYNC110 - what it waits for has no event
+        await asyncio.sleep(0)
+    await office.bring(0, alert(0))
+    assert office.titles == ["alert 0"]
+    assert not assigning.done()
+    office.reader.leaderless = set()
+    await assigning
+    assert office.reader.begun == [(0, 0), (1, 0)]
+
+
+async def test_alerts_that_caught_up_are_told_while_nobody_coordinates_the_group(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "COMMIT_PATIENCE_SECONDS", 0.001)
+    await office.delivery.assign([0], 1)
+    await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
+    office.reader.last, office.reader.commits = 1, asyncio.Event()
+    for passed_ms in (1_000, 2_000):
+        office.now_ms = NOW_MS + passed_ms
+        office.caught_up[0], office.reader.answered = office.now_ms, office.now_ms / 1000
+        await office.delivery.look()
     assert office.together == [["alert 0"]]
 
 
