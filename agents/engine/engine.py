@@ -285,6 +285,8 @@ class Engine:
             age_ms = self._now_ms() - min(alert.updated_at_ms for alert in alerts)
             if age_ms > LIVE_MS + owned.late_ms:
                 owned.is_behind, owned.late_ms = True, 0
+            if age_ms > LIVE_MS + MOST_LATE_MS:  # no clock is so wrong: a past is being copied
+                owned.at_end_since = None
             await self._writer.tell(alerts, owned.number, is_behind=owned.is_behind)
             self._failpoint("after emit")
 

@@ -96,11 +96,14 @@ async def test_a_past_that_is_sent_late_is_a_past_each_time(desk: Desk) -> None:
     assert [mark.is_behind for mark in desk.producer.marks] == [True, True]
 
 
-async def test_events_that_come_all_the_time_do_not_keep_a_late_partition_in_the_past(desk: Desk) -> None:
+async def test_events_that_come_all_the_time_do_not_keep_a_late_partition_in_the_past(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await desk.own(0)
     owned = desk.engine.owned[0]
     await desk.take(0, failure(0, "p"))
-    desk.now_ms += 3_600_000  # the end of that alert is due in the past
+    monkeypatch.setattr(owned.partition, "next_deadline_ms", lambda: NOW_MS)  # something is always due
+    desk.now_ms += 180_000
     heard(desk, 1)
     await desk.engine.note_caught_up()
     began = owned.at_end_since
@@ -113,6 +116,21 @@ async def test_events_that_come_all_the_time_do_not_keep_a_late_partition_in_the
     owned.at_end_since = began - 7
     await desk.engine.note_caught_up()
     assert not owned.is_behind
+
+
+async def test_while_a_past_is_copied_into_the_log_its_alerts_are_held(desk: Desk) -> None:
+    await desk.own(0)
+    owned = desk.engine.owned[0]
+    await desk.take(0, failure(0, "p"))
+    desk.now_ms += 3_600_000
+    heard(desk, 1)
+    await desk.engine.note_caught_up()
+    assert owned.at_end_since is not None
+    owned.at_end_since -= 7
+    await desk.take(0, failure(1, "q"))
+    heard(desk, 2)
+    await desk.engine.note_caught_up()
+    assert owned.is_behind
 
 
 async def test_a_log_that_was_long_not_at_its_end_is_read_as_a_past_again(desk: Desk) -> None:
