@@ -19,16 +19,19 @@ OLD = 0  # before everything that is remembered
 Change = tuple[int, bool, int]  # event time, whether a number was left (else taken), the number
 
 
-def newest(changes: list[Change], horizon_ms: int) -> list[Change]:
-    """Those that count, in order. At one moment numbers are taken before others are left, as in a swap."""
-    return sorted(change for change in changes if change[0] >= horizon_ms)[-KEPT:]
+def newest(changes: list[Change]) -> list[Change]:
+    """So many as count, in order. At one moment numbers are taken before others are left, as in a swap."""
+    changes.sort()
+    return changes[-KEPT:]
 
 
 def redate(numbering: "Numbers", changes: list[Change], horizon_ms: int) -> None:
     """Date every suspect by these changes, which are in order."""
     suspects = numbering.suspects
+    if len(changes) >= KEPT:
+        horizon_ms = changes[0][0]  # what was before is forgotten
     told = _Story(numbering, changes)
-    shared = {number: told.shared_ms.get(number, since_ms) for number, since_ms in suspects.shared.items()}
+    shared = {number: told.shared_since_ms(number, since, horizon_ms) for number, since in suspects.shared.items()}
     holes = suspects.holes
     if len(holes) <= MOST_HOLES:
         holes = [part for hole in holes for part in told.parts(hole, horizon_ms)]
@@ -43,7 +46,7 @@ class _Story:
         held = _held_before(numbering, changes)
         untouched = _highest_untouched(numbering, held)
         self.free_ms = {number: OLD for number, count in held.items() if count <= 0}
-        self.shared_ms: dict[int, int] = {}
+        self.shared_ms = {number: OLD for number, count in held.items() if count > 1}
         tops = [(OLD, max([untouched, *(number for number, count in held.items() if count > 0)]))]
         for at_ms, is_left, number in changes:
             count = held[number] = held[number] + (-1 if is_left else 1)
@@ -59,6 +62,13 @@ class _Story:
             elif is_left and number == top and count == 0:
                 tops.append((at_ms, max([untouched, *(each for each, count in held.items() if count > 0)])))
         self.tops = tops
+
+    def shared_since_ms(self, number: int, since_ms: int, horizon_ms: int) -> int:
+        """Since when several hold a number without a break, which seemed to be `since_ms`."""
+        shared_ms = self.shared_ms.get(number)
+        if shared_ms is None:
+            return since_ms
+        return min(since_ms, horizon_ms) if shared_ms == OLD else shared_ms
 
     def exceeded_ms(self, number: int) -> int:
         """Since when a higher number is held without a break."""

@@ -3,9 +3,11 @@
 Arrival decides two things alone: what is a re-send, and what is late. Everything else follows from event time.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from models.event import FUTURE_TOLERANCE_MS, Event, EventType, RetryReason
@@ -50,6 +52,7 @@ class Numbers:
     highest_ever: int = 0
     first: int | None = None
     restatements: int = 0
+    taken: list[tuple[int, int]] = field(default_factory=list)  # at the moment at hand, and when stated
 
     def owners(self) -> dict[int, set[str]]:
         """Number -> episodes that hold it."""
@@ -177,13 +180,20 @@ class Reference:
     # --- numbers
 
     def numbers(self) -> Numbers:
-        """Who holds what after all events, in the order of event time."""
+        """Who holds what after all events, in the order of event time; of one moment the order makes no difference."""
         numbers = Numbers(highest_ever=(self.meaning.first_number or 1) - 1, first=self.meaning.first_number)
-        for event in sorted(self.news, key=lambda event: event.occurred_at_ms):
-            if event.type in (EventType.CREATED, EventType.RENUMBERED):
-                self._state(numbers, event.episode_id, event.episode_number, event.occurred_at_ms)
-            elif event.type is EventType.DELETED:
-                self._delete(numbers, event.episode_id, event.occurred_at_ms)
+        in_order = sorted(self.news, key=lambda event: event.occurred_at_ms)
+        for at_ms, events in groupby(in_order, key=lambda event: event.occurred_at_ms):
+            held, explained = Counter(numbers.held.values()), set(numbers.explained)
+            for event in events:
+                if event.type in (EventType.CREATED, EventType.RENUMBERED):
+                    self._state(numbers, event.episode_id, event.episode_number, at_ms)
+                elif event.type is EventType.DELETED:
+                    self._delete(numbers, event.episode_id)
+            taken = Counter(number for number, _ in numbers.taken)
+            self._look(numbers, held + taken, explained - taken.keys(), at_ms)  # all are taken before any is left
+            numbers.taken.clear()
+            self._look(numbers, Counter(numbers.held.values()), numbers.explained, at_ms)
         return numbers
 
     def _state(self, numbers: Numbers, episode: str, number: int, at_ms: int) -> None:
@@ -198,11 +208,11 @@ class Reference:
             near = {e: (n, t) for e, (n, t) in numbers.aside.items() if abs(n - number) <= self.meaning.max_jump}
             if not near:
                 numbers.aside[episode] = (number, at_ms)
-                self._change(numbers, {}, episode, at_ms, deleted=False)
+                self._change(numbers, {}, episode, deleted=False)
                 return
             taken |= near
         self._believe_what_is_near(numbers, taken)
-        self._change(numbers, taken, episode, at_ms, deleted=False)
+        self._change(numbers, taken, episode, deleted=False)
 
     def _believe_what_is_near(self, numbers: Numbers, taken: dict[str, tuple[int, int]]) -> None:
         highest = max(number for number, _ in taken.values())
@@ -217,14 +227,13 @@ class Reference:
         for episode in taken:
             numbers.aside.pop(episode, None)
 
-    def _delete(self, numbers: Numbers, episode: str, at_ms: int) -> None:
+    def _delete(self, numbers: Numbers, episode: str) -> None:
         numbers.aside.pop(episode, None)
-        self._change(numbers, {}, episode, at_ms, deleted=True)
+        self._change(numbers, {}, episode, deleted=True)
 
-    def _change(
-        self, numbers: Numbers, taken: dict[str, tuple[int, int]], episode: str, at_ms: int, *, deleted: bool
-    ) -> None:
-        """Let an episode leave its number and others take theirs, then see what is missing or shared."""
+    def _change(self, numbers: Numbers, taken: dict[str, tuple[int, int]], episode: str, *, deleted: bool) -> None:
+        """Let an episode leave its number and others take theirs."""
+        numbers.taken.extend(taken.values())
         left = numbers.held.pop(episode, None)
         for other, (number, _) in taken.items():
             numbers.held[other] = number
@@ -234,18 +243,17 @@ class Reference:
         numbers.explained -= {number for number, _ in taken.values()}
         if self.meaning.first_number is None and live:
             numbers.first = min(live | ({numbers.first} if numbers.first is not None else set()))
-        missing = set(range(numbers.first or 1, max(live, default=0))) - live - numbers.explained
-        numbers.missing_since_ms = {
-            n: numbers.missing_since_ms.get(n, self._appeared_ms(n, left, taken, at_ms)) for n in missing
-        }
-        shared = {number for number, owners in numbers.owners().items() if len(owners) > 1}
-        numbers.shared_since_ms = {n: numbers.shared_since_ms.get(n, at_ms) for n in shared}
 
     @staticmethod
-    def _appeared_ms(number: int, left: int | None, taken: dict[str, tuple[int, int]], at_ms: int) -> int:
-        if number == left:
-            return at_ms
-        return min((stated_ms for n, stated_ms in taken.values() if n > number), default=at_ms)
+    def _look(numbers: Numbers, held: Counter[int], explained: set[int], at_ms: int) -> None:
+        """See what is missing or shared where so many episodes hold each number."""
+        missing = set(range(numbers.first or 1, max(held, default=0))) - held.keys() - explained
+        numbers.missing_since_ms = {
+            n: numbers.missing_since_ms.get(n, min([at_ms, *(since for above, since in numbers.taken if above > n)]))
+            for n in missing
+        }
+        shared = {number for number, owners in held.items() if owners > 1}
+        numbers.shared_since_ms = {n: numbers.shared_since_ms.get(n, at_ms) for n in shared}
 
     def settled(self, since_ms: dict[int, int], now_ms: int) -> tuple[list[int], list[int]]:
         """Numbers of findings, and of suspects, at a moment."""
