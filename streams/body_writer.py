@@ -43,7 +43,7 @@ def write_body(out: BytesWriter, state: "ProjectState", deadline_ms: int | None,
     put_integer(out, rate_check_ms)
     put_history(out, state.history)
     put_open(out, state.operations.open, newest_ms)
-    state.operations.ended.forget_before(horizon_ms - state.core.grace_ms)
+    state.operations.ended.shrink(horizon_ms - state.core.grace_ms)
     put_ended(out, state.operations.ended, horizon_ms - state.core.grace_ms, newest_ms)
     put_seen(out, state.seen, horizon_ms, newest_ms)
     put_sources(out, state.sequences)
@@ -113,10 +113,12 @@ def put_ended(out: BytesWriter, ended: Ended, horizon_ms: i64, newest_ms: i64) -
     ages_ms: list[int | None] = []
     flags = BytesWriter()
     durations_us: list[int] = []
+    times = recent.times
     for place in range(first, len(details)):
-        ages_ms.append(newest_ms - recent.times[place])
-        flags.append(details[place] & FLAGS)
-        durations_us.append(details[place] >> FLAG_BITS)
+        detail: i64 = details[place]
+        ages_ms.append(newest_ms - times[place])
+        flags.append(detail & FLAGS)
+        durations_us.append(detail >> FLAG_BITS)
     conflicts: list[tuple[int, int, int]] = []
     for key, (ended_ms, first_ms, last_ms) in ended.conflicts.items():
         at = recent.place_of(key) - first

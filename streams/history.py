@@ -23,7 +23,7 @@ class History:
     """All operations of one project, or of one partition, by event time. Operations are told by kind and duration."""
 
     __slots__ = (
-        "_detail_minutes", "_hours_kept", "_last", "_last_minute", "_minute", "_minutes_kept", "_rolled", "hours",
+        "_detail_minutes", "_hours_kept", "_last", "_last_minute", "_minutes_kept", "_rolled", "hours", "minute",
         "minutes", "now_second", "windows",
     )  # fmt: skip
 
@@ -33,7 +33,7 @@ class History:
         self.minutes: dict[int, Pane] = {}
         self.hours: dict[int, Pane] = {}
         self.now_second: i64 = 0  # where the windows end; what is ahead of it is in them already
-        self._minute: i64 = 0
+        self.minute: i64 = 0  # that of the newest event
         self._rolled: i64 = 0  # the minute up to which minutes have gone the way of the old
         self._detail_minutes: i64 = -(-detail_seconds // 60) + 1
         self._minutes_kept: i64 = max(MINUTES_KEPT, int(self._detail_minutes) + 1)
@@ -47,13 +47,13 @@ class History:
         if minute != self._last_minute:
             known = self.minutes.get(int(minute))
             if known is None:
-                if minute <= self._minute - self._minutes_kept:
+                if minute <= self.minute - self._minutes_kept:
                     self._old(minute // 60, kind, duration_us, +1)
                     return
                 known = self.minutes[int(minute)] = Pane()
             self._last = known
             self._last_minute = minute
-        if minute > self._minute - self._detail_minutes:
+        if minute > self.minute - self._detail_minutes:
             self._last.add(second - minute * 60, kind, duration_us)
         else:
             self._last.add_total(kind, duration_us, +1)
@@ -74,7 +74,7 @@ class History:
         minute: i64 = second // 60
         pane = self.minutes.get(int(minute))
         if pane is None:
-            if minute <= self._minute - self._minutes_kept:
+            if minute <= self.minute - self._minutes_kept:
                 self._old(minute // 60, kind, duration_us, -1)
             return
         if pane.has(second - minute * 60):
@@ -93,9 +93,9 @@ class History:
         minute = second // 60
         pane = self.minutes.get(minute)
         if pane is None:
-            if minute <= self._minute - self._minutes_kept:
+            if minute <= self.minute - self._minutes_kept:
                 hour = minute // 60
-                if hour <= self._minute // 60 - self._hours_kept:
+                if hour <= self.minute // 60 - self._hours_kept:
                     return
                 pane = self.hours.setdefault(hour, Pane())
                 pane.add_many(None, operations, bins)
@@ -103,7 +103,7 @@ class History:
                     del self.hours[hour]
                 return
             pane = self.minutes[minute] = Pane()
-        pane.add_many(second % 60 if minute > self._minute - self._detail_minutes else None, operations, bins)
+        pane.add_many(second % 60 if minute > self.minute - self._detail_minutes else None, operations, bins)
         if pane.is_empty:
             self._forget(minute)
 
@@ -112,7 +112,7 @@ class History:
         self._last_minute = -1
 
     def _old(self, hour: i64, kind: i64, duration_us: i64, sign: int) -> None:
-        if hour > self._minute // 60 - self._hours_kept:
+        if hour > self.minute // 60 - self._hours_kept:
             pane = self.hours.get(int(hour))
             if pane is None:
                 if sign < 0:
@@ -126,7 +126,7 @@ class History:
         """`slide` and `roll_up` to an epoch second."""
         if second > self.now_second:
             self.slide(second)
-        if second >= (self._minute + 1) * 60:
+        if second >= (self.minute + 1) * 60:
             self.roll_up(second // 60)
 
     def slide(self, second: i64) -> None:
@@ -143,8 +143,8 @@ class History:
     def roll_up(self, minute: i64) -> None:
         """Let seconds and minutes go the way of the old by the time of an event. Never by the mere passing of time: how
         often that was looked at must not show in what is stored."""
-        if minute > self._minute:
-            self._minute = minute
+        if minute > self.minute:
+            self.minute = minute
             self._roll_up(minute)
 
     def _slide(self, window: Window, tail: i64) -> None:
@@ -226,7 +226,7 @@ class History:
 
     def rebuild_windows(self, minute: i64) -> None:
         """Make the running sums from the panes, as after decoding; `minute` is that of the newest event."""
-        self._minute = minute
+        self.minute = minute
         self._rolled = 0  # rules may have changed since
         for window in self.windows:
             window.tail = self.now_second - window.length_seconds

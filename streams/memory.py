@@ -39,7 +39,8 @@ class RecentKeys:
 
     def has(self, key: i64) -> bool:
         """Whether it is one of the newest."""
-        if not self.holds(key):
+        table = self._table
+        if not (self.place_of(key) >= 0 if table is None else table.has(key)):  # `holds`, without its call
             return False
         if len(self.keys) > self.limit:
             self.settle()
@@ -52,11 +53,14 @@ class RecentKeys:
             self.settle()
         times, keys = self.times, self.keys
         place: i64 = len(times)
-        while place and (
-            times[place - 1] > at_ms or (times[place - 1] == at_ms and keys[place - 1] ^ _SIGN > key ^ _SIGN)
-        ):
-            place -= 1
-        self.keys, self.times = with_one(keys, place, key), with_one(times, place, at_ms)
+        if not place or times[place - 1] < at_ms:  # mostly
+            self.keys, self.times = append(keys, key), append(times, at_ms)
+        else:
+            while place and (
+                times[place - 1] > at_ms or (times[place - 1] == at_ms and keys[place - 1] ^ _SIGN > key ^ _SIGN)
+            ):
+                place -= 1
+            self.keys, self.times = with_one(keys, place, key), with_one(times, place, at_ms)
         table = self._table
         if table is not None and not table.is_full:
             table.add(key)
@@ -76,9 +80,14 @@ class RecentKeys:
     def first_since(self, horizon_ms: i64) -> i64:
         """The place of the first that is neither older nor too much."""
         times = self.times
-        place: i64 = max(0, len(times) - self.limit)
-        while place < len(times) and times[place] < horizon_ms:
-            place += 1
+        end: i64 = len(times)
+        place: i64 = end - self.limit if end > self.limit else 0
+        while place < end:
+            middle: i64 = (place + end) // 2
+            if times[middle] < horizon_ms:
+                place = middle + 1
+            else:
+                end = middle
         return place
 
     def forget_before(self, horizon_ms: i64) -> i64:

@@ -79,14 +79,19 @@ class Numbers:
         if at_ms > self.troubled_ms:
             self.troubled_ms = at_ms
 
-    def changes(self, horizon_ms: int) -> list[Change]:
+    def changes(self, horizon_ms: i64) -> list[Change]:
         """Those since the horizon, in the order of their times."""
         numbers, times = self.changed_numbers, self.changed_times
         found: list[Change] = []
         for at in range(len(times)):
-            change = int(numbers[at])
-            found.append((times[at], change < 0, abs(change)))
-        return newest(found, horizon_ms)
+            at_ms: i64 = times[at]
+            if at_ms >= horizon_ms:
+                change: i64 = numbers[at]
+                found.append((int(at_ms), True, int(-change)) if change < 0 else (int(at_ms), False, int(change)))
+        found = newest(found)
+        if len(times) > 2 * len(found):  # what has gone by is looked at once more, not every time
+            self.remember(found)
+        return found
 
     def remember(self, changes: list[Change]) -> None:
         """These, and no others."""

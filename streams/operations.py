@@ -7,7 +7,7 @@ operation counted for so far, then counts it anew. Order and repetition make no 
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from librt.vecs import vec
+from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
 from streams.kinds import OPEN, SAID_CONFLICT, SLOW
@@ -135,10 +135,17 @@ class Ended:
         elif len(recent) >= 2 * recent.limit:  # what `recent` would forget by itself
             self.forget_before(horizon_ms)
         place = recent.put(key, operation.at_ms)
-        self.details = with_one(self.details, place, operation.flags | operation.duration_us << FLAG_BITS)
+        details, detail = self.details, operation.flags | operation.duration_us << FLAG_BITS
+        self.details = append(details, detail) if place == len(details) else with_one(details, place, detail)
         if operation.last_conflict_ms:
             conflicts = (operation.ended_ms, operation.first_conflict_ms, operation.last_conflict_ms)
             self.conflicts[key] = conflicts
+
+    def shrink(self, horizon_ms: i64) -> None:
+        """`forget_before`, once that is half of all: whatever stays is sorted in anew."""
+        recent = self.recent
+        if 2 * recent.first_since(horizon_ms) > len(recent):
+            self.forget_before(horizon_ms)
 
     def forget_before(self, horizon_ms: i64) -> None:
         """Forget what is over for good, and what is too much."""
@@ -183,31 +190,33 @@ class Operations:
         self.ended = Ended(ended_max)
         self.grace_ms = grace_ms
 
-    def _ended(self, key: i64, at_ms: i64, horizon_ms: i64) -> Operation | None:
-        """An operation that ended, unless so long ago that what happens at a moment is another of that name."""
-        found = self.ended.find(key, horizon_ms - self.grace_ms)
-        return None if found is None or at_ms - found.ended_ms > self.grace_ms else found
-
     def end(self, key: i64, ending: Operation, horizon_ms: i64, counter: Counter) -> int:
         """Take the ending of an operation; answers by how much the number of untold conflicts changes."""
+        over_ms = horizon_ms - self.grace_ms
         waiting = self.open.by_key.get(key) if self.open.by_key else None
-        known = waiting or self._ended(key, ending.ended_ms, horizon_ms)
-        before = 0
-        if known is not None:
-            before = known.untold_conflicts
-            if known.ended_ms and known.rank >= ending.rank:
-                return 0
-            counter.take_back(known.at_ms, known.kind, known.duration_us)
-            ending.first_conflict_ms, ending.last_conflict_ms = known.first_conflict_ms, known.last_conflict_ms
-            if waiting is not None:
-                self.open.drop(key)
+        known = waiting or self.ended.find(key, over_ms)
+        if known is not None and waiting is None and ending.ended_ms - known.ended_ms > self.grace_ms:
+            known = None  # so long ago that this is another of that name
+        if known is None:  # mostly
+            counter.count(ending.ended_ms, ending.kind, ending.duration_us)
+            self.ended.put(key, ending, over_ms)
+            return 1 if ending.flags & SAID_CONFLICT else 0
+        before = known.untold_conflicts
+        if known.ended_ms and known.rank >= ending.rank:
+            return 0
+        counter.take_back(known.at_ms, known.kind, known.duration_us)
+        ending.first_conflict_ms, ending.last_conflict_ms = known.first_conflict_ms, known.last_conflict_ms
+        if waiting is not None:
+            self.open.drop(key)
         counter.count(ending.at_ms, ending.kind, ending.duration_us)
-        self.ended.put(key, ending, horizon_ms - self.grace_ms)
+        self.ended.put(key, ending, over_ms)
         return ending.untold_conflicts - before
 
     def conflict(self, key: i64, at_ms: i64, horizon_ms: i64, counter: Counter) -> int:
         """Take a conflict; answers by how much the number of untold conflicts changes."""
-        operation = self._ended(key, at_ms, horizon_ms) or self.open.by_key.get(key)
+        operation = self.ended.find(key, horizon_ms - self.grace_ms)
+        if operation is None or at_ms - operation.ended_ms > self.grace_ms:  # so long ago that this is another
+            operation = self.open.by_key.get(key)
         before = 0
         if operation is None:
             operation = Operation(0, 0, 0)

@@ -102,8 +102,8 @@ class Partition:
         `written_ms` is its record's own time, `read_ms` the clock on the wall: time gets no further than either.
         """
         at_ms = event.occurred_at_ms
-        if 0 < at_ms - written_ms <= FUTURE_TOLERANCE_MS:  # a record whose time is further off bears no clock's time
-            at_ms = written_ms
+        if at_ms > written_ms and at_ms - written_ms <= FUTURE_TOLERANCE_MS:
+            at_ms = written_ms  # a record whose time is further off bears no clock's time
         if at_ms > read_ms:
             at_ms = min(at_ms, max(read_ms, self.clock_ms))  # a clock that was set back
         if at_ms > self.clock_ms and not event.backfill:
@@ -134,7 +134,7 @@ class Partition:
         _, emits, deadline_ms = step(self.core, state, event, shared, at_ms)
         state.applied = offset
         if state.newest_ms > newest_ms and not self._apart:
-            behind_ms = min(written_ms, read_ms) - at_ms
+            behind_ms = (written_ms if written_ms < read_ms else read_ms) - at_ms
             state.behind_ms = behind_ms if 0 < behind_ms <= FUTURE_TOLERANCE_MS else 0
         if not state.is_dirty:
             self._note_change(state)

@@ -132,11 +132,12 @@ def step(
             if state.deadline_ms is not None and state.deadline_ms <= seen_ms:
                 _run_deadlines(core, state, seen_ms, emits)
             state.newest_ms = seen_ms
+            history = state.history
             if seen_ms > state.now_ms:
                 state.now_ms = seen_ms
-                state.history.advance(seen_ms // 1000)
-            else:
-                state.history.roll_up(seen_ms // 60_000)
+                history.slide(seen_ms // 1000)
+            if seen_ms >= (history.minute + 1) * 60_000:
+                history.roll_up(seen_ms // 60_000)
         if at_ms > state.latest_ms:
             state.latest_ms = at_ms
         _take_operation(core, state, event, at_ms)
