@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from .databases import EpisodesTable, Row, Statement, quoted
 
 NO_SUCH_VALUE = "22P02"  # PostgreSQL's code: the type of the column cannot hold it
-_WHOLE = re.compile(r"-?\d{1,18}")
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _FITS = {"integer": _WHOLE, "bigint": _WHOLE, "smallint": _WHOLE, "uuid": _UUID}  # what a column of the type can hold
+_HIGHEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 _CASTS = {"character": "bpchar"}  # cast to `character` keeps one letter
 
 # By the column's own type, so that its index serves, and by the text: some types call unlike ids equal.
@@ -26,8 +27,13 @@ def kinds_query(table: EpisodesTable) -> Statement:
 
 def may_hold(kinds: Sequence[Row], project_id: str) -> bool:
     """Whether the project's column can hold such an id, given the answer to `kinds_query`."""
-    pattern = _FITS.get(kinds[0][0]) if kinds else None
-    return bool(kinds) and (pattern is None or pattern.fullmatch(project_id) is not None)
+    if not kinds:
+        return False
+    kind = kinds[0][0]
+    pattern, highest = _FITS.get(kind), _HIGHEST.get(kind)
+    if pattern is not None and not pattern.fullmatch(project_id):
+        return False
+    return highest is None or -highest <= int(project_id) <= highest
 
 
 def names_of(table: EpisodesTable, kinds: Sequence[Row]) -> dict[str, str]:

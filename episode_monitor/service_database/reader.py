@@ -20,15 +20,15 @@ from episode_monitor.service_database.packed import (
     packed,
     too_large,
 )
-from episode_monitor.service_database.shape import Shape, read_shape
+from episode_monitor.service_database.shape import WHOLE_NUMBERS, Shape, read_shape
 from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import Session
 
 BATCH_ROWS = 2_000  # larger ones are slower: the rows of one must fit the caches, and the collector looks at each
 ANSWER_SECONDS = 120.0  # of one batch: the first one may have to wait until everything is sorted
 _NATIVE = {  # how PostgreSQL writes values of these types
-    "integer": re.compile(r"-?[1-9]\d{0,8}|0"),
-    "bigint": re.compile(r"-?[1-9]\d{0,17}|0"),
+    "integer": re.compile(r"-?[1-9][0-9]{0,9}|0"),
+    "bigint": re.compile(r"-?[1-9][0-9]{0,18}|0"),
     "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }
 
@@ -69,6 +69,9 @@ def possible(projects: Sequence[str], kind: str, encoding: str = "UTF8") -> list
     Hangul."""
     pattern = _NATIVE.get(kind)
     found = projects if pattern is None else [project for project in projects if pattern.fullmatch(project)]
+    highest = WHOLE_NUMBERS.get(kind)
+    if highest is not None and pattern is not None:
+        found = [project for project in found if -highest <= int(project) <= highest]
     codec = _CODECS.get(encoding)
     return list(found) if codec is None else [project for project in found if _is_encodable(project, codec)]
 

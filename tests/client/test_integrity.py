@@ -29,6 +29,7 @@ from tests.service_database.making import fill, make_table, numbered, run
 HANDBOOK = [*(number for number in range(1, 29) if number not in (3, 7, 12)), 5]
 TYPES = [
     ("text", "p"), ("varchar(20)", "p"), ("char(5)", "p"), ("integer", "7"), ("bigint", "7"), ("smallint", "7"),
+    ("bigint", "9223372036854775807"), ("integer", "2147483647"),
     ("uuid", "6f0f0a3e-57d4-4a3f-9e0a-0f3f3f3f3f3f"),
 ]  # fmt: skip
 
@@ -73,8 +74,9 @@ async def test_the_projects_column_may_be_of_any_type(database_url: str, name: s
     run(database_url, f"insert into episodes values (1, '{project}', 1), (2, '{project}', 3)")
     async with EVERY[name](database_url) as db:
         assert (await checked(db, project)).gaps == [2]
-        with pytest.raises(UnknownProject):
-            await checked(db, "proj_9")
+        for unknown in ("proj_9", "9223372036854775808", "2147483648", "32768", "1\u0662"):
+            with pytest.raises(UnknownProject):
+                await checked(db, unknown)
 
 
 async def test_other_names_and_rows_that_are_deleted_softly(database_url: str) -> None:

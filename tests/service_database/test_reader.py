@@ -22,7 +22,7 @@ from episode_monitor.service_database.errors import (
     ServiceTableMismatch,
 )
 from episode_monitor.service_database.packed import PackedProject
-from episode_monitor.service_database.reader import EpisodesReader
+from episode_monitor.service_database.reader import EpisodesReader, possible
 from episode_monitor.storage.address import Address
 from streams.digests import apart
 from tests.service_database.making import fill, make_table, numbered, run
@@ -375,3 +375,16 @@ async def test_a_byte_that_is_no_text_is_told_and_is_no_missing_project(postgres
         assert await some(url, ["q"]) == [("q", 1, "b")]
     finally:
         postgres.drop_database("bytes")
+
+
+@pytest.mark.parametrize(("kind", "highest"), [("integer", 2**31 - 1), ("bigint", 2**63 - 1)])
+async def test_ids_are_whole_numbers_up_to_the_highest_of_their_type(
+    database_url: str, kind: str, highest: int
+) -> None:
+    make_table(database_url, f"create table episodes (id {kind}, project_id {kind}, number integer)")
+    run(database_url, f"insert into episodes values ({highest}, {highest}, 1), ({-highest}, {-highest}, 2)")
+    asked = [str(highest), str(-highest), str(highest + 1), str(-highest - 2), "1\u0662", "007", "-0", "", "p"]
+    assert possible(asked, kind) == asked[:2]
+    async with EpisodesReader.open(database_url, TABLE) as reader:
+        found = [tuple(row) async for batch in reader.rows_of(asked) for row in batch]
+    assert sorted(found) == [(str(-highest), 2, str(-highest)), (str(highest), 1, str(highest))]
