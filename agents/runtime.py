@@ -103,7 +103,10 @@ class Runtime:
             config.topics.alerts, config.kafka, history, lambda: self.delivery.partitions,
             lambda: self._alerts_partitions, self.ours,
         )  # fmt: skip
-        self.watchdog = Watchdog(self.engine, self._backlogs, config.stalled_seconds, self._unreachable, stop)
+        self.watchdog = Watchdog(
+            self.engine, self._backlogs, config.stalled_seconds, self._unreachable, stop,
+            lambda tp: unreachable(config.kafka, tp.topic, [tp.partition]),
+        )  # fmt: skip
         self.waits = Waits(self.engine)
         self.app: MonitorApp | None = None
         self._waits_for = f"waiting for Kafka at {config.kafka}"

@@ -35,7 +35,8 @@ def _refusal(tp: TP, position: int, word: str) -> str:
 class Watchdog:
     """`stalled_seconds`: for so long may records wait without one being taken, reading go without any answer, and a
     flush stand still. `backlogs` gives partition, position and records waiting of all that should move on;
-    `unreachable` asks Kafka for partitions by a connection of its own, and says in one sentence why they do not answer.
+    `unreachable` asks Kafka for partitions of the events by a connection of its own, and says in one sentence why they
+    do not answer; `other_is_away` does so for a partition of another topic.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Watchdog:
         stalled_seconds: float,
         unreachable: Callable[[Sequence[int]], Awaitable[str]],
         stop: Callable[[str], None],
+        other_is_away: Callable[[TP], Awaitable[str]] | None = None,
     ) -> None:
         self.away = ""  # why Kafka is waited for, in one sentence
         self._engine = engine
@@ -52,6 +54,7 @@ class Watchdog:
         self._stalled_seconds = stalled_seconds
         self._unreachable = unreachable
         self._stop = stop
+        self._other_is_away = other_is_away
         self._silent_since: float | None = None
         self._ungrouped_since: float | None = None  # nobody coordinates the group, as far as the consumer knows
         self._asked: dict[Owned, float] = {}  # partitions that are asked for, and when that was first seen
@@ -95,9 +98,9 @@ class Watchdog:
             return
         if self._silent_since is not None and now - self._silent_since > self._stalled_seconds:
             self._stop(f"Kafka answers, but nothing was read or stored for {now - self._silent_since:.0f} s")
-        for tp, position, waiting in self._backlogs():
+        for tp, position, waiting in list(self._backlogs()):
             if tp not in self._refused:
-                self._look_at(tp, position, waiting, now)
+                await self._look_at(tp, position, waiting, now)
 
     def _look_at_refusals(self) -> None:
         """A partition that its broker cannot read stands still alone, and says why."""
@@ -121,15 +124,24 @@ class Watchdog:
         elif self._ungrouped_since is None:
             self._ungrouped_since = now
 
-    def _look_at(self, tp: TP, position: int, waiting: int, now: float) -> None:
+    async def _look_at(self, tp: TP, position: int, waiting: int, now: float) -> None:
         known, since = self._moved.get(tp, (None, now))
         if not waiting or position != known:
             self._moved[tp] = (position, now)
         elif now - since > self._stalled_seconds:
+            away = "" if self._other_is_away is None or self._is_of_events(tp) else await self._other_is_away(tp)
+            if away:
+                log.warning("a partition cannot be read; the others go on", topic=tp.topic, partition=tp.partition,
+                            position=position, reason=away)  # fmt: skip
+                self._moved[tp] = (position, now)
+                return
             self._stop(
                 f"partition {tp.partition} of {tp.topic} has {waiting} records waiting and none was taken for "
                 f"{now - since:.0f} s"
             )
+
+    def _is_of_events(self, tp: TP) -> bool:
+        return bool(tp.topic == self._engine.events_topic)
 
     def _silent(self, now: float, wall_clock: float) -> dict[int, float]:
         """Partitions whose fetch or flush has gone without an answer for some time, and for how many seconds."""

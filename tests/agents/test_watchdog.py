@@ -35,7 +35,15 @@ class Still:
         self.position = 10
         self.is_there = True
         self.stops: list[str] = []
-        self.dog = Watchdog(cast(Engine, self), lambda: [self.backlog()], 30.0, self._unreachable, self.stops.append)
+        self.topic, self.other_is_there = "events", True
+        self.dog = Watchdog(
+            cast(Engine, self),
+            lambda: [self.backlog()],
+            30.0,
+            self._unreachable,
+            self.stops.append,
+            self._other_is_away,
+        )
 
     def tp(self, number: int) -> TP:
         return TP("events", number)
@@ -47,11 +55,15 @@ class Still:
         return self.answered
 
     def backlog(self) -> tuple[TP, int, int]:
-        return TP("events", 0), self.position, self.waiting
+        return TP(self.topic, 0), self.position, self.waiting
 
     async def _unreachable(self, numbers: Sequence[int]) -> str:
         assert list(numbers) == [0]
         return "" if self.is_there else "Kafka does not answer at 127.0.0.1:1."
+
+    async def _other_is_away(self, tp: TP) -> str:
+        assert tp == TP("alerts", 0)
+        return "" if self.other_is_there else "The broker that leads it does not answer."
 
     async def look_until(self, seconds: float, *, answers: bool = True) -> None:
         """Look every two seconds, with a fetch answered right before each look unless told otherwise."""
@@ -80,6 +92,17 @@ async def test_a_backlog_that_does_not_move_ends_the_worker(still: Still) -> Non
     assert still.stops == []
     await still.look_until(32)
     assert still.stops[0] == "partition 0 of events has 7 records waiting and none was taken for 32 s"
+
+
+async def test_a_partition_of_alerts_whose_broker_is_away_does_not_end_the_worker(still: Still) -> None:
+    still.topic, still.waiting, still.other_is_there = "alerts", 7, False
+    with capture_logs() as said:
+        await still.look_until(70)
+    assert still.stops == []
+    assert [line["reason"] for line in said] == 2 * ["The broker that leads it does not answer."]
+    still.other_is_there = True
+    await still.look_until(200)
+    assert "partition 0 of alerts has 7 records waiting" in still.stops[0]
 
 
 async def test_a_backlog_that_moves_is_fine_however_long_it_is(still: Still) -> None:
