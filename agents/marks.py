@@ -4,6 +4,7 @@ Several monitors may share the topic. Each delivers, and keeps in its history, o
 """
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import msgspec
 import structlog
@@ -13,6 +14,7 @@ log = structlog.get_logger(__name__)
 MONITOR_ID = "monitor_id"
 EVENTS_PARTITION = "events_partition"  # whose events caused it
 BEHIND = "behind"  # written while that partition was catching up: more of the past was still to be read
+NAME_MAX_CHARACTERS = 200
 FOREIGN_MAX = 100  # other monitors that are counted by name
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -42,9 +44,14 @@ def read_mark(headers: Headers) -> Mark:
     writer, partition = found.get(MONITOR_ID), found.get(EVENTS_PARTITION)
     return Mark(
         monitor_id=None if writer is None else writer.decode("utf-8", "replace"),
-        events_partition=int(partition) if partition is not None and partition.isdigit() else None,
+        events_partition=int(partition) if _is_number(partition) else None,
         is_behind=found.get(BEHIND) == b"1",
     )
+
+
+def _is_number(partition: bytes | None) -> TypeGuard[bytes]:
+    """Whether a topic can have a partition of this number; Python refuses to read thousands of digits."""
+    return partition is not None and partition.isdigit() and len(partition) < 10
 
 
 class Ours:
@@ -69,7 +76,7 @@ class Ours:
 
     def pass_over(self, mark: Mark) -> None:
         """Count a record of another monitor, and say so the first time."""
-        name = mark.monitor_id or ""
+        name = (mark.monitor_id or "")[:NAME_MAX_CHARACTERS]
         if name not in self.foreign:
             if len(self.foreign) >= FOREIGN_MAX:
                 return

@@ -94,7 +94,7 @@ def origin_of(record: Record, source: TopicPartition, monitor_id: str) -> int | 
     if told.get(LETTER_MONITOR_ID, monitor_id.encode()) != monitor_id.encode():
         return None
     offset = told.get("dl_last_offset") or told.get("dl_offset") or b""
-    return int(offset) if offset.isdigit() else None
+    return int(offset) if offset.isdigit() and len(offset) < 20 else None  # of thousands of digits Python makes none
 
 
 def _timestamp(record: Record) -> int:

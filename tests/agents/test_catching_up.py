@@ -152,6 +152,7 @@ async def test_a_log_that_was_long_not_at_its_end_is_read_as_a_past_again(desk: 
 def test_marks_of_any_bytes_are_read() -> None:
     assert read_mark(mark_headers("m", 3, True)) == Mark("m", 3, is_behind=True)
     assert read_mark([("monitor_id", b"\xff"), ("events_partition", b"-1"), ("behind", None)]) == Mark("\ufffd", None)
+    assert read_mark([("events_partition", b"1" * 5000)]) == Mark()
     assert read_mark([("monitor_id", None)]) == read_mark([]) == Mark()
 
 
@@ -162,3 +163,9 @@ def test_other_monitors_are_named_within_bounds() -> None:
         ours.pass_over(Mark("other-0"))
     assert len(ours.foreign) == 100
     assert ours.foreign["other-0"] == 301
+
+
+def test_the_name_of_another_monitor_is_kept_in_part_where_it_is_long() -> None:
+    ours = Ours("m", 0)
+    ours.pass_over(Mark("x" * 1_000_000))
+    assert ours.foreign == {"x" * 200: 1}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
@@ -215,6 +216,13 @@ def test_a_dead_letter_that_was_sent_in_again_tells_of_its_latest_origin() -> No
     batch_letter = dead_batch("events", 1, 3, 9, b"", MALFORMED)
     assert origin(batch_letter) == 9
     assert origin(dead_letter("events", 1, 20, None, b"", batch_letter.headers, MALFORMED)) == 20
+
+
+def test_a_letter_whose_offset_is_no_offset_tells_of_none() -> None:
+    letter = dead_letter("events", 1, 20, None, b"", [], MALFORMED)
+    for claimed in (b"1" * 5000, b"-1", b"x", b""):
+        headers = [(name, claimed if name == "dl_offset" else value) for name, value in letter.headers]
+        assert origin(msgspec.structs.replace(letter, headers=headers)) is None
 
 
 def origin(letter: DeadLetter) -> int | None:
