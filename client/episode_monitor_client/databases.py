@@ -6,7 +6,13 @@ Drivers are imported only where an object of theirs is handed in; none is needed
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -141,7 +147,8 @@ def reading(db: Any) -> Iterator[Link]:
             yield link
     except BaseException:
         if was_idle:
-            db.rollback()
+            with suppress(Exception):  # the connection may be broken, and why is what counts
+                db.rollback()
         raise
     if was_idle and not is_session:
         db.rollback()
@@ -357,7 +364,8 @@ async def async_reading(db: Any) -> AsyncIterator[AsyncLink]:
             yield link
     except BaseException:
         if was_idle:
-            await db.rollback()
+            with suppress(Exception):
+                await db.rollback()
         raise
     if was_idle and not is_session:
         await db.rollback()

@@ -269,6 +269,16 @@ async def test_a_check_that_failed_does_not_spoil_the_connection_for_the_next(da
         assert (await checked(db, "p")).gaps == [3, 6, 7]
 
 
+@pytest.mark.parametrize("name", ["psycopg", "psycopg's async connection"])
+async def test_a_connection_that_breaks_during_a_check_says_so_in_its_own_words(database_url: str, name: str) -> None:
+    make_table(database_url)
+    fill(database_url, numbered("p", 1, 2))
+    async with EVERY[name](database_url) as db:
+        run(database_url, f"select pg_terminate_backend({db.info.backend_pid})")
+        with pytest.raises(Exception, match="terminating connection"):
+            await checked(db, "p")
+
+
 # --- the job
 
 
