@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from agents.access import Kafka
-from agents.engine.changelog import Changelog, StateIsUnreadable
+from agents.engine.changelog import Changelog, PartitionLog, Progress, StateIsUnreadable
 from agents.engine.clock import run_clock
 from agents.engine.ownership import Owned
 from agents.engine.reading import reader
@@ -97,10 +97,25 @@ class Recovery:
         async with reader(self._kafka) as consumer:
             bounds = await self._bounds(consumer, owned)
             self._check_whole(owned, bounds)
-            await owned.recover(await owned.log.read(consumer, progress))
+            await self._read_back(owned, owned.log, consumer, progress)
             await self._look_around(consumer, owned, bounds)
         await _run_due(owned.partition)
         owned.recovery_seconds = time.monotonic() - started
+
+    async def _read_back(
+        self, owned: Owned, partition_log: PartitionLog, consumer: AIOKafkaConsumer, progress: Progress
+    ) -> None:
+        """Raises StateIsUnreadable for records that no worker wrote, or a newer version."""
+        try:
+            await owned.recover(await partition_log.read(consumer, progress))
+        except (KafkaError, OSError, StateIsUnreadable):
+            raise
+        except Exception as error:
+            raise StateIsUnreadable(
+                f"Partition {owned.number} of {self._changelog.topic} has a record that this version cannot read "
+                f"({type(error).__name__}: {str(error)[:200].rstrip('.')}). Use the version that wrote it; or start "
+                f"with a new MONITOR_ID, or delete {self._changelog.topic}, to count the events anew."
+            ) from error
 
     async def _bounds(self, consumer: AIOKafkaConsumer, owned: Owned) -> _Bounds:
         """To be asked before anything is read: an answer waits behind a fetch that waits for news."""

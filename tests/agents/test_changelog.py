@@ -17,7 +17,7 @@ from models.event import Event
 from streams import keys
 from streams.drift_alerts import Drifting, named
 from streams.partition import Cursor, Partition
-from tests.agents.support import config_for, created, make_topics
+from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
 from tests.faults.replay import Stored
 from tests.support.worker_process import make_core
 
@@ -136,3 +136,29 @@ def test_of_two_states_at_the_same_offset_the_later_one_counts() -> None:
     values = {key: early}
     _keep_newest(values, key, late)
     assert values == {key: late}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (keys.CURSOR, b"x"),
+        (keys.TOTALS, b"\xc1"),
+        (keys.HEAD + b"p", b""),
+        (keys.DRIFT, b"\x90"),
+        (keys.SPLIT + b"p", b""),
+    ],
+)
+async def test_a_record_that_nobody_can_read_keeps_its_partition_alone_from_going_live(
+    broker: str, topic_prefix: str, tmp_path: Path, key: bytes, value: bytes
+) -> None:
+    config = config_for(broker, topic_prefix, tmp_path)
+    await make_topics(broker, config)
+    async with producing(broker) as producer:
+        await send(producer, config.topics.changelog, 0, key, value)
+        rig = Rig(config)
+        async with running(rig, None):
+            await until(lambda: 0 in rig.owned and bool(rig.owned[0].problem), "it is said")
+            assert f"Partition 0 of {config.topics.changelog} has a record that" in rig.owned[0].problem
+            await send(producer, config.topics.events, 1, b"q", created("q", 1))
+            await until(lambda: rig.outcome("applied") == 1)
+    assert rig.stops == []
