@@ -1,8 +1,8 @@
 """Which episode holds which number: gaps, duplicates, and what must settle before it is called either.
 
 Facts about different episodes commute: any interleaving of their events ends in the same numbers, gaps and duplicates.
-For one episode the statement with the latest event time wins while disorder stays within the grace. Episodes are byte
-strings as `streams.identity.pack_id` makes them.
+For one episode the statement with the latest event time wins while disorder stays within the grace; of a creation and
+what arrives after it, the latter. Episodes are byte strings as `streams.identity.pack_id` makes them.
 """
 
 from mypy_extensions import mypyc_attr

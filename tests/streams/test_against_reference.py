@@ -1,7 +1,7 @@
 """The core says what the plain reference says, for plausible lives of a project, at several moments."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from models.event import Event
@@ -81,6 +81,25 @@ def test_events_out_of_order_within_the_grace_give_what_the_reference_gives(data
     advance(core, state, state.now_ms + 120_000)
     found = what_the_core_found(state)
     expected = what_the_reference_found(reference, reference.newest_ms + 120_000)
+    assert (found["gaps"], found["duplicates"]) == (expected["gaps"], expected["duplicates"])
+
+
+@examples(80)
+@given(data=st.data())
+def test_what_happened_to_one_episode_may_arrive_in_any_order_within_the_grace_too(data: st.DataObject) -> None:
+    life = data.draw(lives("create", *NUMBERING, *NUMBERING, waits_ms=(1, 400, 7000), max_size=14))
+    times_ms = [event.occurred_at_ms for event in life]
+    assume(len(set(times_ms)) == len(times_ms))  # of one moment and one episode the later to arrive counts
+    delays = st.sampled_from((0, 0, 500, 8000, 30_000, 60_000))
+    delays_ms = data.draw(st.lists(delays, min_size=len(life), max_size=len(life)))
+    order = sorted(range(len(life)), key=lambda place: (times_ms[place] + delays_ms[place], place))
+    arriving = [life[place] for place in order]
+    core, reference = core_with(*SHIPPED), Reference().take_all(arriving)
+    state = run(core, arriving)
+    assert what_the_core_holds(state) == what_the_reference_holds(reference)
+    advance(core, state, reference.newest_ms + 180_000)
+    found = what_the_core_found(state)
+    expected = what_the_reference_found(reference, reference.newest_ms + 180_000)
     assert (found["gaps"], found["duplicates"]) == (expected["gaps"], expected["duplicates"])
 
 

@@ -234,3 +234,8 @@ def test_a_number_below_one_that_changed_hands_in_one_moment_is_missing_as_long_
     }
     for order in ("abAB", "abBA"):
         assert told_in(order, events, core_with(INTEGRITY)).gaps == [2], order
+
+
+def test_a_deletion_after_a_creation_counts_even_if_its_clock_shows_less() -> None:
+    events = {"a": (CREATED, 10.0, "a", 1), "A": (DELETED, 5.0, "a", 0)}
+    assert told_in("aA", events).live == []
