@@ -49,7 +49,11 @@ class Known:
     def totals(self, core: Core) -> PartitionTotals:
         """The totals, decoded once. Raises Unreadable."""
         if self._totals is None:
-            self._totals = PartitionTotals.decode(core, self.body().totals)
+            encoded = self.body().totals
+            try:
+                self._totals = PartitionTotals.decode(core, encoded)
+            except Exception as error:  # any bytes may lie in the topic
+                raise Unreadable(f"the totals cannot be read: {error}") from error
         return self._totals
 
 

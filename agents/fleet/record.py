@@ -70,7 +70,7 @@ def unpack_body(packed: bytes) -> Body:
         if not unpacking.eof:
             raise Unreadable("the bulk is cut off or too large")
         return _body.decode(plain)
-    except (zlib.error, msgspec.MsgspecError) as error:
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"the bulk cannot be read: {error}") from error
 
 
@@ -85,7 +85,7 @@ def decode_record(value: bytes) -> FleetRecord:
         if (version := msgspec.msgpack.decode(_format.decode(value)[0], type=int)) != FORMAT:
             raise Unreadable(f"format {version} is not {FORMAT}")
         record = _record.decode(value)
-    except (msgspec.MsgspecError, IndexError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, RecursionError) as error:
         raise Unreadable(str(error)) from error
     if not record.url.startswith(("http://", "https://")):
         raise Unreadable("the owner's address is no http address")

@@ -15,6 +15,7 @@ from agents.fleet.record import (
     Body,
     FleetRecord,
     Standing,
+    Unreadable,
     decode_record,
     encode_record,
     pack_body,
@@ -24,6 +25,7 @@ from streams.summary import PartitionLists
 from tests.read_model.fleet import Clock, Fleet, Worker
 from tests.read_model.test_fleet_record import COUNTS, record
 from tests.streams_answers.making import START_MS, seed_project
+from tests.support.worker_process import make_core
 
 
 async def publish(worker: Worker, now: float) -> list[FleetRecord]:
@@ -247,6 +249,14 @@ async def test_a_bulk_that_cannot_be_unpacked_makes_views_recovering_and_leaves_
             answer = await worker.get(f"/monitoring/episodes/{path}")
             assert answer.status_code == 503
         assert b"episode_integrity_health_percentage" not in await worker.model.metrics()
+
+
+@pytest.mark.parametrize("totals", [b"", b"\xa1\xff", b"\x90", b"\xc1"])
+def test_totals_that_cannot_be_decoded_are_refused_as_the_bulk_is(totals: bytes) -> None:
+    one = reader()
+    one.take(told(body=pack_body(Body(PartitionLists([], [], []), totals))), 0)
+    with pytest.raises(Unreadable, match="the totals cannot be read"):
+        one.known[3].totals(make_core())
 
 
 async def test_what_is_told_of_a_partition_is_unpacked_once() -> None:

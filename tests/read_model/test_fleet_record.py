@@ -73,6 +73,7 @@ def test_the_bulk_survives_packing_with_its_alerts_and_totals() -> None:
         msgspec.msgpack.encode([FORMAT, 3]),
         b"\x91" * 100_000,
         encode_record(record(url="file:///etc/passwd")),
+        encode_record(record(worker_id="worker")).replace(b"worker", b"\xff\xff\xff\xff\xff\xff"),
         encode_record(record(partition=-1)),
         encode_record(record(counts=None)),
         encode_record(record(standing=Standing.RECOVERING)),
