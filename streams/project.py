@@ -23,7 +23,7 @@ from streams.vigil import evaluate, next_deadline_ms
 _CREATED, _FAILED, _CONFLICT = EventType.CREATED, EventType.CREATION_FAILED, EventType.CREATION_CONFLICT
 _SUCCEEDED, _RENUMBERED, _DELETED = EventType.CREATION_SUCCEEDED, EventType.RENUMBERED, EventType.DELETED
 MAX_RETRIES_COUNTED = 2_147_483_647  # of one operation, so that what all of them add up to fits 64 bits
-NO_CLOCK = 2**62  # later than any event: nothing is ahead of it
+NO_CLOCK = 2**61  # later than any event: nothing is ahead of it; compiled code compares longer numbers slowly
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
 
 

@@ -239,3 +239,15 @@ def test_a_number_below_one_that_changed_hands_in_one_moment_is_missing_as_long_
 def test_a_deletion_after_a_creation_counts_even_if_its_clock_shows_less() -> None:
     events = {"a": (CREATED, 10.0, "a", 1), "A": (DELETED, 5.0, "a", 0)}
     assert told_in("aA", events).live == []
+
+
+def test_more_changes_than_are_remembered_make_no_suspicion_older_than_it_is() -> None:
+    driven = Driven(core_with(INTEGRITY))
+    driven.created(0, 1)
+    driven.created(1, 3)  # number 2 is missing
+    for number in range(4, 304):
+        driven.created(2 + number / 10, number)
+    driven.deleted(40, "ep-100")
+    driven.created(39, 304)  # out of order
+    assert missing_since(driven.state) == {2: at_ms(1), 100: at_ms(40)}
+    assert driven.gaps == []
