@@ -99,7 +99,7 @@ def sink_config(settings: Settings) -> SinkConfig:
         oncall_slack_webhook_url=secret(settings.oncall_slack_webhook_url),
         oncall_webhook_url=secret(settings.oncall_webhook_url),
         oncall_webhook_secret=secret(settings.oncall_webhook_secret),
-        handlers=tuple(name.strip() for name in (settings.alert_handlers or "").split(",") if name.strip()),
+        handlers=settings.handler_names,
         timeout_seconds=settings.sink_timeout_seconds,
     )
 

@@ -354,6 +354,11 @@ class Settings(BaseSettings):
         return {measure: threshold for measure, threshold in given.items() if threshold is not None}
 
     @property
+    def handler_names(self) -> tuple[str, ...]:
+        """Of `alert_handlers`, one by one."""
+        return tuple(name.strip() for name in (self.alert_handlers or "").split(",") if name.strip())
+
+    @property
     def public_url(self) -> str:
         """How other workers reach this one: `worker_url`, or made of host and port."""
         if self.worker_url:

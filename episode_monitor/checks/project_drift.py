@@ -1,17 +1,10 @@
 """One project, number by number: the stream beside the project service's table, at the moment of the question."""
 
-from typing import Protocol
-
-from episode_monitor.checks import looking
 from episode_monitor.checks.deep import OpenReader, drift_issue
-from episode_monitor.checks.looking import agreed, look
+from episode_monitor.checks.looking import Stream, agreed, look
 from models.times import rfc3339
 from models.views import ProjectDrift
 from streams.numbering_rules import NumberingRules
-
-
-class Stream(looking.Stream, Protocol):
-    """What the comparison asks of the fleet; `episode_monitor.checks.stream_side.StreamSide` is one."""
 
 
 async def project_drift(

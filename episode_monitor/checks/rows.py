@@ -1,12 +1,9 @@
-"""One project's rows on their way to being judged: ids and numbers side by side, what cannot be a number set apart."""
+"""One project's rows on their way to being judged: ids and numbers side by side, what cannot be a number left out."""
 
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from models.event import MAX_EPISODE_NUMBER
-
-MAX_INVALID_KEPT = 100  # rows without a usable number that are named; all are counted
 
 
 class ProjectRows:
@@ -16,8 +13,6 @@ class ProjectRows:
         self.numbers = array("q")
         self.owners: list[str] = []
         self.rows = 0
-        self.invalid_count = 0
-        self.invalid: list[tuple[str | None, int | None]] = []  # id and number of the first ones
 
     def add(self, numbers: Sequence[int | None], owners: Sequence[str | None]) -> None:
         """Rows in the order of their numbers."""
@@ -36,10 +31,6 @@ class ProjectRows:
             if number is not None and 1 <= number <= MAX_EPISODE_NUMBER and owner is not None:
                 self.numbers.append(number)
                 self.owners.append(owner)
-                continue
-            self.invalid_count += 1
-            if len(self.invalid) < MAX_INVALID_KEPT:
-                self.invalid.append((owner, number))
 
     def in_order(self) -> tuple[Sequence[int], list[str]]:
         """Numbers and owners; where a number is held twice, its owners by their ids."""
@@ -51,16 +42,3 @@ class ProjectRows:
     def pairs(self) -> Iterable[tuple[int, str]]:
         """Number and episode."""
         return zip(self.numbers, self.owners, strict=True)
-
-    def owners_of(self, wanted: Iterable[int]) -> dict[int, list[str]]:
-        """All who hold these numbers, by number."""
-        found: dict[int, list[str]] = {number: [] for number in wanted}
-        for number, owner in self.pairs():
-            if number in found:
-                found[number].append(owner)
-        return {number: sorted(owners) for number, owners in found.items()}
-
-
-def columns(rows: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-    """Projects, numbers and owners of a batch of the reader."""
-    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]

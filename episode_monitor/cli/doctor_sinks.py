@@ -22,8 +22,7 @@ async def sinks(settings: Settings) -> list[Finding]:
         "ONCALL_WEBHOOK_URL": settings.oncall_webhook_url,
     }
     looks = [_receiver(name, url.get_secret_value()) for name, url in addresses.items() if url is not None]
-    names = [name.strip() for name in (settings.alert_handlers or "").split(",") if name.strip()]
-    found = [*await asyncio.gather(*looks), *(_handler(name) for name in names)]
+    found = [*await asyncio.gather(*looks), *(_handler(name) for name in settings.handler_names)]
     if not found:
         return [Finding("sinks", Verdict.SKIPPED, "Not set, so alerts go to the log; set SLACK_WEBHOOK_URL.")]
     return found
