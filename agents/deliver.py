@@ -371,17 +371,19 @@ class Delivery:
         """
         number = fetched.tp.partition
         track = self._tracks.get(number)
-        if track is None:
+        if track is None or not self._is_taken(track, fetched):
             return
+        if fetched.start != track.next_offset:
+            raise RuntimeError(f"alerts from {fetched.start} on do not follow {track.next_offset}")
         one = Slice()
         for record in fetched.records:
             await one.step()
             if self.pending >= self._open_limit:
                 await self._hold(self._until_half_are_done())
-            if self._rests or not self._is_read_by(track, fetched):
+            if not self._is_taken(track, fetched):
                 return
             self._take(number, track, record)
-        if not self._rests and self._is_read_by(track, fetched):
+        if self._is_taken(track, fetched):
             track.next_offset = fetched.next_offset
         await self._hold(self._carrier.wait_for_room())
 
@@ -408,8 +410,8 @@ class Delivery:
                 for number in self._tracks:
                     self._reader().want(self._tp(number))
 
-    def _is_read_by(self, track: _Track, fetched: Fetched) -> bool:
-        return self._tracks.get(fetched.tp.partition) is track and fetched.reading == track.reading
+    def _is_taken(self, track: _Track, fetched: Fetched) -> bool:
+        return not self._rests and self._tracks.get(fetched.tp.partition) is track and fetched.reading == track.reading
 
     def _take(self, number: int, track: _Track, record: Record) -> None:
         track.next_offset = record.offset + 1

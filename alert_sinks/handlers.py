@@ -62,7 +62,7 @@ class HandlerSink:
         async with self._turn:
             try:
                 async with asyncio.timeout(self._handle_seconds):
-                    answer = await self._handled(alert)
+                    answer = await self._handled(alert, attempt)
             except TimeoutError:
                 await self._end()
                 return Retry(None, f"the handler took longer than {self._handle_seconds:g} s and was ended")
@@ -71,12 +71,13 @@ class HandlerSink:
                 return Retry(None, f"the handler's process ended: {error}")
         return Delivered() if answer.error is None else Retry(None, f"the handler raised {answer.error}")
 
-    async def _handled(self, alert: Alert) -> _Answer:
+    async def _handled(self, alert: Alert, attempt: Attempt) -> _Answer:
         process = await self._running()
         assert process.stdin is not None
         assert process.stdout is not None
         self._sent += 1
         task: dict[str, Any] = {"id": self._sent, "alert": alert.to_dict()}
+        attempt.check()
         process.stdin.write(msgspec.json.encode(task) + b"\n")
         await process.stdin.drain()
         line = await process.stdout.readline()

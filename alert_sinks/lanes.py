@@ -326,8 +326,8 @@ class SinkLanes:
         }  # fmt: skip
 
     async def _deliver(self, job: Job) -> Outcome:
-        self._world.check()
-        attempt = Attempt(job.attempts, self._world.now_ms())
+        attempt = Attempt(job.attempts, self._world.now_ms(), self._world.check)
+        attempt.check()
         try:
             if job.digest is not None and isinstance(self.sink, TakesDigests):
                 return await self.sink.deliver_digest(job.digest, attempt)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import msgspec
 from alert_sinks.proxies import environment_transport
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.sink import Delivered, Disabled, Outcome, Rejected, Retry
+from alert_sinks.world import nothing_forbids
 
 TIMEOUT_SECONDS = 10.0
 MAX_ANSWER_BYTES = 4096  # the honest answers are a word or a short JSON object
@@ -62,10 +64,23 @@ def checked_address(url: str, setting: str) -> str:
     return url
 
 
+_WRITES = ("send_request_headers.started", "send_request_body.started")  # httpcore's names, behind its protocol's
+
+
 async def post(
-    client: httpx.AsyncClient, url: str, content: bytes, headers: dict[str, str], timeout_seconds: float
-) -> Answer | NoAnswer:
-    """Posts `content` and reads at most `MAX_ANSWER_BYTES` of the answer, all within `timeout_seconds`."""
+    client: httpx.AsyncClient, url: str, content: bytes, headers: dict[str, str], timeout_seconds: float,
+    check: Callable[[], None] = nothing_forbids,
+) -> Answer | NoAnswer:  # fmt: skip
+    """Posts `content` and reads at most `MAX_ANSWER_BYTES` of the answer, all within `timeout_seconds`.
+
+    `check` is called when there is a connection, right before each part of the request is written; what it raises ends
+    the request.
+    """
+
+    async def before_writes(event: str, _: object) -> None:
+        if event.endswith(_WRITES):
+            check()
+
     # Identity: a few compressed bytes could unfold into more than we are ready to hold.
     sent = {"content-type": "application/json", "accept-encoding": "identity", **headers}
     answer: Answer | None = None
@@ -74,7 +89,14 @@ async def post(
         # httpx limits each read; a destination that sends one byte at a time needs a limit for the whole.
         async with (
             asyncio.timeout(timeout_seconds),
-            client.stream("POST", url, content=content, headers=sent, follow_redirects=False) as response,
+            client.stream(
+                "POST",
+                url,
+                content=content,
+                headers=sent,
+                follow_redirects=False,
+                extensions={"trace": before_writes},
+            ) as response,
         ):
             answer = Answer(response.status_code, response.headers.get("retry-after"), b"", broke_off=True)
             async for piece in response.aiter_raw():

@@ -1,18 +1,25 @@
 """What a sink is, and the four ways a delivery can end. A sink never raises for what a destination does: it says it."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from alert_sinks.digest import Digest
+from alert_sinks.world import nothing_forbids
 from models.alert import Alert
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One try at delivering one transition."""
+    """One try at delivering one transition.
+
+    A sink calls `check` right before each write that leaves the process, after it has connected or started what it
+    needs: a worker that was frozen meanwhile is no longer the one that delivers, and `check` raises.
+    """
 
     number: int  # from 1
     at_ms: int  # wall clock of the try, epoch milliseconds
+    check: Callable[[], None] = nothing_forbids
 
 
 class Delivered(msgspec.Struct, frozen=True):

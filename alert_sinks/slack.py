@@ -77,7 +77,9 @@ class SlackSink:
 
     async def _post(self, payload: dict[str, object], attempt: Attempt) -> Outcome:
         content = msgspec.json.encode(payload)
-        return slack_outcome(await post(self._client, self._url, content, {}, self._timeout_seconds), attempt.at_ms)
+        return slack_outcome(
+            await post(self._client, self._url, content, {}, self._timeout_seconds, attempt.check), attempt.at_ms
+        )
 
     async def aclose(self) -> None:
         """Nothing to close."""

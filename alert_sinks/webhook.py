@@ -55,7 +55,9 @@ class WebhookSink:
 
     async def _post(self, payload: dict[str, object], name: str, attempt: Attempt) -> Outcome:
         body = msgspec.json.encode(payload)
-        answer = await post(self._client, self._url, body, self._headers(name, attempt, body), self._timeout_seconds)
+        answer = await post(
+            self._client, self._url, body, self._headers(name, attempt, body), self._timeout_seconds, attempt.check
+        )
         return judge(answer, attempt.at_ms)
 
     async def aclose(self) -> None:

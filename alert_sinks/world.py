@@ -12,8 +12,8 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _nothing_forbids() -> None:
-    pass
+def nothing_forbids() -> None:
+    """No fence."""
 
 
 @dataclass(frozen=True)
@@ -24,4 +24,4 @@ class World:
     monotonic: Callable[[], float] = time.monotonic  # seconds
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds
     jitter: Callable[[], float] = random.random  # from 0 to 1
-    check: Callable[[], None] = _nothing_forbids  # before every request; raises where nobody may be told any more
+    check: Callable[[], None] = nothing_forbids  # before every request; raises where nobody may be told any more

@@ -5,6 +5,7 @@ here. A partition is read only after `begin`, from exactly the offset named ther
 """
 
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -47,6 +48,7 @@ class Consumer(driver.Consumer):
         self._read_offset = _Unheeded()
         self._wanted = Wanted()
         self._begun = 0
+        self._fetched: deque[Fetched] = deque()  # and not handed on yet
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -127,20 +129,23 @@ class Consumer(driver.Consumer):
     # --- what Faust calls
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
-        """One message a partition that has news."""
+        """One message a partition that has news.
+
+        A fetch outlives the rebalance in which it waits, and may bring records of a reading that began in between. They
+        are kept until the flow resumes: the thread hands out every record once.
+        """
         if not self.flow_active:
             await self.wait(cast(Any, self.can_resume_flow))
             if self.should_stop:
                 return
-        fetched = await self.thread.run_here(self.thread.fetch(self._wanted))
-        generation = self.app.consumer_generation_id
-        for each in fetched:
-            if self.should_stop or not self.flow_active:
-                return  # whoever goes on begins anew
+        if not self._fetched:
+            self._fetched.extend(await self.thread.run_here(self.thread.fetch(self._wanted)))
+        while self._fetched and self.flow_active and not self.should_stop:
+            each = self._fetched.popleft()
             if each.is_out_of_range:
                 self.out_of_range(each)
             else:
-                yield each.tp, _batch(each, generation)
+                yield each.tp, _batch(each, self.app.consumer_generation_id)
 
     async def perform_seek(self) -> None:
         """Faust would read from the committed offsets."""

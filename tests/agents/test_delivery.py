@@ -82,6 +82,7 @@ class Office:
         self.now_ms = NOW_MS
         self.caught_up: dict[int, int] = {}  # partition of events -> when it was said
         self.together: list[list[str]] = []
+        self.stood: dict[int, int] = {}  # reading -> where the next poll begins
         ours = Ours("monitor", NOW_MS)
         self.delivery = Delivery(
             TOPIC, ours, self, Past(300_000), open_limit, lambda: self.now_ms, lambda number: self.caught_up.get(number)
@@ -106,10 +107,11 @@ class Office:
         return [title for title, _ in self.sent]
 
     async def bring(self, partition: int, *records: FakeRecord, next_offset: int | None = None) -> None:
-        """What one poll brought."""
+        """What one poll brought, from where reading stood on."""
         end = records[-1].offset + 1 if next_offset is None else next_offset
-        start = records[0].offset if records else end
         reading = max(number for number, (begun, _) in enumerate(self.reader.begun, 1) if begun == partition)
+        start = self.stood.get(reading, self.reader.begun[reading - 1][1])
+        self.stood[reading] = end
         await self.delivery.accept(Fetched(TP(TOPIC, partition), reading, start, end, list(records)))
 
     def commit_position(self, partition: int) -> int | None:
@@ -189,6 +191,15 @@ async def test_records_of_an_earlier_reading_are_left_aside(office: Office) -> N
     stale = Fetched(TP(TOPIC, 0), 0, 0, 1, [alert(0)])
     await office.delivery.accept(stale)
     assert office.sent == []
+
+
+async def test_where_a_poll_is_missing_nothing_behind_it_counts_as_done(office: Office) -> None:
+    await office.delivery.assign([0], 1)
+    await office.bring(0, alert(0))
+    with pytest.raises(RuntimeError, match="alerts from 3 on do not follow 1"):
+        await office.delivery.accept(Fetched(TP(TOPIC, 0), 1, 3, 4, [alert(3)]))
+    assert office.titles == ["alert 0"]
+    assert office.commit_position(0) == 0, "the one before it is still open"
 
 
 async def test_a_record_that_is_no_alert_is_counted_and_passed_over(office: Office) -> None:

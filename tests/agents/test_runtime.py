@@ -9,8 +9,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import KafkaError
+from faust.tables.recovery import Recovery as RecoveryService
 from structlog.testing import capture_logs
 
+from agents.engine import fetching
 from agents.engine.ownership import Phase
 from agents.engine.waits import WaitsFor
 from alert_sinks.courier import Destinations
@@ -443,6 +445,34 @@ async def test_at_its_end_a_worker_lets_requests_under_way_end_and_commits_them(
             await until(lambda: "c" in again.asked)
         assert again.asked == ["c"], "nothing is told twice"
     assert rig.stops == []
+
+
+async def test_alerts_that_are_read_before_faust_resumes_after_a_rebalance_are_delivered(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, sink = config_for(broker, topic_prefix, tmp_path), SlowSink()
+    one, two = (Rig(config, destinations=Destinations((sink,)), limits=Limits(close_seconds=0.2)) for _ in "ab")
+    titles = {f"alert {number}" for number in range(4)}
+    async with running(one), producing(broker) as producer:
+        for number, title in enumerate(sorted(titles)):
+            await send(producer, config.topics.alerts, number % 2, b"k%d" % number, told(title))
+        await until(lambda: set(sink.asked) == titles)
+        resume = RecoveryService._resume_streams
+
+        async def resume_late(service: RecoveryService, generation_id: int = 0) -> None:
+            await asyncio.sleep(1.0)  # of a busy loop
+            await resume(service, generation_id)
+
+        monkeypatch.setattr(RecoveryService, "_resume_streams", resume_late)
+        monkeypatch.setattr(fetching, "FETCH_SECONDS", 10.0)  # a fetch that outlives the rebalance
+        sink.asked.clear()
+        async with running(two, partitions=None):
+            await until(lambda: one.is_live(1) and two.is_live(1), "one partition each")
+            under_way = (one.runtime.delivery, two.runtime.delivery)
+            await until(lambda: sum(each.pending for each in under_way) == 4, "nothing was done, so all are read again")
+            sink.answer.set()
+            await until(lambda: not any(each.pending for each in under_way))
+    assert one.stops == two.stops == []
 
 
 async def test_a_destination_that_does_not_answer_holds_the_end_up_for_a_bounded_time(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.engine.fence import StoodStill
 from alert_sinks.handlers import HandlerSink, check_handler
 from alert_sinks.sink import Attempt, Delivered, Retry
 from models.alert import Alert
@@ -74,6 +75,17 @@ async def test_what_a_handler_raises_is_the_reason_of_another_try() -> None:
     sink = HandlerSink("our_alerts:Async")
     assert await sink.deliver(ALERT, FIRST) == Retry(None, "the handler raised RuntimeError: not today")
     await sink.aclose()
+
+
+async def test_a_worker_that_was_frozen_while_the_process_started_hands_it_nothing(folder: Path) -> None:
+    def stood_still() -> None:
+        raise StoodStill("the process stood still")
+
+    sink = HandlerSink("our_alerts:Slack")
+    with pytest.raises(StoodStill):
+        await sink.deliver(ALERT, Attempt(number=1, at_ms=FIRST.at_ms, check=stood_still))
+    await sink.aclose()
+    assert not (folder / "taken").exists()
 
 
 async def test_a_handler_that_hangs_is_ended_and_made_anew() -> None:

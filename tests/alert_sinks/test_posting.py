@@ -7,6 +7,7 @@ import socket
 import httpx
 import pytest
 
+from agents.engine.fence import StoodStill
 from alert_sinks.posting import Answer, NoAnswer, checked_address, judge, new_client, post
 from alert_sinks.sink import Delivered, Disabled, Outcome, Rejected, Retry
 from tests.alert_sinks.receiver import Action, Receiver, answers, drips, hangs, sends
@@ -209,3 +210,21 @@ def test_only_the_start_of_a_foreign_text_is_kept() -> None:
     outcome = judge(Answer(400, None, b"x" * 4096), NOW_MS)
 
     assert outcome == Rejected("HTTP 400: " + "x" * 200)
+
+
+@pytest.mark.parametrize("writes", [0, 1], ids=["before the headers", "between headers and body"])
+async def test_what_may_no_longer_be_sent_is_not_sent_although_the_connection_was_made(
+    client: httpx.AsyncClient, receiver: Receiver, writes: int
+) -> None:
+    asked_of: list[int] = []
+
+    def stood_still() -> None:
+        asked_of.append(len(receiver.requests))
+        if len(asked_of) > writes:
+            raise StoodStill("the process stood still")
+
+    with pytest.raises(StoodStill):
+        await post(client, receiver.url, b"{}", {}, LONG, stood_still)
+    receiver.script.append(answers(200))
+    assert judge(await post(client, receiver.url, b"{}", {}, LONG), NOW_MS) == Delivered()
+    assert len(receiver.requests) == 1, "only the one that was allowed"
