@@ -62,7 +62,7 @@ COPY episode_monitor episode_monitor
 COPY client/episode_monitor_client client/episode_monitor_client
 COPY rules.yaml rules.yaml
 COPY --from=core /app/.compiled .compiled
-RUN python -c "import sys; from agents.engine.unfolding import missing_codecs; sys.exit(missing_codecs())" \
+RUN python -c "import sys; from agents.fetching.unfolding import missing_codecs; sys.exit(missing_codecs())" \
     && python -m compileall -q models streams agents alert_sinks episode_monitor client \
     && install -d -o 10001 -g 10001 /var/lib/episode-monitor
 # HOME: libraries that look for one find a place that may be written. no_proxy: Docker hands a container the proxies of
@@ -80,6 +80,6 @@ USER 10001:10001
 EXPOSE 8002
 # Unhealthy while tables are read back, too: then the answer is 503, for its numbers would be wrong.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --start-interval=2s --retries=3 \
-    CMD ["python", "-P", "-m", "episode_monitor.health"]
+    CMD ["python", "-P", "-m", "episode_monitor.observe.health"]
 ENTRYPOINT ["episode-monitor"]
 CMD ["worker"]

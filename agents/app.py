@@ -12,12 +12,12 @@ from faust.types import TP
 from faust.types.transports import ConsumerT
 from yarl import URL
 
+from agents.alerts.alert_consumer import Delivery
 from agents.config import AgentsConfig
-from agents.deliver import Delivery
 from agents.engine.engine import Engine
-from agents.engine.fetching import Fetched
-from agents.engine.transport import Consumer, RecordBatch, Transport
-from agents.vital import vital
+from agents.fetching.consumer_thread import Fetched
+from agents.fetching.transport import Consumer, RecordBatch, Transport
+from agents.supervised import vital
 
 log = structlog.get_logger(__name__)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from agents.access import KafkaAccess
-from agents.topics import TopicNames
+from agents.kafka.access import KafkaAccess
+from agents.kafka.topics import TopicNames
 
 
 class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,37 +10,37 @@ from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
 from faust.types import TP
 
+from agents.alerts.alert_consumer import Delivery, Token
+from agents.alerts.history_follower import History, HistoryFollower
+from agents.alerts.marks import MONITOR_ID, Ours
 from agents.app import MonitorApp, create_app
 from agents.config import AgentsConfig
-from agents.deliver import Delivery, Token
-from agents.engine.brake import Brake
 from agents.engine.changelog import Changelog
-from agents.engine.collector import spare_the_state
+from agents.engine.dead_letter_backoff import Brake
 from agents.engine.engine import Engine, Failpoint
-from agents.engine.fence import Fence
+from agents.engine.gc_tuning import spare_the_state
 from agents.engine.idle import IdleClocks, steady_ms
 from agents.engine.ownership import Owned, Phase
 from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
+from agents.engine.stall_guard import Fence
 from agents.engine.waits import Wait, Waits
 from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
-from agents.history import History, HistoryFollower
 from agents.kafka.reach import named, unreachable
 from agents.kafka.refusals import reason_of, why
 from agents.kafka.rights import check_rights, needs_of_worker
-from agents.marks import MONITOR_ID, Ours
-from agents.topic_check import check_topics
-from agents.topics import TopicMismatch, ensure_topics, grow_changelog, has_read
-from agents.vital import vital
-from alert_sinks.courier import Courier, Destinations
-from alert_sinks.lanes import Limits
+from agents.kafka.topic_check import check_topics
+from agents.kafka.topics import TopicMismatch, ensure_topics, grow_changelog, has_read
+from agents.supervised import vital
+from alert_sinks.environment import World
+from alert_sinks.fanout import Courier, Destinations
+from alert_sinks.held_past import Past
+from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import Ledger
-from alert_sinks.past import Past
-from alert_sinks.world import World
 from models.alert import Alert
 from models.alert_codec import encode_alert
-from streams.core import Core
+from streams.alerting.core import Core
 
 log = structlog.get_logger(__name__)
 

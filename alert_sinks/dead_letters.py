@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from alert_sinks.backoff import backoff_seconds
-from alert_sinks.world import World
+from alert_sinks.environment import World
 from models.alert import Alert
 
 _log = structlog.get_logger(__name__)

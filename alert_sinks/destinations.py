@@ -4,7 +4,7 @@ import httpx
 import msgspec
 import structlog
 
-from alert_sinks.courier import Destinations
+from alert_sinks.fanout import Destinations
 from alert_sinks.handlers import HandlerSink, check_handler
 from alert_sinks.log import LogSink
 from alert_sinks.posting import TIMEOUT_SECONDS, checked_address

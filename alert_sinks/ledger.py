@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from alert_sinks.world import World
+from alert_sinks.environment import World
 
 _log = structlog.get_logger(__name__)
 

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from alert_sinks.environment import nothing_forbids
 from alert_sinks.proxies import environment_transport
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.sink import Delivered, Disabled, Outcome, Rejected, Retry
-from alert_sinks.world import nothing_forbids
 
 TIMEOUT_SECONDS = 10.0
 MAX_ANSWER_BYTES = 4096  # the honest answers are a word or a short JSON object

@@ -6,7 +6,7 @@ from enum import Enum
 import msgspec
 
 from models.alert import Alert, AlertStatus
-from streams.alerts import Reason
+from streams.alerting.alert_state import Reason
 
 NO_ON_CALL_MARK = "[ON-CALL]"  # opens the title of an escalation that the team sinks carry for want of on-call ones
 

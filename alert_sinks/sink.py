@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from alert_sinks.digest import Digest
-from alert_sinks.world import nothing_forbids
+from alert_sinks.environment import nothing_forbids
 from models.alert import Alert
 
 

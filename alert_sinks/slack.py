@@ -14,8 +14,8 @@ from alert_sinks.sink import Attempt, Delivered, Outcome, Rejected, Retry
 from models import measures
 from models.alert import Alert, AlertStatus, Severity
 from models.times import rfc3339
-from streams.acts import person_of
-from streams.alerts import Reason
+from streams.alerting.alert_state import Reason
+from streams.project.alert_actions import person_of
 
 RATE_LIMITED = frozenset({"rate_limited", "ratelimited"})
 TRANSIENT = RATE_LIMITED | {

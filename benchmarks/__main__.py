@@ -24,7 +24,7 @@ from benchmarks.machine import machine
 from benchmarks.peers import command as peers
 from episode_monitor.demo.guarded import ServerError
 from episode_monitor.exits import ExitCode
-from tests.support.apache_kafka import ApacheKafka
+from testbed.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = ("state", "client", "throughput", "latency")

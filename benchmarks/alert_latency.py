@@ -12,13 +12,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from agents.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_topics
 from benchmarks import prometheus_beside, rig
 from benchmarks.alert_receiver import Receiver
 from benchmarks.background import Background
 from models.codec import encode_event
 from models.event import Event, EventType
-from tests.support.apache_kafka import ApacheKafka
+from testbed.apache_kafka import ApacheKafka
 
 BURST_EVERY_SECONDS = 0.2
 SHARES = (0.1, 0.5, 0.9)

@@ -14,20 +14,20 @@ from typing import Any
 import asyncpg
 
 from episode_monitor.checks.deep import DeepCheck
-from episode_monitor.checks.passing import MAX_PROJECT_ROWS
+from episode_monitor.checks.first_pass import MAX_PROJECT_ROWS
 from episode_monitor.checks.service import reader_opener
 from episode_monitor.demo.embedded import EmbeddedPostgres
-from episode_monitor.read_model.comparing import _compared, _held
-from episode_monitor.read_model.messages import StreamIssues
+from episode_monitor.fleet.local_compare import _compared, _held
+from episode_monitor.fleet.peer_protocol import StreamIssues
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from models.event import Event, EventType
 from models.views import DeepCheckResult, IntegritySummary
-from streams.answers import integrity_summary
-from streams.core import Core
-from streams.holdings import Holdings, known_projects
-from streams.partition import Partition
-from streams.rules import RuleSet
-from streams.summary import counts_of, finish
+from streams.alerting.core import Core
+from streams.alerting.rules import RuleSet
+from streams.partition.holdings import Holdings, known_projects
+from streams.partition.partition import Partition
+from streams.partition.summary import counts_of, finish
+from streams.views.project_views import integrity_summary
 
 _STATUS = Path("/proc/self/status")
 PARTITIONS = 4

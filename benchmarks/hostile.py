@@ -11,12 +11,12 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from agents.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_topics
 from benchmarks import rig
 from episode_monitor.demo.programs import Program
-from tests.faults import hostile
-from tests.faults.feed import Record
-from tests.support.apache_kafka import ApacheKafka
+from faults import hostile
+from faults.feed import Record
+from testbed.apache_kafka import ApacheKafka
 
 VIEWS = "/monitoring/episodes/integrity"
 SPAN_MS = 200_000  # of event time

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import rig
 from benchmarks.background import Background
-from tests.support.apache_kafka import ApacheKafka
+from testbed.apache_kafka import ApacheKafka
 
 SHARE = 0.8
 PROJECTS = 1000

@@ -13,7 +13,7 @@ from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 
 from episode_monitor.demo.programs import Program
-from tests.support.apache_kafka import ApacheKafka
+from testbed.apache_kafka import ApacheKafka
 
 PARTITIONS = 4
 

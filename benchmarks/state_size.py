@@ -7,11 +7,11 @@ from uuid import UUID
 import yaml
 
 from models.event import Event, EventType
-from streams import keys
-from streams.core import Core
-from streams.project import ProjectState, step
-from streams.rules import RuleSet, parse_rules
-from streams.state_codec import checkpoint
+from streams.alerting.core import Core
+from streams.alerting.rules import RuleSet, parse_rules
+from streams.base import changelog_keys
+from streams.project.project import ProjectState, step
+from streams.project.state_codec import checkpoint
 
 EPISODES = 100
 PACES_SECONDS = {"an episode a second": 1, "ten minutes": 600, "an hour": 3600, "six hours": 21_600}
@@ -38,4 +38,4 @@ def bytes_at(pace_seconds: float, *, is_uuid: bool) -> int:
             episode_number=number, duration_seconds=chance.lognormvariate(-1, 0.5), source="service-1", sequence=number,
         )  # fmt: skip
         step(core, state, event)
-    return len(checkpoint(state).head) + len(keys.head(state.project_id))
+    return len(checkpoint(state).head) + len(changelog_keys.head(state.project_id))

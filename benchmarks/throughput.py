@@ -8,10 +8,10 @@ import uuid
 
 from aiokafka import AIOKafkaConsumer
 
-from agents.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_topics
 from benchmarks import rig
 from examples.load_driver.events import episode_events
-from tests.support.apache_kafka import ApacheKafka
+from testbed.apache_kafka import ApacheKafka
 
 
 def run(kafka: ApacheKafka, operations: int, projects: int) -> dict[str, float | int | str]:

@@ -16,8 +16,8 @@ PACKAGES = ("streams", "models")
 def digest() -> str:
     """Names these sources on this Python: a change of either needs a new compilation."""
     hashed = blake2b(sys.version.encode() + sys.platform.encode(), digest_size=8)
-    for source in sorted(source for package in PACKAGES for source in (ROOT / package).glob("*.py")):
-        hashed.update(source.name.encode() + b"\0" + source.read_bytes())
+    for source in sorted(source for package in PACKAGES for source in (ROOT / package).rglob("*.py")):
+        hashed.update(str(source.relative_to(ROOT)).encode() + b"\0" + source.read_bytes())
     return hashed.hexdigest()
 
 

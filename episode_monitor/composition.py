@@ -8,25 +8,24 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
-from agents.access import KafkaAccess
+from agents.alerts.history_follower import History
 from agents.config import AgentsConfig
 from agents.engine.producer import Producer
-from agents.history import History
-from agents.topics import TopicNames
-from alert_sinks.courier import Destinations
+from agents.kafka.access import KafkaAccess
+from agents.kafka.topics import TopicNames
 from alert_sinks.destinations import SinkConfig, build_destinations
-from alert_sinks.lanes import Limits
+from alert_sinks.fanout import Destinations
+from alert_sinks.key_queues import Limits
 from episode_monitor.checks.service import ChecksConfig
-from episode_monitor.local_changes import demands_token, token_of_start
-from episode_monitor.repair.acting import Parts, RepairSettings
 from episode_monitor.repair.announcer import KafkaAnnouncer
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings, Fleet
 from episode_monitor.repair.desk import RepairDesk
-from episode_monitor.repair.record import Plan, Step
+from episode_monitor.repair.executor import Parts, RepairSettings
+from episode_monitor.repair.plan_state import Plan, Step
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PostgresPlans
 from episode_monitor.service_database.episodes_table import EpisodesTable
-from episode_monitor.settings import Settings, SettingsError
+from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.storage.address import Address, BadDatabaseUrl
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.protocols import AuditLog
@@ -35,10 +34,11 @@ from episode_monitor.storage.retention import Retention
 from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.audit import entry_follows_for
+from episode_monitor.web.local_changes import demands_token, token_of_start
 from episode_monitor.web.settings import ApiToken, Role, WebSettings, parse_api_tokens
 from models.alert import Alert
 from models.times import epoch_ms
-from streams.acts import person_of
+from streams.project.alert_actions import person_of
 
 log = structlog.get_logger(__name__)
 

@@ -19,41 +19,41 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from agents.engine.collector import spare_the_state
-from agents.engine.unfolding import missing_codecs
+from agents.engine.gc_tuning import spare_the_state
+from agents.fetching.unfolding import missing_codecs
+from agents.fleet.fleet_view import Sight
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
 from agents.fleet.record import Standing
-from agents.fleet.sight import Sight
 from agents.kafka.rights import MayNot
+from agents.kafka.topics import TopicMismatch
 from agents.runtime import Runtime
-from agents.topics import TopicMismatch
-from agents.vital import vital
+from agents.supervised import vital
 from alert_sinks.posting import new_client
 from episode_monitor import __version__, composition
 from episode_monitor.checks.service import Checks
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.loop_lag import LoopLag
-from episode_monitor.read_model import outgoing
-from episode_monitor.read_model.comparing import OwnNumbers
-from episode_monitor.read_model.neighbours import Neighbours
-from episode_monitor.read_model.outgoing import Outgoing, Waiting
-from episode_monitor.read_model.own import OwnPartitions
-from episode_monitor.read_model.read_model import ReadModel
-from episode_monitor.read_model.router import internal_router
-from episode_monitor.read_model.settings_watch import SettingsWatch
-from episode_monitor.read_model.split_watch import SplitWatch
-from episode_monitor.read_model.switched_off import SwitchedOff
-from episode_monitor.read_model.worker_state import Probe, WorkerState
+from episode_monitor.fleet import outgoing
+from episode_monitor.fleet.local_compare import OwnNumbers
+from episode_monitor.fleet.local_partitions import OwnPartitions
+from episode_monitor.fleet.outgoing import Outgoing, Waiting
+from episode_monitor.fleet.peer_client import Neighbours
+from episode_monitor.fleet.peer_routes import internal_router
+from episode_monitor.fleet.read_model import ReadModel
+from episode_monitor.fleet.settings_watch import SettingsWatch
+from episode_monitor.fleet.split_watch import SplitWatch
+from episode_monitor.observe.loop_lag import LoopLag
+from episode_monitor.observe.switched_off import SwitchedOff
+from episode_monitor.observe.worker_state import Probe, WorkerState
 from episode_monitor.repair.desk import RepairDesk
-from episode_monitor.settings import Settings
-from episode_monitor.settings_agreement import digest_of
+from episode_monitor.settings.agreement import digest_of
+from episode_monitor.settings.settings import Settings
 from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.patience import raise_descriptor_limit
 from episode_monitor.web.server import CannotListen, serve
-from streams.core import Core
+from streams.alerting.core import Core
 
 log = structlog.get_logger(__name__)
 

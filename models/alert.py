@@ -53,7 +53,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None = None
     silenced_until_ms: int | None = None
     escalation_level: int = 0
-    reason: str = ""  # why this transition happened, a word of streams.alerts
+    reason: str = ""  # why this transition happened, a word of streams.alerting.alert_state
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     runbook_url: str | None = None

@@ -1,1 +1,1 @@
-"""The tests. They mirror the tree; what several of them need stands in `tests.support` and in `conftest.py`."""
+"""The tests. They mirror the tree; what several of them need stands in `testbed` and in `conftest.py`."""

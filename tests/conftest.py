@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres
-from tests.support.apache_kafka import ApacheKafka
+from testbed.apache_kafka import ApacheKafka
 
 BROKER_KIND = os.environ.get("TEST_BROKER") or "embedded"
 Broker = EmbeddedBroker | ApacheKafka

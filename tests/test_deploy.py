@@ -16,12 +16,11 @@ import pytest
 import yaml
 
 from agents.fleet.reader import STALE_MS
-from alert_sinks.lanes import SinkCounters
-from episode_monitor import health
-from episode_monitor.read_model import metrics
-from episode_monitor.settings import load_settings, settings_table
+from alert_sinks.key_queues import SinkCounters
+from episode_monitor.observe import health, metrics
+from episode_monitor.settings.settings import load_settings, settings_table
 from examples.project_service.settings import Settings as ServiceSettings
-from tests.support.apache_kafka import KAFKA_VERSION
+from testbed.apache_kafka import KAFKA_VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -102,7 +101,7 @@ def test_the_last_stage_is_the_monitor_and_runs_as_an_ordinary_user() -> None:
 
 def test_the_health_check_asks_for_the_integrity_summary() -> None:
     (check,) = of("monitor", "HEALTHCHECK")
-    assert check.rpartition("CMD ")[2] == '["python", "-P", "-m", "episode_monitor.health"]'
+    assert check.rpartition("CMD ")[2] == '["python", "-P", "-m", "episode_monitor.observe.health"]'
     assert health.SUMMARY == "/monitoring/episodes/integrity/summary"
 
 

@@ -11,24 +11,25 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from alert_sinks.lanes import Limits
-from episode_monitor import settings_doc
+from alert_sinks.key_queues import Limits
 from episode_monitor.cli.app import app
 from episode_monitor.exits import ExitCode
-from episode_monitor.settings import Settings, settings_table
+from episode_monitor.settings import generated_docs
+from episode_monitor.settings.settings import Settings, settings_table
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from models.dead_letter import DeadLetterReason
 from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
 from models.wire import WireEvent
-from streams import finding_history, memory
-from streams.alerts import Reason
-from streams.answers import MAX_GAPS_LISTED
-from streams.core import PROJECT_HOURS_KEPT
-from streams.numbering import MAX_SET_ASIDE
-from streams.project import MAX_RETRIES_COUNTED
-from streams.rules import _KEYS, MAX_WINDOW_MINUTES, Measure, parse_rules
-from streams.summary import MAX_ALERTS
+from streams.alerting.alert_state import Reason
+from streams.alerting.core import PROJECT_HOURS_KEPT
+from streams.alerting.rules import _KEYS, MAX_WINDOW_MINUTES, Measure, parse_rules
+from streams.numbering import finding_history
+from streams.numbering.numbering import MAX_SET_ASIDE
+from streams.partition.summary import MAX_ALERTS
+from streams.project.project import MAX_RETRIES_COUNTED
+from streams.rates import dedup_window
+from streams.views.project_views import MAX_GAPS_LISTED
 from tests.interop.clients import CLIENTS, MURMUR2
 from tests.web.fake_views import FakeViews
 
@@ -259,11 +260,13 @@ def public_paths() -> set[str]:
 
 
 def test_the_table_of_settings_is_fresh() -> None:
-    assert text("docs/settings.md") == settings_doc.settings_markdown(), "run python -m episode_monitor.settings_doc"
+    assert text("docs/settings.md") == generated_docs.settings_markdown(), (
+        "run python -m episode_monitor.settings.generated_docs"
+    )
 
 
 def test_the_example_of_an_env_file_is_fresh() -> None:
-    assert text(".env.example") == settings_doc.env_example(), "run python -m episode_monitor.settings_doc"
+    assert text(".env.example") == generated_docs.env_example(), "run python -m episode_monitor.settings.generated_docs"
 
 
 def test_every_setting_is_read_by_something() -> None:
@@ -338,7 +341,7 @@ def test_the_table_of_exit_codes_is_whole() -> None:
 
 
 def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
-    sources = text("episode_monitor/worker.py") + text("episode_monitor/read_model/worker_state.py")
+    sources = text("episode_monitor/worker.py") + text("episode_monitor/observe/worker_state.py")
     parts = re.findall(r'(?:Probe\(|looked\.append\(\()"(\w+)"', sources)
     assert sorted(names_in(row[0])[0] for row in table(text("docs/operations.md"), "part")) == sorted(parts)
 
@@ -349,8 +352,8 @@ def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
         ("docs/rules.md", "key", "`window_minutes`", MAX_WINDOW_MINUTES),
         ("docs/architecture.md", "what", "window of a rule", MAX_WINDOW_MINUTES),
         ("docs/architecture.md", "what", "a record's value", MAX_VALUE_BYTES // 1024),
-        ("docs/architecture.md", "what", "re-sent events recognised", memory.MAX_SOURCES),
-        ("docs/architecture.md", "what", "re-sent events recognised", memory.MAX_INTERVALS),
+        ("docs/architecture.md", "what", "re-sent events recognised", dedup_window.MAX_SOURCES),
+        ("docs/architecture.md", "what", "re-sent events recognised", dedup_window.MAX_INTERVALS),
         ("docs/architecture.md", "what", "implausible numbers set aside", MAX_SET_ASIDE),
         ("docs/architecture.md", "what", "history of findings", finding_history.KEPT),
         ("docs/architecture.md", "what", "gaps listed in an answer", MAX_GAPS_LISTED),
@@ -426,7 +429,7 @@ def table_of_clients(name: str) -> list[list[str]]:
 
 
 def test_every_scenario_of_the_fault_rounds_is_in_the_document() -> None:
-    from tests.faults.scenarios import SCENARIOS
+    from faults.scenarios import SCENARIOS
 
     listed = [
         name

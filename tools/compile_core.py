@@ -11,10 +11,13 @@ from episode_monitor import compiled
 
 # Everything that an event passes through, but the modules that define message structs, which are C already.
 MODULES = (
-    "tally", "kinds", "days", "seconds", "entries", "panes", "windows", "history", "rates", "key_table", "memory",
-    "operations", "totals", "anomalies", "chunks", "episodes", "numbering", "intervals", "project", "identity",
-    "calendar", "core", "partition", "packing", "body_writer", "numbering_codec", "state_codec", "vigil", "sketch",
-    "suspects", "numbering_rules", "numbers", "redating",
+    "base/packed_counts", "base/outcome_flags", "rates/days", "rates/busy_seconds", "rates/packed_operation",
+    "rates/panes", "rates/windows", "rates/operation_series", "alerting/rate_rules", "base/key_table",
+    "rates/dedup_window", "rates/operations", "rates/totals", "numbering/anomalies", "numbering/chunks",
+    "numbering/episodes", "numbering/numbering", "base/intervals", "project/project", "base/ids", "base/calendar",
+    "alerting/core", "partition/partition", "base/packing", "project/body_writer", "project/numbering_codec",
+    "project/state_codec", "project/rule_evaluator", "base/sketch", "numbering/suspects", "base/numbering_rules",
+    "numbering/number_state", "numbering/redating",
 )  # fmt: skip
 
 

@@ -15,11 +15,11 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.engine.producer import Producer
-from agents.engine.reading import some_records
-from agents.engine.record_parsing import UnreadableBatch
-from streams import keys
-from streams.partition import Cursor
-from streams.state_codec import is_older
+from agents.fetching.reading import some_records
+from agents.fetching.record_parsing import UnreadableBatch
+from streams.base import changelog_keys
+from streams.partition.partition import Cursor
+from streams.project.state_codec import is_older
 
 MARKER = b"m"
 PATIENCE_SECONDS = 30.0
@@ -148,11 +148,11 @@ def _keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) ->
     known = values.get(key)
     if known is not None:
         kind = key[:1]
-        if kind == keys.HEAD and is_older(value, known):
+        if kind == changelog_keys.HEAD and is_older(value, known):
             return
-        if kind == keys.CURSOR and _cursor(value).next_offset < _cursor(known).next_offset:
+        if kind == changelog_keys.CURSOR and _cursor(value).next_offset < _cursor(known).next_offset:
             return
-        if kind in (keys.TOTALS, keys.DRIFT) and _applied(value) < _applied(known):
+        if kind in (changelog_keys.TOTALS, changelog_keys.DRIFT) and _applied(value) < _applied(known):
             return
     values[key] = value
 

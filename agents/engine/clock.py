@@ -1,7 +1,7 @@
 """Lets a partition's time pass in slices: after a quiet night very much may be due at once."""
 
-from agents.slices import Slice
-from streams.partition import Partition
+from agents.time_slices import Slice
+from streams.partition.partition import Partition
 
 SLICE_SECONDS = 0.003
 

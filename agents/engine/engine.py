@@ -12,22 +12,22 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from agents.engine.brake import Brake, obey
 from agents.engine.changelog import Changelog
-from agents.engine.fence import Fence
-from agents.engine.fetching import Fetched
+from agents.engine.dead_letter_backoff import Brake, obey
 from agents.engine.letter_log import LetterLog
 from agents.engine.ownership import ENOUGH_BYTES, LEAST_BYTES, Collected, Counts, Owned, Phase, Records
-from agents.engine.reading import Record
 from agents.engine.recovery import Recovery
-from agents.engine.transport import Consumer
+from agents.engine.stall_guard import Fence
 from agents.engine.writer import Writer
+from agents.fetching.consumer_thread import Fetched
+from agents.fetching.reading import Record
+from agents.fetching.transport import Consumer
 from agents.kafka.refusals import RIGHTS, told
-from alert_sinks.past import LIVE_MS
+from alert_sinks.held_past import LIVE_MS
 from models.alert import Alert
 from models.dead_letter import DeadLetter
 from models.event import FUTURE_TOLERANCE_MS
-from streams.core import Core
+from streams.alerting.core import Core
 
 log = structlog.get_logger(__name__)
 

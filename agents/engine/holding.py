@@ -5,8 +5,8 @@ the project. What turns out to be split is told to nobody; all else goes out in 
 from collections.abc import Container, Iterable
 
 from models.alert import Alert, AlertStatus
-from streams.alerts import Reason
-from streams.rules import Measure
+from streams.alerting.alert_state import Reason
+from streams.alerting.rules import Measure
 
 _BEGINS = frozenset((Reason.THRESHOLD_CROSSED.value, Reason.CROSSED_FOR_LONG_ENOUGH.value))
 

@@ -11,7 +11,7 @@ import structlog
 from agents.engine.clock import run_clock
 from agents.engine.engine import Engine
 from agents.engine.ownership import Owned, Phase, cursor_record
-from streams.partition import Cursor
+from streams.partition.partition import Cursor
 
 log = structlog.get_logger(__name__)
 

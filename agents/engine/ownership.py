@@ -11,20 +11,20 @@ import structlog
 from aiokafka import TopicPartition
 
 from agents.engine.changelog import PartitionLog
-from agents.engine.fetching import Fetched
 from agents.engine.holding import Held
-from agents.engine.reading import Record
-from agents.engine.record_parsing import UnreadableBatch
-from agents.engine.witness import KEY as WITNESS
-from agents.engine.witness import Witness, decode_witness, encode_witness, witness_of
-from agents.slices import in_slices, let_others
+from agents.engine.last_record import KEY as WITNESS
+from agents.engine.last_record import Witness, decode_witness, encode_witness, witness_of
+from agents.fetching.consumer_thread import Fetched
+from agents.fetching.reading import Record
+from agents.fetching.record_parsing import UnreadableBatch
+from agents.time_slices import in_slices, let_others
 from models.codec import Malformed, decode_event
 from models.dead_letter import DeadLetter, dead_batch, dead_letter
 from models.event import Event
-from streams import keys
-from streams.core import Core
-from streams.partition import Changes, Cursor, Partition
-from streams.project import NO_CLOCK
+from streams.alerting.core import Core
+from streams.base import changelog_keys
+from streams.partition.partition import Changes, Cursor, Partition
+from streams.project.project import NO_CLOCK
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ Records = list[tuple[bytes, bytes | None]]
 
 def cursor_record(cursor: Cursor) -> tuple[bytes, bytes]:
     """The changelog record that says up to where a partition is complete."""
-    return keys.CURSOR, msgspec.msgpack.encode(cursor)
+    return changelog_keys.CURSOR, msgspec.msgpack.encode(cursor)
 
 
 class Phase(Enum):
@@ -51,7 +51,7 @@ class Phase(Enum):
 
 
 class Stored:
-    """The stored values of a partition, as a `streams.partition.Store`."""
+    """The stored values of a partition, as a `streams.partition.partition.Store`."""
 
     def __init__(self, values: dict[bytes, bytes]) -> None:
         self.values = values

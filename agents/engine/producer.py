@@ -18,8 +18,8 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from agents.access import Kafka, client_options
-from agents.engine.starting import to_its_end
+from agents.engine.client_start import to_its_end
+from agents.kafka.access import Kafka, client_options
 
 log = structlog.get_logger(__name__)
 

@@ -11,15 +11,15 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from agents.access import Kafka
 from agents.engine.changelog import Changelog, PartitionLog, Progress, StateIsUnreadable
 from agents.engine.clock import run_clock
+from agents.engine.last_record import buried_offsets, is_still_there
 from agents.engine.ownership import Owned
-from agents.engine.reading import reader
-from agents.engine.witness import buried_offsets, is_still_there
 from agents.engine.writer import Writer
+from agents.fetching.reading import reader
+from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of
-from streams.partition import Partition
+from streams.partition.partition import Partition
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ import msgspec
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
+from agents.alerts.marks import mark_headers
 from agents.engine.producer import Producer
-from agents.marks import mark_headers
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from models.dead_letter import LETTER_MONITOR_ID, DeadLetter

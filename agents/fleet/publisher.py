@@ -23,8 +23,8 @@ from agents.fleet.record import (
     pack_body,
     record_key,
 )
-from agents.slices import in_slices
-from streams.summary import MAX_ALERTS, PartitionLists, counts_of, lists_of
+from agents.time_slices import in_slices
+from streams.partition.summary import MAX_ALERTS, PartitionLists, counts_of, lists_of
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ class Producer(Protocol):
 
 
 class Partitions(Protocol):
-    """What the publisher looks at; `agents.fleet.sight.Sight` is one."""
+    """What the publisher looks at; `agents.fleet.fleet_view.Sight` is one."""
 
     @property
     def owned(self) -> dict[int, Owned]:

@@ -11,13 +11,13 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.access import Kafka, client_options
-from agents.engine.reading import stop
-from agents.engine.starting import to_its_end
+from agents.engine.client_start import to_its_end
+from agents.fetching.reading import stop
 from agents.fleet.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
+from agents.kafka.access import Kafka, client_options
 from agents.kafka.refusals import words_of
-from streams.core import Core
-from streams.totals import PartitionTotals
+from streams.alerting.core import Core
+from streams.rates.totals import PartitionTotals
 
 log = structlog.get_logger(__name__)
 

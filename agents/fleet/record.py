@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from streams.summary import PartitionCounts, PartitionLists
+from streams.partition.summary import PartitionCounts, PartitionLists
 
 FORMAT = 1
 MAX_RECORD_BYTES = 900_000  # brokers take a megabyte unless told otherwise

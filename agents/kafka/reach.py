@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.access import Kafka
-from agents.engine.reading import reader
+from agents.fetching.reading import reader
+from agents.kafka.access import Kafka
 from agents.kafka.refusals import why
 
 PATIENCE_SECONDS = 5.0

@@ -12,7 +12,7 @@ import struct
 from aiokafka import errors
 from aiokafka.errors import KafkaError
 
-from agents.access import Kafka, KafkaAccess, access_of
+from agents.kafka.access import Kafka, KafkaAccess, access_of
 from agents.kafka.client import NotServed, Unreachable
 
 PROBE_SECONDS = 3.0

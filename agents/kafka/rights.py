@@ -19,9 +19,9 @@ from aiokafka.errors import (
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Bytes, Int16, Int32, Schema, String
 
-from agents.access import Kafka, KafkaAccess, access_of, client_options
+from agents.kafka.access import Kafka, KafkaAccess, access_of, client_options
 from agents.kafka.refusals import user_of
-from agents.topics import TopicNames
+from agents.kafka.topics import TopicNames
 
 _TOLD_NOTHING = (-(2**31), 0)  # who has no right at all is not shown the topic
 _METADATA, _DESCRIBE_GROUPS = 3, 15

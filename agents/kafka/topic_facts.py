@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from agents.topic_fit import BrokerFacts, TopicFacts
+from agents.kafka.topic_fit import BrokerFacts, TopicFacts
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from benchmarks.peers import kafka_side, tools
 from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs, differences
 from benchmarks.peers.running import ProgramRuns
 from episode_monitor.demo.guarded import ServerError
-from tests.support.apache_kafka import java
+from testbed.apache_kafka import java
 
 HEAP = "-Xmx1g"
 

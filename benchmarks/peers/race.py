@@ -24,7 +24,7 @@ from benchmarks.peers.measuring import Sampler
 from benchmarks.peers.monitor import Monitor
 from benchmarks.peers.shapes import Ledger, Shape
 from episode_monitor.demo.guarded import ServerError
-from tests.support.apache_kafka import ApacheKafka
+from testbed.apache_kafka import ApacheKafka
 
 START_SECONDS = 180.0
 PATIENCE_SECONDS = 1800.0

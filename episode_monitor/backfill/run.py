@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from agents.access import Kafka
+from agents.kafka.access import Kafka
 from episode_monitor.backfill.pages import EpisodePages, Extent, Page
 from episode_monitor.backfill.position import PositionFile, Progress
 from episode_monitor.backfill.sending import Partitioner, Sending

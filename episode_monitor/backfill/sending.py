@@ -10,8 +10,8 @@ from enum import Enum
 
 from aiokafka.errors import KafkaError
 
-from agents.access import Kafka
 from agents.engine.producer import Producer
+from agents.kafka.access import Kafka
 from agents.kafka.refusals import why
 from episode_monitor.backfill.statements import Statement
 from episode_monitor.exits import ExitCode, Failure

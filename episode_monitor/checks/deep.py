@@ -11,10 +11,10 @@ from typing import Protocol
 
 import msgspec
 
-from episode_monitor.checks import looking, passing
-from episode_monitor.checks.looking import Look, Seen, agreed, look
-from episode_monitor.checks.passing import Pass
-from episode_monitor.read_model.messages import StreamIssue, StreamIssues
+from episode_monitor.checks import close_compare, first_pass
+from episode_monitor.checks.close_compare import Look, Seen, agreed, look
+from episode_monitor.checks.first_pass import Pass
+from episode_monitor.fleet.peer_protocol import StreamIssue, StreamIssues
 from models.times import rfc3339
 from models.views import (
     Applied,
@@ -26,12 +26,12 @@ from models.views import (
     ProjectIssue,
     SplitProject,
 )
-from streams.drift import DIFFERENT_OWNER, MISSING_IN_DATABASE, MISSING_IN_STREAM, counts
-from streams.drift_alerts import Drifting, Drifts
-from streams.drift_alerts import drifting as drifting_now
-from streams.intervals import IntervalSet
-from streams.numbering_rules import NumberingRules, health_score
-from streams.ranking import rank
+from streams.base.intervals import IntervalSet
+from streams.base.numbering_rules import NumberingRules, health_score
+from streams.base.ranking import rank
+from streams.partition.drift import DIFFERENT_OWNER, MISSING_IN_DATABASE, MISSING_IN_STREAM, counts
+from streams.partition.drift_alerts import Drifting, Drifts
+from streams.partition.drift_alerts import drifting as drifting_now
 
 MAX_ISSUES = 500  # listed; the result is kept, and sent to browsers
 MAX_NUMBERS = 200  # of each kind and project
@@ -40,7 +40,7 @@ MAX_DRIFT_NUMBERS = 100  # of each project
 Progress = Callable[[int, int | None], None]
 
 
-class Stream(passing.Stream, looking.Stream, Protocol):
+class Stream(first_pass.Stream, close_compare.Stream, Protocol):
     """What the check asks of the fleet; `episode_monitor.checks.stream_side.StreamSide` is one."""
 
     def summary(self) -> Awaitable[IntegritySummary]:
@@ -50,7 +50,7 @@ class Stream(passing.Stream, looking.Stream, Protocol):
         """The worst projects, and the sums of the others."""
 
 
-class Reader(passing.Reader, looking.Reader, Protocol):
+class Reader(first_pass.Reader, close_compare.Reader, Protocol):
     """What the check needs of the database; `EpisodesReader` is one."""
 
 

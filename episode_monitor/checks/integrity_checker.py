@@ -10,7 +10,7 @@ from episode_monitor.service_database.explaining import explain
 from episode_monitor.storage.address import Address
 from episode_monitor_client import databases, integrity
 from episode_monitor_client.integrity import ProjectIntegrity, UnknownProject
-from streams.numbering_rules import NumberingRules
+from streams.base.numbering_rules import NumberingRules
 
 __all__ = ["EpisodeIntegrityChecker", "ProjectIntegrity", "ServiceDatabaseError", "UnknownProject"]
 

@@ -12,12 +12,12 @@ from typing import Protocol
 
 import structlog
 
-from episode_monitor.checks.runs import STOPPED, Run, Work, kind_of, status_of
+from episode_monitor.checks.job_run import STOPPED, Run, Work, kind_of, status_of
+from episode_monitor.fleet.queries import JobEnded, UnknownJob, Unreachable
 from episode_monitor.storage.protocols import CheckResults, DatabaseAway, UnknownCheck
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult
 from episode_monitor.storage.schedule import LEASE_SECONDS, CheckSchedule
 from episode_monitor.storage.shapes import ended
-from episode_monitor.web.views import JobEnded, UnknownJob, Unreachable
 from models.views import JobList, JobState, JobStatus
 
 log = structlog.get_logger(__name__)

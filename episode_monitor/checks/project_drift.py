@@ -1,10 +1,10 @@
 """One project, number by number: the stream beside the project service's table, at the moment of the question."""
 
+from episode_monitor.checks.close_compare import Stream, agreed, look
 from episode_monitor.checks.deep import OpenReader, drift_issue
-from episode_monitor.checks.looking import Stream, agreed, look
 from models.times import rfc3339
 from models.views import ProjectDrift
-from streams.numbering_rules import NumberingRules
+from streams.base.numbering_rules import NumberingRules
 
 
 async def project_drift(

@@ -11,28 +11,28 @@ import msgspec
 import structlog
 from fastapi import APIRouter
 
-from agents.fleet.sight import Incomplete, Sight
+from agents.fleet.fleet_view import Incomplete, Sight
+from episode_monitor.checks.check_kinds import CheckWork
 from episode_monitor.checks.deep import OpenReader
-from episode_monitor.checks.elsewhere import DriftDesk, OtherWorkers
-from episode_monitor.checks.failing import CheckFailed
+from episode_monitor.checks.enhanced_monitoring import Watch
+from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.jobs import CheckJobs
 from episode_monitor.checks.project_drift import project_drift
+from episode_monitor.checks.remote_checks import DriftDesk, OtherWorkers
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.checks.table_look import TableLook
-from episode_monitor.checks.watching import Watch
-from episode_monitor.checks.work import CheckWork
-from episode_monitor.read_model.comparing import OwnNumbers
-from episode_monitor.read_model.drift_keeper import DriftKeeper
-from episode_monitor.read_model.messages import CancelQuestion, JobsQuestion, Told
-from episode_monitor.read_model.neighbours import Neighbours
-from episode_monitor.read_model.router import add_question
+from episode_monitor.fleet.drift_keeper import DriftKeeper
+from episode_monitor.fleet.local_compare import OwnNumbers
+from episode_monitor.fleet.peer_client import Neighbours
+from episode_monitor.fleet.peer_protocol import CancelQuestion, JobsQuestion, Told
+from episode_monitor.fleet.peer_routes import add_question
+from episode_monitor.fleet.queries import NotAvailable, Recovering, Unreachable
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.protocols import CheckResults
 from episode_monitor.storage.records import CheckKind
 from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule
-from episode_monitor.web.views import NotAvailable, Recovering, Unreachable
 from models.views import JobList, JobStatus, ProjectDrift
 
 log = structlog.get_logger(__name__)

@@ -9,10 +9,11 @@ from typing import TypeVar
 
 import msgspec
 
-from agents.fleet.sight import Incomplete, Sight
-from episode_monitor.checks.failing import CheckFailed
-from episode_monitor.read_model.comparing import OwnNumbers
-from episode_monitor.read_model.messages import (
+from agents.fleet.fleet_view import Incomplete, Sight
+from episode_monitor.checks.errors import CheckFailed
+from episode_monitor.fleet.local_compare import OwnNumbers
+from episode_monitor.fleet.peer_client import LONG_ANSWER_SECONDS, Neighbours
+from episode_monitor.fleet.peer_protocol import (
     Compared,
     CompareQuestion,
     HoldingsQuestion,
@@ -25,12 +26,11 @@ from episode_monitor.read_model.messages import (
     StreamIssues,
     Told,
 )
-from episode_monitor.read_model.neighbours import LONG_ANSWER_SECONDS, Neighbours
-from episode_monitor.web.views import Recovering, Unreachable
+from episode_monitor.fleet.queries import Recovering, Unreachable
 from models.views import IntegritySummary
-from streams.answers import integrity_summary
-from streams.holdings import Holdings
-from streams.ranking import rank
+from streams.base.ranking import rank
+from streams.partition.holdings import Holdings
+from streams.views.project_views import integrity_summary
 
 PATIENCE_SECONDS = 60.0  # a rebalance and the recovery after it
 RETRY_SECONDS = 1.0

@@ -9,7 +9,7 @@ from alert_sinks.posting import new_client
 from alert_sinks.sink import Attempt, Delivered
 from episode_monitor.composition import sink_config
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.settings import Settings
+from episode_monitor.settings.settings import Settings
 from models.alert import Alert, AlertStatus, Severity
 
 PROJECT = "_trial"

@@ -10,7 +10,7 @@ from episode_monitor.cli.alert_trial import send_trial
 from episode_monitor.cli.calling import Url, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
-from episode_monitor.settings import load_settings
+from episode_monitor.settings.settings import load_settings
 
 alerts = typer.Typer(no_args_is_help=True, help="Alerts of a running monitor.")
 

@@ -19,11 +19,11 @@ from episode_monitor.cli.output import Json, print_json, print_table, shown
 from episode_monitor.cli.replay import backtest, replay
 from episode_monitor.cli.rules import rules
 from episode_monitor.cli.topics import topics
-from episode_monitor.env_file import ENV_FILE, notices, source_of
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.logs import configure
-from episode_monitor.rules_file import core_from
-from episode_monitor.settings import Settings, SettingsError, load_settings
+from episode_monitor.observe.logs import configure
+from episode_monitor.settings.env_file import ENV_FILE, notices, source_of
+from episode_monitor.settings.rules_file import core_from
+from episode_monitor.settings.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -98,7 +98,7 @@ def demo(
     rate: Annotated[float, typer.Option(help="Creations a second over all projects.", min=1, max=500)] = 20.0,
 ) -> None:
     """The whole system on this machine: broker, database, project service, load, worker. Ctrl-C stops it all."""
-    from episode_monitor.demo.stage import run_demo
+    from episode_monitor.demo.stack import run_demo
 
     raise SystemExit(asyncio.run(run_demo(seconds=seconds, rate=rate)))
 

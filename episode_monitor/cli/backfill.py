@@ -16,7 +16,7 @@ from episode_monitor.cli.output import Json, print_json
 from episode_monitor.cli.service_database import failing_as_a_command
 from episode_monitor.composition import episodes_table, kafka_access, topic_names
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.settings import Settings, load_settings
+from episode_monitor.settings.settings import Settings, load_settings
 from episode_monitor.storage.address import Address
 
 
@@ -30,7 +30,7 @@ def backfill(
     as_json: Json = False,
 ) -> None:
     """State every episode of the project service's table as an event, so that number sets start complete."""
-    from episode_monitor.logs import configure
+    from episode_monitor.observe.logs import configure
 
     settings = load_settings()
     configure(settings.log_level, settings.log_format)
@@ -80,7 +80,7 @@ async def _ensure_topics(settings: Settings) -> None:
     from aiokafka.errors import KafkaError
 
     from agents.kafka.refusals import why
-    from agents.topics import TopicMismatch, ensure_topics
+    from agents.kafka.topics import TopicMismatch, ensure_topics
 
     kafka = kafka_access(settings)
     try:

@@ -9,8 +9,8 @@ import httpx
 import typer
 
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.local_changes import read_token
-from episode_monitor.settings import Settings
+from episode_monitor.settings.settings import Settings
+from episode_monitor.web.local_changes import read_token
 from episode_monitor.web.security import is_loopback_name
 from episode_monitor.web.settings import Role
 

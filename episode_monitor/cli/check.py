@@ -18,8 +18,8 @@ from episode_monitor.cli.output import Json, bar, console, count, print_json
 from episode_monitor.cli.service_database import failing_as_a_command
 from episode_monitor.composition import episodes_table, secret
 from episode_monitor.exits import ExitCode, Failure, Interrupted
-from episode_monitor.settings import Settings, load_settings
-from streams.numbering_rules import NumberingRules
+from episode_monitor.settings.settings import Settings, load_settings
+from streams.base.numbering_rules import NumberingRules
 
 POLL_SECONDS = 0.5
 _SHOWN = 20  # numbers in a table's cell

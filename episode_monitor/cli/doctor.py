@@ -12,8 +12,8 @@ from episode_monitor.cli.doctor_sinks import sinks
 from episode_monitor.cli.findings import Finding, Verdict, skipped
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
-from episode_monitor.rules_file import core_from
-from episode_monitor.settings import Settings, load_settings
+from episode_monitor.settings.rules_file import core_from
+from episode_monitor.settings.settings import Settings, load_settings
 
 PATIENCE_SECONDS = 10.0
 
@@ -71,7 +71,7 @@ def _state_dir(settings: Settings) -> Finding:
 
 
 def _codecs() -> Finding:
-    from agents.engine.unfolding import CODEC_NAMES, missing_codecs
+    from agents.fetching.unfolding import CODEC_NAMES, missing_codecs
 
     missing = missing_codecs()
     if missing is not None:
@@ -80,7 +80,7 @@ def _codecs() -> Finding:
 
 
 async def _kafka(settings: Settings) -> Finding:
-    from agents.topics import kafka_trouble
+    from agents.kafka.topics import kafka_trouble
     from episode_monitor.composition import kafka_access
 
     kafka = kafka_access(settings)
@@ -96,7 +96,7 @@ async def _topics(settings: Settings) -> Finding:
     from agents.kafka.refusals import why
     from agents.kafka.rights import missing_rights, needs_of_worker
     from agents.kafka.rights import sentence as rights_sentence
-    from agents.topics import describe_topics
+    from agents.kafka.topics import describe_topics
     from episode_monitor.composition import kafka_access, topic_names
 
     names, kafka = topic_names(settings), kafka_access(settings)
@@ -123,7 +123,7 @@ async def _topic_settings(settings: Settings) -> list[Finding]:
     from aiokafka.errors import KafkaError
 
     from agents.kafka.refusals import why
-    from agents.topic_check import check_topics
+    from agents.kafka.topic_check import check_topics
     from episode_monitor.composition import kafka_access, topic_names
 
     kafka = kafka_access(settings)
@@ -140,7 +140,7 @@ async def _topic_settings(settings: Settings) -> list[Finding]:
 async def _partitioning(settings: Settings) -> Finding:
     from aiokafka.errors import KafkaError
 
-    from agents.topics import describe_topics
+    from agents.kafka.topics import describe_topics
     from episode_monitor.cli.partitioning import look_at_partitioning
     from episode_monitor.composition import kafka_access, topic_names
 

@@ -12,7 +12,7 @@ from episode_monitor.composition import episodes_table, secret
 from episode_monitor.repair.episodes import Episodes
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
 from episode_monitor.service_database.reader import EpisodesReader
-from episode_monitor.settings import Settings
+from episode_monitor.settings.settings import Settings
 from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import Connection, connect
 from episode_monitor.storage.database import DatabaseOptions, session_of

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from alert_sinks.handlers import check_handler
 from alert_sinks.proxies import ProxyRules, UnusableProxy
 from episode_monitor.cli.findings import Finding, Verdict
-from episode_monitor.settings import Settings
+from episode_monitor.settings.settings import Settings
 
 CONNECT_SECONDS = 5.0
 

@@ -7,8 +7,8 @@ import typer
 from episode_monitor.cli.calling import Url
 from episode_monitor.cli.output import Json, print_json
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.health import PATIENCE_SECONDS, NoAnswer, ask, own_url
-from episode_monitor.settings import load_settings
+from episode_monitor.observe.health import PATIENCE_SECONDS, NoAnswer, ask, own_url
+from episode_monitor.settings.settings import load_settings
 
 Patience = Annotated[float, typer.Option("--timeout", help="How many seconds to wait.", min=0.1, max=300)]
 

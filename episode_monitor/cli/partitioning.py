@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from agents.access import Kafka
-from agents.engine.reading import Record, reader, some_records
+from agents.fetching.reading import Record, reader, some_records
 from agents.fleet.reader import READ_BACK_RECORDS, READ_BACK_SECONDS
 from agents.fleet.record import FleetRecord, Unreadable, decode_record, unpack_body
-from agents.placement import PlacedBy, parts_of, placed_by, sentence
+from agents.kafka.access import Kafka
+from agents.kafka.placement import PlacedBy, parts_of, placed_by, sentence
 from models.codec import decode_event
 from models.event import Event
-from streams.summary import SplitFacts
+from streams.partition.summary import SplitFacts
 
 SAMPLED_RECORDS = 5_000  # of all partitions together, the newest
 MAX_NAMED = 3

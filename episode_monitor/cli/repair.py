@@ -19,7 +19,7 @@ from episode_monitor.cli.calling import Url, Worker, name_of
 from episode_monitor.cli.output import Json, bar, console, print_json, print_table
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.settings import load_settings
+from episode_monitor.settings.settings import load_settings
 
 ANSWER_SECONDS: Final = 300.0  # longer than an act may take
 POLL_SECONDS: Final = 0.3

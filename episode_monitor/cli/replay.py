@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from agents.access import KafkaAccess
-from agents.engine.collector import spare_the_state
+from agents.engine.gc_tuning import spare_the_state
+from agents.kafka.access import KafkaAccess
 from episode_monitor.cli.output import Json, count, print_json, print_table
 from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure
@@ -21,8 +21,8 @@ from episode_monitor.replay.lines import UnreadableFile
 from episode_monitor.replay.run import Report
 from episode_monitor.replay.run import replay as run_replay
 from episode_monitor.replay.source import Batch, NoSuchPartition, Range, from_file, from_topic
-from episode_monitor.rules_file import core_from
-from episode_monitor.settings import Settings, load_settings
+from episode_monitor.settings.rules_file import core_from
+from episode_monitor.settings.settings import Settings, load_settings
 from models.times import epoch_ms
 
 Lines = Annotated[

@@ -7,10 +7,10 @@ import msgspec
 import typer
 
 from episode_monitor.cli.output import Json, print_json, print_table
-from episode_monitor.rules_file import core_from, load_rules
-from episode_monitor.settings import load_settings
+from episode_monitor.settings.rules_file import core_from, load_rules
+from episode_monitor.settings.settings import load_settings
 from models.measures import alert_type, counted
-from streams.rules import Measure, Rule
+from streams.alerting.rules import Measure, Rule
 
 rules = typer.Typer(no_args_is_help=True, help="The alert rules.")
 

@@ -8,10 +8,10 @@ import typer
 
 from episode_monitor.cli.output import Json, print_json, print_table, show
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.settings import load_settings
+from episode_monitor.settings.settings import load_settings
 
 if TYPE_CHECKING:
-    from agents.topic_fit import TopicFacts  # Faust and aiokafka are slow to import
+    from agents.kafka.topic_fit import TopicFacts  # Faust and aiokafka are slow to import
 
 topics = typer.Typer(no_args_is_help=True, help="The topics the monitor works with.")
 
@@ -71,8 +71,8 @@ async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFact
     from aiokafka.errors import KafkaError
 
     from agents.kafka.refusals import why
-    from agents.topic_check import check_topics
-    from agents.topics import TopicMismatch, describe_topics, ensure_topics
+    from agents.kafka.topic_check import check_topics
+    from agents.kafka.topics import TopicMismatch, describe_topics, ensure_topics
     from episode_monitor.composition import kafka_access, topic_names
 
     settings = load_settings()

@@ -11,7 +11,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from agents.engine.producer import Producer
-from episode_monitor.repair.record import Kept, changes_of, event_id
+from episode_monitor.repair.plan_state import Kept, changes_of, event_id
 from models.event import MAX_EPISODE_NUMBER
 from models.times import rfc3339
 

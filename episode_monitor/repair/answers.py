@@ -2,8 +2,8 @@
 
 import msgspec
 
+from episode_monitor.repair.plan_state import Kept, PlanState
 from episode_monitor.repair.planning import Change, Numbers
-from episode_monitor.repair.record import Kept, PlanState
 from models.repair import BlastRadius, ProjectNumbers, RepairChange, RepairPlan, RepairPlanSummary, RepairStep
 from models.times import rfc3339
 

@@ -8,17 +8,17 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from episode_monitor.repair.acting import BY_ITSELF
+from episode_monitor.fleet.queries import ProjectQuery, ViewError
+from episode_monitor.repair.errors import PlansAway, RepairRefused
+from episode_monitor.repair.executor import BY_ITSELF
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.repair.refusals import PlansAway, RepairRefused
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.service_database.errors import ServiceDatabaseError
-from episode_monitor.web.views import ProjectQuery, ViewError
 from models.alert import Alert
 from models.repair import AutomaticRepair
 from models.views import ProjectPage, ProjectView
-from streams.rules import Measure
-from streams.summary import MAX_ALERTS
+from streams.alerting.rules import Measure
+from streams.partition.summary import MAX_ALERTS
 
 log = structlog.get_logger(__name__)
 

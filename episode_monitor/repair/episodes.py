@@ -12,8 +12,8 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from episode_monitor.repair.plan_state import Act
 from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow
-from episode_monitor.repair.record import Act
 from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
 from episode_monitor.service_database.errors import ServiceDatabaseRefused, ServiceTableMismatch
 from episode_monitor.service_database.explaining import explain, explained

@@ -4,12 +4,12 @@ import secrets
 
 import structlog
 
-from episode_monitor.repair.acting import Actor, Parts, RepairSettings
 from episode_monitor.repair.episodes import CONTENTION
-from episode_monitor.repair.guarding import contended, same, smaller_plan, warnings
+from episode_monitor.repair.errors import Code, RepairRefused
+from episode_monitor.repair.executor import Actor, Parts, RepairSettings
+from episode_monitor.repair.plan_state import Act, Kept, Plan, PlanState, Progress, Step, Verification, fingerprint
 from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow, Strategy, after, numbers_of, plan
-from episode_monitor.repair.record import Act, Kept, Plan, PlanState, Progress, Step, Verification, fingerprint
-from episode_monitor.repair.refusals import Code, RepairRefused
+from episode_monitor.repair.preconditions import contended, same, smaller_plan, warnings
 from episode_monitor.repair.store import is_unfinished
 
 log = structlog.get_logger(__name__)

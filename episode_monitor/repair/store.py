@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from episode_monitor.repair.record import Kept, Plan, Progress, Verification
-from episode_monitor.repair.refusals import Code, PlansAway, RepairRefused
+from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
+from episode_monitor.repair.plan_state import Kept, Plan, Progress, Verification
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.protocols import DatabaseAway
 from episode_monitor.storage.rows import moment

@@ -8,9 +8,9 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from episode_monitor.fleet.queries import ViewError
+from episode_monitor.repair.plan_state import Kept, Verification
 from episode_monitor.repair.planning import EpisodeRow
-from episode_monitor.repair.record import Kept, Verification
-from episode_monitor.web.views import ViewError
 from models.views import ProjectView
 
 VERIFY_SECONDS = 15.0

@@ -11,17 +11,17 @@ from typing import Any
 import msgspec
 
 from agents.engine.ownership import Stored
-from agents.engine.record_parsing import UnreadableBatch
+from agents.fetching.record_parsing import UnreadableBatch
 from episode_monitor.replay.source import Batch, Replayed
 from models.alert import Alert, AlertStatus
 from models.codec import Malformed, decode_event
 from models.event import Event
-from streams import keys
-from streams.core import Core
-from streams.fingerprint import fingerprint
-from streams.partition import Partition
-from streams.project import NO_CLOCK
-from streams.rules import Measure
+from streams.alerting.core import Core
+from streams.alerting.rules import Measure
+from streams.base import changelog_keys
+from streams.partition.partition import Partition
+from streams.project.fingerprint import fingerprint
+from streams.project.project import NO_CLOCK
 
 UNKNOWN_TIME_MS = NO_CLOCK
 MAX_ALERTS = 10_000  # transitions kept; all are counted
@@ -157,7 +157,7 @@ class Replay:
         partitions = sorted(self._partitions.items())
         for number, partition in partitions if len(partitions) > 1 else ():
             for key in partition.head_keys:
-                project_id = keys.project_of(key)
+                project_id = changelog_keys.project_of(key)
                 seen = [other for other, each in partitions if other == number or each.has(project_id)]
                 if len(seen) > 1:
                     found[project_id] = seen

@@ -12,9 +12,9 @@ from typing import Protocol
 import msgspec
 from aiokafka import TopicPartition
 
-from agents.access import Kafka, access_of
-from agents.engine.reading import reader, some_records
-from agents.engine.unfolding import missing_codecs
+from agents.fetching.reading import reader, some_records
+from agents.fetching.unfolding import missing_codecs
+from agents.kafka.access import Kafka, access_of
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.lines import lines_of_file
 

@@ -7,10 +7,10 @@ import structlog
 
 from episode_monitor.storage import cursors
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.lane import Connection, Lane, LaneLimits
 from episode_monitor.storage.records import AuditEntry, AuditQuery, Page, Stored
 from episode_monitor.storage.rows import Conditions, moment, packed, page, unpacked
 from episode_monitor.storage.shapes import audit_entry_of
+from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
 from models.times import epoch_ms
 
 _log = structlog.get_logger(__name__)

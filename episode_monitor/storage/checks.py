@@ -5,13 +5,13 @@ from typing import Any
 
 from episode_monitor.storage import cursors
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.lane import Connection, Lane, LaneLimits
 from episode_monitor.storage.memory import MemoryCheckResults
 from episode_monitor.storage.protocols import UnknownCheck
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState, Page
 from episode_monitor.storage.rows import Conditions, moment, packed, page, unpacked
 from episode_monitor.storage.shapes import abandoned_result, begun_check, ended, moved_on
 from episode_monitor.storage.text import storable
+from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
 from models.times import epoch_ms
 
 _COLUMNS = "id, kind, state, started_at, finished_at, updated_at, progress_done, progress_total, result, requested_by"

@@ -11,10 +11,10 @@ import structlog
 
 from episode_monitor.storage import cursors
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.lane import Connection, Lane, LaneLimits
 from episode_monitor.storage.records import HistoryQuery, Page, Stored, Transition
 from episode_monitor.storage.rows import Conditions, moment, packed, page, unpacked
 from episode_monitor.storage.shapes import transition_of
+from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
 from models.alert import Alert
 from models.times import epoch_ms
 

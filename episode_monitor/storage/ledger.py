@@ -5,9 +5,9 @@ from typing import Any
 
 from alert_sinks.ledger import Ending
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.lane import Connection, Lane, LaneLimits
 from episode_monitor.storage.rows import moment
 from episode_monitor.storage.text import storable
+from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
 
 _UPSERT = f"""
 insert into episode_monitor.deliveries as kept (transition_id, sink, outcome, attempts, at) values ($1, $2, $3, $4, $5)

@@ -18,8 +18,8 @@ from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from episode_monitor.storage.address import Address
-from episode_monitor.storage.lane import Connection
 from episode_monitor.storage.troubles import TablesAreNewer
+from episode_monitor.storage.write_behind import Connection
 
 SCHEMA = "episode_monitor"
 FOLDER = Path(__file__).parent / "migrations"

@@ -11,8 +11,8 @@ import msgspec
 from fastapi import Request
 from starlette.responses import Response
 
+from episode_monitor.fleet.queries import Recovering
 from episode_monitor.web.context import context_of
-from episode_monitor.web.views import Recovering
 
 
 async def answer(request: Request, make: Callable[[], Awaitable[Any]], *, follows_version: bool = False) -> Response:

@@ -6,17 +6,17 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 
 from episode_monitor import __version__
+from episode_monitor.fleet.queries import Views
+from episode_monitor.observe.request_metrics import RequestMetrics
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.web import problems
 from episode_monitor.web.audit import AuditEntry, log_entry
 from episode_monitor.web.context import WebContext, wall_clock_ms
 from episode_monitor.web.gate import Gate, Outermost
-from episode_monitor.web.request_metrics import RequestMetrics
 from episode_monitor.web.routes import alerts, integrity, jobs, pages, performance, process
 from episode_monitor.web.routes import repairs as repair_routes
 from episode_monitor.web.schemas import DocumentedApp
 from episode_monitor.web.settings import WebSettings
-from episode_monitor.web.views import Views
 
 _ABOUT = (
     "Watches episode numbering: gaps, duplicates, conflict and failure rates. Errors are `application/problem+json` "

@@ -8,10 +8,10 @@ from typing import cast
 import msgspec
 from fastapi import Request
 
+from episode_monitor.fleet.queries import Views
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
-from episode_monitor.web.views import Views
 
 
 def wall_clock_ms() -> int:

@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from episode_monitor.observe.request_metrics import RequestMetrics
 from episode_monitor.web.cross_origin import options_answer, telling
 from episode_monitor.web.paths import whole
 from episode_monitor.web.problems import Problem
-from episode_monitor.web.request_metrics import RequestMetrics
 from episode_monitor.web.security import check_request
 from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from episode_monitor.web.targets import MovedTo, aim

@@ -14,8 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from episode_monitor.web.paths import whole
-from episode_monitor.web.views import (
+from episode_monitor.fleet.queries import (
     AlreadyResolved,
     InvalidQuery,
     JobEnded,
@@ -28,6 +27,7 @@ from episode_monitor.web.views import (
     Unreachable,
     ViewError,
 )
+from episode_monitor.web.paths import whole
 
 
 class Problem(Exception):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cramjam
 
-from tests.support.batches import Sent, batch, reading, varint
+from testbed.batches import Sent, batch, reading, varint
 
 MIB = 1 << 20
 

@@ -12,22 +12,22 @@ import msgspec
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from agents.engine.brake import Brake
+from agents.alerts.marks import Mark, read_mark
 from agents.engine.changelog import Changelog
 from agents.engine.clock import run_clock
+from agents.engine.dead_letter_backoff import Brake
 from agents.engine.engine import Engine
-from agents.engine.fence import Fence
-from agents.engine.fetching import Fetched
 from agents.engine.idle import IdleClocks
 from agents.engine.ownership import Owned, Phase
 from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
-from agents.engine.transport import Consumer
+from agents.engine.stall_guard import Fence
 from agents.engine.writer import Writer
-from agents.marks import Mark, read_mark
-from streams import keys
-from streams.partition import Cursor
-from tests.support.worker_process import make_core
+from agents.fetching.consumer_thread import Fetched
+from agents.fetching.transport import Consumer
+from streams.base import changelog_keys
+from streams.partition.partition import Cursor
+from testbed.worker_process import make_core
 
 EVENTS, ALERTS, LETTERS, CHANGELOG = "events", "alerts", "letters", "changelog"
 NOW_MS = 1_800_000_000_000  # of the wall clock
@@ -97,7 +97,7 @@ class RecordingProducer:
 
     async def send_batch(self, batch: Batch, topic: str, partition: int) -> Any:
         assert topic == CHANGELOG
-        is_closing = any(key == keys.CURSOR for key, _ in batch.records)
+        is_closing = any(key == changelog_keys.CURSOR for key, _ in batch.records)
         answer = await self._send(f"{'closing' if is_closing else 'state'} {partition}")
         self.written.setdefault(partition, {}).update(batch.records)
         return answer
@@ -280,6 +280,6 @@ def useless(offset: int) -> FakeRecord:
 
 def cursor_of(desk: Desk, partition: int) -> Cursor:
     """The cursor that was written last."""
-    raw = desk.producer.written[partition][keys.CURSOR]
+    raw = desk.producer.written[partition][changelog_keys.CURSOR]
     assert raw is not None
     return msgspec.msgpack.decode(raw, type=Cursor)

@@ -12,18 +12,18 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 
-from agents.access import Kafka, KafkaAccess
+from agents.alerts.history_follower import History
 from agents.config import AgentsConfig
-from agents.engine.brake import Brake
+from agents.engine.dead_letter_backoff import Brake
 from agents.engine.ownership import Owned, Phase
-from agents.history import History
+from agents.kafka.access import Kafka, KafkaAccess
+from agents.kafka.topics import TopicNames, ensure_topics
 from agents.runtime import Runtime
-from agents.topics import TopicNames, ensure_topics
-from alert_sinks.courier import Destinations
-from alert_sinks.lanes import Limits
+from alert_sinks.fanout import Destinations
+from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import MemoryLedger
 from models.alert import Alert
-from tests.support.worker_process import make_core, names
+from testbed.worker_process import make_core, names
 
 PATIENCE_SECONDS = 60.0
 

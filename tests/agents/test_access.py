@@ -5,10 +5,10 @@ from pathlib import Path
 import faust
 import pytest
 
-from agents.access import KafkaAccess, client_options
-from agents.topics import kafka_trouble
+from agents.kafka.access import KafkaAccess, client_options
+from agents.kafka.topics import kafka_trouble
+from testbed.locked_kafka import SECRET, locked_kafka
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
-from tests.support.locked_kafka import SECRET, locked_kafka
 
 
 def test_an_address_alone_is_an_open_connection() -> None:

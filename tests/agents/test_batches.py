@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from agents.engine import large_batch, unfolding
-from agents.engine.batches import TAKEN_BYTES, PartitionBatches
-from agents.engine.doubts import Doubts
-from agents.engine.record_parsing import UnreadableBatch
-from agents.engine.unfolding import UNFOLDED_LIMIT_BYTES, missing_codecs
-from tests.support.batches import (
+from agents.fetching import large_batch, unfolding
+from agents.fetching.batches import TAKEN_BYTES, PartitionBatches
+from agents.fetching.doubts import Doubts
+from agents.fetching.record_parsing import UnreadableBatch
+from agents.fetching.unfolding import UNFOLDED_LIMIT_BYTES, missing_codecs
+from testbed.batches import (
     APPEND_TIME,
     CONTROL,
     FOLDS,
@@ -27,7 +27,7 @@ from tests.support.batches import (
     varint,
     wrapper,
 )
-from tests.support.worker_process import ROOT
+from testbed.worker_process import ROOT
 
 GOOD = [Sent(0, b"a"), Sent(1, b"b"), Sent(2, b"c")]
 

@@ -8,10 +8,10 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.engine.doubts import Doubts
-from agents.engine.record_parsing import UnreadableBatch
+from agents.fetching.doubts import Doubts
+from agents.fetching.record_parsing import UnreadableBatch
+from testbed.batches import FOLDS, Sent, batch, message, reading, wrapper
 from tests.agents.test_batches import all_of
-from tests.support.batches import FOLDS, Sent, batch, message, reading, wrapper
 
 names = st.binary(max_size=5)
 values = st.none() | st.binary(max_size=40)

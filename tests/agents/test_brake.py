@@ -1,6 +1,6 @@
 """When a partition waits because of its dead letters, and for how long."""
 
-from agents.engine.brake import Brake
+from agents.engine.dead_letter_backoff import Brake
 
 
 def test_a_few_dead_letters_never_make_a_partition_wait() -> None:

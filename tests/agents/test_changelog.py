@@ -11,15 +11,15 @@ from aiokafka.errors import ProducerFenced
 
 from agents.engine.changelog import Changelog, PartitionLog, _keep_newest
 from agents.engine.producer import Producer
-from agents.engine.reading import reader
+from agents.fetching.reading import reader
+from faults.replay import Stored
 from models.codec import decode_event
 from models.event import Event
-from streams import keys
-from streams.drift_alerts import Drifting, named
-from streams.partition import Cursor, Partition
+from streams.base import changelog_keys
+from streams.partition.drift_alerts import Drifting, named
+from streams.partition.partition import Cursor, Partition
+from testbed.worker_process import make_core
 from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
-from tests.faults.replay import Stored
-from tests.support.worker_process import make_core
 
 pytestmark = pytest.mark.broker
 
@@ -113,10 +113,12 @@ def values_of(events: int) -> dict[bytes, bytes]:
         partition.drift_alerts.replace(named({f"p{offset}": drift}), 2000 + offset)
     changes = partition.collect()
     found = {key: value for key, value in changes.writes if value is not None}
-    return {**found, keys.CURSOR: msgspec.msgpack.encode(changes.cursor)}
+    return {**found, changelog_keys.CURSOR: msgspec.msgpack.encode(changes.cursor)}
 
 
-@pytest.mark.parametrize("kind", [keys.HEAD, keys.TOTALS, keys.DRIFT, keys.CURSOR])
+@pytest.mark.parametrize(
+    "kind", [changelog_keys.HEAD, changelog_keys.TOTALS, changelog_keys.DRIFT, changelog_keys.CURSOR]
+)
 def test_an_older_state_does_not_replace_a_newer_one_that_was_written_before_it(kind: bytes) -> None:
     older, newer = values_of(2), values_of(5)
     (key,) = (key for key in newer if key[:1] == kind)
@@ -131,7 +133,7 @@ def test_an_older_state_does_not_replace_a_newer_one_that_was_written_before_it(
 
 
 def test_of_two_states_at_the_same_offset_the_later_one_counts() -> None:
-    key = keys.CURSOR
+    key = changelog_keys.CURSOR
     early, late = (msgspec.msgpack.encode(Cursor(7, clock_ms)) for clock_ms in (1, 2))
     values = {key: early}
     _keep_newest(values, key, late)
@@ -141,11 +143,11 @@ def test_of_two_states_at_the_same_offset_the_later_one_counts() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        (keys.CURSOR, b"x"),
-        (keys.TOTALS, b"\xc1"),
-        (keys.HEAD + b"p", b""),
-        (keys.DRIFT, b"\x90"),
-        (keys.SPLIT + b"p", b""),
+        (changelog_keys.CURSOR, b"x"),
+        (changelog_keys.TOTALS, b"\xc1"),
+        (changelog_keys.HEAD + b"p", b""),
+        (changelog_keys.DRIFT, b"\x90"),
+        (changelog_keys.SPLIT + b"p", b""),
     ],
 )
 async def test_a_record_that_nobody_can_read_keeps_its_partition_alone_from_going_live(

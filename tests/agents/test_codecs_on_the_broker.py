@@ -8,14 +8,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from agents.fleet.reader import FleetReader
 from agents.fleet.record import encode_record
-from agents.topics import TopicNames
+from agents.kafka.topics import TopicNames
 from episode_monitor.replay.run import replay
 from episode_monitor.replay.source import Range, from_topic
 from models.alert import AlertStatus
+from testbed.batches import CODECS
+from testbed.worker_process import make_core
 from tests.agents.support import Rig, config_for, created, now_ms, producing, running, send, until
-from tests.read_model.test_fleet_record import record
-from tests.support.batches import CODECS
-from tests.support.worker_process import make_core
+from tests.fleet.test_fleet_record import record
 
 pytestmark = [pytest.mark.broker, pytest.mark.apache]
 

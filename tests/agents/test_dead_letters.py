@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from agents.engine.brake import Brake
+from agents.engine.dead_letter_backoff import Brake
 from agents.engine.ownership import Phase
+from faults.evidence import read_log
 from tests.agents.support import (
     Rig,
     config_for,
@@ -21,7 +22,6 @@ from tests.agents.support import (
     send,
     until,
 )
-from tests.faults.evidence import read_log
 
 pytestmark = pytest.mark.broker
 

@@ -9,12 +9,12 @@ from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 from structlog.testing import capture_logs
 
-from agents import deliver
-from agents.deliver import Delivery, Token
-from agents.engine.fetching import Fetched
-from agents.engine.record_parsing import UnreadableBatch
-from agents.marks import Ours, mark_headers
-from alert_sinks.past import Past, Telling
+from agents.alerts import alert_consumer
+from agents.alerts.alert_consumer import Delivery, Token
+from agents.alerts.marks import Ours, mark_headers
+from agents.fetching.consumer_thread import Fetched
+from agents.fetching.record_parsing import UnreadableBatch
+from alert_sinks.held_past import Past, Telling
 from models.alert import Alert, AlertStatus, Severity
 from models.alert_codec import encode_alert
 from models.dead_letter import DeadLetterReason
@@ -335,7 +335,7 @@ async def test_what_was_written_while_the_events_were_behind_waits_until_they_ha
 async def test_a_partition_of_alerts_that_nobody_leads_keeps_none_of_the_others(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "ASK_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(alert_consumer, "ASK_AGAIN_SECONDS", 0.001)
     office.reader.leaderless = {1}
     assigning = asyncio.create_task(office.delivery.assign([0, 1], 1))
     while not office.reader.begun:  # noqa: ASYNC110 - what it waits for has no event
@@ -351,7 +351,7 @@ async def test_a_partition_of_alerts_that_nobody_leads_keeps_none_of_the_others(
 async def test_alerts_that_caught_up_are_told_while_nobody_coordinates_the_group(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "COMMIT_PATIENCE_SECONDS", 0.001)
+    monkeypatch.setattr(alert_consumer, "COMMIT_PATIENCE_SECONDS", 0.001)
     await office.delivery.assign([0], 1)
     await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
     office.reader.last, office.reader.commits = 1, asyncio.Event()

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.engine.fence import Fence, StoodStill
+from agents.engine.stall_guard import Fence, StoodStill
+from faults.evidence import read_log
+from testbed.worker_handle import WorkerHandle
+from testbed.worker_process import STOPPED_AT_ONCE, Orders, names
 from tests.agents.support import created, now_ms, producing, send, until
-from tests.faults.evidence import read_log
-from tests.support.worker_handle import WorkerHandle
-from tests.support.worker_process import STOPPED_AT_ONCE, Orders, names
 
 
 class Clock:

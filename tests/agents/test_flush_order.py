@@ -9,7 +9,7 @@ from agents.engine import engine as engine_module
 from agents.engine.engine import Engine
 from agents.engine.ownership import Phase
 from models.alert import Alert, AlertStatus, Severity
-from streams import keys
+from streams.base import changelog_keys
 from tests.agents.desk import Desk, cursor_of, event, failure, turns, useless
 
 
@@ -195,13 +195,13 @@ async def test_what_is_taken_during_a_flush_waits_for_the_next_one(desk: Desk) -
     await desk.producer.acknowledge("closing 0")
     await flushing
     assert cursor_of(desk, 0).next_offset == 1
-    assert keys.head("q") not in desk.producer.written[0]
+    assert changelog_keys.head("q") not in desk.producer.written[0]
     assert desk.committed(0) == 1
 
     desk.producer.answers_at_once = True
     await desk.engine.flush()
     assert cursor_of(desk, 0).next_offset == 2
-    assert keys.head("q") in desk.producer.written[0]
+    assert changelog_keys.head("q") in desk.producer.written[0]
 
 
 async def test_a_flush_does_not_come_between_a_change_and_its_telling(desk: Desk) -> None:

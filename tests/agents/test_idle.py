@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from streams import keys
-from streams.partition import Cursor
+from streams.base import changelog_keys
+from streams.partition.partition import Cursor
 from tests.agents.desk import NOW_MS, Desk, cursor_of, event, turns
 
 
@@ -100,7 +100,7 @@ async def test_what_the_stored_clock_had_made_due_is_told_after_a_crash(desk: De
     await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))
     await desk.engine.flush()
     values = {key: value for key, value in desk.producer.written[0].items() if value is not None}
-    values[keys.CURSOR] = msgspec.msgpack.encode(Cursor(2, NOW_MS + 198_000))
+    values[changelog_keys.CURSOR] = msgspec.msgpack.encode(Cursor(2, NOW_MS + 198_000))
 
     heir = Desk()
     heir.recovery.values = values

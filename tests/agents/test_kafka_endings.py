@@ -8,13 +8,13 @@ import pytest
 import uvloop
 from aiokafka import TopicPartition
 
-from agents.engine.reading import reader, some_records
+from agents.fetching.reading import reader, some_records
 from agents.kafka.client import Client, Connection
 from agents.kafka.ending import end_tasks, farewell, in_turn
-from agents.topics import ensure_topics
+from agents.kafka.topics import ensure_topics
+from testbed.locked_kafka import locked_kafka
+from testbed.worker_process import names
 from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send
-from tests.support.locked_kafka import locked_kafka
-from tests.support.worker_process import names
 
 HANG_SECONDS = 20.0  # less than uvloop gives one connection; a whole test on a busy machine needs a part of it
 

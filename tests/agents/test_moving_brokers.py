@@ -9,16 +9,16 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.access import KafkaAccess
-from agents.engine.reading import reader
+from agents.fetching.reading import reader
+from agents.kafka.access import KafkaAccess
 from agents.kafka.client import LONGEST_PAUSE_SECONDS, Client, Pause, Unreachable
 from agents.kafka.reach import unreachable
-from agents.topics import ensure_topics
+from agents.kafka.topics import ensure_topics
 from episode_monitor.demo.ports import free_port
+from testbed.apache_kafka import ApacheKafka
+from testbed.kafka_cluster import KafkaCluster
+from testbed.worker_process import names
 from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
-from tests.support.apache_kafka import ApacheKafka
-from tests.support.kafka_cluster import KafkaCluster
-from tests.support.worker_process import names
 
 
 class Gone:

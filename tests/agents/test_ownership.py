@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agents.engine.brake import Brake
+from agents.engine.dead_letter_backoff import Brake
+from agents.engine.last_record import KEY as WITNESS
+from agents.engine.last_record import Witness, decode_witness, witness_of
 from agents.engine.ownership import Collected, Owned, Phase
-from agents.engine.witness import KEY as WITNESS
-from agents.engine.witness import Witness, decode_witness, witness_of
+from testbed.worker_process import make_core
 from tests.agents.desk import EVENTS, NOW_MS, Desk, FakeRecord, event, turns, useless
-from tests.support.worker_process import make_core
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from agents.config import AgentsConfig
-from alert_sinks.courier import Destinations
 from alert_sinks.digest import Digest
+from alert_sinks.fanout import Destinations
 from alert_sinks.sink import Attempt, Delivered, Outcome
 from models.alert import Alert
+from testbed.worker_process import names
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
-from tests.support.worker_process import names
 
 pytestmark = pytest.mark.broker
 MINUTE_MS = 60_000

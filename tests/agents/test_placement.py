@@ -4,7 +4,7 @@ librdkafka, those of FNV-1a with Go's `hash/fnv`, as sarama uses it."""
 import pytest
 from aiokafka.partitioner import murmur2
 
-from agents.placement import (
+from agents.kafka.placement import (
     Cause,
     Part,
     PlacedBy,

@@ -17,12 +17,12 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from agents.access import KafkaAccess
+from agents.kafka.access import KafkaAccess
 from agents.kafka.refusals import why, words_of
-from agents.topics import kafka_trouble
+from agents.kafka.topics import kafka_trouble
 from episode_monitor.demo.ports import free_port
-from tests.support.locked_kafka import SECRET, USER
-from tests.support.many_doors import Doors, kafka_with_many_doors
+from testbed.locked_kafka import SECRET, USER
+from testbed.many_doors import Doors, kafka_with_many_doors
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHONS_WORDS = re.compile(r"\w+Error\b|\[Errno|\[Error|AddressFamily|Traceback|<[A-Z]|object at|Exception")

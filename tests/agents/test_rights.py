@@ -20,14 +20,14 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from agents.access import KafkaAccess
+from agents.kafka.access import KafkaAccess
 from agents.kafka.rights import MayNot, Missing, Needs, Right, missing_rights, needs_of_worker, sentence
-from agents.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_topics
 from episode_monitor.demo.ports import free_port
+from testbed.locked_kafka import SECRET, USER
+from testbed.many_doors import Doors, kafka_with_many_doors
+from testbed.worker_process import names
 from tests.agents.support import Rig, config_for, make_topics
-from tests.support.locked_kafka import SECRET, USER
-from tests.support.many_doors import Doors, kafka_with_many_doors
-from tests.support.worker_process import names
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = {Right.READ: AclOperation.READ, Right.WRITE: AclOperation.WRITE, Right.DESCRIBE: AclOperation.DESCRIBE}

@@ -12,18 +12,18 @@ from aiokafka.errors import KafkaError
 from faust.tables.recovery import Recovery as RecoveryService
 from structlog.testing import capture_logs
 
-from agents.engine import fetching
 from agents.engine.ownership import Phase
 from agents.engine.waits import WaitsFor
-from alert_sinks.courier import Destinations
-from alert_sinks.lanes import Limits
+from agents.fetching import consumer_thread
+from alert_sinks.fanout import Destinations
+from alert_sinks.key_queues import Limits
 from alert_sinks.sink import Attempt, Delivered, Outcome
+from faults.evidence import read_log, told_transitions
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
 from tests.alert_sinks.support import an_alert
 from tests.conftest import Broker
-from tests.faults.evidence import read_log, told_transitions
 
 pytestmark = pytest.mark.broker
 
@@ -464,7 +464,7 @@ async def test_alerts_that_are_read_before_faust_resumes_after_a_rebalance_are_d
             await resume(service, generation_id)
 
         monkeypatch.setattr(RecoveryService, "_resume_streams", resume_late)
-        monkeypatch.setattr(fetching, "FETCH_SECONDS", 10.0)  # a fetch that outlives the rebalance
+        monkeypatch.setattr(consumer_thread, "FETCH_SECONDS", 10.0)  # a fetch that outlives the rebalance
         sink.asked.clear()
         async with running(two, partitions=None):
             await until(lambda: one.is_live(1) and two.is_live(1), "one partition each")

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from agents.topic_check import check_topics
-from agents.topic_fit import BrokerFacts, TopicFacts, misfits
-from agents.topics import TopicNames, ensure_topics
+from agents.kafka.topic_check import check_topics
+from agents.kafka.topic_fit import BrokerFacts, TopicFacts, misfits
+from agents.kafka.topics import TopicNames, ensure_topics
 
 NAMES = TopicNames.of("m", "events", "alerts", "letters", "alert-letters")
 STATE_BYTES = 16 * 1024 * 1024

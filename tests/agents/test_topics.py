@@ -9,9 +9,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from agents.topics import TopicMismatch, describe_topics, ensure_topics, kafka_trouble
+from agents.kafka.topics import TopicMismatch, describe_topics, ensure_topics, kafka_trouble
 from episode_monitor.demo.ports import free_port
-from tests.support.worker_process import names
+from testbed.worker_process import names
 
 pytestmark = pytest.mark.broker
 

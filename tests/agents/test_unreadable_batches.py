@@ -12,14 +12,14 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
-from agents.engine.batches import FetchedBytes
+from agents.engine.last_record import origin_of
 from agents.engine.ownership import Phase
-from agents.engine.record_parsing import PlainRecord
-from agents.engine.witness import origin_of
+from agents.fetching.batches import FetchedBytes
+from agents.fetching.record_parsing import PlainRecord
+from faults.evidence import Kept, read_log
 from models.dead_letter import DeadLetter, DeadLetterReason, Malformed, dead_batch, dead_letter
+from testbed.batches import CODECS, Sent, batch, produce
 from tests.agents.support import Rig, config_for, created, headers_of, make_topics, producing, running, send, until
-from tests.faults.evidence import Kept, read_log
-from tests.support.batches import CODECS, Sent, batch, produce
 
 pytestmark = pytest.mark.broker
 

@@ -10,8 +10,8 @@ from faust.types import TP
 from structlog.testing import capture_logs
 
 from agents.engine.engine import Engine
-from agents.engine.refused_fetches import RefusedFetches
 from agents.engine.watchdog import Watchdog
+from agents.fetching.refused_fetches import RefusedFetches
 
 
 class Part:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import httpx
 
-from alert_sinks.courier import Courier, Destinations
-from alert_sinks.lanes import Limits
+from alert_sinks.environment import World
+from alert_sinks.fanout import Courier, Destinations
+from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import Ledger, MemoryLedger
 from alert_sinks.sink import Sink
 from alert_sinks.webhook import WebhookSink
-from alert_sinks.world import World
 from models.alert import Alert
 from tests.alert_sinks.receiver import Receiver
 from tests.alert_sinks.support import FakeTime, Signal

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from alert_sinks.world import World
+from alert_sinks.environment import World
 from models.alert import Alert, AlertStatus, Severity
 
 NOW_MS = 1_760_000_000_123  # 2025-10-09T08:53:20.123Z

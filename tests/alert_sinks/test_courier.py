@@ -6,11 +6,11 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from alert_sinks.lanes import Limits
+from alert_sinks.environment import World
+from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.routing import RouteReason
 from alert_sinks.webhook import WebhookSink
-from alert_sinks.world import World
 from models.alert import AlertStatus
 from tests.alert_sinks.desk import Dead, Desk
 from tests.alert_sinks.receiver import Action, Receiver, Request, answers, hangs

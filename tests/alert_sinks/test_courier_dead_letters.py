@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 from structlog.testing import capture_logs
 
-from alert_sinks.lanes import Limits
+from alert_sinks.key_queues import Limits
 from alert_sinks.sink import Attempt, Outcome
 from alert_sinks.webhook import WebhookSink
 from models.alert import Alert

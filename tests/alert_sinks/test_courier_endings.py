@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from alert_sinks.lanes import Limits, SinkCounters
+from alert_sinks.key_queues import Limits, SinkCounters
 from alert_sinks.ledger import MemoryLedger
 from models.alert import AlertStatus
 from tests.alert_sinks.desk import Dead, Desk

@@ -5,8 +5,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from alert_sinks.courier import Courier, Destinations
 from alert_sinks.destinations import SinkConfig, build_destinations
+from alert_sinks.fanout import Courier, Destinations
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.log import LogSink
 from alert_sinks.sink import Attempt, Delivered

@@ -8,8 +8,8 @@ import httpx
 import msgspec
 
 from alert_sinks.digest import digest_of
+from alert_sinks.held_past import Telling
 from alert_sinks.ledger import MemoryLedger
-from alert_sinks.past import Telling
 from alert_sinks.slack import SlackSink, slack_digest
 from alert_sinks.webhook import WebhookSink
 from models.alert import Alert, AlertStatus, Severity

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alert_sinks.past import Past, Steps
+from alert_sinks.held_past import Past, Steps
 from models.alert import Alert, AlertStatus, Severity
 from tests.alert_sinks.support import NOW_MS, alert_of
 

@@ -7,7 +7,7 @@ import socket
 import httpx
 import pytest
 
-from agents.engine.fence import StoodStill
+from agents.engine.stall_guard import StoodStill
 from alert_sinks.posting import Answer, NoAnswer, checked_address, judge, new_client, post
 from alert_sinks.sink import Delivered, Disabled, Outcome, Rejected, Retry
 from tests.alert_sinks.receiver import Action, Receiver, answers, drips, hangs, sends

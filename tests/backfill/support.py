@@ -12,11 +12,11 @@ import asyncpg
 
 from models.codec import decode_event
 from models.event import Event
-from streams.identity import unpack_id
-from streams.project import ProjectState, step
+from streams.base.ids import unpack_id
+from streams.project.project import ProjectState, step
+from testbed.monitor_settings import monitor_settings
+from testbed.worker_process import make_core
 from tests.examples.support import all_records, until
-from tests.support.monitor_settings import monitor_settings
-from tests.support.worker_process import make_core
 
 TABLE = "CREATE TABLE episodes (id text PRIMARY KEY, project_id text, number bigint)"
 INDEX = "CREATE INDEX ON episodes (project_id, number)"

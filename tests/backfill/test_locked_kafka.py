@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from testbed.locked_kafka import LockedKafka, locked_kafka
 from tests.backfill.support import environment, make_table, run
-from tests.support.locked_kafka import LockedKafka, locked_kafka
 
 pytestmark = [pytest.mark.apache, pytest.mark.broker]
 

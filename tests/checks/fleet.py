@@ -6,12 +6,12 @@ from typing import Any
 
 from episode_monitor.checks.deep import DeepCheck
 from episode_monitor.checks.stream_side import StreamSide
-from episode_monitor.read_model.neighbours import Neighbours
+from episode_monitor.fleet.peer_client import Neighbours
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.reader import EpisodesReader
 from models.views import DeepCheckResult, ProjectIssue
-from streams.drift_alerts import Drifts
-from tests.read_model.fleet import Fleet, Worker
+from streams.partition.drift_alerts import Drifts
+from tests.fleet.fleet import Fleet, Worker
 
 NINE_MS = 1_760_000_400_000  # 2025-10-09T09:00:00Z
 

@@ -3,15 +3,15 @@
 import pytest
 
 from agents.engine.ownership import Phase
-from episode_monitor.checks import looking, passing, stream_side
-from episode_monitor.checks.failing import CheckFailed
+from episode_monitor.checks import close_compare, first_pass, stream_side
+from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.project_drift import project_drift
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceTableMismatch
 from models.event import EventType
 from models.views import Applied, DriftNumber, ProjectDrift
-from streams.drift_alerts import Drifting
+from streams.partition.drift_alerts import Drifting
 from tests.checks.fleet import by_project, deep, opener, stream_of
-from tests.read_model.fleet import Fleet, Worker
+from tests.fleet.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table
 from tests.streams_answers.making import START_MS, Log, seed_project
 
@@ -198,8 +198,8 @@ async def test_batches_and_groups_of_any_size_find_the_same(
     database_url: str, batch_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("episode_monitor.service_database.reader.BATCH_ROWS", batch_rows)
-    monkeypatch.setattr(passing, "COMPARE_PROJECTS", 2)
-    monkeypatch.setattr(looking, "GROUP_PROJECTS", 1)
+    monkeypatch.setattr(first_pass, "COMPARE_PROJECTS", 2)
+    monkeypatch.setattr(close_compare, "GROUP_PROJECTS", 1)
     monkeypatch.setattr(stream_side, "PAGE_PROJECTS", 1)
     make_table(database_url)
     async with Fleet(2) as fleet:
@@ -216,7 +216,7 @@ async def test_batches_and_groups_of_any_size_find_the_same(
 async def test_a_project_larger_than_a_check_can_hold_is_counted_and_not_compared(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passing, "MAX_PROJECT_ROWS", 3)
+    monkeypatch.setattr(first_pass, "MAX_PROJECT_ROWS", 3)
     make_table(database_url)
     async with Fleet(1) as fleet:
         worker = await fleet.worker("only")
@@ -230,7 +230,7 @@ async def test_a_project_larger_than_a_check_can_hold_is_counted_and_not_compare
 async def test_more_differing_projects_than_can_be_looked_at_are_counted(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passing, "MAX_CANDIDATES", 2)
+    monkeypatch.setattr(first_pass, "MAX_CANDIDATES", 2)
     make_table(database_url)
     async with Fleet(1) as fleet:
         worker = await fleet.worker("only")

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from tests.checks.fleet import deep
-from tests.read_model.fleet import Fleet
+from tests.fleet.fleet import Fleet
 from tests.service_database.making import fill, make_table, run
 
 

@@ -12,7 +12,7 @@ from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker, Pr
 from episode_monitor.demo.ports import free_port
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceTableMismatch
-from streams.numbering_rules import NumberingRules
+from streams.base.numbering_rules import NumberingRules
 from tests.service_database.making import fill, make_table, numbered, run
 
 HANDBOOK = [*(number for number in range(1, 29) if number not in (3, 7, 12)), 5]

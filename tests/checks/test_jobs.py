@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from episode_monitor.checks.failing import CheckFailed
+from episode_monitor.checks.errors import CheckFailed
+from episode_monitor.checks.job_run import Progress
 from episode_monitor.checks.jobs import CheckJobs
-from episode_monitor.checks.runs import Progress
+from episode_monitor.fleet.queries import JobEnded, UnknownJob, Unreachable
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState
 from episode_monitor.storage.schedule import MemoryCheckSchedule, PostgresCheckSchedule
 from episode_monitor.storage.storage import Storage, open_storage
-from episode_monitor.web.views import JobEnded, UnknownJob, Unreachable
 from models.views import BasicCheckResult, JobState, JobStatus
 from tests.storage.conftest import SOON
 from tests.storage.making import NOON_MS

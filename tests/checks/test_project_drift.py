@@ -3,7 +3,7 @@
 from episode_monitor.checks.project_drift import project_drift
 from models.views import DriftNumber
 from tests.checks.fleet import NINE_MS, at_once, opener, stream_of
-from tests.read_model.fleet import Fleet, Worker
+from tests.fleet.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table
 
 

@@ -29,8 +29,8 @@ async def test_trouble_is_told_as_long_as_it_lasts_and_logged_once(database_url:
 
 @pytest.mark.parametrize(("url", "is_told"), [(None, False), ("postgresql://u@127.0.0.1:1/d", True)])
 def test_a_worker_tells_of_it_where_the_address_is_set(url: Any, is_told: bool) -> None:
-    from episode_monitor.rules_file import core_from
-    from episode_monitor.settings import Settings
+    from episode_monitor.settings.rules_file import core_from
+    from episode_monitor.settings.settings import Settings
     from episode_monitor.worker import Worker
 
     settings = Settings(_env_file=None, database_url=url)  # type: ignore[call-arg]

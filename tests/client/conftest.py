@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from agents.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_topics
 from episode_monitor_client import ClientSettings, Outbox
 from episode_monitor_client.pytest_plugin import episode_events as episode_events
 

@@ -21,8 +21,8 @@ from episode_monitor_client import (
 )
 from episode_monitor_client.integrity import judged
 from episode_monitor_client.pytest_plugin import CapturedEvents
-from streams.numbering_rules import NumberingRules
-from streams.stated import judge
+from streams.base.numbering_rules import NumberingRules
+from streams.numbering.table_judgement import judge
 from tests.client.databases import ASYNC, AUTOCOMMITTING, EVERY, SYNC, Open
 from tests.service_database.making import fill, make_table, numbered, run
 

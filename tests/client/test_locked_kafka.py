@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from agents.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_topics
 from episode_monitor_client import EpisodeMonitorClient, EpisodePerformanceTracker, Outbox, created, security_options
 from episode_monitor_client.sender import Sender
 from episode_monitor_client.settings import ClientSettings
 from examples.project_service.settings import Settings
+from testbed.locked_kafka import locked_kafka
 from tests.client.test_outbox_kills import Child, all_gone, children
 from tests.examples.support import all_records, project_service
-from tests.support.locked_kafka import locked_kafka
 
 
 @pytest.mark.apache

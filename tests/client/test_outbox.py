@@ -12,8 +12,8 @@ from aiokafka.errors import MessageSizeTooLargeError
 from episode_monitor_client import ClientSettings, Outbox, OutboxRelay, created, creation_failed
 from episode_monitor_client.encoding import Record
 from episode_monitor_client.kafka import OrderedProducer
+from testbed.pooler import front_door
 from tests.examples.support import all_records, fetch, until
-from tests.support.pooler import front_door
 
 outbox = Outbox("svc")
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from episode_monitor.read_model.metrics import METRIC_LABELS
-from episode_monitor.rules_file import load_rules
-from episode_monitor.settings import load_settings
+from episode_monitor.observe.metrics import METRIC_LABELS
+from episode_monitor.settings.rules_file import load_rules
+from episode_monitor.settings.settings import load_settings
 from episode_monitor_client import (
     Alert,
     AlertHandler,

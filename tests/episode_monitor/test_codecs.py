@@ -7,15 +7,15 @@ from episode_monitor.cli import doctor
 from episode_monitor.cli.findings import Verdict
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay import source
-from episode_monitor.settings import Settings
-from tests.support.worker_process import make_core
+from episode_monitor.settings.settings import Settings
+from testbed.worker_process import make_core
 
 SENTENCE = "The package cramjam does not load."
 
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("episode_monitor.worker", "episode_monitor.replay.source", "agents.engine.unfolding"):
+    for module in ("episode_monitor.worker", "episode_monitor.replay.source", "agents.fetching.unfolding"):
         monkeypatch.setattr(f"{module}.missing_codecs", lambda: SENTENCE)
 
 

@@ -9,9 +9,9 @@ import pytest
 from episode_monitor.cli.doctor_databases import own_database, service_database
 from episode_monitor.cli.findings import Verdict
 from episode_monitor.demo.embedded import EmbeddedPostgres
-from episode_monitor.settings import Settings
+from episode_monitor.settings.settings import Settings
+from testbed.pooler import PGBOUNCER, front_door, pgbouncer
 from tests.service_database.making import make_table, run
-from tests.support.pooler import PGBOUNCER, front_door, pgbouncer
 
 
 def settings(**given: Any) -> Settings:

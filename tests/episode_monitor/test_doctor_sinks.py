@@ -9,7 +9,7 @@ from episode_monitor.cli.alert_trial import send_trial
 from episode_monitor.cli.doctor_sinks import sinks
 from episode_monitor.cli.findings import Verdict
 from episode_monitor.demo.ports import free_port
-from episode_monitor.settings import Settings, load_settings
+from episode_monitor.settings.settings import Settings, load_settings
 from tests.alert_sinks.receiver import Receiver, receiving
 from tests.alert_sinks.support import Signal
 

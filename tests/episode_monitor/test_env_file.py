@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from episode_monitor.env_file import notices, source_of
-from episode_monitor.settings import Settings, SettingsError, load_settings
+from episode_monitor.settings.env_file import notices, source_of
+from episode_monitor.settings.settings import Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

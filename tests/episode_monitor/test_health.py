@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from episode_monitor import health
+from episode_monitor.fleet.queries import Recovering
+from episode_monitor.observe import health
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
-from episode_monitor.web.views import Recovering
 from tests.web.fake_views import FakeViews
 
 PROXIES = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
@@ -45,7 +45,7 @@ async def run(*words: str, **environment: str) -> tuple[int, str]:
 
 
 async def test_the_images_check_asks_the_worker_itself_and_no_proxy() -> None:
-    check = (sys.executable, "-P", "-m", "episode_monitor.health")
+    check = (sys.executable, "-P", "-m", "episode_monitor.observe.health")
     async with worker() as server:
         port = str(server.port)
         healthy = await run(*check, MONITORING_HOST="0.0.0.0", MONITORING_PORT=port, PYTHONPATH=os.getcwd(), **PROXIES)
@@ -84,6 +84,6 @@ def test_a_worker_is_asked_where_it_listens(host: str, url: str) -> None:
 
 
 def test_the_check_imports_the_standard_library_alone() -> None:
-    program = "import sys, episode_monitor.health; print(sorted({n.partition('.')[0] for n in sys.modules}))"
+    program = "import sys, episode_monitor.observe.health; print(sorted({n.partition('.')[0] for n in sys.modules}))"
     done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True)
     assert not {"httpx", "typer", "pydantic", "msgspec", "structlog", "agents", "streams"} & set(eval(done.stdout))

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from episode_monitor.log_repeats import Repeats
+from episode_monitor.observe.log_repeats import Repeats
 
 
 class Library:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from episode_monitor.logs import configure
-from episode_monitor.settings import LogFormat, LogLevel
+from episode_monitor.observe.logs import configure
+from episode_monitor.settings.settings import LogFormat, LogLevel
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from episode_monitor.loop_lag import EVERY_SECONDS, LoopLag
+from episode_monitor.observe.loop_lag import EVERY_SECONDS, LoopLag
 
 NAME = "episode_monitor_loop_lag_seconds"
 

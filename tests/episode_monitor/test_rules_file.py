@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from episode_monitor.rules_file import load_rules
-from episode_monitor.settings import SettingsError, load_settings
-from streams.drift_alerts import RULE_ID
-from streams.rules import RESERVED_IDS
+from episode_monitor.settings.rules_file import load_rules
+from episode_monitor.settings.settings import SettingsError, load_settings
+from streams.alerting.rules import RESERVED_IDS
+from streams.partition.drift_alerts import RULE_ID
 
 SEED = """\
 rule_id: episode_failure_rate

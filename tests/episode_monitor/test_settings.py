@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from episode_monitor.settings import Settings, SettingsError, load_settings, settings_table
-from streams.numbering_rules import DeletedNumbers
-from streams.rules import Measure
+from episode_monitor.settings.settings import Settings, SettingsError, load_settings, settings_table
+from streams.alerting.rules import Measure
+from streams.base.numbering_rules import DeletedNumbers
 
 SECRETS = {
     "SLACK_WEBHOOK_URL": "https://hooks.slack.example/services/hushhush",

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from episode_monitor.settings import Settings
-from episode_monitor.settings_agreement import digest_of
+from episode_monitor.settings.agreement import digest_of
+from episode_monitor.settings.settings import Settings
 
 
 def settings(**changes: object) -> Settings:

@@ -11,21 +11,21 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents.topics import TopicNames, ensure_topics
-from streams import numbering as bounds
-from streams.chunks import CHUNK_SHIFT
-from streams.project import ProjectState
-from streams.state_codec import head_of
+from agents.kafka.topics import TopicNames, ensure_topics
+from faults import hostile, replay
+from faults.evidence import Evidence, collect
+from faults.feed import BEHIND_MS, Feed, Record
+from faults.journal import Journal
+from faults.oracle import Oracle
+from faults.reference import Numbers, Reference
+from faults.replay import stored_outcome
+from streams.numbering import numbering as bounds
+from streams.numbering.chunks import CHUNK_SHIFT
+from streams.project.project import ProjectState
+from streams.project.state_codec import head_of
+from testbed.worker_handle import WorkerHandle
+from testbed.worker_process import Orders, make_core, names
 from tests.agents.support import producing, until
-from tests.faults import hostile, replay
-from tests.faults.evidence import Evidence, collect
-from tests.faults.feed import BEHIND_MS, Feed, Record
-from tests.faults.journal import Journal
-from tests.faults.oracle import Oracle
-from tests.faults.replay import stored_outcome
-from tests.streams.reference import Numbers, Reference
-from tests.support.worker_handle import WorkerHandle
-from tests.support.worker_process import Orders, make_core, names
 
 pytestmark = pytest.mark.broker
 

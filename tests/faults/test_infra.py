@@ -1,12 +1,12 @@
-"""What a monitor stands on fails and comes back: a few scenarios of `python -m tests.faults.infra_all`."""
+"""What a monitor stands on fails and comes back: a few scenarios of `python -m faults.infra_all`."""
 
 from pathlib import Path
 
 import pytest
 
 from episode_monitor.demo.guarded import ServerError
-from tests.faults.infra_all import INFRA_SCENARIOS, play_infra
-from tests.support.toxiproxy import toxiproxy_program
+from faults.infra_all import INFRA_SCENARIOS, play_infra
+from testbed.toxiproxy import toxiproxy_program
 
 pytestmark = pytest.mark.apache
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from faults.evidence import Commit, Kept, Sent, commits_of
+from faults.honest import START_MS, HonestRun
+from faults.oracle import Oracle
+from faults.replay import Replay, Stored, replay, stored_outcome
 from models.alert_codec import encode_alert
 from models.event import Event
-from streams import keys
-from streams.answers import project_view
-from streams.partition import Partition
-from streams.state_codec import checkpoint
-from tests.faults.evidence import Commit, Kept, Sent, commits_of
-from tests.faults.honest import START_MS, HonestRun
-from tests.faults.oracle import Oracle
-from tests.faults.replay import Replay, Stored, replay, stored_outcome
-from tests.support.worker_process import make_core
+from streams.base import changelog_keys
+from streams.partition.partition import Partition
+from streams.project.state_codec import checkpoint
+from streams.views.project_views import project_view
+from testbed.worker_process import make_core
 
 CORE = make_core()
 
@@ -49,7 +49,7 @@ def restored(run: HonestRun, partition: int, take: Callable[[Event, int], bool])
             taker.take(event, offset)
     taker.pass_over(len(run.evidence.events[partition]) - 1)
     changes = taker.collect()
-    store = [*changes.writes, (keys.CURSOR, msgspec.msgpack.encode(changes.cursor))]
+    store = [*changes.writes, (changelog_keys.CURSOR, msgspec.msgpack.encode(changes.cursor))]
     run.evidence.changelog[partition] = [Kept(at, key, value) for at, (key, value) in enumerate(store)]
 
 
@@ -87,7 +87,7 @@ def test_an_event_that_was_applied_twice_is_noticed_in_the_counters_and_in_the_s
     again = Event(**twice.as_dict() | {"event_id": "another name", "operation_id": "another name", "source": None})
     taker.take(again, len(run.evidence.events[0]))  # as if its id had been forgotten
     changes = taker.collect()
-    writes = [*changes.writes, (keys.CURSOR, msgspec.msgpack.encode(changes.cursor))]
+    writes = [*changes.writes, (changelog_keys.CURSOR, msgspec.msgpack.encode(changes.cursor))]
     run.evidence.changelog[0] = [Kept(at, key, value) for at, (key, value) in enumerate(writes)]
     assert says(run, f"{twice.project_id} has", "for totals where the model has")
     assert says(run, "Partition 0:", "records in the journal are not")
@@ -97,9 +97,9 @@ def test_an_event_that_was_applied_twice_is_noticed_in_the_counters_and_in_the_s
 def test_a_project_without_a_state_and_a_state_without_a_project_are_named(run: HonestRun) -> None:
     gone = next(iter(clean(run).projects))
     log = run.evidence.changelog[0]
-    kept = [record for record in log if record.key != keys.head(gone)]
-    other = next(record for record in log if record.key == keys.head(gone))
-    run.evidence.changelog[0] = [*kept, Kept(len(log), keys.head("stranger"), other.value)]
+    kept = [record for record in log if record.key != changelog_keys.head(gone)]
+    other = next(record for record in log if record.key == changelog_keys.head(gone))
+    run.evidence.changelog[0] = [*kept, Kept(len(log), changelog_keys.head("stranger"), other.value)]
     assert says(run, f"The project {gone} of partition 0 is lost")
     assert says(run, "the project stranger, of which no event tells")
 
@@ -127,21 +127,26 @@ def test_a_changed_state_has_another_hash(run: HonestRun) -> None:
     name = next(name for name, state in outcome.states.items() if state.totals)
     state = outcome.states[name]
     state.now_ms += 1
-    run.evidence.changelog[0].append(Kept(10**6, keys.head(name), checkpoint(state).head))
+    run.evidence.changelog[0].append(Kept(10**6, changelog_keys.head(name), checkpoint(state).head))
     assert verdict(run) == [f"The state of {name} has another hash than a clean replay gives."]
 
 
 def test_a_partition_that_was_not_stored_to_its_end_is_named(run: HonestRun) -> None:
     log = run.evidence.changelog[0]
-    cursors = [record for record in log if record.key == keys.CURSOR]
+    cursors = [record for record in log if record.key == changelog_keys.CURSOR]
     log.remove(cursors[-1])
     assert says(run, "Partition 0 is stored up to", "and has a record at")
-    run.evidence.changelog[0] = [record for record in log if record.key != keys.CURSOR]
+    run.evidence.changelog[0] = [record for record in log if record.key != changelog_keys.CURSOR]
     assert says(run, "Partition 0 has no cursor")
 
 
 @pytest.mark.parametrize(
-    ("kind", "what"), [(keys.HEAD, "the state of"), (keys.CURSOR, "its cursor"), (keys.TOTALS, "its totals")]
+    ("kind", "what"),
+    [
+        (changelog_keys.HEAD, "the state of"),
+        (changelog_keys.CURSOR, "its cursor"),
+        (changelog_keys.TOTALS, "its totals"),
+    ],
 )
 def test_a_former_owner_that_writes_after_its_successor_is_noticed(run: HonestRun, kind: bytes, what: str) -> None:
     log = run.evidence.changelog[0]
@@ -159,7 +164,7 @@ def test_a_former_owner_that_writes_after_its_successor_is_noticed(run: HonestRu
 
 
 def test_a_state_that_lacks_a_part_is_said_to_be_unreadable(run: HonestRun) -> None:
-    run.evidence.changelog[0].append(Kept(10**6, keys.head("proj_000"), b"nonsense"))
+    run.evidence.changelog[0].append(Kept(10**6, changelog_keys.head("proj_000"), b"nonsense"))
     with pytest.raises(Exception, match="unpack"):
         stored_outcome(CORE, 0, run.evidence.changelog[0])
     assert says(run, "The state of partition 0 cannot be read back")

@@ -4,9 +4,9 @@ import json
 from collections import defaultdict
 from typing import Any
 
+from faults.feed import SPAN_MS, Feed
+from faults.skew import skewed
 from models.event import FUTURE_TOLERANCE_MS
-from tests.faults.feed import SPAN_MS, Feed
-from tests.faults.skew import skewed
 
 WALL_MS = 1_760_000_000_000
 

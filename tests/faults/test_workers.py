@@ -3,8 +3,8 @@ plays the same scenarios for longer."""
 
 import pytest
 
-from tests.faults.runner import chosen, play_rounds, summary
-from tests.faults.scenarios import SCENARIOS
+from faults.runner import chosen, play_rounds, summary
+from faults.scenarios import SCENARIOS
 
 pytestmark = [pytest.mark.broker, pytest.mark.apache]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from episode_monitor.demo.guarded import ServerError
+from testbed.apache_kafka import jars, java
 from tests.interop.batches import Batch
 from tests.interop.clients import Client
-from tests.support.apache_kafka import jars, java
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -21,14 +21,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from episode_monitor.demo.programs import Program
 from episode_monitor.exits import ExitCode
-from tests.faults.evidence import Kept, read_log, told_transitions
+from faults.evidence import Kept, read_log, told_transitions
+from testbed.apache_kafka import ApacheKafka
+from testbed.hashes import PLACES, murmur2
+from testbed.monitor_settings import monitor_settings
 from tests.interop.cases import CREATED, Case, Odd, cases_of, odd_of
 from tests.interop.clients import CLIENTS, Client
-from tests.interop.hashes import PLACES, murmur2
 from tests.interop.logs import LoggedBatch, batches_of
 from tests.interop.senders import ROOT, NotHere, send
-from tests.support.apache_kafka import ApacheKafka
-from tests.support.monitor_settings import monitor_settings
 from tests.system.running import ask, ready, until, view, worker
 
 PARTITIONS = 8

@@ -15,8 +15,8 @@ from alert_sinks.webhook import webhook_payload
 from episode_monitor.cli.rules import sentence
 from models.alert import Severity
 from models.measures import ALERT_TYPES, alert_type, apart, number
-from streams.drift_alerts import ALERT_TYPE as DRIFT
-from streams.rules import Measure, Rule, parse_rules
+from streams.alerting.rules import Measure, Rule, parse_rules
+from streams.partition.drift_alerts import ALERT_TYPE as DRIFT
 from tests.alert_sinks.support import NOW_MS, an_alert
 
 # type, value, threshold -> as it is read

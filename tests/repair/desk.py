@@ -8,15 +8,15 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from episode_monitor.repair.acting import Parts, RepairSettings
+from episode_monitor.fleet.queries import Recovering
 from episode_monitor.repair.announcer import NotSent, events_of
 from episode_monitor.repair.episodes import Failpoint
-from episode_monitor.repair.record import Kept, Plan, Step
+from episode_monitor.repair.executor import Parts, RepairSettings
+from episode_monitor.repair.plan_state import Kept, Plan, Step
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PlanStore
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.storage.address import Address
-from episode_monitor.web.views import Recovering
 from examples.project_service.database import SCHEMA
 from models.views import Applied, ProjectView, SplitView, Suspect
 

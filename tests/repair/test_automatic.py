@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 import structlog
 
+from episode_monitor.fleet.queries import ProjectQuery
 from episode_monitor.repair.automatic import HOUR_MS, AutomaticRepairs, AutomaticSettings
+from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
 from episode_monitor.repair.fixer import IntegrityAutoFixer
-from episode_monitor.repair.refusals import Code, PlansAway, RepairRefused
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans
-from episode_monitor.web.views import ProjectQuery
 from models.alert import Alert
 from models.views import ProjectPage, ProjectRow, ProjectView
 from tests.repair.desk import AS_OF, Desk

@@ -14,7 +14,7 @@ import pytest
 
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.desk import RepairDesk
-from episode_monitor.repair.record import PlanState, Verification
+from episode_monitor.repair.plan_state import PlanState, Verification
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.server import serve

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
+from episode_monitor.repair.plan_state import Kept, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.repair.record import Kept, PlanState, Verification
-from episode_monitor.repair.refusals import Code, PlansAway, RepairRefused
 from episode_monitor.repair.store import PostgresPlans
 from episode_monitor.storage.database import Database
 from tests.repair.desk import Desk

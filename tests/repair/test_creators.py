@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from episode_monitor.repair.errors import Code, RepairRefused
+from episode_monitor.repair.plan_state import Kept, PlanState
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.repair.record import Kept, PlanState
-from episode_monitor.repair.refusals import Code, RepairRefused
 from examples.project_service.numbering import Attempts, Numbering
 from examples.project_service.trouble import Hot, Troubles
 from tests.repair.desk import Desk

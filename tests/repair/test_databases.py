@@ -6,9 +6,9 @@ import psycopg
 import pytest
 
 from episode_monitor.demo.embedded import EmbeddedPostgres
+from episode_monitor.repair.errors import PlansAway
+from episode_monitor.repair.plan_state import Kept, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.repair.record import Kept, PlanState, Verification
-from episode_monitor.repair.refusals import PlansAway
 from episode_monitor.repair.store import MemoryPlans
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import (

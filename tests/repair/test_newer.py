@@ -2,9 +2,9 @@
 
 import pytest
 
+from episode_monitor.repair.errors import Code, RepairRefused
+from episode_monitor.repair.plan_state import Kept, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.repair.record import Kept, PlanState, Verification
-from episode_monitor.repair.refusals import Code, RepairRefused
 from tests.repair.desk import Desk
 
 

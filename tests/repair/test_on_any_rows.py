@@ -3,8 +3,8 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from episode_monitor.repair.plan_state import PlanState
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.repair.record import PlanState
 from tests.repair.desk import Desk
 
 SOME = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

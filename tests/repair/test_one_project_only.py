@@ -5,9 +5,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from episode_monitor.repair.errors import Code, RepairRefused
+from episode_monitor.repair.plan_state import PlanState, Verification
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.repair.record import PlanState, Verification
-from episode_monitor.repair.refusals import Code, RepairRefused
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseRefused, ServiceTableMismatch
 from tests.repair.desk import Desk

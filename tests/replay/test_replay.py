@@ -14,9 +14,9 @@ from agents.runtime import Runtime
 from episode_monitor.replay import run as run_module
 from episode_monitor.replay.run import Report, replay
 from episode_monitor.replay.source import Batch, Line, NoSuchPartition, Range, from_file, from_lines, from_topic
-from streams.fingerprint import fingerprint
+from streams.project.fingerprint import fingerprint
+from testbed.worker_process import make_core
 from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
-from tests.support.worker_process import make_core
 from tests.system.test_commands import run
 
 NOON_MS = 1_760_000_400_000  # 2025-10-09T09:00:00Z

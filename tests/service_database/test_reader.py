@@ -24,7 +24,7 @@ from episode_monitor.service_database.errors import (
 from episode_monitor.service_database.packed import PackedProject
 from episode_monitor.service_database.reader import EpisodesReader, possible
 from episode_monitor.storage.address import Address
-from streams.digests import apart
+from streams.numbering.digests import apart
 from tests.service_database.making import fill, make_table, numbered, run
 
 TABLE = EpisodesTable()

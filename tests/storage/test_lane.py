@@ -9,10 +9,10 @@ import pytest
 
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.history import PostgresAlertHistory
-from episode_monitor.storage.lane import Connection, Lane, LaneLimits
 from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.records import HistoryQuery, Stored
 from episode_monitor.storage.rows import moment
+from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
 from tests.storage.conftest import SOON, all_written, run
 from tests.storage.making import NOON_MS, alert
 

@@ -9,18 +9,18 @@ from typing import Any
 import asyncpg
 import pytest
 
+from episode_monitor.repair.plan_state import PlanState
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.repair.record import PlanState
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseRefused
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.connecting import TransactionPooler, refuse_transaction_pooling
 from episode_monitor.storage.history import PostgresAlertHistory
 from episode_monitor.storage.records import Stored
+from testbed.pooler import PGBOUNCER, front_door, pgbouncer
 from tests.repair.desk import TABLE, Desk
 from tests.storage.conftest import SOON, Opened, run, status_of
 from tests.storage.making import alert
-from tests.support.pooler import PGBOUNCER, front_door, pgbouncer
 
 needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed on this machine")
 

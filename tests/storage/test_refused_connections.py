@@ -15,9 +15,9 @@ from episode_monitor.storage.address import Address, BadDatabaseUrl
 from episode_monitor.storage.history import PostgresAlertHistory
 from episode_monitor.storage.records import Stored
 from episode_monitor.storage.troubles import explain
+from testbed.pooler import CERTIFICATE, front_door
 from tests.storage.conftest import Opened, all_written, run
 from tests.storage.making import alert
-from tests.support.pooler import CERTIFICATE, front_door
 
 
 async def told_by_service(url: str) -> str:

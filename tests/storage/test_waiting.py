@@ -9,11 +9,11 @@ from episode_monitor.storage.audit import PostgresAuditLog
 from episode_monitor.storage.checks import PostgresCheckResults
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.history import PostgresAlertHistory
-from episode_monitor.storage.lane import LaneLimits
 from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.memory import MemoryAlertHistory
 from episode_monitor.storage.protocols import DatabaseAway
 from episode_monitor.storage.records import AuditQuery, CheckKind, CheckState, HistoryQuery, Stored
+from episode_monitor.storage.write_behind import LaneLimits
 from tests.storage.conftest import Opened, OwnServer, all_written, events, run, status_of
 from tests.storage.making import NOON_MS, alert, entry
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from streams.project import ProjectState
-from streams.state_codec import canonical
-from streams.totals import PartitionTotals
+from streams.project.project import ProjectState
+from streams.project.state_codec import canonical
+from streams.rates.totals import PartitionTotals
 
 NEUTRAL: dict[str, Any] = {"alerts": {}, "begun": {}, "resends": 0}
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
+from faults.facts import counts
 from models.alert import Alert, Severity
 from models.event import Event, EventType
-from streams import tally
-from streams.core import Core
-from streams.numbering_rules import NumberingRules
-from streams.project import ProjectState, advance, step
-from streams.rules import Measure, Rule, RuleSet
+from streams.alerting.core import Core
+from streams.alerting.rules import Measure, Rule, RuleSet
+from streams.base.numbering_rules import NumberingRules
+from streams.project.project import ProjectState, advance, step
 
 START_MS = 1_760_000_040_000  # 2025-10-09T08:54:00Z, the first millisecond of a minute
 PROJECT = "project_123"
@@ -153,15 +153,6 @@ class Driven:
         length = minutes * 60
         total = next(w.total for w in self.state.history.windows if w.length_seconds == length)
         return counts(total)
-
-
-def counts(operations: int) -> dict[str, int]:
-    """A tally by name, what is zero left out."""
-    named = {
-        "attempted": tally.ATTEMPTED, "ended": tally.ENDED, "failed": tally.FAILED, "conflicted": tally.CONFLICTED,
-        "retried": tally.RETRIED, "timed": tally.TIMED, "slow": tally.SLOW[0],
-    }  # fmt: skip
-    return {name: tally.field(operations, shift) for name, shift in named.items() if tally.field(operations, shift)}
 
 
 def told(alerts: list[Alert]) -> list[tuple[str, str, str, float]]:

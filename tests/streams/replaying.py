@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from streams.finding_history import Entry
-from streams.findings import findings_of
-from streams.numbering import Numbering
+from streams.numbering.finding_history import Entry
+from streams.numbering.numbering import Numbering
+from streams.project.findings import findings_of
 
 Findings = set[tuple[str, int, int, str | None]]  # kind, first, last, who waived it
 

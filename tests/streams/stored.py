@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import msgspec
 
-from streams import keys
-from streams.partition import Changes, Cursor
+from streams.base import changelog_keys
+from streams.partition.partition import Changes, Cursor
 
 Write = tuple[bytes, bytes | None]
 
 
 def cursor_write(cursor: Cursor) -> Write:
     """The record that says up to where a partition is complete."""
-    return keys.CURSOR, msgspec.msgpack.encode(cursor)
+    return changelog_keys.CURSOR, msgspec.msgpack.encode(cursor)
 
 
 class Stored:

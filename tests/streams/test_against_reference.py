@@ -4,12 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from models.event import Event
-from streams.core import Core
-from streams.numbering_rules import DeletedNumbers
-from streams.project import ProjectState, advance, step
-from tests.streams.driving import PROJECT, SHIPPED, core_with, examples
-from tests.streams.facts import (
+from faults.facts import (
     what_the_core_counts,
     what_the_core_found,
     what_the_core_holds,
@@ -17,8 +12,13 @@ from tests.streams.facts import (
     what_the_reference_found,
     what_the_reference_holds,
 )
+from faults.reference import Meaning, Reference
+from models.event import Event
+from streams.alerting.core import Core
+from streams.base.numbering_rules import DeletedNumbers
+from streams.project.project import ProjectState, advance, step
+from tests.streams.driving import PROJECT, SHIPPED, core_with, examples
 from tests.streams.lives import JUMPING, NUMBERING, ORDINARY, arrivals, lives, with_resends
-from tests.streams.reference import Meaning, Reference
 
 PLAIN = (*ORDINARY, *NUMBERING)
 

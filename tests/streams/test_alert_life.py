@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from models.alert import Alert, Severity
-from streams.acts import Act, ActKind, Refusal, perform, person_of
-from streams.alerts import Phase
-from streams.rules import Measure, Rule
-from streams.state_codec import head_of
-from streams.vigil import active_alerts
+from streams.alerting.alert_state import Phase
+from streams.alerting.rules import Measure, Rule
+from streams.project.alert_actions import Act, ActKind, Refusal, perform, person_of
+from streams.project.rule_evaluator import active_alerts
+from streams.project.state_codec import head_of
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SHIPPED, Driven, at_ms, core_with, rule, told
 
 

@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faults.reference import Meaning
 from models.alert import Severity
 from models.event import Event
-from streams.project import ProjectState, advance, step
-from streams.rules import Measure, Rule
+from streams.alerting.rules import Measure, Rule
+from streams.project.project import ProjectState, advance, step
 from tests.streams.driving import INTEGRITY, PROJECT, START_MS, core_with, examples, rule
 from tests.streams.lives import NUMBERING, ORDINARY, lives
-from tests.streams.reference import Meaning
 from tests.streams.watching import Told, Watcher
 
 SETTLE_MS, ESCALATE_MS = 20_500, 45_000

@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faults.facts import counts
 from models.alert import Alert
 from models.event import Event, EventType
-from streams.core import Core
-from streams.project import ProjectState, advance, step
-from streams.rules import Measure
-from streams.state_codec import HEADER_BYTES, canonical, checkpoint, decode, head_of, read_head
-from streams.state_shapes import StoredBody, StoredState, StoredStateWithHistory
+from streams.alerting.core import Core
+from streams.alerting.rules import Measure
+from streams.project.project import ProjectState, advance, step
+from streams.project.state_codec import HEADER_BYTES, canonical, checkpoint, decode, head_of, read_head
+from streams.project.state_shapes import StoredBody, StoredState, StoredStateWithHistory
 from tests.streams.driving import (
     CONFLICT,
     FAILURE,
@@ -21,7 +22,6 @@ from tests.streams.driving import (
     Driven,
     at_ms,
     core_with,
-    counts,
     examples,
     rule,
 )

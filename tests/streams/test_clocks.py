@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from faults.facts import counts
 from models.alert import Alert
 from models.event import Event, EventType
-from streams import performance
-from streams.fingerprint import fingerprint
-from streams.partition import Partition
-from streams.project import NO_CLOCK
-from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, at_ms, core_with, counts
+from streams.partition.partition import Partition
+from streams.project.fingerprint import fingerprint
+from streams.project.project import NO_CLOCK
+from streams.rates import performance
+from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, at_ms, core_with
 from tests.streams.stored import Stored
 
 CORE = core_with(FAILURE, CONFLICT, INTEGRITY)

@@ -6,8 +6,8 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.digests import digest, joined, joined_packed, of_database, put_together
-from streams.identity import pack_id
+from streams.base.ids import pack_id
+from streams.numbering.digests import digest, joined, joined_packed, of_database, put_together
 from tests.streams.driving import examples
 
 UUIDS = [str(uuid.UUID(int=number)) for number in (1, 2, 2**127 + 5, 2**128 - 1)]

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from models.alert import Alert
-from streams.acts import Act, ActKind, Refusal
-from streams.core import Core
-from streams.drift import Difference
-from streams.drift_alerts import MAX_OWN_ALERTS, DriftAlerts, Drifting, drifting, named
-from streams.rules import RuleSet
+from streams.alerting.core import Core
+from streams.alerting.rules import RuleSet
+from streams.partition.drift import Difference
+from streams.partition.drift_alerts import MAX_OWN_ALERTS, DriftAlerts, Drifting, drifting, named
+from streams.project.alert_actions import Act, ActKind, Refusal
 
 MINUTE = 60_000
 KNOWN = Drifting(1000, 7, "missing_in_stream", 2, 9)

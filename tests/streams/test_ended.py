@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.operations import Ended, Operation
-from streams.project import ProjectState
-from streams.state_codec import checkpoint, decode
+from streams.project.project import ProjectState
+from streams.project.state_codec import checkpoint, decode
+from streams.rates.operations import Ended, Operation
 from tests.streams.driving import PROJECT, SHIPPED, START_MS, core_with, examples
 
 CORE = core_with(*SHIPPED)

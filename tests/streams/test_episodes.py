@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.chunks import CHUNK_NUMBERS, Chunk
-from streams.episodes import Episodes
+from streams.numbering.chunks import CHUNK_NUMBERS, Chunk
+from streams.numbering.episodes import Episodes
 from tests.streams.driving import examples
 
 NUMBERS = st.one_of(st.integers(1, 12), st.integers(250, 262), st.integers(1, 2**31 - 1))

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.event import Event
-from streams.finding_answers import entry_view, finding_detail, finding_list
-from streams.finding_history import KEPT, Entry, FindingHistory
-from streams.findings import finding_id, finding_of, history_of, waive
-from streams.numbering_rules import DeletedNumbers
-from streams.project import ProjectState, advance, step
-from streams.state_codec import HEADER_BYTES, canonical, checkpoint, decode
-from streams.state_shapes import StoredState
+from streams.base.numbering_rules import DeletedNumbers
+from streams.numbering.finding_history import KEPT, Entry, FindingHistory
+from streams.project.findings import finding_id, finding_of, history_of, waive
+from streams.project.project import ProjectState, advance, step
+from streams.project.state_codec import HEADER_BYTES, canonical, checkpoint, decode
+from streams.project.state_shapes import StoredState
+from streams.views.finding_views import entry_view, finding_detail, finding_list
 from tests.streams.driving import INTEGRITY, PROJECT, Driven, at_ms, core_with, examples
 from tests.streams.lives import JUMPING, NUMBERING, arrivals, lives
 from tests.streams.replaying import present, replayed

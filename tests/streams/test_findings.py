@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.alert import Alert, AlertStatus
-from streams.findings import Finding, Refusal, findings_of, waive
-from streams.numbering import Numbering
-from streams.numbering_rules import NumberingRules
-from streams.project import ProjectState, advance
-from streams.state_codec import canonical, checkpoint, decode, head_of
-from streams.vigil import evaluate
+from streams.base.numbering_rules import NumberingRules
+from streams.numbering.numbering import Numbering
+from streams.project.findings import Finding, Refusal, findings_of, waive
+from streams.project.project import ProjectState, advance
+from streams.project.rule_evaluator import evaluate
+from streams.project.state_codec import canonical, checkpoint, decode, head_of
 from tests.streams.driving import PROJECT, Driven, at_ms, examples
 
 HOUR = 3600

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.digests import digest
-from streams.drift import Difference, counts, differences, unexplained
-from streams.holdings import Holdings, digest_of, holdings_of, known_projects
-from streams.intervals import IntervalSet
-from streams.partition import Partition
+from streams.base.intervals import IntervalSet
+from streams.numbering.digests import digest
+from streams.partition.drift import Difference, counts, differences, unexplained
+from streams.partition.holdings import Holdings, digest_of, holdings_of, known_projects
+from streams.partition.partition import Partition
 from tests.streams.driving import examples
 from tests.streams_answers.making import Log, new_log, store
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.event import Event, EventType
-from streams import numbering as bounds
-from streams.chunks import CHUNK_SHIFT
-from streams.numbering import Numbering
-from streams.numbering_rules import NumberingRules
-from streams.project import ProjectState, step
-from streams.state_codec import canonical, checkpoint, decode, head_of
-from streams.suspects import SPARE_STEPS
+from streams.base.numbering_rules import NumberingRules
+from streams.numbering import numbering as bounds
+from streams.numbering.chunks import CHUNK_SHIFT
+from streams.numbering.numbering import Numbering
+from streams.numbering.suspects import SPARE_STEPS
+from streams.project.project import ProjectState, step
+from streams.project.state_codec import canonical, checkpoint, decode, head_of
 from tests.streams.driving import PROJECT, SHIPPED, START_MS, Driven, core_with, examples
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024  # of the changelog

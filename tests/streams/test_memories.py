@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.identity import hash_of, pack_id, unpack_id
-from streams.intervals import IntervalSet
-from streams.memory import MAX_INTERVALS, MAX_SOURCES, RecentKeys, SequenceMemory
+from streams.base.ids import hash_of, pack_id, unpack_id
+from streams.base.intervals import IntervalSet
+from streams.rates.dedup_window import MAX_INTERVALS, MAX_SOURCES, RecentKeys, SequenceMemory
 from tests.streams.driving import examples
 
 # --- intervals

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from streams.numbering import MAX_MOVES_REMEMBERED, MAX_SET_ASIDE
-from streams.numbering_rules import DeletedNumbers, health_score
-from streams.state_codec import head_of
+from streams.base.numbering_rules import DeletedNumbers, health_score
+from streams.numbering.numbering import MAX_MOVES_REMEMBERED, MAX_SET_ASIDE
+from streams.project.state_codec import head_of
 from tests.streams.driving import INTEGRITY, SHIPPED, Driven, core_with, told
 
 

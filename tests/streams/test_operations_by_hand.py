@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from faults.facts import counts
 from models.event import RetryReason
-from streams.calendar import Calendar
-from streams.rules import Measure
-from tests.streams.driving import CONFLICT, FAILURE, SHIPPED, SLOW, Driven, at_ms, core_with, counts, rule
+from streams.alerting.rules import Measure
+from streams.base.calendar import Calendar
+from tests.streams.driving import CONFLICT, FAILURE, SHIPPED, SLOW, Driven, at_ms, core_with, rule
 
 CREATED = {"attempted": 1, "ended": 1}
 FAILED = {"attempted": 1, "ended": 1, "failed": 1}

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.event import Event, EventType
-from streams.core import Core
-from streams.fingerprint import facts
-from streams.numbering_rules import DeletedNumbers
-from streams.project import ProjectState, step
-from streams.totals import PartitionTotals
+from streams.alerting.core import Core
+from streams.base.numbering_rules import DeletedNumbers
+from streams.project.fingerprint import facts
+from streams.project.project import ProjectState, step
+from streams.rates.totals import PartitionTotals
 from tests.streams.comparing import essence
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SLOW, START_MS, core_with, examples
 from tests.streams.lives import JUMPING, NUMBERING, ORDINARY, arrivals, lives, with_resends

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from librt.strings import BytesWriter
 
-from streams.packing import put_array, put_bytes, put_integer, put_integers
+from streams.base.packing import put_array, put_bytes, put_integer, put_integers
 from tests.streams.driving import examples
 
 EDGES = [

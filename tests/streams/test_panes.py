@@ -5,10 +5,10 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import tally
-from streams.kinds import CLEAN, FAILED, OPEN, RETRIED, SAID_CONFLICT, SLOW, TIMED, Sums, watched
-from streams.panes import Pane
-from streams.sketch import bin_of
+from streams.base import packed_counts
+from streams.base.outcome_flags import CLEAN, FAILED, OPEN, RETRIED, SAID_CONFLICT, SLOW, TIMED, Sums, watched
+from streams.base.sketch import bin_of
+from streams.rates.panes import Pane
 from tests.streams.driving import examples
 
 Operation = tuple[int, int, int]  # second, kind, duration
@@ -33,11 +33,16 @@ def pane_of(counted: list[Operation]) -> Pane:
 
 def counts_for(kind: int, duration_us: int) -> int:
     """An operation's tally, field by field."""
-    flags = {FAILED: tally.FAILED, RETRIED: tally.RETRIED, TIMED: tally.TIMED, SAID_CONFLICT: tally.CONFLICTED}
-    flags |= {SLOW[3]: tally.SLOW[3]}
+    flags = {
+        FAILED: packed_counts.FAILED,
+        RETRIED: packed_counts.RETRIED,
+        TIMED: packed_counts.TIMED,
+        SAID_CONFLICT: packed_counts.CONFLICTED,
+    }
+    flags |= {SLOW[3]: packed_counts.SLOW[3]}
     if kind == OPEN:
-        return (1 << tally.ATTEMPTED) + (1 << tally.CONFLICTED)
-    ended = (1 << tally.ATTEMPTED) + (1 << tally.ENDED) + (duration_us << tally.MICROSECONDS)
+        return (1 << packed_counts.ATTEMPTED) + (1 << packed_counts.CONFLICTED)
+    ended = (1 << packed_counts.ATTEMPTED) + (1 << packed_counts.ENDED) + (duration_us << packed_counts.MICROSECONDS)
     return ended + sum(1 << shift for flag, shift in flags.items() if kind & flag)
 
 
@@ -63,8 +68,8 @@ def test_operations_one_by_one_and_folded_are_written_alike_and_say_the_same(
         assert (pane.total, pane.seconds) == (by_second.total(), by_second)
         assert pane.sketch == bins
         assert pane.is_empty == (not counted)
-        for shift in (tally.ATTEMPTED, tally.ENDED):
-            assert pane.count_of(shift) == tally.field(pane.total, shift)
+        for shift in (packed_counts.ATTEMPTED, packed_counts.ENDED):
+            assert pane.count_of(shift) == packed_counts.field(pane.total, shift)
         for second in range(7):
             assert pane.next_second(second) == min((one for one in by_second if one >= second), default=60)
             part = Sums()
@@ -82,8 +87,8 @@ def test_sums_of_durations_beyond_sixty_four_bits_are_exact() -> None:
     sums = Sums()
     for _ in range(2_000_000):
         sums.add(CLEAN, 10**13, +1)
-    assert tally.microseconds(sums.total) == 2 * 10**19
-    assert tally.field(sums.total, tally.TIMED) == 2_000_000
+    assert packed_counts.microseconds(sums.total) == 2 * 10**19
+    assert packed_counts.field(sums.total, packed_counts.TIMED) == 2_000_000
 
 
 def test_what_was_counted_in_one_part_may_be_taken_out_of_another() -> None:
@@ -95,7 +100,10 @@ def test_what_was_counted_in_one_part_may_be_taken_out_of_another() -> None:
 
 
 def test_kinds_are_watched_by_the_fields_they_count_for() -> None:
-    assert watched(tally.mask(tally.FAILED)) == FAILED
-    assert watched(tally.mask(tally.CONFLICTED)) == SAID_CONFLICT | OPEN
-    assert watched(tally.mask(tally.SLOW[1]) | tally.mask(tally.RETRIED)) == SLOW[1] | RETRIED
+    assert watched(packed_counts.mask(packed_counts.FAILED)) == FAILED
+    assert watched(packed_counts.mask(packed_counts.CONFLICTED)) == SAID_CONFLICT | OPEN
+    assert (
+        watched(packed_counts.mask(packed_counts.SLOW[1]) | packed_counts.mask(packed_counts.RETRIED))
+        == SLOW[1] | RETRIED
+    )
     assert watched(0) == 0

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from models.event import Event, EventType
-from streams import keys
-from streams.acts import Act, ActKind, perform
-from streams.partition import Cursor, Partition
-from streams.rules import Measure, Rule
+from streams.alerting.rules import Measure, Rule
+from streams.base import changelog_keys
+from streams.partition.partition import Cursor, Partition
+from streams.project.alert_actions import Act, ActKind, perform
 from tests.streams.driving import INTEGRITY, SHIPPED, at_ms, core_with, rule
 from tests.streams.stored import Stored
 
@@ -219,12 +219,19 @@ def test_totals_are_written_first_chunks_before_their_head_and_the_cursor_last_b
     for number in range(1, 301):
         d.created("big", number, number)
     d.created("small", 300, 1)
-    assert d.flush() == [keys.TOTALS, keys.chunk("big", 0, 299), keys.head("big"), keys.head("small"), keys.CURSOR]
+    assert d.flush() == [
+        changelog_keys.TOTALS,
+        changelog_keys.chunk("big", 0, 299),
+        changelog_keys.head("big"),
+        changelog_keys.head("small"),
+        changelog_keys.CURSOR,
+    ]
     d.take(EventType.DELETED, "big", 301, episode_id="ep-5")
     assert d.flush() == [
-        keys.TOTALS, keys.chunk("big", 0, 301), keys.head("big"), keys.CURSOR, keys.chunk("big", 0, 299),
+        changelog_keys.TOTALS, changelog_keys.chunk("big", 0, 301), changelog_keys.head("big"), changelog_keys.CURSOR,
+        changelog_keys.chunk("big", 0, 299),
     ]  # fmt: skip
-    assert keys.chunk("big", 0, 299) not in d.store.values
+    assert changelog_keys.chunk("big", 0, 299) not in d.store.values
 
 
 def test_records_that_are_no_events_move_the_cursor() -> None:
@@ -344,7 +351,7 @@ def test_a_missing_chunk_stops_the_partition_and_says_which() -> None:
     for number in range(1, 301):
         d.created("big", number, number)
     d.flush()
-    del d.store.values[keys.chunk("big", 0, 299)]
+    del d.store.values[changelog_keys.chunk("big", 0, 299)]
     restored = Driver(d.store)
     with pytest.raises(LookupError, match="project 'big': chunk 0 version 299 is missing from the changelog"):
         restored.partition.state("big")
@@ -354,16 +361,21 @@ def test_the_clock_that_was_stored_before_telling_makes_a_restart_tell_the_same(
     d = Driver()
     d.created("p", 0, 2)
     d.flush()
-    d.store.write((keys.CURSOR, b"\x92\x01" + b"\xcf" + at_ms(60).to_bytes(8, "big")))
+    d.store.write((changelog_keys.CURSOR, b"\x92\x01" + b"\xcf" + at_ms(60).to_bytes(8, "big")))
     restored = Driver(d.store)
     assert restored.told() == [("p", "integrity", "firing", 60)]
 
 
 def test_keys_tell_what_they_are_and_of_which_project() -> None:
-    assert keys.project_of(keys.head("프로젝트 p")) == "프로젝트 p"
-    kinds = {keys.head("x")[:1], keys.chunk("x", 0, 0)[:1], keys.CURSOR[:1], keys.TOTALS[:1]}
+    assert changelog_keys.project_of(changelog_keys.head("프로젝트 p")) == "프로젝트 p"
+    kinds = {
+        changelog_keys.head("x")[:1],
+        changelog_keys.chunk("x", 0, 0)[:1],
+        changelog_keys.CURSOR[:1],
+        changelog_keys.TOTALS[:1],
+    }
     assert len(kinds) == 4
-    assert keys.chunk("x", 1, 2) != keys.chunk("x", 2, 1)
+    assert changelog_keys.chunk("x", 1, 2) != changelog_keys.chunk("x", 2, 1)
 
 
 def test_two_rules_may_share_a_window() -> None:

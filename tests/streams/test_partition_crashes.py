@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from models.alert import Alert
 from models.event import Event
-from streams.partition import Changes, Cursor, Partition
-from streams.rules import Measure
-from streams.state_codec import canonical
+from streams.alerting.rules import Measure
+from streams.partition.partition import Changes, Cursor, Partition
+from streams.project.state_codec import canonical
 from tests.streams.comparing import sums
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, SLOW, core_with, examples, rule
 from tests.streams.lives import NUMBERING, ORDINARY, arrive, lives, many_before, replace_fields

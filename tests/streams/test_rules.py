@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from models.alert import Severity
-from streams.rules import Measure, RuleError, RuleSet, parse_rules
+from streams.alerting.rules import Measure, RuleError, RuleSet, parse_rules
 
 GOOD: dict[str, Any] = {
     "rule_id": "r",

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faults.reference import Meaning, Reference
 from models.event import Event, EventType
-from streams.core import Core
-from streams.fingerprint import fingerprint
-from streams.project import ProjectState, step
+from streams.alerting.core import Core
+from streams.project.fingerprint import fingerprint
+from streams.project.project import ProjectState, step
 from tests.streams.driving import INTEGRITY, PROJECT, Driven, at_ms, core_with, examples
 from tests.streams.lives import NUMBERING, ORDINARY, arrivals, lives, with_resends
-from tests.streams.reference import Meaning, Reference
 
 NEVER_MS = 10**12  # nothing settles, so that everything stays suspect
 CORE = core_with(INTEGRITY, settle_ms=NEVER_MS)

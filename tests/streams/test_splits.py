@@ -1,9 +1,9 @@
 """A project in several partitions: its findings are none, it is counted once, and a crash forgets nothing of that."""
 
-from streams import keys
-from streams.partition import Partition
-from streams.splits import Split
-from streams.summary import counts_of, facts_of, splits_of
+from streams.base import changelog_keys
+from streams.partition.partition import Partition
+from streams.partition.splits import Split
+from streams.partition.summary import counts_of, facts_of, splits_of
 from tests.streams.test_partition_by_hand import Driver
 
 
@@ -93,7 +93,7 @@ def test_a_restart_knows_it_before_anything_is_judged() -> None:
     d = Driver()
     even_numbers(d)
     d.partition.note_split("halved", [3])
-    assert keys.split("halved") in d.flush()
+    assert changelog_keys.split("halved") in d.flush()
     again = Driver(d.store)
     assert again.partition.splits == {"halved": Split((0, 3))}
     again.created("other", 120, 1)

@@ -8,9 +8,9 @@ from hashlib import blake2b
 import pytest
 
 from models.event import RetryReason
-from streams.project import ProjectState, step
-from streams.state_codec import checkpoint, decode
-from streams.totals import PartitionTotals
+from streams.project.project import ProjectState, step
+from streams.project.state_codec import checkpoint, decode
+from streams.rates.totals import PartitionTotals
 from tests.streams.driving import SHIPPED, Driven, at_ms, core_with
 
 CORE = core_with(*SHIPPED)

@@ -10,12 +10,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from streams.identity import pack_id
-from streams.numbering import Numbering
-from streams.numbering_rules import DeletedNumbers
-from streams.project import ProjectState
-from streams.state_codec import HEADER_BYTES, checkpoint, decode
-from streams.waivers import DUPLICATE, GAP, Waiver
+from streams.base.ids import pack_id
+from streams.base.numbering_rules import DeletedNumbers
+from streams.numbering.numbering import Numbering
+from streams.numbering.waivers import DUPLICATE, GAP, Waiver
+from streams.project.project import ProjectState
+from streams.project.state_codec import HEADER_BYTES, checkpoint, decode
 from tests.streams.driving import core_with
 
 Hold = Callable[[Numbering], None]

@@ -4,14 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faults.facts import counts
 from models.event import Event
-from streams import tally
-from streams.calendar import Calendar
-from streams.kinds import TIMED
-from streams.project import ProjectState, step
-from streams.totals import DURATION_BUCKETS_SECONDS, PartitionTotals
+from streams.base import packed_counts
+from streams.base.calendar import Calendar
+from streams.base.outcome_flags import TIMED
+from streams.project.project import ProjectState, step
+from streams.rates.totals import DURATION_BUCKETS_SECONDS, PartitionTotals
 from tests.streams.comparing import sums
-from tests.streams.driving import SHIPPED, Driven, at_ms, core_with, counts, examples
+from tests.streams.driving import SHIPPED, Driven, at_ms, core_with, examples
 from tests.streams.lives import ORDINARY, lives, replace_fields
 
 CORE = core_with(*SHIPPED)
@@ -45,8 +46,8 @@ def test_two_projects_add_up_however_often_the_sums_are_folded_or_stored(
     assert sums(often) == sums(seldom)
     assert seldom.operations == sum(state.totals for state in states.values())
     assert seldom.conflicts == sum(state.conflicts_total for state in states.values())
-    assert sum(map(sum, seldom.buckets)) == tally.field(seldom.operations, tally.TIMED)
-    assert sum(seldom.duration_us) == tally.microseconds(seldom.operations)
+    assert sum(map(sum, seldom.buckets)) == packed_counts.field(seldom.operations, packed_counts.TIMED)
+    assert sum(seldom.duration_us) == packed_counts.microseconds(seldom.operations)
 
 
 @pytest.mark.parametrize(

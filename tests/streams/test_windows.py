@@ -6,14 +6,14 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import tally
-from streams.history import History, average_seconds, rate_percentage
-from streams.kinds import FAILED, TIMED
-from streams.sketch import Sketch, bin_of, merge, quantile_seconds
+from streams.base import packed_counts
+from streams.base.outcome_flags import FAILED, TIMED
+from streams.base.sketch import Sketch, bin_of, merge, quantile_seconds
+from streams.rates.operation_series import History, average_seconds, rate_percentage
 from tests.streams.driving import START_MS, examples
 
 START = START_MS // 1000
-ONE = (1 << tally.ATTEMPTED) | (1 << tally.ENDED)
+ONE = (1 << packed_counts.ATTEMPTED) | (1 << packed_counts.ENDED)
 Counted = tuple[int, int, int]  # second, kind, duration
 
 
@@ -24,8 +24,8 @@ def operation(microseconds: int | None, failed: bool) -> tuple[int, int]:
 
 def counts_for(kind: int, microseconds: int) -> int:
     """Its tally, by hand."""
-    counts = ONE | (1 << tally.FAILED if kind & FAILED else 0) | microseconds << tally.MICROSECONDS
-    return counts | 1 << tally.TIMED if kind & TIMED else counts
+    counts = ONE | (1 << packed_counts.FAILED if kind & FAILED else 0) | microseconds << packed_counts.MICROSECONDS
+    return counts | 1 << packed_counts.TIMED if kind & TIMED else counts
 
 
 def bin_in(kind: int, microseconds: int) -> int | None:
@@ -157,9 +157,9 @@ def test_a_second_with_more_than_eight_durations_keeps_its_counts_and_rounds_onl
     history.add(START + 50, 0, 0)
     history.advance(START + 50)
     total, sketch = history.between(START + 40, START + 50)
-    assert (tally.field(total, tally.ENDED), sum(sketch.values())) == (1, 0)
+    assert (packed_counts.field(total, packed_counts.ENDED), sum(sketch.values())) == (1, 0)
     total, sketch = history.between(START + 4, START + 50)
-    assert (tally.field(total, tally.ENDED), sum(sketch.values())) == (10, 9)
+    assert (packed_counts.field(total, packed_counts.ENDED), sum(sketch.values())) == (10, 9)
 
 
 # --- the sketch
@@ -200,6 +200,11 @@ def test_without_durations_there_is_no_quantile_no_average_and_no_rate() -> None
 
 
 def test_a_tally_survives_packing_whatever_it_counts() -> None:
-    counts = (3 << tally.ATTEMPTED) | (2 << tally.FAILED) | (1 << tally.SLOW[3]) | (12345678 << tally.MICROSECONDS)
-    assert tally.pack(tally.unpack(counts)) == counts
-    assert tally.pack(tally.unpack(0)) == 0
+    counts = (
+        (3 << packed_counts.ATTEMPTED)
+        | (2 << packed_counts.FAILED)
+        | (1 << packed_counts.SLOW[3])
+        | (12345678 << packed_counts.MICROSECONDS)
+    )
+    assert packed_counts.pack(packed_counts.unpack(counts)) == counts
+    assert packed_counts.pack(packed_counts.unpack(0)) == 0

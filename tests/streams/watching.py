@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from faults.reference import Meaning, Reference
 from models.alert import Severity
 from models.event import Event
-from streams.rules import Measure, Rule
-from tests.streams.reference import Meaning, Reference
+from streams.alerting.rules import Measure, Rule
 
 Told = tuple[int, str, str, str, int]  # when (ms), rule, status, reason, escalation level
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from models.alert import Severity
 from models.event import Event, EventType, RetryReason
-from streams.calendar import Calendar
-from streams.core import Core
-from streams.partition import Partition
-from streams.rules import Measure, Rule, RuleSet
+from streams.alerting.core import Core
+from streams.alerting.rules import Measure, Rule, RuleSet
+from streams.base.calendar import Calendar
+from streams.partition.partition import Partition
 
 START_MS = 1_760_000_000_000  # 2025-10-09T08:53:20Z
 START = "2025-10-09T08:53:20.000Z"

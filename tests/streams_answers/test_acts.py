@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from models.alert import Alert, AlertStatus
-from streams import acts
-from streams.acts import Act, ActKind, Refusal, perform, person_of
-from streams.alerts import Phase
-from streams.project import ProjectState
-from streams.vigil import active_alerts
+from streams.alerting.alert_state import Phase
+from streams.project import alert_actions
+from streams.project.alert_actions import Act, ActKind, Refusal, perform, person_of
+from streams.project.project import ProjectState
+from streams.project.rule_evaluator import active_alerts
 from tests.streams_answers.making import CONFLICTS, START_MS, Log, new_log, seed_project
 
 
@@ -114,7 +114,7 @@ def test_an_act_that_could_not_be_told_is_taken_back() -> None:
     log, state = gappy()
     before, deadline_ms = msgspec.structs.replace(state.alerts["integrity"]), state.deadline_ms
     perform(log.partition.core, state, "integrity", act(ActKind.RESOLVE), START_MS + 90_000)
-    acts.take_back(log.partition.core, state, "integrity", before)
+    alert_actions.take_back(log.partition.core, state, "integrity", before)
     assert state.alerts["integrity"].phase is Phase.FIRING
     assert state.deadline_ms == deadline_ms == START_MS + 360_000
 

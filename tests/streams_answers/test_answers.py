@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from models.views import Applied, IntegritySummary, ProjectRow, Suspect
-from streams.answers import as_of_ms, health_percentage, integrity_summary, project_row, project_view
-from streams.project import ProjectState
-from streams.summary import PartitionCounts, counts_of
+from streams.partition.summary import PartitionCounts, counts_of
+from streams.project.project import ProjectState
+from streams.views.project_views import as_of_ms, health_percentage, integrity_summary, project_row, project_view
 from tests.streams_answers.making import START, START_MS, Log, make_core, new_log, seed_project
 
 

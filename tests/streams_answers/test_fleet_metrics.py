@@ -2,10 +2,10 @@
 
 import pytest
 
-from streams import tally
-from streams.core import Core
-from streams.fleet_metrics import FleetMetrics, fleet_metrics
-from streams.summary import OTHER, PartitionLists, ProjectFacts, counts_of, finish, lists_of
+from streams.alerting.core import Core
+from streams.base import packed_counts
+from streams.partition.summary import OTHER, PartitionLists, ProjectFacts, counts_of, finish, lists_of
+from streams.views.fleet_metrics import FleetMetrics, fleet_metrics
 from tests.streams_answers.making import START_MS, Log, make_core, new_log, seed_project
 
 
@@ -63,8 +63,8 @@ def test_totals_of_the_fleet_are_added_up(core: Core) -> None:
     metrics = metrics_of(*two_partitions(core))
     assert (metrics.projects_total, metrics.unhealthy_projects, metrics.episodes) == (4, 2, 29)
     assert metrics.health_percentage == 50.0
-    assert tally.field(metrics.operations, tally.ENDED) == 26 + 2 + 2
-    assert tally.field(metrics.operations, tally.FAILED) == 1
+    assert packed_counts.field(metrics.operations, packed_counts.ENDED) == 26 + 2 + 2
+    assert packed_counts.field(metrics.operations, packed_counts.FAILED) == 1
     assert metrics.duration_us == [7_000_000, 200_000]
     assert metrics.duration_buckets[0] == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]  # 7 s is at most 10 s
     assert metrics.duration_buckets[1] == [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]  # 0.2 s is at most 0.25 s

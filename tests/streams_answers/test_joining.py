@@ -2,9 +2,9 @@
 
 from models.event import EventType
 from models.views import ProjectView, SplitView
-from streams.answers import project_view
-from streams.holdings import holdings_of
-from streams.joining import Piece, joined_view
+from streams.partition.holdings import holdings_of
+from streams.views.joined_views import Piece, joined_view
+from streams.views.project_views import project_view
 from tests.streams_answers.making import START_MS, Log, make_core, new_log
 
 SPLIT = SplitView(partitions=[], cause="no_key", detail="Because.")

@@ -5,9 +5,9 @@ from typing import cast
 import pytest
 
 from models.views import PerformanceStats
-from streams import performance
-from streams.project import ProjectState
-from streams.totals import PartitionTotals
+from streams.project.project import ProjectState
+from streams.rates import performance
+from streams.rates.totals import PartitionTotals
 from tests.streams_answers.making import START_MS, Log, make_core, new_log
 
 MINUTE = 60

@@ -2,7 +2,7 @@
 
 import random
 
-from streams.ranking import Lowest, Rank, rank
+from streams.base.ranking import Lowest, Rank, rank
 
 
 def test_a_lower_health_score_is_worse() -> None:

@@ -1,8 +1,7 @@
 """What a partition says of itself: bounded lists, true counts, and nothing that costs a look at every project."""
 
 from models.alert import Severity
-from streams.acts import Act, ActKind, perform
-from streams.summary import (
+from streams.partition.summary import (
     MAX_ALERTING_LOOKED_AT,
     OTHER,
     AlertCount,
@@ -16,7 +15,8 @@ from streams.summary import (
     summarise,
     worst_projects,
 )
-from streams.totals import PartitionTotals
+from streams.project.alert_actions import Act, ActKind, perform
+from streams.rates.totals import PartitionTotals
 from tests.streams_answers.making import FAILURES, INTEGRITY, START_MS, make_core, new_log, seed_project, store
 
 

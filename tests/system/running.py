@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from episode_monitor.demo.ports import free_port
 from episode_monitor.demo.programs import Program
-from tests.support.monitor_settings import monitor_settings
+from testbed.monitor_settings import monitor_settings
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from testbed.monitor_settings import monitor_settings
 from tests.agents.support import created
-from tests.support.monitor_settings import monitor_settings
 from tests.system.running import ready, until, view, worker
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from confluent_kafka import Producer
 
 from episode_monitor.demo.programs import Program
-from tests.support.monitor_settings import monitor_settings
+from testbed.monitor_settings import monitor_settings
 from tests.system.running import ask, ready, until, view, worker
 from tests.system.test_commands import run
 

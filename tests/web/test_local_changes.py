@@ -17,10 +17,10 @@ import structlog.testing
 from episode_monitor.cli.calling import Worker as Caller
 from episode_monitor.composition import web_settings
 from episode_monitor.exits import Failure
-from episode_monitor.local_changes import demands_token, places_elsewhere, read_token, token_of_start
-from episode_monitor.settings import load_settings
+from episode_monitor.settings.settings import load_settings
 from episode_monitor.web import local_caller
 from episode_monitor.web.app import create_web_app
+from episode_monitor.web.local_changes import demands_token, places_elsewhere, read_token, token_of_start
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import ApiToken, Role, WebSettings
 from tests.web.conftest import Connect

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 import structlog.testing
 
+from episode_monitor.fleet.queries import ActionKind, AlertAction, Recovering
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings, parse_api_tokens
-from episode_monitor.web.views import ActionKind, AlertAction, Recovering
 from models.views import JobState
 from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, FINISHED, FakeViews, alert

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from episode_monitor.composition import web_settings
-from episode_monitor.settings import load_settings
+from episode_monitor.settings.settings import load_settings
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings, parse_api_tokens

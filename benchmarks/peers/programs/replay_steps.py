@@ -11,13 +11,13 @@ compiled.activate()  # before anything of the core is imported
 import yaml  # noqa: E402
 from aiokafka import AIOKafkaConsumer  # noqa: E402
 
-from agents.engine.collector import spare_the_state  # noqa: E402
+from agents.engine.gc_tuning import spare_the_state  # noqa: E402
 from benchmarks import rig  # noqa: E402
 from benchmarks.peers.programs.marks import Marks  # noqa: E402
 from episode_monitor.replay.run import Replay  # noqa: E402
 from episode_monitor.replay.source import Batch  # noqa: E402
-from streams.core import Core  # noqa: E402
-from streams.rules import RuleSet, parse_rules  # noqa: E402
+from streams.alerting.core import Core  # noqa: E402
+from streams.alerting.rules import RuleSet, parse_rules  # noqa: E402
 
 RULES = Path(__file__).parents[3] / "rules.yaml"
 

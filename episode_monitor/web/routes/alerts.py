@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from episode_monitor.fleet.queries import ActionKind, AlertAction, AlertHistoryQuery, TransitionStatus
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import AlertActionBody, audited, read_body
 from episode_monitor.web.context import context_of
@@ -12,7 +13,6 @@ from episode_monitor.web.parameters import MAX_ALERT_KEY, AlertKeyPath, Clean, C
 from episode_monitor.web.problems import invalid
 from episode_monitor.web.schemas import ActiveAlerts, returns, takes
 from episode_monitor.web.security import caller_of
-from episode_monitor.web.views import ActionKind, AlertAction, AlertHistoryQuery, TransitionStatus
 from models.alert import Alert
 from models.times import epoch_ms
 from models.views import AlertHistoryPage

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from episode_monitor.fleet.queries import ProjectHealth, ProjectQuery, ProjectSort, WaiverWish
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import WaiveBody, audited, read_body
 from episode_monitor.web.context import context_of
@@ -13,7 +14,6 @@ from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import invalid, unknown_project
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.targets import had_encoded_slash
-from episode_monitor.web.views import ProjectHealth, ProjectQuery, ProjectSort, WaiverWish
 from models.times import epoch_ms, rfc3339
 from models.views import (
     FindingDetail,

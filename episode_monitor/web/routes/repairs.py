@@ -6,10 +6,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from episode_monitor.fleet.queries import NotAvailable
 from episode_monitor.repair.answers import plan_summary, plan_view
 from episode_monitor.repair.desk import RepairDesk
-from episode_monitor.repair.record import Kept
-from episode_monitor.repair.refusals import Code, PlansAway, RepairRefused
+from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
+from episode_monitor.repair.plan_state import Kept
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
@@ -19,7 +20,6 @@ from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem, busy
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.security import caller_of
-from episode_monitor.web.views import NotAvailable
 from models.repair import AutomaticRepair, RepairPlan, RepairPlanList
 
 PLANS = "/monitoring/episodes/repair-plans"

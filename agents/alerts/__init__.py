@@ -1,0 +1,1 @@
+"""The alerts topic as it is read: deliveries, positions, history."""

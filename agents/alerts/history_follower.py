@@ -1,0 +1,149 @@
+"""Brings every alert transition into the history, in order, at whatever speed the history takes them.
+
+It reads with a consumer of its own, from where the history itself says that it ends: so nothing has to be kept in
+memory while the history is away, and nothing is missing when it is back. Deliveries know nothing of it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from agents.alerts.marks import Ours, read_mark
+from agents.fetching.reading import Record, reader
+from agents.kafka.access import Kafka
+from agents.kafka.refusals import words_of
+from models.alert import Alert
+from models.alert_codec import decode_alert
+
+log = structlog.get_logger(__name__)
+
+BATCH_RECORDS = 500
+POLL_MS = 500
+LOOK_SECONDS = 0.2  # how soon a new assignment is noticed
+RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True)
+class History:
+    """What keeps transitions. All three may raise, or answer that they cannot now; then they are asked again later.
+
+    `append(alert, partition, offset)` answers whether the transition is safe (a repetition is); several are called at
+    once, in the order of their offsets. `last_offsets()` answers, by partition, up to where nothing is missing.
+    `newest_only`: it is filled by each worker for itself, with this many transitions of all partitions, as it forgets
+    everything at the end. None: it is shared, and whoever owns a partition appends what is in it.
+    """
+
+    append: Callable[[Alert, int, int], Awaitable[bool]]
+    last_offsets: Callable[[], Awaitable[Mapping[int, int]]]
+    newest_only: int | None = None
+
+
+class _NotTaken(Exception):
+    """The history does not take anything now; what comes next is read again."""
+
+
+class HistoryFollower:
+    """`owned` answers the partitions of the alerts topic that are this worker's, `count` how many the topic has."""
+
+    def __init__(
+        self,
+        topic: str,
+        kafka: Kafka,
+        history: History,
+        owned: Callable[[], frozenset[int]],
+        count: Callable[[], int],
+        ours: Ours,
+    ) -> None:
+        self.status = "ok"  # or one sentence of what is missing
+        self._topic = topic
+        self._kafka = kafka
+        self._history = history
+        self._owned = owned
+        self._count = count
+        self._ours = ours
+
+    async def run(self) -> None:
+        """Follow for ever; whatever fails is tried again from what the history then says that it has."""
+        attempt = 0
+        while True:
+            try:
+                async with reader(self._kafka, committed_only=True) as consumer:
+                    while True:
+                        partitions = self._wanted()
+                        await self._begin(consumer, partitions)
+                        self.status, attempt = "ok", 0
+                        await self._follow(consumer, partitions)
+            except Exception as error:
+                self._say(error)
+                attempt += 1
+            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
+
+    def _say(self, error: Exception) -> None:
+        reason = words_of(error, self._kafka) if isinstance(error, KafkaError) else str(error) or type(error).__name__
+        if self.status == "ok":
+            known = isinstance(error, _NotTaken | KafkaError | OSError)
+            log.warning("the alert history stands still; it catches up later", error=reason, exc_info=not known)
+        self.status = f"The alert history stands still and catches up from the topic later: {reason.rstrip('.')}."
+
+    def _wanted(self) -> frozenset[int]:
+        return self._owned() if self._history.newest_only is None else frozenset(range(self._count()))
+
+    async def _begin(self, consumer: AIOKafkaConsumer, partitions: frozenset[int]) -> None:
+        """Read each partition from the first transition that the history lacks."""
+        tps = [TopicPartition(self._topic, number) for number in sorted(partitions)]
+        if not tps:
+            consumer.assign(())
+            return
+        try:
+            known = await self._history.last_offsets()
+        except Exception as error:
+            raise _NotTaken(str(error) or type(error).__name__) from error
+        beginnings, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        consumer.assign(
+            tps
+        )  # nothing is awaited before the seek: without a position, stopping aiokafka cancels its caller
+        for tp in tps:
+            start = first_missing(known.get(tp.partition), beginnings[tp], ends[tp], self._history.newest_only)
+            consumer.seek(tp, start)
+
+    async def _follow(self, consumer: AIOKafkaConsumer, partitions: frozenset[int]) -> None:
+        """Until the partitions are others."""
+        while self._wanted() == partitions:
+            if not partitions:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
+            for tp, records in polled.items():
+                if self._wanted() != partitions:
+                    return  # whoever has them now reads them
+                await self._append(tp.partition, records)
+
+    async def _append(self, partition: int, records: Sequence[Record]) -> None:
+        """All at once, so that they may be stored in one go; each call begins in the order of the records."""
+        own = [record for record in records if self._ours.has(read_mark(record.headers), record.timestamp)]
+        alerts = [(decode_alert(record.value) if record.value else None, record.offset) for record in own]
+        answers = await asyncio.gather(
+            *(self._history.append(alert, partition, offset) for alert, offset in alerts if alert is not None),
+            return_exceptions=True,
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise _NotTaken(str(answer) or type(answer).__name__) from answer
+            if not answer:
+                raise _NotTaken("it takes nothing now")
+
+
+def first_missing(last: int | None, beginning: int, end: int, newest_only: int | None) -> int:
+    """Where to read a partition from, given up to where it is known; `last` at or past the end is of another topic.
+
+    >>> first_missing(None, 3, 9, None), first_missing(6, 3, 9, None), first_missing(8, 3, 9, None)
+    (3, 7, 9)
+    >>> first_missing(700, 0, 9, None), first_missing(1, 3, 9, None), first_missing(None, 0, 900, 100)
+    (0, 3, 800)
+    """
+    start = beginning if last is None or last >= end else max(beginning, last + 1)
+    return start if newest_only is None else max(start, end - newest_only)

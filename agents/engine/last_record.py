@@ -1,0 +1,106 @@
+"""The last record that was taken, remembered beside the cursor, so that a topic which was made anew is known for one.
+
+An offset alone says nothing: a new topic soon has a record there, too. Remembered as well is from where on the topic of
+dead letters may hold letters that a crash left unmentioned in the state.
+"""
+
+import time
+import zlib
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from agents.fetching.reading import Record, some_records
+from models.dead_letter import LETTER_MONITOR_ID
+
+KEY = b"w"  # in the changelog
+PATIENCE_SECONDS = 5.0
+LETTERS_LIMIT = 200_000  # dead letters looked through at a recovery: seconds
+
+
+class Witness(msgspec.Struct, frozen=True, array_like=True):
+    """`letters_from`: no dead letter of a record after this one lies before this offset of the dead letters' topic."""
+
+    offset: int
+    timestamp_ms: int
+    crc: int
+    letters_from: int
+
+
+def witness_of(record: Record, letters_from: int) -> Witness:
+    """What is remembered of a record."""
+    return Witness(record.offset, _timestamp(record), _crc(record), letters_from)
+
+
+def encode_witness(witness: Witness) -> tuple[bytes, bytes]:
+    """The changelog record."""
+    return KEY, msgspec.msgpack.encode(witness)
+
+
+def decode_witness(value: bytes | None) -> Witness | None:
+    """Inverse of `encode_witness`; None for none."""
+    return None if value is None else msgspec.msgpack.decode(value, type=Witness)
+
+
+async def is_still_there(consumer: AIOKafkaConsumer, tp: TopicPartition, witness: Witness) -> bool:
+    """Whether the log still has that very record where it was. Raises KafkaError."""
+    consumer.assign([tp])
+    consumer.seek(tp, witness.offset)
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up_at:
+        for record in await some_records(consumer, tp):
+            return (record.offset, _timestamp(record), _crc(record)) == (
+                witness.offset, witness.timestamp_ms, witness.crc,
+            )  # fmt: skip
+    return False
+
+
+async def buried_offsets(
+    consumer: AIOKafkaConsumer, letters: TopicPartition, start: int, end: int, source: TopicPartition, position: int,
+    monitor_id: str,
+) -> set[int]:  # fmt: skip
+    """Offsets of `source` from `position` on whose dead letters, written by this monitor, lie between `start` and
+    `end`. Raises KafkaError."""
+    start = max(start, end - LETTERS_LIMIT)
+    offsets: set[int] = set()
+    if start >= end:
+        return offsets
+    consumer.assign([letters])
+    consumer.seek(letters, start)
+    while await consumer.position(letters) < end:
+        records = await some_records(consumer, letters)
+        for record in records:
+            offset = origin_of(record, source, monitor_id)
+            if offset is not None and offset >= position:
+                offsets.add(offset)
+        if not records:
+            break
+    return offsets
+
+
+def origin_of(record: Record, source: TopicPartition, monitor_id: str) -> int | None:
+    """The offset in `source` that a dead letter of this monitor tells of, the last one where it tells of several.
+
+    A letter sent in again bears older headers first. One that names no monitor was written by a version without.
+    """
+    told: dict[str, bytes | None] = {}
+    for name, value in record.headers:
+        if name == "dl_topic":
+            told = {}
+        if name.startswith("dl_"):
+            told[name] = value
+    if told.get("dl_topic") != source.topic.encode() or told.get("dl_partition") != b"%d" % source.partition:
+        return None
+    if told.get(LETTER_MONITOR_ID, monitor_id.encode()) != monitor_id.encode():
+        return None
+    offset = told.get("dl_last_offset") or told.get("dl_offset") or b""
+    return int(offset) if offset.isdigit() and len(offset) < 20 else None  # of thousands of digits Python makes none
+
+
+def _timestamp(record: Record) -> int:
+    """Old formats have none, which is None in one of aiokafka's classes and -1 in the other."""
+    return -1 if record.timestamp is None else int(record.timestamp)
+
+
+def _crc(record: Record) -> int:
+    return zlib.crc32(record.value or b"", zlib.crc32(record.key or b""))

@@ -1,0 +1,378 @@
+"""Turns the bytes that a fetch brought for a partition into records: whatever they are, within bounds, always onward.
+
+What cannot be read becomes an `UnreadableBatch` that says where it lies, and the good batches beside it are read. Every
+consumer of the process reads through this.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, TypeVar, cast
+
+from aiokafka.record.default_records import DefaultRecordBatch
+
+from agents.fetching.batch_heads import (
+    APPEND_TIME,
+    CODEC,
+    CONTROL,
+    HEAD,
+    TRANSACTIONAL,
+    Batch,
+    Damaged,
+    base_at,
+    claimed,
+    find_good,
+    good_at,
+    is_abort,
+    plain_head,
+    read_batch,
+)
+from agents.fetching.doubts import Doubts
+from agents.fetching.large_batch import large_batch
+from agents.fetching.record_parsing import (
+    KEPT_BYTES,
+    PlainRecord,
+    UnreadableBatch,
+    longest_record,
+    parse_message,
+    parse_records,
+)
+from agents.fetching.unfolding import SMALL_BYTES, SPARE_BYTES, UNFOLDED_LIMIT_BYTES, NotUnfolded, UnfoldsTooFar, unfold
+from agents.fetching.whole_batch import LARGE_BYTES, are_in_order, headers_of, offset_of, whole_batch
+from models.dead_letter import DeadLetterReason
+
+TAKEN_BYTES = 4 * 1024 * 1024  # handed out at once, by a guess of what they take in memory
+PIECE_RECORDS = 500
+PIECE_BYTES = 1024 * 1024
+RECORD_BYTES, HEADER_BYTES = 200, 72  # of memory, each, beside what is in it
+READ_COMMITTED = 1
+NO_SUCH_OFFSET = 10_000_000  # behind the end that the broker names, or away from where reading stands
+
+T = TypeVar("T")
+
+
+class Taken(list[T]):
+    """Records, about how much memory they take, and whether an `UnreadableBatch` is among them."""
+
+    __slots__ = ("has_unreadable", "size_bytes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size_bytes = 0
+        self.has_unreadable = False
+
+
+def memory_beside(records: list[Any]) -> int:
+    """About how many bytes records made by aiokafka's C code take beside what is in them."""
+    return RECORD_BYTES * len(records) + HEADER_BYTES * sum(map(len, map(headers_of, records)))
+
+
+class FetchedBytes:
+    """What a broker sent for a partition, in place of aiokafka's MemoryRecords, which trusts every length in it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data or b""
+
+    def has_next(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.data)
+
+    def size_in_bytes(self) -> int:
+        """How much there is."""
+        return len(self.data)
+
+
+class _Open:
+    """A batch whose records are being handed out."""
+
+    def __init__(self, batch: Batch, view: memoryview, begin: int) -> None:
+        self.batch = batch
+        self.view = view  # the batch, unfolded
+        self.begin = begin  # of its records in there
+        self.piece = PIECE_RECORDS
+        self.record_bytes = max(1, len(view) // max(1, batch.records))
+        self.left = batch.records
+        self.expected = batch.base_offset  # the lowest offset that the next record may have
+        self.is_quick = True
+        self.records: Iterator[Any] = iter(())
+
+
+class _Waits(Exception):
+    """For another partition's large batch."""
+
+
+class PartitionBatches:
+    """In place of aiokafka's PartitionRecords, and made by its fetcher with the same arguments.
+
+    `take` answers records; `next_fetch_offset` is where reading goes on. `end` is the end of the log as the broker
+    names it, `doubts` what is kept of damaged batches from fetch to fetch: with it they are fetched again first.
+    """
+
+    def __init__(
+        self,
+        tp: Any,
+        records: FetchedBytes,
+        aborted_transactions: Sequence[tuple[int, int]] | None,
+        fetch_offset: int,
+        key_deserializer: Any,
+        value_deserializer: Any,
+        check_crcs: bool,
+        isolation_level: int,
+    ) -> None:
+        self.next_fetch_offset = fetch_offset
+        self.end: int | None = None
+        self.doubts: Doubts | None = None
+        self.is_over = False
+        self._fetch_offset = fetch_offset
+        self._data = records.data
+        self._view = memoryview(self._data)
+        self._at = 0
+        self._floor = -1  # no batch begins before this
+        self._aborted = sorted(aborted_transactions or [], key=lambda aborted: aborted[1])
+        self._aborted_producers: set[int] = set()
+        self._is_committed_only = isolation_level == READ_COMMITTED
+        self._open: _Open | None = None
+        self._is_large_next = False  # the batch that is read or comes next is large, unfolded
+
+    def take(self, most_records: int, most_bytes: int = TAKEN_BYTES) -> "Taken[Any]":
+        """The next records, fewer where they are large; none at the end, or while another partition's batch is."""
+        taken: Taken[Any] = Taken()
+        try:
+            while len(taken) < most_records and taken.size_bytes < most_bytes and not self.is_over:
+                if self._open is not None:
+                    self._continue_batch(self._open, taken, most_records)
+                elif self._is_large_next or not self._take_whole_batch(taken, most_records):
+                    self._begin_batch(taken)
+        except _Waits:  # what was taken before is whole
+            pass
+        if self._is_large_next and self._open is not None:
+            large_batch.note_use()
+        return taken
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self.is_over:
+            yield from self.take(1)
+
+    def __next__(self) -> Any:
+        for record in self:
+            return record
+        raise StopIteration
+
+    # --- from batch to batch
+
+    def _take_whole_batch(self, taken: "Taken[Any]", most_records: int) -> bool:
+        whole = whole_batch(self._data, self._view, self._at, self.next_fetch_offset, most_records - len(taken))
+        if whole is None:
+            return False
+        taken += whole.records
+        taken.size_bytes += whole.size + memory_beside(whole.records)
+        self._at = whole.end
+        self._floor = self.next_fetch_offset = whole.last_offset + 1
+        return True
+
+    def _begin_batch(self, taken: "Taken[Any]") -> None:
+        at = self._at
+        if at >= len(self._data):
+            self._end_of_bytes(taken)
+            return
+        try:
+            batch = read_batch(self._data, at)
+            if batch is None:  # cut off, as brokers do where the fetch is full
+                self._end_of_bytes(taken)
+                return
+            self._check_place(batch)
+        except Damaged as error:
+            self._damaged(taken, str(error))
+            return
+        if batch.last_offset < self.next_fetch_offset or self._is_hidden(batch):
+            self._pass(batch)
+            return
+        try:
+            self._open = self._opened(batch)
+        except UnfoldsTooFar:
+            why = f"its {batch.end - at} bytes unfold to more than {UNFOLDED_LIMIT_BYTES}"
+            self._refuse(taken, batch, DeadLetterReason.TOO_LARGE, why)
+            taken.size_bytes += UNFOLDED_LIMIT_BYTES  # of work: no second one before others had their turn
+        except NotUnfolded as error:
+            self._refuse(taken, batch, DeadLetterReason.MALFORMED_JSON, str(error))
+
+    def _check_place(self, batch: Batch) -> None:
+        """The first offset of a batch stands outside of its checksum."""
+        here, base, end = self.next_fetch_offset, batch.base_offset, self.end
+        lies = base < self._floor or (end is not None and batch.last_offset >= end + NO_SUCH_OFFSET)
+        if base > here and not lies:  # a gap, as compaction leaves them, unless the next batch begins before this one
+            following = base_at(self._data, batch.end)
+            lies = following is not None and here <= following <= batch.last_offset
+            lies = lies and good_at(self._data, batch.end, here - 1) is not None
+        if lies:
+            raise Damaged(f"it claims to begin at offset {base}")
+
+    def _is_hidden(self, batch: Batch) -> bool:
+        """Markers of transactions, and what its producer took back."""
+        if self._is_committed_only and batch.producer_id >= 0:
+            while self._aborted and self._aborted[0][1] <= batch.base_offset:
+                self._aborted_producers.add(self._aborted.pop(0)[0])
+            if batch.attributes & CONTROL and is_abort(self._data, batch):
+                self._aborted_producers.discard(batch.producer_id)
+            if batch.attributes & TRANSACTIONAL and batch.producer_id in self._aborted_producers:
+                return True
+        return bool(batch.attributes & CONTROL) or not batch.records
+
+    def _pass(self, batch: Batch) -> None:
+        self._open = None
+        self._is_large_next = False
+        self._at = batch.end
+        self._floor = batch.last_offset + 1
+        self.next_fetch_offset = max(self.next_fetch_offset, batch.last_offset + 1)
+
+    def _refuse(self, taken: "Taken[Any]", batch: Batch, reason: DeadLetterReason, why: str) -> None:
+        first = max(batch.base_offset, self.next_fetch_offset)
+        self._hand_out_unreadable(taken, first, batch.last_offset, reason, why)
+        self._pass(batch)
+
+    def _hand_out_unreadable(
+        self, taken: "Taken[Any]", first: int, last: int, reason: DeadLetterReason, why: str
+    ) -> None:
+        kept = self._data[self._at : self._at + KEPT_BYTES]
+        taken.append(UnreadableBatch(first, last, reason, why, kept))
+        taken.has_unreadable = True
+        taken.size_bytes += KEPT_BYTES
+
+    # --- within a batch
+
+    def _opened(self, batch: Batch) -> _Open:
+        view = self._view[batch.at : batch.end]
+        if batch.magic < 2:
+            self._is_large_next = bool(batch.attributes & CODEC)
+            if self._is_large_next and not large_batch.take(self):
+                raise _Waits
+            opened = _Open(batch, view, 0)
+            opened.expected = min(self.next_fetch_offset, batch.last_offset)
+            self._parse_slowly(opened)
+            return opened
+        if batch.attributes & CODEC:
+            view = self._unfolded(batch, view)
+        elif batch.end + SPARE_BYTES > len(self._data):
+            view = memoryview(bytes(view) + bytes(SPARE_BYTES))[: len(view)]
+        opened = _Open(batch, view, HEAD.size)
+        if len(view) > LARGE_BYTES:
+            longest = longest_record(view, HEAD.size, batch.records)
+            if longest is None or longest > PIECE_BYTES:
+                self._parse_slowly(opened)
+                return opened
+            opened.piece = max(1, min(PIECE_RECORDS, PIECE_BYTES // max(1, longest)))
+        opened.records = chain(cast(Any, DefaultRecordBatch(cast(bytes, view))))  # it bears one `iter` alone
+        return opened
+
+    def _unfolded(self, batch: Batch, view: memoryview) -> memoryview:
+        """Raises NotUnfolded, UnfoldsTooFar, _Waits."""
+        codec, folded = batch.attributes & CODEC, view[HEAD.size :]
+        head = plain_head(self._data, batch.at, batch.attributes)
+        if not self._is_large_next:
+            try:
+                return unfold(codec, folded, head, SMALL_BYTES)
+            except UnfoldsTooFar:
+                self._is_large_next = True
+        if not large_batch.take(self):
+            raise _Waits
+        return unfold(codec, folded, head)
+
+    @property
+    def is_within_batch(self) -> bool:
+        """Whether some of a batch is handed out and some is not."""
+        return self._open is not None
+
+    def close_batch(self) -> None:
+        """Let go of what was unfolded; it is unfolded again when its turn comes."""
+        self._open = None
+
+    def _parse_slowly(self, opened: _Open) -> None:
+        batch = opened.batch
+        opened.is_quick, opened.piece = False, 1
+        if batch.magic < 2:
+            opened.records = parse_message(opened.view, opened.expected)
+            return
+        append_time = batch.max_timestamp if batch.attributes & APPEND_TIME else None
+        opened.records = parse_records(
+            opened.view, opened.begin, batch.records, batch.base_offset, batch.last_offset, batch.first_timestamp,
+            append_time,
+        )  # fmt: skip
+
+    def _continue_batch(self, opened: _Open, taken: "Taken[Any]", most_records: int) -> None:
+        if not opened.is_quick:
+            self._take_slowly(opened, taken)
+            return
+        asked = min(opened.piece, most_records - len(taken))
+        try:
+            piece = list(islice(opened.records, asked))
+            if not piece:
+                self._pass(opened.batch)
+                return
+            offsets = [*map(offset_of, piece)]
+            in_order = are_in_order(offsets, opened.expected, opened.batch.last_offset)
+        except Exception:  # its lengths lie, or the name of a header is no UTF-8
+            in_order = False
+        if not in_order:
+            self._parse_slowly(opened)
+            return
+        opened.expected = offsets[-1] + 1
+        got = len(piece)
+        opened.left -= got
+        if offsets[0] < self.next_fetch_offset:
+            piece = piece[bisect_left(offsets, self.next_fetch_offset) :]
+        taken += piece
+        taken.size_bytes += opened.record_bytes * len(piece) + memory_beside(piece)
+        self.next_fetch_offset = max(self.next_fetch_offset, opened.expected)
+        if not opened.left or got < asked:  # asked behind its end, aiokafka's iterator would begin anew
+            self._pass(opened.batch)
+
+    def _take_slowly(self, opened: _Open, taken: "Taken[Any]") -> None:
+        record = next(opened.records, None)
+        if record is None:
+            self._pass(opened.batch)
+        elif record.offset >= self.next_fetch_offset:
+            taken.append(record)
+            self.next_fetch_offset = record.offset + 1
+            if isinstance(record, PlainRecord):
+                size = len(record.key or b"") + len(record.value or b"")
+                taken.size_bytes += RECORD_BYTES + size + HEADER_BYTES * len(record.headers)
+            else:
+                taken.has_unreadable = True
+                taken.size_bytes += KEPT_BYTES
+
+    # --- what is damaged
+
+    def _end_of_bytes(self, taken: "Taken[Any]") -> None:
+        if self._data and self.next_fetch_offset == self._fetch_offset:
+            self._damaged(taken, "the broker sends nothing whole that begins here")
+        else:
+            self.is_over = True
+
+    def _damaged(self, taken: "Taken[Any]", why: str) -> None:
+        """Nothing that the batch says of itself can be trusted: neither where it ends nor its offsets."""
+        here = self.next_fetch_offset
+        claimed_base, span = claimed(self._data, self._at)
+        doubts = self.doubts
+        is_known = doubts is not None and doubts.knows(claimed_base, here)
+        if doubts is not None and not is_known and doubts.asks_again(here):
+            self.is_over = True  # fetched again from here
+            return
+        good = find_good(self._data, self._at, max(self._floor, here) - 1)
+        if good is not None and good.base_offset <= here:
+            self._at = good.at  # nothing is missing between
+            return
+        limit = here + NO_SUCH_OFFSET if good is None else good.base_offset - 1
+        first = claimed_base if here < claimed_base <= limit else here
+        last = max(first, min(first + span - 1, limit))
+        if good is not None and good.magic > 1:  # of old formats a batch names its last offset alone
+            last = limit
+        if is_known:
+            last = here
+        else:
+            self._hand_out_unreadable(taken, first, last, DeadLetterReason.MALFORMED_JSON, why)
+        if doubts is not None:
+            doubts.note_refused(claimed_base, last + 1)
+        self.next_fetch_offset = self._floor = last + 1
+        # Behind a damaged marker nobody knows whose transaction was aborted: the next fetch says it anew.
+        self.is_over = good is None or bool(self._aborted_producers)
+        self._at = len(self._data) if good is None else good.at

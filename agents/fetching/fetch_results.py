@@ -1,0 +1,59 @@
+"""Puts `agents.fetching.batches` where aiokafka's fetcher reads batches, for every consumer of the process.
+
+aiokafka offers no other way in: its fetcher looks up these names in its own module.
+"""
+
+import threading
+from typing import Any
+
+from aiokafka.consumer import fetcher
+
+from agents.fetching.batches import FetchedBytes, PartitionBatches, Taken
+from agents.fetching.doubts import Doubts
+
+POLLED_BYTES = 16 * 1024 * 1024  # handed out by one poll, of all partitions together
+MOST_RECORDS = 2_000
+
+
+class Budget(threading.local):
+    """What the poll that is under way in this thread may still hand out. Without `begin` it is not bounded."""
+
+    left_bytes: float = float("inf")
+
+    def begin(self) -> None:
+        """A poll begins."""
+        self.left_bytes = POLLED_BYTES
+
+
+budget = Budget()
+
+
+class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
+    """What one fetch brought for one partition. Beyond the budget of a poll it keeps what it has."""
+
+    def __init__(self, tp: Any, *, assignment: Any, partition_records: PartitionBatches, backoff: float) -> None:
+        super().__init__(tp, assignment=assignment, partition_records=partition_records, backoff=backoff)
+        state = assignment.state_value(tp)
+        partition_records.end = state.highwater
+        if not hasattr(state, "doubts"):
+            state.doubts = Doubts()  # as long as the partition is assigned
+        partition_records.doubts = state.doubts
+
+    def getall(self, max_records: int | None = None) -> "Taken[Any]":
+        """The next records; aiokafka calls it in every poll."""
+        if not self.check_assignment(self._topic_partition) or not self.has_more() or budget.left_bytes <= 0:
+            return Taken()
+        batches: PartitionBatches = self._partition_records  # type: ignore[has-type]
+        taken = batches.take(max_records or MOST_RECORDS)
+        budget.left_bytes -= taken.size_bytes
+        self._update_position()
+        if batches.is_over:
+            self._partition_records = None
+        return taken
+
+
+def install() -> None:
+    """Every consumer of the process reads so from now on."""
+    fetcher.MemoryRecords = FetchedBytes
+    fetcher.PartitionRecords = PartitionBatches
+    fetcher.FetchResult = FetchResult

@@ -1,0 +1,61 @@
+"""A consumer without a group, for looking at topics: the changelog at recovery, and what lies around it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from agents.engine.client_start import to_its_end
+from agents.fetching.batches import Taken
+from agents.fetching.fetch_results import install
+from agents.kafka.access import Kafka, client_options
+from agents.kafka.ending import in_turn
+
+READ_TIMEOUT_MS = 500
+FETCH_MAX_WAIT_MS = 20  # whatever is asked next waits behind a fetch that waits for news
+READ_RECORDS = 2_000  # at once: some 10 ms of work
+
+Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
+
+
+install()
+
+
+@asynccontextmanager
+async def reader(kafka: Kafka, *, committed_only: bool = False) -> AsyncIterator[AIOKafkaConsumer]:
+    """A started consumer; where an offset is not in the log it reads from the beginning. Raises KafkaError.
+
+    `committed_only`: for topics of others, as the worker reads them: no transaction under way, none that was aborted.
+    """
+    consumer = AIOKafkaConsumer(
+        **client_options(kafka),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed" if committed_only else "read_uncommitted",
+        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+        retry_backoff_ms=20,  # every first question about a topic waits once for this
+        fetch_max_bytes=16 * 1024 * 1024,
+        max_partition_fetch_bytes=8 * 1024 * 1024,
+    )
+    try:
+        await to_its_end(consumer.start())
+        yield consumer
+    finally:
+        await stop(consumer)
+
+
+async def stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, in bounded time. aiokafka's own `stop` may end half-way, with the cancellation of a task of its
+    own that had hardly begun."""
+    consumer._closed = True
+    parts = (consumer._coordinator, consumer._fetcher, consumer._client)
+    await in_turn(part.close() for part in parts if part is not None)
+
+
+async def some_records(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Taken[Record]:
+    """What comes next, or nothing where nothing comes for a while."""
+    polled = await consumer.getmany(tp, timeout_ms=READ_TIMEOUT_MS, max_records=READ_RECORDS)
+    records: Taken[Record] = polled.get(tp) or Taken()
+    return records

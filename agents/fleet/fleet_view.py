@@ -1,0 +1,237 @@
+"""The whole fleet as this worker sees it: its own partitions from memory, the others by what their owners told last.
+
+It is whole or it is not given at all: a partition that recovers, or of which nothing is known, makes it `Incomplete`.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+from weakref import WeakSet
+
+import msgspec
+
+from agents.engine.ownership import Counts, Owned, Phase
+from agents.fleet.reader import FleetReader, Known
+from agents.fleet.record import Standing
+from models.dead_letter import DeadLetter
+from streams.alerting.core import Core
+from streams.partition.summary import PartitionCounts, PartitionLists, Steps, counts_of, lists_of
+from streams.rates.totals import PartitionTotals
+from streams.views.project_views import as_of_ms
+
+QUIET_SECONDS = 2.0  # a partition at its end and silent for so long follows the wall clock
+
+
+class Incomplete(Exception):
+    """Some partition cannot be answered for now; the message says which."""
+
+
+class CountsBytes(Protocol):
+    """The part of the changelog that is looked at."""
+
+    @property
+    def bytes_written(self) -> int:
+        """Since the start."""
+
+
+class EngineView(Protocol):
+    """The part of `agents.engine.engine.Engine` that the read side uses."""
+
+    @property
+    def core(self) -> Core:
+        """Rules and settings."""
+
+    @property
+    def owned(self) -> dict[int, Owned]:
+        """This worker's partitions by number, live or recovering."""
+
+    @property
+    def former(self) -> Counts:
+        """What was counted on partitions that it no longer owns."""
+
+    @property
+    def changelog(self) -> CountsBytes:
+        """Where state is stored."""
+
+    @property
+    def flushes(self) -> int:
+        """Times state was stored."""
+
+    @property
+    def flush_seconds(self) -> float:
+        """Time spent on it."""
+
+    def is_caught_up(self, owned: Owned, quiet_seconds: float, /) -> bool:
+        """Whether a partition was read to its end and nothing came for a while."""
+
+    def lag(self, owned: Owned, /) -> int:
+        """Events of a partition that may be read and are not applied yet."""
+
+    def waiting(self, owned: Owned, /) -> int | None:
+        """Events of a partition not yet applied, whatever holds them back; None where that cannot be asked."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether others wait for a flush, so that it must not wait for anything."""
+
+    def answered_at(self, owned: Owned, /) -> float | None:
+        """When a broker last answered for a partition that is asked for, by the wall clock."""
+
+    async def tell(self, owned: Owned, letters: list[DeadLetter], /) -> None:
+        """Tell what the partition has to tell; to be called in its turn."""
+
+    async def flush(self) -> None:
+        """Store everything; must not be called in a partition's turn."""
+
+
+class OwnPart:
+    """A live partition of this worker."""
+
+    def __init__(self, owned: Owned, at_ms: int) -> None:
+        self.owned = owned
+        self.counts = counts_of(owned.partition, at_ms)
+
+    @property
+    def word(self) -> object:
+        """Differs whenever an answer about this partition would."""
+        return self.owned.generation, self.owned.partition.clock_ms, self.counts
+
+    def lists(self, max_projects: int) -> Steps[PartitionLists]:
+        """Worst projects and active alerts of this moment, in steps."""
+        return lists_of(self.owned.partition, max_projects)
+
+    def totals(self) -> PartitionTotals:
+        """Brought up to date."""
+        totals = self.owned.partition.totals
+        totals.fold()
+        return totals
+
+
+class FarPart:
+    """A partition of another worker, as its owner told last."""
+
+    def __init__(self, known: Known, counts: PartitionCounts, core: Core) -> None:
+        self.known = known
+        self.counts = counts
+        self._core = core
+
+    @property
+    def word(self) -> object:
+        """Differs whenever an answer about this partition would."""
+        return self.known.record.generation, self.known.offset
+
+    def lists(self, max_projects: int) -> Steps[PartitionLists]:
+        """What the owner listed. Raises Unreadable."""
+        yield from ()
+        return self.known.body().lists
+
+    def totals(self) -> PartitionTotals:
+        """What the owner told. Raises Unreadable."""
+        return self.known.totals(self._core)
+
+
+Part = OwnPart | FarPart
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Where to ask about other partitions, and the word to be let in by."""
+
+    url: str
+    token: str
+    partitions: tuple[int, ...]
+
+
+class Sight:
+    """Puts engine and reader together.
+
+    `partition_count` is of the events topic, 0 while unknown; `now_ms` is the wall clock.
+    """
+
+    def __init__(
+        self,
+        engine: EngineView,
+        reader: FleetReader,
+        partition_count: Callable[[], int],
+        now_ms: Callable[[], int],
+        worker_id: str,
+    ) -> None:
+        self.engine = engine
+        self.reader = reader
+        self.now_ms = now_ms
+        self.partition_count = partition_count
+        self._worker_id = worker_id
+        self._looked_at: WeakSet[Owned] = WeakSet()
+
+    @property
+    def owned(self) -> dict[int, Owned]:
+        """This worker's partitions, live or recovering."""
+        return self.engine.owned
+
+    @property
+    def live(self) -> list[Owned]:
+        """This worker's partitions that can be answered for."""
+        return [owned for owned in self.engine.owned.values() if self.standing(owned) is Standing.LIVE]
+
+    def standing(self, owned: Owned) -> Standing | None:
+        """How this worker stands to one of its partitions; None: it has lost it.
+
+        Of a partition without any state the log may be empty, or not looked at yet: the latter is not live.
+        """
+        if owned.phase is Phase.GONE:
+            return None
+        if owned.phase is Phase.RECOVERING:
+            return Standing.RECOVERING
+        if owned not in self._looked_at:
+            if not owned.partition.next_offset and not self.engine.is_caught_up(owned, 0.0):
+                return Standing.RECOVERING
+            self._looked_at.add(owned)
+        return Standing.LIVE
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether this worker owns every partition."""
+        return 0 < self.partition_count() <= len(self.engine.owned)
+
+    def as_of_ms(self, owned: Owned) -> int:
+        """Up to when a partition's numbers are true: its clock, or the wall clock while it is idle and at its end."""
+        clock_ms = owned.partition.clock_ms
+        quiet_seconds = QUIET_SECONDS if clock_ms else 0.0
+        return as_of_ms(clock_ms, self.now_ms(), self.engine.is_caught_up(owned, quiet_seconds))
+
+    def parts(self) -> list[Part]:
+        """Every partition of the events topic, in order. Raises Incomplete."""
+        count = self.partition_count()
+        if not count:
+            raise Incomplete("how many partitions there are is not known yet")
+        return [self._part(number) for number in range(count)]
+
+    def _part(self, number: int) -> Part:
+        owned = self.engine.owned.get(number)
+        if owned is not None:
+            if self.standing(owned) is not Standing.LIVE:
+                raise Incomplete(f"partition {number} is being read back")
+            return OwnPart(owned, self.as_of_ms(owned))
+        known = self.reader.known.get(number)
+        if known is None:
+            raise Incomplete(f"nobody has told of partition {number} yet")
+        if known.record.standing is not Standing.LIVE or known.record.counts is None:
+            raise Incomplete(f"partition {number} is being read back by its owner")
+        return FarPart(known, known.record.counts, self.engine.core)
+
+    def stale_partitions(self, parts: Iterable[Part]) -> list[int]:
+        """Those whose owner has been silent for too long."""
+        far = (part for part in parts if isinstance(part, FarPart))
+        return [part.counts.partition for part in far if self.reader.is_stale(part.known)]
+
+    def other_owners(self) -> list[Owner]:
+        """Each other worker once, with the partitions it is known to own."""
+        newest: dict[str, Known] = {}
+        partitions: dict[str, list[int]] = {}
+        for number in range(self.partition_count()):
+            known = self.reader.known.get(number)
+            if number in self.engine.owned or known is None or known.record.worker_id == self._worker_id:
+                continue
+            url = known.record.url
+            partitions.setdefault(url, []).append(number)
+            if url not in newest or newest[url].record.published_at_ms < known.record.published_at_ms:
+                newest[url] = known
+        return [Owner(url, known.record.token, tuple(partitions[url])) for url, known in newest.items()]

@@ -1,0 +1,17 @@
+"""How the topics are, and what of them does not fit: one look at the broker for commands and for a worker's start."""
+
+import msgspec
+
+from agents.engine.producer import MAX_RECORD_BYTES
+from agents.kafka.access import Kafka
+from agents.kafka.topic_facts import broker_facts, topic_facts
+from agents.kafka.topic_fit import TopicFacts, misfits
+from agents.kafka.topics import TopicNames, connected_admin
+
+
+async def check_topics(kafka: Kafka, names: TopicNames, session_ms: int) -> tuple[dict[str, TopicFacts], list[str]]:
+    """The topics that are there, and a sentence for each setting that does not fit. Raises KafkaError."""
+    async with connected_admin(kafka) as admin:
+        facts = await topic_facts(admin, msgspec.structs.astuple(names))
+        brokers = await broker_facts(admin)
+    return facts, misfits(names, facts, brokers, MAX_RECORD_BYTES, session_ms)

@@ -1,0 +1,205 @@
+"""Which topics there are and how each must be; they are made before anything subscribes to them.
+
+Faust subscribes to nothing where a topic is missing, and a topic that a broker makes by itself has the wrong shape.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import msgspec
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError, for_code
+
+from agents.engine.producer import MAX_RECORD_BYTES
+from agents.kafka.access import Kafka, client_options
+from agents.kafka.refusals import refusal, why
+
+log = structlog.get_logger(__name__)
+
+_COMPACTED = {
+    "cleanup.policy": "compact",
+    "min.cleanable.dirty.ratio": "0.2",
+    # What was overwritten must soon be out of the way of a recovery, and the segment at the end is never compacted.
+    "segment.ms": "600000",
+    "segment.bytes": str(64 * 1024 * 1024),
+}
+_KEPT_A_MONTH = {"retention.ms": "2592000000"}
+METADATA_PATIENCE_SECONDS = 20.0
+
+
+class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
+    """The topics of one monitor."""
+
+    events: str = "episode-events"
+    alerts: str = "episode-alerts"
+    dead_letters: str = "episode-dead-letters"
+    alert_dead_letters: str = "alert-dead-letters"
+    changelog: str
+    fleet: str
+
+    @classmethod
+    def of(cls, monitor_id: str, events: str, alerts: str, dead_letters: str, alert_dead_letters: str) -> "TopicNames":
+        """The monitor's own topics bear its id; the others are shared by all who know the names."""
+        return cls(
+            events=events,
+            alerts=alerts,
+            dead_letters=dead_letters,
+            alert_dead_letters=alert_dead_letters,
+            changelog=f"{monitor_id}-state-changelog",
+            fleet=f"{monitor_id}-fleet",
+        )
+
+
+class TopicMismatch(Exception):
+    """Topics are not as they must be and cannot be made so; the message says which and what to do."""
+
+
+async def ensure_topics(
+    kafka: Kafka, names: TopicNames, events_partitions: int, replication_factor: int | None
+) -> dict[str, int]:
+    """Create what is missing and answer each topic's number of partitions.
+
+    A changelog with fewer partitions than the events gets those that were added there.
+
+    Raises TopicMismatch where it has more, or where the broker refuses a topic for good; KafkaError where it does not
+    answer.
+    """
+    async with connected_admin(kafka) as admin:
+        await _create(admin, [_topic(names.events, events_partitions, replication_factor, {})])
+        events = (await _partitions(admin, [names.events]))[names.events]
+        shapes = (
+            (names.alerts, events, _KEPT_A_MONTH),
+            (names.dead_letters, 1, _KEPT_A_MONTH),
+            (names.alert_dead_letters, 1, _KEPT_A_MONTH),
+            (names.changelog, events, _COMPACTED | {"max.message.bytes": str(MAX_RECORD_BYTES)}),
+            (names.fleet, 1, _COMPACTED),
+        )
+        await _create(admin, [_topic(name, count, replication_factor, config) for name, count, config in shapes])
+        counts = await _partitions(admin, list(msgspec.structs.astuple(names)))
+        if counts[names.changelog] < events:
+            counts[names.changelog] = await _grow(admin, names.changelog, events)
+    _check_fit(names, events, counts[names.changelog])
+    return counts
+
+
+async def grow_changelog(kafka: Kafka, names: TopicNames) -> int:
+    """Give the changelog as many partitions as the events have, and answer how many. Raises as `ensure_topics`."""
+    async with connected_admin(kafka) as admin:
+        counts = await _partitions(admin, [names.events, names.changelog])
+        events, changelog = counts[names.events], counts[names.changelog]
+        if changelog < events:
+            changelog = await _grow(admin, names.changelog, events)
+    _check_fit(names, events, changelog)
+    return events
+
+
+def _check_fit(names: TopicNames, events: int, changelog: int) -> None:
+    if changelog != events:
+        raise TopicMismatch(
+            f"Topic {names.events} has {events} partitions and {names.changelog} has {changelog}: the events were "
+            f"made anew with fewer, and the state of the others is of no use. "
+            f"Start with a new MONITOR_ID, or delete {names.changelog}, "
+            f"to count the events anew."
+        )
+
+
+async def _grow(admin: AIOKafkaAdminClient, topic: str, partitions: int) -> int:
+    """Add partitions to a topic; answers how many it has then."""
+    try:
+        await admin.create_partitions({topic: NewPartitions(partitions)})
+        log.warning("partitions added, as the events have", topic=topic, partitions=partitions)
+    except InvalidPartitionsError:  # another worker was quicker, or it has more
+        pass
+    except KafkaError as error:
+        if error.retriable:
+            raise
+        raise TopicMismatch(
+            f"Topic {topic} needs {partitions} partitions, as many as the events have, and they could not be added: "
+            f"{refusal(error)}. Add them by hand, or let this user alter the topic."
+        ) from None
+    return (await _partitions(admin, [topic], at_least=partitions))[topic]
+
+
+async def describe_topics(kafka: Kafka, names: TopicNames) -> dict[str, int]:
+    """Partitions of each topic, 0 for one that does not exist. Raises KafkaError."""
+    async with connected_admin(kafka) as admin:
+        there = set(await admin.list_topics())
+        wanted = list(msgspec.structs.astuple(names))
+        # Some brokers create a topic that is only asked about.
+        counts = await _partitions(admin, [topic for topic in wanted if topic in there])
+        return {topic: counts.get(topic, 0) for topic in wanted}
+
+
+async def kafka_trouble(kafka: Kafka, patience_seconds: float = 5.0) -> str:
+    """Why no broker takes a new connection, in one sentence; "" where one does."""
+    try:
+        async with asyncio.timeout(patience_seconds), connected_admin(kafka):
+            return ""
+    except (KafkaError, OSError, TimeoutError) as error:
+        return await why(error, kafka)
+
+
+async def has_read(kafka: Kafka, group: str, topic: str, partitions: int) -> bool:
+    """Whether a consumer group has committed a position in a topic. Raises KafkaError."""
+    asked = [TopicPartition(topic, number) for number in range(partitions)]  # not every broker answers for "all"
+    async with connected_admin(kafka) as admin:
+        committed = await admin.list_consumer_group_offsets(group, partitions=asked)
+    return any(position.offset >= 0 for position in committed.values())
+
+
+@asynccontextmanager
+async def connected_admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Closed at the end. Raises KafkaError where no broker answers."""
+    admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+def _topic(name: str, partitions: int, replicas: int | None, config: Mapping[str, str]) -> NewTopic:
+    """`replicas` None leaves it to the broker, which aiokafka takes only together with an empty assignment."""
+    if replicas is None:
+        return NewTopic(name, partitions, -1, replica_assignments={}, topic_configs=dict(config))
+    return NewTopic(name, partitions, replicas, topic_configs=dict(config))
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
+    there = set(await admin.list_topics())
+    missing = {topic.name: topic for topic in topics if topic.name not in there}
+    if not missing:
+        return
+    response = await admin.create_topics(list(missing.values()))
+    for name, code, *message in response.topic_errors:
+        error = for_code(code)
+        if not code:
+            log.info("topic created", topic=name, partitions=missing[name].num_partitions)
+        elif error is TopicAlreadyExistsError:  # another worker was quicker
+            continue
+        elif error.retriable:
+            raise error(f"topic {name} could not be created")
+        else:
+            detail = (message[0] if message else None) or error.__name__
+            raise TopicMismatch(
+                f"Topic {name} could not be created: {detail.rstrip('.')}. Create it by hand, or look at "
+                f"TOPIC_REPLICATION_FACTOR and at what this user may do."
+            )
+
+
+async def _partitions(admin: AIOKafkaAdminClient, topics: list[str], at_least: int = 1) -> dict[str, int]:
+    """Partitions of each topic, once the broker tells of all of them, and of so many."""
+    give_up_at = time.monotonic() + METADATA_PATIENCE_SECONDS
+    while True:
+        described = await admin.describe_topics(topics) if topics else []
+        counts = {str(topic["topic"]): len(topic["partitions"]) for topic in described if not topic["error_code"]}
+        if all(counts.get(topic, 0) >= at_least for topic in topics):
+            return counts
+        if time.monotonic() > give_up_at:
+            silent = ", ".join(topic for topic in topics if counts.get(topic, 0) < at_least)
+            raise KafkaError(f"the broker does not tell of the topics {silent} although they were created")
+        await asyncio.sleep(0.05)

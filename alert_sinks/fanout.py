@@ -1,0 +1,220 @@
+"""Brings every transition to the sinks it is meant for, and says when all of them have finished with it.
+
+Accepting never waits. A transition that is not done when the process ends is left undone, so it will be read again.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import msgspec
+import structlog
+
+from alert_sinks import digest as digests
+from alert_sinks.dead_letters import DeadLetters, WriteDeadLetter
+from alert_sinks.digest import Digest
+from alert_sinks.environment import World
+from alert_sinks.held_past import Telling
+from alert_sinks.key_queues import Job, Limits, SinkCounters, SinkLanes
+from alert_sinks.ledger import GuardedLedger, Ledger
+from alert_sinks.routing import Decision, RouteReason, route
+from alert_sinks.sink import Sink
+from models.alert import Alert
+
+_log = structlog.get_logger(__name__)
+
+Token = TypeVar("Token")
+
+
+@dataclass(frozen=True)
+class Destinations:
+    """Who is told: the team always, on-call when an alert escalates. No two sinks bear the same name."""
+
+    team: Sequence[Sink]
+    on_call: Sequence[Sink] = ()
+
+
+@dataclass(eq=False)
+class _Parcel(Generic[Token]):
+    token: Token
+    open_jobs: int
+    jobs: list[tuple[SinkLanes, Job]] = field(default_factory=list)
+
+
+class Courier(Generic[Token]):
+    """Takes transitions with a token each, and gives each token back through `on_done`, in any order.
+
+    `on_done(token)` is called in the event loop and must not wait; it may be called before `accept` returns (an alert
+    that nobody is told of). `on_dead_letter(alert, sink, reason)` is awaited, and repeated until it succeeds, before a
+    transition that a sink did not take counts as done. To be used in one running event loop.
+    """
+
+    def __init__(
+        self,
+        destinations: Destinations,
+        ledger: Ledger,
+        *,
+        on_done: Callable[[Token], None],
+        on_dead_letter: WriteDeadLetter,
+        limits: Limits | None = None,
+        world: World | None = None,
+    ) -> None:
+        self._world = world or World()
+        self._limits = limits or Limits()
+        self._on_done = on_done
+        self._ledger = GuardedLedger(ledger, world=self._world)
+        self._dead_letters = DeadLetters(on_dead_letter, self._limits.queue_limit, self._world)
+        self._sinks = {sink.name: self._lanes_for(sink) for sink in (*destinations.team, *destinations.on_call)}
+        if len(self._sinks) != len(destinations.team) + len(destinations.on_call):
+            raise ValueError("Two sinks bear the same name; the ledger could not tell them apart.")
+        self._team = [sink.name for sink in destinations.team]
+        self._on_call = [sink.name for sink in destinations.on_call]
+        self._parcels: set[_Parcel[Token]] = set()
+        self._closing = False
+        self.routed = dict.fromkeys(RouteReason, 0)  # transitions by why they went where they went
+
+    def _lanes_for(self, sink: Sink) -> SinkLanes:
+        return SinkLanes(sink, self._ledger, self._dead_letters, self._limits, self._world)
+
+    @property
+    def pending(self) -> int:
+        """Transitions accepted and not done."""
+        return len(self._parcels)
+
+    @property
+    def dead_letters_pending(self) -> int:
+        """Dead letters that wait to be written."""
+        return self._dead_letters.pending
+
+    @property
+    def ledger_is_away(self) -> bool:
+        """Whether the ledger failed when it was last asked."""
+        return self._ledger.is_away
+
+    @property
+    def counters(self) -> dict[str, SinkCounters]:
+        """What has happened since the start, by the name of the sink."""
+        return {name: lanes.counters for name, lanes in self._sinks.items()}
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Transitions that wait or are on their way, by the name of the sink."""
+        return {name: lanes.pending for name, lanes in self._sinks.items()}
+
+    @property
+    def oldest_seconds(self) -> dict[str, float]:
+        """For how long the oldest of them has waited, by the name of the sink."""
+        return {name: lanes.oldest_seconds for name, lanes in self._sinks.items()}
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Why the last try failed, by the name of the sink; "" where it did not."""
+        return {name: lanes.trouble for name, lanes in self._sinks.items()}
+
+    @property
+    def switched_off(self) -> list[str]:
+        """The names of the sinks whose destinations are gone."""
+        return [name for name, lanes in self._sinks.items() if not lanes.is_on]
+
+    def accept(self, alert: Alert, token: Token, *, on_call_knows: bool = True) -> None:
+        """Takes a transition; its requests start at once. Ignored after `aclose` has begun.
+
+        `on_call_knows`: whether those on call were told of an escalated alert.
+        """
+        if self._closing:
+            return
+        decision = self._decide(alert, on_call_knows)
+        parcel = self._parcel(token, decision)
+        first = self._before_on_call(alert) if decision.reason is RouteReason.ON_CALL else ()
+        for name in decision.sinks:
+            job = self._job(alert, decision.mark, [parcel])
+            job.after = first
+            self._put(name, job, [parcel])
+
+    def _before_on_call(self, alert: Alert) -> tuple[Job, ...]:
+        """What the team is still to hear of this alert."""
+        return tuple(job for name in self._team for job in self._sinks[name].of_alert(alert.alert_key))
+
+    def accept_together(self, tellings: Sequence[Telling[Token]]) -> None:
+        """Takes several at once: one message a sink where they are many, and each by itself where they are few."""
+        if self._closing:
+            return
+        told = [(each, self._decide(each.alert, each.on_call_knows)) for each in tellings]
+        if sum(bool(decision.sinks) for _, decision in told) <= digests.OVER:
+            for each in tellings:
+                self.accept(each.alert, each.token, on_call_knows=each.on_call_knows)
+            return
+        messages: dict[tuple[str, str], list[tuple[Alert, _Parcel[Token]]]] = {}  # by sink and mark
+        for each, decision in told:
+            parcel = self._parcel(each.token, decision)
+            for name in decision.sinks:
+                messages.setdefault((name, decision.mark), []).append((each.alert, parcel))
+        for (name, mark), parts in messages.items():
+            if self._sinks[name].takes_digests and len(parts) > digests.OVER:
+                parcels = [parcel for _, parcel in parts]
+                digest = digests.digest_of((alert for alert, _ in parts), mark)
+                self._put(name, self._job(digest.worst, mark, parcels, digest), parcels)
+            else:
+                for alert, parcel in parts:
+                    self._put(name, self._job(alert, mark, [parcel]), [parcel])
+
+    def _parcel(self, token: Token, decision: Decision) -> _Parcel[Token]:
+        self.routed[decision.reason] += 1
+        parcel = _Parcel(token, len(decision.sinks))
+        if decision.sinks:
+            self._parcels.add(parcel)
+        else:
+            self._done(token)
+        return parcel
+
+    def _job(self, alert: Alert, mark: str, parcels: list[_Parcel[Token]], digest: Digest | None = None) -> Job:
+        shown = msgspec.structs.replace(alert, title=f"{mark} {alert.title}") if mark else alert
+
+        def ended() -> None:
+            for parcel in parcels:
+                self._job_ended(parcel)
+
+        return Job(alert, shown, self._world.monotonic(), ended, digest=digest)
+
+    def _put(self, name: str, job: Job, parcels: list[_Parcel[Token]]) -> None:
+        for parcel in parcels:
+            parcel.jobs.append((self._sinks[name], job))
+        self._sinks[name].put(job)
+
+    def _decide(self, alert: Alert, on_call_knows: bool) -> Decision:
+        # A switched-off on-call sink counts as absent, so that escalations reach somebody.
+        on_call = [name for name in self._on_call if self._sinks[name].is_on]
+        return route(alert, self._team, on_call, self._world.now_ms(), on_call_knows=on_call_knows)
+
+    def forget(self, predicate: Callable[[Token], bool]) -> None:
+        """Drops the transitions whose token fits: they belong to another worker now. Their tokens are never done."""
+        for parcel in [parcel for parcel in self._parcels if predicate(parcel.token)]:
+            self._parcels.discard(parcel)
+            for lanes, job in parcel.jobs:
+                lanes.forget(job)
+
+    async def wait_for_room(self) -> None:
+        """Returns at once unless dead letters pile up because they cannot be written. To be awaited between batches."""
+        await self._dead_letters.wait_for_room()
+
+    async def aclose(self) -> None:
+        """Ends what is on its way within a bounded time. What still waits is not done, and so will be read again."""
+        self._closing = True
+        await asyncio.gather(*(lanes.aclose() for lanes in self._sinks.values()))
+        await self._dead_letters.aclose(self._limits.close_seconds)
+        await self._ledger.aclose(self._limits.close_seconds)
+        if self._parcels:
+            _log.info("alerts left for the next start", alerts=len(self._parcels))
+
+    def _job_ended(self, parcel: _Parcel[Token]) -> None:
+        parcel.open_jobs -= 1
+        if parcel.open_jobs == 0 and parcel in self._parcels:
+            self._parcels.discard(parcel)
+            self._done(parcel.token)
+
+    def _done(self, token: Token) -> None:
+        try:
+            self._on_done(token)
+        except Exception:
+            _log.exception("the callback for a finished alert raised; the alert will be read again")

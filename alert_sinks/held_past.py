@@ -1,0 +1,281 @@
+"""Holds back what belongs to the past, so that connecting to a topic with a past, or an outage, pages nobody for it.
+
+What ended before it could be told is history and no message; what is still on when the events have caught up is told
+then; and nobody is paged before the team has had the time to acknowledge. Pure: the wall clock is an argument.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import msgspec
+
+from models.alert import SILENCE_ENDED, Alert, AlertStatus
+from streams.alerting.alert_state import Reason
+
+LIVE_MS = 30_000  # a transition of this age is still news
+TOGETHER_MS = 30_000  # so long what has caught up waits for other partitions, to be told with them
+KNOWN_MAX = 20_000  # transitions remembered as told
+
+Token = TypeVar("Token")
+CaughtUp = Callable[[int | None, int], bool]  # partition of events, taken at -> whether it has caught up since
+
+_QUIET = (Reason.CLEARED_BEFORE_FIRING.value,)
+_ACTS = (Reason.ACKNOWLEDGED_BY_PERSON.value, Reason.SILENCED_BY_PERSON.value)
+
+
+class Telling(msgspec.Struct, Generic[Token], frozen=True):
+    """A transition to hand on. `on_call_knows`: whether those on call were told of this alert, or are now."""
+
+    alert: Alert
+    token: Token
+    on_call_knows: bool = True
+
+
+class Steps(msgspec.Struct, Generic[Token]):
+    """What follows: `now` is told each by itself, `together` in one message where it is much, `done` to nobody."""
+
+    now: list[Telling[Token]] = []
+    together: list[Telling[Token]] = []
+    done: list[Token] = []
+
+
+class _Held(msgspec.Struct, Generic[Token]):
+    """Of one alert key: an end of what was told, a firing that was not, and its escalation."""
+
+    partition: int | None  # of the events
+    taken_at_ms: int
+    ended: Telling[Token] | None = None
+    firing: Telling[Token] | None = None
+    was_told: bool = False  # the firing is only said again: its beginning was told
+    escalation: Telling[Token] | None = None
+
+
+class _Waiting(msgspec.Struct, Generic[Token]):
+    """An escalation of what was told. `partition` and `taken_at_ms` as in `_Held`, where it is of the past."""
+
+    due_ms: int
+    telling: Telling[Token]
+    is_past: bool
+    partition: int | None
+    taken_at_ms: int
+
+
+class Past(Generic[Token]):
+    """One worker's; forgets everything with its partitions, for what was not told is read again."""
+
+    def __init__(self, escalate_after_ms: int) -> None:
+        self._escalate_after_ms = escalate_after_ms
+        self._held: dict[str, _Held[Token]] = {}
+        self._waiting: dict[str, _Waiting[Token]] = {}
+        self._told_at_ms: OrderedDict[str, int] = OrderedDict()  # by transition
+        self._newest_ms: dict[int | None, int] = {}  # partition of events -> when something of it was last held
+        self._ready_since_ms: int | None = None
+        self.tokens = 0  # transitions that are open here
+        self.changes = 0  # rises with whatever changes `held_tokens`
+
+    @property
+    def held(self) -> int:
+        """Alerts that wait until the events have caught up."""
+        return len(self._held)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits here."""
+        return not self._held and not self._waiting
+
+    def forget(self) -> None:
+        """Drop everything: what was not done is read again, here or elsewhere, and is no repetition then."""
+        self._held, self._waiting, self._ready_since_ms = {}, {}, None
+        self._told_at_ms.clear()
+        self._newest_ms.clear()
+        self.tokens = 0
+        self.changes += 1
+
+    def note_done(self, alert: Alert, at_ms: int) -> None:
+        """This transition was done with before, and told at this time of the wall clock or earlier."""
+        if _is_told(alert):
+            self._note(alert, at_ms)
+
+    def held_tokens(self) -> list[Token]:
+        """Of transitions that were surely not told."""
+        return [
+            telling.token
+            for held in self._held.values()
+            for telling in (held.ended, held.firing, held.escalation)
+            if telling is not None and not (telling is held.firing and held.was_told)
+        ] + [waiting.telling.token for waiting in self._waiting.values()]
+
+    def take(
+        self, alert: Alert, token: Token, partition: int | None, now_ms: int, *, is_past: bool,
+        may_be_told: bool = False,
+    ) -> Steps[Token]:  # fmt: skip
+        """A transition was read, in the order of its alert key.
+
+        `may_be_told`: whoever read it before may have told it, so that its end must be told.
+        """
+        self.tokens += 1
+        return self._gone(self._take(Telling(alert, token), partition, now_ms, is_past, may_be_told))
+
+    def _gone(self, steps: Steps[Token]) -> Steps[Token]:
+        self.tokens -= len(steps.now) + len(steps.together) + len(steps.done)
+        self.changes += 1
+        return steps
+
+    def _take(
+        self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool, may_be_told: bool
+    ) -> Steps[Token]:
+        alert = telling.alert
+        if not _is_told(alert):
+            return self._quiet(telling, now_ms)
+        if alert.transition_id in self._told_at_ms:
+            return Steps(done=[telling.token])  # written again after a crash
+        if alert.status is AlertStatus.RESOLVED:
+            return self._resolved(telling, partition, now_ms, is_past)
+        if alert.reason == Reason.ESCALATED_UNACKNOWLEDGED.value:
+            return self._escalated(telling, partition, now_ms, is_past)
+        return self._fired(telling, partition, now_ms, is_past, may_be_told)
+
+    def release(self, now_ms: int, has_caught_up: CaughtUp) -> Steps[Token]:
+        """What may be told now, although nothing came."""
+        steps: Steps[Token] = Steps()
+        self._release_held(steps, now_ms, has_caught_up)
+        for key, waiting in list(self._waiting.items()):
+            if waiting.due_ms <= now_ms and (
+                not waiting.is_past or has_caught_up(waiting.partition, waiting.taken_at_ms)
+            ):
+                del self._waiting[key]
+                self._note(waiting.telling.alert, now_ms)
+                steps.together.append(waiting.telling)
+        return self._gone(steps) if steps.together else steps
+
+    # --- by kind of transition
+
+    def _quiet(self, telling: Telling[Token], now_ms: int) -> Steps[Token]:
+        """One of which nobody is told; what a person did changes what waits."""
+        steps, alert = Steps(now=[telling]), telling.alert
+        held = self._held.get(alert.alert_key)
+        if alert.reason in _ACTS:
+            self._drop_escalations(alert.alert_key, steps)
+            if held is not None and held.firing is not None:
+                seen = msgspec.structs.replace(
+                    held.firing.alert, acknowledged_by=alert.acknowledged_by, silenced_until_ms=alert.silenced_until_ms
+                )
+                held.firing = Telling(seen, held.firing.token)
+        return steps
+
+    def _resolved(self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool) -> Steps[Token]:
+        steps: Steps[Token] = Steps()
+        key, held = telling.alert.alert_key, self._held.get(telling.alert.alert_key)
+        if self._drop_escalations(key, steps):
+            telling = Telling(telling.alert, telling.token, on_call_knows=False)
+        if held is not None and held.firing is not None:
+            steps.done.append(held.firing.token)
+            was_told, held.firing, held.was_told = held.was_told, None, False
+            if not was_told:
+                self._note(telling.alert, now_ms)
+                steps.done.append(telling.token)
+                if held.ended is None:
+                    del self._held[key]
+                return steps
+        if is_past or held is not None:
+            held = self._hold(key, partition, now_ms)
+            if held.ended is not None:
+                steps.done.append(held.ended.token)
+            held.ended = telling
+            return steps
+        self._note(telling.alert, now_ms)
+        steps.now.append(telling)
+        return steps
+
+    def _fired(
+        self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool, may_be_told: bool
+    ) -> Steps[Token]:
+        steps: Steps[Token] = Steps()
+        key, held = telling.alert.alert_key, self._held.get(telling.alert.alert_key)
+        if not is_past and held is None:
+            self._note(telling.alert, now_ms)
+            steps.now.append(telling)
+            return steps
+        before = None if held is None else held.firing
+        held = self._hold(key, partition, now_ms)
+        if before is not None:
+            steps.done.append(before.token)
+        elif may_be_told or telling.alert.reason == SILENCE_ENDED:
+            held.was_told = True
+        held.firing = telling
+        return steps
+
+    def _escalated(self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool) -> Steps[Token]:
+        alert, steps = telling.alert, Steps[Token]()
+        held = self._held.get(alert.alert_key)
+        self._drop_escalations(alert.alert_key, steps)  # the same one, written again after a crash
+        if held is not None and held.firing is not None:
+            held.escalation, held.taken_at_ms = telling, now_ms
+            self._newest_ms[held.partition] = now_ms
+            return steps
+        told_at_ms = self._told_at_ms.get(f"{alert.alert_id}:{AlertStatus.FIRING.value}:0")
+        if told_at_ms is None and not is_past:
+            due_ms = now_ms  # told so long ago that it is no longer remembered
+        else:
+            due_ms = (now_ms if told_at_ms is None else told_at_ms) + self._escalate_after_ms
+        if due_ms <= now_ms and not is_past:
+            self._note(alert, now_ms)
+            steps.now.append(telling)
+        else:
+            self._waiting[alert.alert_key] = _Waiting(due_ms, telling, is_past, partition, now_ms)
+        return steps
+
+    # --- what is kept
+
+    def _release_held(self, steps: Steps[Token], now_ms: int, has_caught_up: CaughtUp) -> None:
+        partitions = {number for number, at_ms in self._newest_ms.items() if has_caught_up(number, at_ms)}
+        ready = [key for key, held in self._held.items() if held.partition in partitions] if partitions else []
+        if not ready:
+            self._ready_since_ms = None
+            return
+        if self._ready_since_ms is None:
+            self._ready_since_ms = now_ms
+        if len(ready) < len(self._held) and now_ms - self._ready_since_ms < TOGETHER_MS:
+            return
+        self._ready_since_ms = None
+        for number in partitions:
+            del self._newest_ms[number]
+        for key in ready:
+            held = self._held.pop(key)
+            for telling in (held.ended, held.firing):
+                if telling is not None:
+                    self._note(telling.alert, now_ms)
+                    steps.together.append(telling)
+            if held.escalation is not None:
+                due_ms = now_ms + self._escalate_after_ms
+                self._waiting[key] = _Waiting(due_ms, held.escalation, False, held.partition, now_ms)
+
+    def _hold(self, key: str, partition: int | None, now_ms: int) -> _Held[Token]:
+        held = self._held.get(key)
+        if held is None:
+            held = self._held[key] = _Held(partition, now_ms)
+        held.partition, held.taken_at_ms = partition, now_ms
+        self._newest_ms[partition] = now_ms
+        return held
+
+    def _drop_escalations(self, key: str, steps: Steps[Token]) -> bool:
+        """Whether there was one that those on call have not heard of."""
+        waiting, held = self._waiting.pop(key, None), self._held.get(key)
+        if waiting is not None:
+            steps.done.append(waiting.telling.token)
+        if held is None or held.escalation is None:
+            return waiting is not None
+        steps.done.append(held.escalation.token)
+        held.escalation = None
+        return True
+
+    def _note(self, alert: Alert, at_ms: int) -> None:
+        self._told_at_ms[alert.transition_id] = at_ms
+        if len(self._told_at_ms) > KNOWN_MAX:
+            self._told_at_ms.popitem(last=False)
+
+
+def _is_told(alert: Alert) -> bool:
+    """Whether people are told of such a transition at all."""
+    return alert.status is not AlertStatus.PENDING and alert.reason not in (*_QUIET, *_ACTS)

@@ -1,0 +1,178 @@
+"""Pages of projects in a fixed order, so that each worker can make its part and any of them can put parts together.
+
+A page begins after a place, never at a number of rows: projects that come, go or heal meanwhile repeat none and hide
+none of the others. Looking through a million projects is done in steps.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from agents.engine.ownership import Owned
+from episode_monitor.fleet.peer_protocol import OwnPage, PageQuestion, Place
+from episode_monitor.fleet.queries import InvalidQuery, ProjectQuery, ProjectSort
+from models.views import ProjectPage, ProjectRow
+from streams.base import changelog_keys
+from streams.base.ranking import HEALTHIEST, Lowest, rank
+from streams.partition.partition import Partition
+from streams.partition.summary import STEP, Steps
+from streams.views.project_views import project_row
+
+_BY_FINDINGS: frozenset[ProjectSort] = frozenset(("worst", "gaps", "duplicates"))
+_MAX_ID = 1000
+
+Best = Lowest[Place, Owned]
+
+
+def place_of(sort: ProjectSort, partition: Partition, project_id: str) -> Place:
+    """Where a project stands; lower comes first. A healthy one needs no look at its state but for its episodes."""
+    gaps, duplicates = partition.unhealthy.get(project_id, (0, 0))
+    match sort:
+        case "project_id":
+            return 0, 0, project_id
+        case "gaps":
+            return -gaps, 0, project_id
+        case "duplicates":
+            return -duplicates, 0, project_id
+        case "episodes":
+            head = partition.head(project_id)
+            return 0 if head is None else -head.episodes, 0, project_id
+        case "worst":
+            head = partition.head(project_id) if gaps or duplicates else None
+            if head is None:
+                return HEALTHIEST, 0, project_id
+            return rank(project_id, gaps, duplicates, head.max_number)
+
+
+def own_page(live: Sequence[Owned], question: PageQuestion, as_of_ms: Callable[[Owned], int]) -> Steps[OwnPage]:
+    """This worker's part of a page. The unhealthy are few and kept apart, so they are looked through first."""
+    best: Best = Lowest(question.limit)
+    total = 0
+    if question.status == "split":
+        total += yield from _look(live, question, best, _split_ids)
+    if question.status in ("all", "unhealthy"):
+        total += yield from _look(live, question, best, _unhealthy_ids)
+    if question.q is None and question.status == "all" and _no_healthy_comes_before(best, question):
+        total = sum(owned.partition.projects - owned.partition.counted_elsewhere for owned in live)
+    elif question.status in ("all", "healthy"):
+        total += yield from _look(live, question, best, _healthy_ids)
+    rows = []
+    for place, owned in best.entries():
+        head = owned.partition.head(place[2])
+        if head is not None:
+            is_split = place[2] in owned.partition.splits
+            rows.append((place, project_row(place[2], head, as_of_ms(owned), is_split=is_split)))
+    return OwnPage(rows=rows, total=total)
+
+
+Ids = Callable[[Partition], Iterable[str | None]]
+
+
+def _look(live: Sequence[Owned], question: PageQuestion, best: Best, ids: Ids) -> Steps[int]:
+    """Offer every matching project of one kind; answers how many matched, those before the place included."""
+    wanted = None if question.q is None else question.q.casefold()
+    after, matching = question.after, 0
+    for owned in live:
+        partition = owned.partition
+        for seen, project_id in enumerate(ids(partition), 1):
+            if seen % STEP == 0:
+                yield
+            if project_id is None or (wanted is not None and wanted not in project_id.casefold()):
+                continue
+            matching += 1
+            place = place_of(question.sort, partition, project_id)
+            if after is None or place > after:
+                best.offer(place, owned)
+    return matching
+
+
+def _unhealthy_ids(partition: Partition) -> Iterable[str | None]:
+    return list(partition.unhealthy)
+
+
+def _split_ids(partition: Partition) -> Iterable[str | None]:
+    """Those that this partition counts."""
+    return [name for name, split in list(partition.splits.items()) if split.partitions[0] == partition.number]
+
+
+def _healthy_ids(partition: Partition) -> Iterable[str | None]:
+    """None stands for a project that is not healthy, or that a lower partition counts. New projects may come
+    meanwhile; they are at the end."""
+    head_keys, unhealthy, splits = partition.head_keys, partition.unhealthy, partition.splits
+    at = 0
+    while at < len(head_keys):
+        project_id = changelog_keys.project_of(head_keys[at])
+        split = splits.get(project_id)
+        is_elsewhere = split is not None and split.partitions[0] != partition.number
+        yield None if is_elsewhere or project_id in unhealthy else project_id
+        at += 1
+
+
+def _no_healthy_comes_before(best: Best, question: PageQuestion) -> bool:
+    """Whether the page is full of unhealthy projects that all stand before any healthy one."""
+    if question.sort not in _BY_FINDINGS:
+        return False
+    entries = best.entries()
+    first_healthy = (HEALTHIEST if question.sort == "worst" else 0, 0, "")
+    return len(entries) == question.limit and entries[-1][0] < first_healthy
+
+
+# --- putting parts together
+
+
+def question_of(query: ProjectQuery) -> PageQuestion:
+    """What to ask each worker: one row more than wanted tells whether there is another page. Raises InvalidQuery."""
+    return PageQuestion(
+        status=query.status,
+        q=query.q,
+        sort=query.sort,
+        limit=query.limit + 1,
+        after=None if query.cursor is None else _decode_cursor(query.cursor, query.sort),
+    )
+
+
+def merge_pages(pages: Iterable[OwnPage], query: ProjectQuery) -> ProjectPage:
+    """The page of the whole fleet. A project in two partitions (keyed wrongly) is shown once, as it stands worse."""
+    rows: dict[str, tuple[Place, ProjectRow]] = {}
+    total = 0
+    for page in pages:
+        total += page.total
+        for place, row in page.rows:
+            if place[2] not in rows or place < rows[place[2]][0]:
+                rows[place[2]] = place, row
+    ordered = sorted(rows.values(), key=lambda entry: entry[0])
+    shown = ordered[: query.limit]
+    more = len(ordered) > query.limit
+    return ProjectPage(
+        projects=[row for _, row in shown],
+        total=total,
+        next_cursor=_encode_cursor(query.sort, shown[-1][0]) if more else None,
+    )
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    sort: ProjectSort
+    place: Place
+
+
+def _encode_cursor(sort: ProjectSort, place: Place) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(_Cursor(sort, place))).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str, sort: ProjectSort) -> Place:
+    try:
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        decoded = msgspec.json.decode(packed, type=_Cursor)
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise _not_ours() from error
+    if decoded.sort != sort or len(decoded.place[2]) > _MAX_ID:
+        raise _not_ours()
+    return decoded.place
+
+
+def _not_ours() -> InvalidQuery:
+    return InvalidQuery(
+        "cursor", "is not one of this list: take next_cursor of the page before, with the same other parameters"
+    )

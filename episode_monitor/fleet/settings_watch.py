@@ -1,0 +1,63 @@
+"""Looks whether the other workers have the settings of this one, by what they tell the fleet of themselves."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from agents.fleet.fleet_view import Sight
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 1.0
+MAX_NAMED = 20  # settings in one sentence
+
+
+class SettingsWatch:
+    """`differing` names the settings in which a worker differs that has told such a digest."""
+
+    def __init__(self, sight: Sight, worker_id: str, differing: Callable[[bytes], list[str]]) -> None:
+        self._sight = sight
+        self._worker_id = worker_id
+        self._differing = differing
+        self._said: dict[str, list[str]] = {}  # of the workers that differ now
+
+    async def run(self) -> None:
+        """Say in the log, once, which worker differs."""
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """One look."""
+        found = self.found()
+        for url, names in found.items():
+            if self._said.get(url) != names:
+                log.warning(
+                    "another worker of this monitor has other settings; set the same on all, and start them again",
+                    url=url, settings=names,
+                )  # fmt: skip
+        self._said = found
+
+    def found(self) -> dict[str, list[str]]:
+        """Address of each worker that is heard of and differs, and in which settings."""
+        found: dict[str, list[str]] = {}
+        for number, known in self._sight.reader.known.items():
+            record = known.record
+            if number in self._sight.owned or record.worker_id == self._worker_id or self._sight.reader.is_stale(known):
+                continue
+            names = self._differing(record.settings)
+            if names:
+                found[record.url] = names
+        return found
+
+    def word(self) -> str:
+        """ "ok", or a sentence a worker."""
+        said = []
+        for url, names in sorted(self.found().items()):
+            more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+            said.append(
+                f"The worker at {url} differs from this one in {', '.join(names[:MAX_NAMED])}{more}: set the same on "
+                f"all workers and start them again."
+            )
+        return " ".join(said) or "ok"

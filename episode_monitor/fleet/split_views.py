@@ -1,0 +1,93 @@
+"""Projects in several partitions as people see them: one with its parts, or how many there are."""
+
+from collections.abc import Sequence
+
+from agents.fleet.fleet_view import Incomplete, OwnPart, Sight
+from agents.fleet.record import Unreadable
+from agents.kafka.placement import cause_of, parts_of, sentence
+from episode_monitor.fleet.peer_protocol import MeasuredPart
+from models.views import PerformanceStats, PerformanceTrend, SplitPart, SplitView
+from streams.partition.summary import SplitFacts, splits_of
+from streams.rates import performance
+from streams.views.joined_views import Piece
+
+MAX_NAMED = 3  # in one sentence
+
+
+def split_view(project_id: str, pieces: Sequence[Piece], partitions: int) -> SplitView:
+    """`pieces` by ascending partition; `partitions` is how many there are."""
+    keyless = {number for piece in pieces for number in piece.keyless}
+    parts = parts_of(project_id, [piece.view.applied.partition for piece in pieces], keyless, partitions)
+    return SplitView(
+        partitions=[
+            SplitPart(
+                partition=part.partition,
+                offset=piece.view.applied.offset,
+                total_episodes=piece.view.total_episodes,
+                max_number=piece.view.max_number,
+                placed_by=part.placed_by.value,
+            )
+            for part, piece in zip(parts, pieces, strict=True)
+        ],
+        cause=cause_of(parts).value,
+        detail=sentence(parts),
+    )
+
+
+def joined_stats(project_id: str, parts: Sequence[MeasuredPart], window_minutes: int) -> PerformanceStats | None:
+    """Of all parts together, each up to its own time; None where none is left."""
+    if not parts:
+        return None
+    measured = performance.add_up(found for part in parts for found in _intervals(part).values())
+    today = sum(int(part.today, 16) for part in parts)
+    return performance.stats(project_id, measured, today, window_minutes, max(part.at_ms for part in parts))
+
+
+def joined_trend(project_id: str, parts: Sequence[MeasuredPart], hours: int) -> PerformanceTrend | None:
+    """The same as a trend."""
+    if not parts:
+        return None
+    found = performance.merge_intervals(map(_intervals, parts))
+    return performance.trend(project_id, found, hours, max(part.at_ms for part in parts))
+
+
+def _intervals(part: MeasuredPart) -> performance.ByInterval:
+    return {number: (int(counts, 16), sketch) for number, (counts, sketch) in part.measured.items()}
+
+
+def splits_known(sight: Sight) -> tuple[int, list[SplitFacts]]:
+    """How many there are in the fleet, and the first by name; what is known where a part of the fleet is not."""
+    try:
+        parts = sight.parts()
+    except Incomplete:
+        named = [facts for owned in sight.live for facts in splits_of(owned.partition)]
+        return sum(len(owned.partition.splits) - owned.partition.counted_elsewhere for owned in sight.live), named
+    total, found = 0, []
+    for part in parts:
+        total += part.counts.splits
+        if isinstance(part, OwnPart):
+            found.extend(splits_of(part.owned.partition))
+        elif part.counts.splits:
+            try:
+                found.extend(part.known.body().lists.splits)
+            except Unreadable:
+                continue  # its owner tells again within seconds
+    return total, found
+
+
+def splits_word(sight: Sight) -> str:
+    """ "ok", or what there is to know in one sentence."""
+    total, found = splits_known(sight)
+    if not total:
+        return "ok"
+    named = []
+    for facts in found[:MAX_NAMED]:
+        parts = parts_of(facts.project_id, facts.partitions, facts.keyless, sight.partition_count())
+        where = ", ".join(f"{part.partition} by {part.placed_by.value}" for part in parts)
+        named.append(f"{facts.project_id} (partitions {where}; {cause_of(parts).value})")
+    more = f" and {total - len(named)} more" if total > len(named) else ""
+    one = "1 project is" if total == 1 else f"{total} projects are"
+    return (
+        f"{one} in several partitions, so their numbers are not judged: {', '.join(named)}{more}. "
+        f"docs/events.md says how to mend it."
+    )

@@ -1,0 +1,1 @@
+"""How the monitor itself is seen: metrics, readiness, logs."""

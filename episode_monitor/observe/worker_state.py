@@ -1,0 +1,148 @@
+"""What this worker says of itself: whether it is ready, and its own counters, kept over partitions that come and go."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from agents.engine.ownership import Counts, Phase
+from agents.engine.waits import Wait, WaitsFor, long_waits
+from agents.fleet.fleet_view import Incomplete, Sight
+from episode_monitor.fleet.outgoing import Outgoing
+from episode_monitor.fleet.split_views import splits_word
+from episode_monitor.observe.metrics import WorkerMetrics
+from models.views import Readiness
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """A part that readiness tells of. `look` answers "ok" or one sentence; it must not wait."""
+
+    name: str
+    look: Callable[[], str]
+    is_needed: bool  # whether the worker cannot serve without it
+
+
+class WorkerState:
+    """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions; `outgoing` what
+    waits to be delivered; `rows` of our own database `{table}_pending` and `{table}_lost`."""
+
+    def __init__(
+        self,
+        sight: Sight,
+        probes: Sequence[Probe],
+        version: str,
+        deliveries: Callable[[], Sequence[tuple[str, str, int]]] = lambda: (),
+        waits: Callable[[], Sequence[Wait]] = lambda: (),
+        workers_that_differ: Callable[[], int] = lambda: 0,
+        outgoing: Callable[[], Outgoing] = Outgoing,
+        rows: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
+        self._sight = sight
+        self._probes = tuple(probes)
+        self._version = version
+        self._deliveries = deliveries
+        self._waits = waits
+        self._workers_that_differ = workers_that_differ
+        self._outgoing = outgoing
+        self._rows = rows
+
+    def readiness(self) -> Readiness:
+        """Part by part. The worker is ready when all parts that it needs are well."""
+        looked = [(probe.name, probe.look(), probe.is_needed) for probe in self._probes]
+        looked.append(("tables", self._tables(), True))
+        looked.append(("events", self._events_word(), False))
+        looked.append(("fleet", self._fleet(), False))
+        looked.append(("partitioning", splits_word(self._sight), False))
+        return Readiness(
+            ready=all(word == "ok" for _, word, is_needed in looked if is_needed),
+            parts={name: word for name, word, _ in looked},
+            lag=self._lag_in_all(),
+            recovery=self._recovery(),
+        )
+
+    def _tables(self) -> str:
+        owned = self._sight.owned
+        recovering = len(owned) - len(self._sight.live)
+        if recovering:
+            said = [f"{recovering} of {len(owned)} partitions are being read back."]
+            return " ".join([*said, *self._waits_words(lambda wait: wait.waits_for is WaitsFor.RECOVERY)])
+        if owned:
+            return "ok"
+        try:
+            self._sight.parts()
+        except Incomplete as reason:
+            return f"This worker has no partition yet, and {reason}."
+        return "ok"  # a spare worker: the others have all partitions
+
+    def _events_word(self) -> str:
+        """What keeps partitions from being read; what was read before is served all the same."""
+        words = [owned.problem for owned in self._sight.live if owned.problem]
+        return " ".join([*words, *self._waits_words(lambda wait: wait.waits_for is not WaitsFor.RECOVERY)]) or "ok"
+
+    def _waits_words(self, is_it: Callable[[Wait], bool]) -> list[str]:
+        return [wait.sentence() for wait in long_waits(self._waits()) if is_it(wait)]
+
+    def _fleet(self) -> str:
+        try:
+            stale = self._sight.stale_partitions(self._sight.parts())
+        except Incomplete as reason:
+            return f"Not whole: {reason}."
+        if stale:
+            return f"Nothing was heard lately of the partitions {', '.join(map(str, stale))}."
+        return "ok"
+
+    def _lag_in_all(self) -> int | None:
+        """None where it is not known of a partition: to say 0 would be to say that all is read."""
+        known = self._lag()
+        return None if len(known) < len(self._sight.owned) else sum(known.values())
+
+    def _lag(self) -> dict[int, int]:
+        """Of each partition of which it is known."""
+        engine = self._sight.engine
+        waiting = {owned.number: engine.waiting(owned) for owned in self._sight.live}
+        return {number: count for number, count in waiting.items() if count is not None}
+
+    def _recovery(self) -> dict[str, float | int | bool]:
+        owned = list(self._sight.owned.values())
+        live = sum(each.phase is Phase.LIVE for each in owned)
+        return {
+            "complete": bool(owned) and live == len(owned),
+            "partitions": len(owned),
+            "partitions_live": live,
+            "records_read": sum(each.recovered_records for each in owned),
+            "seconds": round(max((each.recovery_seconds for each in owned), default=0.0), 3),
+        }
+
+    def metrics(self) -> WorkerMetrics:
+        """This worker's own numbers."""
+        owned = list(self._sight.owned.values())
+        engine = self._sight.engine
+        counted = Counts()
+        for counts in (engine.former, *owned):
+            counted.add(counts)
+        try:
+            stale = len(self._sight.stale_partitions(self._sight.parts()))
+        except Incomplete:
+            stale = 0
+        return WorkerMetrics(
+            version=self._version,
+            events=counted.outcomes,
+            dead_letters=counted.dead_letters_by_reason,
+            lag=self._lag(),
+            waits=[(wait.partition, wait.waits_for.value, wait.seconds) for wait in self._waits()],
+            partitions_recovering=len(owned) - len(self._sight.live),
+            recovery_seconds=max((each.recovery_seconds for each in owned), default=0.0),
+            recovered_records=sum(each.recovered_records for each in owned),
+            stale_partitions=stale,
+            workers_that_differ=self._workers_that_differ(),
+            flushes=engine.flushes,
+            flush_seconds=engine.flush_seconds,
+            changelog_bytes=engine.changelog.bytes_written,
+            deliveries=self._deliveries(),
+            outgoing=self._outgoing(),
+            rows_waiting=_ending(self._rows(), "_pending"),
+            rows_lost=_ending(self._rows(), "_lost"),
+        )
+
+
+def _ending(counters: Mapping[str, int], ending: str) -> dict[str, int]:
+    return {name.removesuffix(ending): count for name, count in counters.items() if name.endswith(ending)}

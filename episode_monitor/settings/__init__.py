@@ -1,0 +1,1 @@
+"""Settings: what there is, where it comes from, what is wrong with it, and its generated documentation."""

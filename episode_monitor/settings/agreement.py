@@ -1,0 +1,64 @@
+"""Workers of one monitor must have the same settings: each tells the others a digest of every one that matters, and any
+of them says which differ. Two bytes a setting: enough to see a difference, and too few to find out a secret by.
+"""
+
+from hashlib import blake2b
+
+import msgspec
+from pydantic import SecretStr
+
+from episode_monitor.settings.settings import Settings
+
+# What each worker may have its own, and, of addresses of databases, whether there is one.
+_OWN = frozenset(
+    (
+        "kafka_bootstrap_servers", "kafka_security_protocol", "kafka_sasl_mechanism", "kafka_sasl_username",
+        "kafka_sasl_password", "kafka_ssl_cafile", "events_partitions", "topic_replication_factor",
+        "kafka_session_timeout_seconds", "kafka_rebalance_timeout_seconds", "flush_interval_ms", "rules_file",
+        "sink_timeout_seconds", "sink_queue_limit", "sink_concurrency", "monitoring_host", "monitoring_port",
+        "worker_url", "internal_token", "monitoring_allowed_hosts", "episode_monitoring_enabled", "state_dir",
+        "cached_projects", "stalled_seconds", "log_level", "log_format",
+    )
+)  # fmt: skip
+_WHETHER_SET = frozenset(("monitor_database_url", "database_url"))
+_RULES = "rules in force"  # from RULES_FILE and the thresholds
+_DIGEST_BYTES = 2
+
+
+class SettingsDigest(msgspec.Struct, frozen=True):
+    """One worker's settings. `packed` is what the others hear: a digest of the names, then one of each value."""
+
+    names: tuple[str, ...]
+    packed: bytes
+
+    def differing(self, packed: bytes) -> list[str]:
+        """The settings in which another worker differs, as people name them; one word where it knows other settings."""
+        if packed == self.packed or not packed:
+            return []
+        if packed[:_DIGEST_BYTES] != self.packed[:_DIGEST_BYTES] or len(packed) != len(self.packed):
+            return ["its version"]
+        return [name for place, name in enumerate(self.names, 1) if _at(packed, place) != _at(self.packed, place)]
+
+
+def digest_of(settings: Settings, rules_fingerprint: str) -> SettingsDigest:
+    """Of all settings that workers must share."""
+    values = {name.upper(): _value(name, settings) for name in sorted(type(settings).model_fields) if name not in _OWN}
+    values[_RULES] = rules_fingerprint
+    names = tuple(values)
+    packed = _digest("\0".join(names)) + b"".join(_digest(f"{name}\0{value}") for name, value in values.items())
+    return SettingsDigest(names, packed)
+
+
+def _value(name: str, settings: Settings) -> str:
+    value = getattr(settings, name)
+    if name in _WHETHER_SET:
+        return str(value is not None)
+    return value.get_secret_value() if isinstance(value, SecretStr) else repr(value)
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+
+
+def _at(packed: bytes, place: int) -> bytes:
+    return packed[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES]

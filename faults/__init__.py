@@ -1,0 +1,1 @@
+"""Fault injection: kills, freezes and cuts a running system, and judges what is left."""

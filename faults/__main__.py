@@ -1,0 +1,6 @@
+"""`python -m faults`."""
+
+from faults.runner import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""What a fault run leaves behind: what the producer had acknowledged, what the topics hold, what the receivers got and
+what the views answered. It only collects; the oracle judges."""
+
+import asyncio
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import ConsumerRecord
+
+from agents.kafka.topics import TopicNames
+from models.alert import Alert
+from models.alert_codec import decode_alert
+from streams.project.project import NO_CLOCK
+
+CONSUMER_OFFSETS = "__consumer_offsets"
+READ_PATIENCE_SECONDS = 60.0
+EMPTY_POLL_MS = 300  # of a log that has nothing more
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A record as a topic holds it."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int = NO_CLOCK
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A record that a broker acknowledged to the producer of events."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A request to a receiver of alerts and how it was answered; `worker` is who sent it, if known."""
+
+    message_id: str
+    status: int
+    body: Any
+    worker: str = ""
+    at: float = 0.0  # seconds of the wall clock
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a worker answered to somebody who looked while faults happened. `project` "" asks for the whole fleet."""
+
+    worker: str
+    project: str
+    status: int
+    body: Any
+    at: float = 0.0  # seconds of the wall clock
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """An offset that the group committed; -1: it was forgotten."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Evidence(msgspec.Struct, kw_only=True):
+    """All of one run. Logs are by partition, in the order of their offsets.
+
+    `wall_ms`: the wall clock near the beginning, against events of the future. `changelog` and `alerts` may hold
+    repetitions; `commits` are in the order in which they were made.
+    """
+
+    wall_ms: int
+    acknowledged: list[Sent] = []
+    unsure: set[bytes] = set()  # values sent without an answer: they may be in the topic or not
+    events: dict[int, list[Kept]] = {}
+    changelog: dict[int, list[Kept]] = {}
+    alerts: dict[int, list[Kept]] = {}
+    dead_letters: list[Kept] = []
+    alert_dead_letters: list[Kept] = []
+    received: list[Received] = []
+    answers: list[Answer] = []
+    commits: list[Commit] = []
+
+
+async def read_log(bootstrap_servers: str, topic: str, partition: int, *, start: int = 0) -> list[Kept]:
+    """All that may be read of a partition up to its present end: no markers, nothing that was taken back.
+
+    The end is what the broker says and what fetches find, for not every broker says it right. Raises KafkaError, and
+    TimeoutError where the log does not give back what it says it has.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest",
+        isolation_level="read_committed", fetch_max_wait_ms=50,
+    )  # fmt: skip
+    await consumer.start()
+    try:
+        tp, kept = TopicPartition(topic, partition), list[Kept]()
+        consumer.assign([tp])
+        consumer.seek(tp, start)
+        async with asyncio.timeout(READ_PATIENCE_SECONDS):
+            while True:
+                polled = await consumer.getmany(tp, timeout_ms=EMPTY_POLL_MS)
+                if not polled and await consumer.position(tp) >= (await consumer.end_offsets([tp]))[tp]:
+                    return kept
+                kept.extend(_kept(record) for record in polled.get(tp, []))
+    finally:
+        await consumer.stop()
+
+
+def told_transitions(log: Sequence[Kept]) -> list[Alert]:
+    """Every record of a partition of the alerts' topic, decoded."""
+    alerts = [decode_alert(record.value or b"") for record in log]
+    assert None not in alerts, "a record of the alerts' topic is no alert"
+    return [alert for alert in alerts if alert is not None]
+
+
+def _kept(record: "ConsumerRecord[bytes, bytes]") -> Kept:
+    return Kept(record.offset, record.key, record.value, tuple(record.headers), record.timestamp)
+
+
+async def partitions_of(bootstrap_servers: str, topic: str) -> int:
+    """How many partitions a topic has; 0 where there is none such."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        await admin.start()
+        (described,) = await admin.describe_topics([topic])
+        return len(described["partitions"])
+    finally:
+        await admin.close()
+
+
+async def end_offsets(bootstrap_servers: str, topic: str) -> dict[int, int]:
+    """Where each partition of a topic ends; empty for a topic that is not there."""
+    tps = [TopicPartition(topic, number) for number in range(await partitions_of(bootstrap_servers, topic))]
+    if not tps:
+        return {}
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        return {tp.partition: end for tp, end in (await consumer.end_offsets(tps)).items()}
+    finally:
+        await consumer.stop()
+
+
+async def collect(
+    evidence: Evidence, bootstrap_servers: str, topics: TopicNames, *, commits_from: dict[int, int] | None = None,
+    group: str = "",
+) -> Evidence:  # fmt: skip
+    """Fill in what the topics hold. Commits are read only where `commits_from` says from which offsets of the group
+    coordinator's topic on (Apache Kafka has one). Raises KafkaError."""
+
+    async def logs(topic: str) -> dict[int, list[Kept]]:
+        partitions = range(await partitions_of(bootstrap_servers, topic))
+        found = await asyncio.gather(*(read_log(bootstrap_servers, topic, number) for number in partitions))
+        return dict(zip(partitions, found, strict=True))
+
+    evidence.events, evidence.changelog, evidence.alerts = [
+        await logs(topic) for topic in (topics.events, topics.changelog, topics.alerts)
+    ]
+    evidence.dead_letters = await read_log(bootstrap_servers, topics.dead_letters, 0)
+    evidence.alert_dead_letters = await read_log(bootstrap_servers, topics.alert_dead_letters, 0)
+    if commits_from is not None:
+        for number in await end_offsets(bootstrap_servers, CONSUMER_OFFSETS):
+            log = await read_log(bootstrap_servers, CONSUMER_OFFSETS, number, start=commits_from.get(number, 0))
+            evidence.commits += commits_of(log, group)
+    return evidence
+
+
+def commits_of(log: Sequence[Kept], group: str) -> list[Commit]:
+    """The commits of a group among the group coordinator's records, in order."""
+    found = []
+    for record in log:
+        key = record.key or b""
+        if len(key) < 2 or struct.unpack_from(">h", key)[0] > 1:
+            continue  # of the group's members, not of its offsets
+        name, at = _text(key, 2)
+        topic, at = _text(key, at)
+        (partition,) = struct.unpack_from(">i", key, at)
+        offset = -1 if record.value is None else struct.unpack_from(">hq", record.value)[1]
+        if name == group:
+            found.append(Commit(topic, partition, offset))
+    return found
+
+
+def _text(packed: bytes, at: int) -> tuple[str, int]:
+    (length,) = struct.unpack_from(">h", packed, at)
+    return packed[at + 2 : at + 2 + length].decode(), at + 2 + length

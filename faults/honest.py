@@ -1,0 +1,78 @@
+"""The evidence of a run in which nothing went wrong, made without a broker: what the oracle must find nothing in."""
+
+import msgspec
+
+from alert_sinks.sink import Attempt
+from alert_sinks.webhook import webhook_id, webhook_payload
+from faults.evidence import Answer, Commit, Evidence, Kept, Received, Sent
+from faults.feed import Feed
+from faults.replay import Stored
+from models.alert_codec import encode_alert
+from models.codec import Malformed, decode_event
+from models.dead_letter import dead_letter
+from models.event import Event
+from streams.alerting.core import Core
+from streams.base import changelog_keys
+from streams.partition.partition import Partition
+from testbed.worker_process import names
+
+START_MS = 1_760_000_000_000
+PARTITIONS = 2
+FLUSH_EVERY = 100
+
+
+class HonestRun:
+    """Everything a flawless worker would leave, flushed every hundred records."""
+
+    def __init__(self, core: Core, prefix: str, records: int = 600, projects: int = 12) -> None:
+        self.core = core
+        self.topics = names(prefix)
+        self.evidence = Evidence(wall_ms=START_MS, events={}, changelog={}, alerts={})
+        logs: dict[int, list[Kept]] = {number: [] for number in range(PARTITIONS)}
+        for record in Feed(3, records, START_MS, projects=projects).records():
+            log = logs[sum(record.key or b"") % PARTITIONS]
+            log.append(Kept(len(log), record.key, record.value))
+        for number, log in logs.items():
+            self._take(number, log)
+
+    def _take(self, number: int, log: list[Kept]) -> None:
+        evidence = self.evidence
+        evidence.events[number], evidence.alerts[number], evidence.changelog[number] = log, [], []
+        evidence.acknowledged += [Sent(number, kept.offset, kept.key, kept.value) for kept in log]
+        store = Stored()
+        partition = Partition(self.core, number, store)
+        for kept in log:
+            decoded = decode_event(kept.key, kept.value, kept.headers, START_MS)
+            if isinstance(decoded, Event):
+                partition.take(decoded, kept.offset)
+            else:
+                partition.pass_over(kept.offset)
+                if isinstance(decoded, Malformed):
+                    letter = dead_letter(self.topics.events, number, kept.offset, kept.key, kept.value, [], decoded)
+                    headers = tuple((name, value or b"") for name, value in letter.headers)
+                    at = len(evidence.dead_letters)
+                    evidence.dead_letters.append(Kept(at, letter.key, letter.value, headers))
+            if kept.offset % FLUSH_EVERY == FLUSH_EVERY - 1 or kept is log[-1]:
+                self._flush(number, partition, store)
+
+    def _flush(self, number: int, partition: Partition, store: Stored) -> None:
+        evidence, log = self.evidence, self.evidence.changelog[number]
+        for alert in partition.emits:
+            told = evidence.alerts[number]
+            told.append(Kept(len(told), alert.alert_key.encode(), encode_alert(alert)))
+            body = msgspec.json.decode(msgspec.json.encode(webhook_payload(alert, Attempt(1, START_MS))))
+            evidence.received.append(Received(webhook_id(alert.transition_id), 200, body))
+        partition.emits = []
+        changes = partition.collect()
+        cursor = changelog_keys.CURSOR, msgspec.msgpack.encode(changes.cursor)
+        for key, value in [*changes.writes, *((key, None) for key in changes.garbage), cursor]:
+            log.append(Kept(len(log), key, value))
+            if value is None:
+                store.values.pop(key, None)
+            else:
+                store.values[key] = value
+        evidence.commits.append(Commit(self.topics.events, number, changes.cursor.next_offset))
+
+    def answer(self, worker: str, project: str, body: object, status: int = 200, at: float = 0.0) -> None:
+        """A worker said this."""
+        self.evidence.answers.append(Answer(worker, project, status, body, at))

@@ -1,0 +1,38 @@
+"""The producer of a fault run: it writes down what a broker acknowledged, and what it never heard of again."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from faults.evidence import Evidence, Sent
+from faults.feed import Record
+
+
+class Journal:
+    """Sends records to the events' topic and notes them in the evidence. `ends`: partition -> offset after the last."""
+
+    def __init__(self, evidence: Evidence, topic: str, partitions: int) -> None:
+        self.ends = dict.fromkeys(range(partitions), 0)
+        self._evidence = evidence
+        self._topic = topic
+
+    async def send(self, producer: AIOKafkaProducer, records: Iterable[Record], partition: int | None = None) -> None:
+        """Send these in order and wait until each was acknowledged or given up."""
+        under_way: list[tuple[Record, asyncio.Future[Any]]] = []
+        for record in records:
+            if record.key is None and record.value is None:
+                continue
+            sent = await producer.send(self._topic, record.value, record.key, partition=partition)
+            under_way.append((record, sent))
+        for record, sent in under_way:
+            try:
+                metadata = await sent
+            except KafkaError:
+                self._evidence.unsure.add(record.value or b"")
+                continue
+            acknowledged = Sent(metadata.partition, metadata.offset, record.key, record.value)
+            self._evidence.acknowledged.append(acknowledged)
+            self.ends[metadata.partition] = max(self.ends[metadata.partition], metadata.offset + 1)

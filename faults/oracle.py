@@ -1,0 +1,126 @@
+"""The one judge of all faults. When everything is healed and nothing waits any more, it compares what is left with what
+must be, and says each violation in one sentence.
+
+    journal = applied + dead letters + late + re-sends (+ tombstones)
+
+It is pure: `Evidence` in, sentences out. Event times must lie behind the wall clock during the run (as those of
+`feed.py` do), and no idle partition may follow it: one whose clock was moved by the wall has more history than its
+events tell.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from agents.kafka.topics import TopicNames
+from faults.evidence import Answer, Evidence
+from faults.oracle_state import Sentences, StoredPartition, differences, journal_is_kept
+from faults.oracle_telling import Replays, Told, buried, letters_are_right
+from faults.replay import Facts, facts_of_view, replay
+from models.views import ProjectView
+from streams.alerting.core import Core
+
+STORED_SECONDS = 4.0  # what a worker shows is stored by then; what is not may be taken back by its death
+SHOWN = 8  # violations of one kind that are written out
+
+
+class Oracle:
+    """Judges one run. `letters_once`: the broker can see to it that a dead letter is written once (the embedded one
+    cannot). `sinks`: the names of the team's sinks whose receivers kept journals; () where alerts went to nobody."""
+
+    def __init__(
+        self, core: Core, topics: TopicNames, evidence: Evidence, *, letters_once: bool = True,
+        sinks: Sequence[str] = ("webhook",),
+    ) -> None:  # fmt: skip
+        self._core = core
+        self._topics = topics
+        self._evidence = evidence
+        self._letters_once = letters_once
+        self._sinks = tuple(sinks)
+        self.counts: Counter[str] = Counter()  # what there was, for reports
+
+    def verdict(self) -> list[str]:
+        """All violations, none where everything is as it must be."""
+        evidence, asked = self._evidence, self._asked()
+        replays = {
+            number: replay(self._core, number, log, evidence.wall_ms, asked) for number, log in evidence.events.items()
+        }
+        self.counts["acknowledged"] = len(evidence.acknowledged)
+        wrong = _shortened(journal_is_kept(evidence))
+        letters = buried(evidence, self._topics)
+        for number, clean in replays.items():
+            offsets = {offset for source, offset in letters if source == number}
+            stored = StoredPartition(self._core, number, evidence, clean, offsets)
+            wrong += _shortened(stored.check())
+            self.counts.update(stored.counts)
+        told = Told(evidence, self._topics, replays, self._sinks)
+        wrong += _shortened(letters_are_right(evidence, self._topics, replays, once=self._letters_once))
+        wrong += _shortened(told.in_the_topic())
+        wrong += _shortened(told.at_the_receivers())
+        wrong += _shortened(self._commits())
+        wrong += _shortened(self._answers(replays))
+        self.counts.update(told.counts)
+        return wrong
+
+    def _commits(self) -> Sentences:
+        """Committed offsets never go back."""
+        last: dict[tuple[str, int], int] = {}
+        for commit in self._evidence.commits:
+            place = commit.topic, commit.partition
+            if commit.offset < last.get(place, -1):
+                yield (
+                    f"The committed offset of partition {commit.partition} of {commit.topic} went back from "
+                    f"{last[place]} to {commit.offset}."
+                )
+            last[place] = commit.offset
+        self.counts["commits"] = len(self._evidence.commits)
+
+    # --- what others saw
+
+    def _asked(self) -> set[tuple[str, int]]:
+        shown = [answer for answer in self._evidence.answers if answer.project and answer.status == 200]
+        return {(answer.project, answer.body["applied"]["offset"]) for answer in shown}
+
+    def _answers(self, replays: Replays) -> Sentences:
+        """A view is what the events up to its offset give, or it is 503: never something between."""
+        seen = {place: facts for each in replays.values() for place, facts in each.seen.items()}
+        shown: dict[str, list[Answer]] = {}  # by worker, of the whole fleet
+        known: dict[str, float] = {}  # project -> when it was first shown
+        for answer in self._evidence.answers:
+            self.counts[f"answers {answer.status}"] += 1
+            who = f"Worker {answer.worker}"
+            if answer.status == 404 and known.get(answer.project, answer.at) < answer.at - STORED_SECONDS:
+                yield f"{who} said that {answer.project} is unknown after it had been shown."
+            elif answer.status not in (0, 200, 404, 503):
+                yield f"{who} answered {answer.status} about {answer.project or 'the fleet'}."
+            if answer.status == 200 and answer.project:
+                known.setdefault(answer.project, answer.at)
+                yield from _view_is_right(answer, seen)
+            elif answer.status == 200:
+                earlier = shown.setdefault(answer.worker, [])
+                stored = [each for each in earlier if each.at < answer.at - STORED_SECONDS]
+                before, now = max(map(_projects, stored), default=0), _projects(answer)
+                if now < before:
+                    yield f"{who} showed {now} projects in all after it had shown {before}."
+                earlier.append(answer)
+
+
+def _projects(answer: Answer) -> int:
+    return int(answer.body["total_projects"])
+
+
+def _view_is_right(answer: Answer, seen: dict[tuple[str, int], Facts]) -> Sentences:
+    view = msgspec.convert(answer.body, ProjectView)
+    offset = view.applied.offset
+    expected = seen.get((answer.project, offset))
+    if expected is None:
+        yield f"Worker {answer.worker} showed {answer.project} at offset {offset}, where it has no event."
+    else:
+        who = f"Worker {answer.worker} at offset {offset}: {answer.project}"
+        yield from differences(who, "replay", facts_of_view(view), expected)
+
+
+def _shortened(sentences: Sentences) -> list[str]:
+    found = list(sentences)
+    return found if len(found) <= SHOWN else [*found[:SHOWN], f"… and {len(found) - SHOWN} more like these."]

@@ -1,0 +1,186 @@
+"""Plays rounds of scenarios, chosen by a seed, on one Apache Kafka, and lets the oracle judge each.
+
+python -m faults --rounds 300 --seed 1 --report faults.json
+python -m faults --only zombie --rounds 5
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+import msgspec
+import structlog
+
+from faults.oracle import Oracle
+from faults.scenarios import SCENARIOS, Scenario
+from faults.sending import CODECS, Style
+from faults.stage import Plan, Stage
+from testbed.apache_kafka import ApacheKafka
+
+Tell = Callable[[str], None]
+ROUND_SECONDS = 240.0
+
+
+class RoundReport(msgspec.Struct):
+    """One round: what was done, what there was, what is wrong."""
+
+    scenario: str
+    seed: int
+    seconds: float = 0.0
+    deaths: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    figures: dict[str, float] = {}
+    wrong: list[str] = []
+    logs: str = ""
+
+    def __str__(self) -> str:
+        deaths = ", ".join(f"{count} {why}" for why, count in sorted(self.deaths.items()))
+        shown = ("acknowledged", "transitions", "told again", "delivered again", "answers 503")
+        counts = ", ".join(f"{self.counts.get(name, 0)} {name}" for name in shown)
+        figures = "".join(f", {name.replace('_', ' ')} {value:.2f}" for name, value in self.figures.items())
+        verdict = "all as it must be" if not self.wrong else f"WRONG, {len(self.wrong)} violations"
+        return f"{self.scenario} (seed {self.seed}, {self.seconds:.1f} s): {deaths}; {counts}{figures}; {verdict}"
+
+
+async def play_round(scenario: Scenario, plan: Plan, folder: Path) -> RoundReport:
+    """One round, its faults healed and everything judged."""
+    began, report = time.monotonic(), RoundReport(scenario.name, plan.seed)
+    stage = Stage(plan, folder)
+    try:
+        async with asyncio.timeout(ROUND_SECONDS), stage.entered():
+            await scenario.play(stage)
+            await stage.settle()
+            await stage.end()
+        oracle = Oracle(stage.core, stage.topics, await stage.collect())
+        report.wrong = [*stage.wrong, *stage.zombies(), *await asyncio.to_thread(oracle.verdict)]
+        report.counts = dict(oracle.counts)
+    except TimeoutError:
+        report.wrong = [*stage.wrong, f"The round did not end within {ROUND_SECONDS:.0f} s."]
+    report.deaths = {why: count for why, count in stage.deaths.items() if count}
+    report.figures = stage.figures
+    report.seconds = time.monotonic() - began
+    if not report.wrong:
+        with contextlib.suppress(Exception):
+            await stage.remove()
+    return report
+
+
+def chosen(seed: int) -> Scenario:
+    """The scenario that a seed stands for."""
+    weighty = [each for each in SCENARIOS.values() if each.weight]
+    return random.Random(seed).choices(weighty, [each.weight for each in weighty])[0]
+
+
+async def play_rounds(
+    bootstrap_servers: str, seeds: Sequence[int], *, picked: Sequence[str] = (), at_once: int = 1, tell: Tell = print
+) -> list[RoundReport]:
+    """Rounds with these seeds, so many at the same time. `picked` names the scenario of each, else the seed does.
+
+    The workers' logs are kept where something is wrong.
+    """
+    reports: list[RoundReport] = []
+    turns = asyncio.Semaphore(at_once)
+
+    async def play(seed: int, scenario: Scenario) -> None:
+        async with turns:
+            folder = Path(tempfile.mkdtemp(prefix="episode-monitor-faults-"))
+            report = await play_round(scenario, _plan(bootstrap_servers, seed, scenario), folder)
+            reports.append(report)
+            tell(f"{len(reports)}/{len(seeds)} {report}")
+            if not report.wrong:
+                shutil.rmtree(folder, ignore_errors=True)
+                return
+            report.logs = str(folder)
+            for sentence in report.wrong:
+                tell(f"    {sentence}")
+            tell(f"    Repeat it: ./run faults --only {scenario.name} --seed {seed} --rounds 1")
+            tell(f"    The workers' logs: {folder}")
+
+    scenarios = [SCENARIOS[name] for name in picked] or [chosen(seed) for seed in seeds]
+    await asyncio.gather(*(play(seed, scenario) for seed, scenario in zip(seeds, scenarios, strict=True)))
+    return reports
+
+
+def _plan(bootstrap_servers: str, seed: int, scenario: Scenario) -> Plan:
+    """Codec and transactions go by the seed where the scenario has no styles of its own."""
+    prefix = f"faults-{seed}-{time.time_ns() // 1_000_000}-"
+    styles = (Style(CODECS[seed % len(CODECS)], seed % 2 == 0),)
+    return Plan(bootstrap_servers=bootstrap_servers, prefix=prefix, seed=seed, **({"styles": styles} | scenario.plan))
+
+
+def summary(reports: Sequence[RoundReport], seconds: float) -> dict[str, object]:
+    """All rounds in one."""
+    deaths: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    scenarios: dict[str, Counter[str]] = {}
+    for report in reports:
+        deaths.update(report.deaths)
+        counts.update(report.counts)
+        row = scenarios.setdefault(report.scenario, Counter())
+        row.update(rounds=1, deaths=sum(report.deaths.values()), violations=len(report.wrong))
+    figures: dict[str, list[float]] = {}
+    for report in reports:
+        for name, value in report.figures.items():
+            figures.setdefault(name, []).append(value)
+    return {
+        "rounds": len(reports),
+        "seconds": round(seconds, 1),
+        "kills": sum(deaths.values()),
+        "events": counts["acknowledged"],
+        "violations": sum(len(report.wrong) for report in reports),
+        "figures": {name: {"median": median(values), "max": max(values)} for name, values in figures.items()},
+        "deaths": dict(deaths),
+        "counts": dict(counts),
+        "scenarios": {name: dict(row) for name, row in sorted(scenarios.items())},
+        "each": [msgspec.to_builtins(report) for report in reports],
+    }
+
+
+def main() -> None:
+    """Play what the command line says; exit code 1 where something is wrong."""
+    from faults.infra_all import INFRA_SCENARIOS, play_named  # they use the reports of this module
+
+    parser = argparse.ArgumentParser(prog="python -m faults", description="Kills workers and judges what is left.")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seed", type=int, help="of the first round; the next ones follow (default: the time)")
+    names = [*SCENARIOS, *INFRA_SCENARIOS]
+    parser.add_argument("--only", choices=sorted(names), metavar="NAME", help=f"one of {', '.join(names)}")
+    parser.add_argument("--at-once", type=int, default=1, help="rounds played at the same time")
+    parser.add_argument("--broker", help="host:port of an Apache Kafka that runs already")
+    parser.add_argument("--report", type=Path, help="where to write a summary as JSON")
+    options = parser.parse_args()
+    first = int(time.time()) if options.seed is None else options.seed
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    if options.only in INFRA_SCENARIOS:
+        sys.exit(1 if play_named([options.only], first, options.rounds, options.broker, tell) else 0)
+    began = time.monotonic()
+    # The receiver's words on those who died while they posted to it.
+    logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
+    logging.getLogger("uvicorn.error").propagate = False
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    tell(f"{options.rounds} rounds from seed {first} on")
+    with contextlib.ExitStack() as stack:
+        servers = options.broker or stack.enter_context(ApacheKafka()).bootstrap_servers
+        seeds = range(first, first + options.rounds)
+        picked = [options.only] * len(seeds) if options.only else []
+        playing = play_rounds(servers, seeds, picked=picked, at_once=options.at_once, tell=tell)
+        reports = asyncio.run(playing)
+    whole = summary(reports, time.monotonic() - began)
+    if options.report is not None:
+        options.report.write_text(json.dumps(whole, indent=1) + "\n")
+    tell(" · ".join(f"{name} {whole[name]}" for name in ("rounds", "kills", "events", "violations", "figures")))
+    sys.exit(1 if whole["violations"] else 0)

@@ -1,0 +1,45 @@
+"""What a scenario is, the list of all, and the harm that several of them do."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from faults.stage import Stage
+
+Play = Callable[[Stage], Awaitable[None]]
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """`weight`: how often it is chosen among the others. `plan`: what is other than in the usual plan."""
+
+    name: str
+    play: Play
+    weight: int
+    plan: dict[str, Any]
+
+
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def scenario(name: str, weight: int = 1, **plan: Any) -> Callable[[Play], Play]:
+    """Register a scenario under its name."""
+
+    def register(play: Play) -> Play:
+        SCENARIOS[name] = Scenario(name, play, weight, plan)
+        return play
+
+    return register
+
+
+async def die_at_random(stage: Stage) -> None:
+    """Two workers die by `kill -9` at any moment, also while they start, join or recover."""
+    await stage.start("a", "b")
+    await stage.live("a", "b")
+    while not stage.feeding.done():
+        await asyncio.sleep(stage.rnd.uniform(0.2, 1.2))
+        name = stage.rnd.choice(("a", "b"))
+        await stage.kill(name)
+        await asyncio.sleep(stage.rnd.choice((0.0, 0.0, 0.1, 0.5)))
+        await stage.start(name)

@@ -1,0 +1,227 @@
+"""What may happen to workers, each by its name. A scenario does its harm while events flow and leaves workers behind
+that can go on; whether all is as it must be afterwards the oracle says."""
+
+import asyncio
+import signal
+import time
+from statistics import median
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from agents.fetching.reading import reader, some_records
+from faults import scenarios_of_producers
+from faults.scenario import SCENARIOS, Play, Scenario, die_at_random, scenario
+from faults.stage import CRASHED, Stage
+from faults.worker_entry import AFTER_POST, ENGINE_PLACES, IN_RECOVERY, READING_STOPS
+
+__all__ = ["SCENARIOS", "Scenario", "scenarios_of_producers"]
+
+
+@scenario("kill-at-random", weight=6)
+async def kill_at_random(stage: Stage) -> None:
+    """Two workers die by `kill -9` at any moment, also while they start, join or recover."""
+    await die_at_random(stage)
+
+
+def _dies(place: str, most: int, deaths: int = 3) -> Play:
+    async def play(stage: Stage) -> None:
+        def next_fault() -> tuple[str, int]:
+            return (place, stage.rnd.randint(1, most)) if stage.deaths[place] < deaths else ("", 1)
+
+        stage.next_fault = next_fault
+        await stage.start("a", fault=place, on=stage.rnd.randint(1, most))
+        await stage.start("b", fault=place, on=stage.rnd.randint(1, most))
+        await stage.feeding
+
+    return play
+
+
+for _place in ENGINE_PLACES:
+    _play = _dies(_place, 3)
+    _play.__doc__ = f"Two workers die by `kill -9` {_place} of a flush; each next one at another flush."
+    scenario(f"kill-{_place.replace(' ', '-')}", weight=3)(_play)
+_play = _dies(AFTER_POST, 4)
+_play.__doc__ = "Two workers die by `kill -9` when a receiver has answered and nothing is marked yet."
+scenario("kill-after-post", weight=3)(_play)
+_play = _dies(IN_RECOVERY, 4, deaths=5)
+_play.__doc__ = "Workers die by `kill -9` while they recover, and those that recover after them do, too."
+scenario("kill-in-recovery", weight=3)(_play)
+
+
+@scenario("zombie", weight=3, seconds=6.0)
+async def zombie(stage: Stage) -> None:
+    """A worker is stopped (SIGSTOP) past its session, its partitions go to another, and it wakes (SIGCONT): it must end
+    before it writes or alerts. The receiver is slow, so that alerts are under way when it is stopped."""
+    slow = {"sink": "webhook", "delay_seconds": 0.2, "times": None}
+    await stage.behave(slow)
+    await stage.start("a", "b")
+    await stage.live("a", "b")
+    await asyncio.sleep(stage.rnd.uniform(0.3, 1.0))
+    frozen = stage.workers["a"]
+    frozen.wanted = False
+    frozen.signal(signal.SIGSTOP)
+    stage.deaths["SIGSTOP"] += 1
+    await stage.live("b")
+    await stage.behave(None)
+    await asyncio.sleep(stage.rnd.uniform(0.0, 0.5))
+    woken_at, life = time.time(), frozen.life
+    frozen.signal(signal.SIGCONT)
+    code = await frozen.ended()
+    if code != CRASHED:
+        stage.wrong.append(f"The zombie {life} ended with {code} instead of {CRASHED}.")
+    stage.woken[life] = woken_at
+    await stage.start("a")
+
+
+@scenario("sigterm", weight=2, seconds=4.0)
+async def sigterm(stage: Stage) -> None:
+    """Workers are asked to end (SIGTERM) while events flow, and started again."""
+    await stage.start("a", "b")
+    await stage.live("a", "b")
+    while not stage.feeding.done():
+        name = stage.rnd.choice(("a", "b"))
+        await stage.stop(name)
+        await asyncio.sleep(stage.rnd.choice((0.0, 0.3)))
+        await stage.start(name)
+        await asyncio.sleep(stage.rnd.uniform(0.1, 1.0))
+
+
+@scenario("rolling-restart", weight=2, seconds=6.0)
+async def rolling_restart(stage: Stage) -> None:
+    """Three workers are restarted one after the other, each when the one before it is back."""
+    names = ("a", "b", "c")
+    await stage.start(*names)
+    await stage.live(*names)
+    for name in names:
+        await stage.stop(name)
+        await stage.start(name)
+        await stage.live(*names)
+
+
+def _scale(times: int) -> Play:
+    async def play(stage: Stage) -> None:
+        await stage.start("a")
+        await stage.live("a")
+        for _ in range(times):
+            await stage.start("b", "c")
+            await stage.live("a", "b", "c")
+            await asyncio.sleep(stage.rnd.uniform(0.1, 0.5))
+            await asyncio.gather(stage.stop("b"), stage.stop("c"))
+            await stage.live("a")
+
+    return play
+
+
+_play = _scale(1)
+_play.__doc__ = "One worker becomes three and one again while events flow."
+scenario("scale", weight=2, seconds=4.0)(_play)
+_play = _scale(10)
+_play.__doc__ = "One worker becomes three and one again, ten times, while events flow."
+scenario("scale-10", weight=0, seconds=25.0)(_play)
+
+
+@scenario("cannot-send", weight=1, seconds=3.0)
+async def cannot_send(stage: Stage) -> None:
+    """The broker takes none of a worker's state (its records may have 100 bytes): it must end with the reason."""
+    await stage.start("a")
+    await stage.live("a")
+    worker = stage.workers["a"]
+    worker.wanted = False
+    await _limit_records(stage, 100)
+    code = await worker.ended()
+    stage.deaths["cannot send"] += 1
+    if code != CRASHED:
+        stage.wrong.append(f"A worker that could not send ended with {code} instead of {CRASHED}.")
+    if "the state could not be stored" not in worker.log_text():
+        stage.wrong.append("A worker that could not send did not say why it ended.")
+    await _limit_records(stage, 16 * 1024 * 1024)
+    await stage.start("a")
+
+
+async def _limit_records(stage: Stage, limit_bytes: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=stage.plan.bootstrap_servers)
+    await admin.start()
+    try:
+        configs = {"max.message.bytes": str(limit_bytes), "cleanup.policy": "compact"}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, stage.topics.changelog, configs)])
+    finally:
+        await admin.close()
+
+
+@scenario("stuck-reader", weight=1, seconds=3.0)
+async def stuck_reader(stage: Stage) -> None:
+    """A worker's reading stands still while events wait: its watchdog must end it with the reason."""
+    await stage.start("a", fault=READING_STOPS, on=stage.rnd.randint(3, 9))
+    worker = stage.workers["a"]
+    worker.wanted = False
+    code = await worker.ended(40.0)
+    stage.deaths["stuck"] += 1
+    if code != CRASHED:
+        stage.wrong.append(f"A worker that was stuck ended with {code} instead of {CRASHED}.")
+    if "none was taken for" not in worker.log_text():
+        stage.wrong.append("A worker that was stuck did not say why it ended.")
+    await stage.start("a")
+
+
+@scenario("views-in-recovery", weight=2, seconds=5.0)
+async def views_in_recovery(stage: Stage) -> None:
+    """A worker dies, and reading its partitions back takes a while: their views must answer 503 and nothing else."""
+    slow = {"TEST_RECOVERY_SECONDS": "0.8"}
+    await stage.start("a", "b", environment=slow)
+    await stage.live("a", "b")
+    stage.look_every_seconds = 0.005
+    await asyncio.sleep(0.5)
+    asked = len(stage.evidence.answers)
+    await stage.kill("a")
+    await stage.live("b")
+    seen = {answer.status for answer in stage.evidence.answers[asked:]}
+    if 503 not in seen:
+        stage.wrong.append("While partitions were read back no view answered 503.")
+    await stage.start("a", environment=slow)
+    await stage.live("a", "b")
+    stage.look_every_seconds = 0.1
+
+
+@scenario("failover", weight=2, seconds=5.0)
+async def failover(stage: Stage) -> None:
+    """A worker dies by `kill -9`, and how long its partitions are nobody's is measured."""
+    await stage.start("a", "b")
+    await stage.live("a", "b")
+    began = time.monotonic()
+    await stage.kill("a")
+    await stage.live("b")
+    stage.figures["failover_seconds"] = time.monotonic() - began
+    await stage.start("a")
+
+
+@scenario("recovery-speed", weight=0, partitions=1, projects=20_000, records=60_000, seconds=20.0, calm=True)
+async def recovery_speed(stage: Stage) -> None:
+    """A worker reads back 20 000 projects, and how fast is compared with bare fetching of the same changelog."""
+    await stage.start("a")
+    await stage.settle()
+    fetched, recovered = [], []
+    for _ in range(3):
+        await stage.stop("a")
+        fetched.append(await _fetch_rate(stage))
+        await stage.start("a")
+        await stage.live("a")
+        _, body = await stage.ask(stage.workers["a"], "/readyz")
+        recovered.append(body["recovery"]["records_read"] / body["recovery"]["seconds"])
+    stage.figures["fetched_records_per_second"] = median(fetched)
+    stage.figures["recovered_records_per_second"] = median(recovered)
+    stage.figures["recovery_to_fetch"] = median(recovered) / median(fetched)
+
+
+async def _fetch_rate(stage: Stage) -> float:
+    """Records a second of the changelog, read as a recovery reads them and then thrown away."""
+    tp = TopicPartition(stage.topics.changelog, 0)
+    async with reader(stage.plan.bootstrap_servers) as consumer:
+        end = (await consumer.end_offsets([tp]))[tp]
+        consumer.assign([tp])
+        consumer.seek(tp, 0)
+        began, records = time.monotonic(), 0
+        while await consumer.position(tp) < end:
+            records += len(await some_records(consumer, tp))
+        return records / (time.monotonic() - began)

@@ -1,0 +1,320 @@
+"""Where a scenario is played: a monitor of its own topics on a shared broker, its workers, a real receiver of alerts, a
+producer of events, somebody who looks at the views all the time, and a supervisor who starts again what has died."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from agents.fetching.reading import reader
+from agents.kafka.topics import TopicNames, ensure_topics
+from episode_monitor.settings.rules_file import core_from
+from episode_monitor.settings.settings import load_settings
+from episode_monitor.web.server import serve
+from examples.receiver.app import create_app as create_receiver
+from examples.receiver.settings import ReceiverSettings
+from faults.evidence import CONSUMER_OFFSETS, Answer, Evidence, Received, collect, end_offsets
+from faults.feed import PROJECTS, Feed
+from faults.sending import Sender, Style
+from faults.skew import skewed
+from faults.workers import WorkerProcess
+from streams.alerting.core import Core
+from testbed.hashes import PLACES
+
+SETTLE_SECONDS = 60.0
+CRASHED = 70  # the exit code of a worker in doubt
+VIEWS = "/monitoring/episodes/integrity"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One round. `seconds`: how long its records flow. `styles`: one producer each. `keeps_places`: keys stay where
+    they were, however many partitions there are. `is_skewed`: projects' events are told by clocks that are wrong."""
+
+    bootstrap_servers: str
+    prefix: str
+    seed: int
+    records: int = 1_200
+    projects: int = PROJECTS
+    calm: bool = False
+    ahead_ms: int = 0  # of the clocks of some producers
+    seconds: float = 3.0
+    partitions: int = 4
+    session_timeout_seconds: int = 3
+    styles: tuple[Style, ...] = (Style(),)
+    keeps_places: bool = False
+    is_skewed: bool = False
+
+
+class Stage:
+    """One monitor. To be entered before anything else; leaving it ends all of its processes."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.rnd = random.Random(plan.seed)
+        self.partitions = plan.partitions  # of the events, until some are added
+        self.topics = TopicNames.of(
+            plan.prefix, f"{plan.prefix}events", f"{plan.prefix}alerts", f"{plan.prefix}letters",
+            f"{plan.prefix}alert-letters",
+        )  # fmt: skip
+        self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
+        self.workers: dict[str, WorkerProcess] = {}
+        self.deaths: Counter[str] = Counter()
+        self.wrong: list[str] = []  # what a scenario found by itself
+        self.figures: dict[str, float] = {}
+        self.woken: dict[str, float] = {}  # zombie -> when it was woken, in seconds of the wall clock
+        self.next_fault: Callable[[], tuple[str, int]] = lambda: ("", 1)  # for what the supervisor starts again
+        self.receiver_url = ""
+        self.feeding: asyncio.Task[None]
+        self._environment: dict[str, str] = {}
+        self._commits_from: dict[int, int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._client = httpx.AsyncClient(trust_env=False, timeout=5.0)
+        self.look_every_seconds = 0.1
+
+    @property
+    def core(self) -> Core:
+        """What the workers decide by."""
+        return core_from(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
+
+    @asynccontextmanager
+    async def entered(self) -> AsyncIterator["Stage"]:
+        """Topics, receiver and feed; no worker yet."""
+        plan = self.plan
+        await ensure_topics(plan.bootstrap_servers, self.topics, plan.partitions, 1)
+        self._commits_from = await end_offsets(plan.bootstrap_servers, CONSUMER_OFFSETS)
+        receiver = create_receiver(ReceiverSettings(host="127.0.0.1", port=0, journal_max=100_000))
+        server = await serve(receiver, "127.0.0.1", 0)
+        self.receiver_url = server.url
+        self._environment = self._settings(server.url)
+        self.feeding = asyncio.create_task(self._feed())
+        self._tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._look())]
+        try:
+            yield self
+            self.evidence.received = [
+                Received(entry.message_id, entry.status, entry.body, entry.headers.get("x-worker", ""),
+                         datetime.fromisoformat(entry.received_at).timestamp())
+                for entry in receiver.state.journal.since(0)
+            ]  # fmt: skip
+        finally:
+            for task in (*self._tasks, self.feeding):
+                task.cancel()
+            await asyncio.gather(*self._tasks, self.feeding, return_exceptions=True)
+            for worker in self.workers.values():
+                await worker.kill9()
+            await server.stop()
+            await self._client.aclose()
+
+    def _settings(self, receiver_url: str) -> dict[str, str]:
+        plan, topics = self.plan, self.topics
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": plan.bootstrap_servers,
+            "MONITOR_ID": plan.prefix,
+            "EVENTS_TOPIC": topics.events,
+            "ALERTS_TOPIC": topics.alerts,
+            "DEAD_LETTERS_TOPIC": topics.dead_letters,
+            "ALERT_DEAD_LETTERS_TOPIC": topics.alert_dead_letters,
+            "EVENTS_PARTITIONS": str(plan.partitions),
+            "TOPIC_REPLICATION_FACTOR": "1",
+            "KAFKA_SESSION_TIMEOUT_SECONDS": str(plan.session_timeout_seconds),
+            "KAFKA_REBALANCE_TIMEOUT_SECONDS": str(plan.session_timeout_seconds + 2),
+            "FLUSH_INTERVAL_MS": "100",
+            "STALLED_SECONDS": "5",
+            "MONITORING_WEBHOOK_URL": f"{receiver_url}/webhook",
+            "DASHBOARD_URL": "http://127.0.0.1:8002",  # the same for all workers, or their alerts would differ
+            # By their event time what is told by clocks that are behind escalates at once; people have their time all
+            # the same, which no round waits for.
+            **({"ESCALATE_AFTER_MINUTES": "60"} if plan.is_skewed else {}),
+        }
+
+    # --- workers
+
+    async def start(
+        self, *names: str, fault: str = "", on: int = 1, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start workers, new ones or those that have ended."""
+        for name in names:
+            worker = self.workers.get(name)
+            if worker is None:
+                worker = self.workers[name] = WorkerProcess(name, self.folder, self._environment)
+            worker.start(fault, on, **(environment or {}))
+
+    async def kill(self, name: str, why: str = "at random") -> None:
+        """Kill -9, and let the supervisor take its time."""
+        if self.workers[name].is_running:
+            await self.workers[name].kill9()
+            self.deaths[why] += 1
+
+    async def stop(self, name: str) -> None:
+        """SIGTERM; anything but a clean end is a violation."""
+        self.deaths["SIGTERM"] += 1
+        await self._ask_to_end(self.workers[name])
+
+    async def _ask_to_end(self, worker: WorkerProcess) -> None:
+        # Until it listens, a signal ends it as it ends any process.
+        while worker.is_running and (await self.ask(worker, "/livez"))[0] != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        code = await worker.stop()
+        if code != 0:
+            self.wrong.append(f"Worker {worker.life} was asked to end and ended with {code} instead of 0.")
+
+    def running(self) -> list[WorkerProcess]:
+        """All that run now."""
+        return [worker for worker in self.workers.values() if worker.is_running]
+
+    async def live(self, *names: str) -> None:
+        """Wait until these workers, which nobody replaces, share all partitions, live, each with one at least."""
+        give_up_at = time.monotonic() + SETTLE_SECONDS
+        while True:
+            shares = [await self.live_partitions(name) for name in names]
+            if all(shares) and sum(shares) == self.partitions:
+                return
+            if time.monotonic() > give_up_at:
+                self.wrong.append(f"The workers {', '.join(names)} did not share all partitions in time: {shares}.")
+                return
+            await asyncio.sleep(0.02)
+
+    async def live_partitions(self, name: str) -> int:
+        """How many partitions a worker has recovered."""
+        status, body = await self.ask(self.workers[name], "/readyz")
+        return int(body["recovery"]["partitions_live"]) if status in (200, 503) and body else 0
+
+    async def ask(self, worker: WorkerProcess, path: str) -> tuple[int, Any]:
+        """Status and JSON; status 0 where nobody answers."""
+        try:
+            answer = await self._client.get(worker.url + path)
+            return answer.status_code, answer.json()
+        except (httpx.HTTPError, ValueError):
+            return 0, None
+
+    async def _supervise(self) -> None:
+        """Start again whoever has died by itself."""
+        while True:
+            await asyncio.sleep(0.05)
+            for worker in self.workers.values():
+                if worker.wanted and not worker.is_running:
+                    by_itself = worker.returncode == CRASHED
+                    self.deaths["stopped by itself" if by_itself else worker.fault or "unplanned"] += 1
+                    if worker.returncode not in (CRASHED, -9):
+                        self.wrong.append(f"Worker {worker.life} ended by itself with {worker.returncode}.")
+                    worker.start(*self.next_fault())
+
+    async def _feed(self) -> None:
+        plan = self.plan
+        feed = Feed(
+            plan.seed, plan.records, self.evidence.wall_ms, projects=plan.projects, calm=plan.calm,
+            ahead_ms=plan.ahead_ms,
+        )  # fmt: skip
+        place = partial(_place, partitions=plan.partitions) if plan.keeps_places else None
+        sender = Sender(plan.bootstrap_servers, self.topics.events, self.evidence, self.rnd, place)
+        records = skewed(feed.records(), self.evidence.wall_ms) if plan.is_skewed else feed.records()
+        await sender.run(list(records), plan.seconds, plan.styles, f"{plan.prefix}feed")
+
+    async def add_partitions(self, count: int) -> None:
+        """To the events."""
+        self.partitions += count
+        async with admin(self.plan.bootstrap_servers) as client:
+            await client.create_partitions({self.topics.events: NewPartitions(self.partitions)})
+
+    async def behave(self, step: dict[str, Any] | None) -> None:
+        """Tell the receiver how to answer from now on; None: well."""
+        if step is None:
+            await self._client.delete(f"{self.receiver_url}/behaviour")
+        else:
+            await self._client.post(f"{self.receiver_url}/behaviour", json=step)
+
+    # --- views
+
+    async def _look(self) -> None:
+        """Ask running workers for projects and for the fleet, again and again, and keep what they say."""
+        rnd = random.Random(self.plan.seed)
+        while True:
+            await asyncio.sleep(self.look_every_seconds)
+            for worker in self.running():
+                project = "" if rnd.random() < 0.2 else f"proj_{rnd.randrange(PROJECTS):03d}"
+                life = worker.life
+                status, body = await self.ask(worker, f"{VIEWS}/{f'project/{project}' if project else 'summary'}")
+                if worker.life == life:
+                    self.evidence.answers.append(Answer(life, project, status, body, time.time()))
+
+    # --- the end
+
+    async def settle(self) -> None:
+        """Plan no more faults, and wait until everything is taken, stored, told and delivered."""
+        self.next_fault = lambda: ("", 1)
+        await self.feeding
+        give_up_at = time.monotonic() + SETTLE_SECONDS
+        async with admin(self.plan.bootstrap_servers) as client, reader(self.plan.bootstrap_servers) as consumer:
+            while open_ones := await self._unfinished(client, consumer):
+                if time.monotonic() > give_up_at:
+                    self.wrong.append(f"After {SETTLE_SECONDS:.0f} s still not taken: {', '.join(open_ones)}.")
+                    return
+                await asyncio.sleep(0.1)
+
+    async def _unfinished(self, client: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> list[str]:
+        """Partitions of events and alerts of which not all is committed. A commit follows storing and delivering."""
+        offsets = await client.list_consumer_group_offsets(self.plan.prefix)
+        committed = {(tp.topic, tp.partition): known.offset for tp, known in offsets.items()}
+        counts = {self.topics.events: self.partitions, self.topics.alerts: self.plan.partitions}
+        tps = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
+        ends = await consumer.end_offsets(tps)
+        return [
+            f"{tp.topic}-{tp.partition} from {at} to {end}"
+            for tp, end in ends.items()
+            if (at := max(0, committed.get((tp.topic, tp.partition), 0))) < end
+        ]
+
+    async def end(self) -> None:
+        """Ask all workers to end; those whose fault lies still before them are killed."""
+        wanted = [worker for worker in self.workers.values() if worker.wanted]
+        for worker in wanted:
+            worker.wanted = False
+        await asyncio.gather(*(self._ask_to_end(worker) for worker in wanted if not worker.fault))
+
+    async def collect(self) -> Evidence:
+        """All evidence."""
+        return await collect(
+            self.evidence, self.plan.bootstrap_servers, self.topics, commits_from=self._commits_from,
+            group=self.plan.prefix,
+        )  # fmt: skip
+
+    def zombies(self) -> list[str]:
+        """Alerts that were posted by a worker which had been frozen."""
+        return [
+            f"The zombie {one.worker} posted {one.message_id} {one.at - self.woken[one.worker]:.3f} s after it woke."
+            for one in self.evidence.received
+            if one.at > self.woken.get(one.worker, one.at)
+        ]
+
+    async def remove(self) -> None:
+        """Delete the topics, so that many rounds do not burden the broker."""
+        async with admin(self.plan.bootstrap_servers) as client:
+            await client.delete_topics(list(msgspec.structs.astuple(self.topics)))
+
+
+def _place(key: bytes, partitions: int) -> int:
+    return PLACES["murmur2"](key, partitions)
+
+
+@asynccontextmanager
+async def admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await client.start()
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(Exception):
+            await client.close()

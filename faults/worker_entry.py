@@ -1,0 +1,163 @@
+"""A whole worker as a fault run starts it: the product's own, told by environment variables where to come to harm.
+
+The variables are read here and nowhere else; the product knows nothing of them.
+
+    TEST_WORKER    a name that its requests to receivers bear, in the header x-worker
+    TEST_FAULT     where it dies by SIGKILL: a failpoint of the engine, AFTER_POST, IN_RECOVERY; or READING_STOPS
+    TEST_FAULT_ON  at which passing of that place
+    TEST_CLOCK     a file that says how many seconds the wall clock is ahead
+    TEST_RECOVERY_SECONDS  for how long reading a partition back is drawn out
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from aiokafka import AIOKafkaConsumer
+
+import episode_monitor.worker as product
+from agents.alerts import alert_consumer
+from agents.engine.changelog import PartitionLog, Progress
+from agents.fetching.consumer_thread import Fetched
+from alert_sinks.sink import Attempt, Delivered, Outcome, Sink
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.observe.logs import configure
+from episode_monitor.settings.rules_file import core_from
+from episode_monitor.settings.settings import SettingsError, load_settings
+from models.alert import Alert
+
+AFTER_POST = "after post"
+IN_RECOVERY = "in recovery"
+READING_STOPS = "reading stops"
+ENGINE_PLACES = ("after emit", "after store", "after acknowledgement", "before commit")
+PLACES = (*ENGINE_PLACES, AFTER_POST, IN_RECOVERY)
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
+
+
+class Fault:
+    """Kills the process when it passes a place for the n-th time."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.place = environment.get("TEST_FAULT", "")
+        self._left = int(environment.get("TEST_FAULT_ON", "1"))
+
+    def passed(self, place: str) -> bool:
+        """Whether the place was passed for the n-th time, or more often."""
+        if place != self.place:
+            return False
+        self._left -= 1
+        return self._left <= 0
+
+    def __call__(self, place: str) -> None:
+        """A failpoint."""
+        if self.passed(place):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _DeadlySink:
+    """A sink that may not live to mark what it delivered."""
+
+    def __init__(self, sink: Sink, fault: Fault) -> None:
+        self.name = sink.name
+        self._sink = sink
+        self._fault = fault
+
+    async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
+        outcome = await self._sink.deliver(alert, attempt)
+        if isinstance(outcome, Delivered):
+            self._fault(AFTER_POST)
+        return outcome
+
+    async def aclose(self) -> None:
+        await self._sink.aclose()
+
+
+def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
+    """Put the faults into a worker that was made and not started."""
+    fault, runtime = Fault(environment), worker.runtime
+    worker.client.headers["x-worker"] = environment.get("TEST_WORKER", "")
+    runtime.engine._failpoint = fault
+    for lanes in runtime.courier._sinks.values():
+        lanes.sink = _DeadlySink(lanes.sink, fault)
+    accept, seconds = runtime.engine.accept, float(environment.get("TEST_RECOVERY_SECONDS", "0"))
+
+    def accept_some(fetched: Fetched) -> None:
+        if not fault.passed(READING_STOPS):
+            accept(fetched)
+
+    runtime.engine.accept = accept_some  # type: ignore[method-assign]
+    runtime._idle_clocks.run = _stand_still  # type: ignore[method-assign]
+    alert_consumer._is_past = lambda *_: False  # event time lies behind, and the oracle wants all of it told
+    read = PartitionLog.read
+
+    async def slow_read(self: PartitionLog, consumer: AIOKafkaConsumer, progress: Progress) -> dict[bytes, bytes]:
+        values = await read(self, consumer, progress)
+        fault(IN_RECOVERY)
+        await asyncio.sleep(seconds)
+        return values
+
+    PartitionLog.read = slow_read  # type: ignore[method-assign, assignment]
+
+
+async def _stand_still() -> None:
+    """No idle partition follows the clock on the wall: the oracle knows of no moment at which one would."""
+
+
+def _step_clock(path: str) -> None:
+    """Let the wall clock follow the file, looked at once every tenth of a second; other clocks stay as they are."""
+    wall, ahead_ns, look_at_ns = time.time_ns, 0, 0
+
+    def stepped_ns() -> int:
+        nonlocal ahead_ns, look_at_ns
+        if time.monotonic_ns() >= look_at_ns:
+            look_at_ns = time.monotonic_ns() + 100_000_000
+            ahead_ns = int(float(Path(path).read_text()) * 1e9)
+        return wall() + ahead_ns
+
+    time.time_ns = stepped_ns
+    time.time = lambda: stepped_ns() / 1e9
+
+
+def main(environment: dict[str, str], log: Path) -> None:
+    """Be that worker. Ends with the product's exit codes."""
+    os.setsid()  # a shell that ends sends SIGCONT to its stopped jobs, which would wake a frozen worker too early
+    _end_with_parent()
+    with log.open("ab", buffering=0) as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+    if "TEST_CLOCK" in environment:
+        _step_clock(environment["TEST_CLOCK"])
+    try:
+        settings = load_settings(environment)
+        configure(settings.log_level, settings.log_format)
+        core = core_from(settings)
+
+        class HarmedWorker(product.Worker):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                _harm(self, environment)
+
+        product.Worker = HarmedWorker  # type: ignore[misc]
+        code = uvloop.run(product.run_worker(settings, core))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        code = ExitCode.USAGE
+    except Failure as failure:
+        print(failure, file=sys.stderr)
+        code = failure.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(code))
+
+
+def _end_with_parent() -> None:
+    """Also when it is stopped at that moment; elsewhere than on Linux only as far as `daemon` goes."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)

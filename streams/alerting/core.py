@@ -1,0 +1,46 @@
+"""All settings that the core decides by, made ready once and handed down."""
+
+from mypy_extensions import i64
+
+from streams.alerting.rate_rules import RateRule
+from streams.alerting.rules import RuleSet
+from streams.base.calendar import Calendar
+from streams.base.numbering_rules import NumberingRules
+from streams.base.outcome_flags import watched
+
+PROJECT_HOURS_KEPT = 25  # a day of trend, and the hour that is open
+PARTITION_HOURS_KEPT = 169  # a week
+
+
+class Core:
+    """Immutable by habit. Durations in milliseconds of event time."""
+
+    __slots__ = (
+        "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "latency_limits", "numbering",
+        "open_conflicts_max", "packed_rules", "rates", "resend_memory", "rules", "watched_kinds",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        numbering: NumberingRules | None = None,
+        calendar: Calendar | None = None,
+        grace_ms: int = 60_000,
+        escalate_after_ms: int = 300_000,
+        resend_memory: int = 256,
+        open_conflicts_max: int = 1000,
+        dashboard_url: str | None = None,
+    ) -> None:
+        self.rules = rules
+        self.rates: tuple[RateRule, ...] = rules.rates
+        self.latency_limits = rules.latency_limits  # these four stand here as well for the sake of compiled code
+        self.packed_rules = rules.packed
+        self.watched_kinds: i64 = watched(rules.watched_anywhere)
+        self.numbering = numbering or NumberingRules()
+        self.calendar = calendar or Calendar()
+        self.grace_ms = grace_ms
+        self.escalate_after_ms = escalate_after_ms
+        self.resend_memory = resend_memory
+        self.open_conflicts_max = open_conflicts_max
+        self.dashboard_url = dashboard_url
+        self.detail_seconds = rules.longest_window_seconds + grace_ms // 1000

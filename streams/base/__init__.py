@@ -1,0 +1,1 @@
+"""Values and packed forms that know nothing of projects: ids, intervals, counts, sketches, keys of the changelog."""

@@ -1,0 +1,1 @@
+"""Which numbers exist, which are missing or used twice, and what was said about it."""

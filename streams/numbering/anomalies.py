@@ -1,0 +1,150 @@
+"""What is out of order with the numbers of one project: suspects, findings, waivers, and their history. Most projects
+have none of it, and share `NONE`, which nobody may change.
+"""
+
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from streams.base.intervals import IntervalSet
+from streams.numbering import finding_history, waivers
+from streams.numbering.finding_history import FindingHistory
+from streams.numbering.suspects import Hole, Suspects
+
+
+@mypyc_attr(acyclic=True)
+class Anomalies:
+    """Every method that changes something takes event time in milliseconds."""
+
+    __slots__ = ("aside", "explained", "history", "moves", "open_duplicates", "open_gaps", "suspects", "waived")
+
+    def __init__(self) -> None:
+        self.suspects = Suspects()
+        self.open_gaps = IntervalSet()
+        self.open_duplicates: set[int] = set()
+        self.explained = IntervalSet()  # numbers of deleted episodes, where those are no gaps
+        self.waived: list[waivers.Waiver] = []
+        self.history: FindingHistory | None = None  # of the findings; None until there was one
+        self.aside: dict[bytes, tuple[int, int]] = {}  # episode -> implausible number, when stated
+        self.moves: dict[bytes, tuple[int, int]] = {}  # episode -> event time and number (or DELETED) of its last move
+
+    @property
+    def findings(self) -> int:
+        """Open gap numbers and open duplicate numbers."""
+        return self.open_gaps.count + len(self.open_duplicates)
+
+    @property
+    def may_settle(self) -> bool:
+        """Whether time alone may change something."""
+        suspects = self.suspects
+        return bool(suspects.jumped or suspects.left or suspects.shared or self.waived)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is in order again, and nothing is remembered."""
+        return not (self.may_settle or self.findings or len(self.explained) or self.aside or self.moves or self.history)
+
+    # --- what changes with the numbers
+
+    def open_hole(self, start: int, end: int, at_ms: int, floor_ms: int = 0) -> None:
+        """Nobody holds these numbers; those that are explained are no hole."""
+        for first, last in self.explained.outside(start, end):
+            self.suspects.open(Hole(first, last, at_ms, floor_ms))
+
+    def fill(self, number: int, at_ms: int, episode: bytes) -> None:
+        """An episode took a number below the highest."""
+        gap = self.open_gaps.interval_of(number)
+        if gap is None:
+            self.suspects.fill(number)
+        else:
+            self.open_gaps.discard(number, number)
+            self._history().filled(gap[0], gap[1], at_ms, number, episode)
+
+    def taken(self, number: int, at_ms: int, episode: bytes) -> None:
+        """An episode took a number, wherever it is."""
+        if self.suspects.jumped:
+            self.suspects.date_back(number, at_ms)
+        if len(self.explained):
+            self.explained.discard(number, number)
+        if self.waived:
+            one = waivers.fill(self.waived, number)
+            if one is not None:
+                self._history().filled(one.first, one.last, at_ms, number, episode)
+
+    def unshare(self, number: int, at_ms: int, how: str, episode: bytes) -> None:
+        """A number is held once."""
+        self.suspects.shared.pop(number, None)
+        if number in self.open_duplicates or (self.waived and waivers.unshare(self.waived, number)):
+            self.open_duplicates.discard(number)
+            self._history().healed(waivers.DUPLICATE, number, number, at_ms, how, episode)
+
+    def drop_above(self, number: int, at_ms: int, episode: bytes) -> None:
+        """Beyond the highest number nothing is missing."""
+        gone = self.open_gaps.discard_above(number)
+        self.suspects.drop_above(number)
+        if self.waived:
+            gone.extend((one.first, one.last) for one in waivers.drop_above(self.waived, number))
+        for first, last in gone:
+            self._history().healed(waivers.GAP, first, last, at_ms, finding_history.TOP_LOWERED, episode)
+
+    # --- settling
+
+    def next_settling_ms(self, settle_ms: int) -> int | None:
+        """When the next suspect or waived one becomes a finding; None without any."""
+        oldest_ms = self.suspects.oldest_ms()
+        next_ms = None if oldest_ms is None else oldest_ms + settle_ms
+        if self.waived:
+            expires_ms = min(one.until_ms for one in self.waived)
+            next_ms = expires_ms if next_ms is None else min(next_ms, expires_ms)
+        return next_ms
+
+    def settle(self, now_ms: int, settle_ms: int) -> None:
+        """Turn suspects that have been so for the settling time into findings."""
+        holes, shared = self.suspects.settle(now_ms - settle_ms)
+        for hole in holes:
+            beside = self._open_gap(hole.start, hole.end)
+            self._history().opened(waivers.GAP, hole.start, hole.end, now_ms, hole.since_ms, beside)
+        for number, since_ms in shared:
+            self.open_duplicates.add(number)
+            self._history().opened(waivers.DUPLICATE, number, number, now_ms, since_ms, [])
+        if self.waived:
+            for one in waivers.take_expired(self.waived, now_ms):
+                if one.kind == waivers.GAP:
+                    beside = self._open_gap(one.first, one.last)
+                else:
+                    self.open_duplicates.add(one.first)
+                    beside = []
+                self._history().reopened(one, now_ms, beside)
+
+    def waive(self, waiver: waivers.Waiver) -> None:
+        """Take an open finding out of the open ones until its waiver is over."""
+        if waiver.kind == waivers.GAP:
+            self.open_gaps.discard(waiver.first, waiver.last)
+        else:
+            self.open_duplicates.discard(waiver.first)
+        self.waived.append(waiver)
+        self._history().waived(waiver)
+
+    def take_back(self, waiver: waivers.Waiver, history: FindingHistory | None) -> None:
+        """Undo `waive`: the finding is open, and the history is what it was before."""
+        self.waived.remove(waiver)
+        if waiver.kind == waivers.GAP:
+            self.open_gaps.add(waiver.first, waiver.last)
+        else:
+            self.open_duplicates.add(waiver.first)
+        self.history = history
+
+    def _open_gap(self, first: int, last: int) -> list[tuple[int, int]]:
+        """These numbers are an open gap now; answers the open ones next to them, which become one with it."""
+        gaps = self.open_gaps
+        beside = [gap for gap in (gaps.interval_of(first - 1), gaps.interval_of(last + 1)) if gap is not None]
+        gaps.add(first, last)
+        return beside
+
+    def _history(self) -> FindingHistory:
+        if self.history is None:
+            self.history = FindingHistory()
+        return self.history
+
+
+NONE: Final = Anomalies()

@@ -1,0 +1,261 @@
+"""The live episodes of one project and the number that each holds, in a few bytes an episode.
+
+The chunks say who holds a number. An index says which number an episode may hold; whether it does is read in the chunk.
+Episodes are byte strings as `streams.base.ids.pack_id` makes them, numbers are at least 1.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from typing import Final
+
+from librt.vecs import vec
+from mypy_extensions import i64, mypyc_attr
+
+from streams.numbering.chunks import CHUNK_NUMBERS, CHUNK_SHIFT, Chunk
+
+_HASH: Final = 0xFFFFFFFF  # an index entry is a number above 32 bits of its episode's hash
+_HASH_BITS: Final = 32
+_FREE: Final = 0  # what is in use is more
+_GONE: Final = -1  # was in use: a search goes on beyond it
+_FEWEST_ENTRIES: Final = 4
+_NO_DUPLICATES: Final[dict[int, list[bytes]]] = {}
+
+
+@mypyc_attr(acyclic=True)
+class Episodes:
+    """Who holds which number; a number may be held by several. `chunks` are in order, and none of them is empty."""
+
+    __slots__ = ("_duplicates", "_index", "_used", "chunks", "count", "shared_bytes")
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.shared_bytes = 0  # of the owners in `duplicates`
+        self._duplicates: dict[int, list[bytes]] | None = None
+        self.count: i64 = 0  # of the episodes; the same as the length, for those who ask it for every event
+        self._used: i64 = 0  # entries of the index that are not free
+        self._index: vec[i64] = vec[i64]()  # a hash table, a power of two long; empty until something is looked for
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[bytes]:
+        for episode, _ in self.items():
+            yield episode
+
+    def items(self) -> Iterator[tuple[bytes, int]]:
+        """Every episode and its number, in the order of the numbers."""
+        duplicates = self.duplicates
+        for chunk in self.chunks:
+            for number, owner in enumerate(chunk.owners(), chunk.index << CHUNK_SHIFT):
+                if number in duplicates:
+                    for each in duplicates[number]:
+                        yield each, number
+                elif owner is not None:
+                    yield owner, number
+
+    @property
+    def duplicates(self) -> dict[int, list[bytes]]:
+        """Number -> all its owners, sorted, two at least. For reading alone."""
+        return _NO_DUPLICATES if self._duplicates is None else self._duplicates
+
+    def owner(self, number: i64) -> bytes | None:
+        """An episode that holds the number, None where nobody does."""
+        chunk = self.chunk(number >> CHUNK_SHIFT)
+        return None if chunk is None else chunk.owner(number & (CHUNK_NUMBERS - 1))
+
+    def chunk(self, index: i64) -> Chunk | None:
+        """A chunk in which somebody holds a number."""
+        chunks = self.chunks
+        if not chunks:
+            return None
+        last = chunks[-1]
+        if last.index <= index:
+            return last if last.index == index else None
+        chunk = chunks[self._place(index)]
+        return chunk if chunk.index == index else None
+
+    def highest(self) -> int:
+        """The highest number that is held, 0 without any."""
+        return (self.chunks[-1].index << CHUNK_SHIFT) + self.chunks[-1].end() - 1 if self.chunks else 0
+
+    # --- changes
+
+    def take(self, episode: bytes, number: i64) -> None:
+        """An episode that is not here holds a number that nobody holds."""
+        self._note(episode, number)
+        chunks, index = self.chunks, number >> CHUNK_SHIFT
+        if chunks and chunks[-1].index == index:  # as nearly always: two calls less without a compiler
+            chunks[-1].put(number & (CHUNK_NUMBERS - 1), episode)
+        else:
+            self._put(number, episode)
+
+    def share(self, episode: bytes, number: int, holder: bytes) -> bool:
+        """An episode that is not here holds a number that another one holds; says whether that was the only one."""
+        self._note(episode, number)
+        if self._duplicates is None:
+            self._duplicates = {}
+        owners = self._duplicates.get(number)
+        if owners is None:
+            owners = self._duplicates[number] = sorted((holder, episode))
+            self.shared_bytes += len(holder) + len(episode)
+        else:
+            insort(owners, episode)
+            self.shared_bytes += len(episode)
+        self._put(number, owners[0])
+        return len(owners) == 2
+
+    def release(self, episode: bytes, number: int) -> int:
+        """An episode holds its number no more; answers how many others do."""
+        self._forget(episode, number)
+        owners = self.duplicates.get(number)
+        if owners is None:
+            self._clear(number)
+            return 0
+        owners.remove(episode)
+        self.shared_bytes -= len(episode)
+        self._put(number, owners[0])
+        if len(owners) == 1 and self._duplicates is not None:
+            del self._duplicates[number]
+            self.shared_bytes -= len(owners[0])
+            if not self._duplicates:
+                self._duplicates = None
+            return 1
+        return len(owners)
+
+    def restore(self, chunks: list[Chunk], duplicates: list[tuple[int, list[bytes]]]) -> None:
+        """Fill an empty one from storage."""
+        self.chunks = [chunk for chunk in sorted(chunks, key=_index_of) if chunk.held()]
+        for chunk in self.chunks:
+            self.count += chunk.held()
+        if duplicates:
+            self._duplicates = dict(duplicates)
+            for owners in self._duplicates.values():
+                self.count += len(owners) - 1
+                self.shared_bytes += sum(map(len, owners))
+
+    def _put(self, number: i64, episode: bytes) -> None:
+        index = number >> CHUNK_SHIFT
+        chunk = self.chunk(index)
+        if chunk is None:
+            chunk = self._add_chunk(index)
+        chunk.put(number & (CHUNK_NUMBERS - 1), episode)
+
+    def _add_chunk(self, index: i64) -> Chunk:
+        chunk, chunks = Chunk(index), self.chunks
+        if not chunks or chunks[-1].index < index:
+            chunks.append(chunk)
+        else:
+            chunks.insert(self._place(index), chunk)
+        return chunk
+
+    def _clear(self, number: i64) -> None:
+        """Numbers that rise for ever, with the old ones deleted, must not cost more and more."""
+        index = number >> CHUNK_SHIFT
+        chunk = self.chunk(index)
+        if chunk is not None and not chunk.clear(number & (CHUNK_NUMBERS - 1)):
+            del self.chunks[self._place(index)]
+
+    def _place(self, index: i64) -> int:
+        """Where the chunk is, or would be; most projects have all of them from the first on."""
+        chunks = self.chunks
+        guess = index - chunks[0].index
+        if 0 <= guess < len(chunks) and chunks[guess].index == index:
+            return guess
+        return bisect_left(chunks, index, key=_index_of)
+
+    # --- the index
+
+    def number_of(self, episode: bytes) -> int:
+        """The number that an episode holds, 0: none."""
+        entries = self._index
+        mask: i64 = len(entries) - 1
+        if mask < 0:
+            if self.count == 0:
+                return 0
+            self._build()
+            entries = self._index
+            mask = len(entries) - 1
+        hashed: i64 = hash(episode)
+        hashed &= _HASH
+        at: i64 = hashed & mask
+        entry: i64 = entries[at]
+        while entry != _FREE:
+            if entry & _HASH == hashed and entry != _GONE:
+                number = entry >> _HASH_BITS
+                if self.owner(number) == episode or episode in self.duplicates.get(number, ()):
+                    return number
+            at = (at + 1) & mask
+            entry = entries[at]
+        return 0
+
+    def _note(self, episode: bytes, number: i64) -> None:
+        entries = self._index
+        if 3 * (self._used + 1) > 2 * len(entries):
+            self._grow()
+            entries = self._index
+        hashed: i64 = hash(episode)
+        hashed &= _HASH
+        mask: i64 = len(entries) - 1
+        at: i64 = hashed & mask
+        while entries[at] > _FREE:
+            at = (at + 1) & mask
+        if entries[at] == _FREE:
+            self._used += 1
+        entries[at] = number << _HASH_BITS | hashed
+        self.count += 1
+
+    def _forget(self, episode: bytes, number: i64) -> None:
+        """Of two episodes with one number and one hash the entries are the same, so either may go."""
+        if len(self._index) == 0:
+            self._build()
+        hashed: i64 = hash(episode)
+        hashed &= _HASH
+        wanted: i64 = number << _HASH_BITS | hashed
+        entries = self._index
+        mask: i64 = len(entries) - 1
+        at: i64 = hashed & mask
+        while entries[at] != wanted:
+            if entries[at] == _FREE:
+                raise KeyError(episode)
+            at = (at + 1) & mask
+        entries[at] = _GONE
+        self.count -= 1
+
+    def _build(self) -> None:
+        """Make the index anew from the chunks."""
+        self._index, self._used = _entries_for(self.count), self.count
+        for episode, number in self.items():
+            hashed: i64 = hash(episode)
+            hashed &= _HASH
+            place: i64 = number
+            _enter(self._index, hashed, place << _HASH_BITS | hashed)
+
+    def _grow(self) -> None:
+        old = self._index
+        if len(old) == 0:
+            self._build()
+            return
+        self._index, self._used = _entries_for(self.count), self.count
+        for entry in old:
+            if entry > _FREE:
+                _enter(self._index, entry & _HASH, entry)
+
+
+def _entries_for(count: i64) -> vec[i64]:
+    """Free entries for one more than these, and for some changes before the next growth."""
+    length: i64 = _FEWEST_ENTRIES
+    while 4 * length < 7 * (count + 1):
+        length *= 2
+    return vec[i64]([0] * length)
+
+
+def _enter(entries: vec[i64], hashed: i64, entry: i64) -> None:
+    mask: i64 = len(entries) - 1
+    at: i64 = hashed & mask
+    while entries[at] != _FREE:
+        at = (at + 1) & mask
+    entries[at] = entry
+
+
+def _index_of(chunk: Chunk) -> int:
+    return chunk.index

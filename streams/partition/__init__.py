@@ -1,0 +1,1 @@
+"""All projects of one partition: what is kept, stored, due and compared."""

@@ -1,0 +1,66 @@
+"""Where the stream and the database disagree about one project, number by number.
+
+One look proves nothing, for an event may be under way: drift is what two looks have in common.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from streams.base.intervals import IntervalSet
+from streams.partition.holdings import Holdings
+
+MISSING_IN_STREAM = "missing_in_stream"  # the database has an episode of this number, the stream none
+MISSING_IN_DATABASE = "missing_in_database"
+DIFFERENT_OWNER = "different_owner"
+KINDS = (MISSING_IN_STREAM, MISSING_IN_DATABASE, DIFFERENT_OWNER)
+
+Pairs = Iterable[tuple[int, str]]
+
+
+class Difference(msgspec.Struct, frozen=True, order=True):
+    """One number. Owners sorted, none on the side where it is missing."""
+
+    number: int
+    kind: str
+    stream: tuple[str, ...]
+    database: tuple[str, ...]
+
+
+def differences(stream: Holdings | None, database: Pairs) -> set[Difference]:
+    """All differences of one project; `stream` None: it was never heard of. Of a project that holds more than the
+    stream follows only what the stream does follow is compared."""
+    here: dict[int, set[str]] = defaultdict(set)
+    there: dict[int, set[str]] = defaultdict(set)
+    if stream is not None:
+        for number, owner in zip(stream.numbers, stream.owners, strict=True):
+            here[number].add(owner)
+    for number, owner in database:
+        there[number].add(owner)
+    found = set()
+    for number in here.keys() | there.keys():
+        ours, theirs = here.get(number, set()), there.get(number, set())
+        if ours == theirs or (stream is not None and stream.capped and not ours):
+            continue
+        kind = DIFFERENT_OWNER if ours and theirs else MISSING_IN_DATABASE if ours else MISSING_IN_STREAM
+        found.add(Difference(number, kind, tuple(sorted(ours)), tuple(sorted(theirs))))
+    return found
+
+
+def counts(found: Iterable[Difference]) -> dict[str, int]:
+    """How many of each kind."""
+    by_kind = dict.fromkeys(KINDS, 0)
+    for difference in found:
+        by_kind[difference.kind] += 1
+    return by_kind
+
+
+def unexplained(gaps: IntervalSet, stream: Holdings | None) -> IntervalSet:
+    """Gaps of the database without the numbers of deleted episodes that the stream explains."""
+    if stream is None or not stream.explained:
+        return gaps
+    left = IntervalSet(list(gaps))
+    for start, end in stream.explained:
+        left.discard(start, end)
+    return left

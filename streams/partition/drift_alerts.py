@@ -1,0 +1,267 @@
+"""Alerts about drift: what a check knows and the events cannot tell. Their ids are computed from what drifts.
+
+They live as all alerts do, by `streams.alerting.alert_state`, but by the wall clock. One partition keeps those of the
+whole fleet, among its state, so that one worker at a time tells of them and none forgets them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from models.alert import Alert, AlertStatus, Severity
+from models.measures import counted
+from streams.alerting import alert_state as life
+from streams.alerting.alert_state import Memory, Phase, Reason, Verdict
+from streams.alerting.core import Core
+from streams.alerting.rules import Measure, Rule
+from streams.project.alert_actions import ACTED_BY, COMMENT, Act, ActKind, Refusal, by_hand
+
+if TYPE_CHECKING:
+    from streams.partition.drift import Difference
+
+KEEPER = 0  # the partition that keeps them
+RULE_ID = "integrity_drift"  # reserved in `streams.alerting.rules`
+ALERT_TYPE = "INTEGRITY_DRIFT"
+FOUND, GONE = "found_by_check", "gone_at_check"
+FLEET = "_fleet"
+MAX_OWN_ALERTS = 50  # projects with alerts of their own; the rest has one in common
+
+RULE = Rule(
+    rule_id=RULE_ID, measure=Measure.INTEGRITY, severity=Severity.CRITICAL, threshold=Decimal(0), window_minutes=0,
+    description="Stream and database disagree",
+)  # fmt: skip
+_REASONS = {Reason.THRESHOLD_CROSSED: FOUND, Reason.BACK_TO_NORMAL: GONE}
+
+
+class Drifting(msgspec.Struct, frozen=True, array_like=True):
+    """What is remembered of a project from one check to the next. `since_ms`: when the check that found it began."""
+
+    since_ms: int
+    number: int  # the lowest difference
+    kind: str
+    differences: int
+    episodes: int
+
+
+Drifts = Mapping[str, Drifting]
+
+
+class Named(msgspec.Struct, frozen=True, array_like=True):
+    """One alert that there should be. `what` names what drifts; `project` is `FLEET` for many in common, whose
+    `differences` are projects."""
+
+    project: str
+    what: str
+    drift: Drifting
+
+
+def drifting(before: Drifts, project: str, differences: "Iterable[Difference]", episodes: int, at_ms: int) -> Drifting:
+    """What to remember of a project now; it keeps its beginning while its lowest difference stays."""
+    found = sorted(differences)
+    lowest, known = found[0], before.get(project)
+    is_same = known is not None and (known.number, known.kind) == (lowest.number, lowest.kind)
+    since_ms = known.since_ms if known is not None and is_same else at_ms
+    return Drifting(since_ms, lowest.number, lowest.kind, len(found), episodes)
+
+
+def named(drifts: Drifts) -> list[Named]:
+    """All alerts that these drifts are: those known longest by project, the others in common."""
+    ordered = sorted(drifts.items(), key=lambda entry: (entry[1].since_ms, entry[0]))
+    own, others = ordered[:MAX_OWN_ALERTS], ordered[MAX_OWN_ALERTS:]
+    alerts = [Named(project, f"{one.kind}:{one.number}", one) for project, one in own]
+    if others:
+        project, one = others[0]
+        in_common = msgspec.structs.replace(one, differences=len(others), episodes=0)
+        alerts.append(Named(FLEET, f"{project}:{one.kind}:{one.number}", in_common))
+    return alerts
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """One alert that fires, or that a person resolved although it still drifts."""
+
+    named: Named
+    memory: Memory
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    version: int  # rises with every change: an older one written later is told by it
+    kept: list[_Kept]
+
+
+class DriftAlerts:
+    """Those that fire now, and what people did to them. Whoever changes it tells what it answers, then stores it."""
+
+    __slots__ = ("_core", "_kept", "_version", "is_dirty")
+
+    def __init__(self, core: Core, encoded: bytes | None = None) -> None:
+        self.is_dirty = False  # changed since it was last stored; kept by the partition
+        self._core = core
+        self._version = 0
+        self._kept: dict[str, _Kept] = {}  # by project, `FLEET` among them
+        if encoded is not None:
+            stored = msgspec.msgpack.decode(encoded, type=_Stored)
+            self._version = stored.version
+            self._kept = {one.named.project: one for one in stored.kept}
+
+    def encode(self) -> bytes:
+        """For the constructor."""
+        return msgspec.msgpack.encode(_Stored(self._version, list(self._kept.values())))
+
+    @property
+    def drifts(self) -> dict[str, Drifting]:
+        """What is known of the projects that have alerts of their own, and of the first of the others."""
+        found = {one.named.project: one.named.drift for one in self._kept.values()}
+        common = found.pop(FLEET, None)
+        if common is not None:
+            project = self._kept[FLEET].named.what.rsplit(":", 2)[0]
+            found.setdefault(project, common)
+        return found
+
+    # --- what changes it; times are of the wall clock
+
+    def replace(self, alerts: Sequence[Named], at_ms: int) -> list[Alert]:
+        """A check of all projects found these and no others; the transitions to tell."""
+        wanted = {one.project for one in alerts}
+        return self.change(alerts, [project for project in self._kept if project not in wanted], at_ms)
+
+    def change(self, found: Sequence[Named], over: Iterable[str], at_ms: int) -> list[Alert]:
+        """Some projects were looked at: `found` drift, `over` do not any more; the transitions to tell. One that goes
+        on is no news, unless it got worse after a person resolved it."""
+        told = self.run_due(at_ms)
+        for project in over:
+            told += self._end(project, at_ms)
+        for one in found:
+            known = self._kept.get(one.project)
+            if known is not None and known.named.what != one.what:
+                told += self._end(one.project, at_ms)
+                known = None
+            if known is not None or len(self._kept) <= MAX_OWN_ALERTS:
+                told += self._keep(known, one, at_ms)
+        return told
+
+    def run_due(self, now_ms: int) -> list[Alert]:
+        """What became due by now: escalations, ends of silences. Each bears the time at which it became due."""
+        told: list[Alert] = []
+        while (due := self._next_due()) is not None and due[0] <= now_ms:
+            at_ms, one = due
+            told += self._keep(one, one.named, at_ms)
+        return told
+
+    def act(self, project: str, act: Act, at_ms: int) -> tuple[list[Alert], Alert] | Refusal:
+        """What a person does: all transitions to tell, of which the last is the act's."""
+        if project not in self._kept:
+            return Refusal.NOT_ACTIVE
+        if self._kept[project].memory.phase is Phase.HUSHED:
+            return Refusal.RESOLVED_BY_PERSON
+        told = self.run_due(at_ms)
+        one = self._kept[project]
+        match act.kind:
+            case ActKind.ACKNOWLEDGE:
+                reason = life.acknowledge(one.memory, act.by, at_ms)
+            case ActKind.SILENCE:
+                reason = life.silence(one.memory, act.silent_until_ms, at_ms)
+            case ActKind.RESOLVE:
+                reason = life.hush(one.memory, one.named.drift.differences, at_ms)
+        self._changed()
+        one.memory.reason = reason.value
+        alert = self._describe(one, reason.value, at_ms if act.kind is ActKind.RESOLVE else None)
+        alert = msgspec.structs.replace(
+            alert, annotations={ACTED_BY: act.by, COMMENT: act.comment}, description=by_hand(alert, reason, act.by)
+        )
+        return [*told, alert], alert
+
+    def _keep(self, known: _Kept | None, one: Named, at_ms: int) -> list[Alert]:
+        """`one` drifts: judge it."""
+        before = None if known is None else known.memory
+        verdict = Verdict(True, one.drift.differences)
+        after, reason = life.judge(RULE, before, verdict, at_ms, self._core.escalate_after_ms, None)
+        assert after is not None, "what is crossed is remembered"
+        if known is not None:
+            one = Named(one.project, one.what, msgspec.structs.replace(one.drift, since_ms=known.named.drift.since_ms))
+        if before is None:  # it is named by the check that found it, but nobody could acknowledge it before now
+            after.named_ms = after.since_ms = after.starts_at_ms = after.updated_at_ms = one.drift.since_ms
+        elif after is not before:
+            after.named_ms = max(at_ms, before.named_ms + 1)
+        if reason is not None:
+            after.reason = _REASONS.get(reason, reason.value)
+        kept = _Kept(one, after)
+        if reason is not None or known is None or known.named != one:
+            self._kept[one.project] = kept
+            self._changed()
+        return [] if reason is None else [self._describe(kept, _REASONS.get(reason, reason.value))]
+
+    def _end(self, project: str, at_ms: int) -> list[Alert]:
+        one = self._kept.pop(project, None)
+        if one is None:
+            return []
+        self._changed()
+        if one.memory.phase is Phase.HUSHED:
+            return []
+        one.memory.updated_at_ms = at_ms
+        return [self._describe(one, GONE, at_ms)]
+
+    def _next_due(self) -> tuple[int, _Kept] | None:
+        due = [(at_ms, one) for one in self._kept.values() if (at_ms := life.deadline_ms(RULE, one.memory)) is not None]
+        return min(due, key=lambda entry: entry[0], default=None)
+
+    def _changed(self) -> None:
+        self._version += 1
+        self.is_dirty = True
+
+    # --- what it says
+
+    def active(self) -> Iterator[Alert]:
+        """What fires."""
+        for one in self._kept.values():
+            if one.memory.phase is Phase.FIRING:
+                yield self._describe(one, one.memory.reason or FOUND)
+
+    def next_due_ms(self) -> int | None:
+        """When `run_due` has something to do."""
+        due = self._next_due()
+        return None if due is None else due[0]
+
+    def _describe(self, one: _Kept, reason: str, ends_at_ms: int | None = None) -> Alert:
+        project, drift, memory = one.named.project, one.named.drift, one.memory
+        title, description = _words(project, drift)
+        return Alert(
+            alert_key=f"{RULE_ID}:{project}",
+            alert_id=life.alert_id(f"{RULE_ID}:{one.named.what}", project, memory.named_ms),
+            rule_id=RULE_ID,
+            alert_type=ALERT_TYPE,
+            severity=RULE.severity,
+            status=AlertStatus.FIRING if ends_at_ms is None else AlertStatus.RESOLVED,
+            project_id=project,
+            title=title,
+            description=description,
+            value=float(drift.differences),
+            threshold=0.0,
+            window_minutes=None,
+            sample_size=drift.episodes,
+            starts_at_ms=memory.starts_at_ms,
+            ends_at_ms=ends_at_ms,
+            updated_at_ms=memory.updated_at_ms,
+            acknowledged_by=memory.acknowledged_by,
+            silenced_until_ms=memory.silenced_until_ms or None,
+            escalation_level=memory.escalation_level,
+            reason=reason,
+            dashboard_url=self._core.dashboard_url,
+        )
+
+
+def _words(project: str, drift: Drifting) -> tuple[str, str]:
+    """Title and description."""
+    count = drift.differences
+    if project == FLEET:
+        return (
+            f"Stream and database disagree about {counted(count, 'more project', 'more projects')}",
+            f"{counted(count, 'project drifts', 'projects drift')} beside the {MAX_OWN_ALERTS} with alerts of their "
+            "own. The last deep check lists them.",
+        )
+    return (
+        f"Stream and database disagree about project {project}",
+        f"Project {project}: {counted(count, 'number differs', 'numbers differ')} between stream and database, the "
+        f"lowest is {drift.number} ({drift.kind.replace('_', ' ')}). The last deep check lists them.",
+    )

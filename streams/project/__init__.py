@@ -1,0 +1,1 @@
+"""One project: its state, one step of it, its rules, and its stored form."""

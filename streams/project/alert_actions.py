@@ -1,0 +1,95 @@
+"""What a person does to an alert of one project: acknowledge it, silence it, or resolve it.
+
+The transition carries the person's name and words in its annotations, for the alerts topic is all that history reads.
+"""
+
+from enum import Enum
+
+import msgspec
+
+from models.alert import Alert
+from streams.alerting import alert_state as life
+from streams.alerting.alert_state import Memory, Phase, Reason
+from streams.alerting.core import Core
+from streams.alerting.rules import Measure, Rule
+from streams.base import packed_counts
+from streams.project.project import ProjectState
+from streams.project.rule_evaluator import describe, next_deadline_ms
+
+ACTED_BY = "acted_by"  # annotations of a transition that a person caused
+COMMENT = "comment"
+
+
+class ActKind(Enum):
+    """What may be done."""
+
+    RESOLVE = "resolve"
+    ACKNOWLEDGE = "acknowledge"
+    SILENCE = "silence"
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """One act of one person. `silent_until_ms` is read for a silence alone."""
+
+    kind: ActKind
+    by: str
+    comment: str
+    silent_until_ms: int = 0
+
+
+class Refusal(Enum):
+    """Why nothing was done."""
+
+    NOT_ACTIVE = "not_active"  # the rule is content, or there is no such rule
+    RESOLVED_BY_PERSON = "resolved_by_person"  # still crossed, and hushed already
+
+
+def perform(core: Core, state: ProjectState, rule_id: str, act: Act, at_ms: int) -> Alert | Refusal:
+    """Do it at an event time; the transition to tell. The caller must store the state."""
+    rule, memory = core.rules.by_id.get(rule_id), state.alerts.get(rule_id)
+    if rule is None or memory is None:
+        return Refusal.NOT_ACTIVE
+    if memory.phase is Phase.HUSHED:
+        return Refusal.RESOLVED_BY_PERSON
+    reason = _apply(core, state, rule, memory, act, at_ms)
+    memory.reason = reason.value
+    state.deadline_ms = next_deadline_ms(core, state)
+    told = describe(core, state, rule, memory, reason, at_ms)
+    words = {**told.annotations, ACTED_BY: act.by, COMMENT: act.comment}
+    return msgspec.structs.replace(told, annotations=words, description=by_hand(told, reason, act.by))
+
+
+def by_hand(alert: Alert, reason: Reason, by: str) -> str:
+    """The description after an act: what a person ended may go on."""
+    if reason is not Reason.RESOLVED_BY_PERSON:
+        return alert.description
+    return f"Resolved by {by}, not by the numbers, which may still be bad. {alert.description}"
+
+
+def take_back(core: Core, state: ProjectState, rule_id: str, before: Memory) -> None:
+    """Undo an act that could not be told; `before` is a copy of what was remembered."""
+    state.alerts[rule_id] = before
+    state.deadline_ms = next_deadline_ms(core, state)
+
+
+def _apply(core: Core, state: ProjectState, rule: Rule, memory: Memory, act: Act, at_ms: int) -> Reason:
+    match act.kind:
+        case ActKind.ACKNOWLEDGE:
+            return life.acknowledge(memory, act.by, at_ms)
+        case ActKind.SILENCE:
+            return life.silence(memory, act.silent_until_ms, at_ms)
+        case ActKind.RESOLVE:
+            return life.hush(memory, _bad(core, state, rule), at_ms)
+
+
+def _bad(core: Core, state: ProjectState, rule: Rule) -> int:
+    """The count behind the rule's verdict: findings, or bad operations in its window."""
+    if rule.measure is Measure.INTEGRITY:
+        return state.numbering.findings
+    rate = next(rate for rate in core.rules.rates if rate.rule is rule)
+    return packed_counts.field(state.history.windows[rate.window_index].total, rate.bad_shift)
+
+
+def person_of(alert: Alert) -> tuple[str | None, str | None]:
+    """Who caused a transition, and with which words; None where no person did."""
+    return alert.annotations.get(ACTED_BY), alert.annotations.get(COMMENT)

@@ -1,0 +1,166 @@
+"""Findings of one project by name: what is suspect, open or waived, and what is over and remembered. The id is computed
+from kind and first number.
+
+A person waives an open finding until a time: its numbers leave the open ones, and come back when the time is over
+unless they were filled meanwhile. Event times in milliseconds.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import Enum
+from hashlib import blake2b
+
+import msgspec
+
+from models.alert import Alert
+from streams.alerting.alert_state import Memory
+from streams.alerting.core import Core
+from streams.numbering.finding_history import OPENED, Entry, FindingHistory
+from streams.numbering.numbering import Numbering
+from streams.numbering.waivers import DUPLICATE, GAP, MAX_WAIVERS, Waiver
+from streams.project.alert_actions import ACTED_BY, COMMENT
+from streams.project.project import ProjectState
+from streams.project.rule_evaluator import evaluate, next_deadline_ms
+
+LONGEST_WAIVER_MS = timedelta(days=366) // timedelta(milliseconds=1)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Numbers first … last. `since_ms` and `settles_ms` of a suspect; `waiver` of a waived one."""
+
+    finding_id: str
+    kind: str
+    state: str  # "suspect" | "open" | "waived"; of `finding_of` "over" too
+    first: int
+    last: int
+    since_ms: int | None = None  # of a suspect
+    settles_ms: int | None = None
+    waiver: Waiver | None = None
+
+
+class Refusal(Enum):
+    """Why nothing was waived."""
+
+    UNKNOWN = "unknown"
+    NOT_OPEN = "not_open"
+    TOO_MANY = "too_many"
+
+
+def finding_id(project_id: str, kind: str, first: int) -> str:
+    """Names one finding: the same wherever and whenever it is computed, from suspect to waived, and when it returns."""
+    return blake2b(f"{project_id}\0{kind}\0{first}".encode(), digest_size=12).hexdigest()
+
+
+def findings_of(project_id: str, numbering: Numbering) -> Iterator[Finding]:
+    """All findings: gaps by their intervals, then duplicates by their numbers; suspect, then open, then waived."""
+
+    def named(kind: str, state: str, first: int, last: int, since_ms: int | None = None) -> Finding:
+        settles_ms = None if since_ms is None else since_ms + numbering.rules.settle_ms
+        return Finding(finding_id(project_id, kind, first), kind, state, first, last, since_ms, settles_ms)
+
+    for hole in numbering.suspect_holes:
+        yield named(GAP, "suspect", hole.start, hole.end, hole.since_ms)
+    for number in sorted(numbering.suspect_duplicates):
+        yield named(DUPLICATE, "suspect", number, number, numbering.suspect_duplicates[number])
+    for first, last in numbering.open_gaps:
+        yield named(GAP, "open", first, last)
+    for number in sorted(numbering.open_duplicates):
+        yield named(DUPLICATE, "open", number, number)
+    for waiver in sorted(numbering.waived, key=lambda one: (one.kind, one.first)):
+        found = named(waiver.kind, "waived", waiver.first, waiver.last)
+        yield msgspec.structs.replace(found, waiver=waiver)
+
+
+def finding_of(project_id: str, numbering: Numbering, wanted: str) -> tuple[Finding, list[Entry]] | None:
+    """One finding and its history; one that is over as long as its history names it. None: unknown."""
+    entries = history_of(project_id, numbering.history, wanted)
+    for found in findings_of(project_id, numbering):
+        if found.finding_id == wanted:
+            return found, entries
+    for entry in reversed(entries):
+        for first, last in (*entry.ended, *entry.lives_on):
+            if finding_id(project_id, entry.kind, first) == wanted:
+                return Finding(wanted, entry.kind, "over", first, last), entries
+    return None
+
+
+def history_of(project_id: str, history: FindingHistory | None, wanted: str) -> list[Entry]:
+    """The entries about one finding, oldest first: of all times that it was there, and, where it was a part of others
+    before, of those from when they opened."""
+    names, found = {wanted}, []
+    for entry in reversed(history.entries if history is not None else ()):
+        before = [finding_id(project_id, entry.kind, first) for first, _ in entry.ended]
+        after = {finding_id(project_id, entry.kind, first) for first, _ in entry.lives_on}
+        if names.isdisjoint(before) and names.isdisjoint(after):
+            continue
+        found.append(entry)
+        opened = before[0] if entry.what == OPENED else None
+        if names & after:
+            names.update(name for name in before if name != opened)
+        if opened is not None and opened != wanted:  # what it was before it opened is another story
+            names.discard(opened)
+    return found[::-1]
+
+
+def waive(
+    project_id: str, numbering: Numbering, wanted: str, by: str, reason: str, at_ms: int, until_ms: int
+) -> Finding | Refusal:
+    """Take an open finding out of the open ones until then. The caller judges the rules anew and stores the state."""
+    found = next((one for one in findings_of(project_id, numbering) if one.finding_id == wanted), None)
+    if found is None:
+        return Refusal.UNKNOWN
+    if found.state != "open":
+        return Refusal.NOT_OPEN
+    if len(numbering.waived) >= MAX_WAIVERS:
+        return Refusal.TOO_MANY
+    until_ms = min(until_ms, at_ms + LONGEST_WAIVER_MS)
+    waiver = Waiver(found.kind, found.first, found.last, at_ms, until_ms, by, reason)
+    numbering.waive(waiver)
+    return msgspec.structs.replace(found, state="waived", waiver=waiver)
+
+
+def waive_and_judge(
+    core: Core, state: ProjectState, wanted: str, by: str, reason: str, at_ms: int, until_ms: int
+) -> tuple[Finding, list[Alert]] | Refusal:
+    """Waive, and what is to be told: an alert that ends with it bears the person's name and words. The caller must
+    store the state."""
+    if state.split:
+        return Refusal.NOT_OPEN
+    found = waive(state.project_id, state.numbering, wanted, by, reason, at_ms, until_ms)
+    if isinstance(found, Refusal):
+        return found
+    emits: list[Alert] = []
+    evaluate(core, state, max(at_ms, state.now_ms), emits, None)
+    state.deadline_ms = next_deadline_ms(core, state)
+    words = {ACTED_BY: by, COMMENT: reason}
+    return found, [msgspec.structs.replace(alert, annotations={**alert.annotations, **words}) for alert in emits]
+
+
+class BeforeWaiving(msgspec.Struct, frozen=True):
+    """What `waive_and_judge` changes of a state, as it was before."""
+
+    history: FindingHistory | None
+    alerts: dict[str, Memory]
+    begun: dict[str, int]
+    deadline_ms: int | None
+    rate_check_ms: int
+    watchful: bool
+
+    @classmethod
+    def of(cls, state: ProjectState) -> "BeforeWaiving":
+        """A copy."""
+        history = state.numbering.history
+        return cls(
+            history=None if history is None else FindingHistory(history.dropped, list(history.entries)),
+            alerts={rule_id: msgspec.structs.replace(memory) for rule_id, memory in state.alerts.items()},
+            begun=dict(state.begun),
+            deadline_ms=state.deadline_ms,
+            rate_check_ms=state.rate_check_ms,
+            watchful=state.watchful,
+        )
+
+    def restore(self, state: ProjectState, waiver: Waiver) -> None:
+        """Undo a waiver whose consequences could not be told."""
+        state.numbering.anomalies.take_back(waiver, self.history)
+        state.alerts, state.begun = self.alerts, self.begun
+        state.deadline_ms, state.rate_check_ms, state.watchful = self.deadline_ms, self.rate_check_ms, self.watchful

@@ -1,0 +1,76 @@
+"""A short hash of what the events of a project say, and of nothing else: the same live, in a replay and after a crash,
+whatever the clocks showed, in whichever order the events came within the grace, and however often.
+
+So it holds no time at which anything was read or looked at. A number that is missing counts as that whether it is still
+suspect, open or waived; alerts, and since when something is suspect, are left out.
+"""
+
+from hashlib import blake2b
+
+import msgspec
+from librt.strings import BytesWriter
+
+from streams.alerting.core import PROJECT_HOURS_KEPT
+from streams.base.intervals import IntervalSet
+from streams.numbering.numbering import Numbering
+from streams.numbering.waivers import GAP
+from streams.project.body_writer import put_counted, put_ended, put_history, put_open, put_seen, put_sources
+from streams.project.project import ProjectState
+from streams.rates.operation_series import History
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def fingerprint(state: ProjectState) -> str:
+    """The hash, in hexadecimal."""
+    return blake2b(facts(state), digest_size=16).hexdigest()
+
+
+def facts(state: ProjectState) -> bytes:
+    """What is hashed. Ages go by the latest event, and so does what is remembered no longer."""
+    latest_ms = state.latest_ms
+    horizon_ms = latest_ms - state.core.grace_ms
+    out = BytesWriter()
+    out.write(_pack((state.project_id, latest_ms)))
+    put_history(out, _rolled_up(state))
+    put_open(out, state.operations.open, latest_ms)
+    put_ended(out, state.operations.ended, horizon_ms - state.core.grace_ms, latest_ms)
+    put_seen(out, state.seen, horizon_ms, latest_ms)
+    put_sources(out, state.sequences)
+    put_counted(out, state)
+    out.write(_pack((state.conflict_events, state.untold_conflicts, state.retries, state.late)))
+    out.write(state.core.packed_rules)
+    out.write(_pack(_numbers(state.numbering, horizon_ms)))
+    return out.getvalue()
+
+
+def _rolled_up(state: ProjectState) -> History:
+    """The history as the latest event would have left it, had no clock held it back."""
+    history = History((), state.core.detail_seconds, PROJECT_HOURS_KEPT)
+    history.decode(state.history.encode(), 0)
+    history.roll_up(state.latest_ms // 60_000)
+    history.now_second = state.latest_ms // 1000
+    return history
+
+
+def _numbers(numbering: Numbering, horizon_ms: int) -> tuple[object, ...]:
+    missing = IntervalSet(list(numbering.open_gaps))
+    for hole in numbering.suspect_holes:
+        missing.add(hole.start, hole.end)
+    for waiver in numbering.waived:
+        if waiver.kind == GAP:
+            missing.add(waiver.first, waiver.last)
+    duplicates, moves = numbering.duplicates, numbering.moves
+    return (
+        numbering.base,
+        numbering.max_number,
+        numbering.peak,
+        numbering.restatements,
+        numbering.capped,
+        list(missing),
+        list(numbering.explained),
+        [(number, duplicates[number]) for number in sorted(duplicates)],
+        sorted((episode, number) for episode, (number, _) in numbering.aside.items()),
+        [(episode, *moves[episode]) for episode in sorted(moves) if moves[episode][0] >= horizon_ms],
+        [(chunk.index, chunk.stored()) for chunk in numbering.chunks],
+    )

@@ -1,0 +1,282 @@
+"""One project, and `step`: the one function through which every event of it goes, live and in replay.
+
+Same events, same state, byte for byte: order across operations and episodes does not matter while disorder stays
+within the grace, and neither does repetition.
+"""
+
+from mypy_extensions import i64, mypyc_attr
+
+from models.alert import Alert
+from models.event import Event, EventType, RetryReason, default_reason
+from streams.alerting import alert_state as life
+from streams.alerting.core import PROJECT_HOURS_KEPT, Core
+from streams.base import outcome_flags
+from streams.base.ids import hash_of, pack_id
+from streams.numbering.numbering import Numbering
+from streams.project.rule_evaluator import evaluate, next_deadline_ms
+from streams.rates.days import DayTotals
+from streams.rates.dedup_window import RecentKeys, SequenceMemory
+from streams.rates.operation_series import History
+from streams.rates.operations import MAX_DURATION_US, Counter, Operation, Operations
+from streams.rates.totals import PartitionTotals
+
+_CREATED, _FAILED, _CONFLICT = EventType.CREATED, EventType.CREATION_FAILED, EventType.CREATION_CONFLICT
+_SUCCEEDED, _RENUMBERED, _DELETED = EventType.CREATION_SUCCEEDED, EventType.RENUMBERED, EventType.DELETED
+MAX_RETRIES_COUNTED = 2_147_483_647  # of one operation, so that what all of them add up to fits 64 bits
+NO_CLOCK = 2**61  # later than any event: nothing is ahead of it; compiled code compares longer numbers slowly
+_RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
+
+
+@mypyc_attr(acyclic=True)
+class ProjectState(Counter):
+    """All that is known of one project. `step` and `advance` are the only ones to change it."""
+
+    __slots__ = (
+        "alerts", "applied", "begun", "behind_ms", "chunk_versions", "conflict_events", "core", "counted",
+        "deadline_ms", "history", "is_dirty", "late", "latest_ms", "needs_evaluation", "newest_ms", "now_ms",
+        "numbering", "operations", "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "shared",
+        "split", "untold_conflicts", "watchful",
+    )  # fmt: skip
+
+    def __init__(self, core: Core, project_id: str) -> None:
+        self.core = core
+        self.project_id = project_id
+        self.applied = -1  # offset of the last record taken
+        self.latest_ms = 0  # event time: no event was later, not even one that was ahead of the clock
+        self.newest_ms = 0  # the same of what the events could know: one that was ahead moved it to the clock
+        self.now_ms = 0  # what windows and alerts have reached; deadlines may carry it past the newest event
+        self.behind_ms = 0  # so far the newest event lies behind its record's time, where that may be a clock's fault
+        self.deadline_ms: int | None = None  # when something changes although no event comes
+        self.rate_check_ms = 0  # until then no rate can cross its threshold by old operations leaving alone; 0: never
+        self.watchful = False  # some rate waits for samples, so that even a good operation may cross its threshold
+        self.needs_evaluation = False
+        self.history = History(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
+        self.operations = Operations(core.open_conflicts_max, core.resend_memory, core.grace_ms)
+        self.numbering = Numbering(core.numbering)
+        self.seen = RecentKeys(core.resend_memory)
+        self.sequences = SequenceMemory()
+        self.alerts: dict[str, life.Memory] = {}  # rule -> where it stands
+        self.begun: dict[str, int] = {}  # rule -> when it last began; two in one millisecond must not share an id
+        self.counted = DayTotals()  # since the beginning, today and the day before
+        self.conflict_events = 0
+        self.untold_conflicts = 0  # endings with had_conflict whose operation sent no conflict event
+        self.retries = [0, 0, 0]  # conflict, timeout, error
+        self.resends = 0
+        self.late = 0
+        self.chunk_versions: dict[int, int] = {}  # chunks stored apart -> version
+        self.is_dirty = False  # changed since it was last stored; kept by the partition
+        self.split: tuple[int, ...] = ()  # all partitions that have events of it, where there are several
+        self.shared: PartitionTotals | None = None  # what the partition adds up to, while it takes part in that
+
+    @property
+    def conflicts_total(self) -> int:
+        """Conflict events, and conflicts only told by an ending."""
+        return self.conflict_events + self.untold_conflicts
+
+    @property
+    def totals(self) -> int:
+        """Tally since the beginning."""
+        self.counted.fold()
+        return self.counted.totals
+
+    @property
+    def days(self) -> dict[int, int]:
+        """Day -> tally, today and the day before."""
+        self.counted.fold()
+        return self.counted.days
+
+    def count(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
+        """Count an operation at its event time."""
+        second: i64 = at_ms // 1000
+        self.history.add(second, kind, duration_us)
+        self.counted.count(self.core.calendar.day(at_ms), kind, duration_us)
+        if kind & self.core.watched_kinds:
+            self.needs_evaluation = True
+        if self.shared is not None:
+            self.shared.count(second, kind, duration_us)
+
+    def take_back(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
+        """Take back an operation that was counted."""
+        second: i64 = at_ms // 1000
+        self.history.remove(second, kind, duration_us)
+        self.counted.take_back(self.core.calendar.day(at_ms), kind, duration_us)
+        self.needs_evaluation = True
+        if self.shared is not None:
+            self.shared.take_back(second, kind, duration_us)
+
+
+Emits = list[Alert]
+
+
+def step(
+    core: Core, state: ProjectState, event: Event, shared: PartitionTotals | None = None, clock_ms: int = NO_CLOCK
+) -> tuple[ProjectState, Emits, int | None]:
+    """Take one event: the state after it, the transitions to tell, and when to look again if nothing comes.
+
+    Changes `state` in place and gives it back. `shared`, where given, takes part in what the operation counts for.
+    `clock_ms`: what a clock on the wall showed then. An event that is ahead of it counts at its own time, but the
+    project's time, holes and alerts get no further than the clock.
+    """
+    emits: Emits = []
+    state.shared = shared
+    at_ms = event.occurred_at_ms
+    seen_ms = at_ms if at_ms < clock_ms else clock_ms
+    if _is_resend(state, event, at_ms, core):
+        state.resends += 1
+        if shared is not None:
+            shared.resends += 1
+        return state, emits, state.deadline_ms
+    backfill = event.backfill
+    if not backfill:
+        if seen_ms > state.newest_ms:
+            if state.deadline_ms is not None and state.deadline_ms <= seen_ms:
+                _run_deadlines(core, state, seen_ms, emits)
+            state.newest_ms = seen_ms
+            history = state.history
+            if seen_ms > state.now_ms:
+                state.now_ms = seen_ms
+                history.slide(seen_ms // 1000)
+            if seen_ms >= (history.minute + 1) * 60_000:
+                history.roll_up(seen_ms // 60_000)
+        if at_ms > state.latest_ms:
+            state.latest_ms = at_ms
+        _take_operation(core, state, event, at_ms)
+    if event.episode_id:
+        _take_number(core, state, event, at_ms, seen_ms)
+    _conclude(core, state, emits, event.traceparent)
+    return state, emits, state.deadline_ms
+
+
+def advance(core: Core, state: ProjectState, now_ms: int) -> tuple[ProjectState, Emits, int | None]:
+    """Let event time reach `now_ms` without an event: what became due until then happens, each at its own time."""
+    emits: Emits = []
+    _run_deadlines(core, state, now_ms, emits)
+    return state, emits, state.deadline_ms
+
+
+def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> bool:
+    key, seen = hash_of(event.event_id), state.seen
+    if seen.has(key):
+        return True
+    horizon_ms = state.newest_ms - core.grace_ms
+    source, sequence = event.source, event.sequence
+    if (
+        source is not None
+        and sequence is not None
+        and not state.sequences.is_news(source, sequence, at_ms, 0 if event.backfill else horizon_ms)
+    ):
+        return True
+    seen.put(key, max(at_ms, horizon_ms))
+    return False
+
+
+def _take_operation(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
+    kind = event.type
+    if kind is _CREATED or kind is _FAILED or kind is _SUCCEEDED:
+        _take_ending(core, state, event, at_ms)
+    elif kind is _CONFLICT:
+        state.conflict_events += 1
+        if state.shared is not None:
+            state.shared.conflicts += 1
+        horizon_ms, key = state.newest_ms - core.grace_ms, hash_of(event.operation_id)
+        if at_ms < horizon_ms:
+            _count_late(state)
+            _untold(state, state.operations.late_conflict(key, at_ms, horizon_ms))
+        else:
+            _untold(state, state.operations.conflict(key, at_ms, horizon_ms, state))
+
+
+def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
+    flags, duration_us, had_conflict = outcome_flags.FAILED if event.type is _FAILED else 0, 0, event.had_conflict
+    if had_conflict:
+        flags |= outcome_flags.SAID_CONFLICT
+    if event.retry_count:
+        flags |= outcome_flags.RETRIED
+        _count_retries(state, event)
+    duration_seconds = event.duration_seconds
+    if duration_seconds is not None:
+        flags |= outcome_flags.TIMED
+        duration_us = MAX_DURATION_US if duration_seconds >= MAX_DURATION_US / 1e6 else round(duration_seconds * 1e6)
+        for index, limit in enumerate(core.latency_limits):
+            if duration_seconds > limit:
+                flags |= outcome_flags.SLOW[index]
+    horizon_ms, operation_id = state.newest_ms - core.grace_ms, event.operation_id
+    if at_ms < horizon_ms:
+        _count_late(state)
+        if had_conflict:
+            _untold(state, state.operations.late_ending(hash_of(operation_id), horizon_ms))
+    elif operation_id == event.event_id and not had_conflict:  # its own operation: nothing can join it
+        state.count(at_ms, flags, duration_us)
+    else:
+        key = hash_of(operation_id)
+        _untold(state, state.operations.end(key, Operation(at_ms, flags, duration_us), horizon_ms, state))
+
+
+def _count_retries(state: ProjectState, event: Event) -> None:
+    for reason in event.retry_reasons:
+        _count_retry(state, reason, 1)
+    if not event.retry_reasons:  # there are very many
+        _count_retry(state, default_reason(event.had_conflict), min(event.retry_count, MAX_RETRIES_COUNTED))
+
+
+def _count_retry(state: ProjectState, reason: RetryReason, times: int) -> None:
+    state.retries[_RETRY_INDEX[reason]] += times
+    if state.shared is not None:
+        state.shared.retries[_RETRY_INDEX[reason]] += times
+
+
+def _count_late(state: ProjectState) -> None:
+    state.late += 1
+    if state.shared is not None:
+        state.shared.late += 1
+
+
+def _untold(state: ProjectState, change: int) -> None:
+    if change:
+        state.untold_conflicts += change
+        if state.shared is not None:
+            state.shared.conflicts += change
+
+
+def _take_number(core: Core, state: ProjectState, event: Event, at_ms: int, seen_ms: int) -> None:
+    numbering, episode, kind = state.numbering, pack_id(event.episode_id), event.type
+    if kind is _CREATED:
+        numbering.hold(episode, event.episode_number, at_ms, seen_ms, state.newest_ms, core.grace_ms)
+    elif kind is _RENUMBERED:
+        numbering.renumber(episode, event.episode_number, at_ms, seen_ms, state.newest_ms, core.grace_ms)
+    elif kind is _DELETED:
+        numbering.delete(episode, at_ms, seen_ms, state.newest_ms, core.grace_ms)
+
+
+def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) -> int | None:
+    """Settle what is due, judge the rules where something may have changed, and find the next deadline."""
+    numbering = state.numbering
+    settling_ms = None
+    is_calm = numbering.is_calm
+    if not is_calm:
+        settling_ms = numbering.next_settling_ms()
+        if settling_ms is not None and settling_ms <= state.now_ms:
+            numbering.settle(state.now_ms)
+            settling_ms = numbering.next_settling_ms()
+    if state.needs_evaluation or state.watchful or state.alerts or (not is_calm and numbering.findings):
+        state.needs_evaluation = False
+        evaluate(core, state, state.now_ms, emits, trace)
+        state.deadline_ms = next_deadline_ms(core, state)
+    elif settling_ms is None or 0 < state.rate_check_ms < settling_ms:
+        state.deadline_ms = state.rate_check_ms or None
+    else:
+        state.deadline_ms = settling_ms
+    return state.deadline_ms
+
+
+def _run_deadlines(core: Core, state: ProjectState, until_ms: int, emits: Emits) -> None:
+    due_ms = state.deadline_ms
+    while due_ms is not None and due_ms <= until_ms:
+        if due_ms > state.now_ms:
+            state.now_ms = due_ms
+            state.history.slide(due_ms // 1000)
+        state.needs_evaluation = True
+        following_ms = _conclude(core, state, emits, None)
+        if following_ms is not None and following_ms <= due_ms:
+            raise AssertionError(f"project {state.project_id!r} does not get past its deadline at {due_ms} ms")
+        due_ms = following_ms

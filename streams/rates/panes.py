@@ -1,0 +1,282 @@
+"""One minute of operations, or an hour: each operation by itself as long as its second is not busy.
+
+An operation is one entry, a number of 62 bits; entries are sorted, so that they follow from what happened alone. A busy
+second, and whatever has no second, is in `folded`. No second is in both. A closed minute no longer changes, so its
+encoded form is kept and written again without work.
+"""
+
+from typing import Final
+
+import msgspec
+from librt.vecs import append, pop, vec
+from mypy_extensions import i64, mypyc_attr
+
+from streams.base import packed_counts
+from streams.base.outcome_flags import (
+    CLEAN,
+    DURATION_BITS,
+    DURATION_MASK,
+    KIND_MASK,
+    OPEN,
+    Sums,
+    bin_if_timed,
+    tally_of,
+)
+from streams.base.sketch import Sketch
+from streams.rates.busy_seconds import GENERAL, Seconds
+from streams.rates.packed_operation import SECOND_SHIFT, bin_in, encode_run, entry_of, tally_in
+
+MAX_A_SECOND: Final = 8  # a busier second is folded
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
+
+
+@mypyc_attr(acyclic=True)
+class Pane:
+    """A minute or an hour."""
+
+    __slots__ = ("encoded", "entries", "folded")
+
+    def __init__(self) -> None:
+        self.entries = vec[i64]()  # second of the minute, kind and duration of each operation, in this order
+        self.folded: Seconds | None = None
+        self.encoded: bytes | None = None
+
+    def add(self, second: i64, kind: i64, duration_us: i64) -> None:
+        """Count one operation in a second of the minute."""
+        self.encoded = None
+        if self.folded is not None and self.folded.has(second):
+            self.folded.add(second, tally_of(kind, duration_us), bin_if_timed(kind, duration_us))
+            return
+        entry: i64 = entry_of(second, kind, duration_us)
+        entries = append(self.entries, entry)
+        count: i64 = len(entries)
+        at: i64 = count - 1
+        while at > 0 and entries[at - 1] > entry:
+            entries[at] = entries[at - 1]
+            at -= 1
+        entries[at] = entry
+        self.entries = entries
+        while at + 1 < count and entries[at + 1] >> SECOND_SHIFT == second:
+            at += 1
+        if at >= MAX_A_SECOND and entries[at - MAX_A_SECOND] >> SECOND_SHIFT == second:
+            self._fold(second, second)
+
+    def remove(self, second: i64, kind: i64, duration_us: i64) -> None:
+        """Take back what `add` counted in a second that is still known. Only what was added may be removed."""
+        self.encoded = None
+        entry: i64 = entry_of(second, kind, duration_us)
+        entries = self.entries
+        at: i64 = len(entries) - 1
+        while at >= 0 and entries[at] > entry:
+            at -= 1
+        if at < 0 or entries[at] != entry:
+            self._fold(second, second).remove(second, tally_of(kind, duration_us), bin_if_timed(kind, duration_us))
+            return
+        self.entries, _ = pop(entries, at)
+
+    def add_many(self, second: int | None, operations: int, bins: Sketch) -> None:
+        """Count many operations at once, in a second of the minute or, where that no longer matters, without it."""
+        self.encoded = None
+        folded = self._whole() if second is None else self._fold(second, second)
+        folded.add_many(second, operations, bins)
+
+    def add_total(self, kind: i64, duration_us: i64, sign: int) -> None:
+        """Count (+1) or take back (-1) one operation without its second."""
+        self.encoded = None
+        self._whole().add_total(tally_of(kind, duration_us), bin_if_timed(kind, duration_us), sign)
+
+    def absorb(self, other: "Pane") -> None:
+        """Add another pane's totals, as an hour takes its minutes."""
+        self.encoded = None
+        self._whole().absorb(other.total, other.sketch)
+
+    def drop_seconds(self) -> None:
+        """Keep only the minute as a whole."""
+        if self.has_seconds:
+            self._fold(0, 59).drop_seconds()
+            self.encoded = None
+
+    def forget(self, fields: int) -> None:
+        """Drop these fields of all that is counted."""
+        self._fold(0, 59).forget(fields)
+        self.encoded = None
+
+    def _whole(self) -> Seconds:
+        folded = self.folded
+        if folded is None:
+            folded = self.folded = Seconds()
+        return folded
+
+    def _fold(self, first: i64, last: i64) -> Seconds:
+        """Entries of these seconds are entries no longer."""
+        folded = self._whole()
+        kept = vec[i64]()
+        for entry in self.entries:
+            second: i64 = entry >> SECOND_SHIFT
+            if first <= second <= last:
+                folded.add(second, tally_in(entry), bin_in(entry))
+            else:
+                kept = append(kept, entry)
+        self.entries = kept
+        return folded
+
+    # --- what it holds
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether single seconds are known."""
+        return len(self.entries) > 0 or (self.folded is not None and bool(self.folded.counts))
+
+    def has(self, second: i64) -> bool:
+        """Whether this second is known, and anything in it."""
+        return self.has_seconds and self.next_second(second) == second
+
+    def next_second(self, second: i64) -> i64:
+        """The first second from this one on that holds anything; 60: none. A minute whose seconds were dropped holds
+        all in its first, for windows must never keep what has left."""
+        found: i64 = 60
+        for entry in self.entries:
+            if entry >> SECOND_SHIFT >= second:
+                found = entry >> SECOND_SHIFT
+                break
+        folded = self.folded
+        if folded is not None:
+            for known in folded.counts:
+                if second <= known < found:
+                    found = known
+            if second == 0 and not self.has_seconds and folded.total:
+                return 0
+        return found
+
+    def put(self, sums: Sums, first: i64, last: i64, sign: i64) -> None:
+        """Add (+1) or subtract (-1) what these seconds hold; a minute whose seconds were dropped is in its first."""
+        for entry in self.entries:
+            second: i64 = entry >> SECOND_SHIFT
+            if second > last:
+                break
+            if second >= first:
+                sums.add(entry >> DURATION_BITS & KIND_MASK, entry & DURATION_MASK, sign)
+        folded = self.folded
+        if folded is not None:
+            if folded.counts:
+                sums.rest += int(sign) * folded.between(first, last)
+            elif first == 0 and not self.has_seconds:
+                sums.rest += int(sign) * folded.total
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds nothing."""
+        return not len(self.entries) and (self.folded is None or not self.folded.total)
+
+    @property
+    def total(self) -> int:
+        """Everything as one tally."""
+        sums = Sums()
+        for entry in self.entries:
+            sums.add(entry >> DURATION_BITS & KIND_MASK, entry & DURATION_MASK, 1)
+        return sums.total if self.folded is None else sums.total + self.folded.total
+
+    def count_of(self, shift: int) -> int:
+        """One count of `total`, ended or attempted operations."""
+        count: i64 = len(self.entries)
+        if shift != packed_counts.ATTEMPTED:
+            for entry in self.entries:
+                if entry >> DURATION_BITS & OPEN:
+                    count -= 1
+        return int(count) if self.folded is None else int(count) + packed_counts.field(self.folded.total, shift)
+
+    @property
+    def sketch(self) -> Sketch:
+        """Counts by bin; not to be changed."""
+        return self._sketch_of_entries(0, 59) if self.folded is None else self._with(self.folded.sketch, 0, 59)
+
+    def _with(self, folded: Sketch, first: i64, last: i64) -> Sketch:
+        if not len(self.entries):
+            return folded
+        sketch = self._sketch_of_entries(first, last)
+        for key, count in folded.items():
+            sketch[key] = sketch.get(key, 0) + count
+        return sketch
+
+    def _sketch_of_entries(self, first: i64, last: i64) -> Sketch:
+        sketch: Sketch = {}
+        for entry in self.entries:
+            if first <= entry >> SECOND_SHIFT <= last:
+                key = bin_in(entry)
+                if key is not None:
+                    sketch[key] = sketch.get(key, 0) + 1
+        return sketch
+
+    def sketch_between(self, first: int, last: int) -> Sketch:
+        """Counts by bin in these seconds; of the whole minute where one of them is too busy to tell."""
+        exact = {} if self.folded is None else self.folded.sketch_between(first, last)
+        return self.sketch if exact is None else self._with(exact, first, last)
+
+    @property
+    def seconds(self) -> dict[int, int]:
+        """Second of the minute -> tally, where seconds are known."""
+        found = {} if self.folded is None else dict(self.folded.counts)
+        for entry in self.entries:
+            second = int(entry >> SECOND_SHIFT)
+            found[second] = found.get(second, 0) + tally_in(entry)
+        return found
+
+    # --- stored form
+
+    def encode(self) -> bytes:
+        """The pane in as few bytes as its history needs; kept until the pane changes."""
+        if self.encoded is None:
+            crowded = self.folded is not None and self.folded.crowded
+            summary = [*packed_counts.unpack(self.total), *_flat(self.sketch)] if crowded else []
+            self.encoded = _pack([summary, self._encode_seconds()])
+        return self.encoded
+
+    def _encode_seconds(self) -> list[int]:
+        flat: list[int] = []
+        waiting = sorted(self.folded.counts, reverse=True) if self.folded is not None else []
+        entries = self.entries
+        at: i64 = 0
+        count: i64 = len(entries)
+        while at < count:
+            entry: i64 = entries[at]
+            second: i64 = entry >> SECOND_SHIFT
+            while waiting and self.folded is not None and waiting[-1] < second:
+                self.folded.encode_second(waiting.pop(), flat)
+            end: i64 = at + 1
+            while end < count and entries[end] >> SECOND_SHIFT == second:
+                end += 1
+            if end == at + 1 and entry >> DURATION_BITS & KIND_MASK == CLEAN:
+                flat.append(int(second))
+                flat.append(int(entry & DURATION_MASK))
+            else:
+                encode_run(entries, at, end, flat)
+            at = end
+        while waiting and self.folded is not None:
+            self.folded.encode_second(waiting.pop(), flat)
+        return flat
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "Pane":
+        """Inverse of `encode`."""
+        summary, flat = _unpack(encoded)
+        pane = cls()
+        at = 0
+        while at < len(flat):
+            second = flat[at]
+            if second < GENERAL:
+                pane.add(second, CLEAN, flat[at + 1])
+                at += 2
+            else:
+                at = pane._whole().decode_second(flat, at)
+        if summary:
+            end = packed_counts.length(summary[0])
+            folded = pane._fold(0, 59)
+            folded.total = packed_counts.pack(summary[:end])
+            folded.crowd(dict(zip(summary[end::2], summary[end + 1 :: 2], strict=True)))
+        pane.encoded = encoded
+        return pane
+
+
+def _flat(sketch: Sketch) -> list[int]:
+    return [number for key in sorted(sketch) for number in (key, sketch[key])]

@@ -1,0 +1,145 @@
+"""Rates and latencies for people, of one project or of many partitions: over one window, and hour by hour.
+
+Windows are `(as_of - W, as_of]` in event time. What did not happen is null or absent, never zero percent.
+"""
+
+from collections.abc import Iterable
+
+from models.event import FUTURE_TOLERANCE_MS
+from models.times import rfc3339
+from models.views import PerformanceStats, PerformanceTrend, TrendPoint
+from streams.base import packed_counts
+from streams.base.calendar import Calendar
+from streams.base.sketch import Sketch, merge, quantile_seconds
+from streams.rates.operation_series import History, average_seconds, rate_percentage
+
+MINUTE_TREND_HOURS = 2  # up to so many hours the trend has a point a minute
+MINUTE_SECONDS = 60
+HOUR_SECONDS = 3600
+
+Measured = tuple[int, Sketch]  # tally of operations, and the sketch of their durations
+ByInterval = dict[int, Measured]  # minute or hour number -> what happened in it
+
+
+def window(history: History, window_minutes: int, as_of_ms: int) -> Measured:
+    """What happened in the window that ends with the second of `as_of_ms`; see `History.between` for its precision."""
+    until = as_of_ms // 1000
+    return history.between(until - window_minutes * MINUTE_SECONDS, until)
+
+
+def window_of_now(history: History, window_minutes: int, now_ms: int) -> Measured:
+    """The window that ends now. What is ahead of the clock has happened, too: it counts at once, and until its own
+    second leaves the window."""
+    until = now_ms // 1000
+    return history.between(until - window_minutes * MINUTE_SECONDS, until + FUTURE_TOLERANCE_MS // 1000)
+
+
+def today(days: dict[int, int], calendar: Calendar, as_of_ms: int) -> int:
+    """The tally of the calendar day that holds `as_of_ms`."""
+    return days.get(calendar.day(as_of_ms), 0)
+
+
+def add_up(parts: Iterable[Measured]) -> Measured:
+    """Several measurements as one."""
+    operations, sketches = 0, []
+    for part, sketch in parts:
+        operations += part
+        sketches.append(sketch)
+    return operations, merge(sketches)
+
+
+def stats(
+    project_id: str | None, measured: Measured, today_operations: int, window_minutes: int, as_of_ms: int
+) -> PerformanceStats:
+    """The view of one window. `project_id` None: the fleet."""
+    operations, sketch = measured
+    failure = _failure_rate(operations)
+    return PerformanceStats(
+        project_id=project_id,
+        success_rate_percentage=None if failure is None else 100.0 - failure,
+        failure_rate_percentage=failure,
+        conflict_rate_percentage=_conflict_rate(operations),
+        retry_rate_percentage=_retry_rate(operations),
+        average_duration_seconds=average_seconds(operations),
+        p95_duration_seconds=quantile_seconds(sketch, 0.95),
+        p99_duration_seconds=quantile_seconds(sketch, 0.99),
+        attempted_operations=packed_counts.field(operations, packed_counts.ATTEMPTED),
+        ended_operations=packed_counts.field(operations, packed_counts.ENDED),
+        failed_operations=packed_counts.field(operations, packed_counts.FAILED),
+        conflicted_operations=packed_counts.field(operations, packed_counts.CONFLICTED),
+        retried_operations=packed_counts.field(operations, packed_counts.RETRIED),
+        total_operations_today=packed_counts.field(today_operations, packed_counts.ATTEMPTED),
+        failed_operations_today=packed_counts.field(today_operations, packed_counts.FAILED),
+        window_minutes=window_minutes,
+        as_of=rfc3339(as_of_ms),
+    )
+
+
+def interval_seconds(hours: int) -> int:
+    """How long an interval of a trend over so many hours is."""
+    return MINUTE_SECONDS if hours <= MINUTE_TREND_HOURS else HOUR_SECONDS
+
+
+def intervals(history: History, hours: int, as_of_ms: int) -> ByInterval:
+    """The intervals of the last `hours` hours that hold anything; the one that `as_of_ms` is in counts as the last."""
+    length = interval_seconds(hours)
+    last = as_of_ms // 1000 // length
+    first = last - hours * HOUR_SECONDS // length
+    found = history.by_minute(first) if length == MINUTE_SECONDS else history.by_hour(first)
+    return {interval: measured for interval, measured in found.items() if interval <= last}
+
+
+def merge_intervals(parts: Iterable[ByInterval]) -> ByInterval:
+    """Several trends as one."""
+    collected: dict[int, list[Measured]] = {}
+    for part in parts:
+        for interval, measured in part.items():
+            collected.setdefault(interval, []).append(measured)
+    return {interval: add_up(measured) for interval, measured in collected.items()}
+
+
+def trend(project_id: str | None, found: ByInterval, hours: int, as_of_ms: int) -> PerformanceTrend:
+    """The view of a trend: a point a minute or an hour, in order; intervals without operations are left out."""
+    length = interval_seconds(hours)
+    points = [_point(number, length, found[number]) for number in sorted(found) if found[number][0]]
+    return PerformanceTrend(project_id=project_id, interval_seconds=length, points=points, as_of=rfc3339(as_of_ms))
+
+
+def _point(number: int, length: int, measured: Measured) -> TrendPoint:
+    operations, sketch = measured
+    failure = _failure_rate(operations)
+    return TrendPoint(
+        starts_at=rfc3339(number * length * 1000),
+        ends_at=rfc3339((number + 1) * length * 1000),
+        attempted_operations=packed_counts.field(operations, packed_counts.ATTEMPTED),
+        ended_operations=packed_counts.field(operations, packed_counts.ENDED),
+        failed_operations=packed_counts.field(operations, packed_counts.FAILED),
+        conflicted_operations=packed_counts.field(operations, packed_counts.CONFLICTED),
+        retried_operations=packed_counts.field(operations, packed_counts.RETRIED),
+        success_rate_percentage=None if failure is None else 100.0 - failure,
+        failure_rate_percentage=failure,
+        conflict_rate_percentage=_conflict_rate(operations),
+        retry_rate_percentage=_retry_rate(operations),
+        average_duration_seconds=average_seconds(operations),
+        p95_duration_seconds=quantile_seconds(sketch, 0.95),
+        p99_duration_seconds=quantile_seconds(sketch, 0.99),
+    )
+
+
+def _failure_rate(operations: int) -> float | None:
+    return rate_percentage(
+        packed_counts.field(operations, packed_counts.FAILED), packed_counts.field(operations, packed_counts.ENDED)
+    )
+
+
+def _conflict_rate(operations: int) -> float | None:
+    return rate_percentage(
+        packed_counts.field(operations, packed_counts.CONFLICTED),
+        packed_counts.field(operations, packed_counts.ATTEMPTED),
+    )
+
+
+def _retry_rate(operations: int) -> float | None:
+    return rate_percentage(
+        packed_counts.field(operations, packed_counts.RETRIED), packed_counts.field(operations, packed_counts.ENDED)
+    )

@@ -1,0 +1,147 @@
+"""What a partition's projects add up to: operations over time, counters since the beginning, durations by bucket.
+
+It carries the offset up to which it is complete, apart from the projects: after a crash it may be ahead of them, and
+then takes nothing again.
+"""
+
+from typing import Final
+
+import msgspec
+from librt.vecs import append, vec
+from mypy_extensions import i64, mypyc_attr
+
+from streams.alerting.core import PARTITION_HOURS_KEPT, Core
+from streams.base import packed_counts
+from streams.base.outcome_flags import DURATION_BITS, DURATION_MASK, FAILED, KIND_BITS, KIND_MASK, TIMED, Sums
+from streams.base.sketch import bin_of
+from streams.rates.operation_series import Encoded, History
+
+DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_BOUNDS_US = vec[i64]([int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS])
+# applied, history, operations, counters, days, buckets, sums of durations
+_Stored = tuple[int, Encoded, list[int], list[int], list[tuple[int, list[int]]], list[list[int]], list[int]]
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(_Stored).decode
+_JOURNAL_MAX: Final = 16_384  # entries, 128 KiB a partition; more are folded without being asked
+_TAKEN: Final = 1 << DURATION_BITS + KIND_BITS  # set where an operation was taken back
+
+
+@mypyc_attr(acyclic=True)
+class PartitionTotals:
+    """Sums over all projects of one partition. `buckets[success]` counts durations, the last bucket is unbounded.
+
+    Counting only notes what happened; `fold` puts the notes where they belong. Whoever reads must fold first.
+    """
+
+    __slots__ = (
+        "_core", "_journal", "_second", "applied", "buckets", "conflicts", "days", "duration_us", "history", "late",
+        "operations", "resends", "retries",
+    )  # fmt: skip
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._journal = vec[i64]()  # operations, each with its kind and duration; -1 - second before those of a second
+        self._second: i64 = -1  # the last one in the journal
+        self.applied = -1
+        self.history = History((), core.detail_seconds, PARTITION_HOURS_KEPT)
+        self.operations = 0  # tally since the beginning
+        self.conflicts = 0
+        self.retries = [0, 0, 0]  # conflict, timeout, error
+        self.late = 0
+        self.resends = 0
+        self.days: dict[int, int] = {}  # day -> tally
+        self.buckets = [[0] * (len(_BOUNDS_US) + 1), [0] * (len(_BOUNDS_US) + 1)]  # failed, succeeded
+        self.duration_us = [0, 0]
+
+    def count(self, second: i64, kind: i64, duration_us: i64) -> None:
+        """Count one operation of some project at an epoch second."""
+        self._note(second, kind << DURATION_BITS | duration_us)
+
+    def take_back(self, second: i64, kind: i64, duration_us: i64) -> None:
+        """Take back one operation that was counted."""
+        self._note(second, _TAKEN | kind << DURATION_BITS | duration_us)
+
+    def _note(self, second: i64, entry: i64) -> None:
+        if second != self._second:
+            if len(self._journal) >= _JOURNAL_MAX:
+                self.fold()
+            self._second = second
+            self._journal = append(self._journal, -1 - second)
+        self._journal = append(self._journal, entry)
+
+    def fold(self) -> None:
+        """Bring history, days and totals up to date with all that was counted."""
+        journal, self._journal, self._second = self._journal, vec[i64](), -1
+        count: i64 = len(journal)
+        if not count:
+            return
+        seconds: dict[int, int] = {}
+        bins: dict[int, dict[int, int]] = {}
+        at: i64 = 0
+        while at < count:
+            second = int(-1 - journal[at])
+            at += 1
+            sums, found = Sums(), bins.setdefault(second, {})
+            while at < count and journal[at] >= 0:
+                self._fold_entry(journal[at], sums, found)
+                at += 1
+            seconds[second] = seconds.get(second, 0) + sums.total
+        self._fold_seconds(seconds, bins)
+
+    def _fold_entry(self, entry: i64, sums: Sums, bins: dict[int, int]) -> None:
+        sign: i64 = -1 if entry & _TAKEN else 1
+        kind: i64 = entry >> DURATION_BITS & KIND_MASK
+        duration_us: i64 = entry & DURATION_MASK
+        sums.add(kind, duration_us, sign)
+        if kind & TIMED:
+            key = bin_of(duration_us)
+            bins[key] = bins.get(key, 0) + int(sign)
+            bucket: i64 = 0
+            while bucket < len(_BOUNDS_US) and _BOUNDS_US[bucket] < duration_us:
+                bucket += 1
+            success = 0 if kind & FAILED else 1
+            self.buckets[success][bucket] += int(sign)
+            self.duration_us[success] += int(sign * duration_us)
+
+    def _fold_seconds(self, seconds: dict[int, int], bins: dict[int, dict[int, int]]) -> None:
+        history = self.history
+        history.advance(max(seconds))
+        for second in sorted(seconds):
+            operations = seconds[second]
+            if not operations and not any(bins[second].values()):
+                continue  # counted and taken back
+            history.add_many(second, operations, bins[second])
+            self.operations += operations
+            day = self._core.calendar.day(second * 1000)
+            self.days[day] = self.days.get(day, 0) + operations
+        newest = max(self.days, default=0)
+        self.days = {day: total for day, total in self.days.items() if total and day > newest - 3}
+
+    def encode(self) -> bytes:
+        """Everything, offset included."""
+        self.fold()
+        return _pack(
+            (
+                self.applied,
+                self.history.encode(),
+                packed_counts.unpack(self.operations),
+                [self.conflicts, *self.retries, self.late, self.resends],
+                [(day, packed_counts.unpack(self.days[day])) for day in sorted(self.days)],
+                self.buckets,
+                self.duration_us,
+            )
+        )
+
+    @classmethod
+    def decode(cls, core: Core, encoded: bytes) -> "PartitionTotals":
+        """Inverse of `encode`."""
+        totals = cls(core)
+        applied, history, operations, counters, days, buckets, duration_us = _unpack(encoded)
+        totals.applied = applied
+        totals.history.decode(history)
+        totals.operations = packed_counts.pack(operations)
+        totals.conflicts, totals.retries = counters[0], counters[1:4]
+        totals.late, totals.resends = counters[4:6]
+        totals.days = {day: packed_counts.pack(counts) for day, counts in days}
+        totals.buckets, totals.duration_us = buckets, duration_us
+        return totals

@@ -1,0 +1,130 @@
+"""What people see of one project's numbers, and of the fleet's: views made from states; time is an argument."""
+
+from collections.abc import Iterable, Sequence
+
+from models.times import rfc3339
+from models.views import (
+    Applied,
+    IntegritySummary,
+    ProjectRow,
+    ProjectView,
+    SplitView,
+    Suspect,
+)
+from streams.base.ids import unpack_id
+from streams.base.numbering_rules import health_score
+from streams.numbering.numbering import Numbering
+from streams.partition.summary import PartitionCounts
+from streams.project.project import ProjectState
+from streams.project.state_shapes import Head
+
+MAX_GAPS_LISTED = 1000
+_ONE_PART = SplitView(partitions=[], cause="unknown", detail="One of several parts.")
+
+
+def as_of_ms(clock_ms: int, now_ms: int, is_idle: bool) -> int:
+    """Up to when a view is true: the clock, or the wall clock (in whole seconds) where nothing is left to come.
+
+    `is_idle`: the partition has been read to its end and is quiet.
+    """
+    return max(clock_ms, now_ms // 1000 * 1000) if is_idle else clock_ms
+
+
+def project_view(state: ProjectState, partition: int, at_ms: int) -> ProjectView:
+    """All that integrity knows of one project, as of `at_ms`; of one in several partitions, what this one has of it,
+    and `split` says no more than that it is."""
+    numbering = state.numbering
+    gaps, duplicates = numbering.open_gaps, sorted(numbering.open_duplicates)
+    return ProjectView(
+        project_id=state.project_id,
+        is_healthy=not numbering.findings,
+        total_episodes=len(numbering.episodes),
+        max_number=numbering.max_number,
+        gaps=gaps.first_numbers(MAX_GAPS_LISTED),
+        gap_ranges=list(gaps),
+        gaps_total=gaps.count,
+        duplicates=duplicates,
+        duplicate_owners={
+            str(number): sorted(unpack_id(owner) for owner in numbering.duplicates[number]) for number in duplicates
+        },
+        suspects=_suspects(numbering),
+        health_score=health_score(numbering.max_number, gaps.count, len(duplicates)),
+        as_of=rfc3339(at_ms),
+        applied=Applied(partition=partition, offset=state.applied),
+        capped=numbering.capped,
+        resends=state.resends,
+        restatements=numbering.restatements,
+        late_events=state.late,
+        split=_ONE_PART if state.split else None,
+    )
+
+
+def _suspects(numbering: Numbering) -> list[Suspect]:
+    settle_ms = numbering.rules.settle_ms
+    found = [
+        _suspect("gap", hole.start, hole.end, hole.since_ms, hole.since_ms + settle_ms)
+        for hole in numbering.suspect_holes
+    ]
+    found.extend(
+        _suspect("duplicate", number, number, since_ms, since_ms + settle_ms)
+        for number, since_ms in sorted(numbering.suspect_duplicates.items())
+    )
+    found.extend(
+        _suspect("implausible_jump", number, number, since_ms, None)
+        for number, since_ms in sorted(numbering.aside.values())
+    )
+    return found
+
+
+def _suspect(kind: str, first: int, last: int, since_ms: int, settles_ms: int | None) -> Suspect:
+    return Suspect(
+        kind=kind,
+        first_number=first,
+        last_number=last,
+        since=rfc3339(since_ms),
+        settles_at=None if settles_ms is None else rfc3339(settles_ms),
+    )
+
+
+def project_row(project_id: str, head: Head, at_ms: int, *, is_split: bool = False) -> ProjectRow:
+    """One line of the list of projects, as of `at_ms`; `is_split`: it is of one part of the project."""
+    gaps, duplicates = (0, 0) if is_split else (head.gaps, head.duplicates)
+    return ProjectRow(
+        project_id=project_id,
+        is_healthy=not gaps and not duplicates,
+        total_episodes=head.episodes,
+        max_number=head.max_number,
+        gaps_total=gaps,
+        duplicates_total=duplicates,
+        health_score=health_score(head.max_number, gaps, duplicates),
+        as_of=rfc3339(at_ms),
+        is_split=is_split,
+    )
+
+
+def integrity_summary(parts: Iterable[PartitionCounts], stale_partitions: Sequence[int] = ()) -> IntegritySummary:
+    """The fleet at a glance, as of the newest of its partitions."""
+    parts = list(parts)
+    projects = sum(part.projects for part in parts)
+    unhealthy = sum(part.unhealthy for part in parts)
+    return IntegritySummary(
+        total_projects=projects,
+        healthy_projects=projects - unhealthy,
+        unhealthy_projects=unhealthy,
+        health_percentage=health_percentage(projects, unhealthy),
+        total_gaps=sum(part.gaps for part in parts),
+        total_duplicates=sum(part.duplicates for part in parts),
+        as_of=rfc3339(newest_ms(parts)),
+        stale_partitions=sorted(stale_partitions),
+        split_projects=sum(part.splits for part in parts),
+    )
+
+
+def health_percentage(projects: int, unhealthy: int) -> float:
+    """The share of healthy projects to one decimal; 100.0 where there are none."""
+    return round(100.0 * (projects - unhealthy) / projects, 1) if projects else 100.0
+
+
+def newest_ms(parts: Iterable[PartitionCounts]) -> int:
+    """Up to when the fleet is known: the newest `as_of_ms`."""
+    return max((part.as_of_ms for part in parts), default=0)

@@ -1,0 +1,1 @@
+"""The real parts that tests, fault rounds and benchmarks stand on: brokers, proxies, workers."""

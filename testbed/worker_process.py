@@ -1,0 +1,195 @@
+"""The Kafka side of a worker alone, as a process of its own that tests may kill. It tells how it is in a file.
+
+    python -m testbed.worker_process '{"bootstrap_servers": …}'
+
+Where the fault names a place, the process ends there without a farewell (SIGKILL), or stops there (SIGSTOP).
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from agents.alerts.history_follower import History
+from agents.config import AgentsConfig
+from agents.kafka.access import KafkaAccess
+from agents.kafka.topics import TopicNames
+from agents.runtime import Runtime
+from alert_sinks.fanout import Destinations
+from alert_sinks.ledger import MemoryLedger
+from models.alert import Alert
+from streams.alerting.core import Core
+from streams.alerting.rules import RuleSet, parse_rules
+
+STOPPED_AT_ONCE = 70
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process is told. `fault_at` names a failpoint, `fault_on` which time it is passed."""
+
+    bootstrap_servers: str
+    prefix: str  # of all topics, and the monitor's id
+    status_file: str
+    partitions: int = 4
+    session_timeout_seconds: float = 3.0
+    rebalance_timeout_seconds: float = 6.0
+    flush_interval_seconds: float = 0.2
+    stalled_seconds: float = 30.0
+    idle_follows_wall: bool = True  # no oracle knows at which moment an idle partition would follow the wall clock
+    fault_at: str = ""
+    fault_on: int = 1
+    fault_signal: int = signal.SIGKILL
+
+
+class PartitionStatus(msgspec.Struct, frozen=True):
+    """One partition of a worker."""
+
+    phase: str
+    generation: int
+    position: int
+    committed: int  # stored up to here
+    problem: str
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What the process says of itself. `at` is the wall clock in seconds."""
+
+    at: float
+    pid: int
+    status: str
+    started_seconds: float  # from the start of the process to `Runtime.start` having returned; 0 before
+    flushes: int
+    partitions: dict[int, PartitionStatus]
+
+
+def names(prefix: str) -> TopicNames:
+    """All topics of one monitor that nobody shares."""
+    return TopicNames.of(prefix, f"{prefix}-events", f"{prefix}-alerts", f"{prefix}-letters", f"{prefix}-alert-letters")
+
+
+def make_core() -> Core:
+    """A core with the rules that the monitor ships."""
+    return Core(RuleSet(parse_rules(yaml.safe_load((ROOT / "rules.yaml").read_text()))))
+
+
+def make_config(orders: Orders) -> AgentsConfig:
+    """What the agents are given."""
+    return AgentsConfig(
+        monitor_id=orders.prefix,
+        kafka=KafkaAccess(bootstrap_servers=orders.bootstrap_servers),
+        topics=names(orders.prefix),
+        state_dir=Path(orders.status_file + ".state"),
+        session_timeout_seconds=orders.session_timeout_seconds,
+        rebalance_timeout_seconds=orders.rebalance_timeout_seconds,
+        flush_interval_seconds=orders.flush_interval_seconds,
+        stalled_seconds=orders.stalled_seconds,
+    )
+
+
+def stop_at_once(reason: str) -> None:
+    """As the worker does it."""
+    print(f"stopping at once: {reason}", file=sys.stderr, flush=True)
+    os._exit(STOPPED_AT_ONCE)
+
+
+class Failpoint:
+    """Sends the process a signal when it passes a place for the n-th time."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._passed = 0
+
+    def __call__(self, place: str) -> None:
+        if place == self._orders.fault_at:
+            self._passed += 1
+            if self._passed == self._orders.fault_on:
+                os.kill(os.getpid(), self._orders.fault_signal)
+
+
+async def _nothing_kept(alert: Alert, partition: int, offset: int) -> bool:
+    return True
+
+
+async def _nothing_known() -> dict[int, int]:
+    return {}
+
+
+NO_HISTORY = History(_nothing_kept, _nothing_known)
+
+
+async def _stand_still() -> None:
+    """In place of what moves idle partitions on."""
+
+
+async def run(orders: Orders) -> None:
+    """Run until SIGTERM."""
+    began, stopping = time.monotonic(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    runtime = Runtime(
+        make_config(orders), make_core(), Destinations(()), MemoryLedger(1000), NO_HISTORY, orders.partitions, None,
+        stop_at_once, lambda: time.time_ns() // 1_000_000, failpoint=Failpoint(orders),
+    )  # fmt: skip
+    if not orders.idle_follows_wall:
+        runtime._keep_time = _stand_still  # type: ignore[method-assign]
+    started_seconds = 0.0
+
+    async def start() -> None:
+        nonlocal started_seconds
+        await runtime.start()
+        started_seconds = time.monotonic() - began
+
+    starting = asyncio.create_task(start())
+    parent = os.getppid()
+    while not stopping.is_set():
+        write_status(orders, status_of(runtime, started_seconds))
+        if starting.done():
+            starting.result()
+        if os.getppid() != parent:
+            os._exit(0)  # whoever started us is gone
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), 0.05)
+    await runtime.close()
+
+
+def status_of(runtime: Runtime, started_seconds: float) -> Status:
+    """How the runtime is."""
+    return Status(
+        time.time(),
+        os.getpid(),
+        runtime.status,
+        started_seconds,
+        runtime.engine.flushes,
+        {
+            owned.number: PartitionStatus(
+                owned.phase.value, owned.generation, owned.position, owned.committed, owned.problem
+            )
+            for owned in runtime.engine.owned.values()
+        },
+    )
+
+
+def write_status(orders: Orders, status: Status) -> None:
+    """Whole or not at all."""
+    Path(orders.status_file + ".new").write_bytes(msgspec.json.encode(status))
+    os.replace(orders.status_file + ".new", orders.status_file)
+
+
+def main(argument: str) -> None:
+    """Run with these orders."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    raw: dict[str, Any] = json.loads(argument)
+    asyncio.run(run(msgspec.convert(raw, Orders)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,263 @@
+"""Workers in one process: real partitions without Kafka, real read models, real HTTP between them.
+
+The fleet topic is a `Bus`, which hands every record to every reader at once; other tests put a broker in its place.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpx
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from agents.engine.ownership import Counts, Owned, Phase
+from agents.engine.waits import Wait
+from agents.fleet.fleet_view import Sight
+from agents.fleet.publisher import FleetPublisher, Identity
+from agents.fleet.reader import FleetReader
+from episode_monitor.fleet.local_compare import OwnNumbers
+from episode_monitor.fleet.local_partitions import OwnPartitions
+from episode_monitor.fleet.outgoing import Outgoing, Waiting
+from episode_monitor.fleet.peer_client import Neighbours
+from episode_monitor.fleet.peer_routes import internal_router
+from episode_monitor.fleet.read_model import ReadModel
+from episode_monitor.fleet.split_watch import SplitWatch
+from episode_monitor.observe.worker_state import Probe, WorkerState
+from episode_monitor.storage.memory import MemoryAlertHistory
+from episode_monitor.storage.protocols import AlertHistory
+from episode_monitor.web.app import create_web_app
+from episode_monitor.web.server import HttpServer, serve
+from episode_monitor.web.settings import WebSettings
+from models.alert import Alert
+from models.dead_letter import DeadLetter
+from streams.alerting.core import Core
+from tests.streams_answers.making import START_MS, Log, make_core
+
+LONG_AGO = -1e9
+ASKED_OFTEN = 10
+
+
+class Clock:
+    """A wall clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.ms = START_MS
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+class Bus:
+    """Stands for the fleet topic: a producer that hands each record to all readers."""
+
+    def __init__(self) -> None:
+        self.readers: list[FleetReader] = []
+        self.values: list[bytes] = []
+        self.failing: Exception | None = None
+
+    async def send(self, topic: str, value: bytes | None, key: bytes | None, /) -> "asyncio.Future[object]":
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        if self.failing is not None:
+            done.set_exception(self.failing)
+            return done
+        assert value is not None
+        self.values.append(value)
+        for reader in self.readers:
+            reader.take(value, len(self.values) - 1)
+        done.set_result(None)
+        return done
+
+
+class BareEngine:
+    """The engine's part that the read side uses, with real partitions and without Kafka."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.owned: dict[int, Owned] = {}
+        self.former = Counts()
+        self.flushes = 0
+        self.flush_seconds = 0.0
+        self.bytes_written = 0
+        self.written: list[tuple[int, bytes]] = []
+        self.end_is_known = True
+        self.told: list[Alert] = []
+        self.is_awaited = False
+        self.behind = 0  # of each partition
+        self.times_asked = 0  # when a broker last answered
+        self.was_asked_often = asyncio.Event()
+        self.on_flush: Callable[[], None] = lambda: None
+
+    @property
+    def changelog(self) -> "BareEngine":
+        return self
+
+    def is_caught_up(self, owned: Owned, quiet_seconds: float, /) -> bool:
+        return self.end_is_known and (not quiet_seconds or time.monotonic() - owned.taken_at >= quiet_seconds)
+
+    def lag(self, owned: Owned, /) -> int:
+        return self.behind
+
+    def answered_at(self, owned: Owned, /) -> float | None:
+        self.times_asked += 1
+        if self.times_asked == ASKED_OFTEN:
+            self.was_asked_often.set()
+        return time.time() if self.end_is_known else None
+
+    async def tell(self, owned: Owned, letters: list[DeadLetter], /) -> None:
+        self.told, owned.partition.emits = [*self.told, *owned.partition.emits], []
+
+    def waiting(self, owned: Owned, /) -> int | None:
+        return 0 if self.end_is_known else None
+
+    async def flush(self) -> None:
+        for owned in self.owned.values():
+            async with owned.turn:
+                if owned.partition.is_dirty:
+                    changes = owned.partition.collect()
+                    for key, value in changes.writes:
+                        assert value is not None
+                        owned.store.values[key] = value
+                        self.written.append((owned.number, key))
+        self.flushes += 1
+        self.on_flush()
+
+
+class Worker:
+    """One worker with its HTTP server."""
+
+    def __init__(self, fleet: "Fleet", name: str, history: AlertHistory) -> None:
+        self.name = name
+        self.fleet = fleet
+        self.engine = BareEngine(fleet.core)
+        self.told: list[Alert] = []
+        self.tell_failing: Exception | None = None
+        self.rows: dict[str, int] = {}
+        self.reader = FleetReader("fleet", "nowhere:1", lambda: fleet.partitions, fleet.clock)
+        fleet.bus.readers.append(self.reader)
+        self.sight = Sight(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
+        self.own = OwnPartitions(self.sight, self._tell, lambda partition: self.publisher.poke(partition))
+        self.numbers = OwnNumbers(self.sight)
+        self.splits = SplitWatch(self.sight, Neighbours(fleet.client))
+        self.registry = CollectorRegistry()
+        self.broker, self.database = "ok", "ok"
+        self.waits: list[Wait] = []
+        self.outgoing = Outgoing(sinks=[Waiting("slack", 2, 95.4, "HTTP 503")], held=7)
+        probes = [Probe("broker", lambda: self.broker, True), Probe("database", lambda: self.database, False)]
+        self.state = WorkerState(
+            self.sight,
+            probes,
+            "1.2.3",
+            lambda: [("slack", "delivered", 3)],
+            lambda: self.waits,
+            outgoing=lambda: self.outgoing,
+            rows=lambda: self.rows,
+        )
+        self.model = ReadModel(
+            self.sight, self.own, Neighbours(fleet.client), history, self.state, self.registry,
+            max_projects=fleet.max_projects,
+        )  # fmt: skip
+        self.token = f"word-of-{name}"
+        self.settings = b"same"
+        self.server: HttpServer | None = None
+
+    async def _tell(self, alerts: Iterable[Alert]) -> None:
+        if self.tell_failing is not None:
+            raise self.tell_failing
+        self.told.extend(alerts)
+
+    async def serve(self) -> None:
+        app = create_web_app(
+            self.model,
+            WebSettings(),
+            extra_routers=[internal_router(self.own, self.token, self.numbers, self.splits)],
+            now_ms=self.fleet.clock,
+        )
+        self.server = await serve(app, "127.0.0.1", 0)
+        self.publisher = FleetPublisher(
+            "fleet", self.fleet.bus, self.sight,
+            Identity(worker_id=self.name, url=self.url, token=self.token, settings=self.settings),
+            self.fleet.clock, self.fleet.max_projects,
+        )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        assert self.server is not None
+        return self.server.url
+
+    def own_partition(self, number: int, generation: int = 1, phase: Phase = Phase.LIVE) -> Log:
+        """Give the worker an empty partition."""
+        if number in self.engine.owned:
+            self.engine.former.add(self.engine.owned[number])
+        owned = Owned("events", number, generation, self.fleet.core, 1000)
+        owned.phase = phase
+        owned.taken_at = time.monotonic() + 1000  # not idle
+        self.engine.owned[number] = owned
+        return Log(owned.partition)
+
+    def go_idle(self) -> None:
+        """Nothing has come for long."""
+        for owned in self.engine.owned.values():
+            owned.taken_at = LONG_AGO
+
+    async def publish(self) -> None:
+        """Tell the fleet of all partitions."""
+        for number in self.engine.owned:
+            self.publisher.poke(number)
+        await self.publisher.publish_due(time.monotonic())
+
+    async def get(self, path: str, **parameters: Any) -> httpx.Response:
+        """Ask as a user does."""
+        return await self.fleet.client.get(f"{self.url}{path}", params=parameters)
+
+    async def post(self, path: str, body: object) -> httpx.Response:
+        """Act as a user does."""
+        return await self.fleet.client.post(f"{self.url}{path}", json=body)
+
+
+class Fleet:
+    """Workers of one monitor. `partitions` is how many the events topic has."""
+
+    def __init__(self, partitions: int, core: Core | None = None, max_projects: int = 100) -> None:
+        self.partitions = partitions
+        self.core = core or make_core()
+        self.max_projects = max_projects
+        self.clock = Clock()
+        self.bus = Bus()
+        self.client = httpx.AsyncClient(trust_env=False)
+        self.workers: list[Worker] = []
+
+    async def __aenter__(self) -> "Fleet":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.aclose()  # first, for servers wait for their connections
+        await asyncio.gather(*(worker.server.stop() for worker in self.workers if worker.server is not None))
+
+    async def worker(self, name: str, history: AlertHistory | None = None) -> Worker:
+        """Another worker, serving."""
+        worker = Worker(self, name, history or MemoryAlertHistory())
+        await worker.serve()
+        self.workers.append(worker)
+        return worker
+
+    async def publish(self) -> None:
+        """All workers tell of all their partitions."""
+        for worker in self.workers:
+            await worker.publish()
+
+
+Json = dict[str, Any]
+
+
+def json(response: httpx.Response, status: int = 200) -> Json:
+    """The body of an answer of this status."""
+    assert response.status_code == status, response.text
+    body: Json = msgspec.json.decode(response.content)
+    return body
+
+
+def code(response: httpx.Response, status: int) -> str:
+    """The problem code of an answer of this status."""
+    return str(json(response, status)["code"])

@@ -1,0 +1,142 @@
+"""Asking other workers: each once, all at the same time, and never for long."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import msgspec
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from agents.fleet.fleet_view import Owner
+from episode_monitor.fleet.peer_client import Neighbours
+from episode_monitor.fleet.peer_protocol import ProjectQuestion, Told
+from episode_monitor.fleet.queries import Unreachable
+from episode_monitor.web.server import serve
+
+QUESTION = ProjectQuestion(project_id="p")
+Answer = Told[int]
+
+
+class Stand:
+    """A worker that answers what it is told to."""
+
+    def __init__(self, response: Response | None, partitions: tuple[int, ...]) -> None:
+        self.response = response  # None: never
+        self.partitions = partitions
+        self.asked: list[tuple[str, bytes]] = []
+        self.was_cut_off = asyncio.Event()
+
+    async def __call__(self, request: Request) -> Response:
+        self.asked.append((request.headers["authorization"], await request.body()))
+        if self.response is None:
+            while not await request.is_disconnected():  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.01)
+            self.was_cut_off.set()
+            return Response()
+        return self.response
+
+
+def tells(found: int | None, *partitions: int) -> Stand:
+    return Stand(Response(msgspec.json.encode(Told(partitions=list(partitions), found=found))), partitions)
+
+
+@asynccontextmanager
+async def standing(*stands: Stand) -> AsyncIterator[tuple[Neighbours, list[Owner]]]:
+    servers = []
+    async with httpx.AsyncClient(trust_env=False) as client:
+        try:
+            for stand in stands:
+                app = Starlette(routes=[Route("/internal/v1/project", stand.__call__, methods=["POST"])])
+                servers.append(await serve(app, "127.0.0.1", 0))
+            owners = [
+                Owner(server.url, f"word-{place}", stand.partitions)
+                for place, (server, stand) in enumerate(zip(servers, stands, strict=True))
+            ]
+            yield Neighbours(client), owners
+        finally:
+            await client.aclose()
+            for server in servers:
+                await server.stop()
+
+
+async def ask(neighbours: Neighbours, owners: list[Owner], seconds: float = 5.0) -> list[Answer]:
+    return await neighbours.ask_all(
+        owners, "project", QUESTION, Told[int], seconds, is_enough=lambda told: told.found is not None
+    )
+
+
+async def test_everybody_is_asked_once_with_the_owners_own_word() -> None:
+    stands = [tells(None, 0), tells(None, 1, 2)]
+    async with standing(*stands) as (neighbours, owners):
+        told = await ask(neighbours, owners)
+    assert sorted(partition for answer in told for partition in answer.partitions) == [0, 1, 2]
+    assert [stand.asked for stand in stands] == [
+        [("Bearer word-0", b'{"project_id":"p"}')],
+        [("Bearer word-1", b'{"project_id":"p"}')],
+    ]
+
+
+async def test_the_first_who_knows_is_enough_and_the_others_are_not_waited_for() -> None:
+    silent = Stand(None, (1,))
+    async with standing(tells(7, 0), silent) as (neighbours, owners):
+        told = await ask(neighbours, owners, seconds=60.0)
+        assert [answer.found for answer in told] == [7]
+        if silent.asked:
+            await silent.was_cut_off.wait()
+
+
+async def test_one_who_knows_is_enough_though_another_failed() -> None:
+    async with standing(tells(7, 0), Stand(Response(status_code=500), (1,))) as (neighbours, owners):
+        assert [answer.found for answer in await ask(neighbours, owners[::-1])] == [7]
+
+
+async def test_one_who_never_answers_is_given_up() -> None:
+    async with standing(tells(None, 0), Stand(None, (1,))) as (neighbours, owners):
+        with pytest.raises(Unreachable, match="did not answer"):
+            await ask(neighbours, owners, seconds=0.1)
+
+
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [
+        (Response(b"{}"), "did not answer"),
+        (Response(b"not json"), "did not answer"),
+        (Response(b"\xff"), "did not answer"),
+        (Response(status_code=503), "HTTP 503"),
+        (Response(status_code=403), "WORKER_URL"),
+        (Response(status_code=404), "WORKER_URL"),
+        (RedirectResponse("http://127.0.0.1:9/"), "HTTP 307"),
+    ],
+)
+async def test_an_answer_that_is_none_is_said_in_a_sentence(response: Response, words: str) -> None:
+    async with standing(Stand(response, (0,))) as (neighbours, owners):
+        with pytest.raises(Unreachable, match=words):
+            await ask(neighbours, owners)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nowhere.invalid", "http://[", "http://host:notaport"])
+async def test_an_address_where_nobody_is_gives_no_answer(url: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        with pytest.raises(Unreachable, match="did not answer"):
+            await ask(Neighbours(client), [Owner(url, "word", (0,))])
+
+
+async def test_without_owners_nobody_is_asked() -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert await ask(Neighbours(client), []) == []
+
+
+async def test_a_socket_that_is_closed_while_it_connects_is_no_answer() -> None:
+    """anyio then raises what no caller of httpx expects."""
+
+    def closed(request: httpx.Request) -> httpx.Response:
+        raise AttributeError("'NoneType' object has no attribute 'getpeername'")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(closed)) as client:
+        with pytest.raises(Unreachable, match="did not answer"):
+            await ask(Neighbours(client), [Owner("http://127.0.0.1:1", "word", (0,))])

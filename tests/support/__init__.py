@@ -1,1 +1,0 @@
-"""What several tests need and the product does not."""
