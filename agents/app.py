@@ -12,7 +12,7 @@ from faust.types import TP
 from faust.types.transports import ConsumerT
 from yarl import URL
 
-from agents.alerts.alert_consumer import Delivery
+from agents.alerts.alert_consumer import AlertConsumer
 from agents.config import AgentsConfig
 from agents.engine.engine import Engine
 from agents.fetching.consumer_thread import Fetched
@@ -40,7 +40,7 @@ class MonitorApp(faust.App):
     """A Faust app whose consumer asks the engine and the delivery where to read and what to commit."""
 
     engine: Engine
-    delivery: Delivery
+    delivery: AlertConsumer
     stop_process: Callable[[str], None]
     is_leaving = False  # for good: what is dealt out now is for others
     _assigning: "asyncio.Future[None] | None" = None  # the delivery's latest assignment
@@ -99,7 +99,7 @@ class MonitorApp(faust.App):
 
 
 def create_app(
-    config: AgentsConfig, engine: Engine, delivery: Delivery, stop_process: Callable[[str], None]
+    config: AgentsConfig, engine: Engine, delivery: AlertConsumer, stop_process: Callable[[str], None]
 ) -> MonitorApp:
     """The app with both agents registered. Start it on the running loop. `stop_process` ends the process at once."""
     servers = [URL(f"kafka://{server.strip()}") for server in config.kafka.bootstrap_servers.split(",")]

@@ -10,20 +10,20 @@ from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
 from faust.types import TP
 
-from agents.alerts.alert_consumer import Delivery, Token
-from agents.alerts.history_follower import History, HistoryFollower
+from agents.alerts.alert_consumer import AlertConsumer, Token
+from agents.alerts.history_follower import HistoryFollower, HistoryStore
 from agents.alerts.marks import MONITOR_ID, Ours
 from agents.app import MonitorApp, create_app
 from agents.config import AgentsConfig
 from agents.engine.changelog import Changelog
-from agents.engine.dead_letter_backoff import Brake
+from agents.engine.dead_letter_backoff import DeadLetterBackoff
 from agents.engine.engine import Engine, Failpoint
 from agents.engine.gc_tuning import spare_the_state
 from agents.engine.idle import IdleClocks, steady_ms
-from agents.engine.ownership import Owned, Phase
+from agents.engine.ownership import Owned, PartitionPhase
 from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
-from agents.engine.stall_guard import Fence
+from agents.engine.stall_guard import StallGuard
 from agents.engine.waits import Wait, Waits
 from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
@@ -33,9 +33,9 @@ from agents.kafka.rights import check_rights, needs_of_worker
 from agents.kafka.topic_check import check_topics
 from agents.kafka.topics import TopicMismatch, ensure_topics, grow_changelog, has_read
 from agents.supervised import vital
-from alert_sinks.environment import World
-from alert_sinks.fanout import Courier, Destinations
-from alert_sinks.held_past import Past
+from alert_sinks.environment import Environment
+from alert_sinks.fanout import Destinations, Fanout
+from alert_sinks.held_past import HeldPast
 from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import Ledger
 from models.alert import Alert
@@ -65,20 +65,20 @@ class Runtime:
         core: Core,
         destinations: Destinations,
         ledger: Ledger,
-        history: History,
+        history: HistoryStore,
         events_partitions: int,
         replication_factor: int | None,
         stop: Callable[[str], None],
         now_ms: Callable[[], int],
         failpoint: Failpoint = lambda name: None,
-        brake: Callable[[], Brake] = Brake,
+        brake: Callable[[], DeadLetterBackoff] = DeadLetterBackoff,
         limits: Limits | None = None,
         steady: Callable[[], int] = steady_ms,
     ) -> None:
         """`stop` ends the process at once, `now_ms` is the wall clock, `steady` one that nobody sets."""
         self.config = config
         self.partitions = 0  # of the events topic; 0 until it is known
-        self.fence = Fence(config.session_timeout_seconds, stop)
+        self.fence = StallGuard(config.session_timeout_seconds, stop)
         self.producer = Producer(config.kafka, self.fence.check)
         self.ours = Ours(config.monitor_id, now_ms())
         self.writer = Writer(self.producer, config.topics.alerts, config.topics.dead_letters, config.monitor_id)
@@ -90,13 +90,13 @@ class Runtime:
             cached_projects=config.cached_projects, brake=brake, on_all_live=spare_the_state, failpoint=failpoint,
         )  # fmt: skip
         limits = limits or Limits()
-        self.courier: Courier[Token] = Courier(
+        self.courier: Fanout[Token] = Fanout(
             destinations, ledger, on_done=self._done, on_dead_letter=self._bury_alert, limits=limits,
-            world=World(check=self.fence.check),
+            world=Environment(check=self.fence.check),
         )  # fmt: skip
         self.far_caught_up_at_ms: Callable[[int], int | None] = lambda partition: None  # of other workers' partitions
-        self.delivery = Delivery(
-            config.topics.alerts, self.ours, self.courier, Past(core.escalate_after_ms), limits.queue_limit, now_ms,
+        self.delivery = AlertConsumer(
+            config.topics.alerts, self.ours, self.courier, HeldPast(core.escalate_after_ms), limits.queue_limit, now_ms,
             self._caught_up_at_ms,
         )  # fmt: skip
         self.history = HistoryFollower(
@@ -301,7 +301,7 @@ class Runtime:
         owned = self.engine.owned.get(partition)
         if owned is None:
             return self.far_caught_up_at_ms(partition)
-        return None if owned.is_behind or owned.phase is not Phase.LIVE else self._now_ms()
+        return None if owned.is_behind or owned.phase is not PartitionPhase.LIVE else self._now_ms()
 
     async def _watch_app(self, app: MonitorApp) -> None:
         await app.wait_until_stopped()
@@ -354,4 +354,4 @@ class Runtime:
 
 def _is_stuck(owned: Owned) -> bool:
     """Whether it has no state to answer from, and is not just being read back."""
-    return bool(owned.problem) and owned.phase is Phase.RECOVERING
+    return bool(owned.problem) and owned.phase is PartitionPhase.RECOVERING

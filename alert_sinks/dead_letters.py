@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from alert_sinks.backoff import backoff_seconds
-from alert_sinks.environment import World
+from alert_sinks.environment import Environment
 from models.alert import Alert
 
 _log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ WriteDeadLetter = Callable[[Alert, str, str], Awaitable[None]]  # alert, name of
 
 
 @dataclass(frozen=True)
-class DeadLetter:
+class UndeliveredAlert:
     """A transition that a sink will not get. `written` is awaited once the letter is safe."""
 
     alert: Alert
@@ -32,17 +32,17 @@ class DeadLetter:
 class DeadLetters:
     """A queue of dead letters and up to 16 writers, which exist only while there is work."""
 
-    def __init__(self, write: WriteDeadLetter, room: int, world: World) -> None:
+    def __init__(self, write: WriteDeadLetter, room: int, world: Environment) -> None:
         self._write = write
         self._room = room
         self._world = world
-        self._letters: deque[DeadLetter] = deque()
+        self._letters: deque[UndeliveredAlert] = deque()
         self._writers: set[asyncio.Task[None]] = set()
         self._has_room = asyncio.Event()
         self._has_room.set()
         self.pending = 0
 
-    def put(self, letter: DeadLetter) -> None:
+    def put(self, letter: UndeliveredAlert) -> None:
         """Queues a letter; never waits."""
         self._letters.append(letter)
         self._count(1)
@@ -71,7 +71,7 @@ class DeadLetters:
             await self._see_through(letter)
             self._count(-1)
 
-    async def _see_through(self, letter: DeadLetter) -> None:
+    async def _see_through(self, letter: UndeliveredAlert) -> None:
         tries = 0
         while letter.is_wanted():
             tries += 1

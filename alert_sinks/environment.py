@@ -17,7 +17,7 @@ def nothing_forbids() -> None:
 
 
 @dataclass(frozen=True)
-class World:
+class Environment:
     """`now_ms` is the wall clock for what others see; waits are measured by `monotonic`, which never jumps."""
 
     now_ms: Callable[[], int] = _now_ms

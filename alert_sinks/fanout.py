@@ -14,11 +14,11 @@ import structlog
 from alert_sinks import digest as digests
 from alert_sinks.dead_letters import DeadLetters, WriteDeadLetter
 from alert_sinks.digest import Digest
-from alert_sinks.environment import World
+from alert_sinks.environment import Environment
 from alert_sinks.held_past import Telling
-from alert_sinks.key_queues import Job, Limits, SinkCounters, SinkLanes
+from alert_sinks.key_queues import Delivery, KeyQueues, Limits, SinkCounters
 from alert_sinks.ledger import GuardedLedger, Ledger
-from alert_sinks.routing import Decision, RouteReason, route
+from alert_sinks.routing import Route, RouteReason, route
 from alert_sinks.sink import Sink
 from models.alert import Alert
 
@@ -36,13 +36,13 @@ class Destinations:
 
 
 @dataclass(eq=False)
-class _Parcel(Generic[Token]):
+class _InFlight(Generic[Token]):
     token: Token
     open_jobs: int
-    jobs: list[tuple[SinkLanes, Job]] = field(default_factory=list)
+    jobs: list[tuple[KeyQueues, Delivery]] = field(default_factory=list)
 
 
-class Courier(Generic[Token]):
+class Fanout(Generic[Token]):
     """Takes transitions with a token each, and gives each token back through `on_done`, in any order.
 
     `on_done(token)` is called in the event loop and must not wait; it may be called before `accept` returns (an alert
@@ -58,9 +58,9 @@ class Courier(Generic[Token]):
         on_done: Callable[[Token], None],
         on_dead_letter: WriteDeadLetter,
         limits: Limits | None = None,
-        world: World | None = None,
+        world: Environment | None = None,
     ) -> None:
-        self._world = world or World()
+        self._world = world or Environment()
         self._limits = limits or Limits()
         self._on_done = on_done
         self._ledger = GuardedLedger(ledger, world=self._world)
@@ -70,12 +70,12 @@ class Courier(Generic[Token]):
             raise ValueError("Two sinks bear the same name; the ledger could not tell them apart.")
         self._team = [sink.name for sink in destinations.team]
         self._on_call = [sink.name for sink in destinations.on_call]
-        self._parcels: set[_Parcel[Token]] = set()
+        self._parcels: set[_InFlight[Token]] = set()
         self._closing = False
         self.routed = dict.fromkeys(RouteReason, 0)  # transitions by why they went where they went
 
-    def _lanes_for(self, sink: Sink) -> SinkLanes:
-        return SinkLanes(sink, self._ledger, self._dead_letters, self._limits, self._world)
+    def _lanes_for(self, sink: Sink) -> KeyQueues:
+        return KeyQueues(sink, self._ledger, self._dead_letters, self._limits, self._world)
 
     @property
     def pending(self) -> int:
@@ -132,7 +132,7 @@ class Courier(Generic[Token]):
             job.after = first
             self._put(name, job, [parcel])
 
-    def _before_on_call(self, alert: Alert) -> tuple[Job, ...]:
+    def _before_on_call(self, alert: Alert) -> tuple[Delivery, ...]:
         """What the team is still to hear of this alert."""
         return tuple(job for name in self._team for job in self._sinks[name].of_alert(alert.alert_key))
 
@@ -145,7 +145,7 @@ class Courier(Generic[Token]):
             for each in tellings:
                 self.accept(each.alert, each.token, on_call_knows=each.on_call_knows)
             return
-        messages: dict[tuple[str, str], list[tuple[Alert, _Parcel[Token]]]] = {}  # by sink and mark
+        messages: dict[tuple[str, str], list[tuple[Alert, _InFlight[Token]]]] = {}  # by sink and mark
         for each, decision in told:
             parcel = self._parcel(each.token, decision)
             for name in decision.sinks:
@@ -159,30 +159,30 @@ class Courier(Generic[Token]):
                 for alert, parcel in parts:
                     self._put(name, self._job(alert, mark, [parcel]), [parcel])
 
-    def _parcel(self, token: Token, decision: Decision) -> _Parcel[Token]:
+    def _parcel(self, token: Token, decision: Route) -> _InFlight[Token]:
         self.routed[decision.reason] += 1
-        parcel = _Parcel(token, len(decision.sinks))
+        parcel = _InFlight(token, len(decision.sinks))
         if decision.sinks:
             self._parcels.add(parcel)
         else:
             self._done(token)
         return parcel
 
-    def _job(self, alert: Alert, mark: str, parcels: list[_Parcel[Token]], digest: Digest | None = None) -> Job:
+    def _job(self, alert: Alert, mark: str, parcels: list[_InFlight[Token]], digest: Digest | None = None) -> Delivery:
         shown = msgspec.structs.replace(alert, title=f"{mark} {alert.title}") if mark else alert
 
         def ended() -> None:
             for parcel in parcels:
                 self._job_ended(parcel)
 
-        return Job(alert, shown, self._world.monotonic(), ended, digest=digest)
+        return Delivery(alert, shown, self._world.monotonic(), ended, digest=digest)
 
-    def _put(self, name: str, job: Job, parcels: list[_Parcel[Token]]) -> None:
+    def _put(self, name: str, job: Delivery, parcels: list[_InFlight[Token]]) -> None:
         for parcel in parcels:
             parcel.jobs.append((self._sinks[name], job))
         self._sinks[name].put(job)
 
-    def _decide(self, alert: Alert, on_call_knows: bool) -> Decision:
+    def _decide(self, alert: Alert, on_call_knows: bool) -> Route:
         # A switched-off on-call sink counts as absent, so that escalations reach somebody.
         on_call = [name for name in self._on_call if self._sinks[name].is_on]
         return route(alert, self._team, on_call, self._world.now_ms(), on_call_knows=on_call_knows)
@@ -207,7 +207,7 @@ class Courier(Generic[Token]):
         if self._parcels:
             _log.info("alerts left for the next start", alerts=len(self._parcels))
 
-    def _job_ended(self, parcel: _Parcel[Token]) -> None:
+    def _job_ended(self, parcel: _InFlight[Token]) -> None:
         parcel.open_jobs -= 1
         if parcel.open_jobs == 0 and parcel in self._parcels:
             self._parcels.discard(parcel)

@@ -61,7 +61,7 @@ class _Waiting(msgspec.Struct, Generic[Token]):
     taken_at_ms: int
 
 
-class Past(Generic[Token]):
+class HeldPast(Generic[Token]):
     """One worker's; forgets everything with its partitions, for what was not told is read again."""
 
     def __init__(self, escalate_after_ms: int) -> None:

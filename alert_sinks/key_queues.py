@@ -12,10 +12,10 @@ from enum import Enum
 import structlog
 
 from alert_sinks.backoff import CAP_SECONDS, delay_seconds
-from alert_sinks.dead_letters import DeadLetter, DeadLetters
+from alert_sinks.dead_letters import DeadLetters, UndeliveredAlert
 from alert_sinks.digest import Digest, without
-from alert_sinks.environment import World
-from alert_sinks.ledger import Ending, Entry, GuardedLedger
+from alert_sinks.environment import Environment
+from alert_sinks.ledger import Ending, GuardedLedger, LedgerEntry
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry, Sink, TakesDigests
 from models.alert import Alert
 
@@ -49,7 +49,7 @@ class SinkCounters:
     disabled: int = 0  # came when the sink had switched off
 
 
-class JobState(Enum):
+class DeliveryState(Enum):
     """Where a transition stands at a sink."""
 
     WAITING = "waiting"
@@ -58,7 +58,7 @@ class JobState(Enum):
 
 
 @dataclass(eq=False)
-class Job:
+class Delivery:
     """One transition, or a digest of many, on its way to one sink. `ended` is called when the sink has finished."""
 
     alert: Alert  # as it came; of a digest the worst
@@ -66,10 +66,10 @@ class Job:
     accepted_at: float  # seconds of the monotonic clock
     ended: Callable[[], None]
     attempts: int = 0
-    state: JobState = JobState.WAITING
+    state: DeliveryState = DeliveryState.WAITING
     forgotten: bool = False
     digest: Digest | None = None
-    after: tuple["Job", ...] = ()  # to be told first, though not for longer than `TEAM_FIRST_SECONDS`
+    after: tuple["Delivery", ...] = ()  # to be told first, though not for longer than `TEAM_FIRST_SECONDS`
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -84,17 +84,17 @@ class Job:
 
 
 @dataclass(eq=False)
-class _Lane:
-    jobs: OrderedDict[Job, None] = field(default_factory=OrderedDict)  # the first is the one at work
+class _KeyQueue:
+    jobs: OrderedDict[Delivery, None] = field(default_factory=OrderedDict)  # the first is the one at work
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
 
-class SinkLanes:
+class KeyQueues:
     """Brings jobs to one sink. All methods but `aclose` return at once."""
 
     def __init__(
-        self, sink: Sink, ledger: GuardedLedger, dead_letters: DeadLetters, limits: Limits, world: World
+        self, sink: Sink, ledger: GuardedLedger, dead_letters: DeadLetters, limits: Limits, world: Environment
     ) -> None:
         self.sink = sink
         self.counters = SinkCounters()
@@ -102,17 +102,17 @@ class SinkLanes:
         self._dead_letters = dead_letters
         self._limits = limits
         self._world = world
-        self._lanes: dict[str, _Lane] = {}
-        self._waiting: OrderedDict[Job, None] = OrderedDict()  # oldest first
+        self._lanes: dict[str, _KeyQueue] = {}
+        self._waiting: OrderedDict[Delivery, None] = OrderedDict()  # oldest first
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._held_until = world.monotonic()
         self._off: str | None = None
         self._closing = False
         self._failing: set[str] = set()  # lanes that failed since the last success
         self._trouble = ""  # why the last try failed; "" after one that did not
-        self._prober: Job | None = None  # in an outage the only one that tries again
+        self._prober: Delivery | None = None  # in an outage the only one that tries again
         self._probe_at = 0.0  # monotonic
-        self._digests: dict[str, Job] = {}  # alert key -> the digest that is to be told before anything else of it
+        self._digests: dict[str, Delivery] = {}  # alert key -> the digest that is to be told before anything else of it
 
     @property
     def is_on(self) -> bool:
@@ -135,7 +135,7 @@ class SinkLanes:
         """Why the last try failed; "" where it did not."""
         return self._trouble
 
-    def of_alert(self, alert_key: str) -> list[Job]:
+    def of_alert(self, alert_key: str) -> list[Delivery]:
         """What still waits of an alert, a digest that holds it among it."""
         lane, digest = self._lanes.get(alert_key), self._digests.get(alert_key)
         return [*(lane.jobs if lane is not None else ()), *([digest] if digest is not None else [])]
@@ -145,14 +145,14 @@ class SinkLanes:
         """Whether the sink can tell many alerts in one message."""
         return isinstance(self.sink, TakesDigests)
 
-    def put(self, job: Job) -> None:
+    def put(self, job: Delivery) -> None:
         """Queues a job behind those of its alert key and starts it if it can start."""
         if self._off is not None:
             self._bury(job, Ending.DISABLED, self._off)
             return
         lane = self._lanes.get(job.lane)
         if lane is None:
-            lane = self._lanes[job.lane] = _Lane()
+            lane = self._lanes[job.lane] = _KeyQueue()
             lane.task = asyncio.create_task(self._run(job.lane, lane), name=f"lane-{self.sink.name}")
         lane.jobs[job] = None
         if job.digest is not None:
@@ -162,10 +162,10 @@ class SinkLanes:
             oldest = next(iter(self._waiting))
             self._bury(oldest, Ending.OVERFLOWED, f"more than {self._limits.queue_limit} alerts waited for this sink")
 
-    def forget(self, job: Job) -> None:
+    def forget(self, job: Delivery) -> None:
         """Drops a job that is somebody else's now. A request on its way ends, but nothing more follows from it."""
         job.forgotten = True
-        if job.state is JobState.WAITING:
+        if job.state is DeliveryState.WAITING:
             self._take_out(job)
 
     async def aclose(self) -> None:
@@ -181,7 +181,7 @@ class SinkLanes:
             await asyncio.gather(*late, return_exceptions=True)
         await self.sink.aclose()
 
-    async def _run(self, key: str, lane: _Lane) -> None:
+    async def _run(self, key: str, lane: _KeyQueue) -> None:
         while lane.jobs and not self._closing:
             job = next(iter(lane.jobs))
             try:
@@ -193,19 +193,19 @@ class SinkLanes:
         if not lane.jobs:
             del self._lanes[key]
 
-    async def _wait_for_digest(self, lane: _Lane, job: Job) -> None:
+    async def _wait_for_digest(self, lane: _KeyQueue, job: Delivery) -> None:
         """What happened to an alert after it was put into a digest is told after that digest."""
         ahead = None if job.digest is not None else self._digests.get(job.lane)
-        while ahead is not None and self._is_open(job) and ahead.state is not JobState.ENDED:
+        while ahead is not None and self._is_open(job) and ahead.state is not DeliveryState.ENDED:
             await self._until(lane, ahead.finished.wait())
         for first in job.after:
-            while self._is_open(job) and first.state is not JobState.ENDED:
+            while self._is_open(job) and first.state is not DeliveryState.ENDED:
                 left = job.accepted_at + TEAM_FIRST_SECONDS - self._world.monotonic()
                 if left <= 0:
                     break
                 await self._until(lane, first.finished.wait(), self._world.sleep(left))
 
-    async def _see_through(self, lane: _Lane, job: Job) -> None:
+    async def _see_through(self, lane: _KeyQueue, job: Delivery) -> None:
         while self._is_open(job):
             async with self._slots:
                 while self._is_open(job) and (held := self._held_until - self._world.monotonic()) > 0:
@@ -225,7 +225,7 @@ class SinkLanes:
     def _is_out(self) -> bool:
         return len(self._failing) > 1
 
-    async def _until_probe(self, lane: _Lane, job: Job) -> None:
+    async def _until_probe(self, lane: _KeyQueue, job: Delivery) -> None:
         """Wait until the destination is back, or until it is this one's turn to find out."""
         while self._is_open(job) and self._is_out:
             if self._prober is job:
@@ -239,13 +239,13 @@ class SinkLanes:
     def _choose_prober(self) -> None:
         """The one that was tried least, and of those the oldest: one that is always refused stops no other."""
         heads = [next(iter(lane.jobs)) for lane in self._lanes.values() if lane.jobs]
-        waiting = [job for job in heads if job.state is JobState.WAITING and job.attempts]
+        waiting = [job for job in heads if job.state is DeliveryState.WAITING and job.attempts]
         former, self._prober = self._prober, min(waiting, key=lambda job: (job.attempts, job.accepted_at), default=None)
         for job in (former, self._prober):
             if job is not None and job.lane in self._lanes:
                 self._lanes[job.lane].wake.set()
 
-    def _failed(self, job: Job, reason: str, delay: float) -> None:
+    def _failed(self, job: Delivery, reason: str, delay: float) -> None:
         self._failing.add(job.lane)
         self._trouble = reason
         if self._is_out:
@@ -261,14 +261,14 @@ class SinkLanes:
             for job in sorted(heads, key=lambda job: job.accepted_at):
                 self._lanes[job.lane].wake.set()
 
-    def _is_open(self, job: Job) -> bool:
-        return job.state is not JobState.ENDED and not self._closing
+    def _is_open(self, job: Delivery) -> bool:
+        return job.state is not DeliveryState.ENDED and not self._closing
 
-    async def _pause(self, lane: _Lane, seconds: float) -> None:
+    async def _pause(self, lane: _KeyQueue, seconds: float) -> None:
         """Sleeps, unless the lane is woken because its first job has gone or everything closes."""
         await self._until(lane, self._world.sleep(seconds))
 
-    async def _until(self, lane: _Lane, *waiting: Awaitable[object]) -> None:
+    async def _until(self, lane: _KeyQueue, *waiting: Awaitable[object]) -> None:
         lane.wake.clear()
         ways = {asyncio.ensure_future(way) for way in (*waiting, lane.wake.wait())}
         try:
@@ -277,9 +277,9 @@ class SinkLanes:
             for way in ways:
                 way.cancel()
 
-    async def _try_once(self, job: Job) -> float | None:
+    async def _try_once(self, job: Delivery) -> float | None:
         """One try and what follows from it; the seconds to wait if it is to be repeated."""
-        job.state = JobState.SENDING
+        job.state = DeliveryState.SENDING
         del self._waiting[job]
         if job.attempts == 0 and await self._was_told(job):
             self._finish(job)
@@ -301,7 +301,7 @@ class SinkLanes:
                 self._bury(job, Ending.DISABLED, reason)
         return None
 
-    async def _was_told(self, job: Job) -> bool:
+    async def _was_told(self, job: Delivery) -> bool:
         """Whether nothing of it is news: an earlier process, or an earlier reading, has told it."""
         told = [
             alert for alert in job.alerts if await self._ledger.already_delivered(alert.transition_id, self.sink.name)
@@ -315,7 +315,7 @@ class SinkLanes:
         job.digest, job.alert = left, left.worst
         return False
 
-    def _named(self, job: Job) -> dict[str, object]:
+    def _named(self, job: Delivery) -> dict[str, object]:
         """What names it in the log."""
         if job.digest is not None:
             return {"sink": self.sink.name, "alerts": len(job.alerts), "digest_id": job.digest.digest_id}
@@ -325,7 +325,7 @@ class SinkLanes:
             "level": alert.escalation_level, "alert_id": alert.alert_id,
         }  # fmt: skip
 
-    async def _deliver(self, job: Job) -> Outcome:
+    async def _deliver(self, job: Delivery) -> Outcome:
         attempt = Attempt(job.attempts, self._world.now_ms(), self._world.check)
         attempt.check()
         try:
@@ -336,7 +336,7 @@ class SinkLanes:
             _log.exception("a sink raised instead of answering; treated as a failed try", sink=self.sink.name)
             return Retry(None, f"the sink raised {type(error).__name__}")
 
-    def _repeat(self, job: Job, retry: Retry) -> float | None:
+    def _repeat(self, job: Delivery, retry: Retry) -> float | None:
         if job.forgotten:
             self._take_out(job)
             return None
@@ -355,7 +355,7 @@ class SinkLanes:
         self.counters.retried += 1
         say = _log.warning if job.attempts == 1 else _log.debug
         say("alert not delivered, will be tried again", **self._named(job), reason=retry.reason, wait_seconds=delay)
-        job.state = JobState.WAITING
+        job.state = DeliveryState.WAITING
         self._waiting[job] = None
         self._waiting.move_to_end(job, last=False)  # it came before those that have not been tried
         self._failed(job, retry.reason, delay)
@@ -373,7 +373,7 @@ class SinkLanes:
         for job in list(self._waiting):
             self._bury(job, Ending.DISABLED, self._off)
 
-    def _bury(self, job: Job, ending: Ending, reason: str) -> None:
+    def _bury(self, job: Delivery, ending: Ending, reason: str) -> None:
         self._take_out(job)
         if job.forgotten:
             return
@@ -397,20 +397,20 @@ class SinkLanes:
                 job.ended()
 
         for alert in job.alerts:
-            self._dead_letters.put(DeadLetter(alert, self.sink.name, reason, lambda: not job.forgotten, written))
+            self._dead_letters.put(UndeliveredAlert(alert, self.sink.name, reason, lambda: not job.forgotten, written))
 
-    async def _record(self, job: Job, ending: Ending) -> None:
+    async def _record(self, job: Delivery, ending: Ending) -> None:
         for alert in job.alerts:
             await self._ledger.record(
-                Entry(alert.transition_id, self.sink.name, ending.value, job.attempts, self._world.now_ms())
+                LedgerEntry(alert.transition_id, self.sink.name, ending.value, job.attempts, self._world.now_ms())
             )
 
-    def _finish(self, job: Job) -> None:
+    def _finish(self, job: Delivery) -> None:
         self._take_out(job)
         job.ended()
 
-    def _take_out(self, job: Job) -> None:
-        job.state = JobState.ENDED
+    def _take_out(self, job: Delivery) -> None:
+        job.state = DeliveryState.ENDED
         self._waiting.pop(job, None)
         job.finished.set()
         if job.digest is not None:

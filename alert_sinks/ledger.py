@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from alert_sinks.environment import World
+from alert_sinks.environment import Environment
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Ledger(Protocol):
         ...
 
 
-class Entry(msgspec.Struct, frozen=True):
+class LedgerEntry(msgspec.Struct, frozen=True):
     """How one transition ended at one sink; the arguments of `Ledger.record`."""
 
     transition_id: str
@@ -54,7 +54,7 @@ class MemoryLedger:
 
     def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
-        self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], LedgerEntry] = OrderedDict()
 
     async def already_delivered(self, transition_id: str, sink: str) -> bool:
         """Whether this process delivered it and still remembers."""
@@ -62,7 +62,7 @@ class MemoryLedger:
 
     async def record(self, transition_id: str, sink: str, outcome: str, attempts: int, at_ms: int) -> None:
         """Keeps the entry."""
-        self.keep(Entry(transition_id, sink, outcome, attempts, at_ms))
+        self.keep(LedgerEntry(transition_id, sink, outcome, attempts, at_ms))
 
     def holds(self, transition_id: str, sink: str) -> bool:
         """`already_delivered` without waiting."""
@@ -73,7 +73,7 @@ class MemoryLedger:
         self._entries.move_to_end(key)
         return True
 
-    def keep(self, entry: Entry) -> None:
+    def keep(self, entry: LedgerEntry) -> None:
         """`record` without waiting."""
         if not self.holds(entry.transition_id, entry.sink):
             self._entries[entry.transition_id, entry.sink] = entry
@@ -96,14 +96,14 @@ class GuardedLedger:
         timeout_seconds: float = 1.0,
         rest_seconds: float = 5.0,
         backlog_limit: int = 10_000,
-        world: World | None = None,
+        world: Environment | None = None,
     ) -> None:
         self._ledger = ledger
         self._memory = MemoryLedger()
         self._timeout_seconds = timeout_seconds
         self._rest_seconds = rest_seconds
-        self._backlog: deque[Entry] = deque(maxlen=backlog_limit)
-        self._world = world or World()
+        self._backlog: deque[LedgerEntry] = deque(maxlen=backlog_limit)
+        self._world = world or Environment()
         self._rests_until: float | None = None  # None while the ledger answers
         self._catching_up: asyncio.Task[None] | None = None
 
@@ -132,7 +132,7 @@ class GuardedLedger:
         self._answered()
         return known
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: LedgerEntry) -> None:
         """Remembers the entry, and writes it now or later."""
         self._memory.keep(entry)
         if self._backlog or self.is_away or not await self._write(entry):
@@ -168,7 +168,7 @@ class GuardedLedger:
             with contextlib.suppress(ValueError):
                 self._backlog.remove(entry)
 
-    async def _write(self, entry: Entry) -> bool:
+    async def _write(self, entry: LedgerEntry) -> bool:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._ledger.record(entry.transition_id, entry.sink, entry.outcome, entry.attempts, entry.at_ms)

@@ -19,7 +19,7 @@ MAX_ANSWER_BYTES = 4096  # the honest answers are a word or a short JSON object
 _EXCERPT_CHARACTERS = 200
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HttpAnswer(msgspec.Struct, frozen=True):
     """What came back. `body` holds at most `MAX_ANSWER_BYTES`; `broke_off` says that it ended before its end."""
 
     status: int
@@ -28,7 +28,7 @@ class Answer(msgspec.Struct, frozen=True):
     broke_off: bool = False
 
 
-class NoAnswer(msgspec.Struct, frozen=True):
+class NoHttpAnswer(msgspec.Struct, frozen=True):
     """Nothing that can be called an answer came back."""
 
     reason: str
@@ -70,7 +70,7 @@ _WRITES = ("send_request_headers.started", "send_request_body.started")  # httpc
 async def post(
     client: httpx.AsyncClient, url: str, content: bytes, headers: dict[str, str], timeout_seconds: float,
     check: Callable[[], None] = nothing_forbids,
-) -> Answer | NoAnswer:  # fmt: skip
+) -> HttpAnswer | NoHttpAnswer:  # fmt: skip
     """Posts `content` and reads at most `MAX_ANSWER_BYTES` of the answer, all within `timeout_seconds`.
 
     `check` is called when there is a connection, right before each part of the request is written; what it raises ends
@@ -83,7 +83,7 @@ async def post(
 
     # Identity: a few compressed bytes could unfold into more than we are ready to hold.
     sent = {"content-type": "application/json", "accept-encoding": "identity", **headers}
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
     body = bytearray()
     try:
         # httpx limits each read; a destination that sends one byte at a time needs a limit for the whole.
@@ -98,7 +98,7 @@ async def post(
                 extensions={"trace": before_writes},
             ) as response,
         ):
-            answer = Answer(response.status_code, response.headers.get("retry-after"), b"", broke_off=True)
+            answer = HttpAnswer(response.status_code, response.headers.get("retry-after"), b"", broke_off=True)
             async for piece in response.aiter_raw():
                 body += piece[: MAX_ANSWER_BYTES - len(body)]
                 if len(body) >= MAX_ANSWER_BYTES:
@@ -107,7 +107,7 @@ async def post(
     except (httpx.HTTPError, TimeoutError) as error:
         if answer is not None:
             return msgspec.structs.replace(answer, body=bytes(body))
-        return NoAnswer(_why(error, timeout_seconds))
+        return NoHttpAnswer(_why(error, timeout_seconds))
 
 
 def _why(error: Exception, timeout_seconds: float) -> str:
@@ -124,9 +124,9 @@ def _why(error: Exception, timeout_seconds: float) -> str:
             return f"the connection broke ({type(error).__name__})"
 
 
-def judge(answer: Answer | NoAnswer, now_ms: int) -> Outcome:
+def outcome_of(answer: HttpAnswer | NoHttpAnswer, now_ms: int) -> Outcome:
     """What the status says. A 2xx counts even if its body broke off: it came after the whole request was read."""
-    if isinstance(answer, NoAnswer):
+    if isinstance(answer, NoHttpAnswer):
         return Retry(None, answer.reason)
     said = _said(answer)
     match answer.status:
@@ -148,7 +148,7 @@ def judge(answer: Answer | NoAnswer, now_ms: int) -> Outcome:
             return Rejected(said)
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: HttpAnswer) -> str:
     words = printable(answer.body.decode("utf-8", "replace"))
     return f"HTTP {answer.status}: {words}" if words else f"HTTP {answer.status}"
 

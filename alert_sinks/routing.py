@@ -28,7 +28,7 @@ class RouteReason(Enum):
 _ACTS = (Reason.ACKNOWLEDGED_BY_PERSON.value, Reason.SILENCED_BY_PERSON.value)
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Route(msgspec.Struct, frozen=True):
     """The names of the sinks, none when nobody is told, and a mark to put before the title ("" for none)."""
 
     sinks: tuple[str, ...]
@@ -38,7 +38,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 def route(
     alert: Alert, team: Sequence[str], on_call: Sequence[str], now_ms: int, *, on_call_knows: bool = True
-) -> Decision:
+) -> Route:
     """Where this transition goes at `now_ms` (wall clock: people silence by it), given the names of the sinks.
 
     `on_call_knows`: whether those on call were told of an escalated alert; if not, its end is no news to them. A firing
@@ -46,20 +46,20 @@ def route(
     silence, go to all who were or would have been told.
     """
     if alert.status is AlertStatus.PENDING:
-        return Decision((), RouteReason.PENDING)
+        return Route((), RouteReason.PENDING)
     if alert.reason == Reason.CLEARED_BEFORE_FIRING.value:
-        return Decision((), RouteReason.NEVER_FIRED)
+        return Route((), RouteReason.NEVER_FIRED)
     if alert.reason in _ACTS:
-        return Decision((), RouteReason.ACT_OF_PERSON)
+        return Route((), RouteReason.ACT_OF_PERSON)
     if alert.silenced_until_ms is not None and alert.silenced_until_ms > now_ms:
-        return Decision((), RouteReason.SILENCED)
+        return Route((), RouteReason.SILENCED)
     escalated = alert.escalation_level > 0 and on_call_knows
     if alert.status is AlertStatus.RESOLVED:
-        return Decision((*team, *on_call) if escalated else tuple(team), RouteReason.RESOLVED)
+        return Route((*team, *on_call) if escalated else tuple(team), RouteReason.RESOLVED)
     if alert.reason == Reason.SILENCE_ENDED.value:
-        return Decision((*team, *on_call) if escalated else tuple(team), RouteReason.SILENCE_ENDED)
+        return Route((*team, *on_call) if escalated else tuple(team), RouteReason.SILENCE_ENDED)
     if not escalated:
-        return Decision(tuple(team), RouteReason.TEAM)
+        return Route(tuple(team), RouteReason.TEAM)
     if on_call:
-        return Decision(tuple(on_call), RouteReason.ON_CALL)
-    return Decision(tuple(team), RouteReason.ON_CALL_BY_TEAM, NO_ON_CALL_MARK)
+        return Route(tuple(on_call), RouteReason.ON_CALL)
+    return Route(tuple(team), RouteReason.ON_CALL_BY_TEAM, NO_ON_CALL_MARK)

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from alert_sinks.digest import Digest
-from alert_sinks.posting import TIMEOUT_SECONDS, Answer, NoAnswer, judge, post, printable
+from alert_sinks.posting import TIMEOUT_SECONDS, HttpAnswer, NoHttpAnswer, outcome_of, post, printable
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.sink import Attempt, Delivered, Outcome, Rejected, Retry
 from models import measures
@@ -41,19 +41,19 @@ _REASONS = {
     Reason.ESCALATED_UNACKNOWLEDGED: "nobody has acknowledged it",
     Reason.BACK_TO_NORMAL: "back to normal",
     Reason.NO_OPERATIONS: "no operations in the window",
-    Reason.INSUFFICIENT_DATA: "too few operations to judge",
+    Reason.INSUFFICIENT_DATA: "too few operations to outcome_of",
     Reason.RESOLVED_BY_PERSON: "resolved by hand; it may still be bad",
     Reason.SILENCE_ENDED: "a silence has ended and it still fires",
     Reason.SPLIT: "its events are in several partitions and cannot be judged",
 }
 
 
-class _Verdict(msgspec.Struct):
+class _SlackAnswer(msgspec.Struct):
     ok: bool
     error: str = ""
 
 
-_verdicts = msgspec.json.Decoder(_Verdict)
+_verdicts = msgspec.json.Decoder(_SlackAnswer)
 
 
 class SlackSink:
@@ -85,10 +85,10 @@ class SlackSink:
         """Nothing to close."""
 
 
-def slack_outcome(answer: Answer | NoAnswer, now_ms: int) -> Outcome:
+def slack_outcome(answer: HttpAnswer | NoHttpAnswer, now_ms: int) -> Outcome:
     """What Slack's answer means; its status first, then its words."""
-    outcome = judge(answer, now_ms)
-    if isinstance(answer, NoAnswer) or not isinstance(outcome, Delivered):
+    outcome = outcome_of(answer, now_ms)
+    if isinstance(answer, NoHttpAnswer) or not isinstance(outcome, Delivered):
         return outcome
     if answer.broke_off:
         return Retry(None, "Slack's answer broke off")

@@ -14,7 +14,7 @@ import msgspec
 from standardwebhooks import Webhook
 
 from alert_sinks.digest import GROUP_KEY, Digest
-from alert_sinks.posting import TIMEOUT_SECONDS, judge, post
+from alert_sinks.posting import TIMEOUT_SECONDS, outcome_of, post
 from alert_sinks.sink import Attempt, Outcome
 from models.alert import Alert
 from models.times import rfc3339
@@ -58,7 +58,7 @@ class WebhookSink:
         answer = await post(
             self._client, self._url, body, self._headers(name, attempt, body), self._timeout_seconds, attempt.check
         )
-        return judge(answer, attempt.at_ms)
+        return outcome_of(answer, attempt.at_ms)
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -8,7 +8,7 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
-from agents.alerts.history_follower import History
+from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig
 from agents.engine.producer import Producer
 from agents.kafka.access import KafkaAccess
@@ -226,7 +226,7 @@ def storage(settings: Settings) -> Storage:
         raise SettingsError(str(error)) from None
 
 
-def history(storage: Storage) -> History:
+def history(storage: Storage) -> HistoryStore:
     """Where alert transitions are kept. A row that the database cannot hold was logged, and must not stop the rest."""
 
     async def append(alert: Alert, partition: int, offset: int) -> bool:
@@ -234,7 +234,7 @@ def history(storage: Storage) -> History:
         stored = await storage.history.append(alert, partition, offset, by=by, comment=comment)
         return stored in (Stored.WRITTEN, Stored.REFUSED)
 
-    return History(append, storage.history.last_offsets, storage.history.newest_only)
+    return HistoryStore(append, storage.history.last_offsets, storage.history.newest_only)
 
 
 def checks_config(settings: Settings) -> ChecksConfig:

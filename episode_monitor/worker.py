@@ -21,10 +21,10 @@ from prometheus_client import CollectorRegistry
 
 from agents.engine.gc_tuning import spare_the_state
 from agents.fetching.unfolding import missing_codecs
-from agents.fleet.fleet_view import Sight
+from agents.fleet.fleet_view import FleetView
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
-from agents.fleet.record import Standing
+from agents.fleet.record import PartitionStatus
 from agents.kafka.rights import MayNot
 from agents.kafka.topics import TopicMismatch
 from agents.runtime import Runtime
@@ -101,7 +101,7 @@ class Worker:
         fleet_topic = composition.topic_names(settings).fleet
         kafka, partitions = composition.kafka_access(settings), lambda: self.runtime.partitions
         self._reader = FleetReader(fleet_topic, kafka, partitions, now_ms)
-        self._sight = Sight(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
+        self._sight = FleetView(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
         self.runtime.far_caught_up_at_ms = self._far_caught_up_at_ms
         self._settings_watch = SettingsWatch(self._sight, self._identity.worker_id, digest.differing)
         self._publisher = FleetPublisher(
@@ -175,7 +175,7 @@ class Worker:
     def _far_caught_up_at_ms(self, partition: int) -> int | None:
         """When the owner of another worker's partition last said that it has caught up; None: it has not."""
         known = self._reader.known.get(partition)
-        if known is None or known.record.is_behind or known.record.standing is not Standing.LIVE:
+        if known is None or known.record.is_behind or known.record.standing is not PartitionStatus.LIVE:
             return None
         return known.heard_ms
 

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from agents.alerts.history_follower import History
+from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
@@ -124,7 +124,7 @@ async def _nothing_known() -> dict[int, int]:
     return {}
 
 
-NO_HISTORY = History(_nothing_kept, _nothing_known)
+NO_HISTORY = HistoryStore(_nothing_kept, _nothing_known)
 
 
 async def _stand_still() -> None:

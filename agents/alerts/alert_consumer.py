@@ -20,7 +20,7 @@ from agents.fetching.consumer_thread import Fetched
 from agents.fetching.reading import Record
 from agents.fetching.record_parsing import UnreadableBatch
 from agents.time_slices import Slice
-from alert_sinks.held_past import LIVE_MS, Past, Steps, Telling
+from alert_sinks.held_past import LIVE_MS, HeldPast, Steps, Telling
 from models.alert import Alert
 from models.alert_codec import decode_alert
 
@@ -35,7 +35,7 @@ SILENT_MS = 30_000  # brokers answer every tenth of a second
 LOOK_BACK_RECORDS = 1000  # before the committed position: who was told when
 
 
-class Reader(Protocol):
+class AlertReader(Protocol):
     """The part of the consumer that is used."""
 
     async def begin(self, tp: TP, offset: int) -> int:
@@ -64,10 +64,10 @@ class Reader(Protocol):
 
 
 class Carrier(Protocol):
-    """The part of `alert_sinks.fanout.Courier` that is used. Nothing here waits but `wait_for_room`."""
+    """The part of `alert_sinks.fanout.Fanout` that is used. Nothing here waits but `wait_for_room`."""
 
     def accept(self, alert: Alert, token: Token, /, *, on_call_knows: bool) -> None:
-        """Take a transition; its token comes back through `Delivery.done`."""
+        """Take a transition; its token comes back through `AlertConsumer.done`."""
 
     def accept_together(self, tellings: Sequence[Telling[Token]], /) -> None:
         """Take several at once, which are one message where they are many."""
@@ -120,7 +120,7 @@ class _Track:
         return min(self.open, default=max(self.next_offset, self.committed))
 
 
-class Delivery:
+class AlertConsumer:
     """Positions of the alerts' partitions, and what of them waits until the events have caught up.
 
     Never more than `open_limit` transitions are under way; those that come wait in the topic until half are done.
@@ -133,13 +133,13 @@ class Delivery:
         alerts_topic: str,
         ours: Ours,
         carrier: Carrier,
-        past: Past[Token],
+        past: HeldPast[Token],
         open_limit: int,
         now_ms: Callable[[], int],
         caught_up_at_ms: Callable[[int], int | None],
     ) -> None:
         self.undecodable = 0
-        self.reader: Reader | None = None
+        self.reader: AlertReader | None = None
         self._topic = alerts_topic
         self._ours = ours
         self._carrier = carrier
@@ -242,7 +242,7 @@ class Delivery:
         track.next_offset = start
         track.reading = await self._reader().begin(self._tp(number), start)
 
-    def _reader(self) -> Reader:
+    def _reader(self) -> AlertReader:
         if self.reader is None:
             raise RuntimeError("the delivery has no reader")
         return self.reader

@@ -28,7 +28,7 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True)
-class History:
+class HistoryStore:
     """What keeps transitions. All three may raise, or answer that they cannot now; then they are asked again later.
 
     `append(alert, partition, offset)` answers whether the transition is safe (a repetition is); several are called at
@@ -53,7 +53,7 @@ class HistoryFollower:
         self,
         topic: str,
         kafka: Kafka,
-        history: History,
+        history: HistoryStore,
         owned: Callable[[], frozenset[int]],
         count: Callable[[], int],
         ours: Ours,

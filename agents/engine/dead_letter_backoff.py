@@ -19,7 +19,7 @@ FEWEST_RECORDS = 20  # of one partition: fewer are not worth their turn
 PROBE_RECORDS = 20  # how many more letters are written after a pause to see whether things got better
 
 
-class Brake:
+class DeadLetterBackoff:
     """Of one partition."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Brake:
         return self.pause_seconds
 
 
-async def obey(brake: Brake, owned: Owned) -> None:
+async def obey(brake: DeadLetterBackoff, owned: Owned) -> None:
     """Wait as long as the brake says, and say why in `owned.problem`."""
     seconds = brake.after(owned.letters_in_a_row)
     if seconds:

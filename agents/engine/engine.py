@@ -13,11 +13,11 @@ import structlog
 from faust.types import TP
 
 from agents.engine.changelog import Changelog
-from agents.engine.dead_letter_backoff import Brake, obey
+from agents.engine.dead_letter_backoff import DeadLetterBackoff, obey
 from agents.engine.letter_log import LetterLog
-from agents.engine.ownership import ENOUGH_BYTES, LEAST_BYTES, Collected, Counts, Owned, Phase, Records
+from agents.engine.ownership import ENOUGH_BYTES, LEAST_BYTES, Collected, Counts, Owned, PartitionPhase, Records
 from agents.engine.recovery import Recovery
-from agents.engine.stall_guard import Fence
+from agents.engine.stall_guard import StallGuard
 from agents.engine.writer import Writer
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.reading import Record
@@ -62,13 +62,13 @@ class Engine:
         changelog: Changelog,
         recovery: Recovery,
         writer: Writer,
-        fence: Fence,
+        fence: StallGuard,
         stop: Stop,
         now_ms: Callable[[], int],
         *,
         handover_seconds: float = 5.0,
         cached_projects: int = 20_000,
-        brake: Callable[[], Brake] = Brake,
+        brake: Callable[[], DeadLetterBackoff] = DeadLetterBackoff,
         on_all_live: Callable[[], None] = lambda: None,
         failpoint: Failpoint = lambda name: None,
     ) -> None:
@@ -146,7 +146,7 @@ class Engine:
         """
         gone, self.owned = list(self.owned.values()), {}
         for owned in gone:
-            owned.phase = Phase.GONE
+            owned.phase = PartitionPhase.GONE
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -195,14 +195,14 @@ class Engine:
         if self.consumer is None:
             raise RuntimeError("the engine has no consumer")
         async with owned.turn:
-            owned.phase, owned.taken_at = Phase.LIVE, time.monotonic()
+            owned.phase, owned.taken_at = PartitionPhase.LIVE, time.monotonic()
             await self.tell(owned, [])  # what the stored clock had made due
         owned.reading = await self.consumer.begin(self.tp(owned.number), owned.position)
         log.info(
             "partition is live", partition=owned.number, position=owned.position, projects=owned.partition.projects,
             records_read=owned.recovered_records, seconds=round(owned.recovery_seconds, 3),
         )  # fmt: skip
-        if all(each.phase is Phase.LIVE for each in self.owned.values()):
+        if all(each.phase is PartitionPhase.LIVE for each in self.owned.values()):
             self._on_all_live()
         brake = self._brake()
         while True:
@@ -228,14 +228,14 @@ class Engine:
         if owned is not None and owned.reading == fetched.reading:
             self._halt(f"partition {owned.number} of {self.events_topic} no longer has offset {fetched.start}")
 
-    async def _take(self, owned: Owned, fetched: Fetched, brake: Brake) -> None:
+    async def _take(self, owned: Owned, fetched: Fetched, brake: DeadLetterBackoff) -> None:
         if fetched.start != owned.position:
             raise RuntimeError(f"records from {fetched.start} on do not follow {owned.position}")
         records, begin = fetched.records, 0
         while begin < len(records):
             piece = records[begin : begin + self._slice_records(owned, brake)]
             async with owned.turn:
-                if owned.phase is not Phase.LIVE:
+                if owned.phase is not PartitionPhase.LIVE:
                     return
                 await self.tell(owned, self._taken(owned, piece))
             begin += len(piece)
@@ -245,13 +245,17 @@ class Engine:
         async with owned.turn:
             owned.pass_to(fetched.next_offset)
 
-    def _slice_records(self, owned: Owned, brake: Brake) -> int:
+    def _slice_records(self, owned: Owned, brake: DeadLetterBackoff) -> int:
         records = brake.slice_records(len(self.owned))
         return min(records, RECORDS_BESIDE_COLLECTING) if owned.partition.is_collecting else records
 
     async def _make_room(self, owned: Owned) -> None:
         """Let what was taken be stored before it fills the memory: many projects, each touched once."""
-        while owned.partition.unstored >= self._most_unstored and owned.phase is Phase.LIVE and not self.is_halted:
+        while (
+            owned.partition.unstored >= self._most_unstored
+            and owned.phase is PartitionPhase.LIVE
+            and not self.is_halted
+        ):
             self._made_room.clear()
             self._short_of_room += 1
             try:
@@ -318,7 +322,7 @@ class Engine:
                 await self._let_catch_up()
             await self._ask_others(owned)
             async with owned.turn:
-                has_news = owned.phase is Phase.LIVE and owned.partition.is_dirty
+                has_news = owned.phase is PartitionPhase.LIVE and owned.partition.is_dirty
                 if has_news:
                     await self._send(owned, owned.held.release(owned.partition.splits), [])
                     owned.cut(letters_from)
@@ -333,7 +337,7 @@ class Engine:
     async def _ask_others(self, owned: Owned) -> None:
         """Before the alerts that wait for it are told. Where the partition itself is behind, the others may be, too."""
         for _ in range(TIMES_HELD):
-            projects = owned.held.to_ask() if owned.phase is Phase.LIVE else []
+            projects = owned.held.to_ask() if owned.phase is PartitionPhase.LIVE else []
             if self.compare is None or not projects:
                 return
             await self.compare(owned, projects, not (self.is_awaited or owned.inbox or self.lag(owned)))
@@ -368,13 +372,13 @@ class Engine:
     async def write(self, owned: Owned, records: Records) -> None:
         """Write to the changelog unless the partition was revoked meanwhile. Raises KafkaError."""
         self._fence.check()
-        if owned.phase is Phase.LIVE and owned.log is not None and not self.is_halted:
+        if owned.phase is PartitionPhase.LIVE and owned.log is not None and not self.is_halted:
             await owned.log.write(records)
 
     def commit_position(self, tp: TP) -> int | None:
         """What may be committed; it feeds lag displays only."""
         owned = self.owned.get(tp.partition)
-        return owned.committed if owned is not None and owned.phase is Phase.LIVE else None
+        return owned.committed if owned is not None and owned.phase is PartitionPhase.LIVE else None
 
     # --- how far it is
 
@@ -396,7 +400,9 @@ class Engine:
     @property
     def is_behind(self) -> bool:
         """Whether events wait to be taken, as far as the fetcher knows."""
-        return any(owned.phase is Phase.LIVE and (owned.inbox or self.lag(owned)) for owned in self.owned.values())
+        return any(
+            owned.phase is PartitionPhase.LIVE and (owned.inbox or self.lag(owned)) for owned in self.owned.values()
+        )
 
     async def note_caught_up(self) -> None:
         """See which partitions that were behind have taken their past; what they told of it is safe before."""
@@ -425,7 +431,7 @@ class Engine:
         At the end of the log the clock follows the wall's after a while; that something is due for longer than that
         means that the events themselves come late.
         """
-        if owned.phase is not Phase.LIVE or owned.held:
+        if owned.phase is not PartitionPhase.LIVE or owned.held:
             return False
         present_ms = self._now_ms() - PRESENT_MS
         is_at_end = self._note_end(owned, time.monotonic())
@@ -481,7 +487,7 @@ class Engine:
         """Whether a broker owes an answer for it: its records are wanted and none waits to be taken."""
         consumer = self.consumer
         is_wanted = consumer is not None and consumer.is_wanted(self.tp(owned.number))
-        return is_wanted and owned.phase is Phase.LIVE and not owned.inbox
+        return is_wanted and owned.phase is PartitionPhase.LIVE and not owned.inbox
 
     def answered_at(self, owned: Owned) -> float | None:
         """When a broker last answered for a partition that is asked for, by the wall clock; None: never yet, or it is
@@ -494,5 +500,5 @@ class Engine:
     def backlogs(self) -> Iterator[tuple[TP, int, int]]:
         """Partition, position and how many records wait, for all that should move on."""
         for owned in self.owned.values():
-            if owned.phase is Phase.LIVE and not owned.problem:
+            if owned.phase is PartitionPhase.LIVE and not owned.problem:
                 yield self.tp(owned.number), owned.position, self.lag(owned)

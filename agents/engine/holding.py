@@ -11,7 +11,7 @@ from streams.alerting.rules import Measure
 _BEGINS = frozenset((Reason.THRESHOLD_CROSSED.value, Reason.CROSSED_FOR_LONG_ENOUGH.value))
 
 
-class Held:
+class HeldAlerts:
     """Transitions of one partition."""
 
     def __init__(self) -> None:

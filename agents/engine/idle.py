@@ -10,7 +10,7 @@ import structlog
 
 from agents.engine.clock import run_clock
 from agents.engine.engine import Engine
-from agents.engine.ownership import Owned, Phase, cursor_record
+from agents.engine.ownership import Owned, PartitionPhase, cursor_record
 from streams.partition.partition import Cursor
 
 log = structlog.get_logger(__name__)
@@ -70,14 +70,14 @@ class IdleClocks:
 
     async def _move_on(self, owned: Owned, clock_ms: int) -> None:
         await self._engine.write(owned, [cursor_record(Cursor(owned.partition.next_offset, clock_ms))])
-        if owned.phase is Phase.LIVE:
+        if owned.phase is PartitionPhase.LIVE:
             await run_clock(owned.partition, clock_ms)
             await self._engine.tell(owned, [])
 
     def _due_ms(self, owned: Owned) -> int | None:
         """What the clock should show, None where nothing would come of it."""
         clock_ms = self._now_ms() - self._idle_ms
-        if owned.phase is not Phase.LIVE or clock_ms <= owned.partition.clock_ms:
+        if owned.phase is not PartitionPhase.LIVE or clock_ms <= owned.partition.clock_ms:
             return None
         due_ms = owned.partition.next_deadline_ms()
         if due_ms is None or due_ms > clock_ms or not self._engine.is_caught_up(owned, self._idle_ms / 1000):

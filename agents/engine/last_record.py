@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 5.0
 LETTERS_LIMIT = 200_000  # dead letters looked through at a recovery: seconds
 
 
-class Witness(msgspec.Struct, frozen=True, array_like=True):
+class LastRecord(msgspec.Struct, frozen=True, array_like=True):
     """`letters_from`: no dead letter of a record after this one lies before this offset of the dead letters' topic."""
 
     offset: int
@@ -27,22 +27,22 @@ class Witness(msgspec.Struct, frozen=True, array_like=True):
     letters_from: int
 
 
-def witness_of(record: Record, letters_from: int) -> Witness:
+def witness_of(record: Record, letters_from: int) -> LastRecord:
     """What is remembered of a record."""
-    return Witness(record.offset, _timestamp(record), _crc(record), letters_from)
+    return LastRecord(record.offset, _timestamp(record), _crc(record), letters_from)
 
 
-def encode_witness(witness: Witness) -> tuple[bytes, bytes]:
+def encode_witness(witness: LastRecord) -> tuple[bytes, bytes]:
     """The changelog record."""
     return KEY, msgspec.msgpack.encode(witness)
 
 
-def decode_witness(value: bytes | None) -> Witness | None:
+def decode_witness(value: bytes | None) -> LastRecord | None:
     """Inverse of `encode_witness`; None for none."""
-    return None if value is None else msgspec.msgpack.decode(value, type=Witness)
+    return None if value is None else msgspec.msgpack.decode(value, type=LastRecord)
 
 
-async def is_still_there(consumer: AIOKafkaConsumer, tp: TopicPartition, witness: Witness) -> bool:
+async def is_still_there(consumer: AIOKafkaConsumer, tp: TopicPartition, witness: LastRecord) -> bool:
     """Whether the log still has that very record where it was. Raises KafkaError."""
     consumer.assign([tp])
     consumer.seek(tp, witness.offset)

@@ -11,9 +11,9 @@ import structlog
 from aiokafka import TopicPartition
 
 from agents.engine.changelog import PartitionLog
-from agents.engine.holding import Held
+from agents.engine.holding import HeldAlerts
 from agents.engine.last_record import KEY as WITNESS
-from agents.engine.last_record import Witness, decode_witness, encode_witness, witness_of
+from agents.engine.last_record import LastRecord, decode_witness, encode_witness, witness_of
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.reading import Record
 from agents.fetching.record_parsing import UnreadableBatch
@@ -42,7 +42,7 @@ def cursor_record(cursor: Cursor) -> tuple[bytes, bytes]:
     return changelog_keys.CURSOR, msgspec.msgpack.encode(cursor)
 
 
-class Phase(Enum):
+class PartitionPhase(Enum):
     """Where the partition stands."""
 
     RECOVERING = "recovering"
@@ -50,7 +50,7 @@ class Phase(Enum):
     GONE = "gone"
 
 
-class Stored:
+class StoredValues:
     """The stored values of a partition, as a `streams.partition.partition.Store`."""
 
     def __init__(self, values: dict[bytes, bytes]) -> None:
@@ -143,7 +143,7 @@ class Owned(Counts):
         self.topic = topic
         self.number = number
         self.generation = generation
-        self.phase = Phase.RECOVERING
+        self.phase = PartitionPhase.RECOVERING
         self.is_behind = True  # what it tells is of the past: more of that past is still to be taken
         self.arrived_at: float | None = None  # monotonic; while it is behind for the sake of others alone
         self.at_end_since: float | None = None  # monotonic; while it is behind and nothing waits for long
@@ -155,20 +155,20 @@ class Owned(Counts):
         self.recovery_seconds = 0.0
         self.taken_at = time.monotonic()  # when it last made progress
         self.letters_in_a_row = 0
-        self.held = Held()  # told when the other partitions were asked
+        self.held = HeldAlerts()  # told when the other partitions were asked
         self.keyless: set[str] = set()  # projects that had records without a key since this worker owns the partition
         self.position = 0  # next offset to take
         self.committed = 0  # next offset, all before it is stored
         self.reading = 0  # number of the reading whose records are taken; 0: none
         self.inbox = Inbox(enough_bytes)
-        self.store = Stored({})
+        self.store = StoredValues({})
         self.log: PartitionLog | None = None
         self._core = core
         self._cached_projects = cached_projects
         self.partition = Partition(core, number, self.store, cached_projects)
         self.turn = asyncio.Lock()  # of whoever changes the partition, or must not see it change
         self.storing = asyncio.Lock()  # one writes to its log at a time
-        self.witness: Witness | None = None
+        self.witness: LastRecord | None = None
         self._last: Record | None = None  # last record taken, until the next flush
         self._buried: set[int] = set()  # offsets whose dead letters were written before the last crash
         self._buried_from = -1  # and from where on those letters lie in their topic
@@ -182,7 +182,7 @@ class Owned(Counts):
 
     async def recover(self, values: dict[bytes, bytes]) -> None:
         """Make the partition from its changelog's values, in slices that leave the loop to others."""
-        self.store = Stored(values)
+        self.store = StoredValues(values)
         self.partition = Partition(self._core, self.number, self.store, self._cached_projects)
         await in_slices(self.partition.restore(), RESTORE_SLICE_SECONDS)
         self.recovered_projects = len(self.partition.head_keys)

@@ -21,7 +21,7 @@ class StoodStill(RuntimeError):
     """The process stood still for too long to write anything."""
 
 
-class Fence:
+class StallGuard:
     """`check` stands before every request that could write or tell somebody. `stop` ends the process at once."""
 
     def __init__(

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from agents.engine.engine import Engine
-from agents.engine.ownership import Owned, Phase
+from agents.engine.ownership import Owned, PartitionPhase
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ class Waits:
 
     def _waits_for(self, owned: Owned) -> WaitsFor | None:
         engine = self._engine
-        if owned.phase is Phase.RECOVERING:
+        if owned.phase is PartitionPhase.RECOVERING:
             return WaitsFor.RECOVERY
         if owned.problem:
             return WaitsFor.DEAD_LETTERS
@@ -118,7 +118,7 @@ class Waits:
 
     def _wait(self, number: int, begun: _Begun, now: float) -> Wait:
         owned = self._engine.owned[number]
-        events = None if owned.phase is Phase.RECOVERING else self._engine.waiting(owned)
+        events = None if owned.phase is PartitionPhase.RECOVERING else self._engine.waiting(owned)
         return Wait(owned.topic, number, owned.position, events, begun.waits_for, now - begun.since)
 
 

@@ -28,7 +28,7 @@ _SHORTEST = {0: 14, 1: 22, 2: HEAD.size - BEFORE_LENGTH_COUNTS}
 _LOOKED_AT = 1_000  # places that look like a batch, behind one that is damaged
 
 
-class Batch(NamedTuple):
+class BatchHead(NamedTuple):
     """Where a batch lies in the bytes, and what its head says. Formats 0 and 1 know only their last offset."""
 
     at: int
@@ -47,7 +47,7 @@ class Damaged(Exception):
     """The bytes are no batch; the message says why."""
 
 
-def read_batch(data: bytes, at: int) -> Batch | None:
+def read_batch(data: bytes, at: int) -> BatchHead | None:
     """The batch that begins here, its checksum looked at; None where it is cut off. Raises Damaged."""
     left = len(data) - at
     if left <= MAGIC:
@@ -65,7 +65,7 @@ def read_batch(data: bytes, at: int) -> Batch | None:
         offset, crc, attributes = struct.unpack_from(">q4xIxb", data, at)
         if zlib.crc32(memoryview(data)[at + MAGIC : end]) != crc:
             raise Damaged("its checksum is wrong")
-        return Batch(at, end, magic, offset, offset, attributes & CODEC, -1, -1, -1, 1)
+        return BatchHead(at, end, magic, offset, offset, attributes & CODEC, -1, -1, -1, 1)
     base, _, _, _, crc, attributes, delta, first_timestamp, max_timestamp, producer, _, _, count = HEAD.unpack_from(
         data, at
     )
@@ -73,7 +73,7 @@ def read_batch(data: bytes, at: int) -> Batch | None:
         raise Damaged("its checksum is wrong")
     if base < 0 or delta < 0 or count < 0:
         raise Damaged(f"it claims {count} records from offset {base} on")
-    return Batch(at, end, magic, base, base + delta, attributes, first_timestamp, max_timestamp, producer, count)
+    return BatchHead(at, end, magic, base, base + delta, attributes, first_timestamp, max_timestamp, producer, count)
 
 
 def plain_head(data: bytes, at: int, attributes: int) -> bytes:
@@ -82,7 +82,7 @@ def plain_head(data: bytes, at: int, attributes: int) -> bytes:
     return b"".join((data[at : at + _ATTRIBUTES], flags, data[at + _AFTER_ATTRIBUTES : at + HEAD.size]))
 
 
-def is_abort(data: bytes, batch: Batch) -> bool:
+def is_abort(data: bytes, batch: BatchHead) -> bool:
     """Whether this batch of control ends a transaction that was aborted."""
     if batch.attributes & CODEC:  # brokers fold none
         return False
@@ -108,7 +108,7 @@ def claimed(data: bytes, at: int) -> tuple[int, int]:
     return base, (count if magic == 2 and 0 <= delta == count - 1 else 0)
 
 
-def find_good(data: bytes, at: int, after: int) -> Batch | None:
+def find_good(data: bytes, at: int, after: int) -> BatchHead | None:
     """The first whole batch behind a damaged one, which may lie about its length. `after`: it begins behind this."""
     if at + BEFORE_LENGTH_COUNTS <= len(data):
         (length,) = INT.unpack_from(data, at + LENGTH)
@@ -125,7 +125,7 @@ def find_good(data: bytes, at: int, after: int) -> Batch | None:
     return None
 
 
-def good_at(data: bytes, at: int, after: int) -> Batch | None:
+def good_at(data: bytes, at: int, after: int) -> BatchHead | None:
     """The whole batch that begins here, at an offset behind `after`."""
     try:
         batch = read_batch(data, at)

@@ -17,7 +17,7 @@ from agents.fetching.batch_heads import (
     CONTROL,
     HEAD,
     TRANSACTIONAL,
-    Batch,
+    BatchHead,
     Damaged,
     base_at,
     claimed,
@@ -85,7 +85,7 @@ class FetchedBytes:
 class _Open:
     """A batch whose records are being handed out."""
 
-    def __init__(self, batch: Batch, view: memoryview, begin: int) -> None:
+    def __init__(self, batch: BatchHead, view: memoryview, begin: int) -> None:
         self.batch = batch
         self.view = view  # the batch, unfolded
         self.begin = begin  # of its records in there
@@ -196,7 +196,7 @@ class PartitionBatches:
         except NotUnfolded as error:
             self._refuse(taken, batch, DeadLetterReason.MALFORMED_JSON, str(error))
 
-    def _check_place(self, batch: Batch) -> None:
+    def _check_place(self, batch: BatchHead) -> None:
         """The first offset of a batch stands outside of its checksum."""
         here, base, end = self.next_fetch_offset, batch.base_offset, self.end
         lies = base < self._floor or (end is not None and batch.last_offset >= end + NO_SUCH_OFFSET)
@@ -207,7 +207,7 @@ class PartitionBatches:
         if lies:
             raise Damaged(f"it claims to begin at offset {base}")
 
-    def _is_hidden(self, batch: Batch) -> bool:
+    def _is_hidden(self, batch: BatchHead) -> bool:
         """Markers of transactions, and what its producer took back."""
         if self._is_committed_only and batch.producer_id >= 0:
             while self._aborted and self._aborted[0][1] <= batch.base_offset:
@@ -218,14 +218,14 @@ class PartitionBatches:
                 return True
         return bool(batch.attributes & CONTROL) or not batch.records
 
-    def _pass(self, batch: Batch) -> None:
+    def _pass(self, batch: BatchHead) -> None:
         self._open = None
         self._is_large_next = False
         self._at = batch.end
         self._floor = batch.last_offset + 1
         self.next_fetch_offset = max(self.next_fetch_offset, batch.last_offset + 1)
 
-    def _refuse(self, taken: "Taken[Any]", batch: Batch, reason: DeadLetterReason, why: str) -> None:
+    def _refuse(self, taken: "Taken[Any]", batch: BatchHead, reason: DeadLetterReason, why: str) -> None:
         first = max(batch.base_offset, self.next_fetch_offset)
         self._hand_out_unreadable(taken, first, batch.last_offset, reason, why)
         self._pass(batch)
@@ -240,7 +240,7 @@ class PartitionBatches:
 
     # --- within a batch
 
-    def _opened(self, batch: Batch) -> _Open:
+    def _opened(self, batch: BatchHead) -> _Open:
         view = self._view[batch.at : batch.end]
         if batch.magic < 2:
             self._is_large_next = bool(batch.attributes & CODEC)
@@ -264,7 +264,7 @@ class PartitionBatches:
         opened.records = chain(cast(Any, DefaultRecordBatch(cast(bytes, view))))  # it bears one `iter` alone
         return opened
 
-    def _unfolded(self, batch: Batch, view: memoryview) -> memoryview:
+    def _unfolded(self, batch: BatchHead, view: memoryview) -> memoryview:
         """Raises NotUnfolded, UnfoldsTooFar, _Waits."""
         codec, folded = batch.attributes & CODEC, view[HEAD.size :]
         head = plain_head(self._data, batch.at, batch.attributes)

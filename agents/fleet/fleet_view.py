@@ -9,9 +9,9 @@ from weakref import WeakSet
 
 import msgspec
 
-from agents.engine.ownership import Counts, Owned, Phase
+from agents.engine.ownership import Counts, Owned, PartitionPhase
 from agents.fleet.reader import FleetReader, Known
-from agents.fleet.record import Standing
+from agents.fleet.record import PartitionStatus
 from models.dead_letter import DeadLetter
 from streams.alerting.core import Core
 from streams.partition.summary import PartitionCounts, PartitionLists, Steps, counts_of, lists_of
@@ -83,7 +83,7 @@ class EngineView(Protocol):
         """Store everything; must not be called in a partition's turn."""
 
 
-class OwnPart:
+class LocalPartition:
     """A live partition of this worker."""
 
     def __init__(self, owned: Owned, at_ms: int) -> None:
@@ -106,7 +106,7 @@ class OwnPart:
         return totals
 
 
-class FarPart:
+class RemotePartition:
     """A partition of another worker, as its owner told last."""
 
     def __init__(self, known: Known, counts: PartitionCounts, core: Core) -> None:
@@ -129,7 +129,7 @@ class FarPart:
         return self.known.totals(self._core)
 
 
-Part = OwnPart | FarPart
+Part = LocalPartition | RemotePartition
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -140,7 +140,7 @@ class Owner(msgspec.Struct, frozen=True):
     partitions: tuple[int, ...]
 
 
-class Sight:
+class FleetView:
     """Puts engine and reader together.
 
     `partition_count` is of the events topic, 0 while unknown; `now_ms` is the wall clock.
@@ -169,22 +169,22 @@ class Sight:
     @property
     def live(self) -> list[Owned]:
         """This worker's partitions that can be answered for."""
-        return [owned for owned in self.engine.owned.values() if self.standing(owned) is Standing.LIVE]
+        return [owned for owned in self.engine.owned.values() if self.standing(owned) is PartitionStatus.LIVE]
 
-    def standing(self, owned: Owned) -> Standing | None:
+    def standing(self, owned: Owned) -> PartitionStatus | None:
         """How this worker stands to one of its partitions; None: it has lost it.
 
         Of a partition without any state the log may be empty, or not looked at yet: the latter is not live.
         """
-        if owned.phase is Phase.GONE:
+        if owned.phase is PartitionPhase.GONE:
             return None
-        if owned.phase is Phase.RECOVERING:
-            return Standing.RECOVERING
+        if owned.phase is PartitionPhase.RECOVERING:
+            return PartitionStatus.RECOVERING
         if owned not in self._looked_at:
             if not owned.partition.next_offset and not self.engine.is_caught_up(owned, 0.0):
-                return Standing.RECOVERING
+                return PartitionStatus.RECOVERING
             self._looked_at.add(owned)
-        return Standing.LIVE
+        return PartitionStatus.LIVE
 
     @property
     def is_alone(self) -> bool:
@@ -207,19 +207,19 @@ class Sight:
     def _part(self, number: int) -> Part:
         owned = self.engine.owned.get(number)
         if owned is not None:
-            if self.standing(owned) is not Standing.LIVE:
+            if self.standing(owned) is not PartitionStatus.LIVE:
                 raise Incomplete(f"partition {number} is being read back")
-            return OwnPart(owned, self.as_of_ms(owned))
+            return LocalPartition(owned, self.as_of_ms(owned))
         known = self.reader.known.get(number)
         if known is None:
             raise Incomplete(f"nobody has told of partition {number} yet")
-        if known.record.standing is not Standing.LIVE or known.record.counts is None:
+        if known.record.standing is not PartitionStatus.LIVE or known.record.counts is None:
             raise Incomplete(f"partition {number} is being read back by its owner")
-        return FarPart(known, known.record.counts, self.engine.core)
+        return RemotePartition(known, known.record.counts, self.engine.core)
 
     def stale_partitions(self, parts: Iterable[Part]) -> list[int]:
         """Those whose owner has been silent for too long."""
-        far = (part for part in parts if isinstance(part, FarPart))
+        far = (part for part in parts if isinstance(part, RemotePartition))
         return [part.counts.partition for part in far if self.reader.is_stale(part.known)]
 
     def other_owners(self) -> list[Owner]:

@@ -12,13 +12,13 @@ import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
-from agents.engine.ownership import Owned, Phase
+from agents.engine.ownership import Owned, PartitionPhase
 from agents.fleet.record import (
     FORMAT,
     MAX_RECORD_BYTES,
     Body,
     FleetRecord,
-    Standing,
+    PartitionStatus,
     encode_record,
     pack_body,
     record_key,
@@ -37,7 +37,7 @@ IN_THREAD_BYTES = 64 * 1024  # less is compressed in about a millisecond
 
 
 # What has to differ for something to be news: standing and whether it is behind, position, clock.
-_Stamp = tuple[tuple[Standing | None, bool], int, int]
+_Stamp = tuple[tuple[PartitionStatus | None, bool], int, int]
 
 
 class Producer(Protocol):
@@ -58,7 +58,7 @@ class Partitions(Protocol):
     def is_alone(self) -> bool:
         """Whether no other worker needs to know anything soon."""
 
-    def standing(self, owned: Owned) -> Standing | None:
+    def standing(self, owned: Owned) -> PartitionStatus | None:
         """How this worker stands to a partition; None: it has lost it."""
 
     def as_of_ms(self, owned: Owned) -> int:
@@ -164,14 +164,14 @@ class FleetPublisher:
         standing = self._partitions.standing(owned)
         if standing is None:
             return None
-        if standing is Standing.RECOVERING:
+        if standing is PartitionStatus.RECOVERING:
             return self._encode(owned, standing, b"")
         lists = await self._lists(owned, told, now)
         while True:
             body = await _packed(Body(lists, owned.partition.totals.encode()))
-            if owned.phase is not Phase.LIVE:
+            if owned.phase is not PartitionPhase.LIVE:
                 return None
-            value = self._encode(owned, Standing.LIVE, body)
+            value = self._encode(owned, PartitionStatus.LIVE, body)
             if len(value) <= MAX_RECORD_BYTES:
                 return value
             smaller = _halved(lists)
@@ -192,8 +192,10 @@ class FleetPublisher:
         standing = self._partitions.standing(owned), owned.is_behind
         return standing, owned.partition.next_offset, owned.partition.clock_ms
 
-    def _encode(self, owned: Owned, standing: Standing, body: bytes) -> bytes:
-        counts = counts_of(owned.partition, self._partitions.as_of_ms(owned)) if standing is Standing.LIVE else None
+    def _encode(self, owned: Owned, standing: PartitionStatus, body: bytes) -> bytes:
+        counts = (
+            counts_of(owned.partition, self._partitions.as_of_ms(owned)) if standing is PartitionStatus.LIVE else None
+        )
         return encode_record(
             FleetRecord(
                 format=FORMAT,

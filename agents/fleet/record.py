@@ -16,7 +16,7 @@ MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 _LEVEL = 1  # the quickest
 
 
-class Standing(Enum):
+class PartitionStatus(Enum):
     """How the owner stands to the partition."""
 
     RECOVERING = "recovering"
@@ -33,7 +33,7 @@ class FleetRecord(msgspec.Struct, frozen=True, array_like=True):
     worker_id: str
     url: str
     token: str  # the owner takes questions that bear it; it travels in this topic and nowhere else
-    standing: Standing
+    standing: PartitionStatus
     counts: PartitionCounts | None
     body: bytes
     is_behind: bool = False  # what it tells of alerts is of the past
@@ -89,7 +89,7 @@ def decode_record(value: bytes) -> FleetRecord:
         raise Unreadable(str(error)) from error
     if not record.url.startswith(("http://", "https://")):
         raise Unreadable("the owner's address is no http address")
-    if record.partition < 0 or (record.standing is Standing.LIVE) != (record.counts is not None):
+    if record.partition < 0 or (record.standing is PartitionStatus.LIVE) != (record.counts is not None):
         raise Unreadable("partition or counts make no sense")
     return record
 

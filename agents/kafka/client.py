@@ -43,7 +43,7 @@ class _Noting:
 _noting: ContextVar[_Noting | None] = ContextVar("noting", default=None)
 
 
-class Unreachable(KafkaConnectionError):  # type: ignore[misc]
+class KafkaUnreachable(KafkaConnectionError):  # type: ignore[misc]
     """None of the addresses could be used; `failures` says why each."""
 
     def __init__(self, failures: Failures) -> None:
@@ -126,7 +126,7 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
         await farewell([connection.close(reason=CloseReason.SHUTDOWN) for connection in self._conns.values()])
 
     async def bootstrap(self) -> None:
-        """Raises Unreachable, which knows the causes."""
+        """Raises KafkaUnreachable, which knows the causes."""
         noting = _Noting()
         token = _noting.set(noting)
         try:
@@ -134,7 +134,7 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
         except KafkaConnectionError:
             known = {address for address, _ in noting.failures}
             hosts = [f"{host}:{port}" for host, port, _ in self.hosts]
-            raise Unreachable(
+            raise KafkaUnreachable(
                 [*noting.failures, *((host, NotServed()) for host in hosts if host not in known)]
             ) from None
         finally:

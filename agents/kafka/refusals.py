@@ -13,7 +13,7 @@ from aiokafka import errors
 from aiokafka.errors import KafkaError
 
 from agents.kafka.access import Kafka, KafkaAccess, access_of
-from agents.kafka.client import NotServed, Unreachable
+from agents.kafka.client import KafkaUnreachable, NotServed
 
 PROBE_SECONDS = 3.0
 _ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id
@@ -31,12 +31,12 @@ RIGHTS = (
 async def why(error: BaseException, kafka: Kafka) -> str:
     """A sentence for an error that came of using Kafka."""
     access = access_of(kafka)
-    if isinstance(error, Unreachable):
+    if isinstance(error, KafkaUnreachable):
         return await _of_addresses(error, access)
     return words_of(error, access)
 
 
-async def _of_addresses(error: Unreachable, access: KafkaAccess) -> str:
+async def _of_addresses(error: KafkaUnreachable, access: KafkaAccess) -> str:
     """What a broker answered says more than that others did not answer."""
     silent: list[BaseException] = []
     for address, failure in error.failures:
@@ -56,7 +56,7 @@ def words_of(error: BaseException, kafka: Kafka) -> str:
     access = access_of(kafka)
     if isinstance(error, RIGHTS):
         return of_right(error, access)
-    if isinstance(error, Unreachable):
+    if isinstance(error, KafkaUnreachable):
         for address, failure in error.failures:
             sentence = _of_certificate(failure, address) or _of_login(failure, address, access)
             if sentence is not None:

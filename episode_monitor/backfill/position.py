@@ -21,7 +21,7 @@ FORMAT = 1
 
 
 @dataclass(slots=True)
-class Progress:
+class BackfillProgress:
     """What was done so far, in this run and in those that it goes on from."""
 
     after: Position | None = None
@@ -59,23 +59,23 @@ class PositionFile:
                 ) from None
             yield
 
-    def load(self) -> Progress:
+    def load(self) -> BackfillProgress:
         """Where the last run was broken off; the beginning, where there was none or the file cannot be read."""
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
             if found["format"] != FORMAT or found["identity"] != self._identity:
-                return Progress()
+                return BackfillProgress()
             project, number, episode = found["after"]
-            return Progress(
+            return BackfillProgress(
                 (str(project), int(number), str(episode)),
                 int(found["stated"]),
                 int(found["projects"]),
                 Unusable(dict(found["unusable"]["by_reason"]), list(found["unusable"]["samples"])),
             )
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return Progress()
+            return BackfillProgress()
 
-    def save(self, progress: Progress) -> None:
+    def save(self, progress: BackfillProgress) -> None:
         """Whole or not at all, whenever the process is killed. Raises Failure where it cannot be written."""
         told: dict[str, Any] = {"format": FORMAT, "identity": self._identity, **asdict(progress)}
         unfinished = self._path.with_suffix(".new")

@@ -15,7 +15,7 @@ import structlog
 
 from agents.kafka.access import Kafka
 from episode_monitor.backfill.pages import EpisodePages, Extent, Page
-from episode_monitor.backfill.position import PositionFile, Progress
+from episode_monitor.backfill.position import BackfillProgress, PositionFile
 from episode_monitor.backfill.sending import Partitioner, Sending
 from episode_monitor.backfill.statements import MAX_SAMPLES, NULL, Statement, state
 from episode_monitor.service_database.episodes_table import EpisodesTable
@@ -57,7 +57,7 @@ class Backfill:
         self._file = position
         self._show = show
         self._address = Address.parse(orders.database_url, "DATABASE_URL")
-        self._progress = Progress()
+        self._progress = BackfillProgress()
         self._extent: Extent | None = None
         self._database_tries = 0
         self._stop = asyncio.Event()
@@ -144,7 +144,7 @@ class Backfill:
         if sending is not None and statements:
             await sending.send(statements)
         project, number, episode = page.rows[-1]
-        self._progress = Progress(
+        self._progress = BackfillProgress(
             (project, number, episode),
             done.stated + len(statements),
             done.projects + _new_projects(page.rows, done.after[0] if done.after else None),

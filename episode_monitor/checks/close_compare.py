@@ -12,7 +12,7 @@ import msgspec
 from episode_monitor.checks.rows import ProjectRows
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import NumberingRules
-from streams.numbering.table_judgement import judge
+from streams.numbering.table_judgement import judge_table
 from streams.partition.drift import Difference, differences, unexplained
 from streams.partition.holdings import Holdings
 
@@ -112,7 +112,7 @@ async def _read(reader: Reader, group: Sequence[str]) -> dict[str, ProjectRows]:
 def _seen(held: Holdings | None, rows: ProjectRows | None, rules: NumberingRules) -> Seen:
     if rows is None:
         rows = ProjectRows()
-    judged = judge(rows.in_order()[0], rules)
+    judged = judge_table(rows.in_order()[0], rules)
     return Seen(
         differences(held, rows.pairs()),
         unexplained(judged.gaps, held),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from agents.engine.ownership import Owned
-from agents.fleet.fleet_view import Sight
+from agents.fleet.fleet_view import FleetView
 from episode_monitor.checks.check_kinds import Desk
 from episode_monitor.checks.close_compare import Look, Stream, agreed, look
 from episode_monitor.checks.deep import OpenReader
@@ -17,7 +17,7 @@ from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.fleet.peer_protocol import DriftedQuestion
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from models.alert import Severity
-from streams.alerting.alert_state import Phase
+from streams.alerting.alert_state import AlertPhase
 from streams.base.numbering_rules import NumberingRules
 from streams.partition.drift_alerts import FLEET, KEEPER, drifting, named
 from streams.partition.partition import Partition
@@ -33,7 +33,7 @@ class Watch:
 
     def __init__(
         self,
-        sight: Sight,
+        sight: FleetView,
         stream: Stream,
         open_reader: OpenReader,
         rules: NumberingRules,
@@ -96,7 +96,7 @@ def critical_projects(partition: Partition) -> Iterable[str]:
     for project in list(partition.alerting):
         state = partition.look(project)
         if state is not None and any(
-            memory.phase is Phase.FIRING and rule_id in by_id and by_id[rule_id].severity is Severity.CRITICAL
+            memory.phase is AlertPhase.FIRING and rule_id in by_id and by_id[rule_id].severity is Severity.CRITICAL
             for rule_id, memory in state.alerts.items()
         ):
             yield project

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from agents.fleet.fleet_view import Sight
+from agents.fleet.fleet_view import FleetView
 from episode_monitor.checks.stream_side import patiently
 from episode_monitor.fleet.drift_keeper import DriftKeeper
 from episode_monitor.fleet.peer_client import LONG_ANSWER_SECONDS, Neighbours
@@ -15,8 +15,8 @@ from episode_monitor.fleet.peer_protocol import (
     DriftedQuestion,
     DriftsQuestion,
     JobsQuestion,
+    PartialAnswer,
     Path,
-    Told,
 )
 from episode_monitor.fleet.queries import Recovering
 from models.views import JobStatus
@@ -28,21 +28,23 @@ T = TypeVar("T")
 class OtherWorkers:
     """Asks every other owner at once. Raises Unreachable where one does not answer."""
 
-    def __init__(self, sight: Sight, neighbours: Neighbours) -> None:
+    def __init__(self, sight: FleetView, neighbours: Neighbours) -> None:
         self._sight = sight
         self._neighbours = neighbours
 
     async def jobs(self, limit: int, job_id: str | None = None) -> list[JobStatus]:
         """All that the other workers have."""
-        told = await self._ask("jobs", JobsQuestion(limit=limit, job_id=job_id), Told[list[JobStatus]])
+        told = await self._ask("jobs", JobsQuestion(limit=limit, job_id=job_id), PartialAnswer[list[JobStatus]])
         return [job for answer in told for job in answer.found or ()]
 
     async def cancel(self, job_id: str, by: str) -> JobStatus | None:
         """The job after whoever runs it ended it."""
-        told = await self._ask("cancel", CancelQuestion(job_id=job_id, by=by), Told[JobStatus])
+        told = await self._ask("cancel", CancelQuestion(job_id=job_id, by=by), PartialAnswer[JobStatus])
         return next((answer.found for answer in told if answer.found is not None), None)
 
-    async def _ask(self, path: Path, question: msgspec.Struct, kind: type[Told[T]]) -> Sequence[Told[T]]:
+    async def _ask(
+        self, path: Path, question: msgspec.Struct, kind: type[PartialAnswer[T]]
+    ) -> Sequence[PartialAnswer[T]]:
         owners = self._sight.other_owners()
         return await self._neighbours.ask_all(owners, path, question, kind, LONG_ANSWER_SECONDS) if owners else []
 
@@ -52,7 +54,7 @@ class DriftDesk:
 
     def __init__(
         self,
-        sight: Sight,
+        sight: FleetView,
         keeper: DriftKeeper,
         neighbours: Neighbours,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -66,7 +68,9 @@ class DriftDesk:
         """What the alerts that fire are about."""
 
         async def look() -> dict[str, Drifting]:
-            return await self._first(self._keeper.drifts(), "drifts", DriftsQuestion(), Told[dict[str, Drifting]])
+            return await self._first(
+                self._keeper.drifts(), "drifts", DriftsQuestion(), PartialAnswer[dict[str, Drifting]]
+            )
 
         return await patiently(look, self._sleep)
 
@@ -74,11 +78,13 @@ class DriftDesk:
         """Hand over what a check found; when this returns it is emitted and stored. A repetition changes nothing."""
 
         async def hand_over() -> None:
-            await self._first(await self._keeper.take(question), "drifted", question, Told[bool])
+            await self._first(await self._keeper.take(question), "drifted", question, PartialAnswer[bool])
 
         await patiently(hand_over, self._sleep)
 
-    async def _first(self, own: Told[T], path: Path, question: msgspec.Struct, kind: type[Told[T]]) -> T:
+    async def _first(
+        self, own: PartialAnswer[T], path: Path, question: msgspec.Struct, kind: type[PartialAnswer[T]]
+    ) -> T:
         if own.found is not None:
             return own.found
         told = await self._neighbours.ask_all(

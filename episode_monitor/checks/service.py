@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from fastapi import APIRouter
 
-from agents.fleet.fleet_view import Incomplete, Sight
+from agents.fleet.fleet_view import FleetView, Incomplete
 from episode_monitor.checks.check_kinds import CheckWork
 from episode_monitor.checks.deep import OpenReader
 from episode_monitor.checks.enhanced_monitoring import Watch
@@ -24,7 +24,7 @@ from episode_monitor.checks.table_look import TableLook
 from episode_monitor.fleet.drift_keeper import DriftKeeper
 from episode_monitor.fleet.local_compare import OwnNumbers
 from episode_monitor.fleet.peer_client import Neighbours
-from episode_monitor.fleet.peer_protocol import CancelQuestion, JobsQuestion, Told
+from episode_monitor.fleet.peer_protocol import CancelQuestion, JobsQuestion, PartialAnswer
 from episode_monitor.fleet.peer_routes import add_question
 from episode_monitor.fleet.queries import NotAvailable, Recovering, Unreachable
 from episode_monitor.service_database.episodes_table import EpisodesTable
@@ -59,7 +59,7 @@ class Checks:
     def __init__(
         self,
         config: ChecksConfig,
-        sight: Sight,
+        sight: FleetView,
         numbers: OwnNumbers,
         neighbours: Neighbours,
         results: CheckResults,
@@ -155,12 +155,12 @@ class Checks:
     def add_questions(self, router: APIRouter) -> None:
         """To the router of `/internal`."""
 
-        async def jobs(question: JobsQuestion) -> Told[list[JobStatus]]:
+        async def jobs(question: JobsQuestion) -> PartialAnswer[list[JobStatus]]:
             found = await self.jobs_here.own_jobs(question.limit, question.job_id)
-            return Told(partitions=[], found=found)
+            return PartialAnswer(partitions=[], found=found)
 
-        async def cancel(question: CancelQuestion) -> Told[JobStatus]:
-            return Told(partitions=[], found=await self.jobs_here.cancel_own(question.job_id, question.by))
+        async def cancel(question: CancelQuestion) -> PartialAnswer[JobStatus]:
+            return PartialAnswer(partitions=[], found=await self.jobs_here.cancel_own(question.job_id, question.by))
 
         add_question(router, "jobs", JobsQuestion, jobs)
         add_question(router, "cancel", CancelQuestion, cancel)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from agents.fleet.fleet_view import Incomplete, Sight
+from agents.fleet.fleet_view import FleetView, Incomplete
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.fleet.local_compare import OwnNumbers
 from episode_monitor.fleet.peer_client import LONG_ANSWER_SECONDS, Neighbours
@@ -20,11 +20,11 @@ from episode_monitor.fleet.peer_protocol import (
     IssuesQuestion,
     KnownPage,
     KnownQuestion,
+    PartialAnswer,
     Path,
     Position,
     PositionsQuestion,
     StreamIssues,
-    Told,
 )
 from episode_monitor.fleet.queries import Recovering, Unreachable
 from models.views import IntegritySummary
@@ -46,7 +46,7 @@ class StreamSide:
 
     def __init__(
         self,
-        sight: Sight,
+        sight: FleetView,
         own: OwnNumbers,
         neighbours: Neighbours,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -79,7 +79,7 @@ class StreamSide:
             told = [own]
             if left:
                 question = CompareQuestion(projects=[projects[place] for place in left])
-                others = await self._others("compare", question, Told[Compared])
+                others = await self._others("compare", question, PartialAnswer[Compared])
                 for answer in others:
                     if answer.found is not None:
                         left = [place for place in left if place not in {left[at] for at in answer.found.same}]
@@ -94,7 +94,7 @@ class StreamSide:
         """What these projects hold; one that is in two partitions (keyed wrongly) as it is where it holds most."""
         question = HoldingsQuestion(projects=list(projects))
         found: dict[str, Holdings] = {}
-        for held in await self._lists(self._own.holdings, "holdings", question, Told[list[Holdings]]):
+        for held in await self._lists(self._own.holdings, "holdings", question, PartialAnswer[list[Holdings]]):
             known = found.get(held.project_id)
             if known is None or len(known.numbers) < len(held.numbers):
                 found[held.project_id] = held
@@ -118,7 +118,7 @@ class StreamSide:
             own = await self._own.known(question)
             if own.found is not None:
                 return own.found
-            for answer in await self._others("known", question, Told[KnownPage]):
+            for answer in await self._others("known", question, PartialAnswer[KnownPage]):
                 if answer.found is not None:
                     return answer.found
             raise Recovering
@@ -128,7 +128,7 @@ class StreamSide:
     async def issues(self, limit: int, numbers: int) -> StreamIssues:
         """The worst projects of the fleet, worst first, and the sums of the others. Raises CheckFailed."""
         question = IssuesQuestion(limit=limit, numbers=numbers)
-        found = await self._answers(self._own.issues, "issues", question, Told[StreamIssues])
+        found = await self._answers(self._own.issues, "issues", question, PartialAnswer[StreamIssues])
         issues = [one for answer in found for one in answer.issues]
         issues.sort(key=lambda one: rank(one.project_id, one.gaps_total, one.duplicates_total, one.max_number))
         beyond = issues[limit:]
@@ -154,17 +154,21 @@ class StreamSide:
         await patiently(look, self._sleep)
 
     async def _positions(self) -> list[Position]:
-        return await self._lists(self._own.positions, "positions", PositionsQuestion(), Told[list[Position]])
+        return await self._lists(self._own.positions, "positions", PositionsQuestion(), PartialAnswer[list[Position]])
 
     # --- asking all
 
     async def _lists(
-        self, ask_own: Callable[[Q], Awaitable[Told[list[T]]]], path: Path, question: Q, kind: type[Told[list[T]]]
+        self,
+        ask_own: Callable[[Q], Awaitable[PartialAnswer[list[T]]]],
+        path: Path,
+        question: Q,
+        kind: type[PartialAnswer[list[T]]],
     ) -> list[T]:
         return [one for found in await self._answers(ask_own, path, question, kind) for one in found]
 
     async def _answers(
-        self, ask_own: Callable[[Q], Awaitable[Told[T]]], path: Path, question: Q, kind: type[Told[T]]
+        self, ask_own: Callable[[Q], Awaitable[PartialAnswer[T]]], path: Path, question: Q, kind: type[PartialAnswer[T]]
     ) -> list[T]:
         async def look() -> list[T]:
             told = [await ask_own(question), *await self._others(path, question, kind)]
@@ -173,11 +177,13 @@ class StreamSide:
 
         return await patiently(look, self._sleep)
 
-    async def _others(self, path: Path, question: msgspec.Struct, kind: type[Told[T]]) -> list[Told[T]]:
+    async def _others(
+        self, path: Path, question: msgspec.Struct, kind: type[PartialAnswer[T]]
+    ) -> list[PartialAnswer[T]]:
         owners = self._sight.other_owners()
         return await self._neighbours.ask_all(owners, path, question, kind, LONG_ANSWER_SECONDS) if owners else []
 
-    def _all_spoke(self, told: Sequence[Told[T]], *, needed: bool = True) -> None:
+    def _all_spoke(self, told: Sequence[PartialAnswer[T]], *, needed: bool = True) -> None:
         count = self._sight.partition_count()
         spoken_for = {partition for answer in told for partition in answer.partitions}
         if needed and (not count or not spoken_for.issuperset(range(count))):

@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 30.0
 Url = Annotated[str | None, typer.Option("--url", help="A worker's address; without it, that of the settings.")]
 
 
-class Worker:
+class WorkerClient:
     """The worker that is asked: at `url`, or the one of these settings on this machine."""
 
     def __init__(self, settings: Settings, url: str | None, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -73,16 +73,16 @@ class Worker:
 def get(
     settings: Settings, url: str | None, path: str, parameters: dict[str, Any] | None = None, *, may_miss: bool = False
 ) -> Any:
-    """`Worker.get` of one question."""
-    return asyncio.run(Worker(settings, url).get(path, parameters, may_miss=may_miss))
+    """`WorkerClient.get` of one question."""
+    return asyncio.run(WorkerClient(settings, url).get(path, parameters, may_miss=may_miss))
 
 
 def post(
     settings: Settings, url: str | None, path: str, body: dict[str, Any] | None,
     parameters: dict[str, Any] | None = None,
 ) -> Any:  # fmt: skip
-    """`Worker.post` of one change."""
-    return asyncio.run(Worker(settings, url).post(path, body, parameters))
+    """`WorkerClient.post` of one change."""
+    return asyncio.run(WorkerClient(settings, url).post(path, body, parameters))
 
 
 def name_of(by: str | None) -> str:

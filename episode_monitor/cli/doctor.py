@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import typer
 
+from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel, skipped
 from episode_monitor.cli.doctor_databases import own_database, service_database
 from episode_monitor.cli.doctor_sinks import sinks
-from episode_monitor.cli.findings import Finding, Verdict, skipped
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
 from episode_monitor.settings.rules_file import core_from
@@ -30,22 +30,22 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(exit_code(findings))
 
 
-def exit_code(findings: list[Finding]) -> ExitCode:
+def exit_code(findings: list[Diagnosis]) -> ExitCode:
     """What is away comes before what is wrong: the rest could not be looked at."""
     verdicts = {finding.verdict for finding in findings}
-    if Verdict.UNREACHABLE in verdicts:
+    if DiagnosisLevel.UNREACHABLE in verdicts:
         return ExitCode.UNREACHABLE
-    return ExitCode.ISSUES_FOUND if Verdict.WRONG in verdicts else ExitCode.CLEAN
+    return ExitCode.ISSUES_FOUND if DiagnosisLevel.WRONG in verdicts else ExitCode.CLEAN
 
 
-async def examine(settings: Settings) -> list[Finding]:
+async def examine(settings: Settings) -> list[Diagnosis]:
     """Every part, in order."""
     findings = [_rules(settings), _state_dir(settings), _codecs()]
     kafka = await _kafka(settings)
     findings.append(kafka)
-    topics = await _topics(settings) if kafka.verdict is Verdict.OK else skipped("topics", "Kafka")
+    topics = await _topics(settings) if kafka.verdict is DiagnosisLevel.OK else skipped("topics", "Kafka")
     findings.append(topics)
-    is_there = topics.verdict is Verdict.OK
+    is_there = topics.verdict is DiagnosisLevel.OK
     findings += await _topic_settings(settings) if is_there else [skipped("topic settings", "the topics")]
     findings.append(await _partitioning(settings) if is_there else skipped("partitioning", "the topics"))
     findings += await sinks(settings)
@@ -53,44 +53,44 @@ async def examine(settings: Settings) -> list[Finding]:
     return findings + await service_database(settings)
 
 
-def _rules(settings: Settings) -> Finding:
+def _rules(settings: Settings) -> Diagnosis:
     core = core_from(settings)
     count = len(core.rules.by_id)
     where = settings.rules_path
     if not count:
-        return Finding("rules", Verdict.WRONG, f"{where} holds no rule, so nothing raises an alert; add one.")
-    return Finding("rules", Verdict.OK, f"{where} can be used; in force: {', '.join(core.rules.by_id)}.")
+        return Diagnosis("rules", DiagnosisLevel.WRONG, f"{where} holds no rule, so nothing raises an alert; add one.")
+    return Diagnosis("rules", DiagnosisLevel.OK, f"{where} can be used; in force: {', '.join(core.rules.by_id)}.")
 
 
-def _state_dir(settings: Settings) -> Finding:
+def _state_dir(settings: Settings) -> Diagnosis:
     folder: Path = settings.state_dir
     nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir():
-        return Finding("state", Verdict.WRONG, f"STATE_DIR {folder} is no folder; name another.")
-    return Finding("state", Verdict.OK, f"STATE_DIR {folder} can be used.")
+        return Diagnosis("state", DiagnosisLevel.WRONG, f"STATE_DIR {folder} is no folder; name another.")
+    return Diagnosis("state", DiagnosisLevel.OK, f"STATE_DIR {folder} can be used.")
 
 
-def _codecs() -> Finding:
+def _codecs() -> Diagnosis:
     from agents.fetching.unfolding import CODEC_NAMES, missing_codecs
 
     missing = missing_codecs()
     if missing is not None:
-        return Finding("codecs", Verdict.WRONG, missing)
-    return Finding("codecs", Verdict.OK, f"Compressed batches can be read: {', '.join(CODEC_NAMES.values())}.")
+        return Diagnosis("codecs", DiagnosisLevel.WRONG, missing)
+    return Diagnosis("codecs", DiagnosisLevel.OK, f"Compressed batches can be read: {', '.join(CODEC_NAMES.values())}.")
 
 
-async def _kafka(settings: Settings) -> Finding:
+async def _kafka(settings: Settings) -> Diagnosis:
     from agents.kafka.topics import kafka_trouble
     from episode_monitor.composition import kafka_access
 
     kafka = kafka_access(settings)
     trouble = await kafka_trouble(kafka, PATIENCE_SECONDS)
     if trouble:
-        return Finding("kafka", Verdict.UNREACHABLE, trouble)
-    return Finding("kafka", Verdict.OK, f"Kafka answers at {kafka}.")
+        return Diagnosis("kafka", DiagnosisLevel.UNREACHABLE, trouble)
+    return Diagnosis("kafka", DiagnosisLevel.OK, f"Kafka answers at {kafka}.")
 
 
-async def _topics(settings: Settings) -> Finding:
+async def _topics(settings: Settings) -> Diagnosis:
     from aiokafka.errors import KafkaError
 
     from agents.kafka.refusals import why
@@ -103,23 +103,23 @@ async def _topics(settings: Settings) -> Finding:
     try:
         lacking = await missing_rights(kafka, needs_of_worker(names, settings.monitor_id))
         if lacking:
-            return Finding("topics", Verdict.WRONG, rights_sentence(lacking, kafka))
+            return Diagnosis("topics", DiagnosisLevel.WRONG, rights_sentence(lacking, kafka))
         counts = await describe_topics(kafka, names)
     except KafkaError as error:
-        return Finding("topics", Verdict.UNREACHABLE, await why(error, kafka))
+        return Diagnosis("topics", DiagnosisLevel.UNREACHABLE, await why(error, kafka))
     missing = [topic for topic, count in counts.items() if not count]
     if missing:
-        return Finding("topics", Verdict.WRONG,
+        return Diagnosis("topics", DiagnosisLevel.WRONG,
                        f"Missing: {', '.join(missing)}; a worker or `topics ensure` creates them.")  # fmt: skip
     if counts[names.changelog] > counts[names.events]:
-        return Finding("topics", Verdict.WRONG,
+        return Diagnosis("topics", DiagnosisLevel.WRONG,
                        f"{names.events} has {counts[names.events]} partitions and {names.changelog} "
                        f"{counts[names.changelog]}; start with a new MONITOR_ID.")  # fmt: skip
-    return Finding("topics", Verdict.OK, f"All {len(counts)} are there; {names.events} has {counts[names.events]} "
-                                         f"partitions.")  # fmt: skip
+    sentence = f"All {len(counts)} are there; {names.events} has {counts[names.events]} partitions."
+    return Diagnosis("topics", DiagnosisLevel.OK, sentence)
 
 
-async def _topic_settings(settings: Settings) -> list[Finding]:
+async def _topic_settings(settings: Settings) -> list[Diagnosis]:
     from aiokafka.errors import KafkaError
 
     from agents.kafka.refusals import why
@@ -131,13 +131,15 @@ async def _topic_settings(settings: Settings) -> list[Finding]:
     try:
         _, misfits = await check_topics(kafka, topic_names(settings), session_ms)
     except KafkaError as error:
-        return [Finding("topic settings", Verdict.UNREACHABLE, await why(error, kafka))]
+        return [Diagnosis("topic settings", DiagnosisLevel.UNREACHABLE, await why(error, kafka))]
     if misfits:
-        return [Finding("topic settings", Verdict.WRONG, sentence) for sentence in misfits]
-    return [Finding("topic settings", Verdict.OK, "Clean-up, retention, record sizes, copies and time-outs fit.")]
+        return [Diagnosis("topic settings", DiagnosisLevel.WRONG, sentence) for sentence in misfits]
+    return [
+        Diagnosis("topic settings", DiagnosisLevel.OK, "Clean-up, retention, record sizes, copies and time-outs fit.")
+    ]
 
 
-async def _partitioning(settings: Settings) -> Finding:
+async def _partitioning(settings: Settings) -> Diagnosis:
     from aiokafka.errors import KafkaError
 
     from agents.kafka.topics import describe_topics
@@ -149,5 +151,5 @@ async def _partitioning(settings: Settings) -> Finding:
         count = (await describe_topics(kafka, names))[names.events]
         is_well, sentence = await look_at_partitioning(kafka, names.events, names.fleet, count)
     except KafkaError as error:
-        return Finding("partitioning", Verdict.UNREACHABLE, f"Kafka does not give the newest events: {error}.")
-    return Finding("partitioning", Verdict.OK if is_well else Verdict.WRONG, sentence)
+        return Diagnosis("partitioning", DiagnosisLevel.UNREACHABLE, f"Kafka does not give the newest events: {error}.")
+    return Diagnosis("partitioning", DiagnosisLevel.OK if is_well else DiagnosisLevel.WRONG, sentence)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from episode_monitor.cli.findings import Finding, Verdict, skipped
+from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel, skipped
 from episode_monitor.composition import episodes_table, secret
 from episode_monitor.repair.episodes import Episodes
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
@@ -31,11 +31,11 @@ select current_setting('transaction_read_only') = 'on', has_column_privilege($1:
 """
 
 
-async def own_database(settings: Settings) -> list[Finding]:
+async def own_database(settings: Settings) -> list[Diagnosis]:
     """The monitor's own, and what its clock says: a wrong one shifts deadlines of idle partitions."""
     url = secret(settings.monitor_database_url)
     if url is None:
-        without = Finding(OWN, Verdict.SKIPPED, "Not set, so history lives as long as the topics.")
+        without = Diagnosis(OWN, DiagnosisLevel.SKIPPED, "Not set, so history lives as long as the topics.")
         return [without, skipped("clock", "MONITOR_DATABASE_URL, to compare with")]
     address = Address.parse(url)
 
@@ -52,27 +52,27 @@ async def own_database(settings: Settings) -> list[Finding]:
                 connection.terminate()
     except Exception as error:  # every kind has a sentence
         trouble = explain(error, address)
-        verdict = Verdict.WRONG if trouble.code in _WRONG else Verdict.UNREACHABLE
-        return [Finding(OWN, verdict, f"{trouble.sentence}."), skipped("clock", "PostgreSQL")]
+        verdict = DiagnosisLevel.WRONG if trouble.code in _WRONG else DiagnosisLevel.UNREACHABLE
+        return [Diagnosis(OWN, verdict, f"{trouble.sentence}."), skipped("clock", "PostgreSQL")]
 
 
-async def _own(connection: Connection, again: Callable[[], Awaitable[Connection]], address: Address) -> Finding:
+async def _own(connection: Connection, again: Callable[[], Awaitable[Connection]], address: Address) -> Diagnosis:
     standing = await checked_standing(connection, again)
     if not standing.pending:
-        return Finding(OWN, Verdict.OK, f"PostgreSQL answers at {address}.")
+        return Diagnosis(OWN, DiagnosisLevel.OK, f"PostgreSQL answers at {address}.")
     if not await connection.fetchval("select has_database_privilege(current_database(), 'CREATE')"):
         lacks = f"{address.user!r} cannot make the tables at {address}: grant it CREATE on the database."
-        return Finding(OWN, Verdict.WRONG, lacks)
+        return Diagnosis(OWN, DiagnosisLevel.WRONG, lacks)
     count = len(standing.pending)
     waiting = "1 migration runs" if count == 1 else f"{count} migrations run"
-    return Finding(OWN, Verdict.OK, f"PostgreSQL answers at {address}; {waiting} at the next start.")
+    return Diagnosis(OWN, DiagnosisLevel.OK, f"PostgreSQL answers at {address}; {waiting} at the next start.")
 
 
-async def service_database(settings: Settings) -> list[Finding]:
+async def service_database(settings: Settings) -> list[Diagnosis]:
     """The project service's, its table and columns, and what a repair needs."""
     url = secret(settings.database_url)
     if url is None:
-        return [Finding(SERVICE, Verdict.SKIPPED, "Not set, so there is no drift check and no repair.")]
+        return [Diagnosis(SERVICE, DiagnosisLevel.SKIPPED, "Not set, so there is no drift check and no repair.")]
     address, table = Address.parse(url, "DATABASE_URL"), episodes_table(settings)
     try:
         async with EpisodesReader.open(url, table) as reader:
@@ -83,14 +83,14 @@ async def service_database(settings: Settings) -> list[Finding]:
             remarks.append("row security is on for the account, and rows that no policy shows it count as missing")
         wrong = await _repair(settings, address, is_read_only=is_read_only, may_update=may_update)
     except ServiceDatabaseAway as error:
-        return [Finding(SERVICE, Verdict.UNREACHABLE, str(error))]
+        return [Diagnosis(SERVICE, DiagnosisLevel.UNREACHABLE, str(error))]
     except ServiceDatabaseError as error:
-        return [Finding(SERVICE, Verdict.WRONG, str(error))]
+        return [Diagnosis(SERVICE, DiagnosisLevel.WRONG, str(error))]
     if wrong and settings.auto_fix_enabled:
-        return [Finding(SERVICE, Verdict.WRONG, wrong)]
+        return [Diagnosis(SERVICE, DiagnosisLevel.WRONG, wrong)]
     if wrong:
         remarks.append(f"repair cannot be used: {wrong.rstrip('.')}")
-    return [Finding(SERVICE, Verdict.OK, f"{'; '.join(remarks)}.")]
+    return [Diagnosis(SERVICE, DiagnosisLevel.OK, f"{'; '.join(remarks)}.")]
 
 
 async def _repair(settings: Settings, address: Address, *, is_read_only: bool, may_update: bool) -> str:
@@ -112,12 +112,12 @@ async def _repair(settings: Settings, address: Address, *, is_read_only: bool, m
     return ""
 
 
-async def _clock(connection: Any) -> Finding:
+async def _clock(connection: Any) -> Diagnosis:
     before_ms = time.time() * 1000
     theirs_ms = float(await connection.fetchval("select extract(epoch from clock_timestamp())::float8")) * 1000
     after_ms = time.time() * 1000
     off_ms = max(0.0, before_ms - theirs_ms, theirs_ms - after_ms)
     if off_ms > CLOCK_TOLERANCE_MS:
-        return Finding("clock", Verdict.WRONG,
+        return Diagnosis("clock", DiagnosisLevel.WRONG,
                        f"This clock and PostgreSQL's are {off_ms / 1000:.1f} s apart; synchronise them.")  # fmt: skip
-    return Finding("clock", Verdict.OK, "This clock and PostgreSQL's agree to within 2 s.")
+    return Diagnosis("clock", DiagnosisLevel.OK, "This clock and PostgreSQL's agree to within 2 s.")

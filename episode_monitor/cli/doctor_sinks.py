@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 from alert_sinks.handlers import check_handler
 from alert_sinks.proxies import ProxyRules, UnusableProxy
-from episode_monitor.cli.findings import Finding, Verdict
+from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel
 from episode_monitor.settings.settings import Settings
 
 CONNECT_SECONDS = 5.0
 
 
-async def sinks(settings: Settings) -> list[Finding]:
+async def sinks(settings: Settings) -> list[Diagnosis]:
     """A finding for each receiver that is set."""
     addresses = {
         "SLACK_WEBHOOK_URL": settings.slack_webhook_url,
@@ -24,16 +24,16 @@ async def sinks(settings: Settings) -> list[Finding]:
     looks = [_receiver(name, url.get_secret_value()) for name, url in addresses.items() if url is not None]
     found = [*await asyncio.gather(*looks), *(_handler(name) for name in settings.handler_names)]
     if not found:
-        return [Finding("sinks", Verdict.SKIPPED, "Not set, so alerts go to the log; set SLACK_WEBHOOK_URL.")]
+        return [Diagnosis("sinks", DiagnosisLevel.SKIPPED, "Not set, so alerts go to the log; set SLACK_WEBHOOK_URL.")]
     return found
 
 
-async def _receiver(setting: str, url: str) -> Finding:
+async def _receiver(setting: str, url: str) -> Diagnosis:
     """Secrets may stand in the path, so only host and port are said."""
     try:
         proxy = ProxyRules(os.environ).proxy_for(url)
     except UnusableProxy as error:
-        return Finding(setting, Verdict.WRONG, str(error))
+        return Diagnosis(setting, DiagnosisLevel.WRONG, str(error))
     parts = urlsplit(proxy or url)
     host, has_tls = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if has_tls else 80)
@@ -45,18 +45,20 @@ async def _receiver(setting: str, url: str) -> Finding:
             writer.transport.abort()
     except ssl.SSLCertVerificationError as error:
         why = f"its certificate is not valid ({error.verify_message})"
-        return Finding(setting, Verdict.WRONG, f"{place} answers, but {why}; correct {setting} or the certificate.")
+        return Diagnosis(
+            setting, DiagnosisLevel.WRONG, f"{place} answers, but {why}; correct {setting} or the certificate."
+        )
     except (OSError, TimeoutError, UnicodeError) as error:
         late = "no answer in time" if isinstance(error, TimeoutError) else str(error)
         why = getattr(error, "strerror", None) or late
         sentence = f"{place} cannot be connected to ({why}); correct {setting} or let us through."
-        return Finding(setting, Verdict.UNREACHABLE, sentence)
-    return Finding(setting, Verdict.OK, f"{place} takes connections; `alerts test` sends a trial alert there.")
+        return Diagnosis(setting, DiagnosisLevel.UNREACHABLE, sentence)
+    return Diagnosis(setting, DiagnosisLevel.OK, f"{place} takes connections; `alerts test` sends a trial alert there.")
 
 
-def _handler(name: str) -> Finding:
+def _handler(name: str) -> Diagnosis:
     try:
         check_handler(name)
     except ValueError as error:
-        return Finding(f"ALERT_HANDLERS {name}", Verdict.WRONG, str(error))
-    return Finding(f"ALERT_HANDLERS {name}", Verdict.OK, "It can be made.")
+        return Diagnosis(f"ALERT_HANDLERS {name}", DiagnosisLevel.WRONG, str(error))
+    return Diagnosis(f"ALERT_HANDLERS {name}", DiagnosisLevel.OK, "It can be made.")

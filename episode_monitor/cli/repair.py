@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from episode_monitor.cli.calling import Url, Worker, name_of
+from episode_monitor.cli.calling import Url, WorkerClient, name_of
 from episode_monitor.cli.output import Json, bar, console, print_json, print_table
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.repair.planning import Strategy
@@ -131,7 +131,7 @@ def _act(plan_id: str, verb: str, body: dict[str, Any], url: str | None, as_json
         raise Failure(f"The plan is {plan['state']}: {plan['steps'][-1]['detail']}", ExitCode.ISSUES_FOUND)
 
 
-async def _with_progress(worker: Worker, path: str, verb: str, body: dict[str, Any]) -> Any:
+async def _with_progress(worker: WorkerClient, path: str, verb: str, body: dict[str, Any]) -> Any:
     """The act, with a bar that follows the plan through its stations."""
     acting = asyncio.create_task(worker.post(f"{path}/{verb}", body))
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -147,8 +147,8 @@ async def _with_progress(worker: Worker, path: str, verb: str, body: dict[str, A
     return await acting
 
 
-def _worker(url: str | None) -> Worker:
-    return Worker(load_settings(), url, ANSWER_SECONDS)
+def _worker(url: str | None) -> WorkerClient:
+    return WorkerClient(load_settings(), url, ANSWER_SECONDS)
 
 
 def _path(plan_id: str) -> str:

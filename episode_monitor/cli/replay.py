@@ -20,7 +20,7 @@ from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.lines import UnreadableFile
 from episode_monitor.replay.run import Report
 from episode_monitor.replay.run import replay as run_replay
-from episode_monitor.replay.source import Batch, NoSuchPartition, Range, from_file, from_topic
+from episode_monitor.replay.source import NoSuchPartition, Range, ReplayBatch, from_file, from_topic
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import Settings, load_settings
 from models.times import epoch_ms
@@ -85,7 +85,7 @@ def _run(settings: Settings, jsonl: Path | None, wanted: Range, until: str | Non
     if jsonl is not None and wanted != Range():
         raise Failure("A file has no partitions and offsets: leave those out with --jsonl.", ExitCode.USAGE)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    batches: AsyncIterator[Batch] = (
+    batches: AsyncIterator[ReplayBatch] = (
         from_topic(kafka, settings.events_topic, wanted) if jsonl is None
         else from_file(jsonl, time.time_ns() // 1_000_000)
     )  # fmt: skip

@@ -39,7 +39,7 @@ PROGRAMS = Path(sys.executable).parent  # where `episode-monitor` is
 _SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "3", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3", "FLUSH_INTERVAL_MS": "1000"}
 
 
-class Stage:
+class Stack:
     """The parts of the demo and their addresses."""
 
     def __init__(self, rate: float) -> None:
@@ -126,7 +126,7 @@ async def run_demo(seconds: float | None, rate: float) -> ExitCode:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        stage = Stage(rate)
+        stage = Stack(rate)
         async with AsyncExitStack() as running:
             with console.status("Starting broker and database ..."):
                 await _raise(stage, running)
@@ -140,7 +140,7 @@ async def run_demo(seconds: float | None, rate: float) -> ExitCode:
         console.print("Everything is stopped.")
 
 
-async def _raise(stage: Stage, running: AsyncExitStack) -> None:
+async def _raise(stage: Stack, running: AsyncExitStack) -> None:
     """Start the parts, each as soon as what it needs is there."""
     first = (stage.broker, stage.postgres, stage.receiver)
     await asyncio.gather(*(running.enter_async_context(part) for part in first))
@@ -148,7 +148,7 @@ async def _raise(stage: Stage, running: AsyncExitStack) -> None:
     await asyncio.gather(*(running.enter_async_context(part) for part in (stage.worker, stage.service)))
 
 
-def _tell_addresses(console: Console, stage: Stage) -> None:
+def _tell_addresses(console: Console, stage: Stack) -> None:
     for sentence in stage.moved:
         console.print(sentence, style="yellow", soft_wrap=True)
     environment = stage.write_environment()
@@ -178,7 +178,7 @@ def _tell_addresses(console: Console, stage: Stage) -> None:
     )
 
 
-async def _watch(console: Console, stage: Stage, stop: asyncio.Event, seconds: float | None) -> ExitCode:
+async def _watch(console: Console, stage: Stack, stop: asyncio.Event, seconds: float | None) -> ExitCode:
     """Say what is delivered until the end comes."""
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
     told: set[str] = set()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from agents.engine.ownership import Owned
-from agents.fleet.fleet_view import Sight
+from agents.fleet.fleet_view import FleetView
 from agents.time_slices import in_slices
 from episode_monitor.fleet.peer_protocol import (
     Compared,
@@ -12,11 +12,11 @@ from episode_monitor.fleet.peer_protocol import (
     IssuesQuestion,
     KnownPage,
     KnownQuestion,
+    PartialAnswer,
     Position,
     PositionsQuestion,
     StreamIssue,
     StreamIssues,
-    Told,
 )
 from streams.base.ranking import Lowest, Rank, rank
 from streams.partition.holdings import Holdings, digest_of, holdings_of, known_projects
@@ -28,43 +28,43 @@ COMPARE_STEP = 32  # digests between two steps, about half a millisecond
 class OwnNumbers:
     """Only live partitions are spoken for."""
 
-    def __init__(self, sight: Sight) -> None:
+    def __init__(self, sight: FleetView) -> None:
         self._sight = sight
 
-    async def compare(self, question: CompareQuestion) -> Told[Compared]:
+    async def compare(self, question: CompareQuestion) -> PartialAnswer[Compared]:
         """Which projects are the same here as the question says."""
         live = self._sight.live
         found = await in_slices(_compared(live, question.projects))
-        return Told(partitions=_numbers(live), found=found)
+        return PartialAnswer(partitions=_numbers(live), found=found)
 
-    async def holdings(self, question: HoldingsQuestion) -> Told[list[Holdings]]:
+    async def holdings(self, question: HoldingsQuestion) -> PartialAnswer[list[Holdings]]:
         """Those of the projects that are here."""
         live = self._sight.live
         found = await in_slices(_held(live, question.projects))
-        return Told(partitions=_numbers(live), found=found)
+        return PartialAnswer(partitions=_numbers(live), found=found)
 
-    async def known(self, question: KnownQuestion) -> Told[KnownPage]:
+    async def known(self, question: KnownQuestion) -> PartialAnswer[KnownPage]:
         """A page of a partition's projects; found is None where the partition is not here."""
         live = self._sight.live
         for owned in live:
             if owned.number == question.partition:
                 projects, next_start = known_projects(owned.partition, question.start, question.limit)
                 page = KnownPage(projects=projects, next_start=next_start, generation=owned.generation)
-                return Told(partitions=_numbers(live), found=page)
-        return Told(partitions=_numbers(live), found=None)
+                return PartialAnswer(partitions=_numbers(live), found=page)
+        return PartialAnswer(partitions=_numbers(live), found=None)
 
-    async def issues(self, question: IssuesQuestion) -> Told[StreamIssues]:
+    async def issues(self, question: IssuesQuestion) -> PartialAnswer[StreamIssues]:
         """The worst projects, worst first, and what there is besides."""
         live = self._sight.live
         found = await in_slices(_issues(live, question))
-        return Told(partitions=_numbers(live), found=found)
+        return PartialAnswer(partitions=_numbers(live), found=found)
 
-    async def positions(self, question: PositionsQuestion) -> Told[list[Position]]:
+    async def positions(self, question: PositionsQuestion) -> PartialAnswer[list[Position]]:
         """How far each partition is."""
         live = self._sight.live
         engine = self._sight.engine
         found = [Position(owned.number, owned.position, owned.position + engine.lag(owned)) for owned in live]
-        return Told(partitions=_numbers(live), found=found)
+        return PartialAnswer(partitions=_numbers(live), found=found)
 
 
 def _numbers(live: Sequence[Owned]) -> list[int]:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 from aiokafka.errors import KafkaError
 
-from agents.engine.ownership import Owned, Phase
-from agents.fleet.fleet_view import Sight
+from agents.engine.ownership import Owned, PartitionPhase
+from agents.fleet.fleet_view import FleetView
 from agents.time_slices import in_slices
 from episode_monitor.fleet.drift_keeper import REFUSALS, DriftKeeper, Tell
 from episode_monitor.fleet.listing import own_page
@@ -24,10 +24,10 @@ from episode_monitor.fleet.peer_protocol import (
     MeasuredQuestion,
     OwnPage,
     PageQuestion,
+    PartialAnswer,
     PiecesQuestion,
     ProjectQuestion,
     StatsQuestion,
-    Told,
     TrendQuestion,
     Waived,
     WaiveQuestion,
@@ -39,7 +39,7 @@ from streams.alerting.core import Core
 from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.partition.holdings import holdings_of
 from streams.project import alert_actions
-from streams.project.findings import BeforeWaiving, Refusal, waive_and_judge
+from streams.project.findings import BeforeWaiving, WaiverRefusal, waive_and_judge
 from streams.project.project import ProjectState
 from streams.rates import performance
 from streams.views.finding_views import finding_detail, finding_list, finding_view
@@ -50,7 +50,7 @@ from streams.views.project_views import project_view
 class OwnPartitions:
     """`tell` sends transitions to the alerts topic; `changed(partition)` is called after an act."""
 
-    def __init__(self, sight: Sight, tell: Tell, changed: Callable[[int], None]) -> None:
+    def __init__(self, sight: FleetView, tell: Tell, changed: Callable[[int], None]) -> None:
         self.acts_done = 0
         self._sight = sight
         self._tell = tell
@@ -82,12 +82,12 @@ class OwnPartitions:
             if not state.split or state.split[0] == owned.number:
                 yield owned, state, at_ms
 
-    def project(self, question: ProjectQuestion) -> Told[ProjectView]:
+    def project(self, question: ProjectQuestion) -> PartialAnswer[ProjectView]:
         """One project's numbers; of one in several partitions, what one of them has."""
         found = [project_view(state, owned.number, at_ms) for owned, state, at_ms in self._states(question.project_id)]
-        return Told(partitions=self.partitions(), found=found[0] if found else None)
+        return PartialAnswer(partitions=self.partitions(), found=found[0] if found else None)
 
-    def pieces(self, question: PiecesQuestion) -> Told[list[Piece]]:
+    def pieces(self, question: PiecesQuestion) -> PartialAnswer[list[Piece]]:
         """All parts that are here of a project in several partitions."""
         found = []
         for owned, state, at_ms in self._states(question.project_id):
@@ -103,26 +103,26 @@ class OwnPartitions:
                         keyless=list(split.keyless) if split is not None else [],
                     )
                 )
-        return Told(partitions=self.partitions(), found=found)
+        return PartialAnswer(partitions=self.partitions(), found=found)
 
-    def stats(self, question: StatsQuestion) -> Told[PerformanceStats]:
+    def stats(self, question: StatsQuestion) -> PartialAnswer[PerformanceStats]:
         """One project's rates and latencies."""
         for _, state, at_ms in self._counted(question.project_id):
             measured = performance.window_of_now(state.history, question.window_minutes, at_ms)
             today = performance.today(state.days, state.core.calendar, at_ms)
             found = performance.stats(state.project_id, measured, today, question.window_minutes, at_ms)
-            return Told(partitions=self.partitions(), found=found, is_split=bool(state.split))
-        return Told(partitions=self.partitions(), found=None)
+            return PartialAnswer(partitions=self.partitions(), found=found, is_split=bool(state.split))
+        return PartialAnswer(partitions=self.partitions(), found=None)
 
-    def trend(self, question: TrendQuestion) -> Told[PerformanceTrend]:
+    def trend(self, question: TrendQuestion) -> PartialAnswer[PerformanceTrend]:
         """One project's trend; a project remembers 25 hours."""
         for _, state, at_ms in self._counted(question.project_id):
             intervals = performance.intervals(state.history, question.hours, at_ms)
             found = performance.trend(state.project_id, intervals, question.hours, at_ms)
-            return Told(partitions=self.partitions(), found=found, is_split=bool(state.split))
-        return Told(partitions=self.partitions(), found=None)
+            return PartialAnswer(partitions=self.partitions(), found=found, is_split=bool(state.split))
+        return PartialAnswer(partitions=self.partitions(), found=None)
 
-    def measured(self, question: MeasuredQuestion) -> Told[list[MeasuredPart]]:
+    def measured(self, question: MeasuredQuestion) -> PartialAnswer[list[MeasuredPart]]:
         """What happened in the parts that are here of a project in several partitions."""
         found = []
         for _, state, at_ms in self._states(question.project_id):
@@ -136,43 +136,43 @@ class OwnPartitions:
                     measured={number: (f"{counts:x}", sketch) for number, (counts, sketch) in measured.items()},
                 )
             )  # fmt: skip
-        return Told(partitions=self.partitions(), found=found)
+        return PartialAnswer(partitions=self.partitions(), found=found)
 
-    async def page(self, question: PageQuestion) -> Told[OwnPage]:
+    async def page(self, question: PageQuestion) -> PartialAnswer[OwnPage]:
         """This worker's part of a page. Raises Recovering where a partition went away meanwhile."""
         live = self._sight.live
         page = await in_slices(own_page(live, question, self._sight.as_of_ms))
-        if any(owned.phase is not Phase.LIVE for owned in live):
+        if any(owned.phase is not PartitionPhase.LIVE for owned in live):
             raise Recovering
-        return Told(partitions=[owned.number for owned in live], found=page)
+        return PartialAnswer(partitions=[owned.number for owned in live], found=page)
 
-    def findings(self, question: FindingsQuestion) -> Told[FindingList]:
+    def findings(self, question: FindingsQuestion) -> PartialAnswer[FindingList]:
         """One project's findings."""
         found = [finding_list(state, at_ms) for _, state, at_ms in self._counted(question.project_id)]
-        return Told(partitions=self.partitions(), found=found[0] if found else None)
+        return PartialAnswer(partitions=self.partitions(), found=found[0] if found else None)
 
-    def finding(self, question: FindingQuestion) -> Told[FoundFinding]:
+    def finding(self, question: FindingQuestion) -> PartialAnswer[FoundFinding]:
         """One finding of one project, with its history."""
         found = [
             FoundFinding(finding=finding_detail(state, question.finding_id, at_ms))
             for _, state, at_ms in self._counted(question.project_id)
         ]
-        return Told(partitions=self.partitions(), found=found[0] if found else None)
+        return PartialAnswer(partitions=self.partitions(), found=found[0] if found else None)
 
     # --- acts
 
-    async def waive(self, question: WaiveQuestion) -> Told[Waived]:
+    async def waive(self, question: WaiveQuestion) -> PartialAnswer[Waived]:
         """Waive a finding, and answer once it is told and stored."""
         partitions = self.partitions()
         for owned, _, _ in self._counted(question.project_id):
-            return Told(partitions=partitions, found=await self._waive(owned, question))
-        return Told(partitions=partitions, found=None)
+            return PartialAnswer(partitions=partitions, found=await self._waive(owned, question))
+        return PartialAnswer(partitions=partitions, found=None)
 
     async def _waive(self, owned: Owned, question: WaiveQuestion) -> Waived:
         async with owned.turn:
             partition = owned.partition
             state = partition.state_to_change(question.project_id)
-            if owned.phase is not Phase.LIVE or state is None:
+            if owned.phase is not PartitionPhase.LIVE or state is None:
                 raise Recovering
             gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
             at_ms = max(self._sight.as_of_ms(owned), state.now_ms)
@@ -180,7 +180,7 @@ class OwnPartitions:
             done = waive_and_judge(
                 partition.core, state, question.finding_id, question.by, question.reason, at_ms, question.until_ms
             )
-            if isinstance(done, Refusal):
+            if isinstance(done, WaiverRefusal):
                 return Waived(refusal=done.value)
             finding, alerts = done
             try:
@@ -194,46 +194,46 @@ class OwnPartitions:
             partition.touch(state, gaps, duplicates)
             self.acts_done += 1
         await self._sight.engine.flush()
-        if owned.phase is not Phase.LIVE:
+        if owned.phase is not PartitionPhase.LIVE:
             raise Unreachable("The partition moved to another worker meanwhile: look at the findings, then try again.")
         self._changed(owned.number)
         return Waived(finding=finding_view(finding))
 
-    async def act(self, question: ActQuestion) -> Told[Acted]:
+    async def act(self, question: ActQuestion) -> PartialAnswer[Acted]:
         """Do what a person wants, and answer once it is told and stored."""
         if question.rule_id == DRIFT_RULE_ID:
             return await self.drift.act(question)
         partitions = self.partitions()
         for owned, state, _ in self._states(question.project_id):
             if not state.split or question.rule_id in state.alerts:  # each part has alerts of its own
-                return Told(partitions=partitions, found=await self._act(owned, question))
-        return Told(partitions=partitions, found=None)
+                return PartialAnswer(partitions=partitions, found=await self._act(owned, question))
+        return PartialAnswer(partitions=partitions, found=None)
 
     async def _act(self, owned: Owned, question: ActQuestion) -> Acted:
         async with owned.turn:
             partition = owned.partition
             state = partition.state_to_change(question.project_id)
-            if owned.phase is not Phase.LIVE or state is None:
+            if owned.phase is not PartitionPhase.LIVE or state is None:
                 raise Recovering
             done = await self._perform_and_tell(partition.core, state, question, self._sight.as_of_ms(owned))
-            if isinstance(done, alert_actions.Refusal):
+            if isinstance(done, alert_actions.ActionRefusal):
                 return Acted(outcome=REFUSALS[done])
             partition.touch(state)
             self.acts_done += 1
         await self._sight.engine.flush()
-        if owned.phase is not Phase.LIVE:
+        if owned.phase is not PartitionPhase.LIVE:
             raise Unreachable("The partition moved to another worker meanwhile: look at the alert, then try again.")
         self._changed(owned.number)
         return Acted(outcome=ActOutcome.DONE, alert=done)
 
     async def _perform_and_tell(
         self, core: Core, state: ProjectState, question: ActQuestion, at_ms: int
-    ) -> Alert | alert_actions.Refusal:
+    ) -> Alert | alert_actions.ActionRefusal:
         """Both or neither: what could not be told is taken back."""
         memory = state.alerts.get(question.rule_id)
         before = None if memory is None else msgspec.structs.replace(memory)
         done = alert_actions.perform(core, state, question.rule_id, self._act_of(question, at_ms), at_ms)
-        if isinstance(done, alert_actions.Refusal) or before is None:
+        if isinstance(done, alert_actions.ActionRefusal) or before is None:
             return done
         try:
             await self._tell([done])
@@ -242,9 +242,9 @@ class OwnPartitions:
             raise Unreachable("Kafka did not take the transition, so nothing was done: try again shortly.") from error
         return done
 
-    def _act_of(self, question: ActQuestion, at_ms: int) -> alert_actions.Act:
+    def _act_of(self, question: ActQuestion, at_ms: int) -> alert_actions.AlertAction:
         """A silence is meant by the wall clock, which event time may be behind."""
-        return alert_actions.Act(
+        return alert_actions.AlertAction(
             kind=alert_actions.ActKind(question.kind.value),
             by=question.by,
             comment=question.comment,

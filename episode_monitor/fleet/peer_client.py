@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from agents.fleet.fleet_view import Owner
-from episode_monitor.fleet.peer_protocol import PREFIX, Path, Told
+from episode_monitor.fleet.peer_protocol import PREFIX, PartialAnswer, Path
 from episode_monitor.fleet.queries import Unreachable
 
 log = structlog.get_logger(__name__)
@@ -32,15 +32,15 @@ class Neighbours:
         owners: Sequence[Owner],
         path: Path,
         question: msgspec.Struct,
-        kind: type[Told[T]],
+        kind: type[PartialAnswer[T]],
         seconds: float,
         *,
-        is_enough: Callable[[Told[T]], bool] = lambda told: False,
-    ) -> list[Told[T]]:
+        is_enough: Callable[[PartialAnswer[T]], bool] = lambda told: False,
+    ) -> list[PartialAnswer[T]]:
         """What each owner told; as soon as one told enough, that alone. Raises Unreachable where one gave no answer."""
         body = msgspec.json.encode(question)
         waiting = {asyncio.create_task(self._ask(owner, path, body, kind, seconds)) for owner in owners}
-        told: list[Told[T]] = []
+        told: list[PartialAnswer[T]] = []
         failures: list[Unreachable] = []
         try:
             while waiting:
@@ -60,7 +60,9 @@ class Neighbours:
             raise failures[0]
         return told
 
-    async def _ask(self, owner: Owner, path: Path, body: bytes, kind: type[Told[T]], seconds: float) -> Told[T]:
+    async def _ask(
+        self, owner: Owner, path: Path, body: bytes, kind: type[PartialAnswer[T]], seconds: float
+    ) -> PartialAnswer[T]:
         headers = {"authorization": f"Bearer {owner.token}", "content-type": "application/json"}
         address = f"{owner.url.rstrip('/')}{PREFIX}/{path}"
         try:

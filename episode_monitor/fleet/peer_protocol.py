@@ -190,7 +190,7 @@ class SeenPart(msgspec.Struct, frozen=True, array_like=True):
     has_no_key: bool
 
 
-class Told(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class PartialAnswer(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """What was found in these partitions; None: it is in none of them. `is_split`: of one part of several."""
 
     partitions: list[int]

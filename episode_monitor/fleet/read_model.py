@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
-from agents.fleet.fleet_view import Incomplete, Part, Sight
+from agents.fleet.fleet_view import FleetView, Incomplete, Part
 from agents.fleet.record import Unreadable
 from agents.time_slices import in_slices
 from episode_monitor.fleet.alert_history import history_page, is_known
@@ -25,11 +25,11 @@ from episode_monitor.fleet.peer_protocol import (
     MeasuredPart,
     MeasuredQuestion,
     OwnPage,
+    PartialAnswer,
     Path,
     PiecesQuestion,
     ProjectQuestion,
     StatsQuestion,
-    Told,
     TrendQuestion,
     Waived,
     WaiveQuestion,
@@ -70,7 +70,7 @@ from models.views import (
 )
 from streams.partition import drift_alerts
 from streams.partition.summary import PartitionLists, most_severe_first
-from streams.project.findings import Refusal
+from streams.project.findings import WaiverRefusal
 from streams.rates import performance
 from streams.rates.totals import PartitionTotals
 from streams.views.fleet_metrics import fleet_metrics
@@ -87,7 +87,7 @@ class ReadModel:
 
     def __init__(
         self,
-        sight: Sight,
+        sight: FleetView,
         own: OwnPartitions,
         neighbours: Neighbours,
         history: AlertHistory,
@@ -150,7 +150,7 @@ class ReadModel:
         if project_id is not None:
             question = StatsQuestion(project_id=project_id, window_minutes=window_minutes)
             own = self._own.stats(question)
-            told = await self._told_elsewhere(own, "stats", question, Told[PerformanceStats])
+            told = await self._told_elsewhere(own, "stats", question, PartialAnswer[PerformanceStats])
             if not told.is_split:
                 return told.found
             pieces = await self._measured(MeasuredQuestion(project_id=project_id, window_minutes=window_minutes))
@@ -171,7 +171,7 @@ class ReadModel:
         if project_id is not None:
             question = TrendQuestion(project_id=project_id, hours=hours)
             own = self._own.trend(question)
-            told = await self._told_elsewhere(own, "trend", question, Told[PerformanceTrend])
+            told = await self._told_elsewhere(own, "trend", question, PartialAnswer[PerformanceTrend])
             if not told.is_split:
                 return told.found
             pieces = await self._measured(MeasuredQuestion(project_id=project_id, hours=hours))
@@ -186,7 +186,7 @@ class ReadModel:
 
     async def _measured(self, question: MeasuredQuestion) -> list[MeasuredPart]:
         others = await self._neighbours.ask_all(
-            self._sight.other_owners(), "measured", question, Told[list[MeasuredPart]], LONG_ANSWER_SECONDS
+            self._sight.other_owners(), "measured", question, PartialAnswer[list[MeasuredPart]], LONG_ANSWER_SECONDS
         )
         told = [self._own.measured(question), *others]
         self._all_were_asked(told)
@@ -203,7 +203,7 @@ class ReadModel:
     async def project(self, project_id: str) -> ProjectView | None:
         """One project, from the owner of its partition; one in several partitions, put together from all owners."""
         question = ProjectQuestion(project_id=project_id)
-        found = await self._elsewhere(self._own.project(question), "project", question, Told[ProjectView])
+        found = await self._elsewhere(self._own.project(question), "project", question, PartialAnswer[ProjectView])
         if found is None or found.split is None:
             return found
         return await self._joined(project_id)
@@ -211,7 +211,7 @@ class ReadModel:
     async def _joined(self, project_id: str) -> ProjectView | None:
         question = PiecesQuestion(project_id=project_id)
         others = await self._neighbours.ask_all(
-            self._sight.other_owners(), "pieces", question, Told[list[Piece]], LONG_ANSWER_SECONDS
+            self._sight.other_owners(), "pieces", question, PartialAnswer[list[Piece]], LONG_ANSWER_SECONDS
         )
         told = [self._own.pieces(question), *others]
         self._all_were_asked(told)
@@ -225,12 +225,12 @@ class ReadModel:
     async def findings(self, project_id: str) -> FindingList | None:
         """One project's findings, from the owner of its partition."""
         question = FindingsQuestion(project_id=project_id)
-        return await self._elsewhere(self._own.findings(question), "findings", question, Told[FindingList])
+        return await self._elsewhere(self._own.findings(question), "findings", question, PartialAnswer[FindingList])
 
     async def finding(self, project_id: str, finding_id: str) -> FindingDetail | None:
         """One finding with its history, from the owner of the project's partition."""
         question = FindingQuestion(project_id=project_id, finding_id=finding_id)
-        found = await self._elsewhere(self._own.finding(question), "finding", question, Told[FoundFinding])
+        found = await self._elsewhere(self._own.finding(question), "finding", question, PartialAnswer[FoundFinding])
         if found is None:
             return None
         if found.finding is None:
@@ -243,24 +243,34 @@ class ReadModel:
             project_id=project_id, finding_id=finding_id, by=waiver.by, reason=waiver.reason, until_ms=waiver.until_ms
         )
         own = await self._own.waive(question)
-        waived = await self._elsewhere(own, "waive", question, Told[Waived], LONG_ANSWER_SECONDS)
+        waived = await self._elsewhere(own, "waive", question, PartialAnswer[Waived], LONG_ANSWER_SECONDS)
         if waived is None:
             raise UnknownFinding(finding_id)
         if waived.finding is not None:
             return waived.finding
-        if waived.refusal == Refusal.UNKNOWN.value:
+        if waived.refusal == WaiverRefusal.UNKNOWN.value:
             raise UnknownFinding(finding_id)
         raise NotWaivable(waived.refusal)
 
     async def _elsewhere(
-        self, own: Told[T], path: Path, question: msgspec.Struct, kind: type[Told[T]], seconds: float = ANSWER_SECONDS
+        self,
+        own: PartialAnswer[T],
+        path: Path,
+        question: msgspec.Struct,
+        kind: type[PartialAnswer[T]],
+        seconds: float = ANSWER_SECONDS,
     ) -> T | None:
         """What was found here, or else what another worker finds; None only where every partition was asked."""
         return (await self._told_elsewhere(own, path, question, kind, seconds)).found
 
     async def _told_elsewhere(
-        self, own: Told[T], path: Path, question: msgspec.Struct, kind: type[Told[T]], seconds: float = ANSWER_SECONDS
-    ) -> Told[T]:
+        self,
+        own: PartialAnswer[T],
+        path: Path,
+        question: msgspec.Struct,
+        kind: type[PartialAnswer[T]],
+        seconds: float = ANSWER_SECONDS,
+    ) -> PartialAnswer[T]:
         if own.found is not None:
             return own
         owners = self._sight.other_owners()
@@ -273,7 +283,7 @@ class ReadModel:
         self._all_were_asked([own, *told])
         return own
 
-    def _all_were_asked(self, told: Sequence[Told[T]]) -> None:
+    def _all_were_asked(self, told: Sequence[PartialAnswer[T]]) -> None:
         count = self._sight.partition_count()
         asked = {partition for answer in told for partition in answer.partitions}
         if not count or not asked.issuperset(range(count)):
@@ -285,7 +295,7 @@ class ReadModel:
         owners = self._sight.other_owners()
         own, others = await asyncio.gather(
             self._own.page(question),
-            self._neighbours.ask_all(owners, "projects", question, Told[OwnPage], LONG_ANSWER_SECONDS),
+            self._neighbours.ask_all(owners, "projects", question, PartialAnswer[OwnPage], LONG_ANSWER_SECONDS),
         )
         told = [own, *others]
         self._all_were_asked(told)
@@ -305,7 +315,7 @@ class ReadModel:
             minutes=action.minutes,
         )
         own = await self._own.act(question)
-        acted = await self._elsewhere(own, "act", question, Told[Acted], LONG_ANSWER_SECONDS)
+        acted = await self._elsewhere(own, "act", question, PartialAnswer[Acted], LONG_ANSWER_SECONDS)
         if acted is not None and acted.alert is not None:
             return acted.alert
         if acted is not None and acted.outcome is ActOutcome.ALREADY_RESOLVED:

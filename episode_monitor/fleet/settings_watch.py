@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from agents.fleet.fleet_view import Sight
+from agents.fleet.fleet_view import FleetView
 
 log = structlog.get_logger(__name__)
 
@@ -16,7 +16,7 @@ MAX_NAMED = 20  # settings in one sentence
 class SettingsWatch:
     """`differing` names the settings in which a worker differs that has told such a digest."""
 
-    def __init__(self, sight: Sight, worker_id: str, differing: Callable[[bytes], list[str]]) -> None:
+    def __init__(self, sight: FleetView, worker_id: str, differing: Callable[[bytes], list[str]]) -> None:
         self._sight = sight
         self._worker_id = worker_id
         self._differing = differing

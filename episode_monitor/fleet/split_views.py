@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agents.fleet.fleet_view import Incomplete, OwnPart, Sight
+from agents.fleet.fleet_view import FleetView, Incomplete, LocalPartition
 from agents.fleet.record import Unreadable
 from agents.kafka.placement import cause_of, parts_of, sentence
 from episode_monitor.fleet.peer_protocol import MeasuredPart
@@ -55,7 +55,7 @@ def _intervals(part: MeasuredPart) -> performance.ByInterval:
     return {number: (int(counts, 16), sketch) for number, (counts, sketch) in part.measured.items()}
 
 
-def splits_known(sight: Sight) -> tuple[int, list[SplitFacts]]:
+def splits_known(sight: FleetView) -> tuple[int, list[SplitFacts]]:
     """How many there are in the fleet, and the first by name; what is known where a part of the fleet is not."""
     try:
         parts = sight.parts()
@@ -65,7 +65,7 @@ def splits_known(sight: Sight) -> tuple[int, list[SplitFacts]]:
     total, found = 0, []
     for part in parts:
         total += part.counts.splits
-        if isinstance(part, OwnPart):
+        if isinstance(part, LocalPartition):
             found.extend(splits_of(part.owned.partition))
         elif part.counts.splits:
             try:
@@ -75,7 +75,7 @@ def splits_known(sight: Sight) -> tuple[int, list[SplitFacts]]:
     return total, found
 
 
-def splits_word(sight: Sight) -> str:
+def splits_word(sight: FleetView) -> str:
     """ "ok", or what there is to know in one sentence."""
     total, found = splits_known(sight)
     if not total:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
-from agents.engine.ownership import Owned, Phase
-from agents.fleet.fleet_view import Owner, Sight
+from agents.engine.ownership import Owned, PartitionPhase
+from agents.fleet.fleet_view import FleetView, Owner
 from episode_monitor.fleet.peer_client import ANSWER_SECONDS, Neighbours
-from episode_monitor.fleet.peer_protocol import PartsQuestion, SeenPart, Told
+from episode_monitor.fleet.peer_protocol import PartialAnswer, PartsQuestion, SeenPart
 from episode_monitor.fleet.queries import Unreachable
 from episode_monitor.fleet.split_log import SplitLog
 from streams.base import changelog_keys
@@ -39,7 +39,7 @@ class _Progress:
 class SplitWatch:
     """`engine.compare` is to be set to `compare` where alerts are to wait for it."""
 
-    def __init__(self, sight: Sight, neighbours: Neighbours, log: SplitLog | None = None) -> None:
+    def __init__(self, sight: FleetView, neighbours: Neighbours, log: SplitLog | None = None) -> None:
         self._sight = sight
         self._engine = sight.engine
         self._neighbours = neighbours
@@ -57,7 +57,7 @@ class SplitWatch:
         """Ask for what is new in each partition of this worker, and for some of what was recovered."""
         if self._sight.partition_count() < 2:
             return
-        for owned in [each for each in self._engine.owned.values() if each.phase is Phase.LIVE]:
+        for owned in [each for each in self._engine.owned.values() if each.phase is PartitionPhase.LIVE]:
             progress = self._progress.get(owned)
             if progress is None:
                 progress = self._progress[owned] = _Progress(owned.recovered_projects)
@@ -93,7 +93,7 @@ class SplitWatch:
                 self._was_complete = is_complete
             if is_complete:
                 return
-            if left <= 0 or self._engine.is_awaited or owned.phase is not Phase.LIVE:
+            if left <= 0 or self._engine.is_awaited or owned.phase is not PartitionPhase.LIVE:
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -116,15 +116,17 @@ class SplitWatch:
         asked = {partition for answer in answers for partition in answer.partitions}
         return asked.issuperset(set(range(self._sight.partition_count())) - {owned.number})
 
-    async def _ask(self, owner: Owner, question: PartsQuestion) -> Told[list[SeenPart]]:
+    async def _ask(self, owner: Owner, question: PartsQuestion) -> PartialAnswer[list[SeenPart]]:
         try:
             seconds = ANSWER_SECONDS + question.wait_seconds
-            (answer,) = await self._neighbours.ask_all([owner], "parts", question, Told[list[SeenPart]], seconds)
+            (answer,) = await self._neighbours.ask_all(
+                [owner], "parts", question, PartialAnswer[list[SeenPart]], seconds
+            )
         except Unreachable:
-            return Told(partitions=[], found=None)
+            return PartialAnswer(partitions=[], found=None)
         return answer
 
-    async def parts(self, question: PartsQuestion) -> Told[list[SeenPart]]:
+    async def parts(self, question: PartsQuestion) -> PartialAnswer[list[SeenPart]]:
         """Which of the projects have a part in a partition of this worker, other than the one that asks. It is noted
         here as well: the one that asks has a part of each."""
         others = [owned for owned in self._engine.owned.values() if owned.number != question.partition]
@@ -132,9 +134,9 @@ class SplitWatch:
             until = time.monotonic() + question.wait_seconds
             is_there = await asyncio.gather(*(self._has_caught_up(owned, until) for owned in others))
         else:
-            is_there = [owned.phase is Phase.LIVE for owned in others]
+            is_there = [owned.phase is PartitionPhase.LIVE for owned in others]
         partitions = [owned.number for owned, is_well in zip(others, is_there, strict=True) if is_well]
-        live = [owned for owned in others if owned.phase is Phase.LIVE]
+        live = [owned for owned in others if owned.phase is PartitionPhase.LIVE]
         found: list[SeenPart] = []
         for place, project in enumerate(question.projects):
             seen = [owned for owned in live if owned.partition.has(project)]
@@ -146,13 +148,13 @@ class SplitWatch:
                 found.extend(parts)
             if place % STEP_PROJECTS == STEP_PROJECTS - 1:
                 await asyncio.sleep(0)
-        return Told(partitions=partitions, found=found)
+        return PartialAnswer(partitions=partitions, found=found)
 
     async def _has_caught_up(self, owned: Owned, until: float) -> bool:
         """Wait until it has taken all that its log held when this began."""
         began, target = time.time(), None
-        while owned.phase is not Phase.GONE:
-            if owned.phase is Phase.LIVE:
+        while owned.phase is not PartitionPhase.GONE:
+            if owned.phase is PartitionPhase.LIVE:
                 answered_at = self._engine.answered_at(owned)
                 if target is None and answered_at is not None and answered_at > began:
                     target = owned.position + self._engine.lag(owned)
@@ -170,7 +172,7 @@ class SplitWatch:
         if project in owned.keyless:
             keyless.append(owned.number)
         async with owned.turn:
-            if owned.phase is not Phase.LIVE or not owned.partition.note_split(project, partitions, keyless):
+            if owned.phase is not PartitionPhase.LIVE or not owned.partition.note_split(project, partitions, keyless):
                 return
             await self._engine.tell(owned, [])
             split = owned.partition.splits[project]

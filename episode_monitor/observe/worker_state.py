@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from agents.engine.ownership import Counts, Phase
+from agents.engine.ownership import Counts, PartitionPhase
 from agents.engine.waits import Wait, WaitsFor, long_waits
-from agents.fleet.fleet_view import Incomplete, Sight
+from agents.fleet.fleet_view import FleetView, Incomplete
 from episode_monitor.fleet.outgoing import Outgoing
 from episode_monitor.fleet.split_views import splits_word
 from episode_monitor.observe.metrics import WorkerMetrics
@@ -27,7 +27,7 @@ class WorkerState:
 
     def __init__(
         self,
-        sight: Sight,
+        sight: FleetView,
         probes: Sequence[Probe],
         version: str,
         deliveries: Callable[[], Sequence[tuple[str, str, int]]] = lambda: (),
@@ -103,7 +103,7 @@ class WorkerState:
 
     def _recovery(self) -> dict[str, float | int | bool]:
         owned = list(self._sight.owned.values())
-        live = sum(each.phase is Phase.LIVE for each in owned)
+        live = sum(each.phase is PartitionPhase.LIVE for each in owned)
         return {
             "complete": bool(owned) and live == len(owned),
             "partitions": len(owned),

@@ -11,7 +11,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from agents.engine.producer import Producer
-from episode_monitor.repair.plan_state import Kept, changes_of, event_id
+from episode_monitor.repair.plan_state import KeptPlan, changes_of, event_id
 from models.event import MAX_EPISODE_NUMBER
 from models.times import rfc3339
 
@@ -28,11 +28,11 @@ class NotSent(Exception):
 class Announcer(Protocol):
     """Brings the events of an act to the topic."""
 
-    async def announce(self, kept: Kept) -> tuple[int, int] | None:
+    async def announce(self, kept: KeptPlan) -> tuple[int, int] | None:
         """Partition and offset of the last event; None where there is none. Raises NotSent."""
 
 
-def events_of(kept: Kept, source: str) -> Iterator[dict[str, Any]]:
+def events_of(kept: KeptPlan, source: str) -> Iterator[dict[str, Any]]:
     """The events of the act that is pending, in the order in which the numbers were changed."""
     plan, progress = kept.plan, kept.progress
     if progress.pending is None or progress.acted_at_ms is None:
@@ -70,7 +70,7 @@ class KafkaAnnouncer:
         self._topic = topic
         self._source = source
 
-    async def announce(self, kept: Kept) -> tuple[int, int] | None:
+    async def announce(self, kept: KeptPlan) -> tuple[int, int] | None:
         """See `Announcer.announce`. The partition is the one that the stream found the project in, not a guess."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
@@ -79,7 +79,7 @@ class KafkaAnnouncer:
             why = str(error) or type(error).__name__
             raise NotSent(f"Kafka did not take the events ({why}): they are sent again as soon as it does.") from error
 
-    async def _send(self, kept: Kept) -> tuple[int, int] | None:
+    async def _send(self, kept: KeptPlan) -> tuple[int, int] | None:
         last: Any = None
         sent: list[Any] = []
         for event in events_of(kept, self._source):
@@ -91,6 +91,6 @@ class KafkaAnnouncer:
             last = (await asyncio.gather(*sent))[-1]
         return None if last is None else (last.partition, last.offset)
 
-    async def _put(self, kept: Kept, value: bytes) -> Any:
+    async def _put(self, kept: KeptPlan, value: bytes) -> Any:
         client = self._producer().client
         return await client.send(self._topic, value, kept.plan.project_id.encode(), partition=kept.progress.partition)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from episode_monitor.repair.plan_state import Kept, PlanState
+from episode_monitor.repair.plan_state import KeptPlan, PlanState
 from episode_monitor.repair.planning import Change, Numbers
 from models.repair import BlastRadius, ProjectNumbers, RepairChange, RepairPlan, RepairPlanSummary, RepairStep
 from models.times import rfc3339
@@ -10,7 +10,7 @@ from models.times import rfc3339
 EXPIRED = "expired"  # of a plan that was never applied; the state says the rest
 
 
-def plan_view(kept: Kept, *, approval_needed: bool, kept_in: str, now_ms: int) -> RepairPlan:
+def plan_view(kept: KeptPlan, *, approval_needed: bool, kept_in: str, now_ms: int) -> RepairPlan:
     """All of one plan."""
     plan, progress = kept.plan, kept.progress
     return RepairPlan(
@@ -40,7 +40,7 @@ def plan_view(kept: Kept, *, approval_needed: bool, kept_in: str, now_ms: int) -
     )
 
 
-def plan_summary(kept: Kept, changes: int, *, now_ms: int) -> RepairPlanSummary:
+def plan_summary(kept: KeptPlan, changes: int, *, now_ms: int) -> RepairPlanSummary:
     """One plan of a list, with so many changes."""
     plan, progress = kept.plan, kept.progress
     return RepairPlanSummary(
@@ -58,7 +58,7 @@ def plan_summary(kept: Kept, changes: int, *, now_ms: int) -> RepairPlanSummary:
     )
 
 
-def _state(kept: Kept, now_ms: int) -> str:
+def _state(kept: KeptPlan, now_ms: int) -> str:
     has_expired = kept.progress.state is PlanState.PLANNED and now_ms >= kept.plan.expires_at_ms
     return EXPIRED if has_expired else kept.progress.state.value
 
@@ -67,7 +67,7 @@ def _change(change: Change) -> RepairChange:
     return RepairChange(episode_id=change.episode_id, old_number=change.old_number, new_number=change.new_number)
 
 
-def _blast_radius(kept: Kept) -> BlastRadius:
+def _blast_radius(kept: KeptPlan) -> BlastRadius:
     plan = kept.plan
     touched = [number for change in plan.changes for number in (change.old_number, change.new_number)]
     episodes = plan.before.episodes

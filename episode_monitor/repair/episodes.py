@@ -12,7 +12,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from episode_monitor.repair.plan_state import Act
+from episode_monitor.repair.plan_state import PlanAction
 from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow
 from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
 from episode_monitor.service_database.errors import ServiceDatabaseRefused, ServiceTableMismatch
@@ -105,7 +105,7 @@ class Episodes:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await self._rows(project_id, lock=False)
 
-    async def act(self, project_id: str, plan_id: str, act: Act, guard: Guard, note: Note) -> None:
+    async def act(self, project_id: str, plan_id: str, act: PlanAction, guard: Guard, note: Note) -> None:
         """Renumber in one transaction, and commit.
 
         `guard` is given the locked rows and returns the changes, or raises Moved. `note` is given the transaction's

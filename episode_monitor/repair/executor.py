@@ -16,7 +16,16 @@ from episode_monitor.fleet.queries import ViewError
 from episode_monitor.repair.announcer import Announcer, NotSent
 from episode_monitor.repair.episodes import CONTENTION, Episodes, Failpoint, Moved
 from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
-from episode_monitor.repair.plan_state import Act, Kept, Plan, PlanState, Step, Verification, changes_of, none_along
+from episode_monitor.repair.plan_state import (
+    KeptPlan,
+    Plan,
+    PlanAction,
+    PlanState,
+    Step,
+    Verification,
+    changes_of,
+    none_along,
+)
 from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow
 from episode_monitor.repair.preconditions import OnlyNewer, TooMany, contended, guarded
 from episode_monitor.repair.store import PlanStore, is_unfinished
@@ -69,7 +78,7 @@ class Actor:
         """A connection to the project service's database."""
         return Episodes.open(self._parts.address, self._parts.table, self._parts.failpoint)
 
-    async def move(self, kept: Kept, step: Step | None, **changes: object) -> Kept:
+    async def move(self, kept: KeptPlan, step: Step | None, **changes: object) -> KeptPlan:
         """The plan one revision on, its step in the audit."""
         after = await self._store.move(kept, kept.moved(step, **changes))
         if step is not None:
@@ -84,7 +93,7 @@ class Actor:
     def _lease(self) -> int:
         return self._parts.now_ms() + 1000 * self._settings.lease_seconds
 
-    async def do(self, kept: Kept, act: Act, by: str, *, with_newer: bool = False) -> Kept:
+    async def do(self, kept: KeptPlan, act: PlanAction, by: str, *, with_newer: bool = False) -> KeptPlan:
         """Renumber, announce, verify; roll back where the check fails. Raises ViewError where nobody could check.
 
         `with_newer`: episodes that were created since the plan was made move along with those before them.
@@ -114,7 +123,7 @@ class Actor:
             raise RepairRefused(Code.APPROVAL_NEEDED, str(error)) from error
         except Moved as error:
             reason = f"Nothing was changed: {error}."
-            await self._back(kept, by, reason, PlanState.STALE if act is Act.APPLY else act.undone)
+            await self._back(kept, by, reason, PlanState.STALE if act is PlanAction.APPLY else act.undone)
             raise RepairRefused(Code.DATA_MOVED, f"{reason} Make a new plan.") from error
         except CannotPlan as error:
             await self._back(kept, by, str(error), act.undone)
@@ -126,7 +135,7 @@ class Actor:
             await self._after_trouble(kept, act, by, error)
             raise
 
-    async def _change(self, kept: Kept, act: Act, by: str, view: ProjectView | None) -> Kept:
+    async def _change(self, kept: KeptPlan, act: PlanAction, by: str, view: ProjectView | None) -> KeptPlan:
         """The transaction, tried again where others got in between."""
         held = [kept]
 
@@ -155,19 +164,19 @@ class Actor:
                 await asyncio.sleep(TRY_PAUSE_SECONDS * 2**attempt)
         return await self._committed(held[0], act, by)
 
-    def _check_size(self, kept: Kept, act: Act, changes: int) -> None:
+    def _check_size(self, kept: KeptPlan, act: PlanAction, changes: int) -> None:
         limit = self._settings.approval_above
-        if act is Act.APPLY and kept.progress.approved_by is None and changes > limit:
+        if act is PlanAction.APPLY and kept.progress.approved_by is None and changes > limit:
             raise TooMany(
                 f"With the episodes created since, {changes} numbers change, more than REPAIR_APPROVAL_ABOVE "
                 f"({limit}): a second person must approve the plan first."
             )
 
-    async def _committed(self, kept: Kept, act: Act, by: str) -> Kept:
+    async def _committed(self, kept: KeptPlan, act: PlanAction, by: str) -> KeptPlan:
         self._parts.failpoint("before_note_of_commit")
         along = len(kept.progress.newer) + len(kept.progress.newer_since)
         detail = f"{len(kept.plan.changes)} numbers changed" + (f", and those of {along} newer episodes" * bool(along))
-        if act is Act.ROLLBACK and kept.progress.left_behind:
+        if act is PlanAction.ROLLBACK and kept.progress.left_behind:
             detail += f"; {kept.progress.left_behind} newer episodes keep their numbers, above a gap"
         return await self.move(
             kept, self.step(by, act.done.value, detail),
@@ -175,13 +184,13 @@ class Actor:
             lease_until_ms=self._lease(),
         )  # fmt: skip
 
-    async def _back(self, kept: Kept, by: str, reason: str, state: PlanState) -> Kept:
+    async def _back(self, kept: KeptPlan, by: str, reason: str, state: PlanState) -> KeptPlan:
         """Nothing was changed."""
         newest = await self._store.get(kept.plan.plan_id)
         step = self.step(by, "refused", reason)
         return await self.move(newest, step, state=state, lease_until_ms=0, **none_along(newest, state))
 
-    async def _after_trouble(self, kept: Kept, act: Act, by: str, error: ServiceDatabaseError) -> None:
+    async def _after_trouble(self, kept: KeptPlan, act: PlanAction, by: str, error: ServiceDatabaseError) -> None:
         """Where the database answered, nothing was changed; where it went away, only it can tell, later."""
         try:
             if isinstance(error, ServiceDatabaseAway):
@@ -196,7 +205,7 @@ class Actor:
 
     # --- what follows a commit
 
-    async def _finish(self, kept: Kept) -> Kept:
+    async def _finish(self, kept: KeptPlan) -> KeptPlan:
         """Events, then the check, then, where it fails, back."""
         if kept.progress.pending is not None:
             kept = await self._announce(kept)
@@ -204,7 +213,7 @@ class Actor:
             kept = await self._verify(kept, self._settings.verify_seconds)
         return kept
 
-    async def _announce(self, kept: Kept) -> Kept:
+    async def _announce(self, kept: KeptPlan) -> KeptPlan:
         self._parts.failpoint("before_events")
         try:
             last = await self._parts.announcer.announce(kept)
@@ -217,7 +226,7 @@ class Actor:
             partition=None if kept.progress.partition is None else partition, lease_until_ms=self._lease(),
         )  # fmt: skip
 
-    async def _verify(self, kept: Kept, wait_seconds: float) -> Kept:
+    async def _verify(self, kept: KeptPlan, wait_seconds: float) -> KeptPlan:
         async def rows() -> Sequence[EpisodeRow]:
             async with self.episodes() as episodes:
                 return await episodes.rows(kept.plan.project_id)
@@ -240,19 +249,19 @@ class Actor:
                 return await self._store.get(kept.plan.plan_id)
         return kept
 
-    async def _take_back(self, kept: Kept) -> Kept:
+    async def _take_back(self, kept: KeptPlan) -> KeptPlan:
         """Newer episodes keep their numbers where that can be; where they must not be touched, it fails."""
         with_newer = kept.progress.with_newer
         try:
-            return await self.do(kept, Act.ROLLBACK, BY_ITSELF)
+            return await self.do(kept, PlanAction.ROLLBACK, BY_ITSELF)
         except RepairRefused as refused:
             if refused.code is not Code.DATA_MOVED or not with_newer:
                 raise
-        return await self.do(await self._store.get(kept.plan.plan_id), Act.ROLLBACK, BY_ITSELF, with_newer=True)
+        return await self.do(await self._store.get(kept.plan.plan_id), PlanAction.ROLLBACK, BY_ITSELF, with_newer=True)
 
     # --- after a crash
 
-    async def resume(self, plan_id: str) -> Kept:
+    async def resume(self, plan_id: str) -> KeptPlan:
         """Do what is left of a plan, unless somebody is at it."""
         others = entry_follows_for.set(None)  # what is left was asked for by an earlier request
         try:
@@ -260,7 +269,7 @@ class Actor:
         finally:
             entry_follows_for.reset(others)
 
-    async def _resume(self, plan_id: str) -> Kept:
+    async def _resume(self, plan_id: str) -> KeptPlan:
         kept = await self._store.get(plan_id)
         progress = kept.progress
         if progress.lease_until_ms > self._parts.now_ms():
@@ -277,10 +286,10 @@ class Actor:
             kept = await self._resolve(kept)
         return await self._finish(kept)
 
-    async def _resolve(self, kept: Kept) -> Kept:
+    async def _resolve(self, kept: KeptPlan) -> KeptPlan:
         """Find out what became of a transaction whose worker is gone."""
         progress = kept.progress
-        act = Act.APPLY if progress.state is PlanState.APPLYING else Act.ROLLBACK
+        act = PlanAction.APPLY if progress.state is PlanState.APPLYING else PlanAction.ROLLBACK
         outcome: str | None = "aborted"
         if progress.transaction is not None:
             async with self.episodes() as episodes:
@@ -298,7 +307,7 @@ class Actor:
         return kept
 
     @staticmethod
-    async def _compared(episodes: Episodes, kept: Kept, act: Act) -> str:
+    async def _compared(episodes: Episodes, kept: KeptPlan, act: PlanAction) -> str:
         """For a database that forgot the transaction: what the numbers say."""
         held = {row.episode_id: row.number for row in await episodes.rows(kept.plan.project_id)}
         is_done = all(held.get(change.episode_id) == change.new_number for change in changes_of(kept, act))

@@ -23,7 +23,7 @@ class PlanState(Enum):
     STALE = "stale"  # the data moved since; only a new plan helps
 
 
-class Act(Enum):
+class PlanAction(Enum):
     """What is done to the numbers."""
 
     APPLY = "apply"
@@ -32,17 +32,17 @@ class Act(Enum):
     @property
     def under_way(self) -> PlanState:
         """The state while it is done."""
-        return PlanState.APPLYING if self is Act.APPLY else PlanState.ROLLING_BACK
+        return PlanState.APPLYING if self is PlanAction.APPLY else PlanState.ROLLING_BACK
 
     @property
     def done(self) -> PlanState:
         """The state once it is committed."""
-        return PlanState.APPLIED if self is Act.APPLY else PlanState.ROLLED_BACK
+        return PlanState.APPLIED if self is PlanAction.APPLY else PlanState.ROLLED_BACK
 
     @property
     def undone(self) -> PlanState:
         """The state it began from."""
-        return PlanState.PLANNED if self is Act.APPLY else PlanState.APPLIED
+        return PlanState.PLANNED if self is PlanAction.APPLY else PlanState.APPLIED
 
 
 class Verification(Enum):
@@ -82,7 +82,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class RepairProgress(msgspec.Struct, frozen=True, kw_only=True):
     """The part that changes, always as a whole and from one revision to the next."""
 
     revision: int = 0
@@ -91,7 +91,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None = None  # who does or did the last act
     transaction: str | None = None  # of the last act, as PostgreSQL numbers it; known before it commits
     acted_at_ms: int | None = None  # event time of what the act announces
-    pending: Act | None = None  # committed, its events not yet known to be with the broker
+    pending: PlanAction | None = None  # committed, its events not yet known to be with the broker
     partition: int | None = None  # where the project's events are, as the stream knows it
     sent_offset: int | None = None  # of the last event sent
     with_newer: bool = False  # the last act takes along the episodes that were created since the plan was made
@@ -104,13 +104,13 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[Step] = []
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A plan and how far it is."""
 
     plan: Plan
-    progress: Progress
+    progress: RepairProgress
 
-    def moved(self, step: Step | None = None, **changes: object) -> "Kept":
+    def moved(self, step: Step | None = None, **changes: object) -> "KeptPlan":
         """The same plan, one revision on."""
         now = self.progress
         steps = now.steps if step is None else [*now.steps, step]
@@ -120,15 +120,15 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, progress=changed)
 
 
-def changes_of(kept: Kept, act: Act) -> list[Change]:
+def changes_of(kept: KeptPlan, act: PlanAction) -> list[Change]:
     """All that an act changes, in the order in which it does, newer episodes that it takes along among them."""
     progress = kept.progress
-    if act is Act.APPLY:
+    if act is PlanAction.APPLY:
         return with_newer(kept.plan.changes, progress.newer)
     return inverse(with_newer(kept.plan.changes, [*progress.newer, *progress.newer_since]))
 
 
-def none_along(kept: Kept, state: PlanState) -> dict[str, list[Change]]:
+def none_along(kept: KeptPlan, state: PlanState) -> dict[str, list[Change]]:
     """What an act that did not come about moved along: nothing, but what the apply before it did."""
     return {"newer": kept.progress.newer if state is PlanState.APPLIED else [], "newer_since": []}
 
@@ -141,7 +141,7 @@ def fingerprint(rows: Iterable[EpisodeRow]) -> str:
     return digest.hexdigest()
 
 
-def event_id(plan_id: str, act: Act, episode_id: str) -> str:
+def event_id(plan_id: str, act: PlanAction, episode_id: str) -> str:
     """The id of the event about one episode: the same however often it is sent."""
     said = msgspec.json.encode((plan_id, act.value, episode_id))
     return hashlib.blake2b(said, digest_size=EVENTS_ID_BYTES).hexdigest()

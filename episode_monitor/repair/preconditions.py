@@ -8,7 +8,7 @@ import msgspec
 from episode_monitor.repair.announcer import can_be_told
 from episode_monitor.repair.episodes import Moved
 from episode_monitor.repair.errors import Code, RepairRefused
-from episode_monitor.repair.plan_state import Act, Kept, fingerprint
+from episode_monitor.repair.plan_state import KeptPlan, PlanAction, fingerprint
 from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow, Strategy, after, inverse, numbers_of, plan
 from models.event import MAX_EPISODE_NUMBER
 
@@ -24,16 +24,16 @@ class TooMany(Exception):
     """With the newer episodes it is more than one person may do; the message is one sentence."""
 
 
-def guarded(kept: Kept, act: Act, rows: Sequence[EpisodeRow]) -> Kept:
+def guarded(kept: KeptPlan, act: PlanAction, rows: Sequence[EpisodeRow]) -> KeptPlan:
     """The plan with the newer episodes that it takes along, if the locked rows are as they must be. Raises Moved."""
-    if act is Act.APPLY:
+    if act is PlanAction.APPLY:
         newer = _applying(kept, rows)
         return _replaced(kept, newer=newer, newer_since=[])
     newer_since = _rolling_back(kept, rows)
     return _replaced(kept, newer_since=newer_since, left_behind=_left_behind(kept, rows))
 
 
-def _applying(kept: Kept, rows: Sequence[EpisodeRow]) -> list[Change]:
+def _applying(kept: KeptPlan, rows: Sequence[EpisodeRow]) -> list[Change]:
     plan = kept.plan
     held = {row.episode_id: row for row in rows}
     moved = [
@@ -55,7 +55,7 @@ def _applying(kept: Kept, rows: Sequence[EpisodeRow]) -> list[Change]:
     return [_change(row, row.number, row.number + distance) for row in _in_range(newer, distance)]
 
 
-def _rolling_back(kept: Kept, rows: Sequence[EpisodeRow]) -> list[Change]:
+def _rolling_back(kept: KeptPlan, rows: Sequence[EpisodeRow]) -> list[Change]:
     plan, held = kept.plan, {row.episode_id: row for row in rows}
     back = inverse([*plan.changes, *kept.progress.newer])
     for change in back:
@@ -78,7 +78,7 @@ def _rolling_back(kept: Kept, rows: Sequence[EpisodeRow]) -> list[Change]:
     return [_change(row, row.number + distance, row.number) for row in taken_along]
 
 
-def _left_behind(kept: Kept, rows: Sequence[EpisodeRow]) -> int:
+def _left_behind(kept: KeptPlan, rows: Sequence[EpisodeRow]) -> int:
     """Newer episodes that will stand above numbers which the rollback gives up."""
     plan = kept.plan
     if kept.progress.with_newer or plan.after.max_number <= plan.before.max_number:
@@ -107,7 +107,7 @@ def _change(row: EpisodeRow, old_number: int, new_number: int) -> Change:
     return Change(episode_id=row.episode_id, old_number=old_number, new_number=new_number)
 
 
-def _replaced(kept: Kept, **changes: object) -> Kept:
+def _replaced(kept: KeptPlan, **changes: object) -> KeptPlan:
     return msgspec.structs.replace(kept, progress=msgspec.structs.replace(kept.progress, **changes))
 
 

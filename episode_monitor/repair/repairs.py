@@ -7,7 +7,16 @@ import structlog
 from episode_monitor.repair.episodes import CONTENTION
 from episode_monitor.repair.errors import Code, RepairRefused
 from episode_monitor.repair.executor import Actor, Parts, RepairSettings
-from episode_monitor.repair.plan_state import Act, Kept, Plan, PlanState, Progress, Step, Verification, fingerprint
+from episode_monitor.repair.plan_state import (
+    KeptPlan,
+    Plan,
+    PlanAction,
+    PlanState,
+    RepairProgress,
+    Step,
+    Verification,
+    fingerprint,
+)
 from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow, Strategy, after, numbers_of, plan
 from episode_monitor.repair.preconditions import contended, same, smaller_plan, warnings
 from episode_monitor.repair.store import is_unfinished
@@ -26,7 +35,7 @@ class Repairs:
 
     # --- plan
 
-    async def plan(self, project_id: str, strategy: Strategy, by: str) -> Kept:
+    async def plan(self, project_id: str, strategy: Strategy, by: str) -> KeptPlan:
         """A simulation: writes nothing but the plan itself."""
         try:
             async with self._actor.episodes() as episodes:
@@ -42,7 +51,7 @@ class Repairs:
             raise contended(project_id, error) from error
         made = self._made(project_id, strategy, by, rows, changes)
         step = Step(at_ms=made.created_at_ms, by=by, what="planned", detail=f"{len(changes)} changes")
-        kept = Kept(plan=made, progress=Progress(steps=[step]))
+        kept = KeptPlan(plan=made, progress=RepairProgress(steps=[step]))
         await self.store.add(kept)
         self._parts.note(made, step)
         return kept
@@ -68,43 +77,43 @@ class Repairs:
             warnings=[*warnings(rows), *smaller_plan(rows, strategy, changes)],
         )
 
-    async def look(self, plan_id: str) -> Kept:
+    async def look(self, plan_id: str) -> KeptPlan:
         """The plan as it is. What a crash left undone is done first, if nobody is at it."""
         kept = await self.store.get(plan_id)
         if is_unfinished(kept.progress) or kept.progress.verification is Verification.INCONCLUSIVE:
             return await self._actor.resume(plan_id)
         return kept
 
-    def needs_approval(self, kept: Kept) -> bool:
+    def needs_approval(self, kept: KeptPlan) -> bool:
         """Whether a second person must say yes."""
         return len(kept.plan.changes) > self.settings.approval_above
 
-    async def approve(self, plan_id: str, by: str, confirm: str) -> Kept:
+    async def approve(self, plan_id: str, by: str, confirm: str) -> KeptPlan:
         """A second person says yes."""
         kept = await self.store.get(plan_id)
         self._check_confirmation(kept, confirm)
-        self._check_open(kept, Act.APPLY, "approved")
+        self._check_open(kept, PlanAction.APPLY, "approved")
         if same(by, kept.plan.created_by):
             raise RepairRefused(Code.SAME_PERSON, f"{by} made this plan: somebody else must approve it.")
         return await self._actor.move(kept, self._actor.step(by, "approved"), approved_by=by)
 
     # --- apply and roll back
 
-    async def apply(self, plan_id: str, by: str, confirm: str, *, with_newer: bool = False) -> Kept:
+    async def apply(self, plan_id: str, by: str, confirm: str, *, with_newer: bool = False) -> KeptPlan:
         """Renumber, announce, verify; roll back where the check fails.
 
         `with_newer`: episodes created since the plan was made move along; else they make the plan wait.
         """
-        kept = await self._allowed(plan_id, confirm, Act.APPLY)
+        kept = await self._allowed(plan_id, confirm, PlanAction.APPLY)
         self._check_approval(kept, by)
-        return await self._actor.do(kept, Act.APPLY, by, with_newer=with_newer)
+        return await self._actor.do(kept, PlanAction.APPLY, by, with_newer=with_newer)
 
-    async def rollback(self, plan_id: str, by: str, confirm: str, *, with_newer: bool = False) -> Kept:
+    async def rollback(self, plan_id: str, by: str, confirm: str, *, with_newer: bool = False) -> KeptPlan:
         """Restore the old numbers exactly, announce, verify. `with_newer`: episodes created since keep behind them."""
-        kept = await self._allowed(plan_id, confirm, Act.ROLLBACK)
-        return await self._actor.do(kept, Act.ROLLBACK, by, with_newer=with_newer)
+        kept = await self._allowed(plan_id, confirm, PlanAction.ROLLBACK)
+        return await self._actor.do(kept, PlanAction.ROLLBACK, by, with_newer=with_newer)
 
-    async def _allowed(self, plan_id: str, confirm: str, act: Act) -> Kept:
+    async def _allowed(self, plan_id: str, confirm: str, act: PlanAction) -> KeptPlan:
         if not self.settings.is_enabled:
             raise RepairRefused(
                 Code.AUTO_FIX_DISABLED, "Repair may only plan here: set AUTO_FIX_ENABLED=true to let it change numbers."
@@ -118,29 +127,29 @@ class Repairs:
             raise RepairRefused(Code.NOTHING_TO_DO, "The plan changes nothing: the numbers are already so.")
         return kept
 
-    def _check_confirmation(self, kept: Kept, confirm: str) -> None:
+    def _check_confirmation(self, kept: KeptPlan, confirm: str) -> None:
         if confirm != kept.plan.project_id:
             raise RepairRefused(
                 Code.WRONG_CONFIRMATION,
                 f"confirm must be the id of the project that this plan changes, {kept.plan.project_id!r}.",
             )
 
-    def _check_open(self, kept: Kept, act: Act, wanted: str | None = None) -> None:
+    def _check_open(self, kept: KeptPlan, act: PlanAction, wanted: str | None = None) -> None:
         """`wanted`: what the plan is to be, where it is not the act itself."""
         state = kept.progress.state
         words = state.value.replace("_", " ")
         if state in (PlanState.APPLYING, PlanState.ROLLING_BACK):
             raise RepairRefused(Code.PLAN_BUSY, f"The plan is {words} right now: look at it in a moment.")
         if state is not act.undone:
-            next_step = "make a new plan" if act is Act.APPLY else "only an applied plan can"
+            next_step = "make a new plan" if act is PlanAction.APPLY else "only an applied plan can"
             raise RepairRefused(
                 Code.PLAN_NOT_OPEN,
                 f"The plan is {words}, so it cannot be {wanted or act.done.value.replace('_', ' ')}: {next_step}.",
             )
-        if act is Act.APPLY and self._parts.now_ms() >= kept.plan.expires_at_ms:
+        if act is PlanAction.APPLY and self._parts.now_ms() >= kept.plan.expires_at_ms:
             raise RepairRefused(Code.PLAN_EXPIRED, "The plan is too old to be trusted: make a new one.")
 
-    def _check_approval(self, kept: Kept, by: str) -> None:
+    def _check_approval(self, kept: KeptPlan, by: str) -> None:
         if not self.needs_approval(kept):
             return
         approver = kept.progress.approved_by

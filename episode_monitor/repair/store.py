@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
-from episode_monitor.repair.plan_state import Kept, Plan, Progress, Verification
+from episode_monitor.repair.plan_state import KeptPlan, Plan, RepairProgress, Verification
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.protocols import DatabaseAway
 from episode_monitor.storage.rows import moment
@@ -44,7 +44,7 @@ select jsonb_set(plan, '{changes}', '[]') as plan, jsonb_array_length(plan->'cha
 from episode_monitor.repair_plans where $1::text is null or project_id = $1 order by created_at desc limit $2
 """
 
-Listed = tuple[Kept, int]  # a plan without its changes, and how many it has
+Listed = tuple[KeptPlan, int]  # a plan without its changes, and how many it has
 
 
 class PlanStore(Protocol):
@@ -52,13 +52,13 @@ class PlanStore(Protocol):
 
     kept_in: str  # in words for people
 
-    async def add(self, kept: Kept) -> None:
+    async def add(self, kept: KeptPlan) -> None:
         """A new plan."""
 
-    async def get(self, plan_id: str) -> Kept:
+    async def get(self, plan_id: str) -> KeptPlan:
         """Raises RepairRefused where nobody knows it."""
 
-    async def move(self, before: Kept, after: Kept) -> Kept:
+    async def move(self, before: KeptPlan, after: KeptPlan) -> KeptPlan:
         """Keeps `after` and returns it. Raises RepairRefused where `before` is no longer how the plan is."""
 
     async def newest(self, project_id: str | None, limit: int) -> list[Listed]:
@@ -77,7 +77,7 @@ class PlanStore(Protocol):
         """Turns the switch, for all workers."""
 
 
-def is_unfinished(progress: Progress) -> bool:
+def is_unfinished(progress: RepairProgress) -> bool:
     """Whether something is left to do without anybody asking."""
     return (
         progress.pending is not None
@@ -104,10 +104,10 @@ class MemoryPlans:
 
     def __init__(self, limit: int = MAX_PLANS) -> None:
         self._limit = limit
-        self._plans: OrderedDict[str, Kept] = OrderedDict()
+        self._plans: OrderedDict[str, KeptPlan] = OrderedDict()
         self._switch = (False, "")
 
-    async def add(self, kept: Kept) -> None:
+    async def add(self, kept: KeptPlan) -> None:
         """See `PlanStore.add`."""
         self._plans[kept.plan.plan_id] = kept
         changes = sum(len(old.plan.changes) for old in self._plans.values())
@@ -118,13 +118,13 @@ class MemoryPlans:
                 changes -= len(old.plan.changes)
                 del self._plans[plan_id]
 
-    async def get(self, plan_id: str) -> Kept:
+    async def get(self, plan_id: str) -> KeptPlan:
         """See `PlanStore.get`."""
         if plan_id not in self._plans:
             raise unknown_plan(plan_id, self.kept_in)
         return self._plans[plan_id]
 
-    async def move(self, before: Kept, after: Kept) -> Kept:
+    async def move(self, before: KeptPlan, after: KeptPlan) -> KeptPlan:
         """See `PlanStore.move`."""
         known = await self.get(before.plan.plan_id)
         if known.progress.revision != before.progress.revision:
@@ -172,7 +172,7 @@ class PostgresPlans:
         except DatabaseAway as error:
             raise PlansAway(str(error)) from error
 
-    async def add(self, kept: Kept) -> None:
+    async def add(self, kept: KeptPlan) -> None:
         """See `PlanStore.add`."""
         plan = kept.plan
         head = (storable(plan.plan_id), storable(plan.project_id), *_position(kept.progress))
@@ -180,13 +180,13 @@ class PostgresPlans:
         made = (storable(plan.created_by), moment(plan.created_at_ms), acted_at, kept.progress.revision)
         await self._rows(_ADD, *head, *made, storable_json(plan), storable_json(kept.progress))
 
-    async def get(self, plan_id: str) -> Kept:
+    async def get(self, plan_id: str) -> KeptPlan:
         """See `PlanStore.get`."""
         for row in await self._rows(_GET, storable(plan_id)):
             return _kept(row)
         raise unknown_plan(plan_id, self.kept_in)
 
-    async def move(self, before: Kept, after: Kept) -> Kept:
+    async def move(self, before: KeptPlan, after: KeptPlan) -> KeptPlan:
         """See `PlanStore.move`."""
         plan_id, progress = before.plan.plan_id, after.progress
         state, unfinished = _position(progress)
@@ -220,16 +220,16 @@ class PostgresPlans:
         await self._rows(_TURN, paused, storable(by))
 
 
-def _kept(row: Any) -> Kept:
-    return Kept(
+def _kept(row: Any) -> KeptPlan:
+    return KeptPlan(
         plan=msgspec.json.decode(row["plan"], type=Plan),
-        progress=msgspec.json.decode(row["progress"], type=Progress),
+        progress=msgspec.json.decode(row["progress"], type=RepairProgress),
     )
 
 
-def _position(progress: Progress) -> tuple[str, bool]:
+def _position(progress: RepairProgress) -> tuple[str, bool]:
     return progress.state.value, is_unfinished(progress)
 
 
-def _acted_at(progress: Progress) -> Any:
+def _acted_at(progress: RepairProgress) -> Any:
     return None if progress.acted_at_ms is None else moment(progress.acted_at_ms)

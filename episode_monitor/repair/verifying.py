@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from episode_monitor.fleet.queries import ViewError
-from episode_monitor.repair.plan_state import Kept, Verification
+from episode_monitor.repair.plan_state import KeptPlan, Verification
 from episode_monitor.repair.planning import EpisodeRow
 from models.views import ProjectView
 
@@ -36,7 +36,7 @@ def _suspected(view: ProjectView, kind: str) -> list[tuple[int, int]]:
     return [(suspect.first_number, suspect.last_number) for suspect in view.suspects if suspect.kind == kind]
 
 
-def came_with_an_old_number(kept: Kept, rows: Iterable[EpisodeRow]) -> int | None:
+def came_with_an_old_number(kept: KeptPlan, rows: Iterable[EpisodeRow]) -> int | None:
     """The number of an episode that was numbered from the highest of before; it would leave a gap behind it.
 
     Only a creator that does not take the advisory lock can do this.
@@ -50,7 +50,7 @@ def came_with_an_old_number(kept: Kept, rows: Iterable[EpisodeRow]) -> int | Non
     return next(number for number in above if number > before)
 
 
-async def verdict(kept: Kept, ask: AskStream, look: Look, wait_seconds: float = VERIFY_SECONDS) -> Verdict:
+async def verdict(kept: KeptPlan, ask: AskStream, look: Look, wait_seconds: float = VERIFY_SECONDS) -> Verdict:
     """Waits until the stream has applied the last event of the act, and at most `wait_seconds` for it to agree."""
     deadline = asyncio.get_running_loop().time() + wait_seconds
     pause, found = FIRST_PAUSE_SECONDS, (Verification.INCONCLUSIVE, "The stream has not come as far as the events yet.")
@@ -63,7 +63,7 @@ async def verdict(kept: Kept, ask: AskStream, look: Look, wait_seconds: float = 
         pause = min(2 * pause, LAST_PAUSE_SECONDS)
 
 
-async def _look(kept: Kept, ask: AskStream, look: Look, before: Verdict) -> Verdict:
+async def _look(kept: KeptPlan, ask: AskStream, look: Look, before: Verdict) -> Verdict:
     try:
         view = await ask(kept.plan.project_id)
     except ViewError:

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from agents.engine.ownership import Stored
+from agents.engine.ownership import StoredValues
 from agents.fetching.record_parsing import UnreadableBatch
-from episode_monitor.replay.source import Batch, Replayed
+from episode_monitor.replay.source import ReplayBatch, Replayed
 from models.alert import Alert, AlertStatus
 from models.codec import Malformed, decode_event
 from models.event import Event
@@ -66,7 +66,7 @@ class Replay:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._partitions: dict[int, Partition] = {}
-        self._stores: dict[int, Stored] = {}
+        self._stores: dict[int, StoredValues] = {}
         self.applied = self._records = self._tombstones = self._transitions = 0
         self._dead_letters: Counter[str] = Counter()
         self._firings: Counter[str] = Counter(dict.fromkeys(core.rules.by_id, 0))
@@ -78,12 +78,12 @@ class Replay:
         """How many were seen; one in several partitions counts once as soon as that is known."""
         return sum(each.projects - each.counted_elsewhere for each in self._partitions.values())
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: ReplayBatch) -> None:
         """Records of one partition, whose offsets must rise."""
         partition = self._partitions.get(batch.partition)
         if partition is None:
             self._pack_all()  # a topic is read partition after partition
-            store = self._stores[batch.partition] = Stored({})
+            store = self._stores[batch.partition] = StoredValues({})
             partition = Partition(self._core, batch.partition, store, 1_000, apart=True)
             self._partitions[batch.partition] = partition
         self._records += len(batch.records)
@@ -185,7 +185,7 @@ class Replay:
         return blake2b(msgspec.msgpack.encode(named), digest_size=16).hexdigest()
 
 
-async def replay(core: Core, batches: AsyncIterator[Batch], until_ms: int | None) -> Report:
+async def replay(core: Core, batches: AsyncIterator[ReplayBatch], until_ms: int | None) -> Report:
     """Take all records, then let event time reach `until_ms` where that is given."""
     running = Replay(core)
     async for batch in batches:

@@ -42,7 +42,7 @@ class Line(msgspec.Struct):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-class Batch(msgspec.Struct, frozen=True):
+class ReplayBatch(msgspec.Struct, frozen=True):
     """Records of one partition, in order."""
 
     partition: int
@@ -61,7 +61,7 @@ class NoSuchPartition(Exception):
     """The topic has no such partition, or none at all; the message is a sentence."""
 
 
-async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[Batch]:
+async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[ReplayBatch]:
     """Partition after partition, each in order. Raises KafkaError, NoSuchPartition, Failure."""
     missing = missing_codecs()
     if missing is not None:
@@ -90,15 +90,15 @@ async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[B
                 if records and records[-1].offset >= stop:
                     records = [record for record in records if record.offset < stop]
                 if records:
-                    yield Batch(number, records)
+                    yield ReplayBatch(number, records)
                 position = await consumer.position(tp)  # also past what nobody is shown
 
 
-async def from_lines(lines: Iterable[bytes], now_ms: int) -> AsyncIterator[Batch]:
+async def from_lines(lines: Iterable[bytes], now_ms: int) -> AsyncIterator[ReplayBatch]:
     """Line n is the record at offset n - 1 of a single partition; blank lines are passed over."""
     records = _records(lines, now_ms)
     while batch := list(islice(records, LINES)):
-        yield Batch(0, batch)
+        yield ReplayBatch(0, batch)
 
 
 def _records(lines: Iterable[bytes], now_ms: int) -> Iterator[Line]:
@@ -107,7 +107,7 @@ def _records(lines: Iterable[bytes], now_ms: int) -> Iterator[Line]:
             yield Line(offset, line.strip(), now_ms)
 
 
-async def from_file(path: Path, now_ms: int) -> AsyncIterator[Batch]:
+async def from_file(path: Path, now_ms: int) -> AsyncIterator[ReplayBatch]:
     """A file of lines; `-` is standard input. Raises UnreadableFile, OSError."""
     async for batch in from_lines(lines_of_file(path, sys.stdin.buffer), now_ms):
         yield batch

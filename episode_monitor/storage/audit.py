@@ -10,7 +10,7 @@ from episode_monitor.storage.database import Database
 from episode_monitor.storage.records import AuditEntry, AuditQuery, Page, Stored
 from episode_monitor.storage.rows import Conditions, moment, packed, page, unpacked
 from episode_monitor.storage.shapes import audit_entry_of
-from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
+from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.times import epoch_ms
 
 _log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ class PostgresAuditLog:
 
     def __init__(self, database: Database, limits: LaneLimits | None = None) -> None:
         self._database = database
-        self._lane = database.add_lane(Lane("audit", _write, limits, on_lost=_log_lost))
+        self._lane = database.add_lane(WriteBehind("audit", _write, limits, on_lost=_log_lost))
 
     async def append(self, entry: AuditEntry) -> Stored:
         """See `AuditLog.append`."""

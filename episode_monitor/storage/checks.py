@@ -11,7 +11,7 @@ from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, 
 from episode_monitor.storage.rows import Conditions, moment, packed, page, unpacked
 from episode_monitor.storage.shapes import abandoned_result, begun_check, ended, moved_on
 from episode_monitor.storage.text import storable
-from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
+from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.times import epoch_ms
 
 _COLUMNS = "id, kind, state, started_at, finished_at, updated_at, progress_done, progress_total, result, requested_by"
@@ -35,7 +35,7 @@ class PostgresCheckResults:
 
     def __init__(self, database: Database, limits: LaneLimits | None = None) -> None:
         self._database = database
-        self._lane = database.add_lane(Lane("check_results", _write, limits))
+        self._lane = database.add_lane(WriteBehind("check_results", _write, limits))
         self._own = MemoryCheckResults()
 
     async def create(self, kind: CheckKind, requested_by: str, at_ms: int) -> CheckResult:

@@ -40,14 +40,14 @@ _WORDS: Final = (  # what libpq and poolers say without a code; the server's own
 _TLS: Final = re.compile(r"\b(ssl|tls|certificate)\b", re.IGNORECASE)
 
 
-class Cause(NamedTuple):
+class ConnectionCause(NamedTuple):
     """Two errors of one `code` are the same news. The sentence has no full stop."""
 
     code: str
     sentence: str
 
 
-def cause_of(error: BaseException, where: str, address: Address) -> Cause | None:
+def cause_of(error: BaseException, where: str, address: Address) -> ConnectionCause | None:
     """None where it is no trouble of the connection. `where` begins the sentence."""
     state = getattr(error, "sqlstate", None)
     words = words_of(error, address)
@@ -57,7 +57,7 @@ def cause_of(error: BaseException, where: str, address: Address) -> Cause | None
         state = next((known for pattern, known in _WORDS if pattern.search(words)), state)
     if state in _STATES:
         code, sentence = _STATES[state]
-        return Cause(
+        return ConnectionCause(
             code,
             (sentence or _POOLING).format(where=where, user=repr(address.user), words=words, setting=address.setting),
         )
@@ -66,42 +66,50 @@ def cause_of(error: BaseException, where: str, address: Address) -> Cause | None
     return _of_driver(error, where, words, address)
 
 
-def _of_class(state: str, where: str, words: str, address: Address) -> Cause | None:
+def _of_class(state: str, where: str, words: str, address: Address) -> ConnectionCause | None:
     if "unsupported startup parameter" in words:
-        return Cause("startup", f"{where} refuses the connection ({words}): take it out of {address.setting}")
+        return ConnectionCause("startup", f"{where} refuses the connection ({words}): take it out of {address.setting}")
     match state[:2]:
         case "28":
-            return Cause("login", f"{where} does not let {address.user!r} in ({words}): correct {address.setting}")
+            return ConnectionCause(
+                "login", f"{where} does not let {address.user!r} in ({words}): correct {address.setting}"
+            )
         case "53":
-            return Cause("resources", f"{where} has no room ({words}): give it disk or memory")
+            return ConnectionCause("resources", f"{where} has no room ({words}): give it disk or memory")
         case "57" | "08":
-            return Cause("lost", f"{where} broke the connection ({words}): see whether the server runs")
+            return ConnectionCause("lost", f"{where} broke the connection ({words}): see whether the server runs")
     return None
 
 
-def _of_driver(error: BaseException, where: str, words: str, address: Address) -> Cause | None:
+def _of_driver(error: BaseException, where: str, words: str, address: Address) -> ConnectionCause | None:
     if isinstance(error, asyncpg.ClientConfigurationError):
-        return Cause("address", f"{where} cannot be asked ({words}): correct {address.setting}")
+        return ConnectionCause("address", f"{where} cannot be asked ({words}): correct {address.setting}")
     if isinstance(error, FileNotFoundError | PermissionError | psycopg.OperationalError | ssl.SSLError):
         unreadable = address.unreadable_file()
         if unreadable is not None:
-            return Cause("no_file", f"{where} cannot be asked ({unreadable} cannot be read): correct {address.setting}")
+            return ConnectionCause(
+                "no_file", f"{where} cannot be asked ({unreadable} cannot be read): correct {address.setting}"
+            )
     is_tls = isinstance(error, ssl.SSLError) or (_TLS.search(words) and isinstance(error, OSError | psycopg.Error))
     if is_tls:
-        return Cause("tls", f"{where} and this monitor agree on no TLS ({words}): see sslmode in {address.setting}")
+        return ConnectionCause(
+            "tls", f"{where} and this monitor agree on no TLS ({words}): see sslmode in {address.setting}"
+        )
     if isinstance(error, asyncpg.InterfaceError | asyncpg.PostgresConnectionError | psycopg.OperationalError):
-        return Cause("lost", f"{where} broke the connection ({words}): see whether the server runs")
+        return ConnectionCause("lost", f"{where} broke the connection ({words}): see whether the server runs")
     return _of_network(error, where, words, address) if isinstance(error, OSError) else None
 
 
-def _of_network(error: OSError, where: str, words: str, address: Address) -> Cause:
+def _of_network(error: OSError, where: str, words: str, address: Address) -> ConnectionCause:
     if isinstance(error, TimeoutError):
-        return Cause("timeout", f"{where} does not answer in time: see whether the server and the way to it are well")
+        return ConnectionCause(
+            "timeout", f"{where} does not answer in time: see whether the server and the way to it are well"
+        )
     if isinstance(error, socket.gaierror):
-        return Cause("no_host", f"no host of {address.place} can be found: correct {address.setting}")
+        return ConnectionCause("no_host", f"no host of {address.place} can be found: correct {address.setting}")
     if isinstance(error, FileNotFoundError | PermissionError):
-        return Cause("no_file", f"{where} cannot be reached ({words}): see the file named")
-    return Cause(
+        return ConnectionCause("no_file", f"{where} cannot be reached ({words}): see the file named")
+    return ConnectionCause(
         "unreachable",
         f"{where} cannot be reached, it refuses the connection: start the server, or correct {address.setting} "
         f"({words})",

@@ -21,7 +21,7 @@ from episode_monitor.storage.fitness import checked_standing
 from episode_monitor.storage.protocols import DatabaseAway
 from episode_monitor.storage.records import Stored
 from episode_monitor.storage.troubles import Decision, Trouble, explain
-from episode_monitor.storage.write_behind import Lane
+from episode_monitor.storage.write_behind import WriteBehind
 
 Row = TypeVar("Row")
 _log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ class Database:
         self._options = options or DatabaseOptions()
         self._sleep = sleep
         self._jitter = jitter
-        self._lanes: list[Lane[Any]] = []
+        self._lanes: list[WriteBehind[Any]] = []
         self._pool: Connections | None = None
         self._trouble: Trouble | None = Trouble("new", f"PostgreSQL at {self.address} has not been asked yet")
         self._noticed: Trouble | None = None  # what a reader ran into, for the supervisor
@@ -144,17 +144,19 @@ class Database:
         async with self._changed:
             await self._changed.wait_for(condition)
 
-    def add_lane(self, lane: Lane[Row]) -> Lane[Row]:
+    def add_lane(self, lane: WriteBehind[Row]) -> WriteBehind[Row]:
         """Takes a repository's lane under its care."""
         self._lanes.append(lane)
         return lane
 
-    async def store(self, lane: Lane[Row], row: Row, size_bytes: int, *, key: str | None = None) -> Stored:
+    async def store(self, lane: WriteBehind[Row], row: Row, size_bytes: int, *, key: str | None = None) -> Stored:
         """Queues a row and waits until it is written, or until it is clear that it has to wait longer."""
         waiter = self.queue(lane, row, size_bytes, key=key)
         return await waiter if self.is_ok or waiter.done() else Stored.QUEUED
 
-    def queue(self, lane: Lane[Row], row: Row, size_bytes: int, *, key: str | None = None) -> "asyncio.Future[Stored]":
+    def queue(
+        self, lane: WriteBehind[Row], row: Row, size_bytes: int, *, key: str | None = None
+    ) -> "asyncio.Future[Stored]":
         """Queues a row without waiting."""
         waiter = lane.put(row, size_bytes, key)
         self._wake.set()

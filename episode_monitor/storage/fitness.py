@@ -9,7 +9,9 @@ from episode_monitor.storage.troubles import ReadOnly, TablesAreNewer, WrongEnco
 _ASKED = "select current_setting('transaction_read_only') = 'on', current_setting('server_encoding')"
 
 
-async def checked_standing(connection: Connection, again: Callable[[], Awaitable[Connection]]) -> migrate.Standing:
+async def checked_standing(
+    connection: Connection, again: Callable[[], Awaitable[Connection]]
+) -> migrate.MigrationStatus:
     """Which migrations it has. Raises TransactionPooler, ReadOnly, WrongEncoding, TablesAreNewer."""
     await refuse_transaction_pooling(connection, again)
     is_read_only, encoding = await connection.fetchrow(_ASKED)

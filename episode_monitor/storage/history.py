@@ -14,7 +14,7 @@ from episode_monitor.storage.database import Database
 from episode_monitor.storage.records import HistoryQuery, Page, Stored, Transition
 from episode_monitor.storage.rows import Conditions, moment, packed, page, unpacked
 from episode_monitor.storage.shapes import transition_of
-from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
+from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.alert import Alert
 from models.times import epoch_ms
 
@@ -49,7 +49,7 @@ class PostgresAlertHistory:
     def __init__(self, database: Database, limits: LaneLimits | None = None) -> None:
         self.newest_only: int | None = None
         self._database = database
-        self._lane = database.add_lane(Lane("alert_transitions", _write, limits))
+        self._lane = database.add_lane(WriteBehind("alert_transitions", _write, limits))
         self._left_out: dict[int, int] = {}
 
     async def append(

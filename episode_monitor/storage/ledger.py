@@ -7,7 +7,7 @@ from alert_sinks.ledger import Ending
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.rows import moment
 from episode_monitor.storage.text import storable
-from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
+from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 
 _UPSERT = f"""
 insert into episode_monitor.deliveries as kept (transition_id, sink, outcome, attempts, at) values ($1, $2, $3, $4, $5)
@@ -26,7 +26,7 @@ class PostgresLedger:
 
     def __init__(self, database: Database, limits: LaneLimits | None = None) -> None:
         self._database = database
-        self._lane = database.add_lane(Lane("deliveries", _write, limits))
+        self._lane = database.add_lane(WriteBehind("deliveries", _write, limits))
 
     async def already_delivered(self, transition_id: str, sink: str) -> bool:
         """Whether this sink took this transition. Raises `DatabaseAway`."""

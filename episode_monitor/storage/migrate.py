@@ -32,7 +32,7 @@ _CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Standing:
+class MigrationStatus:
     """Which migrations the database has. `unknown` ones belong to a newer monitor."""
 
     applied: list[str]
@@ -45,17 +45,17 @@ def known_migrations() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.sql") if not path.name.endswith(".rollback.sql"))
 
 
-def compared(applied: list[str]) -> Standing:
+def compared(applied: list[str]) -> MigrationStatus:
     """How the names in the database stand to those of this code."""
     known = known_migrations()
-    return Standing(
+    return MigrationStatus(
         applied=[name for name in known if name in applied],
         pending=[name for name in known if name not in applied],
         unknown=sorted(set(applied) - set(known)),
     )
 
 
-async def standing(connection: Connection) -> Standing:
+async def standing(connection: Connection) -> MigrationStatus:
     """Asks an asyncpg connection; cheap, takes no lock and needs no right to create anything."""
     if await connection.fetchval("select to_regclass($1)", f"{SCHEMA}.{_MARKS}") is None:
         return compared([])
@@ -143,7 +143,7 @@ def _locked(address: Address) -> Iterator[_Backend]:
         yield backend
 
 
-def _checked(backend: _Backend) -> Standing:
+def _checked(backend: _Backend) -> MigrationStatus:
     if _MARKS not in backend.list_tables():
         return compared([])
     rows = backend.connection.execute(f"select migration_id from {SCHEMA}.{_MARKS}").fetchall()

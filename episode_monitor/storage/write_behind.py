@@ -45,7 +45,7 @@ class _Waiting(Generic[Row]):
         self.waiters.clear()
 
 
-class Lane(Generic[Row]):
+class WriteBehind(Generic[Row]):
     """`write(connection, rows)` puts rows in one transaction that the lane opens, and must not mind a row twice.
 
     `on_lost(row, why)` hears of every row that will not be written. `lost` counts them.

@@ -12,7 +12,7 @@ from models.alert import SILENCE_ENDED, Severity
 from streams.alerting.rules import Rule
 
 
-class Phase(Enum):
+class AlertPhase(Enum):
     """Where a rule of a project stands; nothing is remembered about a rule that is content."""
 
     PENDING = 1  # crossed, but not for long enough
@@ -45,10 +45,10 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     calm_reason: Reason = Reason.BACK_TO_NORMAL
 
 
-class Memory(msgspec.Struct, array_like=True):
+class AlertState(msgspec.Struct, array_like=True):
     """What is remembered of one rule of one project. Event times in ms; 0: not."""
 
-    phase: Phase
+    phase: AlertPhase
     since_ms: int  # crossed since
     named_ms: int = 0  # its id is made of this: `since_ms`, or the next that is free if another began just then
     starts_at_ms: int = 0  # of this firing
@@ -69,17 +69,17 @@ def alert_id(rule_id: str, project_id: str, starts_at_ms: int) -> str:
 
 
 def judge(
-    rule: Rule, memory: Memory | None, verdict: Verdict, at_ms: int, escalate_after_ms: int, trace_id: str | None
-) -> tuple[Memory | None, Reason | None]:
+    rule: Rule, memory: AlertState | None, verdict: Verdict, at_ms: int, escalate_after_ms: int, trace_id: str | None
+) -> tuple[AlertState | None, Reason | None]:
     """What is remembered next, and why something must be told (None: nothing is). May change `memory` in place."""
     if memory is None:
         return _begin(rule, at_ms, escalate_after_ms, trace_id) if verdict.crossed else (None, None)
     match memory.phase:
-        case Phase.PENDING:
+        case AlertPhase.PENDING:
             return _pending(rule, memory, verdict, at_ms, escalate_after_ms)
-        case Phase.FIRING:
+        case AlertPhase.FIRING:
             return _firing(rule, memory, verdict, at_ms)
-        case Phase.HUSHED:
+        case AlertPhase.HUSHED:
             if not verdict.crossed:
                 return None, None
             if verdict.bad > memory.hushed_at_bad and not rule.window_minutes:  # a new gap is new trouble
@@ -88,17 +88,19 @@ def judge(
             return memory, None
 
 
-def _begin(rule: Rule, at_ms: int, escalate_after_ms: int, trace_id: str | None) -> tuple[Memory, Reason | None]:
-    memory = Memory(Phase.PENDING, since_ms=at_ms, updated_at_ms=at_ms, trace_ids=[trace_id] if trace_id else [])
+def _begin(rule: Rule, at_ms: int, escalate_after_ms: int, trace_id: str | None) -> tuple[AlertState, Reason | None]:
+    memory = AlertState(
+        AlertPhase.PENDING, since_ms=at_ms, updated_at_ms=at_ms, trace_ids=[trace_id] if trace_id else []
+    )
     if rule.for_seconds:
         return memory, Reason.THRESHOLD_CROSSED
     return _fire(rule, memory, at_ms, escalate_after_ms, Reason.THRESHOLD_CROSSED)
 
 
 def _fire(
-    rule: Rule, memory: Memory, at_ms: int, escalate_after_ms: int, reason: Reason
-) -> tuple[Memory, Reason | None]:
-    memory.phase = Phase.FIRING
+    rule: Rule, memory: AlertState, at_ms: int, escalate_after_ms: int, reason: Reason
+) -> tuple[AlertState, Reason | None]:
+    memory.phase = AlertPhase.FIRING
     memory.starts_at_ms = memory.updated_at_ms = at_ms
     if memory.silenced_until_ms <= at_ms:  # over before there was anything to tell
         memory.silenced_until_ms = 0
@@ -108,8 +110,8 @@ def _fire(
 
 
 def _pending(
-    rule: Rule, memory: Memory, verdict: Verdict, at_ms: int, escalate_after_ms: int
-) -> tuple[Memory | None, Reason | None]:
+    rule: Rule, memory: AlertState, verdict: Verdict, at_ms: int, escalate_after_ms: int
+) -> tuple[AlertState | None, Reason | None]:
     if not verdict.crossed:
         return None, Reason.CLEARED_BEFORE_FIRING
     if at_ms >= memory.since_ms + rule.for_seconds * 1000:
@@ -117,7 +119,7 @@ def _pending(
     return memory, None
 
 
-def _firing(rule: Rule, memory: Memory, verdict: Verdict, at_ms: int) -> tuple[Memory | None, Reason | None]:
+def _firing(rule: Rule, memory: AlertState, verdict: Verdict, at_ms: int) -> tuple[AlertState | None, Reason | None]:
     if verdict.crossed:
         memory.calm_since_ms = 0
     else:
@@ -138,11 +140,11 @@ def _firing(rule: Rule, memory: Memory, verdict: Verdict, at_ms: int) -> tuple[M
     return memory, None
 
 
-def deadline_ms(rule: Rule, memory: Memory) -> int | None:
+def deadline_ms(rule: Rule, memory: AlertState) -> int | None:
     """When the next transition is due if nothing else happens; None where only an event can move it."""
-    if memory.phase is Phase.PENDING:
+    if memory.phase is AlertPhase.PENDING:
         return memory.since_ms + rule.for_seconds * 1000
-    if memory.phase is Phase.HUSHED:
+    if memory.phase is AlertPhase.HUSHED:
         return None
     due = []
     if memory.calm_since_ms:
@@ -157,7 +159,7 @@ def deadline_ms(rule: Rule, memory: Memory) -> int | None:
 # --- what people do; each answers the reason of the transition
 
 
-def acknowledge(memory: Memory, by: str, at_ms: int) -> Reason:
+def acknowledge(memory: AlertState, by: str, at_ms: int) -> Reason:
     """Somebody has taken it: it no longer escalates."""
     memory.acknowledged_by = by
     memory.escalates_at_ms = 0
@@ -165,20 +167,20 @@ def acknowledge(memory: Memory, by: str, at_ms: int) -> Reason:
     return Reason.ACKNOWLEDGED_BY_PERSON
 
 
-def silence(memory: Memory, until_ms: int, at_ms: int) -> Reason:
+def silence(memory: AlertState, until_ms: int, at_ms: int) -> Reason:
     """Nothing is delivered until then; it goes on firing, and if it still does then it is told once more."""
     memory.silenced_until_ms = until_ms
     memory.updated_at_ms = at_ms
     return Reason.SILENCED_BY_PERSON
 
 
-def hush(memory: Memory, bad: int, at_ms: int) -> Reason:
+def resolve_manually(memory: AlertState, bad: int, at_ms: int) -> Reason:
     """Resolved by a person: silent until the measure was content once or, for numbering, until there is more.
 
     One that had not fired yet leaves as any other such does, for nobody was told that it began.
     """
-    fired = memory.phase is Phase.FIRING
-    memory.phase = Phase.HUSHED
+    fired = memory.phase is AlertPhase.FIRING
+    memory.phase = AlertPhase.HUSHED
     memory.hushed_at_bad = bad
     memory.updated_at_ms = at_ms
     return Reason.RESOLVED_BY_PERSON if fired else Reason.CLEARED_BEFORE_FIRING

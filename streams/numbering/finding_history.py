@@ -24,7 +24,7 @@ TOP_LOWERED = "top_lowered"  # or a gap lies above the highest number now
 Interval = tuple[int, int]
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class FindingRecord(msgspec.Struct, frozen=True, array_like=True):
     """Numbers first … last are the finding before it was filled, healed or waived, or what opened.
 
     `at_ms` is the event time of what caused it: a late event bears a time before that of the entry before it.
@@ -64,9 +64,9 @@ class FindingHistory(msgspec.Struct, array_like=True):
     """The newest entries, oldest first, and how many older ones were dropped. Stored with the project's head."""
 
     dropped: int = 0
-    entries: list[Entry] = []
+    entries: list[FindingRecord] = []
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: FindingRecord) -> None:
         """Something happened; the oldest entry goes where there are too many."""
         self.entries.append(entry)
         if len(self.entries) > KEPT:
@@ -75,24 +75,24 @@ class FindingHistory(msgspec.Struct, array_like=True):
 
     def opened(self, kind: str, first: int, last: int, at_ms: int, since_ms: int, beside: list[Interval]) -> None:
         """A suspect has settled."""
-        self.add(Entry(OPENED, kind, first, last, at_ms, since_ms=since_ms, beside=beside))
+        self.add(FindingRecord(OPENED, kind, first, last, at_ms, since_ms=since_ms, beside=beside))
 
     def reopened(self, waiver: Waiver, at_ms: int, beside: list[Interval]) -> None:
         """A waiver is over, and what it held for is open again."""
-        self.add(Entry(REOPENED, waiver.kind, waiver.first, waiver.last, at_ms, beside=beside))
+        self.add(FindingRecord(REOPENED, waiver.kind, waiver.first, waiver.last, at_ms, beside=beside))
 
     def filled(self, first: int, last: int, at_ms: int, number: int, episode: bytes) -> None:
         """An episode took a number of the gap first … last."""
-        self.add(Entry(FILLED, GAP, first, last, at_ms, number=number, episode=episode))
+        self.add(FindingRecord(FILLED, GAP, first, last, at_ms, number=number, episode=episode))
 
     def healed(self, kind: str, first: int, last: int, at_ms: int, how: str, episode: bytes) -> None:
         """An episode left a number, and so this is no finding any longer."""
-        self.add(Entry(HEALED, kind, first, last, at_ms, episode=episode, how=how))
+        self.add(FindingRecord(HEALED, kind, first, last, at_ms, episode=episode, how=how))
 
     def waived(self, waiver: Waiver) -> None:
         """A person waived an open finding."""
         self.add(
-            Entry(
+            FindingRecord(
                 WAIVED,
                 waiver.kind,
                 waiver.first,

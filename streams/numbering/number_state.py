@@ -21,7 +21,7 @@ from streams.numbering.waivers import Waiver
 
 
 @mypyc_attr(acyclic=True)
-class Numbers:
+class NumberState:
     """The numbers of one project. Event times in milliseconds."""
 
     __slots__ = (
@@ -127,12 +127,12 @@ class Numbers:
 
     @property
     def open_gaps(self) -> IntervalSet:
-        """Numbers that have been missing for the settling time."""
+        """NumberState that have been missing for the settling time."""
         return self.anomalies.open_gaps
 
     @property
     def open_duplicates(self) -> set[int]:
-        """Numbers that several episodes have held for the settling time."""
+        """NumberState that several episodes have held for the settling time."""
         return self.anomalies.open_duplicates
 
     @property
@@ -152,7 +152,7 @@ class Numbers:
 
     @property
     def explained(self) -> IntervalSet:
-        """Numbers of deleted episodes, where those are no gaps."""
+        """NumberState of deleted episodes, where those are no gaps."""
         return self.anomalies.explained
 
     @property

@@ -13,7 +13,7 @@ from streams.numbering import anomalies as out_of_order
 from streams.numbering.chunks import CHUNK_SHIFT
 from streams.numbering.finding_history import DELETED as BY_DELETION
 from streams.numbering.finding_history import RENUMBERED as BY_RENUMBERING
-from streams.numbering.number_state import Numbers
+from streams.numbering.number_state import NumberState
 from streams.numbering.suspects import Hole
 
 MAX_SET_ASIDE = 64  # implausible numbers remembered a project; the lowest stay
@@ -25,7 +25,7 @@ MAX_MOVES_REMEMBERED = 256  # renumberings and deletions whose event times are r
 
 
 @mypyc_attr(acyclic=True)
-class Numbering(Numbers):
+class Numbering(NumberState):
     """The numbers of one project, as its events change them. Every method takes milliseconds: `at_ms` is event time, by
     which the latest statement is told, `seen_ms` the same or, if that was ahead of the clock, the clock: a suspicion
     begins then."""

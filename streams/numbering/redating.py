@@ -10,7 +10,7 @@ from streams.numbering.chunks import CHUNK_SHIFT
 from streams.numbering.suspects import Hole
 
 if TYPE_CHECKING:
-    from streams.numbering.number_state import Numbers
+    from streams.numbering.number_state import NumberState
 
 KEPT = 256  # changes remembered a project; order makes no difference to what they began or ended
 MOST_HOLES = 1000  # beyond these, holes keep the times that they have
@@ -25,7 +25,7 @@ def newest(changes: list[Change]) -> list[Change]:
     return changes[-KEPT:]
 
 
-def redate(numbering: "Numbers", changes: list[Change], horizon_ms: int) -> None:
+def redate(numbering: "NumberState", changes: list[Change], horizon_ms: int) -> None:
     """Date every suspect by these changes, which are in order."""
     suspects = numbering.suspects
     if len(changes) >= KEPT:
@@ -42,7 +42,7 @@ class _Story:
     """What happened to the numbers that changed. `free_ms` and `shared_ms`: since when nobody, or several, hold them;
     `tops`: the highest number held, from each moment on."""
 
-    def __init__(self, numbering: "Numbers", changes: list[Change]) -> None:
+    def __init__(self, numbering: "NumberState", changes: list[Change]) -> None:
         held = _held_before(numbering, changes)
         untouched = _highest_untouched(numbering, held)
         self.free_ms = {number: OLD for number, count in held.items() if count <= 0}
@@ -99,7 +99,7 @@ class _Story:
         return Hole(start, end, since_ms, since_ms if free_ms >= exceeded_ms and free_ms > OLD else 0)
 
 
-def _held_before(numbering: "Numbers", changes: list[Change]) -> dict[int, int]:
+def _held_before(numbering: "NumberState", changes: list[Change]) -> dict[int, int]:
     """By how many episodes each number that changed was held before it did."""
     held: dict[int, int] = {}
     for _, is_left, number in changes:
@@ -111,7 +111,7 @@ def _held_before(numbering: "Numbers", changes: list[Change]) -> dict[int, int]:
     return held
 
 
-def _highest_untouched(numbering: "Numbers", touched: dict[int, int]) -> int:
+def _highest_untouched(numbering: "NumberState", touched: dict[int, int]) -> int:
     """The highest number that is held and did not change; 0 where there is none."""
     for chunk in reversed(numbering.chunks):
         owners = list(chunk.owners())

@@ -31,7 +31,7 @@ class Judged(msgspec.Struct, frozen=True):
         return health_score(self.max_number, self.gaps.count, len(self.duplicates))
 
 
-def judge(numbers: Sequence[int], rules: NumberingRules) -> Judged:
+def judge_table(numbers: Sequence[int], rules: NumberingRules) -> Judged:
     """Judge numbers in ascending order, one entry an episode, each from 1 to 2 147 483 647."""
     count, first = len(numbers), rules.first_number
     if count and numbers[0] == first and numbers[-1] == first + count - 1 and len(set(numbers)) == count:

@@ -13,10 +13,10 @@ import msgspec
 from models.alert import Alert, AlertStatus, Severity
 from models.measures import counted
 from streams.alerting import alert_state as life
-from streams.alerting.alert_state import Memory, Phase, Reason, Verdict
+from streams.alerting.alert_state import AlertPhase, AlertState, Reason, Verdict
 from streams.alerting.core import Core
 from streams.alerting.rules import Measure, Rule
-from streams.project.alert_actions import ACTED_BY, COMMENT, Act, ActKind, Refusal, by_hand
+from streams.project.alert_actions import ACTED_BY, COMMENT, ActionRefusal, ActKind, AlertAction, by_hand
 
 if TYPE_CHECKING:
     from streams.partition.drift import Difference
@@ -82,7 +82,7 @@ class _Kept(msgspec.Struct, array_like=True):
     """One alert that fires, or that a person resolved although it still drifts."""
 
     named: Named
-    memory: Memory
+    memory: AlertState
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -149,12 +149,12 @@ class DriftAlerts:
             told += self._keep(one, one.named, at_ms)
         return told
 
-    def act(self, project: str, act: Act, at_ms: int) -> tuple[list[Alert], Alert] | Refusal:
+    def act(self, project: str, act: AlertAction, at_ms: int) -> tuple[list[Alert], Alert] | ActionRefusal:
         """What a person does: all transitions to tell, of which the last is the act's."""
         if project not in self._kept:
-            return Refusal.NOT_ACTIVE
-        if self._kept[project].memory.phase is Phase.HUSHED:
-            return Refusal.RESOLVED_BY_PERSON
+            return ActionRefusal.NOT_ACTIVE
+        if self._kept[project].memory.phase is AlertPhase.HUSHED:
+            return ActionRefusal.RESOLVED_BY_PERSON
         told = self.run_due(at_ms)
         one = self._kept[project]
         match act.kind:
@@ -163,7 +163,7 @@ class DriftAlerts:
             case ActKind.SILENCE:
                 reason = life.silence(one.memory, act.silent_until_ms, at_ms)
             case ActKind.RESOLVE:
-                reason = life.hush(one.memory, one.named.drift.differences, at_ms)
+                reason = life.resolve_manually(one.memory, one.named.drift.differences, at_ms)
         self._changed()
         one.memory.reason = reason.value
         alert = self._describe(one, reason.value, at_ms if act.kind is ActKind.RESOLVE else None)
@@ -197,7 +197,7 @@ class DriftAlerts:
         if one is None:
             return []
         self._changed()
-        if one.memory.phase is Phase.HUSHED:
+        if one.memory.phase is AlertPhase.HUSHED:
             return []
         one.memory.updated_at_ms = at_ms
         return [self._describe(one, GONE, at_ms)]
@@ -215,7 +215,7 @@ class DriftAlerts:
     def active(self) -> Iterator[Alert]:
         """What fires."""
         for one in self._kept.values():
-            if one.memory.phase is Phase.FIRING:
+            if one.memory.phase is AlertPhase.FIRING:
                 yield self._describe(one, one.memory.reason or FOUND)
 
     def next_due_ms(self) -> int | None:

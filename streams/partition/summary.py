@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from models.alert import Alert, AlertStatus, Severity
-from streams.alerting.alert_state import Phase
+from streams.alerting.alert_state import AlertPhase
 from streams.base import changelog_keys
 from streams.base.ranking import Lowest, Rank, rank
 from streams.base.sketch import quantile_seconds
@@ -231,7 +231,7 @@ def alerts_of(partition: Partition, limit: int) -> Steps[tuple[list[Alert], list
 def _count_kinds(partition: Partition, state: ProjectState, counts: Counter[tuple[str, str]]) -> None:
     for rule_id, memory in state.alerts.items():
         rule = partition.core.rules.by_id.get(rule_id)
-        if rule is not None and memory.phase is not Phase.HUSHED:
+        if rule is not None and memory.phase is not AlertPhase.HUSHED:
             counts[rule.severity.value, rule.measure.value] += 1
 
 

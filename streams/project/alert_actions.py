@@ -9,7 +9,7 @@ import msgspec
 
 from models.alert import Alert
 from streams.alerting import alert_state as life
-from streams.alerting.alert_state import Memory, Phase, Reason
+from streams.alerting.alert_state import AlertPhase, AlertState, Reason
 from streams.alerting.core import Core
 from streams.alerting.rules import Measure, Rule
 from streams.base import packed_counts
@@ -28,7 +28,7 @@ class ActKind(Enum):
     SILENCE = "silence"
 
 
-class Act(msgspec.Struct, frozen=True, kw_only=True):
+class AlertAction(msgspec.Struct, frozen=True, kw_only=True):
     """One act of one person. `silent_until_ms` is read for a silence alone."""
 
     kind: ActKind
@@ -37,20 +37,20 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     silent_until_ms: int = 0
 
 
-class Refusal(Enum):
+class ActionRefusal(Enum):
     """Why nothing was done."""
 
     NOT_ACTIVE = "not_active"  # the rule is content, or there is no such rule
     RESOLVED_BY_PERSON = "resolved_by_person"  # still crossed, and hushed already
 
 
-def perform(core: Core, state: ProjectState, rule_id: str, act: Act, at_ms: int) -> Alert | Refusal:
+def perform(core: Core, state: ProjectState, rule_id: str, act: AlertAction, at_ms: int) -> Alert | ActionRefusal:
     """Do it at an event time; the transition to tell. The caller must store the state."""
     rule, memory = core.rules.by_id.get(rule_id), state.alerts.get(rule_id)
     if rule is None or memory is None:
-        return Refusal.NOT_ACTIVE
-    if memory.phase is Phase.HUSHED:
-        return Refusal.RESOLVED_BY_PERSON
+        return ActionRefusal.NOT_ACTIVE
+    if memory.phase is AlertPhase.HUSHED:
+        return ActionRefusal.RESOLVED_BY_PERSON
     reason = _apply(core, state, rule, memory, act, at_ms)
     memory.reason = reason.value
     state.deadline_ms = next_deadline_ms(core, state)
@@ -66,20 +66,20 @@ def by_hand(alert: Alert, reason: Reason, by: str) -> str:
     return f"Resolved by {by}, not by the numbers, which may still be bad. {alert.description}"
 
 
-def take_back(core: Core, state: ProjectState, rule_id: str, before: Memory) -> None:
+def take_back(core: Core, state: ProjectState, rule_id: str, before: AlertState) -> None:
     """Undo an act that could not be told; `before` is a copy of what was remembered."""
     state.alerts[rule_id] = before
     state.deadline_ms = next_deadline_ms(core, state)
 
 
-def _apply(core: Core, state: ProjectState, rule: Rule, memory: Memory, act: Act, at_ms: int) -> Reason:
+def _apply(core: Core, state: ProjectState, rule: Rule, memory: AlertState, act: AlertAction, at_ms: int) -> Reason:
     match act.kind:
         case ActKind.ACKNOWLEDGE:
             return life.acknowledge(memory, act.by, at_ms)
         case ActKind.SILENCE:
             return life.silence(memory, act.silent_until_ms, at_ms)
         case ActKind.RESOLVE:
-            return life.hush(memory, _bad(core, state, rule), at_ms)
+            return life.resolve_manually(memory, _bad(core, state, rule), at_ms)
 
 
 def _bad(core: Core, state: ProjectState, rule: Rule) -> int:

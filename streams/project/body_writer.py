@@ -15,7 +15,7 @@ from streams.base.packing import EMPTY_MAP, NIL, put_array, put_bytes, put_integ
 from streams.project.numbering_codec import changes_of, put_numbering
 from streams.project.state_shapes import StoredOperations
 from streams.rates.dedup_window import RecentKeys, SequenceMemory
-from streams.rates.operation_series import History
+from streams.rates.operation_series import OperationSeries
 from streams.rates.operations import FLAG_BITS, FLAGS, Ended, Open, Operation
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def put_counted(out: BytesWriter, state: "ProjectState") -> None:
         put_integers(out, packed_counts.unpack(state.days[day]))
 
 
-def put_history(out: BytesWriter, history: History) -> None:
+def put_history(out: BytesWriter, history: OperationSeries) -> None:
     """Operations over time."""
     now_second, minutes, hours = history.encode()
     put_array(out, 3)

@@ -13,9 +13,9 @@ from hashlib import blake2b
 import msgspec
 
 from models.alert import Alert
-from streams.alerting.alert_state import Memory
+from streams.alerting.alert_state import AlertState
 from streams.alerting.core import Core
-from streams.numbering.finding_history import OPENED, Entry, FindingHistory
+from streams.numbering.finding_history import OPENED, FindingHistory, FindingRecord
 from streams.numbering.numbering import Numbering
 from streams.numbering.waivers import DUPLICATE, GAP, MAX_WAIVERS, Waiver
 from streams.project.alert_actions import ACTED_BY, COMMENT
@@ -38,7 +38,7 @@ class Finding(msgspec.Struct, frozen=True):
     waiver: Waiver | None = None
 
 
-class Refusal(Enum):
+class WaiverRefusal(Enum):
     """Why nothing was waived."""
 
     UNKNOWN = "unknown"
@@ -71,7 +71,7 @@ def findings_of(project_id: str, numbering: Numbering) -> Iterator[Finding]:
         yield msgspec.structs.replace(found, waiver=waiver)
 
 
-def finding_of(project_id: str, numbering: Numbering, wanted: str) -> tuple[Finding, list[Entry]] | None:
+def finding_of(project_id: str, numbering: Numbering, wanted: str) -> tuple[Finding, list[FindingRecord]] | None:
     """One finding and its history; one that is over as long as its history names it. None: unknown."""
     entries = history_of(project_id, numbering.history, wanted)
     for found in findings_of(project_id, numbering):
@@ -84,7 +84,7 @@ def finding_of(project_id: str, numbering: Numbering, wanted: str) -> tuple[Find
     return None
 
 
-def history_of(project_id: str, history: FindingHistory | None, wanted: str) -> list[Entry]:
+def history_of(project_id: str, history: FindingHistory | None, wanted: str) -> list[FindingRecord]:
     """The entries about one finding, oldest first: of all times that it was there, and, where it was a part of others
     before, of those from when they opened."""
     names, found = {wanted}, []
@@ -104,15 +104,15 @@ def history_of(project_id: str, history: FindingHistory | None, wanted: str) -> 
 
 def waive(
     project_id: str, numbering: Numbering, wanted: str, by: str, reason: str, at_ms: int, until_ms: int
-) -> Finding | Refusal:
+) -> Finding | WaiverRefusal:
     """Take an open finding out of the open ones until then. The caller judges the rules anew and stores the state."""
     found = next((one for one in findings_of(project_id, numbering) if one.finding_id == wanted), None)
     if found is None:
-        return Refusal.UNKNOWN
+        return WaiverRefusal.UNKNOWN
     if found.state != "open":
-        return Refusal.NOT_OPEN
+        return WaiverRefusal.NOT_OPEN
     if len(numbering.waived) >= MAX_WAIVERS:
-        return Refusal.TOO_MANY
+        return WaiverRefusal.TOO_MANY
     until_ms = min(until_ms, at_ms + LONGEST_WAIVER_MS)
     waiver = Waiver(found.kind, found.first, found.last, at_ms, until_ms, by, reason)
     numbering.waive(waiver)
@@ -121,13 +121,13 @@ def waive(
 
 def waive_and_judge(
     core: Core, state: ProjectState, wanted: str, by: str, reason: str, at_ms: int, until_ms: int
-) -> tuple[Finding, list[Alert]] | Refusal:
+) -> tuple[Finding, list[Alert]] | WaiverRefusal:
     """Waive, and what is to be told: an alert that ends with it bears the person's name and words. The caller must
     store the state."""
     if state.split:
-        return Refusal.NOT_OPEN
+        return WaiverRefusal.NOT_OPEN
     found = waive(state.project_id, state.numbering, wanted, by, reason, at_ms, until_ms)
-    if isinstance(found, Refusal):
+    if isinstance(found, WaiverRefusal):
         return found
     emits: list[Alert] = []
     evaluate(core, state, max(at_ms, state.now_ms), emits, None)
@@ -140,7 +140,7 @@ class BeforeWaiving(msgspec.Struct, frozen=True):
     """What `waive_and_judge` changes of a state, as it was before."""
 
     history: FindingHistory | None
-    alerts: dict[str, Memory]
+    alerts: dict[str, AlertState]
     begun: dict[str, int]
     deadline_ms: int | None
     rate_check_ms: int

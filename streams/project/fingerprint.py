@@ -16,7 +16,7 @@ from streams.numbering.numbering import Numbering
 from streams.numbering.waivers import GAP
 from streams.project.body_writer import put_counted, put_ended, put_history, put_open, put_seen, put_sources
 from streams.project.project import ProjectState
-from streams.rates.operation_series import History
+from streams.rates.operation_series import OperationSeries
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -44,9 +44,9 @@ def facts(state: ProjectState) -> bytes:
     return out.getvalue()
 
 
-def _rolled_up(state: ProjectState) -> History:
+def _rolled_up(state: ProjectState) -> OperationSeries:
     """The history as the latest event would have left it, had no clock held it back."""
-    history = History((), state.core.detail_seconds, PROJECT_HOURS_KEPT)
+    history = OperationSeries((), state.core.detail_seconds, PROJECT_HOURS_KEPT)
     history.decode(state.history.encode(), 0)
     history.roll_up(state.latest_ms // 60_000)
     history.now_second = state.latest_ms // 1000

@@ -16,7 +16,7 @@ from streams.numbering.numbering import Numbering
 from streams.project.rule_evaluator import evaluate, next_deadline_ms
 from streams.rates.days import DayTotals
 from streams.rates.dedup_window import RecentKeys, SequenceMemory
-from streams.rates.operation_series import History
+from streams.rates.operation_series import OperationSeries
 from streams.rates.operations import MAX_DURATION_US, Counter, Operation, Operations
 from streams.rates.totals import PartitionTotals
 
@@ -50,12 +50,12 @@ class ProjectState(Counter):
         self.rate_check_ms = 0  # until then no rate can cross its threshold by old operations leaving alone; 0: never
         self.watchful = False  # some rate waits for samples, so that even a good operation may cross its threshold
         self.needs_evaluation = False
-        self.history = History(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
+        self.history = OperationSeries(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
         self.operations = Operations(core.open_conflicts_max, core.resend_memory, core.grace_ms)
         self.numbering = Numbering(core.numbering)
         self.seen = RecentKeys(core.resend_memory)
         self.sequences = SequenceMemory()
-        self.alerts: dict[str, life.Memory] = {}  # rule -> where it stands
+        self.alerts: dict[str, life.AlertState] = {}  # rule -> where it stands
         self.begun: dict[str, int] = {}  # rule -> when it last began; two in one millisecond must not share an id
         self.counted = DayTotals()  # since the beginning, today and the day before
         self.conflict_events = 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from models import measures
 from models.alert import Alert, AlertStatus
 from streams.alerting import alert_state as life
-from streams.alerting.alert_state import Memory, Phase, Reason, Verdict
+from streams.alerting.alert_state import AlertPhase, AlertState, Reason, Verdict
 from streams.alerting.core import Core
 from streams.alerting.rate_rules import RateRule
 from streams.alerting.rules import Measure, Rule
@@ -104,14 +104,14 @@ def _trace_id(traceparent: str | None) -> str | None:
     return traceparent.split("-")[1] if traceparent else None
 
 
-def describe(core: Core, state: "ProjectState", rule: Rule, memory: Memory, reason: Reason, at_ms: int) -> Alert:
+def describe(core: Core, state: "ProjectState", rule: Rule, memory: AlertState, reason: Reason, at_ms: int) -> Alert:
     """The alert as everybody outside sees it, at an event time."""
     value, sample_size = measured(core, state, rule)
     ended = reason in _ENDS
     if ended:
         status = AlertStatus.RESOLVED
     else:
-        status = AlertStatus.PENDING if memory.phase is Phase.PENDING else AlertStatus.FIRING
+        status = AlertStatus.PENDING if memory.phase is AlertPhase.PENDING else AlertStatus.FIRING
     return Alert(
         alert_key=f"{rule.rule_id}:{state.project_id}",
         alert_id=life.alert_id(rule.rule_id, state.project_id, memory.named_ms),
@@ -221,5 +221,5 @@ def active_alerts(core: Core, state: "ProjectState") -> list[Alert]:
             max(memory.updated_at_ms, state.now_ms),
         )
         for rule_id, memory in state.alerts.items()
-        if memory.phase is not Phase.HUSHED and rule_id in core.rules.by_id
+        if memory.phase is not AlertPhase.HUSHED and rule_id in core.rules.by_id
     ]  # fmt: skip

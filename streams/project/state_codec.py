@@ -69,7 +69,7 @@ def head_of(state: ProjectState) -> Head:
         numbering.max_number,
         min(numbering.open_gaps.count, 2**32 - 1),
         len(numbering.open_duplicates),
-        sum(memory.phase is not life.Phase.HUSHED for memory in state.alerts.values()),
+        sum(memory.phase is not life.AlertPhase.HUSHED for memory in state.alerts.values()),
         numbering.capped,
     )
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.alerting.alert_state import Memory
+from streams.alerting.alert_state import AlertState
 from streams.numbering.finding_history import FindingHistory
 from streams.numbering.waivers import Waiver
 
@@ -73,7 +73,7 @@ class StoredBody(msgspec.Struct, array_like=True, gc=False):
     ended: StoredOperations
     seen: tuple[bytes, list[int]]  # hashes in order; ages of those within the grace
     sources: list[tuple[str, int, int, list[list[int]]]]  # name, newest event time, floor, intervals
-    alerts: dict[str, Memory]
+    alerts: dict[str, AlertState]
     begun: dict[str, int]
     totals: list[int]
     days: list[tuple[int, list[int]]]

@@ -19,7 +19,7 @@ _NONE = Pane()
 
 
 @mypyc_attr(acyclic=True)
-class History:
+class OperationSeries:
     """All operations of one project, or of one partition, by event time. Operations are told by kind and duration."""
 
     __slots__ = (

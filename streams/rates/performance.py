@@ -11,7 +11,7 @@ from models.views import PerformanceStats, PerformanceTrend, TrendPoint
 from streams.base import packed_counts
 from streams.base.calendar import Calendar
 from streams.base.sketch import Sketch, merge, quantile_seconds
-from streams.rates.operation_series import History, average_seconds, rate_percentage
+from streams.rates.operation_series import OperationSeries, average_seconds, rate_percentage
 
 MINUTE_TREND_HOURS = 2  # up to so many hours the trend has a point a minute
 MINUTE_SECONDS = 60
@@ -21,13 +21,15 @@ Measured = tuple[int, Sketch]  # tally of operations, and the sketch of their du
 ByInterval = dict[int, Measured]  # minute or hour number -> what happened in it
 
 
-def window(history: History, window_minutes: int, as_of_ms: int) -> Measured:
-    """What happened in the window that ends with the second of `as_of_ms`; see `History.between` for its precision."""
+def window(history: OperationSeries, window_minutes: int, as_of_ms: int) -> Measured:
+    """What happened in the window that ends with the second of `as_of_ms`; see `OperationSeries.between` for its
+    precision.
+    """
     until = as_of_ms // 1000
     return history.between(until - window_minutes * MINUTE_SECONDS, until)
 
 
-def window_of_now(history: History, window_minutes: int, now_ms: int) -> Measured:
+def window_of_now(history: OperationSeries, window_minutes: int, now_ms: int) -> Measured:
     """The window that ends now. What is ahead of the clock has happened, too: it counts at once, and until its own
     second leaves the window."""
     until = now_ms // 1000
@@ -80,7 +82,7 @@ def interval_seconds(hours: int) -> int:
     return MINUTE_SECONDS if hours <= MINUTE_TREND_HOURS else HOUR_SECONDS
 
 
-def intervals(history: History, hours: int, as_of_ms: int) -> ByInterval:
+def intervals(history: OperationSeries, hours: int, as_of_ms: int) -> ByInterval:
     """The intervals of the last `hours` hours that hold anything; the one that `as_of_ms` is in counts as the last."""
     length = interval_seconds(hours)
     last = as_of_ms // 1000 // length

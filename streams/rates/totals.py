@@ -14,7 +14,7 @@ from streams.alerting.core import PARTITION_HOURS_KEPT, Core
 from streams.base import packed_counts
 from streams.base.outcome_flags import DURATION_BITS, DURATION_MASK, FAILED, KIND_BITS, KIND_MASK, TIMED, Sums
 from streams.base.sketch import bin_of
-from streams.rates.operation_series import Encoded, History
+from streams.rates.operation_series import Encoded, OperationSeries
 
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BOUNDS_US = vec[i64]([int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS])
@@ -43,7 +43,7 @@ class PartitionTotals:
         self._journal = vec[i64]()  # operations, each with its kind and duration; -1 - second before those of a second
         self._second: i64 = -1  # the last one in the journal
         self.applied = -1
-        self.history = History((), core.detail_seconds, PARTITION_HOURS_KEPT)
+        self.history = OperationSeries((), core.detail_seconds, PARTITION_HOURS_KEPT)
         self.operations = 0  # tally since the beginning
         self.conflicts = 0
         self.retries = [0, 0, 0]  # conflict, timeout, error

@@ -6,7 +6,7 @@ from models.times import rfc3339
 from models.views import FindingDetail, FindingEntry, FindingList, FindingName, FindingView, WaiverView
 from streams.base.ids import unpack_id
 from streams.numbering import finding_history as happened
-from streams.numbering.finding_history import Entry, Interval
+from streams.numbering.finding_history import FindingRecord, Interval
 from streams.numbering.waivers import DUPLICATE
 from streams.project.findings import Finding, finding_id, finding_of, findings_of
 from streams.project.project import ProjectState
@@ -67,7 +67,7 @@ def finding_detail(state: ProjectState, wanted: str, at_ms: int) -> FindingDetai
     )
 
 
-def entry_view(project_id: str, entry: Entry) -> FindingEntry:
+def entry_view(project_id: str, entry: FindingRecord) -> FindingEntry:
     """One entry as people see it."""
 
     def named(first: int, last: int) -> FindingName:
@@ -96,12 +96,12 @@ def entry_view(project_id: str, entry: Entry) -> FindingEntry:
     return view
 
 
-def _what(entry: Entry) -> str:
+def _what(entry: FindingRecord) -> str:
     """How a gap was filled is told by how many parts are left of it."""
     return ("filled", "filled_in_part", "split")[len(entry.lives_on)] if entry.what == happened.FILLED else entry.what
 
 
-def _sentence(entry: Entry) -> str:
+def _sentence(entry: FindingRecord) -> str:
     numbers, episode = _numbers((entry.first, entry.last)), unpack_id(entry.episode)
     rest = " and ".join(map(_numbers, entry.lives_on))
     joined = f" With those next to it, the gap is {rest} now." if entry.beside else ""

@@ -12,7 +12,7 @@ import msgspec
 from models.views import ProjectView, SplitView, Suspect
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import NumberingRules, health_score
-from streams.numbering.table_judgement import judge
+from streams.numbering.table_judgement import judge_table
 from streams.views.project_views import MAX_GAPS_LISTED
 
 
@@ -29,7 +29,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
 def joined_view(pieces: Sequence[Piece], rules: NumberingRules, split: SplitView) -> ProjectView:
     """The project as of the newest of its parts, which are given by ascending partition."""
     pairs = sorted({pair for piece in pieces for pair in zip(piece.numbers, piece.owners, strict=True)})
-    judged = judge([number for number, _ in pairs], rules)
+    judged = judge_table([number for number, _ in pairs], rules)
     missing = IntervalSet(list(judged.gaps))
     for first, last in chain.from_iterable(piece.explained for piece in pieces):
         missing.discard(first, last)

@@ -15,13 +15,13 @@ from faust.types import TP
 from agents.alerts.marks import Mark, read_mark
 from agents.engine.changelog import Changelog
 from agents.engine.clock import run_clock
-from agents.engine.dead_letter_backoff import Brake
+from agents.engine.dead_letter_backoff import DeadLetterBackoff
 from agents.engine.engine import Engine
 from agents.engine.idle import IdleClocks
-from agents.engine.ownership import Owned, Phase
+from agents.engine.ownership import Owned, PartitionPhase
 from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
-from agents.engine.stall_guard import Fence
+from agents.engine.stall_guard import StallGuard
 from agents.engine.writer import Writer
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.transport import Consumer
@@ -190,7 +190,9 @@ class NoRecovery:
 class Desk:
     """The engine and all around it. `stops` holds the reasons for which the process would have ended."""
 
-    def __init__(self, *, session_timeout_seconds: float = 10.0, brake: Callable[[], Brake] = Brake) -> None:
+    def __init__(
+        self, *, session_timeout_seconds: float = 10.0, brake: Callable[[], DeadLetterBackoff] = DeadLetterBackoff
+    ) -> None:
         self.producer = RecordingProducer()
         self.consumer = FakeConsumer()
         self.stops: list[str] = []
@@ -198,7 +200,7 @@ class Desk:
         self.now_ms = NOW_MS
         self.seconds = 1000.0  # of the clock that the fence looks at
         producer = cast(Producer, self.producer)
-        self.fence = Fence(session_timeout_seconds, self.stops.append, lambda: self.seconds)
+        self.fence = StallGuard(session_timeout_seconds, self.stops.append, lambda: self.seconds)
         self.changelog = Changelog(CHANGELOG, producer)
         self.recovery = NoRecovery(self.changelog)
         self.writer = Writer(producer, ALERTS, LETTERS, "monitor")
@@ -217,7 +219,7 @@ class Desk:
         """Own them, live."""
         self.engine.assign(partitions, generation=1)
         await turns()
-        assert all(self.engine.owned[number].phase is Phase.LIVE for number in partitions)
+        assert all(self.engine.owned[number].phase is PartitionPhase.LIVE for number in partitions)
 
     async def take(
         self,

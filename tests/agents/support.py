@@ -12,10 +12,10 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 
-from agents.alerts.history_follower import History
+from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig
-from agents.engine.dead_letter_backoff import Brake
-from agents.engine.ownership import Owned, Phase
+from agents.engine.dead_letter_backoff import DeadLetterBackoff
+from agents.engine.ownership import Owned, PartitionPhase
 from agents.kafka.access import Kafka, KafkaAccess
 from agents.kafka.topics import TopicNames, ensure_topics
 from agents.runtime import Runtime
@@ -81,7 +81,7 @@ class Rig:
         config: AgentsConfig,
         partitions: int = 2,
         *,
-        brake: Callable[[], Brake] = Brake,
+        brake: Callable[[], DeadLetterBackoff] = DeadLetterBackoff,
         failpoint: Callable[[str], None] = lambda name: None,
         clock_ms: Callable[[], int] = now_ms,
         destinations: Destinations | None = None,
@@ -93,7 +93,7 @@ class Rig:
         self.history_is_away = False
         self.runtime = Runtime(
             config, make_core(), destinations or Destinations(()), MemoryLedger(1000),
-            History(self._append, self._last_offsets), partitions, None,
+            HistoryStore(self._append, self._last_offsets), partitions, None,
             self.stops.append, clock_ms, failpoint=failpoint, brake=brake, limits=limits,
             steady=clock_ms,
         )  # fmt: skip
@@ -118,7 +118,7 @@ class Rig:
 
     def is_live(self, partitions: int) -> bool:
         """Whether it owns so many partitions, all live."""
-        return len(self.owned) == partitions and all(each.phase is Phase.LIVE for each in self.owned.values())
+        return len(self.owned) == partitions and all(each.phase is PartitionPhase.LIVE for each in self.owned.values())
 
     def outcome(self, name: str) -> int:
         """How many records came out so, in the partitions that it owns now."""

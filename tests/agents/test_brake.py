@@ -1,20 +1,20 @@
 """When a partition waits because of its dead letters, and for how long."""
 
-from agents.engine.dead_letter_backoff import Brake
+from agents.engine.dead_letter_backoff import DeadLetterBackoff
 
 
 def test_a_few_dead_letters_never_make_a_partition_wait() -> None:
-    brake = Brake(limit=1000)
+    brake = DeadLetterBackoff(limit=1000)
     assert [brake.after(in_a_row) for in_a_row in (0, 1, 200, 999)] == [0.0, 0.0, 0.0, 0.0]
 
 
 def test_the_pause_doubles_up_to_the_longest_while_nothing_good_comes() -> None:
-    brake = Brake(limit=1000, first_seconds=30.0, longest_seconds=600.0)
+    brake = DeadLetterBackoff(limit=1000, first_seconds=30.0, longest_seconds=600.0)
     assert [brake.after(1000 + 20 * times) for times in range(7)] == [30.0, 60.0, 120.0, 240.0, 480.0, 600.0, 600.0]
 
 
 def test_one_good_record_lets_it_go_and_the_next_pause_is_short_again() -> None:
-    brake = Brake(limit=1000, first_seconds=30.0)
+    brake = DeadLetterBackoff(limit=1000, first_seconds=30.0)
     brake.after(1000)
     brake.after(1020)
     assert brake.after(3) == 0.0
@@ -22,7 +22,7 @@ def test_one_good_record_lets_it_go_and_the_next_pause_is_short_again() -> None:
 
 
 def test_after_a_pause_only_a_few_records_are_tried() -> None:
-    brake = Brake(limit=1000)
+    brake = DeadLetterBackoff(limit=1000)
     assert brake.slice_records(1) == 200
     brake.after(1000)
     assert brake.slice_records(1) == 20
@@ -31,4 +31,4 @@ def test_after_a_pause_only_a_few_records_are_tried() -> None:
 
 
 def test_partitions_that_take_turns_share_what_is_taken_between_two_looks_at_the_loop() -> None:
-    assert [Brake().slice_records(partitions) for partitions in (0, 1, 4, 10, 64)] == [200, 200, 50, 20, 20]
+    assert [DeadLetterBackoff().slice_records(partitions) for partitions in (0, 1, 4, 10, 64)] == [200, 200, 50, 20, 20]

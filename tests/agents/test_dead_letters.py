@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agents.engine.dead_letter_backoff import Brake
-from agents.engine.ownership import Phase
+from agents.engine.dead_letter_backoff import DeadLetterBackoff
+from agents.engine.ownership import PartitionPhase
 from faults.evidence import read_log
 from tests.agents.support import (
     Rig,
@@ -106,7 +106,7 @@ async def test_a_dead_letter_of_before_the_restart_is_not_written_again(
             async with dying.owned[0].turn:  # told in the turn in which they were taken
                 await dying.runtime.writer.settled()
             for owned in dying.owned.values():
-                owned.phase = Phase.GONE  # as a crash would: nothing of it is stored
+                owned.phase = PartitionPhase.GONE  # as a crash would: nothing of it is stored
         heir = Rig(config_for(broker, topic_prefix, tmp_path))
         async with running(heir):
             await send(producer, config.topics.events, 0, b"p", created("p", 3))
@@ -144,7 +144,8 @@ async def test_after_many_dead_letters_in_a_row_a_partition_waits_and_the_others
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     rig = Rig(
-        config_for(broker, topic_prefix, tmp_path), brake=lambda: Brake(limit=5, first_seconds=2.0, longest_seconds=2.0)
+        config_for(broker, topic_prefix, tmp_path),
+        brake=lambda: DeadLetterBackoff(limit=5, first_seconds=2.0, longest_seconds=2.0),
     )
     async with running(rig), producing(broker) as producer:
         events = rig.topics.events

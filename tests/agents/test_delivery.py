@@ -10,11 +10,11 @@ from faust.types import TP
 from structlog.testing import capture_logs
 
 from agents.alerts import alert_consumer
-from agents.alerts.alert_consumer import Delivery, Token
+from agents.alerts.alert_consumer import AlertConsumer, Token
 from agents.alerts.marks import Ours, mark_headers
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.record_parsing import UnreadableBatch
-from alert_sinks.held_past import Past, Telling
+from alert_sinks.held_past import HeldPast, Telling
 from models.alert import Alert, AlertStatus, Severity
 from models.alert_codec import encode_alert
 from models.dead_letter import DeadLetterReason
@@ -84,8 +84,14 @@ class Office:
         self.together: list[list[str]] = []
         self.stood: dict[int, int] = {}  # reading -> where the next poll begins
         ours = Ours("monitor", NOW_MS)
-        self.delivery = Delivery(
-            TOPIC, ours, self, Past(300_000), open_limit, lambda: self.now_ms, lambda number: self.caught_up.get(number)
+        self.delivery = AlertConsumer(
+            TOPIC,
+            ours,
+            self,
+            HeldPast(300_000),
+            open_limit,
+            lambda: self.now_ms,
+            lambda number: self.caught_up.get(number),
         )
         self.delivery.reader = self.reader
 

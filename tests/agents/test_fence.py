@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.engine.stall_guard import Fence, StoodStill
+from agents.engine.stall_guard import StallGuard, StoodStill
 from faults.evidence import read_log
 from testbed.worker_handle import WorkerHandle
 from testbed.worker_process import STOPPED_AT_ONCE, Orders, names
@@ -25,7 +25,7 @@ class Clock:
 
 async def test_half_a_session_is_still_ours_and_anything_longer_is_not() -> None:
     clock, stops = Clock(), list[str]()
-    fence = Fence(10.0, stops.append, clock)
+    fence = StallGuard(10.0, stops.append, clock)
     ticking = asyncio.create_task(fence.run())
     await asyncio.sleep(0)  # it has ticked once
     clock.seconds += 5.0
@@ -41,7 +41,7 @@ async def test_half_a_session_is_still_ours_and_anything_longer_is_not() -> None
 
 def test_before_it_ticks_nothing_is_ours_to_lose() -> None:
     clock, stops = Clock(), list[str]()
-    fence = Fence(10.0, stops.append, clock)
+    fence = StallGuard(10.0, stops.append, clock)
     clock.seconds += 1000
     fence.check()
     assert stops == []
@@ -49,7 +49,7 @@ def test_before_it_ticks_nothing_is_ours_to_lose() -> None:
 
 async def test_the_tick_itself_finds_out() -> None:
     clock, stops = Clock(), list[str]()
-    ticking = asyncio.create_task(Fence(1.0, stops.append, clock).run())
+    ticking = asyncio.create_task(StallGuard(1.0, stops.append, clock).run())
     await asyncio.sleep(0)
     clock.seconds += 2.0
     with pytest.raises(StoodStill):

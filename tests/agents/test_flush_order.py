@@ -7,7 +7,7 @@ import pytest
 
 from agents.engine import engine as engine_module
 from agents.engine.engine import Engine
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from models.alert import Alert, AlertStatus, Severity
 from streams.base import changelog_keys
 from tests.agents.desk import Desk, cursor_of, event, failure, turns, useless
@@ -279,7 +279,7 @@ async def test_records_that_do_not_follow_stop_the_process(desk: Desk) -> None:
     owned.position = 5
     await desk.take(0, event(3, "p"))
     assert desk.stops == ["partition 0: RuntimeError('records from 3 on do not follow 5')"]
-    assert owned.phase is Phase.LIVE
+    assert owned.phase is PartitionPhase.LIVE
 
 
 async def test_records_of_an_earlier_reading_are_left_aside(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.alerts.history_follower import History, HistoryFollower, first_missing
+from agents.alerts.history_follower import HistoryFollower, HistoryStore, first_missing
 from agents.alerts.marks import Ours
 from models.alert import Alert
 from tests.agents.support import Rig, config_for, make_topics, producing, running, send, until
@@ -41,7 +41,7 @@ class Table:
         self.kept: dict[tuple[int, int], str] = {}
         self.order: list[tuple[int, int]] = []
         self.asked = 0
-        self.as_history = History(self._append, self._last_offsets, newest_only)
+        self.as_history = HistoryStore(self._append, self._last_offsets, newest_only)
 
     async def _append(self, alert: Alert, partition: int, offset: int) -> bool:
         if not self.is_away and (partition, offset) not in self.kept:

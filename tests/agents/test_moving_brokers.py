@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from agents.fetching.reading import reader
 from agents.kafka.access import KafkaAccess
-from agents.kafka.client import LONGEST_PAUSE_SECONDS, Client, Pause, Unreachable
+from agents.kafka.client import LONGEST_PAUSE_SECONDS, Client, KafkaUnreachable, Pause
 from agents.kafka.reach import unreachable
 from agents.kafka.topics import ensure_topics
 from episode_monitor.demo.ports import free_port
@@ -91,7 +91,7 @@ async def test_what_came_of_each_address_is_known_where_none_can_be_used() -> No
     async with Gone() as gone:
         nobody = f"127.0.0.1:{free_port()}"
         client = Client(bootstrap_servers=f"{nobody},127.0.0.1:{gone.port}")
-        with pytest.raises(Unreachable) as raised:
+        with pytest.raises(KafkaUnreachable) as raised:
             await client.bootstrap()
         await client.close()
     failures = dict(raised.value.failures)  # in no order: every client begins elsewhere in the list

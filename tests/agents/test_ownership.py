@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agents.engine.dead_letter_backoff import Brake
+from agents.engine.dead_letter_backoff import DeadLetterBackoff
 from agents.engine.last_record import KEY as WITNESS
-from agents.engine.last_record import Witness, decode_witness, witness_of
-from agents.engine.ownership import Collected, Owned, Phase
+from agents.engine.last_record import LastRecord, decode_witness, witness_of
+from agents.engine.ownership import Collected, Owned, PartitionPhase
 from testbed.worker_process import make_core
 from tests.agents.desk import EVENTS, NOW_MS, Desk, FakeRecord, event, turns, useless
 
@@ -104,7 +104,7 @@ async def test_what_is_taken_after_the_cut_is_left_to_the_next_flush() -> None:
 
 async def test_letters_of_before_a_crash_are_looked_for_again_until_all_of_them_were_passed() -> None:
     owned = an_owned()
-    owned.witness = Witness(0, NOW_MS, 0, letters_from=3)
+    owned.witness = LastRecord(0, NOW_MS, 0, letters_from=3)
     owned.begin_at(0, {1, 2})
     take(owned, event(0, "p"), useless(1))
     assert decode_witness(dict((await collect(owned, 9)).closing)[WITNESS]) == witness_of(useless(1), 3)
@@ -156,13 +156,13 @@ async def test_a_partition_that_is_revoked_while_it_is_read_back_is_never_read(
     await entered.wait()
     owned = desk.engine.owned[0]
     await desk.engine.revoke()
-    assert owned.phase is Phase.GONE
+    assert owned.phase is PartitionPhase.GONE
     assert desk.consumer.begun == []
     assert desk.stops == []
 
 
 async def test_a_partition_that_waits_because_of_dead_letters_can_be_revoked_at_once() -> None:
-    desk = Desk(brake=lambda: Brake(limit=3, first_seconds=3600))
+    desk = Desk(brake=lambda: DeadLetterBackoff(limit=3, first_seconds=3600))
     await desk.own(0)
     desk.producer.answers_at_once = True
     await desk.take(0, *(useless(number) for number in range(9)))
@@ -178,7 +178,7 @@ async def test_what_comes_after_a_revocation_is_left_aside(desk: Desk) -> None:
     owned = desk.engine.owned[0]
     await desk.engine.revoke()
     desk.engine.owned = {}
-    assert owned.phase is Phase.GONE
+    assert owned.phase is PartitionPhase.GONE
     assert desk.committed(0) is None
     desk.engine.assign([0], 2)
     await turns()
@@ -187,7 +187,7 @@ async def test_what_comes_after_a_revocation_is_left_aside(desk: Desk) -> None:
 
 
 async def test_a_partition_with_enough_records_waiting_is_not_read_until_some_are_taken() -> None:
-    desk = Desk(brake=lambda: Brake(limit=10_000))
+    desk = Desk(brake=lambda: DeadLetterBackoff(limit=10_000))
     await desk.own(0, 1)
     tp = desk.engine.tp(0)
     async with desk.engine.owned[0].turn:  # somebody looks at it for long
@@ -228,7 +228,7 @@ async def test_a_partition_that_the_changelog_does_not_have_yet_waits_for_it(des
     desk.engine.partitions = 4
     desk.engine.assign([3, 4], 1)
     await turns()
-    assert desk.engine.owned[4].phase is Phase.RECOVERING
+    assert desk.engine.owned[4].phase is PartitionPhase.RECOVERING
     assert desk.engine.owned[4].problem == "Partition 4 of events is new; its changelog is being made."
     assert desk.engine.owned[3].problem == ""
     desk.engine.grow(5)

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from faust.tables.recovery import Recovery as RecoveryService
 from structlog.testing import capture_logs
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from agents.engine.waits import WaitsFor
 from agents.fetching import consumer_thread
 from alert_sinks.fanout import Destinations
@@ -329,7 +329,7 @@ async def test_what_was_added_and_cannot_be_read_yet_is_named(
         await admin.close()
         await until(lambda: rig.runtime.status.startswith(f"Nobody reads partitions 2, 3 of {rig.topics.events} yet"))
         await until(lambda: 3 in rig.owned and "its changelog is being made" in rig.owned[3].problem)
-        await until(lambda: rig.owned[0].phase is Phase.LIVE, "the others are read all the same")
+        await until(lambda: rig.owned[0].phase is PartitionPhase.LIVE, "the others are read all the same")
         monkeypatch.undo()
         await until(lambda: rig.is_live(4) and rig.runtime.status == "ok")
     assert rig.stops == []

@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
 from agents.engine.last_record import origin_of
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from agents.fetching.batches import FetchedBytes
 from agents.fetching.record_parsing import PlainRecord
 from faults.evidence import Kept, read_log
@@ -93,10 +93,10 @@ async def test_a_partition_whose_state_is_damaged_says_so_and_the_others_go_on(
         again = Rig(config)
         async with running(again, None), producing(broker) as producer:
             await until(lambda: bool(again.owned.get(1) and again.owned[1].problem))
-            await until(lambda: again.owned[0].phase is Phase.LIVE)
+            await until(lambda: again.owned[0].phase is PartitionPhase.LIVE)
             await send(producer, again.topics.events, 0, b"fine", created("fine", 2))
             await until(lambda: again.outcome("applied") == 1)
-            assert again.owned[1].phase is Phase.RECOVERING
+            assert again.owned[1].phase is PartitionPhase.RECOVERING
             problem = again.owned[1].problem
             assert problem in again.runtime.problems
     assert again.stops == []

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agents.engine.engine import Engine
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from agents.engine.waits import Wait, Waits, WaitsFor, long_waits
 
 
@@ -19,7 +19,7 @@ class Part:
 
     def __init__(self) -> None:
         self.topic = "events"
-        self.phase = Phase.LIVE
+        self.phase = PartitionPhase.LIVE
         self.problem = ""
         self.inbox = False
         self.position = 100
@@ -89,12 +89,12 @@ def test_a_transaction_that_ends_is_said_and_the_next_one_waits_anew(standing: S
 
 
 def test_reading_back_and_pauses_are_waits_however_far_they_get(standing: Standing) -> None:
-    standing.part.phase = Phase.RECOVERING
+    standing.part.phase = PartitionPhase.RECOVERING
     standing.look_for(20)
     standing.part.position = 7
     (wait,) = standing.look_for(40)
     assert (wait.waits_for, wait.events, wait.seconds) == (WaitsFor.RECOVERY, None, 40.0)
-    standing.part.phase, standing.part.problem, standing.readable = Phase.LIVE, "many dead letters", 4
+    standing.part.phase, standing.part.problem, standing.readable = PartitionPhase.LIVE, "many dead letters", 4
     standing.waits.look(1041.0)
     standing.part.position = 27  # a few were tried
     standing.waits.look(1075.0)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from alert_sinks.environment import World
-from alert_sinks.fanout import Courier, Destinations
+from alert_sinks.environment import Environment
+from alert_sinks.fanout import Destinations, Fanout
 from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import Ledger, MemoryLedger
 from alert_sinks.sink import Sink
@@ -36,7 +36,7 @@ class Desk:
         *,
         limits: Limits | None = None,
         ledger: Ledger | None = None,
-        world: World | None = None,
+        world: Environment | None = None,
         team: list[Sink] | None = None,
         on_call: list[Sink] | None = None,
     ) -> None:
@@ -45,7 +45,7 @@ class Desk:
         self.dead: list[Dead] = []
         self.dead_letter_trouble: Callable[[], BaseException | None] = lambda: None
         self._signal = signal
-        self.courier: Courier[object] = Courier(
+        self.courier: Fanout[object] = Fanout(
             Destinations([WebhookSink(client, receiver.url)] if team is None else team, on_call or []),
             ledger or MemoryLedger(),
             on_done=self._on_done,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from alert_sinks.environment import World
+from alert_sinks.environment import Environment
 from models.alert import Alert, AlertStatus, Severity
 
 NOW_MS = 1_760_000_000_123  # 2025-10-09T08:53:20.123Z
@@ -78,7 +78,7 @@ class FakeTime:
         self._jumps = jumps
         self._signal = signal
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
-        self.world = World(
+        self.world = Environment(
             now_ms=lambda: NOW_MS + round(self.seconds * 1000),
             monotonic=lambda: self.seconds,
             sleep=self._sleep,

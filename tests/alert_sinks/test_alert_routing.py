@@ -2,7 +2,7 @@
 
 import pytest
 
-from alert_sinks.routing import Decision, RouteReason, route
+from alert_sinks.routing import Route, RouteReason, route
 from models.alert import Alert, AlertStatus
 from tests.alert_sinks.support import NOW_MS, an_alert
 
@@ -29,26 +29,26 @@ escalated_and_outlived_it = an_alert(escalation_level=1, reason="silence_ended")
 @pytest.mark.parametrize(
     ("alert", "on_call", "decision"),
     [
-        (firing, ON_CALL, Decision(("slack", "webhook"), RouteReason.TEAM)),
-        (escalated, ON_CALL, Decision(("oncall_slack",), RouteReason.ON_CALL)),
-        (escalated, [], Decision(("slack", "webhook"), RouteReason.ON_CALL_BY_TEAM, "[ON-CALL]")),
-        (resolved, ON_CALL, Decision(("slack", "webhook"), RouteReason.RESOLVED)),
-        (resolved_after_escalation, ON_CALL, Decision(("slack", "webhook", "oncall_slack"), RouteReason.RESOLVED)),
-        (resolved_after_escalation, [], Decision(("slack", "webhook"), RouteReason.RESOLVED)),
-        (pending, ON_CALL, Decision((), RouteReason.PENDING)),
-        (silenced, ON_CALL, Decision((), RouteReason.SILENCED)),
-        (resolved_while_silenced, ON_CALL, Decision((), RouteReason.SILENCED)),
-        (no_longer_silenced, ON_CALL, Decision(("slack", "webhook"), RouteReason.TEAM)),
-        (never_fired, ON_CALL, Decision((), RouteReason.NEVER_FIRED)),
-        (acknowledged, ON_CALL, Decision((), RouteReason.ACT_OF_PERSON)),
-        (silence_that_is_over, ON_CALL, Decision((), RouteReason.ACT_OF_PERSON)),
-        (resolved_by_person, ON_CALL, Decision(("slack", "webhook"), RouteReason.RESOLVED)),
-        (escalated_for_its_reason, ON_CALL, Decision(("oncall_slack",), RouteReason.ON_CALL)),
-        (outlived_its_silence, ON_CALL, Decision(("slack", "webhook"), RouteReason.SILENCE_ENDED)),
+        (firing, ON_CALL, Route(("slack", "webhook"), RouteReason.TEAM)),
+        (escalated, ON_CALL, Route(("oncall_slack",), RouteReason.ON_CALL)),
+        (escalated, [], Route(("slack", "webhook"), RouteReason.ON_CALL_BY_TEAM, "[ON-CALL]")),
+        (resolved, ON_CALL, Route(("slack", "webhook"), RouteReason.RESOLVED)),
+        (resolved_after_escalation, ON_CALL, Route(("slack", "webhook", "oncall_slack"), RouteReason.RESOLVED)),
+        (resolved_after_escalation, [], Route(("slack", "webhook"), RouteReason.RESOLVED)),
+        (pending, ON_CALL, Route((), RouteReason.PENDING)),
+        (silenced, ON_CALL, Route((), RouteReason.SILENCED)),
+        (resolved_while_silenced, ON_CALL, Route((), RouteReason.SILENCED)),
+        (no_longer_silenced, ON_CALL, Route(("slack", "webhook"), RouteReason.TEAM)),
+        (never_fired, ON_CALL, Route((), RouteReason.NEVER_FIRED)),
+        (acknowledged, ON_CALL, Route((), RouteReason.ACT_OF_PERSON)),
+        (silence_that_is_over, ON_CALL, Route((), RouteReason.ACT_OF_PERSON)),
+        (resolved_by_person, ON_CALL, Route(("slack", "webhook"), RouteReason.RESOLVED)),
+        (escalated_for_its_reason, ON_CALL, Route(("oncall_slack",), RouteReason.ON_CALL)),
+        (outlived_its_silence, ON_CALL, Route(("slack", "webhook"), RouteReason.SILENCE_ENDED)),
         (
             escalated_and_outlived_it,
             ON_CALL,
-            Decision(("slack", "webhook", "oncall_slack"), RouteReason.SILENCE_ENDED),
+            Route(("slack", "webhook", "oncall_slack"), RouteReason.SILENCE_ENDED),
         ),
     ],
     ids=[
@@ -71,5 +71,5 @@ escalated_and_outlived_it = an_alert(escalation_level=1, reason="silence_ended")
         "what escalated and outlived its silence goes to all",
     ],
 )
-def test_the_table_of_routes(alert: Alert, on_call: list[str], decision: Decision) -> None:
+def test_the_table_of_routes(alert: Alert, on_call: list[str], decision: Route) -> None:
     assert route(alert, TEAM, on_call, NOW_MS) == decision

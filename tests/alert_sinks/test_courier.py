@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from alert_sinks.environment import World
+from alert_sinks.environment import Environment
 from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.routing import RouteReason
@@ -51,7 +51,7 @@ async def test_a_worker_that_may_tell_nobody_posts_nothing(new_desk: NewDesk, re
         asked.set()
         raise RuntimeError("the process stood still and is about to end")
 
-    desk = new_desk(world=World(check=stood_still))
+    desk = new_desk(world=Environment(check=stood_still))
     desk.courier.accept(alert_of("a"), 1)
     async with asyncio.timeout(5):
         await asked.wait()

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from alert_sinks.destinations import SinkConfig, build_destinations
-from alert_sinks.fanout import Courier, Destinations
+from alert_sinks.fanout import Destinations, Fanout
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.log import LogSink
 from alert_sinks.sink import Attempt, Delivered
@@ -105,7 +105,7 @@ async def test_two_sinks_of_one_name_are_refused() -> None:
         raise AssertionError
 
     with pytest.raises(ValueError, match="same name"):
-        Courier[int](
+        Fanout[int](
             Destinations([LogSink()], [LogSink()]),
             MemoryLedger(),
             on_done=lambda token: None,

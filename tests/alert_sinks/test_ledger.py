@@ -7,20 +7,20 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from alert_sinks.ledger import Entry, GuardedLedger, MemoryLedger
+from alert_sinks.ledger import GuardedLedger, LedgerEntry, MemoryLedger
 from tests.alert_sinks.support import NOW_MS, FakeTime, Signal
 
 
-def entry(transition_id: str = "t1", outcome: str = "delivered") -> Entry:
+def entry(transition_id: str = "t1", outcome: str = "delivered") -> LedgerEntry:
     """An entry for slack."""
-    return Entry(transition_id, "slack", outcome, 1, NOW_MS)
+    return LedgerEntry(transition_id, "slack", outcome, 1, NOW_MS)
 
 
 class Database:
     """A ledger that can be away, by raising or by never answering."""
 
     def __init__(self, signal: Signal) -> None:
-        self.rows: list[Entry] = []
+        self.rows: list[LedgerEntry] = []
         self.asked = 0
         self.raises = False
         self.hangs = False
@@ -42,7 +42,7 @@ class Database:
 
     async def record(self, transition_id: str, sink: str, outcome: str, attempts: int, at_ms: int) -> None:
         await self._answer()
-        self.rows.append(Entry(transition_id, sink, outcome, attempts, at_ms))
+        self.rows.append(LedgerEntry(transition_id, sink, outcome, attempts, at_ms))
         self._signal.fire()
 
 

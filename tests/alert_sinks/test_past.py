@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alert_sinks.held_past import Past, Steps
+from alert_sinks.held_past import HeldPast, Steps
 from models.alert import Alert, AlertStatus, Severity
 from tests.alert_sinks.support import NOW_MS, alert_of
 
@@ -26,10 +26,10 @@ def acknowledged(project: str = "a") -> Alert:
 
 
 class Door:
-    """A `Past` with escalation after five minutes, and a wall clock."""
+    """A `HeldPast` with escalation after five minutes, and a wall clock."""
 
     def __init__(self) -> None:
-        self.past: Past[int] = Past(5 * MINUTE_MS)
+        self.past: HeldPast[int] = HeldPast(5 * MINUTE_MS)
         self.now_ms = NOW_MS
         self.caught_up: set[int | None] = set()
         self._token = self._left = 0

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from agents.engine.stall_guard import StoodStill
-from alert_sinks.posting import Answer, NoAnswer, checked_address, judge, new_client, post
+from alert_sinks.posting import HttpAnswer, NoHttpAnswer, checked_address, new_client, outcome_of, post
 from alert_sinks.sink import Delivered, Disabled, Outcome, Rejected, Retry
 from tests.alert_sinks.receiver import Action, Receiver, answers, drips, hangs, sends
 from tests.alert_sinks.support import NOW_MS
@@ -20,7 +20,7 @@ SHORT = 0.5  # for destinations that never come to an end
 async def asked(client: httpx.AsyncClient, receiver: Receiver, action: Action, seconds: float = LONG) -> Outcome:
     """The outcome of one POST that the receiver meets with `action`."""
     receiver.script.append(action)
-    return judge(await post(client, receiver.url, b"{}", {}, seconds), NOW_MS)
+    return outcome_of(await post(client, receiver.url, b"{}", {}, seconds), NOW_MS)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ async def test_a_refused_connection_is_tried_again(client: httpx.AsyncClient) ->
         closed.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused, and nobody else can take it
         answer = await post(client, f"http://127.0.0.1:{closed.getsockname()[1]}/", b"{}", {}, LONG)
 
-    outcome = judge(answer, NOW_MS)
+    outcome = outcome_of(answer, NOW_MS)
     assert isinstance(outcome, Retry)
     assert outcome.after_seconds is None
     assert outcome.reason.startswith("cannot connect")
@@ -109,7 +109,7 @@ async def test_an_answer_that_ends_half_way_keeps_its_status(client: httpx.Async
 
     answer = await post(client, receiver.url, b"{}", {}, LONG)
 
-    assert answer == Answer(200, None, b"half", broke_off=True)
+    assert answer == HttpAnswer(200, None, b"half", broke_off=True)
 
 
 async def test_only_the_first_4096_bytes_of_an_endless_answer_are_read(
@@ -121,7 +121,7 @@ async def test_only_the_first_4096_bytes_of_an_endless_answer_are_read(
 
     answer = await post(client, receiver.url, b"{}", {}, LONG)
 
-    assert answer == Answer(200, None, b"x" * 4096)
+    assert answer == HttpAnswer(200, None, b"x" * 4096)
 
 
 async def test_cookies_of_a_destination_are_not_kept(client: httpx.AsyncClient, receiver: Receiver) -> None:
@@ -158,7 +158,7 @@ async def test_a_proxy_of_the_environment_is_not_asked_for_loopback(
     async with new_client() as client:
         answer = await post(client, receiver.url, b"{}", {}, LONG)
 
-    assert answer == Answer(200, None, b"ok")
+    assert answer == HttpAnswer(200, None, b"ok")
 
 
 @pytest.mark.parametrize("action", [answers(200), answers(404), hangs, sends(b"junk\r\n\r\n")], ids=range(4))
@@ -203,11 +203,11 @@ def test_an_unusable_address_is_refused_without_being_shown(url: str) -> None:
 
 
 def test_no_answer_is_tried_again_with_its_reason() -> None:
-    assert judge(NoAnswer("no answer within 10 s"), NOW_MS) == Retry(None, "no answer within 10 s")
+    assert outcome_of(NoHttpAnswer("no answer within 10 s"), NOW_MS) == Retry(None, "no answer within 10 s")
 
 
 def test_only_the_start_of_a_foreign_text_is_kept() -> None:
-    outcome = judge(Answer(400, None, b"x" * 4096), NOW_MS)
+    outcome = outcome_of(HttpAnswer(400, None, b"x" * 4096), NOW_MS)
 
     assert outcome == Rejected("HTTP 400: " + "x" * 200)
 
@@ -226,5 +226,5 @@ async def test_what_may_no_longer_be_sent_is_not_sent_although_the_connection_wa
     with pytest.raises(StoodStill):
         await post(client, receiver.url, b"{}", {}, LONG, stood_still)
     receiver.script.append(answers(200))
-    assert judge(await post(client, receiver.url, b"{}", {}, LONG), NOW_MS) == Delivered()
+    assert outcome_of(await post(client, receiver.url, b"{}", {}, LONG), NOW_MS) == Delivered()
     assert len(receiver.requests) == 1, "only the one that was allowed"

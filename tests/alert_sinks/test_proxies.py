@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from alert_sinks.destinations import SinkConfig, build_destinations
-from alert_sinks.posting import Answer, NoAnswer, new_client, post
+from alert_sinks.posting import HttpAnswer, NoHttpAnswer, new_client, post
 from alert_sinks.proxies import ProxyRules, UnusableProxy
 from tests.alert_sinks.receiver import Receiver
 
@@ -118,7 +118,7 @@ async def test_no_value_of_a_proxy_variable_is_in_the_way_of_what_does_not_need_
     environment.setenv(variable, value)
     async with new_client() as client:
         build_destinations(SinkConfig(slack_webhook_url=receiver.url), client)
-        assert await post(client, receiver.url, b"{}", {}, 30.0) == Answer(200, None, b"ok")
+        assert await post(client, receiver.url, b"{}", {}, 30.0) == HttpAnswer(200, None, b"ok")
 
 
 async def test_certificates_that_are_not_there_matter_only_where_there_is_tls(
@@ -127,7 +127,7 @@ async def test_certificates_that_are_not_there_matter_only_where_there_is_tls(
     environment.setenv("SSL_CERT_FILE", "/no/such/file")
     async with new_client() as client:
         build_destinations(SinkConfig(slack_webhook_url=receiver.url), client)
-        assert await post(client, receiver.url, b"{}", {}, 30.0) == Answer(200, None, b"ok")
+        assert await post(client, receiver.url, b"{}", {}, 30.0) == HttpAnswer(200, None, b"ok")
         with pytest.raises(ValueError, match="SSL_CERT_FILE or SSL_CERT_DIR leads to no certificates"):
             build_destinations(SinkConfig(slack_webhook_url=HOOK), client)
 
@@ -148,7 +148,7 @@ async def test_a_receiver_elsewhere_is_asked_through_the_proxy(environment: pyte
     async with proxy(said, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok") as port:
         environment.setenv("HTTP_PROXY", f"127.0.0.1:{port}")
         async with new_client() as client:
-            assert await post(client, "http://hooks.example/T0", b"{}", {}, 30.0) == Answer(200, None, b"ok")
+            assert await post(client, "http://hooks.example/T0", b"{}", {}, 30.0) == HttpAnswer(200, None, b"ok")
     assert said == [b"POST http://hooks.example/T0 HTTP/1.1"]
 
 
@@ -159,4 +159,4 @@ async def test_a_proxy_that_refuses_is_named_as_what_refused(environment: pytest
         async with new_client() as client:
             answer = await post(client, HOOK, b"{}", {}, 30.0)
     assert said == [b"CONNECT hooks.example:443 HTTP/1.1"]
-    assert answer == NoAnswer("the proxy does not let it through (403 Forbidden)")
+    assert answer == NoHttpAnswer("the proxy does not let it through (403 Forbidden)")

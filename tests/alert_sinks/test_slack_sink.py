@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alert_sinks.posting import Answer
+from alert_sinks.posting import HttpAnswer
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry
 from alert_sinks.slack import SlackSink, escaped, slack_outcome, slack_payload
 from models.alert import AlertStatus, Severity
@@ -208,7 +208,7 @@ async def test_a_200_that_breaks_off_is_tried_again(client: httpx.AsyncClient, r
 def test_json_nested_without_end_is_a_refusal() -> None:
     body = b'{"ok":' + b"[" * 4000
 
-    assert isinstance(slack_outcome(Answer(200, None, body), NOW_MS), Rejected)
+    assert isinstance(slack_outcome(HttpAnswer(200, None, body), NOW_MS), Rejected)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from episode_monitor.backfill import run as module
-from episode_monitor.backfill.position import PositionFile, Progress
+from episode_monitor.backfill.position import BackfillProgress, PositionFile
 from episode_monitor.backfill.run import Backfill, Orders
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.service_database.episodes_table import EpisodesTable
@@ -221,8 +221,8 @@ async def test_on_a_terminal_a_bar_shows_how_far_it_is(env: dict[str, str], tmp_
 def test_a_position_that_cannot_be_read_is_the_beginning(content: bytes, tmp_path: Path) -> None:
     position = PositionFile(tmp_path, "one", "table")
     with position.hold():
-        position.save(Progress(after=("p", 7, "e"), stated=7, projects=1))
+        position.save(BackfillProgress(after=("p", 7, "e"), stated=7, projects=1))
         assert position.load().after == ("p", 7, "e")
         (file,) = (tmp_path / "backfill").glob("*.json")
         file.write_bytes(content)
-        assert position.load() == Progress()
+        assert position.load() == BackfillProgress()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from episode_monitor.checks import close_compare, first_pass, stream_side
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.project_drift import project_drift
@@ -249,14 +249,14 @@ async def test_a_partition_that_is_read_back_is_waited_for(database_url: str) ->
         worker.own_partition(0).numbers("p", 1)
         fill(database_url, rows("p", 1))
         owned = worker.engine.owned[0]
-        owned.phase = Phase.RECOVERING
+        owned.phase = PartitionPhase.RECOVERING
         waits = 0
 
         async def until_live(seconds: float) -> None:
             nonlocal waits
             waits += 1
             if waits == 3:
-                owned.phase = Phase.LIVE
+                owned.phase = PartitionPhase.LIVE
 
         side = stream_of(fleet, worker, until_live)
         assert (await side.summary()).total_projects == 1

@@ -22,7 +22,7 @@ from episode_monitor_client import (
 from episode_monitor_client.integrity import judged
 from episode_monitor_client.pytest_plugin import CapturedEvents
 from streams.base.numbering_rules import NumberingRules
-from streams.numbering.table_judgement import judge
+from streams.numbering.table_judgement import judge_table
 from tests.client.databases import ASYNC, AUTOCOMMITTING, EVERY, SYNC, Open
 from tests.service_database.making import fill, make_table, numbered, run
 
@@ -105,7 +105,7 @@ async def test_what_is_no_database_is_refused_in_a_sentence() -> None:
 def test_the_client_judges_as_the_monitor_does(numbers: list[int], first: int | None) -> None:
     rows = [(number, f"e{at}") for at, number in enumerate(numbers)]
     ours = judged("p", rows, first_number=first)
-    theirs = judge(sorted(numbers), NumberingRules(first_number=first))
+    theirs = judge_table(sorted(numbers), NumberingRules(first_number=first))
     assert (ours.gap_ranges, ours.duplicates, ours.implausible, ours.max_number, ours.health_score) == (
         list(theirs.gaps), theirs.duplicates, theirs.aside, theirs.max_number, theirs.health_score,
     )  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 
 from episode_monitor import worker
 from episode_monitor.cli import doctor
-from episode_monitor.cli.findings import Verdict
+from episode_monitor.cli.diagnosis import DiagnosisLevel
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay import source
 from episode_monitor.settings.settings import Settings
@@ -35,7 +35,7 @@ async def test_nor_does_a_replay_of_the_topic() -> None:
 @pytest.mark.usefixtures("broken")
 def test_the_doctor_says_so() -> None:
     finding = doctor._codecs()
-    assert (finding.verdict, finding.sentence) == (Verdict.WRONG, SENTENCE)
+    assert (finding.verdict, finding.sentence) == (DiagnosisLevel.WRONG, SENTENCE)
 
 
 def test_here_all_codecs_are_there() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from episode_monitor.cli.alert_trial import send_trial
+from episode_monitor.cli.diagnosis import DiagnosisLevel
 from episode_monitor.cli.doctor_sinks import sinks
-from episode_monitor.cli.findings import Verdict
 from episode_monitor.demo.ports import free_port
 from episode_monitor.settings.settings import Settings, load_settings
 from tests.alert_sinks.receiver import Receiver, receiving
@@ -25,12 +25,12 @@ def settings(**given: str) -> Settings:
     return load_settings(given)
 
 
-async def verdicts(**given: str) -> dict[str, tuple[Verdict, str]]:
+async def verdicts(**given: str) -> dict[str, tuple[DiagnosisLevel, str]]:
     return {found.part: (found.verdict, found.sentence) for found in await sinks(settings(**given))}
 
 
 async def test_without_a_receiver_it_is_said_that_alerts_go_to_the_log() -> None:
-    assert (await verdicts())["sinks"][0] is Verdict.SKIPPED
+    assert (await verdicts())["sinks"][0] is DiagnosisLevel.SKIPPED
 
 
 async def test_a_receiver_at_a_closed_port_or_an_unknown_name_is_away_and_its_path_is_not_said() -> None:
@@ -40,20 +40,20 @@ async def test_a_receiver_at_a_closed_port_or_an_unknown_name_is_away_and_its_pa
     )
     for setting in ("SLACK_WEBHOOK_URL", "MONITORING_WEBHOOK_URL"):
         verdict, sentence = found[setting]
-        assert verdict is Verdict.UNREACHABLE
+        assert verdict is DiagnosisLevel.UNREACHABLE
         assert sentence.endswith(f"correct {setting} or let us through.")
         assert "hushhush" not in sentence
 
 
 async def test_a_receiver_that_is_there_is_connected_to_and_gets_nothing(receiver: Receiver) -> None:
     found = await verdicts(SLACK_WEBHOOK_URL=receiver.url)
-    assert found["SLACK_WEBHOOK_URL"][0] is Verdict.OK
+    assert found["SLACK_WEBHOOK_URL"][0] is DiagnosisLevel.OK
     assert receiver.requests == []
 
 
 async def test_a_handler_that_cannot_be_made_is_wrong() -> None:
     verdict, sentence = (await verdicts(ALERT_HANDLERS="no_module:Handler"))["ALERT_HANDLERS no_module:Handler"]
-    assert verdict is Verdict.WRONG
+    assert verdict is DiagnosisLevel.WRONG
     assert "cannot be loaded" in sentence
 
 

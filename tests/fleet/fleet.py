@@ -12,9 +12,9 @@ import httpx
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from agents.engine.ownership import Counts, Owned, Phase
+from agents.engine.ownership import Counts, Owned, PartitionPhase
 from agents.engine.waits import Wait
-from agents.fleet.fleet_view import Sight
+from agents.fleet.fleet_view import FleetView
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
 from episode_monitor.fleet.local_compare import OwnNumbers
@@ -136,7 +136,7 @@ class Worker:
         self.rows: dict[str, int] = {}
         self.reader = FleetReader("fleet", "nowhere:1", lambda: fleet.partitions, fleet.clock)
         fleet.bus.readers.append(self.reader)
-        self.sight = Sight(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
+        self.sight = FleetView(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
         self.own = OwnPartitions(self.sight, self._tell, lambda partition: self.publisher.poke(partition))
         self.numbers = OwnNumbers(self.sight)
         self.splits = SplitWatch(self.sight, Neighbours(fleet.client))
@@ -186,7 +186,7 @@ class Worker:
         assert self.server is not None
         return self.server.url
 
-    def own_partition(self, number: int, generation: int = 1, phase: Phase = Phase.LIVE) -> Log:
+    def own_partition(self, number: int, generation: int = 1, phase: PartitionPhase = PartitionPhase.LIVE) -> Log:
         """Give the worker an empty partition."""
         if number in self.engine.owned:
             self.engine.former.add(self.engine.owned[number])

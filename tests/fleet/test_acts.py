@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from episode_monitor.storage.memory import MemoryAlertHistory
 from models.alert import AlertStatus
 from models.event import EventType
-from streams.alerting.alert_state import Phase as AlertPhase
+from streams.alerting.alert_state import AlertPhase
 from streams.base import changelog_keys
 from streams.project.alert_actions import person_of
 from tests.fleet.fleet import Fleet, Worker, code, json
@@ -143,7 +143,7 @@ async def test_an_act_waits_for_its_turn_and_a_partition_lost_meanwhile_is_not_c
             acting = asyncio.create_task(left.post(f"{ALERTS}/{KEY}/resolve", BODY))
             done, _ = await asyncio.wait([acting], timeout=0.2)
             assert not done
-            owned.phase = Phase.GONE
+            owned.phase = PartitionPhase.GONE
         assert code(await acting, 503) == "recovering"
         assert left.told == []
 
@@ -154,7 +154,7 @@ async def test_a_partition_lost_while_it_was_stored_is_not_claimed_either() -> N
         owned = left.engine.owned[0]
 
         def lose() -> None:
-            owned.phase = Phase.GONE
+            owned.phase = PartitionPhase.GONE
 
         left.engine.on_flush = lose
         assert code(await left.post(f"{ALERTS}/{KEY}/resolve", BODY), 503) == "unreachable"

@@ -3,7 +3,7 @@
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.remote_checks import DriftDesk
 from episode_monitor.fleet.peer_client import Neighbours
@@ -148,7 +148,7 @@ async def test_what_kafka_does_not_take_is_not_done() -> None:
 async def test_while_nobody_keeps_them_a_check_fails_and_an_act_is_not_claimed() -> None:
     async with Fleet(2) as fleet:
         left, right = await two_workers(fleet)
-        left.engine.owned[0].phase = Phase.RECOVERING
+        left.engine.owned[0].phase = PartitionPhase.RECOVERING
         for worker in (left, right):
             with pytest.raises(CheckFailed, match="run it again when the fleet is whole"):
                 await checked(fleet, worker, DriftedQuestion(is_all=True, found=[]))

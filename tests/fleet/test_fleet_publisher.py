@@ -7,14 +7,14 @@ import msgspec
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from agents.fleet.publisher import _halved
 from agents.fleet.reader import MAX_PARTITIONS, FleetReader
 from agents.fleet.record import (
     MAX_RECORD_BYTES,
     Body,
     FleetRecord,
-    Standing,
+    PartitionStatus,
     Unreadable,
     decode_record,
     encode_record,
@@ -42,7 +42,7 @@ async def test_a_new_partition_is_told_of_at_once_and_again_after_three_seconds(
         seed_project(worker.own_partition(1, generation=4))
         (told,) = await publish(worker, 100.0)
         assert (told.partition, told.generation, told.worker_id, told.url) == (1, 4, "w", worker.url)
-        assert (told.token, told.standing, told.published_at_ms) == ("word-of-w", Standing.LIVE, START_MS)
+        assert (told.token, told.standing, told.published_at_ms) == ("word-of-w", PartitionStatus.LIVE, START_MS)
         assert told.counts is not None
         assert (told.counts.projects, told.counts.episodes, told.counts.applied) == (1, 26, 25)
         assert await publish(worker, 102.9) == []
@@ -74,12 +74,12 @@ async def test_a_worker_that_owns_everything_need_not_hurry() -> None:
 async def test_a_change_of_phase_and_what_a_person_did_are_told_at_once() -> None:
     async with Fleet(1) as fleet:
         worker = await fleet.worker("w")
-        worker.own_partition(0, phase=Phase.RECOVERING)
+        worker.own_partition(0, phase=PartitionPhase.RECOVERING)
         (told,) = await publish(worker, 100.0)
-        assert (told.standing, told.counts, told.body) == (Standing.RECOVERING, None, b"")
-        worker.engine.owned[0].phase = Phase.LIVE
+        assert (told.standing, told.counts, told.body) == (PartitionStatus.RECOVERING, None, b"")
+        worker.engine.owned[0].phase = PartitionPhase.LIVE
         (told,) = await publish(worker, 100.25)
-        assert told.standing is Standing.LIVE
+        assert told.standing is PartitionStatus.LIVE
         worker.publisher.poke(0)
         assert len(await publish(worker, 100.5)) == 1
         assert await publish(worker, 100.75) == []
@@ -91,10 +91,10 @@ async def test_a_partition_whose_log_was_not_looked_at_yet_is_told_of_as_recover
         worker.own_partition(0)
         worker.engine.end_is_known = False
         (told,) = await publish(worker, 100.0)
-        assert told.standing is Standing.RECOVERING
+        assert told.standing is PartitionStatus.RECOVERING
         worker.engine.end_is_known = True
         (told,) = await publish(worker, 100.25)
-        assert told.standing is Standing.LIVE
+        assert told.standing is PartitionStatus.LIVE
 
 
 async def test_a_partition_that_was_lost_while_its_lists_were_made_is_not_told_of(
@@ -105,7 +105,7 @@ async def test_a_partition_that_was_lost_while_its_lists_were_made_is_not_told_o
         worker.own_partition(0)
 
         def lose(body: Body) -> bytes:
-            worker.engine.owned[0].phase = Phase.GONE
+            worker.engine.owned[0].phase = PartitionPhase.GONE
             return pack_body(body)
 
         monkeypatch.setattr("agents.fleet.publisher.pack_body", lose)

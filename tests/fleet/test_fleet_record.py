@@ -10,7 +10,7 @@ from agents.fleet.record import (
     FORMAT,
     Body,
     FleetRecord,
-    Standing,
+    PartitionStatus,
     Unreadable,
     decode_record,
     encode_record,
@@ -34,7 +34,7 @@ def record(**changes: Any) -> FleetRecord:
         "worker_id": "w1",
         "url": "http://10.0.0.1:8002",
         "token": "word",
-        "standing": Standing.LIVE,
+        "standing": PartitionStatus.LIVE,
         "counts": COUNTS,
         "body": b"",
     }
@@ -43,7 +43,7 @@ def record(**changes: Any) -> FleetRecord:
 
 def test_a_record_is_read_as_it_was_written() -> None:
     assert decode_record(encode_record(record())) == record()
-    recovering = record(standing=Standing.RECOVERING, counts=None)
+    recovering = record(standing=PartitionStatus.RECOVERING, counts=None)
     assert decode_record(encode_record(recovering)) == recovering
     assert record_key(3) == b"3"
 
@@ -76,7 +76,7 @@ def test_the_bulk_survives_packing_with_its_alerts_and_totals() -> None:
         encode_record(record(worker_id="worker")).replace(b"worker", b"\xff\xff\xff\xff\xff\xff"),
         encode_record(record(partition=-1)),
         encode_record(record(counts=None)),
-        encode_record(record(standing=Standing.RECOVERING)),
+        encode_record(record(standing=PartitionStatus.RECOVERING)),
     ],
 )
 def test_what_is_no_record_is_refused(value: bytes) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.engine.ownership import Owned, Phase
+from agents.engine.ownership import Owned, PartitionPhase
 from episode_monitor.fleet.listing import merge_pages, own_page, question_of
 from episode_monitor.fleet.peer_protocol import OwnPage
 from episode_monitor.fleet.queries import InvalidQuery, ProjectQuery, ProjectSort
@@ -200,7 +200,7 @@ async def test_a_partition_that_goes_away_while_it_is_looked_through_is_not_answ
         worker.own_partition(0).created("p", 1)
 
         def lose(owned: Owned) -> int:
-            owned.phase = Phase.GONE
+            owned.phase = PartitionPhase.GONE
             return START_MS
 
         monkeypatch.setattr(worker.sight, "as_of_ms", lose)  # asked for while rows are made

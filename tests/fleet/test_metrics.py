@@ -6,7 +6,7 @@ import math
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from episode_monitor.observe.metrics import METRIC_LABELS
 from episode_monitor_client import METRIC_LABELS as CLIENTS_LABELS
 from tests.fleet.fleet import Fleet, Worker, json
@@ -185,7 +185,7 @@ async def test_both_workers_give_the_same_fleet_and_each_its_own_events() -> Non
 async def test_while_tables_recover_the_fleet_is_left_out_and_the_worker_speaks_of_itself() -> None:
     async with Fleet(2) as fleet:
         worker, _ = await one_worker(fleet)
-        worker.own_partition(1, phase=Phase.RECOVERING)
+        worker.own_partition(1, phase=PartitionPhase.RECOVERING)
         types, samples = await scraped(worker)
         assert not any(name in types for name in FLEET_NAMES)
         assert value(samples, "episode_monitor_recovering_partitions") == 1

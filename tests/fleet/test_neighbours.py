@@ -14,12 +14,12 @@ from starlette.routing import Route
 
 from agents.fleet.fleet_view import Owner
 from episode_monitor.fleet.peer_client import Neighbours
-from episode_monitor.fleet.peer_protocol import ProjectQuestion, Told
+from episode_monitor.fleet.peer_protocol import PartialAnswer, ProjectQuestion
 from episode_monitor.fleet.queries import Unreachable
 from episode_monitor.web.server import serve
 
 QUESTION = ProjectQuestion(project_id="p")
-Answer = Told[int]
+Answer = PartialAnswer[int]
 
 
 class Stand:
@@ -42,7 +42,7 @@ class Stand:
 
 
 def tells(found: int | None, *partitions: int) -> Stand:
-    return Stand(Response(msgspec.json.encode(Told(partitions=list(partitions), found=found))), partitions)
+    return Stand(Response(msgspec.json.encode(PartialAnswer(partitions=list(partitions), found=found))), partitions)
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def standing(*stands: Stand) -> AsyncIterator[tuple[Neighbours, list[Owner
 
 async def ask(neighbours: Neighbours, owners: list[Owner], seconds: float = 5.0) -> list[Answer]:
     return await neighbours.ask_all(
-        owners, "project", QUESTION, Told[int], seconds, is_enough=lambda told: told.found is not None
+        owners, "project", QUESTION, PartialAnswer[int], seconds, is_enough=lambda told: told.found is not None
     )
 
 

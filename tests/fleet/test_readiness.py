@@ -3,7 +3,7 @@
 import msgspec
 from structlog.testing import capture_logs
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from agents.engine.waits import Wait, WaitsFor
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from tests.fleet.fleet import Fleet, json
@@ -30,7 +30,7 @@ async def test_a_worker_that_reads_its_tables_back_is_not_ready_and_says_how_far
     async with Fleet(2) as fleet:
         worker = await fleet.worker("only")
         worker.own_partition(0)
-        worker.own_partition(1, phase=Phase.RECOVERING)
+        worker.own_partition(1, phase=PartitionPhase.RECOVERING)
         worker.engine.owned[1].recovered_records = 1234
         answer = json(await worker.get("/readyz"), 503)
         assert answer["ready"] is False
@@ -96,7 +96,7 @@ async def test_lag_is_unknown_where_the_end_of_a_log_cannot_be_asked_or_a_partit
         worker.engine.end_is_known = False
         assert json(await worker.get("/readyz"))["lag"] is None
         worker.engine.end_is_known = True
-        worker.own_partition(1, phase=Phase.RECOVERING)
+        worker.own_partition(1, phase=PartitionPhase.RECOVERING)
         assert json(await worker.get("/readyz"), 503)["lag"] is None
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from episode_monitor.fleet.split_watch import BATCH_PROJECTS
 from streams.partition.splits import Split
 from tests.fleet.fleet import Fleet, Worker, code, json
@@ -98,10 +98,10 @@ async def test_a_worker_that_does_not_answer_is_asked_again() -> None:
     async with Fleet(4) as fleet:
         left, right, logs = await two_workers(fleet)
         logs[1].numbers("halved", 1)
-        right.engine.owned[3].phase = Phase.RECOVERING
+        right.engine.owned[3].phase = PartitionPhase.RECOVERING
         await look(left)
         logs[3].numbers("halved", 2)
-        right.engine.owned[3].phase = Phase.LIVE
+        right.engine.owned[3].phase = PartitionPhase.LIVE
         await left.splits.look(0.5)
         assert splits(fleet) == {}  # not so soon
         await left.splits.look(1.1)
@@ -161,7 +161,7 @@ async def test_a_part_that_cannot_be_asked_makes_no_half_a_view() -> None:
         logs[1].numbers("halved", 1)
         logs[2].numbers("halved", 2)
         await look(left)
-        right.engine.owned[2].phase = Phase.RECOVERING
+        right.engine.owned[2].phase = PartitionPhase.RECOVERING
         assert code(await left.get(f"{INTEGRITY}/project/halved"), 503) == "recovering"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.engine.ownership import Phase
+from agents.engine.ownership import PartitionPhase
 from agents.fleet.fleet_view import Owner
 from agents.fleet.record import encode_record
 from tests.fleet.fleet import Fleet, Worker, code, json
@@ -150,7 +150,7 @@ async def test_a_silent_owner_makes_its_partitions_stale_and_leaves_their_last_n
 async def test_while_a_partition_recovers_anywhere_views_are_503_and_never_zeros(path: str) -> None:
     async with Fleet(2) as fleet:
         left, right, *_ = await two_workers(fleet)
-        right.own_partition(1, generation=2, phase=Phase.RECOVERING)
+        right.own_partition(1, generation=2, phase=PartitionPhase.RECOVERING)
         await right.publish()
         for worker in (left, right):
             answer = await worker.get(path)
@@ -161,7 +161,7 @@ async def test_while_a_partition_recovers_anywhere_views_are_503_and_never_zeros
 async def test_a_project_that_is_known_is_shown_while_another_partition_recovers() -> None:
     async with Fleet(2) as fleet:
         left, right, *_ = await two_workers(fleet)
-        right.own_partition(1, generation=2, phase=Phase.RECOVERING)
+        right.own_partition(1, generation=2, phase=PartitionPhase.RECOVERING)
         await right.publish()
         for worker in (left, right):
             assert json(await worker.get(f"{INTEGRITY}/project/proj_123"))["gaps"] == [3, 7, 12]

@@ -12,7 +12,7 @@ from episode_monitor.fleet.queries import Recovering
 from episode_monitor.repair.announcer import NotSent, events_of
 from episode_monitor.repair.episodes import Failpoint
 from episode_monitor.repair.executor import Parts, RepairSettings
-from episode_monitor.repair.plan_state import Kept, Plan, Step
+from episode_monitor.repair.plan_state import KeptPlan, Plan, Step
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PlanStore
 from episode_monitor.service_database.episodes_table import EpisodesTable
@@ -37,7 +37,7 @@ class Stream:
         self.split: SplitView | None = None
         self.is_deaf = False  # applies records and learns nothing of them
 
-    async def announce(self, kept: Kept) -> tuple[int, int] | None:
+    async def announce(self, kept: KeptPlan) -> tuple[int, int] | None:
         """See `Announcer`."""
         if self.broker_is_away:
             raise NotSent("Kafka is away.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
-from episode_monitor.repair.plan_state import Kept, PlanState, Verification
+from episode_monitor.repair.plan_state import KeptPlan, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.store import PostgresPlans
 from episode_monitor.storage.database import Database
@@ -45,7 +45,7 @@ async def planned(desk: Desk) -> str:
     return kept.plan.plan_id
 
 
-async def looked_at_when_the_lease_is_over(desk: Desk, plan_id: str) -> Kept:
+async def looked_at_when_the_lease_is_over(desk: Desk, plan_id: str) -> KeptPlan:
     desk.now_ms += 1000 * desk.settings.lease_seconds + 1
     return await desk.another().look(plan_id)
 
@@ -137,7 +137,7 @@ async def test_of_workers_that_apply_one_plan_at_once_one_does(kept_desk: Desk) 
         workers.append(worker.another())
     applying = (worker.apply(plan_id, f"person {place}", "p") for place, worker in enumerate(workers))
     done = await asyncio.gather(*applying, return_exceptions=True)
-    assert sum(isinstance(one, Kept) for one in done) == 1
+    assert sum(isinstance(one, KeptPlan) for one in done) == 1
     refusals = [one for one in done if isinstance(one, RepairRefused)]
     assert {one.code for one in refusals} <= {Code.PLAN_BUSY, Code.PLAN_NOT_OPEN}
     assert len(refusals) == 3

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from episode_monitor.repair.errors import Code, RepairRefused
-from episode_monitor.repair.plan_state import Kept, PlanState
+from episode_monitor.repair.plan_state import KeptPlan, PlanState
 from episode_monitor.repair.planning import Strategy
 from examples.project_service.numbering import Attempts, Numbering
 from examples.project_service.trouble import Hot, Troubles
@@ -23,7 +23,7 @@ async def _nothing_more(connection: Any, episode: Any) -> None:
 SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-async def repaired(desk: Desk, tries: int = 40) -> Kept:
+async def repaired(desk: Desk, tries: int = 40) -> KeptPlan:
     """Plans and applies until it gets through; whoever creates makes plans stale."""
     for _ in range(tries):
         kept = await desk.repairs.plan("p", Strategy.COMPACT, "mina")

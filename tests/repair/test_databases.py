@@ -7,7 +7,7 @@ import pytest
 
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.repair.errors import PlansAway
-from episode_monitor.repair.plan_state import Kept, PlanState, Verification
+from episode_monitor.repair.plan_state import KeptPlan, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.store import MemoryPlans
 from episode_monitor.service_database.episodes_table import EpisodesTable
@@ -147,7 +147,7 @@ class PlansThatGoAway(MemoryPlans):
         super().__init__()
         self._left = at_move
 
-    async def move(self, before: Kept, after: Kept) -> Kept:
+    async def move(self, before: KeptPlan, after: KeptPlan) -> KeptPlan:
         self._left -= 1
         if self._left == 0:
             raise PlansAway("The monitor's database does not answer.")

@@ -3,7 +3,7 @@
 import pytest
 
 from episode_monitor.repair.errors import Code, RepairRefused
-from episode_monitor.repair.plan_state import Kept, PlanState, Verification
+from episode_monitor.repair.plan_state import KeptPlan, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
 from tests.repair.desk import Desk
 
@@ -26,7 +26,7 @@ async def refused(doing: object) -> RepairRefused:
     return refusal.value
 
 
-def moved_along(kept: Kept) -> list[tuple[str, int, int]]:
+def moved_along(kept: KeptPlan) -> list[tuple[str, int, int]]:
     newer = [*kept.progress.newer, *kept.progress.newer_since]
     return [(change.episode_id, change.old_number, change.new_number) for change in newer]
 
@@ -174,7 +174,7 @@ async def test_a_failed_check_of_a_project_that_grows_moves_newer_ones_behind(de
     desk.stream.is_deaf = True
     announce = desk.stream.announce
 
-    async def announced_then_grown(kept: Kept) -> tuple[int, int] | None:
+    async def announced_then_grown(kept: KeptPlan) -> tuple[int, int] | None:
         if not created:
             await grow()
         return await announce(kept)

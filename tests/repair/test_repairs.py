@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from episode_monitor.repair.errors import Code, RepairRefused
-from episode_monitor.repair.plan_state import Kept, PlanState, Verification
+from episode_monitor.repair.plan_state import KeptPlan, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from models.views import SplitPart, SplitView
@@ -17,7 +17,7 @@ async def planned(desk: Desk, project_id: str = "p", strategy: Strategy = Strate
     return kept.plan.plan_id
 
 
-def steps(kept: Kept) -> list[tuple[str, str]]:
+def steps(kept: KeptPlan) -> list[tuple[str, str]]:
     return [(step.by, step.what) for step in kept.progress.steps]
 
 
@@ -250,7 +250,7 @@ async def test_of_two_who_apply_one_plan_at_once_one_does(desk: Desk) -> None:
     done = await asyncio.gather(
         *(desk.another().apply(plan_id, by, "p") for by in ("mina", "jun", "ara")), return_exceptions=True
     )
-    assert sum(isinstance(one, Kept) for one in done) == 1
+    assert sum(isinstance(one, KeptPlan) for one in done) == 1
     codes = {one.code for one in done if isinstance(one, RepairRefused)}
     assert codes <= {Code.PLAN_BUSY, Code.PLAN_NOT_OPEN}
     assert len(desk.stream.sent) == 38
@@ -260,7 +260,7 @@ async def test_of_two_plans_for_one_project_applied_at_once_one_is_stale(desk: D
     await desk.hold("p", 2, 3, 5)
     plans = [await planned(desk) for _ in range(2)]
     done = await asyncio.gather(*(desk.another().apply(one, "mina", "p") for one in plans), return_exceptions=True)
-    assert [type(one) for one in done].count(Kept) == 1
+    assert [type(one) for one in done].count(KeptPlan) == 1
     assert [one.code for one in done if isinstance(one, RepairRefused)] == [Code.DATA_MOVED]
     assert sorted((await desk.numbers("p")).values()) == [1, 2, 3]
 

@@ -13,7 +13,7 @@ import pytest
 from agents.runtime import Runtime
 from episode_monitor.replay import run as run_module
 from episode_monitor.replay.run import Report, replay
-from episode_monitor.replay.source import Batch, Line, NoSuchPartition, Range, from_file, from_lines, from_topic
+from episode_monitor.replay.source import Line, NoSuchPartition, Range, ReplayBatch, from_file, from_lines, from_topic
 from streams.project.fingerprint import fingerprint
 from testbed.worker_process import make_core
 from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
@@ -54,10 +54,10 @@ async def test_a_gap_is_only_suspect_where_time_does_not_go_on() -> None:
     assert (report.gaps, report.transitions, report.alerts) == (0, 0, [])
 
 
-async def partitioned(*lines_of: list[bytes]) -> AsyncIterator[Batch]:
+async def partitioned(*lines_of: list[bytes]) -> AsyncIterator[ReplayBatch]:
     """Each list is a partition."""
     for number, lines in enumerate(lines_of):
-        yield Batch(number, [Line(offset, one, NOON_MS + 3_600_000) for offset, one in enumerate(lines)])
+        yield ReplayBatch(number, [Line(offset, one, NOON_MS + 3_600_000) for offset, one in enumerate(lines)])
 
 
 async def test_a_project_in_two_partitions_is_named_counted_once_and_has_no_gaps() -> None:
@@ -85,21 +85,21 @@ async def test_the_hash_is_the_same_for_the_same_state_and_another_for_another()
     assert straight.state_hash == mixed.state_hash != other.state_hash
 
 
-async def batches_of(*batches: Batch) -> AsyncIterator[Batch]:
+async def batches_of(*batches: ReplayBatch) -> AsyncIterator[ReplayBatch]:
     for batch in batches:
         yield batch
 
 
 async def test_a_tombstone_is_counted_and_passed_over() -> None:
     records = [Line(0, None, NOON_MS, b"p"), Line(1, line(1), NOON_MS + 1, b"p")]
-    report = await replay(make_core(), batches_of(Batch(0, records)), None)
+    report = await replay(make_core(), batches_of(ReplayBatch(0, records)), None)
     assert (report.tombstones, report.applied) == (1, 1)
 
 
 async def test_what_is_packed_to_save_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [line(number, f"p{number % 7}") for number in range(1, 400)]
     records = [Line(at, each, NOON_MS + 500_000) for at, each in enumerate(lines)]
-    batches = [Batch(partition, records[at : at + 50]) for partition in (0, 1) for at in range(0, 399, 50)]
+    batches = [ReplayBatch(partition, records[at : at + 50]) for partition in (0, 1) for at in range(0, 399, 50)]
     hashes = set()
     for most in (0, 3, 1000):
         monkeypatch.setattr(run_module, "MOST_DECODED", most)

@@ -12,7 +12,7 @@ from episode_monitor.storage.history import PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.records import HistoryQuery, Stored
 from episode_monitor.storage.rows import moment
-from episode_monitor.storage.write_behind import Connection, Lane, LaneLimits
+from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from tests.storage.conftest import SOON, all_written, run
 from tests.storage.making import NOON_MS, alert
 
@@ -26,7 +26,7 @@ async def refuse_all(connection: Connection, rows: Sequence[Any]) -> None:
 async def lost_rows(limits: LaneLimits, sizes: list[int]) -> list[int]:
     """The numbers of the rows that a lane of these limits loses, when rows of these sizes come in turn."""
     lost: list[int] = []
-    lane: Lane[int] = Lane("t", refuse_all, limits, on_lost=lambda row, why: lost.append(row))
+    lane: WriteBehind[int] = WriteBehind("t", refuse_all, limits, on_lost=lambda row, why: lost.append(row))
     for number, size in enumerate(sizes):
         lane.put(number, size)
     assert lane.lost == len(lost)
@@ -51,7 +51,7 @@ async def test_losses_are_logged_at_the_first_and_then_seldom(log: list[Any]) ->
 
 
 async def test_a_row_of_a_known_key_takes_the_place_of_the_older_one() -> None:
-    lane: Lane[str] = Lane("t", refuse_all)
+    lane: WriteBehind[str] = WriteBehind("t", refuse_all)
     first = lane.put("old", 40, key="a")
     lane.put("other", SMALL)
     second = lane.put("new", 30, key="a")
@@ -69,7 +69,7 @@ async def test_a_row_that_is_replaced_while_it_is_written_is_written_again(datab
         seen.append(list(rows))
 
     later: list[Any] = []
-    lane: Lane[str] = database.add_lane(Lane("t", write))
+    lane: WriteBehind[str] = database.add_lane(WriteBehind("t", write))
     async with asyncio.timeout(20):
         assert await database.store(lane, "old", SMALL, key="a") is Stored.WRITTEN
         assert await later[0] is Stored.WRITTEN
@@ -113,7 +113,7 @@ async def test_a_batch_is_bounded_in_rows_and_bytes(database: Database, limits: 
     async def write(connection: Connection, rows: Sequence[int]) -> None:
         batches.append(list(rows))
 
-    lane: Lane[int] = Lane("t", write, limits)
+    lane: WriteBehind[int] = WriteBehind("t", write, limits)
     for number in range(10):
         lane.put(number, SMALL)
     database.add_lane(lane)
@@ -133,7 +133,7 @@ async def test_a_batch_that_takes_too_long_is_tried_again_with_half_the_rows(
         sizes.append(len(rows))
         await connection.execute(f"select pg_sleep({1 if len(rows) > 2 else 0})")
 
-    lane: Lane[int] = Lane("t", write, LaneLimits(batch_rows=8))
+    lane: WriteBehind[int] = WriteBehind("t", write, LaneLimits(batch_rows=8))
     for number in range(8):
         lane.put(number, SMALL)
     database.add_lane(lane)
@@ -151,7 +151,7 @@ async def test_a_mistake_of_our_own_in_a_statement_keeps_the_rows_and_is_logged(
     async def write(connection: Connection, rows: Sequence[int]) -> None:
         await connection.execute("select no_such_column" if wrong else "select 1")
 
-    lane: Lane[int] = database.add_lane(Lane("t", write))
+    lane: WriteBehind[int] = database.add_lane(WriteBehind("t", write))
     assert await database.store(lane, 1, SMALL) is Stored.QUEUED
     assert "no_such_column" in database.status()
     assert any(line["event"] == "database trouble that may be our own fault" for line in log)

@@ -110,7 +110,7 @@ def test_a_worker_that_died_while_migrating_does_not_lock_out_the_next(database_
 def test_a_role_that_may_not_create_anything_can_use_tables_that_are_there(database_url: str) -> None:
     migrate.apply(Address.parse(database_url))
 
-    async def look() -> migrate.Standing:
+    async def look() -> migrate.MigrationStatus:
         connection = await asyncpg.connect(database_url)
         await connection.execute("create role plain")
         try:
@@ -124,7 +124,7 @@ def test_a_role_that_may_not_create_anything_can_use_tables_that_are_there(datab
             await connection.execute("drop role plain")
             await connection.close()
 
-    assert asyncio.run(look()) == migrate.Standing(applied=ALL, pending=[], unknown=[])
+    assert asyncio.run(look()) == migrate.MigrationStatus(applied=ALL, pending=[], unknown=[])
 
 
 def test_tables_of_a_newer_monitor_are_left_alone(database_url: str) -> None:

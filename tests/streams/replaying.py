@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from streams.numbering.finding_history import Entry
+from streams.numbering.finding_history import FindingRecord
 from streams.numbering.numbering import Numbering
 from streams.project.findings import findings_of
 
 Findings = set[tuple[str, int, int, str | None]]  # kind, first, last, who waived it
 
 
-def replayed(entries: Iterable[Entry]) -> Findings:
+def replayed(entries: Iterable[FindingRecord]) -> Findings:
     """What is there after these entries, if nothing was there before them."""
     there: Findings = set()
     for entry in entries:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from models.alert import Alert, Severity
-from streams.alerting.alert_state import Phase
+from streams.alerting.alert_state import AlertPhase
 from streams.alerting.rules import Measure, Rule
-from streams.project.alert_actions import Act, ActKind, Refusal, perform, person_of
+from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction, perform, person_of
 from streams.project.rule_evaluator import active_alerts
 from streams.project.state_codec import head_of
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SHIPPED, Driven, at_ms, core_with, rule, told
@@ -24,9 +24,9 @@ def states(alerts: list[Alert]) -> list[tuple[str, str, float]]:
     return [(status, reason, at) for _, status, reason, at in told(alerts)]
 
 
-def act(project: Driven, rule_id: str, kind: ActKind, at: float, minutes: int = 0) -> Alert | Refusal:
+def act(project: Driven, rule_id: str, kind: ActKind, at: float, minutes: int = 0) -> Alert | ActionRefusal:
     """Somebody does something."""
-    done = Act(kind=kind, by="kim", comment="on it", silent_until_ms=at_ms(at + 60 * minutes))
+    done = AlertAction(kind=kind, by="kim", comment="on it", silent_until_ms=at_ms(at + 60 * minutes))
     return perform(project.core, project.state, rule_id, done, at_ms(at))
 
 
@@ -333,13 +333,13 @@ def test_a_pending_alert_that_a_person_ends_leaves_as_one_that_never_fired() -> 
 
 def test_what_is_content_or_hushed_already_cannot_be_acted_upon() -> None:
     p = Driven(core_with(INTEGRITY))
-    assert act(p, "integrity", ActKind.RESOLVE, 0) is Refusal.NOT_ACTIVE
-    assert act(p, "no such rule", ActKind.RESOLVE, 0) is Refusal.NOT_ACTIVE
+    assert act(p, "integrity", ActKind.RESOLVE, 0) is ActionRefusal.NOT_ACTIVE
+    assert act(p, "no such rule", ActKind.RESOLVE, 0) is ActionRefusal.NOT_ACTIVE
     p.created(0, 2)
     p.until(60)
     act(p, "integrity", ActKind.RESOLVE, 70)
-    assert act(p, "integrity", ActKind.ACKNOWLEDGE, 80) is Refusal.RESOLVED_BY_PERSON
-    assert p.state.alerts["integrity"].phase is Phase.HUSHED
+    assert act(p, "integrity", ActKind.ACKNOWLEDGE, 80) is ActionRefusal.RESOLVED_BY_PERSON
+    assert p.state.alerts["integrity"].phase is AlertPhase.HUSHED
 
 
 # --- identity

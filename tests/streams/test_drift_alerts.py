@@ -9,7 +9,7 @@ from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet
 from streams.partition.drift import Difference
 from streams.partition.drift_alerts import MAX_OWN_ALERTS, DriftAlerts, Drifting, drifting, named
-from streams.project.alert_actions import Act, ActKind, Refusal
+from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction
 
 MINUTE = 60_000
 KNOWN = Drifting(1000, 7, "missing_in_stream", 2, 9)
@@ -26,8 +26,8 @@ def steps(alerts: list[Alert]) -> list[STEP]:
     return [(one.status.value, one.reason, one.escalation_level, one.updated_at_ms) for one in alerts]
 
 
-def act(kind: str, until_ms: int = 0) -> Act:
-    return Act(kind=ActKind(kind), by="ada", comment="mine", silent_until_ms=until_ms)
+def act(kind: str, until_ms: int = 0) -> AlertAction:
+    return AlertAction(kind=ActKind(kind), by="ada", comment="mine", silent_until_ms=until_ms)
 
 
 def firing(at_ms: int = 2000, drift: Drifting = KNOWN) -> DriftAlerts:
@@ -104,7 +104,7 @@ def test_a_check_that_comes_after_the_deadline_tells_of_the_escalation_first() -
 def test_acknowledged_it_does_not_escalate() -> None:
     alerts = firing()
     done = alerts.act("p", act("acknowledge"), 3000)
-    assert not isinstance(done, Refusal)
+    assert not isinstance(done, ActionRefusal)
     assert (done[1].acknowledged_by, done[1].annotations) == ("ada", {"acted_by": "ada", "comment": "mine"})
     assert alerts.run_due(2000 + 60 * MINUTE) == []
 
@@ -123,10 +123,10 @@ def test_resolved_by_a_person_it_is_silent_until_it_gets_worse() -> None:
     alerts = firing()
     first = only(alerts)
     done = alerts.act("p", act("resolve"), 3000)
-    assert not isinstance(done, Refusal)
+    assert not isinstance(done, ActionRefusal)
     assert (done[1].status.value, done[1].ends_at_ms, list(alerts.active())) == ("resolved", 3000, [])
     assert alerts.replace(named({"p": KNOWN}), 4000) == []
-    assert alerts.act("p", act("acknowledge"), 5000) is Refusal.RESOLVED_BY_PERSON
+    assert alerts.act("p", act("acknowledge"), 5000) is ActionRefusal.RESOLVED_BY_PERSON
     (worse,) = alerts.replace(named({"p": Drifting(1000, 7, "missing_in_stream", 3, 9)}), 6000)
     assert (worse.status.value, worse.starts_at_ms) == ("firing", 6000)
     assert worse.alert_id != first.alert_id
@@ -136,7 +136,7 @@ def test_one_that_a_person_resolved_ends_without_a_word() -> None:
     alerts = firing()
     alerts.act("p", act("resolve"), 3000)
     assert alerts.replace([], 4000) == []
-    assert alerts.act("p", act("acknowledge"), 5000) is Refusal.NOT_ACTIVE
+    assert alerts.act("p", act("acknowledge"), 5000) is ActionRefusal.NOT_ACTIVE
 
 
 @pytest.mark.parametrize("kind", ["none", "acknowledge", "silence", "resolve"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.event import Event
 from streams.base.numbering_rules import DeletedNumbers
-from streams.numbering.finding_history import KEPT, Entry, FindingHistory
+from streams.numbering.finding_history import KEPT, FindingHistory, FindingRecord
 from streams.project.findings import finding_id, finding_of, history_of, waive
 from streams.project.project import ProjectState, advance, step
 from streams.project.state_codec import HEADER_BYTES, canonical, checkpoint, decode
@@ -26,7 +26,7 @@ def told(driven: Driven) -> list[tuple[str, str, int, int, float]]:
     return [(one.what, one.kind, one.first, one.last, (one.at_ms - at_ms(0)) / 1000) for one in entries(driven.state)]
 
 
-def entries(state: ProjectState) -> list[Entry]:
+def entries(state: ProjectState) -> list[FindingRecord]:
     history = state.numbering.history
     return [] if history is None else history.entries
 
@@ -298,7 +298,7 @@ def act(state: ProjectState, doing: Act) -> None:
 @given(scripts())
 def test_a_history_replayed_from_nothing_gives_what_is_open_and_waived(script: list[Act]) -> None:
     state, seen = ProjectState(CORE, PROJECT), 0
-    all_told: list[Entry] = []
+    all_told: list[FindingRecord] = []
     for doing in script:
         act(state, doing)
         history = state.numbering.history or FindingHistory()

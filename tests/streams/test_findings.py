@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from models.alert import Alert, AlertStatus
 from streams.base.numbering_rules import NumberingRules
 from streams.numbering.numbering import Numbering
-from streams.project.findings import Finding, Refusal, findings_of, waive
+from streams.project.findings import Finding, WaiverRefusal, findings_of, waive
 from streams.project.project import ProjectState, advance
 from streams.project.rule_evaluator import evaluate
 from streams.project.state_codec import canonical, checkpoint, decode, head_of
@@ -24,7 +24,7 @@ def open_one(state: ProjectState, first: int) -> Finding:
     return next(one for one in findings_of(PROJECT, state.numbering) if one.first == first)
 
 
-def waived(driven: Driven, first: int, at: float, until: float) -> Finding | Refusal:
+def waived(driven: Driven, first: int, at: float, until: float) -> Finding | WaiverRefusal:
     wanted = open_one(driven.state, first).finding_id
     return waive(PROJECT, driven.state.numbering, wanted, "mina", "agreed", at_ms(at), at_ms(until))
 
@@ -59,8 +59,8 @@ def test_each_gap_and_duplicate_has_a_name_of_its_own() -> None:
 
 def test_a_waived_finding_leaves_the_totals_and_comes_back_when_its_time_is_over() -> None:
     driven = trouble()
-    assert not isinstance(waived(driven, 3, 100, HOUR), Refusal)
-    assert not isinstance(waived(driven, 6, 100, HOUR), Refusal)
+    assert not isinstance(waived(driven, 3, 100, HOUR), WaiverRefusal)
+    assert not isinstance(waived(driven, 6, 100, HOUR), WaiverRefusal)
     driven.until(101)
     head = head_of(driven.state)
     assert (head.gaps, head.duplicates, head.is_healthy) == (0, 0, True)
@@ -105,10 +105,10 @@ def test_only_open_findings_can_be_waived_and_each_once() -> None:
     driven.created(100, 9)
     suspect = open_one(driven.state, 7)
     numbering = driven.state.numbering
-    assert waive(PROJECT, numbering, suspect.finding_id, "m", "r", at_ms(101), at_ms(HOUR)) is Refusal.NOT_OPEN
-    assert waive(PROJECT, numbering, "nothing", "m", "r", at_ms(101), at_ms(HOUR)) is Refusal.UNKNOWN
+    assert waive(PROJECT, numbering, suspect.finding_id, "m", "r", at_ms(101), at_ms(HOUR)) is WaiverRefusal.NOT_OPEN
+    assert waive(PROJECT, numbering, "nothing", "m", "r", at_ms(101), at_ms(HOUR)) is WaiverRefusal.UNKNOWN
     waived(driven, 3, 101, HOUR)
-    assert waived(driven, 3, 102, HOUR) is Refusal.NOT_OPEN
+    assert waived(driven, 3, 102, HOUR) is WaiverRefusal.NOT_OPEN
 
 
 def test_a_waiver_lasts_a_year_at_most() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams.base import packed_counts
 from streams.base.outcome_flags import FAILED, TIMED
 from streams.base.sketch import Sketch, bin_of, merge, quantile_seconds
-from streams.rates.operation_series import History, average_seconds, rate_percentage
+from streams.rates.operation_series import OperationSeries, average_seconds, rate_percentage
 from tests.streams.driving import START_MS, examples
 
 START = START_MS // 1000
@@ -57,7 +57,7 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
     doings: list[tuple[str, int, int]], kinds: list[tuple[int, int]], store: bool
 ) -> None:
     lengths = (60, 300)
-    history = History(lengths, 300 + 60, 25)
+    history = OperationSeries(lengths, 300 + 60, 25)
     now = START
     history.advance(now)
     counted: list[Counted] = []
@@ -95,7 +95,7 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
             check()
         if store:
             encoded = history.encode()
-            history = History(lengths, 300 + 60, 25)
+            history = OperationSeries(lengths, 300 + 60, 25)
             history.decode(encoded)
             assert history.encode() == encoded
             check()
@@ -106,7 +106,7 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
 def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
     doings: list[tuple[str, int, int]], kinds: list[tuple[int, int]], store: bool
 ) -> None:
-    history = History((60,), 120, 25)
+    history = OperationSeries((60,), 120, 25)
     now = START
     history.advance(now)
     counted: list[Counted] = []
@@ -122,7 +122,7 @@ def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
             history.remove(*counted.pop(first % len(counted)))
         if store:
             encoded = history.encode()
-            history = History((60,), 120, 25)
+            history = OperationSeries((60,), 120, 25)
             history.decode(encoded)
         kept_from = (now // 3600 - 24) * 3600
         kept = [one for one in counted if one[0] >= kept_from]
@@ -139,7 +139,7 @@ def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
 
 
 def test_an_operation_leaves_exactly_when_its_second_is_as_old_as_the_window() -> None:
-    history = History((600,), 660, 25)
+    history = OperationSeries((600,), 660, 25)
     history.advance(START + 30)
     history.add(START + 30, 0, 0)
     history.advance(START + 629)
@@ -150,7 +150,7 @@ def test_an_operation_leaves_exactly_when_its_second_is_as_old_as_the_window() -
 
 
 def test_a_second_with_more_than_eight_durations_keeps_its_counts_and_rounds_only_the_sketch_to_the_minute() -> None:
-    history = History((60,), 120, 25)
+    history = OperationSeries((60,), 120, 25)
     history.advance(START)
     for i in range(9):
         history.add(START + 5, TIMED, i + 1)

@@ -6,16 +6,16 @@ import msgspec
 import pytest
 
 from models.alert import Alert, AlertStatus
-from streams.alerting.alert_state import Phase
+from streams.alerting.alert_state import AlertPhase
 from streams.project import alert_actions
-from streams.project.alert_actions import Act, ActKind, Refusal, perform, person_of
+from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction, perform, person_of
 from streams.project.project import ProjectState
 from streams.project.rule_evaluator import active_alerts
 from tests.streams_answers.making import CONFLICTS, START_MS, Log, new_log, seed_project
 
 
-def act(kind: ActKind, silent_until_ms: int = 0) -> Act:
-    return Act(kind=kind, by="mina", comment="on it", silent_until_ms=silent_until_ms)
+def act(kind: ActKind, silent_until_ms: int = 0) -> AlertAction:
+    return AlertAction(kind=kind, by="mina", comment="on it", silent_until_ms=silent_until_ms)
 
 
 def gappy() -> tuple[Log, ProjectState]:
@@ -76,7 +76,7 @@ def test_a_resolved_alert_is_over_until_there_is_more_trouble() -> None:
     assert (told.status, told.reason, told.ends_at_ms) == (
         AlertStatus.RESOLVED, "resolved_by_person", START_MS + 90_000,
     )  # fmt: skip
-    assert state.alerts["integrity"].phase is Phase.HUSHED
+    assert state.alerts["integrity"].phase is AlertPhase.HUSHED
     assert active_alerts(log.partition.core, state) == []
     assert "proj_123" not in log.partition.alerting
     log.partition.emits.clear()
@@ -99,7 +99,7 @@ def test_a_resolved_rate_remembers_how_many_operations_were_bad() -> None:
 @pytest.mark.parametrize("rule_id", ["failures", "no-such-rule"])
 def test_an_alert_that_is_not_active_cannot_be_acted_on(rule_id: str) -> None:
     log, state = gappy()
-    assert perform(log.partition.core, state, rule_id, act(ActKind.RESOLVE), START_MS) is Refusal.NOT_ACTIVE
+    assert perform(log.partition.core, state, rule_id, act(ActKind.RESOLVE), START_MS) is ActionRefusal.NOT_ACTIVE
 
 
 @pytest.mark.parametrize("kind", list(ActKind))
@@ -107,7 +107,7 @@ def test_what_a_person_resolved_cannot_be_acted_on_again(kind: ActKind) -> None:
     log, state = gappy()
     do(log, state, ActKind.RESOLVE, 90)
     done = perform(log.partition.core, state, "integrity", act(kind), START_MS + 91_000)
-    assert done is Refusal.RESOLVED_BY_PERSON
+    assert done is ActionRefusal.RESOLVED_BY_PERSON
 
 
 def test_an_act_that_could_not_be_told_is_taken_back() -> None:
@@ -115,7 +115,7 @@ def test_an_act_that_could_not_be_told_is_taken_back() -> None:
     before, deadline_ms = msgspec.structs.replace(state.alerts["integrity"]), state.deadline_ms
     perform(log.partition.core, state, "integrity", act(ActKind.RESOLVE), START_MS + 90_000)
     alert_actions.take_back(log.partition.core, state, "integrity", before)
-    assert state.alerts["integrity"].phase is Phase.FIRING
+    assert state.alerts["integrity"].phase is AlertPhase.FIRING
     assert state.deadline_ms == deadline_ms == START_MS + 360_000
 
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import structlog.testing
 
-from episode_monitor.cli.calling import Worker as Caller
+from episode_monitor.cli.calling import WorkerClient as Caller
 from episode_monitor.composition import web_settings
 from episode_monitor.exits import Failure
 from episode_monitor.settings.settings import load_settings

@@ -15,7 +15,7 @@ from agents.engine.gc_tuning import spare_the_state  # noqa: E402
 from benchmarks import rig  # noqa: E402
 from benchmarks.peers.programs.marks import Marks  # noqa: E402
 from episode_monitor.replay.run import Replay  # noqa: E402
-from episode_monitor.replay.source import Batch  # noqa: E402
+from episode_monitor.replay.source import ReplayBatch  # noqa: E402
 from streams.alerting.core import Core  # noqa: E402
 from streams.alerting.rules import RuleSet, parse_rules  # noqa: E402
 
@@ -37,7 +37,7 @@ async def main() -> None:
         while True:
             for tp, records in (await consumer.getmany(timeout_ms=500)).items():
                 marks.first()
-                replay.take(Batch(tp.partition, records))
+                replay.take(ReplayBatch(tp.partition, records))
                 marks.seen(tp.partition, records[-1].offset)
                 print(f"replayed {replay.applied} {replay.projects}", flush=True)
     finally:

@@ -10,7 +10,7 @@ from episode_monitor.fleet.queries import NotAvailable
 from episode_monitor.repair.answers import plan_summary, plan_view
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
-from episode_monitor.repair.plan_state import Kept
+from episode_monitor.repair.plan_state import KeptPlan
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
@@ -123,7 +123,7 @@ async def _act(request: Request, plan_id: str, verb: str) -> Response:
     options = {} if verb == "approve" else {"with_newer": body.with_newer}
     with audited(request, by=body.by, action=f"repair.{verb}", target=plan_id, details=options) as attempt:
         act = getattr(_desk(request).repairs, verb)
-        kept: Kept = await _told(act(plan_id, body.by, body.confirm, **options))
+        kept: KeptPlan = await _told(act(plan_id, body.by, body.confirm, **options))
         attempt.result = kept.progress.state.value
     return done(_view(request, kept))
 
@@ -135,7 +135,7 @@ def _desk(request: Request) -> RepairDesk:
     return desk
 
 
-def _view(request: Request, kept: Kept) -> RepairPlan:
+def _view(request: Request, kept: KeptPlan) -> RepairPlan:
     repairs = _desk(request).repairs
     return plan_view(
         kept,

@@ -5,7 +5,7 @@ from enum import Enum
 import msgspec
 
 
-class Verdict(Enum):
+class DiagnosisLevel(Enum):
     """How a part is."""
 
     OK = "ok"
@@ -14,14 +14,14 @@ class Verdict(Enum):
     SKIPPED = "skipped"
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Diagnosis(msgspec.Struct, frozen=True):
     """One part and its sentence."""
 
     part: str
-    verdict: Verdict
+    verdict: DiagnosisLevel
     sentence: str
 
 
-def skipped(part: str, needs: str) -> Finding:
+def skipped(part: str, needs: str) -> Diagnosis:
     """A part that could not be looked at."""
-    return Finding(part, Verdict.SKIPPED, f"Not looked at: it needs {needs}.")
+    return Diagnosis(part, DiagnosisLevel.SKIPPED, f"Not looked at: it needs {needs}.")
