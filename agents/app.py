@@ -37,13 +37,13 @@ class NoTables(TableManager):
 
 
 class MonitorApp(faust.App):
-    """A Faust app whose consumer asks the engine and the delivery where to read and what to commit."""
+    """A Faust app whose consumer asks the engine and the alert_consumer where to read and what to commit."""
 
     engine: Engine
-    delivery: AlertConsumer
+    alert_consumer: AlertConsumer
     stop_process: Callable[[str], None]
     is_leaving = False  # for good: what is dealt out now is for others
-    _assigning: "asyncio.Future[None] | None" = None  # the delivery's latest assignment
+    _assigning: "asyncio.Future[None] | None" = None  # the alert_consumer's latest assignment
 
     def _create_directories(self) -> None:
         """None: no state is kept on disk, and a folder that cannot be made must not be taken for a Kafka away."""
@@ -53,11 +53,11 @@ class MonitorApp(faust.App):
         assert isinstance(consumer, Consumer)
         consumer.commit_position = self.commit_position
         consumer.out_of_range = self.out_of_range
-        self.engine.consumer = self.delivery.reader = consumer
+        self.engine.consumer = self.alert_consumer.reader = consumer
         return consumer
 
     def commit_position(self, tp: TP) -> int | None:
-        """What Faust may commit; None: nothing. The delivery commits its positions itself."""
+        """What Faust may commit; None: nothing. The alert_consumer commits its positions itself."""
         return self.engine.commit_position(tp) if tp.topic == self.engine.events_topic else None
 
     def out_of_range(self, fetched: Fetched) -> None:
@@ -65,7 +65,7 @@ class MonitorApp(faust.App):
         if fetched.tp.topic == self.engine.events_topic:
             self.engine.out_of_range(fetched)
         else:
-            self.supervise(self.delivery.out_of_range(fetched))
+            self.supervise(self.alert_consumer.out_of_range(fetched))
 
     async def leave_partitions(self, *, at_the_end: bool = False) -> None:
         """Store and commit what can be, if the partitions are still ours, and own none."""
@@ -84,13 +84,13 @@ class MonitorApp(faust.App):
             if consumer.is_member:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(COMMIT_SECONDS):
-                        await self.delivery.commit()
-        self.delivery.revoke()
+                        await self.alert_consumer.commit()
+        self.alert_consumer.revoke()
         await self.engine.revoke(at_the_end=at_the_end)
 
-    def assign_delivery(self, partitions: list[int], generation: int) -> None:
-        """Let the delivery own these, until the partitions are left."""
-        self._assigning = self.supervise(self.delivery.assign(partitions, generation))
+    def assign_alerts(self, partitions: list[int], generation: int) -> None:
+        """Let the alert_consumer own these, until the partitions are left."""
+        self._assigning = self.supervise(self.alert_consumer.assign(partitions, generation))
 
     def supervise(self, work: Coroutine[Any, Any, None]) -> "asyncio.Future[None]":
         """Work that must not fail: if it does, the process ends."""
@@ -99,7 +99,7 @@ class MonitorApp(faust.App):
 
 
 def create_app(
-    config: AgentsConfig, engine: Engine, delivery: AlertConsumer, stop_process: Callable[[str], None]
+    config: AgentsConfig, engine: Engine, alert_consumer: AlertConsumer, stop_process: Callable[[str], None]
 ) -> MonitorApp:
     """The app with both agents registered. Start it on the running loop. `stop_process` ends the process at once."""
     servers = [URL(f"kafka://{server.strip()}") for server in config.kafka.bootstrap_servers.split(",")]
@@ -127,7 +127,7 @@ def create_app(
         stream_buffer_maxsize=BUFFERED_BATCHES,
         reply_create_topic=False,
     )
-    app.engine, app.delivery, app.stop_process = engine, delivery, stop_process
+    app.engine, app.alert_consumer, app.stop_process = engine, alert_consumer, stop_process
     app.transport = Transport(servers, app)
     _register(app, config)
     return app
@@ -136,7 +136,7 @@ def create_app(
 def _register(app: MonitorApp, config: AgentsConfig) -> None:
     raw: Any = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     events, alerts = app.topic(config.topics.events, **raw), app.topic(config.topics.alerts, **raw)
-    engine, delivery = app.engine, app.delivery
+    engine, alert_consumer = app.engine, app.alert_consumer
 
     @app.agent(events, name="track", concurrency=1)
     async def track(stream: Any) -> None:
@@ -144,7 +144,7 @@ def _register(app: MonitorApp, config: AgentsConfig) -> None:
 
     @app.agent(alerts, name="deliver", concurrency=1)
     async def deliver(stream: Any) -> None:
-        await _hand_over(app, stream, delivery.accept)
+        await _hand_over(app, stream, alert_consumer.accept)
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
@@ -157,7 +157,7 @@ def _register(app: MonitorApp, config: AgentsConfig) -> None:
         if app.is_leaving:
             return
         engine.assign(_of(partitions, config.topics.events), generation)
-        app.assign_delivery(_of(partitions, config.topics.alerts), generation)
+        app.assign_alerts(_of(partitions, config.topics.alerts), generation)
 
 
 def _of(partitions: set[TP], topic: str) -> list[int]:

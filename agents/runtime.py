@@ -71,36 +71,36 @@ class Runtime:
         stop: Callable[[str], None],
         now_ms: Callable[[], int],
         failpoint: Failpoint = lambda name: None,
-        brake: Callable[[], DeadLetterBackoff] = DeadLetterBackoff,
+        backoff: Callable[[], DeadLetterBackoff] = DeadLetterBackoff,
         limits: Limits | None = None,
         steady: Callable[[], int] = steady_ms,
     ) -> None:
         """`stop` ends the process at once, `now_ms` is the wall clock, `steady` one that nobody sets."""
         self.config = config
         self.partitions = 0  # of the events topic; 0 until it is known
-        self.fence = StallGuard(config.session_timeout_seconds, stop)
-        self.producer = Producer(config.kafka, self.fence.check)
+        self.stall_guard = StallGuard(config.session_timeout_seconds, stop)
+        self.producer = Producer(config.kafka, self.stall_guard.check)
         self.ours = Ours(config.monitor_id, now_ms())
         self.writer = Writer(self.producer, config.topics.alerts, config.topics.dead_letters, config.monitor_id)
         self.changelog = Changelog(config.topics.changelog, self.producer)
         self.recovery = Recovery(config.kafka, self.changelog, self.writer, config.topics.dead_letters)
         self.engine = Engine(
-            config.topics.events, core, self.changelog, self.recovery, self.writer, self.fence, stop, now_ms,
+            config.topics.events, core, self.changelog, self.recovery, self.writer, self.stall_guard, stop, now_ms,
             handover_seconds=HANDOVER_SHARE * config.rebalance_timeout_seconds,
-            cached_projects=config.cached_projects, brake=brake, on_all_live=spare_the_state, failpoint=failpoint,
+            cached_projects=config.cached_projects, backoff=backoff, on_all_live=spare_the_state, failpoint=failpoint,
         )  # fmt: skip
         limits = limits or Limits()
-        self.courier: Fanout[Token] = Fanout(
-            destinations, ledger, on_done=self._done, on_dead_letter=self._bury_alert, limits=limits,
-            world=Environment(check=self.fence.check),
+        self.fanout: Fanout[Token] = Fanout(
+            destinations, ledger, on_done=self._done, on_dead_letter=self._write_dead_letter, limits=limits,
+            environment=Environment(check=self.stall_guard.check),
         )  # fmt: skip
         self.far_caught_up_at_ms: Callable[[int], int | None] = lambda partition: None  # of other workers' partitions
-        self.delivery = AlertConsumer(
-            config.topics.alerts, self.ours, self.courier, HeldPast(core.escalate_after_ms), limits.queue_limit, now_ms,
+        self.alert_consumer = AlertConsumer(
+            config.topics.alerts, self.ours, self.fanout, HeldPast(core.escalate_after_ms), limits.queue_limit, now_ms,
             self._caught_up_at_ms,
         )  # fmt: skip
         self.history = HistoryFollower(
-            config.topics.alerts, config.kafka, history, lambda: self.delivery.partitions,
+            config.topics.alerts, config.kafka, history, lambda: self.alert_consumer.partitions,
             lambda: self._alerts_partitions, self.ours,
         )  # fmt: skip
         self.watchdog = Watchdog(
@@ -142,16 +142,17 @@ class Runtime:
         await self._starting
 
     async def _start(self) -> None:
-        await self._until_there(self._prepare)
-        for work in (self.fence.run(), self._flush_regularly(), self._keep_time(), self._look_at_the_past(),
-                     self._commit_deliveries(), self.watchdog.run(), self.history.run(), self._follow_growth(),
+        await self._retry_until_kafka_answers(self._prepare)
+        for work in (self.stall_guard.run(), self._flush_regularly(), self._advance_idle_clocks(),
+                     self._release_past_alerts(),
+                     self._commit_alert_positions(), self.watchdog.run(), self.history.run(), self._follow_growth(),
                      self._look_at_waits()):  # fmt: skip
             self._tasks.append(self._supervised(work))
-        await self._until_there(self._start_app)
+        await self._retry_until_kafka_answers(self._start_app)
         self._waits_for = ""
 
     async def _start_app(self) -> None:
-        app = create_app(self.config, self.engine, self.delivery, self._stop)
+        app = create_app(self.config, self.engine, self.alert_consumer, self._stop)
         bind_to_running_loop(app)
         app.finalize()
         try:
@@ -188,7 +189,7 @@ class Runtime:
         for sentence in misfits:
             log.warning("a topic or time-out does not fit", what=sentence)
 
-    async def _until_there(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _retry_until_kafka_answers(self, work: Callable[[], Awaitable[None]]) -> None:
         is_told = False
         for attempt in range(1_000_000_000):
             try:
@@ -249,7 +250,7 @@ class Runtime:
 
     def _backlogs(self) -> Iterator[tuple[TP, int, int]]:
         yield from self.engine.backlogs()
-        yield from self.delivery.backlogs()
+        yield from self.alert_consumer.backlogs()
 
     async def _unreachable(self, numbers: Sequence[int]) -> str:
         kafka, topics = self.config.kafka, self.config.topics
@@ -279,22 +280,22 @@ class Runtime:
             # Where events wait, storing must not take the time that taking them needs: a tenth of it at the most.
             rest = min(9 * (time.monotonic() - began), LONGEST_FLUSH_PAUSE_SECONDS)
 
-    async def _keep_time(self) -> None:
+    async def _advance_idle_clocks(self) -> None:
         while True:
             await asyncio.sleep(IDLE_LOOK_SECONDS)
             await self._idle_clocks.run()
 
-    async def _look_at_the_past(self) -> None:
+    async def _release_past_alerts(self) -> None:
         while True:
             await asyncio.sleep(PAST_LOOK_SECONDS)
             await self.engine.note_caught_up()
-            await self.delivery.look()
+            await self.alert_consumer.look()
 
-    async def _commit_deliveries(self) -> None:
+    async def _commit_alert_positions(self) -> None:
         while True:
             await asyncio.sleep(COMMIT_SECONDS)
-            if self.delivery.reader is not None:
-                await self.delivery.commit()
+            if self.alert_consumer.reader is not None:
+                await self.alert_consumer.commit()
 
     def _caught_up_at_ms(self, partition: int) -> int | None:
         """When a partition of events was last known to have caught up; None: it has not."""
@@ -310,14 +311,14 @@ class Runtime:
 
     # --- what others do through it
 
-    async def tell(self, alerts: Iterable[Alert]) -> None:
+    async def emit(self, alerts: Iterable[Alert]) -> None:
         """Send transitions that a person caused. To be called in the turn in which the state was changed."""
-        await self.writer.tell(alerts)
+        await self.writer.emit(alerts)
 
     def _done(self, token: Token) -> None:
-        self.delivery.done(token)
+        self.alert_consumer.done(token)
 
-    async def _bury_alert(self, alert: Alert, sink: str, reason: str) -> None:
+    async def _write_dead_letter(self, alert: Alert, sink: str, reason: str) -> None:
         headers = [
             ("dl_sink", sink.encode()), ("dl_reason", reason.encode()), (MONITOR_ID, self.config.monitor_id.encode()),
         ]  # fmt: skip
@@ -332,8 +333,8 @@ class Runtime:
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
             await asyncio.wait([self._starting])
-        self.delivery.rest()
-        await self.courier.aclose()
+        self.alert_consumer.stop_taking()
+        await self.fanout.aclose()
         if self.app is not None:
             await self._leave(self.app)
         for task in self._tasks:

@@ -32,10 +32,10 @@ class UndeliveredAlert:
 class DeadLetters:
     """A queue of dead letters and up to 16 writers, which exist only while there is work."""
 
-    def __init__(self, write: WriteDeadLetter, room: int, world: Environment) -> None:
+    def __init__(self, write: WriteDeadLetter, room: int, environment: Environment) -> None:
         self._write = write
         self._room = room
-        self._world = world
+        self._environment = environment
         self._letters: deque[UndeliveredAlert] = deque()
         self._writers: set[asyncio.Task[None]] = set()
         self._has_room = asyncio.Event()
@@ -85,7 +85,7 @@ class DeadLetters:
                         alert_key=letter.alert.alert_key,
                         error=f"{type(error).__name__}: {error}",
                     )
-                await self._world.sleep(backoff_seconds(tries, self._world.jitter))
+                await self._environment.sleep(backoff_seconds(tries, self._environment.jitter))
             else:
                 await letter.written()
                 return

@@ -13,7 +13,7 @@ def _now_ms() -> int:
 
 
 def nothing_forbids() -> None:
-    """No fence."""
+    """No guard."""
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ class Destinations:
 @dataclass(eq=False)
 class _InFlight(Generic[Token]):
     token: Token
-    open_jobs: int
-    jobs: list[tuple[KeyQueues, Delivery]] = field(default_factory=list)
+    open_deliveries: int
+    deliveries: list[tuple[KeyQueues, Delivery]] = field(default_factory=list)
 
 
 class Fanout(Generic[Token]):
@@ -58,29 +58,29 @@ class Fanout(Generic[Token]):
         on_done: Callable[[Token], None],
         on_dead_letter: WriteDeadLetter,
         limits: Limits | None = None,
-        world: Environment | None = None,
+        environment: Environment | None = None,
     ) -> None:
-        self._world = world or Environment()
+        self._environment = environment or Environment()
         self._limits = limits or Limits()
         self._on_done = on_done
-        self._ledger = GuardedLedger(ledger, world=self._world)
-        self._dead_letters = DeadLetters(on_dead_letter, self._limits.queue_limit, self._world)
-        self._sinks = {sink.name: self._lanes_for(sink) for sink in (*destinations.team, *destinations.on_call)}
+        self._ledger = GuardedLedger(ledger, environment=self._environment)
+        self._dead_letters = DeadLetters(on_dead_letter, self._limits.queue_limit, self._environment)
+        self._sinks = {sink.name: self._queues_of(sink) for sink in (*destinations.team, *destinations.on_call)}
         if len(self._sinks) != len(destinations.team) + len(destinations.on_call):
             raise ValueError("Two sinks bear the same name; the ledger could not tell them apart.")
         self._team = [sink.name for sink in destinations.team]
         self._on_call = [sink.name for sink in destinations.on_call]
-        self._parcels: set[_InFlight[Token]] = set()
+        self._in_flight: set[_InFlight[Token]] = set()
         self._closing = False
         self.routed = dict.fromkeys(RouteReason, 0)  # transitions by why they went where they went
 
-    def _lanes_for(self, sink: Sink) -> KeyQueues:
-        return KeyQueues(sink, self._ledger, self._dead_letters, self._limits, self._world)
+    def _queues_of(self, sink: Sink) -> KeyQueues:
+        return KeyQueues(sink, self._ledger, self._dead_letters, self._limits, self._environment)
 
     @property
     def pending(self) -> int:
         """Transitions accepted and not done."""
-        return len(self._parcels)
+        return len(self._in_flight)
 
     @property
     def dead_letters_pending(self) -> int:
@@ -95,27 +95,27 @@ class Fanout(Generic[Token]):
     @property
     def counters(self) -> dict[str, SinkCounters]:
         """What has happened since the start, by the name of the sink."""
-        return {name: lanes.counters for name, lanes in self._sinks.items()}
+        return {name: queues.counters for name, queues in self._sinks.items()}
 
     @property
     def waiting(self) -> dict[str, int]:
         """Transitions that wait or are on their way, by the name of the sink."""
-        return {name: lanes.pending for name, lanes in self._sinks.items()}
+        return {name: queues.pending for name, queues in self._sinks.items()}
 
     @property
     def oldest_seconds(self) -> dict[str, float]:
         """For how long the oldest of them has waited, by the name of the sink."""
-        return {name: lanes.oldest_seconds for name, lanes in self._sinks.items()}
+        return {name: queues.oldest_seconds for name, queues in self._sinks.items()}
 
     @property
     def troubles(self) -> dict[str, str]:
         """Why the last try failed, by the name of the sink; "" where it did not."""
-        return {name: lanes.trouble for name, lanes in self._sinks.items()}
+        return {name: queues.trouble for name, queues in self._sinks.items()}
 
     @property
     def switched_off(self) -> list[str]:
         """The names of the sinks whose destinations are gone."""
-        return [name for name, lanes in self._sinks.items() if not lanes.is_on]
+        return [name for name, queues in self._sinks.items() if not queues.is_on]
 
     def accept(self, alert: Alert, token: Token, *, on_call_knows: bool = True) -> None:
         """Takes a transition; its requests start at once. Ignored after `aclose` has begun.
@@ -125,16 +125,16 @@ class Fanout(Generic[Token]):
         if self._closing:
             return
         decision = self._decide(alert, on_call_knows)
-        parcel = self._parcel(token, decision)
+        transition = self._accepted(token, decision)
         first = self._before_on_call(alert) if decision.reason is RouteReason.ON_CALL else ()
         for name in decision.sinks:
-            job = self._job(alert, decision.mark, [parcel])
-            job.after = first
-            self._put(name, job, [parcel])
+            delivery = self._delivery(alert, decision.mark, [transition])
+            delivery.after = first
+            self._put(name, delivery, [transition])
 
     def _before_on_call(self, alert: Alert) -> tuple[Delivery, ...]:
         """What the team is still to hear of this alert."""
-        return tuple(job for name in self._team for job in self._sinks[name].of_alert(alert.alert_key))
+        return tuple(delivery for name in self._team for delivery in self._sinks[name].of_alert(alert.alert_key))
 
     def accept_together(self, tellings: Sequence[Telling[Token]]) -> None:
         """Takes several at once: one message a sink where they are many, and each by itself where they are few."""
@@ -147,52 +147,54 @@ class Fanout(Generic[Token]):
             return
         messages: dict[tuple[str, str], list[tuple[Alert, _InFlight[Token]]]] = {}  # by sink and mark
         for each, decision in told:
-            parcel = self._parcel(each.token, decision)
+            transition = self._accepted(each.token, decision)
             for name in decision.sinks:
-                messages.setdefault((name, decision.mark), []).append((each.alert, parcel))
+                messages.setdefault((name, decision.mark), []).append((each.alert, transition))
         for (name, mark), parts in messages.items():
             if self._sinks[name].takes_digests and len(parts) > digests.OVER:
-                parcels = [parcel for _, parcel in parts]
+                transitions = [transition for _, transition in parts]
                 digest = digests.digest_of((alert for alert, _ in parts), mark)
-                self._put(name, self._job(digest.worst, mark, parcels, digest), parcels)
+                self._put(name, self._delivery(digest.worst, mark, transitions, digest), transitions)
             else:
-                for alert, parcel in parts:
-                    self._put(name, self._job(alert, mark, [parcel]), [parcel])
+                for alert, transition in parts:
+                    self._put(name, self._delivery(alert, mark, [transition]), [transition])
 
-    def _parcel(self, token: Token, decision: Route) -> _InFlight[Token]:
+    def _accepted(self, token: Token, decision: Route) -> _InFlight[Token]:
         self.routed[decision.reason] += 1
-        parcel = _InFlight(token, len(decision.sinks))
+        transition = _InFlight(token, len(decision.sinks))
         if decision.sinks:
-            self._parcels.add(parcel)
+            self._in_flight.add(transition)
         else:
             self._done(token)
-        return parcel
+        return transition
 
-    def _job(self, alert: Alert, mark: str, parcels: list[_InFlight[Token]], digest: Digest | None = None) -> Delivery:
+    def _delivery(
+        self, alert: Alert, mark: str, transitions: list[_InFlight[Token]], digest: Digest | None = None
+    ) -> Delivery:
         shown = msgspec.structs.replace(alert, title=f"{mark} {alert.title}") if mark else alert
 
         def ended() -> None:
-            for parcel in parcels:
-                self._job_ended(parcel)
+            for transition in transitions:
+                self._delivery_ended(transition)
 
-        return Delivery(alert, shown, self._world.monotonic(), ended, digest=digest)
+        return Delivery(alert, shown, self._environment.monotonic(), ended, digest=digest)
 
-    def _put(self, name: str, job: Delivery, parcels: list[_InFlight[Token]]) -> None:
-        for parcel in parcels:
-            parcel.jobs.append((self._sinks[name], job))
-        self._sinks[name].put(job)
+    def _put(self, name: str, delivery: Delivery, transitions: list[_InFlight[Token]]) -> None:
+        for transition in transitions:
+            transition.deliveries.append((self._sinks[name], delivery))
+        self._sinks[name].put(delivery)
 
     def _decide(self, alert: Alert, on_call_knows: bool) -> Route:
         # A switched-off on-call sink counts as absent, so that escalations reach somebody.
         on_call = [name for name in self._on_call if self._sinks[name].is_on]
-        return route(alert, self._team, on_call, self._world.now_ms(), on_call_knows=on_call_knows)
+        return route(alert, self._team, on_call, self._environment.now_ms(), on_call_knows=on_call_knows)
 
     def forget(self, predicate: Callable[[Token], bool]) -> None:
         """Drops the transitions whose token fits: they belong to another worker now. Their tokens are never done."""
-        for parcel in [parcel for parcel in self._parcels if predicate(parcel.token)]:
-            self._parcels.discard(parcel)
-            for lanes, job in parcel.jobs:
-                lanes.forget(job)
+        for transition in [transition for transition in self._in_flight if predicate(transition.token)]:
+            self._in_flight.discard(transition)
+            for queues, delivery in transition.deliveries:
+                queues.forget(delivery)
 
     async def wait_for_room(self) -> None:
         """Returns at once unless dead letters pile up because they cannot be written. To be awaited between batches."""
@@ -201,17 +203,17 @@ class Fanout(Generic[Token]):
     async def aclose(self) -> None:
         """Ends what is on its way within a bounded time. What still waits is not done, and so will be read again."""
         self._closing = True
-        await asyncio.gather(*(lanes.aclose() for lanes in self._sinks.values()))
+        await asyncio.gather(*(queues.aclose() for queues in self._sinks.values()))
         await self._dead_letters.aclose(self._limits.close_seconds)
         await self._ledger.aclose(self._limits.close_seconds)
-        if self._parcels:
-            _log.info("alerts left for the next start", alerts=len(self._parcels))
+        if self._in_flight:
+            _log.info("alerts left for the next start", alerts=len(self._in_flight))
 
-    def _job_ended(self, parcel: _InFlight[Token]) -> None:
-        parcel.open_jobs -= 1
-        if parcel.open_jobs == 0 and parcel in self._parcels:
-            self._parcels.discard(parcel)
-            self._done(parcel.token)
+    def _delivery_ended(self, transition: _InFlight[Token]) -> None:
+        transition.open_deliveries -= 1
+        if transition.open_deliveries == 0 and transition in self._in_flight:
+            self._in_flight.discard(transition)
+            self._done(transition.token)
 
     def _done(self, token: Token) -> None:
         try:

@@ -96,14 +96,14 @@ class GuardedLedger:
         timeout_seconds: float = 1.0,
         rest_seconds: float = 5.0,
         backlog_limit: int = 10_000,
-        world: Environment | None = None,
+        environment: Environment | None = None,
     ) -> None:
         self._ledger = ledger
         self._memory = MemoryLedger()
         self._timeout_seconds = timeout_seconds
         self._rest_seconds = rest_seconds
         self._backlog: deque[LedgerEntry] = deque(maxlen=backlog_limit)
-        self._world = world or Environment()
+        self._environment = environment or Environment()
         self._rests_until: float | None = None  # None while the ledger answers
         self._catching_up: asyncio.Task[None] | None = None
 
@@ -121,7 +121,7 @@ class GuardedLedger:
         """What is known; False when the real ledger cannot be asked."""
         if self._memory.holds(transition_id, sink):
             return True
-        if self._rests_until is not None and self._world.monotonic() < self._rests_until:
+        if self._rests_until is not None and self._environment.monotonic() < self._rests_until:
             return False
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -156,7 +156,7 @@ class GuardedLedger:
 
     async def _catch_up(self) -> None:
         while self._backlog:
-            await self._world.sleep(self._rest_seconds)
+            await self._environment.sleep(self._rest_seconds)
             await self._write_backlog()
 
     async def _write_backlog(self) -> None:
@@ -184,7 +184,7 @@ class GuardedLedger:
                 "the delivery ledger does not answer; alerts go out all the same, and some may be told twice",
                 error=f"{type(error).__name__}: {error}",
             )
-        self._rests_until = self._world.monotonic() + self._rest_seconds
+        self._rests_until = self._environment.monotonic() + self._rest_seconds
 
     def _answered(self) -> None:
         if self._rests_until is not None:

@@ -107,7 +107,7 @@ class Worker:
         self._publisher = FleetPublisher(
             fleet_topic, self.runtime.producer, self._sight, self._identity, now_ms, settings.metrics_max_projects
         )
-        self._own = OwnPartitions(self._sight, self.runtime.tell, self._publisher.poke)
+        self._own = OwnPartitions(self._sight, self.runtime.emit, self._publisher.poke)
         self._neighbour_client = httpx.AsyncClient(trust_env=False)
         self._neighbours = Neighbours(self._neighbour_client)
         self._numbers = OwnNumbers(self._sight)
@@ -185,20 +185,20 @@ class Worker:
         return losses if word == "ok" and losses else word
 
     def _outgoing(self) -> Outgoing:
-        courier = self.runtime.courier
-        waiting, oldest, troubles = courier.waiting, courier.oldest_seconds, courier.troubles
+        fanout = self.runtime.fanout
+        waiting, oldest, troubles = fanout.waiting, fanout.oldest_seconds, fanout.troubles
         return Outgoing(
             sinks=[Waiting(name, waiting[name], oldest[name], troubles[name]) for name in sorted(waiting)],
-            held=self.runtime.delivery.held,
-            switched_off=courier.switched_off,
-            ledger_is_away=courier.ledger_is_away,
+            held=self.runtime.alert_consumer.held,
+            switched_off=fanout.switched_off,
+            ledger_is_away=fanout.ledger_is_away,
             foreign=sorted(self.runtime.ours.foreign),
         )
 
     def _deliveries(self) -> list[tuple[str, str, int]]:
         return [
             (sink, outcome, count)
-            for sink, counters in self.runtime.courier.counters.items()
+            for sink, counters in self.runtime.fanout.counters.items()
             for outcome, count in asdict(counters).items()
         ]
 
@@ -239,7 +239,7 @@ class Worker:
         if self._repairs is not None:
             works.append(self._repairs.automatic.run())
         if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner
-            works.append(prune_daily(self.storage.prune, lambda: 0 in self.runtime.delivery.partitions, now_ms))
+            works.append(prune_daily(self.storage.prune, lambda: 0 in self.runtime.alert_consumer.partitions, now_ms))
         for work in works:
             self._tasks.append(asyncio.create_task(vital(work, self._stop)))
 

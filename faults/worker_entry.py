@@ -84,7 +84,7 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
     fault, runtime = Fault(environment), worker.runtime
     worker.client.headers["x-worker"] = environment.get("TEST_WORKER", "")
     runtime.engine._failpoint = fault
-    for lanes in runtime.courier._sinks.values():
+    for lanes in runtime.fanout._sinks.values():
         lanes.sink = _DeadlySink(lanes.sink, fault)
     accept, seconds = runtime.engine.accept, float(environment.get("TEST_RECOVERY_SECONDS", "0"))
 

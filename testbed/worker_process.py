@@ -140,7 +140,7 @@ async def run(orders: Orders) -> None:
         stop_at_once, lambda: time.time_ns() // 1_000_000, failpoint=Failpoint(orders),
     )  # fmt: skip
     if not orders.idle_follows_wall:
-        runtime._keep_time = _stand_still  # type: ignore[method-assign]
+        runtime._advance_idle_clocks = _stand_still  # type: ignore[method-assign]
     started_seconds = 0.0
 
     async def start() -> None:

@@ -1,4 +1,4 @@
-"""The delivering side: reads alert transitions and hands them to the courier, so many at a time and no more.
+"""The delivering side: reads alert transitions and hands them to the fan-out, so many at a time and no more.
 
 A transition's offset is committed when every sink is done with it. What was not done at a crash is read again; the
 ledger and the transition's computed id keep that from being news to anybody. What belongs to the past is held back
@@ -63,7 +63,7 @@ class AlertReader(Protocol):
         """Where the partitions begin. Raises KafkaError."""
 
 
-class Carrier(Protocol):
+class AlertFanout(Protocol):
     """The part of `alert_sinks.fanout.Fanout` that is used. Nothing here waits but `wait_for_room`."""
 
     def accept(self, alert: Alert, token: Token, /, *, on_call_knows: bool) -> None:
@@ -132,7 +132,7 @@ class AlertConsumer:
         self,
         alerts_topic: str,
         ours: Ours,
-        carrier: Carrier,
+        fanout: AlertFanout,
         past: HeldPast[Token],
         open_limit: int,
         now_ms: Callable[[], int],
@@ -142,16 +142,16 @@ class AlertConsumer:
         self.reader: AlertReader | None = None
         self._topic = alerts_topic
         self._ours = ours
-        self._carrier = carrier
+        self._fanout = fanout
         self._past = past
         self._open_limit = open_limit
         self._now_ms = now_ms
         self._catching_up = CatchingUp(caught_up_at_ms, self._read_up_at_ms)
         self._tracks: dict[int, _Track] = {}
-        self._noted_changes = -1  # of what is held, when it was last looked at
-        self._holds = False  # no partition's records are wanted
+        self._seen_changes = -1  # of what is held, when it was last looked at
+        self._is_paused = False  # no partition's records are wanted
         self._has_room = asyncio.Event()
-        self._rests = False
+        self._is_stopping = False
 
     # --- assignment
 
@@ -160,9 +160,9 @@ class AlertConsumer:
         """The partitions of the alerts topic that are this worker's."""
         return frozenset(self._tracks)
 
-    def rest(self) -> None:
+    def stop_taking(self) -> None:
         """Take nothing more, for good; what is under way may still be done and committed."""
-        self._rests = True
+        self._is_stopping = True
         self._has_room.set()
 
     def revoke(self) -> None:
@@ -170,8 +170,8 @@ class AlertConsumer:
         self._tracks = {}
         self._past.forget()
         self._catching_up.forget()
-        self._carrier.forget(lambda token: True)
-        self._holds = False
+        self._fanout.forget(lambda token: True)
+        self._is_paused = False
         self._has_room.set()
 
     async def assign(self, partitions: Iterable[int], generation: int) -> None:
@@ -185,7 +185,7 @@ class AlertConsumer:
         for track in tracks.values():
             track.assigned_ms = self._now_ms()
         reader, tps = self._reader(), [self._tp(number) for number in tracks]
-        committed = await self._answer(lambda: reader.committed(tps))
+        committed = await self._retry(lambda: reader.committed(tps))
         try:
             async with asyncio.timeout(TOGETHER_SECONDS):
                 beginnings = await reader.earliest_offsets(*tps)
@@ -197,7 +197,7 @@ class AlertConsumer:
 
     async def _begin_alone(self, number: int, track: _Track, committed: Mapping[TP, tuple[int, str]]) -> None:
         tp = self._tp(number)
-        beginnings = await self._answer(lambda: self._reader().earliest_offsets(tp))
+        beginnings = await self._retry(lambda: self._reader().earliest_offsets(tp))
         await self._begin_assigned(number, track, committed, beginnings)
 
     async def _begin_assigned(
@@ -208,7 +208,7 @@ class AlertConsumer:
         track.committed, track.note = max(position, beginning), read_note(position, note)
         await self._begin(number, track, max(beginning, track.committed - LOOK_BACK_RECORDS))
 
-    async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask until Kafka answers. Whoever loses the partitions cancels it. Raises KafkaError for what stays so."""
         is_said = False
         while True:
@@ -228,7 +228,7 @@ class AlertConsumer:
         track = self._tracks.get(number)
         if track is None or track.reading != fetched.reading:
             return
-        beginnings = await self._answer(lambda: self._reader().earliest_offsets(fetched.tp))
+        beginnings = await self._retry(lambda: self._reader().earliest_offsets(fetched.tp))
         if self._tracks.get(number) is not track:
             return
         beginning = beginnings.get(fetched.tp, 0)
@@ -293,7 +293,7 @@ class AlertConsumer:
         """Partition, position and how many transitions wait, for all that should move on."""
         for number, track in self._tracks.items():
             end = None if self.reader is None else self.reader.end(self._tp(number))
-            if track.next_offset is not None and end is not None and not self._holds:
+            if track.next_offset is not None and end is not None and not self._is_paused:
                 yield self._tp(number), track.next_offset, max(0, end - track.next_offset)
 
     def done(self, token: Token) -> None:
@@ -302,9 +302,9 @@ class AlertConsumer:
         track = self._tracks.get(partition)
         if track is not None and track.generation == generation:
             track.open.discard(offset)
-        self._look_for_room()
+        self._signal_room()
 
-    def _look_for_room(self) -> None:
+    def _signal_room(self) -> None:
         if self.pending <= self._open_limit // 2:
             self._has_room.set()
 
@@ -325,12 +325,12 @@ class AlertConsumer:
             await self.commit()
             if self._tracks is not tracks:
                 return  # it belongs to others now
-        self._follow(steps)
+        self._apply(steps)
 
     def _note_held(self) -> None:
-        if self._past.changes == self._noted_changes:
+        if self._past.changes == self._seen_changes:
             return
-        self._noted_changes = self._past.changes
+        self._seen_changes = self._past.changes
         held: dict[int, set[int]] = {}
         for _, number, offset in self._past.held_tokens():
             held.setdefault(number, set()).add(offset)
@@ -354,13 +354,13 @@ class AlertConsumer:
             earliest_ms = min(earliest_ms or now_ms, answered_ms)
         return earliest_ms
 
-    def _follow(self, steps: Steps[Token]) -> None:
+    def _apply(self, steps: Steps[Token]) -> None:
         for token in steps.done:
             self.done(token)
         for telling in steps.now:
-            self._carrier.accept(telling.alert, telling.token, on_call_knows=telling.on_call_knows)
+            self._fanout.accept(telling.alert, telling.token, on_call_knows=telling.on_call_knows)
         if steps.together:
-            self._carrier.accept_together(steps.together)
+            self._fanout.accept_together(steps.together)
 
     # --- records
 
@@ -379,39 +379,43 @@ class AlertConsumer:
         for record in fetched.records:
             await one.step()
             if self.pending >= self._open_limit:
-                await self._hold(self._until_half_are_done())
+                await self._paused_while(self._until_half_are_done())
             if not self._is_taken(track, fetched):
                 return
             self._take(number, track, record)
         if self._is_taken(track, fetched):
             track.next_offset = fetched.next_offset
-        await self._hold(self._carrier.wait_for_room())
+        await self._paused_while(self._fanout.wait_for_room())
 
     async def _until_half_are_done(self) -> None:
-        while self.pending > self._open_limit // 2 and not self._rests:
+        while self.pending > self._open_limit // 2 and not self._is_stopping:
             self._has_room.clear()
             await self._has_room.wait()
 
-    async def _hold(self, waiting: Awaitable[None]) -> None:
+    async def _paused_while(self, waiting: Awaitable[None]) -> None:
         """Let no records come while something is waited for."""
         waiter = asyncio.ensure_future(waiting)
         try:
             await asyncio.sleep(0)
             if waiter.done():
                 return
-            self._holds = True
+            self._is_paused = True
             for number in self._tracks:
                 self._reader().do_not_want(self._tp(number))
             await waiter
         finally:
             waiter.cancel()
-            if self._holds:
-                self._holds = False
+            if self._is_paused:
+                self._is_paused = False
                 for number in self._tracks:
                     self._reader().want(self._tp(number))
 
     def _is_taken(self, track: _Track, fetched: Fetched) -> bool:
-        return not self._rests and self._tracks.get(fetched.tp.partition) is track and fetched.reading == track.reading
+        return (
+            not self._is_stopping
+            and self._tracks.get(fetched.tp.partition) is track
+            and fetched.reading == track.reading
+        )
 
     def _take(self, number: int, track: _Track, record: Record) -> None:
         track.next_offset = record.offset + 1
@@ -437,7 +441,7 @@ class AlertConsumer:
         token = (track.generation, number, record.offset)
         is_past = _is_past(mark, record, now_ms)
         may_be_told = is_past and track.may_be_told(record, mark)
-        self._follow(
+        self._apply(
             self._past.take(alert, token, mark.events_partition, now_ms, is_past=is_past, may_be_told=may_be_told)
         )
 

@@ -1,1 +1,1 @@
-"""What is added to Faust so that it is exact and fast: record batches, durable partitions, a fence and a watchdog."""
+"""What is added to Faust so that it is exact and fast: record batches, durable partitions, stall guard and watchdog."""

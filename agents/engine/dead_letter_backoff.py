@@ -48,9 +48,9 @@ class DeadLetterBackoff:
         return self.pause_seconds
 
 
-async def obey(brake: DeadLetterBackoff, owned: Owned) -> None:
-    """Wait as long as the brake says, and say why in `owned.problem`."""
-    seconds = brake.after(owned.letters_in_a_row)
+async def pause(backoff: DeadLetterBackoff, owned: Owned) -> None:
+    """Wait as long as the backoff says, and say why in `owned.problem`."""
+    seconds = backoff.after(owned.letters_in_a_row)
     if seconds:
         owned.problem = (
             f"Partition {owned.number} of {owned.topic} waits {seconds:.0f} s after {owned.letters_in_a_row} dead "

@@ -13,7 +13,7 @@ import structlog
 from faust.types import TP
 
 from agents.engine.changelog import Changelog
-from agents.engine.dead_letter_backoff import DeadLetterBackoff, obey
+from agents.engine.dead_letter_backoff import DeadLetterBackoff, pause
 from agents.engine.letter_log import LetterLog
 from agents.engine.ownership import ENOUGH_BYTES, LEAST_BYTES, Collected, Counts, Owned, PartitionPhase, Records
 from agents.engine.recovery import Recovery
@@ -62,13 +62,13 @@ class Engine:
         changelog: Changelog,
         recovery: Recovery,
         writer: Writer,
-        fence: StallGuard,
+        stall_guard: StallGuard,
         stop: Stop,
         now_ms: Callable[[], int],
         *,
         handover_seconds: float = 5.0,
         cached_projects: int = 20_000,
-        brake: Callable[[], DeadLetterBackoff] = DeadLetterBackoff,
+        backoff: Callable[[], DeadLetterBackoff] = DeadLetterBackoff,
         on_all_live: Callable[[], None] = lambda: None,
         failpoint: Failpoint = lambda name: None,
     ) -> None:
@@ -93,14 +93,14 @@ class Engine:
         self._recovery = recovery
         self._letter_log = LetterLog()
         self._writer = writer
-        self._fence = fence
+        self._stall_guard = stall_guard
         self.is_halted = False
-        self._hurries = False  # the partitions go to others: storing lets nobody go first
+        self._is_handing_over = False  # the partitions go to others: storing lets nobody go first
         self._stop = stop
         self._now_ms = now_ms
         self._handover_seconds = handover_seconds
         self._cached_projects = cached_projects
-        self._brake = brake
+        self._new_backoff = backoff
         self._on_all_live = on_all_live
         self._failpoint = failpoint
         self._most_unstored = cached_projects  # changed projects of a partition, each of them decoded in memory
@@ -123,7 +123,7 @@ class Engine:
 
     def assign(self, partitions: Iterable[int], generation: int) -> None:
         """Own these partitions: recover each, go live with it, and take what comes."""
-        self._hurries = False
+        self._is_handing_over = False
         numbers = list(partitions)
         cached = self._cached_projects // max(1, len(numbers))
         enough_bytes = max(LEAST_BYTES, ENOUGH_BYTES // max(1, len(numbers)))
@@ -135,7 +135,7 @@ class Engine:
 
     async def hand_over(self) -> None:
         """Store what was taken, if that can be done in time, so that the next owner need not take it again."""
-        self._hurries = True
+        self._is_handing_over = True
         await asyncio.wait({asyncio.create_task(self.flush())}, timeout=self._handover_seconds)
 
     async def revoke(self, *, at_the_end: bool = False) -> None:
@@ -196,7 +196,7 @@ class Engine:
             raise RuntimeError("the engine has no consumer")
         async with owned.turn:
             owned.phase, owned.taken_at = PartitionPhase.LIVE, time.monotonic()
-            await self.tell(owned, [])  # what the stored clock had made due
+            await self.emit(owned, [])  # what the stored clock had made due
         owned.reading = await self.consumer.begin(self.tp(owned.number), owned.position)
         log.info(
             "partition is live", partition=owned.number, position=owned.position, projects=owned.partition.projects,
@@ -204,10 +204,10 @@ class Engine:
         )  # fmt: skip
         if all(each.phase is PartitionPhase.LIVE for each in self.owned.values()):
             self._on_all_live()
-        brake = self._brake()
+        backoff = self._new_backoff()
         while True:
             fetched = await owned.inbox.get()
-            await self._take(owned, fetched, brake)
+            await self._take(owned, fetched, backoff)
             if not owned.inbox.is_full and not self.consumer.is_wanted(self.tp(owned.number)):
                 self.consumer.want(self.tp(owned.number))
 
@@ -228,25 +228,25 @@ class Engine:
         if owned is not None and owned.reading == fetched.reading:
             self._halt(f"partition {owned.number} of {self.events_topic} no longer has offset {fetched.start}")
 
-    async def _take(self, owned: Owned, fetched: Fetched, brake: DeadLetterBackoff) -> None:
+    async def _take(self, owned: Owned, fetched: Fetched, backoff: DeadLetterBackoff) -> None:
         if fetched.start != owned.position:
             raise RuntimeError(f"records from {fetched.start} on do not follow {owned.position}")
         records, begin = fetched.records, 0
         while begin < len(records):
-            piece = records[begin : begin + self._slice_records(owned, brake)]
+            piece = records[begin : begin + self._slice_records(owned, backoff)]
             async with owned.turn:
                 if owned.phase is not PartitionPhase.LIVE:
                     return
-                await self.tell(owned, self._taken(owned, piece))
+                await self.emit(owned, self._taken(owned, piece))
             begin += len(piece)
             await asyncio.sleep(0)
-            await obey(brake, owned)
+            await pause(backoff, owned)
             await self._make_room(owned)
         async with owned.turn:
             owned.pass_to(fetched.next_offset)
 
-    def _slice_records(self, owned: Owned, brake: DeadLetterBackoff) -> int:
-        records = brake.slice_records(len(self.owned))
+    def _slice_records(self, owned: Owned, backoff: DeadLetterBackoff) -> int:
+        records = backoff.slice_records(len(self.owned))
         return min(records, RECORDS_BESIDE_COLLECTING) if owned.partition.is_collecting else records
 
     async def _make_room(self, owned: Owned) -> None:
@@ -271,7 +271,7 @@ class Engine:
             log.error("a record could not be taken", partition=owned.number, offset=owned.partition.next_offset - 1)
             raise
 
-    async def tell(self, owned: Owned, letters: list[DeadLetter]) -> None:
+    async def emit(self, owned: Owned, letters: list[DeadLetter]) -> None:
         """To be called in the partition's turn: a flush must not come between a change and its telling."""
         alerts, owned.partition.emits = owned.partition.emits, []
         if self.compare is not None and alerts and self.partitions > 1:
@@ -281,9 +281,9 @@ class Engine:
     async def _send(self, owned: Owned, alerts: list[Alert], letters: list[DeadLetter]) -> None:
         if self.is_halted or not (letters or alerts):
             return
-        self._fence.check()
+        self._stall_guard.check()
         if letters:
-            await self._writer.bury(letters)
+            await self._writer.send_to_dead_letters(letters)
             self._letter_log.note(letters)
         if alerts:
             age_ms = self._now_ms() - min(alert.updated_at_ms for alert in alerts)
@@ -291,7 +291,7 @@ class Engine:
                 owned.is_behind, owned.late_ms = True, 0
             if age_ms > LIVE_MS + MOST_LATE_MS:  # no clock is so wrong: a past is being copied
                 owned.at_end_since = None
-            await self._writer.tell(alerts, owned.number, is_behind=owned.is_behind)
+            await self._writer.emit(alerts, owned.number, is_behind=owned.is_behind)
             self._failpoint("after emit")
 
     # --- storing
@@ -327,7 +327,7 @@ class Engine:
                     await self._send(owned, owned.held.release(owned.partition.splits), [])
                     owned.cut(letters_from)
             if has_news:
-                collected.append((owned, await owned.collect(self._let_records_by)))
+                collected.append((owned, await owned.collect(self._yield_to_fetching)))
                 self.flush_moved_at = time.monotonic()
                 self._made_room.set()  # what is encoded may leave the memory before the broker has it
         self.collect_seconds = time.monotonic() - began
@@ -350,7 +350,7 @@ class Engine:
                 return
             await asyncio.sleep(CATCH_UP_LOOK_SECONDS)
 
-    async def _let_records_by(self) -> None:
+    async def _yield_to_fetching(self) -> None:
         """Storing stands back for a moment, not only for what waits in the loop: the thread that fetches needs the
         interpreter again and again, and gets it at once only while the loop has nothing to do."""
         await asyncio.sleep(0 if self.is_awaited else LET_BY_SECONDS)
@@ -358,7 +358,7 @@ class Engine:
     @property
     def is_awaited(self) -> bool:
         """Whether others wait for the flush itself: to stand back would only keep them longer."""
-        return self._hurries or self._short_of_room > 0
+        return self._is_handing_over or self._short_of_room > 0
 
     async def _store(self, owned: Owned, collected: Collected) -> None:
         await self.write(owned, collected.state)
@@ -371,7 +371,7 @@ class Engine:
 
     async def write(self, owned: Owned, records: Records) -> None:
         """Write to the changelog unless the partition was revoked meanwhile. Raises KafkaError."""
-        self._fence.check()
+        self._stall_guard.check()
         if owned.phase is PartitionPhase.LIVE and owned.log is not None and not self.is_halted:
             await owned.log.write(records)
 

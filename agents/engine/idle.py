@@ -72,7 +72,7 @@ class IdleClocks:
         await self._engine.write(owned, [cursor_record(Cursor(owned.partition.next_offset, clock_ms))])
         if owned.phase is PartitionPhase.LIVE:
             await run_clock(owned.partition, clock_ms)
-            await self._engine.tell(owned, [])
+            await self._engine.emit(owned, [])
 
     def _due_ms(self, owned: Owned) -> int | None:
         """What the clock should show, None where nothing would come of it."""

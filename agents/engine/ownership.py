@@ -254,7 +254,7 @@ class Owned(Counts):
                 partition.pass_over(offset)
                 if isinstance(decoded, Malformed):
                     in_a_row += 1
-                    letters.append(self._bury(record, decoded))
+                    letters.append(self._dead_letter(record, decoded))
                 else:
                     outcomes["tombstone"] += 1
         if records and type(records[-1]) is not UnreadableBatch:  # which may become readable
@@ -269,7 +269,7 @@ class Owned(Counts):
             self.position = next_offset
             self.partition.pass_over(next_offset - 1)
 
-    def _bury(self, record: Record, malformed: Malformed) -> DeadLetter:
+    def _dead_letter(self, record: Record, malformed: Malformed) -> DeadLetter:
         unreadable = record if isinstance(record, UnreadableBatch) else None
         if unreadable is not None:
             malformed = Malformed(unreadable.reason, unreadable.detail)

@@ -26,9 +26,9 @@ class Writer:
         self._alerts_topic = alerts_topic
         self._dead_letters_topic = dead_letters_topic
         self.letters_end = -1  # no letter sent from now on lies before this offset of their topic; -1: not known
-        self._under_way: list[Awaitable[object]] = []
+        self._in_flight: list[Awaitable[object]] = []
 
-    async def tell(
+    async def emit(
         self, alerts: Iterable[Alert], events_partition: int | None = None, *, is_behind: bool = False
     ) -> None:
         """Send transitions, keyed by alert, so that those of one alert stay in order.
@@ -38,17 +38,17 @@ class Writer:
         headers = mark_headers(self.monitor_id, events_partition, is_behind)
         for alert in alerts:
             key = alert.alert_key.encode()
-            self._under_way.append(await self._producer.send(self._alerts_topic, encode_alert(alert), key, headers))
+            self._in_flight.append(await self._producer.send(self._alerts_topic, encode_alert(alert), key, headers))
 
-    async def bury(self, letters: Iterable[DeadLetter]) -> None:
+    async def send_to_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
         """Send dead letters with their headers."""
         ours: tuple[str, bytes | None] = (LETTER_MONITOR_ID, self.monitor_id.encode())
         for letter in letters:
             letter = msgspec.structs.replace(letter, headers=[*letter.headers, ours])
             sent = await self._producer.send(self._dead_letters_topic, letter.value, letter.key, letter.headers)
-            self._under_way.append(asyncio.create_task(self._buried(letter, sent)))
+            self._in_flight.append(asyncio.create_task(self._dead_letter_sent(letter, sent)))
 
-    async def _buried(self, letter: DeadLetter, sent: Awaitable[Any]) -> int:
+    async def _dead_letter_sent(self, letter: DeadLetter, sent: Awaitable[Any]) -> int:
         """Wait for a dead letter and answer the offset after it. What is too large for its topic goes without its
         original headers.
 
@@ -66,7 +66,7 @@ class Writer:
 
     async def settled(self) -> None:
         """Wait until the broker has all that was sent before this call. Raises KafkaError."""
-        under_way, self._under_way = self._under_way, []
-        ends = [end for end in await asyncio.gather(*under_way) if isinstance(end, int)]
+        in_flight, self._in_flight = self._in_flight, []
+        ends = [end for end in await asyncio.gather(*in_flight) if isinstance(end, int)]
         if self.letters_end >= 0:
             self.letters_end = max(self.letters_end, *ends) if ends else self.letters_end

@@ -76,11 +76,11 @@ class EngineView(Protocol):
     def answered_at(self, owned: Owned, /) -> float | None:
         """When a broker last answered for a partition that is asked for, by the wall clock."""
 
-    async def tell(self, owned: Owned, letters: list[DeadLetter], /) -> None:
-        """Tell what the partition has to tell; to be called in its turn."""
+    async def emit(self, owned: Owned, letters: list[DeadLetter], /) -> None:
+        """Emit what the partition has to emit; to be called under its lock."""
 
     async def flush(self) -> None:
-        """Store everything; must not be called in a partition's turn."""
+        """Store everything; must not be called under a partition's lock."""
 
 
 class LocalPartition:

@@ -174,7 +174,7 @@ class SplitWatch:
         async with owned.turn:
             if owned.phase is not PartitionPhase.LIVE or not owned.partition.note_split(project, partitions, keyless):
                 return
-            await self._engine.tell(owned, [])
+            await self._engine.emit(owned, [])
             split = owned.partition.splits[project]
         self._log.found(project, split, self._sight.partition_count())
 

@@ -191,22 +191,22 @@ class Desk:
     """The engine and all around it. `stops` holds the reasons for which the process would have ended."""
 
     def __init__(
-        self, *, session_timeout_seconds: float = 10.0, brake: Callable[[], DeadLetterBackoff] = DeadLetterBackoff
+        self, *, session_timeout_seconds: float = 10.0, backoff: Callable[[], DeadLetterBackoff] = DeadLetterBackoff
     ) -> None:
         self.producer = RecordingProducer()
         self.consumer = FakeConsumer()
         self.stops: list[str] = []
         self.passed: list[str] = []
         self.now_ms = NOW_MS
-        self.seconds = 1000.0  # of the clock that the fence looks at
+        self.seconds = 1000.0  # of the clock that the stall_guard looks at
         producer = cast(Producer, self.producer)
-        self.fence = StallGuard(session_timeout_seconds, self.stops.append, lambda: self.seconds)
+        self.stall_guard = StallGuard(session_timeout_seconds, self.stops.append, lambda: self.seconds)
         self.changelog = Changelog(CHANGELOG, producer)
         self.recovery = NoRecovery(self.changelog)
         self.writer = Writer(producer, ALERTS, LETTERS, "monitor")
         self.engine = Engine(
-            EVENTS, make_core(), self.changelog, cast(Recovery, self.recovery), self.writer, self.fence,
-            self.stops.append, lambda: self.now_ms, handover_seconds=0.2, brake=brake, failpoint=self.passed.append,
+            EVENTS, make_core(), self.changelog, cast(Recovery, self.recovery), self.writer, self.stall_guard,
+            self.stops.append, lambda: self.now_ms, handover_seconds=0.2, backoff=backoff, failpoint=self.passed.append,
         )  # fmt: skip
         self.engine.consumer = cast(Consumer, self.consumer)
         self.steady_ms: int | None = None  # None: it goes with the clock on the wall

@@ -81,7 +81,7 @@ class Rig:
         config: AgentsConfig,
         partitions: int = 2,
         *,
-        brake: Callable[[], DeadLetterBackoff] = DeadLetterBackoff,
+        backoff: Callable[[], DeadLetterBackoff] = DeadLetterBackoff,
         failpoint: Callable[[str], None] = lambda name: None,
         clock_ms: Callable[[], int] = now_ms,
         destinations: Destinations | None = None,
@@ -94,7 +94,7 @@ class Rig:
         self.runtime = Runtime(
             config, make_core(), destinations or Destinations(()), MemoryLedger(1000),
             HistoryStore(self._append, self._last_offsets), partitions, None,
-            self.stops.append, clock_ms, failpoint=failpoint, brake=brake, limits=limits,
+            self.stops.append, clock_ms, failpoint=failpoint, backoff=backoff, limits=limits,
             steady=clock_ms,
         )  # fmt: skip
 

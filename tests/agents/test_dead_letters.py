@@ -145,7 +145,7 @@ async def test_after_many_dead_letters_in_a_row_a_partition_waits_and_the_others
 ) -> None:
     rig = Rig(
         config_for(broker, topic_prefix, tmp_path),
-        brake=lambda: DeadLetterBackoff(limit=5, first_seconds=2.0, longest_seconds=2.0),
+        backoff=lambda: DeadLetterBackoff(limit=5, first_seconds=2.0, longest_seconds=2.0),
     )
     async with running(rig), producing(broker) as producer:
         events = rig.topics.events

@@ -275,7 +275,7 @@ async def test_at_the_end_nothing_more_is_taken_and_what_is_under_way_still_coun
     await office.delivery.assign([0], 1)
     bringing = asyncio.create_task(office.bring(0, alert(0), alert(1), alert(2)))
     await turns()
-    office.delivery.rest()
+    office.delivery.stop_taking()
     await bringing
     await office.bring(0, alert(2), alert(3))
     assert office.titles == ["alert 0", "alert 1"]

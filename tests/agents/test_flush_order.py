@@ -142,7 +142,7 @@ async def test_a_flush_that_records_wait_for_stands_back_for_nobody(
     waiting = asyncio.create_task(desk.engine._make_room(desk.engine.owned[0]))
     await desk.engine.store_now.wait()
     async with asyncio.timeout(20):
-        await desk.engine._let_records_by()
+        await desk.engine._yield_to_fetching()
         await desk.engine.flush()
         await waiting
     assert [desk.engine.owned[partition].committed for partition in (0, 1)] == [1, 1]
@@ -250,7 +250,7 @@ async def test_an_act_of_a_person_is_stored_after_it_is_told(desk: Desk) -> None
         owned.partition.touch(state)
         await turns()
         assert desk.producer.journal == [], "the flush waits for the turn"
-        await desk.writer.tell([an_alert()])
+        await desk.writer.emit([an_alert()])
     await turns()
     assert desk.producer.journal == ["alert"]
     await desk.producer.acknowledge("alert")
@@ -261,7 +261,7 @@ async def test_an_act_of_a_person_is_stored_after_it_is_told(desk: Desk) -> None
 
 
 async def test_a_worker_that_stood_still_sends_nothing_more(desk: Desk) -> None:
-    ticking = asyncio.create_task(desk.fence.run())
+    ticking = asyncio.create_task(desk.stall_guard.run())
     await desk.own(0)
     desk.producer.answers_at_once = True
     await desk.take(0, event(0, "p"))

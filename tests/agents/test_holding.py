@@ -57,7 +57,7 @@ async def desk() -> AsyncIterator[Desk]:
 @pytest.fixture
 def asked(desk: Desk) -> Asked:
     asked = Asked()
-    asked.engine_tells = lambda owned: desk.engine.tell(owned, [])
+    asked.engine_tells = lambda owned: desk.engine.emit(owned, [])
     desk.engine.compare = asked.compare
     return asked
 

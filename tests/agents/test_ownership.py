@@ -162,7 +162,7 @@ async def test_a_partition_that_is_revoked_while_it_is_read_back_is_never_read(
 
 
 async def test_a_partition_that_waits_because_of_dead_letters_can_be_revoked_at_once() -> None:
-    desk = Desk(brake=lambda: DeadLetterBackoff(limit=3, first_seconds=3600))
+    desk = Desk(backoff=lambda: DeadLetterBackoff(limit=3, first_seconds=3600))
     await desk.own(0)
     desk.producer.answers_at_once = True
     await desk.take(0, *(useless(number) for number in range(9)))
@@ -187,7 +187,7 @@ async def test_what_comes_after_a_revocation_is_left_aside(desk: Desk) -> None:
 
 
 async def test_a_partition_with_enough_records_waiting_is_not_read_until_some_are_taken() -> None:
-    desk = Desk(brake=lambda: DeadLetterBackoff(limit=10_000))
+    desk = Desk(backoff=lambda: DeadLetterBackoff(limit=10_000))
     await desk.own(0, 1)
     tp = desk.engine.tp(0)
     async with desk.engine.owned[0].turn:  # somebody looks at it for long

@@ -54,7 +54,12 @@ class Desk:
         """Whether nothing is behind, held or under way."""
         runtime = self.rig.runtime
         is_behind = any(owned.is_behind for owned in self.rig.owned.values())
-        return self.rig.is_live(2) and not is_behind and not runtime.delivery.held and not runtime.delivery.pending
+        return (
+            self.rig.is_live(2)
+            and not is_behind
+            and not runtime.alert_consumer.held
+            and not runtime.alert_consumer.pending
+        )
 
 
 def failed(project: str, number: int, minutes_ago: float) -> bytes:

@@ -201,7 +201,7 @@ async def test_an_agent_that_fails_stops_the_process(
     broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
-    monkeypatch.setattr(rig.runtime.delivery, "accept", _broken)
+    monkeypatch.setattr(rig.runtime.alert_consumer, "accept", _broken)
     async with running(rig), producing(broker) as producer:
         await send(producer, rig.topics.alerts, 0, b"k", b"x")
         await until(lambda: bool(rig.stops))
@@ -212,7 +212,7 @@ async def test_a_worker_that_is_asked_to_end_while_partitions_come_ends_in_peace
     broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
-    delivery, asked = rig.runtime.delivery, asyncio.Event()
+    delivery, asked = rig.runtime.alert_consumer, asyncio.Event()
 
     async def never_done(partitions: Iterable[int], generation: int) -> None:
         assert delivery.reader is not None
@@ -236,7 +236,7 @@ async def test_partitions_that_come_after_a_worker_was_asked_to_end_are_not_its_
         await app.leave_partitions(at_the_end=True)
         await app.on_partitions_assigned.send(set(app.consumer.assignment()))
         assert rig.owned == {}
-        assert rig.runtime.delivery.partitions == frozenset()
+        assert rig.runtime.alert_consumer.partitions == frozenset()
     assert rig.stops == []
 
 
@@ -418,7 +418,7 @@ async def test_events_are_taken_and_stored_while_a_destination_does_not_answer(
             await send(producer, config.topics.events, 0, b"p", created("p", number))
         await until(lambda: rig.outcome("applied") == 5)
         await until(rig.is_stored)
-        assert rig.runtime.courier.pending == 3, "nothing was delivered meanwhile"
+        assert rig.runtime.fanout.pending == 3, "nothing was delivered meanwhile"
     assert rig.stops == []
 
 
@@ -433,7 +433,7 @@ async def test_at_its_end_a_worker_lets_requests_under_way_end_and_commits_them(
                 await send(producer, config.topics.alerts, 0, b"k", told(title))
             await until(lambda: sink.asked == ["a", "b"])
             closing = asyncio.create_task(rig.runtime.close())
-            await until(lambda: rig.runtime.courier._closing)
+            await until(lambda: rig.runtime.fanout._closing)
             assert rig.is_live(2), "events are taken meanwhile"
             sink.answer.set()
             await closing
@@ -468,7 +468,7 @@ async def test_alerts_that_are_read_before_faust_resumes_after_a_rebalance_are_d
         sink.asked.clear()
         async with running(two, partitions=None):
             await until(lambda: one.is_live(1) and two.is_live(1), "one partition each")
-            under_way = (one.runtime.delivery, two.runtime.delivery)
+            under_way = (one.runtime.alert_consumer, two.runtime.alert_consumer)
             await until(lambda: sum(each.pending for each in under_way) == 4, "nothing was done, so all are read again")
             sink.answer.set()
             await until(lambda: not any(each.pending for each in under_way))
@@ -484,5 +484,5 @@ async def test_a_destination_that_does_not_answer_holds_the_end_up_for_a_bounded
     async with running(rig), producing(broker) as producer:
         for title in ("a", "stuck", "b"):
             await send(producer, config.topics.alerts, 0, b"k", told(title))
-        await until(lambda: sink.asked == ["a", "stuck", "b"] and rig.runtime.courier.pending == 1)
+        await until(lambda: sink.asked == ["a", "stuck", "b"] and rig.runtime.fanout.pending == 1)
     assert await committed(broker, config.monitor_id, config.topics.alerts) == 1, "what is not done is read again"

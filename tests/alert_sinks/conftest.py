@@ -48,5 +48,5 @@ async def new_desk(signal: Signal, client: httpx.AsyncClient, receiver: Receiver
 
 @pytest.fixture
 def desk(new_desk: Callable[..., Desk]) -> Desk:
-    """A courier with one webhook, and a clock that stands still."""
+    """A fan-out with one webhook, and a clock that stands still."""
     return new_desk()

@@ -1,4 +1,4 @@
-"""A courier at work: real sinks that post to the receiver, and a record of everything it says back."""
+"""A fan-out at work: real sinks that post to the receiver, and a record of everything it says back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Dead:
 
 
 class Desk:
-    """A courier with one webhook to the receiver, unless other sinks are given; tokens are whatever a test likes."""
+    """A fan-out with one webhook to the receiver, unless other sinks are given; tokens are whatever a test likes."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Desk:
         *,
         limits: Limits | None = None,
         ledger: Ledger | None = None,
-        world: Environment | None = None,
+        environment: Environment | None = None,
         team: list[Sink] | None = None,
         on_call: list[Sink] | None = None,
     ) -> None:
@@ -45,13 +45,13 @@ class Desk:
         self.dead: list[Dead] = []
         self.dead_letter_trouble: Callable[[], BaseException | None] = lambda: None
         self._signal = signal
-        self.courier: Fanout[object] = Fanout(
+        self.fanout: Fanout[object] = Fanout(
             Destinations([WebhookSink(client, receiver.url)] if team is None else team, on_call or []),
             ledger or MemoryLedger(),
             on_done=self._on_done,
             on_dead_letter=self._on_dead_letter,
             limits=limits,
-            world=world or self.time.world,
+            environment=environment or self.time.environment,
         )
 
     def _on_done(self, token: object) -> None:
@@ -75,5 +75,5 @@ class Desk:
         await self._signal.until(lambda: self.time.sleepers == sleepers)
 
     async def close(self) -> None:
-        """Ends the courier."""
-        await self.courier.aclose()
+        """Ends the fan-out."""
+        await self.fanout.aclose()

@@ -78,7 +78,7 @@ class FakeTime:
         self._jumps = jumps
         self._signal = signal
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
-        self.world = Environment(
+        self.environment = Environment(
             now_ms=lambda: NOW_MS + round(self.seconds * 1000),
             monotonic=lambda: self.seconds,
             sleep=self._sleep,

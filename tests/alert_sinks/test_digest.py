@@ -29,7 +29,7 @@ def letters(count: int) -> str:
 
 
 async def test_a_handful_is_told_one_by_one(desk: Desk, receiver: Receiver) -> None:
-    desk.courier.accept_together(tellings(*"abcde"))
+    desk.fanout.accept_together(tellings(*"abcde"))
     await desk.until_done(*"abcde")
     assert sorted(receiver.titles) == ["a 1", "b 1", "c 1", "d 1", "e 1"]
 
@@ -39,7 +39,7 @@ async def test_more_than_a_handful_is_one_message_a_sink(
 ) -> None:
     receiver.choose = lambda request: answers(200, b"ok") if request.path == "/hook/slack" else answers(204, b"")
     desk = new_desk(team=[SlackSink(client, receiver.url + "/slack"), WebhookSink(client, receiver.url)])
-    desk.courier.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(tellings(*"abcdef"))
     await desk.until_done(*"abcdef")
 
     assert sorted(request.path for request in receiver.requests) == ["/hook", "/hook/slack"]
@@ -48,13 +48,13 @@ async def test_more_than_a_handful_is_one_message_a_sink(
     assert body["alert"] == body["alerts"][0]
     assert [alert["project_id"] for alert in body["alerts"]] == list("abcdef")
     assert (body["group_key"], body["truncated"]) == ("caught_up", 0)
-    assert desk.courier.counters["webhook"].delivered == 6
+    assert desk.fanout.counters["webhook"].delivered == 6
 
 
 async def test_the_same_alerts_bear_the_same_id_when_they_are_told_again(new_desk: NewDesk, receiver: Receiver) -> None:
     receiver.script.append(answers(500))
     desk = new_desk()
-    desk.courier.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(tellings(*"abcdef"))
     await desk.until_asleep()
     desk.time.advance(0.5)
     await desk.until_done(*"abcdef")
@@ -66,19 +66,19 @@ async def test_what_an_earlier_process_told_is_left_out(new_desk: NewDesk, recei
     ledger = MemoryLedger()
     await ledger.record("b-1:firing:0", "webhook", "delivered", 1, NOW_MS)
     desk = new_desk(ledger=ledger)
-    desk.courier.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(tellings(*"abcdef"))
     await desk.until_done(*"abcdef")
     (request,) = receiver.requests
     assert [alert["project_id"] for alert in request.json["alerts"]] == list("acdef")
-    assert desk.courier.counters["webhook"].skipped == 1
+    assert desk.fanout.counters["webhook"].skipped == 1
 
 
 async def test_what_happens_to_an_alert_after_its_digest_is_told_after_it(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(500))
-    desk.courier.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(tellings(*"abcdef"))
     await desk.until_asleep()
-    desk.courier.accept(alert_of("c", status=AlertStatus.RESOLVED), "end")
-    desk.courier.accept(alert_of("z"), "other")
+    desk.fanout.accept(alert_of("c", status=AlertStatus.RESOLVED), "end")
+    desk.fanout.accept(alert_of("z"), "other")
     await receiver.got(2)
     desk.time.advance(0.5)
     await desk.until_done(*"abcdef", "end", "other")
@@ -88,14 +88,14 @@ async def test_what_happens_to_an_alert_after_its_digest_is_told_after_it(desk: 
 
 async def test_a_refused_digest_is_a_dead_letter_for_each_of_its_alerts(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(400))
-    desk.courier.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(tellings(*"abcdef"))
     await desk.until_done(*"abcdef")
     assert sorted(letter.title for letter in desk.dead) == [f"{name} 1" for name in "abcdef"]
 
 
 async def test_many_escalations_are_one_page(new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver) -> None:
     desk = new_desk(on_call=[WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")])
-    desk.courier.accept_together(tellings(*"abcdef", escalation_level=1))
+    desk.fanout.accept_together(tellings(*"abcdef", escalation_level=1))
     await desk.until_done(*"abcdef")
     assert [request.path for request in receiver.requests] == ["/hook/oncall"]
 
@@ -121,7 +121,7 @@ class OneByOne:
 async def test_a_sink_that_takes_no_digests_gets_every_alert(new_desk: NewDesk) -> None:
     sink = OneByOne()
     desk = new_desk(team=[sink])
-    desk.courier.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(tellings(*"abcdef"))
     await desk.until_done(*"abcdef")
     assert sorted(sink.titles) == [f"{name} 1" for name in "abcdef"]
 

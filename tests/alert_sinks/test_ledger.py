@@ -58,7 +58,9 @@ def time(signal: Signal) -> FakeTime:
 
 @pytest.fixture
 async def guarded(database: Database, time: FakeTime) -> AsyncIterator[GuardedLedger]:
-    ledger = GuardedLedger(database, timeout_seconds=0.05, rest_seconds=5.0, backlog_limit=3, world=time.world)
+    ledger = GuardedLedger(
+        database, timeout_seconds=0.05, rest_seconds=5.0, backlog_limit=3, environment=time.environment
+    )
     yield ledger
     await ledger.aclose(1.0)
 
@@ -179,7 +181,7 @@ async def test_a_ledger_that_stays_away_costs_only_its_oldest_entries(
 
 
 async def test_closing_does_not_wait_for_a_ledger_that_hangs(database: Database, time: FakeTime) -> None:
-    ledger = GuardedLedger(database, timeout_seconds=3600.0, world=time.world)
+    ledger = GuardedLedger(database, timeout_seconds=3600.0, environment=time.environment)
     database.raises = True
     await ledger.record(entry())
     database.raises, database.hangs = False, True

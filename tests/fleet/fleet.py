@@ -105,7 +105,7 @@ class BareEngine:
             self.was_asked_often.set()
         return time.time() if self.end_is_known else None
 
-    async def tell(self, owned: Owned, letters: list[DeadLetter], /) -> None:
+    async def emit(self, owned: Owned, letters: list[DeadLetter], /) -> None:
         self.told, owned.partition.emits = [*self.told, *owned.partition.emits], []
 
     def waiting(self, owned: Owned, /) -> int | None:

@@ -25,25 +25,25 @@ class Clock:
 
 async def test_half_a_session_is_still_ours_and_anything_longer_is_not() -> None:
     clock, stops = Clock(), list[str]()
-    fence = StallGuard(10.0, stops.append, clock)
-    ticking = asyncio.create_task(fence.run())
+    stall_guard = StallGuard(10.0, stops.append, clock)
+    ticking = asyncio.create_task(stall_guard.run())
     await asyncio.sleep(0)  # it has ticked once
     clock.seconds += 5.0
-    fence.check()
+    stall_guard.check()
     assert stops == []
     clock.seconds += 0.1
     with pytest.raises(StoodStill):
-        fence.check()
+        stall_guard.check()
     assert stops == ["the process stood still for 5.1 s and may have lost its partitions"]
-    assert fence.longest_stall_seconds == pytest.approx(4.85)
+    assert stall_guard.longest_stall_seconds == pytest.approx(4.85)
     ticking.cancel()
 
 
 def test_before_it_ticks_nothing_is_ours_to_lose() -> None:
     clock, stops = Clock(), list[str]()
-    fence = StallGuard(10.0, stops.append, clock)
+    stall_guard = StallGuard(10.0, stops.append, clock)
     clock.seconds += 1000
-    fence.check()
+    stall_guard.check()
     assert stops == []
 
 

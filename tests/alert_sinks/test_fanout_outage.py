@@ -21,7 +21,7 @@ async def fail_in_turn(desk: Desk, receiver: Receiver, *projects: str) -> None:
     """Each is accepted a second after the one before, and fails once."""
     for project in projects:
         before = len(receiver.requests)
-        desk.courier.accept(alert_of(project), project)
+        desk.fanout.accept(alert_of(project), project)
         await receiver.got(before + 1)
         desk.time.advance(0.1)
 
@@ -42,7 +42,7 @@ async def test_after_an_outage_the_oldest_is_told_first(new_desk: NewDesk, recei
 
 async def one_waits(desk: Desk, receiver: Receiver) -> None:
     """Until every answer was taken, and one alert alone has a time for its next try."""
-    counters = desk.courier.counters["webhook"]
+    counters = desk.fanout.counters["webhook"]
     async with asyncio.timeout(10):
         while counters.retried < len(receiver.requests) or desk.time.sleepers != 1:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
@@ -65,10 +65,10 @@ async def test_in_an_outage_one_at_a_time_asks_whether_it_is_over(new_desk: NewD
 async def test_what_is_always_refused_for_now_holds_no_other_back(new_desk: NewDesk, receiver: Receiver) -> None:
     receiver.choose = lambda request: answers(500) if request.json["alert"]["project_id"] == "poison" else None
     desk = new_desk()
-    desk.courier.accept(alert_of("poison"), "poison")
+    desk.fanout.accept(alert_of("poison"), "poison")
     await desk.until_asleep()
     for project in "abc":
-        desk.courier.accept(alert_of(project), project)
+        desk.fanout.accept(alert_of(project), project)
     await desk.until_done(*"abc")
 
 
@@ -77,9 +77,9 @@ async def test_those_on_call_hear_after_the_team_but_not_too_late(
 ) -> None:
     receiver.choose = lambda request: answers(503) if request.path == "/hook" else None
     desk = new_desk(on_call=[WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")])
-    desk.courier.accept(alert_of("a", severity=Severity.CRITICAL), "a")
+    desk.fanout.accept(alert_of("a", severity=Severity.CRITICAL), "a")
     await desk.until_asleep()
-    desk.courier.accept(alert_of("a", severity=Severity.CRITICAL, escalation_level=1), "page")
+    desk.fanout.accept(alert_of("a", severity=Severity.CRITICAL, escalation_level=1), "page")
     await desk.until_asleep(2)
     assert [request.path for request in receiver.requests] == ["/hook"]
     receiver.choose = lambda request: None
@@ -88,9 +88,9 @@ async def test_those_on_call_hear_after_the_team_but_not_too_late(
     assert [request.path for request in receiver.requests] == ["/hook", "/hook", "/hook/oncall"]
 
     receiver.choose = lambda request: answers(503) if request.path == "/hook" else None
-    desk.courier.accept(alert_of("b", severity=Severity.CRITICAL), "b")
+    desk.fanout.accept(alert_of("b", severity=Severity.CRITICAL), "b")
     await receiver.got(4)
-    desk.courier.accept(alert_of("b", severity=Severity.CRITICAL, escalation_level=1), "page b")
+    desk.fanout.accept(alert_of("b", severity=Severity.CRITICAL, escalation_level=1), "page b")
     desk.time.advance(30.0)
     await desk._signal.until(lambda: "page b" in desk.done)
 
@@ -99,16 +99,16 @@ async def test_what_waits_and_why_is_known(new_desk: NewDesk, receiver: Receiver
     receiver.default = answers(503)
     desk = new_desk()
     with capture_logs() as lines:
-        desk.courier.accept(alert_of("a"), "a")
+        desk.fanout.accept(alert_of("a"), "a")
         await desk.until_asleep()
     desk.time.advance(0.4)
-    assert desk.courier.waiting == {"webhook": 1}
-    assert desk.courier.oldest_seconds == {"webhook": 0.4}
-    assert desk.courier.troubles == {"webhook": "HTTP 503: ok"}
+    assert desk.fanout.waiting == {"webhook": 1}
+    assert desk.fanout.oldest_seconds == {"webhook": 0.4}
+    assert desk.fanout.troubles == {"webhook": "HTTP 503: ok"}
     (line,) = [line for line in lines if line["event"].startswith("alert not delivered")]
     assert (line["alert_key"], line["status"], line["sink"]) == ("episode_failure_rate:a", "firing", "webhook")
 
     receiver.default = answers(204, b"")
     desk.time.advance(0.1)
     await desk.until_done("a")
-    assert (desk.courier.oldest_seconds, desk.courier.troubles) == ({"webhook": 0.0}, {"webhook": ""})
+    assert (desk.fanout.oldest_seconds, desk.fanout.troubles) == ({"webhook": 0.0}, {"webhook": ""})

@@ -1,4 +1,4 @@
-"""The courier in good order: who gets what, in which order, and when a transition is done."""
+"""The fan-out in good order: who gets what, in which order, and when a transition is done."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,15 +20,15 @@ NewDesk = Callable[..., Desk]
 
 
 async def test_an_alert_goes_out_at_once_and_is_done_when_it_is_delivered(desk: Desk, receiver: Receiver) -> None:
-    desk.courier.accept(alert_of("a"), 7)
-    assert desk.courier.pending == 1
+    desk.fanout.accept(alert_of("a"), 7)
+    assert desk.fanout.pending == 1
 
     await desk.until_done(7)
 
     assert receiver.titles == ["a 1"]
     assert desk.time.asked == []  # nothing was waited for
-    assert desk.courier.counters["webhook"].delivered == 1
-    assert desk.courier.pending == 0
+    assert desk.fanout.counters["webhook"].delivered == 1
+    assert desk.fanout.pending == 0
 
 
 async def test_accepting_does_not_wait_for_a_destination_that_hangs(new_desk: NewDesk, receiver: Receiver) -> None:
@@ -36,11 +36,11 @@ async def test_accepting_does_not_wait_for_a_destination_that_hangs(new_desk: Ne
     desk = new_desk(limits=Limits(close_seconds=0.0))
 
     for number in range(100):
-        desk.courier.accept(alert_of(f"p{number}"), number)
+        desk.fanout.accept(alert_of(f"p{number}"), number)
 
     await receiver.got(4)
-    assert desk.courier.pending == 100
-    assert desk.courier.waiting == {"webhook": 100}
+    assert desk.fanout.pending == 100
+    assert desk.fanout.waiting == {"webhook": 100}
     assert desk.done == []
 
 
@@ -51,11 +51,11 @@ async def test_a_worker_that_may_tell_nobody_posts_nothing(new_desk: NewDesk, re
         asked.set()
         raise RuntimeError("the process stood still and is about to end")
 
-    desk = new_desk(world=Environment(check=stood_still))
-    desk.courier.accept(alert_of("a"), 1)
+    desk = new_desk(environment=Environment(check=stood_still))
+    desk.fanout.accept(alert_of("a"), 1)
     async with asyncio.timeout(5):
         await asked.wait()
-    await desk.courier.aclose()
+    await desk.fanout.aclose()
     assert (receiver.requests, desk.done) == ([], [])
 
 
@@ -67,8 +67,8 @@ async def test_a_transition_is_done_only_when_every_sink_has_finished(
     bad = WebhookSink(client, receiver.url + "/bad", name="bad")
     desk = new_desk(team=[good, bad])
 
-    desk.courier.accept(alert_of("a"), 1)
-    desk.courier.accept(alert_of("a", "2"), 2)
+    desk.fanout.accept(alert_of("a"), 1)
+    desk.fanout.accept(alert_of("a", "2"), 2)
     await receiver.got(3)  # the second one of the good sink follows its first
     await desk.until_asleep()
     assert desk.done == []
@@ -82,7 +82,7 @@ async def test_transitions_of_one_key_stay_in_order(desk: Desk, receiver: Receiv
     receiver.script.extend([answers(500), answers(200), answers(500)])
 
     for number in range(3):
-        desk.courier.accept(alert_of("a", str(number)), number)
+        desk.fanout.accept(alert_of("a", str(number)), number)
     for _ in range(2):
         await desk.until_asleep()
         desk.time.advance(0.5)
@@ -94,15 +94,15 @@ async def test_transitions_of_one_key_stay_in_order(desk: Desk, receiver: Receiv
 
 async def test_a_key_that_is_tried_again_holds_back_no_other(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(500))
-    desk.courier.accept(alert_of("a"), "a")
+    desk.fanout.accept(alert_of("a"), "a")
     await desk.until_asleep()
 
     for project in ("b", "c"):
-        desk.courier.accept(alert_of(project), project)
+        desk.fanout.accept(alert_of(project), project)
     await desk.until_done("b", "c")
 
     assert sorted(receiver.titles) == ["a 1", "b 1", "c 1"]
-    assert desk.courier.pending == 1
+    assert desk.fanout.pending == 1
 
 
 async def test_a_sink_in_trouble_holds_back_no_other(
@@ -113,11 +113,11 @@ async def test_a_sink_in_trouble_holds_back_no_other(
     desk = new_desk(team=[bad, WebhookSink(client, receiver.url, name="good")])
 
     for number in range(3):
-        desk.courier.accept(alert_of("a", str(number)), number)
+        desk.fanout.accept(alert_of("a", str(number)), number)
     await signal.until(lambda: [request.path for request in receiver.requests].count("/hook") == 3)
 
-    assert desk.courier.counters["bad"].delivered == 0
-    assert desk.courier.pending == 3
+    assert desk.fanout.counters["bad"].delivered == 0
+    assert desk.fanout.pending == 3
 
 
 async def test_no_more_requests_than_allowed_are_on_their_way(
@@ -132,7 +132,7 @@ async def test_no_more_requests_than_allowed_are_on_their_way(
     receiver.default = waits
     desk = new_desk(limits=Limits(concurrency=3))
     for number in range(12):
-        desk.courier.accept(alert_of(f"p{number}"), number)
+        desk.fanout.accept(alert_of(f"p{number}"), number)
     await receiver.got(3)
     gate.set()
     await desk.until_done(*range(12))
@@ -141,13 +141,13 @@ async def test_no_more_requests_than_allowed_are_on_their_way(
 
 
 async def test_pending_and_silenced_alerts_are_done_without_telling_anybody(desk: Desk, receiver: Receiver) -> None:
-    desk.courier.accept(alert_of("a", status=AlertStatus.PENDING), 1)
-    desk.courier.accept(alert_of("b", silenced_until_ms=NOW_MS + 1), 2)
+    desk.fanout.accept(alert_of("a", status=AlertStatus.PENDING), 1)
+    desk.fanout.accept(alert_of("b", silenced_until_ms=NOW_MS + 1), 2)
 
     assert desk.done == [1, 2]
     assert receiver.requests == []
-    assert desk.courier.routed[RouteReason.PENDING] == 1
-    assert desk.courier.routed[RouteReason.SILENCED] == 1
+    assert desk.fanout.routed[RouteReason.PENDING] == 1
+    assert desk.fanout.routed[RouteReason.SILENCED] == 1
 
 
 async def test_an_escalation_goes_to_on_call_and_its_end_to_everybody(
@@ -156,11 +156,11 @@ async def test_an_escalation_goes_to_on_call_and_its_end_to_everybody(
     on_call = WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")
     desk = new_desk(on_call=[on_call])
 
-    desk.courier.accept(alert_of("a"), 1)
+    desk.fanout.accept(alert_of("a"), 1)
     await desk.until_done(1)
-    desk.courier.accept(alert_of("a", escalation_level=1), 2)
+    desk.fanout.accept(alert_of("a", escalation_level=1), 2)
     await desk.until_done(1, 2)
-    desk.courier.accept(alert_of("a", escalation_level=1, status=AlertStatus.RESOLVED), 3)
+    desk.fanout.accept(alert_of("a", escalation_level=1, status=AlertStatus.RESOLVED), 3)
     await desk.until_done(1, 2, 3)
 
     paths = [request.path for request in receiver.requests]
@@ -169,11 +169,11 @@ async def test_an_escalation_goes_to_on_call_and_its_end_to_everybody(
 
 
 async def test_an_escalation_without_on_call_reaches_the_team_with_a_mark(desk: Desk, receiver: Receiver) -> None:
-    desk.courier.accept(alert_of("a", escalation_level=1), 1)
+    desk.fanout.accept(alert_of("a", escalation_level=1), 1)
     await desk.until_done(1)
 
     assert receiver.titles == ["[ON-CALL] a 1"]
-    assert desk.courier.routed[RouteReason.ON_CALL_BY_TEAM] == 1
+    assert desk.fanout.routed[RouteReason.ON_CALL_BY_TEAM] == 1
 
 
 async def test_an_escalation_reaches_the_team_when_on_call_has_switched_off(
@@ -182,24 +182,24 @@ async def test_an_escalation_reaches_the_team_when_on_call_has_switched_off(
     on_call = WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")
     desk = new_desk(on_call=[on_call])
     receiver.script.append(answers(410, b""))
-    desk.courier.accept(alert_of("a", escalation_level=1), 1)
+    desk.fanout.accept(alert_of("a", escalation_level=1), 1)
     await desk.until_done(1)
 
-    desk.courier.accept(alert_of("b", escalation_level=1), 2)
+    desk.fanout.accept(alert_of("b", escalation_level=1), 2)
     await desk.until_done(1, 2)
 
     assert receiver.titles == ["a 1", "[ON-CALL] b 1"]
     assert desk.dead == [Dead("a 1", "oncall_webhook", "HTTP 410")]
-    assert desk.courier.switched_off == ["oncall_webhook"]
+    assert desk.fanout.switched_off == ["oncall_webhook"]
 
 
 async def test_a_transition_that_comes_twice_is_told_once(desk: Desk, receiver: Receiver) -> None:
     for token in (1, 2, 3):
-        desk.courier.accept(alert_of("a", acknowledged_by="kim" if token == 3 else None), token)
+        desk.fanout.accept(alert_of("a", acknowledged_by="kim" if token == 3 else None), token)
     await desk.until_done(1, 2, 3)
 
     assert len(receiver.requests) == 1
-    assert desk.courier.counters["webhook"].skipped == 2
+    assert desk.fanout.counters["webhook"].skipped == 2
 
 
 async def test_what_an_earlier_process_delivered_is_not_told_again(new_desk: NewDesk, receiver: Receiver) -> None:
@@ -207,8 +207,8 @@ async def test_what_an_earlier_process_delivered_is_not_told_again(new_desk: New
     await ledger.record("a-1:firing:0", "webhook", "delivered", 1, NOW_MS)
     desk = new_desk(ledger=ledger)
 
-    desk.courier.accept(alert_of("a"), 1)
-    desk.courier.accept(alert_of("a", status=AlertStatus.RESOLVED), 2)
+    desk.fanout.accept(alert_of("a"), 1)
+    desk.fanout.accept(alert_of("a", status=AlertStatus.RESOLVED), 2)
     await desk.until_done(1, 2)
 
     assert [request.json["alert"]["status"] for request in receiver.requests] == ["resolved"]
@@ -219,7 +219,7 @@ async def test_what_an_earlier_process_could_not_deliver_is_tried_again(new_desk
     await ledger.record("a-1:firing:0", "webhook", "given_up", 9, NOW_MS)
     desk = new_desk(ledger=ledger)
 
-    desk.courier.accept(alert_of("a"), 1)
+    desk.fanout.accept(alert_of("a"), 1)
     await desk.until_done(1)
 
     assert len(receiver.requests) == 1
@@ -241,11 +241,11 @@ async def test_every_end_is_recorded_with_its_tries_and_time(
 
     receiver.script.extend([answers(500), answers(200), answers(400)])
     desk = new_desk(ledger=Recorder())
-    desk.courier.accept(alert_of("a"), 1)
+    desk.fanout.accept(alert_of("a"), 1)
     await desk.until_asleep()
     desk.time.advance(0.5)
     await desk.until_done(1)
-    desk.courier.accept(alert_of("b"), 2)
+    desk.fanout.accept(alert_of("b"), 2)
     await desk.until_done(1, 2)
 
     assert rows == [
@@ -270,9 +270,9 @@ async def test_a_thousand_transitions_are_each_told_once_and_done_once(
         return None
 
     receiver.choose = choose
-    desk = new_desk(world=FakeTime(signal, jumps=True).world)
+    desk = new_desk(environment=FakeTime(signal, jumps=True).environment)
     for number in range(1000):
-        desk.courier.accept(alert_of(f"p{number % projects}", str(number)), number)
+        desk.fanout.accept(alert_of(f"p{number % projects}", str(number)), number)
     await signal.until(lambda: len(desk.done) == 1000, seconds=60)
 
     assert sorted(desk.done) == list(range(1000))  # type: ignore[type-var]
