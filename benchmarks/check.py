@@ -24,7 +24,8 @@ from models.event import Event, EventType
 from models.views import DeepCheckResult, IntegritySummary
 from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet
-from streams.partition.holdings import Holdings, known_projects
+from streams.partition.drift_values import Holdings
+from streams.partition.holdings import known_projects
 from streams.partition.partition import Partition
 from streams.partition.summary import counts_of, finish
 from streams.views.project_views import integrity_summary

@@ -16,7 +16,8 @@ from episode_monitor.fleet.peer_protocol import DriftedQuestion
 from episode_monitor.storage.protocols import CheckResults, DatabaseAway
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState
 from streams.base.numbering_rules import NumberingRules
-from streams.partition.drift_alerts import Drifting, Drifts, named
+from streams.partition.drift_alerts import named
+from streams.partition.drift_values import Drifting, Drifts
 
 _MEMORY = "drifting"  # the part of a stored result that only the next check reads
 

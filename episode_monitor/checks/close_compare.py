@@ -13,8 +13,8 @@ from episode_monitor.checks.rows import ProjectRows
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import NumberingRules
 from streams.numbering.table_judgement import judge_table
-from streams.partition.drift import Difference, differences, unexplained
-from streams.partition.holdings import Holdings
+from streams.partition.drift import differences, unexplained
+from streams.partition.drift_values import Difference, Holdings
 
 GROUP_PROJECTS = 256
 GROUP_ROWS = 50_000

@@ -29,9 +29,9 @@ from models.views import (
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import NumberingRules, health_score
 from streams.base.ranking import rank
-from streams.partition.drift import DIFFERENT_OWNER, MISSING_IN_DATABASE, MISSING_IN_STREAM, counts
-from streams.partition.drift_alerts import Drifting, Drifts
+from streams.partition.drift import counts
 from streams.partition.drift_alerts import drifting as drifting_now
+from streams.partition.drift_values import DIFFERENT_OWNER, MISSING_IN_DATABASE, MISSING_IN_STREAM, Drifting, Drifts
 
 MAX_ISSUES = 500  # listed; the result is kept, and sent to browsers
 MAX_NUMBERS = 200  # of each kind and project

@@ -20,7 +20,7 @@ from episode_monitor.fleet.peer_protocol import (
 )
 from episode_monitor.fleet.queries import Recovering
 from models.views import JobStatus
-from streams.partition.drift_alerts import Drifting
+from streams.partition.drift_values import Drifting
 
 T = TypeVar("T")
 

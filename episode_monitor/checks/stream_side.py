@@ -29,7 +29,7 @@ from episode_monitor.fleet.peer_protocol import (
 from episode_monitor.fleet.queries import Recovering, Unreachable
 from models.views import IntegritySummary
 from streams.base.ranking import rank
-from streams.partition.holdings import Holdings
+from streams.partition.drift_values import Holdings
 from streams.views.project_views import integrity_summary
 
 PATIENCE_SECONDS = 60.0  # a rebalance and the recovery after it

@@ -13,7 +13,8 @@ from agents.fleet.fleet_view import FleetView
 from episode_monitor.fleet.peer_protocol import Acted, ActOutcome, ActQuestion, DriftedQuestion, PartialAnswer
 from episode_monitor.fleet.queries import Recovering, Unreachable
 from models.alert import Alert
-from streams.partition.drift_alerts import KEEPER, DriftAlerts, Drifting
+from streams.partition.drift_alerts import KEEPER, DriftAlerts
+from streams.partition.drift_values import Drifting
 from streams.project import alert_actions
 
 log = structlog.get_logger(__name__)

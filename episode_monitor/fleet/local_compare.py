@@ -19,7 +19,8 @@ from episode_monitor.fleet.peer_protocol import (
     StreamIssues,
 )
 from streams.base.ranking import Lowest, Rank, rank
-from streams.partition.holdings import Holdings, digest_of, holdings_of, known_projects
+from streams.partition.drift_values import Holdings
+from streams.partition.holdings import digest_of, holdings_of, known_projects
 from streams.partition.summary import STATE_STEP, STEP, Steps, splits_of
 
 COMPARE_STEP = 32  # digests between two steps, about half a millisecond

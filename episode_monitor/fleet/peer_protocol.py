@@ -11,7 +11,7 @@ import msgspec
 from episode_monitor.fleet.queries import ActionKind, ProjectHealth, ProjectSort
 from models.alert import Alert
 from models.views import FindingDetail, FindingView, ProjectRow
-from streams.partition.drift_alerts import Named
+from streams.partition.drift_values import Named
 from streams.partition.summary import SplitFacts
 
 PREFIX = "/internal/v1"

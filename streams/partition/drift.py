@@ -6,26 +6,17 @@ One look proves nothing, for an event may be under way: drift is what two looks 
 from collections import defaultdict
 from collections.abc import Iterable
 
-import msgspec
-
 from streams.base.intervals import IntervalSet
-from streams.partition.holdings import Holdings
-
-MISSING_IN_STREAM = "missing_in_stream"  # the database has an episode of this number, the stream none
-MISSING_IN_DATABASE = "missing_in_database"
-DIFFERENT_OWNER = "different_owner"
-KINDS = (MISSING_IN_STREAM, MISSING_IN_DATABASE, DIFFERENT_OWNER)
+from streams.partition.drift_values import (
+    DIFFERENT_OWNER,
+    KINDS,
+    MISSING_IN_DATABASE,
+    MISSING_IN_STREAM,
+    Difference,
+    Holdings,
+)
 
 Pairs = Iterable[tuple[int, str]]
-
-
-class Difference(msgspec.Struct, frozen=True, order=True):
-    """One number. Owners sorted, none on the side where it is missing."""
-
-    number: int
-    kind: str
-    stream: tuple[str, ...]
-    database: tuple[str, ...]
 
 
 def differences(stream: Holdings | None, database: Pairs) -> set[Difference]:

@@ -4,9 +4,8 @@ They live as all alerts do, by `streams.alerting.alert_state`, but by the wall c
 whole fleet, among its state, so that one worker at a time tells of them and none forgets them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,10 +15,8 @@ from streams.alerting import alert_state as life
 from streams.alerting.alert_state import AlertPhase, AlertState, Reason, Verdict
 from streams.alerting.core import Core
 from streams.alerting.rules import Measure, Rule
+from streams.partition.drift_values import Difference, Drifting, Drifts, Named
 from streams.project.alert_actions import ACTED_BY, COMMENT, ActionRefusal, ActKind, AlertAction, by_hand
-
-if TYPE_CHECKING:
-    from streams.partition.drift import Difference
 
 KEEPER = 0  # the partition that keeps them
 RULE_ID = "integrity_drift"  # reserved in `streams.alerting.rules`
@@ -35,29 +32,7 @@ RULE = Rule(
 _REASONS = {Reason.THRESHOLD_CROSSED: FOUND, Reason.BACK_TO_NORMAL: GONE}
 
 
-class Drifting(msgspec.Struct, frozen=True, array_like=True):
-    """What is remembered of a project from one check to the next. `since_ms`: when the check that found it began."""
-
-    since_ms: int
-    number: int  # the lowest difference
-    kind: str
-    differences: int
-    episodes: int
-
-
-Drifts = Mapping[str, Drifting]
-
-
-class Named(msgspec.Struct, frozen=True, array_like=True):
-    """One alert that there should be. `what` names what drifts; `project` is `FLEET` for many in common, whose
-    `differences` are projects."""
-
-    project: str
-    what: str
-    drift: Drifting
-
-
-def drifting(before: Drifts, project: str, differences: "Iterable[Difference]", episodes: int, at_ms: int) -> Drifting:
+def drifting(before: Drifts, project: str, differences: Iterable[Difference], episodes: int, at_ms: int) -> Drifting:
     """What to remember of a project now; it keeps its beginning while its lowest difference stays."""
     found = sorted(differences)
     lowest, known = found[0], before.get(project)

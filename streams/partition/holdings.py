@@ -16,28 +16,11 @@ from streams.numbering import digests
 from streams.numbering.chunks import CHUNK_SHIFT, Chunk
 from streams.numbering.digests import digest
 from streams.numbering.numbering import Numbering
+from streams.partition.drift_values import Holdings
 from streams.partition.partition import Partition
 from streams.project.project import ProjectState
 from streams.project.state_codec import HEADER_BYTES, read_head
 from streams.project.state_shapes import StoredBody, StoredNumbers
-
-
-class Holdings(msgspec.Struct, frozen=True, kw_only=True):
-    """All of one project, by number and then by id. `explained` are numbers of deleted episodes, where those are no
-    gaps; numbers set aside as implausible are among the others. `gaps` and `duplicates` are the open ones. `applied`:
-    offset of the last event taken. `is_split`: other partitions have a part of the project, too."""
-
-    project_id: str
-    partition: int
-    applied: int
-    numbers: list[int]
-    owners: list[str]
-    explained: list[tuple[int, int]]
-    gaps: list[tuple[int, int]]
-    duplicates: list[int]
-    capped: bool
-    is_split: bool = False
-
 
 # --- what a partition holds
 

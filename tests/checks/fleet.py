@@ -10,7 +10,7 @@ from episode_monitor.fleet.peer_client import Neighbours
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.reader import EpisodesReader
 from models.views import DeepCheckResult, ProjectIssue
-from streams.partition.drift_alerts import Drifts
+from streams.partition.drift_values import Drifts
 from tests.fleet.fleet import Fleet, Worker
 
 NINE_MS = 1_760_000_400_000  # 2025-10-09T09:00:00Z

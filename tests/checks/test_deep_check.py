@@ -9,7 +9,7 @@ from episode_monitor.checks.project_drift import project_drift
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceTableMismatch
 from models.event import EventType
 from models.views import Applied, DriftNumber, ProjectDrift
-from streams.partition.drift_alerts import Drifting
+from streams.partition.drift_values import Drifting
 from tests.checks.fleet import by_project, deep, opener, stream_of
 from tests.fleet.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table

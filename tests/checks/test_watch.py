@@ -6,7 +6,7 @@ from episode_monitor.checks.enhanced_monitoring import Watch
 from episode_monitor.checks.remote_checks import DriftDesk
 from episode_monitor.fleet.peer_client import Neighbours
 from models.alert import Alert
-from streams.partition.drift_alerts import Drifting, Named
+from streams.partition.drift_values import Drifting, Named
 from tests.checks.fleet import NINE_MS, opener, stream_of
 from tests.fleet.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table, run

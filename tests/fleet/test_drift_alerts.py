@@ -11,7 +11,8 @@ from episode_monitor.fleet.peer_protocol import DriftedQuestion
 from episode_monitor.storage.memory import MemoryAlertHistory
 from models.alert import Alert
 from streams.base import changelog_keys
-from streams.partition.drift_alerts import Drifting, named
+from streams.partition.drift_alerts import named
+from streams.partition.drift_values import Drifting
 from tests.checks.fleet import at_once
 from tests.fleet.fleet import Fleet, Worker, code, json
 from tests.fleet.test_metrics import scraped, value

@@ -7,8 +7,8 @@ import pytest
 from models.alert import Alert
 from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet
-from streams.partition.drift import Difference
-from streams.partition.drift_alerts import MAX_OWN_ALERTS, DriftAlerts, Drifting, drifting, named
+from streams.partition.drift_alerts import MAX_OWN_ALERTS, DriftAlerts, drifting, named
+from streams.partition.drift_values import Difference, Drifting
 from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction
 
 MINUTE = 60_000

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from streams.base.intervals import IntervalSet
 from streams.numbering.digests import digest
-from streams.partition.drift import Difference, counts, differences, unexplained
-from streams.partition.holdings import Holdings, digest_of, holdings_of, known_projects
+from streams.partition.drift import counts, differences, unexplained
+from streams.partition.drift_values import Difference, Holdings
+from streams.partition.holdings import digest_of, holdings_of, known_projects
 from streams.partition.partition import Partition
 from tests.streams.driving import examples
 from tests.streams_answers.making import Log, new_log, store
