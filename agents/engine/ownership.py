@@ -23,6 +23,7 @@ from models.dead_letter import DeadLetter, dead_batch, dead_letter
 from models.event import Event
 from streams.alerting.core import Core
 from streams.base import changelog_keys
+from streams.partition.drift_alerts import KEEPER, DriftAlerts
 from streams.partition.partition import Changes, Cursor, Partition
 from streams.project.project import NO_CLOCK
 
@@ -165,7 +166,8 @@ class Owned(Counts):
         self.log: PartitionLog | None = None
         self._core = core
         self._cached_projects = cached_projects
-        self.partition = Partition(core, number, self.store, cached_projects)
+        self.drift_alerts = DriftAlerts(core)  # of the whole fleet; stored with partition KEEPER alone
+        self.partition = self._new_partition()
         self.turn = asyncio.Lock()  # of whoever changes the partition, or must not see it change
         self.storing = asyncio.Lock()  # one writes to its log at a time
         self.witness: LastRecord | None = None
@@ -180,10 +182,14 @@ class Owned(Counts):
         """The events' partition."""
         return TopicPartition(self.topic, self.number)
 
+    def _new_partition(self) -> Partition:
+        sections = (self.drift_alerts,) if self.number == KEEPER else ()
+        return Partition(self._core, self.number, self.store, self._cached_projects, sections=sections)
+
     async def recover(self, values: dict[bytes, bytes]) -> None:
         """Make the partition from its changelog's values, in slices that leave the loop to others."""
         self.store = StoredValues(values)
-        self.partition = Partition(self._core, self.number, self.store, self._cached_projects)
+        self.partition = self._new_partition()
         await in_slices(self.partition.restore(), RESTORE_SLICE_SECONDS)
         self.recovered_projects = len(self.partition.head_keys)
         self.position = self.committed = self.partition.next_offset

@@ -86,7 +86,7 @@ class Watch:
 
 def drifting_projects(live: Iterable[Owned]) -> list[str]:
     """Projects with alerts about drift of their own, where these are kept."""
-    kept = next((owned.partition.drift_alerts for owned in live if owned.number == KEEPER), None)
+    kept = next((owned.drift_alerts for owned in live if owned.number == KEEPER), None)
     return [] if kept is None else [alert.project_id for alert in kept.active() if alert.project_id != FLEET]
 
 

@@ -44,7 +44,7 @@ class DriftKeeper:
         owned = self._owned()
         if owned is None:
             return PartialAnswer(partitions=[], found=None)
-        return PartialAnswer(partitions=[KEEPER], found=owned.partition.drift_alerts.drifts)
+        return PartialAnswer(partitions=[KEEPER], found=owned.drift_alerts.drifts)
 
     async def take(self, question: DriftedQuestion) -> PartialAnswer[bool]:
         """What a check found. Raises Recovering, Unreachable."""
@@ -94,23 +94,22 @@ class DriftKeeper:
         """Escalate, and end silences, where it is time. Raises Recovering, Unreachable."""
         owned, now_ms = self._owned(), self._sight.now_ms()
         if owned is not None:
-            due_ms = owned.partition.drift_alerts.next_due_ms()
+            due_ms = owned.drift_alerts.next_due_ms()
             if due_ms is not None and due_ms <= now_ms:
                 await self._change(owned, lambda kept: kept.run_due(now_ms))
 
     async def _change(self, owned: Owned, change: Callable[[DriftAlerts], list[Alert]]) -> None:
         async with owned.turn:
-            partition = owned.partition
             if owned.phase is not PartitionPhase.LIVE:
                 raise Recovering
-            kept = partition.drift_alerts
+            kept = owned.drift_alerts
             before, was_dirty = kept.encode(), kept.is_dirty
             told = change(kept)
             try:
                 await self._tell(told)
             except KafkaError as error:
-                partition.drift_alerts = DriftAlerts(partition.core, before)
-                partition.drift_alerts.is_dirty = was_dirty
+                kept.restore(before)
+                kept.is_dirty = was_dirty
                 raise Unreachable(
                     "Kafka did not take the transition, so nothing was done: try again shortly."
                 ) from error

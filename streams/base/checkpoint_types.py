@@ -5,6 +5,8 @@ from typing import Protocol
 
 import msgspec
 
+from models.alert import Alert
+
 
 class Store(Protocol):
     """Stored values of one partition."""
@@ -14,6 +16,22 @@ class Store(Protocol):
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All of them, in any order."""
+
+
+class Section(Protocol):
+    """State that a partition stores beside its projects, under a key of its own. Its owner changes it."""
+
+    key: bytes
+    is_dirty: bool  # changed since it was last stored; reset by the partition
+
+    def encode(self) -> bytes:
+        """The value to store."""
+
+    def restore(self, encoded: bytes | None) -> None:
+        """Become what was stored; None: nothing was."""
+
+    def active(self) -> Iterator[Alert]:
+        """Its firing alerts, listed with those of the projects."""
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):

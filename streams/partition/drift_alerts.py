@@ -15,6 +15,7 @@ from streams.alerting import alert_state as life
 from streams.alerting.alert_state import AlertPhase, AlertState, Reason, Verdict
 from streams.alerting.core import Core
 from streams.alerting.rules import Measure, Rule
+from streams.base import changelog_keys
 from streams.partition.drift_values import Difference, Drifting, Drifts, Named
 from streams.project.alert_actions import ACTED_BY, COMMENT, ActionRefusal, ActKind, AlertAction, by_hand
 
@@ -68,20 +69,24 @@ class _Stored(msgspec.Struct, array_like=True):
 class DriftAlerts:
     """Those that fire now, and what people did to them. Whoever changes it tells what it answers, then stores it."""
 
-    __slots__ = ("_core", "_kept", "_version", "is_dirty")
+    __slots__ = ("_core", "_kept", "_version", "is_dirty", "key")
 
-    def __init__(self, core: Core, encoded: bytes | None = None) -> None:
-        self.is_dirty = False  # changed since it was last stored; kept by the partition
+    def __init__(self, core: Core) -> None:
+        self.key = changelog_keys.DRIFT
+        self.is_dirty = False  # changed since it was last stored
         self._core = core
         self._version = 0
         self._kept: dict[str, _Kept] = {}  # by project, `FLEET` among them
-        if encoded is not None:
-            stored = msgspec.msgpack.decode(encoded, type=_Stored)
-            self._version = stored.version
-            self._kept = {one.named.project: one for one in stored.kept}
+
+    def restore(self, encoded: bytes | None) -> None:
+        """Become what `encode` gave; None: no alerts."""
+        stored = _Stored(0, []) if encoded is None else msgspec.msgpack.decode(encoded, type=_Stored)
+        self.is_dirty = False
+        self._version = stored.version
+        self._kept = {one.named.project: one for one in stored.kept}
 
     def encode(self) -> bytes:
-        """For the constructor."""
+        """For `restore`."""
         return msgspec.msgpack.encode(_Stored(self._version, list(self._kept.values())))
 
     @property

@@ -4,7 +4,7 @@ The same class serves live processing, recovery and replay; whatever it is given
 Storage is somebody else's: it is read through `Store`, and `collect` says what to write and in which order.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
 import msgspec
@@ -13,8 +13,7 @@ from models.alert import Alert
 from models.event import FUTURE_TOLERANCE_MS, Event
 from streams.alerting.core import Core
 from streams.base import changelog_keys
-from streams.base.checkpoint_types import Changes, Cursor, Store
-from streams.partition.drift_alerts import DriftAlerts
+from streams.base.checkpoint_types import Changes, Cursor, Section, Store
 from streams.partition.splits import Split, joined
 from streams.project.project import NO_CLOCK, ProjectState, advance, step
 from streams.project.rule_evaluator import evaluate, next_deadline_ms
@@ -31,8 +30,9 @@ class Partition:
     """State, index and clock of one partition."""
 
     def __init__(
-        self, core: Core, number: int, store: Store, cached_projects: int = 20_000, *, apart: bool = False
-    ) -> None:
+        self, core: Core, number: int, store: Store, cached_projects: int = 20_000, *, apart: bool = False,
+        sections: Sequence[Section] = (),
+    ) -> None:  # fmt: skip
         """`cached_projects`: decoded states kept in memory; the others are decoded when their next event comes.
 
         `apart`: events let only their own project's time pass, until `run_due` or `advance_clock` is called.
@@ -53,7 +53,7 @@ class Partition:
         self.head_keys: list[bytes] = []  # of all projects, in the order they became known; it only grows
         self.skipped = 0  # records read again that the state already knew
         self.totals = PartitionTotals(core)
-        self.drift_alerts = DriftAlerts(core)  # of the whole fleet, if this partition is the one that keeps them
+        self.sections = sections
         self._apart = apart
         self._store = store
         self._young: dict[str, ProjectState] = {}  # two generations: what was used since the last change of generations
@@ -80,7 +80,8 @@ class Partition:
         raw = self._store.get(changelog_keys.TOTALS)
         if raw is not None:
             self.totals = PartitionTotals.decode(self.core, raw)
-        self.drift_alerts = DriftAlerts(self.core, self._store.get(changelog_keys.DRIFT))
+        for section in self.sections:
+            section.restore(self._store.get(section.key))
         for seen, (key, value) in enumerate(self._store.items()):
             if key[:1] == changelog_keys.HEAD:
                 self.head_keys.append(key)
@@ -360,8 +361,11 @@ class Partition:
     @property
     def is_dirty(self) -> bool:
         """Whether there is anything that `collect` would write."""
-        is_changed = bool(self._dirty or self._waiting) or self.drift_alerts.is_dirty
-        return is_changed or self.next_offset != self._collected.next_offset
+        return (
+            bool(self._dirty or self._waiting)
+            or any(section.is_dirty for section in self.sections)
+            or self.next_offset != self._collected.next_offset
+        )
 
     @property
     def is_collecting(self) -> bool:
@@ -390,9 +394,10 @@ class Partition:
         about to change before it had its turn is collected first."""
         self._collected = Cursor(self.next_offset, self.clock_ms)
         self._waiting, self._dirty = self._dirty, {}
-        if self.drift_alerts.is_dirty:
-            self._writes[changelog_keys.DRIFT] = self.drift_alerts.encode()
-            self.drift_alerts.is_dirty = False
+        for section in self.sections:
+            if section.is_dirty:
+                self._writes[section.key] = section.encode()
+                section.is_dirty = False
         if self._waiting:
             self._writes[changelog_keys.TOTALS] = self.totals.encode()
 

@@ -207,7 +207,7 @@ def facts_of(state: ProjectState) -> ProjectFacts:
 
 def alerts_of(partition: Partition, limit: int) -> Steps[tuple[list[Alert], list[AlertCount]]]:
     """At most `limit` active alerts, the most severe first, and how many there are of each kind."""
-    found = list(partition.drift_alerts.active())
+    found = [alert for section in partition.sections for alert in section.active()]
     counts = Counter((alert.severity.value, alert.alert_type) for alert in found)
     alerting = list(partition.alerting)
     for seen, project_id in enumerate(alerting[:MAX_ALERTING_LOOKED_AT], 1):

@@ -16,7 +16,7 @@ from faults.replay import Stored
 from models.codec import decode_event
 from models.event import Event
 from streams.base import changelog_keys
-from streams.partition.drift_alerts import named
+from streams.partition.drift_alerts import DriftAlerts, named
 from streams.partition.drift_values import Drifting
 from streams.partition.partition import Cursor, Partition
 from testbed.worker_process import make_core
@@ -105,13 +105,15 @@ async def test_whoever_claims_a_partition_shuts_out_its_former_owner(broker: str
 def values_of(events: int) -> dict[bytes, bytes]:
     """What a partition stores after so many events of one project."""
     store = Stored()
-    partition = Partition(make_core(), 0, store)
+    core = make_core()
+    drift_alerts = DriftAlerts(core)
+    partition = Partition(core, 0, store, sections=(drift_alerts,))
     for offset in range(events):
         decoded = decode_event(b"p", created("p", offset + 1, occurred_at=1_000_000 + offset), (), 10_000_000)
         assert isinstance(decoded, Event)
         partition.take(decoded, offset)
         drift = Drifting(1000 + offset, 7, "missing_in_stream", 1, 1)
-        partition.drift_alerts.replace(named({f"p{offset}": drift}), 2000 + offset)
+        drift_alerts.replace(named({f"p{offset}": drift}), 2000 + offset)
     changes = partition.collect()
     found = {key: value for key, value in changes.writes if value is not None}
     return {**found, changelog_keys.CURSOR: msgspec.msgpack.encode(changes.cursor)}

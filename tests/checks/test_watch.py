@@ -5,7 +5,6 @@ import pytest
 from episode_monitor.checks.enhanced_monitoring import Watch
 from episode_monitor.checks.remote_checks import DriftDesk
 from episode_monitor.fleet.peer_client import Neighbours
-from models.alert import Alert
 from streams.partition.drift_values import Drifting, Named
 from tests.checks.fleet import NINE_MS, opener, stream_of
 from tests.fleet.fleet import Fleet, Worker
@@ -16,8 +15,9 @@ from tests.streams_answers.making import Log
 class Watched:
     """One worker whose watch is looked at by hand."""
 
-    def __init__(self, fleet: Fleet, log: Log, watch: Watch, told: list[Alert]) -> None:
-        self.fleet, self.log, self.watch, self.told = fleet, log, watch, told
+    def __init__(self, fleet: Fleet, log: Log, watch: Watch, worker: Worker) -> None:
+        self.fleet, self.log, self.watch, self.told = fleet, log, watch, worker.told
+        self.drift_alerts = worker.engine.owned[0].drift_alerts
 
     async def look(self) -> list[tuple[str, str]]:
         """What one look tells."""
@@ -36,7 +36,7 @@ def watch_of(fleet: Fleet, worker: Worker, url: str) -> Watch:
 async def watched(fleet: Fleet, url: str) -> Watched:
     worker = await fleet.worker("only")
     log = worker.own_partition(0)
-    return Watched(fleet, log, watch_of(fleet, worker, url), worker.told)
+    return Watched(fleet, log, watch_of(fleet, worker, url), worker)
 
 
 @pytest.fixture
@@ -69,10 +69,10 @@ async def test_what_a_deep_check_told_is_watched_and_not_told_again(table: str) 
         here.log.numbers("p", 1, 3)
         here.log.numbers("calm", 2)
         found = Named("p", "missing_in_stream:4", Drifting(1000, 4, "missing_in_stream", 1, 2))
-        here.log.partition.drift_alerts.replace([found], fleet.clock())
+        here.drift_alerts.replace([found], fleet.clock())
         assert [await here.look() for _ in range(3)] == [[], [], []]
         assert here.watch.watched == ["p"]
-        assert here.log.partition.drift_alerts.drifts["p"].since_ms == 1000
+        assert here.drift_alerts.drifts["p"].since_ms == 1000
         run(table, "delete from episodes where number = 4")
         assert await here.look() == [("resolved", "p")]
         assert await here.look() == []

@@ -38,7 +38,9 @@ def firing(at_ms: int = 2000, drift: Drifting = KNOWN) -> DriftAlerts:
 
 
 def restarted(alerts: DriftAlerts) -> DriftAlerts:
-    return DriftAlerts(CORE, alerts.encode())
+    again = DriftAlerts(CORE)
+    again.restore(alerts.encode())
+    return again
 
 
 def only(alerts: DriftAlerts) -> Alert:
