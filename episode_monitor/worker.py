@@ -38,7 +38,6 @@ from episode_monitor.fleet.local_compare import OwnNumbers
 from episode_monitor.fleet.local_partitions import OwnPartitions
 from episode_monitor.fleet.outgoing import Outgoing, Waiting
 from episode_monitor.fleet.peer_client import Neighbours
-from episode_monitor.fleet.peer_routes import internal_router
 from episode_monitor.fleet.read_model import ReadModel
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from episode_monitor.fleet.split_watch import SplitWatch
@@ -52,6 +51,7 @@ from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.patience import raise_descriptor_limit
+from episode_monitor.web.peer_routes import internal_router
 from episode_monitor.web.server import CannotListen, serve
 from streams.alerting.core import Core
 

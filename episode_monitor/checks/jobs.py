@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from episode_monitor.checks.job_run import STOPPED, Run, Work, kind_of, status_of
-from episode_monitor.fleet.queries import JobEnded, UnknownJob, Unreachable
+from episode_monitor.fleet.errors import JobEnded, UnknownJob, Unreachable
 from episode_monitor.storage.protocols import CheckResults, DatabaseAway, UnknownCheck
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult
 from episode_monitor.storage.schedule import LEASE_SECONDS, CheckSchedule

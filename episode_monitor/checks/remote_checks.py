@@ -8,7 +8,8 @@ import msgspec
 
 from agents.fleet.fleet_view import FleetView
 from episode_monitor.checks.stream_side import patiently
-from episode_monitor.fleet.drift_keeper import DriftKeeper
+from episode_monitor.fleet.acts.drift import DriftKeeper
+from episode_monitor.fleet.errors import Recovering
 from episode_monitor.fleet.peer_client import LONG_ANSWER_SECONDS, Neighbours
 from episode_monitor.fleet.peer_protocol import (
     CancelQuestion,
@@ -18,7 +19,6 @@ from episode_monitor.fleet.peer_protocol import (
     PartialAnswer,
     Path,
 )
-from episode_monitor.fleet.queries import Recovering
 from models.views import JobStatus
 from streams.partition.drift_values import Drifting
 

@@ -21,18 +21,18 @@ from episode_monitor.checks.project_drift import project_drift
 from episode_monitor.checks.remote_checks import DriftDesk, OtherWorkers
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.checks.table_look import TableLook
-from episode_monitor.fleet.drift_keeper import DriftKeeper
+from episode_monitor.fleet.acts.drift import DriftKeeper
+from episode_monitor.fleet.errors import NotAvailable, Recovering, Unreachable
 from episode_monitor.fleet.local_compare import OwnNumbers
 from episode_monitor.fleet.peer_client import Neighbours
 from episode_monitor.fleet.peer_protocol import CancelQuestion, JobsQuestion, PartialAnswer
-from episode_monitor.fleet.peer_routes import add_question
-from episode_monitor.fleet.queries import NotAvailable, Recovering, Unreachable
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.protocols import CheckResults
 from episode_monitor.storage.records import CheckKind
 from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule
+from episode_monitor.web.peer_routes import add_question
 from models.views import JobList, JobStatus, ProjectDrift
 
 log = structlog.get_logger(__name__)

@@ -11,6 +11,7 @@ import msgspec
 
 from agents.fleet.fleet_view import FleetView, Incomplete
 from episode_monitor.checks.errors import CheckFailed
+from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.local_compare import OwnNumbers
 from episode_monitor.fleet.peer_client import LONG_ANSWER_SECONDS, Neighbours
 from episode_monitor.fleet.peer_protocol import (
@@ -26,7 +27,6 @@ from episode_monitor.fleet.peer_protocol import (
     PositionsQuestion,
     StreamIssues,
 )
-from episode_monitor.fleet.queries import Recovering, Unreachable
 from models.views import IntegritySummary
 from streams.base.ranking import rank
 from streams.partition.drift_values import Holdings

@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 from agents.engine.ownership import Owned, PartitionPhase
 from agents.fleet.fleet_view import FleetView
 from agents.time_slices import in_slices
-from episode_monitor.fleet.drift_keeper import REFUSALS, DriftKeeper, Tell
-from episode_monitor.fleet.listing import own_page
+from episode_monitor.fleet.acts.drift import REFUSALS, DriftKeeper, Tell
+from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.peer_protocol import (
     Acted,
     ActOutcome,
@@ -32,7 +32,7 @@ from episode_monitor.fleet.peer_protocol import (
     Waived,
     WaiveQuestion,
 )
-from episode_monitor.fleet.queries import Recovering, Unreachable
+from episode_monitor.fleet.questions.project_list import own_page
 from models.alert import Alert
 from models.views import FindingList, PerformanceStats, PerformanceTrend, ProjectView
 from streams.alerting.core import Core

@@ -9,8 +9,8 @@ import msgspec
 import structlog
 
 from agents.fleet.fleet_view import Owner
+from episode_monitor.fleet.errors import Unreachable
 from episode_monitor.fleet.peer_protocol import PREFIX, PartialAnswer, Path
-from episode_monitor.fleet.queries import Unreachable
 
 log = structlog.get_logger(__name__)
 

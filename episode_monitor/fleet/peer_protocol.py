@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from episode_monitor.fleet.queries import ActionKind, ProjectHealth, ProjectSort
+from episode_monitor.fleet.errors import ActionKind, ProjectHealth, ProjectSort
 from models.alert import Alert
 from models.views import FindingDetail, FindingView, ProjectRow
 from streams.partition.drift_values import Named

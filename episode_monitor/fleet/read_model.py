@@ -11,8 +11,19 @@ from prometheus_client import CollectorRegistry, generate_latest
 from agents.fleet.fleet_view import FleetView, Incomplete, Part
 from agents.fleet.record import Unreadable
 from agents.time_slices import in_slices
-from episode_monitor.fleet.alert_history import history_page, is_known
-from episode_monitor.fleet.listing import merge_pages, question_of
+from episode_monitor.fleet.errors import (
+    AlertAction,
+    AlertHistoryQuery,
+    AlreadyResolved,
+    Jobs,
+    NotAvailable,
+    NotWaivable,
+    ProjectQuery,
+    Recovering,
+    UnknownAlert,
+    UnknownFinding,
+    WaiverWish,
+)
 from episode_monitor.fleet.local_partitions import OwnPartitions
 from episode_monitor.fleet.peer_client import ANSWER_SECONDS, LONG_ANSWER_SECONDS, Neighbours
 from episode_monitor.fleet.peer_protocol import (
@@ -34,19 +45,8 @@ from episode_monitor.fleet.peer_protocol import (
     Waived,
     WaiveQuestion,
 )
-from episode_monitor.fleet.queries import (
-    AlertAction,
-    AlertHistoryQuery,
-    AlreadyResolved,
-    Jobs,
-    NotAvailable,
-    NotWaivable,
-    ProjectQuery,
-    Recovering,
-    UnknownAlert,
-    UnknownFinding,
-    WaiverWish,
-)
+from episode_monitor.fleet.questions.alert_history import history_page, is_known
+from episode_monitor.fleet.questions.project_list import merge_pages, question_of
 from episode_monitor.fleet.split_views import joined_stats, joined_trend, split_view
 from episode_monitor.observe.metrics import FleetCollector
 from episode_monitor.observe.monotonic_counters import RisingFleet

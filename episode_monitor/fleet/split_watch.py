@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 
 from agents.engine.ownership import Owned, PartitionPhase
 from agents.fleet.fleet_view import FleetView, Owner
+from episode_monitor.fleet.errors import Unreachable
 from episode_monitor.fleet.peer_client import ANSWER_SECONDS, Neighbours
 from episode_monitor.fleet.peer_protocol import PartialAnswer, PartsQuestion, SeenPart
-from episode_monitor.fleet.queries import Unreachable
 from episode_monitor.fleet.split_log import SplitLog
 from streams.base import changelog_keys
 

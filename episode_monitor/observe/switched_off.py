@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from episode_monitor.fleet.queries import (
+from episode_monitor.fleet.errors import (
     AlertAction,
     AlertHistoryQuery,
     NotAvailable,

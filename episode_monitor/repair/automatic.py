@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from episode_monitor.fleet.queries import ProjectQuery, ViewError
+from episode_monitor.fleet.errors import ProjectQuery, ViewError
 from episode_monitor.repair.errors import PlansAway, RepairRefused
 from episode_monitor.repair.executor import BY_ITSELF
 from episode_monitor.repair.planning import Strategy

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from episode_monitor.fleet.queries import ViewError
+from episode_monitor.fleet.errors import ViewError
 from episode_monitor.repair.announcer import Announcer, NotSent
 from episode_monitor.repair.episodes import CONTENTION, Episodes, Failpoint, Moved
 from episode_monitor.repair.errors import Code, PlansAway, RepairRefused

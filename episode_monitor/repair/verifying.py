@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from episode_monitor.fleet.queries import ViewError
+from episode_monitor.fleet.errors import ViewError
 from episode_monitor.repair.plan_state import KeptPlan, Verification
 from episode_monitor.repair.planning import EpisodeRow
 from models.views import ProjectView

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import Request
 from starlette.responses import Response
 
-from episode_monitor.fleet.queries import Recovering
+from episode_monitor.fleet.errors import Recovering
 from episode_monitor.web.context import context_of
 
 

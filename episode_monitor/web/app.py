@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 
 from episode_monitor import __version__
-from episode_monitor.fleet.queries import Views
+from episode_monitor.fleet.errors import Views
 from episode_monitor.observe.request_metrics import RequestMetrics
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.web import problems

@@ -8,7 +8,7 @@ from typing import cast
 import msgspec
 from fastapi import Request
 
-from episode_monitor.fleet.queries import Views
+from episode_monitor.fleet.errors import Views
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings

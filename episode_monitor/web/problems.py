@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from episode_monitor.fleet.queries import (
+from episode_monitor.fleet.errors import (
     AlreadyResolved,
     InvalidQuery,
     JobEnded,

@@ -10,7 +10,7 @@ import pytest
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.job_run import Progress
 from episode_monitor.checks.jobs import CheckJobs
-from episode_monitor.fleet.queries import JobEnded, UnknownJob, Unreachable
+from episode_monitor.fleet.errors import JobEnded, UnknownJob, Unreachable
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState
 from episode_monitor.storage.schedule import MemoryCheckSchedule, PostgresCheckSchedule
 from episode_monitor.storage.storage import Storage, open_storage

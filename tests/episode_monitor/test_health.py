@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from episode_monitor.fleet.queries import Recovering
+from episode_monitor.fleet.errors import Recovering
 from episode_monitor.observe import health
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.server import HttpServer, serve

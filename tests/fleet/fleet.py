@@ -21,13 +21,13 @@ from episode_monitor.fleet.local_compare import OwnNumbers
 from episode_monitor.fleet.local_partitions import OwnPartitions
 from episode_monitor.fleet.outgoing import Outgoing, Waiting
 from episode_monitor.fleet.peer_client import Neighbours
-from episode_monitor.fleet.peer_routes import internal_router
 from episode_monitor.fleet.read_model import ReadModel
 from episode_monitor.fleet.split_watch import SplitWatch
 from episode_monitor.observe.worker_state import Probe, WorkerState
 from episode_monitor.storage.memory import MemoryAlertHistory
 from episode_monitor.storage.protocols import AlertHistory
 from episode_monitor.web.app import create_web_app
+from episode_monitor.web.peer_routes import internal_router
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert

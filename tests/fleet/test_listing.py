@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from agents.engine.ownership import Owned, PartitionPhase
-from episode_monitor.fleet.listing import merge_pages, own_page, question_of
+from episode_monitor.fleet.errors import InvalidQuery, ProjectQuery, ProjectSort
 from episode_monitor.fleet.peer_protocol import OwnPage
-from episode_monitor.fleet.queries import InvalidQuery, ProjectQuery, ProjectSort
+from episode_monitor.fleet.questions.project_list import merge_pages, own_page, question_of
 from streams.base import changelog_keys
 from streams.partition.summary import STEP, Steps, finish
 from tests.fleet.fleet import Fleet, Json, Worker, code, json

@@ -13,9 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from agents.fleet.fleet_view import Owner
+from episode_monitor.fleet.errors import Unreachable
 from episode_monitor.fleet.peer_client import Neighbours
 from episode_monitor.fleet.peer_protocol import PartialAnswer, ProjectQuestion
-from episode_monitor.fleet.queries import Unreachable
 from episode_monitor.web.server import serve
 
 QUESTION = ProjectQuestion(project_id="p")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from episode_monitor.fleet.queries import Views
+from episode_monitor.fleet.errors import Views
 from episode_monitor.observe.health import ask
 from episode_monitor.observe.switched_off import SwitchedOff
 from episode_monitor.settings.rules_file import core_from

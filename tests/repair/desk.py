@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from episode_monitor.fleet.queries import Recovering
+from episode_monitor.fleet.errors import Recovering
 from episode_monitor.repair.announcer import NotSent, events_of
 from episode_monitor.repair.episodes import Failpoint
 from episode_monitor.repair.executor import Parts, RepairSettings

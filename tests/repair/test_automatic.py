@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import structlog
 
-from episode_monitor.fleet.queries import ProjectQuery
+from episode_monitor.fleet.errors import ProjectQuery
 from episode_monitor.repair.automatic import HOUR_MS, AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
 from episode_monitor.repair.fixer import IntegrityAutoFixer

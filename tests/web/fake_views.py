@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from episode_monitor.fleet.queries import (
+from episode_monitor.fleet.errors import (
     ActionKind,
     AlertAction,
     AlertHistoryQuery,

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import structlog.testing
 
-from episode_monitor.fleet.queries import ActionKind, AlertAction, Recovering
+from episode_monitor.fleet.errors import ActionKind, AlertAction, Recovering
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings, parse_api_tokens
 from models.views import JobState

@@ -6,7 +6,7 @@ import httpx
 import msgspec
 import pytest
 
-from episode_monitor.fleet.queries import (
+from episode_monitor.fleet.errors import (
     AlertHistoryQuery,
     InvalidQuery,
     NotAvailable,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from episode_monitor.fleet.queries import ActionKind, AlertAction, AlertHistoryQuery, TransitionStatus
+from episode_monitor.fleet.errors import ActionKind, AlertAction, AlertHistoryQuery, TransitionStatus
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import AlertActionBody, audited, read_body
 from episode_monitor.web.context import context_of

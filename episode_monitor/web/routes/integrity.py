@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from episode_monitor.fleet.queries import ProjectHealth, ProjectQuery, ProjectSort, WaiverWish
+from episode_monitor.fleet.errors import ProjectHealth, ProjectQuery, ProjectSort, WaiverWish
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import WaiveBody, audited, read_body
 from episode_monitor.web.context import context_of

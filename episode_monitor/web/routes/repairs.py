@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from episode_monitor.fleet.queries import NotAvailable
+from episode_monitor.fleet.errors import NotAvailable
 from episode_monitor.repair.answers import plan_summary, plan_view
 from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.repair.errors import Code, PlansAway, RepairRefused

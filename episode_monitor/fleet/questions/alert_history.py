@@ -1,6 +1,6 @@
 """Alert history as people see it, made from the rows of the storage."""
 
-from episode_monitor.fleet.queries import AlertHistoryQuery, InvalidQuery, Unreachable
+from episode_monitor.fleet.errors import AlertHistoryQuery, InvalidQuery, Unreachable
 from episode_monitor.storage.cursors import BadQuery
 from episode_monitor.storage.protocols import AlertHistory, DatabaseAway
 from episode_monitor.storage.records import HistoryQuery, Transition

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from agents.engine.ownership import Owned
+from episode_monitor.fleet.errors import InvalidQuery, ProjectQuery, ProjectSort
 from episode_monitor.fleet.peer_protocol import OwnPage, PageQuestion, Place
-from episode_monitor.fleet.queries import InvalidQuery, ProjectQuery, ProjectSort
 from models.views import ProjectPage, ProjectRow
 from streams.base import changelog_keys
 from streams.base.ranking import HEALTHIEST, Lowest, rank

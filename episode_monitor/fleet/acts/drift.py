@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import Owned, PartitionPhase
 from agents.fleet.fleet_view import FleetView
+from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.peer_protocol import Acted, ActOutcome, ActQuestion, DriftedQuestion, PartialAnswer
-from episode_monitor.fleet.queries import Recovering, Unreachable
 from models.alert import Alert
 from streams.partition.drift_alerts import KEEPER, DriftAlerts
 from streams.partition.drift_values import Drifting
