@@ -12,7 +12,7 @@ from episode_monitor import compiled
 # Everything that an event passes through, but the modules that define message structs, which are C already.
 MODULES = (
     "base/packed_counts", "base/outcome_flags", "rates/days", "rates/busy_seconds", "rates/packed_operation",
-    "rates/panes", "rates/windows", "rates/operation_series", "alerting/rate_rules", "base/key_table",
+    "rates/panes", "rates/windows", "rates/operation_series", "alerting/rate_rules", "base/open_table",
     "rates/dedup_window", "rates/operations", "rates/totals", "numbering/anomalies", "numbering/chunks",
     "numbering/episodes", "numbering/numbering", "base/intervals", "project/project", "base/ids", "base/calendar",
     "alerting/core", "partition/partition", "base/packing", "project/body_writer", "project/numbering_codec",

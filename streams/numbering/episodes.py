@@ -8,16 +8,13 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Final
 
-from librt.vecs import vec
 from mypy_extensions import i64, mypyc_attr
 
+from streams.base.open_table import OpenTable
 from streams.numbering.chunks import CHUNK_NUMBERS, CHUNK_SHIFT, Chunk
 
 _HASH: Final = 0xFFFFFFFF  # an index entry is a number above 32 bits of its episode's hash
 _HASH_BITS: Final = 32
-_FREE: Final = 0  # what is in use is more
-_GONE: Final = -1  # was in use: a search goes on beyond it
-_FEWEST_ENTRIES: Final = 4
 _NO_DUPLICATES: Final[dict[int, list[bytes]]] = {}
 
 
@@ -25,15 +22,14 @@ _NO_DUPLICATES: Final[dict[int, list[bytes]]] = {}
 class Episodes:
     """Who holds which number; a number may be held by several. `chunks` are in order, and none of them is empty."""
 
-    __slots__ = ("_duplicates", "_index", "_used", "chunks", "count", "shared_bytes")
+    __slots__ = ("_duplicates", "_index", "chunks", "count", "shared_bytes")
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
         self.shared_bytes = 0  # of the owners in `duplicates`
         self._duplicates: dict[int, list[bytes]] | None = None
         self.count: i64 = 0  # of the episodes; the same as the length, for those who ask it for every event
-        self._used: i64 = 0  # entries of the index that are not free
-        self._index: vec[i64] = vec[i64]()  # a hash table, a power of two long; empty until something is looked for
+        self._index: OpenTable | None = None  # None until something is looked for
 
     def __len__(self) -> int:
         return self.count
@@ -167,94 +163,41 @@ class Episodes:
 
     def number_of(self, episode: bytes) -> int:
         """The number that an episode holds, 0: none."""
-        entries = self._index
-        mask: i64 = len(entries) - 1
-        if mask < 0:
+        index = self._index
+        if index is None:
             if self.count == 0:
                 return 0
-            self._build()
-            entries = self._index
-            mask = len(entries) - 1
+            index = self._build()
         hashed: i64 = hash(episode)
         hashed &= _HASH
-        at: i64 = hashed & mask
-        entry: i64 = entries[at]
-        while entry != _FREE:
-            if entry & _HASH == hashed and entry != _GONE:
-                number = entry >> _HASH_BITS
-                if self.owner(number) == episode or episode in self.duplicates.get(number, ()):
-                    return number
-            at = (at + 1) & mask
-            entry = entries[at]
+        at: i64 = index.find(hashed, _HASH, hashed)
+        while at >= 0:
+            number = index.slots[at] >> _HASH_BITS
+            if self.owner(number) == episode or episode in self.duplicates.get(number, ()):
+                return number
+            at = index.find(hashed, _HASH, at + 1)
         return 0
 
     def _note(self, episode: bytes, number: i64) -> None:
-        entries = self._index
-        if 3 * (self._used + 1) > 2 * len(entries):
-            self._grow()
-            entries = self._index
-        hashed: i64 = hash(episode)
-        hashed &= _HASH
-        mask: i64 = len(entries) - 1
-        at: i64 = hashed & mask
-        while entries[at] > _FREE:
-            at = (at + 1) & mask
-        if entries[at] == _FREE:
-            self._used += 1
-        entries[at] = number << _HASH_BITS | hashed
+        (self._index or self._build()).put(_entry_of(episode, number))
         self.count += 1
 
     def _forget(self, episode: bytes, number: i64) -> None:
         """Of two episodes with one number and one hash the entries are the same, so either may go."""
-        if len(self._index) == 0:
-            self._build()
-        hashed: i64 = hash(episode)
-        hashed &= _HASH
-        wanted: i64 = number << _HASH_BITS | hashed
-        entries = self._index
-        mask: i64 = len(entries) - 1
-        at: i64 = hashed & mask
-        while entries[at] != wanted:
-            if entries[at] == _FREE:
-                raise KeyError(episode)
-            at = (at + 1) & mask
-        entries[at] = _GONE
+        (self._index or self._build()).remove(_entry_of(episode, number))
         self.count -= 1
 
-    def _build(self) -> None:
-        """Make the index anew from the chunks."""
-        self._index, self._used = _entries_for(self.count), self.count
+    def _build(self) -> OpenTable:
+        """Make the index from the chunks, with room for one more and for some changes."""
+        index = self._index = OpenTable(7 * (self.count + 1) // 4)
         for episode, number in self.items():
-            hashed: i64 = hash(episode)
-            hashed &= _HASH
-            place: i64 = number
-            _enter(self._index, hashed, place << _HASH_BITS | hashed)
-
-    def _grow(self) -> None:
-        old = self._index
-        if len(old) == 0:
-            self._build()
-            return
-        self._index, self._used = _entries_for(self.count), self.count
-        for entry in old:
-            if entry > _FREE:
-                _enter(self._index, entry & _HASH, entry)
+            index.put(_entry_of(episode, number))
+        return index
 
 
-def _entries_for(count: i64) -> vec[i64]:
-    """Free entries for one more than these, and for some changes before the next growth."""
-    length: i64 = _FEWEST_ENTRIES
-    while 4 * length < 7 * (count + 1):
-        length *= 2
-    return vec[i64]([0] * length)
-
-
-def _enter(entries: vec[i64], hashed: i64, entry: i64) -> None:
-    mask: i64 = len(entries) - 1
-    at: i64 = hashed & mask
-    while entries[at] != _FREE:
-        at = (at + 1) & mask
-    entries[at] = entry
+def _entry_of(episode: bytes, number: i64) -> i64:
+    hashed: i64 = hash(episode)
+    return number << _HASH_BITS | hashed & _HASH
 
 
 def _index_of(chunk: Chunk) -> int:

@@ -5,12 +5,12 @@ from typing import Final
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
-from streams.base.key_table import KeyTable
+from streams.base.open_table import OpenTable
 
 MAX_SOURCES: Final = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
 MAX_INTERVALS: Final = 32  # a source; sequence numbers that lie apart need one each, and the lowest are forgotten
 FEW: Final = 8  # keys
-_SIGN: Final = -(2**63)  # keys are ordered as numbers without a sign
+_SIGN: Final = -(2**63)
 
 
 @mypyc_attr(acyclic=True)
@@ -27,7 +27,7 @@ class RecentKeys:
         self.limit: i64 = limit
         self.keys = vec[i64]()  # oldest first
         self.times = vec[i64]()  # of each of them, event time in ms
-        self._table: KeyTable | None = None  # of many keys; few are all looked at
+        self._table: OpenTable | None = None  # of many keys; few are all looked at
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -57,15 +57,15 @@ class RecentKeys:
             self.keys, self.times = append(keys, key), append(times, at_ms)
         else:
             while place and (
-                times[place - 1] > at_ms or (times[place - 1] == at_ms and keys[place - 1] ^ _SIGN > key ^ _SIGN)
+                times[place - 1] > at_ms or (times[place - 1] == at_ms and is_below(key, keys[place - 1]))
             ):
                 place -= 1
             self.keys, self.times = with_one(keys, place, key), with_one(times, place, at_ms)
         table = self._table
-        if table is not None and not table.is_full:
-            table.add(key)
+        if table is not None:
+            table.put(key)
         elif len(self.keys) > FEW:
-            self._table = KeyTable(self.keys)
+            self._make_table()
         return place
 
     def restore(self, keys: vec[i64], times: vec[i64]) -> None:
@@ -98,7 +98,8 @@ class RecentKeys:
         """Forget one that is there; answers its place."""
         place = self.place_of(key)
         self.keys, self.times = without(self.keys, place), without(self.times, place)
-        self._make_table()
+        if self._table is not None:
+            self._table.remove(key)
         return place
 
     def place_of(self, key: i64) -> i64:
@@ -117,7 +118,16 @@ class RecentKeys:
         return count
 
     def _make_table(self) -> None:
-        self._table = KeyTable(self.keys) if len(self.keys) > FEW else None
+        self._table = None
+        if len(self.keys) > FEW:
+            self._table = table = OpenTable(4 * len(self.keys))  # with room for as many again
+            for key in self.keys:
+                table.put(key)
+
+
+def is_below(key: i64, other: i64) -> bool:
+    """The order of keys: as numbers without a sign."""
+    return key ^ _SIGN < other ^ _SIGN
 
 
 def with_one(column: vec[i64], place: i64, value: i64) -> vec[i64]:
