@@ -12,7 +12,9 @@ from contextlib import ExitStack
 import pytest
 
 from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from testbed import properties
 from testbed.apache_kafka import ApacheKafka
+from tests import slow
 
 BROKER_KIND = os.environ.get("TEST_BROKER") or "embedded"
 Broker = EmbeddedBroker | ApacheKafka
@@ -22,20 +24,45 @@ _run = uuid.uuid4().hex[:6]
 _count = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds --all."""
+    parser.addoption("--all", action="store_true", help="the slow tests too, and all examples of the property tests")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Refuses a wrong TEST_BROKER at once, instead of in every test."""
     if BROKER_KIND not in ("embedded", "apache"):
         raise pytest.UsageError(f"TEST_BROKER is {BROKER_KIND!r}; it must be 'embedded' or 'apache'.")
+    properties.set_default(is_all=config.getoption("--all"))
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Says which broker the tests run on."""
-    return f"broker: {BROKER_KIND}" + ("" if BROKER_KIND == "apache" else " (TEST_BROKER=apache for Apache Kafka)")
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Says what runs, and on which broker."""
+    broker = f"broker: {BROKER_KIND}" + ("" if BROKER_KIND == "apache" else " (TEST_BROKER=apache for Apache Kafka)")
+    return [*slow.header(_chosen(config), is_all=config.getoption("--all")), broker]
+
+
+def _chosen(config: pytest.Config) -> list[str]:
+    """The paths and ids of the command line, relative to the tree."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return []
+    folder, root = config.invocation_params.dir, config.rootpath
+    return [os.path.relpath(folder / argument, root) for argument in config.args]
+
+
+def _leave_out_slow_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left = {} if config.getoption("--all") else slow.left_out(_chosen(config))
+    out = {item for item in items if any(slow.lies_in(item.nodeid, part) for part in left)}
+    if out:
+        items[:] = [item for item in items if item not in out]
+        config.hook.pytest_deselected(items=list(out))
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what uses a broker by its fixtures; skips, with the reason, what needs Apache Kafka and has it not."""
+    """Leaves slow tests to --all; marks what uses a broker by its fixtures; skips, with the reason, what needs Apache
+    Kafka and has it not."""
+    _leave_out_slow_tests(config, items)
     for item in items:
         needs_apache = item.get_closest_marker("apache") is not None
         if needs_apache or not _BROKER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):

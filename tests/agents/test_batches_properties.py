@@ -5,12 +5,13 @@ from itertools import pairwise
 from typing import Any
 
 from aiokafka.record.util import calc_crc32c
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.fetching.doubts import Doubts
 from agents.fetching.record_parsing import UnreadableBatch
 from testbed.batches import FOLDS, Sent, batch, message, reading, wrapper
+from testbed.properties import examples
 from tests.agents.test_batches import all_of
 
 names = st.binary(max_size=5)
@@ -85,13 +86,13 @@ def seen(records: list[Any]) -> list[tuple[int, bytes | None]]:
     return [(record.offset, record.value) for record in records if not isinstance(record, UnreadableBatch)]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(logs(), st.sampled_from([1, 3, 500]))
 def test_good_batches_of_all_formats_side_by_side_are_read_in_order(log: list[Placed], at_once: int) -> None:
     assert seen(follow(log, at_once)) == [record for each in log for record in each.records]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(logs(), st.data(), st.sampled_from([1, 500]))
 def test_bytes_changed_in_one_batch_cost_no_other(log: list[Placed], data: st.DataObject, at_once: int) -> None:
     number = data.draw(st.integers(0, len(log) - 1))
@@ -106,7 +107,7 @@ def test_bytes_changed_in_one_batch_cost_no_other(log: list[Placed], data: st.Da
     assert not lost
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(logs(), st.data(), st.sampled_from([1, 500]))
 def test_records_that_lie_under_a_good_checksum_cost_no_other_batch(
     log: list[Placed], data: st.DataObject, at_once: int
@@ -125,7 +126,7 @@ def test_records_that_lie_under_a_good_checksum_cost_no_other_batch(
     assert set(others) <= set(seen(records))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.binary(max_size=400), st.integers(0, 2**40))
 def test_any_bytes_at_all_come_to_an_end(data: bytes, start: int) -> None:
     batches = reading(data, start=start)
@@ -134,7 +135,7 @@ def test_any_bytes_at_all_come_to_an_end(data: bytes, start: int) -> None:
     assert batches.next_fetch_offset > start or not data
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(1, 4), st.binary(max_size=300))
 def test_any_bytes_said_to_be_compressed_cost_no_neighbour(codec: int, folded: bytes) -> None:
     log = [

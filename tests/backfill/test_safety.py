@@ -6,7 +6,7 @@ The table, the service's clock and the ways of both to the topic are played; the
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from episode_monitor.backfill.run import MARGIN_MS
@@ -14,6 +14,7 @@ from episode_monitor.backfill.sending import SEND_SECONDS
 from episode_monitor.backfill.statements import Statement, state
 from models.codec import decode_event
 from models.event import Event, EventType
+from testbed.properties import examples
 from tests.backfill.support import states_after
 
 START_MS = 1_760_000_000_000
@@ -66,7 +67,7 @@ changes = st.tuples(moments, st.sampled_from(EPISODES), st.one_of(st.none(), st.
 reads = st.tuples(moments, st.integers(0, int(SEND_SECONDS * 1000) + 5_000))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     st.lists(changes, max_size=25),
     st.lists(reads, min_size=1, max_size=6),

@@ -4,17 +4,18 @@ import json
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models import codec
 from models.codec import DeadLetterReason, Malformed, Tombstone, decode_event, encode_event, event_headers
 from models.event import Event, EventType, RetryReason
 from models.wire import FIELD_RULES
+from testbed.properties import examples
 from tests.models.samples import NOW_MS, SAMPLES, refusal
 
 # A busy machine is no defect of the codec.
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+patient = examples(100)
 
 Verdict = Event | Malformed | Tombstone
 

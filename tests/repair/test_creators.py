@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from episode_monitor.repair.errors import Code, RepairRefused
@@ -13,6 +13,7 @@ from episode_monitor.repair.plan_state import KeptPlan, PlanState
 from episode_monitor.repair.planning import Strategy
 from examples.project_service.numbering import Attempts, Numbering
 from examples.project_service.trouble import Hot, Troubles
+from testbed.properties import examples
 from tests.repair.desk import Desk
 
 
@@ -20,7 +21,7 @@ async def _nothing_more(connection: Any, episode: Any) -> None:
     """Nothing else is written in the creator's transaction."""
 
 
-SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = examples(12, HealthCheck.function_scoped_fixture)
 
 
 async def repaired(desk: Desk, tries: int = 40) -> KeptPlan:

@@ -1,13 +1,14 @@
 """On a real database, for any rows: a repair leaves no gap and no duplicate, and its rollback is its exact inverse."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from episode_monitor.repair.plan_state import PlanState
 from episode_monitor.repair.planning import Strategy
+from testbed.properties import examples
 from tests.repair.desk import Desk
 
-SOME = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SOME = examples(15, HealthCheck.function_scoped_fixture)
 NUMBERS = st.lists(st.one_of(st.integers(1, 8), st.integers(1, 2**31 - 100)), min_size=1, max_size=12)
 
 

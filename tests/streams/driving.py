@@ -1,10 +1,7 @@
 """Drives one project by hand: every method is one event, times are seconds after START_MS, and emits are collected."""
 
-import os
 from decimal import Decimal
 from typing import Any
-
-from hypothesis import HealthCheck, settings
 
 from faults.facts import counts
 from models.alert import Alert, Severity
@@ -13,17 +10,10 @@ from streams.alerting.core import Core
 from streams.alerting.rules import Measure, Rule, RuleSet
 from streams.base.numbering_rules import NumberingRules
 from streams.project.project import ProjectState, advance, step
+from testbed.properties import examples as examples
 
 START_MS = 1_760_000_040_000  # 2025-10-09T08:54:00Z, the first millisecond of a minute
 PROJECT = "project_123"
-
-_TIMES = int(os.environ.get("TEST_EXAMPLES_TIMES", "1"))
-
-
-def examples(count: int) -> settings:
-    """Hypothesis settings for a property; TEST_EXAMPLES_TIMES=20 makes every search that much longer."""
-    unhealthy = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=count * _TIMES, deadline=None, suppress_health_check=unhealthy)
 
 
 def rule(measure: Measure, threshold: str, **changes: Any) -> Rule:

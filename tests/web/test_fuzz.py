@@ -4,15 +4,16 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.settings import WebSettings
+from testbed.properties import examples
 from tests.web.fake_views import FakeViews, alert
 
 ROOT = "/monitoring/episodes"
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = examples(150)
 
 app = create_web_app(FakeViews(), WebSettings(), audit=lambda entry: None)
 names = st.sampled_from(
