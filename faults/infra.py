@@ -100,7 +100,8 @@ MakeGround = Callable[[Path, str], AbstractAsyncContextManager[Ground]]
 
 class InfraScenario(msgspec.Struct, frozen=True):
     """`ground(folder, broker)` makes what it stands on; `broker` is shared, for those that leave it whole.
-    `seconds`: how long records flow."""
+    `seconds`: how long records flow. `letters_once`: no worker loses its partitions while it runs with dead letters
+    still to send, of which its successor would write a second one."""
 
     name: str
     ground: MakeGround
@@ -108,16 +109,20 @@ class InfraScenario(msgspec.Struct, frozen=True):
     seconds: float = 8.0
     records: int = 1_200
     does: str = ""
+    letters_once: bool = True
 
 
 INFRA_SCENARIOS: dict[str, InfraScenario] = {}
 
 
-def scenario(name: str, ground: MakeGround, seconds: float = 8.0, records: int = 1_200) -> Callable[[Play], Play]:
+def scenario(
+    name: str, ground: MakeGround, seconds: float = 8.0, records: int = 1_200, *, letters_once: bool = True
+) -> Callable[[Play], Play]:
     """Register a scenario under its name."""
 
     def register(play: Play) -> Play:
-        INFRA_SCENARIOS[name] = InfraScenario(name, ground, play, seconds, records, (play.__doc__ or "").strip())
+        does = (play.__doc__ or "").strip()
+        INFRA_SCENARIOS[name] = InfraScenario(name, ground, play, seconds, records, does, letters_once)
         return play
 
     return register
@@ -144,7 +149,7 @@ async def play_infra(name: str, seed: int, folder: Path, broker: str) -> RoundRe
                 await what.play(stage)
                 await stage.settle()
                 await stage.end()
-            oracle = Oracle(stage.core, stage.topics, await stage.collect())
+            oracle = Oracle(stage.core, stage.topics, await stage.collect(), letters_once=what.letters_once)
             stage.wrong += await asyncio.to_thread(oracle.verdict)
             for check in stage.afterwards:
                 stage.wrong += await check()

@@ -97,7 +97,7 @@ async def _harm(stage: InfraStage, harm: Callable[[Toxiproxy], None], seconds: f
     await asyncio.to_thread(parts.proxy.mend, WAY)
 
 
-@scenario("broker-unreachable", behind_proxy, seconds=16.0)
+@scenario("broker-unreachable", behind_proxy, seconds=16.0, letters_once=False)
 async def broker_unreachable(stage: InfraStage) -> None:
     """The way to the broker is cut, once for less than a session and once for longer; events go on being written."""
     await stage.start("a", "b")
@@ -122,7 +122,7 @@ async def broker_slow(stage: InfraStage) -> None:
     await stage.live("a", "b")
 
 
-@scenario("broker-silent", behind_proxy, seconds=16.0)
+@scenario("broker-silent", behind_proxy, seconds=16.0, letters_once=False)
 async def broker_silent(stage: InfraStage) -> None:
     """The way swallows everything and closes nothing, past the session: as a firewall that forgot the connections."""
     await stage.start("a", "b")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.engine.changelog import Changelog
@@ -141,8 +142,8 @@ class Engine:
     async def revoke(self, *, at_the_end: bool = False) -> None:
         """Own nothing. What was not stored is dropped: it will be read again.
 
-        Nothing is written after this returns: the next owner may read the changelog now. Where that cannot be had in
-        time, the process stops, unless it is about to end.
+        Nothing is written after this returns: the next owner may read the changelog and the dead letters now. Where
+        that cannot be had in time, the process stops, unless it is about to end.
         """
         gone, self.owned = list(self.owned.values()), {}
         for owned in gone:
@@ -153,9 +154,10 @@ class Engine:
         try:
             async with asyncio.timeout(self._handover_seconds), self.flushing:
                 await asyncio.gather(*tasks, return_exceptions=True)
-        except TimeoutError:
+                await self._writer.settled()
+        except (TimeoutError, KafkaError):
             if not at_the_end:
-                self._halt("what was being stored did not end before the partitions went to others")
+                self._halt("what was being stored or sent did not end before the partitions went to others")
         for owned in gone:
             self.former.add(owned)
             if owned.log is not None:

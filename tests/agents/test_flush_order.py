@@ -12,6 +12,8 @@ from models.alert import Alert, AlertStatus, Severity
 from streams.base import changelog_keys
 from tests.agents.desk import Desk, cursor_of, event, failure, turns, useless
 
+TOO_LATE = "what was being stored or sent did not end before the partitions went to others"
+
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
@@ -105,13 +107,34 @@ async def test_after_a_revocation_in_the_middle_nothing_more_is_written(desk: De
     assert desk.stops == []
 
 
+async def test_a_revocation_waits_for_dead_letters_that_no_flush_waits_for(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.take(0, useless(0))
+    revoking = asyncio.create_task(desk.engine.revoke())
+    await turns()
+    assert not revoking.done(), "the next owner would not find the letter and write it again"
+    await desk.producer.acknowledge("letter")
+    async with asyncio.timeout(5):
+        await revoking
+    assert (desk.producer.journal, desk.stops) == (["letter"], [])
+
+
+async def test_a_revocation_whose_dead_letter_is_refused_stops_the_process(desk: Desk) -> None:
+    await desk.own(0)
+    await desk.take(0, useless(0))
+    revoking = asyncio.create_task(desk.engine.revoke())
+    await desk.producer.refuse("letter")
+    await revoking
+    assert desk.stops == [TOO_LATE]
+
+
 async def test_a_revocation_that_cannot_wait_any_longer_stops_the_process(desk: Desk) -> None:
     await desk.own(0)
     await desk.take(0, failure(0, "p"))
     flushing = asyncio.create_task(desk.engine.flush())
     await turns()
     await desk.engine.revoke()
-    assert desk.stops == ["what was being stored did not end before the partitions went to others"]
+    assert desk.stops == [TOO_LATE]
     await desk.producer.acknowledge("alert")
     await flushing
 
