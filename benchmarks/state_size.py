@@ -10,8 +10,9 @@ from models.event import Event, EventType
 from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet, parse_rules
 from streams.base import changelog_keys
-from streams.project.project import ProjectState, step
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import checkpoint
+from streams.project.step import step
 
 EPISODES = 100
 PACES_SECONDS = {"an episode a second": 1, "ten minutes": 600, "an hour": 3600, "six hours": 21_600}

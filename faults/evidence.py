@@ -14,7 +14,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.kafka.topics import TopicNames
 from models.alert import Alert
 from models.alert_codec import decode_alert
-from streams.project.project import NO_CLOCK
+from streams.project.step import NO_CLOCK
 
 CONSUMER_OFFSETS = "__consumer_offsets"
 READ_PATIENCE_SECONDS = 60.0

@@ -6,7 +6,7 @@ from faults.reference import Reference
 from models.event import RetryReason
 from streams.base import packed_counts
 from streams.base.ids import unpack_id
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 
 Answers = dict[str, object]
 

@@ -15,8 +15,9 @@ from streams.alerting.core import Core
 from streams.base import changelog_keys
 from streams.base.ids import hash_of
 from streams.partition.partition import Cursor
-from streams.project.project import ProjectState, advance
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import canonical, read_head
+from streams.project.step import advance
 
 SETTLED_MS = 600_000  # of event time after the end: what was suspect has settled by then
 

@@ -17,7 +17,7 @@ from streams.base import changelog_keys
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import DeletedNumbers
 from streams.partition.partition import Cursor, Partition
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 
 Facts = dict[str, object]
 

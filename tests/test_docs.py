@@ -27,7 +27,7 @@ from streams.alerting.rules import _KEYS, MAX_WINDOW_MINUTES, Measure, parse_rul
 from streams.numbering import finding_history
 from streams.numbering.numbering import MAX_SET_ASIDE
 from streams.partition.summary import MAX_ALERTS
-from streams.project.project import MAX_RETRIES_COUNTED
+from streams.project.step import MAX_RETRIES_COUNTED
 from streams.rates import dedup_window
 from streams.views.project_views import MAX_GAPS_LISTED
 from tests.interop.clients import CLIENTS, MURMUR2

@@ -25,7 +25,7 @@ from streams.alerting.core import Core
 from streams.base import changelog_keys
 from streams.partition.drift_alerts import KEEPER, DriftAlerts
 from streams.partition.partition import Changes, Cursor, Partition
-from streams.project.project import NO_CLOCK
+from streams.project.step import NO_CLOCK
 
 log = structlog.get_logger(__name__)
 

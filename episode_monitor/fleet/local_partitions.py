@@ -40,7 +40,7 @@ from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.partition.holdings import holdings_of
 from streams.project import alert_actions
 from streams.project.findings import BeforeWaiving, WaiverRefusal, waive_and_judge
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.rates import performance
 from streams.views.finding_views import finding_detail, finding_list, finding_view
 from streams.views.joined_views import Piece

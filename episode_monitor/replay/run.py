@@ -21,7 +21,7 @@ from streams.alerting.rules import Measure
 from streams.base import changelog_keys
 from streams.partition.partition import Partition
 from streams.project.fingerprint import fingerprint
-from streams.project.project import NO_CLOCK
+from streams.project.step import NO_CLOCK
 
 UNKNOWN_TIME_MS = NO_CLOCK
 MAX_ALERTS = 10_000  # transitions kept; all are counted

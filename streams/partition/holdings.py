@@ -18,7 +18,7 @@ from streams.numbering.digests import digest
 from streams.numbering.numbering import Numbering
 from streams.partition.drift_values import Holdings
 from streams.partition.partition import Partition
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import HEADER_BYTES, read_head
 from streams.project.state_shapes import StoredBody, StoredNumbers
 

@@ -15,10 +15,11 @@ from streams.alerting.core import Core
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Changes, Cursor, Section, Store
 from streams.partition.splits import Split, joined
-from streams.project.project import NO_CLOCK, ProjectState, advance, step
+from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import evaluate, next_deadline_ms
 from streams.project.state_codec import checkpoint, decode, head_of, read_head
 from streams.project.state_shapes import Head
+from streams.project.step import NO_CLOCK, advance, step
 from streams.rates.totals import PartitionTotals
 
 __all__ = ["Changes", "Cursor", "Partition", "Store"]

@@ -17,7 +17,7 @@ from streams.base import changelog_keys
 from streams.base.ranking import Lowest, Rank, rank
 from streams.base.sketch import quantile_seconds
 from streams.partition.partition import Partition
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import active_alerts
 from streams.rates.performance import window
 

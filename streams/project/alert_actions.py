@@ -13,7 +13,7 @@ from streams.alerting.alert_state import AlertPhase, AlertState, Reason
 from streams.alerting.core import Core
 from streams.alerting.rules import Measure, Rule
 from streams.base import packed_counts
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import describe, next_deadline_ms
 
 ACTED_BY = "acted_by"  # annotations of a transition that a person caused

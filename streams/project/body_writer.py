@@ -19,7 +19,7 @@ from streams.rates.operation_series import OperationSeries
 from streams.rates.operations import FLAG_BITS, FLAGS, Ended, Open, Operation
 
 if TYPE_CHECKING:
-    from streams.project.project import ProjectState
+    from streams.project.project_state import ProjectState
 
 _FIELDS: Final = 17  # of StoredBody
 _LATE_FIELDS: Final = 20  # of StoredLateBody

@@ -19,7 +19,7 @@ from streams.numbering.finding_history import OPENED, FindingHistory, FindingRec
 from streams.numbering.numbering import Numbering
 from streams.numbering.waivers import DUPLICATE, GAP, MAX_WAIVERS, Waiver
 from streams.project.alert_actions import ACTED_BY, COMMENT
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import evaluate, next_deadline_ms
 
 LONGEST_WAIVER_MS = timedelta(days=366) // timedelta(milliseconds=1)

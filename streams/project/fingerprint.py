@@ -15,7 +15,7 @@ from streams.base.intervals import IntervalSet
 from streams.numbering.numbering import Numbering
 from streams.numbering.waivers import GAP
 from streams.project.body_writer import put_counted, put_ended, put_history, put_open, put_seen, put_sources
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.rates.operation_series import OperationSeries
 
 _pack = msgspec.msgpack.Encoder().encode

@@ -17,7 +17,7 @@ from streams.base.sketch import RELATIVE_ACCURACY, quantile_seconds
 from streams.rates.operation_series import rate_percentage
 
 if TYPE_CHECKING:
-    from streams.project.project import ProjectState
+    from streams.project.project_state import ProjectState
 
 _ENDS = frozenset(
     (

@@ -20,7 +20,7 @@ from streams.base import packed_counts
 from streams.base.packing import put_array, put_bytes, put_integer
 from streams.project.body_writer import write_body
 from streams.project.numbering_codec import decode_numbering
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import forget_removed_rules, is_watchful
 from streams.project.state_shapes import (
     Checkpoint,

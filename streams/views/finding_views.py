@@ -9,7 +9,7 @@ from streams.numbering import finding_history as happened
 from streams.numbering.finding_history import FindingRecord, Interval
 from streams.numbering.waivers import DUPLICATE
 from streams.project.findings import Finding, finding_id, finding_of, findings_of
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.views.project_views import MAX_GAPS_LISTED
 
 

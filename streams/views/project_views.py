@@ -15,7 +15,7 @@ from streams.base.ids import unpack_id
 from streams.base.numbering_rules import health_score
 from streams.numbering.numbering import Numbering
 from streams.partition.summary import PartitionCounts
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.state_shapes import Head
 
 MAX_GAPS_LISTED = 1000

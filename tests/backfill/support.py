@@ -13,7 +13,8 @@ import asyncpg
 from models.codec import decode_event
 from models.event import Event
 from streams.base.ids import unpack_id
-from streams.project.project import ProjectState, step
+from streams.project.project_state import ProjectState
+from streams.project.step import step
 from testbed.monitor_settings import monitor_settings
 from testbed.worker_process import make_core
 from tests.examples.support import all_records, until

@@ -21,7 +21,7 @@ from faults.reference import Numbers, Reference
 from faults.replay import stored_outcome
 from streams.numbering import numbering as bounds
 from streams.numbering.chunks import CHUNK_SHIFT
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import head_of
 from testbed.worker_handle import WorkerHandle
 from testbed.worker_process import Orders, make_core, names

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import canonical
 from streams.rates.totals import PartitionTotals
 

@@ -9,7 +9,8 @@ from models.event import Event, EventType
 from streams.alerting.core import Core
 from streams.alerting.rules import Measure, Rule, RuleSet
 from streams.base.numbering_rules import NumberingRules
-from streams.project.project import ProjectState, advance, step
+from streams.project.project_state import ProjectState
+from streams.project.step import advance, step
 from testbed.properties import examples as examples
 
 START_MS = 1_760_000_040_000  # 2025-10-09T08:54:00Z, the first millisecond of a minute

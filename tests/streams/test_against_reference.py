@@ -16,7 +16,8 @@ from faults.reference import Meaning, Reference
 from models.event import Event
 from streams.alerting.core import Core
 from streams.base.numbering_rules import DeletedNumbers
-from streams.project.project import ProjectState, advance, step
+from streams.project.project_state import ProjectState
+from streams.project.step import advance, step
 from tests.streams.driving import PROJECT, SHIPPED, core_with, examples
 from tests.streams.lives import JUMPING, NUMBERING, ORDINARY, arrivals, lives, with_resends
 

@@ -7,7 +7,8 @@ from faults.reference import Meaning
 from models.alert import Severity
 from models.event import Event
 from streams.alerting.rules import Measure, Rule
-from streams.project.project import ProjectState, advance, step
+from streams.project.project_state import ProjectState
+from streams.project.step import advance, step
 from tests.streams.driving import INTEGRITY, PROJECT, START_MS, core_with, examples, rule
 from tests.streams.lives import NUMBERING, ORDINARY, lives
 from tests.streams.watching import Told, Watcher

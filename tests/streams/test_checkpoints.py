@@ -10,9 +10,10 @@ from models.alert import Alert
 from models.event import Event, EventType
 from streams.alerting.core import Core
 from streams.alerting.rules import Measure
-from streams.project.project import ProjectState, advance, step
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import HEADER_BYTES, canonical, checkpoint, decode, head_of, read_head
 from streams.project.state_shapes import StoredBody, StoredState, StoredStateWithHistory
+from streams.project.step import advance, step
 from tests.streams.driving import (
     CONFLICT,
     FAILURE,

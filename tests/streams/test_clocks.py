@@ -14,7 +14,7 @@ from models.alert import Alert
 from models.event import Event, EventType
 from streams.partition.partition import Partition
 from streams.project.fingerprint import fingerprint
-from streams.project.project import NO_CLOCK
+from streams.project.step import NO_CLOCK
 from streams.rates import performance
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, at_ms, core_with
 from tests.streams.stored import Stored

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import checkpoint, decode
 from streams.rates.operations import Ended, Operation
 from tests.streams.driving import PROJECT, SHIPPED, START_MS, core_with, examples

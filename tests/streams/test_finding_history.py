@@ -9,9 +9,10 @@ from models.event import Event
 from streams.base.numbering_rules import DeletedNumbers
 from streams.numbering.finding_history import KEPT, FindingHistory, FindingRecord
 from streams.project.findings import finding_id, finding_of, history_of, waive
-from streams.project.project import ProjectState, advance, step
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import HEADER_BYTES, canonical, checkpoint, decode
 from streams.project.state_shapes import StoredState
+from streams.project.step import advance, step
 from streams.views.finding_views import entry_view, finding_detail, finding_list
 from tests.streams.driving import INTEGRITY, PROJECT, Driven, at_ms, core_with, examples
 from tests.streams.lives import JUMPING, NUMBERING, arrivals, lives

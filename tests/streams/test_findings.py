@@ -8,9 +8,10 @@ from models.alert import Alert, AlertStatus
 from streams.base.numbering_rules import NumberingRules
 from streams.numbering.numbering import Numbering
 from streams.project.findings import Finding, WaiverRefusal, findings_of, waive
-from streams.project.project import ProjectState, advance
+from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import evaluate
 from streams.project.state_codec import canonical, checkpoint, decode, head_of
+from streams.project.step import advance
 from tests.streams.driving import PROJECT, Driven, at_ms, examples
 
 HOUR = 3600

@@ -14,8 +14,9 @@ from streams.numbering import numbering as bounds
 from streams.numbering.chunks import CHUNK_SHIFT
 from streams.numbering.numbering import Numbering
 from streams.numbering.suspects import SPARE_STEPS
-from streams.project.project import ProjectState, step
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import canonical, checkpoint, decode, head_of
+from streams.project.step import step
 from tests.streams.driving import PROJECT, SHIPPED, START_MS, Driven, core_with, examples
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024  # of the changelog

@@ -9,7 +9,8 @@ from models.event import Event, EventType
 from streams.alerting.core import Core
 from streams.base.numbering_rules import DeletedNumbers
 from streams.project.fingerprint import facts
-from streams.project.project import ProjectState, step
+from streams.project.project_state import ProjectState
+from streams.project.step import step
 from streams.rates.totals import PartitionTotals
 from tests.streams.comparing import essence
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SLOW, START_MS, core_with, examples

@@ -9,7 +9,8 @@ from faults.reference import Meaning, Reference
 from models.event import Event, EventType
 from streams.alerting.core import Core
 from streams.project.fingerprint import fingerprint
-from streams.project.project import ProjectState, step
+from streams.project.project_state import ProjectState
+from streams.project.step import step
 from tests.streams.driving import INTEGRITY, PROJECT, Driven, at_ms, core_with, examples
 from tests.streams.lives import NUMBERING, ORDINARY, arrivals, lives, with_resends
 

@@ -8,8 +8,9 @@ from hashlib import blake2b
 import pytest
 
 from models.event import RetryReason
-from streams.project.project import ProjectState, step
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import checkpoint, decode
+from streams.project.step import step
 from streams.rates.totals import PartitionTotals
 from tests.streams.driving import SHIPPED, Driven, at_ms, core_with
 

@@ -14,7 +14,7 @@ from streams.base.ids import pack_id
 from streams.base.numbering_rules import DeletedNumbers
 from streams.numbering.numbering import Numbering
 from streams.numbering.waivers import DUPLICATE, GAP, Waiver
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.state_codec import HEADER_BYTES, checkpoint, decode
 from tests.streams.driving import core_with
 

@@ -9,7 +9,8 @@ from models.event import Event
 from streams.base import packed_counts
 from streams.base.calendar import Calendar
 from streams.base.outcome_flags import TIMED
-from streams.project.project import ProjectState, step
+from streams.project.project_state import ProjectState
+from streams.project.step import step
 from streams.rates.totals import DURATION_BUCKETS_SECONDS, PartitionTotals
 from tests.streams.comparing import sums
 from tests.streams.driving import SHIPPED, Driven, at_ms, core_with, examples

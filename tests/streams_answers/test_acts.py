@@ -9,7 +9,7 @@ from models.alert import Alert, AlertStatus
 from streams.alerting.alert_state import AlertPhase
 from streams.project import alert_actions
 from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction, perform, person_of
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import active_alerts
 from tests.streams_answers.making import CONFLICTS, START_MS, Log, new_log, seed_project
 

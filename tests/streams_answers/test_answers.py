@@ -5,7 +5,7 @@ import pytest
 
 from models.views import Applied, IntegritySummary, ProjectRow, Suspect
 from streams.partition.summary import PartitionCounts, counts_of
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.views.project_views import as_of_ms, health_percentage, integrity_summary, project_row, project_view
 from tests.streams_answers.making import START, START_MS, Log, make_core, new_log, seed_project
 

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from models.views import PerformanceStats
-from streams.project.project import ProjectState
+from streams.project.project_state import ProjectState
 from streams.rates import performance
 from streams.rates.totals import PartitionTotals
 from tests.streams_answers.making import START_MS, Log, make_core, new_log

@@ -4,20 +4,14 @@ Same events, same state, byte for byte: order across operations and episodes doe
 within the grace, and neither does repetition.
 """
 
-from mypy_extensions import i64, mypyc_attr
-
 from models.alert import Alert
 from models.event import Event, EventType, RetryReason, default_reason
-from streams.alerting import alert_state as life
-from streams.alerting.core import PROJECT_HOURS_KEPT, Core
+from streams.alerting.core import Core
 from streams.base import outcome_flags
 from streams.base.ids import hash_of, pack_id
-from streams.numbering.numbering import Numbering
+from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import evaluate, next_deadline_ms
-from streams.rates.days import DayTotals
-from streams.rates.dedup_window import RecentKeys, SequenceMemory
-from streams.rates.operation_series import OperationSeries
-from streams.rates.operations import MAX_DURATION_US, Counter, Operation, Operations
+from streams.rates.operations import MAX_DURATION_US, Operation
 from streams.rates.totals import PartitionTotals
 
 _CREATED, _FAILED, _CONFLICT = EventType.CREATED, EventType.CREATION_FAILED, EventType.CREATION_CONFLICT
@@ -25,85 +19,6 @@ _SUCCEEDED, _RENUMBERED, _DELETED = EventType.CREATION_SUCCEEDED, EventType.RENU
 MAX_RETRIES_COUNTED = 2_147_483_647  # of one operation, so that what all of them add up to fits 64 bits
 NO_CLOCK = 2**61  # later than any event: nothing is ahead of it; compiled code compares longer numbers slowly
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
-
-
-@mypyc_attr(acyclic=True)
-class ProjectState(Counter):
-    """All that is known of one project. `step` and `advance` are the only ones to change it."""
-
-    __slots__ = (
-        "alerts", "applied", "begun", "behind_ms", "chunk_versions", "conflict_events", "core", "counted",
-        "deadline_ms", "history", "is_dirty", "late", "latest_ms", "needs_evaluation", "newest_ms", "now_ms",
-        "numbering", "operations", "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "shared",
-        "split", "untold_conflicts", "watchful",
-    )  # fmt: skip
-
-    def __init__(self, core: Core, project_id: str) -> None:
-        self.core = core
-        self.project_id = project_id
-        self.applied = -1  # offset of the last record taken
-        self.latest_ms = 0  # event time: no event was later, not even one that was ahead of the clock
-        self.newest_ms = 0  # the same of what the events could know: one that was ahead moved it to the clock
-        self.now_ms = 0  # what windows and alerts have reached; deadlines may carry it past the newest event
-        self.behind_ms = 0  # so far the newest event lies behind its record's time, where that may be a clock's fault
-        self.deadline_ms: int | None = None  # when something changes although no event comes
-        self.rate_check_ms = 0  # until then no rate can cross its threshold by old operations leaving alone; 0: never
-        self.watchful = False  # some rate waits for samples, so that even a good operation may cross its threshold
-        self.needs_evaluation = False
-        self.history = OperationSeries(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
-        self.operations = Operations(core.open_conflicts_max, core.resend_memory, core.grace_ms)
-        self.numbering = Numbering(core.numbering)
-        self.seen = RecentKeys(core.resend_memory)
-        self.sequences = SequenceMemory()
-        self.alerts: dict[str, life.AlertState] = {}  # rule -> where it stands
-        self.begun: dict[str, int] = {}  # rule -> when it last began; two in one millisecond must not share an id
-        self.counted = DayTotals()  # since the beginning, today and the day before
-        self.conflict_events = 0
-        self.untold_conflicts = 0  # endings with had_conflict whose operation sent no conflict event
-        self.retries = [0, 0, 0]  # conflict, timeout, error
-        self.resends = 0
-        self.late = 0
-        self.chunk_versions: dict[int, int] = {}  # chunks stored apart -> version
-        self.is_dirty = False  # changed since it was last stored; kept by the partition
-        self.split: tuple[int, ...] = ()  # all partitions that have events of it, where there are several
-        self.shared: PartitionTotals | None = None  # what the partition adds up to, while it takes part in that
-
-    @property
-    def conflicts_total(self) -> int:
-        """Conflict events, and conflicts only told by an ending."""
-        return self.conflict_events + self.untold_conflicts
-
-    @property
-    def totals(self) -> int:
-        """Tally since the beginning."""
-        self.counted.fold()
-        return self.counted.totals
-
-    @property
-    def days(self) -> dict[int, int]:
-        """Day -> tally, today and the day before."""
-        self.counted.fold()
-        return self.counted.days
-
-    def count(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
-        """Count an operation at its event time."""
-        second: i64 = at_ms // 1000
-        self.history.add(second, kind, duration_us)
-        self.counted.count(self.core.calendar.day(at_ms), kind, duration_us)
-        if kind & self.core.watched_kinds:
-            self.needs_evaluation = True
-        if self.shared is not None:
-            self.shared.count(second, kind, duration_us)
-
-    def take_back(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
-        """Take back an operation that was counted."""
-        second: i64 = at_ms // 1000
-        self.history.remove(second, kind, duration_us)
-        self.counted.take_back(self.core.calendar.day(at_ms), kind, duration_us)
-        self.needs_evaluation = True
-        if self.shared is not None:
-            self.shared.take_back(second, kind, duration_us)
-
 
 Emits = list[Alert]
 
