@@ -28,7 +28,7 @@ def counts(operations: int) -> dict[str, int]:
 def what_the_core_counts(state: ProjectState) -> Answers:
     """Everything about operations."""
     return {
-        "windows": {w.length_seconds: counts(w.total) for w in state.history.windows},
+        "windows": {w.length_seconds: counts(w.total) for w in state.series.windows},
         "totals": counts(state.totals),
         "days": {date.fromordinal(day).isoformat(): counts(total) for day, total in state.days.items() if total},
         "conflicts": state.conflicts_total,
@@ -48,7 +48,7 @@ def what_the_reference_counts(reference: Reference, state: ProjectState) -> Answ
     """The same from the reference, for windows that end where the project stands."""
     days = {date.fromisoformat(day): found for day, found in reference.days().items()}
     return {
-        "windows": {w.length_seconds: reference.window(w.length_seconds, state.now_ms) for w in state.history.windows},
+        "windows": {w.length_seconds: reference.window(w.length_seconds, state.now_ms) for w in state.series.windows},
         "totals": reference.counted(reference.attempts()),
         "days": {day.isoformat(): found for day, found in days.items() if (max(days) - day).days < 2},
         "conflicts": reference.conflicts_total(),

@@ -108,7 +108,7 @@ class OwnPartitions:
     def stats(self, question: StatsQuestion) -> PartialAnswer[PerformanceStats]:
         """One project's rates and latencies."""
         for _, state, at_ms in self._counted(question.project_id):
-            measured = performance.window_of_now(state.history, question.window_minutes, at_ms)
+            measured = performance.window_of_now(state.series, question.window_minutes, at_ms)
             today = performance.today(state.days, state.core.calendar, at_ms)
             found = performance.stats(state.project_id, measured, today, question.window_minutes, at_ms)
             return PartialAnswer(partitions=self.partitions(), found=found, is_split=bool(state.split))
@@ -117,7 +117,7 @@ class OwnPartitions:
     def trend(self, question: TrendQuestion) -> PartialAnswer[PerformanceTrend]:
         """One project's trend; a project remembers 25 hours."""
         for _, state, at_ms in self._counted(question.project_id):
-            intervals = performance.intervals(state.history, question.hours, at_ms)
+            intervals = performance.intervals(state.series, question.hours, at_ms)
             found = performance.trend(state.project_id, intervals, question.hours, at_ms)
             return PartialAnswer(partitions=self.partitions(), found=found, is_split=bool(state.split))
         return PartialAnswer(partitions=self.partitions(), found=None)
@@ -127,9 +127,9 @@ class OwnPartitions:
         found = []
         for _, state, at_ms in self._states(question.project_id):
             if question.hours is not None:
-                measured = performance.intervals(state.history, question.hours, at_ms)
+                measured = performance.intervals(state.series, question.hours, at_ms)
             else:
-                measured = {0: performance.window_of_now(state.history, question.window_minutes or 0, at_ms)}
+                measured = {0: performance.window_of_now(state.series, question.window_minutes or 0, at_ms)}
             found.append(
                 MeasuredPart(
                     at_ms=at_ms, today=f"{performance.today(state.days, state.core.calendar, at_ms):x}",

@@ -161,7 +161,7 @@ class ReadModel:
         measured, today = [], 0
         for part in parts:
             totals = self._totals(part)
-            measured.append(performance.window_of_now(totals.history, window_minutes, at_ms))
+            measured.append(performance.window_of_now(totals.series, window_minutes, at_ms))
             today += performance.today(totals.days, calendar, at_ms)
             await asyncio.sleep(0)  # each takes a few milliseconds
         return performance.stats(None, performance.add_up(measured), today, window_minutes, at_ms)
@@ -180,7 +180,7 @@ class ReadModel:
         at_ms = newest_ms(part.counts for part in parts)
         found = []
         for part in parts:
-            found.append(performance.intervals(self._totals(part).history, hours, at_ms))
+            found.append(performance.intervals(self._totals(part).series, hours, at_ms))
             await asyncio.sleep(0)
         return performance.trend(None, performance.merge_intervals(found), hours, at_ms)
 

@@ -145,7 +145,7 @@ def p95_of(partition: Partition, projects: Iterable[ProjectFacts]) -> Steps[dict
     for seen, facts in enumerate(projects, 1):
         state = partition.look(facts.project_id)
         if state is not None:
-            _, sketch = window(state.history, P95_WINDOW_MINUTES, max(partition.clock_ms, state.now_ms))
+            _, sketch = window(state.series, P95_WINDOW_MINUTES, max(partition.clock_ms, state.now_ms))
             p95_seconds = quantile_seconds(sketch, 0.95)
             if p95_seconds is not None:
                 found[facts.project_id] = p95_seconds

@@ -87,7 +87,7 @@ def _bad(core: Core, state: ProjectState, rule: Rule) -> int:
     if rule.measure is Measure.INTEGRITY:
         return state.numbering.findings
     rate = next(rate for rate in core.rules.rates if rate.rule is rule)
-    return packed_counts.field(state.history.windows[rate.window_index].total, rate.bad_shift)
+    return packed_counts.field(state.series.windows[rate.window_index].total, rate.bad_shift)
 
 
 def person_of(alert: Alert) -> tuple[str | None, str | None]:

@@ -41,7 +41,7 @@ def write_body(out: BytesWriter, state: "ProjectState", deadline_ms: int | None,
     else:
         put_integer(out, deadline_ms)
     put_integer(out, rate_check_ms)
-    put_history(out, state.history)
+    put_series(out, state.series)
     put_open(out, state.operations.open, newest_ms)
     state.operations.ended.shrink(horizon_ms - state.core.grace_ms)
     put_ended(out, state.operations.ended, horizon_ms - state.core.grace_ms, newest_ms)
@@ -68,9 +68,9 @@ def put_counted(out: BytesWriter, state: "ProjectState") -> None:
         put_integers(out, packed_counts.unpack(state.days[day]))
 
 
-def put_history(out: BytesWriter, history: OperationSeries) -> None:
+def put_series(out: BytesWriter, series: OperationSeries) -> None:
     """Operations over time."""
-    now_second, minutes, hours = history.encode()
+    now_second, minutes, hours = series.encode()
     put_array(out, 3)
     put_integer(out, now_second)
     for panes in (minutes, hours):

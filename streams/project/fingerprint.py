@@ -14,7 +14,7 @@ from streams.alerting.core import PROJECT_HOURS_KEPT
 from streams.base.intervals import IntervalSet
 from streams.numbering.numbering import Numbering
 from streams.numbering.waivers import GAP
-from streams.project.body_writer import put_counted, put_ended, put_history, put_open, put_seen, put_sources
+from streams.project.body_writer import put_counted, put_ended, put_open, put_seen, put_series, put_sources
 from streams.project.project_state import ProjectState
 from streams.rates.operation_series import OperationSeries
 
@@ -32,7 +32,7 @@ def facts(state: ProjectState) -> bytes:
     horizon_ms = latest_ms - state.core.grace_ms
     out = BytesWriter()
     out.write(_pack((state.project_id, latest_ms)))
-    put_history(out, _rolled_up(state))
+    put_series(out, _rolled_up(state))
     put_open(out, state.operations.open, latest_ms)
     put_ended(out, state.operations.ended, horizon_ms - state.core.grace_ms, latest_ms)
     put_seen(out, state.seen, horizon_ms, latest_ms)
@@ -45,12 +45,12 @@ def facts(state: ProjectState) -> bytes:
 
 
 def _rolled_up(state: ProjectState) -> OperationSeries:
-    """The history as the latest event would have left it, had no clock held it back."""
-    history = OperationSeries((), state.core.detail_seconds, PROJECT_HOURS_KEPT)
-    history.decode(state.history.encode(), 0)
-    history.roll_up(state.latest_ms // 60_000)
-    history.now_second = state.latest_ms // 1000
-    return history
+    """The series as the latest event would have left it, had no clock held it back."""
+    series = OperationSeries((), state.core.detail_seconds, PROJECT_HOURS_KEPT)
+    series.decode(state.series.encode(), 0)
+    series.roll_up(state.latest_ms // 60_000)
+    series.now_second = state.latest_ms // 1000
+    return series
 
 
 def _numbers(numbering: Numbering, horizon_ms: int) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""The state of one project. `streams.project.step` changes it, and so do acts of people (`alert_actions`, `findings`)."""
+"""The state of one project. Changed by `streams.project.step` and by acts of people (`alert_actions`, `findings`)."""
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -14,12 +14,12 @@ from streams.rates.totals import PartitionTotals
 
 @mypyc_attr(acyclic=True)
 class ProjectState(Counter):
-    """All that is known of one project. `step` and `advance` are the only ones to change it."""
+    """All that is known of one project. Times are event time in milliseconds."""
 
     __slots__ = (
         "alerts", "applied", "begun", "behind_ms", "chunk_versions", "conflict_events", "core", "counted",
-        "deadline_ms", "history", "is_dirty", "late", "latest_ms", "needs_evaluation", "newest_ms", "now_ms",
-        "numbering", "operations", "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "shared",
+        "deadline_ms", "is_dirty", "late", "latest_ms", "needs_evaluation", "newest_ms", "now_ms", "numbering",
+        "operations", "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "series", "shared",
         "split", "untold_conflicts", "watchful",
     )  # fmt: skip
 
@@ -35,7 +35,7 @@ class ProjectState(Counter):
         self.rate_check_ms = 0  # until then no rate can cross its threshold by old operations leaving alone; 0: never
         self.watchful = False  # some rate waits for samples, so that even a good operation may cross its threshold
         self.needs_evaluation = False
-        self.history = OperationSeries(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
+        self.series = OperationSeries(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
         self.operations = Operations(core.open_conflicts_max, core.resend_memory, core.grace_ms)
         self.numbering = Numbering(core.numbering)
         self.seen = RecentKeys(core.resend_memory)
@@ -73,7 +73,7 @@ class ProjectState(Counter):
     def count(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
         """Count an operation at its event time."""
         second: i64 = at_ms // 1000
-        self.history.add(second, kind, duration_us)
+        self.series.add(second, kind, duration_us)
         self.counted.count(self.core.calendar.day(at_ms), kind, duration_us)
         if kind & self.core.watched_kinds:
             self.needs_evaluation = True
@@ -83,7 +83,7 @@ class ProjectState(Counter):
     def take_back(self, at_ms: i64, kind: i64, duration_us: i64) -> None:
         """Take back an operation that was counted."""
         second: i64 = at_ms // 1000
-        self.history.remove(second, kind, duration_us)
+        self.series.remove(second, kind, duration_us)
         self.counted.take_back(self.core.calendar.day(at_ms), kind, duration_us)
         self.needs_evaluation = True
         if self.shared is not None:

@@ -32,7 +32,7 @@ def evaluate(core: Core, state: "ProjectState", at_ms: int, emits: list[Alert], 
     state.watchful = False
     check = 0
     for rate in core.rates:
-        window = state.history.windows[rate.window_index]
+        window = state.series.windows[rate.window_index]
         if rate.rule_id not in state.alerts and window.has_none(rate.bad_mask):
             continue  # content, and only an event can change that
         operations = window.total
@@ -63,9 +63,9 @@ def _next_check_second(state: "ProjectState", rate: RateRule, operations: int, v
     """When this rate must be looked at again although nothing comes; None: only an event can change the verdict."""
     if not operations:
         return None
-    window = state.history.windows[rate.window_index]
+    window = state.series.windows[rate.window_index]
     if verdict.crossed or rate.rule_id in state.alerts:
-        return state.history.next_to_leave(window)
+        return state.series.next_to_leave(window)
     if verdict.bad < rate.min_bad:
         return None
     whole = packed_counts.field(operations, rate.whole_shift)
@@ -77,7 +77,7 @@ def _next_check_second(state: "ProjectState", rate: RateRule, operations: int, v
     above = (verdict.bad * rate.denominator - 1) // rate.numerator  # with this many or fewer, `bad` is too many
     if above < rate.min_samples:
         return None
-    return state.history.earliest_after_leaving(window, rate.whole_shift, whole - above)
+    return state.series.earliest_after_leaving(window, rate.whole_shift, whole - above)
 
 
 def _keep(
@@ -146,11 +146,11 @@ def measured(core: Core, state: "ProjectState", rule: Rule) -> tuple[float | Non
     if rule.measure is Measure.INTEGRITY:
         return float(0 if state.split else state.numbering.findings), len(state.numbering.episodes)
     rate = next(rate for rate in core.rules.rates if rate.rule is rule)
-    operations = state.history.windows[rate.window_index].total
+    operations = state.series.windows[rate.window_index].total
     whole = packed_counts.field(operations, rate.whole_shift)
     if rule.measure is Measure.SLOW_CREATION:
         now = state.now_ms // 1000
-        _, sketch = state.history.between(now - rule.window_minutes * 60, max(now, state.latest_ms // 1000))
+        _, sketch = state.series.between(now - rule.window_minutes * 60, max(now, state.latest_ms // 1000))
         slower = packed_counts.field(operations, rate.bad_shift)
         return _beside_limit(
             quantile_seconds(sketch, 0.95), float(rule.threshold), rate.is_crossed(slower, whole)
@@ -180,7 +180,7 @@ def _sentence(core: Core, state: "ProjectState", rule: Rule, value: float | None
         )
     if rule.measure is Measure.SLOW_CREATION:
         rate = next(rate for rate in core.rules.rates if rate.rule is rule)
-        slower = packed_counts.field(state.history.windows[rate.window_index].total, rate.bad_shift)
+        slower = packed_counts.field(state.series.windows[rate.window_index].total, rate.bad_shift)
         return said.latency_sentence(project, value, threshold, slower, sample_size, rule.window_minutes)
     return said.rate_sentence(project, value, threshold, sample_size, rule.window_minutes)
 
@@ -202,7 +202,7 @@ def is_watchful(core: Core, state: "ProjectState") -> bool:
         rate.min_bad <= packed_counts.field(operations, rate.bad_shift)
         and packed_counts.field(operations, rate.whole_shift) < rate.min_samples
         for rate in core.rates
-        if (operations := state.history.windows[rate.window_index].total) and rate.rule_id not in state.alerts
+        if (operations := state.series.windows[rate.window_index].total) and rate.rule_id not in state.alerts
     )
 
 

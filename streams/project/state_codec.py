@@ -146,7 +146,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.newest_ms, state.now_ms = body.newest_ms, body.now_ms
     state.latest_ms, state.behind_ms = body.newest_ms + body.ahead_ms, body.behind_ms
     state.deadline_ms, state.rate_check_ms = body.deadline_ms, body.rate_check_ms
-    state.history.decode(body.history, body.newest_ms // 60_000)
+    state.series.decode(body.series, body.newest_ms // 60_000)
     for key, operation in _decode_operations(body.open, body.newest_ms):
         state.operations.open.put(key, operation)
     _decode_ended(state.operations.ended, body.ended, body.newest_ms)
@@ -170,7 +170,7 @@ def _adopt_rules(core: Core, state: ProjectState, body: StoredLateBody) -> None:
     if body.rules != core.rules.fingerprint:
         forget_removed_rules(core, state)
         if tuple(body.latency_limits) != core.rules.latency_limits:
-            state.history.forget_slow()
+            state.series.forget_slow()
             state.operations.forget_slow()
         state.needs_evaluation = True
         state.deadline_ms = state.now_ms + 1  # to be judged soon, event or not

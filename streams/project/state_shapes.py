@@ -68,7 +68,7 @@ class StoredBody(msgspec.Struct, array_like=True, gc=False):
     now_ms: int
     deadline_ms: int | None
     rate_check_ms: int
-    history: tuple[int, list[tuple[int, bytes]], list[tuple[int, bytes]]]
+    series: tuple[int, list[tuple[int, bytes]], list[tuple[int, bytes]]]
     open: StoredOperations
     ended: StoredOperations
     seen: tuple[bytes, list[int]]  # hashes in order; ages of those within the grace

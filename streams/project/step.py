@@ -47,12 +47,12 @@ def step(
             if state.deadline_ms is not None and state.deadline_ms <= seen_ms:
                 _run_deadlines(core, state, seen_ms, emits)
             state.newest_ms = seen_ms
-            history = state.history
+            series = state.series
             if seen_ms > state.now_ms:
                 state.now_ms = seen_ms
-                history.slide(seen_ms // 1000)
-            if seen_ms >= (history.minute + 1) * 60_000:
-                history.roll_up(seen_ms // 60_000)
+                series.slide(seen_ms // 1000)
+            if seen_ms >= (series.minute + 1) * 60_000:
+                series.roll_up(seen_ms // 60_000)
         if at_ms > state.latest_ms:
             state.latest_ms = at_ms
         _take_operation(core, state, event, at_ms)
@@ -189,7 +189,7 @@ def _run_deadlines(core: Core, state: ProjectState, until_ms: int, emits: Emits)
     while due_ms is not None and due_ms <= until_ms:
         if due_ms > state.now_ms:
             state.now_ms = due_ms
-            state.history.slide(due_ms // 1000)
+            state.series.slide(due_ms // 1000)
         state.needs_evaluation = True
         following_ms = _conclude(core, state, emits, None)
         if following_ms is not None and following_ms <= due_ms:

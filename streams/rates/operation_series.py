@@ -291,7 +291,7 @@ class OperationSeries:
         return int(self.now_second), minutes, hours
 
     def decode(self, encoded: Encoded, minute: int | None = None) -> None:
-        """Fill an empty history from `encode`'s answer; `minute` is up to which it was rolled up where that is not the
+        """Fill an empty series from `encode`'s answer; `minute` is up to which it was rolled up where that is not the
         windows' end."""
         self.now_second = encoded[0]
         self.minutes = {minute: Pane.decode(pane) for minute, pane in encoded[1]}

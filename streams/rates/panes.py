@@ -225,7 +225,7 @@ class Pane:
     # --- stored form
 
     def encode(self) -> bytes:
-        """The pane in as few bytes as its history needs; kept until the pane changes."""
+        """The pane in as few bytes as its seconds need; kept until the pane changes."""
         if self.encoded is None:
             crowded = self.folded is not None and self.folded.crowded
             summary = [*packed_counts.unpack(self.total), *_flat(self.sketch)] if crowded else []

@@ -21,19 +21,19 @@ Measured = tuple[int, Sketch]  # tally of operations, and the sketch of their du
 ByInterval = dict[int, Measured]  # minute or hour number -> what happened in it
 
 
-def window(history: OperationSeries, window_minutes: int, as_of_ms: int) -> Measured:
+def window(series: OperationSeries, window_minutes: int, as_of_ms: int) -> Measured:
     """What happened in the window that ends with the second of `as_of_ms`; see `OperationSeries.between` for its
     precision.
     """
     until = as_of_ms // 1000
-    return history.between(until - window_minutes * MINUTE_SECONDS, until)
+    return series.between(until - window_minutes * MINUTE_SECONDS, until)
 
 
-def window_of_now(history: OperationSeries, window_minutes: int, now_ms: int) -> Measured:
+def window_of_now(series: OperationSeries, window_minutes: int, now_ms: int) -> Measured:
     """The window that ends now. What is ahead of the clock has happened, too: it counts at once, and until its own
     second leaves the window."""
     until = now_ms // 1000
-    return history.between(until - window_minutes * MINUTE_SECONDS, until + FUTURE_TOLERANCE_MS // 1000)
+    return series.between(until - window_minutes * MINUTE_SECONDS, until + FUTURE_TOLERANCE_MS // 1000)
 
 
 def today(days: dict[int, int], calendar: Calendar, as_of_ms: int) -> int:
@@ -82,12 +82,12 @@ def interval_seconds(hours: int) -> int:
     return MINUTE_SECONDS if hours <= MINUTE_TREND_HOURS else HOUR_SECONDS
 
 
-def intervals(history: OperationSeries, hours: int, as_of_ms: int) -> ByInterval:
+def intervals(series: OperationSeries, hours: int, as_of_ms: int) -> ByInterval:
     """The intervals of the last `hours` hours that hold anything; the one that `as_of_ms` is in counts as the last."""
     length = interval_seconds(hours)
     last = as_of_ms // 1000 // length
     first = last - hours * HOUR_SECONDS // length
-    found = history.by_minute(first) if length == MINUTE_SECONDS else history.by_hour(first)
+    found = series.by_minute(first) if length == MINUTE_SECONDS else series.by_hour(first)
     return {interval: measured for interval, measured in found.items() if interval <= last}
 
 

@@ -18,7 +18,7 @@ from streams.rates.operation_series import Encoded, OperationSeries
 
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BOUNDS_US = vec[i64]([int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS])
-# applied, history, operations, counters, days, buckets, sums of durations
+# applied, series, operations, counters, days, buckets, sums of durations
 _Stored = tuple[int, Encoded, list[int], list[int], list[tuple[int, list[int]]], list[list[int]], list[int]]
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(_Stored).decode
@@ -34,8 +34,8 @@ class PartitionTotals:
     """
 
     __slots__ = (
-        "_core", "_journal", "_second", "applied", "buckets", "conflicts", "days", "duration_us", "history", "late",
-        "operations", "resends", "retries",
+        "_core", "_journal", "_second", "applied", "buckets", "conflicts", "days", "duration_us", "late", "operations",
+        "resends", "retries", "series",
     )  # fmt: skip
 
     def __init__(self, core: Core) -> None:
@@ -43,7 +43,7 @@ class PartitionTotals:
         self._journal = vec[i64]()  # operations, each with its kind and duration; -1 - second before those of a second
         self._second: i64 = -1  # the last one in the journal
         self.applied = -1
-        self.history = OperationSeries((), core.detail_seconds, PARTITION_HOURS_KEPT)
+        self.series = OperationSeries((), core.detail_seconds, PARTITION_HOURS_KEPT)
         self.operations = 0  # tally since the beginning
         self.conflicts = 0
         self.retries = [0, 0, 0]  # conflict, timeout, error
@@ -70,7 +70,7 @@ class PartitionTotals:
         self._journal = append(self._journal, entry)
 
     def fold(self) -> None:
-        """Bring history, days and totals up to date with all that was counted."""
+        """Bring series, days and totals up to date with all that was counted."""
         journal, self._journal, self._second = self._journal, vec[i64](), -1
         count: i64 = len(journal)
         if not count:
@@ -104,13 +104,13 @@ class PartitionTotals:
             self.duration_us[success] += int(sign * duration_us)
 
     def _fold_seconds(self, seconds: dict[int, int], bins: dict[int, dict[int, int]]) -> None:
-        history = self.history
-        history.advance(max(seconds))
+        series = self.series
+        series.advance(max(seconds))
         for second in sorted(seconds):
             operations = seconds[second]
             if not operations and not any(bins[second].values()):
                 continue  # counted and taken back
-            history.add_many(second, operations, bins[second])
+            series.add_many(second, operations, bins[second])
             self.operations += operations
             day = self._core.calendar.day(second * 1000)
             self.days[day] = self.days.get(day, 0) + operations
@@ -123,7 +123,7 @@ class PartitionTotals:
         return _pack(
             (
                 self.applied,
-                self.history.encode(),
+                self.series.encode(),
                 packed_counts.unpack(self.operations),
                 [self.conflicts, *self.retries, self.late, self.resends],
                 [(day, packed_counts.unpack(self.days[day])) for day in sorted(self.days)],
@@ -136,9 +136,9 @@ class PartitionTotals:
     def decode(cls, core: Core, encoded: bytes) -> "PartitionTotals":
         """Inverse of `encode`."""
         totals = cls(core)
-        applied, history, operations, counters, days, buckets, duration_us = _unpack(encoded)
+        applied, series, operations, counters, days, buckets, duration_us = _unpack(encoded)
         totals.applied = applied
-        totals.history.decode(history)
+        totals.series.decode(series)
         totals.operations = packed_counts.pack(operations)
         totals.conflicts, totals.retries = counters[0], counters[1:4]
         totals.late, totals.resends = counters[4:6]

@@ -1,4 +1,4 @@
-"""One sliding window `(T - W, T]` of a history, as a running sum; the history moves it."""
+"""One sliding window `(T - W, T]` of a series, as a running sum; the series moves it."""
 
 from mypy_extensions import i64, mypyc_attr
 

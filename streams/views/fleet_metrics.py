@@ -44,7 +44,7 @@ def fleet_metrics(
     """Put the partitions together. `totals` must be folded."""
     lists = list(lists)
     at_ms = newest_ms(counts)
-    _, sketch = add_up(window(total.history, P95_WINDOW_MINUTES, at_ms) for total in totals)
+    _, sketch = add_up(window(total.series, P95_WINDOW_MINUTES, at_ms) for total in totals)
     projects, unhealthy = sum(part.projects for part in counts), sum(part.unhealthy for part in counts)
     labelled = _labelled(counts, lists, totals, max_projects)
     return FleetMetrics(

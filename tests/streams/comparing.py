@@ -32,13 +32,13 @@ def essence(state: ProjectState, *but: str) -> bytes:
 def sums(totals: PartitionTotals) -> dict[str, object]:
     """What a partition's totals say."""
     totals.fold()
-    history = totals.history
+    series = totals.series
     return {
         "operations": totals.operations,
         "counters": (totals.conflicts, totals.retries, totals.late, totals.resends, totals.applied),
         "days": totals.days,
         "buckets": (totals.buckets, totals.duration_us),
-        "minutes": {minute: (pane.total, pane.sketch) for minute, pane in history.minutes.items()},
-        "seconds": {minute: pane.seconds for minute, pane in history.minutes.items()},
-        "hours": {hour: (pane.total, pane.sketch) for hour, pane in history.hours.items()},
+        "minutes": {minute: (pane.total, pane.sketch) for minute, pane in series.minutes.items()},
+        "seconds": {minute: pane.seconds for minute, pane in series.minutes.items()},
+        "hours": {hour: (pane.total, pane.sketch) for hour, pane in series.hours.items()},
     }

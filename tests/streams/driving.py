@@ -142,7 +142,7 @@ class Driven:
     def window(self, minutes: int) -> dict[str, int]:
         """The counts of a rule's window as it stands."""
         length = minutes * 60
-        total = next(w.total for w in self.state.history.windows if w.length_seconds == length)
+        total = next(w.total for w in self.state.series.windows if w.length_seconds == length)
         return counts(total)
 
 

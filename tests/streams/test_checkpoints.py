@@ -288,9 +288,9 @@ def test_another_latency_limit_drops_what_was_counted_against_the_old_one() -> N
     assert other.window(15) == {"attempted": 1, "ended": 1, "timed": 1}
     other.conflict(30, "op")  # takes the ending back, and counts it anew half a minute later
     assert other.window(15) == {"attempted": 1, "ended": 1, "timed": 1}
-    ((operations, _),) = other.state.history.by_minute(0).values()
+    ((operations, _),) = other.state.series.by_minute(0).values()
     assert counts(operations) == {"attempted": 1, "ended": 1, "timed": 1}
-    assert other.state.history.minutes[at_ms(0) // 60_000].seconds.keys() == {30}
+    assert other.state.series.minutes[at_ms(0) // 60_000].seconds.keys() == {30}
     other.event(EventType.DELETED, 3600, episode_id="nobody")
     assert other.window(15) == {}
     assert [(alert.status.value, alert.reason) for alert in other.alerts] == [("resolved", "back_to_normal")]

@@ -220,7 +220,7 @@ def test_what_is_ahead_counts_at_once_and_once_in_the_window_of_now() -> None:
     assert state is not None
     seen = []
     for moment in (0, 239, 240, 241, 900, 1139, 1140):
-        operations, _ = performance.window_of_now(state.history, 15, at_ms(moment))
+        operations, _ = performance.window_of_now(state.series, 15, at_ms(moment))
         seen.append(counts(operations).get("failed", 0))
     assert seen == [1, 1, 1, 1, 1, 1, 0]
 

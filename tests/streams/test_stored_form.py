@@ -25,7 +25,7 @@ def test_a_minute_is_written_second_by_second_clean_ones_short_and_others_with_t
     project.failed(2)  # without a duration
     project.conflict(3, "open")
     project.created(59, 4, duration_seconds=6.0)  # slower than the limit
-    now, minutes, hours = project.state.history.encode()
+    now, minutes, hours = project.state.series.encode()
     assert (now, hours) == (at_ms(59) // 1000, [])
     assert minutes == [
         (at_ms(0) // 60_000, bytes.fromhex(GOLDEN_MINUTE)),

@@ -40,7 +40,7 @@ operations = st.tuples(
 
 @st.composite
 def doings(draw: st.DrawFn) -> list[tuple[str, int, int]]:
-    """What is done to a history: (`advance`, by so many seconds), (`add`, so many seconds ago) or (`remove`, which)."""
+    """What is done to a series: (`advance`, by so many seconds), (`add`, so many seconds ago) or (`remove`, which)."""
     waits = st.sampled_from((0, 1, 1, 2, 17, 59, 60, 61, 64, 65, 130, 299, 300, 3600, 90_000))
     kinds = st.one_of(
         st.tuples(st.just("advance"), waits, st.just(0)),
@@ -57,21 +57,21 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
     doings: list[tuple[str, int, int]], kinds: list[tuple[int, int]], store: bool
 ) -> None:
     lengths = (60, 300)
-    history = OperationSeries(lengths, 300 + 60, 25)
+    series = OperationSeries(lengths, 300 + 60, 25)
     now = START
-    history.advance(now)
+    series.advance(now)
     counted: list[Counted] = []
     busy: Counter[int] = Counter()  # durations ever counted by second
 
     def check() -> None:
-        for window in history.windows:
+        for window in series.windows:
             inside = [at for at, _, _ in counted if now - window.length_seconds < at <= now]
             if inside:
-                assert history.next_to_leave(window) == min(inside) + window.length_seconds
+                assert series.next_to_leave(window) == min(inside) + window.length_seconds
             by_hand = sum(counts_for(*told) for at, *told in counted if now - window.length_seconds < at <= now)
             assert window.total == by_hand, (window.length_seconds, now - START)
             bins = [bin_in(*told) for at, *told in counted if now - window.length_seconds < at <= now]
-            total, sketch = history.between(now - window.length_seconds, now)
+            total, sketch = series.between(now - window.length_seconds, now)
             assert total == by_hand
             if max(busy.values(), default=0) <= 8:
                 assert sketch == Counter(b for b in bins if b is not None)
@@ -81,23 +81,23 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
             step = 1 if first <= 130 else first
             for _ in range(first // step):
                 now += step
-                history.advance(now)
+                series.advance(now)
                 check()
         elif kind == "add":
             for i in range(second):
                 counted.append((now - first, *kinds[i % 4]))
-                history.add(*counted[-1])
+                series.add(*counted[-1])
                 busy[now - first] += kinds[i % 4][0] & TIMED > 0
             check()
         elif counted:
             gone = counted.pop(first % len(counted))
-            history.remove(*gone)
+            series.remove(*gone)
             check()
         if store:
-            encoded = history.encode()
-            history = OperationSeries(lengths, 300 + 60, 25)
-            history.decode(encoded)
-            assert history.encode() == encoded
+            encoded = series.encode()
+            series = OperationSeries(lengths, 300 + 60, 25)
+            series.decode(encoded)
+            assert series.encode() == encoded
             check()
 
 
@@ -106,32 +106,32 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
 def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
     doings: list[tuple[str, int, int]], kinds: list[tuple[int, int]], store: bool
 ) -> None:
-    history = OperationSeries((60,), 120, 25)
+    series = OperationSeries((60,), 120, 25)
     now = START
-    history.advance(now)
+    series.advance(now)
     counted: list[Counted] = []
     for kind, first, second in doings:
         if kind == "advance":
             now += first
-            history.advance(now)
+            series.advance(now)
         elif kind == "add":
             for i in range(second):
                 counted.append((now - first, *kinds[i % 4]))
-                history.add(*counted[-1])
+                series.add(*counted[-1])
         elif counted:
-            history.remove(*counted.pop(first % len(counted)))
+            series.remove(*counted.pop(first % len(counted)))
         if store:
-            encoded = history.encode()
-            history = OperationSeries((60,), 120, 25)
-            history.decode(encoded)
+            encoded = series.encode()
+            series = OperationSeries((60,), 120, 25)
+            series.decode(encoded)
         kept_from = (now // 3600 - 24) * 3600
         kept = [one for one in counted if one[0] >= kept_from]
-        hours = history.by_hour(0)
+        hours = series.by_hour(0)
         for hour in {at // 3600 for at, _, _ in kept}:
             total, sketch = hours[hour]
             assert total == sum(counts_for(*told) for at, *told in kept if at // 3600 == hour)
             assert sketch == Counter(bin_in(*told) for at, *told in kept if at // 3600 == hour and told[0] & TIMED)
-        minutes = history.by_minute(now // 60 - 120)
+        minutes = series.by_minute(now // 60 - 120)
         assert {minute: total for minute, (total, _) in minutes.items()} == {
             minute: sum(counts_for(*told) for at, *told in kept if at // 60 == minute)
             for minute in {at // 60 for at, _, _ in kept if at // 60 > now // 60 - 120}
@@ -139,26 +139,26 @@ def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
 
 
 def test_an_operation_leaves_exactly_when_its_second_is_as_old_as_the_window() -> None:
-    history = OperationSeries((600,), 660, 25)
-    history.advance(START + 30)
-    history.add(START + 30, 0, 0)
-    history.advance(START + 629)
-    assert history.windows[0].total == ONE
-    assert history.next_to_leave(history.windows[0]) == START + 630
-    history.advance(START + 630)
-    assert history.windows[0].total == 0
+    series = OperationSeries((600,), 660, 25)
+    series.advance(START + 30)
+    series.add(START + 30, 0, 0)
+    series.advance(START + 629)
+    assert series.windows[0].total == ONE
+    assert series.next_to_leave(series.windows[0]) == START + 630
+    series.advance(START + 630)
+    assert series.windows[0].total == 0
 
 
 def test_a_second_with_more_than_eight_durations_keeps_its_counts_and_rounds_only_the_sketch_to_the_minute() -> None:
-    history = OperationSeries((60,), 120, 25)
-    history.advance(START)
+    series = OperationSeries((60,), 120, 25)
+    series.advance(START)
     for i in range(9):
-        history.add(START + 5, TIMED, i + 1)
-    history.add(START + 50, 0, 0)
-    history.advance(START + 50)
-    total, sketch = history.between(START + 40, START + 50)
+        series.add(START + 5, TIMED, i + 1)
+    series.add(START + 50, 0, 0)
+    series.advance(START + 50)
+    total, sketch = series.between(START + 40, START + 50)
     assert (packed_counts.field(total, packed_counts.ENDED), sum(sketch.values())) == (1, 0)
-    total, sketch = history.between(START + 4, START + 50)
+    total, sketch = series.between(START + 4, START + 50)
     assert (packed_counts.field(total, packed_counts.ENDED), sum(sketch.values())) == (10, 9)
 
 

@@ -20,7 +20,7 @@ def state_of(log: Log, project_id: str = "p") -> ProjectState:
 
 def stats_of(log: Log, at: float, window_minutes: int = 15) -> PerformanceStats:
     state, at_ms = state_of(log), START_MS + round(at * 1000)
-    measured = performance.window(state.history, window_minutes, at_ms)
+    measured = performance.window(state.series, window_minutes, at_ms)
     today = performance.today(state.days, state.core.calendar, at_ms)
     return performance.stats("p", measured, today, window_minutes, at_ms)
 
@@ -110,7 +110,7 @@ def test_the_fleet_counts_all_projects_of_all_partitions() -> None:
     second.created("c", 1, at=3, took=1.0)
     second.created("c", 2, at=3, took=1.0)
     measured = performance.add_up(
-        performance.window(folded(log).history, 15, START_MS + 3000) for log in (first, second)
+        performance.window(folded(log).series, 15, START_MS + 3000) for log in (first, second)
     )
     stats = performance.stats(None, measured, 0, 15, START_MS + 3000)
     assert (stats.project_id, stats.ended_operations, stats.failed_operations) == (None, 4, 1)
@@ -125,7 +125,7 @@ def test_a_short_trend_has_a_point_a_minute_and_leaves_quiet_minutes_out() -> No
     log.created("p", 2, at=30, took=3.0)
     log.failed("p", at=5 * MINUTE)
     at_ms = START_MS + 5 * MINUTE * 1000
-    found = performance.intervals(state_of(log).history, 1, at_ms)
+    found = performance.intervals(state_of(log).series, 1, at_ms)
     view = performance.trend("p", found, 1, at_ms)
     assert (view.project_id, view.interval_seconds, view.as_of) == ("p", 60, "2025-10-09T08:58:20.000Z")
     assert [(point.starts_at, point.ends_at) for point in view.points] == [
@@ -147,7 +147,7 @@ def test_a_long_trend_has_a_point_an_hour() -> None:
     log.created("p", 3, at=HOUR + 5 * MINUTE)
     log.created("p", 4, at=4 * HOUR)  # 12:53
     at_ms = START_MS + 4 * HOUR * 1000
-    view = performance.trend("p", performance.intervals(state_of(log).history, 24, at_ms), 24, at_ms)
+    view = performance.trend("p", performance.intervals(state_of(log).series, 24, at_ms), 24, at_ms)
     assert view.interval_seconds == 3600
     assert [(point.starts_at, point.ended_operations) for point in view.points] == [
         ("2025-10-09T08:00:00.000Z", 1),
@@ -161,7 +161,7 @@ def test_a_trend_ends_with_the_open_interval_and_holds_no_more_than_was_asked_fo
     for hour in range(5):
         log.created("p", hour + 1, at=hour * HOUR)  # 08:53 … 12:53
     at_ms = START_MS + 4 * HOUR * 1000
-    view = performance.trend("p", performance.intervals(state_of(log).history, 3, at_ms), 3, at_ms)
+    view = performance.trend("p", performance.intervals(state_of(log).series, 3, at_ms), 3, at_ms)
     assert [point.starts_at[11:16] for point in view.points] == ["10:00", "11:00", "12:00"]
 
 
@@ -170,7 +170,7 @@ def test_a_trend_holds_nothing_of_later_than_it_says() -> None:
     log.created("p", 1, at=0)
     log.created("p", 2, at=2 * HOUR)
     at_ms = START_MS + HOUR * 1000
-    assert len(performance.intervals(state_of(log).history, 24, at_ms)) == 1
+    assert len(performance.intervals(state_of(log).series, 24, at_ms)) == 1
 
 
 def test_trends_of_partitions_are_added_up_interval_by_interval() -> None:
@@ -180,7 +180,7 @@ def test_trends_of_partitions_are_added_up_interval_by_interval() -> None:
     second.failed("b", at=1)
     second.created("b", 1, at=HOUR)
     at_ms = START_MS + HOUR * 1000
-    parts = [performance.intervals(folded(log).history, 24, at_ms) for log in (first, second)]
+    parts = [performance.intervals(folded(log).series, 24, at_ms) for log in (first, second)]
     view = performance.trend(None, performance.merge_intervals(parts), 24, at_ms)
     assert [(point.ended_operations, point.failed_operations) for point in view.points] == [(2, 1), (1, 0)]
     assert view.points[0].failure_rate_percentage == 50.0
@@ -190,4 +190,4 @@ def test_a_trend_of_nothing_has_no_points() -> None:
     log = new_log()
     log.created("p", 1)
     at_ms = START_MS + 9 * HOUR * 1000
-    assert performance.trend("p", performance.intervals(state_of(log).history, 2, at_ms), 2, at_ms).points == []
+    assert performance.trend("p", performance.intervals(state_of(log).series, 2, at_ms), 2, at_ms).points == []
