@@ -32,7 +32,7 @@ class Core:
         dashboard_url: str | None = None,
     ) -> None:
         self.rules = rules
-        self.rates: tuple[RateRule, ...] = rules.rates
+        self.rates: tuple[RateRule, ...] = tuple(rules.rate_of.values())
         self.latency_limits = rules.latency_limits  # these four stand here as well for the sake of compiled code
         self.packed_rules = rules.packed
         self.watched_kinds: i64 = watched(rules.watched_anywhere)

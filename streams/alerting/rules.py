@@ -69,7 +69,8 @@ class RuleSet:
     """All rules of a monitor, with the windows and latency limits they share."""
 
     __slots__ = (
-        "by_id", "fingerprint", "integrity", "latency_limits", "packed", "rates", "watched_anywhere", "window_lengths",
+        "by_id", "fingerprint", "integrity", "latency_limits", "packed", "rate_of", "watched_anywhere",
+        "window_lengths",
     )  # fmt: skip
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
@@ -87,24 +88,25 @@ class RuleSet:
         self.latency_limits = tuple(limits)
         self.window_lengths = tuple(lengths)
         self.integrity = tuple(rule for rule in rules if rule.measure is Measure.INTEGRITY)
-        self.rates = tuple(
-            RateRule(
-                rule,
+        self.rate_of = {
+            rule.rule_id: RateRule(
+                rule.rule_id,
                 lengths.index(rule.window_minutes * 60),
-                *(
-                    (packed_counts.SLOW[limits.index(float(rule.threshold))], packed_counts.ENDED)
-                    if rule.measure is Measure.SLOW_CREATION
-                    else _RATES[rule.measure]
-                ),
+                (packed_counts.SLOW[limits.index(float(rule.threshold))], packed_counts.ENDED)
+                if rule.measure is Measure.SLOW_CREATION
+                else _RATES[rule.measure],
+                rule.ratio,
+                rule.min_bad,
+                rule.min_samples,
             )
             for rule in rules
             if rule.measure is not Measure.INTEGRITY
-        )
+        }
         self.fingerprint = blake2b(msgspec.json.encode(rules), digest_size=8).hexdigest()
         pack = msgspec.msgpack.Encoder().encode
         self.packed = pack(self.fingerprint) + pack(limits)  # as two fields of every stored state
         self.watched_anywhere = 0  # an operation without any of these counts cannot raise a rate
-        for rate in self.rates:
+        for rate in self.rate_of.values():
             self.watched_anywhere |= rate.bad_mask
 
     @property

@@ -133,7 +133,8 @@ class Partition:
             numbering.episodes.count, anomalies.open_gaps.count, len(anomalies.open_duplicates), len(state.alerts)
         )  # fmt: skip
         deadline_before, newest_ms = state.deadline_ms, state.newest_ms
-        _, emits, deadline_ms = step(self.core, state, event, shared, at_ms)
+        emits = step(self.core, state, event, shared, at_ms)
+        deadline_ms = state.deadline_ms
         state.applied = offset
         if state.newest_ms > newest_ms and not self._apart:
             behind_ms = (written_ms if written_ms < read_ms else read_ms) - at_ms
@@ -204,11 +205,10 @@ class Partition:
     def _advance(self, state: ProjectState) -> None:
         self._collect_waiting(state.project_id)
         gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
-        _, emits, deadline_ms = advance(self.core, state, self.clock_ms - state.behind_ms)
+        self.emits.extend(advance(self.core, state, self.clock_ms - state.behind_ms))
         self._note_change(state)
-        self.emits.extend(emits)
-        if deadline_ms is not None:
-            self._note_deadline(deadline_ms, state.project_id)
+        if state.deadline_ms is not None:
+            self._note_deadline(state.deadline_ms, state.project_id)
         self._note_health(state, gaps, duplicates)
 
     def _note_deadline(self, deadline_ms: int, project_id: str) -> None:

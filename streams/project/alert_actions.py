@@ -86,7 +86,7 @@ def _bad(core: Core, state: ProjectState, rule: Rule) -> int:
     """The count behind the rule's verdict: findings, or bad operations in its window."""
     if rule.measure is Measure.INTEGRITY:
         return state.numbering.findings
-    rate = next(rate for rate in core.rules.rates if rate.rule is rule)
+    rate = core.rules.rate_of[rule.rule_id]
     return packed_counts.field(state.series.windows[rate.window_index].total, rate.bad_shift)
 
 

@@ -4,7 +4,7 @@ A project with one episode is written in a third of the time that its structs wo
 """
 
 from array import array
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from librt.strings import BytesWriter
@@ -13,13 +13,11 @@ from mypy_extensions import i64
 from streams.base import packed_counts
 from streams.base.packing import EMPTY_MAP, NIL, put_array, put_bytes, put_integer, put_integers
 from streams.project.numbering_codec import changes_of, put_numbering
+from streams.project.project_state import ProjectState
 from streams.project.state_shapes import StoredOperations
 from streams.rates.dedup_window import RecentKeys, SequenceMemory
 from streams.rates.operation_series import OperationSeries
 from streams.rates.operations import FLAG_BITS, FLAGS, Ended, Open, Operation
-
-if TYPE_CHECKING:
-    from streams.project.project_state import ProjectState
 
 _FIELDS: Final = 17  # of StoredBody
 _LATE_FIELDS: Final = 20  # of StoredLateBody
@@ -27,7 +25,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _NO_OPERATIONS = _pack(StoredOperations(b"", [], b"", [], []))
 
 
-def write_body(out: BytesWriter, state: "ProjectState", deadline_ms: int | None, rate_check_ms: int) -> None:
+def write_body(out: BytesWriter, state: ProjectState, deadline_ms: int | None, rate_check_ms: int) -> None:
     """All of a project but its chunks; the two times to look again as the caller has them."""
     newest_ms = state.newest_ms
     horizon_ms = newest_ms - state.core.grace_ms
@@ -58,7 +56,7 @@ def write_body(out: BytesWriter, state: "ProjectState", deadline_ms: int | None,
         out.write(_pack(changes))
 
 
-def put_counted(out: BytesWriter, state: "ProjectState") -> None:
+def put_counted(out: BytesWriter, state: ProjectState) -> None:
     """What all operations add up to, and those of today and of the day before."""
     put_integers(out, packed_counts.unpack(state.totals))
     put_array(out, len(state.days))
@@ -158,7 +156,7 @@ def put_sources(out: BytesWriter, sequences: SequenceMemory) -> None:
         out.write(_pack(known.intervals))
 
 
-def _put_alerts(out: BytesWriter, state: "ProjectState") -> None:
+def _put_alerts(out: BytesWriter, state: ProjectState) -> None:
     alerts, begun, now_ms = state.alerts, state.begun, state.now_ms
     if alerts:
         out.write(_pack({rule: alerts[rule] for rule in sorted(alerts)}))

@@ -3,8 +3,6 @@
 Between two looks nothing may cross a threshold unnoticed: either an event comes, or the deadline does.
 """
 
-from typing import TYPE_CHECKING
-
 from models import measures
 from models.alert import Alert, AlertStatus
 from streams.alerting import alert_state as life
@@ -14,10 +12,8 @@ from streams.alerting.rate_rules import RateRule
 from streams.alerting.rules import Measure, Rule
 from streams.base import packed_counts
 from streams.base.sketch import RELATIVE_ACCURACY, quantile_seconds
+from streams.project.project_state import ProjectState
 from streams.rates.operation_series import rate_percentage
-
-if TYPE_CHECKING:
-    from streams.project.project_state import ProjectState
 
 _ENDS = frozenset(
     (
@@ -27,7 +23,7 @@ _ENDS = frozenset(
 )  # fmt: skip
 
 
-def evaluate(core: Core, state: "ProjectState", at_ms: int, emits: list[Alert], trace: str | None) -> None:
+def evaluate(core: Core, state: ProjectState, at_ms: int, emits: list[Alert], trace: str | None) -> None:
     """Judge every rule at an event time; what must be told goes to `emits`."""
     state.watchful = False
     check = 0
@@ -38,7 +34,7 @@ def evaluate(core: Core, state: "ProjectState", at_ms: int, emits: list[Alert], 
         operations = window.total
         verdict = _rate_verdict(rate, operations)
         if verdict.crossed or rate.rule_id in state.alerts:
-            _keep(core, state, rate.rule, verdict, at_ms, emits, trace)
+            _keep(core, state, core.rules.by_id[rate.rule_id], verdict, at_ms, emits, trace)
         found = _next_check_second(state, rate, operations, verdict)
         if found is not None and (not check or found < check):
             check = found
@@ -59,7 +55,7 @@ def _rate_verdict(rate: RateRule, operations: int) -> Verdict:
     return Verdict(rate.is_crossed(bad, whole), bad)
 
 
-def _next_check_second(state: "ProjectState", rate: RateRule, operations: int, verdict: Verdict) -> int | None:
+def _next_check_second(state: ProjectState, rate: RateRule, operations: int, verdict: Verdict) -> int | None:
     """When this rate must be looked at again although nothing comes; None: only an event can change the verdict."""
     if not operations:
         return None
@@ -81,7 +77,7 @@ def _next_check_second(state: "ProjectState", rate: RateRule, operations: int, v
 
 
 def _keep(
-    core: Core, state: "ProjectState", rule: Rule, verdict: Verdict, at_ms: int, emits: list[Alert], trace: str | None
+    core: Core, state: ProjectState, rule: Rule, verdict: Verdict, at_ms: int, emits: list[Alert], trace: str | None
 ) -> None:
     before = state.alerts.get(rule.rule_id)
     if before is None and not verdict.crossed:
@@ -104,7 +100,7 @@ def _trace_id(traceparent: str | None) -> str | None:
     return traceparent.split("-")[1] if traceparent else None
 
 
-def describe(core: Core, state: "ProjectState", rule: Rule, memory: AlertState, reason: Reason, at_ms: int) -> Alert:
+def describe(core: Core, state: ProjectState, rule: Rule, memory: AlertState, reason: Reason, at_ms: int) -> Alert:
     """The alert as everybody outside sees it, at an event time."""
     value, sample_size = measured(core, state, rule)
     ended = reason in _ENDS
@@ -141,11 +137,11 @@ def describe(core: Core, state: "ProjectState", rule: Rule, memory: AlertState, 
     )
 
 
-def measured(core: Core, state: "ProjectState", rule: Rule) -> tuple[float | None, int]:
+def measured(core: Core, state: ProjectState, rule: Rule) -> tuple[float | None, int]:
     """The rule's value for people, and how many operations (or episodes) it speaks of."""
     if rule.measure is Measure.INTEGRITY:
         return float(0 if state.split else state.numbering.findings), len(state.numbering.episodes)
-    rate = next(rate for rate in core.rules.rates if rate.rule is rule)
+    rate = core.rules.rate_of[rule.rule_id]
     operations = state.series.windows[rate.window_index].total
     whole = packed_counts.field(operations, rate.whole_shift)
     if rule.measure is Measure.SLOW_CREATION:
@@ -165,7 +161,7 @@ def _beside_limit(p95_seconds: float | None, limit_seconds: float, is_above: boo
     return limit_seconds * (1 + RELATIVE_ACCURACY / 2) if is_above else limit_seconds
 
 
-def _sentence(core: Core, state: "ProjectState", rule: Rule, value: float | None, sample_size: int) -> str:
+def _sentence(core: Core, state: ProjectState, rule: Rule, value: float | None, sample_size: int) -> str:
     project, said, threshold = state.project_id, measures.alert_type(rule.measure.value), float(rule.threshold)
     if rule.measure is Measure.INTEGRITY:
         if state.split:
@@ -179,13 +175,13 @@ def _sentence(core: Core, state: "ProjectState", rule: Rule, value: float | None
             project, numbering.open_gaps.count, len(numbering.open_duplicates), sample_size, numbering.max_number
         )
     if rule.measure is Measure.SLOW_CREATION:
-        rate = next(rate for rate in core.rules.rates if rate.rule is rule)
+        rate = core.rules.rate_of[rule.rule_id]
         slower = packed_counts.field(state.series.windows[rate.window_index].total, rate.bad_shift)
         return said.latency_sentence(project, value, threshold, slower, sample_size, rule.window_minutes)
     return said.rate_sentence(project, value, threshold, sample_size, rule.window_minutes)
 
 
-def next_deadline_ms(core: Core, state: "ProjectState") -> int | None:
+def next_deadline_ms(core: Core, state: ProjectState) -> int | None:
     """The earliest event time at which something becomes due; None where only an event can change anything."""
     due = [at for at in (state.numbering.next_settling_ms(), state.rate_check_ms or None) if at is not None]
     for rule_id, memory in state.alerts.items():
@@ -196,7 +192,7 @@ def next_deadline_ms(core: Core, state: "ProjectState") -> int | None:
     return min(due, default=None)
 
 
-def is_watchful(core: Core, state: "ProjectState") -> bool:
+def is_watchful(core: Core, state: ProjectState) -> bool:
     """Whether some rate waits for samples while bad operations are in its window; a function of the windows alone."""
     return any(
         rate.min_bad <= packed_counts.field(operations, rate.bad_shift)
@@ -206,13 +202,13 @@ def is_watchful(core: Core, state: "ProjectState") -> bool:
     )
 
 
-def forget_removed_rules(core: Core, state: "ProjectState") -> None:
+def forget_removed_rules(core: Core, state: ProjectState) -> None:
     """Alerts of rules that no longer exist end silently with the rule."""
     for rule_id in [rule_id for rule_id in state.alerts if rule_id not in core.rules.by_id]:
         del state.alerts[rule_id]
 
 
-def active_alerts(core: Core, state: "ProjectState") -> list[Alert]:
+def active_alerts(core: Core, state: ProjectState) -> list[Alert]:
     """What is pending or firing, with the values of now: `updated_at_ms` says up to when they are true, `reason` why it
     changed last."""
     return [

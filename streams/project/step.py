@@ -20,19 +20,16 @@ MAX_RETRIES_COUNTED = 2_147_483_647  # of one operation, so that what all of the
 NO_CLOCK = 2**61  # later than any event: nothing is ahead of it; compiled code compares longer numbers slowly
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
 
-Emits = list[Alert]
-
 
 def step(
     core: Core, state: ProjectState, event: Event, shared: PartitionTotals | None = None, clock_ms: int = NO_CLOCK
-) -> tuple[ProjectState, Emits, int | None]:
-    """Take one event: the state after it, the transitions to tell, and when to look again if nothing comes.
+) -> list[Alert]:
+    """Apply one event to `state`: the transitions to emit. `state.deadline_ms` says when it must `advance`.
 
-    Changes `state` in place and gives it back. `shared`, where given, takes part in what the operation counts for.
-    `clock_ms`: what a clock on the wall showed then. An event that is ahead of it counts at its own time, but the
-    project's time, holes and alerts get no further than the clock.
+    `shared`, where given, counts the operation as well. `clock_ms`: what the wall clock showed then. An event that is
+    ahead of it counts at its own time, but the project's time, holes and alerts get no further than the clock.
     """
-    emits: Emits = []
+    emits: list[Alert] = []
     state.shared = shared
     at_ms = event.occurred_at_ms
     seen_ms = at_ms if at_ms < clock_ms else clock_ms
@@ -40,7 +37,7 @@ def step(
         state.resends += 1
         if shared is not None:
             shared.resends += 1
-        return state, emits, state.deadline_ms
+        return emits
     backfill = event.backfill
     if not backfill:
         if seen_ms > state.newest_ms:
@@ -59,14 +56,14 @@ def step(
     if event.episode_id:
         _take_number(core, state, event, at_ms, seen_ms)
     _conclude(core, state, emits, event.traceparent)
-    return state, emits, state.deadline_ms
+    return emits
 
 
-def advance(core: Core, state: ProjectState, now_ms: int) -> tuple[ProjectState, Emits, int | None]:
+def advance(core: Core, state: ProjectState, now_ms: int) -> list[Alert]:
     """Let event time reach `now_ms` without an event: what became due until then happens, each at its own time."""
-    emits: Emits = []
+    emits: list[Alert] = []
     _run_deadlines(core, state, now_ms, emits)
-    return state, emits, state.deadline_ms
+    return emits
 
 
 def _is_resend(state: ProjectState, event: Event, at_ms: int, core: Core) -> bool:
@@ -163,7 +160,7 @@ def _take_number(core: Core, state: ProjectState, event: Event, at_ms: int, seen
         numbering.delete(episode, at_ms, seen_ms, state.newest_ms, core.grace_ms)
 
 
-def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) -> int | None:
+def _conclude(core: Core, state: ProjectState, emits: list[Alert], trace: str | None) -> None:
     """Settle what is due, judge the rules where something may have changed, and find the next deadline."""
     numbering = state.numbering
     settling_ms = None
@@ -181,17 +178,17 @@ def _conclude(core: Core, state: ProjectState, emits: Emits, trace: str | None) 
         state.deadline_ms = state.rate_check_ms or None
     else:
         state.deadline_ms = settling_ms
-    return state.deadline_ms
 
 
-def _run_deadlines(core: Core, state: ProjectState, until_ms: int, emits: Emits) -> None:
+def _run_deadlines(core: Core, state: ProjectState, until_ms: int, emits: list[Alert]) -> None:
     due_ms = state.deadline_ms
     while due_ms is not None and due_ms <= until_ms:
         if due_ms > state.now_ms:
             state.now_ms = due_ms
             state.series.slide(due_ms // 1000)
         state.needs_evaluation = True
-        following_ms = _conclude(core, state, emits, None)
+        _conclude(core, state, emits, None)
+        following_ms = state.deadline_ms
         if following_ms is not None and following_ms <= due_ms:
             raise AssertionError(f"project {state.project_id!r} does not get past its deadline at {due_ms} ms")
         due_ms = following_ms

@@ -61,7 +61,7 @@ class Driven:
     def take(self, event: Event) -> list[Alert]:
         """Any event; answers what it made the project tell."""
         self.events.append(event)
-        _, emits, _ = step(self.core, self.state, event)
+        emits = step(self.core, self.state, event)
         self.alerts.extend(emits)
         return emits
 
@@ -108,7 +108,7 @@ class Driven:
 
     def until(self, at: float) -> list[Alert]:
         """Time passes without an event."""
-        _, emits, _ = advance(self.core, self.state, at_ms(at))
+        emits = advance(self.core, self.state, at_ms(at))
         self.alerts.extend(emits)
         return emits
 

@@ -20,8 +20,8 @@ def told_by_the_core(rules: tuple[Rule, ...], events: list[Event], until_ms: int
     """Transitions of one project, up to a moment."""
     core = core_with(*rules, settle_ms=SETTLE_MS, escalate_after_ms=ESCALATE_MS)
     state = ProjectState(core, PROJECT)
-    alerts = [alert for event in events for alert in step(core, state, event)[1]]
-    alerts += advance(core, state, until_ms)[1]
+    alerts = [alert for event in events for alert in step(core, state, event)]
+    alerts += advance(core, state, until_ms)
     assert state.deadline_ms is None or state.deadline_ms > until_ms
     ids = [alert.transition_id for alert in alerts]
     assert len(set(ids)) == len(ids), "two transitions with one name"
