@@ -32,6 +32,7 @@ from agents.kafka.refusals import reason_of, why
 from agents.kafka.rights import check_rights, needs_of_worker
 from agents.kafka.topic_check import check_topics
 from agents.kafka.topics import TopicMismatch, ensure_topics, grow_changelog, has_read
+from agents.retrying import Pauses, retry
 from agents.supervised import vital
 from alert_sinks.environment import Environment
 from alert_sinks.fanout import Destinations, Fanout
@@ -49,7 +50,6 @@ LONGEST_FLUSH_PAUSE_SECONDS = 3.0  # so much is done again after a crash at the 
 IDLE_LOOK_SECONDS = 0.5
 PAST_LOOK_SECONDS = 0.2
 COMMIT_SECONDS = 0.5
-RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 STOP_SECONDS = 10.0
 LOOK_FOR_GROWTH_SECONDS = 0.5
 LOOK_AT_WAITS_SECONDS = 1.0
@@ -190,21 +190,18 @@ class Runtime:
             log.warning("a topic or time-out does not fit", what=sentence)
 
     async def _retry_until_kafka_answers(self, work: Callable[[], Awaitable[None]]) -> None:
-        is_told = False
-        for attempt in range(1_000_000_000):
-            try:
-                await work()
-                if is_told:
-                    log.info("Kafka answers again")
-                return
-            except (KafkaError, OSError) as error:
-                reason = await why(error, self.config.kafka)
-                self._waits_for = f"waiting for Kafka at {self.config.kafka}: {reason}"
-                if not is_told:
-                    event = "Kafka is away" if reason.startswith("Kafka does not answer") else "Kafka cannot be used"
-                    log.warning(f"{event}; waiting for it", kafka=str(self.config.kafka), reason=reason)
-                    is_told = True
-                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+        pauses = Pauses()
+
+        async def failed(error: BaseException) -> None:
+            reason = await why(error, self.config.kafka)
+            self._waits_for = f"waiting for Kafka at {self.config.kafka}: {reason}"
+            if pauses.failures == 1:
+                event = "Kafka is away" if reason.startswith("Kafka does not answer") else "Kafka cannot be used"
+                log.warning(f"{event}; waiting for it", kafka=str(self.config.kafka), reason=reason)
+
+        await retry(work, failed, pauses)
+        if pauses.failures:
+            log.info("Kafka answers again")
 
     @property
     def new_partitions(self) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from alert_sinks.backoff import backoff_seconds
 from alert_sinks.environment import Environment
@@ -72,23 +73,24 @@ class DeadLetters:
             self._count(-1)
 
     async def _see_through(self, letter: UndeliveredAlert) -> None:
-        tries = 0
-        while letter.is_wanted():
-            tries += 1
-            try:
+        async def write() -> bool:
+            if letter.is_wanted():
                 await self._write(letter.alert, letter.sink, letter.reason)
-            except Exception as error:
-                if tries == 1:
-                    _log.error(
-                        "a dead letter cannot be written; trying until it can",
-                        sink=letter.sink,
-                        alert_key=letter.alert.alert_key,
-                        error=f"{type(error).__name__}: {error}",
-                    )
-                await self._environment.sleep(backoff_seconds(tries, self._environment.jitter))
-            else:
-                await letter.written()
-                return
+                return True
+            return False
+
+        def failed(state: RetryCallState) -> None:
+            if state.attempt_number == 1 and state.outcome is not None:
+                _log.error("a dead letter cannot be written; retrying", sink=letter.sink,
+                           alert_key=letter.alert.alert_key, error=repr(state.outcome.exception()))  # fmt: skip
+
+        environment = self._environment
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(Exception), sleep=environment.sleep, before_sleep=failed,
+            wait=lambda state: backoff_seconds(state.attempt_number, environment.jitter),
+        )  # fmt: skip
+        if await retrying(write):
+            await letter.written()
 
     def _count(self, change: int) -> None:
         self.pending += change

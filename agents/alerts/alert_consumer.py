@@ -19,6 +19,7 @@ from agents.alerts.positions import Note, note_of, read_note
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.reading import Record
 from agents.fetching.record_parsing import UnreadableBatch
+from agents.retrying import Pauses, retry
 from agents.time_slices import Slice
 from alert_sinks.held_past import LIVE_MS, HeldPast, Steps, Telling
 from models.alert import Alert
@@ -209,18 +210,14 @@ class AlertConsumer:
         await self._begin(number, track, max(beginning, track.committed - LOOK_BACK_RECORDS))
 
     async def _retry(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask until Kafka answers. Whoever loses the partitions cancels it. Raises KafkaError for what stays so."""
-        is_said = False
-        while True:
-            try:
-                return await ask()
-            except KafkaError as error:
-                if not (error.retriable or isinstance(error, KafkaTimeoutError)):
-                    raise
-                if not is_said:
-                    log.warning("Kafka does not say where to read alerts; asking on", reason=str(error) or repr(error))
-                    is_said = True
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+        """Ask until Kafka answers; cancelled where the partitions are lost. Raises KafkaError that is not transient."""
+        pauses = Pauses((ASK_AGAIN_SECONDS,))
+
+        def failed(error: BaseException) -> None:
+            if pauses.failures == 1:
+                log.warning("the positions of the alerts cannot be read; retrying", reason=str(error) or repr(error))
+
+        return await retry(ask, failed, pauses, is_retried=_is_transient)
 
     async def out_of_range(self, fetched: Fetched) -> None:
         """The topic has nothing there: it was made anew, or what was not read yet has expired."""
@@ -444,6 +441,10 @@ class AlertConsumer:
         self._apply(
             self._past.take(alert, token, mark.events_partition, now_ms, is_past=is_past, may_be_told=may_be_told)
         )
+
+
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, KafkaError) and (error.retriable or isinstance(error, KafkaTimeoutError))
 
 
 def _is_past(mark: Mark, record: Record, now_ms: int) -> bool:

@@ -16,6 +16,7 @@ from agents.alerts.marks import Ours, read_mark
 from agents.fetching.reading import Record, reader
 from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of
+from agents.retrying import Pauses, retry
 from models.alert import Alert
 from models.alert_codec import decode_alert
 
@@ -24,7 +25,6 @@ log = structlog.get_logger(__name__)
 BATCH_RECORDS = 500
 POLL_MS = 500
 LOOK_SECONDS = 0.2  # how soon a new assignment is noticed
-RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True)
@@ -68,21 +68,22 @@ class HistoryFollower:
 
     async def run(self) -> None:
         """Follow for ever; whatever fails is tried again from what the history then says that it has."""
-        attempt = 0
-        while True:
-            try:
-                async with reader(self._kafka, committed_only=True) as consumer:
-                    while True:
-                        partitions = self._wanted()
-                        await self._begin(consumer, partitions)
-                        self.status, attempt = "ok", 0
-                        await self._follow(consumer, partitions)
-            except Exception as error:
-                self._say(error)
-                attempt += 1
-            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS)) - 1])
+        pauses = Pauses()
+        await retry(
+            lambda: self._follow_all(pauses), self._failed, pauses,
+            is_retried=lambda error: isinstance(error, Exception),
+        )  # fmt: skip
 
-    def _say(self, error: Exception) -> None:
+    async def _follow_all(self, pauses: Pauses) -> None:
+        async with reader(self._kafka, committed_only=True) as consumer:
+            while True:
+                partitions = self._wanted()
+                await self._begin(consumer, partitions)
+                self.status = "ok"
+                pauses.reset()
+                await self._follow(consumer, partitions)
+
+    def _failed(self, error: BaseException) -> None:
         reason = words_of(error, self._kafka) if isinstance(error, KafkaError) else str(error) or type(error).__name__
         if self.status == "ok":
             known = isinstance(error, _NotTaken | KafkaError | OSError)

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
+from tenacity import RetryCallState
 
 from agents.engine.changelog import Changelog, PartitionLog, Progress, StateIsUnreadable
 from agents.engine.clock import run_clock
@@ -19,12 +20,12 @@ from agents.engine.writer import Writer
 from agents.fetching.reading import reader
 from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of
+from agents.retrying import Pauses, is_kafka_failure, retry
 from streams.partition.partition import Partition
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 4
-RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 LOOK_AGAIN_SECONDS = 30.0
 
 
@@ -38,6 +39,23 @@ class EventsAreOthers(CannotGoLive):
 
 class StateIsCut(CannotGoLive):
     """The beginning of the changelog was deleted, and with it states that nobody can miss afterwards."""
+
+
+_NEEDS_OPERATOR = (CannotGoLive, StateIsUnreadable)
+
+
+def _is_retried(error: BaseException) -> bool:
+    return not isinstance(error, ProducerFenced) and (isinstance(error, _NEEDS_OPERATOR) or is_kafka_failure(error))
+
+
+class _RecoveryPauses(Pauses):
+    """Longer where an operator must act first."""
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        outcome = retry_state.outcome
+        if outcome is not None and isinstance(outcome.exception(), _NEEDS_OPERATOR):
+            return LOOK_AGAIN_SECONDS
+        return super().__call__(retry_state)
 
 
 class _Bounds(msgspec.Struct, frozen=True):
@@ -65,27 +83,23 @@ class Recovery:
 
         Raises ProducerFenced where somebody else has claimed the partition since.
         """
-        attempt = 0
-        while True:
-            try:
-                async with self._slots:
-                    await self._recover(owned)
-                owned.problem = ""
-                return
-            except ProducerFenced:
-                raise
-            except (CannotGoLive, StateIsUnreadable) as error:
-                seconds, problem = LOOK_AGAIN_SECONDS, str(error)
-            except (KafkaError, OSError) as error:
-                seconds = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+
+        def failed(error: BaseException) -> None:
+            problem = str(error)
+            if not isinstance(error, _NEEDS_OPERATOR):
                 problem = f"Partition {owned.number} cannot be read back: {words_of(error, self._kafka)}"
-                attempt += 1
             if problem != owned.problem:
-                log.error("a partition cannot go live; trying on", partition=owned.number, problem=problem)
+                log.error("a partition cannot go live; retrying", partition=owned.number, problem=problem)
                 owned.problem = problem
-            await asyncio.sleep(seconds)
+
+        await retry(lambda: self._recover(owned), failed, _RecoveryPauses(), is_retried=_is_retried)
+        owned.problem = ""
 
     async def _recover(self, owned: Owned) -> None:
+        async with self._slots:
+            await self._recover_once(owned)
+
+    async def _recover_once(self, owned: Owned) -> None:
         started = time.monotonic()
 
         def progress(records: int) -> None:

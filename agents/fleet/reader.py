@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from agents.engine.client_start import to_its_end
 from agents.fetching.reading import stop
 from agents.fleet.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
 from agents.kafka.access import Kafka, client_options
 from agents.kafka.refusals import words_of
+from agents.retrying import Pauses, retry
 from streams.alerting.core import Core
 from streams.rates.totals import PartitionTotals
 
@@ -27,7 +27,6 @@ READ_BACK_SECONDS = 10  # of records at one a second and partition: all that liv
 MAX_PARTITIONS = 100_000  # more than Kafka has in a topic; a bad record must not fill the memory
 POLL_MS = 500
 REQUEST_TIMEOUT_MS = 10_000
-RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
 class Known:
@@ -105,18 +104,17 @@ class FleetReader:
 
     async def run(self) -> None:
         """Follow for ever; whatever fails is tried again."""
-        attempt = 0
-        while True:
-            try:
-                await self._follow()
-            except (KafkaError, OSError) as error:
-                attempt = 0 if self.status == "ok" else attempt + 1
-                if attempt <= 1:
-                    log.warning("the fleet topic cannot be read; trying on", error=words_of(error, self._kafka))
-                self.status = f"the fleet topic cannot be read: {words_of(error, self._kafka).rstrip('.')}"
-            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+        pauses = Pauses()
 
-    async def _follow(self) -> None:
+        def failed(error: BaseException) -> None:
+            reason = words_of(error, self._kafka)
+            if pauses.failures == 1:
+                log.warning("the fleet topic cannot be read; retrying", error=reason)
+            self.status = f"the fleet topic cannot be read: {reason.rstrip('.')}"
+
+        await retry(lambda: self._follow(pauses), failed, pauses)
+
+    async def _follow(self, pauses: Pauses) -> None:
         consumer = AIOKafkaConsumer(
             **client_options(self._kafka),
             enable_auto_commit=False,
@@ -135,6 +133,7 @@ class FleetReader:
             back = max(READ_BACK_RECORDS, READ_BACK_SECONDS * self._partition_count())
             consumer.seek(tp, max(start, end - back))
             self.status = "ok"
+            pauses.reset()
             while True:
                 await self._poll(consumer, tp, end)
         finally:

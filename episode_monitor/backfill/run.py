@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from agents.kafka.access import Kafka
+from agents.retrying import Pauses, retry
 from episode_monitor.backfill.pages import EpisodePages, Extent, Page
 from episode_monitor.backfill.position import BackfillProgress, PositionFile
 from episode_monitor.backfill.sending import Partitioner, Sending
@@ -59,7 +60,7 @@ class Backfill:
         self._address = Address.parse(orders.database_url, "DATABASE_URL")
         self._progress = BackfillProgress()
         self._extent: Extent | None = None
-        self._database_tries = 0
+        self._pauses = Pauses(DATABASE_PAUSES_SECONDS)
         self._stop = asyncio.Event()
 
     @property
@@ -96,18 +97,20 @@ class Backfill:
         return self._summary(stated_before, time.monotonic() - began)
 
     async def _through_the_table(self, sending: Sending | None) -> None:
-        while not (self.is_stopping and self._extent is not None):
-            try:
-                async with EpisodesReader.open(self._orders.database_url, self._orders.table) as reader:
-                    await self._pages(EpisodePages(reader, self._address), sending)
+        async def read() -> None:
+            if self.is_stopping and self._extent is not None:
                 return
-            except ServiceDatabaseAway as error:
-                if self._database_tries >= len(DATABASE_PAUSES_SECONDS) or self._extent is None:
-                    raise
-                pause_seconds = DATABASE_PAUSES_SECONDS[self._database_tries]
-                self._database_tries += 1
-                log.warning("the backfill waits for the database", why=str(error), again_in_seconds=pause_seconds)
-                await self._pause(pause_seconds)
+            async with EpisodesReader.open(self._orders.database_url, self._orders.table) as reader:
+                await self._pages(EpisodePages(reader, self._address), sending)
+
+        await retry(
+            read,
+            lambda error: log.warning("the backfill waits for the database", why=str(error)),
+            self._pauses,
+            is_retried=lambda error: isinstance(error, ServiceDatabaseAway) and self._extent is not None,
+            stop=self._pauses.is_over,
+            sleep=self._pause,
+        )
 
     async def _pages(self, pages: EpisodePages, sending: Sending | None) -> None:
         if self._extent is None:
@@ -119,7 +122,7 @@ class Backfill:
         while not self.is_stopping:
             began = time.monotonic()
             page = await pages.after(self._progress.after, limit)
-            self._database_tries = 0
+            self._pauses.reset()
             if page.rows:
                 await self._deal_with(page, sending)
                 self._tell_progress()
