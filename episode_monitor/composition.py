@@ -18,22 +18,19 @@ from alert_sinks.fanout import Destinations
 from alert_sinks.key_queues import Limits
 from episode_monitor.checks.service import ChecksConfig
 from episode_monitor.repair.announcer import KafkaAnnouncer
+from episode_monitor.repair.audit import note_step
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings, Fleet
-from episode_monitor.repair.desk import RepairDesk
-from episode_monitor.repair.executor import Parts, RepairSettings
-from episode_monitor.repair.plan_state import Plan, Step
+from episode_monitor.repair.parts import Parts, RepairSettings
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PostgresPlans
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.storage.address import Address, BadDatabaseUrl
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.protocols import AuditLog
 from episode_monitor.storage.records import AuditEntry, Stored
 from episode_monitor.storage.retention import Retention
 from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.audit import AuditEntry as WebAudit
-from episode_monitor.web.audit import entry_follows_for
 from episode_monitor.web.local_changes import demands_token, token_of_start
 from episode_monitor.web.settings import ApiToken, Role, WebSettings, parse_api_tokens
 from models.alert import Alert
@@ -175,10 +172,10 @@ def episodes_table(settings: Settings) -> EpisodesTable:
     )
 
 
-def repair_desk(
+def automatic_repairs(
     settings: Settings, storage: Storage, producer: Callable[[], Producer], fleet: Fleet,
     is_ours: Callable[[int], bool], now_ms: Callable[[], int],
-) -> RepairDesk | None:  # fmt: skip
+) -> AutomaticRepairs | None:  # fmt: skip
     """Repair, where DATABASE_URL is set. Raises SettingsError."""
     url = secret(settings.database_url)
     if url is None:
@@ -188,6 +185,7 @@ def repair_desk(
     except BadDatabaseUrl as error:
         raise SettingsError(str(error)) from None
     parts = Parts(
+        settings=repair_settings(settings),
         store=PostgresPlans(storage.database) if isinstance(storage.database, Database) else MemoryPlans(),
         address=address,
         table=episodes_table(settings),
@@ -196,26 +194,7 @@ def repair_desk(
         note=lambda plan, step: note_step(storage.audit, plan, step),
         now_ms=now_ms,
     )
-    repairs = Repairs(repair_settings(settings), parts)
-    return RepairDesk(repairs, AutomaticRepairs(repairs, automatic_settings(settings), fleet, is_ours, now_ms))
-
-
-def note_step(audit: AuditLog, plan: Plan, step: Step) -> None:
-    """Puts a step into the audit, unless the request that it is taken for has an entry of its own."""
-    if step.by != entry_follows_for.get():
-        audit.note(step_entry(plan, step))
-
-
-def step_entry(plan: Plan, step: Step) -> AuditEntry:
-    """A step of a repair as the audit keeps it."""
-    return AuditEntry(
-        who=step.by,
-        what=f"repair.{step.what.replace(' ', '_')}",
-        target=plan.plan_id,
-        result=step.detail or "done",
-        at_ms=step.at_ms,
-        request={"project_id": plan.project_id, "strategy": plan.strategy.value, "changes": len(plan.changes)},
-    )
+    return AutomaticRepairs(Repairs(parts), automatic_settings(settings), fleet, is_ours, now_ms)
 
 
 def storage(settings: Settings) -> Storage:

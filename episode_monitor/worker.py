@@ -44,7 +44,7 @@ from episode_monitor.fleet.split_watch import SplitWatch
 from episode_monitor.observe.loop_lag import LoopLag
 from episode_monitor.observe.switched_off import SwitchedOff
 from episode_monitor.observe.worker_state import Probe, WorkerState
-from episode_monitor.repair.desk import RepairDesk
+from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.settings.agreement import digest_of
 from episode_monitor.settings.settings import Settings
 from episode_monitor.storage.retention import prune_daily
@@ -118,7 +118,7 @@ class Worker:
             self.storage.schedule, self._own.drift, now_ms, self._identity.worker_id,
         )  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
-        self._repairs: RepairDesk | None = None
+        self._repairs: AutomaticRepairs | None = None
         self.web = self._make_web()
 
     def _make_web(self) -> FastAPI:
@@ -143,7 +143,7 @@ class Worker:
             self.checks,
             max_projects=self.settings.metrics_max_projects,
         )
-        self._repairs = composition.repair_desk(
+        self._repairs = composition.automatic_repairs(
             self.settings, self.storage, lambda: self.runtime.producer, views, self._own.has, now_ms
         )
         between_workers = internal_router(self._own, self._identity.token, self._numbers, self._splits)
@@ -237,7 +237,7 @@ class Worker:
             self.checks.run(),
         ]
         if self._repairs is not None:
-            works.append(self._repairs.automatic.run())
+            works.append(self._repairs.run())
         if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner
             works.append(prune_daily(self.storage.prune, lambda: 0 in self.runtime.alert_consumer.partitions, now_ms))
         for work in works:

@@ -16,9 +16,9 @@ class ProjectNumbers(msgspec.Struct, frozen=True, kw_only=True):
 
     episodes: int
     max_number: int
-    gaps: int
-    duplicates: int
-    out_of_range: int
+    gaps: int  # numbers missing in 1 ... max_number
+    duplicates: int  # numbers held more than once
+    out_of_range: int  # episodes with numbers below 1 or above the highest that an event may name
 
 
 class BlastRadius(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ def events_of(kept: KeptPlan, source: str) -> Iterator[dict[str, Any]]:
         return
     act = progress.pending
     for place, change in enumerate(changes_of(kept, act)):
-        if not can_be_told(change.episode_id, change.new_number):
+        if not can_be_announced(change.episode_id, change.new_number):
             continue  # nobody could read it; the deep check shows what the stream cannot know
         yield {
             "event_id": event_id(plan.plan_id, act, change.episode_id),
@@ -56,7 +56,7 @@ def events_of(kept: KeptPlan, source: str) -> Iterator[dict[str, Any]]:
         }
 
 
-def can_be_told(episode_id: str, number: int) -> bool:
+def can_be_announced(episode_id: str, number: int) -> bool:
     """Whether an event may name this episode and number."""
     return 0 < len(episode_id) <= MAX_EPISODE_ID and 1 <= number <= MAX_EPISODE_NUMBER
 

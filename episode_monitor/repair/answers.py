@@ -1,10 +1,8 @@
 """Plans as people see them."""
 
-import msgspec
-
 from episode_monitor.repair.plan_state import KeptPlan, PlanState
-from episode_monitor.repair.planning import Change, Numbers
-from models.repair import BlastRadius, ProjectNumbers, RepairChange, RepairPlan, RepairPlanSummary, RepairStep
+from episode_monitor.repair.planning import Change
+from models.repair import BlastRadius, RepairChange, RepairPlan, RepairPlanSummary, RepairStep
 from models.times import rfc3339
 
 EXPIRED = "expired"  # of a plan that was never applied; the state says the rest
@@ -76,10 +74,6 @@ def _blast_radius(kept: KeptPlan) -> BlastRadius:
         share_percentage=round(100.0 * len(plan.changes) / episodes, 1) if episodes else 0.0,
         lowest_number=min(touched, default=None),
         highest_number=max(touched, default=None),
-        before=_numbers(plan.before),
-        after=_numbers(plan.after),
+        before=plan.before,
+        after=plan.after,
     )
-
-
-def _numbers(numbers: Numbers) -> ProjectNumbers:
-    return msgspec.convert(msgspec.to_builtins(numbers), ProjectNumbers)

@@ -10,7 +10,7 @@ import structlog
 
 from episode_monitor.fleet.errors import ProjectQuery, ViewError
 from episode_monitor.repair.errors import PlansAway, RepairRefused
-from episode_monitor.repair.executor import BY_ITSELF
+from episode_monitor.repair.parts import BY_ITSELF
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.service_database.errors import ServiceDatabaseError
@@ -57,7 +57,7 @@ class AutomaticRepairs:
         is_ours: Callable[[int], bool],
         now_ms: Callable[[], int],
     ) -> None:
-        self._repairs = repairs
+        self.repairs = repairs
         self._settings = settings
         self._fleet = fleet
         self._is_ours = is_ours
@@ -75,20 +75,20 @@ class AutomaticRepairs:
         """What was left is finished, then what opted in is repaired. The same trouble is said once."""
         trouble = ""
         try:
-            await self._repairs.resume_all()
+            await self.repairs.resume_all()
             await self.look()
         except (PlansAway, ViewError, ServiceDatabaseError) as error:
             trouble = str(error) or type(error).__name__
         except Exception:  # a mistake in here must not end a worker that watches well
             log.exception("automatic repair failed")
         if trouble and trouble != self._trouble:
-            is_on = self._repairs.settings.is_enabled and bool(self._settings.projects)
+            is_on = self.repairs.settings.is_enabled and bool(self._settings.projects)
             log.info("automatic repair waits" if is_on else "repair plans cannot be looked at", why=trouble)
         self._trouble = trouble
 
-    async def standing(self) -> AutomaticRepair:
+    async def status(self) -> AutomaticRepair:
         """Whether it acts, and why not. Raises PlansAway."""
-        paused, by = await self._repairs.store.is_paused()
+        paused, by = await self.repairs.store.is_paused()
         reason = self._reason(paused, by)
         return AutomaticRepair(
             active=not reason,
@@ -100,7 +100,7 @@ class AutomaticRepairs:
         )
 
     def _reason(self, paused: bool, by: str) -> str:
-        if not self._repairs.settings.is_enabled:
+        if not self.repairs.settings.is_enabled:
             return "AUTO_FIX_ENABLED is false: nothing is ever changed here."
         if not self._settings.projects:
             return "AUTO_REPAIR_PROJECTS is empty: no project has opted in."
@@ -110,11 +110,11 @@ class AutomaticRepairs:
 
     async def pause(self, paused: bool, by: str) -> None:
         """The kill switch, for all workers. Raises PlansAway."""
-        await self._repairs.store.pause(paused, by)
+        await self.repairs.store.pause(paused, by)
 
     async def look(self) -> list[str]:
         """One round; the projects that were repaired."""
-        if self._reason(False, "") or not (await self.standing()).active:  # the store is asked last: it may be away
+        if self._reason(False, "") or not (await self.status()).active:  # the store is asked last: it may be away
             return []
         fighting = await self._in_conflict()
         if None in fighting:
@@ -127,7 +127,7 @@ class AutomaticRepairs:
             view = await self._fleet.project(project_id)
             if view is None or not self._is_ours(view.applied.partition):
                 continue
-            if await self._repairs.store.acts_since(BY_ITSELF, self._now_ms() - HOUR_MS) >= self._settings.max_per_hour:
+            if await self.repairs.store.acts_since(BY_ITSELF, self._now_ms() - HOUR_MS) >= self._settings.max_per_hour:
                 log.info("automatic repair has done enough for this hour", max_per_hour=self._settings.max_per_hour)
                 break
             if await self._repair(project_id):
@@ -154,13 +154,13 @@ class AutomaticRepairs:
             return False
         self._tried[project_id] = self._now_ms()
         try:
-            kept = await self._repairs.plan(project_id, Strategy.COMPACT, BY_ITSELF)
+            kept = await self.repairs.plan(project_id, Strategy.COMPACT, BY_ITSELF)
             if not kept.plan.changes:
                 return False
-            if self._repairs.needs_approval(kept):
+            if self.repairs.needs_approval(kept):
                 log.warning("a repair is too large to happen by itself", plan=kept.plan.plan_id, project=project_id)
                 return False
-            await self._repairs.apply(kept.plan.plan_id, BY_ITSELF, project_id, with_newer=True)
+            await self.repairs.apply(kept.plan.plan_id, BY_ITSELF, project_id, with_newer=True)
         except RepairRefused as refused:
             log.warning("automatic repair was refused", project=project_id, why=str(refused))
             return False

@@ -1,19 +1,20 @@
-"""The project service's episodes, seen and renumbered. All of one act is one transaction, or nothing of it is.
+"""The project service's episodes, read and renumbered: one act is one transaction.
 
-Whoever numbers episodes takes the same advisory lock, shared, from before the look at the highest number until after
-the insert; then no number is lost or given twice beside a repair.
+A service that creates episodes takes the same advisory lock, shared, from before it reads the highest number until
+after the insert; then no number is lost or given twice beside a repair.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 
+from episode_monitor.repair.errors import CannotPlan, Contended, RowsMoved
 from episode_monitor.repair.plan_state import PlanAction
-from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow
+from episode_monitor.repair.planning import Change, EpisodeRow
 from episode_monitor.service_database.episodes_table import EpisodesTable, quoted
 from episode_monitor.service_database.errors import ServiceDatabaseRefused, ServiceTableMismatch
 from episode_monitor.service_database.explaining import explain, explained
@@ -22,13 +23,13 @@ from episode_monitor.service_database.shape import FOREIGN_TABLE, VIEW, Shape, r
 from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import Session
 
-MAX_EPISODES: Final = 100_000  # of a project that can be planned; some 50 MB while it is looked at
-LOCK_SECONDS: Final = 2  # for a creator or a person who holds what we need
+MAX_EPISODES: Final = 100_000  # of a project that can be planned; some 50 MB while it is read
+LOCK_SECONDS: Final = 2  # for a lock that another session holds
 STATEMENT_SECONDS: Final = 30
 ANSWER_SECONDS: Final = 120.0  # for a whole act; beyond it the server is frozen or the way is cut
 LOCK: Final = "select pg_advisory_xact_lock(hashtextextended('episode-numbers:' || $1, 0))"
 
-# Others were in between; the transaction is rolled back and it is worth another try.
+# Other transactions were in between; this one is rolled back and worth another try.
 CONTENTION: Final = (
     asyncpg.UniqueViolationError,
     asyncpg.ExclusionViolationError,
@@ -54,12 +55,6 @@ from pg_stat_xact_user_tables join parts on relid = part
 """
 
 Failpoint = Callable[[str], None]
-Guard = Callable[[Sequence[EpisodeRow]], Sequence[Change]]
-Note = Callable[[str], Awaitable[None]]
-
-
-class Moved(Exception):
-    """The rows are not as they must be; the message says how. Nothing was changed."""
 
 
 class _Statements(msgspec.Struct, frozen=True):
@@ -100,35 +95,49 @@ class Episodes:
             connection.terminate()
 
     async def rows(self, project_id: str) -> list[EpisodeRow]:
-        """Every episode of the project, in no order; none for one that is not there. Raises CannotPlan too."""
-        with self._explained():
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._rows(project_id, lock=False)
+        """Every episode of the project, in no order; none for an unknown project. Raises CannotPlan and Contended."""
+        try:
+            with self._explained():
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return await self._rows(project_id, lock=False)
+        except CONTENTION as error:
+            raise contended(project_id, error) from error
 
-    async def act(self, project_id: str, plan_id: str, act: PlanAction, guard: Guard, note: Note) -> None:
-        """Renumber in one transaction, and commit.
-
-        `guard` is given the locked rows and returns the changes, or raises Moved. `note` is given the transaction's
-        number before anything can be committed. Raises Moved, one of CONTENTION, and whatever `guard` and `note` raise.
-        """
+    @asynccontextmanager
+    async def transaction(self, project_id: str, plan_id: str, act: PlanAction) -> AsyncIterator[list[EpisodeRow]]:
+        """Locks the project, yields its rows, commits at the end; an exception rolls back. Raises one of CONTENTION."""
         connection = self._connection
         with self._explained():
             async with asyncio.timeout(ANSWER_SECONDS), connection.transaction(isolation="read_committed"):
                 await connection.execute(_BEGIN, act.value, plan_id, f"{LOCK_SECONDS}s", f"{STATEMENT_SECONDS}s")
                 await connection.execute(LOCK, project_id)
-                rows = await self._rows(project_id, lock=True)
-                try:
-                    changes = guard(rows)
-                except Moved:
-                    await self._refuse_what_is_hidden(project_id, rows)
-                    raise
-                await note(await connection.fetchval("select pg_current_xact_id()::text"))
-                self._failpoint("before_changes")
-                await self._renumber(project_id, changes)
-                await self._refuse_changes_elsewhere(project_id, len(changes))
-                self._check(rows, changes, await self._rows(project_id, lock=False))
-                self._failpoint("before_commit")
+                yield await self._rows(project_id, lock=True)
         self._failpoint("after_commit")
+
+    async def transaction_id(self) -> str:
+        """The number of the open transaction; `outcome` takes it."""
+        found: str = await self._connection.fetchval("select pg_current_xact_id()::text")
+        return found
+
+    async def renumber(self, project_id: str, rows: Sequence[EpisodeRow], changes: Sequence[Change]) -> None:
+        """Within a transaction that gave `rows`. Raises CannotPlan and RowsMoved where other rows came to change."""
+        self._failpoint("before_changes")
+        await self._renumber(project_id, changes)
+        await self._refuse_changes_elsewhere(project_id, len(changes))
+        self._check(rows, changes, await self._rows(project_id, lock=False))
+        self._failpoint("before_commit")
+
+    async def refuse_what_is_hidden(self, project_id: str, locked: Sequence[EpisodeRow]) -> None:
+        """Row security shows rows to a reader that it hides from an UPDATE: those have not been moved by anyone."""
+        seen = {row.episode_id for row in await self._rows(project_id, lock=False)}
+        seen -= {row.episode_id for row in locked}
+        if seen:
+            seen -= {row.episode_id for row in await self._rows(project_id, lock=True)}
+        if seen:
+            raise ServiceDatabaseRefused(
+                f"Row security of {self._table.table} lets the account of DATABASE_URL read {len(seen)} episodes of "
+                f"{project_id} that it may not change, such as {min(seen)}: give it a policy for UPDATE on them."
+            )
 
     async def outcome(self, transaction: str) -> str | None:
         """`committed`, `aborted` or `in progress`; None for a transaction that the server no longer remembers."""
@@ -176,18 +185,6 @@ class Episodes:
             return False
         return True
 
-    async def _refuse_what_is_hidden(self, project_id: str, locked: Sequence[EpisodeRow]) -> None:
-        """Row security shows rows to a reader that it hides from whoever would change them. Nobody has moved those."""
-        seen = {row.episode_id for row in await self._rows(project_id, lock=False)}
-        seen -= {row.episode_id for row in locked}
-        if seen:
-            seen -= {row.episode_id for row in await self._rows(project_id, lock=True)}
-        if seen:
-            raise ServiceDatabaseRefused(
-                f"Row security of {self._table.table} lets the account of DATABASE_URL read {len(seen)} episodes of "
-                f"{project_id} that it may not change, such as {min(seen)}: give it a policy for UPDATE on them."
-            )
-
     async def _renumber(self, project_id: str, changes: Sequence[Change]) -> None:
         highest = self._statements.highest
         if any(change.new_number > highest for change in changes):
@@ -219,7 +216,7 @@ class Episodes:
         if held == wanted:
             return
         if held.keys() - wanted.keys():
-            raise Moved("episodes were created in the middle of it, without the advisory lock")
+            raise RowsMoved("episodes were created in the middle of it, without the advisory lock")
         odd = min(name for name in wanted if held.get(name) != wanted[name])  # locked, so no other session did it
         raise self._interfered(f"episode {odd} came out with the number {held.get(odd)} and not {wanted[odd]}")
 
@@ -237,13 +234,18 @@ class Episodes:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """As `explained`, but contention passes as it is: whoever acts tries again."""
+        """As `explained`, but contention passes as it is: the caller tries again."""
         try:
             yield
         except CONTENTION:
             raise
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise explain(error, self._address.place, self._table, self._address) from error
+
+
+def contended(project_id: str, error: BaseException) -> Contended:
+    """One of CONTENTION as a refusal."""
+    return Contended(project_id, getattr(error, "constraint_name", None))
 
 
 def _statements(shape: Shape, place: str) -> _Statements:

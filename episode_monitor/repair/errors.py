@@ -1,10 +1,10 @@
-"""Why a repair is not done. Each code is one decision; the sentence says what, why and what next."""
+"""Why a repair is refused. Each code is one decision; the sentence says what, why and what next."""
 
 from enum import Enum
 
 
 class Code(Enum):
-    """For programs. The HTTP status stands beside each in the route."""
+    """For programs; the route maps each to an HTTP status."""
 
     AUTO_FIX_DISABLED = "auto_fix_disabled"
     UNKNOWN_PLAN = "unknown_plan"
@@ -14,11 +14,11 @@ class Code(Enum):
     PLAN_EXPIRED = "plan_expired"
     NOTHING_TO_DO = "nothing_to_do"
     PLAN_NOT_OPEN = "plan_not_open"  # its state does not allow it
-    PLAN_BUSY = "plan_busy"  # somebody else is at work on it
+    PLAN_BUSY = "plan_busy"  # another worker or request is at work on it
     APPROVAL_NEEDED = "approval_needed"
     SAME_PERSON = "same_person"
     DATA_MOVED = "data_moved"
-    CONTENDED = "contended"  # others kept getting in between
+    CONTENDED = "contended"  # other transactions kept changing the same rows
 
 
 class RepairRefused(Exception):
@@ -29,5 +29,60 @@ class RepairRefused(Exception):
         self.code = code
 
 
+class NotChanged(RepairRefused):
+    """The rows or the database stand against it: a transaction that was open is rolled back."""
+
+    makes_stale = False  # whether a plan that has not been applied can never be applied any more
+
+
+class CannotPlan(NotChanged):
+    """No plan can be made of these rows, or none can be carried out on them."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(Code.CANNOT_PLAN, sentence)
+
+
+class RowsMoved(NotChanged):
+    """The rows are no longer as the plan has them; `how` is a clause."""
+
+    makes_stale = True
+    advice = "Make a new plan."
+
+    def __init__(self, how: str) -> None:
+        super().__init__(Code.DATA_MOVED, f"Nothing was changed: {how}. {self.advice}")
+
+
+class OnlyNewer(RowsMoved):
+    """Only newer episodes are in the way: the same plan can be applied together with them."""
+
+    makes_stale = False
+    advice = "Say with_newer (--with-newer) to move newer episodes along."
+
+
+class TooMany(NotChanged):
+    """Together with the newer episodes it is more than may be applied without approval."""
+
+    def __init__(self, changes: int, limit: int) -> None:
+        super().__init__(
+            Code.APPROVAL_NEEDED,
+            f"With the episodes created since, {changes} numbers change, more than REPAIR_APPROVAL_ABOVE ({limit}): "
+            "a second person must approve the plan first.",
+        )
+
+
+class Contended(NotChanged):
+    """Other transactions got in between at each try."""
+
+    def __init__(self, project_id: str, constraint: str | None) -> None:
+        super().__init__(
+            Code.CONTENDED,
+            f"Constraint {constraint} refused new numbers of {project_id} each time, so nothing was changed: others "
+            "keep taking numbers, or rows hold them that the plan does not see, such as deleted ones."
+            if constraint
+            else f"Others kept changing {project_id} at the same moment, so nothing was changed: try again when it is "
+            "quieter.",
+        )
+
+
 class PlansAway(Exception):
-    """Where plans are kept does not answer; the message is one sentence for people."""
+    """The store of plans does not answer; the message is one sentence for people."""

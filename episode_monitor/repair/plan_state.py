@@ -6,21 +6,22 @@ from enum import Enum
 
 import msgspec
 
-from episode_monitor.repair.planning import Change, EpisodeRow, Numbers, Strategy, inverse, with_newer
+from episode_monitor.repair.planning import Change, EpisodeRow, Strategy, inverse, with_newer
+from models.repair import ProjectNumbers
 
 MAX_STEPS = 100  # remembered of one plan; the first stays, the oldest others go
 EVENTS_ID_BYTES = 16
 
 
 class PlanState(Enum):
-    """Where a plan stands. Between the two states of an act only the database's transaction knows."""
+    """While a plan is in APPLYING or ROLLING_BACK only the database knows whether the numbers have changed."""
 
     PLANNED = "planned"
     APPLYING = "applying"
     APPLIED = "applied"
     ROLLING_BACK = "rolling_back"
     ROLLED_BACK = "rolled_back"
-    STALE = "stale"  # the data moved since; only a new plan helps
+    STALE = "stale"  # the rows moved since; only a new plan helps
 
 
 class PlanAction(Enum):
@@ -46,13 +47,13 @@ class PlanAction(Enum):
 
 
 class Verification(Enum):
-    """What came of looking at the database and at the stream after the events were sent."""
+    """Result of comparing database and stream after the events were sent."""
 
     NONE = "none"
     PENDING = "pending"
     PASSED = "passed"
     FAILED = "failed"
-    INCONCLUSIVE = "inconclusive"  # the stream did not come as far in time; it is looked at again
+    INCONCLUSIVE = "inconclusive"  # the stream had not applied the events in time; it is compared again
     SKIPPED = "skipped"  # the stream does not know the project
 
 
@@ -66,8 +67,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     created_at_ms: int
     expires_at_ms: int
     changes: list[Change]
-    before: Numbers
-    after: Numbers
+    before: ProjectNumbers
+    after: ProjectNumbers
     seen: str  # fingerprint of every episode and number of the project
     shared: list[int]  # old numbers that an episode outside the changes holds as well
     warnings: list[str] = []
@@ -96,11 +97,11 @@ class RepairProgress(msgspec.Struct, frozen=True, kw_only=True):
     sent_offset: int | None = None  # of the last event sent
     with_newer: bool = False  # the last act takes along the episodes that were created since the plan was made
     newer: list[Change] = []  # of those, what the apply moved as well
-    newer_since: list[Change] = []  # what a rollback moves on top, told as if the apply had done it
+    newer_since: list[Change] = []  # what a rollback moves on top; written as if the apply had moved it
     left_behind: int = 0  # newer episodes that a rollback without them leaves above a gap
     surplus: int = 0  # findings that the stream had and the database had not, before
     verification: Verification = Verification.NONE
-    lease_until_ms: int = 0  # until then whoever wrote this is at work on it
+    lease_until_ms: int = 0  # until then the writer of this revision works on the plan
     steps: list[Step] = []
 
 
@@ -116,8 +117,11 @@ class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):
         steps = now.steps if step is None else [*now.steps, step]
         if len(steps) > MAX_STEPS:
             steps = [steps[0], *steps[len(steps) - MAX_STEPS + 1 :]]
-        changed = msgspec.structs.replace(now, revision=now.revision + 1, steps=steps, **changes)
-        return msgspec.structs.replace(self, progress=changed)
+        return self.with_progress(revision=now.revision + 1, steps=steps, **changes)
+
+    def with_progress(self, **changes: object) -> "KeptPlan":
+        """The same revision, with other progress."""
+        return msgspec.structs.replace(self, progress=msgspec.structs.replace(self.progress, **changes))
 
 
 def changes_of(kept: KeptPlan, act: PlanAction) -> list[Change]:
@@ -129,12 +133,12 @@ def changes_of(kept: KeptPlan, act: PlanAction) -> list[Change]:
 
 
 def none_along(kept: KeptPlan, state: PlanState) -> dict[str, list[Change]]:
-    """What an act that did not come about moved along: nothing, but what the apply before it did."""
+    """Progress of an act that changed nothing: only the apply before it has moved newer episodes."""
     return {"newer": kept.progress.newer if state is PlanState.APPLIED else [], "newer_since": []}
 
 
 def fingerprint(rows: Iterable[EpisodeRow]) -> str:
-    """One word for all episodes of a project and their numbers, whatever order they come in."""
+    """A digest of all episodes of a project and their numbers, independent of their order."""
     digest = hashlib.blake2b(digest_size=16)
     for row in sorted(rows, key=lambda row: row.episode_id):
         digest.update(msgspec.json.encode((row.episode_id, row.number)))

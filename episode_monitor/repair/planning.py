@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
+from episode_monitor.repair.errors import CannotPlan
 from models.event import MAX_EPISODE_NUMBER
+from models.repair import ProjectNumbers, RepairChange
 
 _DIGITS = re.compile(r"([0-9]+)")
 
@@ -33,32 +35,10 @@ class EpisodeRow(msgspec.Struct, frozen=True, kw_only=True):
     age: int = 0
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Change(RepairChange, frozen=True, kw_only=True):
     """One episode's new number, and the version its row had when the plan was made."""
 
-    episode_id: str
-    old_number: int
-    new_number: int
     version: str = ""
-
-
-class Numbers(msgspec.Struct, frozen=True, kw_only=True):
-    """What numbers amount to: `gaps` are missing ones in 1 … highest, `duplicates` those held more than once."""
-
-    episodes: int
-    max_number: int
-    gaps: int
-    duplicates: int
-    out_of_range: int  # episodes with numbers below 1 or above the highest an event may name
-
-    @property
-    def findings(self) -> int:
-        """Everything that is wrong."""
-        return self.gaps + self.duplicates + self.out_of_range
-
-
-class CannotPlan(Exception):
-    """No plan can be made of these rows; the message is one sentence for people."""
 
 
 def plan(rows: Iterable[EpisodeRow], strategy: Strategy) -> list[Change]:
@@ -112,12 +92,12 @@ def with_newer(changes: Sequence[Change], newer: Sequence[Change]) -> list[Chang
     return [*up, *changes, *down]
 
 
-def numbers_of(rows: Iterable[EpisodeRow]) -> Numbers:
-    """What is wrong with these numbers. Costs the rows, however far apart they are."""
+def numbers_of(rows: Iterable[EpisodeRow]) -> ProjectNumbers:
+    """What is wrong with these numbers. Takes time by the rows, however far apart the numbers are."""
     held = sorted(row.number for row in rows)
     in_range = [number for number in held if 1 <= number <= MAX_EPISODE_NUMBER]
     highest = in_range[-1] if in_range else 0
-    return Numbers(
+    return ProjectNumbers(
         episodes=len(held),
         max_number=highest,
         gaps=highest - len(set(in_range)),

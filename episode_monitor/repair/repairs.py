@@ -1,12 +1,10 @@
-"""Repair from plan to rollback: who may do what, and when. The doing itself is the actor's."""
+"""Repair from plan to rollback: what is allowed, to whom and when. `Executor` carries it out."""
 
 import secrets
 
-import structlog
-
-from episode_monitor.repair.episodes import CONTENTION
 from episode_monitor.repair.errors import Code, RepairRefused
-from episode_monitor.repair.executor import Actor, Parts, RepairSettings
+from episode_monitor.repair.executor import Executor
+from episode_monitor.repair.parts import Parts
 from episode_monitor.repair.plan_state import (
     KeptPlan,
     Plan,
@@ -17,38 +15,33 @@ from episode_monitor.repair.plan_state import (
     Verification,
     fingerprint,
 )
-from episode_monitor.repair.planning import CannotPlan, Change, EpisodeRow, Strategy, after, numbers_of, plan
-from episode_monitor.repair.preconditions import contended, same, smaller_plan, warnings
+from episode_monitor.repair.plan_warnings import warnings
+from episode_monitor.repair.planning import Change, EpisodeRow, Strategy, after, numbers_of, plan
+from episode_monitor.repair.recovery import Recovery
 from episode_monitor.repair.store import is_unfinished
-
-log = structlog.get_logger(__name__)
 
 
 class Repairs:
     """All that can be done to plans. Raises RepairRefused, ServiceDatabaseError, PlansAway, ViewError."""
 
-    def __init__(self, settings: RepairSettings, parts: Parts) -> None:
-        self.settings = settings
+    def __init__(self, parts: Parts) -> None:
+        self.settings = parts.settings
         self.store = parts.store
         self._parts = parts
-        self._actor = Actor(settings, parts)
+        self._executor = Executor(parts)
+        self._recovery = Recovery(parts, self._executor)
 
     # --- plan
 
     async def plan(self, project_id: str, strategy: Strategy, by: str) -> KeptPlan:
         """A simulation: writes nothing but the plan itself."""
-        try:
-            async with self._actor.episodes() as episodes:
-                rows = await episodes.rows(project_id)
-            if not rows:
-                raise RepairRefused(
-                    Code.UNKNOWN_PROJECT, f"The project service has no episodes of {project_id!r}: check the id."
-                )
-            changes = plan(rows, strategy)
-        except CannotPlan as error:
-            raise RepairRefused(Code.CANNOT_PLAN, str(error)) from error
-        except CONTENTION as error:
-            raise contended(project_id, error) from error
+        async with self._parts.episodes() as episodes:
+            rows = await episodes.rows(project_id)
+        if not rows:
+            raise RepairRefused(
+                Code.UNKNOWN_PROJECT, f"The project service has no episodes of {project_id!r}: check the id."
+            )
+        changes = plan(rows, strategy)
         made = self._made(project_id, strategy, by, rows, changes)
         step = Step(at_ms=made.created_at_ms, by=by, what="planned", detail=f"{len(changes)} changes")
         kept = KeptPlan(plan=made, progress=RepairProgress(steps=[step]))
@@ -74,14 +67,14 @@ class Repairs:
             after=numbers_of(after(rows, changes)),
             seen=fingerprint(rows),
             shared=sorted({row.number for row in rows if row.episode_id not in changed and row.number in left}),
-            warnings=[*warnings(rows), *smaller_plan(rows, strategy, changes)],
+            warnings=warnings(rows, strategy, changes),
         )
 
     async def look(self, plan_id: str) -> KeptPlan:
         """The plan as it is. What a crash left undone is done first, if nobody is at it."""
         kept = await self.store.get(plan_id)
         if is_unfinished(kept.progress) or kept.progress.verification is Verification.INCONCLUSIVE:
-            return await self._actor.resume(plan_id)
+            return await self._recovery.resume(plan_id)
         return kept
 
     def needs_approval(self, kept: KeptPlan) -> bool:
@@ -93,9 +86,9 @@ class Repairs:
         kept = await self.store.get(plan_id)
         self._check_confirmation(kept, confirm)
         self._check_open(kept, PlanAction.APPLY, "approved")
-        if same(by, kept.plan.created_by):
+        if _same(by, kept.plan.created_by):
             raise RepairRefused(Code.SAME_PERSON, f"{by} made this plan: somebody else must approve it.")
-        return await self._actor.move(kept, self._actor.step(by, "approved"), approved_by=by)
+        return await self._parts.move(kept, self._parts.step(by, "approved"), approved_by=by)
 
     # --- apply and roll back
 
@@ -106,12 +99,12 @@ class Repairs:
         """
         kept = await self._allowed(plan_id, confirm, PlanAction.APPLY)
         self._check_approval(kept, by)
-        return await self._actor.do(kept, PlanAction.APPLY, by, with_newer=with_newer)
+        return await self._executor.carry_out(kept, PlanAction.APPLY, by, with_newer=with_newer)
 
     async def rollback(self, plan_id: str, by: str, confirm: str, *, with_newer: bool = False) -> KeptPlan:
         """Restore the old numbers exactly, announce, verify. `with_newer`: episodes created since keep behind them."""
         kept = await self._allowed(plan_id, confirm, PlanAction.ROLLBACK)
-        return await self._actor.do(kept, PlanAction.ROLLBACK, by, with_newer=with_newer)
+        return await self._executor.carry_out(kept, PlanAction.ROLLBACK, by, with_newer=with_newer)
 
     async def _allowed(self, plan_id: str, confirm: str, act: PlanAction) -> KeptPlan:
         if not self.settings.is_enabled:
@@ -121,7 +114,7 @@ class Repairs:
         kept = await self.store.get(plan_id)
         self._check_confirmation(kept, confirm)
         if is_unfinished(kept.progress):
-            kept = await self._actor.resume(plan_id)
+            kept = await self._recovery.resume(plan_id)
         self._check_open(kept, act)
         if not kept.plan.changes:
             raise RepairRefused(Code.NOTHING_TO_DO, "The plan changes nothing: the numbers are already so.")
@@ -159,9 +152,13 @@ class Repairs:
                 f"{len(kept.plan.changes)} changes are more than REPAIR_APPROVAL_ABOVE "
                 f"({self.settings.approval_above}): a second person must approve the plan first.",
             )
-        if same(approver, by):
+        if _same(approver, by):
             raise RepairRefused(Code.SAME_PERSON, f"{by} approved this plan: somebody else must apply it.")
 
     async def resume_all(self) -> None:
         """What a crash left of any plan."""
-        await self._actor.resume_all()
+        await self._recovery.resume_all()
+
+
+def _same(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from episode_monitor import __version__
 from episode_monitor.fleet.errors import Views
 from episode_monitor.observe.request_metrics import RequestMetrics
-from episode_monitor.repair.desk import RepairDesk
+from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.web import problems
 from episode_monitor.web.audit import AuditEntry, log_entry
 from episode_monitor.web.context import WebContext, wall_clock_ms
@@ -34,7 +34,7 @@ def create_web_app(
     extra_routers: Sequence[APIRouter] = (),
     now_ms: Callable[[], int] = wall_clock_ms,
     version: str = __version__,
-    repairs: RepairDesk | None = None,
+    repairs: AutomaticRepairs | None = None,
 ) -> DocumentedApp:
     """Make the app.
 

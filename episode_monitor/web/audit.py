@@ -1,15 +1,11 @@
 """What a mutation leaves behind: who, what, on what, with which result, when."""
 
-from contextvars import ContextVar
 from typing import Any
 
 import msgspec
 import structlog
 
 log = structlog.get_logger(__name__)
-
-# Who asked for the mutation that is under way and will have an entry: what is done for it needs none of its own.
-entry_follows_for: ContextVar[str | None] = ContextVar("entry_follows_for", default=None)
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,9 @@ import structlog
 from fastapi import Request
 from msgspec import Meta
 
+from episode_monitor.repair.audit import entry_follows_for
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.web.audit import AuditEntry, entry_follows_for
+from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.context import context_of
 from episode_monitor.web.problems import Problem, invalid, to_problem
 from episode_monitor.web.security import caller_of

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Request
 
 from episode_monitor.fleet.errors import Views
-from episode_monitor.repair.desk import RepairDesk
+from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
 
@@ -26,7 +26,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     settings: WebSettings
     audit: Callable[[AuditEntry], None]
     now_ms: Callable[[], int] = wall_clock_ms
-    repairs: RepairDesk | None = None  # None: DATABASE_URL is not set
+    repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))
 
 

@@ -11,7 +11,7 @@ import msgspec
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.repair.announcer import NotSent, events_of
 from episode_monitor.repair.episodes import Failpoint
-from episode_monitor.repair.executor import Parts, RepairSettings
+from episode_monitor.repair.parts import Parts, RepairSettings
 from episode_monitor.repair.plan_state import KeptPlan, Plan, Step
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PlanStore
@@ -105,7 +105,9 @@ class Desk:
 
     def another(self, failpoint: Failpoint = lambda place: None, **settings: Any) -> Repairs:
         """As another worker on the same plans and the same database."""
+        given = {name: getattr(self.settings, name) for name in RepairSettings.__struct_fields__}
         parts = Parts(
+            settings=RepairSettings(**{**given, **settings}),
             store=self.store,
             address=Address.parse(self.url, "DATABASE_URL"),
             table=self.table,
@@ -115,8 +117,7 @@ class Desk:
             now_ms=lambda: self.now_ms,
             failpoint=failpoint,
         )
-        given = {name: getattr(self.settings, name) for name in RepairSettings.__struct_fields__}
-        return Repairs(RepairSettings(**{**given, **settings}), parts)
+        return Repairs(parts)
 
     def _note(self, plan: Plan, step: Step) -> None:
         self.audit.append((plan.project_id, step.by, step.what))

@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 
-from episode_monitor.composition import audit_entry, note_step
+from episode_monitor.composition import audit_entry
+from episode_monitor.repair.audit import note_step
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
-from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.storage.records import AuditEntry
 from episode_monitor.web.app import create_web_app
@@ -40,7 +40,7 @@ def serving(desk: Desk, audit: Any) -> httpx.AsyncClient:
     automatic = AutomaticRepairs(repairs, AutomaticSettings(), views, lambda _: True, lambda: desk.now_ms)
     app = create_web_app(
         views, WebSettings(), audit=lambda entry: audit.note(audit_entry(entry)), now_ms=lambda: desk.now_ms,
-        repairs=RepairDesk(repairs, automatic),
+        repairs=automatic,
     )  # fmt: skip
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50_000))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8002")

@@ -7,8 +7,7 @@ import structlog
 
 from episode_monitor.fleet.errors import ProjectQuery
 from episode_monitor.repair.automatic import HOUR_MS, AutomaticRepairs, AutomaticSettings
-from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
-from episode_monitor.repair.fixer import IntegrityAutoFixer
+from episode_monitor.repair.errors import PlansAway
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans
 from models.alert import Alert
@@ -122,28 +121,6 @@ async def test_partitions_of_other_workers_are_theirs(desk: Desk, fleet: Fleet) 
     given = AutomaticSettings(projects=("*",))
     others = AutomaticRepairs(desk.repairs, given, fleet, lambda _: False, lambda: desk.now_ms)
     assert await others.look() == []
-
-
-async def test_fix_gaps_shows_and_with_dry_run_off_repairs(desk: Desk) -> None:
-    await desk.hold("p", 1, 2, 4, 7)
-    fixer = IntegrityAutoFixer(desk.repairs)
-    shown = await fixer.fix_gaps("p")
-    assert shown["changes_needed"] == 2
-    assert shown["changes"] == [
-        {"episode_id": "p_3", "old_number": 4, "new_number": 3},
-        {"episode_id": "p_4", "old_number": 7, "new_number": 4},
-    ]
-    assert sorted((await desk.numbers("p")).values()) == [1, 2, 4, 7]
-    await fixer.fix_gaps("p", dry_run=False)
-    assert sorted((await desk.numbers("p")).values()) == [1, 2, 3, 4]
-    assert await fixer.fix_gaps("p", dry_run=False) | {"plan_id": ""} == {
-        "changes_needed": 0, "changes": [], "plan_id": "",
-    }  # fmt: skip
-    off = IntegrityAutoFixer(desk.another(is_enabled=False))
-    await desk.hold("q", 2)
-    with pytest.raises(RepairRefused) as refused:
-        await off.fix_gaps("q", dry_run=False)
-    assert refused.value.code is Code.AUTO_FIX_DISABLED
 
 
 class StoreThatIsAway(MemoryPlans):

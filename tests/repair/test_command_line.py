@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
-from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.repair.plan_state import PlanState, Verification
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.web.app import create_web_app
@@ -38,7 +37,7 @@ async def serving(desk: Desk, repairs: Repairs) -> AsyncIterator[str]:
     views = FakeViews()
     automatic = AutomaticRepairs(repairs, AutomaticSettings(), views, lambda _: True, lambda: desk.now_ms)
     settings = WebSettings(api_tokens=parse_api_tokens(TOKENS))
-    app = create_web_app(views, settings, now_ms=lambda: desk.now_ms, repairs=RepairDesk(repairs, automatic))
+    app = create_web_app(views, settings, now_ms=lambda: desk.now_ms, repairs=automatic)
     server = await serve(app, "127.0.0.1", 0)
     yield server.url
     await server.stop()

@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
-from episode_monitor.repair.desk import RepairDesk
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PlanStore, PostgresPlans
 from episode_monitor.storage.database import Database
@@ -28,12 +27,13 @@ class Face:
     def __init__(self, desk: Desk, repairs: Repairs | None) -> None:
         self.audit: list[AuditEntry] = []
         views = FakeViews()
-        both = None
+        automatic = None
         if repairs is not None:
             settings = AutomaticSettings(projects=("p*",))
             automatic = AutomaticRepairs(repairs, settings, views, lambda _: True, lambda: desk.now_ms)
-            both = RepairDesk(repairs, automatic)
-        app = create_web_app(views, WebSettings(), audit=self.audit.append, now_ms=lambda: desk.now_ms, repairs=both)
+        app = create_web_app(
+            views, WebSettings(), audit=self.audit.append, now_ms=lambda: desk.now_ms, repairs=automatic
+        )
         transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50_000))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8002")
 

@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from episode_monitor.repair.errors import CannotPlan
 from episode_monitor.repair.planning import (
-    CannotPlan,
     Change,
     EpisodeRow,
-    Numbers,
     Strategy,
     after,
     inverse,
@@ -16,6 +15,7 @@ from episode_monitor.repair.planning import (
     plan,
 )
 from models.event import MAX_EPISODE_NUMBER
+from models.repair import ProjectNumbers
 
 
 def rows(*numbers: int) -> list[EpisodeRow]:
@@ -76,10 +76,10 @@ def test_behind_the_highest_number_there_is_no_room() -> None:
 
 
 def test_what_is_wrong_is_counted() -> None:
-    assert numbers_of(rows(1, 2, 2, 5, 0, 2**40)) == Numbers(
+    assert numbers_of(rows(1, 2, 2, 5, 0, 2**40)) == ProjectNumbers(
         episodes=6, max_number=5, gaps=2, duplicates=1, out_of_range=2
     )
-    assert numbers_of([]) == Numbers(episodes=0, max_number=0, gaps=0, duplicates=0, out_of_range=0)
+    assert numbers_of([]) == ProjectNumbers(episodes=0, max_number=0, gaps=0, duplicates=0, out_of_range=0)
 
 
 NUMBERS = st.one_of(st.integers(1, 12), st.integers(-3, 40), st.integers(1, MAX_EPISODE_NUMBER - 100))

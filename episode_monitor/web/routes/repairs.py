@@ -1,16 +1,17 @@
 """Repair: plans of a project, what is done with one, and the switch of what happens by itself."""
 
-from collections.abc import Awaitable
-from typing import Annotated, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from episode_monitor.fleet.errors import NotAvailable
 from episode_monitor.repair.answers import plan_summary, plan_view
-from episode_monitor.repair.desk import RepairDesk
+from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
 from episode_monitor.repair.plan_state import KeptPlan
+from episode_monitor.repair.repairs import Repairs
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
@@ -25,6 +26,8 @@ from models.repair import AutomaticRepair, RepairPlan, RepairPlanList
 PLANS = "/monitoring/episodes/repair-plans"
 SWITCH = "/monitoring/episodes/automatic-repair"
 AGAIN_SECONDS: Final = 5
+T = TypeVar("T")
+
 router = APIRouter(prefix="/monitoring/episodes", tags=["repair"])
 
 PlanId = Annotated[str, Path(min_length=1, max_length=128, description="The plan's id."), Whole, Clean]
@@ -52,7 +55,7 @@ async def plan_repair(request: Request, project_id: ProjectIdPath) -> Response:
     by = body.by or caller_of(request).role
     details = {"strategy": body.strategy.value}
     with audited(request, by=by, action="repair.plan", target=project_id, details=details):
-        kept = await _told(_desk(request).repairs.plan(project_id, body.strategy, by))
+        kept = await _answered(_repairs(request).plan(project_id, body.strategy, by))
         details["plan_id"] = kept.plan.plan_id
     return done(_view(request, kept))
 
@@ -62,7 +65,7 @@ async def list_repair_plans(request: Request, project_id: OptionalProject = None
     """The plans made last, the newest first: what was planned, applied and rolled back, by whom."""
 
     async def found() -> RepairPlanList:
-        listed = await _told(_desk(request).repairs.store.newest(project_id, limit))
+        listed = await _answered(_repairs(request).store.newest(project_id, limit))
         now_ms = context_of(request).now_ms()
         return RepairPlanList(plans=[plan_summary(kept, changes, now_ms=now_ms) for kept, changes in listed])
 
@@ -74,7 +77,7 @@ async def repair_plan(request: Request, plan_id: PlanId) -> Response:
     """A plan and what became of it. What a crash left of it is finished first."""
 
     async def found() -> RepairPlan:
-        return _view(request, await _told(_desk(request).repairs.look(plan_id)))
+        return _view(request, await _answered(_repairs(request).look(plan_id)))
 
     return await answer(request, found)
 
@@ -82,25 +85,31 @@ async def repair_plan(request: Request, plan_id: PlanId) -> Response:
 @router.post("/repair-plans/{plan_id}/approve", responses=_ANSWERS, openapi_extra=_ACT_BODY)
 async def approve_repair(request: Request, plan_id: PlanId) -> Response:
     """A second person says yes to a plan with many changes."""
-    return await _act(request, plan_id, "approve")
+    return await _act(request, "approve", plan_id, lambda at, body: at.approve(plan_id, body.by, body.confirm))
 
 
 @router.post("/repair-plans/{plan_id}/apply", responses=_ANSWERS, openapi_extra=_ACT_BODY)
 async def apply_repair(request: Request, plan_id: PlanId) -> Response:
-    """Renumber in one transaction, tell the topic, verify by the stream; taken back where that fails."""
-    return await _act(request, plan_id, "apply")
+    """Renumber in one transaction, send the events, verify by the stream; rolled back where that fails."""
+    return await _act(
+        request, "apply", plan_id,
+        lambda at, body: at.apply(plan_id, body.by, body.confirm, with_newer=body.with_newer),
+    )  # fmt: skip
 
 
 @router.post("/repair-plans/{plan_id}/rollback", responses=_ANSWERS, openapi_extra=_ACT_BODY)
 async def rollback_repair(request: Request, plan_id: PlanId) -> Response:
-    """Restore the old numbers exactly, unless somebody has changed them since."""
-    return await _act(request, plan_id, "rollback")
+    """Restore the old numbers exactly, unless they were changed since."""
+    return await _act(
+        request, "rollback", plan_id,
+        lambda at, body: at.rollback(plan_id, body.by, body.confirm, with_newer=body.with_newer),
+    )  # fmt: skip
 
 
 @router.get("/automatic-repair", responses=returns(AutomaticRepair, problems=(501, 503)))
 async def automatic_repair(request: Request) -> Response:
     """Whether repair happens by itself, for whom, and why not."""
-    return await answer(request, lambda: _told(_desk(request).automatic.standing()))
+    return await answer(request, lambda: _answered(_automatic(request).status()))
 
 
 @router.post(
@@ -113,30 +122,35 @@ async def switch_automatic_repair(request: Request) -> Response:
     body = await read_body(request, PauseBody)
     action = "repair.pause" if body.paused else "repair.go_on"
     with audited(request, by=body.by, action=action, target="fleet", details={}):
-        automatic = _desk(request).automatic
-        await _told(automatic.pause(body.paused, body.by))
-        return done(await _told(automatic.standing()))
+        automatic = _automatic(request)
+        await _answered(automatic.pause(body.paused, body.by))
+        return done(await _answered(automatic.status()))
 
 
-async def _act(request: Request, plan_id: str, verb: str) -> Response:
+async def _act(
+    request: Request, name: str, plan_id: str, act: Callable[[Repairs, RepairActBody], Awaitable[KeptPlan]]
+) -> Response:
     body = await read_body(request, RepairActBody)
-    options = {} if verb == "approve" else {"with_newer": body.with_newer}
-    with audited(request, by=body.by, action=f"repair.{verb}", target=plan_id, details=options) as attempt:
-        act = getattr(_desk(request).repairs, verb)
-        kept: KeptPlan = await _told(act(plan_id, body.by, body.confirm, **options))
+    details = {} if name == "approve" else {"with_newer": body.with_newer}
+    with audited(request, by=body.by, action=f"repair.{name}", target=plan_id, details=details) as attempt:
+        kept = await _answered(act(_repairs(request), body))
         attempt.result = kept.progress.state.value
     return done(_view(request, kept))
 
 
-def _desk(request: Request) -> RepairDesk:
-    desk = context_of(request).repairs
-    if desk is None:
+def _automatic(request: Request) -> AutomaticRepairs:
+    automatic = context_of(request).repairs
+    if automatic is None:
         raise NotAvailable("Repair needs the project service's database: set DATABASE_URL.")
-    return desk
+    return automatic
+
+
+def _repairs(request: Request) -> Repairs:
+    return _automatic(request).repairs
 
 
 def _view(request: Request, kept: KeptPlan) -> RepairPlan:
-    repairs = _desk(request).repairs
+    repairs = _repairs(request)
     return plan_view(
         kept,
         approval_needed=repairs.needs_approval(kept),
@@ -145,8 +159,8 @@ def _view(request: Request, kept: KeptPlan) -> RepairPlan:
     )
 
 
-async def _told(work: Awaitable[Any]) -> Any:
-    """What the work gives; its refusals and troubles as problems."""
+async def _answered(work: Awaitable[T]) -> T:
+    """The result; refusals and databases that are away become problems."""
     try:
         return await work
     except RepairRefused as refused:
