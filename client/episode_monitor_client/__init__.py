@@ -6,7 +6,6 @@ from typing import Any
 
 from .alerts import Alert, AlertHandler, SlackAlertHandler, WebhookAlertHandler
 from .client import ClientStats, EpisodeMonitorClient, EventSink, current_client, use_client
-from .databases import EpisodesTable
 from .events import (
     EpisodeEvent,
     InvalidEvent,
@@ -27,6 +26,7 @@ from .relay import OutboxRelay
 from .security import SettingsError, security_options
 from .settings import ClientSettings
 from .startup import lifespan, monitoring_shutdown_event, monitoring_startup_event
+from .statements import EpisodesTable
 from .tracing import use_traceparent
 from .tracker import EpisodePerformanceTracker
 

@@ -10,10 +10,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .columns import IS_EPISODE, IS_PROJECT, NO_SUCH_VALUE, kinds_query, may_hold, names_of
-from .databases import EpisodesTable, Row, Statement, async_transaction, is_async, sqlstate, transaction
+from .databases import async_transaction, transaction
 from .events import MAX_EPISODE_NUMBER
 from .integrity import UnknownProject
+from .kinds import is_async, sqlstate
+from .statements import (
+    IS_EPISODE,
+    IS_PROJECT,
+    NO_SUCH_VALUE,
+    EpisodesTable,
+    Row,
+    Statement,
+    kinds_query,
+    may_hold,
+    names_of,
+)
 from .tracker import EpisodePerformanceTracker
 
 LOCK = "select pg_advisory_xact_lock(hashtextextended('episode-numbers:' || cast({project} as text), 0))"

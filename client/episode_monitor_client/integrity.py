@@ -10,9 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .columns import IS_PROJECT, NO_SUCH_VALUE, kinds_query, may_hold, names_of
-from .databases import EpisodesTable, Row, Statement, async_reading, is_async, plain_address, reading, sqlstate
+from .databases import async_reading, reading
 from .events import MAX_EPISODE_NUMBER
+from .kinds import is_async, plain_address, sqlstate
+from .statements import (
+    IS_PROJECT,
+    NO_SUCH_VALUE,
+    EpisodesTable,
+    Row,
+    Statement,
+    kinds_query,
+    may_hold,
+    names_of,
+)
 
 MAX_GAPS_LISTED = 1000
 MAX_INVALID_LISTED = 100

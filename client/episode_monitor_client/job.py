@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .databases import EpisodesTable, Row, Statement, async_reading, is_async, quoted, reading
+from .databases import async_reading, reading
 from .events import MAX_EPISODE_NUMBER
 from .integrity import EpisodeIntegrityChecker, ProjectIntegrity, UnknownProject
+from .kinds import is_async
+from .statements import EpisodesTable, Row, Statement, quoted
 
 log = logging.getLogger("episode_monitor_client")
 

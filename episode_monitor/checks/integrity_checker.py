@@ -8,8 +8,9 @@ from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.service_database.explaining import explain
 from episode_monitor.storage.address import Address
-from episode_monitor_client import databases, integrity
+from episode_monitor_client import integrity
 from episode_monitor_client.integrity import ProjectIntegrity, UnknownProject
+from episode_monitor_client.kinds import plain_address
 from streams.base.numbering_rules import NumberingRules
 
 __all__ = ["EpisodeIntegrityChecker", "ProjectIntegrity", "ServiceDatabaseError", "UnknownProject"]
@@ -24,17 +25,11 @@ class EpisodeIntegrityChecker(integrity.EpisodeIntegrityChecker):
     def __init__(self, db: Any, table: EpisodesTable | None = None, rules: NumberingRules | None = None) -> None:
         """Raises BadDatabaseUrl for a text that is no address. `rules`: the first number and the largest jump."""
         rules, self._names = rules or NumberingRules(), table or EpisodesTable()
-        address = databases.plain_address(db)
+        address = plain_address(db)
         self._address = None if address is None else Address.parse(address, "DATABASE_URL")
         super().__init__(
             db if self._address is None else self._address.for_libpq,
-            databases.EpisodesTable(
-                self._names.table,
-                self._names.id_column,
-                self._names.project_column,
-                self._names.number_column,
-                self._names.deleted_column,
-            ),
+            self._names,
             first_number=rules.first_number,
             max_number_jump=rules.max_jump,
         )

@@ -4,10 +4,11 @@ The end of a topic is looked up once, at the beginning, so that a replay ends al
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from aiokafka import TopicPartition
@@ -67,31 +68,42 @@ async def from_topic(kafka: Kafka, topic: str, wanted: Range) -> AsyncIterator[R
     if missing is not None:
         raise Failure(missing, ExitCode.USAGE)
     async with reader(kafka, committed_only=True) as consumer:
-        there: set[int] = set()
-        if topic in await consumer.topics():  # some brokers create a topic that is only asked about
-            await consumer.beginning_offsets([TopicPartition(topic, 0)])  # waits until its partitions are known here
-            there = consumer.partitions_for_topic(topic) or set()
-        chosen = sorted(there) if wanted.partition is None else sorted(there & {wanted.partition})
-        if not chosen:
-            which = "" if wanted.partition is None else f" no partition {wanted.partition} of"
-            hidden = ", and that this user may DESCRIBE it" if access_of(kafka).has_user else ""
-            raise NoSuchPartition(f"There is{which or ' no'} topic {topic} at {kafka}; check EVENTS_TOPIC{hidden}.")
-        for number in chosen:
-            tp = TopicPartition(topic, number)
-            beginning = (await consumer.beginning_offsets([tp]))[tp]
-            end = (await consumer.end_offsets([tp]))[tp]
-            consumer.assign([tp])
-            position = max(beginning, wanted.first or 0)
-            consumer.seek(tp, position)
-            stop, quiet = end if wanted.end is None else min(end, wanted.end), 0
-            while position < stop and quiet < QUIET_POLLS:
-                records: Sequence[Replayed] = await some_records(consumer, tp)
-                quiet = 0 if records else quiet + 1
-                if records and records[-1].offset >= stop:
-                    records = [record for record in records if record.offset < stop]
-                if records:
-                    yield ReplayBatch(number, records)
-                position = await consumer.position(tp)  # also past what nobody is shown
+        for number in await choose_partitions(consumer, kafka, topic, wanted.partition):
+            async with aclosing(read_partition(consumer, TopicPartition(topic, number), wanted)) as batches:
+                async for batch in batches:
+                    yield batch
+
+
+async def choose_partitions(consumer: Any, kafka: Kafka, topic: str, only: int | None) -> list[int]:
+    """All partitions of the topic, or `only` that one. Raises NoSuchPartition."""
+    there: set[int] = set()
+    if topic in await consumer.topics():  # some brokers create a topic that is only asked about
+        await consumer.beginning_offsets([TopicPartition(topic, 0)])  # waits until its partitions are known here
+        there = consumer.partitions_for_topic(topic) or set()
+    chosen = sorted(there) if only is None else sorted(there & {only})
+    if not chosen:
+        which = " no" if only is None else f" no partition {only} of"
+        hidden = ", and that this user may DESCRIBE it" if access_of(kafka).has_user else ""
+        raise NoSuchPartition(f"There is{which} topic {topic} at {kafka}; check EVENTS_TOPIC{hidden}.")
+    return chosen
+
+
+async def read_partition(consumer: Any, tp: TopicPartition, wanted: Range) -> AsyncGenerator[ReplayBatch, None]:
+    """From the first wanted offset to before the end, which is looked up once."""
+    beginning = (await consumer.beginning_offsets([tp]))[tp]
+    end = (await consumer.end_offsets([tp]))[tp]
+    consumer.assign([tp])
+    position = max(beginning, wanted.first or 0)
+    consumer.seek(tp, position)
+    stop, quiet = end if wanted.end is None else min(end, wanted.end), 0
+    while position < stop and quiet < QUIET_POLLS:
+        records: Sequence[Replayed] = await some_records(consumer, tp)
+        quiet = 0 if records else quiet + 1
+        if records and records[-1].offset >= stop:
+            records = [record for record in records if record.offset < stop]
+        if records:
+            yield ReplayBatch(tp.partition, records)
+        position = await consumer.position(tp)  # also past markers and aborted records
 
 
 async def from_lines(lines: Iterable[bytes], now_ms: int) -> AsyncIterator[ReplayBatch]:
