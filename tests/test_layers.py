@@ -7,7 +7,10 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
+import grimp
 import pytest
+
+from tools.compile_core import MODULES, NOT_COMPILED, files
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"episode_monitor_client": ROOT / "client"}  # of packages that are not in the root itself
@@ -29,6 +32,14 @@ def test_the_core_never_asks_what_time_it_is(path: Path) -> None:
     calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     asked = [call.attr for call in calls if isinstance(call, ast.Attribute) and call.attr in CLOCK_CALLS]
     assert asked == []
+
+
+def test_every_module_that_the_partition_imports_is_compiled_or_known_to_be_left_out() -> None:
+    graph = grimp.build_graph("streams", "models", exclude_type_checking_imports=True, cache_dir=None)
+    hot = graph.find_upstream_modules("streams.partition.partition") | {"streams.partition.partition"}
+    paths = [f"{module.replace('.', '/')}.py" for module in hot]
+    listed = [*files(MODULES), *files(NOT_COMPILED)]
+    assert sorted(listed) == sorted(path for path in paths if (ROOT / path).is_file())
 
 
 def test_no_installed_distribution_owns_a_name_of_ours() -> None:

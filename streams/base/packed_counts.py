@@ -39,6 +39,12 @@ def microseconds(tally: int) -> int:
     return tally >> MICROSECONDS
 
 
+def average_seconds(tally: int) -> float | None:
+    """The average duration of a tally; None where nothing was timed."""
+    timed = field(tally, TIMED)
+    return None if timed == 0 else microseconds(tally) / timed / 1e6
+
+
 def mask(shift: int) -> int:
     """`tally & mask(shift)` is 0 exactly where that count is 0."""
     return _FIELD_MASK << shift

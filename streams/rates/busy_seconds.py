@@ -11,9 +11,6 @@ from streams.base import packed_counts
 from streams.base.sketch import Sketch, bin_of
 
 MAX_BINS_A_SECOND = 8  # a busier second keeps its counts only; its durations are in the minute's sketch
-GENERAL = 64  # added to the second of a bucket that is not one clean timed operation
-_CLEAN = (1 << packed_counts.ATTEMPTED) | (1 << packed_counts.ENDED) | (1 << packed_counts.TIMED)
-_CLEAN_MASK = (1 << packed_counts.MICROSECONDS) - 1
 
 
 @mypyc_attr(acyclic=True)
@@ -115,33 +112,33 @@ class Seconds:
         else:
             self.bins.pop(second, None)
 
-    def add_many(self, second: int | None, operations: int, bins: Sketch) -> None:
-        """Count many operations at once, in a second of the minute or, where that no longer matters, without it."""
-        before = 0 if second is None else self.counts.get(second, 0)
-        known = None if second is None else self._bins_of(second, before)
-        if known is None or sum(bins.values(), len(known)) > MAX_BINS_A_SECOND:
-            self._crowd()
+    def add_many(self, second: int, operations: int, bins: Sketch) -> None:
+        """Count many operations at once in a second of the minute; counts may be negative, to take back."""
+        before = self.counts.get(second, 0)
+        known = self._bins_of(second, before)
+        if known is not None and sum(bins.values(), len(known)) > MAX_BINS_A_SECOND:
             known = None
+        if known is None:
+            self._crowd()
+        self._add_whole(operations, bins)
+        if before + operations:
+            self.counts[second] = before + operations
+        else:
+            self.counts.pop(second, None)
+        self._keep_bins(second, [] if known is None else _changed(known, bins))
+
+    def absorb(self, operations: int, bins: Sketch) -> None:
+        """Count many operations at once without their seconds; counts may be negative, to take back."""
+        self._crowd()
+        self._add_whole(operations, bins)
+
+    def _add_whole(self, operations: int, bins: Sketch) -> None:
         self.total += operations
         if self.crowded:
             for key, count in bins.items():
                 self._sketch[key] = self._sketch.get(key, 0) + count
                 if not self._sketch[key]:
                     del self._sketch[key]
-        if second is None:
-            return
-        if before + operations:
-            self.counts[second] = before + operations
-        else:
-            self.counts.pop(second, None)
-        if known is None:
-            self.bins.pop(second, None)
-            return
-        for key, count in bins.items():
-            known.extend([key] * count)
-            for _ in range(-count):
-                known.remove(key)
-        self._keep_bins(second, known)
 
     def add_total(self, operation: int, latency_bin: int | None, sign: int) -> None:
         """Count (+1) or take back (-1) one operation without its second."""
@@ -159,13 +156,6 @@ class Seconds:
             self._sketch[latency_bin] = left
         else:
             self._sketch.pop(latency_bin, None)
-
-    def absorb(self, total: int, sketch: Sketch) -> None:
-        """Count a minute as a whole."""
-        self._crowd()
-        self.total += total
-        for key, count in sketch.items():
-            self._sketch[key] = self._sketch.get(key, 0) + count
 
     def drop_seconds(self) -> None:
         """Keep only the minute as a whole."""
@@ -189,26 +179,23 @@ class Seconds:
                     sketch[key] = sketch.get(key, 0) + 1
         return sketch
 
-    def encode_second(self, second: int, flat: list[int]) -> None:
-        """Append one second in its stored form."""
-        counts = self.counts[second]
-        if counts & _CLEAN_MASK == _CLEAN:
-            flat.append(second)
-            flat.append(counts >> packed_counts.MICROSECONDS)
-        else:
-            bins = sorted(_unpacked(self.bins.get(second, b"")))
-            flat += (second + GENERAL, *packed_counts.unpack(counts), len(bins), *bins)
+    def kept_bins(self, second: int) -> list[int]:
+        """The bins of a second that keeps several; else none."""
+        return _unpacked(self.bins.get(second, b""))
 
-    def decode_second(self, flat: list[int], at: int) -> int:
-        """Inverse of `encode_second` for one that is not clean; answers where the next one begins."""
-        second = flat[at] - GENERAL
-        end = at + 1 + packed_counts.length(flat[at + 1])
-        counts = packed_counts.pack(flat[at + 1 : end])
-        bins = flat[end + 1 : end + 1 + flat[end]]
+    def restore(self, second: int, counts: int, bins: list[int]) -> None:
+        """Take a second as it was stored, with `kept_bins`."""
         self.counts[second] = counts
         self.total += counts
         self._keep_bins(second, bins)
-        return end + 1 + len(bins)
+
+
+def _changed(bins: list[int], by: Sketch) -> list[int]:
+    for key, count in by.items():
+        bins.extend([key] * count)
+        for _ in range(-count):
+            bins.remove(key)
+    return bins
 
 
 def _packed(latency_bin: int) -> bytes:

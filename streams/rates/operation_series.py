@@ -8,6 +8,7 @@ from mypy_extensions import i64, mypyc_attr
 from streams.base import packed_counts
 from streams.base.outcome_flags import CLEAN, LONG_US, Sums, tally_of
 from streams.base.sketch import Sketch, merge
+from streams.rates import pane_codec
 from streams.rates.panes import Pane
 from streams.rates.windows import Window
 
@@ -20,7 +21,7 @@ _NONE = Pane()
 
 @mypyc_attr(acyclic=True)
 class OperationSeries:
-    """All operations of one project, or of one partition, by event time. Operations are told by kind and duration."""
+    """All operations of one project, or of one partition, by event time. An operation is given by kind and duration."""
 
     __slots__ = (
         "_detail_minutes", "_hours_kept", "_last", "_last_minute", "_minutes_kept", "_rolled", "hours", "minute",
@@ -91,36 +92,35 @@ class OperationSeries:
     def add_many(self, second: int, operations: int, bins: Sketch) -> None:
         """Count what happened in one epoch second; counts may be negative, to take back."""
         minute = second // 60
-        pane = self.minutes.get(minute)
-        if pane is None:
-            if minute <= self.minute - self._minutes_kept:
-                hour = minute // 60
-                if hour <= self.minute // 60 - self._hours_kept:
-                    return
-                pane = self.hours.setdefault(hour, Pane())
-                pane.add_many(None, operations, bins)
-                if pane.is_empty:
-                    del self.hours[hour]
-                return
-            pane = self.minutes[minute] = Pane()
-        pane.add_many(second % 60 if minute > self.minute - self._detail_minutes else None, operations, bins)
+        if minute not in self.minutes and minute <= self.minute - self._minutes_kept:
+            self._add_to_hour(minute // 60, operations, bins)
+            return
+        pane = self.minutes.setdefault(minute, Pane())
+        if minute > self.minute - self._detail_minutes:
+            pane.add_many(second % 60, operations, bins)
+        else:
+            pane.absorb(operations, bins)
         if pane.is_empty:
             self._forget(minute)
+
+    def _add_to_hour(self, hour: int, operations: int, bins: Sketch) -> None:
+        if hour > self.minute // 60 - self._hours_kept:
+            pane = self.hours.setdefault(hour, Pane())
+            pane.absorb(operations, bins)
+            if pane.is_empty:
+                del self.hours[hour]
 
     def _forget(self, minute: i64) -> None:
         del self.minutes[int(minute)]
         self._last_minute = -1
 
     def _old(self, hour: i64, kind: i64, duration_us: i64, sign: int) -> None:
-        if hour > self.minute // 60 - self._hours_kept:
-            pane = self.hours.get(int(hour))
-            if pane is None:
-                if sign < 0:
-                    return
-                pane = self.hours[int(hour)] = Pane()
-            pane.add_total(kind, duration_us, sign)
-            if pane.is_empty:
-                del self.hours[int(hour)]
+        if hour <= self.minute // 60 - self._hours_kept or (sign < 0 and int(hour) not in self.hours):
+            return
+        pane = self.hours.setdefault(int(hour), Pane())
+        pane.add_total(kind, duration_us, sign)
+        if pane.is_empty:
+            del self.hours[int(hour)]
 
     def advance(self, second: i64) -> None:
         """`slide` and `roll_up` to an epoch second."""
@@ -143,9 +143,18 @@ class OperationSeries:
     def roll_up(self, minute: i64) -> None:
         """Let seconds and minutes go the way of the old by the time of an event. Never by the mere passing of time: how
         often that was looked at must not show in what is stored."""
-        if minute > self.minute:
-            self.minute = minute
-            self._roll_up(minute)
+        if minute <= self.minute:
+            return
+        since, self._rolled, self.minute = self._rolled, minute, minute
+        for turned in self._turned(since, minute, self._detail_minutes):
+            self.minutes[turned].drop_seconds()
+        for turned in self._turned(since, minute, self._minutes_kept):
+            pane = self.minutes[turned]
+            self._add_to_hour(turned // 60, pane.total, pane.sketch)
+            self._forget(turned)
+        if minute // 60 != since // 60:
+            for hour in [hour for hour in self.hours if hour <= minute // 60 - self._hours_kept]:
+                del self.hours[hour]
 
     def _slide(self, window: Window, tail: i64) -> None:
         if tail - window.tail > _STEPWISE:
@@ -169,19 +178,6 @@ class OperationSeries:
                 window.rest += pane.total
             elif first + 59 > tail:
                 pane.put(window, tail - first + 1, 59, +1)
-
-    def _roll_up(self, now_minute: i64) -> None:
-        since, self._rolled = self._rolled, now_minute
-        for minute in self._turned(since, now_minute, self._detail_minutes):
-            self.minutes[minute].drop_seconds()
-        for minute in self._turned(since, now_minute, self._minutes_kept):
-            hour = minute // 60
-            if hour > now_minute // 60 - self._hours_kept:
-                self.hours.setdefault(hour, Pane()).absorb(self.minutes[minute])
-            self._forget(minute)
-        if now_minute // 60 != since // 60:
-            for hour in [h for h in self.hours if h <= now_minute // 60 - self._hours_kept]:
-                del self.hours[hour]
 
     def _turned(self, since: i64, now: i64, age: i64) -> list[int]:
         """The minutes that came to be so many minutes old after minute `since`."""
@@ -286,26 +282,20 @@ class OperationSeries:
 
     def encode(self) -> Encoded:
         """A msgpack-able form, the same for the same contents."""
-        minutes = [(minute, self.minutes[minute].encode()) for minute in sorted(self.minutes)]
-        hours = [(hour, self.hours[hour].encode()) for hour in sorted(self.hours)]
+        minutes = [(minute, pane_codec.encode(self.minutes[minute])) for minute in sorted(self.minutes)]
+        hours = [(hour, pane_codec.encode(self.hours[hour])) for hour in sorted(self.hours)]
         return int(self.now_second), minutes, hours
 
     def decode(self, encoded: Encoded, minute: int | None = None) -> None:
         """Fill an empty series from `encode`'s answer; `minute` is up to which it was rolled up where that is not the
         windows' end."""
         self.now_second = encoded[0]
-        self.minutes = {minute: Pane.decode(pane) for minute, pane in encoded[1]}
+        self.minutes = {minute: pane_codec.decode(pane) for minute, pane in encoded[1]}
         self._last_minute = -1
-        self.hours = {hour: Pane.decode(pane) for hour, pane in encoded[2]}
+        self.hours = {hour: pane_codec.decode(pane) for hour, pane in encoded[2]}
         self.rebuild_windows(self.now_second // 60 if minute is None else minute)
 
 
 def rate_percentage(part: int, whole: int) -> float | None:
     """A percentage for people; None without operations, so that it can never be mistaken for zero."""
     return None if whole == 0 else 100.0 * part / whole
-
-
-def average_seconds(operations: int) -> float | None:
-    """The average duration of a tally in seconds; None where nothing was timed."""
-    timed = packed_counts.field(operations, packed_counts.TIMED)
-    return None if timed == 0 else packed_counts.microseconds(operations) / timed / 1e6

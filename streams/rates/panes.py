@@ -2,33 +2,21 @@
 
 An operation is one entry, a number of 62 bits; entries are sorted, so that they follow from what happened alone. A busy
 second, and whatever has no second, is in `folded`. No second is in both. A closed minute no longer changes, so its
-encoded form is kept and written again without work.
+encoded form (`streams.rates.pane_codec`) is kept and written again without work.
 """
 
 from typing import Final
 
-import msgspec
 from librt.vecs import append, pop, vec
 from mypy_extensions import i64, mypyc_attr
 
 from streams.base import packed_counts
-from streams.base.outcome_flags import (
-    CLEAN,
-    DURATION_BITS,
-    DURATION_MASK,
-    KIND_MASK,
-    OPEN,
-    Sums,
-    bin_if_timed,
-    tally_of,
-)
+from streams.base.outcome_flags import OPEN, Sums, bin_if_timed, tally_of
 from streams.base.sketch import Sketch
-from streams.rates.busy_seconds import GENERAL, Seconds
-from streams.rates.packed_operation import SECOND_SHIFT, bin_in, encode_run, entry_of, tally_in
+from streams.rates.busy_seconds import Seconds
+from streams.rates.packed_operation import bin_in, duration_of, entry_of, kind_of, second_of, tally_in
 
 MAX_A_SECOND: Final = 8  # a busier second is folded
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
 
 
 @mypyc_attr(acyclic=True)
@@ -57,9 +45,9 @@ class Pane:
             at -= 1
         entries[at] = entry
         self.entries = entries
-        while at + 1 < count and entries[at + 1] >> SECOND_SHIFT == second:
+        while at + 1 < count and second_of(entries[at + 1]) == second:
             at += 1
-        if at >= MAX_A_SECOND and entries[at - MAX_A_SECOND] >> SECOND_SHIFT == second:
+        if at >= MAX_A_SECOND and second_of(entries[at - MAX_A_SECOND]) == second:
             self._fold(second, second)
 
     def remove(self, second: i64, kind: i64, duration_us: i64) -> None:
@@ -75,21 +63,20 @@ class Pane:
             return
         self.entries, _ = pop(entries, at)
 
-    def add_many(self, second: int | None, operations: int, bins: Sketch) -> None:
-        """Count many operations at once, in a second of the minute or, where that no longer matters, without it."""
+    def add_many(self, second: int, operations: int, bins: Sketch) -> None:
+        """Count many operations at once in a second of the minute; counts may be negative, to take back."""
         self.encoded = None
-        folded = self._whole() if second is None else self._fold(second, second)
-        folded.add_many(second, operations, bins)
+        self._fold(second, second).add_many(second, operations, bins)
+
+    def absorb(self, operations: int, bins: Sketch) -> None:
+        """Count many operations at once without their seconds, as an hour takes its minutes."""
+        self.encoded = None
+        self._whole().absorb(operations, bins)
 
     def add_total(self, kind: i64, duration_us: i64, sign: int) -> None:
         """Count (+1) or take back (-1) one operation without its second."""
         self.encoded = None
         self._whole().add_total(tally_of(kind, duration_us), bin_if_timed(kind, duration_us), sign)
-
-    def absorb(self, other: "Pane") -> None:
-        """Add another pane's totals, as an hour takes its minutes."""
-        self.encoded = None
-        self._whole().absorb(other.total, other.sketch)
 
     def drop_seconds(self) -> None:
         """Keep only the minute as a whole."""
@@ -102,6 +89,16 @@ class Pane:
         self._fold(0, 59).forget(fields)
         self.encoded = None
 
+    def restore_second(self, second: int, counts: int, bins: list[int]) -> None:
+        """Take a second as it was stored."""
+        self._whole().restore(second, counts, bins)
+
+    def restore_whole(self, total: int, sketch: Sketch) -> None:
+        """Take the sums of all seconds as they were stored; to be called after the seconds."""
+        folded = self._fold(0, 59)
+        folded.total = total
+        folded.crowd(sketch)
+
     def _whole(self) -> Seconds:
         folded = self.folded
         if folded is None:
@@ -113,7 +110,7 @@ class Pane:
         folded = self._whole()
         kept = vec[i64]()
         for entry in self.entries:
-            second: i64 = entry >> SECOND_SHIFT
+            second: i64 = second_of(entry)
             if first <= second <= last:
                 folded.add(second, tally_in(entry), bin_in(entry))
             else:
@@ -137,8 +134,8 @@ class Pane:
         all in its first, for windows must never keep what has left."""
         found: i64 = 60
         for entry in self.entries:
-            if entry >> SECOND_SHIFT >= second:
-                found = entry >> SECOND_SHIFT
+            if second_of(entry) >= second:
+                found = second_of(entry)
                 break
         folded = self.folded
         if folded is not None:
@@ -152,11 +149,11 @@ class Pane:
     def put(self, sums: Sums, first: i64, last: i64, sign: i64) -> None:
         """Add (+1) or subtract (-1) what these seconds hold; a minute whose seconds were dropped is in its first."""
         for entry in self.entries:
-            second: i64 = entry >> SECOND_SHIFT
+            second: i64 = second_of(entry)
             if second > last:
                 break
             if second >= first:
-                sums.add(entry >> DURATION_BITS & KIND_MASK, entry & DURATION_MASK, sign)
+                sums.add(kind_of(entry), duration_of(entry), sign)
         folded = self.folded
         if folded is not None:
             if folded.counts:
@@ -174,7 +171,7 @@ class Pane:
         """Everything as one tally."""
         sums = Sums()
         for entry in self.entries:
-            sums.add(entry >> DURATION_BITS & KIND_MASK, entry & DURATION_MASK, 1)
+            sums.add(kind_of(entry), duration_of(entry), 1)
         return sums.total if self.folded is None else sums.total + self.folded.total
 
     def count_of(self, shift: int) -> int:
@@ -182,7 +179,7 @@ class Pane:
         count: i64 = len(self.entries)
         if shift != packed_counts.ATTEMPTED:
             for entry in self.entries:
-                if entry >> DURATION_BITS & OPEN:
+                if kind_of(entry) & OPEN:
                     count -= 1
         return int(count) if self.folded is None else int(count) + packed_counts.field(self.folded.total, shift)
 
@@ -202,7 +199,7 @@ class Pane:
     def _sketch_of_entries(self, first: i64, last: i64) -> Sketch:
         sketch: Sketch = {}
         for entry in self.entries:
-            if first <= entry >> SECOND_SHIFT <= last:
+            if first <= second_of(entry) <= last:
                 key = bin_in(entry)
                 if key is not None:
                     sketch[key] = sketch.get(key, 0) + 1
@@ -218,65 +215,6 @@ class Pane:
         """Second of the minute -> tally, where seconds are known."""
         found = {} if self.folded is None else dict(self.folded.counts)
         for entry in self.entries:
-            second = int(entry >> SECOND_SHIFT)
+            second = int(second_of(entry))
             found[second] = found.get(second, 0) + tally_in(entry)
         return found
-
-    # --- stored form
-
-    def encode(self) -> bytes:
-        """The pane in as few bytes as its seconds need; kept until the pane changes."""
-        if self.encoded is None:
-            crowded = self.folded is not None and self.folded.crowded
-            summary = [*packed_counts.unpack(self.total), *_flat(self.sketch)] if crowded else []
-            self.encoded = _pack([summary, self._encode_seconds()])
-        return self.encoded
-
-    def _encode_seconds(self) -> list[int]:
-        flat: list[int] = []
-        waiting = sorted(self.folded.counts, reverse=True) if self.folded is not None else []
-        entries = self.entries
-        at: i64 = 0
-        count: i64 = len(entries)
-        while at < count:
-            entry: i64 = entries[at]
-            second: i64 = entry >> SECOND_SHIFT
-            while waiting and self.folded is not None and waiting[-1] < second:
-                self.folded.encode_second(waiting.pop(), flat)
-            end: i64 = at + 1
-            while end < count and entries[end] >> SECOND_SHIFT == second:
-                end += 1
-            if end == at + 1 and entry >> DURATION_BITS & KIND_MASK == CLEAN:
-                flat.append(int(second))
-                flat.append(int(entry & DURATION_MASK))
-            else:
-                encode_run(entries, at, end, flat)
-            at = end
-        while waiting and self.folded is not None:
-            self.folded.encode_second(waiting.pop(), flat)
-        return flat
-
-    @classmethod
-    def decode(cls, encoded: bytes) -> "Pane":
-        """Inverse of `encode`."""
-        summary, flat = _unpack(encoded)
-        pane = cls()
-        at = 0
-        while at < len(flat):
-            second = flat[at]
-            if second < GENERAL:
-                pane.add(second, CLEAN, flat[at + 1])
-                at += 2
-            else:
-                at = pane._whole().decode_second(flat, at)
-        if summary:
-            end = packed_counts.length(summary[0])
-            folded = pane._fold(0, 59)
-            folded.total = packed_counts.pack(summary[:end])
-            folded.crowd(dict(zip(summary[end::2], summary[end + 1 :: 2], strict=True)))
-        pane.encoded = encoded
-        return pane
-
-
-def _flat(sketch: Sketch) -> list[int]:
-    return [number for key in sorted(sketch) for number in (key, sketch[key])]

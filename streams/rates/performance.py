@@ -11,7 +11,7 @@ from models.views import PerformanceStats, PerformanceTrend, TrendPoint
 from streams.base import packed_counts
 from streams.base.calendar import Calendar
 from streams.base.sketch import Sketch, merge, quantile_seconds
-from streams.rates.operation_series import OperationSeries, average_seconds, rate_percentage
+from streams.rates.operation_series import OperationSeries, rate_percentage
 
 MINUTE_TREND_HOURS = 2  # up to so many hours the trend has a point a minute
 MINUTE_SECONDS = 60
@@ -62,7 +62,7 @@ def stats(
         failure_rate_percentage=failure,
         conflict_rate_percentage=_conflict_rate(operations),
         retry_rate_percentage=_retry_rate(operations),
-        average_duration_seconds=average_seconds(operations),
+        average_duration_seconds=packed_counts.average_seconds(operations),
         p95_duration_seconds=quantile_seconds(sketch, 0.95),
         p99_duration_seconds=quantile_seconds(sketch, 0.99),
         attempted_operations=packed_counts.field(operations, packed_counts.ATTEMPTED),
@@ -122,7 +122,7 @@ def _point(number: int, length: int, measured: Measured) -> TrendPoint:
         failure_rate_percentage=failure,
         conflict_rate_percentage=_conflict_rate(operations),
         retry_rate_percentage=_retry_rate(operations),
-        average_duration_seconds=average_seconds(operations),
+        average_duration_seconds=packed_counts.average_seconds(operations),
         p95_duration_seconds=quantile_seconds(sketch, 0.95),
         p99_duration_seconds=quantile_seconds(sketch, 0.99),
     )

@@ -12,9 +12,10 @@ from mypy_extensions import i64, mypyc_attr
 
 from streams.alerting.core import PARTITION_HOURS_KEPT, Core
 from streams.base import packed_counts
-from streams.base.outcome_flags import DURATION_BITS, DURATION_MASK, FAILED, KIND_BITS, KIND_MASK, TIMED, Sums
+from streams.base.outcome_flags import FAILED, TIMED, Sums
 from streams.base.sketch import bin_of
 from streams.rates.operation_series import Encoded, OperationSeries
+from streams.rates.packed_operation import duration_of, entry_of, kind_of, second_of
 
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BOUNDS_US = vec[i64]([int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS])
@@ -23,7 +24,8 @@ _Stored = tuple[int, Encoded, list[int], list[int], list[tuple[int, list[int]]],
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(_Stored).decode
 _JOURNAL_MAX: Final = 16_384  # entries, 128 KiB a partition; more are folded without being asked
-_TAKEN: Final = 1 << DURATION_BITS + KIND_BITS  # set where an operation was taken back
+_COUNTED: Final = 0  # in the place of an entry's second: that stands before it in the journal
+_TAKEN_BACK: Final = 1
 
 
 @mypyc_attr(acyclic=True)
@@ -40,7 +42,7 @@ class PartitionTotals:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._journal = vec[i64]()  # operations, each with its kind and duration; -1 - second before those of a second
+        self._journal = vec[i64]()  # entries, and before those of a second its mark
         self._second: i64 = -1  # the last one in the journal
         self.applied = -1
         self.series = OperationSeries((), core.detail_seconds, PARTITION_HOURS_KEPT)
@@ -55,18 +57,18 @@ class PartitionTotals:
 
     def count(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Count one operation of some project at an epoch second."""
-        self._note(second, kind << DURATION_BITS | duration_us)
+        self._note(second, entry_of(_COUNTED, kind, duration_us))
 
     def take_back(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Take back one operation that was counted."""
-        self._note(second, _TAKEN | kind << DURATION_BITS | duration_us)
+        self._note(second, entry_of(_TAKEN_BACK, kind, duration_us))
 
     def _note(self, second: i64, entry: i64) -> None:
         if second != self._second:
             if len(self._journal) >= _JOURNAL_MAX:
                 self.fold()
             self._second = second
-            self._journal = append(self._journal, -1 - second)
+            self._journal = append(self._journal, _mark_of(second))
         self._journal = append(self._journal, entry)
 
     def fold(self) -> None:
@@ -79,7 +81,7 @@ class PartitionTotals:
         bins: dict[int, dict[int, int]] = {}
         at: i64 = 0
         while at < count:
-            second = int(-1 - journal[at])
+            second = int(_mark_of(journal[at]))
             at += 1
             sums, found = Sums(), bins.setdefault(second, {})
             while at < count and journal[at] >= 0:
@@ -89,9 +91,9 @@ class PartitionTotals:
         self._fold_seconds(seconds, bins)
 
     def _fold_entry(self, entry: i64, sums: Sums, bins: dict[int, int]) -> None:
-        sign: i64 = -1 if entry & _TAKEN else 1
-        kind: i64 = entry >> DURATION_BITS & KIND_MASK
-        duration_us: i64 = entry & DURATION_MASK
+        sign: i64 = 1 if second_of(entry) == _COUNTED else -1
+        kind: i64 = kind_of(entry)
+        duration_us: i64 = duration_of(entry)
         sums.add(kind, duration_us, sign)
         if kind & TIMED:
             key = bin_of(duration_us)
@@ -145,3 +147,8 @@ class PartitionTotals:
         totals.days = {day: packed_counts.pack(counts) for day, counts in days}
         totals.buckets, totals.duration_us = buckets, duration_us
         return totals
+
+
+def _mark_of(second: i64) -> i64:
+    """A second as a number below all entries; of a mark, its second."""
+    return -1 - second

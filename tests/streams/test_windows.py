@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams.base import packed_counts
 from streams.base.outcome_flags import FAILED, TIMED
 from streams.base.sketch import Sketch, bin_of, merge, quantile_seconds
-from streams.rates.operation_series import OperationSeries, average_seconds, rate_percentage
+from streams.rates.operation_series import OperationSeries, rate_percentage
 from tests.streams.driving import START_MS, examples
 
 START = START_MS // 1000
@@ -194,7 +194,7 @@ def rank_of(count: int, quantile: float) -> int:
 def test_without_durations_there_is_no_quantile_no_average_and_no_rate() -> None:
     empty: Sketch = {}
     assert quantile_seconds(empty, 0.95) is None
-    assert average_seconds(ONE) is None
+    assert packed_counts.average_seconds(ONE) is None
     assert rate_percentage(0, 0) is None
     assert rate_percentage(1, 100) == 1.0
 
