@@ -16,7 +16,7 @@ ENV_FILE = ROOT / ".env.example"
 _SETTINGS_HEAD = """\
 # Settings
 
-Made by `python -m episode_monitor.settings.generated_docs` from `episode_monitor/settings/settings.py`; change it
+Made by `python -m episode_monitor.settings.generated_docs` from the groups in `episode_monitor/settings`; change it
 there.
 
 Settings are environment variables. A file `.env` in the working directory is read as well; the environment wins over

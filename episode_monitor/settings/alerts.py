@@ -1,0 +1,93 @@
+"""What is alerted on, and where alerts go."""
+
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel
+
+from episode_monitor.settings import validators
+from episode_monitor.settings.fields import (
+    ADDRESS,
+    BaseAddress,
+    Percent,
+    Seconds,
+    SecretAddress,
+    SigningSecret,
+    setting,
+)
+from streams.alerting.rules import Measure
+
+_alerts = partial(setting, "Rules and alerts")
+_SHIPPED_RULES = Path(__file__).resolve().parents[2] / "rules.yaml"
+
+
+class AlertSettings(BaseModel):
+    """The group "Rules and alerts"."""
+
+    rules_file: Annotated[Path, AfterValidator(validators.readable_file)] | None = _alerts(
+        None, "Another file of rules than the shipped rules.yaml.", form="path"
+    )
+    failure_rate_threshold: Percent | None = _alerts(
+        None, "Replaces the failure rate in the rules.", unit="%", ge=0, le=100
+    )
+    conflict_rate_threshold: Percent | None = _alerts(
+        None, "Replaces the conflict rate in the rules.", unit="%", ge=0, le=100
+    )
+    performance_threshold_seconds: Seconds | None = _alerts(
+        None, "Replaces the p95 limit in the rules.", unit="seconds", gt=0, le=86_400
+    )
+    alert_on_issues: bool = _alerts(True, "Whether alerts are delivered. They are kept and shown either way.")
+    slack_webhook_url: SecretAddress | None = _alerts(None, "The team's Slack webhook.", form=ADDRESS)
+    monitoring_webhook_url: SecretAddress | None = _alerts(None, "The team's own webhook.", form=ADDRESS)
+    monitoring_webhook_secret: SigningSecret | None = _alerts(
+        None, "Signs what goes to the webhooks, by Standard Webhooks.", form="whsec_ and base64, or any text"
+    )
+    alert_handlers: Annotated[str, AfterValidator(validators.handlers)] | None = _alerts(
+        None,
+        "Alert handlers of your own, each in a process apart (docs/client.md).",
+        form="package.module:Name or the name of an entry point, several separated by commas",
+    )
+    oncall_slack_webhook_url: SecretAddress | None = _alerts(None, "Slack of those on call.", form=ADDRESS)
+    oncall_webhook_url: SecretAddress | None = _alerts(None, "The webhook of those on call.", form=ADDRESS)
+    oncall_webhook_secret: SigningSecret | None = _alerts(
+        None, "Signs what goes to ONCALL_WEBHOOK_URL; unset: MONITORING_WEBHOOK_SECRET does.", form="as above"
+    )
+    sink_timeout_seconds: int = _alerts(10, "For one delivery to one destination.", unit="seconds", ge=1, le=300)
+    sink_give_up_hours: int = _alerts(
+        24, "How long one delivery is tried before it is a dead letter.", unit="hours", ge=1, le=720
+    )
+    sink_queue_limit: int = _alerts(
+        5000, "Alerts under way at a time; more wait in the topic of alerts.", unit="alerts", ge=10, le=100_000
+    )
+    sink_concurrency: int = _alerts(4, "Requests at a time to one destination.", unit="requests", ge=1, le=100)
+    escalate_after_minutes: int = _alerts(
+        5, "A critical alert that nobody acknowledged goes to those on call.", unit="minutes", ge=1, le=1440
+    )
+    dashboard_url: BaseAddress | None = _alerts(
+        None,
+        "Where people open the dashboard, for links in alerts; it may have a path, which a proxy takes away or "
+        "leaves. Unset: WORKER_URL.",
+        form=ADDRESS,
+    )
+
+    @property
+    def rules_path(self) -> Path:
+        """The file of rules in force."""
+        return self.rules_file or _SHIPPED_RULES
+
+    @property
+    def threshold_overrides(self) -> dict[Measure, Decimal]:
+        """What replaces the thresholds of the rules, by measure; percent and seconds."""
+        given = {
+            Measure.FAILURE_RATE: self.failure_rate_threshold,
+            Measure.CONFLICT_RATE: self.conflict_rate_threshold,
+            Measure.SLOW_CREATION: self.performance_threshold_seconds,
+        }
+        return {measure: threshold for measure, threshold in given.items() if threshold is not None}
+
+    @property
+    def handler_names(self) -> tuple[str, ...]:
+        """Of `alert_handlers`, one by one."""
+        return tuple(name.strip() for name in (self.alert_handlers or "").split(",") if name.strip())

@@ -1,0 +1,28 @@
+"""How one setting is written: its field, and the types of text that several settings share."""
+
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic.config import JsonDict
+
+from episode_monitor.settings import validators
+
+
+def setting(group: str, default: Any, description: str, *, unit: str = "", form: str = "", **bounds: Any) -> Any:
+    """One setting. `form` says in words what a text must look like; numbers and words say so by their type."""
+    extra: JsonDict = {"group": group, "unit": unit, "form": form}
+    return Field(default=default, description=description, json_schema_extra=extra, **bounds)
+
+
+ADDRESS = "http:// or https:// address"
+POSTGRES = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+Topic = Annotated[str, AfterValidator(validators.topic)]
+Percent = Annotated[Decimal, BeforeValidator(partial(validators.number_with_unit, unit="%"))]
+Seconds = Annotated[Decimal, BeforeValidator(partial(validators.number_with_unit, unit="s"))]
+BaseAddress = Annotated[str, AfterValidator(validators.base_address)]
+Column = Annotated[str, AfterValidator(validators.sql_column)]
+SecretAddress = Annotated[SecretStr, BeforeValidator(validators.secret(validators.http_address))]
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(validators.secret(validators.database_url))]
+SigningSecret = Annotated[SecretStr, BeforeValidator(validators.secret(validators.webhook_secret))]

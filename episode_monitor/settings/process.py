@@ -1,0 +1,53 @@
+"""The process itself."""
+
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator
+
+from episode_monitor.settings import validators
+from episode_monitor.settings.fields import setting
+
+_process = partial(setting, "Process")
+
+
+class LogLevel(Enum):
+    """What is logged: this and everything graver."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(Enum):
+    """For people at a terminal, or one JSON object a line."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class ProcessSettings(BaseModel):
+    """The group "Process"."""
+
+    episode_monitoring_enabled: bool = _process(
+        True, "Off: no events are read; views answer 501, health checks stay green and say so."
+    )
+    state_dir: Path = _process(Path("state"), "What the worker may keep on disk.", form="path")
+    cached_projects: int = _process(
+        20_000,
+        "Projects whose state is held ready in memory; the rest waits packed.",
+        ge=100,
+        le=10_000_000,
+    )
+    stalled_seconds: int = _process(
+        30, "A backlog that does not move for so long ends the process.", unit="seconds", ge=5, le=3600
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(validators.lower)] = _process(
+        LogLevel.INFO, "What is logged, and graver."
+    )
+    log_format: Annotated[LogFormat, BeforeValidator(validators.lower)] = _process(
+        LogFormat.CONSOLE, "For people, or a JSON object a line."
+    )
