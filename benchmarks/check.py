@@ -24,10 +24,11 @@ from models.event import Event, EventType
 from models.views import DeepCheckResult, IntegritySummary
 from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet
+from streams.base.steps import finish
 from streams.partition.drift_values import Holdings
 from streams.partition.holdings import known_projects
 from streams.partition.partition import Partition
-from streams.partition.summary import counts_of, finish
+from streams.partition.summary import counts_of
 from streams.views.project_views import integrity_summary
 
 _STATUS = Path("/proc/self/status")
@@ -92,7 +93,7 @@ class OneWorker:
                 yield projects
 
     async def issues(self, limit: int, numbers: int) -> StreamIssues:
-        return StreamIssues(issues=[], projects=sum(partition.projects for partition in self.partitions))
+        return StreamIssues(issues=[], projects=sum(partition.index.projects for partition in self.partitions))
 
     async def catch_up(self) -> None:
         return

@@ -13,8 +13,8 @@ from faults.reference import Reference
 from faults.replay import Replay, stored_outcome
 from streams.alerting.core import Core
 from streams.base import changelog_keys
+from streams.base.checkpoint_types import Cursor
 from streams.base.ids import hash_of
-from streams.partition.partition import Cursor
 from streams.project.project_state import ProjectState
 from streams.project.state_codec import canonical, read_head
 from streams.project.step import advance

@@ -14,9 +14,10 @@ from models.event import Event
 from models.views import ProjectView
 from streams.alerting.core import Core
 from streams.base import changelog_keys
+from streams.base.checkpoint_types import Cursor
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import DeletedNumbers
-from streams.partition.partition import Cursor, Partition
+from streams.partition.partition import Partition
 from streams.project.project_state import ProjectState
 
 Facts = dict[str, object]
@@ -122,7 +123,7 @@ def _states(core: Core, partition: int, store: Stored) -> dict[str, ProjectState
     for _ in reader.restore():
         pass
     found = {}
-    for key in reader.head_keys:
+    for key in reader.index.head_keys:
         project_id = changelog_keys.project_of(key)
         state = reader.state(project_id)
         assert state is not None

@@ -15,7 +15,7 @@ MODULES = {
     "streams/alerting": "core rate_rules",
     "streams/base": "calendar ids intervals numbering_rules open_table outcome_flags packed_counts packing sketch",
     "streams/numbering": "anomalies chunks episodes number_state numbering redating suspects",
-    "streams/partition": "partition",
+    "streams/partition": "checkpointer deadline_queue partition project_index state_cache",
     "streams/project": "body_writer numbering_codec project_state rule_evaluator state_codec step",
     "streams/rates": (
         "busy_seconds days dedup_window operation_series operations packed_operation pane_codec panes totals windows"
@@ -25,7 +25,7 @@ MODULES = {
 NOT_COMPILED = {
     "models": "alert measures times",
     "streams/alerting": "alert_state rules",
-    "streams/base": "changelog_keys checkpoint_types",
+    "streams/base": "changelog_keys checkpoint_types steps",
     "streams/numbering": "finding_history waivers",
     "streams/partition": "splits",
     "streams/project": "state_shapes",

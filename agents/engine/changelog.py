@@ -18,7 +18,7 @@ from agents.engine.producer import Producer
 from agents.fetching.reading import some_records
 from agents.fetching.record_parsing import UnreadableBatch
 from streams.base import changelog_keys
-from streams.partition.partition import Cursor
+from streams.base.checkpoint_types import Cursor
 from streams.project.state_codec import is_older
 
 MARKER = b"m"

@@ -201,8 +201,9 @@ class Engine:
             await self.emit(owned, [])  # what the stored clock had made due
         owned.reading = await self.consumer.begin(self.tp(owned.number), owned.position)
         log.info(
-            "partition is live", partition=owned.number, position=owned.position, projects=owned.partition.projects,
-            records_read=owned.recovered_records, seconds=round(owned.recovery_seconds, 3),
+            "partition is live", partition=owned.number, position=owned.position,
+            projects=owned.partition.index.projects, records_read=owned.recovered_records,
+            seconds=round(owned.recovery_seconds, 3),
         )  # fmt: skip
         if all(each.phase is PartitionPhase.LIVE for each in self.owned.values()):
             self._on_all_live()
@@ -249,12 +250,12 @@ class Engine:
 
     def _slice_records(self, owned: Owned, backoff: DeadLetterBackoff) -> int:
         records = backoff.slice_records(len(self.owned))
-        return min(records, RECORDS_BESIDE_COLLECTING) if owned.partition.is_collecting else records
+        return min(records, RECORDS_BESIDE_COLLECTING) if owned.partition.checkpointer.waiting else records
 
     async def _make_room(self, owned: Owned) -> None:
         """Let what was taken be stored before it fills the memory: many projects, each touched once."""
         while (
-            owned.partition.unstored >= self._most_unstored
+            owned.partition.checkpointer.unstored >= self._most_unstored
             and owned.phase is PartitionPhase.LIVE
             and not self.is_halted
         ):
@@ -326,7 +327,7 @@ class Engine:
             async with owned.turn:
                 has_news = owned.phase is PartitionPhase.LIVE and owned.partition.is_dirty
                 if has_news:
-                    await self._send(owned, owned.held.release(owned.partition.splits), [])
+                    await self._send(owned, owned.held.release(owned.partition.index.splits), [])
                     owned.cut(letters_from)
             if has_news:
                 collected.append((owned, await owned.collect(self._yield_to_fetching)))

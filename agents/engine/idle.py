@@ -11,7 +11,7 @@ import structlog
 from agents.engine.clock import run_clock
 from agents.engine.engine import Engine
 from agents.engine.ownership import Owned, PartitionPhase, cursor_record
-from streams.partition.partition import Cursor
+from streams.base.checkpoint_types import Cursor
 
 log = structlog.get_logger(__name__)
 

@@ -23,8 +23,9 @@ from models.dead_letter import DeadLetter, dead_batch, dead_letter
 from models.event import Event
 from streams.alerting.core import Core
 from streams.base import changelog_keys
+from streams.base.checkpoint_types import Changes, Cursor
 from streams.partition.drift_alerts import KEEPER, DriftAlerts
-from streams.partition.partition import Changes, Cursor, Partition
+from streams.partition.partition import Partition
 from streams.project.step import NO_CLOCK
 
 log = structlog.get_logger(__name__)
@@ -191,7 +192,7 @@ class Owned(Counts):
         self.store = StoredValues(values)
         self.partition = self._new_partition()
         await in_slices(self.partition.restore(), RESTORE_SLICE_SECONDS)
-        self.recovered_projects = len(self.partition.head_keys)
+        self.recovered_projects = len(self.partition.index.head_keys)
         self.position = self.committed = self.partition.next_offset
         self.witness = decode_witness(values.get(WITNESS))
 
@@ -219,7 +220,7 @@ class Owned(Counts):
 
     async def collect(self, give_way: Callable[[], Awaitable[None]] = let_others) -> Collected:
         """What to write after a `cut`. The values in memory change together with it: they must never be older."""
-        changes = await in_slices(self.partition.collecting(), give_way=give_way)
+        changes = await in_slices(self.partition.checkpointer.collecting(), give_way=give_way)
         self.store.apply(changes)
         garbage, self._garbage = self._garbage, []
         state = [*changes.writes, *((key, None) for key in garbage)]

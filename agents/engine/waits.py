@@ -104,7 +104,7 @@ class Waits:
         if owned.problem:
             return WaitsFor.DEAD_LETTERS
         if owned.inbox or engine.lag(owned):
-            is_full = owned.partition.unstored >= engine.most_unstored
+            is_full = owned.partition.checkpointer.unstored >= engine.most_unstored
             return WaitsFor.STORING if is_full else WaitsFor.TAKING
         return WaitsFor.TRANSACTION if engine.waiting(owned) else None
 

@@ -14,7 +14,8 @@ from agents.fleet.reader import FleetReader, Known
 from agents.fleet.record import PartitionStatus
 from models.dead_letter import DeadLetter
 from streams.alerting.core import Core
-from streams.partition.summary import PartitionCounts, PartitionLists, Steps, counts_of, lists_of
+from streams.base.steps import Steps
+from streams.partition.summary import PartitionCounts, PartitionLists, counts_of, lists_of
 from streams.rates.totals import PartitionTotals
 from streams.views.project_views import as_of_ms
 

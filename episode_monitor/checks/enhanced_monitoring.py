@@ -93,7 +93,7 @@ def drifting_projects(live: Iterable[Owned]) -> list[str]:
 def critical_projects(partition: Partition) -> Iterable[str]:
     """Projects of which a critical alert fires."""
     by_id = partition.core.rules.by_id
-    for project in list(partition.alerting):
+    for project in list(partition.index.alerting):
         state = partition.look(project)
         if state is not None and any(
             memory.phase is AlertPhase.FIRING and rule_id in by_id and by_id[rule_id].severity is Severity.CRITICAL

@@ -19,9 +19,10 @@ from episode_monitor.fleet.peer_protocol import (
     StreamIssues,
 )
 from streams.base.ranking import Lowest, Rank, rank
+from streams.base.steps import Steps
 from streams.partition.drift_values import Holdings
 from streams.partition.holdings import digest_of, holdings_of, known_projects
-from streams.partition.summary import STATE_STEP, STEP, Steps, splits_of
+from streams.partition.summary import STATE_STEP, STEP, splits_of
 
 COMPARE_STEP = 32  # digests between two steps, about half a millisecond
 
@@ -101,13 +102,15 @@ def _held(live: Sequence[Owned], projects: list[str]) -> Steps[list[Holdings]]:
 def _issues(live: Sequence[Owned], question: IssuesQuestion) -> Steps[StreamIssues]:
     """Projects change between two steps: each is counted once, by what is listed of it or by what it had at first."""
     worst: Lowest[Rank, Owned] = Lowest(question.limit)
-    projects = sum(owned.partition.projects - owned.partition.counted_elsewhere for owned in live)
+    projects = sum(owned.partition.index.counted_projects for owned in live)
     splits = [facts for owned in live for facts in splits_of(owned.partition, question.limit)][: question.limit]
     unlisted = {
-        (owned.number, project): sum(found) for owned in live for project, found in owned.partition.unhealthy.items()
+        (owned.number, project): sum(found)
+        for owned in live
+        for project, found in owned.partition.index.unhealthy.items()
     }
     for owned in live:
-        for seen, (project_id, (gaps, duplicates)) in enumerate(list(owned.partition.unhealthy.items()), 1):
+        for seen, (project_id, (gaps, duplicates)) in enumerate(list(owned.partition.index.unhealthy.items()), 1):
             head = owned.partition.head(project_id)
             if head is not None:
                 worst.offer(rank(project_id, gaps, duplicates, head.max_number), owned)

@@ -92,7 +92,7 @@ class OwnPartitions:
         found = []
         for owned, state, at_ms in self._states(question.project_id):
             held = holdings_of(owned.partition, question.project_id)
-            split = owned.partition.splits.get(question.project_id)
+            split = owned.partition.index.splits.get(question.project_id)
             if held is not None:
                 found.append(
                     Piece(
@@ -174,7 +174,6 @@ class OwnPartitions:
             state = partition.state_to_change(question.project_id)
             if owned.phase is not PartitionPhase.LIVE or state is None:
                 raise Recovering
-            gaps, duplicates = state.numbering.open_gaps.count, len(state.numbering.open_duplicates)
             at_ms = max(self._sight.as_of_ms(owned), state.now_ms)
             before = BeforeWaiving.of(state)
             done = waive_and_judge(
@@ -191,7 +190,7 @@ class OwnPartitions:
                 raise Unreachable(
                     "Kafka did not take what is to be told, so nothing was waived: try again shortly."
                 ) from error
-            partition.touch(state, gaps, duplicates)
+            partition.touch(state)
             self.acts_done += 1
         await self._sight.engine.flush()
         if owned.phase is not PartitionPhase.LIVE:

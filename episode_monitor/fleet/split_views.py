@@ -61,7 +61,7 @@ def splits_known(sight: FleetView) -> tuple[int, list[SplitFacts]]:
         parts = sight.parts()
     except Incomplete:
         named = [facts for owned in sight.live for facts in splits_of(owned.partition)]
-        return sum(len(owned.partition.splits) - owned.partition.counted_elsewhere for owned in sight.live), named
+        return sum(owned.partition.index.counted_splits for owned in sight.live), named
     total, found = 0, []
     for part in parts:
         total += part.counts.splits

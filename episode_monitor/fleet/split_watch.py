@@ -61,12 +61,12 @@ class SplitWatch:
             progress = self._progress.get(owned)
             if progress is None:
                 progress = self._progress[owned] = _Progress(owned.recovered_projects)
-                self._log.recovered(owned.number, owned.partition.splits, self._sight.partition_count())
+                self._log.recovered(owned.number, owned.partition.index.splits, self._sight.partition_count())
             if now >= progress.not_before and not await self._go_on(owned, progress):
                 progress.not_before = now + RETRY_SECONDS
 
     async def _go_on(self, owned: Owned, progress: _Progress) -> bool:
-        head_keys = owned.partition.head_keys
+        head_keys = owned.partition.index.head_keys
         while progress.next_new < len(head_keys):
             end = min(progress.next_new + BATCH_PROJECTS, len(head_keys))
             if not await self._ask_all(owned, _names(head_keys[progress.next_new : end]), 0.0):
@@ -139,7 +139,7 @@ class SplitWatch:
         live = [owned for owned in others if owned.phase is PartitionPhase.LIVE]
         found: list[SeenPart] = []
         for place, project in enumerate(question.projects):
-            seen = [owned for owned in live if owned.partition.has(project)]
+            seen = [owned for owned in live if owned.partition.head(project)]
             if seen:
                 asking = SeenPart(place, question.partition, place in question.keyless)
                 parts = [SeenPart(place, owned.number, project in owned.keyless) for owned in seen]
@@ -175,7 +175,7 @@ class SplitWatch:
             if owned.phase is not PartitionPhase.LIVE or not owned.partition.note_split(project, partitions, keyless):
                 return
             await self._engine.emit(owned, [])
-            split = owned.partition.splits[project]
+            split = owned.partition.index.splits[project]
         self._log.found(project, split, self._sight.partition_count())
 
 

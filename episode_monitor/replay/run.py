@@ -76,7 +76,7 @@ class Replay:
     @property
     def projects(self) -> int:
         """How many were seen; one in several partitions counts once as soon as that is known."""
-        return sum(each.projects - each.counted_elsewhere for each in self._partitions.values())
+        return sum(each.index.counted_projects for each in self._partitions.values())
 
     def take(self, batch: ReplayBatch) -> None:
         """Records of one partition, whose offsets must rise."""
@@ -100,7 +100,7 @@ class Replay:
                     self._tombstones += 1
         if partition.emits:
             self._tell(partition)
-        if partition.unstored > MOST_DECODED:
+        if partition.checkpointer.unstored > MOST_DECODED:
             self._pack(partition)
 
     def _pack_all(self) -> None:
@@ -139,12 +139,12 @@ class Replay:
             tombstones=self._tombstones,
             dead_letters=dict(sorted(self._dead_letters.items())),
             projects=self.projects,
-            projects_with_findings=sum(len(each.unhealthy) for each in partitions),
+            projects_with_findings=sum(len(each.index.unhealthy) for each in partitions),
             split_projects=len(split),
             split={project: split[project] for project in sorted(split)[:MAX_SPLITS]},
-            episodes=sum(each.episodes for each in partitions),
-            gaps=sum(each.gaps for each in partitions),
-            duplicates=sum(each.duplicates for each in partitions),
+            episodes=sum(each.index.episodes for each in partitions),
+            gaps=sum(each.index.gaps for each in partitions),
+            duplicates=sum(each.index.duplicates for each in partitions),
             state_hash=self._hash(),
             firings=dict(sorted(self._firings.items())),
             transitions=self._transitions,
@@ -156,9 +156,9 @@ class Replay:
         found: dict[str, list[int]] = {}
         partitions = sorted(self._partitions.items())
         for number, partition in partitions if len(partitions) > 1 else ():
-            for key in partition.head_keys:
+            for key in partition.index.head_keys:
                 project_id = changelog_keys.project_of(key)
-                seen = [other for other, each in partitions if other == number or each.has(project_id)]
+                seen = [other for other, each in partitions if other == number or each.head(project_id)]
                 if len(seen) > 1:
                     found[project_id] = seen
         for project_id, seen in found.items():

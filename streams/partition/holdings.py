@@ -59,7 +59,7 @@ def holdings_of(partition: Partition, project_id: str) -> Holdings | None:
             project_id=project_id, partition=partition.number, applied=found.applied, numbers=numbers, owners=owners,
             explained=list(numbering.explained), gaps=list(numbering.open_gaps),
             duplicates=sorted(numbering.open_duplicates), capped=numbering.capped,
-            is_split=project_id in partition.splits,
+            is_split=project_id in partition.index.splits,
         )  # fmt: skip
     stored = _read(partition, project_id, found)
     numbers, owners = _sorted(_stored_pairs(stored))
@@ -67,13 +67,13 @@ def holdings_of(partition: Partition, project_id: str) -> Holdings | None:
         project_id=project_id, partition=partition.number, applied=stored.applied, numbers=numbers, owners=owners,
         explained=stored.numbers.explained, gaps=stored.numbers.open_gaps,
         duplicates=[number for number, since_ms, _ in stored.numbers.duplicates if not since_ms],
-        capped=stored.numbers.capped, is_split=project_id in partition.splits,
+        capped=stored.numbers.capped, is_split=project_id in partition.index.splits,
     )  # fmt: skip
 
 
 def known_projects(partition: Partition, start: int, limit: int) -> tuple[list[str], int | None]:
     """Projects that hold something, in the order they became known, from a place on; and the next place, None: none."""
-    found, head_keys = [], partition.head_keys
+    found, head_keys = [], partition.index.head_keys
     end = min(start + limit, len(head_keys))
     for at in range(start, end):
         project_id = changelog_keys.project_of(head_keys[at])

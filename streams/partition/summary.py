@@ -5,9 +5,8 @@ caller can do other things between them.
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from itertools import chain, islice
-from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,6 +15,7 @@ from streams.alerting.alert_state import AlertPhase
 from streams.base import changelog_keys
 from streams.base.ranking import Lowest, Rank, rank
 from streams.base.sketch import quantile_seconds
+from streams.base.steps import Steps
 from streams.partition.partition import Partition
 from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import active_alerts
@@ -28,9 +28,6 @@ MAX_SPLITS = 20  # named; all are counted
 OTHER = "_other"
 STEP = 64  # heads between two steps, 0.2 ms
 STATE_STEP = 8  # decoded states between two steps, about 1 ms
-
-T = TypeVar("T")
-Steps: TypeAlias = Generator[None, None, T]
 
 
 class PartitionCounts(msgspec.Struct, frozen=True, array_like=True):
@@ -49,7 +46,7 @@ class PartitionCounts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SplitFacts(msgspec.Struct, frozen=True, array_like=True):
-    """A project in several partitions; `keyless` as in `streams.partition.splits.Split`."""
+    """A project in several partitions; `keyless` as in `streams.partition.index.splits.Split`."""
 
     project_id: str
     partitions: tuple[int, ...]
@@ -89,14 +86,6 @@ class PartitionLists(msgspec.Struct, frozen=True, array_like=True):
     p95_seconds: dict[str, float] = {}  # of the worst projects whose creations ended lately
 
 
-class PartitionSummary(msgspec.Struct, frozen=True, array_like=True):
-    """All of it; `totals` is a `streams.rates.totals.PartitionTotals` in its encoded form."""
-
-    counts: PartitionCounts
-    lists: PartitionLists
-    totals: bytes
-
-
 def counts_of(partition: Partition, as_of_ms: int) -> PartitionCounts:
     """The partition's counts of this moment; constant time."""
     return PartitionCounts(
@@ -104,31 +93,13 @@ def counts_of(partition: Partition, as_of_ms: int) -> PartitionCounts:
         clock_ms=partition.clock_ms,
         as_of_ms=as_of_ms,
         applied=partition.next_offset - 1,
-        projects=partition.projects - partition.counted_elsewhere,
-        unhealthy=len(partition.unhealthy),
-        gaps=partition.gaps,
-        duplicates=partition.duplicates,
-        episodes=partition.episodes,
-        splits=len(partition.splits) - partition.counted_elsewhere,
+        projects=partition.index.counted_projects,
+        unhealthy=len(partition.index.unhealthy),
+        gaps=partition.index.gaps,
+        duplicates=partition.index.duplicates,
+        episodes=partition.index.episodes,
+        splits=partition.index.counted_splits,
     )
-
-
-def summarise(
-    partition: Partition, as_of_ms: int, max_projects: int = 100, max_alerts: int = MAX_ALERTS
-) -> PartitionSummary:
-    """The whole summary at once, for callers whom nobody waits for."""
-    lists = finish(lists_of(partition, max_projects, max_alerts))
-    return PartitionSummary(counts_of(partition, as_of_ms), lists, partition.totals.encode())
-
-
-def finish(steps: Steps[T]) -> T:
-    """Run steps to their end without a pause."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 def lists_of(partition: Partition, max_projects: int, max_alerts: int = MAX_ALERTS) -> Steps[PartitionLists]:
@@ -158,7 +129,7 @@ def splits_of(partition: Partition, limit: int = MAX_SPLITS) -> list[SplitFacts]
     """The first projects in several partitions that this partition counts."""
     named = (
         SplitFacts(project_id, split.partitions, split.keyless)
-        for project_id, split in partition.splits.items()
+        for project_id, split in partition.index.splits.items()
         if split.partitions[0] == partition.number
     )
     return list(islice(named, limit))
@@ -168,14 +139,14 @@ def worst_projects(partition: Partition, limit: int) -> Steps[list[ProjectFacts]
     """The unhealthy ones, worst first; where there are fewer than `limit`, then others, the same ones every time."""
     lowest: Lowest[Rank, None] = Lowest(limit)
     if limit:
-        for seen, project_id in enumerate(list(partition.unhealthy), 1):
+        for seen, project_id in enumerate(list(partition.index.unhealthy), 1):
             head = partition.head(project_id)
             if head is not None:
                 lowest.offer(rank(project_id, head.gaps, head.duplicates, head.max_number), None)
             if seen % STEP == 0:
                 yield
     chosen = dict.fromkeys(key[2] for key, _ in lowest.entries())
-    others = chain(partition.alerting, (changelog_keys.project_of(key) for key in partition.head_keys))
+    others = chain(partition.index.alerting, (changelog_keys.project_of(key) for key in partition.index.head_keys))
     for project_id in islice(others, 2 * limit):
         if len(chosen) >= limit:
             break
@@ -207,9 +178,9 @@ def facts_of(state: ProjectState) -> ProjectFacts:
 
 def alerts_of(partition: Partition, limit: int) -> Steps[tuple[list[Alert], list[AlertCount]]]:
     """At most `limit` active alerts, the most severe first, and how many there are of each kind."""
-    found = [alert for section in partition.sections for alert in section.active()]
+    found = [alert for section in partition.checkpointer.sections for alert in section.active()]
     counts = Counter((alert.severity.value, alert.alert_type) for alert in found)
-    alerting = list(partition.alerting)
+    alerting = list(partition.index.alerting)
     for seen, project_id in enumerate(alerting[:MAX_ALERTING_LOOKED_AT], 1):
         state = partition.look(project_id)
         if state is not None:

@@ -26,7 +26,7 @@ from agents.engine.writer import Writer
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.transport import Consumer
 from streams.base import changelog_keys
-from streams.partition.partition import Cursor
+from streams.base.checkpoint_types import Cursor
 from testbed.worker_process import make_core
 
 EVENTS, ALERTS, LETTERS, CHANGELOG = "events", "alerts", "letters", "changelog"

@@ -16,9 +16,10 @@ from faults.replay import Stored
 from models.codec import decode_event
 from models.event import Event
 from streams.base import changelog_keys
+from streams.base.checkpoint_types import Cursor
 from streams.partition.drift_alerts import DriftAlerts, named
 from streams.partition.drift_values import Drifting
-from streams.partition.partition import Cursor, Partition
+from streams.partition.partition import Partition
 from testbed.worker_process import make_core
 from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
 

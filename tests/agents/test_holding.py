@@ -82,7 +82,7 @@ async def test_nothing_is_told_of_a_project_that_turns_out_to_be_split(desk: Des
     await desk.take(0, *GAP)
     await desk.engine.flush()
     assert desk.producer.journal == ["state 0", "closing 0"]
-    assert desk.engine.owned[0].partition.gaps == 0
+    assert desk.engine.owned[0].partition.index.gaps == 0
     await desk.take(0, event(3, "halved", episode_number=9), later(4, "other", 130))
     await desk.engine.flush()
     assert "alert" not in desk.producer.journal

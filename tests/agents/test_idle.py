@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from streams.base import changelog_keys
-from streams.partition.partition import Cursor
+from streams.base.checkpoint_types import Cursor
 from tests.agents.desk import NOW_MS, Desk, cursor_of, event, turns
 
 

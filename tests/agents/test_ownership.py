@@ -220,7 +220,7 @@ async def test_a_partition_with_very_many_changed_projects_takes_no_more_until_t
         while owned.position < 1000:
             await desk.engine.flush()
             await turns()
-    assert owned.partition.projects == 1000
+    assert owned.partition.index.projects == 1000
     await desk.close()
 
 

@@ -135,9 +135,9 @@ async def test_an_idle_partition_follows_the_clock_on_the_wall(broker: str, topi
         await send(producer, rig.topics.events, 0, b"p", created("p", 1))
         await send(producer, rig.topics.events, 0, b"p", created("p", 3))
         await until(lambda: rig.outcome("applied") == 2)
-        assert rig.owned[0].partition.gaps == 0, "suspect at first"
+        assert rig.owned[0].partition.index.gaps == 0, "suspect at first"
         ahead_ms[0] = 70_000
-        await until(lambda: rig.owned[0].partition.gaps == 1, "settled although no event came")
+        await until(lambda: rig.owned[0].partition.index.gaps == 1, "settled although no event came")
         await until(lambda: len(rig.history) == 1)
     told = [each for number in (0, 1) for each in told_transitions(await read_log(broker, rig.topics.alerts, number))]
     assert [each.alert_type for each in told] == ["INTEGRITY_VIOLATION"]
@@ -266,7 +266,7 @@ async def test_what_a_producer_took_back_does_not_count_and_its_markers_hold_not
         assert engine.lag(owned) == 0
         await until(lambda: [w.waits_for for w in rig.runtime.waits_now()] == [WaitsFor.TRANSACTION])
         ahead_ms[0] = 70_000
-        await until(lambda: owned.partition.gaps == 1, "a transaction under way does not hold the clock")
+        await until(lambda: owned.partition.index.gaps == 1, "a transaction under way does not hold the clock")
         assert rig.outcome("applied") == 2
         await producer.commit_transaction()
         await until(lambda: rig.outcome("applied") == 3 and engine.waiting(owned) == 0)
@@ -353,7 +353,7 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(
             await send(producer, rig.topics.events, 0, b"p", created("p", number))
         await until(lambda: rig.is_live(2) and rig.episodes("p") == 40 and rig.is_stored())
         await until(lambda: rig.runtime.status == "ok")
-        assert rig.owned[0].partition.gaps == 0
+        assert rig.owned[0].partition.index.gaps == 0
     assert rig.stops == []
 
 

@@ -11,7 +11,13 @@ from agents.engine.waits import Wait, Waits, WaitsFor, long_waits
 
 
 class Stored:
+    """A partition of which everything is stored."""
+
     unstored = 0
+
+    @property
+    def checkpointer(self) -> "Stored":
+        return self
 
 
 class Part:

@@ -18,7 +18,8 @@ from agents.fleet.record import (
     record_key,
     unpack_body,
 )
-from streams.partition.summary import PartitionCounts, PartitionLists, summarise
+from streams.base.steps import finish
+from streams.partition.summary import PartitionCounts, PartitionLists, lists_of
 from streams.rates.totals import PartitionTotals
 from tests.streams_answers.making import START_MS, make_core, new_log, seed_project
 
@@ -54,9 +55,9 @@ def test_the_bulk_survives_packing_with_its_alerts_and_totals() -> None:
     seed_project(log)
     log.failed("p", at=1, took=2.0)
     log.settle(60)
-    summary = summarise(log.partition, START_MS)
-    body = unpack_body(pack_body(Body(summary.lists, summary.totals)))
-    assert body.lists == summary.lists
+    lists = finish(lists_of(log.partition, 100))
+    body = unpack_body(pack_body(Body(lists, log.partition.totals.encode())))
+    assert body.lists == lists
     assert {alert.alert_key for alert in body.lists.alerts} == {"integrity:proj_123", "failures:p"}
     assert PartitionTotals.decode(core, body.totals).duration_us == [2_000_000, 0]
 

@@ -9,7 +9,8 @@ from episode_monitor.fleet.errors import InvalidQuery, ProjectQuery, ProjectSort
 from episode_monitor.fleet.peer_protocol import OwnPage
 from episode_monitor.fleet.questions.project_list import merge_pages, own_page, question_of
 from streams.base import changelog_keys
-from streams.partition.summary import STEP, Steps, finish
+from streams.base.steps import Steps, finish
+from streams.partition.summary import STEP
 from tests.fleet.fleet import Fleet, Json, Worker, code, json
 from tests.streams_answers.making import START_MS, Log, make_core, seed_project, store
 
@@ -217,7 +218,7 @@ def test_looking_through_many_projects_pauses_after_every_few(sort: ProjectSort)
     for number in range(9_999):
         key = changelog_keys.head(f"project-{number:04}")
         values[key] = values[changelog_keys.head("template")]
-        owned.partition.head_keys.append(key)
+        owned.partition.index.head_keys.append(key)
     pauses = 0
 
     def counted() -> Steps[OwnPage]:

@@ -1,6 +1,6 @@
 """Who reads pushes nothing out of memory that events come for, and sees what is true all the same."""
 
-from streams.partition import partition as partitions
+from streams.partition.state_cache import LOOKED_AT_MOST
 from tests.fleet.fleet import Fleet, Worker, json
 
 ROOT = "/monitoring/episodes"
@@ -28,16 +28,16 @@ async def test_reading_every_project_leaves_those_in_memory_that_events_come_for
         log.settle(60)
         await worker.engine.flush()
         partition = log.partition
-        partition._generation_size = 2
-        partition._young, partition._old = {}, {}
+        partition._cache._generation_size = 2
+        partition._cache.young, partition._cache._old = {}, {}
         for project in HOT:
             log.created(project, 1, at=61)
         await worker.engine.flush()
-        hot = [partition._young[project] for project in HOT]
+        hot = [partition._cache.young[project] for project in HOT]
         await ask_everything(worker)
         await fleet.publish()
-        assert [partition._young.get(project) for project in HOT] == hot
-        assert len(partition._looked_at) == len(COLD)
+        assert [partition._cache.young.get(project) for project in HOT] == hot
+        assert len(partition._cache._looked_at) == len(COLD)
 
 
 async def test_a_reader_sees_what_events_changed_since_it_last_looked() -> None:
@@ -47,12 +47,12 @@ async def test_a_reader_sees_what_events_changed_since_it_last_looked() -> None:
         log.created("p", 2)
         await worker.engine.flush()
         partition = log.partition
-        partition._generation_size = 1
+        partition._cache._generation_size = 1
         for step, number in enumerate((1, 3, 4), start=1):
             for project in ("other-1", "other-2", "other-3"):
                 log.created(project, step, at=step)  # `p` is no longer decoded in memory
             await worker.engine.flush()
-            assert "p" not in {**partition._young, **partition._old}
+            assert "p" not in {**partition._cache.young, **partition._cache._old}
             assert json(await worker.get(f"{ROOT}/integrity/project/p"))["total_episodes"] == step
             log.created("p", number, at=step + 0.5)
             assert json(await worker.get(f"{ROOT}/integrity/project/p"))["total_episodes"] == step + 1
@@ -62,14 +62,14 @@ async def test_what_readers_asked_for_is_bounded() -> None:
     async with Fleet(1) as fleet:
         worker = await fleet.worker("only")
         log = worker.own_partition(0)
-        names = [f"p{number}" for number in range(partitions.LOOKED_AT_MOST + 5)]
+        names = [f"p{number}" for number in range(LOOKED_AT_MOST + 5)]
         for project in names:
             log.created(project, 1)
         await worker.engine.flush()
         partition = log.partition
-        partition._young.clear()
-        partition._old.clear()
+        partition._cache.young.clear()
+        partition._cache._old.clear()
         for project in names:
             assert partition.look(project) is not None
-        assert len(partition._looked_at) == partitions.LOOKED_AT_MOST
-        assert partition._young == {}
+        assert len(partition._cache._looked_at) == LOOKED_AT_MOST
+        assert partition._cache.young == {}

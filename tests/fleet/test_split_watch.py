@@ -25,10 +25,10 @@ async def two_workers(fleet: Fleet) -> tuple[Worker, Worker, list[Log]]:
 def splits(fleet: Fleet) -> dict[int, dict[str, Split]]:
     """What each partition knows."""
     return {
-        number: owned.partition.splits
+        number: owned.partition.index.splits
         for worker in fleet.workers
         for number, owned in worker.engine.owned.items()
-        if owned.partition.splits
+        if owned.partition.index.splits
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from streams.base import changelog_keys
-from streams.partition.partition import Changes, Cursor
+from streams.base.checkpoint_types import Changes, Cursor
 
 Write = tuple[bytes, bytes | None]
 

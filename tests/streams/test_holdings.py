@@ -30,7 +30,7 @@ def filled(pairs: list[tuple[int, str]]) -> Log:
 def forgotten(log: Log) -> Partition:
     """The same partition, of which nothing is decoded."""
     store(log)
-    partition = Partition(log.partition.core, 0, log.partition._store)
+    partition = Partition(log.partition.core, 0, log.partition.checkpointer._store)
     for _ in partition.restore():
         pass
     return partition

@@ -7,7 +7,8 @@ import pytest
 from models.event import Event, EventType
 from streams.alerting.rules import Measure, Rule
 from streams.base import changelog_keys
-from streams.partition.partition import Cursor, Partition
+from streams.base.checkpoint_types import Cursor
+from streams.partition.partition import Partition
 from streams.project.alert_actions import ActKind, AlertAction, perform
 from tests.streams.driving import INTEGRITY, SHIPPED, at_ms, core_with, rule
 from tests.streams.stored import Stored
@@ -61,7 +62,7 @@ def test_an_event_of_one_project_moves_the_time_of_all() -> None:
     assert d.told() == []
     d.created("busy", 60, 2)
     assert d.told() == [("quiet", "integrity", "firing", 60)]
-    assert (d.partition.gaps, d.partition.unhealthy) == (1, {"quiet": (1, 0)})
+    assert (d.partition.index.gaps, d.partition.index.unhealthy) == (1, {"quiet": (1, 0)})
 
 
 def test_an_idle_partition_is_moved_by_the_clock() -> None:
@@ -120,11 +121,11 @@ def test_the_queue_of_deadlines_stays_as_small_as_there_are_projects() -> None:
     for i in range(3000):
         d.created("p", i * 0.01, 2 * i + 2)
         d.created("p", i * 0.01, 2 * i + 1)
-    assert len(d.partition._deadlines) < 1100
+    assert len(d.partition._deadlines.heap) < 1100
     project = Driver(settle_ms=10**8)
     for i in range(3000):  # ever nearer deadlines
         project.created("p", 100_000 - 10 * i, 2 * i + 2, backfill=True)
-    assert len(project.partition._deadlines) < 1100
+    assert len(project.partition._deadlines.heap) < 1100
 
 
 # --- sums and lists
@@ -138,7 +139,7 @@ def test_sums_and_lists_follow_every_project() -> None:
     d.created("b", 0, 1, episode="twin")
     d.created("c", 0, 1)
     d.partition.advance_clock(at_ms(60))
-    p = d.partition
+    p = d.partition.index
     assert (p.projects, p.episodes, p.gaps, p.duplicates) == (3, 5, 1, 1)
     assert p.unhealthy == {"a": (1, 0), "b": (0, 1)}
     assert p.alerting == {"a", "b"}
@@ -155,11 +156,11 @@ def test_a_project_that_alerts_beside_a_hushed_rule_is_alerting() -> None:
     assert state is not None
     perform(d.core, state, "integrity", AlertAction(kind=ActKind.RESOLVE, by="kim", comment=""), at_ms(61))
     d.partition.touch(state)
-    assert d.partition.alerting == set()
+    assert d.partition.index.alerting == set()
     d.take(EventType.CREATION_FAILED, "p", 62)
-    assert d.partition.alerting == {"p"}
+    assert d.partition.index.alerting == {"p"}
     d.created("p", 63, 1)
-    assert d.partition.alerting == {"p"}, "the gap is filled, the failures are not over"
+    assert d.partition.index.alerting == {"p"}, "the gap is filled, the failures are not over"
 
 
 def test_a_project_that_begins_to_alert_while_a_hushed_rule_becomes_content_is_alerting() -> None:
@@ -169,10 +170,10 @@ def test_a_project_that_begins_to_alert_while_a_hushed_rule_becomes_content_is_a
     assert state is not None
     perform(d.core, state, "failure_rate", AlertAction(kind=ActKind.RESOLVE, by="kim", comment=""), at_ms(1))
     d.partition.touch(state)
-    assert d.partition.alerting == set()
+    assert d.partition.index.alerting == set()
     d.created("p", 2, 1, duration_seconds=9.0)
     assert set(state.alerts) == {"slow_creation"}
-    assert d.partition.alerting == {"p"}
+    assert d.partition.index.alerting == {"p"}
 
 
 def test_sums_after_a_restart_are_those_before_it() -> None:
@@ -182,8 +183,12 @@ def test_sums_after_a_restart_are_those_before_it() -> None:
     d.partition.advance_clock(at_ms(60))
     d.flush()
     restored = Driver(d.store)
-    for name in ("projects", "episodes", "gaps", "duplicates", "unhealthy", "alerting", "clock_ms", "next_offset"):
-        assert getattr(restored.partition, name) == getattr(d.partition, name), name
+    for name in ("projects", "episodes", "gaps", "duplicates", "unhealthy", "alerting"):
+        assert getattr(restored.partition.index, name) == getattr(d.partition.index, name), name
+    assert (restored.partition.clock_ms, restored.partition.next_offset) == (
+        d.partition.clock_ms,
+        d.partition.next_offset,
+    )
     assert dict(restored.partition.heads()) == dict(d.partition.heads())
     assert restored.told() == []
 
@@ -204,14 +209,14 @@ def test_heads_show_changes_that_are_not_stored_yet() -> None:
 # --- offsets and storage
 
 
-def test_a_record_read_again_is_skipped_and_counted_as_that_alone() -> None:
+def test_a_record_read_again_is_skipped_and_is_no_resend() -> None:
     d = Driver()
     event = Event("ev", EventType.CREATION_FAILED, "p", at_ms(0), "ev")
     assert d.partition.take(event, 7)
     assert not d.partition.take(event, 7)
     state = d.partition.state("p")
     assert state is not None
-    assert (d.partition.skipped, state.resends, state.applied, d.partition.next_offset) == (1, 0, 7, 8)
+    assert (state.resends, state.applied, d.partition.next_offset) == (0, 7, 8)
 
 
 def test_totals_are_written_first_chunks_before_their_head_and_the_cursor_last_but_garbage() -> None:
@@ -250,7 +255,7 @@ def test_states_that_are_not_cached_are_read_from_the_store() -> None:
         for project in range(50):
             d.created(f"p{project}", number, number)
         d.flush()
-    assert d.partition.episodes == 150
+    assert d.partition.index.episodes == 150
     assert all(d.partition.head(f"p{project}").episodes == 3 for project in range(50))  # type: ignore[union-attr]
 
 
@@ -260,7 +265,7 @@ def test_states_that_are_not_cached_are_read_from_the_store() -> None:
 def collected(d: Driver, steps: int) -> Any:
     """Cut, and so many projects collected; what is left of the collecting."""
     d.partition.cut()
-    left = d.partition.collecting()
+    left = d.partition.checkpointer.collecting()
     for _ in range(steps):
         next(left)
     return left
@@ -343,7 +348,7 @@ def test_projects_that_wait_to_be_collected_are_listed_with_what_has_changed() -
     collected(d, 1)
     d.created("c", 1, 1)
     assert {project: head.episodes for project, head in d.partition.heads()} == {"a": 1, "b": 1, "c": 1}
-    assert (d.partition.is_dirty, d.partition.unstored) == (True, 2)
+    assert (d.partition.is_dirty, d.partition.checkpointer.unstored) == (True, 2)
 
 
 def test_a_missing_chunk_stops_the_partition_and_says_which() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from models.alert import Alert
 from models.event import Event
 from streams.alerting.rules import Measure
-from streams.partition.partition import Changes, Cursor, Partition
+from streams.base.checkpoint_types import Changes, Cursor
+from streams.partition.partition import Partition
 from streams.project.state_codec import canonical
 from tests.streams.comparing import sums
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, SLOW, core_with, examples, rule
@@ -124,7 +125,7 @@ class Worker:
         self.partition.emits = []
         if self.partition.is_dirty:
             self.partition.cut()
-            self.collecting = self.partition.collecting()
+            self.collecting = self.partition.checkpointer.collecting()
 
     def end_collecting(self) -> None:
         """Store what there was at the cut, then tidy up."""
@@ -156,7 +157,7 @@ class Worker:
 
     def outcome(self) -> dict[str, object]:
         """Everything by which two runs of a script can be compared."""
-        partition = self.partition
+        partition, index = self.partition, self.partition.index
         states = {project: partition.state(project) for project in PROJECTS}
         return {
             "states": {name: canonical(state) for name, state in states.items() if state},
@@ -165,8 +166,8 @@ class Worker:
             "heads": dict(partition.heads()),
             "totals": sums(partition.totals),
             "clock": (partition.clock_ms, partition.next_offset),
-            "sums": (partition.projects, partition.episodes, partition.gaps, partition.duplicates),
-            "lists": (partition.unhealthy, partition.alerting, sorted(partition.head_keys)),
+            "sums": (index.projects, index.episodes, index.gaps, index.duplicates),
+            "lists": (index.unhealthy, index.alerting, sorted(index.head_keys)),
         }
 
 

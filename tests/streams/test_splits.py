@@ -14,7 +14,7 @@ def even_numbers(d: Driver, project: str = "halved") -> None:
 
 
 def sums(partition: Partition) -> tuple[int, int, int]:
-    return partition.gaps, partition.duplicates, len(partition.unhealthy)
+    return partition.index.gaps, partition.index.duplicates, len(partition.index.unhealthy)
 
 
 def test_what_is_missing_in_one_partition_is_no_finding_once_another_has_a_part() -> None:
@@ -28,7 +28,7 @@ def test_what_is_missing_in_one_partition_is_no_finding_once_another_has_a_part(
     assert state is not None
     assert state.numbering.open_gaps.count == 10
     assert facts_of(state).gaps == 0
-    assert d.partition.splits == {"halved": Split((0, 3))}
+    assert d.partition.index.splits == {"halved": Split((0, 3))}
 
 
 def test_an_alert_that_was_told_before_ends_with_the_reason() -> None:
@@ -42,7 +42,7 @@ def test_an_alert_that_was_told_before_ends_with_the_reason() -> None:
     assert (told.status.value, told.reason, told.value) == ("resolved", "split", 0.0)
     assert "partitions 0, 3" in told.description
     assert sums(d.partition) == (0, 0, 0)
-    assert not d.partition.alerting
+    assert not d.partition.index.alerting
 
 
 def test_findings_that_come_later_do_not_count_either() -> None:
@@ -64,7 +64,7 @@ def test_only_the_lowest_partition_counts_the_project() -> None:
     counts = counts_of(d.partition, 0)
     assert (counts.projects, counts.splits) == (2, 1)
     assert [facts.project_id for facts in splits_of(d.partition)] == ["halved"]
-    d.partition.number = 2
+    d.partition.number = d.partition.index.partition = 2
     d.partition.note_split("here", [0, 1])
     counts = counts_of(d.partition, 0)
     assert (counts.projects, counts.splits) == (1, 1)
@@ -77,7 +77,7 @@ def test_more_partitions_are_added_to_those_known() -> None:
     assert d.partition.note_split("halved", [3])
     assert not d.partition.note_split("halved", [3])
     assert d.partition.note_split("halved", [1], keyless=[1])
-    assert d.partition.splits["halved"] == Split((0, 1, 3), (1,))
+    assert d.partition.index.splits["halved"] == Split((0, 1, 3), (1,))
     assert not d.partition.note_split("halved", [0])
     assert not d.partition.note_split("never seen", [1])
 
@@ -86,7 +86,7 @@ def test_its_own_partition_alone_is_no_split() -> None:
     d = Driver()
     d.created("whole", 0, 1)
     assert not d.partition.note_split("whole", [0])
-    assert d.partition.splits == {}
+    assert d.partition.index.splits == {}
 
 
 def test_a_restart_knows_it_before_anything_is_judged() -> None:
@@ -95,7 +95,7 @@ def test_a_restart_knows_it_before_anything_is_judged() -> None:
     d.partition.note_split("halved", [3])
     assert changelog_keys.split("halved") in d.flush()
     again = Driver(d.store)
-    assert again.partition.splits == {"halved": Split((0, 3))}
+    assert again.partition.index.splits == {"halved": Split((0, 3))}
     again.created("other", 120, 1)
     assert again.told() == []
     assert sums(again.partition) == (0, 0, 0)
@@ -111,6 +111,6 @@ def test_a_restart_does_not_count_findings_that_were_open_before() -> None:
     d.flush()
     again = Driver(d.store)
     assert sums(again.partition) == (0, 0, 0)
-    assert again.partition.projects == 2
+    assert again.partition.index.projects == 2
     again.created("halved", 121, 1)
     assert sums(again.partition) == (0, 0, 0)

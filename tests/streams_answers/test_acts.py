@@ -78,7 +78,7 @@ def test_a_resolved_alert_is_over_until_there_is_more_trouble() -> None:
     )  # fmt: skip
     assert state.alerts["integrity"].phase is AlertPhase.HUSHED
     assert active_alerts(log.partition.core, state) == []
-    assert "proj_123" not in log.partition.alerting
+    assert "proj_123" not in log.partition.index.alerting
     log.partition.emits.clear()
     log.numbers("proj_123", 30, at=100)  # 29 is missing
     log.settle(200)

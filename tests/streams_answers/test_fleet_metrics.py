@@ -4,7 +4,8 @@ import pytest
 
 from streams.alerting.core import Core
 from streams.base import packed_counts
-from streams.partition.summary import OTHER, PartitionLists, ProjectFacts, counts_of, finish, lists_of
+from streams.base.steps import finish
+from streams.partition.summary import OTHER, PartitionLists, ProjectFacts, counts_of, lists_of
 from streams.views.fleet_metrics import FleetMetrics, fleet_metrics
 from tests.streams_answers.making import START_MS, Log, make_core, new_log, seed_project
 

@@ -1,18 +1,17 @@
 """What a partition says of itself: bounded lists, true counts, and nothing that costs a look at every project."""
 
 from models.alert import Severity
+from streams.base.steps import Steps, finish
 from streams.partition.summary import (
     MAX_ALERTING_LOOKED_AT,
     OTHER,
     AlertCount,
     PartitionLists,
     ProjectFacts,
-    Steps,
     alerts_of,
+    counts_of,
     facts_of,
-    finish,
     lists_of,
-    summarise,
     worst_projects,
 )
 from streams.project.alert_actions import ActKind, AlertAction, perform
@@ -117,10 +116,10 @@ def test_the_summary_carries_totals_that_can_be_read_back() -> None:
     seed_project(log)
     log.failed("other", at=1, took=2.5)
     log.settle(61)
-    summary = summarise(log.partition, START_MS + 61_000)
-    assert (summary.counts.partition, summary.counts.projects, summary.counts.gaps) == (4, 2, 3)
-    assert [facts.project_id for facts in summary.lists.worst] == ["proj_123", "other"]
-    totals = PartitionTotals.decode(core, summary.totals)
+    counts, lists = counts_of(log.partition, START_MS + 61_000), finish(lists_of(log.partition, 100))
+    assert (counts.partition, counts.projects, counts.gaps) == (4, 2, 3)
+    assert [facts.project_id for facts in lists.worst] == ["proj_123", "other"]
+    totals = PartitionTotals.decode(core, log.partition.totals.encode())
     assert totals.duration_us == [2_500_000, 0]
     assert sum(totals.buckets[0]) == 1
 
@@ -169,4 +168,4 @@ def test_heads_are_found_before_and_after_they_are_stored() -> None:
     store(log)
     assert log.partition.head("proj_123") == before
     assert log.partition.head("nobody") is None
-    assert len(log.partition.head_keys) == log.partition.projects == 1
+    assert len(log.partition.index.head_keys) == log.partition.index.projects == 1

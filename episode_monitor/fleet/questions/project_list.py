@@ -16,8 +16,9 @@ from episode_monitor.fleet.peer_protocol import OwnPage, PageQuestion, Place
 from models.views import ProjectPage, ProjectRow
 from streams.base import changelog_keys
 from streams.base.ranking import HEALTHIEST, Lowest, rank
+from streams.base.steps import Steps
 from streams.partition.partition import Partition
-from streams.partition.summary import STEP, Steps
+from streams.partition.summary import STEP
 from streams.views.project_views import project_row
 
 _BY_FINDINGS: frozenset[ProjectSort] = frozenset(("worst", "gaps", "duplicates"))
@@ -28,7 +29,7 @@ Best = Lowest[Place, Owned]
 
 def place_of(sort: ProjectSort, partition: Partition, project_id: str) -> Place:
     """Where a project stands; lower comes first. A healthy one needs no look at its state but for its episodes."""
-    gaps, duplicates = partition.unhealthy.get(project_id, (0, 0))
+    gaps, duplicates = partition.index.unhealthy.get(project_id, (0, 0))
     match sort:
         case "project_id":
             return 0, 0, project_id
@@ -55,14 +56,14 @@ def own_page(live: Sequence[Owned], question: PageQuestion, as_of_ms: Callable[[
     if question.status in ("all", "unhealthy"):
         total += yield from _look(live, question, best, _unhealthy_ids)
     if question.q is None and question.status == "all" and _no_healthy_comes_before(best, question):
-        total = sum(owned.partition.projects - owned.partition.counted_elsewhere for owned in live)
+        total = sum(owned.partition.index.counted_projects for owned in live)
     elif question.status in ("all", "healthy"):
         total += yield from _look(live, question, best, _healthy_ids)
     rows = []
     for place, owned in best.entries():
         head = owned.partition.head(place[2])
         if head is not None:
-            is_split = place[2] in owned.partition.splits
+            is_split = place[2] in owned.partition.index.splits
             rows.append((place, project_row(place[2], head, as_of_ms(owned), is_split=is_split)))
     return OwnPage(rows=rows, total=total)
 
@@ -89,18 +90,18 @@ def _look(live: Sequence[Owned], question: PageQuestion, best: Best, ids: Ids) -
 
 
 def _unhealthy_ids(partition: Partition) -> Iterable[str | None]:
-    return list(partition.unhealthy)
+    return list(partition.index.unhealthy)
 
 
 def _split_ids(partition: Partition) -> Iterable[str | None]:
     """Those that this partition counts."""
-    return [name for name, split in list(partition.splits.items()) if split.partitions[0] == partition.number]
+    return [name for name, split in list(partition.index.splits.items()) if split.partitions[0] == partition.number]
 
 
 def _healthy_ids(partition: Partition) -> Iterable[str | None]:
     """None stands for a project that is not healthy, or that a lower partition counts. New projects may come
     meanwhile; they are at the end."""
-    head_keys, unhealthy, splits = partition.head_keys, partition.unhealthy, partition.splits
+    head_keys, unhealthy, splits = partition.index.head_keys, partition.index.unhealthy, partition.index.splits
     at = 0
     while at < len(head_keys):
         project_id = changelog_keys.project_of(head_keys[at])
