@@ -5,13 +5,13 @@ import msgspec
 import structlog
 
 from alert_sinks.fanout import Destinations
-from alert_sinks.handlers import HandlerSink, check_handler
-from alert_sinks.log import LogSink
+from alert_sinks.kinds.handlers import HandlerSink, check_handler
+from alert_sinks.kinds.log import LogSink
+from alert_sinks.kinds.slack import SlackSink
+from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.posting import TIMEOUT_SECONDS, checked_address
 from alert_sinks.proxies import check_way
 from alert_sinks.sink import Sink
-from alert_sinks.slack import SlackSink
-from alert_sinks.webhook import WebhookSink
 
 _log = structlog.get_logger(__name__)
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from alert_sinks.kinds.webhook import webhook_id, webhook_payload
 from alert_sinks.sink import Attempt
-from alert_sinks.webhook import webhook_id, webhook_payload
 from faults.evidence import Answer, Commit, Evidence, Kept, Received, Sent
 from faults.feed import Feed
 from faults.replay import Stored

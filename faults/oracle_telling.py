@@ -7,8 +7,8 @@ import msgspec
 
 from agents.alerts.marks import read_mark
 from agents.kafka.topics import TopicNames
+from alert_sinks.kinds.webhook import webhook_id
 from alert_sinks.routing import route
-from alert_sinks.webhook import webhook_id
 from faults.evidence import Evidence, Kept, Received
 from faults.oracle_state import Sentences, place
 from faults.replay import Replay

@@ -68,7 +68,7 @@ def test_our_packages_come_from_this_tree() -> None:
 FROM_THE_CLIENT = {
     "episode_monitor/checks/integrity_checker.py": {"", "integrity", "kinds"},
     "episode_monitor/service_database/episodes_table.py": {"", "statements"},
-    "alert_sinks/handlers.py": {"handler_process"},
+    "alert_sinks/kinds/handlers.py": {"handler_process"},
 }
 
 

@@ -5,7 +5,7 @@ import os
 import ssl
 from urllib.parse import urlsplit
 
-from alert_sinks.handlers import check_handler
+from alert_sinks.kinds.handlers import check_handler
 from alert_sinks.proxies import ProxyRules, UnusableProxy
 from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel
 from episode_monitor.settings.settings import Settings

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from alert_sinks.posting import checked_address
-from alert_sinks.webhook import secret_key
+from alert_sinks.kinds.webhook import secret_key
 from episode_monitor.storage.address import Address
 from episode_monitor.web.settings import parse_api_tokens
 

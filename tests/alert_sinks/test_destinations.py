@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from alert_sinks.destinations import SinkConfig, build_destinations
 from alert_sinks.fanout import Destinations, Fanout
+from alert_sinks.kinds.log import LogSink
 from alert_sinks.ledger import MemoryLedger
-from alert_sinks.log import LogSink
 from alert_sinks.sink import Attempt, Delivered
 from models.alert import Alert, AlertStatus, Severity
 from tests.alert_sinks.receiver import Receiver

@@ -8,9 +8,9 @@ import pytest
 
 from alert_sinks.environment import Environment
 from alert_sinks.key_queues import Limits
+from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.routing import RouteReason
-from alert_sinks.webhook import WebhookSink
 from models.alert import AlertStatus
 from tests.alert_sinks.desk import Dead, Desk
 from tests.alert_sinks.receiver import Action, Receiver, Request, answers, hangs

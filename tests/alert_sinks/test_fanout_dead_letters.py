@@ -7,8 +7,8 @@ import httpx
 from structlog.testing import capture_logs
 
 from alert_sinks.key_queues import Limits
+from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.sink import Attempt, Outcome
-from alert_sinks.webhook import WebhookSink
 from models.alert import Alert
 from tests.alert_sinks.desk import Dead, Desk
 from tests.alert_sinks.receiver import Receiver, answers, hangs

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from alert_sinks.kinds.slack import SlackSink
+from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.ledger import MemoryLedger
-from alert_sinks.slack import SlackSink
-from alert_sinks.webhook import WebhookSink
 from tests.alert_sinks.desk import Desk
 from tests.alert_sinks.receiver import Receiver, answers, receiving, sends
 from tests.alert_sinks.support import FakeTime, Signal, alert_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agents.engine.stall_guard import StoodStill
-from alert_sinks.handlers import HandlerSink, check_handler
+from alert_sinks.kinds.handlers import HandlerSink, check_handler
 from alert_sinks.sink import Attempt, Delivered, Retry
 from models.alert import Alert
 from tests.alert_sinks.support import an_alert

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alert_sinks.kinds.slack import SlackSink, escaped, slack_outcome, slack_payload
 from alert_sinks.posting import HttpAnswer
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry
-from alert_sinks.slack import SlackSink, escaped, slack_outcome, slack_payload
 from models.alert import AlertStatus, Severity
 from tests.alert_sinks.receiver import Receiver, answers, sends
 from tests.alert_sinks.support import NOW_MS, an_alert

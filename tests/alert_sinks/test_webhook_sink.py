@@ -10,8 +10,8 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from alert_sinks.kinds.webhook import WebhookSink, secret_key, webhook_id
 from alert_sinks.sink import Attempt, Delivered
-from alert_sinks.webhook import WebhookSink, secret_key, webhook_id
 from models.alert import AlertStatus
 from tests.alert_sinks.receiver import Receiver
 from tests.alert_sinks.support import NOW_MS, an_alert

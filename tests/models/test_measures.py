@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from alert_sinks.digest import digest_of
-from alert_sinks.log import LogSink
+from alert_sinks.kinds.log import LogSink
+from alert_sinks.kinds.slack import slack_digest, slack_payload
+from alert_sinks.kinds.webhook import webhook_payload
 from alert_sinks.sink import Attempt
-from alert_sinks.slack import slack_digest, slack_payload
-from alert_sinks.webhook import webhook_payload
 from episode_monitor.cli.rules import sentence
 from models.alert import Severity
 from models.measures import ALERT_TYPES, alert_type, apart, number
