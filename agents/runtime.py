@@ -35,10 +35,11 @@ from agents.kafka.topics import TopicMismatch, ensure_topics, grow_changelog, ha
 from agents.retrying import Pauses, retry
 from agents.supervised import vital
 from alert_sinks.environment import Environment
-from alert_sinks.fanout import Destinations, Fanout
+from alert_sinks.fanout import Fanout
 from alert_sinks.held_past import HeldPast
 from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import Ledger
+from alert_sinks.sink import Destinations
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from streams.alerting.core import Core

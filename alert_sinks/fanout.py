@@ -19,20 +19,12 @@ from alert_sinks.held_past import Telling
 from alert_sinks.key_queues import Delivery, KeyQueues, Limits, SinkCounters
 from alert_sinks.ledger import GuardedLedger, Ledger
 from alert_sinks.routing import Route, RouteReason, route
-from alert_sinks.sink import Sink
+from alert_sinks.sink import Destinations, Sink
 from models.alert import Alert
 
 _log = structlog.get_logger(__name__)
 
 Token = TypeVar("Token")
-
-
-@dataclass(frozen=True)
-class Destinations:
-    """Who is told: the team always, on-call when an alert escalates. No two sinks bear the same name."""
-
-    team: Sequence[Sink]
-    on_call: Sequence[Sink] = ()
 
 
 @dataclass(eq=False)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -49,19 +48,6 @@ def new_client(timeout_seconds: float = TIMEOUT_SECONDS) -> httpx.AsyncClient:
 def _without_addresses(record: logging.LogRecord) -> bool:
     # httpx logs each request with its whole address, which for Slack is the credential itself.
     return not record.getMessage().startswith("HTTP Request:")
-
-
-def checked_address(url: str, setting: str) -> str:
-    """`url` if it can be posted to. Raises ValueError with one sentence that names `setting` and not the address."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        httpx.URL(url)
-    except (ValueError, httpx.InvalidURL):
-        usable = False
-    if not usable:
-        raise ValueError(f"{setting} is not an http:// or https:// address; correct it or leave it out.")
-    return url
 
 
 _WRITES = ("send_request_headers.started", "send_request_body.started")  # httpcore's names, behind its protocol's

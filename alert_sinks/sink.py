@@ -1,12 +1,15 @@
 """What a sink is, and the four ways a delivery can end. A sink never raises for what a destination does: it says it."""
 
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
+import httpx
 import msgspec
 
 from alert_sinks.digest import Digest
 from alert_sinks.environment import nothing_forbids
+from alert_sinks.settings import SinkSettings
 from models.alert import Alert
 
 
@@ -76,3 +79,24 @@ class TakesDigests(Protocol):
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Tries once, within a bounded time."""
         ...
+
+
+@dataclass(frozen=True)
+class Destinations:
+    """The team's sinks get every alert, those of on-call the escalated ones. No two sinks have the same name."""
+
+    team: Sequence[Sink] = ()
+    on_call: Sequence[Sink] = ()
+
+
+@dataclass(frozen=True)
+class SinkKind:
+    """What the file of a kind of sink gives as `KIND`.
+
+    `build` answers the sinks that are set, and raises ValueError with one sentence where one cannot be made. While the
+    setting `log_replaces` is not set, alerts go to the log as well.
+    """
+
+    settings: type[SinkSettings]
+    build: Callable[[Any, httpx.AsyncClient], Destinations]  # of an instance of `settings`
+    log_replaces: str = ""

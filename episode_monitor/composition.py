@@ -13,9 +13,9 @@ from agents.config import AgentsConfig
 from agents.engine.producer import Producer
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
-from alert_sinks.destinations import SinkConfig, build_destinations
-from alert_sinks.fanout import Destinations
+from alert_sinks.destinations import build_destinations
 from alert_sinks.key_queues import Limits
+from alert_sinks.sink import Destinations
 from episode_monitor.checks.service import ChecksConfig
 from episode_monitor.repair.announcer import KafkaAnnouncer
 from episode_monitor.repair.audit import note_step
@@ -87,20 +87,6 @@ def agents_config(settings: Settings) -> AgentsConfig:
     )
 
 
-def sink_config(settings: Settings) -> SinkConfig:
-    """Where alerts go."""
-    return SinkConfig(
-        slack_webhook_url=secret(settings.slack_webhook_url),
-        webhook_url=secret(settings.monitoring_webhook_url),
-        webhook_secret=secret(settings.monitoring_webhook_secret),
-        oncall_slack_webhook_url=secret(settings.oncall_slack_webhook_url),
-        oncall_webhook_url=secret(settings.oncall_webhook_url),
-        oncall_webhook_secret=secret(settings.oncall_webhook_secret),
-        handlers=settings.handler_names,
-        timeout_seconds=settings.sink_timeout_seconds,
-    )
-
-
 def delivery_limits(settings: Settings) -> Limits:
     """What deliveries may cost."""
     return Limits(
@@ -131,7 +117,7 @@ def destinations(settings: Settings, client: httpx.AsyncClient) -> Destinations:
         log.warning("ALERT_ON_ISSUES is off: alerts are kept and shown, and delivered to nobody")
         return Destinations(())
     try:
-        return build_destinations(sink_config(settings), client)
+        return build_destinations(settings, client)
     except ValueError as error:
         raise SettingsError(str(error)) from None
 

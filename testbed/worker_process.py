@@ -24,8 +24,8 @@ from agents.config import AgentsConfig
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
 from agents.runtime import Runtime
-from alert_sinks.fanout import Destinations
 from alert_sinks.ledger import MemoryLedger
+from alert_sinks.sink import Destinations
 from models.alert import Alert
 from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet, parse_rules

@@ -6,14 +6,18 @@ and the next alert starts it anew.
 
 import asyncio
 import contextlib
+import re
 import subprocess
 import sys
-from typing import Any
+from typing import Annotated, Any
 
+import httpx
 import msgspec
 import structlog
+from pydantic import AfterValidator
 
-from alert_sinks.sink import Attempt, Delivered, Outcome, Retry
+from alert_sinks.settings import SinkSettings, sink_setting
+from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Retry, SinkKind
 from models.alert import Alert
 
 _log = structlog.get_logger(__name__)
@@ -54,12 +58,12 @@ class HandlerSink:
         self._handler = handler
         self._handle_seconds = handle_seconds
         self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._sent = 0
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Hands the alert over once."""
-        async with self._turn:
+        async with self._lock:
             try:
                 async with asyncio.timeout(self._handle_seconds):
                     answer = await self._handled(alert, attempt)
@@ -114,3 +118,35 @@ class HandlerSink:
             async with asyncio.timeout(STOP_SECONDS):
                 await process.wait()
         await self._end()
+
+
+def _well_named(text: str) -> str:
+    for name in text.split(","):
+        if not re.fullmatch(r"[\w.\-]+(:[\w.]+)?", name.strip()):
+            raise ValueError("must be package.module:Name or the name of an entry point, several separated by commas")
+    return text
+
+
+class HandlerSettings(SinkSettings):
+    """The names of the team's handlers; whether they can be loaded is seen when they are made."""
+
+    alert_handlers: Annotated[str, AfterValidator(_well_named)] | None = sink_setting(
+        None,
+        "Alert handlers of your own, each in a process apart (docs/client.md).",
+        form="package.module:Name or the name of an entry point, several separated by commas",
+    )
+
+
+def handler_names(settings: HandlerSettings) -> tuple[str, ...]:
+    """Of `alert_handlers`, one by one."""
+    return tuple(name.strip() for name in (settings.alert_handlers or "").split(",") if name.strip())
+
+
+def _sinks(settings: HandlerSettings, client: httpx.AsyncClient) -> Destinations:
+    names = handler_names(settings)
+    for name in names:
+        check_handler(name)
+    return Destinations([HandlerSink(name) for name in names])
+
+
+KIND = SinkKind(HandlerSettings, _sinks)

@@ -10,7 +10,8 @@ import msgspec
 from alert_sinks.digest import Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, HttpAnswer, NoHttpAnswer, outcome_of, post, printable
 from alert_sinks.retry_after import retry_after_seconds
-from alert_sinks.sink import Attempt, Delivered, Outcome, Rejected, Retry
+from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, sink_setting
+from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, SinkKind
 from models import measures
 from models.alert import Alert, AlertStatus, Severity
 from models.times import rfc3339
@@ -46,6 +47,13 @@ _REASONS = {
     Reason.SILENCE_ENDED: "a silence has ended and it still fires",
     Reason.SPLIT: "its events are in several partitions and cannot be judged",
 }
+
+
+class SlackSettings(SinkSettings):
+    """One incoming webhook for the team, one for those on call."""
+
+    slack_webhook_url: SecretAddress | None = sink_setting(None, "The team's Slack webhook.", form=ADDRESS)
+    oncall_slack_webhook_url: SecretAddress | None = sink_setting(None, "Slack of those on call.", form=ADDRESS)
 
 
 class _SlackAnswer(msgspec.Struct):
@@ -222,3 +230,17 @@ def escaped(text: str, limit: int) -> str:
     if entity != -1 and ";" not in cut[entity:]:
         cut = cut[:entity]
     return cut + "…"
+
+
+def _sinks(settings: SlackSettings, client: httpx.AsyncClient) -> Destinations:
+    def made(name: str, address: SecretAddress | None) -> list[SlackSink]:
+        if address is None:
+            return []
+        return [SlackSink(client, reachable(address), name=name, timeout_seconds=settings.sink_timeout_seconds)]
+
+    return Destinations(
+        made("slack", settings.slack_webhook_url), made("oncall_slack", settings.oncall_slack_webhook_url)
+    )
+
+
+KIND = SinkKind(SlackSettings, _sinks, log_replaces="slack_webhook_url")

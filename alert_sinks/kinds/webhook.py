@@ -8,14 +8,17 @@ import base64
 import binascii
 import hashlib
 from datetime import UTC, datetime
+from typing import Annotated
 
 import httpx
 import msgspec
+from pydantic import BeforeValidator, SecretStr
 from standardwebhooks import Webhook
 
 from alert_sinks.digest import GROUP_KEY, Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, outcome_of, post
-from alert_sinks.sink import Attempt, Outcome
+from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, secret, sink_setting
+from alert_sinks.sink import Attempt, Destinations, Outcome, SinkKind
 from models.alert import Alert
 from models.times import rfc3339
 
@@ -107,7 +110,45 @@ def secret_key(secret: str) -> bytes:
         try:
             key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         except (binascii.Error, ValueError):
-            raise ValueError("The webhook secret after 'whsec_' is not base64; copy it again.") from None
+            raise ValueError("after 'whsec_' is not base64; copy it again") from None
     if not key:
-        raise ValueError("The webhook secret is empty; set it, or leave it out to send unsigned.")
+        raise ValueError("is empty; set it, or leave it out to send unsigned")
     return key
+
+
+def _usable_secret(text: str) -> str:
+    secret_key(text)
+    return text
+
+
+SigningSecret = Annotated[SecretStr, BeforeValidator(secret(_usable_secret))]
+
+
+class WebhookSettings(SinkSettings):
+    """One address for the team, one for those on call, and what signs them."""
+
+    monitoring_webhook_url: SecretAddress | None = sink_setting(None, "The team's own webhook.", form=ADDRESS)
+    monitoring_webhook_secret: SigningSecret | None = sink_setting(
+        None, "Signs what goes to the webhooks, by Standard Webhooks.", form="whsec_ and base64, or any text"
+    )
+    oncall_webhook_url: SecretAddress | None = sink_setting(None, "The webhook of those on call.", form=ADDRESS)
+    oncall_webhook_secret: SigningSecret | None = sink_setting(
+        None, "Signs what goes to ONCALL_WEBHOOK_URL; unset: MONITORING_WEBHOOK_SECRET does.", form="as above"
+    )
+
+
+def _sinks(settings: WebhookSettings, client: httpx.AsyncClient) -> Destinations:
+    def made(name: str, address: SecretStr | None, signing: SecretStr | None) -> list[WebhookSink]:
+        if address is None:
+            return []
+        key = None if signing is None else signing.get_secret_value()
+        return [WebhookSink(client, reachable(address), key, name=name, timeout_seconds=settings.sink_timeout_seconds)]
+
+    teams = settings.monitoring_webhook_secret
+    return Destinations(
+        made("webhook", settings.monitoring_webhook_url, teams),
+        made("oncall_webhook", settings.oncall_webhook_url, settings.oncall_webhook_secret or teams),
+    )
+
+
+KIND = SinkKind(WebhookSettings, _sinks, log_replaces="monitoring_webhook_url")

@@ -7,7 +7,6 @@ from typing import Any
 from alert_sinks.destinations import build_destinations
 from alert_sinks.posting import new_client
 from alert_sinks.sink import Attempt, Delivered
-from episode_monitor.composition import sink_config
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.settings.settings import Settings
 from models.alert import Alert, AlertStatus, Severity
@@ -44,7 +43,7 @@ async def send_trial(settings: Settings) -> list[dict[str, Any]]:
     alert, found = trial_alert(settings.monitor_id, now_ms), []
     async with new_client(settings.sink_timeout_seconds) as client:
         try:
-            destinations = build_destinations(sink_config(settings), client)
+            destinations = build_destinations(settings, client)
         except ValueError as error:
             raise Failure(str(error), ExitCode.USAGE) from None
         for sink in (*destinations.team, *destinations.on_call):

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import ssl
+from typing import cast
 from urllib.parse import urlsplit
 
-from alert_sinks.kinds.handlers import check_handler
+from alert_sinks.destinations import addresses
+from alert_sinks.kinds.handlers import HandlerSettings, check_handler, handler_names
 from alert_sinks.proxies import ProxyRules, UnusableProxy
 from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel
 from episode_monitor.settings.settings import Settings
@@ -15,14 +17,11 @@ CONNECT_SECONDS = 5.0
 
 async def sinks(settings: Settings) -> list[Diagnosis]:
     """A finding for each receiver that is set."""
-    addresses = {
-        "SLACK_WEBHOOK_URL": settings.slack_webhook_url,
-        "MONITORING_WEBHOOK_URL": settings.monitoring_webhook_url,
-        "ONCALL_SLACK_WEBHOOK_URL": settings.oncall_slack_webhook_url,
-        "ONCALL_WEBHOOK_URL": settings.oncall_webhook_url,
-    }
-    looks = [_receiver(name, url.get_secret_value()) for name, url in addresses.items() if url is not None]
-    found = [*await asyncio.gather(*looks), *(_handler(name) for name in settings.handler_names)]
+    looks = [_receiver(name, url) for name, url in addresses(settings).items()]
+    found = [
+        *await asyncio.gather(*looks),
+        *(_handler(name) for name in handler_names(cast(HandlerSettings, settings))),
+    ]
     if not found:
         return [Diagnosis("sinks", DiagnosisLevel.SKIPPED, "Not set, so alerts go to the log; set SLACK_WEBHOOK_URL.")]
     return found

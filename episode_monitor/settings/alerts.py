@@ -1,4 +1,4 @@
-"""What is alerted on, and where alerts go."""
+"""What is alerted on. Where alerts go is in the files of the sinks (alert_sinks/kinds)."""
 
 from decimal import Decimal
 from functools import partial
@@ -7,19 +7,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel
 
+from alert_sinks.settings import ADDRESS, GROUP
 from episode_monitor.settings import validators
 from episode_monitor.settings.fields import (
-    ADDRESS,
     BaseAddress,
     Percent,
     Seconds,
-    SecretAddress,
-    SigningSecret,
     setting,
 )
 from streams.alerting.rules import Measure
 
-_alerts = partial(setting, "Rules and alerts")
+_alerts = partial(setting, GROUP)
 _SHIPPED_RULES = Path(__file__).resolve().parents[2] / "rules.yaml"
 
 
@@ -39,22 +37,6 @@ class AlertSettings(BaseModel):
         None, "Replaces the p95 limit in the rules.", unit="seconds", gt=0, le=86_400
     )
     alert_on_issues: bool = _alerts(True, "Whether alerts are delivered. They are kept and shown either way.")
-    slack_webhook_url: SecretAddress | None = _alerts(None, "The team's Slack webhook.", form=ADDRESS)
-    monitoring_webhook_url: SecretAddress | None = _alerts(None, "The team's own webhook.", form=ADDRESS)
-    monitoring_webhook_secret: SigningSecret | None = _alerts(
-        None, "Signs what goes to the webhooks, by Standard Webhooks.", form="whsec_ and base64, or any text"
-    )
-    alert_handlers: Annotated[str, AfterValidator(validators.handlers)] | None = _alerts(
-        None,
-        "Alert handlers of your own, each in a process apart (docs/client.md).",
-        form="package.module:Name or the name of an entry point, several separated by commas",
-    )
-    oncall_slack_webhook_url: SecretAddress | None = _alerts(None, "Slack of those on call.", form=ADDRESS)
-    oncall_webhook_url: SecretAddress | None = _alerts(None, "The webhook of those on call.", form=ADDRESS)
-    oncall_webhook_secret: SigningSecret | None = _alerts(
-        None, "Signs what goes to ONCALL_WEBHOOK_URL; unset: MONITORING_WEBHOOK_SECRET does.", form="as above"
-    )
-    sink_timeout_seconds: int = _alerts(10, "For one delivery to one destination.", unit="seconds", ge=1, le=300)
     sink_give_up_hours: int = _alerts(
         24, "How long one delivery is tried before it is a dead letter.", unit="hours", ge=1, le=720
     )
@@ -86,8 +68,3 @@ class AlertSettings(BaseModel):
             Measure.SLOW_CREATION: self.performance_threshold_seconds,
         }
         return {measure: threshold for measure, threshold in given.items() if threshold is not None}
-
-    @property
-    def handler_names(self) -> tuple[str, ...]:
-        """Of `alert_handlers`, one by one."""
-        return tuple(name.strip() for name in (self.alert_handlers or "").split(",") if name.strip())

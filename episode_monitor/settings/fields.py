@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic.config import JsonDict
 
+from alert_sinks.settings import secret
 from episode_monitor.settings import validators
 
 
@@ -16,13 +17,10 @@ def setting(group: str, default: Any, description: str, *, unit: str = "", form:
     return Field(default=default, description=description, json_schema_extra=extra, **bounds)
 
 
-ADDRESS = "http:// or https:// address"
 POSTGRES = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
 Topic = Annotated[str, AfterValidator(validators.topic)]
 Percent = Annotated[Decimal, BeforeValidator(partial(validators.number_with_unit, unit="%"))]
 Seconds = Annotated[Decimal, BeforeValidator(partial(validators.number_with_unit, unit="s"))]
 BaseAddress = Annotated[str, AfterValidator(validators.base_address)]
 Column = Annotated[str, AfterValidator(validators.sql_column)]
-SecretAddress = Annotated[SecretStr, BeforeValidator(validators.secret(validators.http_address))]
-DatabaseUrl = Annotated[SecretStr, BeforeValidator(validators.secret(validators.database_url))]
-SigningSecret = Annotated[SecretStr, BeforeValidator(validators.secret(validators.webhook_secret))]
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(secret(validators.database_url))]

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, SecretStr
 
+from alert_sinks.settings import ADDRESS, secret
 from episode_monitor.settings import validators
 from episode_monitor.settings.fields import (
-    ADDRESS,
     BaseAddress,
     setting,
 )
@@ -35,7 +35,7 @@ class HttpSettings(BaseModel):
     worker_url: BaseAddress | None = _http(
         None, "How other workers reach this one; unset: from host and port.", form=ADDRESS
     )
-    api_tokens: Annotated[SecretStr, BeforeValidator(validators.secret(validators.api_tokens))] | None = _http(
+    api_tokens: Annotated[SecretStr, BeforeValidator(secret(validators.api_tokens))] | None = _http(
         None,
         "Who may change things: roles viewer and operator. Needed behind a proxy and for callers on other machines; "
         "unset: programs of the monitor's own user on this machine.",
@@ -46,7 +46,7 @@ class HttpSettings(BaseModel):
         "Without API_TOKENS, whether changes from this machine need the token in STATE_DIR/operator-token; "
         "auto: where another setting says that something forwards to this monitor.",
     )
-    internal_token: Annotated[SecretStr, BeforeValidator(validators.secret(validators.internal_token))] | None = _http(
+    internal_token: Annotated[SecretStr, BeforeValidator(secret(validators.internal_token))] | None = _http(
         None, "What workers of one monitor know each other by; the same on all.", form="at least 16 characters"
     )
     monitoring_allowed_hosts: Annotated[str, AfterValidator(validators.host_names)] = _http(

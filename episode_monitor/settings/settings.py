@@ -5,11 +5,13 @@ documentation shows.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from alert_sinks.destinations import AllSinkSettings
+from alert_sinks.settings import SinkSettings
 from episode_monitor.settings.alerts import AlertSettings
 from episode_monitor.settings.checks import CheckSettings
 from episode_monitor.settings.databases import DatabaseSettings
@@ -27,10 +29,16 @@ __all__ = [
 ]  # fmt: skip
 
 
+if TYPE_CHECKING:
+    _OfSinks = SinkSettings
+else:
+    _OfSinks = AllSinkSettings  # each file in alert_sinks/kinds brings its own
+
+
 class Settings(
     # The last base's fields come first in the documentation.
-    ProcessSettings, CheckSettings, DatabaseSettings, HttpSettings, AlertSettings, EventSettings, KafkaSettings,
-    BaseSettings,
+    ProcessSettings, CheckSettings, DatabaseSettings, HttpSettings, _OfSinks, AlertSettings, EventSettings,
+    KafkaSettings, BaseSettings,
 ):  # fmt: skip
     """All settings, checked. `load_settings` is the way to make them; secrets show neither in `repr` nor in errors."""
 

@@ -12,10 +12,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import SecretStr
-
-from alert_sinks.posting import checked_address
-from alert_sinks.kinds.webhook import secret_key
+from alert_sinks.settings import http_address
 from episode_monitor.storage.address import Address
 from episode_monitor.web.settings import parse_api_tokens
 
@@ -58,14 +55,6 @@ def bind_host(text: str) -> str:
         if re.fullmatch(_HOST, text) and not re.fullmatch(r"[\d.]+", text):
             return text
         raise ValueError("must be an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them") from None
-
-
-def http_address(text: str) -> str:
-    """An http or https address."""
-    try:
-        return checked_address(text, "it")
-    except ValueError:
-        raise ValueError("must be an address that begins with http:// or https://") from None
 
 
 def base_address(text: str) -> str:
@@ -154,14 +143,6 @@ def project_patterns(text: str) -> str:
     return ",".join(found)
 
 
-def handlers(text: str) -> str:
-    """Names of alert handlers; whether they are there is seen when they are made."""
-    for name in text.split(","):
-        if not re.fullmatch(r"[\w.\-]+(:[\w.]+)?", name.strip()):
-            raise ValueError("must be package.module:Name or the name of an entry point, several separated by commas")
-    return text
-
-
 def database_url(text: str) -> str:
     """An address of PostgreSQL."""
     _retold(lambda: Address.parse(text, "it"), "it ")
@@ -174,28 +155,12 @@ def api_tokens(text: str) -> str:
     return text
 
 
-def webhook_secret(text: str) -> str:
-    """What a webhook is signed with."""
-    _retold(lambda: secret_key(text), "The webhook secret ")
-    return text
-
-
 def _retold(check: Callable[[], object], opening: str) -> None:
     """Runs a check of another module, whose sentence opens with its own name for the setting."""
     try:
         check()
     except ValueError as error:
         raise ValueError(str(error).removeprefix(opening).removesuffix(".")) from None
-
-
-def secret(check: Callable[[str], str]) -> Callable[[object], object]:
-    """A check of a secret: it sees the bare text, and what is already wrapped passes through it as well."""
-
-    def checked(value: object) -> object:
-        text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        return SecretStr(check(text.strip())) if isinstance(text, str) else value
-
-    return checked
 
 
 def internal_token(text: str) -> str:

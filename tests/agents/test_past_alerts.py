@@ -8,8 +8,7 @@ from aiokafka import AIOKafkaProducer
 
 from agents.config import AgentsConfig
 from alert_sinks.digest import Digest
-from alert_sinks.fanout import Destinations
-from alert_sinks.sink import Attempt, Delivered, Outcome
+from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome
 from models.alert import Alert
 from testbed.worker_process import names
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until

@@ -15,9 +15,8 @@ from structlog.testing import capture_logs
 from agents.engine.ownership import PartitionPhase
 from agents.engine.waits import WaitsFor
 from agents.fetching import consumer_thread
-from alert_sinks.fanout import Destinations
 from alert_sinks.key_queues import Limits
-from alert_sinks.sink import Attempt, Delivered, Outcome
+from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome
 from faults.evidence import read_log, told_transitions
 from models.alert import Alert
 from models.alert_codec import encode_alert

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import httpx
 
 from alert_sinks.environment import Environment
-from alert_sinks.fanout import Destinations, Fanout
+from alert_sinks.fanout import Fanout
 from alert_sinks.key_queues import Limits
 from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.ledger import Ledger, MemoryLedger
-from alert_sinks.sink import Sink
+from alert_sinks.sink import Destinations, Sink
 from models.alert import Alert
 from tests.alert_sinks.receiver import Receiver
 from tests.alert_sinks.support import FakeTime, Signal

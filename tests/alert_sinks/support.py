@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from alert_sinks.destinations import AllSinkSettings
 from alert_sinks.environment import Environment
+from alert_sinks.settings import SinkSettings
 from models.alert import Alert, AlertStatus, Severity
 
 NOW_MS = 1_760_000_000_123  # 2025-10-09T08:53:20.123Z
@@ -45,6 +47,11 @@ def alert_of(project: str, firing: str = "1", **changes: Any) -> Alert:
         title=f"{project} {firing}",
         **changes,
     )
+
+
+def sink_settings(**given: str | None) -> SinkSettings:
+    """The settings of all sinks, these given."""
+    return AllSinkSettings.model_validate(given)
 
 
 class Signal:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from agents.engine.stall_guard import StoodStill
-from alert_sinks.posting import HttpAnswer, NoHttpAnswer, checked_address, new_client, outcome_of, post
+from alert_sinks.posting import HttpAnswer, NoHttpAnswer, new_client, outcome_of, post
+from alert_sinks.settings import http_address
 from alert_sinks.sink import Delivered, Disabled, Outcome, Rejected, Retry
 from tests.alert_sinks.receiver import Action, Receiver, answers, drips, hangs, sends
 from tests.alert_sinks.support import NOW_MS
@@ -186,7 +187,7 @@ def test_the_log_of_httpx_still_says_everything_else(caplog: pytest.LogCaptureFi
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080/x", "https://hooks.slack.com/services/T/B/x", "http://[::1]/"])
 def test_a_usable_address_passes(url: str) -> None:
-    assert checked_address(url, "SLACK_WEBHOOK_URL") == url
+    assert http_address(url) == url
 
 
 @pytest.mark.parametrize(
@@ -196,8 +197,8 @@ def test_a_usable_address_passes(url: str) -> None:
     ids=lambda url: url[:20],
 )  # fmt: skip
 def test_an_unusable_address_is_refused_without_being_shown(url: str) -> None:
-    with pytest.raises(ValueError, match="SLACK_WEBHOOK_URL is not an http:// or https:// address") as refused:
-        checked_address(url, "SLACK_WEBHOOK_URL")
+    with pytest.raises(ValueError, match="must be an address that begins with http:// or https://") as refused:
+        http_address(url)
 
     assert "secret" not in str(refused.value)
 

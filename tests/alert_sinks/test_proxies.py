@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from alert_sinks.destinations import SinkConfig, build_destinations
+from alert_sinks.destinations import build_destinations
 from alert_sinks.posting import HttpAnswer, NoHttpAnswer, new_client, post
 from alert_sinks.proxies import ProxyRules, UnusableProxy
 from tests.alert_sinks.receiver import Receiver
+from tests.alert_sinks.support import sink_settings
 
 HOOK = "https://hooks.example/T0"
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
@@ -105,7 +106,7 @@ async def test_a_proxy_that_a_receiver_needs_and_that_cannot_be_used_is_said_in_
     environment.setenv(variable, value)
     async with new_client() as client:
         with pytest.raises(UnusableProxy, match=f"^{variable.upper()} names ") as caught:
-            build_destinations(SinkConfig(slack_webhook_url=HOOK), client)
+            build_destinations(sink_settings(slack_webhook_url=HOOK), client)
     assert str(caught.value).count(". ") == 0
     assert value.partition("://")[2] in ("", ":::") or value not in str(caught.value)
 
@@ -117,7 +118,7 @@ async def test_no_value_of_a_proxy_variable_is_in_the_way_of_what_does_not_need_
 ) -> None:
     environment.setenv(variable, value)
     async with new_client() as client:
-        build_destinations(SinkConfig(slack_webhook_url=receiver.url), client)
+        build_destinations(sink_settings(slack_webhook_url=receiver.url), client)
         assert await post(client, receiver.url, b"{}", {}, 30.0) == HttpAnswer(200, None, b"ok")
 
 
@@ -126,10 +127,10 @@ async def test_certificates_that_are_not_there_matter_only_where_there_is_tls(
 ) -> None:
     environment.setenv("SSL_CERT_FILE", "/no/such/file")
     async with new_client() as client:
-        build_destinations(SinkConfig(slack_webhook_url=receiver.url), client)
+        build_destinations(sink_settings(slack_webhook_url=receiver.url), client)
         assert await post(client, receiver.url, b"{}", {}, 30.0) == HttpAnswer(200, None, b"ok")
         with pytest.raises(ValueError, match="SSL_CERT_FILE or SSL_CERT_DIR leads to no certificates"):
-            build_destinations(SinkConfig(slack_webhook_url=HOOK), client)
+            build_destinations(sink_settings(slack_webhook_url=HOOK), client)
 
 
 @asynccontextmanager

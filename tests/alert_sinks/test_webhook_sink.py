@@ -133,7 +133,7 @@ def test_the_forms_of_a_secret(secret: str, key: bytes) -> None:
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_%%%%", "whsec_AAEC AwQF", "whsec_A", "whsec_비밀"])
 def test_a_secret_without_a_key_is_refused_without_being_shown(secret: str) -> None:
-    with pytest.raises(ValueError, match="webhook secret") as refused:
+    with pytest.raises(ValueError, match=r"^is empty|^after 'whsec_' is not base64") as refused:
         secret_key(secret)
 
     assert secret.removeprefix("whsec_") == "" or secret.removeprefix("whsec_") not in str(refused.value)
