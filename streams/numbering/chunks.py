@@ -1,27 +1,35 @@
 """Who holds the numbers of one chunk, 256 in a row. Where no number between is free and all ids are of one length, as
 services give them, the owners are kept as the rows that are stored; otherwise one by one.
 
-Stored are the first offset, the common prefix of the owners and the rest of each up to the last; None where nobody
-holds the number. A chunk of the same owners is always stored as the same bytes.
+A chunk of the same owners is always stored as the same bytes, which are msgpack:
+
+    93                              an array of three
+    first                           the offset of the first owner: one byte, from 128 on cc and a byte
+    c4 length prefix                what all owners have in common at their beginning; c5 and two bytes where it is long
+    9n | dc n n                     how many offsets follow, up to the last owner
+    (c4 length rest | c0){n}        what else its owner is; nil where nobody holds the number
+
+Rows are the last part where each is of one length and none is nil.
 """
 
 from typing import Final
 
 import msgspec
+from librt.strings import BytesWriter
 from mypy_extensions import i64, mypyc_attr
+
+from streams.base.packing import put_array, put_bytes, put_integer
 
 CHUNK_SHIFT: Final = 8  # numbers are kept in chunks of 256, each a bounded part of the stored state
 CHUNK_NUMBERS: Final = 1 << CHUNK_SHIFT
 
 _MAX_REST: Final = 255  # bytes; the length of a longer one takes two bytes
-_BYTES: Final = b"\xc4"  # these are msgpack's: bytes of which the length is in the next byte
-_BYTES_MARK: Final = 0xC4
-_LIST_OF_3: Final = 0x93
+_BYTES: Final = 0xC4
 _BYTE_NUMBER: Final = 0xCC
-_SHORT_LIST: Final = 0x90
-_SHORT_LIST_MAX: Final = 15
-_LIST_MARK: Final = 0xDC
-_HEADS: Final = [_BYTES + bytes([length]) for length in range(_MAX_REST + 1)]
+_ARRAY_OF_3: Final = 0x93
+_SHORT_ARRAY: Final = 0x90
+_ARRAY: Final = 0xDC
+_HEADS: Final = [bytes([_BYTES, length]) for length in range(_MAX_REST + 1)]
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(tuple[int, bytes, list[bytes | None]])
 
@@ -143,10 +151,13 @@ class Chunk:
     def stored(self) -> bytes:
         """The chunk as bytes."""
         if self._loose is None:
-            start = _pack([self._first, self._prefix, None])[:-1]
-            if self._size <= _SHORT_LIST_MAX:
-                return start + bytes([_SHORT_LIST + self._size]) + self._rows
-            return start + bytes([_LIST_MARK, self._size >> 8, self._size & 0xFF]) + self._rows
+            out = BytesWriter()
+            put_array(out, 3)
+            put_integer(out, self._first)
+            put_bytes(out, self._prefix)
+            put_array(out, self._size)
+            out.write(self._rows)
+            return out.getvalue()
         content = _encode(self._loose)
         self._take_rows(content)
         return content
@@ -161,32 +172,65 @@ class Chunk:
             self._loose = owners
 
     def _take_rows(self, content: bytes) -> bool:
-        """Take the rows as they are; False where they are not alike. Two looks along them cost less than a decoding."""
-        end: i64 = len(content)
-        if end < 5 or content[0] != _LIST_OF_3:
+        """Take the rows as they are; False where there are none. Two looks along them cost less than a decoding."""
+        head = _Head(content)
+        if head.byte() != _ARRAY_OF_3:
             return False
-        at: i64 = 2
-        first: i64 = content[1]
-        if first == _BYTE_NUMBER:
-            first, at = content[2], 3
-        if first >= CHUNK_NUMBERS or content[at] != _BYTES_MARK:
+        first = head.number()
+        prefix = head.short_bytes()
+        size = head.array()
+        rows = content[head.at :]
+        if first < 0 or prefix is None or size <= 0 or len(rows) < 2:
             return False
-        begin: i64 = at + 2 + content[at + 1]
-        size: i64 = content[begin] - _SHORT_LIST
-        rows: i64 = begin + 1
-        if content[begin] == _LIST_MARK:
-            size, rows = content[begin + 1] << 8 | content[begin + 2], begin + 3
-        if size <= 0 or rows + 2 > end or content[rows] != _BYTES_MARK:
-            return False
-        rest: i64 = content[rows + 1]
-        width: i64 = rest + 2
-        if end - rows != size * width:
-            return False
-        if content[rows::width] != _BYTES * size or content[rows + 1 :: width] != bytes([rest]) * size:
+        width: i64 = 2 + rows[1]
+        if not _are_alike(rows, width, size):
             return False
         self._first, self._size, self._width, self._loose = first, size, width, None
-        self._prefix, self._rows = content[at + 2 : begin], content[rows:]
+        self._prefix, self._rows = prefix, rows
         return True
+
+
+@mypyc_attr(acyclic=True)
+class _Head:
+    """Reads what comes before the rows; -1 and None for what is not of the expected kind or beyond the end."""
+
+    __slots__ = ("at", "content")
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.at: i64 = 0
+
+    def byte(self) -> i64:
+        at = self.at
+        self.at = at + 1
+        return self.content[at] if at < len(self.content) else -1
+
+    def number(self) -> i64:
+        mark = self.byte()
+        return self.byte() if mark == _BYTE_NUMBER else mark if mark < CHUNK_NUMBERS // 2 else -1
+
+    def short_bytes(self) -> bytes | None:
+        if self.byte() != _BYTES:
+            return None
+        length = self.byte()
+        begin = self.at
+        self.at = begin + length
+        return self.content[begin : self.at]
+
+    def array(self) -> i64:
+        mark = self.byte()
+        if mark == _ARRAY:
+            return self.byte() << 8 | self.byte()
+        return mark & 15 if mark & ~15 == _SHORT_ARRAY else -1
+
+
+def _are_alike(rows: bytes, width: i64, size: i64) -> bool:
+    """Whether all rows are bytes of the first one's length: every `width` bytes stand the mark and that length."""
+    return (
+        len(rows) == size * width
+        and rows[::width] == bytes([_BYTES]) * size
+        and rows[1::width] == rows[1:2] * size
+    )
 
 
 def _encode(owners: list[bytes | None]) -> bytes:

@@ -14,13 +14,15 @@ from streams.base import packed_counts
 from streams.base.packing import EMPTY_MAP, NIL, put_array, put_bytes, put_integer, put_integers
 from streams.project.numbering_codec import changes_of, put_numbering
 from streams.project.project_state import ProjectState
-from streams.project.state_shapes import StoredOperations
+from streams.project.state_shapes import StoredBody, StoredLateBody, StoredOperations
 from streams.rates.dedup_window import RecentKeys, SequenceMemory
 from streams.rates.operation_series import OperationSeries
 from streams.rates.operations import FLAG_BITS, FLAGS, Ended, Open, Operation
 
-_FIELDS: Final = 17  # of StoredBody
-_LATE_FIELDS: Final = 20  # of StoredLateBody
+_FIELDS: Final = 17
+_LATE_FIELDS: Final = 20
+assert len(StoredBody.__struct_fields__) == _FIELDS
+assert len(StoredLateBody.__struct_fields__) == _LATE_FIELDS
 _pack = msgspec.msgpack.Encoder().encode
 _NO_OPERATIONS = _pack(StoredOperations(b"", [], b"", [], []))
 

@@ -14,8 +14,10 @@ from streams.numbering.suspects import Hole
 from streams.numbering.waivers import DUPLICATE, Waiver
 from streams.project.state_shapes import StoredNumbers
 
-_FIELDS: Final = 12  # of StoredNumbers
-_LISTS: Final = 7  # at their end
+_FIELDS: Final = 12
+_LISTS: Final = 7  # the last of the fields
+assert len(StoredNumbers.__struct_fields__) == _FIELDS
+assert StoredNumbers.__struct_fields__[-_LISTS] == "suspects"
 _pack = msgspec.msgpack.Encoder().encode
 
 

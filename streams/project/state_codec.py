@@ -76,38 +76,46 @@ def head_of(state: ProjectState) -> Head:
 
 def checkpoint(state: ProjectState) -> Checkpoint:
     """Encode what has changed since the last checkpoint. Marks it as written."""
-    numbering, versions = state.numbering, state.chunk_versions
-    tail = numbering.chunks[-1].index if numbering.chunks else None
-    chunks: list[tuple[int, int, bytes]] = []
-    inline: list[tuple[int, bytes]] = []
-    obsolete: list[tuple[int, int]] = []
-    if versions:
-        held = {chunk.index for chunk in numbering.chunks}
-        for index in [i for i in versions if i == tail or i not in held]:
-            obsolete.append((index, versions.pop(index)))
-    for chunk in numbering.chunks:
-        index = chunk.index
-        if index == tail:
-            inline.append((index, chunk.stored()))
-        elif chunk.is_changed or index not in versions:
-            if index in versions:
-                obsolete.append((index, versions[index]))
-            versions[index] = state.applied
-            chunks.append((index, state.applied, chunk.stored()))
-        chunk.is_changed = False
+    numbering = state.numbering
+    chunks, obsolete = _chunks_apart(state)
     out = BytesWriter()
     out.write(_header(state))
     put_array(out, 3 if numbering.history is None else 4)  # as StoredState, or StoredStateWithHistory
     write_body(out, state, state.deadline_ms, state.rate_check_ms)
-    out.write(_pack(sorted(versions.items())))
-    put_array(out, len(inline))
-    for index, content in inline:
+    out.write(_pack(sorted(state.chunk_versions.items())))
+    if numbering.chunks:
+        tail = numbering.chunks[-1]
+        put_array(out, 1)
         put_array(out, 2)
-        put_integer(out, index)
-        put_bytes(out, content)
+        put_integer(out, tail.index)
+        put_bytes(out, tail.stored())
+        tail.is_changed = False
+    else:
+        put_array(out, 0)
     if numbering.history is not None:
         out.write(_pack(numbering.history))
     return Checkpoint(out.getvalue(), chunks, obsolete)
+
+
+def _chunks_apart(state: ProjectState) -> tuple[list[tuple[int, int, bytes]], list[tuple[int, int]]]:
+    """The changed chunks that are stored apart, all but the last one, in new versions; and the versions that end."""
+    versions = state.chunk_versions
+    apart = state.numbering.chunks[:-1]
+    changed: list[tuple[int, int, bytes]] = []
+    obsolete: list[tuple[int, int]] = []
+    if versions:
+        held = {chunk.index for chunk in apart}
+        for index in [index for index in versions if index not in held]:
+            obsolete.append((index, versions.pop(index)))
+    for chunk in apart:
+        index = chunk.index
+        if chunk.is_changed or index not in versions:
+            if index in versions:
+                obsolete.append((index, versions[index]))
+            versions[index] = state.applied
+            changed.append((index, state.applied, chunk.stored()))
+            chunk.is_changed = False
+    return changed, obsolete
 
 
 def canonical(state: ProjectState) -> bytes:
