@@ -15,7 +15,6 @@ from prometheus_client.registry import Collector
 
 from episode_monitor.fleet.outgoing import Outgoing
 from models.event import RetryReason
-from streams.base import packed_counts
 from streams.partition.summary import P95_WINDOW_MINUTES
 from streams.rates.totals import DURATION_BUCKETS_SECONDS
 from streams.views.fleet_metrics import FleetMetrics
@@ -108,15 +107,13 @@ def _operations(fleet: FleetMetrics) -> Iterator[Metric]:
         "episode_creation_duration_seconds", f"How long creations took{_FLEET}", labels=["success"]
     )
     ended = CounterMetricFamily("episode_operations", f"Creations that ended{_FLEET}", labels=["success"])
-    failed = packed_counts.field(fleet.operations, packed_counts.FAILED)
-    counts = (failed, packed_counts.field(fleet.operations, packed_counts.ENDED) - failed)
     for index, success in enumerate(_SUCCESS):
         cumulated, buckets = 0, []
         for bound, count in zip((*DURATION_BUCKETS_SECONDS, None), fleet.duration_buckets[index], strict=True):
             cumulated += count
             buckets.append(("+Inf" if bound is None else str(bound), float(cumulated)))
         durations.add_metric([success], buckets, fleet.duration_us[index] / 1e6)
-        ended.add_metric([success], counts[index])
+        ended.add_metric([success], (fleet.failed, fleet.created)[index])
     retries = CounterMetricFamily("episode_retries", f"Retries of all projects{_FLEET}", labels=["retry_reason"])
     for reason, count in zip(_REASONS, fleet.retries, strict=True):
         retries.add_metric([reason], count)

@@ -1,16 +1,18 @@
 """Keeps the fleet's counters from falling while this process lives: to Prometheus, a fall is a restart from zero.
 
-They would fall where a partition's new owner has not yet read as far as the last one had told, where an operation's
-ending is corrected, and in `_other` whenever a project gets a label of its own.
+They would fall where a partition's new owner has not yet read as far as the last one had, where an operation's ending
+is corrected, and in `_other` whenever a project gets a label of its own.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from streams.base import packed_counts
 from streams.partition.summary import OTHER, ProjectFacts
 from streams.views.fleet_metrics import FleetMetrics
+
+_COUNTERS = ("created", "failed", "duration_buckets", "duration_us", "late", "resends")
 
 
 class Shares:
@@ -39,41 +41,19 @@ class Shares:
 
 
 class RisingFleet:
-    """What was told last, and what may be told now."""
+    """The highest value of each counter so far."""
 
     def __init__(self) -> None:
-        self._highest: dict[str, int] = {}
+        self._highest: dict[str, Any] = {}
         self._shares = [Shares() for _ in range(4)]  # of conflicts, then of retries by reason
 
     def risen(self, fleet: FleetMetrics) -> FleetMetrics:
         """The same with no counter lower than ever before."""
-        failed = packed_counts.field(fleet.operations, packed_counts.FAILED)
-        created = packed_counts.field(fleet.operations, packed_counts.ENDED) - failed
-        failed, created = self._at_least("failed", failed), self._at_least("created", created)
-        return msgspec.structs.replace(
-            fleet,
-            projects=self._risen_projects(fleet),
-            conflicts=self._at_least("conflicts", _wholes(fleet)[0]),
-            retries=self._retries(fleet),
-            operations=(failed << packed_counts.FAILED) | (failed + created) << packed_counts.ENDED,
-            duration_buckets=[
-                [self._at_least(f"bucket {success} {place}", count) for place, count in enumerate(counts)]
-                for success, counts in enumerate(fleet.duration_buckets)
-            ],
-            duration_us=[self._at_least(f"duration {success}", us) for success, us in enumerate(fleet.duration_us)],
-            late=self._at_least("late", fleet.late),
-            resends=self._at_least("resends", fleet.resends),
-        )
-
-    def _at_least(self, name: str, count: int) -> int:
-        highest = self._highest[name] = max(count, self._highest.get(name, 0))
-        return highest
-
-    def _retries(self, fleet: FleetMetrics) -> tuple[int, int, int]:
-        conflict, timeout, error = (
-            self._at_least(f"retries {reason}", count) for reason, count in enumerate(_wholes(fleet)[1:])
-        )
-        return conflict, timeout, error
+        conflicts, *retries = _wholes(fleet)
+        counters = {name: getattr(fleet, name) for name in _COUNTERS}
+        counters |= {"conflicts": conflicts, "retries": tuple(retries)}
+        self._highest = {name: _highest(self._highest.get(name, now), now) for name, now in counters.items()}
+        return msgspec.structs.replace(fleet, projects=self._risen_projects(fleet), **self._highest)
 
     def _risen_projects(self, fleet: FleetMetrics) -> list[ProjectFacts]:
         named = [facts for facts in fleet.projects if facts.project_id != OTHER]
@@ -84,6 +64,11 @@ class RisingFleet:
         ]
         shown = [_with(facts, tuple(shown[facts.project_id] for shown, _ in risen)) for facts in named]
         return [*shown, *(_with(facts, tuple(rest for _, rest in risen)) for facts in others)]
+
+
+def _highest(known: Any, now: Any) -> Any:
+    """The higher of two numbers; of two sequences of one shape, of each of their numbers."""
+    return max(known, now) if isinstance(now, int) else type(now)(map(_highest, known, now))
 
 
 def _wholes(fleet: FleetMetrics) -> tuple[int, ...]:

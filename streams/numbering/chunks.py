@@ -226,11 +226,7 @@ class _Head:
 
 def _are_alike(rows: bytes, width: i64, size: i64) -> bool:
     """Whether all rows are bytes of the first one's length: every `width` bytes stand the mark and that length."""
-    return (
-        len(rows) == size * width
-        and rows[::width] == bytes([_BYTES]) * size
-        and rows[1::width] == rows[1:2] * size
-    )
+    return len(rows) == size * width and rows[::width] == bytes([_BYTES]) * size and rows[1::width] == rows[1:2] * size
 
 
 def _encode(owners: list[bytes | None]) -> bytes:

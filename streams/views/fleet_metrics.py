@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from streams.base import packed_counts
 from streams.base.ranking import rank
 from streams.base.sketch import quantile_seconds
 from streams.partition.summary import OTHER, P95_WINDOW_MINUTES, PartitionCounts, PartitionLists, ProjectFacts
@@ -24,7 +25,8 @@ class FleetMetrics(msgspec.Struct, frozen=True, kw_only=True):
     episodes: int
     health_percentage: float
     alerts: dict[tuple[str, str], int]  # severity, alert type -> active ones
-    operations: int  # a tally
+    created: int  # operations that ended well
+    failed: int
     conflicts: int
     retries: tuple[int, int, int]  # by reason: conflict, timeout, error
     duration_buckets: list[list[int]]
@@ -46,6 +48,8 @@ def fleet_metrics(
     at_ms = newest_ms(counts)
     _, sketch = add_up(window(total.series, P95_WINDOW_MINUTES, at_ms) for total in totals)
     projects, unhealthy = sum(part.projects for part in counts), sum(part.unhealthy for part in counts)
+    operations = sum(total.operations for total in totals)
+    failed = packed_counts.field(operations, packed_counts.FAILED)
     labelled = _labelled(counts, lists, totals, max_projects)
     return FleetMetrics(
         projects=labelled,
@@ -56,9 +60,10 @@ def fleet_metrics(
         episodes=sum(part.episodes for part in counts),
         health_percentage=health_percentage(projects, unhealthy),
         alerts=_alerts(lists),
-        operations=sum(total.operations for total in totals),
+        created=packed_counts.field(operations, packed_counts.ENDED) - failed,
+        failed=failed,
         conflicts=sum(total.conflicts for total in totals),
-        retries=_retries(totals),
+        retries=_by_reason(total.retries for total in totals),
         duration_buckets=[
             [sum(total.buckets[success][i] for total in totals) for i in range(_BUCKETS)] for success in (0, 1)
         ],
@@ -85,7 +90,7 @@ def _labelled(
     if sum(part.projects for part in counts) <= len(listed):
         return listed
     shown = _sum(OTHER, listed)
-    retries = [sum(total.retries[reason] for total in totals) for reason in range(3)]
+    conflict, timeout, error = _by_reason(total.retries for total in totals)
     rest = ProjectFacts(
         project_id=OTHER,
         gaps=_left(sum(part.gaps for part in counts), shown.gaps),
@@ -94,9 +99,9 @@ def _labelled(
         max_number=0,
         conflicts=_left(sum(total.conflicts for total in totals), shown.conflicts),
         retries=(
-            _left(retries[0], shown.retries[0]),
-            _left(retries[1], shown.retries[1]),
-            _left(retries[2], shown.retries[2]),
+            _left(conflict, shown.retries[0]),
+            _left(timeout, shown.retries[1]),
+            _left(error, shown.retries[2]),
         ),
     )
     return [*listed, rest]
@@ -110,8 +115,8 @@ def _p95_of(labelled: Iterable[ProjectFacts], lists: Iterable[PartitionLists]) -
     return {facts.project_id: found[facts.project_id] for facts in labelled if facts.project_id in found}
 
 
-def _retries(totals: Sequence[PartitionTotals]) -> tuple[int, int, int]:
-    conflict, timeout, error = (sum(total.retries[reason] for total in totals) for reason in range(3))
+def _by_reason(retries: Iterable[Sequence[int]]) -> tuple[int, int, int]:
+    conflict, timeout, error = map(sum, zip((0, 0, 0), *retries, strict=True))
     return conflict, timeout, error
 
 
@@ -128,11 +133,7 @@ def _sum(project_id: str, facts: Sequence[ProjectFacts]) -> ProjectFacts:
         episodes=sum(one.episodes for one in facts),
         max_number=max((one.max_number for one in facts), default=0),
         conflicts=sum(one.conflicts for one in facts),
-        retries=(
-            sum(one.retries[0] for one in facts),
-            sum(one.retries[1] for one in facts),
-            sum(one.retries[2] for one in facts),
-        ),
+        retries=_by_reason(one.retries for one in facts),
     )
 
 

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from episode_monitor.observe.monotonic_counters import RisingFleet, Shares
-from streams.base import packed_counts
 from streams.partition.summary import OTHER, ProjectFacts
 from streams.views.fleet_metrics import FleetMetrics
 
@@ -13,12 +12,12 @@ def facts(project: str, conflicts: int) -> ProjectFacts:
     return ProjectFacts(project, 0, 0, 0, 0, conflicts, (conflicts, 0, 0))
 
 
-def fleet(*projects: ProjectFacts, failed: int = 0, ended: int = 0, late: int = 0, bucket: int = 0) -> FleetMetrics:
+def fleet(*projects: ProjectFacts, failed: int = 0, created: int = 0, late: int = 0, bucket: int = 0) -> FleetMetrics:
     return FleetMetrics(
         projects=list(projects), projects_total=9, split_projects=0,
         unhealthy_projects=0, episodes=0, health_percentage=100.0, alerts={},
         conflicts=sum(each.conflicts for each in projects), retries=(sum(each.retries[0] for each in projects), 0, 0),
-        operations=(failed << packed_counts.FAILED) | (ended << packed_counts.ENDED), duration_buckets=[[bucket], [0]],
+        created=created, failed=failed, duration_buckets=[[bucket], [0]],
         duration_us=[0, 0], p95_seconds=None, late=late, resends=0,
     )  # fmt: skip
 
@@ -29,18 +28,12 @@ def conflicts(shown: FleetMetrics) -> dict[str, int]:
 
 def test_a_sum_that_a_new_owner_has_not_yet_read_again_does_not_fall() -> None:
     rising = RisingFleet()
-    rising.risen(fleet(failed=5, ended=20, late=3, bucket=7))
-    behind = rising.risen(fleet(failed=4, ended=18, late=2, bucket=6))
-    assert (
-        packed_counts.field(behind.operations, packed_counts.FAILED),
-        packed_counts.field(behind.operations, packed_counts.ENDED),
-    ) == (5, 20)
+    rising.risen(fleet(failed=5, created=15, late=3, bucket=7))
+    behind = rising.risen(fleet(failed=4, created=14, late=2, bucket=6))
+    assert (behind.failed, behind.created) == (5, 15)
     assert (behind.late, behind.duration_buckets) == (3, [[7], [0]])
-    ahead = rising.risen(fleet(failed=6, ended=22))
-    assert (
-        packed_counts.field(ahead.operations, packed_counts.FAILED),
-        packed_counts.field(ahead.operations, packed_counts.ENDED),
-    ) == (6, 22)
+    ahead = rising.risen(fleet(failed=6, created=16))
+    assert (ahead.failed, ahead.created) == (6, 16)
 
 
 def test_a_project_that_gets_a_label_takes_nothing_from_the_others() -> None:
