@@ -44,32 +44,61 @@ async def fresh(desk: Desk, numbers: list[int]) -> None:
     await desk.hold("p", *numbers)
 
 
+class Passed:
+    """Creators begin when the repair passes a place: at once, or at one of the repair's failpoints."""
+
+    AT_ONCE = "at once"
+    PLACES = (AT_ONCE, "before_changes", "before_commit", "after_commit", "before_events", "after_events")
+
+    def __init__(self) -> None:
+        self._events = {place: asyncio.Event() for place in self.PLACES}
+        self._events[self.AT_ONCE].set()
+
+    def __call__(self, place: str) -> None:
+        if place in self._events:
+            self._events[place].set()
+
+    async def wait(self, place: str) -> None:
+        await self._events[place].wait()
+
+    def all(self) -> None:
+        """For places that a repair with nothing to do never passes."""
+        for event in self._events.values():
+            event.set()
+
+
+places = st.sampled_from(Passed.PLACES)
+
+
 @SLOW
 @given(
     numbers=st.lists(st.integers(1, 30), min_size=1, max_size=10),
-    pauses_ms=st.lists(st.integers(0, 25), min_size=1, max_size=8),
-    look_ms=st.integers(0, 15),
+    begins=st.lists(places, min_size=1, max_size=8),
+    look_ms=st.sampled_from((0, 5, 15)),
 )
 async def test_no_interleaving_with_creators_loses_or_doubles_a_number(
-    desk: Desk, numbers: list[int], pauses_ms: list[int], look_ms: int
+    desk: Desk, numbers: list[int], begins: list[str], look_ms: int
 ) -> None:
     await fresh(desk, numbers)
+    passed = Passed()
+    desk.repairs = desk.another(failpoint=passed)
     troubles = Troubles(1)
     troubles.order(Hot(project_id="p", kind="hot", pause_seconds=look_ms / 1000))  # between look and insert
     async with asyncpg.create_pool(desk.url, min_size=4, max_size=4) as pool:
         numbering = Numbering(pool, troubles, 20.0, seed=1)
 
-        async def create(pause_ms: int) -> str:
-            await asyncio.sleep(pause_ms / 1000)
+        async def create(place: str) -> str:
+            await passed.wait(place)
             created = await numbering.create("p", "t", 60.0, Attempts(), lambda: None, _nothing_more)
             desk.stream.numbers["p"].setdefault(created.id, created.number)
             return created.id
 
-        repairing = asyncio.create_task(repaired(desk))
-        created = await asyncio.gather(*(create(pause) for pause in pauses_ms))
-        kept = await repairing
+        creating = [asyncio.create_task(create(place)) for place in begins]
+        kept = await repaired(desk)
+        passed.all()
+        created = await asyncio.gather(*creating)
     held = await desk.numbers("p")
-    assert sorted(held.values()) == list(range(1, len(numbers) + len(pauses_ms) + 1))
+    assert sorted(held.values()) == list(range(1, len(numbers) + len(begins) + 1))
     assert set(created) <= set(held)
     assert kept.progress.state in (PlanState.APPLIED, PlanState.PLANNED)
 
@@ -77,32 +106,33 @@ async def test_no_interleaving_with_creators_loses_or_doubles_a_number(
 @SLOW
 @given(
     numbers=st.lists(st.integers(1, 12), min_size=1, max_size=8),
-    pauses_ms=st.lists(st.integers(0, 60), min_size=1, max_size=10),
-    acts_ms=st.tuples(st.integers(0, 30), st.integers(0, 30)),
+    begins=st.lists(st.tuples(st.sampled_from(("apply", "rollback")), places), min_size=1, max_size=10),
     strategy=st.sampled_from(Strategy),
 )
 async def test_repair_and_rollback_with_newer_episodes_restore_the_old_state_beside_creators(
-    desk: Desk, numbers: list[int], pauses_ms: list[int], acts_ms: tuple[int, int], strategy: Strategy
+    desk: Desk, numbers: list[int], begins: list[tuple[str, str]], strategy: Strategy
 ) -> None:
     await fresh(desk, numbers)
     old = await desk.numbers("p")
     troubles = Troubles(1)
     troubles.order(Hot(project_id="p", kind="hot", pause_seconds=0.003))
+    passed = {"apply": Passed(), "rollback": Passed()}
     async with asyncpg.create_pool(desk.url, min_size=4, max_size=4) as pool:
         numbering = Numbering(pool, troubles, 20.0, seed=1)
 
-        async def create(pause_ms: int) -> str:
-            await asyncio.sleep(pause_ms / 1000)
+        async def create(act: str, place: str) -> str:
+            await passed[act].wait(place)
             return (await numbering.create("p", "t", 60.0, Attempts(), lambda: None, _nothing_more)).id
 
         desk.stream.numbers.clear()  # what the stream shows is tested elsewhere
         kept = await desk.repairs.plan("p", strategy, "mina")
-        creating = [asyncio.create_task(create(pause)) for pause in pauses_ms]
+        creating = [asyncio.create_task(create(act, place)) for act, place in begins]
         if kept.plan.changes:
-            await asyncio.sleep(acts_ms[0] / 1000)
-            await desk.repairs.apply(kept.plan.plan_id, "mina", "p", with_newer=True)
-            await asyncio.sleep(acts_ms[1] / 1000)
-            await desk.repairs.rollback(kept.plan.plan_id, "mina", "p", with_newer=True)
+            plan_id = kept.plan.plan_id
+            await desk.another(failpoint=passed["apply"]).apply(plan_id, "mina", "p", with_newer=True)
+            await desk.another(failpoint=passed["rollback"]).rollback(plan_id, "mina", "p", with_newer=True)
+        for each in passed.values():
+            each.all()
         created = await asyncio.gather(*creating)
     held = await desk.numbers("p")
     assert {episode: held[episode] for episode in old} == old
