@@ -102,7 +102,10 @@ async def until_healthy(client: httpx.AsyncClient) -> None:
     """Waits until the service says 200."""
 
     async def healthy() -> bool:
-        return (await client.get("/healthz")).status_code == 200
+        try:
+            return (await client.get("/healthz")).status_code == 200
+        except httpx.TransportError:  # a process that does not listen yet
+            return False
 
     await until(healthy)
 

@@ -11,8 +11,7 @@ import pytest
 
 from episode_monitor.demo.ports import free_port
 from examples.project_service.settings import Settings
-from tests.examples.support import fetch, project_service, until
-from tests.examples.test_project_service_as_a_process import _healthy
+from tests.examples.support import fetch, project_service, until, until_healthy
 
 pytestmark = pytest.mark.broker
 
@@ -65,7 +64,7 @@ async def test_a_service_that_is_killed_has_told_every_row_once_it_is_back(servi
         for life in range(3):
             process = start()
             try:
-                await until(lambda: _healthy(client))
+                await until_healthy(client)
                 callers = [asyncio.create_task(create_until_it_dies(client, f"p{n % 2}")) for n in range(4)]
 
                 async def enough(goal: int = 40 * (life + 1)) -> bool:

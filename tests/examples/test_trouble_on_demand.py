@@ -25,13 +25,6 @@ async def test_a_lost_number_is_a_hole_in_the_database_and_in_the_events(service
     ]
 
 
-async def test_a_lost_number_is_never_given_to_a_later_caller(service: Service) -> None:
-    await service.trouble("p", "lose_number", times=2)
-    numbers = [(await service.create("p")).json()["number"] for _ in range(3)]
-    # Both losses fall on the first creation, one after the other.
-    assert numbers == [3, 4, 5]
-
-
 async def test_a_number_used_twice_belongs_to_two_episodes(service: Service) -> None:
     first = (await service.create("p")).json()
     await service.trouble("p", "use_twice")
@@ -51,21 +44,6 @@ async def test_a_number_used_twice_belongs_to_two_episodes(service: Service) -> 
         (second["id"], 1),
         (third["id"], 2),
     ]
-
-
-async def test_a_number_cannot_be_used_twice_before_it_was_used_once(service: Service) -> None:
-    await service.trouble("p", "use_twice")
-    assert [(await service.create("p")).json()["number"] for _ in range(3)] == [1, 1, 2]
-
-
-async def test_a_doubled_number_that_is_repaired_is_guarded_again(service: Service) -> None:
-    await service.create("p")
-    await service.trouble("p", "use_twice")
-    second = (await service.create("p")).json()
-    repaired = await service.client.post(f"/projects/p/episodes/{second['id']}/renumber", json={"number": 2})
-    assert repaired.status_code == 200
-    back = await service.client.post(f"/projects/p/episodes/{second['id']}/renumber", json={"number": 1})
-    assert back.json()["code"] == "number_taken"
 
 
 async def test_a_slow_project_takes_its_time_and_does_not_fail_by_it(service: Service) -> None:
