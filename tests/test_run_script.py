@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import slow
+
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED_TOOLS = ("sh", "cat", "cksum", "dirname", "date")
 
@@ -94,3 +96,43 @@ def test_the_scripts_are_executable_and_clean(script: str) -> None:
     shellcheck = Path(sys.executable).with_name("shellcheck")
     done = subprocess.run([shellcheck, ROOT / script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_help_and_both_readmes_say_how_long_the_tests_take_and_how_to_run_all() -> None:
+    usage = subprocess.run([ROOT / "run", "help"], capture_output=True, text=True, check=True).stdout
+    assert f"the tests, {slow.MINUTES} minutes on two cores; --all:" in usage
+    assert f"runs the tests in {slow.MINUTES} minutes on two cores" in (ROOT / "README.md").read_text()
+    assert f"코어 두 개에서 {slow.MINUTES}분" in (ROOT / "README.ko.md").read_text()
+
+
+def test_ci_runs_all_tests() -> None:
+    lines = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if "./run test" in line]
+    assert len(lines) == 3
+    assert all("./run test --all" in line for line in lines)
+
+
+def test_what_is_left_to_all_exists() -> None:
+    assert [part for part in slow.SLOW if not (ROOT / part.partition("::")[0]).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left"),
+    [
+        ([], set(slow.SLOW)),
+        (["tests"], set(slow.SLOW)),
+        (["tests/streams"], set()),
+        (["tests/system"], set()),
+        (["tests/system/test_demo.py::test_a_taken_port_is_moved_and_said"], set()),
+        (["tests/systems"], set()),
+    ],
+)
+def test_slow_tests_run_only_where_they_are_asked_for_by_name(chosen: list[str], left: set[str]) -> None:
+    assert slow.left_out(chosen).keys() == left
+
+
+def test_the_first_lines_of_a_run_name_what_does_not_run() -> None:
+    first, *names = slow.header([], is_all=False)
+    assert first == "tests: all but these, which --all runs too, about 6 minutes on two cores"
+    assert names == [f"  {part}: {why}" for part, why in slow.SLOW.items()]
+    assert slow.header([], is_all=True) == [f"tests: all, about {slow.ALL_MINUTES} minutes on two cores"]
+    assert slow.header(["tests/streams"], is_all=False) == ["tests: tests/streams"]
