@@ -14,6 +14,7 @@ import pytest
 from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres
 from testbed import properties
 from testbed.apache_kafka import ApacheKafka
+from testbed.databases import Databases
 from tests import slow
 
 BROKER_KIND = os.environ.get("TEST_BROKER") or "embedded"
@@ -104,12 +105,18 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: EmbeddedPostgres) -> Databases:
+    """The databases of that server that tests have had."""
+    return Databases(postgres)
+
+
 @pytest.fixture
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+def database_url(postgres: EmbeddedPostgres, databases: Databases) -> Iterator[str]:
     """The address of an empty database of this test alone."""
-    name = f"test_{next(_count)}"
-    yield postgres.create_database(name)
-    postgres.drop_database(name)
+    name = databases.take()
+    yield postgres.url(name)
+    databases.give_back(name)
 
 
 @pytest.fixture

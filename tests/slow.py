@@ -6,8 +6,9 @@ MINUTES, ALL_MINUTES = 6, 15  # on two cores, on the embedded broker
 
 # Beginnings of test ids -> the reason.
 SLOW = {
-    "tests/system": "whole systems of several processes",
-    "tests/faults/test_hostile_input.py": "a worker under 3 000 hostile records",
+    "tests/system": "whole systems of several processes, killed and started again",
+    "tests/faults/test_hostile_input.py": "a worker under tens of thousands of hostile records",
+    "tests/client/test_outbox_kills.py": "a service and its relays, killed again and again",
 }
 
 
