@@ -17,8 +17,9 @@ from episode_monitor.checks.deep import DeepCheck
 from episode_monitor.checks.first_pass import MAX_PROJECT_ROWS
 from episode_monitor.checks.service import reader_opener
 from episode_monitor.demo.embedded import EmbeddedPostgres
-from episode_monitor.fleet.local_compare import _compared, _held
-from episode_monitor.fleet.peer_protocol import StreamIssues
+from episode_monitor.fleet.questions.compare import compared
+from episode_monitor.fleet.questions.holdings import held
+from episode_monitor.fleet.questions.issues import StreamIssues
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from models.event import Event, EventType
 from models.views import DeepCheckResult, IntegritySummary
@@ -79,11 +80,11 @@ class OneWorker:
         return integrity_summary(counts_of(partition, START_MS) for partition in self.partitions)
 
     async def compare(self, projects: Sequence[tuple[str, int]]) -> list[int]:
-        found = finish(_compared(self.live, list(projects)))
+        found = finish(compared(self.live, list(projects)))
         return sorted(set(range(len(projects))).difference(found.same))
 
     async def holdings(self, projects: Sequence[str]) -> dict[str, Holdings]:
-        return {held.project_id: held for held in finish(_held(self.live, list(projects)))}
+        return {one.project_id: one for one in finish(held(self.live, list(projects)))}
 
     async def known(self) -> AsyncIterator[list[str]]:
         for partition in self.partitions:

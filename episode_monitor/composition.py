@@ -17,9 +17,11 @@ from alert_sinks.destinations import build_destinations
 from alert_sinks.key_queues import Limits
 from alert_sinks.sink import Destinations
 from episode_monitor.checks.service import ChecksConfig
+from episode_monitor.fleet.ask import Fleet
+from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.repair.announcer import KafkaAnnouncer
 from episode_monitor.repair.audit import note_step
-from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings, Fleet
+from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.parts import Parts, RepairSettings
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PostgresPlans
@@ -160,7 +162,7 @@ def episodes_table(settings: Settings) -> EpisodesTable:
 
 def automatic_repairs(
     settings: Settings, storage: Storage, producer: Callable[[], Producer], fleet: Fleet,
-    is_ours: Callable[[int], bool], now_ms: Callable[[], int],
+    now_ms: Callable[[], int],
 ) -> AutomaticRepairs | None:  # fmt: skip
     """Repair, where DATABASE_URL is set. Raises SettingsError."""
     url = secret(settings.database_url)
@@ -176,11 +178,11 @@ def automatic_repairs(
         address=address,
         table=episodes_table(settings),
         announcer=KafkaAnnouncer(producer, settings.events_topic, f"{settings.monitor_id}.repair"),
-        ask_stream=fleet.project,
+        ask_stream=lambda project_id: fleet.ask(ProjectQuestion(project_id=project_id)),
         note=lambda plan, step: note_step(storage.audit, plan, step),
         now_ms=now_ms,
     )
-    return AutomaticRepairs(Repairs(parts), automatic_settings(settings), fleet, is_ours, now_ms)
+    return AutomaticRepairs(Repairs(parts), automatic_settings(settings), fleet.ask, fleet.here.has, now_ms)
 
 
 def storage(settings: Settings) -> Storage:

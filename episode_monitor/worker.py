@@ -34,15 +34,15 @@ from episode_monitor import __version__, composition
 from episode_monitor.checks.service import Checks
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.fleet import outgoing
-from episode_monitor.fleet.local_compare import OwnNumbers
-from episode_monitor.fleet.local_partitions import OwnPartitions
+from episode_monitor.fleet.ask import Fleet
+from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.outgoing import Outgoing, Waiting
-from episode_monitor.fleet.peer_client import Neighbours
-from episode_monitor.fleet.read_model import ReadModel
+from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from episode_monitor.fleet.split_watch import SplitWatch
 from episode_monitor.observe.loop_lag import LoopLag
-from episode_monitor.observe.switched_off import SwitchedOff
+from episode_monitor.observe.process_view import ProcessView
+from episode_monitor.observe.switched_off import SwitchedOffFleet, SwitchedOffProcess, refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
 from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.settings.agreement import digest_of
@@ -50,8 +50,9 @@ from episode_monitor.settings.settings import Settings
 from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry as WebAudit
+from episode_monitor.web.context import WebContext
 from episode_monitor.web.patience import raise_descriptor_limit
-from episode_monitor.web.peer_routes import internal_router
+from episode_monitor.web.peer_routes import peer_router
 from episode_monitor.web.server import CannotListen, serve
 from streams.alerting.core import Core
 
@@ -107,15 +108,14 @@ class Worker:
         self._publisher = FleetPublisher(
             fleet_topic, self.runtime.producer, self._sight, self._identity, now_ms, settings.metrics_max_projects
         )
-        self._own = OwnPartitions(self._sight, self.runtime.emit, self._publisher.poke)
-        self._neighbour_client = httpx.AsyncClient(trust_env=False)
-        self._neighbours = Neighbours(self._neighbour_client)
-        self._numbers = OwnNumbers(self._sight)
-        self._splits = SplitWatch(self._sight, self._neighbours)
+        self._peer_client = httpx.AsyncClient(trust_env=False)
+        here = LocalState(self._sight, self.runtime.emit, self._publisher.poke, self.storage.history)
+        self._fleet = Fleet(here, PeerClient(self._peer_client))
+        self._splits = SplitWatch(self._fleet)
         self.runtime.engine.compare = self._splits.compare
         self.checks = Checks(
-            composition.checks_config(settings), self._sight, self._numbers, self._neighbours, self.storage.checks,
-            self.storage.schedule, self._own.drift, now_ms, self._identity.worker_id,
+            composition.checks_config(settings), self._fleet, self.storage.checks, self.storage.schedule, now_ms,
+            self._identity.worker_id,
         )  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
         self._repairs: AutomaticRepairs | None = None
@@ -124,40 +124,33 @@ class Worker:
     def _make_web(self) -> FastAPI:
         registry = CollectorRegistry()
         self._loop_lag = LoopLag(registry)
-        views = ReadModel(
+        state = WorkerState(
             self._sight,
-            self._own,
-            self._neighbours,
-            self.storage.history,
-            WorkerState(
-                self._sight,
-                self._probes(),
-                __version__,
-                self._deliveries,
-                self.runtime.waits_now,
-                lambda: len(self._settings_watch.found()),
-                self._outgoing,
-                self.storage.database.counters,
-            ),
-            registry,
-            self.checks,
-            max_projects=self.settings.metrics_max_projects,
+            self._probes(),
+            __version__,
+            self._deliveries,
+            self.runtime.waits_now,
+            lambda: len(self._settings_watch.found()),
+            self._outgoing,
+            self.storage.database.counters,
         )
+        process = ProcessView(self._sight, state, registry, self.settings.metrics_max_projects)
         self._repairs = composition.automatic_repairs(
-            self.settings, self.storage, lambda: self.runtime.producer, views, self._own.has, now_ms
+            self.settings, self.storage, lambda: self.runtime.producer, self._fleet, now_ms
         )
-        between_workers = internal_router(self._own, self._identity.token, self._numbers, self._splits)
-        self.checks.add_questions(between_workers)
-        return create_web_app(
-            views if self.settings.episode_monitoring_enabled else SwitchedOff(views),
-            composition.web_settings(self.settings),
-            registry=registry,
+        is_on = self.settings.episode_monitoring_enabled
+        context = WebContext(
+            fleet=self._fleet if is_on else SwitchedOffFleet(),
+            process=process if is_on else SwitchedOffProcess(process),
+            jobs=(lambda: self.checks.jobs) if is_on else refuse,
+            drift_of=self.checks.drift_of if is_on else refuse,
+            settings=composition.web_settings(self.settings),
             audit=self._audit,
-            extra_routers=[between_workers],
             now_ms=now_ms,
-            version=__version__,
             repairs=self._repairs,
         )
+        peers = peer_router(self._fleet.here, self._identity.token)
+        return create_web_app(context, registry=registry, extra_routers=[peers], version=__version__)
 
     def _probes(self) -> list[Probe]:
         probes = [
@@ -222,7 +215,7 @@ class Worker:
             log.info("stopping")
             await self._close()
             await server.stop()
-            await self._neighbour_client.aclose()  # until here somebody may ask for what another worker has
+            await self._peer_client.aclose()  # until here somebody may ask for what another worker has
 
     async def _start(self) -> None:
         if self.checks.table_look is not None:  # before Kafka, which may be long in coming

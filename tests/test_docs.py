@@ -16,7 +16,6 @@ from episode_monitor.cli.app import app
 from episode_monitor.exits import ExitCode
 from episode_monitor.settings import generated_docs
 from episode_monitor.settings.settings import Settings, settings_table
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from models.dead_letter import DeadLetterReason
 from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
@@ -31,7 +30,7 @@ from streams.project.step import MAX_RETRIES_COUNTED
 from streams.rates import dedup_window
 from streams.views.project_views import MAX_GAPS_LISTED
 from tests.interop.clients import CLIENTS, MURMUR2
-from tests.web.fake_views import FakeViews
+from tests.web.fake_views import FakeViews, fake_app
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -251,7 +250,7 @@ def test_the_paths_in_the_readme_are_the_applications_own_and_none_is_left_out()
 
 
 def public_paths() -> set[str]:
-    app = create_web_app(FakeViews(), WebSettings())
+    app = fake_app(FakeViews(), WebSettings())
     described = {re.sub(r":path\}", "}", path) for path in app.openapi()["paths"]}
     return described | {"/", "/docs", "/openapi.json"}
 

@@ -12,7 +12,7 @@ from episode_monitor.checks.basic import basic_check
 from episode_monitor.checks.deep import DeepCheck, OpenReader, Stream
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.job_run import Progress
-from episode_monitor.fleet.peer_protocol import DriftedQuestion
+from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.storage.protocols import CheckResults, DatabaseAway
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState
 from streams.base.numbering_rules import NumberingRules
@@ -23,12 +23,13 @@ _MEMORY = "drifting"  # the part of a stored result that only the next check rea
 
 
 class Desk(Protocol):
-    """Who keeps the alerts about drift; `episode_monitor.checks.remote_checks.DriftDesk` is one. Raises CheckFailed."""
+    """The worker that keeps the alerts about drift; `episode_monitor.checks.stream_side.StreamSide` asks it. Raises
+    CheckFailed."""
 
     def drifts(self) -> Awaitable[dict[str, Drifting]]:
         """What the alerts that fire are about."""
 
-    def drifted(self, question: DriftedQuestion) -> Awaitable[None]:
+    def report(self, report: ReportDrift) -> Awaitable[None]:
         """Hand over what a check found."""
 
 
@@ -69,7 +70,7 @@ class CheckWork:
             settle_seconds=self._settle_seconds, at_ms=check.started_at_ms, before=before, progress=progress,
         )  # fmt: skip
         result, drifts = await deep.run()
-        await self._desk.drifted(DriftedQuestion(is_all=True, found=named(drifts)))
+        await self._desk.report(ReportDrift(is_all=True, drifting=named(drifts)))
         self.latest, self.latest_id = drifts, check.id
         return {**_stored(result), _MEMORY: msgspec.to_builtins(drifts)}
 

@@ -14,7 +14,7 @@ import msgspec
 from episode_monitor.checks import close_compare, first_pass
 from episode_monitor.checks.close_compare import Look, Seen, agreed, look
 from episode_monitor.checks.first_pass import Pass
-from episode_monitor.fleet.peer_protocol import StreamIssue, StreamIssues
+from episode_monitor.fleet.questions.issues import StreamIssue, StreamIssues
 from models.times import rfc3339
 from models.views import (
     Applied,

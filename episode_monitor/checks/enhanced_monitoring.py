@@ -14,7 +14,7 @@ from episode_monitor.checks.check_kinds import Desk
 from episode_monitor.checks.close_compare import Look, Stream, agreed, look
 from episode_monitor.checks.deep import OpenReader
 from episode_monitor.checks.errors import CheckFailed
-from episode_monitor.fleet.peer_protocol import DriftedQuestion
+from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from models.alert import Severity
 from streams.alerting.alert_state import AlertPhase
@@ -81,7 +81,7 @@ class Watch:
         # A drift that one look no longer shows is over; one that only the second look shows has to wait for a third.
         over = [] if now.not_examined else [project for project in self.watched if project not in now.projects]
         if drifts or over:
-            await self._desk.drifted(DriftedQuestion(is_all=False, found=named(drifts), over=over))
+            await self._desk.report(ReportDrift(is_all=False, drifting=named(drifts), over=over))
 
 
 def drifting_projects(live: Iterable[Owned]) -> list[str]:

@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Protocol
 
 import structlog
 
 from episode_monitor.checks.job_run import STOPPED, Run, Work, kind_of, status_of
-from episode_monitor.fleet.errors import JobEnded, UnknownJob, Unreachable
+from episode_monitor.fleet.acts.cancel_job import CancelOtherJob
+from episode_monitor.fleet.ask import Ask
+from episode_monitor.fleet.errors import Refusal, Refused, Unreachable
+from episode_monitor.fleet.questions.jobs import OtherJobsQuestion
 from episode_monitor.storage.protocols import CheckResults, DatabaseAway, UnknownCheck
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult
 from episode_monitor.storage.schedule import LEASE_SECONDS, CheckSchedule
@@ -27,25 +29,20 @@ LOOK_SECONDS = 0.5  # at whether the check before has ended
 SCHEDULE = "schedule"  # who asks for a check that is due
 
 
-class Elsewhere(Protocol):
-    """Jobs that other workers remember, for where no database is shared."""
-
-    async def jobs(self, limit: int, job_id: str | None = None) -> list[JobStatus]:
-        """All that the other workers have. Raises Unreachable."""
-
-    async def cancel(self, job_id: str, by: str) -> JobStatus | None:
-        """The job after whoever runs it ended it; None where nobody does. Raises Unreachable."""
+UNKNOWN_JOB = Refusal(404, "unknown_job", "No job has this id: the list of jobs shows those still remembered.")
+JOB_ENDED = Refusal(409, "job_ended", "This job has ended already: there is nothing left to cancel.")
 
 
 class CheckJobs:
-    """`works` says how each kind is done; `worker` names this worker; `is_shared`: all workers see the same results."""
+    """`works` says how each kind is done; `worker` names this worker; `is_shared`: all workers see the same results,
+    else the other workers are asked."""
 
     def __init__(
         self,
         results: CheckResults,
         schedule: CheckSchedule,
         works: Mapping[CheckKind, Work],
-        elsewhere: Elsewhere,
+        ask: Ask,
         now_ms: Callable[[], int],
         worker: str,
         *,
@@ -56,7 +53,7 @@ class CheckJobs:
         self._results = results
         self._schedule = schedule
         self._works = works
-        self._elsewhere = elsewhere
+        self._ask_fleet = ask
         self._now_ms = now_ms
         self._worker = worker
         self._is_shared = is_shared
@@ -142,7 +139,7 @@ class CheckJobs:
 
     async def _is_before(self, kind: CheckKind, waiting: JobStatus | None) -> bool:
         """Whether a check of another worker goes before: of two that wait, the one that was asked for first."""
-        running = [job for job in await self._elsewhere.jobs(10) if job.kind == kind.value]
+        running = [job for job in await self._ask_fleet(OtherJobsQuestion(limit=10)) if job.kind == kind.value]
         return any(
             job.state is JobState.RUNNING
             and (waiting is None or (job.started_at, job.job_id) < (waiting.started_at, waiting.job_id))
@@ -221,7 +218,7 @@ class CheckJobs:
         """Newest first, of all workers."""
         found = await self.own_jobs(limit)
         if not self._is_shared:
-            found += await self._elsewhere.jobs(limit)
+            found = [*found, *await self._ask_fleet(OtherJobsQuestion(limit=limit))]
         by_id = {job.job_id: job for job in found}
         newest = sorted(by_id.values(), key=lambda job: (job.started_at, job.job_id), reverse=True)
         return JobList(jobs=newest[:limit])
@@ -230,7 +227,7 @@ class CheckJobs:
         """One job, whoever runs it."""
         found = await self.own_jobs(1, job_id)
         if not found and not self._is_shared:
-            found = await self._elsewhere.jobs(1, job_id)
+            found = await self._ask_fleet(OtherJobsQuestion(limit=1, job_id=job_id))
         return found[0] if found else None
 
     # --- ending
@@ -244,15 +241,17 @@ class CheckJobs:
         return None
 
     async def cancel_job(self, job_id: str, by: str) -> JobStatus:
-        """See `Jobs.cancel_job`."""
-        cancelled = await self.cancel_own(job_id, by) or await self._elsewhere.cancel(job_id, by)
+        """The job after it was ended, wherever it runs. Raises Refused, Unreachable."""
+        cancelled = await self.cancel_own(job_id, by)
+        if cancelled is None:
+            cancelled = await self._ask_fleet(CancelOtherJob(job_id=job_id, by=by))
         if cancelled is not None:
             return cancelled
         found = await self.job(job_id)
         if found is None:
-            raise UnknownJob(job_id)
+            raise Refused(UNKNOWN_JOB)
         if found.state is not JobState.RUNNING:
-            raise JobEnded(job_id)
+            raise Refused(JOB_ENDED)
         raise Unreachable("The worker that ran this job is gone; the job is ended within a minute.", 60.0)
 
     async def close(self) -> None:

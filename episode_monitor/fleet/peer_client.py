@@ -1,70 +1,87 @@
-"""Asks the owners of other partitions, each at most once a question, all at the same time, and never for long."""
+"""Asks the owners of other partitions: each at most once a question, all at the same time, and never for long.
+
+An answer names the partitions that it speaks for. Without that, a partition that moves between two questions would
+turn a known project into an unknown one.
+"""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import httpx
 import msgspec
 import structlog
 
 from agents.fleet.fleet_view import Owner
-from episode_monitor.fleet.errors import Unreachable
-from episode_monitor.fleet.peer_protocol import PREFIX, PartialAnswer, Path
+from episode_monitor.fleet.errors import Refusal, Unreachable
+from episode_monitor.fleet.question import PartialAnswer, Question
 
 log = structlog.get_logger(__name__)
 
+PREFIX = "/internal/v1"
 CONNECT_SECONDS = 1.0
-ANSWER_SECONDS = 3.0  # for one project: found in memory
-LONG_ANSWER_SECONDS = 10.0  # for a list of very many projects, and for an act, which waits for the broker
 
-T = TypeVar("T")
+_NOTHING = msgspec.Raw(b"null")
 
 
-class Neighbours:
+class _RawAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A `PartialAnswer` of which nobody has looked inside yet."""
+
+    partitions: list[int]
+    found: msgspec.Raw = _NOTHING
+    is_split: bool = False
+    refusal: Refusal | None = None
+
+
+class PeerClient:
     """`client` is shared by all questions and closed by its owner."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
     async def ask_all(
-        self,
-        owners: Sequence[Owner],
-        path: Path,
-        question: msgspec.Struct,
-        kind: type[PartialAnswer[T]],
-        seconds: float,
-        *,
-        is_enough: Callable[[PartialAnswer[T]], bool] = lambda told: False,
-    ) -> list[PartialAnswer[T]]:
-        """What each owner told; as soon as one told enough, that alone. Raises Unreachable where one gave no answer."""
+        self, owners: Sequence[Owner], question: Question[Any, Any], kind: Any, *, is_first_enough: bool = False
+    ) -> list[PartialAnswer[Any]]:
+        """What each owner found, decoded as `kind`; with `is_first_enough`, only the first that found something or
+        refused. Raises Unreachable where one gave no answer."""
         body = msgspec.json.encode(question)
-        waiting = {asyncio.create_task(self._ask(owner, path, body, kind, seconds)) for owner in owners}
-        told: list[PartialAnswer[T]] = []
+        waiting = {asyncio.create_task(self._ask(owner, question, body, kind)) for owner in owners}
+        answers: list[PartialAnswer[Any]] = []
         failures: list[Unreachable] = []
         try:
             while waiting:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     try:
-                        told.append(task.result())
+                        answers.append(task.result())
                     except Unreachable as error:
                         failures.append(error)
-                enough = [answer for answer in told if is_enough(answer)]
-                if enough:
+                enough = [answer for answer in answers if answer.found is not None or answer.refusal is not None]
+                if is_first_enough and enough:
                     return enough
         finally:
             for task in waiting:
                 task.cancel()
         if failures:
             raise failures[0]
-        return told
+        return answers
 
-    async def _ask(
-        self, owner: Owner, path: Path, body: bytes, kind: type[PartialAnswer[T]], seconds: float
-    ) -> PartialAnswer[T]:
+    async def ask_any(
+        self, owners: Sequence[Owner], question: Question[Any, Any], kind: Any
+    ) -> list[PartialAnswer[Any]]:
+        """The answers of those that answer."""
+        body = msgspec.json.encode(question)
+        asked = [self._ask(owner, question, body, kind) for owner in owners]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, Unreachable):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, PartialAnswer)]
+
+    async def _ask(self, owner: Owner, question: Question[Any, Any], body: bytes, kind: Any) -> PartialAnswer[Any]:
         headers = {"authorization": f"Bearer {owner.token}", "content-type": "application/json"}
-        address = f"{owner.url.rstrip('/')}{PREFIX}/{path}"
+        name, seconds = question.wire_name(), question.timeout_seconds
+        address = f"{owner.url.rstrip('/')}{PREFIX}/{name}"
         try:
             async with asyncio.timeout(seconds):
                 answer = await self._client.post(
@@ -76,12 +93,22 @@ class Neighbours:
                 )
             if answer.status_code != httpx.codes.OK:
                 raise _refused(owner, answer.status_code)
-            return msgspec.json.decode(answer.content, type=kind)
+            return _decoded(answer.content, kind)
         except _NO_ANSWER as error:
-            log.warning("another worker did not answer", url=owner.url, question=path, error=repr(error))
+            log.warning("another worker did not answer", url=owner.url, question=name, error=repr(error))
             raise Unreachable(
                 f"The worker at {owner.url}, which owns a part of the projects, did not answer: ask again shortly."
             ) from error
+
+
+def _decoded(content: bytes, kind: Any) -> PartialAnswer[Any]:
+    raw = msgspec.json.decode(content, type=_RawAnswer)
+    found: Any = raw.found
+    if bytes(raw.found) == b"null":
+        found = None
+    elif kind is not msgspec.Raw:
+        found = msgspec.json.decode(raw.found, type=kind)
+    return PartialAnswer(partitions=raw.partitions, found=found, is_split=raw.is_split, refusal=raw.refusal)
 
 
 # AttributeError: anyio looks at a socket that the other side has closed in the very moment of connecting.
@@ -99,6 +126,7 @@ def _refused(owner: Owner, status: int) -> Unreachable:
     log.warning("another worker refused a question", url=owner.url, status=status)
     if status in (401, 403, 404):
         return Unreachable(
-            f"Behind {owner.url} is not the worker that gave this address: give each worker a WORKER_URL of its own."
+            f"Behind {owner.url} is not the worker that published this address: give each worker a WORKER_URL of its "
+            "own."
         )
     return Unreachable(f"The worker at {owner.url} cannot answer now (HTTP {status}): ask again shortly.")

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from agents.fleet.fleet_view import FleetView, Incomplete, LocalPartition
 from agents.fleet.record import Unreadable
 from agents.kafka.placement import cause_of, parts_of, sentence
-from episode_monitor.fleet.peer_protocol import MeasuredPart
-from models.views import PerformanceStats, PerformanceTrend, SplitPart, SplitView
+from models.views import SplitPart, SplitView
 from streams.partition.summary import SplitFacts, splits_of
-from streams.rates import performance
 from streams.views.joined_views import Piece
 
 MAX_NAMED = 3  # in one sentence
@@ -32,27 +30,6 @@ def split_view(project_id: str, pieces: Sequence[Piece], partitions: int) -> Spl
         cause=cause_of(parts).value,
         detail=sentence(parts),
     )
-
-
-def joined_stats(project_id: str, parts: Sequence[MeasuredPart], window_minutes: int) -> PerformanceStats | None:
-    """Of all parts together, each up to its own time; None where none is left."""
-    if not parts:
-        return None
-    measured = performance.add_up(found for part in parts for found in _intervals(part).values())
-    today = sum(int(part.today, 16) for part in parts)
-    return performance.stats(project_id, measured, today, window_minutes, max(part.at_ms for part in parts))
-
-
-def joined_trend(project_id: str, parts: Sequence[MeasuredPart], hours: int) -> PerformanceTrend | None:
-    """The same as a trend."""
-    if not parts:
-        return None
-    found = performance.merge_intervals(map(_intervals, parts))
-    return performance.trend(project_id, found, hours, max(part.at_ms for part in parts))
-
-
-def _intervals(part: MeasuredPart) -> performance.ByInterval:
-    return {number: (int(counts, 16), sketch) for number, (counts, sketch) in part.measured.items()}
 
 
 def splits_known(sight: FleetView) -> tuple[int, list[SplitFacts]]:

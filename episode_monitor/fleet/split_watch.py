@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 from agents.engine.ownership import Owned, PartitionPhase
-from agents.fleet.fleet_view import FleetView, Owner
-from episode_monitor.fleet.errors import Unreachable
-from episode_monitor.fleet.peer_client import ANSWER_SECONDS, Neighbours
-from episode_monitor.fleet.peer_protocol import PartialAnswer, PartsQuestion, SeenPart
+from episode_monitor.fleet.ask import Fleet
+from episode_monitor.fleet.question import PartialAnswer
+from episode_monitor.fleet.questions.split_parts import SeenPart, SplitPartsQuestion
 from episode_monitor.fleet.split_log import SplitLog
 from streams.base import changelog_keys
 
@@ -39,10 +38,11 @@ class _Progress:
 class SplitWatch:
     """`engine.compare` is to be set to `compare` where alerts are to wait for it."""
 
-    def __init__(self, sight: FleetView, neighbours: Neighbours, log: SplitLog | None = None) -> None:
-        self._sight = sight
-        self._engine = sight.engine
-        self._neighbours = neighbours
+    def __init__(self, fleet: Fleet, log: SplitLog | None = None) -> None:
+        fleet.here.find_parts = self.parts
+        self._fleet = fleet
+        self._sight = fleet.here.view
+        self._engine = self._sight.engine
         self._log = log or SplitLog()
         self._was_complete = True
         self._progress: WeakKeyDictionary[Owned, _Progress] = WeakKeyDictionary()
@@ -103,9 +103,8 @@ class SplitWatch:
         """Ask, and note what is found. Answers whether every partition was asked and, with `wait_seconds`, had taken
         what its log held."""
         keyless = [place for place, project in enumerate(projects) if project in owned.keyless]
-        question = PartsQuestion(partition=owned.number, projects=projects, keyless=keyless, wait_seconds=wait_seconds)
-        answers = await asyncio.gather(
-            self.parts(question), *(self._ask(owner, question) for owner in self._sight.other_owners())
+        answers = await self._fleet.survey(
+            SplitPartsQuestion(partition=owned.number, projects=projects, keyless=keyless, wait_seconds=wait_seconds)
         )
         found: dict[int, list[SeenPart]] = {}
         for answer in answers:
@@ -116,17 +115,7 @@ class SplitWatch:
         asked = {partition for answer in answers for partition in answer.partitions}
         return asked.issuperset(set(range(self._sight.partition_count())) - {owned.number})
 
-    async def _ask(self, owner: Owner, question: PartsQuestion) -> PartialAnswer[list[SeenPart]]:
-        try:
-            seconds = ANSWER_SECONDS + question.wait_seconds
-            (answer,) = await self._neighbours.ask_all(
-                [owner], "parts", question, PartialAnswer[list[SeenPart]], seconds
-            )
-        except Unreachable:
-            return PartialAnswer(partitions=[], found=None)
-        return answer
-
-    async def parts(self, question: PartsQuestion) -> PartialAnswer[list[SeenPart]]:
+    async def parts(self, question: SplitPartsQuestion) -> PartialAnswer[list[SeenPart]]:
         """Which of the projects have a part in a partition of this worker, other than the one that asks. It is noted
         here as well: the one that asks has a part of each."""
         others = [owned for owned in self._engine.owned.values() if owned.number != question.partition]

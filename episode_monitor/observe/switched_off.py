@@ -1,36 +1,17 @@
-"""The views while EPISODE_MONITORING_ENABLED is false: no number is known, so none is given, and nothing is broken.
+"""The answers while EPISODE_MONITORING_ENABLED is false: no number is known, so none is given, and nothing is broken.
 
-The integrity summary answers 200 with nulls, for health checks ask it; every other view says 501.
+The integrity summary answers 200 with nulls, for health checks ask it; all else is refused with 501.
 """
 
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import msgspec
 
-from episode_monitor.fleet.errors import (
-    AlertAction,
-    AlertHistoryQuery,
-    NotAvailable,
-    ProjectQuery,
-    Views,
-    WaiverWish,
-)
-from models.alert import Alert
-from models.views import (
-    AlertHistoryPage,
-    FindingDetail,
-    FindingList,
-    FindingView,
-    JobList,
-    JobStatus,
-    PerformanceStats,
-    PerformanceTrend,
-    ProjectDrift,
-    ProjectPage,
-    ProjectView,
-    Readiness,
-    SwitchedOffSummary,
-)
+from episode_monitor.fleet.errors import NotAvailable
+from episode_monitor.fleet.question import Question
+from episode_monitor.fleet.questions.summary import SummaryQuestion
+from episode_monitor.observe.process_view import Process
+from models.views import Readiness, SwitchedOffSummary
 
 OFF: Final = (
     "EPISODE_MONITORING_ENABLED is false, so this worker reads no events and knows no numbers; "
@@ -38,75 +19,36 @@ OFF: Final = (
 )
 
 
-class SwitchedOff:
-    """`views` tells of the process itself: its metrics and its parts."""
+def refuse(*_: object) -> Any:
+    """In place of whatever needs events."""
+    raise NotAvailable(OFF)
 
-    def __init__(self, views: Views) -> None:
-        self._views = views
 
-    def version(self) -> str | None:
-        return None
+class SwitchedOffFleet:
+    """See `episode_monitor.fleet.ask.Asks`."""
 
-    async def integrity_summary(self) -> SwitchedOffSummary:
-        return SwitchedOffSummary(detail=OFF)
+    async def ask(self, question: Question[Any, Any]) -> Any:
+        """The summary, which says that it is off."""
+        return SwitchedOffSummary(detail=OFF) if isinstance(question, SummaryQuestion) else refuse()
+
+    async def encoded(self, question: Question[Any, Any]) -> bytes:
+        """The same as JSON."""
+        return msgspec.json.encode(await self.ask(question))
+
+    def version(self) -> None:
+        """Nothing here changes."""
+
+
+class SwitchedOffProcess:
+    """Not ready: what cannot answer gets no questions. Metrics of the process itself are there."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.metrics = process.metrics
+        self.metrics_json = process.metrics_json
 
     async def readiness(self) -> Readiness:
-        """Not ready: what cannot answer gets no questions. Each part that is not well is so because of this."""
-        readiness = await self._views.readiness()
+        """Each part that is not well is so because of this."""
+        readiness = await self._process.readiness()
         parts = {name: word if word == "ok" else OFF for name, word in readiness.parts.items()}
         return msgspec.structs.replace(readiness, ready=False, parts={**parts, "events": OFF})
-
-    async def metrics(self) -> bytes:
-        return await self._views.metrics()
-
-    async def metrics_json(self) -> dict[str, Any]:
-        return await self._views.metrics_json()
-
-    async def list_projects(self, query: ProjectQuery) -> ProjectPage:
-        _refuse()
-
-    async def project(self, project_id: str) -> ProjectView | None:
-        _refuse()
-
-    async def findings(self, project_id: str) -> FindingList | None:
-        _refuse()
-
-    async def finding(self, project_id: str, finding_id: str) -> FindingDetail | None:
-        _refuse()
-
-    async def waive(self, project_id: str, finding_id: str, waiver: WaiverWish) -> FindingView:
-        _refuse()
-
-    async def performance_stats(self, project_id: str | None, window_minutes: int) -> PerformanceStats | None:
-        _refuse()
-
-    async def performance_trend(self, project_id: str | None, hours: int) -> PerformanceTrend | None:
-        _refuse()
-
-    async def active_alerts(self) -> list[Alert]:
-        _refuse()
-
-    async def alert_history(self, query: AlertHistoryQuery) -> AlertHistoryPage:
-        _refuse()
-
-    async def act_on_alert(self, alert_key: str, action: AlertAction) -> Alert:
-        _refuse()
-
-    async def run_check(self, *, deep: bool, by: str, wait_seconds: float) -> JobStatus:
-        _refuse()
-
-    async def jobs(self, limit: int) -> JobList:
-        _refuse()
-
-    async def job(self, job_id: str) -> JobStatus | None:
-        _refuse()
-
-    async def cancel_job(self, job_id: str, by: str) -> JobStatus:
-        _refuse()
-
-    async def drift_of(self, project_id: str) -> ProjectDrift | None:
-        _refuse()
-
-
-def _refuse() -> NoReturn:
-    raise NotAvailable(OFF)

@@ -3,20 +3,22 @@
 import asyncio
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import structlog
 
-from episode_monitor.fleet.errors import ProjectQuery, ViewError
+from episode_monitor.fleet.ask import Ask
+from episode_monitor.fleet.errors import ViewError
+from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.questions.project import ProjectQuestion
+from episode_monitor.fleet.questions.project_list import ProjectListQuestion
 from episode_monitor.repair.errors import PlansAway, RepairRefused
 from episode_monitor.repair.parts import BY_ITSELF
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.service_database.errors import ServiceDatabaseError
-from models.alert import Alert
 from models.repair import AutomaticRepair
-from models.views import ProjectPage, ProjectView
 from streams.alerting.rules import Measure
 from streams.partition.summary import MAX_ALERTS
 
@@ -36,16 +38,6 @@ class AutomaticSettings(msgspec.Struct, frozen=True, kw_only=True):
     is_paused: bool = False
 
 
-class Fleet(Protocol):
-    """What is asked of the read model."""
-
-    async def active_alerts(self) -> list[Alert]: ...
-
-    async def list_projects(self, query: ProjectQuery) -> ProjectPage: ...
-
-    async def project(self, project_id: str) -> ProjectView | None: ...
-
-
 class AutomaticRepairs:
     """One a worker. `is_ours` says of a partition whether this worker has it: it looks after no others."""
 
@@ -53,13 +45,13 @@ class AutomaticRepairs:
         self,
         repairs: Repairs,
         settings: AutomaticSettings,
-        fleet: Fleet,
+        ask: Ask,
         is_ours: Callable[[int], bool],
         now_ms: Callable[[], int],
     ) -> None:
         self.repairs = repairs
         self._settings = settings
-        self._fleet = fleet
+        self._ask = ask
         self._is_ours = is_ours
         self._now_ms = now_ms
         self._tried: dict[str, int] = {}  # project -> when
@@ -120,11 +112,11 @@ class AutomaticRepairs:
         if None in fighting:
             return []
         done = []
-        page = await self._fleet.list_projects(ProjectQuery(status="unhealthy", limit=PAGE))
+        page = await self._ask(ProjectListQuestion(status="unhealthy", limit=PAGE))
         for project_id in (row.project_id for row in page.projects):
             if project_id in fighting or not self._opted_in(project_id) or self._was_tried(project_id):
                 continue
-            view = await self._fleet.project(project_id)
+            view = await self._ask(ProjectQuestion(project_id=project_id))
             if view is None or not self._is_ours(view.applied.partition):
                 continue
             if await self.repairs.store.acts_since(BY_ITSELF, self._now_ms() - HOUR_MS) >= self._settings.max_per_hour:
@@ -136,7 +128,7 @@ class AutomaticRepairs:
 
     async def _in_conflict(self) -> set[str | None]:
         """Projects whose conflicts fire; None stands for the whole fleet."""
-        alerts = await self._fleet.active_alerts()
+        alerts = await self._ask(ActiveAlertsQuestion())
         if len(alerts) >= MAX_ALERTS:  # there may be more than are told, and a conflict among them
             return {None}
         return {alert.project_id or None for alert in alerts if alert.alert_type == Measure.CONFLICT_RATE.value}

@@ -12,18 +12,50 @@ from fastapi import Request
 from starlette.responses import Response
 
 from episode_monitor.fleet.errors import Recovering
+from episode_monitor.fleet.question import OfProject, Question
 from episode_monitor.web.context import context_of
+from episode_monitor.web.problems import unknown_project
+
+
+async def read(
+    request: Request,
+    question: Question[Any, Any],
+    *,
+    otherwise: Question[Any, Any] | None = None,
+    follows_version: bool = False,
+) -> Response:
+    """Answer a read with the fleet's answer to a question, which is sent on as it came from another worker. Where there
+    is none, `otherwise` is asked.
+
+    With `follows_version` the ETag comes from `Asks.version()`, and a caller that is up to date costs no answer at all.
+    """
+
+    async def encoded() -> bytes:
+        fleet = context_of(request).fleet
+        body = await fleet.encoded(question)
+        if body is None and otherwise is not None:
+            body = await fleet.encoded(otherwise)
+        if body is None:
+            raise unknown_project(question.project_id if isinstance(question, OfProject) else "")
+        return body
+
+    return await _conditional(request, encoded, follows_version)
 
 
 async def answer(request: Request, make: Callable[[], Awaitable[Any]], *, follows_version: bool = False) -> Response:
-    """Answer a read with what `make` returns.
+    """Answer a read with what `make` returns."""
 
-    With `follows_version` the ETag comes from `Views.version()`, and a caller that is up to date costs no view at all.
-    """
+    async def encoded() -> bytes:
+        return msgspec.json.encode(await make())
+
+    return await _conditional(request, encoded, follows_version)
+
+
+async def _conditional(request: Request, make: Callable[[], Awaitable[bytes]], follows_version: bool) -> Response:
     etag = _version_etag(request) if follows_version else None
     if etag is not None and _has(request, etag):
         return _not_modified(etag)
-    return conditional(request, msgspec.json.encode(await make()), "application/json", etag)
+    return conditional(request, await make(), "application/json", etag)
 
 
 def conditional(request: Request, body: bytes, media_type: str, etag: str | None = None) -> Response:
@@ -46,10 +78,10 @@ def done(view: Any, status: int = 200, headers: dict[str, str] | None = None) ->
 
 
 def _version_etag(request: Request) -> str | None:
-    """Weak, and salted with this process, since two workers may use the same word for different states."""
+    """Weak, and salted with this process, since two workers may use the same version for different states."""
     web = context_of(request)
     try:
-        version = web.views.version()
+        version = web.fleet.version()
     except Recovering:
         return None
     if version is None:

@@ -2,16 +2,18 @@
 
 import secrets
 import time
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Awaitable, Callable
+from typing import Protocol, cast
 
 import msgspec
 from fastapi import Request
 
-from episode_monitor.fleet.errors import Views
+from episode_monitor.fleet.ask import Asks
+from episode_monitor.observe.process_view import Process
 from episode_monitor.repair.automatic import AutomaticRepairs
-from episode_monitor.web.audit import AuditEntry
+from episode_monitor.web.audit import AuditEntry, log_entry
 from episode_monitor.web.settings import WebSettings
+from models.views import JobList, JobStatus, ProjectDrift
 
 
 def wall_clock_ms() -> int:
@@ -19,12 +21,32 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class WebContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts a route may use. `audit` must not block: it is called inside the request."""
+class Jobs(Protocol):
+    """Checks started by a person, and those the schedule started; `episode_monitor.checks.jobs.CheckJobs` is one."""
 
-    views: Views
+    async def run_check(self, *, deep: bool, by: str, wait_seconds: float) -> JobStatus:
+        """A check that begins after this call; wait at most `wait_seconds` for its end."""
+
+    async def jobs(self, limit: int) -> JobList:
+        """The jobs still remembered, newest first, at most `limit`."""
+
+    async def job(self, job_id: str) -> JobStatus | None:
+        """One job, or None if no worker remembers it."""
+
+    async def cancel_job(self, job_id: str, by: str) -> JobStatus:
+        """The job after it was ended, wherever it runs. Raises Refused."""
+
+
+class WebContext(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts a route may use. `audit` must not block: it is called inside the request. `jobs` and `drift_of` raise
+    NotAvailable where there are none."""
+
+    fleet: Asks
+    process: Process
+    jobs: Callable[[], Jobs]
+    drift_of: Callable[[str], Awaitable[ProjectDrift | None]]
     settings: WebSettings
-    audit: Callable[[AuditEntry], None]
+    audit: Callable[[AuditEntry], None] = log_entry
     now_ms: Callable[[], int] = wall_clock_ms
     repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))

@@ -14,19 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from episode_monitor.fleet.errors import (
-    AlreadyResolved,
-    InvalidQuery,
-    JobEnded,
-    NotAvailable,
-    NotWaivable,
-    Recovering,
-    UnknownAlert,
-    UnknownFinding,
-    UnknownJob,
-    Unreachable,
-    ViewError,
-)
+from episode_monitor.fleet.errors import InvalidQuery, NotAvailable, Recovering, Refused, Unreachable, ViewError
 from episode_monitor.web.paths import whole
 
 
@@ -67,11 +55,6 @@ class Problem(Exception):
 def unknown_project(project_id: str) -> Problem:
     """404 for a project that no event named."""
     return Problem(404, "unknown_project", f"No event has named the project {project_id!r}: check the id.")
-
-
-def unknown_job() -> Problem:
-    """404 for a job that nobody remembers."""
-    return Problem(404, "unknown_job", "No job has this id: the list of jobs shows those still remembered.")
 
 
 def busy(code: str, detail: str, retry_after_seconds: float) -> Problem:
@@ -115,26 +98,9 @@ def _of_view_error(error: ViewError) -> Problem:
             return Problem(501, "not_available", error.detail)
         case InvalidQuery():
             return invalid(error.parameter, error.detail)
-        case UnknownAlert():
-            return Problem(404, "unknown_alert", "No alert has this key: see the active alerts for the keys in use.")
-        case AlreadyResolved():
-            return Problem(409, "already_resolved", "This alert has ended already: there is nothing left to do to it.")
-        case UnknownFinding():
-            detail = "No such project has a finding of this id, or remembers one: list its findings."
-            return Problem(404, "unknown_finding", detail)
-        case NotWaivable():
-            return Problem(409, f"finding_{error.why}", _NOT_WAIVABLE[error.why])
-        case UnknownJob():
-            return unknown_job()
-        case JobEnded():
-            return Problem(409, "job_ended", "This job has ended already: there is nothing left to cancel.")
+        case Refused():
+            return Problem(error.refusal.status, error.refusal.code, error.refusal.detail)
     raise error
-
-
-_NOT_WAIVABLE = {
-    "not_open": "Only an open finding can be waived: this one is suspect still, or waived already.",
-    "too_many": "Too many findings of this project are waived: mend some, or let their time run out.",
-}
 
 
 def invalid(parameter: str, detail: str, status: int = 422) -> Problem:

@@ -1,6 +1,6 @@
 """The OpenAPI document: FastAPI knows the routes, msgspec knows the answers; here the two are joined.
 
-A route refers to an answer with `returns(Type)`, and every type named so must stand in `ANSWERS`.
+A route names its answer with `returns(Type)` and its body with `takes(Type)`; every type named so is in the document.
 """
 
 from typing import Any
@@ -8,27 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from episode_monitor.web.commands import AlertActionBody, CheckBody, PauseBody, RepairActBody, RepairPlanBody, WaiveBody
 from models.alert import Alert
-from models.repair import AutomaticRepair, RepairPlan, RepairPlanList
-from models.views import (
-    AlertHistoryPage,
-    BasicCheckResult,
-    DeepCheckResult,
-    FindingDetail,
-    FindingList,
-    FindingView,
-    IntegritySummary,
-    JobList,
-    JobStatus,
-    PerformanceStats,
-    PerformanceTrend,
-    ProjectDrift,
-    ProjectPage,
-    ProjectView,
-    Readiness,
-    SwitchedOffSummary,
-)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,35 +39,7 @@ class ActiveAlerts(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
-ANSWERS: tuple[type, ...] = (
-    ActiveAlerts,
-    AlertActionBody,
-    AlertHistoryPage,
-    AutomaticRepair,
-    BasicCheckResult,
-    CheckBody,
-    DeepCheckResult,
-    FindingDetail,
-    FindingList,
-    FindingView,
-    IntegritySummary,
-    JobList,
-    JobStatus,
-    PauseBody,
-    PerformanceStats,
-    PerformanceTrend,
-    ProblemBody,
-    ProjectDrift,
-    ProjectPage,
-    ProjectView,
-    Readiness,
-    RepairActBody,
-    RepairPlan,
-    RepairPlanList,
-    RepairPlanBody,
-    SwitchedOffSummary,
-    WaiveBody,
-)
+ANSWERS: set[type] = set()  # every type that a route names
 _REFERENCE = "#/components/schemas/{name}"
 _PROBLEMS = {
     400: "The request cannot be read.",
@@ -108,7 +60,8 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def reference(kind: type) -> dict[str, str]:
-    """A JSON schema that points at `kind`."""
+    """A JSON schema that points at `kind`, which is in the document from now on."""
+    ANSWERS.add(kind)
     return {"$ref": _REFERENCE.format(name=kind.__name__)}
 
 

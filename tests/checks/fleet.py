@@ -6,7 +6,6 @@ from typing import Any
 
 from episode_monitor.checks.deep import DeepCheck
 from episode_monitor.checks.stream_side import StreamSide
-from episode_monitor.fleet.peer_client import Neighbours
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.reader import EpisodesReader
 from models.views import DeepCheckResult, ProjectIssue
@@ -35,7 +34,7 @@ def opener(url: str) -> Callable[[], AbstractAsyncContextManager[EpisodesReader]
 
 def stream_of(fleet: Fleet, worker: Worker, sleep: Sleep = at_once) -> StreamSide:
     """The fleet as this worker sees it."""
-    return StreamSide(worker.sight, worker.numbers, Neighbours(fleet.client), sleep)
+    return StreamSide(worker.model, sleep)
 
 
 async def deep(

@@ -10,7 +10,9 @@ import pytest
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.job_run import Progress
 from episode_monitor.checks.jobs import CheckJobs
-from episode_monitor.fleet.errors import JobEnded, UnknownJob, Unreachable
+from episode_monitor.fleet.acts.cancel_job import CancelOtherJob
+from episode_monitor.fleet.errors import Refused, Unreachable
+from episode_monitor.fleet.questions.jobs import OtherJobsQuestion
 from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState
 from episode_monitor.storage.schedule import MemoryCheckSchedule, PostgresCheckSchedule
 from episode_monitor.storage.storage import Storage, open_storage
@@ -34,13 +36,14 @@ class Elsewhere:
     def __init__(self) -> None:
         self.workers: list[CheckJobs] = []
 
-    async def jobs(self, limit: int, job_id: str | None = None) -> list[JobStatus]:
-        return [job for worker in self.workers for job in await worker.own_jobs(limit, job_id)]
-
-    async def cancel(self, job_id: str, by: str) -> JobStatus | None:
-        for worker in self.workers:
-            if (ended := await worker.cancel_own(job_id, by)) is not None:
-                return ended
+    async def __call__(self, question: Any) -> Any:
+        match question:
+            case OtherJobsQuestion(limit=limit, job_id=job_id):
+                return [job for worker in self.workers for job in await worker.own_jobs(limit, job_id)]
+            case CancelOtherJob(job_id=job_id, by=by):
+                for worker in self.workers:
+                    if (ended := await worker.cancel_own(job_id, by)) is not None:
+                        return ended
         return None
 
 
@@ -230,13 +233,13 @@ async def test_a_check_is_cancelled_in_the_middle_whichever_worker_is_asked(flee
     assert (ended.state, ended.error, ended.result) == (JobState.CANCELLED, "Cancelled by jun.", None)
     for worker in fleet.workers:
         assert (await until_ended(worker, job.job_id)).state is JobState.CANCELLED
-    with pytest.raises(JobEnded):
+    with pytest.raises(Refused, match="has ended already"):
         await fleet.workers[asked].cancel_job(job.job_id, "jun")
 
 
 async def test_a_job_that_nobody_knows_cannot_be_cancelled(fleet: Fleet) -> None:
     assert await fleet.workers[0].job("nothing") is None
-    with pytest.raises(UnknownJob):
+    with pytest.raises(Refused, match="No job has this id"):
         await fleet.workers[0].cancel_job("nothing", "jun")
 
 

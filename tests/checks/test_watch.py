@@ -3,8 +3,7 @@
 import pytest
 
 from episode_monitor.checks.enhanced_monitoring import Watch
-from episode_monitor.checks.remote_checks import DriftDesk
-from episode_monitor.fleet.peer_client import Neighbours
+from episode_monitor.checks.stream_side import StreamSide
 from streams.partition.drift_values import Drifting, Named
 from tests.checks.fleet import NINE_MS, opener, stream_of
 from tests.fleet.fleet import Fleet, Worker
@@ -27,7 +26,7 @@ class Watched:
 
 
 def watch_of(fleet: Fleet, worker: Worker, url: str) -> Watch:
-    desk = DriftDesk(worker.sight, worker.own.drift, Neighbours(fleet.client))
+    desk = StreamSide(worker.model)
     return Watch(
         worker.sight, stream_of(fleet, worker), opener(url), fleet.core.numbering, desk, lambda: NINE_MS
     )  # fmt: skip

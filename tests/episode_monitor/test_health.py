@@ -12,10 +12,9 @@ import pytest
 
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.observe import health
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
-from tests.web.fake_views import FakeViews
+from tests.web.fake_views import FakeViews, fake_app
 
 PROXIES = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
 
@@ -24,7 +23,7 @@ PROXIES = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY")
 async def worker(failing: Exception | None = None) -> AsyncIterator[HttpServer]:
     views = FakeViews()
     views.failing = failing
-    server = await serve(create_web_app(views, WebSettings()), "127.0.0.1", 0)
+    server = await serve(fake_app(views, WebSettings()), "127.0.0.1", 0)
     try:
         yield server
     finally:

@@ -17,17 +17,19 @@ from agents.engine.waits import Wait
 from agents.fleet.fleet_view import FleetView
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import FleetReader
-from episode_monitor.fleet.local_compare import OwnNumbers
-from episode_monitor.fleet.local_partitions import OwnPartitions
+from episode_monitor.fleet.ask import Fleet as Asked
+from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.outgoing import Outgoing, Waiting
-from episode_monitor.fleet.peer_client import Neighbours
-from episode_monitor.fleet.read_model import ReadModel
+from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.split_watch import SplitWatch
+from episode_monitor.observe.process_view import ProcessView
+from episode_monitor.observe.switched_off import refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
 from episode_monitor.storage.memory import MemoryAlertHistory
 from episode_monitor.storage.protocols import AlertHistory
 from episode_monitor.web.app import create_web_app
-from episode_monitor.web.peer_routes import internal_router
+from episode_monitor.web.context import WebContext
+from episode_monitor.web.peer_routes import peer_router
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
@@ -137,9 +139,9 @@ class Worker:
         self.reader = FleetReader("fleet", "nowhere:1", lambda: fleet.partitions, fleet.clock)
         fleet.bus.readers.append(self.reader)
         self.sight = FleetView(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
-        self.own = OwnPartitions(self.sight, self._tell, lambda partition: self.publisher.poke(partition))
-        self.numbers = OwnNumbers(self.sight)
-        self.splits = SplitWatch(self.sight, Neighbours(fleet.client))
+        self.own = LocalState(self.sight, self._tell, lambda partition: self.publisher.poke(partition), history)
+        self.model = Asked(self.own, PeerClient(fleet.client))
+        self.splits = SplitWatch(self.model)
         self.registry = CollectorRegistry()
         self.broker, self.database = "ok", "ok"
         self.waits: list[Wait] = []
@@ -154,10 +156,7 @@ class Worker:
             outgoing=lambda: self.outgoing,
             rows=lambda: self.rows,
         )
-        self.model = ReadModel(
-            self.sight, self.own, Neighbours(fleet.client), history, self.state, self.registry,
-            max_projects=fleet.max_projects,
-        )  # fmt: skip
+        self.process = ProcessView(self.sight, self.state, self.registry, fleet.max_projects)
         self.token = f"word-of-{name}"
         self.settings = b"same"
         self.server: HttpServer | None = None
@@ -168,12 +167,11 @@ class Worker:
         self.told.extend(alerts)
 
     async def serve(self) -> None:
-        app = create_web_app(
-            self.model,
-            WebSettings(),
-            extra_routers=[internal_router(self.own, self.token, self.numbers, self.splits)],
+        context = WebContext(
+            fleet=self.model, process=self.process, jobs=refuse, drift_of=refuse, settings=WebSettings(),
             now_ms=self.fleet.clock,
-        )
+        )  # fmt: skip
+        app = create_web_app(context, extra_routers=[peer_router(self.own, self.token)])
         self.server = await serve(app, "127.0.0.1", 0)
         self.publisher = FleetPublisher(
             "fleet", self.fleet.bus, self.sight,

@@ -5,9 +5,9 @@ from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import PartitionPhase
 from episode_monitor.checks.errors import CheckFailed
-from episode_monitor.checks.remote_checks import DriftDesk
-from episode_monitor.fleet.peer_client import Neighbours
-from episode_monitor.fleet.peer_protocol import DriftedQuestion
+from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.fleet.acts.drift import EscalateDrift, ReportDrift
+from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.storage.memory import MemoryAlertHistory
 from models.alert import Alert
 from streams.base import changelog_keys
@@ -34,12 +34,12 @@ async def two_workers(fleet: Fleet, history: MemoryAlertHistory | None = None) -
     left.go_idle()
     right.go_idle()
     await fleet.publish()
-    await checked(fleet, right, DriftedQuestion(is_all=True, found=FOUND))
+    await checked(fleet, right, ReportDrift(is_all=True, drifting=FOUND))
     return left, right
 
 
-async def checked(fleet: Fleet, worker: Worker, question: DriftedQuestion) -> None:
-    await DriftDesk(worker.sight, worker.own.drift, Neighbours(fleet.client), at_once).drifted(question)
+async def checked(fleet: Fleet, worker: Worker, question: ReportDrift) -> None:
+    await StreamSide(worker.model, at_once).report(question)
     await fleet.publish()
 
 
@@ -61,7 +61,7 @@ async def test_one_worker_tells_and_both_list_and_count_it_once() -> None:
             _, samples = await scraped(worker)
             assert value(samples, "episode_alerts_active", **LABELS) == 1
         before = right.model.version(), left.model.version()
-        await checked(fleet, right, DriftedQuestion(is_all=True, found=[]))
+        await checked(fleet, right, ReportDrift(is_all=True, drifting=[]))
         assert told(left)[1:] == [("resolved", "gone_at_check", 0)]
         assert (right.model.version() != before[0], left.model.version() != before[1]) == (True, True)
         for worker in (left, right):
@@ -75,11 +75,11 @@ async def test_unacknowledged_it_escalates_at_the_worker_that_keeps_it_and_nowhe
         left, right = await two_workers(fleet)
         fleet.clock.ms += FIVE_MINUTES_MS - 1
         for worker in (left, right):
-            await worker.own.drift.run_due()
+            await worker.model.ask(EscalateDrift())
         assert len(left.told) == 1
         fleet.clock.ms += 1
         for worker in (left, right, left):
-            await worker.own.drift.run_due()
+            await worker.model.ask(EscalateDrift())
         assert told(left)[1:] == [("firing", "escalated_unacknowledged", 1)]
         assert right.told == []
         await fleet.publish()
@@ -93,7 +93,7 @@ async def test_whoever_is_asked_an_acknowledged_one_names_the_person_and_does_no
         answer = json(await (left, right)[asked].post(f"{ALERTS}/{KEY}/acknowledge", BODY))
         assert (answer["status"], answer["acknowledged_by"]) == ("firing", "mina")
         fleet.clock.ms += 10 * FIVE_MINUTES_MS
-        await left.own.drift.run_due()
+        await left.model.ask(EscalateDrift())
         assert told(left)[1:] == [("firing", "acknowledged_by_person", 0)]
         assert json(await left.get(f"{ALERTS}/active"))["alerts"][0]["acknowledged_by"] == "mina"
 
@@ -106,7 +106,7 @@ async def test_a_resolved_one_leaves_the_list_and_cannot_be_resolved_again(asked
         assert (answer["status"], answer["reason"]) == ("resolved", "resolved_by_person")
         await fleet.publish()
         assert await active(right) == []
-        await checked(fleet, right, DriftedQuestion(is_all=True, found=FOUND))
+        await checked(fleet, right, ReportDrift(is_all=True, drifting=FOUND))
         assert code(await (left, right)[asked].post(f"{ALERTS}/{KEY}/resolve", BODY), 409) == "already_resolved"
         assert len(left.told) == 2
 
@@ -117,7 +117,7 @@ async def test_a_silence_is_kept_and_told_of() -> None:
         answer = json(await right.post(f"{ALERTS}/{KEY}/silence", {**BODY, "minutes": 30}))
         assert answer["silenced_until"] == "2025-10-09T09:23:20.000Z"
         fleet.clock.ms += 30 * 60_000
-        await left.own.drift.run_due()
+        await left.model.ask(EscalateDrift())
         assert told(left)[2:] == [("firing", "silence_ended", 0)]
 
 
@@ -127,7 +127,7 @@ async def test_one_that_never_was_is_unknown_and_one_that_ended_is_known_from_hi
         left, right = await two_workers(fleet, history)
         for worker in (left, right):
             assert code(await worker.post(f"{ALERTS}/integrity_drift:q/resolve", BODY), 404) == "unknown_alert"
-        await checked(fleet, left, DriftedQuestion(is_all=False, found=[], over=["p"]))
+        await checked(fleet, left, ReportDrift(is_all=False, drifting=[], over=["p"]))
         await history.append(left.told[-1], 0, 0)
         for worker in (left, right):
             assert code(await worker.post(f"{ALERTS}/{KEY}/resolve", BODY), 409) == "already_resolved"
@@ -140,7 +140,7 @@ async def test_what_kafka_does_not_take_is_not_done() -> None:
         assert code(await right.post(f"{ALERTS}/{KEY}/resolve", BODY), 503) == "unreachable"
         for worker in (left, right):
             with pytest.raises(CheckFailed, match="run it again when the fleet is whole"):
-                await checked(fleet, worker, DriftedQuestion(is_all=True, found=[]))
+                await checked(fleet, worker, ReportDrift(is_all=True, drifting=[]))
         assert await active(left) == [KEY]
         left.tell_failing = None
         assert json(await right.post(f"{ALERTS}/{KEY}/resolve", BODY))["status"] == "resolved"
@@ -152,7 +152,7 @@ async def test_while_nobody_keeps_them_a_check_fails_and_an_act_is_not_claimed()
         left.engine.owned[0].phase = PartitionPhase.RECOVERING
         for worker in (left, right):
             with pytest.raises(CheckFailed, match="run it again when the fleet is whole"):
-                await checked(fleet, worker, DriftedQuestion(is_all=True, found=[]))
+                await checked(fleet, worker, ReportDrift(is_all=True, drifting=[]))
             assert code(await worker.post(f"{ALERTS}/{KEY}/resolve", BODY), 503) == "recovering"
 
 
@@ -166,10 +166,10 @@ async def test_after_a_restart_its_successor_goes_on_with_the_same_id() -> None:
         await right.engine.owned[0].recover(stored)
         right.go_idle()
         await right.publish()
-        shown: list[Alert] = await right.model.active_alerts()
+        shown: list[Alert] = await right.model.ask(ActiveAlertsQuestion())
         assert [alert.alert_id for alert in shown] == [first.alert_id]
-        await checked(fleet, left, DriftedQuestion(is_all=True, found=FOUND))
+        await checked(fleet, left, ReportDrift(is_all=True, drifting=FOUND))
         fleet.clock.ms += FIVE_MINUTES_MS
-        await right.own.drift.run_due()
+        await right.model.ask(EscalateDrift())
         assert told(right) == [("firing", "escalated_unacknowledged", 1)]
         assert right.told[0].alert_id == first.alert_id

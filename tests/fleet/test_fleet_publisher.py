@@ -21,6 +21,7 @@ from agents.fleet.record import (
     pack_body,
     unpack_body,
 )
+from episode_monitor.fleet.questions.summary import SummaryQuestion
 from streams.partition.summary import PartitionLists
 from testbed.worker_process import make_core
 from tests.fleet.fleet import Clock, Fleet, Worker
@@ -244,11 +245,11 @@ async def test_a_bulk_that_cannot_be_unpacked_makes_views_recovering_and_leaves_
         for number in range(3):
             worker.own_partition(number)
         worker.reader.take(told(body=b"rubbish"), 0)
-        assert (await worker.model.integrity_summary()).total_projects == COUNTS.projects
+        assert (await worker.model.ask(SummaryQuestion())).total_projects == COUNTS.projects
         for path in ("alerts/active", "performance/stats", "performance/trend"):
             answer = await worker.get(f"/monitoring/episodes/{path}")
             assert answer.status_code == 503
-        assert b"episode_integrity_health_percentage" not in await worker.model.metrics()
+        assert b"episode_integrity_health_percentage" not in await worker.process.metrics()
 
 
 @pytest.mark.parametrize("totals", [b"", b"\xa1\xff", b"\x90", b"\xc1"])

@@ -12,6 +12,8 @@ from agents.engine.producer import Producer
 from agents.fleet.publisher import FleetPublisher, Identity
 from agents.fleet.reader import READ_BACK_RECORDS, FleetReader
 from agents.fleet.record import encode_record
+from episode_monitor.fleet.questions.project import ProjectQuestion
+from episode_monitor.fleet.questions.summary import SummaryQuestion
 from tests.conftest import Broker
 from tests.fleet.fleet import Clock, Fleet, Worker
 from tests.fleet.test_fleet_record import record
@@ -83,12 +85,12 @@ async def test_what_each_worker_publishes_the_other_reads(broker: str, topic_pre
         publishers = [publisher_of(worker, topic, producer) for worker in (left, right)]
         async with running(*(one.run() for one in publishers), *(one.run() for one in readers)):
             await until(lambda: all(len(reader.known) == 2 for reader in readers))
-            summaries = [await worker.model.integrity_summary() for worker in (left, right)]
+            summaries = [await worker.model.ask(SummaryQuestion()) for worker in (left, right)]
             assert summaries[0] == summaries[1]
             assert (summaries[0].total_projects, summaries[0].total_gaps) == (2, 3)
             first.created("proj_123", 3, at=4000)
             await until(lambda: _gaps(readers[1]) == 2)
-            view = await right.model.project("proj_123")
+            view = await right.model.ask(ProjectQuestion(project_id="proj_123"))
             assert view is not None
             assert view.gaps == [7, 12]
 

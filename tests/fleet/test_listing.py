@@ -5,9 +5,14 @@ from typing import Any
 import pytest
 
 from agents.engine.ownership import Owned, PartitionPhase
-from episode_monitor.fleet.errors import InvalidQuery, ProjectQuery, ProjectSort
-from episode_monitor.fleet.peer_protocol import OwnPage
-from episode_monitor.fleet.questions.project_list import merge_pages, own_page, question_of
+from episode_monitor.fleet.errors import InvalidQuery
+from episode_monitor.fleet.questions.project_list import (
+    OwnPage,
+    ProjectListQuestion,
+    ProjectSort,
+    merge_pages,
+    own_page,
+)
 from streams.base import changelog_keys
 from streams.base.steps import Steps, finish
 from streams.partition.summary import STEP
@@ -147,8 +152,8 @@ def test_a_project_in_two_partitions_is_shown_once_as_it_stands_worse() -> None:
         log = Log(owned.partition)
         log.numbers("split", *numbers)
         log.settle(60)
-        pages.append(finish(own_page([owned], question_of(ProjectQuery()), lambda owned: START_MS)))
-    page = merge_pages(pages, ProjectQuery())
+        pages.append(finish(own_page([owned], ProjectListQuestion(), lambda owned: START_MS)))
+    page = merge_pages(pages, ProjectListQuestion())
     assert [(row.project_id, row.gaps_total) for row in page.projects] == [("split", 1)]
 
 
@@ -160,7 +165,7 @@ def test_unhealthy_projects_without_what_is_sorted_by_do_not_go_before_healthy_o
         log.created(name, 1)
         log.created(name, 1, episode=f"{name} again")
     log.settle(60)
-    question = question_of(ProjectQuery(sort="gaps", limit=1))
+    question = ProjectListQuestion(sort="gaps", limit=1)
     page = finish(own_page([owned], question, lambda owned: START_MS))
     assert [row.project_id for _, row in page.rows] == ["a", "y"]
 
@@ -182,7 +187,7 @@ BAD_CURSORS = [
 @pytest.mark.parametrize("cursor", BAD_CURSORS)
 def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidQuery) as refused:
-        question_of(ProjectQuery(cursor=cursor))
+        ProjectListQuestion(cursor=cursor).check()
     assert refused.value.parameter == "cursor"
 
 
@@ -223,7 +228,7 @@ def test_looking_through_many_projects_pauses_after_every_few(sort: ProjectSort)
 
     def counted() -> Steps[OwnPage]:
         nonlocal pauses
-        steps = own_page([owned], question_of(ProjectQuery(sort=sort, limit=1)), lambda owned: START_MS)
+        steps = own_page([owned], ProjectListQuestion(sort=sort, limit=1), lambda owned: START_MS)
         while True:
             try:
                 next(steps)

@@ -226,7 +226,7 @@ async def test_json_holds_the_same_samples() -> None:
 async def test_many_scrapes_at_once_are_all_whole() -> None:
     async with Fleet(1) as fleet:
         worker, _ = await one_worker(fleet)
-        answers = await asyncio.gather(*(worker.model.metrics() for _ in range(5)))
+        answers = await asyncio.gather(*(worker.process.metrics() for _ in range(5)))
         assert all(b"episode_number_gaps_detected" in answer for answer in answers)
 
 

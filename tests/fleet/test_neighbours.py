@@ -14,11 +14,26 @@ from starlette.routing import Route
 
 from agents.fleet.fleet_view import Owner
 from episode_monitor.fleet.errors import Unreachable
-from episode_monitor.fleet.peer_client import Neighbours
-from episode_monitor.fleet.peer_protocol import PartialAnswer, ProjectQuestion
+from episode_monitor.fleet.peer_client import PeerClient
+from episode_monitor.fleet.question import PartialAnswer
+from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.web.server import serve
 
-QUESTION = ProjectQuestion(project_id="p")
+
+class Question(ProjectQuestion, frozen=True, kw_only=True):
+    """Asked at the address of a project's."""
+
+    patience: float = 5.0
+
+    @classmethod
+    def wire_name(cls) -> str:
+        return "project"
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self.patience
+
+
 Answer = PartialAnswer[int]
 
 
@@ -46,7 +61,7 @@ def tells(found: int | None, *partitions: int) -> Stand:
 
 
 @asynccontextmanager
-async def standing(*stands: Stand) -> AsyncIterator[tuple[Neighbours, list[Owner]]]:
+async def standing(*stands: Stand) -> AsyncIterator[tuple[PeerClient, list[Owner]]]:
     servers = []
     async with httpx.AsyncClient(trust_env=False) as client:
         try:
@@ -57,48 +72,46 @@ async def standing(*stands: Stand) -> AsyncIterator[tuple[Neighbours, list[Owner
                 Owner(server.url, f"word-{place}", stand.partitions)
                 for place, (server, stand) in enumerate(zip(servers, stands, strict=True))
             ]
-            yield Neighbours(client), owners
+            yield PeerClient(client), owners
         finally:
             await client.aclose()
             for server in servers:
                 await server.stop()
 
 
-async def ask(neighbours: Neighbours, owners: list[Owner], seconds: float = 5.0) -> list[Answer]:
-    return await neighbours.ask_all(
-        owners, "project", QUESTION, PartialAnswer[int], seconds, is_enough=lambda told: told.found is not None
-    )
+async def ask(peers: PeerClient, owners: list[Owner], seconds: float = 5.0) -> list[Answer]:
+    return await peers.ask_all(owners, Question(project_id="p", patience=seconds), int, is_first_enough=True)
 
 
 async def test_everybody_is_asked_once_with_the_owners_own_word() -> None:
     stands = [tells(None, 0), tells(None, 1, 2)]
-    async with standing(*stands) as (neighbours, owners):
-        told = await ask(neighbours, owners)
+    async with standing(*stands) as (peers, owners):
+        told = await ask(peers, owners)
     assert sorted(partition for answer in told for partition in answer.partitions) == [0, 1, 2]
     assert [stand.asked for stand in stands] == [
-        [("Bearer word-0", b'{"project_id":"p"}')],
-        [("Bearer word-1", b'{"project_id":"p"}')],
+        [("Bearer word-0", b'{"project_id":"p","patience":5.0}')],
+        [("Bearer word-1", b'{"project_id":"p","patience":5.0}')],
     ]
 
 
 async def test_the_first_who_knows_is_enough_and_the_others_are_not_waited_for() -> None:
     silent = Stand(None, (1,))
-    async with standing(tells(7, 0), silent) as (neighbours, owners):
-        told = await ask(neighbours, owners, seconds=60.0)
+    async with standing(tells(7, 0), silent) as (peers, owners):
+        told = await ask(peers, owners, seconds=60.0)
         assert [answer.found for answer in told] == [7]
         if silent.asked:
             await silent.was_cut_off.wait()
 
 
 async def test_one_who_knows_is_enough_though_another_failed() -> None:
-    async with standing(tells(7, 0), Stand(Response(status_code=500), (1,))) as (neighbours, owners):
-        assert [answer.found for answer in await ask(neighbours, owners[::-1])] == [7]
+    async with standing(tells(7, 0), Stand(Response(status_code=500), (1,))) as (peers, owners):
+        assert [answer.found for answer in await ask(peers, owners[::-1])] == [7]
 
 
 async def test_one_who_never_answers_is_given_up() -> None:
-    async with standing(tells(None, 0), Stand(None, (1,))) as (neighbours, owners):
+    async with standing(tells(None, 0), Stand(None, (1,))) as (peers, owners):
         with pytest.raises(Unreachable, match="did not answer"):
-            await ask(neighbours, owners, seconds=0.1)
+            await ask(peers, owners, seconds=0.1)
 
 
 @pytest.mark.parametrize(
@@ -114,21 +127,21 @@ async def test_one_who_never_answers_is_given_up() -> None:
     ],
 )
 async def test_an_answer_that_is_none_is_said_in_a_sentence(response: Response, words: str) -> None:
-    async with standing(Stand(response, (0,))) as (neighbours, owners):
+    async with standing(Stand(response, (0,))) as (peers, owners):
         with pytest.raises(Unreachable, match=words):
-            await ask(neighbours, owners)
+            await ask(peers, owners)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nowhere.invalid", "http://[", "http://host:notaport"])
 async def test_an_address_where_nobody_is_gives_no_answer(url: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         with pytest.raises(Unreachable, match="did not answer"):
-            await ask(Neighbours(client), [Owner(url, "word", (0,))])
+            await ask(PeerClient(client), [Owner(url, "word", (0,))])
 
 
 async def test_without_owners_nobody_is_asked() -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
-        assert await ask(Neighbours(client), []) == []
+        assert await ask(PeerClient(client), []) == []
 
 
 async def test_a_socket_that_is_closed_while_it_connects_is_no_answer() -> None:
@@ -139,4 +152,4 @@ async def test_a_socket_that_is_closed_while_it_connects_is_no_answer() -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(closed)) as client:
         with pytest.raises(Unreachable, match="did not answer"):
-            await ask(Neighbours(client), [Owner("http://127.0.0.1:1", "word", (0,))])
+            await ask(PeerClient(client), [Owner("http://127.0.0.1:1", "word", (0,))])

@@ -7,13 +7,16 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from episode_monitor.fleet.errors import Views
+from episode_monitor.fleet.catalogue import all_questions
+from episode_monitor.fleet.errors import NotAvailable
+from episode_monitor.fleet.questions.summary import SummaryQuestion
 from episode_monitor.observe.health import ask
-from episode_monitor.observe.switched_off import SwitchedOff
+from episode_monitor.observe.switched_off import SwitchedOffFleet
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import load_settings
 from episode_monitor.web.server import serve
 from episode_monitor.worker import Worker
+from tests.fleet.questions import sample_of
 
 ROOT = "/monitoring/episodes"
 OFF = {"EPISODE_MONITORING_ENABLED": "false", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
@@ -70,6 +73,8 @@ async def test_it_is_alive_not_ready_and_tells_its_own_metrics(url: str) -> None
         assert acted.status_code == 501
 
 
-def test_it_answers_every_question_of_the_views() -> None:
-    questions = {name for base in Views.__mro__ for name in vars(base) if not name.startswith("_")}
-    assert questions <= set(vars(SwitchedOff))
+async def test_every_question_and_act_is_refused_but_the_summary() -> None:
+    for kind in all_questions().values():
+        if kind is not SummaryQuestion:
+            with pytest.raises(NotAvailable):
+                await SwitchedOffFleet().ask(sample_of(kind))

@@ -9,10 +9,9 @@ from episode_monitor.repair.audit import note_step
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.storage.records import AuditEntry
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.settings import WebSettings
 from tests.repair.desk import Desk
-from tests.web.fake_views import FakeViews
+from tests.web.fake_views import FakeViews, fake_app
 
 ROOT = "/monitoring/episodes"
 ME = {"by": "mina", "confirm": "p"}
@@ -37,8 +36,8 @@ def serving(desk: Desk, audit: Any) -> httpx.AsyncClient:
     desk._note = lambda plan, step: note_step(audit, plan, step)  # type: ignore[method-assign]
     repairs = desk.another()
     views = FakeViews()
-    automatic = AutomaticRepairs(repairs, AutomaticSettings(), views, lambda _: True, lambda: desk.now_ms)
-    app = create_web_app(
+    automatic = AutomaticRepairs(repairs, AutomaticSettings(), views.ask, lambda _: True, lambda: desk.now_ms)
+    app = fake_app(
         views, WebSettings(), audit=lambda entry: audit.note(audit_entry(entry)), now_ms=lambda: desk.now_ms,
         repairs=automatic,
     )  # fmt: skip

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 import structlog
 
-from episode_monitor.fleet.errors import ProjectQuery
+from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.questions.project import ProjectQuestion
+from episode_monitor.fleet.questions.project_list import ProjectListQuestion
 from episode_monitor.repair.automatic import HOUR_MS, AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.errors import PlansAway
 from episode_monitor.repair.repairs import Repairs
@@ -23,16 +25,16 @@ class Fleet:
         self.desk = desk
         self.alerts: list[Alert] = []
 
-    async def active_alerts(self) -> list[Alert]:
-        return self.alerts
-
-    async def list_projects(self, query: ProjectQuery) -> ProjectPage:
-        views = [await self.desk.stream.ask(project_id) for project_id in self.desk.stream.numbers]
-        rows = [_row(view) for view in views if view is not None and not view.is_healthy]
-        return ProjectPage(projects=rows, total=len(rows), next_cursor=None)
-
-    async def project(self, project_id: str) -> ProjectView | None:
-        return await self.desk.stream.ask(project_id)
+    async def ask(self, question: Any) -> Any:
+        match question:
+            case ActiveAlertsQuestion():
+                return self.alerts
+            case ProjectListQuestion():
+                views = [await self.desk.stream.ask(project_id) for project_id in self.desk.stream.numbers]
+                rows = [_row(view) for view in views if view is not None and not view.is_healthy]
+                return ProjectPage(projects=rows, total=len(rows), next_cursor=None)
+            case ProjectQuestion():
+                return await self.desk.stream.ask(question.project_id)
 
 
 def _row(view: ProjectView) -> ProjectRow:
@@ -50,7 +52,7 @@ def _row(view: ProjectView) -> ProjectRow:
 
 def automatic(desk: Desk, fleet: Fleet, repairs: Repairs | None = None, **settings: Any) -> AutomaticRepairs:
     given = AutomaticSettings(**{"projects": ("p*",), **settings})
-    return AutomaticRepairs(repairs or desk.repairs, given, fleet, lambda part: part == 3, lambda: desk.now_ms)
+    return AutomaticRepairs(repairs or desk.repairs, given, fleet.ask, lambda part: part == 3, lambda: desk.now_ms)
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ async def test_a_large_repair_never_happens_by_itself(desk: Desk, fleet: Fleet) 
 
 async def test_partitions_of_other_workers_are_theirs(desk: Desk, fleet: Fleet) -> None:
     given = AutomaticSettings(projects=("*",))
-    others = AutomaticRepairs(desk.repairs, given, fleet, lambda _: False, lambda: desk.now_ms)
+    others = AutomaticRepairs(desk.repairs, given, fleet.ask, lambda _: False, lambda: desk.now_ms)
     assert await others.look() == []
 
 

@@ -15,11 +15,10 @@ import pytest
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.plan_state import PlanState, Verification
 from episode_monitor.repair.repairs import Repairs
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.server import serve
 from episode_monitor.web.settings import WebSettings, parse_api_tokens
 from tests.repair.desk import Desk
-from tests.web.fake_views import FakeViews
+from tests.web.fake_views import FakeViews, fake_app
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENS = "viewer:only-to-read,operator:may-change-things"
@@ -35,9 +34,9 @@ async def url(desk: Desk) -> AsyncIterator[str]:
 @asynccontextmanager
 async def serving(desk: Desk, repairs: Repairs) -> AsyncIterator[str]:
     views = FakeViews()
-    automatic = AutomaticRepairs(repairs, AutomaticSettings(), views, lambda _: True, lambda: desk.now_ms)
+    automatic = AutomaticRepairs(repairs, AutomaticSettings(), views.ask, lambda _: True, lambda: desk.now_ms)
     settings = WebSettings(api_tokens=parse_api_tokens(TOKENS))
-    app = create_web_app(views, settings, now_ms=lambda: desk.now_ms, repairs=automatic)
+    app = fake_app(views, settings, now_ms=lambda: desk.now_ms, repairs=automatic)
     server = await serve(app, "127.0.0.1", 0)
     yield server.url
     await server.stop()

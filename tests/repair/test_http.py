@@ -10,12 +10,11 @@ from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PlanStore, PostgresPlans
 from episode_monitor.storage.database import Database
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
 from models.repair import AutomaticRepair, RepairPlan
 from tests.repair.desk import Desk
-from tests.web.fake_views import FakeViews
+from tests.web.fake_views import FakeViews, fake_app
 
 ROOT = "/monitoring/episodes"
 ME = {"by": "mina", "confirm": "p"}
@@ -30,10 +29,8 @@ class Face:
         automatic = None
         if repairs is not None:
             settings = AutomaticSettings(projects=("p*",))
-            automatic = AutomaticRepairs(repairs, settings, views, lambda _: True, lambda: desk.now_ms)
-        app = create_web_app(
-            views, WebSettings(), audit=self.audit.append, now_ms=lambda: desk.now_ms, repairs=automatic
-        )
+            automatic = AutomaticRepairs(repairs, settings, views.ask, lambda _: True, lambda: desk.now_ms)
+        app = fake_app(views, WebSettings(), audit=self.audit.append, now_ms=lambda: desk.now_ms, repairs=automatic)
         transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50_000))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8002")
 

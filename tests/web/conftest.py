@@ -8,10 +8,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
-from tests.web.fake_views import STARTS_AT_MS, FakeViews
+from tests.web.fake_views import STARTS_AT_MS, FakeViews, fake_app
 
 Connect = Callable[..., httpx.AsyncClient]
 
@@ -35,7 +34,7 @@ async def connect(views: FakeViews, audit: list[AuditEntry]) -> AsyncIterator[Co
             settings: WebSettings | None = None, *, peer: str = "127.0.0.1", host: str = "127.0.0.1:8002", **parts: Any
         ) -> httpx.AsyncClient:
             parts = {"audit": audit.append, "now_ms": lambda: STARTS_AT_MS, **parts}
-            app = create_web_app(views, settings or WebSettings(), **parts)
+            app = fake_app(views, settings or WebSettings(), **parts)
             transport = httpx.ASGITransport(app=app, client=(peer, 50_000))
             client = httpx.AsyncClient(transport=transport, base_url=f"http://{host}")
             stack.push_async_callback(client.aclose)

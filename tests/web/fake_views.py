@@ -1,22 +1,29 @@
 """A read model made by hand: numbers that are easy to recognise, and a switch for every way a view can fail."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import msgspec
+from fastapi import APIRouter
 
-from episode_monitor.fleet.errors import (
-    ActionKind,
-    AlertAction,
-    AlertHistoryQuery,
-    AlreadyResolved,
-    JobEnded,
-    NotWaivable,
-    ProjectQuery,
-    UnknownAlert,
-    UnknownFinding,
-    UnknownJob,
-    WaiverWish,
-)
+from episode_monitor.checks.jobs import JOB_ENDED, UNKNOWN_JOB
+from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT, ActionKind, ActOnAlert
+from episode_monitor.fleet.acts.waive import REFUSALS, WaiveFinding
+from episode_monitor.fleet.errors import Refused
+from episode_monitor.fleet.question import OfProject, Question
+from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
+from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING, FindingQuestion
+from episode_monitor.fleet.questions.findings import FindingsQuestion
+from episode_monitor.fleet.questions.project import ProjectQuestion
+from episode_monitor.fleet.questions.project_list import ProjectListQuestion
+from episode_monitor.fleet.questions.stats import FleetStatsQuestion, ProjectStatsQuestion
+from episode_monitor.fleet.questions.summary import SummaryQuestion
+from episode_monitor.fleet.questions.trend import FleetTrendQuestion, ProjectTrendQuestion
+from episode_monitor.web.app import create_web_app
+from episode_monitor.web.context import WebContext
+from episode_monitor.web.schemas import DocumentedApp
+from episode_monitor.web.settings import WebSettings
 from models.alert import Alert, AlertStatus, Severity
 from models.times import rfc3339
 from models.views import (
@@ -44,6 +51,7 @@ from models.views import (
     TrendPoint,
     WaiverView,
 )
+from streams.project.findings import WaiverRefusal
 
 AS_OF = "2025-10-09T08:53:20.123Z"
 STARTS_AT_MS = 1_760_000_000_123  # the same moment
@@ -157,13 +165,21 @@ class FakeViews:
     def version(self) -> str | None:
         return self.token
 
-    async def integrity_summary(self) -> IntegritySummary:
-        self._come()
+    async def encoded(self, question: Question[Any, Any], /) -> bytes | None:
+        answer = await self.ask(question)
+        return None if answer is None else msgspec.json.encode(answer)
+
+    async def ask(self, question: Question[Any, Any], /) -> Any:
+        self._come(question)
+        if isinstance(question, OfProject) and question.project_id in self.unknown:
+            return None
+        return self._ANSWERS[type(question)](self, question)
+
+    def _summary(self, question: SummaryQuestion) -> IntegritySummary:
         self.summaries_made += 1
         return self.summary
 
-    async def list_projects(self, query: ProjectQuery) -> ProjectPage:
-        self._come(query)
+    def _list_projects(self, question: ProjectListQuestion) -> ProjectPage:
         row = ProjectRow(
             project_id="webtoon/7",
             is_healthy=False,
@@ -176,39 +192,27 @@ class FakeViews:
         )
         return ProjectPage(projects=[row], total=1, next_cursor=None)
 
-    async def project(self, project_id: str) -> ProjectView | None:
-        self._come(project_id)
-        return None if project_id in self.unknown else project_view(project_id)
+    def _findings(self, question: FindingsQuestion) -> FindingList:
+        return FindingList(project_id=question.project_id, findings=[FINDING], as_of=AS_OF)
 
-    async def findings(self, project_id: str) -> FindingList | None:
-        self._come(project_id)
-        if project_id in self.unknown:
-            return None
-        return FindingList(project_id=project_id, findings=[FINDING], as_of=AS_OF)
+    def _finding(self, question: FindingQuestion) -> FindingDetail:
+        if question.finding_id != FINDING.finding_id:
+            raise Refused(UNKNOWN_FINDING)
+        return FindingDetail(
+            project_id=question.project_id, finding=FINDING, history=[OPENED], history_dropped=0, as_of=AS_OF
+        )
 
-    async def finding(self, project_id: str, finding_id: str) -> FindingDetail | None:
-        self._come(project_id, finding_id)
-        if project_id in self.unknown:
-            return None
-        if finding_id != FINDING.finding_id:
-            raise UnknownFinding(finding_id)
-        return FindingDetail(project_id=project_id, finding=FINDING, history=[OPENED], history_dropped=0, as_of=AS_OF)
-
-    async def waive(self, project_id: str, finding_id: str, waiver: WaiverWish) -> FindingView:
-        self._come(project_id, finding_id, waiver)
-        if finding_id == "settling":
-            raise NotWaivable("not_open")
-        if project_id in self.unknown or finding_id != FINDING.finding_id:
-            raise UnknownFinding(finding_id)
-        told = WaiverView(by=waiver.by, reason=waiver.reason, at=AS_OF, until=rfc3339(waiver.until_ms))
+    def _waive(self, act: WaiveFinding) -> FindingView:
+        if act.finding_id == "settling":
+            raise Refused(REFUSALS[WaiverRefusal.NOT_OPEN])
+        if act.project_id in self.unknown or act.finding_id != FINDING.finding_id:
+            raise Refused(UNKNOWN_FINDING)
+        told = WaiverView(by=act.by, reason=act.reason, at=AS_OF, until=rfc3339(act.until_ms))
         return msgspec.structs.replace(FINDING, state="waived", waiver=told)
 
-    async def performance_stats(self, project_id: str | None, window_minutes: int) -> PerformanceStats | None:
-        self._come(project_id, window_minutes)
-        if project_id in self.unknown:
-            return None
+    def _stats(self, question: FleetStatsQuestion | ProjectStatsQuestion) -> PerformanceStats:
         return PerformanceStats(
-            project_id=project_id,
+            project_id=getattr(question, "project_id", None),
             success_rate_percentage=98.7,
             failure_rate_percentage=1.3,
             conflict_rate_percentage=2.1,
@@ -223,14 +227,11 @@ class FakeViews:
             retried_operations=0,
             total_operations_today=1247,
             failed_operations_today=16,
-            window_minutes=window_minutes,
+            window_minutes=question.window_minutes,
             as_of=AS_OF,
         )
 
-    async def performance_trend(self, project_id: str | None, hours: int) -> PerformanceTrend | None:
-        self._come(project_id, hours)
-        if project_id in self.unknown:
-            return None
+    def _trend(self, question: FleetTrendQuestion | ProjectTrendQuestion) -> PerformanceTrend:
         point = TrendPoint(
             starts_at="2025-10-09T08:00:00.000Z",
             ends_at="2025-10-09T09:00:00.000Z",
@@ -247,14 +248,13 @@ class FakeViews:
             p95_duration_seconds=1.0,
             p99_duration_seconds=2.0,
         )
+        project_id = getattr(question, "project_id", None)
         return PerformanceTrend(project_id=project_id, interval_seconds=3600, points=[point], as_of=AS_OF)
 
-    async def active_alerts(self) -> list[Alert]:
-        self._come()
+    def _active_alerts(self, question: ActiveAlertsQuestion) -> list[Alert]:
         return [found for found in self.alerts.values() if found.status is not AlertStatus.RESOLVED]
 
-    async def alert_history(self, query: AlertHistoryQuery) -> AlertHistoryPage:
-        self._come(query)
+    def _alert_history(self, question: AlertHistoryQuestion) -> AlertHistoryPage:
         step = AlertTransition(
             transition_id="a1:resolved:0",
             at=AS_OF,
@@ -265,22 +265,37 @@ class FakeViews:
         )
         return AlertHistoryPage(transitions=[step], next_cursor="next")
 
-    async def act_on_alert(self, alert_key: str, action: AlertAction) -> Alert:
-        self._come(alert_key, action)
-        found = self.alerts.get(alert_key)
+    def _act_on_alert(self, act: ActOnAlert) -> Alert:
+        found = self.alerts.get(act.alert_key)
         if found is None:
-            raise UnknownAlert(alert_key)
+            raise Refused(UNKNOWN_ALERT)
         if found.status is AlertStatus.RESOLVED:
-            raise AlreadyResolved(alert_key)
-        match action.kind:
+            raise Refused(ALREADY_RESOLVED)
+        match act.kind:
             case ActionKind.RESOLVE:
                 changes: dict[str, Any] = {"status": AlertStatus.RESOLVED, "ends_at_ms": STARTS_AT_MS}
             case ActionKind.ACKNOWLEDGE:
-                changes = {"acknowledged_by": action.by}
+                changes = {"acknowledged_by": act.by}
             case ActionKind.SILENCE:
-                changes = {"silenced_until_ms": STARTS_AT_MS + (action.minutes or 0) * 60_000}
-        self.alerts[alert_key] = msgspec.structs.replace(found, **changes)
-        return self.alerts[alert_key]
+                changes = {"silenced_until_ms": STARTS_AT_MS + (act.minutes or 0) * 60_000}
+        self.alerts[act.alert_key] = msgspec.structs.replace(found, **changes)
+        return self.alerts[act.alert_key]
+
+    _ANSWERS: ClassVar[dict[type, Callable[[Any, Any], Any]]] = {
+        SummaryQuestion: _summary,
+        ProjectListQuestion: _list_projects,
+        ProjectQuestion: lambda self, question: project_view(question.project_id),
+        FindingsQuestion: _findings,
+        FindingQuestion: _finding,
+        WaiveFinding: _waive,
+        FleetStatsQuestion: _stats,
+        ProjectStatsQuestion: _stats,
+        FleetTrendQuestion: _trend,
+        ProjectTrendQuestion: _trend,
+        ActiveAlertsQuestion: _active_alerts,
+        AlertHistoryQuestion: _alert_history,
+        ActOnAlert: _act_on_alert,
+    }
 
     async def drift_of(self, project_id: str) -> ProjectDrift | None:
         self._come("drift_of", project_id)
@@ -303,9 +318,9 @@ class FakeViews:
     async def cancel_job(self, job_id: str, by: str) -> JobStatus:
         self._come(job_id, by)
         if job_id != self.job_status.job_id:
-            raise UnknownJob(job_id)
+            raise Refused(UNKNOWN_JOB)
         if self.job_status.state is not JobState.RUNNING:
-            raise JobEnded(job_id)
+            raise Refused(JOB_ENDED)
         self.job_status = msgspec.structs.replace(
             self.job_status, state=JobState.CANCELLED, error=f"Cancelled by {by}.", ended_at=AS_OF
         )
@@ -319,3 +334,15 @@ class FakeViews:
 
     async def metrics_json(self) -> dict[str, Any]:
         return {"episode_integrity_health_percentage": [{"labels": {}, "value": 93.3}]}
+
+
+def fake_app(
+    views: FakeViews, settings: WebSettings | None = None, *, registry: Any = None,
+    extra_routers: Sequence[APIRouter] = (), **parts: Any,
+) -> DocumentedApp:  # fmt: skip
+    """The web app on the fake read model. `parts` are further ones of `WebContext`."""
+    context = WebContext(
+        fleet=views, process=views, jobs=lambda: views, drift_of=views.drift_of, settings=settings or WebSettings(),
+        **parts,
+    )  # fmt: skip
+    return create_web_app(context, registry=registry, extra_routers=extra_routers)

@@ -7,15 +7,14 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.settings import WebSettings
 from testbed.properties import examples
-from tests.web.fake_views import FakeViews, alert
+from tests.web.fake_views import FakeViews, alert, fake_app
 
 ROOT = "/monitoring/episodes"
 FUZZ = examples(150)
 
-app = create_web_app(FakeViews(), WebSettings(), audit=lambda entry: None)
+app = fake_app(FakeViews(), WebSettings(), audit=lambda entry: None)
 names = st.sampled_from(
     [
         *(
@@ -108,7 +107,7 @@ async def test_an_id_is_answered_for_itself_or_refused(project_id: str) -> None:
 @FUZZ
 @given(body=bodies, verb=st.sampled_from(["resolve", "acknowledge", "silence"]))
 async def test_no_json_breaks_an_action(body: Any, verb: str) -> None:
-    views = app.state.web.views
+    views = app.state.web.fleet
     views.alerts = {"r:p": alert("r:p")}
     check(await ask("POST", f"{ROOT}/alerts/r:p/{verb}", json=body))
 

@@ -19,12 +19,11 @@ from episode_monitor.composition import web_settings
 from episode_monitor.exits import Failure
 from episode_monitor.settings.settings import load_settings
 from episode_monitor.web import local_caller
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.local_changes import demands_token, places_elsewhere, read_token, token_of_start
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import ApiToken, Role, WebSettings
 from tests.web.conftest import Connect
-from tests.web.fake_views import FakeViews, alert
+from tests.web.fake_views import FakeViews, alert, fake_app
 
 SILENCE = "/monitoring/episodes/alerts/r:p/silence"
 BODY = b'{"by": "mina"}'
@@ -91,7 +90,7 @@ async def test_where_the_token_is_demanded_the_address_alone_does_not_do(connect
 
 @asynccontextmanager
 async def running(views: FakeViews) -> AsyncIterator[HttpServer]:
-    server = await serve(create_web_app(views, WebSettings(), audit=lambda entry: None), "127.0.0.1", 0)
+    server = await serve(fake_app(views, WebSettings(), audit=lambda entry: None), "127.0.0.1", 0)
     try:
         yield server
     finally:
@@ -251,7 +250,7 @@ def test_a_free_port_is_not_taken_for_a_connection() -> None:
 
 async def test_a_command_sends_the_token_of_the_file_and_only_to_this_machine(tmp_path: Path, views: FakeViews) -> None:
     settings = load_settings({"STATE_DIR": str(tmp_path), "LOOPBACK_CHANGES": "token"})
-    app = create_web_app(views, web_settings(settings), audit=lambda entry: None)
+    app = fake_app(views, web_settings(settings), audit=lambda entry: None)
     server = await serve(app, "127.0.0.1", 0)
     stranger = load_settings({"STATE_DIR": str(tmp_path / "elsewhere")})
     try:

@@ -7,7 +7,9 @@ import msgspec
 import pytest
 import structlog.testing
 
-from episode_monitor.fleet.errors import ActionKind, AlertAction, Recovering
+from episode_monitor.fleet.acts.alert import ActionKind, ActOnAlert
+from episode_monitor.fleet.errors import Recovering
+from episode_monitor.fleet.questions.finding import FindingQuestion
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings, parse_api_tokens
 from models.views import JobState
@@ -61,7 +63,7 @@ async def test_the_action_reaches_the_read_model(
 ) -> None:
     views.alerts = {KEY: alert(KEY)}
     assert (await client.post(path_of(KEY, verb), json=body)).status_code == 200
-    assert views.asked == [(KEY, AlertAction(kind=ActionKind(verb), by="mina", comment="", minutes=minutes))]
+    assert views.asked == [(ActOnAlert(alert_key=KEY, kind=ActionKind(verb), by="mina", comment="", minutes=minutes),)]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ async def test_a_finding_is_waived_for_minutes_or_until_a_moment(
     assert answer.json()["waiver"] == {
         "by": "mina", "reason": "agreed", "at": "2025-10-09T08:53:20.123Z", "until": "2098-12-31T15:00:00.000Z",
     }  # fmt: skip
-    assert views.asked[0][:2] == ("webtoon/7", "f1")
+    assert [(act.project_id, act.finding_id) for (act,) in views.asked[:1]] == [("webtoon/7", "f1")]
     assert [(entry.action, entry.target, entry.details["reason"]) for entry in audit] == [
         ("finding.waive", "webtoon/7:f1", "agreed")
     ]
@@ -289,7 +291,7 @@ async def test_one_finding_is_told_with_its_history(client: httpx.AsyncClient, v
     assert [(one["what"], one["finding_id"], one["since"]) for one in told["history"]] == [
         ("opened", "f1", "2025-10-09T08:53:20.123Z")
     ]
-    assert views.asked == [("webtoon/7", "f1")]
+    assert views.asked == [(FindingQuestion(project_id="webtoon/7", finding_id="f1"),)]
 
 
 @pytest.mark.parametrize(("project", "code"), [("webtoon/7", "unknown_finding"), ("unknown", "unknown_project")])
@@ -313,7 +315,7 @@ async def test_acting_on_an_alert_needs_no_body_and_the_role_stands_for_the_name
     with_token = connect(WebSettings(api_tokens=parse_api_tokens("operator:s3cret")))
     named = await with_token.post(path_of(KEY, verb), headers={"authorization": "Bearer s3cret"})
     assert named.status_code == 200
-    assert [(action.by, action.comment, action.minutes) for _, action in views.asked] == [
+    assert [(action.by, action.comment, action.minutes) for (action,) in views.asked] == [
         ("loopback", "", minutes), ("operator", "", minutes),
     ]  # fmt: skip
     assert [(entry.by, entry.result) for entry in audit] == [("loopback", "done"), ("operator", "done")]

@@ -16,11 +16,10 @@ import structlog.testing
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.patience import DescriptorWatch, Doorkeeper, Patience, connections_for
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
-from tests.web.fake_views import FakeViews, alert
+from tests.web.fake_views import FakeViews, alert, fake_app
 
 NEVER = 3600.0
 LARGE = b"x" * 40_000_000
@@ -38,7 +37,7 @@ def patient(**changes: float) -> Patience:
 async def running(patience: Patience) -> AsyncIterator[HttpServer]:
     views = FakeViews()
     views.alerts = {"r:p": alert("r:p")}
-    app = create_web_app(views, WebSettings(), audit=lambda entry: None)
+    app = fake_app(views, WebSettings(), audit=lambda entry: None)
 
     async def with_large(scope: Scope, receive: Receive, send: Send) -> None:
         await (Response(LARGE) if scope.get("path") == "/large" else app)(scope, receive, send)

@@ -6,14 +6,11 @@ import httpx
 import msgspec
 import pytest
 
-from episode_monitor.fleet.errors import (
-    AlertHistoryQuery,
-    InvalidQuery,
-    NotAvailable,
-    ProjectQuery,
-    Recovering,
-    Unreachable,
-)
+from episode_monitor.fleet.errors import InvalidQuery, NotAvailable, Recovering, Unreachable
+from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
+from episode_monitor.fleet.questions.project_list import ProjectListQuestion
+from episode_monitor.fleet.questions.stats import FleetStatsQuestion
+from episode_monitor.fleet.questions.trend import ProjectTrendQuestion
 from models.views import Readiness
 from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, SUMMARY, FakeViews, alert
@@ -74,7 +71,7 @@ async def test_the_list_of_projects_is_the_worst_fifty_unless_asked_otherwise(
     client: httpx.AsyncClient, views: FakeViews
 ) -> None:
     answer = await client.get(f"{ROOT}/integrity/projects")
-    assert views.asked == [(ProjectQuery(status="all", q=None, sort="worst", limit=50, cursor=None),)]
+    assert views.asked == [(ProjectListQuestion(status="all", q=None, sort="worst", limit=50, cursor=None),)]
     assert answer.json()["next_cursor"] is None
     assert answer.json()["projects"][0]["project_id"] == "webtoon/7"
 
@@ -88,12 +85,14 @@ async def test_every_parameter_of_the_list_reaches_the_read_model(client: httpx.
         "cursor": "c1",
     }
     await client.get(f"{ROOT}/integrity/projects", params=parameters)
-    assert views.asked == [(ProjectQuery(status="unhealthy", q="봄 %", sort="project_id", limit=500, cursor="c1"),)]
+    assert views.asked == [
+        (ProjectListQuestion(status="unhealthy", q="봄 %", sort="project_id", limit=500, cursor="c1"),)
+    ]
 
 
 async def test_an_empty_search_is_no_search(client: httpx.AsyncClient, views: FakeViews) -> None:
     await client.get(f"{ROOT}/integrity/projects?q=")
-    assert views.asked == [(ProjectQuery(q=None),)]
+    assert views.asked == [(ProjectListQuestion(q=None),)]
 
 
 async def test_a_project_shows_who_holds_a_number_twice(client: httpx.AsyncClient) -> None:
@@ -140,7 +139,7 @@ async def test_stats_are_of_the_fleet_over_a_quarter_of_an_hour_by_default(
     client: httpx.AsyncClient, views: FakeViews
 ) -> None:
     stats = (await client.get(f"{ROOT}/performance/stats")).json()
-    assert views.asked == [(None, 15)]
+    assert views.asked == [(FleetStatsQuestion(window_minutes=15),)]
     assert stats["project_id"] is None
     assert stats["window_minutes"] == 15
     assert stats["retry_rate_percentage"] is None
@@ -149,7 +148,7 @@ async def test_stats_are_of_the_fleet_over_a_quarter_of_an_hour_by_default(
 
 async def test_the_trend_is_of_a_day_by_default(client: httpx.AsyncClient, views: FakeViews) -> None:
     trend = (await client.get(f"{ROOT}/performance/trend?project_id=p1")).json()
-    assert views.asked == [("p1", 24)]
+    assert views.asked == [(ProjectTrendQuestion(project_id="p1", hours=24),)]
     assert trend["points"][0]["failure_rate_percentage"] == 10.0
 
 
@@ -175,7 +174,7 @@ async def test_the_history_takes_moments_with_an_offset(client: httpx.AsyncClien
     page = (await client.get(f"{ROOT}/alerts/history", params=parameters)).json()
     assert views.asked == [
         (
-            AlertHistoryQuery(
+            AlertHistoryQuestion(
                 project_id="p1",
                 rule_id="r",
                 alert_key="r:p1",

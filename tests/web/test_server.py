@@ -10,11 +10,10 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.server import CannotListen, HttpServer, listen, serve
 from episode_monitor.web.settings import WebSettings, parse_api_tokens
-from tests.web.fake_views import FakeViews
+from tests.web.fake_views import FakeViews, fake_app
 
 ROOT = "/monitoring/episodes"
 
@@ -23,7 +22,7 @@ ROOT = "/monitoring/episodes"
 async def running(
     registry: CollectorRegistry | None = None,
 ) -> AsyncIterator[tuple[HttpServer, httpx.AsyncClient]]:
-    app = create_web_app(FakeViews(), WebSettings(), registry=registry, audit=lambda entry: None)
+    app = fake_app(FakeViews(), WebSettings(), registry=registry, audit=lambda entry: None)
     server = await serve(app, "127.0.0.1", 0)
     try:
         async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
@@ -56,7 +55,7 @@ async def test_it_answers_as_soon_as_serve_returns_and_is_gone_after_stop() -> N
 async def test_a_taken_port_is_said_in_one_sentence() -> None:
     async with running() as (server, _):
         with pytest.raises(CannotListen) as caught:
-            await serve(create_web_app(FakeViews(), WebSettings()), "127.0.0.1", server.port)
+            await serve(fake_app(FakeViews(), WebSettings()), "127.0.0.1", server.port)
     assert str(caught.value) == (
         f"Port {server.port} on 127.0.0.1 is in use by another program: "
         "stop that one or set MONITORING_PORT to another."
@@ -78,7 +77,7 @@ def test_a_port_that_cannot_be_is_refused(port: int) -> None:
 async def test_it_listens_on_ipv6_too() -> None:
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    server = await serve(create_web_app(FakeViews(), WebSettings(host="::1")), "::1", 0)
+    server = await serve(fake_app(FakeViews(), WebSettings(host="::1")), "::1", 0)
     try:
         assert server.url == f"http://[::1]:{server.port}"
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -149,7 +148,7 @@ async def test_a_big_body_in_chunks_is_413_too() -> None:
 async def test_a_claimed_peer_is_not_believed_on_the_wire() -> None:
     entries: list[AuditEntry] = []
     tokens = parse_api_tokens("operator:s3cret")
-    app = create_web_app(FakeViews(), WebSettings(api_tokens=tokens), audit=entries.append)
+    app = fake_app(FakeViews(), WebSettings(api_tokens=tokens), audit=entries.append)
     server = await serve(app, "127.0.0.1", 0)
     try:
         async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:

@@ -12,11 +12,10 @@ import pytest
 
 from episode_monitor.composition import web_settings
 from episode_monitor.settings.settings import load_settings
-from episode_monitor.web.app import create_web_app
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings, parse_api_tokens
 from tests.web.conftest import Connect
-from tests.web.fake_views import FakeViews, alert
+from tests.web.fake_views import FakeViews, alert, fake_app
 
 ROOT = "/monitoring/episodes"
 OPS = "https://ops.example"
@@ -25,7 +24,7 @@ BODY = b'{"by": "mina"}'
 
 @asynccontextmanager
 async def running(settings: WebSettings | None = None, views: FakeViews | None = None) -> AsyncIterator[HttpServer]:
-    app = create_web_app(views or FakeViews(), settings or WebSettings(), audit=lambda entry: None)
+    app = fake_app(views or FakeViews(), settings or WebSettings(), audit=lambda entry: None)
     server = await serve(app, "127.0.0.1", 0)
     try:
         yield server

@@ -1,6 +1,10 @@
-"""Alert history as people see it, made from the rows of the storage."""
+"""Past transitions of alerts, made from the rows of the storage."""
 
-from episode_monitor.fleet.errors import AlertHistoryQuery, InvalidQuery, Unreachable
+from typing import Literal
+
+from episode_monitor.fleet.errors import InvalidQuery, Unreachable
+from episode_monitor.fleet.local_state import LocalState
+from episode_monitor.fleet.question import Question
 from episode_monitor.storage.cursors import BadQuery
 from episode_monitor.storage.protocols import AlertHistory, DatabaseAway
 from episode_monitor.storage.records import HistoryQuery, Transition
@@ -8,27 +12,30 @@ from models.times import rfc3339
 from models.views import AlertHistoryPage, AlertTransition
 from streams.project.alert_actions import ACTED_BY, COMMENT
 
+TransitionStatus = Literal["pending", "firing", "resolved"]
 
-async def history_page(history: AlertHistory, query: AlertHistoryQuery) -> AlertHistoryPage:
-    """A page, newest first. Raises InvalidQuery for a cursor that is not of this list, Unreachable without database."""
-    page = await _list(
-        history,
-        HistoryQuery(
-            project_id=query.project_id,
-            alert_key=query.alert_key,
-            rule_id=query.rule_id,
-            status=query.status,
-            since_ms=query.since_ms,
-            until_ms=query.until_ms,
-            limit=query.limit,
-            cursor=query.cursor,
-        ),
-    )
-    return AlertHistoryPage(transitions=[_shown(row) for row in page[0]], next_cursor=page[1])
+
+class AlertHistoryQuestion(Question[AlertHistoryPage, AlertHistoryPage], frozen=True, kw_only=True):
+    """A page, newest first. `since_ms` is inside the range, `until_ms` is not. Raises InvalidQuery for a cursor that is
+    not of this list, Unreachable without database."""
+
+    project_id: str | None = None
+    rule_id: str | None = None
+    alert_key: str | None = None
+    status: TransitionStatus | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = 100  # 1 ... 500
+    cursor: str | None = None
+
+    async def answer(self, here: LocalState) -> AlertHistoryPage:
+        wanted = HistoryQuery(**{name: getattr(self, name) for name in self.__struct_fields__})
+        rows, next_cursor = await _list(here.history, wanted)
+        return AlertHistoryPage(transitions=[_shown(row) for row in rows], next_cursor=next_cursor)
 
 
 async def is_known(history: AlertHistory, alert_key: str) -> bool:
-    """Whether this alert was ever told of, as far as the history goes. Raises Unreachable without database."""
+    """Whether this alert was ever emitted, as far as the history goes. Raises Unreachable without database."""
     return bool((await _list(history, HistoryQuery(alert_key=alert_key, limit=1)))[0])
 
 
@@ -43,7 +50,7 @@ async def _list(history: AlertHistory, query: HistoryQuery) -> tuple[list[Transi
 
 
 def _shown(row: Transition) -> AlertTransition:
-    """The person stands in the row, or, where whoever stored it did not look, in the transition itself."""
+    """The person is in the row or, where the row was stored without, in the transition itself."""
     annotations = row.alert.get("annotations") or {}
     return AlertTransition(
         transition_id=row.transition_id,

@@ -1,18 +1,21 @@
 """Pages of projects in a fixed order, so that each worker can make its part and any of them can put parts together.
 
 A page begins after a place, never at a number of rows: projects that come, go or heal meanwhile repeat none and hide
-none of the others. Looking through a million projects is done in steps.
+none of the others. A million projects are looked through in slices.
 """
 
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
-from agents.engine.ownership import Owned
-from episode_monitor.fleet.errors import InvalidQuery, ProjectQuery, ProjectSort
-from episode_monitor.fleet.peer_protocol import OwnPage, PageQuestion, Place
+from agents.engine.ownership import Owned, PartitionPhase
+from agents.time_slices import in_slices
+from episode_monitor.fleet.errors import InvalidQuery, Recovering
+from episode_monitor.fleet.local_state import LocalState
+from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, PartialAnswer, Question, Scope
 from models.views import ProjectPage, ProjectRow
 from streams.base import changelog_keys
 from streams.base.ranking import HEALTHIEST, Lowest, rank
@@ -21,10 +24,52 @@ from streams.partition.partition import Partition
 from streams.partition.summary import STEP
 from streams.views.project_views import project_row
 
+ProjectHealth = Literal["all", "healthy", "unhealthy", "split"]
+ProjectSort = Literal["worst", "project_id", "gaps", "duplicates", "episodes"]
+Place = tuple[int, int, str]  # of a project in the order of a list: two numbers by the sort, and its id
+
 _BY_FINDINGS: frozenset[ProjectSort] = frozenset(("worst", "gaps", "duplicates"))
 _MAX_ID = 1000
 
 Best = Lowest[Place, Owned]
+
+
+class OwnPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows with their places, in order; `total` projects match, before and after the page too."""
+
+    rows: list[tuple[Place, ProjectRow]]
+    total: int
+
+
+class ProjectListQuestion(Question[OwnPage, ProjectPage], frozen=True, kw_only=True):
+    """Which projects to list. `q` is looked for anywhere in the project's id, upper and lower case alike. Raises
+    InvalidQuery for a cursor that is not of this list."""
+
+    scope = Scope.EVERY_OWNER
+    seconds = LONG_ANSWER_SECONDS
+    found = OwnPage
+    status: ProjectHealth = "all"
+    q: str | None = None
+    sort: ProjectSort = "worst"
+    limit: int = 50  # 1 ... 500
+    cursor: str | None = None  # a page's `next_cursor`, given back unchanged with the same other parameters
+
+    def check(self) -> None:
+        self.after()
+
+    async def partial_answer(self, here: LocalState) -> PartialAnswer[OwnPage]:
+        live = here.live
+        page = await in_slices(own_page(live, self, here.view.as_of_ms))
+        if any(owned.phase is not PartitionPhase.LIVE for owned in live):
+            raise Recovering
+        return PartialAnswer(partitions=[owned.number for owned in live], found=page)
+
+    def merge(self, parts: Sequence[OwnPage], here: LocalState) -> ProjectPage:
+        return merge_pages(parts, self)
+
+    def after(self) -> Place | None:
+        """The place behind which the page begins. Raises InvalidQuery."""
+        return None if self.cursor is None else _decode_cursor(self.cursor, self.sort)
 
 
 def place_of(sort: ProjectSort, partition: Partition, project_id: str) -> Place:
@@ -47,18 +92,20 @@ def place_of(sort: ProjectSort, partition: Partition, project_id: str) -> Place:
             return rank(project_id, gaps, duplicates, head.max_number)
 
 
-def own_page(live: Sequence[Owned], question: PageQuestion, as_of_ms: Callable[[Owned], int]) -> Steps[OwnPage]:
-    """This worker's part of a page. The unhealthy are few and kept apart, so they are looked through first."""
-    best: Best = Lowest(question.limit)
+def own_page(live: Sequence[Owned], question: ProjectListQuestion, as_of_ms: Callable[[Owned], int]) -> Steps[OwnPage]:
+    """This worker's part of a page, and one row more: is there another page? The unhealthy are few and kept apart, so
+    they are looked through first."""
+    best: Best = Lowest(question.limit + 1)
+    after = question.after()
     total = 0
     if question.status == "split":
-        total += yield from _look(live, question, best, _split_ids)
+        total += yield from _look(live, question, after, best, _split_ids)
     if question.status in ("all", "unhealthy"):
-        total += yield from _look(live, question, best, _unhealthy_ids)
+        total += yield from _look(live, question, after, best, _unhealthy_ids)
     if question.q is None and question.status == "all" and _no_healthy_comes_before(best, question):
         total = sum(owned.partition.index.counted_projects for owned in live)
     elif question.status in ("all", "healthy"):
-        total += yield from _look(live, question, best, _healthy_ids)
+        total += yield from _look(live, question, after, best, _healthy_ids)
     rows = []
     for place, owned in best.entries():
         head = owned.partition.head(place[2])
@@ -71,10 +118,12 @@ def own_page(live: Sequence[Owned], question: PageQuestion, as_of_ms: Callable[[
 Ids = Callable[[Partition], Iterable[str | None]]
 
 
-def _look(live: Sequence[Owned], question: PageQuestion, best: Best, ids: Ids) -> Steps[int]:
+def _look(
+    live: Sequence[Owned], question: ProjectListQuestion, after: Place | None, best: Best, ids: Ids
+) -> Steps[int]:
     """Offer every matching project of one kind; answers how many matched, those before the place included."""
     wanted = None if question.q is None else question.q.casefold()
-    after, matching = question.after, 0
+    matching = 0
     for owned in live:
         partition = owned.partition
         for seen, project_id in enumerate(ids(partition), 1):
@@ -111,30 +160,19 @@ def _healthy_ids(partition: Partition) -> Iterable[str | None]:
         at += 1
 
 
-def _no_healthy_comes_before(best: Best, question: PageQuestion) -> bool:
+def _no_healthy_comes_before(best: Best, question: ProjectListQuestion) -> bool:
     """Whether the page is full of unhealthy projects that all stand before any healthy one."""
     if question.sort not in _BY_FINDINGS:
         return False
     entries = best.entries()
     first_healthy = (HEALTHIEST if question.sort == "worst" else 0, 0, "")
-    return len(entries) == question.limit and entries[-1][0] < first_healthy
+    return len(entries) > question.limit and entries[-1][0] < first_healthy
 
 
 # --- putting parts together
 
 
-def question_of(query: ProjectQuery) -> PageQuestion:
-    """What to ask each worker: one row more than wanted tells whether there is another page. Raises InvalidQuery."""
-    return PageQuestion(
-        status=query.status,
-        q=query.q,
-        sort=query.sort,
-        limit=query.limit + 1,
-        after=None if query.cursor is None else _decode_cursor(query.cursor, query.sort),
-    )
-
-
-def merge_pages(pages: Iterable[OwnPage], query: ProjectQuery) -> ProjectPage:
+def merge_pages(pages: Iterable[OwnPage], query: ProjectListQuestion) -> ProjectPage:
     """The page of the whole fleet. A project in two partitions (keyed wrongly) is shown once, as it stands worse."""
     rows: dict[str, tuple[Place, ProjectRow]] = {}
     total = 0

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from episode_monitor.fleet.errors import ActionKind, AlertAction, AlertHistoryQuery, TransitionStatus
-from episode_monitor.web.answers import answer, done
+from episode_monitor.fleet.acts.alert import ActionKind, ActOnAlert
+from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion, TransitionStatus
+from episode_monitor.web.answers import answer, done, read
 from episode_monitor.web.commands import AlertActionBody, audited, read_body
 from episode_monitor.web.context import context_of
 from episode_monitor.web.parameters import MAX_ALERT_KEY, AlertKeyPath, Clean, Cursor, Limit, Moment, OptionalProject
@@ -34,7 +36,7 @@ async def active_alerts(request: Request) -> Response:
     """Every pending or firing alert of the fleet, the most severe first."""
 
     async def listed() -> dict[str, Any]:
-        alerts = await context_of(request).views.active_alerts()
+        alerts = await context_of(request).fleet.ask(ActiveAlertsQuestion())
         return {"alerts": [alert.to_dict() for alert in alerts], "total": len(alerts)}
 
     return await answer(request, listed, follows_version=True)
@@ -55,7 +57,7 @@ async def alert_history(
     """Every transition with its reason, newest first."""
     if since is not None and until is not None and since > until:
         raise invalid("until", "must not be earlier than since")
-    query = AlertHistoryQuery(
+    question = AlertHistoryQuestion(
         project_id=project_id,
         rule_id=rule_id,
         alert_key=alert_key,
@@ -65,7 +67,7 @@ async def alert_history(
         limit=limit,
         cursor=cursor,
     )
-    return await answer(request, lambda: context_of(request).views.alert_history(query))
+    return await read(request, question)
 
 
 @router.post("/{alert_key:path}/resolve", responses=_ACTED, openapi_extra=_BODY)
@@ -90,8 +92,8 @@ async def _act(request: Request, alert_key: str, kind: ActionKind) -> Response:
     body = await read_body(request, AlertActionBody)
     by = body.by or caller_of(request).role
     minutes = body.minutes if kind is ActionKind.SILENCE else None
-    action = AlertAction(kind=kind, by=by, comment=body.comment, minutes=minutes)
+    act = ActOnAlert(alert_key=alert_key, kind=kind, by=by, comment=body.comment, minutes=minutes)
     details = {"comment": body.comment} | ({} if minutes is None else {"minutes": minutes})
     with audited(request, by=by, action=f"alert.{kind.value}", target=alert_key, details=details):
-        alert = await context_of(request).views.act_on_alert(alert_key, action)
+        alert = await context_of(request).fleet.ask(act)
     return done(alert.to_dict())

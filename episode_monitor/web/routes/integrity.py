@@ -5,8 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from episode_monitor.fleet.errors import ProjectHealth, ProjectQuery, ProjectSort, WaiverWish
-from episode_monitor.web.answers import answer, done
+from episode_monitor.fleet.acts.waive import WaiveFinding
+from episode_monitor.fleet.questions.finding import FindingQuestion
+from episode_monitor.fleet.questions.findings import FindingsQuestion
+from episode_monitor.fleet.questions.project import ProjectQuestion
+from episode_monitor.fleet.questions.project_list import ProjectHealth, ProjectListQuestion, ProjectSort
+from episode_monitor.fleet.questions.summary import SummaryQuestion
+from episode_monitor.web.answers import answer, done, read
 from episode_monitor.web.commands import WaiveBody, audited, read_body
 from episode_monitor.web.context import context_of
 from episode_monitor.web.parameters import Clean, Cursor, Limit, ProjectIdPath, ProjectIdQuery
@@ -35,7 +40,7 @@ Search = Annotated[str | None, Query(max_length=200, description="Part of the pr
 @router.get("/summary", responses=returns(IntegritySummary, SwitchedOffSummary))
 async def integrity_summary(request: Request) -> Response:
     """The whole fleet, whichever worker answers."""
-    return await answer(request, context_of(request).views.integrity_summary, follows_version=True)
+    return await read(request, SummaryQuestion(), follows_version=True)
 
 
 @router.get("/projects", responses=returns(ProjectPage))
@@ -48,30 +53,23 @@ async def list_projects(
     cursor: Cursor = None,
 ) -> Response:
     """Pages of projects, the worst first."""
-    query = ProjectQuery(status=status, q=q or None, sort=sort, limit=limit, cursor=cursor)
-    return await answer(request, lambda: context_of(request).views.list_projects(query))
+    question = ProjectListQuestion(status=status, q=q or None, sort=sort, limit=limit, cursor=cursor)
+    return await read(request, question)
 
 
 @router.get("/project/{project_id:path}/findings", responses=returns(FindingList, problems=(404, 503)))
 async def project_findings(request: Request, project_id: ProjectIdPath) -> Response:
     """Gaps and duplicates by their ids: suspect, open, waived; and what became of those before."""
-
-    async def found() -> FindingList | ProjectView:
-        view = await context_of(request).views.findings(project_id)
-        return view or await _with_such_an_ending(request, project_id, "/findings")
-
-    return await answer(request, found)
+    question = FindingsQuestion(project_id=project_id)
+    return await read(request, question, otherwise=_with_such_an_ending(request, project_id, "/findings"))
 
 
 @router.get("/project/{project_id:path}/findings/{finding_id}", responses=returns(FindingDetail, problems=(404, 503)))
 async def project_finding(request: Request, project_id: ProjectIdPath, finding_id: FindingId) -> Response:
     """One gap or duplicate with its history, oldest first; one that is over as long as its history is kept."""
-
-    async def found() -> FindingDetail | ProjectView:
-        view = await context_of(request).views.finding(project_id, finding_id)
-        return view or await _with_such_an_ending(request, project_id, f"/findings/{finding_id}")
-
-    return await answer(request, found)
+    question = FindingQuestion(project_id=project_id, finding_id=finding_id)
+    otherwise = _with_such_an_ending(request, project_id, f"/findings/{finding_id}")
+    return await read(request, question, otherwise=otherwise)
 
 
 @router.post(
@@ -90,9 +88,10 @@ async def waive_finding(request: Request, project_id: ProjectIdPath, finding_id:
     details = {"reason": body.reason, "until": rfc3339(until_ms)}
     target = f"{project_id}:{finding_id}"
     with audited(request, by=body.by, action="finding.waive", target=target, details=details):
-        wish = WaiverWish(by=body.by, reason=body.reason, until_ms=until_ms)
-        finding = await web.views.waive(project_id, finding_id, wish)
-    return done(finding)
+        act = WaiveFinding(
+            project_id=project_id, finding_id=finding_id, by=body.by, reason=body.reason, until_ms=until_ms
+        )
+        return done(await web.fleet.ask(act))
 
 
 @router.get("/drift", responses=returns(ProjectDrift, problems=(404, 501, 503)))
@@ -100,7 +99,7 @@ async def project_drift(request: Request, project_id: ProjectIdQuery) -> Respons
     """One project, number by number: what the stream holds beside the project service's table, at this moment."""
 
     async def found() -> ProjectDrift:
-        view = await context_of(request).views.drift_of(project_id)
+        view = await context_of(request).drift_of(project_id)
         if view is None:
             raise unknown_project(project_id)
         return view
@@ -111,30 +110,15 @@ async def project_drift(request: Request, project_id: ProjectIdQuery) -> Respons
 @router.get("/project", responses=returns(ProjectView, problems=(404, 503)))
 async def project_by_query(request: Request, project_id: ProjectIdQuery) -> Response:
     """One project, its id as a parameter: for ids such as `..`, and behind proxies that rewrite paths."""
-    return await _project(request, project_id)
+    return await read(request, ProjectQuestion(project_id=project_id))
 
 
 @router.get("/project/{project_id:path}", responses=returns(ProjectView, problems=(404, 503)))
 async def project(request: Request, project_id: ProjectIdPath) -> Response:
     """One project: its gaps, duplicates and who holds them, and what has not settled yet."""
-    return await _project(request, project_id)
+    return await read(request, ProjectQuestion(project_id=project_id))
 
 
-async def _project(request: Request, project_id: str) -> Response:
-    async def found() -> ProjectView:
-        view = await context_of(request).views.project(project_id)
-        if view is None:
-            raise unknown_project(project_id)
-        return view
-
-    return await answer(request, found)
-
-
-async def _with_such_an_ending(request: Request, project_id: str, ending: str) -> ProjectView:
+def _with_such_an_ending(request: Request, project_id: str, ending: str) -> ProjectQuestion | None:
     """The project whose id itself ends like this route, for a caller that did not encode the id's slashes."""
-    view = None
-    if not had_encoded_slash(request.scope):
-        view = await context_of(request).views.project(project_id + ending)
-    if view is None:
-        raise unknown_project(project_id)
-    return view
+    return None if had_encoded_slash(request.scope) else ProjectQuestion(project_id=project_id + ending)

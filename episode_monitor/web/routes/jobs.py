@@ -6,12 +6,14 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from episode_monitor.checks.jobs import UNKNOWN_JOB
+from episode_monitor.fleet.errors import Refused
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import CheckBody, audited, read_body
 from episode_monitor.web.context import context_of
 from episode_monitor.web.parameters import Clean, Limit
 from episode_monitor.web.paths import Whole
-from episode_monitor.web.problems import busy, unknown_job
+from episode_monitor.web.problems import busy
 from episode_monitor.web.schemas import reference, returns, takes
 from episode_monitor.web.security import caller_of
 from models.views import BasicCheckResult, DeepCheckResult, JobList, JobState, JobStatus
@@ -41,7 +43,7 @@ async def run_check(request: Request, deep_check: Deep = False) -> Response:
     by = body.by or caller_of(request).role
     action = "check.deep" if deep_check else "check.basic"
     with audited(request, by=by, action=action, target="fleet", details={}) as attempt:
-        job = await web.views.run_check(deep=deep_check, by=by, wait_seconds=web.settings.check_wait_seconds)
+        job = await web.jobs().run_check(deep=deep_check, by=by, wait_seconds=web.settings.check_wait_seconds)
         attempt.result = job.state.value
     location = f"{PREFIX}/{quote(job.job_id, safe='')}"
     if job.state in (JobState.FAILED, JobState.CANCELLED):
@@ -54,7 +56,7 @@ async def run_check(request: Request, deep_check: Deep = False) -> Response:
 @router.get("", responses=returns(JobList))
 async def list_jobs(request: Request, limit: Limit = 50) -> Response:
     """The jobs still remembered, newest first."""
-    return await answer(request, lambda: context_of(request).views.jobs(limit))
+    return await answer(request, lambda: context_of(request).jobs().jobs(limit))
 
 
 @router.get("/{job_id}", responses=returns(JobStatus, problems=(404, 503)))
@@ -62,9 +64,9 @@ async def job(request: Request, job_id: JobId) -> Response:
     """State, progress and result of one job."""
 
     async def found() -> JobStatus:
-        status = await context_of(request).views.job(job_id)
+        status = await context_of(request).jobs().job(job_id)
         if status is None:
-            raise unknown_job()
+            raise Refused(UNKNOWN_JOB)
         return status
 
     return await answer(request, found)
@@ -80,5 +82,5 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     body = await read_body(request, CheckBody)
     by = body.by or caller_of(request).role
     with audited(request, by=by, action="check.cancel", target=job_id, details={}):
-        status = await context_of(request).views.cancel_job(job_id, by)
+        status = await context_of(request).jobs().cancel_job(job_id, by)
     return done(status)

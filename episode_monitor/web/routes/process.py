@@ -31,7 +31,7 @@ async def livez() -> Response:
 @router.get("/readyz", responses=_READY)
 async def readyz(request: Request) -> Response:
     """Whether this worker can serve, part by part."""
-    readiness = await context_of(request).views.readiness()
+    readiness = await context_of(request).process.readiness()
     headers = _NO_STORE if readiness.ready else {**_NO_STORE, "retry-after": "2"}
     body = msgspec.json.encode(readiness)
     return Response(body, 200 if readiness.ready else 503, headers, media_type="application/json")
@@ -48,9 +48,9 @@ async def export_metrics(request: Request, format: Format = "prometheus") -> Res
     """The same samples as `/metrics`, as text or as JSON."""
     if format == "prometheus":
         return await _prometheus(request)
-    body = msgspec.json.encode(await context_of(request).views.metrics_json())
+    body = msgspec.json.encode(await context_of(request).process.metrics_json())
     return Response(body, headers=_NO_STORE, media_type="application/json")
 
 
 async def _prometheus(request: Request) -> Response:
-    return Response(await context_of(request).views.metrics(), headers={**_NO_STORE, "content-type": _TEXT_FORMAT})
+    return Response(await context_of(request).process.metrics(), headers={**_NO_STORE, "content-type": _TEXT_FORMAT})

@@ -1,0 +1,84 @@
+"""What machines ask of this process: whether it is ready, and its metrics."""
+
+import asyncio
+from typing import Any, Protocol
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from agents.fleet.fleet_view import FleetView
+from episode_monitor.fleet.errors import Recovering
+from episode_monitor.fleet.local_state import lists_of, parts_of_fleet, totals_of
+from episode_monitor.observe.metrics import FleetCollector
+from episode_monitor.observe.monotonic_counters import RisingFleet
+from episode_monitor.observe.worker_state import WorkerState
+from models.views import Readiness
+from streams.partition import drift_alerts
+from streams.views.fleet_metrics import fleet_metrics
+
+
+class Process(Protocol):
+    """What the web asks of the process; `ProcessView` is one."""
+
+    async def readiness(self) -> Readiness:
+        """Never raises: not being ready is an answer."""
+
+    async def metrics(self) -> bytes:
+        """The Prometheus text exposition."""
+
+    async def metrics_json(self) -> dict[str, Any]:
+        """The same samples: a name, and a list of labels and value."""
+
+
+class ProcessView:
+    """`registry` takes the fleet's metrics."""
+
+    def __init__(
+        self, view: FleetView, worker: WorkerState, registry: CollectorRegistry, max_projects: int = 100
+    ) -> None:
+        rules = view.engine.core.rules.by_id.values()
+        self._view = view
+        self._worker = worker
+        self._registry = registry
+        self._max_projects = max_projects
+        self._rising = RisingFleet()
+        self._collector = FleetCollector(
+            [(rule.severity.value, rule.measure.value) for rule in rules]
+            + [(drift_alerts.RULE.severity.value, drift_alerts.ALERT_TYPE)]
+        )
+        self._measuring = asyncio.Lock()
+        registry.register(self._collector)
+
+    async def readiness(self) -> Readiness:
+        """See `Process`."""
+        return self._worker.readiness()
+
+    async def metrics(self) -> bytes:
+        """See `Process`."""
+        async with self._measuring:
+            await self._measure()
+            return generate_latest(self._registry)
+
+    async def metrics_json(self) -> dict[str, Any]:
+        """See `Process`."""
+        async with self._measuring:
+            await self._measure()
+            samples: dict[str, list[dict[str, Any]]] = {}
+            for family in self._registry.collect():
+                for sample in family.samples:
+                    samples.setdefault(sample.name, []).append({"labels": sample.labels, "value": sample.value})
+            return samples
+
+    async def _measure(self) -> None:
+        self._collector.worker = self._worker.metrics()
+        self._collector.fleet = None
+        try:
+            parts = parts_of_fleet(self._view)
+            lists, totals = [], []
+            for part in parts:
+                lists.append(await lists_of(part, self._max_projects))
+                totals.append(totals_of(part))
+                await asyncio.sleep(0)
+        except Recovering:
+            return
+        counts = [part.counts for part in parts]
+        self._collector.fleet = self._rising.risen(fleet_metrics(counts, lists, totals, self._max_projects))

@@ -1,0 +1,21 @@
+"""A question of each kind of the catalogue, filled by its fields' names."""
+
+from typing import Any
+
+import msgspec
+
+from episode_monitor.fleet.question import Question
+
+VALUES: dict[str, Any] = {
+    "project_id": "p", "finding_id": "f", "alert_key": "integrity:p", "kind": "resolve", "by": "mina", "comment": "",
+    "reason": "agreed", "until_ms": 4_000_000_000_000, "window_minutes": 15, "hours": 24, "projects": [],
+    "partition": 0, "start": 0, "limit": 10, "numbers": 10, "job_id": "j", "is_all": True, "drifting": [],
+}  # fmt: skip
+
+
+def sample_of(kind: type[Question[Any, Any]], **values: Any) -> Question[Any, Any]:
+    """A field without a default takes its value from above: a new name needs one there."""
+    needed = {field.name for field in msgspec.structs.fields(kind) if field.required} | values.keys()
+    given = {**VALUES, **values}
+    question: Question[Any, Any] = msgspec.convert({name: given[name] for name in needed}, kind)
+    return question
