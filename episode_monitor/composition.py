@@ -28,8 +28,9 @@ from episode_monitor.repair.store import MemoryPlans, PostgresPlans
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.storage.address import Address, BadDatabaseUrl
+from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.records import AuditEntry, Stored
+from episode_monitor.storage.database_service import Stored
 from episode_monitor.storage.retention import Retention
 from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.audit import AuditEntry as WebAudit

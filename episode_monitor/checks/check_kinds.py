@@ -13,8 +13,9 @@ from episode_monitor.checks.deep import DeepCheck, OpenReader, Stream
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.job_run import Progress
 from episode_monitor.fleet.acts.drift import ReportDrift
-from episode_monitor.storage.protocols import CheckResults, DatabaseAway
-from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState
+from episode_monitor.storage.checks import CheckKind, CheckQuery, CheckResult, CheckResults
+from episode_monitor.storage.database_service import DatabaseAway
+from models.views import JobState
 from streams.base.numbering_rules import NumberingRules
 from streams.partition.drift_alerts import named
 from streams.partition.drift_values import Drifting, Drifts
@@ -76,7 +77,7 @@ class CheckWork:
 
     async def refresh(self) -> None:
         """Look up what the last deep check found, whoever ran it. Raises DatabaseAway."""
-        query = CheckQuery(kind=CheckKind.DEEP, state=CheckState.COMPLETED, limit=1)
+        query = CheckQuery(kind=CheckKind.DEEP, state=JobState.COMPLETED, limit=1)
         for check in (await self._results.list(query)).items:
             if check.id != self.latest_id:
                 stored = (check.result or {}).get(_MEMORY, {})

@@ -9,7 +9,7 @@ import structlog
 
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.service_database.errors import ServiceDatabaseError
-from episode_monitor.storage.records import CheckKind, CheckResult, CheckState
+from episode_monitor.storage.checks import CheckKind, CheckResult
 from models.times import rfc3339
 from models.views import BasicCheckResult, DeepCheckResult, JobState, JobStatus
 
@@ -33,7 +33,7 @@ class Run:
         self.check = check
         self.has_begun = turn is None
         self.done, self.total = 0, check.progress_total
-        self.state = CheckState.RUNNING
+        self.state = JobState.RUNNING
         self.result: dict[str, Any] = {}
         self.ended = asyncio.Event()
         self._turn = turn
@@ -47,18 +47,18 @@ class Run:
                 await self._turn()
                 self.has_begun = True
             self.result = await work(self.check, self._progress)
-            self.state = CheckState.COMPLETED
+            self.state = JobState.COMPLETED
         except asyncio.CancelledError:
-            self._fail(CheckState.CANCELLED if self._cancelled_by_person else CheckState.FAILED, self._why_cancelled)
+            self._fail(JobState.CANCELLED if self._cancelled_by_person else JobState.FAILED, self._why_cancelled)
         except (CheckFailed, ServiceDatabaseError) as error:
-            self._fail(CheckState.FAILED, str(error))
+            self._fail(JobState.FAILED, str(error))
         except Exception:
             log.exception("a check failed", kind=self.check.kind.value, id=self.check.id)
-            self._fail(CheckState.FAILED, OURS)
+            self._fail(JobState.FAILED, OURS)
         finally:
             self.ended.set()
 
-    def _fail(self, state: CheckState, why: str) -> None:
+    def _fail(self, state: JobState, why: str) -> None:
         self.state, self.result = state, {"status": state.value, "error": why}
 
     def _progress(self, done: int, total: int | None) -> None:

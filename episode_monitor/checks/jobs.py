@@ -16,10 +16,9 @@ from episode_monitor.fleet.acts.cancel_job import CancelOtherJob
 from episode_monitor.fleet.ask import Ask
 from episode_monitor.fleet.errors import Refusal, Refused, Unreachable
 from episode_monitor.fleet.questions.jobs import OtherJobsQuestion
-from episode_monitor.storage.protocols import CheckResults, DatabaseAway, UnknownCheck
-from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult
+from episode_monitor.storage.checks import CheckKind, CheckQuery, CheckResult, CheckResults, UnknownCheck, ended
+from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.storage.schedule import LEASE_SECONDS, CheckSchedule
-from episode_monitor.storage.shapes import ended
 from models.views import JobList, JobState, JobStatus
 
 log = structlog.get_logger(__name__)

@@ -25,8 +25,7 @@ from episode_monitor.fleet.errors import NotAvailable, Recovering, Unreachable
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.service_database.reader import EpisodesReader
-from episode_monitor.storage.protocols import CheckResults
-from episode_monitor.storage.records import CheckKind
+from episode_monitor.storage.checks import CheckKind, CheckResults
 from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule
 from models.views import ProjectDrift
 

@@ -10,7 +10,7 @@ from agents.fleet.fleet_view import FleetView, Incomplete, Part
 from agents.fleet.record import Unreadable
 from agents.time_slices import in_slices
 from episode_monitor.fleet.errors import Recovering
-from episode_monitor.storage.protocols import AlertHistory
+from episode_monitor.storage.history import AlertHistory
 from models.alert import Alert
 from models.views import JobStatus
 from streams.partition.summary import PartitionLists

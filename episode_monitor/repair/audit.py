@@ -3,8 +3,7 @@
 from contextvars import ContextVar
 
 from episode_monitor.repair.plan_state import Plan, Step
-from episode_monitor.storage.protocols import AuditLog
-from episode_monitor.storage.records import AuditEntry
+from episode_monitor.storage.audit import AuditEntry, AuditLog
 
 # Who asked for the mutation that is under way and gets an entry of its own: steps of this person need no other.
 entry_follows_for: ContextVar[str | None] = ContextVar("entry_follows_for", default=None)

@@ -13,11 +13,12 @@ from episode_monitor.fleet.errors import ViewError
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.project_list import ProjectListQuestion
-from episode_monitor.repair.errors import PlansAway, RepairRefused
+from episode_monitor.repair.errors import RepairRefused
 from episode_monitor.repair.parts import BY_ITSELF
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.service_database.errors import ServiceDatabaseError
+from episode_monitor.storage.database_service import DatabaseAway
 from models.repair import AutomaticRepair
 from streams.alerting.rules import Measure
 from streams.partition.summary import MAX_ALERTS
@@ -69,7 +70,7 @@ class AutomaticRepairs:
         try:
             await self.repairs.resume_all()
             await self.look()
-        except (PlansAway, ViewError, ServiceDatabaseError) as error:
+        except (DatabaseAway, ViewError, ServiceDatabaseError) as error:
             trouble = str(error) or type(error).__name__
         except Exception:  # a mistake in here must not end a worker that watches well
             log.exception("automatic repair failed")
@@ -79,7 +80,7 @@ class AutomaticRepairs:
         self._trouble = trouble
 
     async def status(self) -> AutomaticRepair:
-        """Whether it acts, and why not. Raises PlansAway."""
+        """Whether it acts, and why not. Raises DatabaseAway."""
         paused, by = await self.repairs.store.is_paused()
         reason = self._reason(paused, by)
         return AutomaticRepair(
@@ -101,7 +102,7 @@ class AutomaticRepairs:
         return f"{by} has paused it: people repair, nothing happens by itself." if paused else ""
 
     async def pause(self, paused: bool, by: str) -> None:
-        """The kill switch, for all workers. Raises PlansAway."""
+        """The kill switch, for all workers. Raises DatabaseAway."""
         await self.repairs.store.pause(paused, by)
 
     async def look(self) -> list[str]:

@@ -82,7 +82,3 @@ class Contended(NotChanged):
             else f"Others kept changing {project_id} at the same moment, so nothing was changed: try again when it is "
             "quieter.",
         )
-
-
-class PlansAway(Exception):
-    """The store of plans does not answer; the message is one sentence for people."""

@@ -6,13 +6,14 @@ import structlog
 
 from episode_monitor.fleet.errors import ViewError
 from episode_monitor.repair.announcer import NotSent
-from episode_monitor.repair.errors import Code, NotChanged, PlansAway, RepairRefused
+from episode_monitor.repair.errors import Code, NotChanged, RepairRefused
 from episode_monitor.repair.parts import BY_ITSELF, Parts
 from episode_monitor.repair.plan_state import KeptPlan, PlanAction, PlanState, Verification, none_along
 from episode_monitor.repair.planning import EpisodeRow
 from episode_monitor.repair.transaction import Transaction
 from episode_monitor.repair.verifying import verdict
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
+from episode_monitor.storage.database_service import DatabaseAway
 from models.views import ProjectView
 
 log = structlog.get_logger(__name__)
@@ -85,7 +86,7 @@ class Executor:
                 await self._parts.move(newest, step, lease_until_ms=0)
             else:
                 await self._back(kept, by, str(error), act.undone)
-        except (PlansAway, RepairRefused) as second:
+        except (DatabaseAway, RepairRefused) as second:
             log.warning("a plan could not be brought back", plan=kept.plan.plan_id, error=str(second))
 
     async def finish(self, kept: KeptPlan) -> KeptPlan:

@@ -48,7 +48,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         return Episodes.open(self.address, self.table, self.failpoint)
 
     async def move(self, kept: KeptPlan, step: Step | None, **changes: object) -> KeptPlan:
-        """Stores the plan one revision on, and writes its step to the audit. Raises RepairRefused and PlansAway."""
+        """Stores the plan one revision on, and writes its step to the audit. Raises RepairRefused and DatabaseAway."""
         after = await self.store.move(kept, kept.moved(step, **changes))
         if step is not None:
             self.note(kept.plan, step)

@@ -22,7 +22,7 @@ from episode_monitor.repair.store import is_unfinished
 
 
 class Repairs:
-    """All that can be done to plans. Raises RepairRefused, ServiceDatabaseError, PlansAway, ViewError."""
+    """All that can be done to plans. Raises RepairRefused, ServiceDatabaseError, DatabaseAway, ViewError."""
 
     def __init__(self, parts: Parts) -> None:
         self.settings = parts.settings

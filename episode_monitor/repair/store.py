@@ -5,10 +5,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
+from episode_monitor.repair.errors import Code, RepairRefused
 from episode_monitor.repair.plan_state import KeptPlan, Plan, RepairProgress, Verification
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.protocols import DatabaseAway
 from episode_monitor.storage.rows import moment
 from episode_monitor.storage.text import storable, storable_json
 
@@ -48,7 +47,7 @@ Listed = tuple[KeptPlan, int]  # a plan without its changes, and how many it has
 
 
 class PlanStore(Protocol):
-    """Every method raises PlansAway where the storage does not answer."""
+    """Every method raises DatabaseAway where the storage does not answer."""
 
     kept_in: str  # in words for people
 
@@ -167,10 +166,7 @@ class PostgresPlans:
         self._database = database
 
     async def _rows(self, query: str, *arguments: Any) -> list[Any]:
-        try:
-            return list(await self._database.fetch(query, *arguments))
-        except DatabaseAway as error:
-            raise PlansAway(str(error)) from error
+        return list(await self._database.fetch(query, *arguments))
 
     async def add(self, kept: KeptPlan) -> None:
         """See `PlanStore.add`."""

@@ -36,7 +36,7 @@ class Transaction:
         self._view = view
 
     async def run(self) -> KeptPlan:
-        """Commits, and returns the plan. Raises NotChanged, RepairRefused, ServiceDatabaseError, PlansAway."""
+        """Commits, and returns the plan. Raises NotChanged, RepairRefused, ServiceDatabaseError, DatabaseAway."""
         attempt = 1
         while True:
             try:

@@ -1,15 +1,28 @@
-"""The audit in PostgreSQL. A row that has to wait for the server is in the log at once: nothing is lost silently."""
+"""The audit: who changed what. Of this process, or in PostgreSQL.
 
+A row that has to wait for the server is in the log at once: nothing is lost silently.
+"""
+
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
+import msgspec
 import structlog
 
-from episode_monitor.storage import cursors
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.records import AuditEntry, AuditQuery, Page, Stored
-from episode_monitor.storage.rows import Conditions, moment, packed, page, unpacked
-from episode_monitor.storage.shapes import audit_entry_of
+from episode_monitor.storage.paging import (
+    DEFAULT_PAGE_ROWS,
+    Page,
+    checked_limit,
+    decode,
+    page_of,
+    page_of_rows,
+    wanted,
+    within,
+)
+from episode_monitor.storage.rows import Conditions, moment, new_id, packed, unpacked
+from episode_monitor.storage.text import storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.times import epoch_ms
 
@@ -22,20 +35,79 @@ on conflict do nothing
 _LOGGED_CHARACTERS = 2000  # of a request; the table holds all of it
 
 
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changed what, when and with which result. `id` is drawn when it is empty."""
+
+    who: str
+    what: str  # the kind of mutation: "alert.resolve", "repair.apply", …
+    target: str  # what it was done to: an alert key, a project, a plan
+    result: str  # what came of it, in a word or a sentence
+    at_ms: int
+    request: dict[str, Any] = {}
+    id: str = ""
+
+
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which audit rows; every condition given must hold. `since_ms` is included, `until_ms` is not."""
+
+    who: str | None = None
+    what: str | None = None
+    target: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = DEFAULT_PAGE_ROWS
+    cursor: str | None = None
+
+
+class AuditLog(Protocol):
+    """Who changed what. Rows are only ever added."""
+
+    def note(self, entry: AuditEntry) -> None:
+        """Adds a row without waiting for it. While PostgreSQL is away it is also logged at once, so that it cannot be
+        lost silently."""
+
+    async def list(self, query: AuditQuery) -> Page[AuditEntry]:
+        """A page, newest first. Raises `DatabaseAway`, `BadQuery`."""
+
+
+def audit_entry_of(entry: AuditEntry) -> AuditEntry:
+    """The entry as it is kept, with an id of its own."""
+    return AuditEntry(
+        id=entry.id or new_id(entry.at_ms),
+        who=storable(entry.who),
+        what=storable(entry.what),
+        target=storable(entry.target),
+        request=storable_object(entry.request),
+        result=storable(entry.result),
+        at_ms=entry.at_ms,
+    )
+
+
+class MemoryAuditLog:
+    """`AuditLog` of the latest `limit` rows; every row is in the log as well, which outlives this process."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self._entries: deque[AuditEntry] = deque(maxlen=limit)
+
+    def note(self, entry: AuditEntry) -> None:
+        """See `AuditLog.note`."""
+        entry = audit_entry_of(entry)
+        self._entries.append(entry)
+        _log.info("audit", **msgspec.structs.asdict(entry))
+
+    async def list(self, query: AuditQuery) -> Page[AuditEntry]:
+        """See `AuditLog.list`."""
+        is_wanted = wanted(query, "who", "what", "target")
+        rows = ((row.at_ms, row.id, row) for row in self._entries if is_wanted(row) and within(query, row))
+        return page_of(rows, query.limit, decode(query.cursor, str))
+
+
 class PostgresAuditLog:
     """`AuditLog` on a `Database`."""
 
     def __init__(self, database: Database, limits: LaneLimits | None = None) -> None:
         self._database = database
         self._lane = database.add_lane(WriteBehind("audit", _write, limits, on_lost=_log_lost))
-
-    async def append(self, entry: AuditEntry) -> Stored:
-        """See `AuditLog.append`."""
-        row = _row(audit_entry_of(entry))
-        stored = await self._database.store(self._lane, row, _size_bytes(row))
-        if stored is Stored.QUEUED:
-            _log_row("audit row waits for the database", row)
-        return stored
 
     def note(self, entry: AuditEntry) -> None:
         """See `AuditLog.note`."""
@@ -46,18 +118,18 @@ class PostgresAuditLog:
 
     async def list(self, query: AuditQuery) -> Page[AuditEntry]:
         """See `AuditLog.list`."""
-        limit = cursors.checked_limit(query.limit)
+        limit = checked_limit(query.limit)
         conditions = Conditions()
         for column in ("who", "what", "target"):
             conditions.equal(column, getattr(query, column))
         conditions.between("at", query.since_ms, query.until_ms)
-        conditions.before("(at, id)", cursors.decode(query.cursor, str))
+        conditions.before("(at, id)", decode(query.cursor, str))
         rows = await self._database.fetch(
             f"select id, who, what, target, request, result, at from episode_monitor.audit {conditions.where()} "
             f"order by at desc, id desc limit {conditions.argument(limit + 1)}",
             *conditions.arguments,
         )
-        return page(rows, limit, _entry, at="at")
+        return page_of_rows(rows, limit, _entry, at="at")
 
 
 async def _write(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -1,18 +1,19 @@
-"""Check results in PostgreSQL. The worker that runs a check knows it best, so its own ones are answered from memory."""
+"""Check results: of this process, or in PostgreSQL. The worker that runs a check answers its own ones from memory."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from enum import Enum
+from typing import Any, Protocol
 
-from episode_monitor.storage import cursors
+import msgspec
+
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.memory import MemoryCheckResults
-from episode_monitor.storage.protocols import UnknownCheck
-from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState, Page
-from episode_monitor.storage.rows import Conditions, moment, packed, page, unpacked
-from episode_monitor.storage.shapes import abandoned_result, begun_check, ended, moved_on
-from episode_monitor.storage.text import storable
+from episode_monitor.storage.paging import DEFAULT_PAGE_ROWS, Page, checked_limit, decode, page_of, page_of_rows, wanted
+from episode_monitor.storage.rows import Conditions, moment, new_id, packed, unpacked
+from episode_monitor.storage.text import storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.times import epoch_ms
+from models.views import JobState
 
 _COLUMNS = "id, kind, state, started_at, finished_at, updated_at, progress_done, progress_total, result, requested_by"
 _UPSERT = f"""
@@ -28,6 +29,150 @@ where state = 'running' and updated_at < $1
 returning id
 """
 _OTHER_BYTES = 800  # about what a row without its result takes in memory
+_ABANDONED = "The worker that ran the check has gone silent."
+
+
+class CheckKind(Enum):
+    """The two integrity checks."""
+
+    BASIC = "basic"
+    DEEP = "deep"
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a check. Progress counts projects; `progress_total` is null until it is known."""
+
+    id: str
+    kind: CheckKind
+    state: JobState
+    started_at_ms: int
+    finished_at_ms: int | None = None
+    updated_at_ms: int
+    progress_done: int = 0
+    progress_total: int | None = None
+    result: dict[str, Any] | None = None
+    requested_by: str
+
+
+class CheckQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which checks; every condition given must hold."""
+
+    kind: CheckKind | None = None
+    state: JobState | None = None
+    limit: int = DEFAULT_PAGE_ROWS
+    cursor: str | None = None
+
+
+class UnknownCheck(LookupError):
+    """No check of this id is known here."""
+
+
+class CheckResults(Protocol):
+    """Integrity checks that ran or run."""
+
+    async def create(self, kind: CheckKind, requested_by: str, at_ms: int) -> CheckResult:
+        """A new running check with an id of its own."""
+
+    async def progress(self, check_id: str, done: int, total: int | None, at_ms: int) -> CheckResult:
+        """Notes how far it is. Raises `UnknownCheck`; a finished check stays as it is."""
+
+    async def finish(self, check_id: str, state: JobState, result: dict[str, Any], at_ms: int) -> CheckResult:
+        """Ends it, `state` being any but running. Raises `UnknownCheck`; a finished check stays as it is."""
+
+    async def get(self, check_id: str) -> CheckResult:
+        """Raises `UnknownCheck`, and `DatabaseAway` where another worker's check cannot be looked up."""
+
+    async def list(self, query: CheckQuery) -> Page[CheckResult]:
+        """A page, newest first. Raises `DatabaseAway`, `BadQuery`."""
+
+    async def abandon(self, silent_since_ms: int, at_ms: int) -> int:
+        """Ends as failed the running checks that were last heard of before `silent_since_ms`; returns how many."""
+
+
+def begun_check(kind: CheckKind, requested_by: str, at_ms: int) -> CheckResult:
+    """A check that begins now."""
+    return CheckResult(
+        id=new_id(at_ms),
+        kind=kind,
+        state=JobState.RUNNING,
+        started_at_ms=at_ms,
+        updated_at_ms=at_ms,
+        requested_by=storable(requested_by),
+    )
+
+
+def moved_on(check: CheckResult, done: int, total: int | None, at_ms: int) -> CheckResult:
+    """The check some projects later; a finished one as it was."""
+    if check.state is not JobState.RUNNING:
+        return check
+    return msgspec.structs.replace(check, progress_done=done, progress_total=total, updated_at_ms=at_ms)
+
+
+def ended(check: CheckResult, state: JobState, result: dict[str, Any], at_ms: int) -> CheckResult:
+    """The check at its end; a finished one as it was. Raises ValueError for a state that is no end."""
+    if state is JobState.RUNNING:
+        raise ValueError("A check ends as completed, failed or cancelled, not as running.")
+    if check.state is not JobState.RUNNING:
+        return check
+    return msgspec.structs.replace(
+        check, state=state, result=storable_object(result), finished_at_ms=at_ms, updated_at_ms=at_ms
+    )
+
+
+def abandoned_result() -> dict[str, Any]:
+    """What stands in place of the result of a check whose worker is gone."""
+    return {"status": "failed", "error": _ABANDONED}
+
+
+class MemoryCheckResults:
+    """`CheckResults` of the latest `limit` checks."""
+
+    def __init__(self, limit: int = 200) -> None:
+        self._limit = limit
+        self._checks: OrderedDict[str, CheckResult] = OrderedDict()
+
+    async def create(self, kind: CheckKind, requested_by: str, at_ms: int) -> CheckResult:
+        """See `CheckResults.create`."""
+        return self.keep(begun_check(kind, requested_by, at_ms))
+
+    async def progress(self, check_id: str, done: int, total: int | None, at_ms: int) -> CheckResult:
+        """See `CheckResults.progress`."""
+        return self.keep(moved_on(await self.get(check_id), done, total, at_ms))
+
+    async def finish(self, check_id: str, state: JobState, result: dict[str, Any], at_ms: int) -> CheckResult:
+        """See `CheckResults.finish`."""
+        return self.keep(ended(await self.get(check_id), state, result, at_ms))
+
+    async def get(self, check_id: str) -> CheckResult:
+        """See `CheckResults.get`."""
+        if check_id not in self._checks:
+            raise UnknownCheck(check_id)
+        return self._checks[check_id]
+
+    async def list(self, query: CheckQuery) -> Page[CheckResult]:
+        """See `CheckResults.list`."""
+        is_wanted = wanted(query, "kind", "state")
+        rows = ((check.started_at_ms, check.id, check) for check in self._checks.values() if is_wanted(check))
+        return page_of(rows, query.limit, decode(query.cursor, str))
+
+    async def abandon(self, silent_since_ms: int, at_ms: int) -> int:
+        """See `CheckResults.abandon`."""
+        running = [check for check in self._checks.values() if check.state is JobState.RUNNING]
+        silent = [check for check in running if check.updated_at_ms < silent_since_ms]
+        for check in silent:
+            self.keep(ended(check, JobState.FAILED, abandoned_result(), at_ms))
+        return len(silent)
+
+    def keep(self, check: CheckResult) -> CheckResult:
+        """Remembers the check as it is now."""
+        self._checks[check.id] = check
+        if len(self._checks) > self._limit:
+            self._checks.popitem(last=False)
+        return check
+
+    def forget(self, check_id: str) -> None:
+        """Remembers it no more."""
+        self._checks.pop(check_id, None)
 
 
 class PostgresCheckResults:
@@ -48,7 +193,7 @@ class PostgresCheckResults:
         self._database.queue(self._lane, _row(check), _size_bytes(check), key=check.id)
         return check
 
-    async def finish(self, check_id: str, state: CheckState, result: dict[str, Any], at_ms: int) -> CheckResult:
+    async def finish(self, check_id: str, state: JobState, result: dict[str, Any], at_ms: int) -> CheckResult:
         """See `CheckResults.finish`."""
         return await self._store(ended(await self.get(check_id), state, result, at_ms))
 
@@ -65,17 +210,17 @@ class PostgresCheckResults:
 
     async def list(self, query: CheckQuery) -> Page[CheckResult]:
         """See `CheckResults.list`."""
-        limit = cursors.checked_limit(query.limit)
+        limit = checked_limit(query.limit)
         conditions = Conditions()
         conditions.equal("kind", query.kind and query.kind.value)
         conditions.equal("state", query.state and query.state.value)
-        conditions.before("(started_at, id)", cursors.decode(query.cursor, str))
+        conditions.before("(started_at, id)", decode(query.cursor, str))
         rows = await self._database.fetch(
             f"select {_COLUMNS} from episode_monitor.check_results {conditions.where()} "
             f"order by started_at desc, id desc limit {conditions.argument(limit + 1)}",
             *conditions.arguments,
         )
-        return page(rows, limit, _check, at="started_at")
+        return page_of_rows(rows, limit, _check, at="started_at")
 
     async def abandon(self, silent_since_ms: int, at_ms: int) -> int:
         """See `CheckResults.abandon`."""
@@ -117,7 +262,7 @@ def _check(row: Any) -> CheckResult:
     return CheckResult(
         id=row["id"],
         kind=CheckKind(row["kind"]),
-        state=CheckState(row["state"]),
+        state=JobState(row["state"]),
         started_at_ms=epoch_ms(row["started_at"]),
         finished_at_ms=None if row["finished_at"] is None else epoch_ms(row["finished_at"]),
         updated_at_ms=epoch_ms(row["updated_at"]),

@@ -17,9 +17,8 @@ from episode_monitor.storage import migrate
 from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import Connection, Session, connect
 from episode_monitor.storage.connections import AllBusy, Connections
+from episode_monitor.storage.database_service import DatabaseAway, Stored
 from episode_monitor.storage.fitness import checked_standing
-from episode_monitor.storage.protocols import DatabaseAway
-from episode_monitor.storage.records import Stored
 from episode_monitor.storage.troubles import Decision, Trouble, explain
 from episode_monitor.storage.write_behind import WriteBehind
 

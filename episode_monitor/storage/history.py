@@ -5,15 +5,26 @@ progress in the table then still says truly where to read on.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from heapq import heappop, heappush
+from typing import Any, Protocol
 
+import msgspec
 import structlog
 
-from episode_monitor.storage import cursors
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.records import HistoryQuery, Page, Stored, Transition
-from episode_monitor.storage.rows import Conditions, moment, packed, page, unpacked
-from episode_monitor.storage.shapes import transition_of
+from episode_monitor.storage.database_service import Stored
+from episode_monitor.storage.paging import (
+    DEFAULT_PAGE_ROWS,
+    Page,
+    checked_limit,
+    decode,
+    page_of,
+    page_of_rows,
+    wanted,
+    within,
+)
+from episode_monitor.storage.rows import Conditions, moment, packed, unpacked
+from episode_monitor.storage.text import optional_text, storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.alert import Alert
 from models.times import epoch_ms
@@ -41,6 +52,123 @@ _PARTITION, _OFFSET, _PAYLOAD = 10, 11, 14  # places in a row
 _OTHER_BYTES = 1000  # about what the rest of a row takes in memory
 
 _Row = tuple[Any, ...]
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """One transition of one alert. `alert` is the alert's JSON object; `acted_by` the person, where a person did it."""
+
+    transition_id: str
+    alert_id: str
+    alert_key: str
+    project_id: str
+    rule_id: str
+    severity: str
+    status: str
+    escalation_level: int
+    reason: str
+    at_ms: int
+    kafka_partition: int
+    kafka_offset: int
+    acted_by: str | None
+    comment: str | None
+    alert: dict[str, Any]
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which transitions; every condition given must hold. `since_ms` is included, `until_ms` is not."""
+
+    project_id: str | None = None
+    alert_key: str | None = None
+    rule_id: str | None = None
+    severity: str | None = None
+    status: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = DEFAULT_PAGE_ROWS
+    cursor: str | None = None
+
+
+class AlertHistory(Protocol):
+    """Every transition of every alert with its reason."""
+
+    newest_only: int | None  # holds no more than these, and forgets them at the end of the process; None: keeps all
+
+    async def append(
+        self, alert: Alert, partition: int, offset: int, *, by: str | None = None, comment: str | None = None
+    ) -> Stored:
+        """Adds the transition read at this place of the alerts topic; a repetition changes nothing.
+
+        A partition's transitions must come in the order of their offsets, and one process at a time appends them.
+        `by` and `comment` are the person's, where a person did it.
+        """
+
+    async def list(self, query: HistoryQuery) -> Page[Transition]:
+        """A page, newest first. Raises `DatabaseAway`, `BadQuery`."""
+
+    async def last_offsets(self) -> dict[int, int]:
+        """Partition → the offset up to which the history is complete; read on from the next one to catch up.
+
+        A partition that is not in it has no history. An offset past the partition's end means that the topic was made
+        anew: catch up from its beginning. Raises `DatabaseAway`.
+        """
+
+
+def transition_of(alert: Alert, partition: int, offset: int, by: str | None, comment: str | None) -> Transition:
+    """The transition that a record of the alerts topic is."""
+    return Transition(
+        transition_id=storable(alert.transition_id),
+        alert_id=storable(alert.alert_id),
+        alert_key=storable(alert.alert_key),
+        project_id=storable(alert.project_id),
+        rule_id=storable(alert.rule_id),
+        severity=alert.severity.value,
+        status=alert.status.value,
+        escalation_level=alert.escalation_level,
+        reason=storable(alert.reason),
+        at_ms=alert.updated_at_ms,
+        kafka_partition=partition,
+        kafka_offset=offset,
+        acted_by=optional_text(by),
+        comment=optional_text(comment),
+        alert=storable_object(alert.to_dict()),
+    )
+
+
+class MemoryAlertHistory:
+    """`AlertHistory` of the `limit` newest transitions. It begins empty: every worker fills it from the topic."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self.newest_only: int | None = limit
+        self._limit = limit
+        self._kept: dict[tuple[str, str, int], tuple[int, Transition]] = {}
+        self._oldest_first: list[tuple[int, int, tuple[str, str, int]]] = []  # a heap; partitions come one by one
+        self._drawn = 0
+        self._offsets: dict[int, int] = {}
+
+    async def append(
+        self, alert: Alert, partition: int, offset: int, *, by: str | None = None, comment: str | None = None
+    ) -> Stored:
+        """See `AlertHistory.append`."""
+        transition = transition_of(alert, partition, offset, by, comment)
+        identity = (transition.transition_id, transition.reason, transition.at_ms)
+        self._offsets[partition] = offset
+        if identity not in self._kept:
+            self._drawn += 1
+            self._kept[identity] = (self._drawn, transition)
+            heappush(self._oldest_first, (transition.at_ms, self._drawn, identity))
+            if len(self._kept) > self._limit:
+                del self._kept[heappop(self._oldest_first)[2]]
+        return Stored.WRITTEN
+
+    async def list(self, query: HistoryQuery) -> Page[Transition]:
+        """See `AlertHistory.list`."""
+        is_wanted = wanted(query, "project_id", "alert_key", "rule_id", "severity", "status")
+        rows = ((row.at_ms, drawn, row) for drawn, row in self._kept.values() if is_wanted(row) and within(query, row))
+        return page_of(rows, query.limit, decode(query.cursor, int))
+
+    async def last_offsets(self) -> dict[int, int]:
+        """See `AlertHistory.last_offsets`."""
+        return dict(self._offsets)
 
 
 class PostgresAlertHistory:
@@ -71,18 +199,18 @@ class PostgresAlertHistory:
 
     async def list(self, query: HistoryQuery) -> Page[Transition]:
         """See `AlertHistory.list`."""
-        limit = cursors.checked_limit(query.limit)
+        limit = checked_limit(query.limit)
         conditions = Conditions()
         for column in ("project_id", "alert_key", "rule_id", "severity", "status"):
             conditions.equal(column, getattr(query, column))
         conditions.between("at", query.since_ms, query.until_ms)
-        conditions.before("(at, id)", cursors.decode(query.cursor, int))
+        conditions.before("(at, id)", decode(query.cursor, int))
         rows = await self._database.fetch(
             f"select {_COLUMNS} from episode_monitor.alert_transitions {conditions.where()} "
             f"order by at desc, id desc limit {conditions.argument(limit + 1)}",
             *conditions.arguments,
         )
-        return page(rows, limit, _transition, at="at")
+        return page_of_rows(rows, limit, _transition, at="at")
 
     async def last_offsets(self) -> dict[int, int]:
         """See `AlertHistory.last_offsets`."""
@@ -91,10 +219,6 @@ class PostgresAlertHistory:
         for partition in [p for p, first in self._left_out.items() if offsets.get(p, -1) >= first]:
             del self._left_out[partition]  # another worker had the partition meanwhile and caught up
         return offsets
-
-    def behind(self) -> dict[int, int]:
-        """See `AlertHistory.behind`."""
-        return dict(self._left_out)
 
 
 async def _write(connection: Connection, rows: Sequence[_Row]) -> None:

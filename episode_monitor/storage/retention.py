@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.protocols import DatabaseAway
+from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.storage.rows import moment
 
 _log = structlog.get_logger(__name__)

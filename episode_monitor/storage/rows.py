@@ -1,17 +1,17 @@
-"""How records become rows and queries and back: moments, JSON, conditions and pages."""
+"""How records become rows and queries: ids, moments, JSON and conditions."""
 
-from collections.abc import Callable, Sequence
+import itertools
+import secrets
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from episode_monitor.storage import cursors
-from episode_monitor.storage.records import Page
+from episode_monitor.storage.paging import FIRST_MS, LAST_MS
 from episode_monitor.storage.text import storable
-from models.times import EPOCH, epoch_ms
+from models.times import EPOCH
 
-Item = TypeVar("Item")
+_drawn = itertools.count()
 
 
 def moment(at_ms: int) -> datetime:
@@ -29,13 +29,9 @@ def unpacked(column: str | None) -> Any:
     return None if column is None else msgspec.json.decode(column)
 
 
-def page(rows: Sequence[Any], limit: int, item: Callable[[Any], Item], at: str, key: str = "id") -> Page[Item]:
-    """The page that `limit` + 1 fetched rows make; the one too many tells that there is another."""
-    last = rows[limit - 1] if len(rows) > limit else None
-    return Page(
-        items=[item(row) for row in rows[:limit]],
-        next_cursor=None if last is None else cursors.encode(epoch_ms(last[at]), last[key]),
-    )
+def new_id(at_ms: int) -> str:
+    """An id nobody else draws; ids sort by time, those of one process also by the order they were drawn in."""
+    return f"{max(at_ms, 0):012x}{next(_drawn) & 0xFFFFFF:06x}{secrets.token_hex(7)}"
 
 
 class Conditions:
@@ -53,9 +49,9 @@ class Conditions:
     def between(self, column: str, since_ms: int | None, until_ms: int | None) -> None:
         """`column` is in the half-open range."""
         if since_ms is not None:
-            self._add(f"{column} >= {{}}", moment(min(max(since_ms, cursors.FIRST_MS), cursors.LAST_MS)))
+            self._add(f"{column} >= {{}}", moment(min(max(since_ms, FIRST_MS), LAST_MS)))
         if until_ms is not None:
-            self._add(f"{column} < {{}}", moment(min(max(until_ms, cursors.FIRST_MS), cursors.LAST_MS)))
+            self._add(f"{column} < {{}}", moment(min(max(until_ms, FIRST_MS), LAST_MS)))
 
     def before(self, columns: str, place: tuple[int, int | str] | None) -> None:
         """The pair of columns, a moment and a key, comes before `place`."""

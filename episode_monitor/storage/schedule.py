@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
+from episode_monitor.storage.checks import CheckKind
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.records import CheckKind
 
 LEASE_SECONDS = 60.0  # a check not heard of for so long has lost its worker
 MAX_ATTEMPTS = 3  # after so many workers lost in a row the check waits for its next turn

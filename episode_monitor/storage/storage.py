@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 from alert_sinks.ledger import Ledger, MemoryLedger
-from episode_monitor.storage.audit import PostgresAuditLog
-from episode_monitor.storage.checks import PostgresCheckResults
+from episode_monitor.storage.audit import AuditLog, MemoryAuditLog, PostgresAuditLog
+from episode_monitor.storage.checks import CheckResults, MemoryCheckResults, PostgresCheckResults
 from episode_monitor.storage.database import Database, DatabaseOptions
-from episode_monitor.storage.history import PostgresAlertHistory
+from episode_monitor.storage.database_service import DatabaseService, NullDatabase
+from episode_monitor.storage.history import AlertHistory, MemoryAlertHistory, PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger
-from episode_monitor.storage.memory import MemoryAlertHistory, MemoryAuditLog, MemoryCheckResults, NullDatabase
-from episode_monitor.storage.protocols import AlertHistory, AuditLog, CheckResults, DatabaseService
 from episode_monitor.storage.retention import Prune, Retention, pruner
 from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule, PostgresCheckSchedule
 

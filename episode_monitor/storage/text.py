@@ -39,3 +39,14 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         return _cleaned(msgspec.structs.asdict(value))
     return value
+
+
+def optional_text(text: str | None) -> str | None:
+    """`storable`, which knows no null."""
+    return None if text is None else storable(text)
+
+
+def storable_object(value: dict[str, Any]) -> dict[str, Any]:
+    """`value` as it comes back from a jsonb column. Nothing of it is shared with the caller's."""
+    kept: dict[str, Any] = msgspec.json.decode(storable_json(value))
+    return kept

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from episode_monitor.storage.address import Address
-from episode_monitor.storage.records import Stored
+from episode_monitor.storage.database_service import Stored
 from episode_monitor.storage.troubles import Decision, explain
 
 Row = TypeVar("Row")

@@ -13,7 +13,7 @@ from episode_monitor.checks.jobs import CheckJobs
 from episode_monitor.fleet.acts.cancel_job import CancelOtherJob
 from episode_monitor.fleet.errors import Refused, Unreachable
 from episode_monitor.fleet.questions.jobs import OtherJobsQuestion
-from episode_monitor.storage.records import CheckKind, CheckQuery, CheckResult, CheckState
+from episode_monitor.storage.checks import CheckKind, CheckQuery, CheckResult
 from episode_monitor.storage.schedule import MemoryCheckSchedule, PostgresCheckSchedule
 from episode_monitor.storage.storage import Storage, open_storage
 from models.views import BasicCheckResult, JobState, JobStatus
@@ -329,6 +329,6 @@ async def test_while_the_monitors_database_is_away_a_check_runs_by_hand_and_not_
 
 async def test_cancelled_checks_can_be_asked_for(storage: Storage) -> None:
     check = await storage.checks.create(CheckKind.DEEP, "mina", NOON_MS)
-    await storage.checks.finish(check.id, CheckState.CANCELLED, {"status": "cancelled"}, NOON_MS + 1)
-    page = await storage.checks.list(CheckQuery(state=CheckState.CANCELLED))
+    await storage.checks.finish(check.id, JobState.CANCELLED, {"status": "cancelled"}, NOON_MS + 1)
+    page = await storage.checks.list(CheckQuery(state=JobState.CANCELLED))
     assert [found.id for found in page.items] == [check.id]

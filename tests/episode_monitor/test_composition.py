@@ -1,7 +1,7 @@
 """What the parts of a worker hand to each other."""
 
 from episode_monitor import composition
-from episode_monitor.storage.records import HistoryQuery
+from episode_monitor.storage.history import HistoryQuery
 from episode_monitor.storage.storage import open_storage
 from tests.alert_sinks.support import an_alert
 

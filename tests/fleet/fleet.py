@@ -25,8 +25,7 @@ from episode_monitor.fleet.split_watch import SplitWatch
 from episode_monitor.observe.process_view import ProcessView
 from episode_monitor.observe.switched_off import refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
-from episode_monitor.storage.memory import MemoryAlertHistory
-from episode_monitor.storage.protocols import AlertHistory
+from episode_monitor.storage.history import AlertHistory, MemoryAlertHistory
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.peer_routes import peer_router

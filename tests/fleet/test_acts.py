@@ -6,7 +6,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import PartitionPhase
-from episode_monitor.storage.memory import MemoryAlertHistory
+from episode_monitor.storage.history import MemoryAlertHistory
 from models.alert import AlertStatus
 from models.event import EventType
 from streams.alerting.alert_state import AlertPhase

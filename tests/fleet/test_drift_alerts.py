@@ -8,7 +8,7 @@ from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.fleet.acts.drift import EscalateDrift, ReportDrift
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
-from episode_monitor.storage.memory import MemoryAlertHistory
+from episode_monitor.storage.history import MemoryAlertHistory
 from models.alert import Alert
 from streams.base import changelog_keys
 from streams.partition.drift_alerts import named

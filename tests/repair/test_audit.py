@@ -8,7 +8,7 @@ from episode_monitor.composition import audit_entry
 from episode_monitor.repair.audit import note_step
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.storage.records import AuditEntry
+from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
 from tests.repair.desk import Desk
 from tests.web.fake_views import FakeViews, fake_app

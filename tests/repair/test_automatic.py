@@ -9,9 +9,9 @@ from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.project_list import ProjectListQuestion
 from episode_monitor.repair.automatic import HOUR_MS, AutomaticRepairs, AutomaticSettings
-from episode_monitor.repair.errors import PlansAway
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans
+from episode_monitor.storage.database_service import DatabaseAway
 from models.alert import Alert
 from models.views import ProjectPage, ProjectRow, ProjectView
 from tests.repair.desk import AS_OF, Desk
@@ -129,10 +129,10 @@ class StoreThatIsAway(MemoryPlans):
     """Answers nothing."""
 
     async def unfinished(self) -> list[str]:
-        raise PlansAway("PostgreSQL is away.")
+        raise DatabaseAway("PostgreSQL is away.")
 
     async def is_paused(self) -> tuple[bool, str]:
-        raise PlansAway("PostgreSQL is away.")
+        raise DatabaseAway("PostgreSQL is away.")
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
+from episode_monitor.repair.errors import Code, RepairRefused
 from episode_monitor.repair.plan_state import KeptPlan, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.store import PostgresPlans
 from episode_monitor.storage.database import Database
+from episode_monitor.storage.database_service import DatabaseAway
 from tests.repair.desk import Desk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,7 +154,7 @@ async def test_plans_survive_the_worker_that_made_them(kept_desk: Desk) -> None:
     await other.connect()
     assert await PostgresPlans(other).get(made.plan.plan_id) == made
     await other.close()
-    with pytest.raises(PlansAway):
+    with pytest.raises(DatabaseAway):
         await PostgresPlans(other).get(made.plan.plan_id)
 
 

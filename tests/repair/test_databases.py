@@ -6,7 +6,6 @@ import psycopg
 import pytest
 
 from episode_monitor.demo.embedded import EmbeddedPostgres
-from episode_monitor.repair.errors import PlansAway
 from episode_monitor.repair.plan_state import KeptPlan, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.store import MemoryPlans
@@ -16,6 +15,7 @@ from episode_monitor.service_database.errors import (
     ServiceDatabaseRefused,
     ServiceTableMismatch,
 )
+from episode_monitor.storage.database_service import DatabaseAway
 from tests.repair.desk import TABLE, Desk
 
 
@@ -150,7 +150,7 @@ class PlansThatGoAway(MemoryPlans):
     async def move(self, before: KeptPlan, after: KeptPlan) -> KeptPlan:
         self._left -= 1
         if self._left == 0:
-            raise PlansAway("The monitor's database does not answer.")
+            raise DatabaseAway("The monitor's database does not answer.")
         return await super().move(before, after)
 
 
@@ -160,7 +160,7 @@ async def test_the_monitors_own_database_may_go_away_at_any_step(database_url: s
     await desk.make_tables()
     await desk.hold("p", 1, 3)
     plan_id = await planned(desk)
-    with pytest.raises(PlansAway):
+    with pytest.raises(DatabaseAway):
         await desk.repairs.apply(plan_id, "mina", "p")
     is_done = at_move > 2  # the first two come before the commit
     assert await desk.numbers("p") == {"p_1": 1, "p_2": 2 if is_done else 3}

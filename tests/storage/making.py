@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from episode_monitor.storage.records import AuditEntry
+from episode_monitor.storage.audit import AuditEntry
 from models.alert import Alert, AlertStatus, Severity
 
 NOON_MS = 1_760_000_400_000  # 2025-10-09T09:00:00Z

@@ -10,10 +10,9 @@ import pytest
 
 from episode_monitor.storage.audit import PostgresAuditLog
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.history import PostgresAlertHistory
+from episode_monitor.storage.database_service import DatabaseAway, Stored
+from episode_monitor.storage.history import HistoryQuery, PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger
-from episode_monitor.storage.protocols import DatabaseAway
-from episode_monitor.storage.records import HistoryQuery, Stored
 from tests.storage.conftest import IMPATIENT, SOON, Opened, OwnServer, all_written, events, frozen, run, status_of
 from tests.storage.making import NOON_MS, alert, entry
 
@@ -53,7 +52,7 @@ async def test_a_kill_while_writes_go_on_loses_nothing_and_keeps_their_order(
             in_the_middle.set()
         outcomes.append(await history.append(alert(number), number % 3, number))
         await ledger.record(f"t{number}", "slack", "delivered", 1, NOON_MS)
-        await audit.append(entry(number))
+        audit.note(entry(number))
 
     async def write_on(first: int, last: int) -> None:
         for number in range(first, last):
@@ -128,7 +127,8 @@ async def test_an_answer_lost_after_the_commit_does_not_write_twice(database: Da
     history, audit = PostgresAlertHistory(database), PostgresAuditLog(database)
     for _ in range(2):
         await history.append(alert(1), 0, 1)
-        await audit.append(entry(1, id="one"))
+        audit.note(entry(1, id="one"))
+    await all_written(database)
     assert run(database_url, "select count(*) from episode_monitor.alert_transitions") == [(1,)]
     assert run(database_url, "select id from episode_monitor.audit") == [("one",)]
 

@@ -8,20 +8,16 @@ from typing import Any
 
 import pytest
 
-from episode_monitor.storage.cursors import BadQuery
-from episode_monitor.storage.protocols import UnknownCheck
-from episode_monitor.storage.records import (
-    AuditQuery,
-    CheckKind,
-    CheckQuery,
-    CheckState,
-    HistoryQuery,
-    Page,
-    Stored,
-)
+from episode_monitor.storage.audit import AuditEntry, AuditQuery
+from episode_monitor.storage.checks import CheckKind, CheckQuery, UnknownCheck
+from episode_monitor.storage.database import Database
+from episode_monitor.storage.database_service import Stored
+from episode_monitor.storage.history import HistoryQuery
+from episode_monitor.storage.paging import BadQuery, Page
 from episode_monitor.storage.storage import Storage, open_storage
 from models.alert import AlertStatus, Severity
-from tests.storage.conftest import SOON
+from models.views import JobState
+from tests.storage.conftest import SOON, all_written
 from tests.storage.making import NOON_MS, alert, entry
 
 SECOND_MS = 1000
@@ -36,6 +32,12 @@ async def storage(request: pytest.FixtureRequest) -> AsyncIterator[Storage]:
     assert storage.database.status() == "ok"
     yield storage
     await storage.database.close()
+
+
+async def noted(storage: Storage, row: AuditEntry) -> None:
+    storage.audit.note(row)
+    if isinstance(storage.database, Database):
+        await all_written(storage.database)
 
 
 async def offsets(storage: Storage, **query: Any) -> list[int]:
@@ -145,7 +147,6 @@ async def test_each_partition_has_its_own_progress(storage: Storage) -> None:
     for number, (partition, offset) in enumerate([(0, 5), (3, 9), (0, 6)]):
         await storage.history.append(alert(number), partition, offset)
     assert await storage.history.last_offsets() == {0: 6, 3: 9}
-    assert storage.history.behind() == {}
 
 
 async def test_a_topic_made_anew_begins_its_progress_anew(storage: Storage) -> None:
@@ -177,27 +178,27 @@ async def test_nothing_takes_back_a_delivery(storage: Storage) -> None:
 
 async def test_a_check_runs_moves_on_and_ends(storage: Storage) -> None:
     check = await storage.checks.create(CheckKind.DEEP, "kim", NOON_MS)
-    assert (check.state, check.progress_done, check.progress_total) == (CheckState.RUNNING, 0, None)
+    assert (check.state, check.progress_done, check.progress_total) == (JobState.RUNNING, 0, None)
     moved = await storage.checks.progress(check.id, 3, 45, NOON_MS + 500)
     assert (moved.progress_done, moved.progress_total, moved.updated_at_ms) == (3, 45, NOON_MS + 500)
     result = {"status": "completed", "projects_checked": 45, "project_issues": [{"project_id": "p", "gaps": [3]}]}
-    done = await storage.checks.finish(check.id, CheckState.COMPLETED, result, NOON_MS + 900)
-    assert (done.state, done.finished_at_ms, done.result) == (CheckState.COMPLETED, NOON_MS + 900, result)
+    done = await storage.checks.finish(check.id, JobState.COMPLETED, result, NOON_MS + 900)
+    assert (done.state, done.finished_at_ms, done.result) == (JobState.COMPLETED, NOON_MS + 900, result)
     assert await storage.checks.get(check.id) == done
     assert (await storage.checks.list(CheckQuery())).items == [done]
 
 
 async def test_a_finished_check_stays_as_it_is(storage: Storage) -> None:
     check = await storage.checks.create(CheckKind.BASIC, "schedule", NOON_MS)
-    done = await storage.checks.finish(check.id, CheckState.FAILED, {"error": "no"}, NOON_MS + 1)
+    done = await storage.checks.finish(check.id, JobState.FAILED, {"error": "no"}, NOON_MS + 1)
     assert await storage.checks.progress(check.id, 1, 2, NOON_MS + 2) == done
-    assert await storage.checks.finish(check.id, CheckState.COMPLETED, {}, NOON_MS + 3) == done
+    assert await storage.checks.finish(check.id, JobState.COMPLETED, {}, NOON_MS + 3) == done
 
 
 async def test_a_check_cannot_end_as_running(storage: Storage) -> None:
     check = await storage.checks.create(CheckKind.BASIC, "schedule", NOON_MS)
     with pytest.raises(ValueError, match="completed, failed or cancelled"):
-        await storage.checks.finish(check.id, CheckState.RUNNING, {}, NOON_MS)
+        await storage.checks.finish(check.id, JobState.RUNNING, {}, NOON_MS)
 
 
 @pytest.mark.parametrize("check_id", ["nobody", "", "a\0b", "'; drop table x; --", "x" * 5000])
@@ -207,21 +208,21 @@ async def test_an_unknown_check_is_said_to_be_unknown(storage: Storage, check_id
     with pytest.raises(UnknownCheck):
         await storage.checks.progress(check_id, 1, 2, NOON_MS)
     with pytest.raises(UnknownCheck):
-        await storage.checks.finish(check_id, CheckState.FAILED, {}, NOON_MS)
+        await storage.checks.finish(check_id, JobState.FAILED, {}, NOON_MS)
 
 
 async def test_checks_are_listed_newest_first_by_kind_state_and_page(storage: Storage) -> None:
     first = await storage.checks.create(CheckKind.BASIC, "schedule", NOON_MS)
     second = await storage.checks.create(CheckKind.DEEP, "schedule", NOON_MS)
     third = await storage.checks.create(CheckKind.BASIC, "schedule", NOON_MS + 1)
-    await storage.checks.finish(first.id, CheckState.COMPLETED, {}, NOON_MS + 2)
+    await storage.checks.finish(first.id, JobState.COMPLETED, {}, NOON_MS + 2)
 
     async def ids(**query: Any) -> list[str]:
         return [check.id for check in (await storage.checks.list(CheckQuery(**query))).items]
 
     assert await ids() == [third.id, second.id, first.id]
     assert await ids(kind=CheckKind.BASIC) == [third.id, first.id]
-    assert await ids(state=CheckState.RUNNING) == [third.id, second.id]
+    assert await ids(state=JobState.RUNNING) == [third.id, second.id]
     page = await storage.checks.list(CheckQuery(limit=2))
     assert await ids(limit=2, cursor=page.next_cursor) == [first.id]
 
@@ -233,14 +234,14 @@ async def test_a_check_whose_worker_is_gone_is_ended_and_a_living_one_is_not(sto
     await storage.checks.create(CheckKind.BASIC, "makes sure that the progress is written", NOON_MS + 60_000)
     assert await storage.checks.abandon(NOON_MS + 30_000, NOON_MS + 90_000) == 1
     ended = await storage.checks.get(silent.id)
-    assert (ended.state, ended.finished_at_ms) == (CheckState.FAILED, NOON_MS + 90_000)
+    assert (ended.state, ended.finished_at_ms) == (JobState.FAILED, NOON_MS + 90_000)
     assert ended.result == {"status": "failed", "error": "The worker that ran the check has gone silent."}
-    assert (await storage.checks.get(living.id)).state is CheckState.RUNNING
+    assert (await storage.checks.get(living.id)).state is JobState.RUNNING
 
 
 async def test_audit_rows_come_back_whole_and_newest_first(storage: Storage) -> None:
     for number in (1, 2, 3):
-        assert await storage.audit.append(entry(number)) is Stored.WRITTEN
+        await noted(storage, entry(number))
     rows = (await storage.audit.list(AuditQuery())).items
     assert [row.request for row in rows] == [{"comment": f"number {number}"} for number in (3, 2, 1)]
     newest = rows[0]
@@ -250,9 +251,9 @@ async def test_audit_rows_come_back_whole_and_newest_first(storage: Storage) -> 
 
 
 async def test_the_audit_is_filtered_and_paged(storage: Storage) -> None:
-    await storage.audit.append(entry(1, who="lee"))
-    await storage.audit.append(entry(2, what="repair.apply", target="p9"))
-    await storage.audit.append(entry(3))
+    await noted(storage, entry(1, who="lee"))
+    await noted(storage, entry(2, what="repair.apply", target="p9"))
+    await noted(storage, entry(3))
 
     async def seconds(**query: Any) -> list[int]:
         page: Page[Any] = await storage.audit.list(AuditQuery(**query))
@@ -264,13 +265,6 @@ async def test_the_audit_is_filtered_and_paged(storage: Storage) -> None:
     assert await seconds(since_ms=NOON_MS + 2000, until_ms=NOON_MS + 3000) == [2]
     first = await storage.audit.list(AuditQuery(limit=2))
     assert await seconds(limit=2, cursor=first.next_cursor) == [1]
-
-
-async def test_a_noted_audit_row_is_kept_like_an_appended_one(storage: Storage) -> None:
-    storage.audit.note(entry(1))
-    await storage.audit.append(entry(2))
-    rows = (await storage.audit.list(AuditQuery())).items
-    assert [row.request["comment"] for row in rows] == ["number 2", "number 1"]
 
 
 async def test_text_that_postgresql_refuses_is_kept_with_a_picture_in_its_place(storage: Storage) -> None:
@@ -289,7 +283,7 @@ async def test_text_that_postgresql_refuses_is_kept_with_a_picture_in_its_place(
     await storage.history.append(alert(2, description="a\0b"), 0, 2)
     newest = (await storage.history.list(HistoryQuery(limit=1))).items[0]
     assert newest.alert["description"] == "a␀b"
-    await storage.audit.append(entry(1, who="\0", request={"\0": ["\0", {"deep": "\ud800"}], "n": float("nan")}))
+    await noted(storage, entry(1, who="\0", request={"\0": ["\0", {"deep": "\ud800"}], "n": float("nan")}))
     [kept] = (await storage.audit.list(AuditQuery(who="\0"))).items
     assert kept.request == {"␀": ["␀", {"deep": "\N{REPLACEMENT CHARACTER}"}], "n": None}
     await storage.ledger.record("t\0", "slack", "delivered", 1, NOON_MS)
@@ -310,18 +304,18 @@ async def test_a_huge_payload_comes_back_whole(storage: Storage) -> None:
     assert row.alert["labels"] == words
     check = await storage.checks.create(CheckKind.DEEP, "kim", NOON_MS)
     issues = {"project_issues": [{"project_id": f"p{number}", "gaps": list(range(200))} for number in range(5000)]}
-    await storage.checks.finish(check.id, CheckState.COMPLETED, issues, NOON_MS)
+    await storage.checks.finish(check.id, JobState.COMPLETED, issues, NOON_MS)
     assert (await storage.checks.list(CheckQuery())).items[0].result == issues
 
 
 async def test_what_is_kept_does_not_change_with_what_the_caller_does_afterwards(storage: Storage) -> None:
     request: dict[str, Any] = {"minutes": 5}
-    await storage.audit.append(entry(1, request=request))
+    await noted(storage, entry(1, request=request))
     request["minutes"] = 6
     assert (await storage.audit.list(AuditQuery())).items[0].request == {"minutes": 5}
 
 
 async def test_numbers_beyond_64_bits_and_values_without_json_are_kept_as_well_as_can_be(storage: Storage) -> None:
-    await storage.audit.append(entry(1, request={"big": 2**70, "what": {1}, "odd": object}))
+    await noted(storage, entry(1, request={"big": 2**70, "what": {1}, "odd": object}))
     [kept] = (await storage.audit.list(AuditQuery())).items
     assert kept.request == {"big": 2**70, "what": [1], "odd": "<class 'object'>"}

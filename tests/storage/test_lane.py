@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.history import PostgresAlertHistory
+from episode_monitor.storage.database_service import Stored
+from episode_monitor.storage.history import HistoryQuery, PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger
-from episode_monitor.storage.records import HistoryQuery, Stored
 from episode_monitor.storage.rows import moment
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from tests.storage.conftest import SOON, all_written, run

@@ -8,8 +8,8 @@ import psycopg
 
 from episode_monitor.storage import migrate
 from episode_monitor.storage.database import Database
+from episode_monitor.storage.database_service import Stored
 from episode_monitor.storage.history import PostgresAlertHistory
-from episode_monitor.storage.records import Stored
 from tests.storage.conftest import SOON, Opened, OwnServer, all_written, events, run, status_of
 from tests.storage.making import alert
 

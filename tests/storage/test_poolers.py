@@ -15,8 +15,8 @@ from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseRefused
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.connecting import TransactionPooler, refuse_transaction_pooling
+from episode_monitor.storage.database_service import Stored
 from episode_monitor.storage.history import PostgresAlertHistory
-from episode_monitor.storage.records import Stored
 from testbed.pooler import PGBOUNCER, front_door, pgbouncer
 from tests.repair.desk import TABLE, Desk
 from tests.storage.conftest import SOON, Opened, run, status_of

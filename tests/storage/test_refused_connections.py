@@ -12,8 +12,8 @@ from episode_monitor.service_database.errors import ServiceDatabaseAway, Service
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage import migrate
 from episode_monitor.storage.address import Address, BadDatabaseUrl
+from episode_monitor.storage.database_service import Stored
 from episode_monitor.storage.history import PostgresAlertHistory
-from episode_monitor.storage.records import Stored
 from episode_monitor.storage.troubles import explain
 from testbed.pooler import CERTIFICATE, front_door
 from tests.storage.conftest import Opened, all_written, run

@@ -7,14 +7,14 @@ import pytest
 
 from episode_monitor.storage import retention
 from episode_monitor.storage.audit import PostgresAuditLog
-from episode_monitor.storage.checks import PostgresCheckResults
+from episode_monitor.storage.checks import CheckKind, PostgresCheckResults
 from episode_monitor.storage.database import Database
+from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.storage.history import PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger
-from episode_monitor.storage.protocols import DatabaseAway
-from episode_monitor.storage.records import CheckKind, CheckState
 from episode_monitor.storage.retention import DAY_MS, Retention, prune_daily, pruner
-from tests.storage.conftest import run
+from models.views import JobState
+from tests.storage.conftest import all_written, run
 from tests.storage.making import NOON_MS, alert, entry
 
 KEPT = Retention(history_days=10, deliveries_days=20, checks_days=30)
@@ -32,8 +32,9 @@ async def test_rows_leave_when_they_are_too_old_and_the_audit_keeps_all(
         await ledger.record(f"t{number}", "slack", "delivered", 1, at_ms)
         check = await checks.create(CheckKind.BASIC, "kim", at_ms)
         if number > 1:
-            await checks.finish(check.id, CheckState.COMPLETED, {}, at_ms)
-        await audit.append(entry(number))
+            await checks.finish(check.id, JobState.COMPLETED, {}, at_ms)
+        audit.note(entry(number))
+    await all_written(database)
 
     prune = pruner(database, KEPT, pause_seconds=0.0)
     removed = await prune(NOON_MS + 35 * DAY_MS)

@@ -5,9 +5,9 @@ from typing import Literal
 from episode_monitor.fleet.errors import InvalidQuery, Unreachable
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import Question
-from episode_monitor.storage.cursors import BadQuery
-from episode_monitor.storage.protocols import AlertHistory, DatabaseAway
-from episode_monitor.storage.records import HistoryQuery, Transition
+from episode_monitor.storage.database_service import DatabaseAway
+from episode_monitor.storage.history import AlertHistory, HistoryQuery, Transition
+from episode_monitor.storage.paging import BadQuery
 from models.times import rfc3339
 from models.views import AlertHistoryPage, AlertTransition
 from streams.project.alert_actions import ACTED_BY, COMMENT

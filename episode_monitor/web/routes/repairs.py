@@ -9,10 +9,11 @@ from starlette.responses import Response
 from episode_monitor.fleet.errors import NotAvailable
 from episode_monitor.repair.answers import plan_summary, plan_view
 from episode_monitor.repair.automatic import AutomaticRepairs
-from episode_monitor.repair.errors import Code, PlansAway, RepairRefused
+from episode_monitor.repair.errors import Code, RepairRefused
 from episode_monitor.repair.plan_state import KeptPlan
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
+from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.commands import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
 from episode_monitor.web.context import context_of
@@ -165,7 +166,7 @@ async def _answered(work: Awaitable[T]) -> T:
         return await work
     except RepairRefused as refused:
         raise Problem(_STATUS.get(refused.code, 409), refused.code.value, str(refused)) from refused
-    except PlansAway as error:
+    except DatabaseAway as error:
         raise busy("monitor_database_away", str(error), AGAIN_SECONDS) from error
     except ServiceDatabaseAway as error:
         raise busy("service_database_away", str(error), AGAIN_SECONDS) from error
