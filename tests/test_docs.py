@@ -21,11 +21,11 @@ from models.dead_letter import DeadLetterReason
 from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
 from models.wire import WireEvent
 from streams.alerting.alert_state import Reason
-from streams.alerting.core import PROJECT_HOURS_KEPT
 from streams.alerting.rules import _KEYS, MAX_WINDOW_MINUTES, Measure, parse_rules
 from streams.numbering import finding_history
 from streams.numbering.numbering import MAX_SET_ASIDE
 from streams.partition.summary import MAX_ALERTS
+from streams.project.project_state import HOURS_KEPT
 from streams.project.step import MAX_RETRIES_COUNTED
 from streams.rates import dedup_window
 from streams.views.project_views import MAX_GAPS_LISTED
@@ -356,7 +356,7 @@ def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
         ("docs/architecture.md", "what", "implausible numbers set aside", MAX_SET_ASIDE),
         ("docs/architecture.md", "what", "history of findings", finding_history.KEPT),
         ("docs/architecture.md", "what", "gaps listed in an answer", MAX_GAPS_LISTED),
-        ("docs/architecture.md", "what", "trend kept", PROJECT_HOURS_KEPT),
+        ("docs/architecture.md", "what", "trend kept", HOURS_KEPT),
         ("docs/architecture.md", "what", "active alerts in a summary", MAX_ALERTS),
         ("docs/architecture.md", "what", "alerts under way", Limits().queue_limit),
         ("docs/architecture.md", "what", "alerts under way", int(Limits().give_up_seconds / 3600)),

@@ -50,7 +50,7 @@ class Known:
         if self._totals is None:
             encoded = self.body().totals
             try:
-                self._totals = PartitionTotals.decode(core, encoded)
+                self._totals = PartitionTotals.decode(core.calendar, core.detail_seconds, encoded)
             except Exception as error:  # any bytes may lie in the topic
                 raise Unreadable(f"the totals cannot be read: {error}") from error
         return self._totals

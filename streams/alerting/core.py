@@ -8,9 +8,6 @@ from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules
 from streams.base.outcome_flags import watched
 
-PROJECT_HOURS_KEPT = 25  # a day of trend, and the hour that is open
-PARTITION_HOURS_KEPT = 169  # a week
-
 
 class Core:
     """Immutable by habit. Durations in milliseconds of event time."""

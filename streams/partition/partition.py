@@ -43,7 +43,7 @@ class Partition:
         self.clock_ms = 0
         self.next_offset = 0
         self.emits: list[Alert] = []  # since the caller last took them
-        self.totals = PartitionTotals(core)
+        self.totals = PartitionTotals(core.calendar, core.detail_seconds)
         self.index = ProjectIndex(number)
         self.checkpointer = Checkpointer(store, sections)
         self._apart = apart
@@ -62,7 +62,7 @@ class Partition:
             self.checkpointer.cursor = cursor
         raw = self._store.get(changelog_keys.TOTALS)
         if raw is not None:
-            self.totals = PartitionTotals.decode(self.core, raw)
+            self.totals = PartitionTotals.decode(self.core.calendar, self.core.detail_seconds, raw)
         for section in self.checkpointer.sections:
             section.restore(self._store.get(section.key))
         for seen, (key, value) in enumerate(self._store.items()):

@@ -10,12 +10,11 @@ from hashlib import blake2b
 import msgspec
 from librt.strings import BytesWriter
 
-from streams.alerting.core import PROJECT_HOURS_KEPT
 from streams.base.intervals import IntervalSet
 from streams.numbering.numbering import Numbering
 from streams.numbering.waivers import GAP
 from streams.project.body_writer import put_counted, put_ended, put_open, put_seen, put_series, put_sources
-from streams.project.project_state import ProjectState
+from streams.project.project_state import HOURS_KEPT, ProjectState
 from streams.rates.operation_series import OperationSeries
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -46,7 +45,7 @@ def facts(state: ProjectState) -> bytes:
 
 def _rolled_up(state: ProjectState) -> OperationSeries:
     """The series as the latest event would have left it, had no clock held it back."""
-    series = OperationSeries((), state.core.detail_seconds, PROJECT_HOURS_KEPT)
+    series = OperationSeries((), state.core.detail_seconds, HOURS_KEPT)
     series.decode(state.series.encode(), 0)
     series.roll_up(state.latest_ms // 60_000)
     series.now_second = state.latest_ms // 1000

@@ -3,13 +3,15 @@
 from mypy_extensions import i64, mypyc_attr
 
 from streams.alerting.alert_state import AlertState
-from streams.alerting.core import PROJECT_HOURS_KEPT, Core
+from streams.alerting.core import Core
 from streams.numbering.numbering import Numbering
 from streams.rates.days import DayTotals
 from streams.rates.dedup_window import RecentKeys, SequenceMemory
 from streams.rates.operation_series import OperationSeries
 from streams.rates.operations import Counter, Operations
 from streams.rates.totals import PartitionTotals
+
+HOURS_KEPT = 25  # a day of trend, and the hour that is open
 
 
 @mypyc_attr(acyclic=True)
@@ -35,7 +37,7 @@ class ProjectState(Counter):
         self.rate_check_ms = 0  # until then no rate can cross its threshold by old operations leaving alone; 0: never
         self.watchful = False  # some rate waits for samples, so that even a good operation may cross its threshold
         self.needs_evaluation = False
-        self.series = OperationSeries(core.rules.window_lengths, core.detail_seconds, PROJECT_HOURS_KEPT)
+        self.series = OperationSeries(core.rules.window_lengths, core.detail_seconds, HOURS_KEPT)
         self.operations = Operations(core.open_conflicts_max, core.resend_memory, core.grace_ms)
         self.numbering = Numbering(core.numbering)
         self.seen = RecentKeys(core.resend_memory)

@@ -10,13 +10,14 @@ import msgspec
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr
 
-from streams.alerting.core import PARTITION_HOURS_KEPT, Core
 from streams.base import packed_counts
+from streams.base.calendar import Calendar
 from streams.base.outcome_flags import FAILED, TIMED, Sums
 from streams.base.sketch import bin_of
 from streams.rates.operation_series import Encoded, OperationSeries
 from streams.rates.packed_operation import duration_of, entry_of, kind_of, second_of
 
+HOURS_KEPT = 169  # a week
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BOUNDS_US = vec[i64]([int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS])
 # applied, series, operations, counters, days, buckets, sums of durations
@@ -36,16 +37,16 @@ class PartitionTotals:
     """
 
     __slots__ = (
-        "_core", "_journal", "_second", "applied", "buckets", "conflicts", "days", "duration_us", "late", "operations",
-        "resends", "retries", "series",
+        "_calendar", "_journal", "_second", "applied", "buckets", "conflicts", "days", "duration_us", "late",
+        "operations", "resends", "retries", "series",
     )  # fmt: skip
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, calendar: Calendar, detail_seconds: int) -> None:
+        self._calendar = calendar
         self._journal = vec[i64]()  # entries, and before those of a second its mark
         self._second: i64 = -1  # the last one in the journal
         self.applied = -1
-        self.series = OperationSeries((), core.detail_seconds, PARTITION_HOURS_KEPT)
+        self.series = OperationSeries((), detail_seconds, HOURS_KEPT)
         self.operations = 0  # tally since the beginning
         self.conflicts = 0
         self.retries = [0, 0, 0]  # conflict, timeout, error
@@ -114,7 +115,7 @@ class PartitionTotals:
                 continue  # counted and taken back
             series.add_many(second, operations, bins[second])
             self.operations += operations
-            day = self._core.calendar.day(second * 1000)
+            day = self._calendar.day(second * 1000)
             self.days[day] = self.days.get(day, 0) + operations
         newest = max(self.days, default=0)
         self.days = {day: total for day, total in self.days.items() if total and day > newest - 3}
@@ -135,9 +136,9 @@ class PartitionTotals:
         )
 
     @classmethod
-    def decode(cls, core: Core, encoded: bytes) -> "PartitionTotals":
+    def decode(cls, calendar: Calendar, detail_seconds: int, encoded: bytes) -> "PartitionTotals":
         """Inverse of `encode`."""
-        totals = cls(core)
+        totals = cls(calendar, detail_seconds)
         applied, series, operations, counters, days, buckets, duration_us = _unpack(encoded)
         totals.applied = applied
         totals.series.decode(series)

@@ -59,7 +59,7 @@ def test_the_bulk_survives_packing_with_its_alerts_and_totals() -> None:
     body = unpack_body(pack_body(Body(lists, log.partition.totals.encode())))
     assert body.lists == lists
     assert {alert.alert_key for alert in body.lists.alerts} == {"integrity:proj_123", "failures:p"}
-    assert PartitionTotals.decode(core, body.totals).duration_us == [2_000_000, 0]
+    assert PartitionTotals.decode(core.calendar, core.detail_seconds, body.totals).duration_us == [2_000_000, 0]
 
 
 @pytest.mark.parametrize(

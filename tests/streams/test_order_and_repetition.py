@@ -22,7 +22,7 @@ CORE = core_with(FAILURE, CONFLICT, SLOW, INTEGRITY)
 
 def run(events: list[Event], core: Core = CORE) -> tuple[ProjectState, PartitionTotals]:
     """A project that has taken these, and the sums of its partition."""
-    state, totals = ProjectState(core, PROJECT), PartitionTotals(core)
+    state, totals = ProjectState(core, PROJECT), PartitionTotals(core.calendar, core.detail_seconds)
     for event in events:
         step(core, state, event, totals)
     return state, totals

@@ -44,7 +44,7 @@ def lived(
     seed: int, apart_seconds: float, count: int, *, stored_every: int
 ) -> tuple[ProjectState, PartitionTotals, str]:
     """A project after so many events of every kind, its partition's totals, and a hash over all that was written."""
-    chance, project, totals = random.Random(seed), Driven(CORE), PartitionTotals(CORE)
+    chance, project, totals = random.Random(seed), Driven(CORE), PartitionTotals(CORE.calendar, CORE.detail_seconds)
     at, number, opened = 0.0, 0, 0
     for _ in range(count):
         at += apart_seconds * chance.expovariate(1.0) + (5000 if chance.random() < 0.001 else 0)

@@ -37,13 +37,16 @@ def test_two_projects_add_up_however_often_the_sums_are_folded_or_stored(
     events = [of("one", event, 0) for event in one] + [of("other", event, shift_ms) for event in other]
     events.sort(key=lambda event: event.occurred_at_ms)
     states = {name: ProjectState(CORE, name) for name in ("one", "other")}
-    often, seldom = PartitionTotals(CORE), PartitionTotals(CORE)
+    often, seldom = (
+        PartitionTotals(CORE.calendar, CORE.detail_seconds),
+        PartitionTotals(CORE.calendar, CORE.detail_seconds),
+    )
     twins = {name: ProjectState(CORE, name) for name in ("one", "other")}
     for place, event in enumerate(events):
         step(CORE, states[event.project_id], event, often)
         step(CORE, twins[event.project_id], event, seldom)
         if place in folds:
-            often = PartitionTotals.decode(CORE, often.encode())
+            often = PartitionTotals.decode(CORE.calendar, CORE.detail_seconds, often.encode())
     assert sums(often) == sums(seldom)
     assert seldom.operations == sum(state.totals for state in states.values())
     assert seldom.conflicts == sum(state.conflicts_total for state in states.values())
@@ -57,7 +60,7 @@ def test_two_projects_add_up_however_often_the_sums_are_folded_or_stored(
 )
 def test_a_duration_counts_in_the_first_bucket_that_is_not_below_it(duration_seconds: float, place: int) -> None:
     assert {0.5, 1.0, 2.0, 5.0} < set(DURATION_BUCKETS_SECONDS)
-    totals, state = PartitionTotals(CORE), ProjectState(CORE, "p")
+    totals, state = PartitionTotals(CORE.calendar, CORE.detail_seconds), ProjectState(CORE, "p")
     project = Driven(CORE)
     project.created(0, 1, duration_seconds=duration_seconds)
     project.failed(0, duration_seconds=duration_seconds)
@@ -70,7 +73,7 @@ def test_a_duration_counts_in_the_first_bucket_that_is_not_below_it(duration_sec
 
 
 def test_counters_of_resends_late_retries_and_conflicts_add_up() -> None:
-    project, totals, state = Driven(CORE), PartitionTotals(CORE), ProjectState(CORE, "p")
+    project, totals, state = Driven(CORE), PartitionTotals(CORE.calendar, CORE.detail_seconds), ProjectState(CORE, "p")
     project.conflict(100, "op", event_id="c")
     project.conflict(100, "op", event_id="c")
     project.created(101, 1, operation_id="op", had_conflict=True)
@@ -82,7 +85,7 @@ def test_counters_of_resends_late_retries_and_conflicts_add_up() -> None:
 
 def test_the_last_three_days_are_kept_by_the_operators_calendar() -> None:
     core = core_with(*SHIPPED, calendar=Calendar("Asia/Seoul"))
-    totals, project, state = PartitionTotals(core), Driven(core), ProjectState(core, "p")
+    totals, project, state = PartitionTotals(core.calendar, core.detail_seconds), Driven(core), ProjectState(core, "p")
     today = core.calendar.day(at_ms(0))
     for day in range(5):
         project.failed(day * 86_400)
@@ -95,14 +98,14 @@ def test_the_last_three_days_are_kept_by_the_operators_calendar() -> None:
 
 
 def test_folding_nothing_changes_nothing() -> None:
-    totals = PartitionTotals(CORE)
+    totals = PartitionTotals(CORE.calendar, CORE.detail_seconds)
     before = totals.encode()
     totals.fold()
     assert totals.encode() == before
 
 
 def test_what_was_counted_and_taken_back_leaves_no_trace() -> None:
-    totals = PartitionTotals(CORE)
+    totals = PartitionTotals(CORE.calendar, CORE.detail_seconds)
     totals.count(at_ms(0) // 1000, TIMED, 250_000)
     totals.take_back(at_ms(0) // 1000, TIMED, 250_000)
     totals.fold()

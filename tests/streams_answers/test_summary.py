@@ -119,7 +119,7 @@ def test_the_summary_carries_totals_that_can_be_read_back() -> None:
     counts, lists = counts_of(log.partition, START_MS + 61_000), finish(lists_of(log.partition, 100))
     assert (counts.partition, counts.projects, counts.gaps) == (4, 2, 3)
     assert [facts.project_id for facts in lists.worst] == ["proj_123", "other"]
-    totals = PartitionTotals.decode(core, log.partition.totals.encode())
+    totals = PartitionTotals.decode(core.calendar, core.detail_seconds, log.partition.totals.encode())
     assert totals.duration_us == [2_500_000, 0]
     assert sum(totals.buckets[0]) == 1
 
