@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from models.alert import SILENCE_ENDED, Alert, AlertStatus
-from streams.alerting.alert_state import Reason
+from streams.alerting.verdict import Reason
 
 LIVE_MS = 30_000  # a transition of this age is still news
 TOGETHER_MS = 30_000  # so long what has caught up waits for other partitions, to be told with them

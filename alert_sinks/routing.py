@@ -6,7 +6,7 @@ from enum import Enum
 import msgspec
 
 from models.alert import Alert, AlertStatus
-from streams.alerting.alert_state import Reason
+from streams.alerting.verdict import Reason
 
 NO_ON_CALL_MARK = "[ON-CALL]"  # opens the title of an escalation that the team sinks carry for want of on-call ones
 

@@ -8,7 +8,8 @@ import yaml
 
 from models.event import Event, EventType
 from streams.alerting.core import Core
-from streams.alerting.rules import RuleSet, parse_rules
+from streams.alerting.rule_parsing import parse_rules
+from streams.alerting.rules import RuleSet
 from streams.base import changelog_keys
 from streams.project.project_state import ProjectState
 from streams.project.state_codec import checkpoint

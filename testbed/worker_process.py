@@ -28,7 +28,8 @@ from alert_sinks.ledger import MemoryLedger
 from alert_sinks.sink import Destinations
 from models.alert import Alert
 from streams.alerting.core import Core
-from streams.alerting.rules import RuleSet, parse_rules
+from streams.alerting.rule_parsing import parse_rules
+from streams.alerting.rules import RuleSet
 
 STOPPED_AT_ONCE = 70
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,8 +20,9 @@ from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from models.dead_letter import DeadLetterReason
 from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
 from models.wire import WireEvent
-from streams.alerting.alert_state import Reason
-from streams.alerting.rules import _KEYS, MAX_WINDOW_MINUTES, Measure, parse_rules
+from streams.alerting import rule_types
+from streams.alerting.rule_parsing import KEYS, MAX_WINDOW_MINUTES, parse_rules
+from streams.alerting.verdict import Reason
 from streams.numbering import finding_history
 from streams.numbering.numbering import MAX_SET_ASIDE
 from streams.partition.summary import MAX_ALERTS
@@ -62,10 +63,9 @@ OTHER_NAMES = {
     "TEST_BROKER",
     "METRIC_LABELS",
     "COMPILED_CORE",
-    "INTEGRITY_DRIFT",
     "POSTGRES_PASSWORD",
     "FIELD_RULES",
-    *(kind.value for kind in Measure),
+    *rule_types.ALERT_TYPES,
 }
 
 
@@ -285,13 +285,11 @@ def test_every_setting_is_read_by_something() -> None:
 
 def test_the_table_of_rule_keys_is_whole() -> None:
     shown = [name for row in table(text("docs/rules.md"), "key") for name in names_in(row[0])]
-    assert sorted(shown) == sorted(_KEYS)
+    assert sorted(shown) == sorted(KEYS)
 
 
 def test_the_table_of_alert_types_is_whole() -> None:
-    assert [names_in(row[0])[0] for row in table(text("docs/rules.md"), "`alert_type`")] == [
-        measure.value for measure in Measure
-    ]
+    assert [names_in(row[0])[0] for row in table(text("docs/rules.md"), "`alert_type`")] == [*rule_types.RULE_TYPES]
 
 
 def test_the_table_of_reasons_is_whole() -> None:
@@ -303,7 +301,7 @@ def test_the_settings_over_rules_are_those_that_replace_thresholds() -> None:
     shown = {names_in(row[0])[0]: names_in(row[1])[0] for row in table(text("docs/rules.md"), "setting")}
     environment: dict[str, Any] = {name.lower(): 1 for name in shown}
     overrides = Settings.model_construct(**environment).threshold_overrides
-    assert {measure.value for measure in overrides} == set(shown.values())
+    assert {measure.name for measure in overrides} == set(shown.values())
 
 
 def test_the_example_of_a_rule_is_one() -> None:

@@ -5,8 +5,8 @@ the project. What turns out to be split is told to nobody; all else goes out in 
 from collections.abc import Container, Iterable
 
 from models.alert import Alert, AlertStatus
-from streams.alerting.alert_state import Reason
-from streams.alerting.rules import Measure
+from streams.alerting import rule_types
+from streams.alerting.verdict import Reason
 
 _BEGINS = frozenset((Reason.THRESHOLD_CROSSED.value, Reason.CROSSED_FOR_LONG_ENOUGH.value))
 
@@ -51,4 +51,4 @@ class HeldAlerts:
 
 def _is_to_be_held(alert: Alert) -> bool:
     begins = alert.status is not AlertStatus.RESOLVED and alert.reason in _BEGINS
-    return begins and alert.alert_type == Measure.INTEGRITY.value
+    return begins and alert.alert_type == rule_types.INTEGRITY.name

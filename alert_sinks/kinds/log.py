@@ -5,7 +5,7 @@ import structlog
 from alert_sinks.digest import Digest
 from alert_sinks.sink import Attempt, Delivered, Outcome
 from models.alert import Alert, AlertStatus, Severity
-from models.measures import alert_type
+from streams.alerting.rule_types import alert_type
 
 _log = structlog.get_logger(__name__)
 
@@ -18,7 +18,7 @@ class LogSink:
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Logs the alert."""
-        say, said = _log.info, alert_type(alert.alert_type)
+        say, shown = _log.info, alert_type(alert.alert_type)
         if alert.status is AlertStatus.FIRING:
             say = {Severity.CRITICAL: _log.error, Severity.WARNING: _log.warning}.get(alert.severity, _log.info)
         say(
@@ -28,8 +28,8 @@ class LogSink:
             project_id=alert.project_id,
             rule_id=alert.rule_id,
             severity=alert.severity.value,
-            value=said.value(alert.value, alert.threshold),
-            threshold=said.threshold(alert.threshold),
+            value=shown.format_value(alert.value, alert.threshold),
+            threshold=shown.format_threshold(alert.threshold),
             reason=alert.reason,
             alert_key=alert.alert_key,
             transition_id=alert.transition_id,

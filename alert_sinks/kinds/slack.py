@@ -12,10 +12,10 @@ from alert_sinks.posting import TIMEOUT_SECONDS, HttpAnswer, NoHttpAnswer, outco
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, sink_setting
 from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, SinkKind
-from models import measures
 from models.alert import Alert, AlertStatus, Severity
 from models.times import rfc3339
-from streams.alerting.alert_state import Reason
+from streams.alerting.rule_types import alert_type
+from streams.alerting.verdict import Reason
 from streams.project.alert_actions import person_of
 
 RATE_LIMITED = frozenset({"rate_limited", "ratelimited"})
@@ -42,7 +42,7 @@ _REASONS = {
     Reason.ESCALATED_UNACKNOWLEDGED: "nobody has acknowledged it",
     Reason.BACK_TO_NORMAL: "back to normal",
     Reason.NO_OPERATIONS: "no operations in the window",
-    Reason.INSUFFICIENT_DATA: "too few operations to outcome_of",
+    Reason.INSUFFICIENT_DATA: "too few operations to judge",
     Reason.RESOLVED_BY_PERSON: "resolved by hand; it may still be bad",
     Reason.SILENCE_ENDED: "a silence has ended and it still fires",
     Reason.SPLIT: "its events are in several partitions and cannot be judged",
@@ -172,7 +172,7 @@ def _digest_fields(digest: Digest) -> list[dict[str, object]]:
 
 
 def _line(alert: Alert) -> str:
-    value = measures.alert_type(alert.alert_type).value(alert.value, alert.threshold)
+    value = alert_type(alert.alert_type).format_value(alert.value, alert.threshold)
     return f"{_state(alert)} {alert.title}: {value}, since {_moment(alert.starts_at_ms)}"
 
 
@@ -181,14 +181,14 @@ def _state(alert: Alert) -> str:
 
 
 def _fields(alert: Alert) -> list[dict[str, object]]:
-    said = measures.alert_type(alert.alert_type)
+    shown = alert_type(alert.alert_type)
     by, comment = person_of(alert)
     facts = [
         ("Project", alert.project_id, True),
         ("Severity", alert.severity.value.upper(), True),
         ("Status", alert.status.value, True),
-        ("Value", said.value(alert.value, alert.threshold), True),
-        ("Threshold", said.threshold(alert.threshold), True),
+        ("Value", shown.format_value(alert.value, alert.threshold), True),
+        ("Threshold", shown.format_threshold(alert.threshold), True),
         ("Window", f"{alert.window_minutes} min" if alert.window_minutes else "", True),
         ("Since", _moment(alert.starts_at_ms), True),
         ("Ended", "" if alert.ends_at_ms is None else _moment(alert.ends_at_ms), True),

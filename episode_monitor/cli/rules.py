@@ -3,24 +3,15 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.settings.rules_file import core_from, load_rules
 from episode_monitor.settings.settings import load_settings
-from models.measures import alert_type, counted
-from streams.alerting.rules import Measure, Rule
+from models.wording import counted
+from streams.alerting.rule import Rule
 
 rules = typer.Typer(no_args_is_help=True, help="The alert rules.")
-
-_TOO_MUCH = {
-    Measure.FAILURE_RATE: "more than {0} of the creations that ended in the last {1} failed",
-    Measure.CONFLICT_RATE: "more than {0} of the creations attempted in the last {1} met a conflict",
-    Measure.RETRY_RATE: "more than {0} of the creations that ended in the last {1} needed a retry",
-    Measure.SLOW_CREATION: "more than 5 % of the creations that ended in the last {1} took longer than {0}",
-    Measure.INTEGRITY: "a project has more than {0} (missing or duplicate numbers)",
-}
 
 
 @rules.command("show")
@@ -28,15 +19,15 @@ def show_rules(as_json: Json = False) -> None:
     """The rules in force, overrides applied."""
     settings = load_settings()
     core_from(settings)
-    in_force = [msgspec.to_builtins(rule) for rule in load_rules(settings.rules_path, settings)]
+    in_force = load_rules(settings.rules_path, settings)
     if as_json:
-        print_json(in_force)
+        print_json([rule.to_dict() for rule in in_force])
         return
     rows = []
     for rule in in_force:
-        window = f"{rule['window_minutes']} min" if rule["window_minutes"] else "-"
-        threshold = alert_type(rule["measure"]).threshold(float(rule["threshold"]))
-        rows.append([rule["rule_id"], rule["measure"], rule["severity"], threshold, window])
+        window = f"{rule.window_minutes} min" if rule.window_minutes else "-"
+        threshold = rule.measure.format_threshold(float(rule.threshold))
+        rows.append([rule.rule_id, rule.measure.name, rule.severity.value, threshold, window])
     print_table(("Rule", "Measure", "Severity", "Threshold", "Window"), rows)
 
 
@@ -60,9 +51,9 @@ def explain_rules(
 
 def sentence(rule: Rule, escalate_after_minutes: int) -> str:
     """What a rule means, for people."""
-    threshold = alert_type(rule.measure.value).threshold(float(rule.threshold))
+    threshold = rule.measure.format_threshold(float(rule.threshold))
     window = counted(rule.window_minutes, "minute", "minutes")
-    words = [f"{rule.severity.value} when {_TOO_MUCH[rule.measure].format(threshold, window)}"]
+    words = [f"{rule.severity.value} when {rule.measure.meaning.format(threshold, window)}"]
     if rule.min_samples > 1:
         words.append(f"judged from {rule.min_samples} creations on")
     if rule.min_bad > 1:

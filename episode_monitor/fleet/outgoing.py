@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.measures import counted
+from models.wording import counted
 
 WAITS_AFTER_SECONDS = 30.0  # shorter waits are every day's
 

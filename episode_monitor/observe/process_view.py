@@ -42,8 +42,8 @@ class ProcessView:
         self._max_projects = max_projects
         self._rising = RisingFleet()
         self._collector = FleetCollector(
-            [(rule.severity.value, rule.measure.value) for rule in rules]
-            + [(drift_alerts.RULE.severity.value, drift_alerts.ALERT_TYPE)]
+            [(rule.severity.value, rule.measure.name) for rule in rules]
+            + [(drift_alerts.RULE.severity.value, drift_alerts.RULE.measure.name)]
         )
         self._measuring = asyncio.Lock()
         registry.register(self._collector)

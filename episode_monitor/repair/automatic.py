@@ -20,7 +20,7 @@ from episode_monitor.repair.repairs import Repairs
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.storage.database_service import DatabaseAway
 from models.repair import AutomaticRepair
-from streams.alerting.rules import Measure
+from streams.alerting import rule_types
 from streams.partition.summary import MAX_ALERTS
 
 log = structlog.get_logger(__name__)
@@ -132,7 +132,7 @@ class AutomaticRepairs:
         alerts = await self._ask(ActiveAlertsQuestion())
         if len(alerts) >= MAX_ALERTS:  # there may be more than are told, and a conflict among them
             return {None}
-        return {alert.project_id or None for alert in alerts if alert.alert_type == Measure.CONFLICT_RATE.value}
+        return {alert.project_id or None for alert in alerts if alert.alert_type == rule_types.CONFLICT_RATE.name}
 
     def _opted_in(self, project_id: str) -> bool:
         return any(fnmatchcase(project_id, pattern) for pattern in self._settings.projects)

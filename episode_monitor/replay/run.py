@@ -16,8 +16,8 @@ from episode_monitor.replay.source import ReplayBatch, Replayed
 from models.alert import Alert, AlertStatus
 from models.codec import Malformed, decode_event
 from models.event import Event
+from streams.alerting import rule_types
 from streams.alerting.core import Core
-from streams.alerting.rules import Measure
 from streams.base import changelog_keys
 from streams.partition.partition import Partition
 from streams.project.fingerprint import fingerprint
@@ -125,7 +125,7 @@ class Replay:
         for alert in emits:
             is_firing = alert.status is AlertStatus.FIRING and not alert.escalation_level
             self._firings[alert.rule_id] += is_firing
-            if alert.alert_type == Measure.INTEGRITY.value:
+            if alert.alert_type == rule_types.INTEGRITY.name:
                 self._about_numbers[alert.rule_id, alert.project_id, is_firing] += 1
         self._alerts.extend(emits[: MAX_ALERTS - len(self._alerts)])
 
@@ -169,7 +169,7 @@ class Replay:
             count = self._about_numbers.pop((rule_id, project_id, is_firing))
             self._transitions -= count
             self._firings[rule_id] -= count if is_firing else 0
-        about_numbers = Measure.INTEGRITY.value
+        about_numbers = rule_types.INTEGRITY.name
         self._alerts = [a for a in self._alerts if a.project_id not in found or a.alert_type != about_numbers]
         return found
 

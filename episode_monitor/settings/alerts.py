@@ -15,7 +15,8 @@ from episode_monitor.settings.fields import (
     Seconds,
     setting,
 )
-from streams.alerting.rules import Measure
+from streams.alerting import rule_types
+from streams.alerting.rule import RuleType
 
 _alerts = partial(setting, GROUP)
 _SHIPPED_RULES = Path(__file__).resolve().parents[2] / "rules.yaml"
@@ -60,11 +61,11 @@ class AlertSettings(BaseModel):
         return self.rules_file or _SHIPPED_RULES
 
     @property
-    def threshold_overrides(self) -> dict[Measure, Decimal]:
+    def threshold_overrides(self) -> dict[RuleType, Decimal]:
         """What replaces the thresholds of the rules, by measure; percent and seconds."""
         given = {
-            Measure.FAILURE_RATE: self.failure_rate_threshold,
-            Measure.CONFLICT_RATE: self.conflict_rate_threshold,
-            Measure.SLOW_CREATION: self.performance_threshold_seconds,
+            rule_types.FAILURE_RATE: self.failure_rate_threshold,
+            rule_types.CONFLICT_RATE: self.conflict_rate_threshold,
+            rule_types.SLOW_CREATION: self.performance_threshold_seconds,
         }
         return {measure: threshold for measure, threshold in given.items() if threshold is not None}

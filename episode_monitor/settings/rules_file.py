@@ -8,7 +8,9 @@ import yaml
 
 from episode_monitor.settings.settings import Settings, SettingsError
 from streams.alerting.core import Core
-from streams.alerting.rules import Rule, RuleError, RuleSet, parse_rules
+from streams.alerting.rule import Rule
+from streams.alerting.rule_parsing import parse_rules
+from streams.alerting.rules import RuleError, RuleSet
 from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules
 

@@ -8,8 +8,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from models.alert import SILENCE_ENDED, Severity
-from streams.alerting.rules import Rule
+from models.alert import Severity
+from streams.alerting.rule import Rule
+from streams.alerting.verdict import Reason, Verdict
 
 
 class AlertPhase(Enum):
@@ -18,31 +19,6 @@ class AlertPhase(Enum):
     PENDING = 1  # crossed, but not for long enough
     FIRING = 2
     HUSHED = 3  # resolved by a person although still crossed: silent until it was content once, or got worse
-
-
-class Reason(Enum):
-    """Why a transition happened."""
-
-    THRESHOLD_CROSSED = "threshold_crossed"
-    CROSSED_FOR_LONG_ENOUGH = "crossed_for_long_enough"
-    ESCALATED_UNACKNOWLEDGED = "escalated_unacknowledged"
-    BACK_TO_NORMAL = "back_to_normal"
-    NO_OPERATIONS = "no_operations"
-    INSUFFICIENT_DATA = "insufficient_data"
-    CLEARED_BEFORE_FIRING = "cleared_before_firing"
-    SPLIT = "split"  # the project is in several partitions, each of which lacks what the others have
-    RESOLVED_BY_PERSON = "resolved_by_person"
-    ACKNOWLEDGED_BY_PERSON = "acknowledged_by_person"
-    SILENCED_BY_PERSON = "silenced_by_person"
-    SILENCE_ENDED = SILENCE_ENDED  # it still fires: told once more
-
-
-class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What a rule's measure says now. `calm_reason` is why it is not crossed."""
-
-    crossed: bool
-    bad: int  # the count behind it: findings, or bad operations
-    calm_reason: Reason = Reason.BACK_TO_NORMAL
 
 
 class AlertState(msgspec.Struct, array_like=True):

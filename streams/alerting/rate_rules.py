@@ -1,8 +1,13 @@
-"""A rate rule made ready to be judged by a window's tally: shifts, and integers to compare."""
+"""A rule on a window made ready to be judged by the window's tally: shifts, and integers to compare.
+
+Thresholds are exact ratios of integers; whether one is crossed is decided by multiplication, never by a rounded rate.
+"""
 
 from mypy_extensions import i64, mypyc_attr
 
+from streams.alerting.verdict import Reason, Verdict
 from streams.base import packed_counts
+from streams.rates.operation_series import OperationSeries
 
 
 @mypyc_attr(acyclic=True)
@@ -10,8 +15,8 @@ class RateRule:
     """`bad` of `whole` is too much where `bad * denominator > whole * numerator`, and `bad` is at least `min_bad`."""
 
     __slots__ = (
-        "bad_mask", "bad_shift", "denominator", "min_bad", "min_samples", "numerator", "rule_id",
-        "whole_shift", "window_index",
+        "bad_mask", "bad_shift", "denominator", "min_bad", "min_samples", "numerator", "rule_id", "whole_shift",
+        "window_index",
     )  # fmt: skip
 
     def __init__(
@@ -31,6 +36,32 @@ class RateRule:
         self.bad_mask = packed_counts.mask(self.bad_shift)
         self.numerator, self.denominator = ratio
 
-    def is_crossed(self, bad: int, whole: int) -> bool:
-        """Whether these counts are strictly above the threshold."""
-        return bad * self.denominator > whole * self.numerator and bad >= self.min_bad
+    def verdict(self, operations: int) -> Verdict:
+        """On the tally of the window."""
+        if not operations:
+            return Verdict(False, 0, Reason.NO_OPERATIONS)
+        bad, whole = packed_counts.field(operations, self.bad_shift), packed_counts.field(operations, self.whole_shift)
+        is_above = bad * self.denominator > whole * self.numerator and bad >= self.min_bad
+        if whole < self.min_samples:
+            return Verdict(False, bad, Reason.INSUFFICIENT_DATA, whole, is_above)
+        return Verdict(is_above, bad, Reason.BACK_TO_NORMAL, whole, is_above)
+
+    def waits_for_samples(self, verdict: Verdict) -> bool:
+        """Whether bad operations are in the window, but too few in all: even a good one may make it cross."""
+        return verdict.whole < self.min_samples and verdict.bad >= self.min_bad
+
+    def next_check_second(self, series: OperationSeries, verdict: Verdict, is_active: bool) -> int | None:
+        """When it must be judged again without an event; None: only an event can change the verdict. `is_active`: it
+        has an alert."""
+        window = series.windows[self.window_index]
+        if not window.total:
+            return None
+        if verdict.crossed or is_active:
+            return series.next_to_leave(window)
+        bad, whole = verdict.bad, verdict.whole
+        if bad < self.min_bad or whole < self.min_samples or not self.numerator:
+            return None
+        above = (bad * self.denominator - 1) // self.numerator  # with this many or fewer, `bad` is too many
+        if above < self.min_samples:
+            return None
+        return series.earliest_after_leaving(window, self.whole_shift, whole - above)

@@ -9,25 +9,27 @@ from decimal import Decimal
 
 import msgspec
 
-from models.alert import Alert, AlertStatus, Severity
-from models.measures import counted
+from models.alert import Alert, Severity
+from models.wording import counted
 from streams.alerting import alert_state as life
-from streams.alerting.alert_state import AlertPhase, AlertState, Reason, Verdict
+from streams.alerting.alert_of import alert_of
+from streams.alerting.alert_state import AlertPhase, AlertState
 from streams.alerting.core import Core
-from streams.alerting.rules import Measure, Rule
+from streams.alerting.rule import Rule
+from streams.alerting.rule_types import DRIFT
+from streams.alerting.verdict import Measurement, Reason, Verdict
 from streams.base import changelog_keys
 from streams.partition.drift_values import Difference, Drifting, Drifts, Named
-from streams.project.alert_actions import ACTED_BY, COMMENT, ActionRefusal, ActKind, AlertAction, by_hand
+from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction, apply, by_hand
 
 KEEPER = 0  # the partition that keeps them
-RULE_ID = "integrity_drift"  # reserved in `streams.alerting.rules`
-ALERT_TYPE = "INTEGRITY_DRIFT"
+RULE_ID = "integrity_drift"  # reserved in `streams.alerting.rule_parsing`
 FOUND, GONE = "found_by_check", "gone_at_check"
 FLEET = "_fleet"
 MAX_OWN_ALERTS = 50  # projects with alerts of their own; the rest has one in common
 
 RULE = Rule(
-    rule_id=RULE_ID, measure=Measure.INTEGRITY, severity=Severity.CRITICAL, threshold=Decimal(0), window_minutes=0,
+    rule_id=RULE_ID, measure=DRIFT, severity=Severity.CRITICAL, threshold=Decimal(0), window_minutes=0,
     description="Stream and database disagree",
 )  # fmt: skip
 _REASONS = {Reason.THRESHOLD_CROSSED: FOUND, Reason.BACK_TO_NORMAL: GONE}
@@ -137,19 +139,10 @@ class DriftAlerts:
             return ActionRefusal.RESOLVED_BY_PERSON
         told = self.run_due(at_ms)
         one = self._kept[project]
-        match act.kind:
-            case ActKind.ACKNOWLEDGE:
-                reason = life.acknowledge(one.memory, act.by, at_ms)
-            case ActKind.SILENCE:
-                reason = life.silence(one.memory, act.silent_until_ms, at_ms)
-            case ActKind.RESOLVE:
-                reason = life.resolve_manually(one.memory, one.named.drift.differences, at_ms)
+        reason = apply(one.memory, act, one.named.drift.differences, at_ms)
         self._changed()
         one.memory.reason = reason.value
-        alert = self._describe(one, reason.value, at_ms if act.kind is ActKind.RESOLVE else None)
-        alert = msgspec.structs.replace(
-            alert, annotations={ACTED_BY: act.by, COMMENT: act.comment}, description=by_hand(alert, reason, act.by)
-        )
+        alert = by_hand(self._describe(one, reason.value, is_over=act.kind is ActKind.RESOLVE), reason, act)
         return [*told, alert], alert
 
     def _keep(self, known: _Kept | None, one: Named, at_ms: int) -> list[Alert]:
@@ -180,7 +173,7 @@ class DriftAlerts:
         if one.memory.phase is AlertPhase.HUSHED:
             return []
         one.memory.updated_at_ms = at_ms
-        return [self._describe(one, GONE, at_ms)]
+        return [self._describe(one, GONE, is_over=True)]
 
     def _next_due(self) -> tuple[int, _Kept] | None:
         due = [(at_ms, one) for one in self._kept.values() if (at_ms := life.deadline_ms(RULE, one.memory)) is not None]
@@ -203,32 +196,14 @@ class DriftAlerts:
         due = self._next_due()
         return None if due is None else due[0]
 
-    def _describe(self, one: _Kept, reason: str, ends_at_ms: int | None = None) -> Alert:
-        project, drift, memory = one.named.project, one.named.drift, one.memory
-        title, description = _words(project, drift)
-        return Alert(
-            alert_key=f"{RULE_ID}:{project}",
-            alert_id=life.alert_id(f"{RULE_ID}:{one.named.what}", project, memory.named_ms),
-            rule_id=RULE_ID,
-            alert_type=ALERT_TYPE,
-            severity=RULE.severity,
-            status=AlertStatus.FIRING if ends_at_ms is None else AlertStatus.RESOLVED,
-            project_id=project,
-            title=title,
-            description=description,
-            value=float(drift.differences),
-            threshold=0.0,
-            window_minutes=None,
-            sample_size=drift.episodes,
-            starts_at_ms=memory.starts_at_ms,
-            ends_at_ms=ends_at_ms,
-            updated_at_ms=memory.updated_at_ms,
-            acknowledged_by=memory.acknowledged_by,
-            silenced_until_ms=memory.silenced_until_ms or None,
-            escalation_level=memory.escalation_level,
-            reason=reason,
-            dashboard_url=self._core.dashboard_url,
-        )
+    def _describe(self, one: _Kept, reason: str, *, is_over: bool = False) -> Alert:
+        project, drift = one.named.project, one.named.drift
+        title, sentence = _words(project, drift)
+        measured = Measurement(float(drift.differences), drift.episodes, sentence)
+        return alert_of(
+            self._core, RULE, one.memory, measured, one.memory.updated_at_ms, reason,
+            is_over=is_over, project_id=project, title=title, cause=f"{RULE_ID}:{one.named.what}",
+        )  # fmt: skip
 
 
 def _words(project: str, drift: Drifting) -> tuple[str, str]:

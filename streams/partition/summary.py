@@ -203,7 +203,7 @@ def _count_kinds(partition: Partition, state: ProjectState, counts: Counter[tupl
     for rule_id, memory in state.alerts.items():
         rule = partition.core.rules.by_id.get(rule_id)
         if rule is not None and memory.phase is not AlertPhase.HUSHED:
-            counts[rule.severity.value, rule.measure.value] += 1
+            counts[rule.severity.value, rule.measure.name] += 1
 
 
 _SEVERITIES = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}

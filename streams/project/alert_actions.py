@@ -9,12 +9,11 @@ import msgspec
 
 from models.alert import Alert
 from streams.alerting import alert_state as life
-from streams.alerting.alert_state import AlertPhase, AlertState, Reason
+from streams.alerting.alert_state import AlertPhase, AlertState
 from streams.alerting.core import Core
-from streams.alerting.rules import Measure, Rule
-from streams.base import packed_counts
+from streams.alerting.verdict import Reason
 from streams.project.project_state import ProjectState
-from streams.project.rule_evaluator import describe, next_deadline_ms
+from streams.project.rule_evaluator import describe, next_deadline_ms, verdict_of
 
 ACTED_BY = "acted_by"  # annotations of a transition that a person caused
 COMMENT = "comment"
@@ -51,43 +50,37 @@ def perform(core: Core, state: ProjectState, rule_id: str, act: AlertAction, at_
         return ActionRefusal.NOT_ACTIVE
     if memory.phase is AlertPhase.HUSHED:
         return ActionRefusal.RESOLVED_BY_PERSON
-    reason = _apply(core, state, rule, memory, act, at_ms)
+    verdict = verdict_of(core, state, rule)
+    reason = apply(memory, act, verdict.bad, at_ms)
     memory.reason = reason.value
     state.deadline_ms = next_deadline_ms(core, state)
-    told = describe(core, state, rule, memory, reason, at_ms)
-    words = {**told.annotations, ACTED_BY: act.by, COMMENT: act.comment}
-    return msgspec.structs.replace(told, annotations=words, description=by_hand(told, reason, act.by))
+    return by_hand(describe(core, state, rule, memory, verdict, reason, at_ms), reason, act)
 
 
-def by_hand(alert: Alert, reason: Reason, by: str) -> str:
-    """The description after an act: what a person ended may go on."""
-    if reason is not Reason.RESOLVED_BY_PERSON:
-        return alert.description
-    return f"Resolved by {by}, not by the numbers, which may still be bad. {alert.description}"
-
-
-def take_back(core: Core, state: ProjectState, rule_id: str, before: AlertState) -> None:
-    """Undo an act that could not be told; `before` is a copy of what was remembered."""
-    state.alerts[rule_id] = before
-    state.deadline_ms = next_deadline_ms(core, state)
-
-
-def _apply(core: Core, state: ProjectState, rule: Rule, memory: AlertState, act: AlertAction, at_ms: int) -> Reason:
+def apply(memory: AlertState, act: AlertAction, bad: int, at_ms: int) -> Reason:
+    """Change what is remembered; `bad` is the count behind the rule's verdict."""
     match act.kind:
         case ActKind.ACKNOWLEDGE:
             return life.acknowledge(memory, act.by, at_ms)
         case ActKind.SILENCE:
             return life.silence(memory, act.silent_until_ms, at_ms)
         case ActKind.RESOLVE:
-            return life.resolve_manually(memory, _bad(core, state, rule), at_ms)
+            return life.resolve_manually(memory, bad, at_ms)
 
 
-def _bad(core: Core, state: ProjectState, rule: Rule) -> int:
-    """The count behind the rule's verdict: findings, or bad operations in its window."""
-    if rule.measure is Measure.INTEGRITY:
-        return state.numbering.findings
-    rate = core.rules.rate_of[rule.rule_id]
-    return packed_counts.field(state.series.windows[rate.window_index].total, rate.bad_shift)
+def by_hand(alert: Alert, reason: Reason, act: AlertAction) -> Alert:
+    """The transition with the person's name and words; what a person ended may go on, and its description says so."""
+    words = {**alert.annotations, ACTED_BY: act.by, COMMENT: act.comment}
+    description = alert.description
+    if reason is Reason.RESOLVED_BY_PERSON:
+        description = f"Resolved by {act.by}, not by the numbers, which may still be bad. {description}"
+    return msgspec.structs.replace(alert, annotations=words, description=description)
+
+
+def take_back(core: Core, state: ProjectState, rule_id: str, before: AlertState) -> None:
+    """Undo an act that could not be told; `before` is a copy of what was remembered."""
+    state.alerts[rule_id] = before
+    state.deadline_ms = next_deadline_ms(core, state)
 
 
 def person_of(alert: Alert) -> tuple[str | None, str | None]:

@@ -6,7 +6,7 @@ import pytest
 
 from episode_monitor.settings.rules_file import load_rules
 from episode_monitor.settings.settings import SettingsError, load_settings
-from streams.alerting.rules import RESERVED_IDS
+from streams.alerting.rule_parsing import RESERVED_IDS
 from streams.partition.drift_alerts import RULE_ID
 
 SEED = """\

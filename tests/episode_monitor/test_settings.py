@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from alert_sinks.destinations import addresses
 from episode_monitor.settings.settings import Settings, SettingsError, load_settings, settings_table
-from streams.alerting.rules import Measure
+from streams.alerting import rule_types
 from streams.base.numbering_rules import DeletedNumbers
 
 SECRETS = {
@@ -77,9 +77,9 @@ def test_the_environment_of_the_users_document_is_taken_as_it_stands() -> None:
         }
     )
     assert settings.threshold_overrides == {
-        Measure.FAILURE_RATE: Decimal(1),
-        Measure.CONFLICT_RATE: Decimal(5),
-        Measure.SLOW_CREATION: Decimal(5),
+        rule_types.FAILURE_RATE: Decimal(1),
+        rule_types.CONFLICT_RATE: Decimal(5),
+        rule_types.SLOW_CREATION: Decimal(5),
     }
     assert addresses(settings) == {
         "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/...",

@@ -6,8 +6,10 @@ from typing import Any
 from faults.facts import counts
 from models.alert import Alert, Severity
 from models.event import Event, EventType
+from streams.alerting import rule_types
 from streams.alerting.core import Core
-from streams.alerting.rules import Measure, Rule, RuleSet
+from streams.alerting.rule import Rule, RuleType
+from streams.alerting.rules import RuleSet
 from streams.base.numbering_rules import NumberingRules
 from streams.project.project_state import ProjectState
 from streams.project.step import advance, step
@@ -17,23 +19,23 @@ START_MS = 1_760_000_040_000  # 2025-10-09T08:54:00Z, the first millisecond of a
 PROJECT = "project_123"
 
 
-def rule(measure: Measure, threshold: str, **changes: Any) -> Rule:
+def rule(measure: RuleType, threshold: str, **changes: Any) -> Rule:
     """A rule with a name of its own; its severity is warning and its window 15 minutes unless told otherwise."""
     known: dict[str, Any] = {
-        "rule_id": measure.name.lower(),
+        "rule_id": next(name for name, value in vars(rule_types).items() if value is measure).lower(),
         "measure": measure,
-        "severity": Severity.CRITICAL if measure is Measure.INTEGRITY else Severity.WARNING,
+        "severity": Severity.CRITICAL if measure is rule_types.INTEGRITY else Severity.WARNING,
         "threshold": Decimal(threshold),
-        "window_minutes": 0 if measure is Measure.INTEGRITY else 15,
+        "window_minutes": 0 if measure is rule_types.INTEGRITY else 15,
         "description": measure.name.replace("_", " ").capitalize(),
     }
     return Rule(**known | changes)
 
 
-FAILURE = rule(Measure.FAILURE_RATE, "1.0")
-CONFLICT = rule(Measure.CONFLICT_RATE, "5.0", severity=Severity.CRITICAL, window_minutes=10)
-SLOW = rule(Measure.SLOW_CREATION, "5.0")
-INTEGRITY = rule(Measure.INTEGRITY, "0")
+FAILURE = rule(rule_types.FAILURE_RATE, "1.0")
+CONFLICT = rule(rule_types.CONFLICT_RATE, "5.0", severity=Severity.CRITICAL, window_minutes=10)
+SLOW = rule(rule_types.SLOW_CREATION, "5.0")
+INTEGRITY = rule(rule_types.INTEGRITY, "0")
 SHIPPED = (FAILURE, CONFLICT, SLOW, INTEGRITY)
 
 

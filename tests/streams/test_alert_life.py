@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from models.alert import Alert, Severity
+from streams.alerting import rule_types
 from streams.alerting.alert_state import AlertPhase
-from streams.alerting.rules import Measure, Rule
+from streams.alerting.rule import Rule
 from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction, perform, person_of
 from streams.project.rule_evaluator import active_alerts
 from streams.project.state_codec import head_of
@@ -16,7 +17,7 @@ from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SHIPPED
 
 def failing(**changes: Any) -> Rule:
     """Failure rate above 50 % over 10 minutes."""
-    return rule(Measure.FAILURE_RATE, "50", **{"rule_id": "f", "window_minutes": 10, **changes})
+    return rule(rule_types.FAILURE_RATE, "50", **{"rule_id": "f", "window_minutes": 10, **changes})
 
 
 def states(alerts: list[Alert]) -> list[tuple[str, str, float]]:
@@ -98,7 +99,7 @@ def test_an_alert_whose_sample_becomes_too_small_ends_as_insufficient_data() -> 
 
 
 def test_with_threshold_0_too_a_good_operation_may_make_the_sample_large_enough() -> None:
-    p = Driven(core_with(rule(Measure.FAILURE_RATE, "0", min_samples=2)))
+    p = Driven(core_with(rule(rule_types.FAILURE_RATE, "0", min_samples=2)))
     p.failed(0)
     p.created(1, 1)
     assert states(p.alerts) == [("firing", "threshold_crossed", 1)]

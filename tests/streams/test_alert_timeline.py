@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from faults.reference import Meaning
 from models.alert import Severity
 from models.event import Event
-from streams.alerting.rules import Measure, Rule
+from streams.alerting import rule_types
+from streams.alerting.rule import Rule
 from streams.project.project_state import ProjectState
 from streams.project.step import advance, step
 from tests.streams.driving import INTEGRITY, PROJECT, START_MS, core_with, examples, rule
@@ -30,7 +31,7 @@ def told_by_the_core(rules: tuple[Rule, ...], events: list[Event], until_ms: int
 
 rates = st.builds(
     rule,
-    st.sampled_from((Measure.FAILURE_RATE, Measure.CONFLICT_RATE, Measure.RETRY_RATE)),
+    st.sampled_from((rule_types.FAILURE_RATE, rule_types.CONFLICT_RATE, rule_types.RETRY_RATE)),
     st.sampled_from(("0", "1.0", "20", "33.3", "50", "80")),
     severity=st.sampled_from((Severity.WARNING, Severity.CRITICAL)),
     window_minutes=st.sampled_from((1, 2)),
@@ -53,7 +54,7 @@ def test_the_core_tells_what_one_tells_who_looks_all_the_time(
     life: list[Event], drawn: list[Rule], slow: bool, later_ms: int
 ) -> None:
     named = [rule(one.measure, str(one.threshold), **_others(one), rule_id=f"r{i}") for i, one in enumerate(drawn)]
-    slows = [rule(Measure.SLOW_CREATION, "5", window_minutes=1)] if slow else []
+    slows = [rule(rule_types.SLOW_CREATION, "5", window_minutes=1)] if slow else []
     rules = (*named, *slows, INTEGRITY)
     until_ms = max([START_MS, *(event.occurred_at_ms for event in life)]) + later_ms
     expected = Watcher(rules, Meaning(settle_ms=SETTLE_MS), ESCALATE_MS).watch(life, until_ms)
@@ -63,7 +64,7 @@ def test_the_core_tells_what_one_tells_who_looks_all_the_time(
 @examples(300)
 @given(
     life=lives("create", "create", "fail", waits_ms=(0, 1000, 7000, 13_000), max_size=25),
-    one=rates.filter(lambda one: one.measure is Measure.FAILURE_RATE),
+    one=rates.filter(lambda one: one.measure is rule_types.FAILURE_RATE),
 )
 def test_a_threshold_that_is_crossed_because_good_operations_leave_is_noticed_in_that_second(
     life: list[Event], one: Rule

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from faults.facts import counts
 from models.alert import Alert
 from models.event import Event, EventType
+from streams.alerting import rule_types
 from streams.alerting.core import Core
-from streams.alerting.rules import Measure
 from streams.project.project_state import ProjectState
 from streams.project.state_codec import HEADER_BYTES, canonical, checkpoint, decode, head_of, read_head
 from streams.project.state_shapes import StoredBody, StoredState, StoredStateWithHistory
@@ -33,7 +33,7 @@ CORE = core_with(
     CONFLICT,
     SLOW,
     INTEGRITY,
-    rule(Measure.RETRY_RATE, "3", rule_id="retry", min_samples=4, for_seconds=20, keep_firing_seconds=30,
+    rule(rule_types.RETRY_RATE, "3", rule_id="retry", min_samples=4, for_seconds=20, keep_firing_seconds=30,
          window_minutes=1),
     max_jump=20,
 )  # fmt: skip
@@ -218,7 +218,7 @@ def test_an_operation_that_is_over_for_good_is_so_after_a_restart_too() -> None:
 
 
 def test_a_rate_that_waits_for_samples_waits_for_them_after_a_restart() -> None:
-    project = Driven(core_with(rule(Measure.FAILURE_RATE, "1", min_samples=2)))
+    project = Driven(core_with(rule(rule_types.FAILURE_RATE, "1", min_samples=2)))
     project.failed(0)
     other = adopted(project, project.core)
     other.created(1, 1)
@@ -239,15 +239,15 @@ def test_a_rule_that_is_gone_ends_its_alert_without_a_word() -> None:
 def test_a_new_rule_is_judged_by_what_happened_before_it() -> None:
     project = Driven(core_with(INTEGRITY))
     project.endings(0, 10, failed=5, apart=1)
-    other = adopted(project, core_with(INTEGRITY, rule(Measure.FAILURE_RATE, "10", window_minutes=1)))
+    other = adopted(project, core_with(INTEGRITY, rule(rule_types.FAILURE_RATE, "10", window_minutes=1)))
     assert [alert.rule_id for alert in other.until(30)] == ["failure_rate"]
 
 
 def test_a_longer_window_never_keeps_what_has_left_it() -> None:
-    short = rule(Measure.FAILURE_RATE, "1", window_minutes=1)
+    short = rule(rule_types.FAILURE_RATE, "1", window_minutes=1)
     project = Driven(core_with(short))
     project.endings(0, 40, apart=30)  # 20 minutes, of which seconds are known for two
-    core = core_with(rule(Measure.FAILURE_RATE, "1", window_minutes=30))
+    core = core_with(rule(rule_types.FAILURE_RATE, "1", window_minutes=30))
     other = adopted(project, core)
     assert other.window(30) == {"attempted": 40, "ended": 40}
     for second in range(1200, 1200 + 1900, 10):
@@ -258,10 +258,10 @@ def test_a_longer_window_never_keeps_what_has_left_it() -> None:
 
 
 def test_what_is_taken_back_from_a_minute_that_has_left_a_longer_window_is_not_taken_twice() -> None:
-    project = Driven(core_with(rule(Measure.FAILURE_RATE, "1", window_minutes=1)))
+    project = Driven(core_with(rule(rule_types.FAILURE_RATE, "1", window_minutes=1)))
     project.conflict(30, "op")
     project.created(1000, 1)
-    other = adopted(project, core_with(rule(Measure.FAILURE_RATE, "1", window_minutes=30)))
+    other = adopted(project, core_with(rule(rule_types.FAILURE_RATE, "1", window_minutes=30)))
     assert other.window(30) == {"attempted": 2, "ended": 1, "conflicted": 1}
     other.created(1815, 2)
     assert other.window(30) == {"attempted": 2, "ended": 2}, "the minute of the conflict left as a whole"
@@ -270,10 +270,10 @@ def test_what_is_taken_back_from_a_minute_that_has_left_a_longer_window_is_not_t
 
 
 def test_an_alert_under_a_longer_window_ends_when_its_minute_leaves() -> None:
-    project = Driven(core_with(rule(Measure.FAILURE_RATE, "1", window_minutes=1)))
+    project = Driven(core_with(rule(rule_types.FAILURE_RATE, "1", window_minutes=1)))
     project.failed(0)
     project.endings(300, 3)
-    other = adopted(project, core_with(rule(Measure.FAILURE_RATE, "1", rule_id="wide", window_minutes=30)))
+    other = adopted(project, core_with(rule(rule_types.FAILURE_RATE, "1", rule_id="wide", window_minutes=30)))
     told = other.until(4000)
     assert [(alert.status.value, alert.updated_at_ms) for alert in told] == [
         ("firing", other.state.newest_ms + 1),
@@ -282,10 +282,12 @@ def test_an_alert_under_a_longer_window_ends_when_its_minute_leaves() -> None:
 
 
 def test_another_latency_limit_drops_what_was_counted_against_the_old_one() -> None:
-    project = Driven(core_with(rule(Measure.SLOW_CREATION, "5"), rule(Measure.SLOW_CREATION, "9", rule_id="very")))
+    project = Driven(
+        core_with(rule(rule_types.SLOW_CREATION, "5"), rule(rule_types.SLOW_CREATION, "9", rule_id="very"))
+    )
     project.created(0, 1, operation_id="op", duration_seconds=7.0)
     assert project.window(15)["slow"] == 1
-    other = adopted(project, core_with(rule(Measure.SLOW_CREATION, "6")))
+    other = adopted(project, core_with(rule(rule_types.SLOW_CREATION, "6")))
     assert other.window(15) == {"attempted": 1, "ended": 1, "timed": 1}
     other.conflict(30, "op")  # takes the ending back, and counts it anew half a minute later
     assert other.window(15) == {"attempted": 1, "ended": 1, "timed": 1}

@@ -6,7 +6,7 @@ import pytest
 
 from faults.facts import counts
 from models.event import RetryReason
-from streams.alerting.rules import Measure
+from streams.alerting import rule_types
 from streams.base.calendar import Calendar
 from tests.streams.driving import CONFLICT, FAILURE, SHIPPED, SLOW, Driven, at_ms, core_with, rule
 
@@ -373,25 +373,25 @@ def test_1_of_100_is_not_above_1_percent_and_2_of_100_is() -> None:
     p.failed(10)
     assert p.window(15) == {"attempted": 100, "ended": 100, "failed": 1}
     assert p.alerts == []
-    p = Driven(core_with(rule(Measure.FAILURE_RATE, "1.0", min_samples=100)))
+    p = Driven(core_with(rule(rule_types.FAILURE_RATE, "1.0", min_samples=100)))
     p.endings(0, 100, failed=2, apart=0.1)
     assert p.window(15) == {"attempted": 100, "ended": 100, "failed": 2}
     assert [(alert.status.value, alert.value, alert.sample_size) for alert in p.alerts] == [("firing", 2.0, 100)]
 
 
 def test_a_rate_is_compared_exactly_where_floats_would_round() -> None:
-    p = Driven(core_with(rule(Measure.FAILURE_RATE, "33.3333333333333333")))
+    p = Driven(core_with(rule(rule_types.FAILURE_RATE, "33.3333333333333333")))
     p.endings(0, 2)
     p.failed(1)  # a third is 33.333… % and strictly greater, though equal as a float
     assert [alert.status.value for alert in p.alerts] == ["firing"]
-    p = Driven(core_with(rule(Measure.FAILURE_RATE, "33.3333333333333334")))
+    p = Driven(core_with(rule(rule_types.FAILURE_RATE, "33.3333333333333334")))
     p.endings(0, 2)
     p.failed(1)
     assert p.alerts == []
 
 
 def test_the_conflict_rate_is_of_attempted_and_the_failure_rate_of_ended_operations() -> None:
-    p = Driven(core_with(rule(Measure.FAILURE_RATE, "40", min_samples=2), rule(Measure.CONFLICT_RATE, "60")))
+    p = Driven(core_with(rule(rule_types.FAILURE_RATE, "40", min_samples=2), rule(rule_types.CONFLICT_RATE, "60")))
     p.created(0, 1)
     p.conflict(1, "open")
     assert p.alerts == [], "1 of 2 attempted"
@@ -405,7 +405,7 @@ def test_the_conflict_rate_is_of_attempted_and_the_failure_rate_of_ended_operati
 
 
 def test_the_retry_rate_counts_operations_with_retries_not_retries() -> None:
-    p = Driven(core_with(rule(Measure.RETRY_RATE, "50")))
+    p = Driven(core_with(rule(rule_types.RETRY_RATE, "50")))
     p.created(0, 1)
     p.created(0, 2, retry_count=9, retry_reasons=(RetryReason.TIMEOUT,) * 9)
     assert p.window(15) == {"attempted": 2, "ended": 2, "retried": 1}

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from models.event import Event, EventType
-from streams.alerting.rules import Measure, Rule
+from streams.alerting import rule_types
+from streams.alerting.rule import Rule
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Cursor
 from streams.partition.partition import Partition
@@ -164,7 +165,7 @@ def test_a_project_that_alerts_beside_a_hushed_rule_is_alerting() -> None:
 
 
 def test_a_project_that_begins_to_alert_while_a_hushed_rule_becomes_content_is_alerting() -> None:
-    d = Driver(rules=(rule(Measure.FAILURE_RATE, "50"), rule(Measure.SLOW_CREATION, "5")))
+    d = Driver(rules=(rule(rule_types.FAILURE_RATE, "50"), rule(rule_types.SLOW_CREATION, "5")))
     d.take(EventType.CREATION_FAILED, "p", 0)
     state = d.partition.state("p")
     assert state is not None
@@ -384,5 +385,5 @@ def test_keys_tell_what_they_are_and_of_which_project() -> None:
 
 
 def test_two_rules_may_share_a_window() -> None:
-    core = core_with(rule(Measure.FAILURE_RATE, "1"), rule(Measure.RETRY_RATE, "1"), INTEGRITY)
+    core = core_with(rule(rule_types.FAILURE_RATE, "1"), rule(rule_types.RETRY_RATE, "1"), INTEGRITY)
     assert core.rules.window_lengths == (900,)

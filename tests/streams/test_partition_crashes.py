@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.alert import Alert
 from models.event import Event
-from streams.alerting.rules import Measure
+from streams.alerting import rule_types
 from streams.base.checkpoint_types import Changes, Cursor
 from streams.partition.partition import Partition
 from streams.project.state_codec import canonical
@@ -20,7 +20,7 @@ from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, SLOW, core_with,
 from tests.streams.lives import NUMBERING, ORDINARY, arrive, lives, many_before, replace_fields
 from tests.streams.stored import Stored, Write, cursor_write
 
-RETRY = rule(Measure.RETRY_RATE, "3", min_samples=3, for_seconds=20, keep_firing_seconds=30, window_minutes=1)
+RETRY = rule(rule_types.RETRY_RATE, "3", min_samples=3, for_seconds=20, keep_firing_seconds=30, window_minutes=1)
 CORE = core_with(FAILURE, CONFLICT, SLOW, INTEGRITY, RETRY, settle_ms=20_000)
 PROJECTS = ("alpha", "beta", "gamma")
 

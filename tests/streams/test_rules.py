@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from models.alert import Severity
-from streams.alerting.rules import Measure, RuleError, RuleSet, parse_rules
+from streams.alerting import rule_types
+from streams.alerting.rule_parsing import parse_rules
+from streams.alerting.rules import RuleError, RuleSet
 
 GOOD: dict[str, Any] = {
     "rule_id": "r",
@@ -171,14 +173,14 @@ def test_a_disabled_rule_is_left_out() -> None:
 
 
 def test_an_override_replaces_the_threshold_of_every_rule_of_its_measure() -> None:
-    found = parse_rules({"rules": [GOOD, SLOW | {"rule_id": "s"}]}, {Measure.FAILURE_RATE: Decimal("2.5")})
+    found = parse_rules({"rules": [GOOD, SLOW | {"rule_id": "s"}]}, {rule_types.FAILURE_RATE: Decimal("2.5")})
     assert [one.threshold for one in found] == [Decimal("2.5"), Decimal("5")]
 
 
 def test_the_shipped_rules_are_the_three_of_the_seed_and_the_one_of_p95() -> None:
     text = (Path(__file__).parents[2] / "rules.yaml").read_text(encoding="utf-8")
     found = parse_rules(yaml.safe_load(text))
-    assert [(r.measure.value, r.severity.value, str(r.threshold), r.window_minutes) for r in found] == [
+    assert [(r.measure.name, r.severity.value, str(r.threshold), r.window_minutes) for r in found] == [
         ("HIGH_FAILURE_RATE", "warning", "1.0", 15),
         ("HIGH_CONFLICT_RATE", "critical", "5.0", 10),
         ("SLOW_CREATION", "warning", "5.0", 15),

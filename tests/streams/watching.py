@@ -6,15 +6,16 @@ from fractions import Fraction
 from faults.reference import Meaning, Reference
 from models.alert import Severity
 from models.event import Event
-from streams.alerting.rules import Measure, Rule
+from streams.alerting import rule_types
+from streams.alerting.rule import Rule
 
 Told = tuple[int, str, str, str, int]  # when (ms), rule, status, reason, escalation level
 
 _PARTS = {
-    Measure.FAILURE_RATE: ("failed", "ended"),
-    Measure.CONFLICT_RATE: ("conflicted", "attempted"),
-    Measure.RETRY_RATE: ("retried", "ended"),
-    Measure.SLOW_CREATION: ("slow", "ended"),
+    rule_types.FAILURE_RATE: ("failed", "ended"),
+    rule_types.CONFLICT_RATE: ("conflicted", "attempted"),
+    rule_types.RETRY_RATE: ("retried", "ended"),
+    rule_types.SLOW_CREATION: ("slow", "ended"),
 }
 
 
@@ -77,12 +78,12 @@ class Watcher:
 
     def judge_all(self) -> None:
         """Judge every rule now, rates first."""
-        for rule in sorted(self.rules, key=lambda rule: rule.measure is Measure.INTEGRITY):
+        for rule in sorted(self.rules, key=lambda rule: rule.measure is rule_types.INTEGRITY):
             self.judge(rule, *self.verdict(rule))
 
     def verdict(self, rule: Rule) -> tuple[bool, str]:
         """Whether it is crossed, and why it is not."""
-        if rule.measure is Measure.INTEGRITY:
+        if rule.measure is rule_types.INTEGRITY:
             numbers = self.reference.numbers()
             gaps, _ = self.reference.settled(numbers.missing_since_ms, self.now_ms)
             duplicates, _ = self.reference.settled(numbers.shared_since_ms, self.now_ms)
@@ -94,7 +95,7 @@ class Watcher:
             return False, "no_operations"
         if whole < rule.min_samples:
             return False, "insufficient_data"
-        percent = 5 if rule.measure is Measure.SLOW_CREATION else Fraction(rule.threshold)
+        percent = 5 if rule.measure is rule_types.SLOW_CREATION else Fraction(rule.threshold)
         return bad >= rule.min_bad and Fraction(100 * bad, whole) > percent, "back_to_normal"
 
     def judge(self, rule: Rule, crossed: bool, calm_reason: str) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 from models.alert import Severity
 from models.event import Event, EventType, RetryReason
+from streams.alerting import rule_types
 from streams.alerting.core import Core
-from streams.alerting.rules import Measure, Rule, RuleSet
+from streams.alerting.rule import Rule
+from streams.alerting.rules import RuleSet
 from streams.base.calendar import Calendar
 from streams.partition.partition import Partition
 
@@ -15,15 +17,15 @@ START_MS = 1_760_000_000_000  # 2025-10-09T08:53:20Z
 START = "2025-10-09T08:53:20.000Z"
 
 FAILURES = Rule(
-    rule_id="failures", measure=Measure.FAILURE_RATE, severity=Severity.WARNING, threshold=Decimal(1),
+    rule_id="failures", measure=rule_types.FAILURE_RATE, severity=Severity.WARNING, threshold=Decimal(1),
     window_minutes=15, description="Too many failures",
 )  # fmt: skip
 CONFLICTS = Rule(
-    rule_id="conflicts", measure=Measure.CONFLICT_RATE, severity=Severity.CRITICAL, threshold=Decimal(5),
+    rule_id="conflicts", measure=rule_types.CONFLICT_RATE, severity=Severity.CRITICAL, threshold=Decimal(5),
     window_minutes=10, description="Too many conflicts",
 )  # fmt: skip
 INTEGRITY = Rule(
-    rule_id="integrity", measure=Measure.INTEGRITY, severity=Severity.CRITICAL, threshold=Decimal(0),
+    rule_id="integrity", measure=rule_types.INTEGRITY, severity=Severity.CRITICAL, threshold=Decimal(0),
     window_minutes=0, description="Gaps or duplicates",
 )  # fmt: skip
 

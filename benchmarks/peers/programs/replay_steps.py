@@ -17,7 +17,8 @@ from benchmarks.peers.programs.marks import Marks  # noqa: E402
 from episode_monitor.replay.run import Replay  # noqa: E402
 from episode_monitor.replay.source import ReplayBatch  # noqa: E402
 from streams.alerting.core import Core  # noqa: E402
-from streams.alerting.rules import RuleSet, parse_rules  # noqa: E402
+from streams.alerting.rule_parsing import parse_rules  # noqa: E402
+from streams.alerting.rules import RuleSet  # noqa: E402
 
 RULES = Path(__file__).parents[3] / "rules.yaml"
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from episode_monitor.web.answers import conditional
 from episode_monitor.web.docs_page import render
 from episode_monitor.web.problems import Problem
+from streams.alerting.rule_types import ALERT_TYPES
 
 router = APIRouter(include_in_schema=False)
 
@@ -18,27 +19,29 @@ _FOLDER = Path(__file__).parent.parent / "static"
 
 
 @cache
-def _files() -> dict[str, bytes]:
-    """Every file of the folder by name. Only what is in here can be asked for, so no path can lead elsewhere."""
-    return {path.name: path.read_bytes() for path in _FOLDER.iterdir() if path.is_file()}
+def page_files() -> dict[str, bytes]:
+    """Every file of the page by name. Only what is in here can be asked for, so no path can lead elsewhere."""
+    files = {path.name: path.read_bytes() for path in _FOLDER.iterdir() if path.is_file()}
+    units = msgspec.json.encode({one.name: one.page_unit for one in ALERT_TYPES.values()})
+    return files | {"alert-types.js": b"export const UNITS = " + units + b"; // by alert type, in English and Korean\n"}
 
 
 @router.get("/")
 async def page(request: Request) -> Response:
     """The plain page that shows the numbers."""
-    return conditional(request, _files()["index.html"], "text/html; charset=utf-8")
+    return conditional(request, page_files()["index.html"], "text/html; charset=utf-8")
 
 
 @router.get("/favicon.ico")
 async def favicon(request: Request) -> Response:
     """The icon, for browsers that ask here whatever the page says."""
-    return conditional(request, _files()["favicon.svg"], "image/svg+xml")
+    return conditional(request, page_files()["favicon.svg"], "image/svg+xml")
 
 
 @router.get("/static/{name}")
 async def static_file(request: Request, name: str) -> Response:
     """A file of the page."""
-    body = _files().get(name)
+    body = page_files().get(name)
     if body is None:
         raise Problem(404, "not_found", "Nothing is at this address: /docs lists what is.")
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -1,6 +1,7 @@
 // Turns answers into elements. Nothing here asks the network, and no text of an answer is ever read as HTML.
 
-import { apart, count, hasText, moment, percent, seconds, text } from "./page-text.js";
+import { UNITS } from "./alert-types.js";
+import { apart, chosen, count, hasText, moment, percent, seconds, text } from "./page-text.js";
 
 const MOST_ALERTS = 50;
 const MOST_RANGES = 80;
@@ -67,16 +68,10 @@ export function drawPerformance(stats) {
   ];
 }
 
-const UNITS = {
-  HIGH_FAILURE_RATE: "unitPercent", HIGH_CONFLICT_RATE: "unitPercent", HIGH_RETRY_RATE: "unitPercent",
-  SLOW_CREATION: "unitSeconds", INTEGRITY_VIOLATION: "unitFindings", INTEGRITY_DRIFT: "unitDifferences",
-};
-
-/** A number of an alert with its unit, in as many digits as tell it from the other one; as `models.measures` does it. */
+/** A number of an alert with its unit, in as many digits as tell it from the other one. */
 function measured(alert, value, other) {
   if (value === null) return "–";
-  const unit = UNITS[alert.alert_type];
-  return unit ? text(unit, apart(value, other)) : apart(value, other);
+  return chosen(UNITS[alert.alert_type] ?? ["{0}", "{0}"]).replace("{0}", apart(value, other));
 }
 
 const webAddress = (address) => /^https?:\/\//.test(address ?? "") ? address : null;

@@ -77,10 +77,6 @@ const TEXTS = {
   status_firing: ["firing", "발생 중"],
   status_resolved: ["resolved", "해결됨"],
   since: ["since {0}", "{0}부터"],
-  unitPercent: ["{0} %", "{0} %"],
-  unitSeconds: ["{0} s", "{0}초"],
-  unitFindings: ["findings: {0}", "발견 {0}건"],
-  unitDifferences: ["differences: {0}", "차이 {0}건"],
   valueOver: ["{0}, limit {1}", "{0}, 한계 {1}"],
   acknowledgedBy: ["acknowledged by {0}", "{0} 확인함"],
   silencedUntil: ["silenced until {0}", "{0}까지 알림 중지"],
@@ -148,9 +144,12 @@ export function toggleLanguage() {
 /** Whether there is a text of this name. */
 export const hasText = (key) => key in TEXTS;
 
+/** Of a text in English and Korean, the one in the chosen language. */
+export const chosen = (texts) => texts[LANGUAGES.indexOf(language)];
+
 /** A text with {0}, {1} … filled in. */
 export const text = (key, ...values) =>
-  TEXTS[key][LANGUAGES.indexOf(language)].replace(/\{(\d)\}/g, (_, place) => values[place]);
+  chosen(TEXTS[key]).replace(/\{(\d)\}/g, (_, place) => values[place]);
 
 /** What this browser remembers, or null: storage may be switched off. */
 export function stored(name, place = "localStorage") {

@@ -1,0 +1,54 @@
+"""The alert that leaves the core, made of a rule, what is remembered of it, and what it measures now."""
+
+from models.alert import Alert, AlertStatus
+from streams.alerting.alert_state import AlertPhase, AlertState, alert_id
+from streams.alerting.core import Core
+from streams.alerting.rule import Rule
+from streams.alerting.verdict import Measurement
+
+
+def alert_of(
+    core: Core,
+    rule: Rule,
+    memory: AlertState,
+    measured: Measurement,
+    at_ms: int,
+    reason: str,
+    *,
+    is_over: bool,
+    project_id: str,
+    title: str,
+    cause: str | None = None,
+) -> Alert:
+    """The alert at the time of a transition, or of a question. `cause` is what its id names in place of the rule."""
+    if is_over:
+        status = AlertStatus.RESOLVED
+    else:
+        status = AlertStatus.PENDING if memory.phase is AlertPhase.PENDING else AlertStatus.FIRING
+    return Alert(
+        alert_key=f"{rule.rule_id}:{project_id}",
+        alert_id=alert_id(cause or rule.rule_id, project_id, memory.named_ms),
+        rule_id=rule.rule_id,
+        alert_type=rule.measure.name,
+        severity=rule.severity,
+        status=status,
+        project_id=project_id,
+        title=title,
+        description=measured.sentence,
+        value=measured.value,
+        threshold=float(rule.threshold),
+        window_minutes=rule.window_minutes or None,
+        sample_size=measured.sample_size,
+        starts_at_ms=memory.starts_at_ms or memory.since_ms,
+        ends_at_ms=at_ms if is_over else None,
+        updated_at_ms=at_ms,
+        acknowledged_by=memory.acknowledged_by,
+        silenced_until_ms=memory.silenced_until_ms or None,
+        escalation_level=memory.escalation_level,
+        reason=reason,
+        labels=rule.labels,
+        annotations=rule.annotations,
+        runbook_url=rule.runbook_url,
+        dashboard_url=core.dashboard_url,
+        trace_ids=memory.trace_ids,
+    )

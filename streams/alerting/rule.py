@@ -1,0 +1,107 @@
+"""A rule, and what is common to all types of rule. The types themselves stand in `streams.alerting.rule_types`."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Protocol
+
+import msgspec
+
+from models.alert import Severity
+from models.wording import MOST_DIGITS, apart, number
+from streams.alerting.rate_rules import RateRule
+from streams.alerting.verdict import Measurement, Verdict
+from streams.numbering.numbering import Numbering
+from streams.rates.operation_series import OperationSeries
+
+
+class JudgedProject(Protocol):
+    """What a rule may look at. Times are event time in milliseconds."""
+
+    project_id: str
+    series: OperationSeries
+    numbering: Numbering
+    split: tuple[int, ...]  # its partitions, where there are several
+    now_ms: int
+    latest_ms: int
+
+
+class RuleType:
+    """One `alert_type`: how it is judged, how its numbers are written, and what it means.
+
+    This class alone is a type that no rule can name: of the monitor's own alerts, or of a newer version.
+    """
+
+    page_unit = ("{0}", "{0}")  # on the built-in page, in English and Korean
+    meaning = ""  # crossed when; {0} is the threshold with its unit, {1} the window
+    wanted = ""  # what a threshold must be
+    suffix = ""  # that a threshold may have
+    default_threshold = ""
+    max_threshold = Decimal("Infinity")
+    has_window = False
+
+    def __init__(self, name: str, unit: str = "", units: str = "") -> None:
+        """`unit`, or `units` but for 1, follows a number after a space."""
+        self.name, self.unit, self.units = name, unit, units or unit
+
+    def __repr__(self) -> str:
+        return f"RuleType({self.name!r})"
+
+    # --- how it is judged
+
+    def rate_rule(self, rule: "Rule", window_index: int, latency_limits: tuple[float, ...]) -> RateRule:
+        """The counts by which a type with a window is judged."""
+        raise NotImplementedError
+
+    def verdict(self, rule: "Rule", project: JudgedProject) -> Verdict:
+        """Of a type without a window. It is asked for when findings change or an operation counts."""
+        raise NotImplementedError
+
+    def measurement(self, rule: "Rule", project: JudgedProject, verdict: Verdict) -> Measurement:
+        """What the alert says."""
+        raise NotImplementedError
+
+    # --- how it is written
+
+    def parse_threshold(self, raw: object) -> Decimal | None:
+        """A threshold of the rules file, with or without its unit; None: it cannot be one."""
+        text = str(self.default_threshold if raw is None else raw).strip().removesuffix(self.suffix).strip()
+        try:
+            threshold = Decimal(text)
+        except InvalidOperation:
+            return None
+        fits = not isinstance(raw, bool) and threshold.is_finite() and 0 <= threshold <= self.max_threshold
+        return threshold if fits else None
+
+    def format_value(self, value: float | None, threshold: float) -> str:
+        """A value with its unit, in as many digits as it takes to tell it from its threshold."""
+        return "no data" if value is None else self._with_unit(apart(value, threshold, self.unit == "%"))
+
+    def format_threshold(self, threshold: float) -> str:
+        """A threshold with its unit."""
+        return self._with_unit(number(threshold, MOST_DIGITS))
+
+    def _with_unit(self, text: str) -> str:
+        unit = self.unit if text == "1" else self.units
+        return f"{text} {unit}" if unit else text
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule. The unit of `threshold` is that of its type."""
+
+    rule_id: str
+    measure: RuleType
+    severity: Severity
+    threshold: Decimal
+    window_minutes: int  # 0 for a type without a window
+    description: str
+    min_samples: int = 1
+    min_bad: int = 1
+    for_seconds: int = 0
+    keep_firing_seconds: int = 0
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    runbook_url: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON knows it; `measure` by its name."""
+        fields: dict[str, Any] = msgspec.to_builtins(self, enc_hook=lambda rule_type: rule_type.name)
+        return fields

@@ -1,0 +1,161 @@
+"""Every type of rule: verdict, value, sentence, unit, threshold and meaning of each, for every place that shows one.
+
+A new type stands here alone. A rate is one more `_Rate`; any other one is a class with the same methods.
+"""
+
+from decimal import Decimal
+
+from models.wording import counted
+from streams.alerting.rate_rules import RateRule
+from streams.alerting.rule import JudgedProject, Rule, RuleType
+from streams.alerting.verdict import Measurement, Reason, Verdict
+from streams.base import packed_counts
+from streams.base.sketch import RELATIVE_ACCURACY, quantile_seconds
+from streams.rates.operation_series import rate_percentage
+
+SLOW_SHARE = Decimal(5)  # percent: p95 is above a limit when more than this share of the endings is
+
+
+class _Rate(RuleType):
+    """The share of the operations in a window that are bad, in percent."""
+
+    page_unit = ("{0} %", "{0} %")
+    wanted = "a percentage from 0% to 100%, such as 1.0%"
+    suffix = "%"
+    max_threshold = Decimal(100)
+    has_window = True
+
+    def __init__(self, name: str, bad: int, whole: int, meaning: str) -> None:
+        """`bad` and `whole` are shifts of a tally."""
+        super().__init__(name, "%")
+        self._counts, self.meaning = (bad, whole), meaning
+
+    def rate_rule(self, rule: Rule, window_index: int, latency_limits: tuple[float, ...]) -> RateRule:
+        """Too much is a share strictly above the threshold."""
+        return _rate_rule(rule, window_index, self._counts, rule.threshold)
+
+    def measurement(self, rule: Rule, project: JudgedProject, verdict: Verdict) -> Measurement:
+        """The share."""
+        value = rate_percentage(verdict.bad, verdict.whole)
+        if value is None:
+            return _no_operations(rule, project)
+        sentence = (
+            f"Project {project.project_id}: {self.format_value(value, float(rule.threshold))} of "
+            f"{counted(verdict.whole, 'operation', 'operations')} in the last {_window(rule)}; the threshold is "
+            f"{self.format_threshold(float(rule.threshold))}."
+        )
+        return Measurement(value, verdict.whole, sentence)
+
+
+class _Latency(RuleType):
+    """The 95th percentile of creation times in a window, in seconds; judged by the exact count of the slower ones."""
+
+    page_unit = ("{0} s", "{0}초")
+    meaning = "more than 5 % of the creations that ended in the last {1} took longer than {0}"
+    wanted = "a number of seconds, such as 5s"
+    suffix = "s"
+    has_window = True
+
+    def rate_rule(self, rule: Rule, window_index: int, latency_limits: tuple[float, ...]) -> RateRule:
+        """Too much is a share of slower ones strictly above 5 %."""
+        slower = packed_counts.SLOW[latency_limits.index(float(rule.threshold))]
+        return _rate_rule(rule, window_index, (slower, packed_counts.ENDED), SLOW_SHARE)
+
+    def measurement(self, rule: Rule, project: JudgedProject, verdict: Verdict) -> Measurement:
+        """The percentile."""
+        now, limit = project.now_ms // 1000, float(rule.threshold)
+        _, sketch = project.series.between(now - rule.window_minutes * 60, max(now, project.latest_ms // 1000))
+        value = _beside_limit(quantile_seconds(sketch, 0.95), limit, verdict.is_above)
+        if value is None:
+            return _no_operations(rule, project, verdict.whole)
+        sentence = (
+            f"Project {project.project_id}: 95th percentile {self.format_value(value, limit)} of "
+            f"{counted(verdict.whole, 'creation', 'creations')} in the last {_window(rule)}, {verdict.bad} of them "
+            f"slower than {self.format_threshold(limit)}; the limit is {self.format_threshold(limit)}."
+        )
+        return Measurement(value, verdict.whole, sentence)
+
+
+class _Numbers(RuleType):
+    """Open gaps and duplicates of a project, as a count."""
+
+    page_unit = ("findings: {0}", "발견 {0}건")
+    meaning = "a project has more than {0} (missing or duplicate numbers)"
+    wanted = "a count"
+    default_threshold = "0"
+
+    def verdict(self, rule: Rule, project: JudgedProject) -> Verdict:
+        """What a project in several partitions lacks in one of them may be in another, so it has no findings."""
+        findings = 0 if project.split else project.numbering.findings
+        reason = Reason.SPLIT if project.split else Reason.BACK_TO_NORMAL
+        return Verdict(findings > rule.threshold, findings, reason, len(project.numbering.episodes))
+
+    def measurement(self, rule: Rule, project: JudgedProject, verdict: Verdict) -> Measurement:
+        """The count."""
+        numbering = project.numbering
+        if project.split:
+            where = ", ".join(map(str, project.split))
+            sentence = (
+                f"Events of project {project.project_id} are in the partitions {where}: what one of them lacks may be "
+                f"in another, so its numbers are not judged. The view of the project names the cause."
+            )
+        else:
+            sentence = (
+                f"Project {project.project_id} has {numbering.open_gaps.count} missing and "
+                f"{counted(len(numbering.open_duplicates), 'duplicate number', 'duplicate numbers')} among "
+                f"{counted(verdict.whole, 'episode', 'episodes')} (highest number {numbering.max_number})."
+            )
+        return Measurement(float(verdict.bad), verdict.whole, sentence)
+
+
+class _Drift(RuleType):
+    """Numbers of which stream and database say different things; `streams.partition.drift_alerts` judges it."""
+
+    page_unit = ("differences: {0}", "차이 {0}건")
+
+
+FAILURE_RATE = _Rate(
+    "HIGH_FAILURE_RATE", packed_counts.FAILED, packed_counts.ENDED,
+    "more than {0} of the creations that ended in the last {1} failed",
+)  # fmt: skip
+CONFLICT_RATE = _Rate(
+    "HIGH_CONFLICT_RATE", packed_counts.CONFLICTED, packed_counts.ATTEMPTED,
+    "more than {0} of the creations attempted in the last {1} met a conflict",
+)  # fmt: skip
+RETRY_RATE = _Rate(
+    "HIGH_RETRY_RATE", packed_counts.RETRIED, packed_counts.ENDED,
+    "more than {0} of the creations that ended in the last {1} needed a retry",
+)  # fmt: skip
+SLOW_CREATION = _Latency("SLOW_CREATION", "s")
+INTEGRITY = _Numbers("INTEGRITY_VIOLATION", "finding", "findings")
+DRIFT = _Drift("INTEGRITY_DRIFT", "difference", "differences")
+
+RULE_TYPES: dict[str, RuleType] = {
+    one.name: one for one in (FAILURE_RATE, CONFLICT_RATE, RETRY_RATE, SLOW_CREATION, INTEGRITY)
+}
+ALERT_TYPES: dict[str, RuleType] = {**RULE_TYPES, DRIFT.name: DRIFT}  # with those that no rule can name
+
+
+def alert_type(name: str) -> RuleType:
+    """The type of this name; for one that a newer version wrote, numbers without a unit."""
+    return ALERT_TYPES.get(name) or RuleType(name)
+
+
+def _rate_rule(rule: Rule, window_index: int, counts: tuple[int, int], percent: Decimal) -> RateRule:
+    ratio = (percent / 100).as_integer_ratio()
+    return RateRule(rule.rule_id, window_index, counts, ratio, rule.min_bad, rule.min_samples)
+
+
+def _window(rule: Rule) -> str:
+    return counted(rule.window_minutes, "minute", "minutes")
+
+
+def _no_operations(rule: Rule, project: JudgedProject, ended: int = 0) -> Measurement:
+    return Measurement(None, ended, f"Project {project.project_id} had no operations in the last {_window(rule)}.")
+
+
+def _beside_limit(p95_seconds: float | None, limit_seconds: float, is_above: bool) -> float | None:
+    """The estimate on that side of the limit on which the exact count is: it may err by 1 %."""
+    if p95_seconds is None or (p95_seconds > limit_seconds) == is_above:
+        return p95_seconds
+    return limit_seconds * (1 + RELATIVE_ACCURACY / 2) if is_above else limit_seconds

@@ -1,0 +1,51 @@
+"""What a rule's measure says at one moment, and the reasons for which an alert changes."""
+
+from enum import Enum
+from typing import NamedTuple
+
+import msgspec
+
+from models.alert import SILENCE_ENDED
+
+
+class Reason(Enum):
+    """Why a transition happened."""
+
+    THRESHOLD_CROSSED = "threshold_crossed"
+    CROSSED_FOR_LONG_ENOUGH = "crossed_for_long_enough"
+    ESCALATED_UNACKNOWLEDGED = "escalated_unacknowledged"
+    BACK_TO_NORMAL = "back_to_normal"
+    NO_OPERATIONS = "no_operations"
+    INSUFFICIENT_DATA = "insufficient_data"
+    CLEARED_BEFORE_FIRING = "cleared_before_firing"
+    SPLIT = "split"  # the project is in several partitions, each of which lacks what the others have
+    RESOLVED_BY_PERSON = "resolved_by_person"
+    ACKNOWLEDGED_BY_PERSON = "acknowledged_by_person"
+    SILENCED_BY_PERSON = "silenced_by_person"
+    SILENCE_ENDED = SILENCE_ENDED  # it still fires: emitted once more
+
+
+ENDS = frozenset(
+    (
+        Reason.BACK_TO_NORMAL, Reason.NO_OPERATIONS, Reason.INSUFFICIENT_DATA, Reason.CLEARED_BEFORE_FIRING,
+        Reason.SPLIT, Reason.RESOLVED_BY_PERSON,
+    )
+)  # fmt: skip
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """`bad` of `whole`: findings of episodes, or bad operations of those in the window."""
+
+    crossed: bool
+    bad: int
+    calm_reason: Reason = Reason.BACK_TO_NORMAL  # why it is not crossed
+    whole: int = 0
+    is_above: bool = False  # by the counts alone, be they enough for a verdict or not
+
+
+class Measurement(NamedTuple):
+    """What an alert says of its project: the value, how many operations or episodes it is of, and one sentence."""
+
+    value: float | None
+    sample_size: int
+    sentence: str
