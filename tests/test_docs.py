@@ -65,6 +65,7 @@ OTHER_NAMES = {
     "COMPILED_CORE",
     "POSTGRES_PASSWORD",
     "FIELD_RULES",
+    "RULE_TYPES",
     *rule_types.ALERT_TYPES,
 }
 
