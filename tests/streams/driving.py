@@ -21,13 +21,14 @@ PROJECT = "project_123"
 
 def rule(measure: RuleType, threshold: str, **changes: Any) -> Rule:
     """A rule with a name of its own; its severity is warning and its window 15 minutes unless told otherwise."""
+    name = next(name for name, value in vars(rule_types).items() if value is measure)
     known: dict[str, Any] = {
-        "rule_id": next(name for name, value in vars(rule_types).items() if value is measure).lower(),
+        "rule_id": name.lower(),
         "measure": measure,
         "severity": Severity.CRITICAL if measure is rule_types.INTEGRITY else Severity.WARNING,
         "threshold": Decimal(threshold),
         "window_minutes": 0 if measure is rule_types.INTEGRITY else 15,
-        "description": measure.name.replace("_", " ").capitalize(),
+        "description": name.replace("_", " ").capitalize(),
     }
     return Rule(**known | changes)
 
