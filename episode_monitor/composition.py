@@ -26,6 +26,7 @@ from episode_monitor.repair.parts import Parts, RepairSettings
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PostgresPlans
 from episode_monitor.service_database.episodes_table import EpisodesTable
+from episode_monitor.settings.api_tokens import ApiToken, Role, parse_api_tokens
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.storage.address import Address, BadDatabaseUrl
 from episode_monitor.storage.audit import AuditEntry
@@ -35,7 +36,7 @@ from episode_monitor.storage.retention import Retention
 from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.local_changes import demands_token, token_of_start
-from episode_monitor.web.settings import ApiToken, Role, WebSettings, parse_api_tokens
+from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
 from models.times import epoch_ms
 from streams.project.alert_actions import person_of

@@ -9,10 +9,10 @@ import httpx
 import typer
 
 from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.settings.api_tokens import Role
 from episode_monitor.settings.settings import Settings
 from episode_monitor.web.local_changes import read_token
 from episode_monitor.web.security import is_loopback_name
-from episode_monitor.web.settings import Role
 
 BASE = "/monitoring/episodes"
 PATIENCE_SECONDS = 30.0

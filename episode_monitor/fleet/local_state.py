@@ -13,6 +13,7 @@ from episode_monitor.fleet.errors import Recovering
 from episode_monitor.storage.history import AlertHistory
 from models.alert import Alert
 from models.views import JobStatus
+from streams.partition.drift_alerts import KEEPER
 from streams.partition.summary import PartitionLists
 from streams.project.project_state import ProjectState
 from streams.rates.totals import PartitionTotals
@@ -67,6 +68,11 @@ class LocalState:
     def has(self, partition: int) -> bool:
         """Whether this worker answers for it now."""
         return partition in self.partitions
+
+    @property
+    def drift_keeper(self) -> Owned | None:
+        """The partition that keeps the alerts about drift; None: another worker has it."""
+        return next((owned for owned in self.live if owned.number == KEEPER), None)
 
     def parts_of(self, project_id: str) -> Iterator[LocalPart]:
         """Where a project is, usually in one partition."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from alert_sinks.settings import http_address
+from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.storage.address import Address
-from episode_monitor.web.settings import parse_api_tokens
 
 FIRST_SEEN = "first_seen"  # of FIRST_NUMBER: whatever number comes first
 _HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"

@@ -15,10 +15,11 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from episode_monitor.settings.api_tokens import ApiToken, Role
 from episode_monitor.web.cross_origin import is_preflight
 from episode_monitor.web.local_caller import Forwarded, check_direct
 from episode_monitor.web.problems import Problem
-from episode_monitor.web.settings import ApiToken, Role, WebSettings
+from episode_monitor.web.settings import WebSettings
 
 READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 INTERNAL_PREFIX: Final = "/internal/"  # routes between workers bring their own guard, `internal_guard`

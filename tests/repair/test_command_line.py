@@ -15,8 +15,9 @@ import pytest
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.plan_state import PlanState, Verification
 from episode_monitor.repair.repairs import Repairs
+from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.web.server import serve
-from episode_monitor.web.settings import WebSettings, parse_api_tokens
+from episode_monitor.web.settings import WebSettings
 from tests.repair.desk import Desk
 from tests.web.fake_views import FakeViews, fake_app
 

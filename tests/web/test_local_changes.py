@@ -17,11 +17,12 @@ import structlog.testing
 from episode_monitor.cli.calling import WorkerClient as Caller
 from episode_monitor.composition import web_settings
 from episode_monitor.exits import Failure
+from episode_monitor.settings.api_tokens import ApiToken, Role
 from episode_monitor.settings.settings import load_settings
 from episode_monitor.web import local_caller
 from episode_monitor.web.local_changes import demands_token, places_elsewhere, read_token, token_of_start
 from episode_monitor.web.server import HttpServer, serve
-from episode_monitor.web.settings import ApiToken, Role, WebSettings
+from episode_monitor.web.settings import WebSettings
 from tests.web.conftest import Connect
 from tests.web.fake_views import FakeViews, alert, fake_app
 

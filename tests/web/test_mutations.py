@@ -10,8 +10,9 @@ import structlog.testing
 from episode_monitor.fleet.acts.alert import ActionKind, ActOnAlert
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.fleet.questions.finding import FindingQuestion
+from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.web.audit import AuditEntry
-from episode_monitor.web.settings import WebSettings, parse_api_tokens
+from episode_monitor.web.settings import WebSettings
 from models.views import JobState
 from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, FINISHED, FakeViews, alert

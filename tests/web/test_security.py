@@ -6,9 +6,10 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends
 
+from episode_monitor.settings.api_tokens import ApiToken, Role, parse_api_tokens
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.security import internal_guard, is_loopback_name
-from episode_monitor.web.settings import ApiToken, Role, WebSettings, parse_api_tokens
+from episode_monitor.web.settings import WebSettings
 from tests.web.conftest import Connect
 from tests.web.fake_views import FakeViews, alert
 

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from episode_monitor.composition import web_settings
+from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.settings.settings import load_settings
 from episode_monitor.web.server import HttpServer, serve
-from episode_monitor.web.settings import WebSettings, parse_api_tokens
+from episode_monitor.web.settings import WebSettings
 from tests.web.conftest import Connect
 from tests.web.fake_views import FakeViews, alert, fake_app
 

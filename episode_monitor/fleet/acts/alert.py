@@ -8,7 +8,7 @@ import msgspec
 
 from agents.engine.ownership import Owned
 from agents.fleet.fleet_view import FleetView
-from episode_monitor.fleet.acts.drift import keeper_of, restorer
+from episode_monitor.fleet.acts.drift import restorer
 from episode_monitor.fleet.errors import Recovering, Refusal, Refused
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.questions.alert_history import is_known
@@ -56,7 +56,7 @@ class ActOnAlert(Act[Acted, Alert], frozen=True, kw_only=True):
     def place(self, here: LocalState) -> Owned | None:
         rule_id, project_id = self.rule_and_project
         if rule_id == DRIFT_RULE_ID:
-            return keeper_of(here)
+            return here.drift_keeper
         for owned, state, _ in here.parts_of(project_id):
             if not state.split or rule_id in state.alerts:  # each part has alerts of its own
                 return owned

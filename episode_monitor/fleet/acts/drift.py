@@ -13,7 +13,7 @@ from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import Scope
 from episode_monitor.fleet.transaction import Act, Performed
 from models.alert import Alert
-from streams.partition.drift_alerts import KEEPER, DriftAlerts
+from streams.partition.drift_alerts import DriftAlerts
 from streams.partition.drift_values import Named
 
 _MOVED = "look at the alerts about drift, then try again."
@@ -30,7 +30,7 @@ class ReportDrift(Act[bool, bool], frozen=True, kw_only=True):
     over: list[str] = msgspec.field(default_factory=list)
 
     def place(self, here: LocalState) -> Owned | None:
-        return keeper_of(here)
+        return here.drift_keeper
 
     def perform(self, owned: Owned, view: FleetView) -> Performed[bool] | bool:
         if self.is_all:
@@ -45,17 +45,12 @@ class EscalateDrift(Act[bool, bool | None], frozen=True, kw_only=True):
     moved = _MOVED
 
     def place(self, here: LocalState) -> Owned | None:
-        owned = keeper_of(here)
+        owned = here.drift_keeper
         due_ms = None if owned is None else owned.drift_alerts.next_due_ms()
         return owned if due_ms is not None and due_ms <= here.view.now_ms() else None
 
     def perform(self, owned: Owned, view: FleetView) -> Performed[bool] | bool:
         return _changed(owned, lambda kept: kept.run_due(view.now_ms()))
-
-
-def keeper_of(here: LocalState) -> Owned | None:
-    """The partition that keeps the alerts about drift; None: another worker has it."""
-    return next((owned for owned in here.live if owned.number == KEEPER), None)
 
 
 def restorer(owned: Owned) -> Callable[[], None]:

@@ -1,6 +1,5 @@
 """What the alerts about drift that fire are about."""
 
-from episode_monitor.fleet.acts.drift import keeper_of
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope
 from streams.partition.drift_values import Drifting
@@ -14,5 +13,5 @@ class DriftsQuestion(Question[dict[str, Drifting], dict[str, Drifting]], frozen=
     found = dict[str, Drifting]
 
     async def answer(self, here: LocalState) -> dict[str, Drifting] | None:
-        owned = keeper_of(here)
+        owned = here.drift_keeper
         return None if owned is None else owned.drift_alerts.drifts
