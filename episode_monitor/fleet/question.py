@@ -46,7 +46,7 @@ class Question(msgspec.Struct, Generic[T, A], frozen=True, kw_only=True):
 
     @classmethod
     def wire_name(cls) -> str:
-        """The end of its address between workers, such as `project` of `ProjectQuestion`."""
+        """The end of its address between workers: its name in small letters, without `Question`."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__.removesuffix("Question")).lower()
 
     @property

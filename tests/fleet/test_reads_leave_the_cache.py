@@ -1,11 +1,40 @@
 """Who reads pushes nothing out of memory that events come for, and sees what is true all the same."""
 
+from contextlib import suppress
+
+from episode_monitor.fleet.catalogue import all_questions
+from episode_monitor.fleet.errors import Refused
+from episode_monitor.fleet.questions.compare import CompareQuestion
+from episode_monitor.fleet.transaction import Act
+from models.views import JobStatus
 from streams.partition.state_cache import LOOKED_AT_MOST
 from tests.fleet.fleet import Fleet, Worker, json
+from tests.fleet.questions import sample_of
 
 ROOT = "/monitoring/episodes"
 COLD = [f"cold-{number:02}" for number in range(40)]
 HOT = ["hot-1", "hot-2"]
+
+
+class NoJobs:
+    async def own_jobs(self, limit: int, job_id: str | None = None) -> list[JobStatus]:
+        return []
+
+    async def cancel_own(self, job_id: str, by: str) -> JobStatus | None:
+        return None
+
+
+async def ask_every_question(worker: Worker) -> None:
+    """All of the list that are no acts, as another worker or this one asks them."""
+    worker.own.jobs = NoJobs()
+    for kind in all_questions().values():
+        if not issubclass(kind, Act):
+            for project in COLD:
+                projects = [(project, 1)] if kind is CompareQuestion else [project]
+                given = {"project_id": project, "projects": projects}
+                known = {name: value for name, value in given.items() if name in kind.__struct_fields__}
+                with suppress(Refused):  # none of them has a finding of the sample's id
+                    await sample_of(kind, **known).partial_answer(worker.own)
 
 
 async def ask_everything(worker: Worker) -> None:
@@ -35,6 +64,7 @@ async def test_reading_every_project_leaves_those_in_memory_that_events_come_for
         await worker.engine.flush()
         hot = [partition._cache.young[project] for project in HOT]
         await ask_everything(worker)
+        await ask_every_question(worker)
         await fleet.publish()
         assert [partition._cache.young.get(project) for project in HOT] == hot
         assert len(partition._cache._looked_at) == len(COLD)
