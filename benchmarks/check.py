@@ -16,6 +16,7 @@ import asyncpg
 from episode_monitor.checks.deep import DeepCheck
 from episode_monitor.checks.first_pass import MAX_PROJECT_ROWS
 from episode_monitor.checks.service import reader_opener
+from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.fleet.questions.compare import compared
 from episode_monitor.fleet.questions.holdings import held
@@ -63,8 +64,8 @@ class _Values:
         return iter(list(self.values.items()))
 
 
-class OneWorker:
-    """A worker that owns every partition, without Kafka: `episode_monitor.checks.deep.Stream`."""
+class OneWorker(StreamSide):
+    """A worker that owns every partition, without Kafka."""
 
     def __init__(self, projects: int, episodes: int) -> None:
         core = Core(RuleSet(()))

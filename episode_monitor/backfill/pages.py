@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from episode_monitor.service_database.explaining import explained
-from episode_monitor.service_database.reader import ANSWER_SECONDS, EpisodesReader
+from episode_monitor.service_database.packed import ANSWER_SECONDS
+from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.address import Address
 
 COUNT_SECONDS = 1800.0  # of the whole table, which nobody can hurry

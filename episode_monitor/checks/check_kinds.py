@@ -3,15 +3,15 @@
 It is in the result that is stored, which follows the alerts: a check that was lost in between finds the same again.
 """
 
-from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from episode_monitor.checks.basic import basic_check
-from episode_monitor.checks.deep import DeepCheck, OpenReader, Stream
+from episode_monitor.checks.deep import DeepCheck, OpenReader
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.job_run import Progress
+from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.storage.checks import CheckKind, CheckQuery, CheckResult, CheckResults
 from episode_monitor.storage.database_service import DatabaseAway
@@ -23,28 +23,16 @@ from streams.partition.drift_values import Drifting, Drifts
 _MEMORY = "drifting"  # the part of a stored result that only the next check reads
 
 
-class Desk(Protocol):
-    """The worker that keeps the alerts about drift; `episode_monitor.checks.stream_side.StreamSide` asks it. Raises
-    CheckFailed."""
-
-    def drifts(self) -> Awaitable[dict[str, Drifting]]:
-        """What the alerts that fire are about."""
-
-    def report(self, report: ReportDrift) -> Awaitable[None]:
-        """Hand over what a check found."""
-
-
 class CheckWork:
     """Each method is the work of one kind of check."""
 
     def __init__(
         self,
-        stream: Stream,
+        stream: StreamSide,
         open_reader: OpenReader | None,
         rules: NumberingRules,
         settle_seconds: float,
         results: CheckResults,
-        desk: Desk,
     ) -> None:
         self.latest: Drifts = {}  # what drifted at the last deep check, as far as it was looked up
         self.latest_id = ""
@@ -53,7 +41,6 @@ class CheckWork:
         self._rules = rules
         self._settle_seconds = settle_seconds
         self._results = results
-        self._desk = desk
 
     async def basic(self, check: CheckResult, progress: Progress) -> dict[str, Any]:
         """See `basic_check`."""
@@ -65,18 +52,18 @@ class CheckWork:
             await self.refresh()
         except DatabaseAway as error:
             raise CheckFailed(f"What the last check found cannot be looked up: {error}") from error
-        before = known_before(self.latest, await self._desk.drifts())
+        before = known_before(self.latest, await self._stream.drifts())
         deep = DeepCheck(
             stream=self._stream, open_reader=self._open_reader, rules=self._rules,
             settle_seconds=self._settle_seconds, at_ms=check.started_at_ms, before=before, progress=progress,
         )  # fmt: skip
         result, drifts = await deep.run()
-        await self._desk.report(ReportDrift(is_all=True, drifting=named(drifts)))
+        await self._stream.report(ReportDrift(is_all=True, drifting=named(drifts)))
         self.latest, self.latest_id = drifts, check.id
         return {**_stored(result), _MEMORY: msgspec.to_builtins(drifts)}
 
     async def refresh(self) -> None:
-        """Look up what the last deep check found, whoever ran it. Raises DatabaseAway."""
+        """Look up what the last deep check of any worker found. Raises DatabaseAway."""
         query = CheckQuery(kind=CheckKind.DEEP, state=JobState.COMPLETED, limit=1)
         for check in (await self._results.list(query)).items:
             if check.id != self.latest_id:

@@ -4,12 +4,14 @@ Between the database being read and the stream being asked, the stream must have
 event that is under way is no drift.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from episode_monitor.checks.rows import ProjectRows
+from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.service_database.reader import EpisodesReader
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import NumberingRules
 from streams.numbering.table_judgement import judge_table
@@ -19,23 +21,6 @@ from streams.partition.drift_values import Difference, Holdings
 GROUP_PROJECTS = 256
 GROUP_ROWS = 50_000
 MAX_DIFFERENCES = 100_000  # kept from one look to the next
-
-
-class Reader(Protocol):
-    """What a look needs of the database."""
-
-    def rows_of(self, projects: Sequence[str]) -> AsyncIterator[Sequence[Any]]:
-        """Project, number and episode of these projects' rows, in batches."""
-
-
-class Stream(Protocol):
-    """What a look needs of the stream."""
-
-    def holdings(self, projects: Sequence[str]) -> Awaitable[dict[str, Holdings]]:
-        """What these projects hold."""
-
-    def catch_up(self) -> Awaitable[None]:
-        """Waits until all that lies in the topic now is applied."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -56,7 +41,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 async def look(
-    reader: Reader, stream: Stream, projects: Mapping[str, int], rules: NumberingRules, *, caught_up: bool
+    reader: EpisodesReader, stream: StreamSide, projects: Mapping[str, int], rules: NumberingRules, *, caught_up: bool
 ) -> Look:
     """Compare projects (with about how many rows each has). `caught_up`: wait for the stream before it is asked.
 
@@ -96,7 +81,7 @@ def agreed(first: Look, second: Look) -> dict[str, Seen]:
     return found
 
 
-async def _read(reader: Reader, group: Sequence[str]) -> dict[str, ProjectRows]:
+async def _read(reader: EpisodesReader, group: Sequence[str]) -> dict[str, ProjectRows]:
     rows: dict[str, ProjectRows] = {}
     async for batch in reader.rows_of(group):
         by_project: dict[str, tuple[list[Any], list[Any]]] = {}

@@ -7,14 +7,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
 
 import msgspec
 
-from episode_monitor.checks import close_compare, first_pass
 from episode_monitor.checks.close_compare import Look, Seen, agreed, look
 from episode_monitor.checks.first_pass import Pass
+from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.fleet.questions.issues import StreamIssue, StreamIssues
+from episode_monitor.service_database.reader import EpisodesReader
 from models.times import rfc3339
 from models.views import (
     Applied,
@@ -22,7 +22,6 @@ from models.views import (
     DeepCheckResult,
     Drift,
     DriftNumber,
-    IntegritySummary,
     ProjectIssue,
     SplitProject,
 )
@@ -40,28 +39,14 @@ MAX_DRIFT_NUMBERS = 100  # of each project
 Progress = Callable[[int, int | None], None]
 
 
-class Stream(first_pass.Stream, close_compare.Stream, Protocol):
-    """What the check asks of the fleet; `episode_monitor.checks.stream_side.StreamSide` is one."""
-
-    def summary(self) -> Awaitable[IntegritySummary]:
-        """The fleet at a glance."""
-
-    def issues(self, limit: int, numbers: int) -> Awaitable[StreamIssues]:
-        """The worst projects, and the sums of the others."""
-
-
-class Reader(first_pass.Reader, close_compare.Reader, Protocol):
-    """What the check needs of the database; `EpisodesReader` is one."""
-
-
-OpenReader = Callable[[], AbstractAsyncContextManager[Reader]]
+OpenReader = Callable[[], AbstractAsyncContextManager[EpisodesReader]]
 
 
 class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
     """What one needs. `open_reader` None: there is no database. `before`: what drifted at the last check; `at_ms`: when
     this one began."""
 
-    stream: Stream
+    stream: StreamSide
     open_reader: OpenReader | None
     rules: NumberingRules
     settle_seconds: float

@@ -10,10 +10,10 @@ import structlog
 
 from agents.engine.ownership import Owned
 from agents.fleet.fleet_view import FleetView
-from episode_monitor.checks.check_kinds import Desk
-from episode_monitor.checks.close_compare import Look, Stream, agreed, look
+from episode_monitor.checks.close_compare import Look, agreed, look
 from episode_monitor.checks.deep import OpenReader
 from episode_monitor.checks.errors import CheckFailed
+from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from models.alert import Severity
@@ -34,10 +34,9 @@ class Watch:
     def __init__(
         self,
         sight: FleetView,
-        stream: Stream,
+        stream: StreamSide,
         open_reader: OpenReader,
         rules: NumberingRules,
-        desk: Desk,
         now_ms: Callable[[], int],
     ) -> None:
         self.watched: list[str] = []
@@ -45,7 +44,6 @@ class Watch:
         self._stream = stream
         self._open_reader = open_reader
         self._rules = rules
-        self._desk = desk
         self._now_ms = now_ms
         self._before = Look({}, 0)
         self._failing = ""
@@ -81,7 +79,7 @@ class Watch:
         # A drift that one look no longer shows is over; one that only the second look shows has to wait for a third.
         over = [] if now.not_examined else [project for project in self.watched if project not in now.projects]
         if drifts or over:
-            await self._desk.report(ReportDrift(is_all=False, drifting=named(drifts), over=over))
+            await self._stream.report(ReportDrift(is_all=False, drifting=named(drifts), over=over))
 
 
 def drifting_projects(live: Iterable[Owned]) -> list[str]:

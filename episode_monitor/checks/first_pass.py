@@ -5,13 +5,14 @@ In memory are a batch of projects, and 8 bytes for each project that was seen.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import Protocol
 
 from xxhash import xxh3_64_intdigest
 
+from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.service_database.packed import PackedProject
+from episode_monitor.service_database.reader import EpisodesReader
 from models.event import MAX_EPISODE_NUMBER
 from streams.numbering.digests import apart, of_database, put_together
 
@@ -22,29 +23,10 @@ MAX_CANDIDATES = 10_000  # projects that differ and are looked at closely
 Progress = Callable[[int], None]
 
 
-class Reader(Protocol):
-    """What the pass needs of the database."""
-
-    has_uuids: bool
-
-    def all_projects(self, max_rows: int) -> AsyncGenerator[Sequence[PackedProject], None]:
-        """Every project once, in batches; those of more rows without their contents."""
-
-
-class Stream(Protocol):
-    """What the pass needs of the stream."""
-
-    def compare(self, projects: Sequence[tuple[str, int]]) -> Awaitable[list[int]]:
-        """The places of those that differ."""
-
-    def known(self) -> AsyncIterator[list[str]]:
-        """Every project that holds a number."""
-
-
 class Pass:
     """One run of it. `progress` hears how many projects are done."""
 
-    def __init__(self, stream: Stream, progress: Progress = lambda done: None) -> None:
+    def __init__(self, stream: StreamSide, progress: Progress = lambda done: None) -> None:
         self.rows = 0
         self.projects = 0
         self.invalid_rows = 0
@@ -56,7 +38,7 @@ class Pass:
         self._waiting: list[tuple[str, int]] = []
         self._sizes: list[int] = []
 
-    async def run(self, reader: Reader) -> None:
+    async def run(self, reader: EpisodesReader) -> None:
         """Raises ServiceDatabaseError, CheckFailed."""
         async with aclosing(reader.all_projects(MAX_PROJECT_ROWS)) as batches:
             async for batch in batches:

@@ -1,14 +1,15 @@
 """One project, number by number: the stream beside the project service's table, at the moment of the question."""
 
-from episode_monitor.checks.close_compare import Stream, agreed, look
+from episode_monitor.checks.close_compare import agreed, look
 from episode_monitor.checks.deep import OpenReader, drift_issue
+from episode_monitor.checks.stream_side import StreamSide
 from models.times import rfc3339
 from models.views import ProjectDrift
 from streams.base.numbering_rules import NumberingRules
 
 
 async def project_drift(
-    open_reader: OpenReader, stream: Stream, rules: NumberingRules, project_id: str, now_ms: int
+    open_reader: OpenReader, stream: StreamSide, rules: NumberingRules, project_id: str, now_ms: int
 ) -> ProjectDrift | None:
     """None for a project that neither side knows. Raises ServiceDatabaseError, CheckFailed.
 

@@ -67,11 +67,11 @@ class Checks:
         self._open_reader = open_reader = (
             reader_opener(config.database_url, config.table) if config.database_url else None
         )
-        self.work = CheckWork(stream, open_reader, self._rules, config.settle_seconds, results, stream)
+        self.work = CheckWork(stream, open_reader, self._rules, config.settle_seconds, results)
         self.watch = None
         self.table_look = None if open_reader is None else TableLook(open_reader)
         if open_reader is not None:
-            self.watch = Watch(view, stream, open_reader, self._rules, stream, now_ms)
+            self.watch = Watch(view, stream, open_reader, self._rules, now_ms)
         if isinstance(schedule, MemoryCheckSchedule):
             schedule.is_first = lambda: fleet.here.has(0)
         self.jobs = fleet.here.jobs = CheckJobs(

@@ -3,17 +3,24 @@
 The database sends them by COPY in its binary format. Nothing is made into an object here but the project.
 """
 
-import struct
-from typing import NamedTuple
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
+from typing import NamedTuple, TypeVar
 
+import psycopg
+from psycopg import sql
+
+from episode_monitor.service_database.opening import CONNECT_SECONDS
 from episode_monitor.service_database.shape import Column, Shape
+from episode_monitor.storage.address import Address
+from episode_monitor.storage.connecting import Session
 
-_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
-_FLAGS = struct.Struct(">ii")  # flags, and the length of what else the header has
-_FIELDS = struct.Struct(">h")
-_LENGTH = struct.Struct(">i")
-_LAST = -1  # in place of the count of fields
-_COLUMNS = 4
+ANSWER_SECONDS = 120.0  # of one batch: the first one may have to wait until everything is sorted
+BATCH_PROJECTS = 64
+BATCH_BYTES = 1_000_000
+_COLUMNS = ("bytea", "int8", "bytea", "bytea")  # the project's text as bytes, whatever they are
+
+T = TypeVar("T")
 
 
 class PackedProject(NamedTuple):
@@ -27,24 +34,24 @@ class PackedProject(NamedTuple):
     owners: bytes
 
 
-def too_large(shape: Shape) -> str:
-    """Projects of more than $1 rows, with their rows."""
+def too_large(shape: Shape, max_rows: int) -> str:
+    """Projects of more than `max_rows` rows, with their rows."""
     project = shape.project
     return (
         f'select {project.sql}::text as "project text", count(*) from {shape.source}{shape.where()} '
-        f"group by {_group(project)} having count(*) > $1"
+        f"group by {_group(project)} having count(*) > {max_rows}"
     )
 
 
-def packed(shape: Shape, *, without_named: bool = False, without_null: bool = False) -> str:
+def packed(shape: Shape, left_out: str = "", *, without_null: bool = False) -> str:
     """A row a project. What an aggregate puts together is in the order of its own `order by`; an index on project and
-    number gives both aggregates that order without sorting. Left out are the projects of the texts $1, if
-    `without_named`, and the rows that have no project, if `without_null`."""
+    number gives both aggregates that order without sorting. `left_out`: an array of ids, as SQL, of projects that are
+    not wanted; `without_null`: nor are the rows without a project."""
     project, number, episode = shape.project, shape.number.sql, shape.episode.sql
     numbers = f"case when {episode} is not null then int8send({number}::int8) end, ''::bytea"
     are_uuids = shape.episode.kind == "uuid"
     owners = f"uuid_send({episode}), ''::bytea" if are_uuids else f"textsend({episode}::text), '\\x00'::bytea"
-    named = f"({project.sql} is null or {project.text} <> all($1::text[]))" if without_named else ""
+    named = f"({project.sql} is null or {project.text} <> all({left_out}::text[]))" if left_out else ""
     where = shape.where(named, f"{project.sql} is not null" if without_null else "")
     return (
         f'select {project.sql}::text as "project text", count(*), string_agg({numbers} order by {number}), '
@@ -67,53 +74,50 @@ where relation.oid = $1::text::regclass and known.attname = $2 and not known.inh
 SCATTERED_BELOW = 0.5
 
 
-class Unpacking:
-    """Makes projects of the blocks of a COPY, wherever these are cut."""
+async def read_packed(
+    address: Address, session: Session, shape: Shape, max_rows: int, *, is_scattered: bool
+) -> AsyncGenerator[list[PackedProject], None]:
+    """Every project of one snapshot, in batches; those of more than `max_rows` rows come first, without contents.
 
-    def __init__(self) -> None:
-        self._left = b""
-        self._began = False
+    Raises what psycopg raises, and TimeoutError. `is_scattered`: an index would fetch each row from another place.
+    """
+    async with asyncio.timeout(CONNECT_SECONDS):
+        connection = await psycopg.AsyncConnection.connect(address.for_libpq, autocommit=True, client_encoding="UTF8")
+    try:
+        await _within(connection.execute(session.statement.encode()))
+        await _within(connection.execute("begin isolation level repeatable read read only"))
+        if is_scattered:
+            await _within(connection.execute("set local enable_indexscan = off"))
+        found = await _within(connection.execute(too_large(shape, max_rows).encode()))
+        large = [PackedProject(project, rows, b"", b"") for project, rows in await found.fetchall()]
+        yield large
+        names = [one.project for one in large if one.project is not None]
+        left_out = sql.Literal(names).as_string(connection) if names else ""
+        statement = packed(shape, left_out, without_null=len(names) < len(large))
+        copying = f"copy ({statement}) to stdout (format binary)".encode()
+        async with connection.cursor() as cursor, cursor.copy(copying) as copy:
+            copy.set_types(_COLUMNS)
+            try:
+                while batch := await _within(_batch(copy)):
+                    yield batch
+                    await asyncio.sleep(0)
+            finally:
+                connection.pgconn.finish()  # psycopg would cancel a COPY that is left, and wait for the server
+    finally:
+        connection.pgconn.finish()
 
-    def feed(self, block: bytes) -> list[PackedProject]:
-        """The projects that this block completes. Raises ValueError for what is not the binary format."""
-        self._left += block
-        found: list[PackedProject] = []
-        if not self._began and not self._take_header():
-            return found
-        start = 0
-        while (row := _row(self._left, start)) is not None:
-            project, start = row
-            found.append(project)
-        self._left = self._left[start:]
-        return found
 
-    def _take_header(self) -> bool:
-        size = len(_SIGNATURE) + _FLAGS.size
-        if not self._left.startswith(_SIGNATURE[: len(self._left)]):
-            raise ValueError("what the server sends is not COPY's binary format")
-        if len(self._left) >= size:
-            size += _FLAGS.unpack_from(self._left, len(_SIGNATURE))[1]
-            if len(self._left) >= size:
-                self._left = self._left[size:]
-                self._began = True
-        return self._began
+async def _batch(copy: psycopg.AsyncCopy) -> list[PackedProject]:
+    batch: list[PackedProject] = []
+    size = 0
+    while len(batch) < BATCH_PROJECTS and size < BATCH_BYTES and (row := await copy.read_row()) is not None:
+        project, rows, numbers, owners = row
+        name = None if project is None else project.decode(errors="replace")
+        batch.append(PackedProject(name, rows, numbers or b"", owners or b""))
+        size += len(batch[-1].numbers) + len(batch[-1].owners)
+    return batch
 
 
-def _row(block: bytes, start: int) -> tuple[PackedProject, int] | None:
-    """The row that begins at `start` and where the next one does; None unless all of it is here."""
-    at, size = start + _FIELDS.size, len(block)
-    if at > size or _FIELDS.unpack_from(block, start)[0] == _LAST:
-        return None
-    fields: list[bytes | None] = []
-    for _ in range(_COLUMNS):
-        begin = at + _LENGTH.size
-        if begin > size:
-            return None
-        length = _LENGTH.unpack_from(block, at)[0]
-        at = begin + max(length, 0)
-        if at > size:
-            return None
-        fields.append(None if length < 0 else block[begin:at])
-    project, rows, numbers, owners = fields
-    name = None if project is None else project.decode(errors="replace")
-    return PackedProject(name, int.from_bytes(rows or b"", "big"), numbers or b"", owners or b""), at
+async def _within(work: Awaitable[T]) -> T:
+    async with asyncio.timeout(ANSWER_SECONDS):
+        return await work

@@ -13,19 +13,18 @@ from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.explaining import explained
 from episode_monitor.service_database.opening import CONNECT_SECONDS, open_service
 from episode_monitor.service_database.packed import (
+    ANSWER_SECONDS,
     ORDERLINESS,
     SCATTERED_BELOW,
     PackedProject,
-    Unpacking,
-    packed,
-    too_large,
+    read_packed,
 )
 from episode_monitor.service_database.shape import WHOLE_NUMBERS, Shape, read_shape
 from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import Session
 
 BATCH_ROWS = 2_000  # larger ones are slower: the rows of one must fit the caches, and the collector looks at each
-ANSWER_SECONDS = 120.0  # of one batch: the first one may have to wait until everything is sorted
+_SESSION = Session("episode-monitor check")
 _NATIVE = {  # how PostgreSQL writes values of these types
     "integer": re.compile(r"-?[1-9][0-9]{0,9}|0"),
     "bigint": re.compile(r"-?[1-9][0-9]{0,18}|0"),
@@ -87,11 +86,11 @@ def _is_encodable(text: str, codec: str) -> bool:
 class EpisodesReader:
     """One connection to the project service's database. Every method raises ServiceDatabaseError."""
 
-    def __init__(self, connection: Any, table: EpisodesTable, place: str, address: Address | None = None) -> None:
-        """`connection` is asyncpg's, with no transaction open. `place` names the database in sentences."""
+    def __init__(self, connection: Any, table: EpisodesTable, address: Address) -> None:
+        """`connection` is asyncpg's, with no transaction open."""
         self.connection = connection
         self.table = table
-        self._place = place
+        self._place = address.place
         self._address = address
         self.has_uuids = False  # the ids of episodes
         self._shape: Shape | None = None
@@ -101,13 +100,13 @@ class EpisodesReader:
     async def open(cls, url: str, table: EpisodesTable) -> AsyncIterator[Self]:
         """Connects, checks the table, and closes at the end. Raises BadDatabaseUrl for what is no address."""
         address = Address.parse(url, "DATABASE_URL")
-        connection = await open_service(address, table, Session("episode-monitor check"))
-        reader = cls(connection, table, address.place, address)
+        connection = await open_service(address, table, _SESSION)
+        reader = cls(connection, table, address)
         try:
             await reader.check_table()
             yield reader
         finally:
-            connection.terminate()
+            reader.connection.terminate()
 
     @property
     def shape(self) -> Shape:
@@ -137,27 +136,17 @@ class EpisodesReader:
                 )
 
     async def all_projects(self, max_rows: int) -> AsyncGenerator[list[PackedProject], None]:
-        """Every project of one snapshot, in batches of what came together. Those of more than `max_rows` rows come
-        first and without their contents, so no more than a few projects of that size are in memory, there and here.
-        Whoever leaves it before its end must close it, and has no connection any more."""
+        """Every project of one snapshot, in batches. Those of more than `max_rows` rows come first and without their
+        contents, so no more than a few projects of that size are in memory, there and here. It has a connection of its
+        own in place of the reader's, which is opened again at the end; who leaves it before has none."""
         with explained(self._place, self.table, self._address):
-            snapshot = self.connection.transaction(isolation="repeatable_read", readonly=True)
-            await self._within(snapshot.start())
-            try:
-                if await self.is_scattered():  # by an index each row would be fetched from another place
-                    await self._within(self.connection.execute("set local enable_indexscan = off"))
-                large = [(row[0], row[1]) for row in await self._too_large(max_rows)]
-                yield [PackedProject(project, rows, b"", b"") for project, rows in large]
-                names = [project for project, _ in large if project is not None]
-                statement = packed(self.shape, without_named=bool(names), without_null=len(names) < len(large))
-                unpacking = Unpacking()
-                async with aclosing(self._copy(statement, *([names] if names else []))) as blocks:
-                    async for block in blocks:
-                        yield unpacking.feed(block)
-                await self._within(snapshot.commit())
-            except BaseException:
-                self.connection.terminate()
-                raise
+            is_scattered = await self.is_scattered()
+            self.connection.terminate()  # a role or a pooler may grant only one
+            reading = read_packed(self._address, _SESSION, self.shape, max_rows, is_scattered=is_scattered)
+            async with aclosing(reading) as batches:
+                async for batch in batches:
+                    yield batch
+            self.connection = await open_service(self._address, self.table, _SESSION)
 
     async def is_scattered(self) -> bool:
         """Whether a project's rows lie all over the table: then sorting it takes less than following an index. False
@@ -165,38 +154,6 @@ class EpisodesReader:
         asked = self.connection.fetchval(ORDERLINESS, self.table.quoted_table, self.table.project_column)
         orderliness: float | None = await self._within(asked)
         return orderliness is not None and abs(orderliness) < SCATTERED_BELOW
-
-    async def _too_large(self, max_rows: int) -> Sequence[Row]:
-        return await self._within(self.connection.fetch(too_large(self.shape), max_rows))
-
-    async def _copy(self, statement: str, *arguments: Any) -> AsyncGenerator[bytes, None]:
-        """What COPY sends, block by block; the server waits while a block is worked on and the next lies ready."""
-        blocks: asyncio.Queue[bytes | None] = asyncio.Queue()
-        is_left = False
-
-        async def hand_over(block: bytes) -> None:
-            if not is_left:
-                blocks.put_nowait(block)
-                await blocks.join()
-
-        copying = asyncio.ensure_future(
-            self.connection.copy_from_query(statement, *arguments, output=hand_over, format="binary")
-        )
-        copying.add_done_callback(lambda _: blocks.put_nowait(None))
-        try:
-            while (block := await self._within(blocks.get())) is not None:
-                blocks.task_done()
-                await asyncio.sleep(0)  # so that the next one is read while this one is worked on
-                yield block
-        finally:
-            if not copying.done():  # asyncpg's way of cancelling a COPY leaves some connections stuck in it
-                is_left = True
-                self.connection.terminate()
-                while not blocks.empty():
-                    blocks.get_nowait()
-                    blocks.task_done()
-            await asyncio.gather(copying, return_exceptions=True)
-        copying.result()
 
     async def rows_of(
         self, projects: Sequence[str], batch_rows: int | None = None

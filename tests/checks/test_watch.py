@@ -3,7 +3,6 @@
 import pytest
 
 from episode_monitor.checks.enhanced_monitoring import Watch
-from episode_monitor.checks.stream_side import StreamSide
 from streams.partition.drift_values import Drifting, Named
 from tests.checks.fleet import NINE_MS, opener, stream_of
 from tests.fleet.fleet import Fleet, Worker
@@ -26,10 +25,7 @@ class Watched:
 
 
 def watch_of(fleet: Fleet, worker: Worker, url: str) -> Watch:
-    desk = StreamSide(worker.model)
-    return Watch(
-        worker.sight, stream_of(fleet, worker), opener(url), fleet.core.numbering, desk, lambda: NINE_MS
-    )  # fmt: skip
+    return Watch(worker.sight, stream_of(fleet, worker), opener(url), fleet.core.numbering, lambda: NINE_MS)
 
 
 async def watched(fleet: Fleet, url: str) -> Watched:

@@ -92,6 +92,24 @@ async def test_projects_that_are_too_large_come_first_and_without_their_contents
     assert sorted((await sizes(database_url, 2))[1:]) == [("a", 2, True), ("b", 2, True), ("c", 2, True)]
 
 
+async def test_a_large_project_is_left_out_whatever_signs_its_id_has(database_url: str) -> None:
+    make_table(database_url)
+    odd = ["it's", 'a"b', "a\\b", "{a,b}", "100%s", "NULL", "한국"]
+    fill(database_url, [row for name in odd for row in numbered(name, 1, 2)] + numbered("small", 1))
+    found = await sizes(database_url, 1)
+    assert sorted(found[:-1]) == sorted((name, 2, False) for name in odd)
+    assert found[-1] == ("small", 1, True)
+
+
+async def test_a_pass_needs_one_connection_and_rows_can_be_read_after_it(database_url: str) -> None:
+    make_table(database_url)
+    fill(database_url, numbered("a", 1))
+    async with EpisodesReader.open(database_url, TABLE) as reader:
+        async for _ in reader.all_projects(1000):
+            assert backends(database_url) == 1
+        assert [tuple(row) async for rows in reader.rows_of(["a"]) for row in rows] == [("a", 1, "a-1-0")]
+
+
 async def test_an_empty_table_gives_nothing(database_url: str) -> None:
     make_table(database_url)
     assert await everything(database_url) == []
@@ -180,7 +198,11 @@ async def test_a_connection_that_breaks_in_the_middle_is_away(database_url: str)
     async with EpisodesReader.open(database_url, TABLE) as reader:
         passing = reader.all_projects(1000)
         assert await some_project(passing)
-        run(database_url, f"select pg_terminate_backend({reader.connection.get_server_pid()})")
+        run(
+            database_url,
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+            "and application_name = 'episode-monitor check'",
+        )
         with pytest.raises(ServiceDatabaseAway):
             [projects async for projects in passing]
 
@@ -189,7 +211,7 @@ async def test_a_server_that_says_nothing_is_away(database_url: str, monkeypatch
     make_table(database_url)
     fill(database_url, numbered("a", 1))
     async with EpisodesReader.open(database_url, TABLE) as reader:
-        monkeypatch.setattr("episode_monitor.service_database.reader.ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr("episode_monitor.service_database.packed.ANSWER_SECONDS", 0.2)
         with psycopg.connect(database_url) as other:
             other.execute("lock table episodes in access exclusive mode")
             with pytest.raises(ServiceDatabaseAway, match=r"does not answer in time"):
