@@ -10,8 +10,8 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self
 
+from .event_checks import MAX_ERROR_CHARACTERS
 from .events import (
-    MAX_ERROR_CHARACTERS,
     MAX_RETRIES,
     EpisodeEvent,
     RetryReason,

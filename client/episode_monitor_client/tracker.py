@@ -14,7 +14,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from . import events
 from .client import EventSink, current_client
-from .events import MAX_ID_CHARACTERS, EpisodeEvent, RetryReason
+from .event_checks import MAX_ID_CHARACTERS
+from .events import EpisodeEvent, RetryReason
 from .operation import Operation
 from .tracing import current_traceparent
 
