@@ -9,16 +9,8 @@ import typer
 import uvloop
 
 from episode_monitor import __version__
-from episode_monitor.cli import repair
-from episode_monitor.cli.alerts import alerts
-from episode_monitor.cli.backfill import backfill
-from episode_monitor.cli.check import check
-from episode_monitor.cli.doctor import doctor
-from episode_monitor.cli.health import health
+from episode_monitor.cli.lazy import LazyCommands
 from episode_monitor.cli.output import Json, print_json, print_table, shown
-from episode_monitor.cli.replay import backtest, replay
-from episode_monitor.cli.rules import rules
-from episode_monitor.cli.topics import topics
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.observe.logs import configure
 from episode_monitor.settings.env_file import ENV_FILE, notices, source_of
@@ -26,22 +18,13 @@ from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(
+    cls=LazyCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 config = typer.Typer(no_args_is_help=True, help="The settings in force.")
 app.add_typer(config, name="config")
-app.add_typer(topics, name="topics")
-app.add_typer(rules, name="rules")
-app.add_typer(alerts, name="alerts")
-app.command()(check)
-app.command()(doctor)
-app.command()(health)
-app.command()(replay)
-rules.command("backtest")(backtest)
-app.add_typer(repair.app, name="repair")
-app.command()(backfill)
 
 
 def _version(is_asked: bool) -> None:

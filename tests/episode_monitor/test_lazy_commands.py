@@ -1,0 +1,39 @@
+"""A command does not wait for what only other commands need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from episode_monitor.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("asyncpg", "aiokafka", "fastapi", "faust", "psycopg", "yoyo")
+
+
+@pytest.mark.parametrize(
+    ("words", "needs"),
+    [
+        ("config --help", ""),
+        ("health --help", "fastapi"),
+        ("repair show --help", "fastapi"),
+        ("alerts list --help", "fastapi"),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(words: str, needs: str) -> None:
+    program = (
+        "import sys; from episode_monitor.cli.app import app\n"
+        f"try: app({words.split()!r})\n"
+        f"finally: print('imported:', *(name for name in {HEAVY!r} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["imported:", *needs.split()]
+
+
+def test_help_lists_every_command_once() -> None:
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).output
+    names = [line.split()[1] for line in shown.splitlines() if line.startswith("│ ") and line[2].isalpha()]
+    assert " ".join(names) == "worker demo config topics rules alerts repair check doctor health replay backfill"
