@@ -17,6 +17,7 @@ from streams.numbering.suspects import SPARE_STEPS
 from streams.project.project_state import ProjectState
 from streams.project.state_codec import canonical, checkpoint, decode, head_of
 from streams.project.step import step
+from testbed.properties import scaled
 from tests.streams.driving import PROJECT, SHIPPED, START_MS, Driven, core_with, examples
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024  # of the changelog
@@ -51,13 +52,13 @@ def stored_and_read(project: Driven) -> tuple[int, ProjectState]:
 
 def test_random_numbers_are_set_aside_or_followed_up_to_the_bounds_and_the_project_is_marked() -> None:
     """Numbers from 1 to 2 147 483 647: before long two lie near each other, and all below them is plausible."""
-    chance, project = random.Random(1), Driven()
-    drive(project, (created(i, chance.randrange(1, 2**31), f"ep-{i}") for i in range(60_000)))
+    chance, project, count = random.Random(1), Driven(), scaled(60_000)
+    drive(project, (created(i, chance.randrange(1, 2**31), f"ep-{i}") for i in range(count)))
     state, most = project.state, bounds.MAX_SPARSE_CHUNKS + (100_000 >> CHUNK_SHIFT)
     assert head_of(state).capped
     assert len(state.numbering.aside) <= bounds.MAX_SET_ASIDE
     assert 64 < len(state.numbering.chunks) <= most
-    assert len(state.numbering.episodes) < 60_000
+    assert len(state.numbering.episodes) < count
     size, read = stored_and_read(project)
     assert size < 200_000
     assert canonical(read) == canonical(state)
@@ -113,11 +114,11 @@ def test_one_number_held_by_very_many_episodes_with_long_names_fits_into_a_recor
 
 def test_events_told_backwards_with_gaps_between_them_cost_one_step_of_memory() -> None:
     """Each of them shows that all gaps below are older than they seemed."""
-    project = Driven()
-    drive(project, (created(i, 1 + 2 * i, f"ep-{i}", START_MS - i) for i in range(20_000)))
+    project, count = Driven(), scaled(20_000)
+    drive(project, (created(i, 1 + 2 * i, f"ep-{i}", START_MS - i) for i in range(count)))
     suspects = project.state.numbering.suspects
-    assert suspects.count == 19_999
-    assert {hole.since_ms for hole in suspects.holes} == {START_MS - 19_999}
+    assert suspects.count == count - 1
+    assert {hole.since_ms for hole in suspects.holes} == {START_MS - count + 1}
     assert len(suspects._tops) == 1
 
 
