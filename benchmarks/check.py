@@ -22,8 +22,9 @@ from episode_monitor.fleet.questions.compare import compared
 from episode_monitor.fleet.questions.holdings import held
 from episode_monitor.fleet.questions.issues import StreamIssues
 from episode_monitor.service_database.episodes_table import EpisodesTable
+from models.check_views import DeepCheckResult
 from models.event import Event, EventType
-from models.views import DeepCheckResult, IntegritySummary
+from models.integrity_views import IntegritySummary
 from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet
 from streams.base.steps import finish

@@ -18,7 +18,7 @@ from faults.evidence import Answer, Evidence
 from faults.oracle_state import Sentences, StoredPartition, differences, journal_is_kept
 from faults.oracle_telling import Replays, Told, buried, letters_are_right
 from faults.replay import Facts, facts_of_view, replay
-from models.views import ProjectView
+from models.integrity_views import ProjectView
 from streams.alerting.core import Core
 
 STORED_SECONDS = 4.0  # what a worker shows is stored by then; what is not may be taken back by its death

@@ -11,7 +11,7 @@ from faults.reference import Meaning, Reference
 from models.alert import Alert
 from models.codec import Malformed, decode_event
 from models.event import Event
-from models.views import ProjectView
+from models.integrity_views import ProjectView
 from streams.alerting.core import Core
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Cursor

@@ -5,7 +5,7 @@ import time
 import msgspec
 
 from episode_monitor.checks.stream_side import StreamSide
-from models.views import BasicCheckResult, CheckSummary
+from models.check_views import BasicCheckResult, CheckSummary
 
 
 async def basic_check(stream: StreamSide) -> BasicCheckResult:

@@ -15,7 +15,7 @@ from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.storage.checks import CheckKind, CheckQuery, CheckResult, CheckResults
 from episode_monitor.storage.database_service import DatabaseAway
-from models.views import JobState
+from models.check_views import JobState
 from streams.base.numbering_rules import NumberingRules
 from streams.partition.drift_alerts import named
 from streams.partition.drift_values import Drifting, Drifts

@@ -15,16 +15,9 @@ from episode_monitor.checks.first_pass import Pass
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.fleet.questions.issues import StreamIssue, StreamIssues
 from episode_monitor.service_database.reader import EpisodesReader
+from models.check_views import DatabaseSummary, DeepCheckResult, Drift, DriftNumber, ProjectIssue, SplitProject
+from models.integrity_views import Applied
 from models.times import rfc3339
-from models.views import (
-    Applied,
-    DatabaseSummary,
-    DeepCheckResult,
-    Drift,
-    DriftNumber,
-    ProjectIssue,
-    SplitProject,
-)
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import NumberingRules, health_score
 from streams.base.ranking import rank

@@ -10,8 +10,8 @@ import structlog
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.storage.checks import CheckKind, CheckResult
+from models.check_views import BasicCheckResult, DeepCheckResult, JobState, JobStatus
 from models.times import rfc3339
-from models.views import BasicCheckResult, DeepCheckResult, JobState, JobStatus
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from episode_monitor.fleet.questions.jobs import OtherJobsQuestion
 from episode_monitor.storage.checks import CheckKind, CheckQuery, CheckResult, CheckResults, UnknownCheck, ended
 from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.storage.schedule import LEASE_SECONDS, CheckSchedule
-from models.views import JobList, JobState, JobStatus
+from models.check_views import JobList, JobState, JobStatus
 
 log = structlog.get_logger(__name__)
 

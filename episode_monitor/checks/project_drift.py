@@ -3,8 +3,8 @@
 from episode_monitor.checks.close_compare import agreed, look
 from episode_monitor.checks.deep import OpenReader, drift_issue
 from episode_monitor.checks.stream_side import StreamSide
+from models.check_views import ProjectDrift
 from models.times import rfc3339
-from models.views import ProjectDrift
 from streams.base.numbering_rules import NumberingRules
 
 

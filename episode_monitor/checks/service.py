@@ -27,7 +27,7 @@ from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.checks import CheckKind, CheckResults
 from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule
-from models.views import ProjectDrift
+from models.check_views import ProjectDrift
 
 log = structlog.get_logger(__name__)
 

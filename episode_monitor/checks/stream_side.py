@@ -16,7 +16,7 @@ from episode_monitor.fleet.questions.issues import IssuesQuestion, StreamIssues
 from episode_monitor.fleet.questions.known_projects import KnownProjectsQuestion
 from episode_monitor.fleet.questions.positions import PositionsQuestion
 from episode_monitor.fleet.questions.summary import SummaryQuestion
-from models.views import IntegritySummary
+from models.integrity_views import IntegritySummary
 from streams.partition.drift_values import Drifting, Holdings
 
 PATIENCE_SECONDS = 60.0  # a rebalance and the recovery after it

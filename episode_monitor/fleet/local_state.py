@@ -12,7 +12,7 @@ from agents.time_slices import in_slices
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.storage.history import AlertHistory
 from models.alert import Alert
-from models.views import JobStatus
+from models.check_views import JobStatus
 from streams.partition.drift_alerts import KEEPER
 from streams.partition.summary import PartitionLists
 from streams.project.project_state import ProjectState

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agents.fleet.fleet_view import FleetView, Incomplete, LocalPartition
 from agents.fleet.record import Unreadable
 from agents.kafka.placement import cause_of, parts_of, sentence
-from models.views import SplitPart, SplitView
+from models.integrity_views import SplitPart, SplitView
 from streams.partition.summary import SplitFacts, splits_of
 from streams.views.joined_views import Piece
 

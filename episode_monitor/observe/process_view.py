@@ -11,7 +11,7 @@ from episode_monitor.fleet.local_state import lists_of, parts_of_fleet, totals_o
 from episode_monitor.observe.metrics import FleetCollector
 from episode_monitor.observe.monotonic_counters import RisingFleet
 from episode_monitor.observe.worker_state import WorkerState
-from models.views import Readiness
+from models.process_views import Readiness
 from streams.partition import drift_alerts
 from streams.views.fleet_metrics import fleet_metrics
 

@@ -11,7 +11,8 @@ from episode_monitor.fleet.errors import NotAvailable
 from episode_monitor.fleet.question import Question
 from episode_monitor.fleet.questions.summary import SummaryQuestion
 from episode_monitor.observe.process_view import Process
-from models.views import Readiness, SwitchedOffSummary
+from models.integrity_views import SwitchedOffSummary
+from models.process_views import Readiness
 
 OFF: Final = (
     "EPISODE_MONITORING_ENABLED is false, so this worker reads no events and knows no numbers; "

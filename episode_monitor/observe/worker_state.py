@@ -10,7 +10,7 @@ from agents.fleet.fleet_view import FleetView, Incomplete
 from episode_monitor.fleet.outgoing import Outgoing
 from episode_monitor.fleet.split_views import splits_word
 from episode_monitor.observe.metrics import WorkerMetrics
-from models.views import Readiness
+from models.process_views import Readiness
 
 
 class Probe(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from episode_monitor.repair.transaction import Transaction
 from episode_monitor.repair.verifying import verdict
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
 from episode_monitor.storage.database_service import DatabaseAway
-from models.views import ProjectView
+from models.integrity_views import ProjectView
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from episode_monitor.repair.plan_state import KeptPlan, PlanAction, changes_of
 from episode_monitor.repair.planning import Change, EpisodeRow
 from episode_monitor.repair.preconditions import newer_episodes
 from episode_monitor.repair.verifying import contradictions
-from models.views import ProjectView
+from models.integrity_views import ProjectView
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from episode_monitor.fleet.errors import ViewError
 from episode_monitor.repair.plan_state import KeptPlan, Verification
 from episode_monitor.repair.planning import EpisodeRow
-from models.views import ProjectView
+from models.integrity_views import ProjectView
 
 VERIFY_SECONDS = 15.0
 FIRST_PAUSE_SECONDS = 0.1

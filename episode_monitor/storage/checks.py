@@ -12,8 +12,8 @@ from episode_monitor.storage.paging import DEFAULT_PAGE_ROWS, Page, checked_limi
 from episode_monitor.storage.rows import Conditions, moment, new_id, packed, unpacked
 from episode_monitor.storage.text import storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
+from models.check_views import JobState
 from models.times import epoch_ms
-from models.views import JobState
 
 _COLUMNS = "id, kind, state, started_at, finished_at, updated_at, progress_done, progress_total, result, requested_by"
 _UPSERT = f"""

@@ -13,7 +13,7 @@ from episode_monitor.observe.process_view import Process
 from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.web.audit import AuditEntry, log_entry
 from episode_monitor.web.settings import WebSettings
-from models.views import JobList, JobStatus, ProjectDrift
+from models.check_views import JobList, JobStatus, ProjectDrift
 
 
 def wall_clock_ms() -> int:

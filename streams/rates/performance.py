@@ -6,8 +6,8 @@ Windows are `(as_of - W, as_of]` in event time. What did not happen is null or a
 from collections.abc import Iterable
 
 from models.event import FUTURE_TOLERANCE_MS
+from models.performance_views import PerformanceStats, PerformanceTrend, TrendPoint
 from models.times import rfc3339
-from models.views import PerformanceStats, PerformanceTrend, TrendPoint
 from streams.base import packed_counts
 from streams.base.calendar import Calendar
 from streams.base.sketch import Sketch, merge, quantile_seconds

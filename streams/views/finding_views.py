@@ -2,8 +2,8 @@
 
 import msgspec
 
+from models.finding_views import FindingDetail, FindingEntry, FindingList, FindingName, FindingView, WaiverView
 from models.times import rfc3339
-from models.views import FindingDetail, FindingEntry, FindingList, FindingName, FindingView, WaiverView
 from streams.base.ids import unpack_id
 from streams.numbering import finding_history as happened
 from streams.numbering.finding_history import FindingRecord, Interval

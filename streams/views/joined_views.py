@@ -9,7 +9,7 @@ from itertools import chain
 
 import msgspec
 
-from models.views import ProjectView, SplitView, Suspect
+from models.integrity_views import ProjectView, SplitView, Suspect
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import NumberingRules, health_score
 from streams.numbering.table_judgement import judge_table

@@ -2,15 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from models.integrity_views import Applied, IntegritySummary, ProjectRow, ProjectView, SplitView, Suspect
 from models.times import rfc3339
-from models.views import (
-    Applied,
-    IntegritySummary,
-    ProjectRow,
-    ProjectView,
-    SplitView,
-    Suspect,
-)
 from streams.base.ids import unpack_id
 from streams.base.numbering_rules import health_score
 from streams.numbering.numbering import Numbering

@@ -8,7 +8,7 @@ from episode_monitor.checks.deep import DeepCheck
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.reader import EpisodesReader
-from models.views import DeepCheckResult, ProjectIssue
+from models.check_views import DeepCheckResult, ProjectIssue
 from streams.partition.drift_values import Drifts
 from tests.fleet.fleet import Fleet, Worker
 

@@ -7,8 +7,9 @@ from episode_monitor.checks import close_compare, first_pass, stream_side
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.project_drift import project_drift
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceTableMismatch
+from models.check_views import DriftNumber, ProjectDrift
 from models.event import EventType
-from models.views import Applied, DriftNumber, ProjectDrift
+from models.integrity_views import Applied
 from streams.partition.drift_values import Drifting
 from tests.checks.fleet import by_project, deep, opener, stream_of
 from tests.fleet.fleet import Fleet, Worker

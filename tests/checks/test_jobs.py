@@ -16,7 +16,7 @@ from episode_monitor.fleet.questions.jobs import OtherJobsQuestion
 from episode_monitor.storage.checks import CheckKind, CheckQuery, CheckResult
 from episode_monitor.storage.schedule import MemoryCheckSchedule, PostgresCheckSchedule
 from episode_monitor.storage.storage import Storage, open_storage
-from models.views import BasicCheckResult, JobState, JobStatus
+from models.check_views import BasicCheckResult, JobState, JobStatus
 from tests.storage.conftest import SOON
 from tests.storage.making import NOON_MS
 

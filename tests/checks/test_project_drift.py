@@ -1,7 +1,7 @@
 """One project compared number by number: real partitions against a real table."""
 
 from episode_monitor.checks.project_drift import project_drift
-from models.views import DriftNumber
+from models.check_views import DriftNumber
 from tests.checks.fleet import NINE_MS, at_once, opener, stream_of
 from tests.fleet.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table

@@ -6,7 +6,7 @@ from episode_monitor.fleet.catalogue import all_questions
 from episode_monitor.fleet.errors import Refused
 from episode_monitor.fleet.questions.compare import CompareQuestion
 from episode_monitor.fleet.transaction import Act
-from models.views import JobStatus
+from models.check_views import JobStatus
 from streams.partition.state_cache import LOOKED_AT_MOST
 from tests.fleet.fleet import Fleet, Worker, json
 from tests.fleet.questions import sample_of

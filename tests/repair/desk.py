@@ -18,7 +18,7 @@ from episode_monitor.repair.store import MemoryPlans, PlanStore
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.storage.address import Address
 from examples.project_service.database import SCHEMA
-from models.views import Applied, ProjectView, SplitView, Suspect
+from models.integrity_views import Applied, ProjectView, SplitView, Suspect
 
 NOW_MS = 1_760_000_000_000
 TABLE = EpisodesTable(version_column="version")

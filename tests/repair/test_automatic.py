@@ -13,7 +13,7 @@ from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans
 from episode_monitor.storage.database_service import DatabaseAway
 from models.alert import Alert
-from models.views import ProjectPage, ProjectRow, ProjectView
+from models.integrity_views import ProjectPage, ProjectRow, ProjectView
 from tests.repair.desk import AS_OF, Desk
 from tests.web.fake_views import alert
 

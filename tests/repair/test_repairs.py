@@ -8,7 +8,7 @@ from episode_monitor.repair.errors import Code, RepairRefused
 from episode_monitor.repair.plan_state import KeptPlan, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.service_database.episodes_table import EpisodesTable
-from models.views import SplitPart, SplitView
+from models.integrity_views import SplitPart, SplitView
 from tests.repair.desk import Desk
 
 

@@ -16,7 +16,7 @@ from episode_monitor.storage.history import HistoryQuery
 from episode_monitor.storage.paging import BadQuery, Page
 from episode_monitor.storage.storage import Storage, open_storage
 from models.alert import AlertStatus, Severity
-from models.views import JobState
+from models.check_views import JobState
 from tests.storage.conftest import SOON, all_written
 from tests.storage.making import NOON_MS, alert, entry
 

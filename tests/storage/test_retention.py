@@ -13,7 +13,7 @@ from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.storage.history import PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.retention import DAY_MS, Retention, prune_daily, pruner
-from models.views import JobState
+from models.check_views import JobState
 from tests.storage.conftest import all_written, run
 from tests.storage.making import NOON_MS, alert, entry
 

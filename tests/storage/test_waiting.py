@@ -12,7 +12,7 @@ from episode_monitor.storage.database_service import DatabaseAway, Stored
 from episode_monitor.storage.history import HistoryQuery, MemoryAlertHistory, PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.write_behind import LaneLimits
-from models.views import JobState
+from models.check_views import JobState
 from tests.storage.conftest import Opened, OwnServer, all_written, events, run, status_of
 from tests.storage.making import NOON_MS, alert, entry
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from models.views import Applied, IntegritySummary, ProjectRow, Suspect
+from models.integrity_views import Applied, IntegritySummary, ProjectRow, Suspect
 from streams.partition.summary import PartitionCounts, counts_of
 from streams.project.project_state import ProjectState
 from streams.views.project_views import as_of_ms, health_percentage, integrity_summary, project_row, project_view

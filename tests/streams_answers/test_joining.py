@@ -1,7 +1,7 @@
 """The parts of a split project laid together, with expected values by hand."""
 
 from models.event import EventType
-from models.views import ProjectView, SplitView
+from models.integrity_views import ProjectView, SplitView
 from streams.partition.holdings import holdings_of
 from streams.views.joined_views import Piece, joined_view
 from streams.views.project_views import project_view

@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from models.views import PerformanceStats
+from models.performance_views import PerformanceStats
 from streams.project.project_state import ProjectState
 from streams.rates import performance
 from streams.rates.totals import PartitionTotals

@@ -25,32 +25,12 @@ from episode_monitor.web.context import WebContext
 from episode_monitor.web.schemas import DocumentedApp
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert, AlertStatus, Severity
+from models.check_views import BasicCheckResult, CheckSummary, JobList, JobState, JobStatus, ProjectDrift
+from models.finding_views import FindingDetail, FindingEntry, FindingList, FindingView, WaiverView
+from models.integrity_views import Applied, IntegritySummary, ProjectPage, ProjectRow, ProjectView, Suspect
+from models.performance_views import PerformanceStats, PerformanceTrend, TrendPoint
+from models.process_views import AlertHistoryPage, AlertTransition, Readiness
 from models.times import rfc3339
-from models.views import (
-    AlertHistoryPage,
-    AlertTransition,
-    Applied,
-    BasicCheckResult,
-    CheckSummary,
-    FindingDetail,
-    FindingEntry,
-    FindingList,
-    FindingView,
-    IntegritySummary,
-    JobList,
-    JobState,
-    JobStatus,
-    PerformanceStats,
-    PerformanceTrend,
-    ProjectDrift,
-    ProjectPage,
-    ProjectRow,
-    ProjectView,
-    Readiness,
-    Suspect,
-    TrendPoint,
-    WaiverView,
-)
 from streams.project.findings import WaiverRefusal
 
 AS_OF = "2025-10-09T08:53:20.123Z"

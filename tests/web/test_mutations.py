@@ -13,7 +13,7 @@ from episode_monitor.fleet.questions.finding import FindingQuestion
 from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
-from models.views import JobState
+from models.check_views import JobState
 from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, FINISHED, FakeViews, alert
 

@@ -11,7 +11,7 @@ from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
 from episode_monitor.fleet.questions.project_list import ProjectListQuestion
 from episode_monitor.fleet.questions.stats import FleetStatsQuestion
 from episode_monitor.fleet.questions.trend import ProjectTrendQuestion
-from models.views import Readiness
+from models.process_views import Readiness
 from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, SUMMARY, FakeViews, alert
 

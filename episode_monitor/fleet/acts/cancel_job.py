@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope
-from models.views import JobStatus
+from models.check_views import JobStatus
 
 
 class CancelOtherJob(Question[JobStatus, JobStatus | None], frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from episode_monitor.fleet.errors import Recovering, Refusal, Refused
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING
 from episode_monitor.fleet.transaction import Act, Performed
-from models.views import FindingView
+from models.finding_views import FindingView
 from streams.project.findings import BeforeWaiving, WaiverRefusal, waive_and_judge
 from streams.views.finding_views import finding_view
 

@@ -3,7 +3,7 @@
 from episode_monitor.fleet.errors import Refusal, Refused
 from episode_monitor.fleet.local_state import LocalPart
 from episode_monitor.fleet.question import OfProject
-from models.views import FindingDetail
+from models.finding_views import FindingDetail
 from streams.views.finding_views import finding_detail
 
 UNKNOWN_FINDING = Refusal(

@@ -2,7 +2,7 @@
 
 from episode_monitor.fleet.local_state import LocalPart
 from episode_monitor.fleet.question import OfProject
-from models.views import FindingList
+from models.finding_views import FindingList
 from streams.views.finding_views import finding_list
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from episode_monitor.fleet.local_state import LocalPart, LocalState
 from episode_monitor.fleet.question import OfProject, OfProjectParts
 from episode_monitor.fleet.split_views import split_view
-from models.views import ProjectView
+from models.integrity_views import ProjectView
 from streams.partition.holdings import holdings_of
 from streams.views.joined_views import Piece, joined_view
 from streams.views.project_views import project_view

@@ -16,7 +16,7 @@ from agents.time_slices import in_slices
 from episode_monitor.fleet.errors import InvalidQuery, Recovering
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, PartialAnswer, Question, Scope
-from models.views import ProjectPage, ProjectRow
+from models.integrity_views import ProjectPage, ProjectRow
 from streams.base import changelog_keys
 from streams.base.ranking import HEALTHIEST, Lowest, rank
 from streams.base.steps import Steps

@@ -2,7 +2,7 @@
 
 from episode_monitor.fleet.local_state import LocalState, parts_of_fleet
 from episode_monitor.fleet.question import Question
-from models.views import IntegritySummary
+from models.integrity_views import IntegritySummary
 from streams.views.project_views import integrity_summary
 
 

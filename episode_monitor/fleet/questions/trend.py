@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from episode_monitor.fleet.local_state import LocalPart, LocalState, parts_of_fleet, totals_of
 from episode_monitor.fleet.measured import MeasuredPart
 from episode_monitor.fleet.question import OfProject, OfProjectParts, Question
-from models.views import PerformanceTrend
+from models.performance_views import PerformanceTrend
 from streams.rates import performance
 from streams.views.project_views import newest_ms
 

@@ -16,8 +16,8 @@ from episode_monitor.web.problems import invalid
 from episode_monitor.web.schemas import ActiveAlerts, returns, takes
 from episode_monitor.web.security import caller_of
 from models.alert import Alert
+from models.process_views import AlertHistoryPage
 from models.times import epoch_ms
-from models.views import AlertHistoryPage
 
 router = APIRouter(prefix="/monitoring/episodes/alerts", tags=["alerts"])
 

@@ -19,17 +19,10 @@ from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import invalid, unknown_project
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.targets import had_encoded_slash
+from models.check_views import ProjectDrift
+from models.finding_views import FindingDetail, FindingList, FindingView
+from models.integrity_views import IntegritySummary, ProjectPage, ProjectView, SwitchedOffSummary
 from models.times import epoch_ms, rfc3339
-from models.views import (
-    FindingDetail,
-    FindingList,
-    FindingView,
-    IntegritySummary,
-    ProjectDrift,
-    ProjectPage,
-    ProjectView,
-    SwitchedOffSummary,
-)
 
 router = APIRouter(prefix="/monitoring/episodes/integrity", tags=["integrity"])
 

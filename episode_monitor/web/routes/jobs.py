@@ -16,7 +16,7 @@ from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import busy
 from episode_monitor.web.schemas import reference, returns, takes
 from episode_monitor.web.security import caller_of
-from models.views import BasicCheckResult, DeepCheckResult, JobList, JobState, JobStatus
+from models.check_views import BasicCheckResult, DeepCheckResult, JobList, JobState, JobStatus
 
 PREFIX = "/monitoring/episodes/jobs"
 router = APIRouter(prefix=PREFIX, tags=["jobs"])

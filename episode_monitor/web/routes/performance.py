@@ -8,7 +8,7 @@ from episode_monitor.fleet.questions.trend import FleetTrendQuestion, ProjectTre
 from episode_monitor.web.answers import read
 from episode_monitor.web.parameters import Hours, OptionalProject, WindowMinutes
 from episode_monitor.web.schemas import returns
-from models.views import PerformanceStats, PerformanceTrend
+from models.performance_views import PerformanceStats, PerformanceTrend
 
 router = APIRouter(prefix="/monitoring/episodes/performance", tags=["performance"])
 

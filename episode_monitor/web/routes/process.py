@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from episode_monitor.web.context import context_of
 from episode_monitor.web.schemas import Responses, reference
-from models.views import Readiness
+from models.process_views import Readiness
 
 router = APIRouter(tags=["process"])
 

@@ -1,0 +1,116 @@
+"""What the monitor answers about the numbers of projects and of the fleet. Times are RFC 3339 in UTC."""
+
+import msgspec
+
+
+class IntegritySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole fleet at a glance. `health_percentage` is 100.0 for an empty fleet."""
+
+    total_projects: int
+    healthy_projects: int
+    unhealthy_projects: int
+    health_percentage: float
+    total_gaps: int
+    total_duplicates: int
+    as_of: str
+    stale_partitions: list[int] = []  # partitions whose owner has been silent too long; empty in good health
+    monitoring_enabled: bool = True
+    split_projects: int = 0  # in several partitions: each is counted once, as healthy, and its findings are not
+
+
+class SwitchedOffSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """In place of the summary while EPISODE_MONITORING_ENABLED is false: nothing is known, and `detail` says so."""
+
+    monitoring_enabled: bool = False
+    total_projects: None = None
+    healthy_projects: None = None
+    unhealthy_projects: None = None
+    health_percentage: None = None
+    total_gaps: None = None
+    total_duplicates: None = None
+    as_of: None = None
+    detail: str
+
+
+class ProjectRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the list of projects."""
+
+    project_id: str
+    is_healthy: bool
+    total_episodes: int
+    max_number: int
+    gaps_total: int
+    duplicates_total: int
+    health_score: float
+    as_of: str
+    is_split: bool = False  # in several partitions: its numbers are not judged
+
+
+class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of rows. `next_cursor` is null on the last page."""
+
+    projects: list[ProjectRow]
+    total: int
+    next_cursor: str | None
+
+
+class Suspect(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that has not settled yet, or a number set aside as implausible."""
+
+    kind: str  # "gap" | "duplicate" | "implausible_jump"
+    first_number: int
+    last_number: int
+    since: str
+    settles_at: str | None  # null for an implausible jump: only another event settles it
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to which record of which partition a view is exact."""
+
+    partition: int
+    offset: int
+
+
+class SplitPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What one partition has of a project, exact up to `offset`. `placed_by`: what puts its key there."""
+
+    partition: int
+    offset: int
+    total_episodes: int
+    max_number: int
+    placed_by: str  # "murmur2" | "crc32" | "fnv1a" | "no_key" | "murmur2_of_fewer_partitions" | "unknown"
+
+
+class SplitView(msgspec.Struct, frozen=True, kw_only=True):
+    """The project's records are in several partitions, ascending. Its alerts about numbers are off, and its findings
+    count nowhere. `detail` says why and what to do."""
+
+    partitions: list[SplitPart]
+    cause: str  # "different_partitioners" | "no_key" | "partitions_added" | "unknown"
+    detail: str
+
+
+class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that integrity knows of one project. `gaps` lists at most 1000 numbers, `gap_ranges` all intervals kept.
+
+    Of a split project the numbers are those of all parts together, and `applied` is that of the lowest partition.
+    """
+
+    project_id: str
+    is_healthy: bool
+    total_episodes: int
+    max_number: int
+    gaps: list[int]
+    gap_ranges: list[tuple[int, int]]
+    gaps_total: int
+    duplicates: list[int]
+    duplicate_owners: dict[str, list[str]]
+    suspects: list[Suspect]
+    health_score: float
+    as_of: str
+    applied: Applied
+    capped: bool = False  # the project holds more than is tracked; numbers beyond the cap are not in this view
+    resends: int = 0
+    restatements: int = 0
+    late_events: int = 0
+    split: SplitView | None = None  # the project is in several partitions

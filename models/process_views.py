@@ -1,0 +1,32 @@
+"""What the monitor answers about itself and its alerts. Times are RFC 3339 in UTC."""
+
+from typing import Any
+
+import msgspec
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether this worker can serve. `parts` maps a part's name to "ok" or to one sentence of what is wrong."""
+
+    ready: bool
+    parts: dict[str, str]
+    lag: int | None  # events of this worker's partitions not yet applied; None where Kafka does not say
+    recovery: dict[str, float | int | bool]
+
+
+class AlertTransition(msgspec.Struct, frozen=True, kw_only=True):
+    """One step in an alert's life. `alert` is the alert as it stood after the step, written by `Alert.to_dict`."""
+
+    transition_id: str
+    at: str
+    reason: str  # why it happened, a word of streams.alerting.alert_state
+    by: str | None  # the person, where a person did it
+    comment: str | None
+    alert: dict[str, Any]
+
+
+class AlertHistoryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of transitions, newest first. `next_cursor` is null on the last page."""
+
+    transitions: list[AlertTransition]
+    next_cursor: str | None
