@@ -53,16 +53,16 @@ class MonitorApp(faust.App):
         assert isinstance(consumer, Consumer)
         consumer.commit_position = self.commit_position
         consumer.out_of_range = self.out_of_range
-        self.engine.consumer = self.alert_consumer.reader = consumer
+        self.engine.assignment.consumer = self.alert_consumer.reader = consumer
         return consumer
 
     def commit_position(self, tp: TP) -> int | None:
         """What Faust may commit; None: nothing. The alert_consumer commits its positions itself."""
-        return self.engine.commit_position(tp) if tp.topic == self.engine.events_topic else None
+        return self.engine.commit_position(tp) if tp.topic == self.engine.assignment.events_topic else None
 
     def out_of_range(self, fetched: Fetched) -> None:
         """A partition has nothing where it is read."""
-        if fetched.tp.topic == self.engine.events_topic:
+        if fetched.tp.topic == self.engine.assignment.events_topic:
             self.engine.out_of_range(fetched)
         else:
             self.supervise(self.alert_consumer.out_of_range(fetched))
@@ -73,7 +73,7 @@ class MonitorApp(faust.App):
         if self._assigning is not None:  # it would read on what is no longer ours
             self._assigning.cancel()
             await asyncio.wait([self._assigning])
-        consumer = self.engine.consumer
+        consumer = self.engine.assignment.consumer
         if consumer is not None:
             consumer.forget()
             if consumer.is_member and self.engine.owned:

@@ -1,10 +1,11 @@
 """Work that the worker cannot do without: where it fails, the process ends."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
 
-from agents.kafka.refusals import RIGHTS, told
+from agents.kafka.refusals import RIGHTS, reason_for_log
 
 log = structlog.get_logger(__name__)
 
@@ -15,4 +16,11 @@ async def vital(work: Awaitable[None], stop: Callable[[str], None]) -> None:
         await work
     except Exception as error:
         log.error("a part of the worker failed", exc_info=not isinstance(error, RIGHTS))
-        stop(f"a part of the worker failed: {told(error)}")
+        stop(f"a part of the worker failed: {reason_for_log(error)}")
+
+
+async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Do it for ever, with a pause before each time."""
+    while True:
+        await asyncio.sleep(seconds)
+        await work()

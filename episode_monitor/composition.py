@@ -13,6 +13,7 @@ from agents.config import AgentsConfig
 from agents.engine.producer import Producer
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
+from agents.runtime import Outlets
 from alert_sinks.destinations import build_destinations
 from alert_sinks.key_queues import Limits
 from alert_sinks.sink import Destinations
@@ -86,6 +87,8 @@ def agents_config(settings: Settings) -> AgentsConfig:
         session_timeout_seconds=settings.kafka_session_timeout_seconds,
         rebalance_timeout_seconds=settings.kafka_rebalance_timeout_seconds,
         flush_interval_seconds=settings.flush_interval_ms / 1000,
+        events_partitions=settings.events_partitions,
+        topic_replication_factor=settings.topic_replication_factor,
         cached_projects=settings.cached_projects,
         stalled_seconds=settings.stalled_seconds,
     )
@@ -193,6 +196,11 @@ def storage(settings: Settings) -> Storage:
         return open_storage(secret(settings.monitor_database_url), retention=retention(settings))
     except BadDatabaseUrl as error:
         raise SettingsError(str(error)) from None
+
+
+def outlets(settings: Settings, storage: Storage, client: httpx.AsyncClient) -> Outlets:
+    """Where alerts go and are kept. Raises SettingsError."""
+    return Outlets(destinations(settings, client), storage.ledger, history(storage), delivery_limits(settings))
 
 
 def history(storage: Storage) -> HistoryStore:

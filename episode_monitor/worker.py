@@ -82,14 +82,9 @@ class Worker:
         self.runtime = Runtime(
             composition.agents_config(settings),
             core,
-            composition.destinations(settings, self.client),
-            self.storage.ledger,
-            composition.history(self.storage),
-            settings.events_partitions,
-            settings.topic_replication_factor,
+            composition.outlets(settings, self.storage, self.client),
             stop,
             now_ms,
-            limits=composition.delivery_limits(settings),
         )
         self._stop = stop
         digest = digest_of(settings, core.rules.fingerprint)
@@ -112,7 +107,7 @@ class Worker:
         here = LocalState(self._sight, self.runtime.emit, self._publisher.poke, self.storage.history)
         self._fleet = Fleet(here, PeerClient(self._peer_client))
         self._splits = SplitWatch(self._fleet)
-        self.runtime.engine.compare = self._splits.compare
+        self.runtime.engine.assignment.compare = self._splits.compare
         self.checks = Checks(
             composition.checks_config(settings), self._fleet, self.storage.checks, self.storage.schedule, now_ms,
             self._identity.worker_id,

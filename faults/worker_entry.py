@@ -83,7 +83,7 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
     """Put the faults into a worker that was made and not started."""
     fault, runtime = Fault(environment), worker.runtime
     worker.client.headers["x-worker"] = environment.get("TEST_WORKER", "")
-    runtime.engine._failpoint = fault
+    runtime.engine.emitter.failpoint = runtime.engine.flusher.failpoint = fault
     for lanes in runtime.fanout._sinks.values():
         lanes.sink = _DeadlySink(lanes.sink, fault)
     accept, seconds = runtime.engine.accept, float(environment.get("TEST_RECOVERY_SECONDS", "0"))

@@ -23,7 +23,7 @@ from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
-from agents.runtime import Runtime
+from agents.runtime import Hooks, Outlets, Runtime
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.sink import Destinations
 from models.alert import Alert
@@ -93,6 +93,7 @@ def make_config(orders: Orders) -> AgentsConfig:
         session_timeout_seconds=orders.session_timeout_seconds,
         rebalance_timeout_seconds=orders.rebalance_timeout_seconds,
         flush_interval_seconds=orders.flush_interval_seconds,
+        events_partitions=orders.partitions,
         stalled_seconds=orders.stalled_seconds,
     )
 
@@ -128,20 +129,15 @@ async def _nothing_known() -> dict[int, int]:
 NO_HISTORY = HistoryStore(_nothing_kept, _nothing_known)
 
 
-async def _stand_still() -> None:
-    """In place of what moves idle partitions on."""
-
-
 async def run(orders: Orders) -> None:
     """Run until SIGTERM."""
     began, stopping = time.monotonic(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     runtime = Runtime(
-        make_config(orders), make_core(), Destinations(()), MemoryLedger(1000), NO_HISTORY, orders.partitions, None,
-        stop_at_once, lambda: time.time_ns() // 1_000_000, failpoint=Failpoint(orders),
+        make_config(orders), make_core(), Outlets(Destinations(()), MemoryLedger(1000), NO_HISTORY), stop_at_once,
+        lambda: time.time_ns() // 1_000_000,
+        Hooks(failpoint=Failpoint(orders), idle_follows_wall=orders.idle_follows_wall),
     )  # fmt: skip
-    if not orders.idle_follows_wall:
-        runtime._advance_idle_clocks = _stand_still  # type: ignore[method-assign]
     started_seconds = 0.0
 
     async def start() -> None:
@@ -169,7 +165,7 @@ def status_of(runtime: Runtime, started_seconds: float) -> Status:
         os.getpid(),
         runtime.status,
         started_seconds,
-        runtime.engine.flushes,
+        runtime.engine.flusher.flushes,
         {
             owned.number: PartitionStatus(
                 owned.phase.value, owned.generation, owned.position, owned.committed, owned.problem

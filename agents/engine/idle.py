@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import structlog
 
+from agents.engine.checkpoint import cursor_record
 from agents.engine.clock import run_clock
 from agents.engine.engine import Engine
-from agents.engine.ownership import Owned, PartitionPhase, cursor_record
+from agents.engine.ownership import Change, Owned
 from streams.base.checkpoint_types import Cursor
 
 log = structlog.get_logger(__name__)
@@ -49,14 +50,14 @@ class IdleClocks:
         due = [owned for owned in list(self._engine.owned.values()) if self._due_ms(owned) is not None]
         if not due:
             return
-        await self._engine.flush()
+        await self._engine.flusher.flush()
         for owned in due:
-            async with self._engine.flushing, owned.turn:
+            async with self._engine.flusher.lock, owned.locked() as change:
                 # Nothing is being stored now, so a cursor claims nothing that the broker may lack.
                 clock_ms = self._due_ms(owned)
-                if clock_ms is not None and not owned.partition.is_dirty:
-                    await self._move_on(owned, clock_ms)
-        await self._engine.flush()
+                if change is not None and clock_ms is not None and not owned.partition.is_dirty:
+                    await self._move_on(change, clock_ms)
+        await self._engine.flusher.flush()
 
     def _is_trusted(self) -> bool:
         now_ms = self._steady()
@@ -68,18 +69,19 @@ class IdleClocks:
         self._ahead_ms = ahead_ms
         return now_ms >= self._trusted_from_ms
 
-    async def _move_on(self, owned: Owned, clock_ms: int) -> None:
-        await self._engine.write(owned, [cursor_record(Cursor(owned.partition.next_offset, clock_ms))])
-        if owned.phase is PartitionPhase.LIVE:
+    async def _move_on(self, change: Change, clock_ms: int) -> None:
+        owned = change.owned
+        await self._engine.flusher.write(owned, [cursor_record(Cursor(owned.partition.next_offset, clock_ms))])
+        if owned.is_live:
             await run_clock(owned.partition, clock_ms)
-            await self._engine.emit(owned, [])
+            await self._engine.emitter.emit(change)
 
     def _due_ms(self, owned: Owned) -> int | None:
         """What the clock should show, None where nothing would come of it."""
         clock_ms = self._now_ms() - self._idle_ms
-        if owned.phase is not PartitionPhase.LIVE or clock_ms <= owned.partition.clock_ms:
+        if not owned.is_live or clock_ms <= owned.partition.clock_ms:
             return None
         due_ms = owned.partition.next_deadline_ms()
-        if due_ms is None or due_ms > clock_ms or not self._engine.is_caught_up(owned, self._idle_ms / 1000):
+        if due_ms is None or due_ms > clock_ms or not self._engine.progress.is_caught_up(owned, self._idle_ms / 1000):
             return None
         return clock_ms

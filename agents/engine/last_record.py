@@ -27,35 +27,35 @@ class LastRecord(msgspec.Struct, frozen=True, array_like=True):
     letters_from: int
 
 
-def witness_of(record: Record, letters_from: int) -> LastRecord:
+def last_record_of(record: Record, letters_from: int) -> LastRecord:
     """What is remembered of a record."""
     return LastRecord(record.offset, _timestamp(record), _crc(record), letters_from)
 
 
-def encode_witness(witness: LastRecord) -> tuple[bytes, bytes]:
+def encode_last_record(last_record: LastRecord) -> tuple[bytes, bytes]:
     """The changelog record."""
-    return KEY, msgspec.msgpack.encode(witness)
+    return KEY, msgspec.msgpack.encode(last_record)
 
 
-def decode_witness(value: bytes | None) -> LastRecord | None:
-    """Inverse of `encode_witness`; None for none."""
+def decode_last_record(value: bytes | None) -> LastRecord | None:
+    """Inverse of `encode_last_record`; None for none."""
     return None if value is None else msgspec.msgpack.decode(value, type=LastRecord)
 
 
-async def is_still_there(consumer: AIOKafkaConsumer, tp: TopicPartition, witness: LastRecord) -> bool:
+async def is_still_there(consumer: AIOKafkaConsumer, tp: TopicPartition, last_record: LastRecord) -> bool:
     """Whether the log still has that very record where it was. Raises KafkaError."""
     consumer.assign([tp])
-    consumer.seek(tp, witness.offset)
+    consumer.seek(tp, last_record.offset)
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up_at:
         for record in await some_records(consumer, tp):
             return (record.offset, _timestamp(record), _crc(record)) == (
-                witness.offset, witness.timestamp_ms, witness.crc,
+                last_record.offset, last_record.timestamp_ms, last_record.crc,
             )  # fmt: skip
     return False
 
 
-async def buried_offsets(
+async def dead_letter_offsets(
     consumer: AIOKafkaConsumer, letters: TopicPartition, start: int, end: int, source: TopicPartition, position: int,
     monitor_id: str,
 ) -> set[int]:  # fmt: skip

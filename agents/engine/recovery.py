@@ -14,7 +14,7 @@ from tenacity import RetryCallState
 
 from agents.engine.changelog import Changelog, PartitionLog, Progress, StateIsUnreadable
 from agents.engine.clock import run_clock
-from agents.engine.last_record import buried_offsets, is_still_there
+from agents.engine.last_record import dead_letter_offsets, is_still_there
 from agents.engine.ownership import Owned
 from agents.engine.writer import Writer
 from agents.fetching.reading import reader
@@ -103,7 +103,7 @@ class Recovery:
         started = time.monotonic()
 
         def progress(records: int) -> None:
-            owned.recovered_records = records
+            owned.recovered.records = records
 
         if owned.log is not None:
             await owned.log.close()
@@ -114,7 +114,7 @@ class Recovery:
             await self._read_back(owned, owned.log, consumer, progress)
             await self._look_around(consumer, owned, bounds)
         await _run_due(owned.partition)
-        owned.recovery_seconds = time.monotonic() - started
+        owned.recovered.seconds = time.monotonic() - started
 
     async def _read_back(
         self, owned: Owned, partition_log: PartitionLog, consumer: AIOKafkaConsumer, progress: Progress
@@ -151,19 +151,19 @@ class Recovery:
             )
 
     async def _look_around(self, consumer: AIOKafkaConsumer, owned: Owned, bounds: _Bounds) -> None:
-        witness, first_offset = owned.witness, bounds.first_offset
-        is_checkable = witness is not None and witness.offset >= first_offset
-        if witness is not None and is_checkable and not await is_still_there(consumer, owned.source, witness):
+        last, first_offset = owned.checkpoint.last_stored, bounds.first_offset
+        is_checkable = last is not None and last.offset >= first_offset
+        if last is not None and is_checkable and not await is_still_there(consumer, owned.source, last):
             raise EventsAreOthers(
                 f"Partition {owned.number} of {owned.topic} no longer has the record that was read last, at offset "
-                f"{witness.offset}: the topic was made anew or has lost data. Start with a new MONITOR_ID, or delete "
+                f"{last.offset}: the topic was made anew or has lost data. Start with a new MONITOR_ID, or delete "
                 f"{self._changelog.topic} to count what is there now."
             )
-        buried: set[int] = set()
+        known_letters: set[int] = set()
         if self.letters_partitions == 1:  # else they are in no order
             self._writer.letters_end = max(self._writer.letters_end, bounds.letters_end)
-            letters_from = max(bounds.letters_from, 0 if witness is None else witness.letters_from)
-            buried = await buried_offsets(
+            letters_from = max(bounds.letters_from, 0 if last is None else last.letters_from)
+            known_letters = await dead_letter_offsets(
                 consumer,
                 self._letters,
                 letters_from,
@@ -172,7 +172,7 @@ class Recovery:
                 owned.position,
                 self._writer.monitor_id,
             )
-        owned.begin_at(first_offset, buried)
+        owned.begin_at(first_offset, known_letters)
 
 
 async def _run_due(partition: Partition) -> None:

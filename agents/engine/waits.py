@@ -103,10 +103,10 @@ class Waits:
             return WaitsFor.RECOVERY
         if owned.problem:
             return WaitsFor.DEAD_LETTERS
-        if owned.inbox or engine.lag(owned):
-            is_full = owned.partition.checkpointer.unstored >= engine.most_unstored
+        if owned.inbox or engine.progress.lag(owned):
+            is_full = owned.partition.checkpointer.unstored >= engine.flusher.most_unstored
             return WaitsFor.STORING if is_full else WaitsFor.TAKING
-        return WaitsFor.TRANSACTION if engine.waiting(owned) else None
+        return WaitsFor.TRANSACTION if engine.progress.waiting(owned) else None
 
     def now(self, now: float) -> list[Wait]:
         """All waits as they are."""
@@ -118,7 +118,7 @@ class Waits:
 
     def _wait(self, number: int, begun: _Begun, now: float) -> Wait:
         owned = self._engine.owned[number]
-        events = None if owned.phase is PartitionPhase.RECOVERING else self._engine.waiting(owned)
+        events = None if owned.phase is PartitionPhase.RECOVERING else self._engine.progress.waiting(owned)
         return Wait(owned.topic, number, owned.position, events, begun.waits_for, now - begun.since)
 
 

@@ -73,9 +73,8 @@ class Watchdog:
         silent = self._silent(now, wall_clock)
         if silent:
             since = max(silent.values())
-            return (
-                f"Kafka does not answer for {named(self._engine.events_topic, list(silent))}: silent for {since:.0f} s."
-            )
+            where = named(self._engine.assignment.events_topic, list(silent))
+            return f"Kafka does not answer for {where}: silent for {since:.0f} s."
         if self._ungrouped_since is not None and now - self._ungrouped_since > AWAY_AFTER_SECONDS:
             seconds = now - self._ungrouped_since
             return f"Kafka does not answer for the consumer group: nobody has coordinated it for {seconds:.0f} s."
@@ -105,20 +104,20 @@ class Watchdog:
     def _look_at_refusals(self) -> None:
         """A partition that its broker cannot read stands still alone, and says why."""
         engine, before = self._engine, self._refused
-        self._refused = {} if engine.consumer is None else engine.consumer.refused()
+        self._refused = {} if engine.assignment.consumer is None else engine.assignment.consumer.refused()
         for tp, word in self._refused.items():
             if tp not in before:
                 log.error("a broker does not hand out a partition; the others go on", topic=tp.topic,
                           partition=tp.partition, answer=word)  # fmt: skip
         for owned in list(engine.owned.values()):
-            tp = engine.tp(owned.number)
+            tp = engine.assignment.tp(owned.number)
             if tp in self._refused and not owned.problem:
                 owned.problem = _refusal(tp, owned.position, self._refused[tp])
             elif tp in before and tp not in self._refused and owned.problem.startswith(_REFUSED):
                 owned.problem = ""
 
     def _look_at_group(self, now: float) -> None:
-        consumer = self._engine.consumer
+        consumer = self._engine.assignment.consumer
         if consumer is None or consumer.knows_coordinator:
             self._ungrouped_since = None
         elif self._ungrouped_since is None:
@@ -141,7 +140,7 @@ class Watchdog:
             )
 
     def _is_of_events(self, tp: TP) -> bool:
-        return bool(tp.topic == self._engine.events_topic)
+        return bool(tp.topic == self._engine.assignment.events_topic)
 
     def _silent(self, now: float, wall_clock: float) -> dict[int, float]:
         """Partitions whose fetch or flush has gone without an answer for some time, and for how many seconds."""
@@ -150,7 +149,7 @@ class Watchdog:
             for owned, heard in self._heard_at(wall_clock).items()
             if wall_clock - heard > AWAY_AFTER_SECONDS
         }
-        moved = self._engine.flush_moved_at
+        moved = self._engine.flusher.moved_at
         if moved is not None and now - moved > AWAY_AFTER_SECONDS:
             silences |= {number: now - moved for number in self._engine.owned if number not in silences}
         return silences
@@ -162,10 +161,10 @@ class Watchdog:
         asked = [
             owned
             for owned in engine.owned.values()
-            if engine.is_asked_for(owned) and engine.tp(owned.number) not in self._refused
+            if engine.progress.is_asked_for(owned) and engine.assignment.tp(owned.number) not in self._refused
         ]
         self._asked = {owned: known.get(owned, wall_clock) for owned in asked}
-        answers = {owned: engine.answered_at(owned) for owned in asked}
+        answers = {owned: engine.progress.answered_at(owned) for owned in asked}
         return {owned: self._asked[owned] if at is None else at for owned, at in answers.items()}
 
     def _note(self, away: str) -> None:

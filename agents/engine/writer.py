@@ -9,6 +9,7 @@ import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
 from agents.alerts.marks import mark_headers
+from agents.engine.ownership import Change
 from agents.engine.producer import Producer
 from models.alert import Alert
 from models.alert_codec import encode_alert
@@ -18,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class Writer:
-    """Sends without waiting; `settled` gives what is still under way."""
+    """Sends without waiting; `settled` waits for what is still in flight."""
 
     def __init__(self, producer: Producer, alerts_topic: str, dead_letters_topic: str, monitor_id: str) -> None:
         self.monitor_id = monitor_id
@@ -29,19 +30,21 @@ class Writer:
         self._in_flight: list[Awaitable[object]] = []
 
     async def emit(
-        self, alerts: Iterable[Alert], events_partition: int | None = None, *, is_behind: bool = False
+        self, change: Change, alerts: Iterable[Alert], events_partition: int | None = None, *, is_behind: bool = False
     ) -> None:
-        """Send transitions, keyed by alert, so that those of one alert stay in order.
+        """Send the transitions of a change, keyed by alert, so that those of one alert stay in order.
 
         `is_behind`: the partition of events that caused them is still catching up with the past.
         """
+        change.check()
         headers = mark_headers(self.monitor_id, events_partition, is_behind)
         for alert in alerts:
             key = alert.alert_key.encode()
             self._in_flight.append(await self._producer.send(self._alerts_topic, encode_alert(alert), key, headers))
 
-    async def send_to_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
+    async def send_to_dead_letters(self, change: Change, letters: Iterable[DeadLetter]) -> None:
         """Send dead letters with their headers."""
+        change.check()
         ours: tuple[str, bytes | None] = (LETTER_MONITOR_ID, self.monitor_id.encode())
         for letter in letters:
             letter = msgspec.structs.replace(letter, headers=[*letter.headers, ours])

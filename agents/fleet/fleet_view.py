@@ -9,10 +9,10 @@ from weakref import WeakSet
 
 import msgspec
 
-from agents.engine.ownership import Counts, Owned, PartitionPhase
+from agents.engine.ownership import Change, Owned, PartitionPhase
+from agents.engine.record_counts import RecordCounts
 from agents.fleet.reader import FleetReader, Known
 from agents.fleet.record import PartitionStatus
-from models.dead_letter import DeadLetter
 from streams.alerting.core import Core
 from streams.base.steps import Steps
 from streams.partition.summary import PartitionCounts, PartitionLists, counts_of, lists_of
@@ -34,6 +34,48 @@ class CountsBytes(Protocol):
         """Since the start."""
 
 
+class ReadProgress(Protocol):
+    """The part of `agents.engine.progress.Progress` that the read side uses."""
+
+    def is_caught_up(self, owned: Owned, quiet_seconds: float, /) -> bool:
+        """Whether a partition was read to its end and nothing came for a while."""
+
+    def lag(self, owned: Owned, /) -> int:
+        """Events of a partition that may be read and are not applied yet."""
+
+    def waiting(self, owned: Owned, /) -> int | None:
+        """Events of a partition not yet applied, whatever holds them back; None where that cannot be asked."""
+
+    def answered_at(self, owned: Owned, /) -> float | None:
+        """When a broker last answered for a partition that is asked for, by the wall clock."""
+
+
+class Flushes(Protocol):
+    """The part of `agents.engine.flusher.Flusher` that the read side uses."""
+
+    @property
+    def flushes(self) -> int:
+        """Times state was stored."""
+
+    @property
+    def flush_seconds(self) -> float:
+        """Time spent on it."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether others wait for a flush, so that it must not wait for anything."""
+
+    async def flush(self) -> None:
+        """Store everything; must not be called under a partition's lock."""
+
+
+class Emits(Protocol):
+    """The part of `agents.engine.emitter.Emitter` that the read side uses."""
+
+    async def emit(self, change: Change, /) -> None:
+        """Emit what the partition has to emit."""
+
+
 class EngineView(Protocol):
     """The part of `agents.engine.engine.Engine` that the read side uses."""
 
@@ -46,7 +88,7 @@ class EngineView(Protocol):
         """This worker's partitions by number, live or recovering."""
 
     @property
-    def former(self) -> Counts:
+    def former(self) -> RecordCounts:
         """What was counted on partitions that it no longer owns."""
 
     @property
@@ -54,34 +96,16 @@ class EngineView(Protocol):
         """Where state is stored."""
 
     @property
-    def flushes(self) -> int:
-        """Times state was stored."""
+    def progress(self) -> ReadProgress:
+        """How far reading is."""
 
     @property
-    def flush_seconds(self) -> float:
-        """Time spent on it."""
-
-    def is_caught_up(self, owned: Owned, quiet_seconds: float, /) -> bool:
-        """Whether a partition was read to its end and nothing came for a while."""
-
-    def lag(self, owned: Owned, /) -> int:
-        """Events of a partition that may be read and are not applied yet."""
-
-    def waiting(self, owned: Owned, /) -> int | None:
-        """Events of a partition not yet applied, whatever holds them back; None where that cannot be asked."""
+    def flusher(self) -> Flushes:
+        """What stores state."""
 
     @property
-    def is_awaited(self) -> bool:
-        """Whether others wait for a flush, so that it must not wait for anything."""
-
-    def answered_at(self, owned: Owned, /) -> float | None:
-        """When a broker last answered for a partition that is asked for, by the wall clock."""
-
-    async def emit(self, owned: Owned, letters: list[DeadLetter], /) -> None:
-        """Emit what the partition has to emit; to be called under its lock."""
-
-    async def flush(self) -> None:
-        """Store everything; must not be called under a partition's lock."""
+    def emitter(self) -> Emits:
+        """What sends alerts."""
 
 
 class LocalPartition:
@@ -182,7 +206,7 @@ class FleetView:
         if owned.phase is PartitionPhase.RECOVERING:
             return PartitionStatus.RECOVERING
         if owned not in self._looked_at:
-            if not owned.partition.next_offset and not self.engine.is_caught_up(owned, 0.0):
+            if not owned.partition.next_offset and not self.engine.progress.is_caught_up(owned, 0.0):
                 return PartitionStatus.RECOVERING
             self._looked_at.add(owned)
         return PartitionStatus.LIVE
@@ -196,7 +220,7 @@ class FleetView:
         """Up to when a partition's numbers are true: its clock, or the wall clock while it is idle and at its end."""
         clock_ms = owned.partition.clock_ms
         quiet_seconds = QUIET_SECONDS if clock_ms else 0.0
-        return as_of_ms(clock_ms, self.now_ms(), self.engine.is_caught_up(owned, quiet_seconds))
+        return as_of_ms(clock_ms, self.now_ms(), self.engine.progress.is_caught_up(owned, quiet_seconds))
 
     def parts(self) -> list[Part]:
         """Every partition of the events topic, in order. Raises Incomplete."""

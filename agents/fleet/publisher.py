@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
-from agents.engine.ownership import Owned, PartitionPhase
+from agents.engine.ownership import Owned
 from agents.fleet.record import (
     FORMAT,
     MAX_RECORD_BYTES,
@@ -169,7 +169,7 @@ class FleetPublisher:
         lists = await self._lists(owned, told, now)
         while True:
             body = await _packed(Body(lists, owned.partition.totals.encode()))
-            if owned.phase is not PartitionPhase.LIVE:
+            if not owned.is_live:
                 return None
             value = self._encode(owned, PartitionStatus.LIVE, body)
             if len(value) <= MAX_RECORD_BYTES:

@@ -76,7 +76,7 @@ def reason_of(error: BaseException, kafka: Kafka) -> str:
     return words_of(error, kafka) if isinstance(error, KafkaError) else repr(error)
 
 
-def told(error: BaseException) -> str:
+def reason_for_log(error: BaseException) -> str:
     """For a log that has the address elsewhere: a right that lacks in words, else what programmers need."""
     return f"Kafka refuses this user the right {_lacking(error)}" if isinstance(error, RIGHTS) else repr(error)
 

@@ -105,7 +105,7 @@ class Checks:
             self._view.parts()
         except Incomplete:
             return False
-        return bool(live) and sum(engine.lag(owned) for owned in live) < READY_LAG
+        return bool(live) and sum(engine.progress.lag(owned) for owned in live) < READY_LAG
 
     async def _keep_drift_alerts(self) -> None:
         while True:

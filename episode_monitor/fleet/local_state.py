@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 
-from agents.engine.ownership import Owned
+from agents.engine.ownership import Change, Owned
 from agents.fleet.fleet_view import FleetView, Incomplete, Part
 from agents.fleet.record import Unreadable
 from agents.time_slices import in_slices
@@ -20,7 +20,7 @@ from streams.rates.totals import PartitionTotals
 
 log = structlog.get_logger(__name__)
 
-Emit = Callable[[Iterable[Alert]], Awaitable[None]]
+Emit = Callable[[Change, Iterable[Alert]], Awaitable[None]]
 
 
 class LocalPart(NamedTuple):

@@ -57,10 +57,10 @@ class SplitWatch:
         """Ask for what is new in each partition of this worker, and for some of what was recovered."""
         if self._sight.partition_count() < 2:
             return
-        for owned in [each for each in self._engine.owned.values() if each.phase is PartitionPhase.LIVE]:
+        for owned in [each for each in self._engine.owned.values() if each.is_live]:
             progress = self._progress.get(owned)
             if progress is None:
-                progress = self._progress[owned] = _Progress(owned.recovered_projects)
+                progress = self._progress[owned] = _Progress(owned.recovered.projects)
                 self._log.recovered(owned.number, owned.partition.index.splits, self._sight.partition_count())
             if now >= progress.not_before and not await self._go_on(owned, progress):
                 progress.not_before = now + RETRY_SECONDS
@@ -93,7 +93,7 @@ class SplitWatch:
                 self._was_complete = is_complete
             if is_complete:
                 return
-            if left <= 0 or self._engine.is_awaited or owned.phase is not PartitionPhase.LIVE:
+            if left <= 0 or self._engine.flusher.is_awaited or not owned.is_live:
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -123,9 +123,9 @@ class SplitWatch:
             until = time.monotonic() + question.wait_seconds
             is_there = await asyncio.gather(*(self._has_caught_up(owned, until) for owned in others))
         else:
-            is_there = [owned.phase is PartitionPhase.LIVE for owned in others]
+            is_there = [owned.is_live for owned in others]
         partitions = [owned.number for owned, is_well in zip(others, is_there, strict=True) if is_well]
-        live = [owned for owned in others if owned.phase is PartitionPhase.LIVE]
+        live = [owned for owned in others if owned.is_live]
         found: list[SeenPart] = []
         for place, project in enumerate(question.projects):
             seen = [owned for owned in live if owned.partition.head(project)]
@@ -143,13 +143,13 @@ class SplitWatch:
         """Wait until it has taken all that its log held when this began."""
         began, target = time.time(), None
         while owned.phase is not PartitionPhase.GONE:
-            if owned.phase is PartitionPhase.LIVE:
-                answered_at = self._engine.answered_at(owned)
+            if owned.is_live:
+                answered_at = self._engine.progress.answered_at(owned)
                 if target is None and answered_at is not None and answered_at > began:
-                    target = owned.position + self._engine.lag(owned)
+                    target = owned.position + self._engine.progress.lag(owned)
                 if target is not None and owned.position >= target:
                     return True
-            if time.monotonic() >= until or self._engine.is_awaited:
+            if time.monotonic() >= until or self._engine.flusher.is_awaited:
                 return False
             await asyncio.sleep(POLL_SECONDS)
         return False
@@ -160,10 +160,10 @@ class SplitWatch:
         keyless = [part.partition for part in parts if part.has_no_key]
         if project in owned.keyless:
             keyless.append(owned.number)
-        async with owned.turn:
-            if owned.phase is not PartitionPhase.LIVE or not owned.partition.note_split(project, partitions, keyless):
+        async with owned.locked() as change:
+            if change is None or not owned.partition.note_split(project, partitions, keyless):
                 return
-            await self._engine.emit(owned, [])
+            await self._engine.emitter.emit(change)
             split = owned.partition.index.splits[project]
         self._log.found(project, split, self._sight.partition_count())
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 from aiokafka.errors import KafkaError
 
-from agents.engine.ownership import Owned, PartitionPhase
+from agents.engine.ownership import Owned
 from agents.fleet.fleet_view import FleetView
 from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.local_state import LocalState
@@ -53,14 +53,14 @@ class Act(Question[T, A], Generic[T, A], frozen=True, kw_only=True):
 
 async def under_lock(here: LocalState, owned: Owned, act: Act[T, Any]) -> T:
     """The transaction. Raises ViewError; nothing was changed then, unless the partition moved while it was stored."""
-    async with owned.turn:
-        if owned.phase is not PartitionPhase.LIVE:
+    async with owned.locked() as change:
+        if change is None:
             raise Recovering
         done = act.perform(owned, here.view)
         if not isinstance(done, Performed):
             return done
         try:
-            await here.emit(done.emits)
+            await here.emit(change, done.emits)
         except BaseException as error:
             done.undo()
             if isinstance(error, KafkaError):
@@ -70,8 +70,8 @@ async def under_lock(here: LocalState, owned: Owned, act: Act[T, Any]) -> T:
             raise
         done.keep()
         here.acts_done += 1
-    await here.view.engine.flush()
-    if owned.phase is not PartitionPhase.LIVE:
+    await here.view.engine.flusher.flush()
+    if not owned.is_live:
         raise Unreachable(f"The partition moved to another worker meanwhile: {act.moved}")
     here.mark_changed(owned.number)
     answer: T = done.answer

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from agents.engine.ownership import Counts, PartitionPhase
+from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import Wait, WaitsFor, long_waits
 from agents.fleet.fleet_view import FleetView, Incomplete
 from episode_monitor.fleet.outgoing import Outgoing
@@ -98,26 +98,26 @@ class WorkerState:
     def _lag(self) -> dict[int, int]:
         """Of each partition of which it is known."""
         engine = self._sight.engine
-        waiting = {owned.number: engine.waiting(owned) for owned in self._sight.live}
+        waiting = {owned.number: engine.progress.waiting(owned) for owned in self._sight.live}
         return {number: count for number, count in waiting.items() if count is not None}
 
     def _recovery(self) -> dict[str, float | int | bool]:
         owned = list(self._sight.owned.values())
-        live = sum(each.phase is PartitionPhase.LIVE for each in owned)
+        live = sum(each.is_live for each in owned)
         return {
             "complete": bool(owned) and live == len(owned),
             "partitions": len(owned),
             "partitions_live": live,
-            "records_read": sum(each.recovered_records for each in owned),
-            "seconds": round(max((each.recovery_seconds for each in owned), default=0.0), 3),
+            "records_read": sum(each.recovered.records for each in owned),
+            "seconds": round(max((each.recovered.seconds for each in owned), default=0.0), 3),
         }
 
     def metrics(self) -> WorkerMetrics:
         """This worker's own numbers."""
         owned = list(self._sight.owned.values())
         engine = self._sight.engine
-        counted = Counts()
-        for counts in (engine.former, *owned):
+        counted = RecordCounts()
+        for counts in (engine.former, *(each.counts for each in owned)):
             counted.add(counts)
         try:
             stale = len(self._sight.stale_partitions(self._sight.parts()))
@@ -130,12 +130,12 @@ class WorkerState:
             lag=self._lag(),
             waits=[(wait.partition, wait.waits_for.value, wait.seconds) for wait in self._waits()],
             partitions_recovering=len(owned) - len(self._sight.live),
-            recovery_seconds=max((each.recovery_seconds for each in owned), default=0.0),
-            recovered_records=sum(each.recovered_records for each in owned),
+            recovery_seconds=max((each.recovered.seconds for each in owned), default=0.0),
+            recovered_records=sum(each.recovered.records for each in owned),
             stale_partitions=stale,
             workers_that_differ=self._workers_that_differ(),
-            flushes=engine.flushes,
-            flush_seconds=engine.flush_seconds,
+            flushes=engine.flusher.flushes,
+            flush_seconds=engine.flusher.flush_seconds,
             changelog_bytes=engine.changelog.bytes_written,
             deliveries=self._deliveries(),
             outgoing=self._outgoing(),

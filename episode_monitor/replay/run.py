@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from agents.engine.ownership import StoredValues
+from agents.engine.stored_values import StoredValues
 from agents.fetching.record_parsing import UnreadableBatch
 from episode_monitor.replay.source import ReplayBatch, Replayed
 from models.alert import Alert, AlertStatus

@@ -16,9 +16,9 @@ from agents.alerts.marks import Mark, read_mark
 from agents.engine.changelog import Changelog
 from agents.engine.clock import run_clock
 from agents.engine.dead_letter_backoff import DeadLetterBackoff
-from agents.engine.engine import Engine
+from agents.engine.engine import Engine, EngineOptions, EngineParts
 from agents.engine.idle import IdleClocks
-from agents.engine.ownership import Owned, PartitionPhase
+from agents.engine.ownership import Owned
 from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
 from agents.engine.stall_guard import StallGuard
@@ -209,10 +209,14 @@ class Desk:
         self.recovery = NoRecovery(self.changelog)
         self.writer = Writer(producer, ALERTS, LETTERS, "monitor")
         self.engine = Engine(
-            EVENTS, make_core(), self.changelog, cast(Recovery, self.recovery), self.writer, self.stall_guard,
-            self.stops.append, lambda: self.now_ms, handover_seconds=0.2, backoff=backoff, failpoint=self.passed.append,
+            EVENTS,
+            EngineParts(
+                core=make_core(), changelog=self.changelog, recovery=cast(Recovery, self.recovery), writer=self.writer,
+                stall_guard=self.stall_guard, stop=self.stops.append, now_ms=lambda: self.now_ms,
+            ),
+            EngineOptions(handover_seconds=0.2, backoff=backoff, failpoint=self.passed.append),
         )  # fmt: skip
-        self.engine.consumer = cast(Consumer, self.consumer)
+        self.engine.assignment.consumer = cast(Consumer, self.consumer)
         self.steady_ms: int | None = None  # None: it goes with the clock on the wall
         self.idle = IdleClocks(self.engine, lambda: self.now_ms, 2000, self._steady)
 
@@ -223,7 +227,7 @@ class Desk:
         """Own them, live."""
         self.engine.assign(partitions, generation=1)
         await turns()
-        assert all(self.engine.owned[number].phase is PartitionPhase.LIVE for number in partitions)
+        assert all(self.engine.owned[number].is_live for number in partitions)
 
     async def take(
         self,
@@ -239,18 +243,20 @@ class Desk:
             start = min([owned.position, *(record.offset for record in records)])
         end = next_offset if next_offset is not None else records[-1].offset + 1
         number = owned.reading if reading is None else reading
-        self.engine.accept(Fetched(self.engine.tp(partition), number, start, end, list(records)))
+        self.engine.accept(Fetched(self.engine.assignment.tp(partition), number, start, end, list(records)))
         await turns()
 
     async def lose(self, partition: int, *, reading: int | None = None) -> None:
         """Say that the log has nothing where the partition is read."""
         owned = self.engine.owned[partition]
         number = owned.reading if reading is None else reading
-        self.engine.out_of_range(Fetched(self.engine.tp(partition), number, owned.position, owned.position, []))
+        self.engine.out_of_range(
+            Fetched(self.engine.assignment.tp(partition), number, owned.position, owned.position, [])
+        )
 
     def committed(self, partition: int) -> int | None:
         """What may be committed."""
-        return self.engine.commit_position(self.engine.tp(partition))
+        return self.engine.commit_position(self.engine.assignment.tp(partition))
 
     async def close(self) -> None:
         """End whatever still runs."""

@@ -15,10 +15,10 @@ from aiokafka.structs import ConsumerRecord, RecordMetadata
 from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig
 from agents.engine.dead_letter_backoff import DeadLetterBackoff
-from agents.engine.ownership import Owned, PartitionPhase
+from agents.engine.ownership import Owned
 from agents.kafka.access import Kafka, KafkaAccess
 from agents.kafka.topics import TopicNames, ensure_topics
-from agents.runtime import Runtime
+from agents.runtime import Hooks, Outlets, Runtime
 from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.sink import Destinations
@@ -91,11 +91,13 @@ class Rig:
         self.stops: list[str] = []
         self.history: list[tuple[Alert, int, int]] = []
         self.history_is_away = False
+        outlets = Outlets(
+            destinations or Destinations(()), MemoryLedger(1000), HistoryStore(self._append, self._last_offsets),
+            limits or Limits(),
+        )  # fmt: skip
         self.runtime = Runtime(
-            config, make_core(), destinations or Destinations(()), MemoryLedger(1000),
-            HistoryStore(self._append, self._last_offsets), partitions, None,
-            self.stops.append, clock_ms, failpoint=failpoint, backoff=backoff, limits=limits,
-            steady=clock_ms,
+            msgspec.structs.replace(config, events_partitions=partitions), make_core(), outlets, self.stops.append,
+            clock_ms, Hooks(steady_ms=clock_ms, backoff=backoff, failpoint=failpoint),
         )  # fmt: skip
 
     async def _append(self, alert: Alert, partition: int, offset: int) -> bool:
@@ -118,11 +120,11 @@ class Rig:
 
     def is_live(self, partitions: int) -> bool:
         """Whether it owns so many partitions, all live."""
-        return len(self.owned) == partitions and all(each.phase is PartitionPhase.LIVE for each in self.owned.values())
+        return len(self.owned) == partitions and all(each.is_live for each in self.owned.values())
 
     def outcome(self, name: str) -> int:
         """How many records came out so, in the partitions that it owns now."""
-        return sum(owned.outcomes[name] for owned in self.owned.values())
+        return sum(owned.counts.outcomes[name] for owned in self.owned.values())
 
     def episodes(self, project: str) -> int:
         """How many episodes of a project are known."""

@@ -27,14 +27,14 @@ async def test_until_the_log_was_read_to_its_end_every_alert_is_marked_as_of_the
     desk.now_ms += 60_000  # the events are a minute old
     heard(desk, 2)
     await desk.take(0, failure(0, "p"))
-    await desk.engine.note_caught_up()
+    await desk.engine.arrivals.look()
     assert desk.producer.marks == [Mark("monitor", 0, is_behind=True)]
     assert desk.engine.owned[0].is_behind, "one record waits"
 
     await desk.take(0, failure(1, "q"))
-    desk.engine.owned[0].at_end_since = time.monotonic() - 7  # what is due in the past has had its time
+    desk.engine.owned[0].arrival.at_end_since = time.monotonic() - 7  # what is due in the past has had its time
     heard(desk, 2)
-    await desk.engine.note_caught_up()
+    await desk.engine.arrivals.look()
     assert not desk.engine.owned[0].is_behind
 
     desk.now_ms = NOW_MS
@@ -47,7 +47,7 @@ async def test_what_is_due_in_the_past_belongs_to_it(desk: Desk) -> None:
     await desk.take(0, failure(0, "p"))
     desk.now_ms += 3_600_000  # the alert has ended long ago, as the clock will find
     heard(desk, 1)
-    await desk.engine.note_caught_up()
+    await desk.engine.arrivals.look()
     assert desk.engine.owned[0].is_behind
 
 
@@ -55,7 +55,7 @@ async def test_a_partition_whose_clock_is_in_the_present_has_caught_up_whatever_
     await desk.own(0)
     heard(desk, 10)
     await desk.take(0, failure(0, "p"))
-    await desk.engine.note_caught_up()
+    await desk.engine.arrivals.look()
     assert not desk.engine.owned[0].is_behind
 
 
@@ -72,7 +72,7 @@ async def test_where_a_producers_clock_is_behind_the_next_alert_is_news_at_once(
     desk.now_ms += 180_000  # by the producer's clock all events are three minutes old
     await desk.take(0, failure(0, "p"))
     heard(desk, 1)
-    await desk.engine.note_caught_up()
+    await desk.engine.arrivals.look()
     assert not desk.engine.owned[0].is_behind, "it is at the end, and nothing is due"
     for offset in range(1, 4):
         await desk.take(0, failure(offset, f"p{offset}"))
@@ -87,11 +87,11 @@ async def test_a_past_that_is_sent_late_is_a_past_each_time(desk: Desk) -> None:
     await desk.own(0)
     desk.now_ms += 3_000_000  # no clock is so wrong
     for offset in range(2):
-        desk.engine.owned[0].at_end_since = desk.engine.owned[0].at_end_at = time.monotonic() - 0.1
+        desk.engine.owned[0].arrival.at_end_since = desk.engine.owned[0].arrival.at_end_at = time.monotonic() - 0.1
         await desk.take(0, failure(offset, f"p{offset}"))
         heard(desk, offset + 1)
-        desk.engine.owned[0].at_end_since = time.monotonic() - 7
-        await desk.engine.note_caught_up()
+        desk.engine.owned[0].arrival.at_end_since = time.monotonic() - 7
+        await desk.engine.arrivals.look()
         assert not desk.engine.owned[0].is_behind
     assert [mark.is_behind for mark in desk.producer.marks] == [True, True]
 
@@ -105,16 +105,16 @@ async def test_events_that_come_all_the_time_do_not_keep_a_late_partition_in_the
     monkeypatch.setattr(owned.partition, "next_deadline_ms", lambda: NOW_MS)  # something is always due
     desk.now_ms += 180_000
     heard(desk, 1)
-    await desk.engine.note_caught_up()
-    began = owned.at_end_since
+    await desk.engine.arrivals.look()
+    began = owned.arrival.at_end_since
     assert owned.is_behind
     assert began is not None
     await desk.take(0, failure(1, "q"))  # one more alert that is late
     heard(desk, 3)  # and at this look one event waits
-    await desk.engine.note_caught_up()
-    assert owned.at_end_since == began
-    owned.at_end_since = began - 7
-    await desk.engine.note_caught_up()
+    await desk.engine.arrivals.look()
+    assert owned.arrival.at_end_since == began
+    owned.arrival.at_end_since = began - 7
+    await desk.engine.arrivals.look()
     assert not owned.is_behind
 
 
@@ -124,12 +124,12 @@ async def test_while_a_past_is_copied_into_the_log_its_alerts_are_held(desk: Des
     await desk.take(0, failure(0, "p"))
     desk.now_ms += 3_600_000
     heard(desk, 1)
-    await desk.engine.note_caught_up()
-    assert owned.at_end_since is not None
-    owned.at_end_since -= 7
+    await desk.engine.arrivals.look()
+    assert owned.arrival.at_end_since is not None
+    owned.arrival.at_end_since -= 7
     await desk.take(0, failure(1, "q"))
     heard(desk, 2)
-    await desk.engine.note_caught_up()
+    await desk.engine.arrivals.look()
     assert owned.is_behind
 
 
@@ -139,14 +139,14 @@ async def test_a_log_that_was_long_not_at_its_end_is_read_as_a_past_again(desk: 
     await desk.take(0, failure(0, "p"))
     desk.now_ms += 3_600_000
     heard(desk, 1)
-    await desk.engine.note_caught_up()
-    owned.at_end_at -= 3
-    assert owned.at_end_since is not None
-    owned.at_end_since -= 7
+    await desk.engine.arrivals.look()
+    owned.arrival.at_end_at -= 3
+    assert owned.arrival.at_end_since is not None
+    owned.arrival.at_end_since -= 7
     heard(desk, 50)
-    await desk.engine.note_caught_up()
+    await desk.engine.arrivals.look()
     assert owned.is_behind
-    assert owned.at_end_since is None
+    assert owned.arrival.at_end_since is None
 
 
 def test_marks_of_any_bytes_are_read() -> None:

@@ -60,7 +60,7 @@ async def test_every_kind_of_bad_record_is_buried_and_the_good_ones_around_it_co
         await until(lambda: rig.outcome("applied") == 2 * len(BAD) and rig.is_stored())
 
         assert rig.episodes("p") == 2 * len(BAD)
-        assert rig.owned[1].dead_letters_by_reason == dict.fromkeys(BAD, 1)
+        assert rig.owned[1].counts.dead_letters_by_reason == dict.fromkeys(BAD, 1)
     letters = await read_log(broker, rig.topics.dead_letters, 0)
     assert [headers_of(letter)["dl_reason"].decode() for letter in letters] == list(BAD)
     for letter, (reason, (key, value)) in zip(letters, BAD.items(), strict=True):
@@ -103,7 +103,7 @@ async def test_a_dead_letter_of_before_the_restart_is_not_written_again(
             soon = created("p", 2, occurred_at=now_ms() + 302_000)  # refused now, accepted a few seconds later
             await send(producer, config.topics.events, 0, b"p", soon)
             await until(lambda: dying.outcome("dead_letter") == 2)
-            async with dying.owned[0].turn:  # told in the turn in which they were taken
+            async with dying.owned[0].locked():  # emitted under the lock under which they were taken
                 await dying.runtime.writer.settled()
             for owned in dying.owned.values():
                 owned.phase = PartitionPhase.GONE  # as a crash would: nothing of it is stored

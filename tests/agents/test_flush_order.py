@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agents.engine import engine as engine_module
-from agents.engine.engine import Engine
-from agents.engine.ownership import PartitionPhase
+from agents.engine import flusher as flusher_module
+from agents.engine.progress import Progress
 from models.alert import Alert, AlertStatus, Severity
 from streams.base import changelog_keys
 from tests.agents.desk import Desk, cursor_of, event, failure, turns, useless
@@ -26,7 +25,7 @@ async def test_each_step_waits_for_the_brokers_word_on_the_one_before(desk: Desk
     await desk.own(0)
     await desk.take(0, failure(0, "p"))
     await desk.take(0, useless(1))
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     await turns()
     assert desk.producer.journal == ["alert", "letter"]
 
@@ -67,7 +66,7 @@ async def test_a_fault_at_any_step_stops_the_process_and_nothing_follows(
         journal = journal[: journal.index(refused)]
     await desk.take(0, failure(0, "p"))
     await desk.take(0, useless(1))
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     for step in ("alert", "letter", "state 0", "closing 0"):
         if step == refused and when == "answering":
             await desk.producer.refuse(step)
@@ -87,7 +86,7 @@ async def test_a_fault_at_any_step_stops_the_process_and_nothing_follows(
 async def test_after_a_revocation_in_the_middle_nothing_more_is_written(desk: Desk, step: str) -> None:
     await desk.own(0)
     await desk.take(0, failure(0, "p"))
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     for before in ("alert", "state 0", "closing 0"):
         await desk.producer.seen(before)
         if before == step:
@@ -131,7 +130,7 @@ async def test_a_revocation_whose_dead_letter_is_refused_stops_the_process(desk:
 async def test_a_revocation_that_cannot_wait_any_longer_stops_the_process(desk: Desk) -> None:
     await desk.own(0)
     await desk.take(0, failure(0, "p"))
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     await turns()
     await desk.engine.revoke()
     assert desk.stops == [TOO_LATE]
@@ -140,8 +139,8 @@ async def test_a_revocation_that_cannot_wait_any_longer_stops_the_process(desk: 
 
 
 async def test_a_hand_over_lets_no_records_go_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Engine, "is_behind", True)
-    monkeypatch.setattr(engine_module, "CATCH_UP_LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(Progress, "is_behind", True)
+    monkeypatch.setattr(flusher_module, "CATCH_UP_LOOK_SECONDS", 3600.0)
     desk.producer.answers_at_once = True
     for partition in (0, 1):
         await desk.own(partition)
@@ -154,19 +153,19 @@ async def test_a_hand_over_lets_no_records_go_first(desk: Desk, monkeypatch: pyt
 async def test_a_flush_that_records_wait_for_stands_back_for_nobody(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Engine, "is_behind", True)
+    monkeypatch.setattr(Progress, "is_behind", True)
     for name in ("CATCH_UP_LOOK_SECONDS", "LET_BY_SECONDS"):
-        monkeypatch.setattr(engine_module, name, 3600.0)
+        monkeypatch.setattr(flusher_module, name, 3600.0)
     desk.producer.answers_at_once = True
     for partition in (0, 1):
         await desk.own(partition)
         await desk.take(partition, event(0, f"p{partition}"))
-    monkeypatch.setattr(desk.engine, "_most_unstored", 1)
-    waiting = asyncio.create_task(desk.engine._make_room(desk.engine.owned[0]))
-    await desk.engine.store_now.wait()
+    monkeypatch.setattr(desk.engine.flusher, "most_unstored", 1)
+    waiting = asyncio.create_task(desk.engine.flusher.make_room(desk.engine.owned[0]))
+    await desk.engine.flusher.flush_now.wait()
     async with asyncio.timeout(20):
-        await desk.engine._yield_to_fetching()
-        await desk.engine.flush()
+        await desk.engine.flusher._yield_to_fetching()
+        await desk.engine.flusher.flush()
         await waiting
     assert [desk.engine.owned[partition].committed for partition in (0, 1)] == [1, 1]
 
@@ -176,10 +175,10 @@ async def test_records_go_on_when_their_partition_is_encoded_before_the_broker_h
 ) -> None:
     await desk.own(0)
     await desk.take(0, event(0, "p"))
-    monkeypatch.setattr(desk.engine, "_most_unstored", 1)
-    waiting = asyncio.create_task(desk.engine._make_room(desk.engine.owned[0]))
-    await desk.engine.store_now.wait()
-    flushing = asyncio.create_task(desk.engine.flush())
+    monkeypatch.setattr(desk.engine.flusher, "most_unstored", 1)
+    waiting = asyncio.create_task(desk.engine.flusher.make_room(desk.engine.owned[0]))
+    await desk.engine.flusher.flush_now.wait()
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     async with asyncio.timeout(20):
         await waiting
     assert not flushing.done()
@@ -211,7 +210,7 @@ async def test_a_hand_over_stores_what_was_taken_before_the_partitions_go(desk: 
 async def test_what_is_taken_during_a_flush_waits_for_the_next_one(desk: Desk) -> None:
     await desk.own(0)
     await desk.take(0, event(0, "p"))
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     await desk.producer.seen("state 0")
     await desk.take(0, event(1, "q"))
     await desk.producer.acknowledge("state 0")
@@ -222,7 +221,7 @@ async def test_what_is_taken_during_a_flush_waits_for_the_next_one(desk: Desk) -
     assert desk.committed(0) == 1
 
     desk.producer.answers_at_once = True
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     assert cursor_of(desk, 0).next_offset == 2
     assert changelog_keys.head("q") in desk.producer.written[0]
 
@@ -231,7 +230,7 @@ async def test_a_flush_does_not_come_between_a_change_and_its_telling(desk: Desk
     await desk.own(0)
     desk.producer.gate = asyncio.Event()  # the alert is not even queued yet
     await desk.take(0, failure(0, "p"))
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     await turns()
     assert desk.producer.journal == []
     desk.producer.gate.set()
@@ -246,7 +245,7 @@ async def test_no_partition_is_stored_before_the_alerts_of_all_are_acknowledged(
     await desk.own(0, 1)
     await desk.take(0, event(0, "p"))
     await desk.take(1, failure(0, "q"))
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     await turns()
     assert desk.producer.journal == ["alert"]
     await desk.producer.acknowledge("alert")
@@ -257,23 +256,24 @@ async def test_no_partition_is_stored_before_the_alerts_of_all_are_acknowledged(
     await flushing
 
 
-async def test_an_act_of_a_person_is_stored_after_it_is_told(desk: Desk) -> None:
+async def test_an_act_of_a_person_is_stored_after_it_is_emitted(desk: Desk) -> None:
     desk.producer.answers_at_once = True
     await desk.own(0)
     await desk.take(0, failure(0, "p"))
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     desk.producer.answers_at_once = False
     desk.producer.journal.clear()
 
     owned = desk.engine.owned[0]
-    async with owned.turn:
+    async with owned.locked() as change:
+        assert change is not None
         state = owned.partition.state_to_change("p")
         assert state is not None
-        flushing = asyncio.create_task(desk.engine.flush())
+        flushing = asyncio.create_task(desk.engine.flusher.flush())
         owned.partition.touch(state)
         await turns()
-        assert desk.producer.journal == [], "the flush waits for the turn"
-        await desk.writer.emit([an_alert()])
+        assert desk.producer.journal == [], "the flush waits for the lock"
+        await desk.writer.emit(change, [an_alert()])
     await turns()
     assert desk.producer.journal == ["alert"]
     await desk.producer.acknowledge("alert")
@@ -283,13 +283,26 @@ async def test_an_act_of_a_person_is_stored_after_it_is_told(desk: Desk) -> None
     assert desk.producer.journal == ["alert", "state 0", "closing 0"]
 
 
+async def test_nothing_is_emitted_without_the_lock_of_its_change(desk: Desk) -> None:
+    await desk.own(0)
+    owned = desk.engine.owned[0]
+    async with owned.locked() as change:
+        assert change is not None
+    with pytest.raises(RuntimeError, match="takes the lock"):
+        await desk.writer.emit(change, [an_alert()])
+    await desk.engine.revoke()
+    async with owned.locked() as change:
+        assert change is None, "and by none but the owner"
+    assert desk.producer.journal == []
+
+
 async def test_a_worker_that_stood_still_sends_nothing_more(desk: Desk) -> None:
     ticking = asyncio.create_task(desk.stall_guard.run())
     await desk.own(0)
     desk.producer.answers_at_once = True
     await desk.take(0, event(0, "p"))
     desk.seconds += 5.1  # of a session of ten seconds
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     assert desk.producer.journal == []
     assert "stood still" in desk.stops[0]
     ticking.cancel()
@@ -302,7 +315,7 @@ async def test_records_that_do_not_follow_stop_the_process(desk: Desk) -> None:
     owned.position = 5
     await desk.take(0, event(3, "p"))
     assert desk.stops == ["partition 0: RuntimeError('records from 3 on do not follow 5')"]
-    assert owned.phase is PartitionPhase.LIVE
+    assert owned.is_live
 
 
 async def test_records_of_an_earlier_reading_are_left_aside(desk: Desk) -> None:
@@ -325,7 +338,7 @@ async def test_what_nobody_is_shown_is_passed_over_and_stored(desk: Desk) -> Non
     await desk.take(0, next_offset=5)  # a transaction that was taken back
     assert owned.position == 5
     await desk.take(0, event(5, "p", episode_number=2))
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     assert owned.position == 6
     assert cursor_of(desk, 0).next_offset == 6
     assert desk.stops == []

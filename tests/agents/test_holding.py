@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agents.engine import engine as engine_module
+from agents.engine import arrivals as arrivals_module
 from agents.engine.ownership import Owned
 from tests.agents.desk import NOW_MS, Desk, FakeRecord, event, failure, turns
 
@@ -39,16 +39,16 @@ class Asked:
         await self.answer.wait()
         for project in projects if self.finds else ():
             owned.partition.note_split(project, self.finds)
-        await self.engine_tells(owned)
+        await self.engine_emits(owned)
 
-    engine_tells = staticmethod(lambda owned: asyncio.sleep(0))
+    engine_emits = staticmethod(lambda owned: asyncio.sleep(0))
 
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
     desk = Desk()
     desk.producer.answers_at_once = True
-    desk.engine.partitions = 2
+    desk.engine.assignment.partitions = 2
     desk.now_ms = NOW_MS + 200_000
     yield desk
     await desk.close()
@@ -57,8 +57,14 @@ async def desk() -> AsyncIterator[Desk]:
 @pytest.fixture
 def asked(desk: Desk) -> Asked:
     asked = Asked()
-    asked.engine_tells = lambda owned: desk.engine.emit(owned, [])
-    desk.engine.compare = asked.compare
+
+    async def emit(owned: Owned) -> None:
+        async with owned.locked() as change:
+            assert change is not None
+            await desk.engine.emitter.emit(change)
+
+    asked.engine_emits = emit
+    desk.engine.assignment.compare = asked.compare
     return asked
 
 
@@ -66,7 +72,7 @@ async def test_it_is_told_when_nobody_else_has_a_part_and_before_it_is_stored(de
     await desk.own(0)
     await desk.take(0, *GAP)
     assert desk.producer.journal == []
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     await turns()
     assert asked.projects == [["halved"]]
     assert desk.producer.journal == []
@@ -80,18 +86,18 @@ async def test_nothing_is_told_of_a_project_that_turns_out_to_be_split(desk: Des
     asked.answer.set()
     await desk.own(0)
     await desk.take(0, *GAP)
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     assert desk.producer.journal == ["state 0", "closing 0"]
     assert desk.engine.owned[0].partition.index.gaps == 0
     await desk.take(0, event(3, "halved", episode_number=9), later(4, "other", 130))
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     assert "alert" not in desk.producer.journal
 
 
 async def test_what_comes_while_others_are_asked_is_asked_for_as_well(desk: Desk, asked: Asked) -> None:
     await desk.own(0)
     await desk.take(0, *GAP)
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     await turns()
     late = [later(3, "late", 62, 2)]
     await desk.take(0, *late, later(4, "other", 130))
@@ -112,16 +118,16 @@ async def test_a_partition_that_is_behind_itself_does_not_wait_for_others(desk: 
     asked.answer.set()
     await desk.own(0)
     await desk.take(0, *GAP)
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     desk.consumer.end_offset = 1000
     await desk.take(0, later(3, "late", 62, 2),
                     later(4, "other", 130))  # fmt: skip
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     assert asked.may_wait == [True, False]
 
 
 async def test_a_topic_of_one_partition_has_nobody_to_ask(desk: Desk, asked: Asked) -> None:
-    desk.engine.partitions = 1
+    desk.engine.assignment.partitions = 1
     await desk.own(0)
     await desk.take(0, *GAP)
     assert desk.producer.journal == ["alert"]
@@ -141,11 +147,11 @@ async def test_the_past_of_one_partition_waits_a_while_for_that_of_the_others(
     asked.answer.set()
     await desk.own(0, 1)
     first, second = desk.engine.owned[0], desk.engine.owned[1]
-    monkeypatch.setattr(desk.engine, "_has_arrived", lambda owned: owned is first)
-    await desk.engine.note_caught_up()
+    monkeypatch.setattr(desk.engine.arrivals, "_has_arrived", lambda owned: owned is first)
+    await desk.engine.arrivals.look()
     assert (first.is_behind, second.is_behind) == (True, True)
-    monkeypatch.setattr(engine_module, "WAIT_FOR_OTHERS_SECONDS", 0.0)
-    await desk.engine.note_caught_up()
+    monkeypatch.setattr(arrivals_module, "WAIT_FOR_OTHERS_SECONDS", 0.0)
+    await desk.engine.arrivals.look()
     assert (first.is_behind, second.is_behind) == (False, True)
 
 
@@ -154,6 +160,6 @@ async def test_partitions_that_arrive_together_wait_for_nobody(
 ) -> None:
     asked.answer.set()
     await desk.own(0, 1)
-    monkeypatch.setattr(desk.engine, "_has_arrived", lambda owned: True)
-    await desk.engine.note_caught_up()
+    monkeypatch.setattr(desk.engine.arrivals, "_has_arrived", lambda owned: True)
+    await desk.engine.arrivals.look()
     assert [owned.is_behind for owned in desk.engine.owned.values()] == [False, False]

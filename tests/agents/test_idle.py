@@ -29,7 +29,7 @@ async def test_an_idle_clock_is_stored_before_anything_is_told_of_it(desk: Desk)
     await desk.own(0)
     desk.producer.answers_at_once = True
     await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))  # number 2 is a suspect gap
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     desk.producer.answers_at_once = False
     desk.producer.journal.clear()
     read_to_the_end(desk, 0)
@@ -54,9 +54,11 @@ async def test_an_idle_clock_does_not_claim_what_a_flush_is_still_storing(
     await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))
     read_to_the_end(desk, 0)
     desk.now_ms = NOW_MS + 200_000
-    flushing = asyncio.create_task(desk.engine.flush())
+    flushing = asyncio.create_task(desk.engine.flusher.flush())
     await desk.producer.seen("state 0")
-    monkeypatch.setattr(desk.engine, "flush", _nothing)  # its own flushes came before this one and come after it
+    monkeypatch.setattr(
+        desk.engine.flusher, "flush", _nothing
+    )  # its own flushes came before this one and come after it
     moving = asyncio.create_task(desk.idle.run())
     await turns()
     assert desk.producer.journal == ["state 0"], "a cursor now would make a crash lose what is under way"
@@ -74,7 +76,7 @@ async def test_a_clock_stands_still_where_events_may_wait(desk: Desk, why: str) 
     await desk.own(0)
     desk.producer.answers_at_once = True
     await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     read_to_the_end(desk, 0)
     desk.now_ms = NOW_MS + 200_000
     if why == "records wait":
@@ -98,7 +100,7 @@ async def test_what_the_stored_clock_had_made_due_is_told_after_a_crash(desk: De
     await desk.own(0)
     desk.producer.answers_at_once = True
     await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     values = {key: value for key, value in desk.producer.written[0].items() if value is not None}
     values[changelog_keys.CURSOR] = msgspec.msgpack.encode(Cursor(2, NOW_MS + 198_000))
 
@@ -106,7 +108,7 @@ async def test_what_the_stored_clock_had_made_due_is_told_after_a_crash(desk: De
     heir.recovery.values = values
     await heir.own(0)
     assert heir.producer.journal == ["alert"]
-    flushing = asyncio.create_task(heir.engine.flush())
+    flushing = asyncio.create_task(heir.engine.flusher.flush())
     await turns()
     assert heir.producer.journal == ["alert"]
     await heir.producer.acknowledge("alert")
@@ -119,7 +121,7 @@ async def test_a_clock_that_was_set_moves_no_idle_partition_until_it_has_stayed_
     await desk.own(0)
     desk.producer.answers_at_once = True
     await desk.take(0, event(0, "p"), event(1, "p", episode_number=3))
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     read_to_the_end(desk, 0)
     partition = desk.engine.owned[0].partition
     desk.steady_ms = 5_000

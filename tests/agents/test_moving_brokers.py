@@ -126,7 +126,7 @@ async def test_a_worker_finds_a_broker_that_came_back_at_another_address(topic_p
             await asyncio.to_thread(server.kill9)
             await until(lambda: rig.runtime.status != "ok", "it is said")
             assert "does not answer" in rig.runtime.status
-            assert rig.runtime.engine.waiting(rig.owned[0]) is None
+            assert rig.runtime.engine.progress.waiting(rig.owned[0]) is None
             server.move(new_port)
             await asyncio.to_thread(server.start)
             async with producing(new) as producer:
@@ -155,7 +155,7 @@ async def test_missing_leaders_are_named_and_waited_for(topic_prefix: str, tmp_p
             for node in (1, 2):
                 await asyncio.to_thread(cluster.nodes[node].kill9)
             await until(lambda: "the broker that leads" in rig.runtime.status or "lacks copies" in rig.runtime.status)
-            await until(lambda: any(rig.runtime.engine.waiting(owned) is None for owned in rig.owned.values()))
+            await until(lambda: any(rig.runtime.engine.progress.waiting(owned) is None for owned in rig.owned.values()))
             said_at = time.monotonic()
             await until(lambda: time.monotonic() - said_at > config.stalled_seconds + 3)
             assert rig.stops == []

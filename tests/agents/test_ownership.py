@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from agents.engine.checkpoint import Collected
 from agents.engine.dead_letter_backoff import DeadLetterBackoff
-from agents.engine.last_record import KEY as WITNESS
-from agents.engine.last_record import LastRecord, decode_witness, witness_of
-from agents.engine.ownership import Collected, Owned, PartitionPhase
+from agents.engine.last_record import KEY as LAST_RECORD
+from agents.engine.last_record import LastRecord, decode_last_record, last_record_of
+from agents.engine.ownership import Owned, PartitionPhase
 from testbed.worker_process import make_core
 from tests.agents.desk import EVENTS, NOW_MS, Desk, FakeRecord, event, turns, useless
 
@@ -36,15 +37,15 @@ def test_records_that_were_taken_before_are_left_out() -> None:
     owned = an_owned()
     take(owned, event(0, "p"), event(1, "p", episode_number=2))
     take(owned, event(1, "p", episode_number=2), event(2, "p", episode_number=3))
-    assert owned.outcomes == {"applied": 3, "already_applied": 0, "dead_letter": 0, "tombstone": 0}
+    assert owned.counts.outcomes == {"applied": 3, "already_applied": 0, "dead_letter": 0, "tombstone": 0}
     assert owned.position == 3
 
 
 def test_what_is_no_event_is_passed_over_and_counted_by_what_it_is() -> None:
     owned = an_owned()
     assert take(owned, useless(0), FakeRecord(1, b"p", None), event(2, "p")) == [b"useless"]
-    assert owned.outcomes == {"applied": 1, "already_applied": 0, "dead_letter": 1, "tombstone": 1}
-    assert owned.dead_letters_by_reason == {"malformed_json": 1}
+    assert owned.counts.outcomes == {"applied": 1, "already_applied": 0, "dead_letter": 1, "tombstone": 1}
+    assert owned.counts.dead_letters_by_reason == {"malformed_json": 1}
     assert owned.position == owned.partition.next_offset == 3
 
 
@@ -61,7 +62,7 @@ def test_a_record_whose_dead_letter_was_written_before_a_crash_is_passed_over_wh
     owned = an_owned()
     owned.begin_at(0, {0, 1})
     assert take(owned, useless(0), event(1, "p"), event(2, "p")) == []
-    assert owned.outcomes["applied"] == 1
+    assert owned.counts.outcomes["applied"] == 1
     assert owned.position == 3
 
 
@@ -83,8 +84,8 @@ async def test_the_last_record_is_remembered_beside_the_cursor() -> None:
     owned = an_owned()
     take(owned, event(0, "p"), useless(1))
     collected = await collect(owned, 5)
-    assert decode_witness(dict(collected.closing)[WITNESS]) == witness_of(useless(1), 5)
-    assert [key for key, _ in collected.closing] == [WITNESS, b"o"]
+    assert decode_last_record(dict(collected.closing)[LAST_RECORD]) == last_record_of(useless(1), 5)
+    assert [key for key, _ in collected.closing] == [LAST_RECORD, b"o"]
     owned.pass_to(4)
     assert [key for key, _ in (await collect(owned, 5)).closing] == [b"o"], "nothing was taken since"
 
@@ -96,20 +97,20 @@ async def test_what_is_taken_after_the_cut_is_left_to_the_next_flush() -> None:
     take(owned, event(2, "p", episode_number=2))
     first = await owned.collect()
     assert first.next_offset == 2
-    assert decode_witness(dict(first.closing)[WITNESS]) == witness_of(useless(1), 5)
+    assert decode_last_record(dict(first.closing)[LAST_RECORD]) == last_record_of(useless(1), 5)
     second = await collect(owned, 6)
     assert second.next_offset == 3
-    assert decode_witness(dict(second.closing)[WITNESS]) == witness_of(event(2, "p", episode_number=2), 6)
+    assert decode_last_record(dict(second.closing)[LAST_RECORD]) == last_record_of(event(2, "p", episode_number=2), 6)
 
 
 async def test_letters_of_before_a_crash_are_looked_for_again_until_all_of_them_were_passed() -> None:
     owned = an_owned()
-    owned.witness = LastRecord(0, NOW_MS, 0, letters_from=3)
+    owned.checkpoint.last_stored = LastRecord(0, NOW_MS, 0, letters_from=3)
     owned.begin_at(0, {1, 2})
     take(owned, event(0, "p"), useless(1))
-    assert decode_witness(dict((await collect(owned, 9)).closing)[WITNESS]) == witness_of(useless(1), 3)
+    assert decode_last_record(dict((await collect(owned, 9)).closing)[LAST_RECORD]) == last_record_of(useless(1), 3)
     take(owned, useless(2))
-    assert decode_witness(dict((await collect(owned, 9)).closing)[WITNESS]) == witness_of(useless(2), 9)
+    assert decode_last_record(dict((await collect(owned, 9)).closing)[LAST_RECORD]) == last_record_of(useless(2), 9)
 
 
 async def test_what_a_stored_head_no_longer_names_is_removed_by_the_flush_after_it() -> None:
@@ -134,7 +135,7 @@ async def test_a_partition_is_read_from_where_its_log_says_and_from_nowhere_else
     desk.producer.answers_at_once = True
     await desk.own(3)
     await desk.take(3, event(0, "p"), event(1, "p", episode_number=2))
-    await desk.engine.flush()
+    await desk.engine.flusher.flush()
     heir = Desk()
     heir.recovery.values = {key: value for key, value in desk.producer.written[3].items() if value is not None}
     await heir.own(3)
@@ -168,7 +169,7 @@ async def test_a_partition_that_waits_because_of_dead_letters_can_be_revoked_at_
     await desk.take(0, *(useless(number) for number in range(9)))
     assert desk.engine.owned[0].position == 3
     assert "3 dead letters in a row" in desk.engine.owned[0].problem
-    assert list(desk.engine.backlogs()) == [], "the watchdog leaves it alone"
+    assert list(desk.engine.progress.backlogs()) == [], "the watchdog leaves it alone"
     await desk.engine.revoke()
     assert desk.stops == []
 
@@ -177,7 +178,7 @@ async def test_what_comes_after_a_revocation_is_left_aside(desk: Desk) -> None:
     await desk.own(0)
     owned = desk.engine.owned[0]
     await desk.engine.revoke()
-    desk.engine.owned = {}
+    desk.engine.assignment.owned = {}
     assert owned.phase is PartitionPhase.GONE
     assert desk.committed(0) is None
     desk.engine.assign([0], 2)
@@ -189,14 +190,14 @@ async def test_what_comes_after_a_revocation_is_left_aside(desk: Desk) -> None:
 async def test_a_partition_with_enough_records_waiting_is_not_read_until_some_are_taken() -> None:
     desk = Desk(backoff=lambda: DeadLetterBackoff(limit=10_000))
     await desk.own(0, 1)
-    tp = desk.engine.tp(0)
-    async with desk.engine.owned[0].turn:  # somebody looks at it for long
+    tp = desk.engine.assignment.tp(0)
+    async with desk.engine.owned[0].locked():  # somebody looks at it for long
         await desk.take(0, event(0, "p"))  # on its way already
         await desk.take(0, *(useless(number) for number in range(1, 5000)), start=1)
         assert tp in desk.consumer.wanted
         await desk.take(0, event(5000, "p"), start=5000)
         assert tp not in desk.consumer.wanted
-        assert desk.engine.tp(1) in desk.consumer.wanted
+        assert desk.engine.assignment.tp(1) in desk.consumer.wanted
     async with asyncio.timeout(10):
         while desk.engine.owned[0].position < 5001:  # noqa: ASYNC110 - it works on by itself
             await asyncio.sleep(0)
@@ -208,24 +209,24 @@ async def test_a_partition_with_very_many_changed_projects_takes_no_more_until_t
     """Each of them is decoded in memory until then: a million projects once each must not be a million states."""
     desk = Desk()
     await desk.own(0)
-    desk.engine._most_unstored = 300
+    desk.engine.flusher.most_unstored = 300
     owned = desk.engine.owned[0]
     await desk.take(0, *(event(number, f"p{number}") for number in range(1000)))
     async with asyncio.timeout(10):
-        await desk.engine.store_now.wait()
+        await desk.engine.flusher.flush_now.wait()
     await turns()
     assert owned.position == 400, "slices of 200 records, until more than 300 projects wait"
     desk.producer.answers_at_once = True
     async with asyncio.timeout(10):
         while owned.position < 1000:
-            await desk.engine.flush()
+            await desk.engine.flusher.flush()
             await turns()
     assert owned.partition.index.projects == 1000
     await desk.close()
 
 
 async def test_a_partition_that_the_changelog_does_not_have_yet_waits_for_it(desk: Desk) -> None:
-    desk.engine.partitions = 4
+    desk.engine.assignment.partitions = 4
     desk.engine.assign([3, 4], 1)
     await turns()
     assert desk.engine.owned[4].phase is PartitionPhase.RECOVERING

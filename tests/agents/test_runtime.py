@@ -12,7 +12,6 @@ from aiokafka.errors import KafkaError
 from faust.tables.recovery import Recovery as RecoveryService
 from structlog.testing import capture_logs
 
-from agents.engine.ownership import PartitionPhase
 from agents.engine.waits import WaitsFor
 from agents.fetching import consumer_thread
 from alert_sinks.key_queues import Limits
@@ -256,19 +255,21 @@ async def test_what_a_producer_took_back_does_not_count_and_its_markers_hold_not
         await until(lambda: rig.outcome("applied") == 2 and rig.is_stored())
         engine, owned = rig.runtime.engine, rig.owned[0]
         # Three records and a marker behind each.
-        await until(lambda: owned.position == 6 and engine.lag(owned) == 0)
+        await until(lambda: owned.position == 6 and engine.progress.lag(owned) == 0)
         assert rig.episodes("p") == 2
 
         await producer.begin_transaction()
         await send(producer, rig.topics.events, 0, b"p", created("p", 4))
-        await until(lambda: engine.waiting(owned) == 1, "what lies behind an open transaction is not applied yet")
-        assert engine.lag(owned) == 0
+        await until(
+            lambda: engine.progress.waiting(owned) == 1, "what lies behind an open transaction is not applied yet"
+        )
+        assert engine.progress.lag(owned) == 0
         await until(lambda: [w.waits_for for w in rig.runtime.waits_now()] == [WaitsFor.TRANSACTION])
         ahead_ms[0] = 70_000
         await until(lambda: owned.partition.index.gaps == 1, "a transaction under way does not hold the clock")
         assert rig.outcome("applied") == 2
         await producer.commit_transaction()
-        await until(lambda: rig.outcome("applied") == 3 and engine.waiting(owned) == 0)
+        await until(lambda: rig.outcome("applied") == 3 and engine.progress.waiting(owned) == 0)
         await until(lambda: rig.runtime.waits_now() == [])
     assert rig.stops == []
 
@@ -308,7 +309,7 @@ async def test_partitions_added_while_workers_run_are_read_and_counted(
 
 
 def _lag(*rigs: Rig) -> int | None:
-    counts = [rig.runtime.engine.waiting(owned) for rig in rigs for owned in rig.owned.values()]
+    counts = [rig.runtime.engine.progress.waiting(owned) for rig in rigs for owned in rig.owned.values()]
     return None if None in counts else sum(count or 0 for count in counts)
 
 
@@ -319,7 +320,7 @@ async def test_what_was_added_and_cannot_be_read_yet_is_named(
     async def refused(*_: object) -> int:
         raise KafkaError("not now")
 
-    monkeypatch.setattr("agents.runtime.grow_changelog", refused)
+    monkeypatch.setattr("agents.growth.grow_changelog", refused)
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
     async with running(rig):
         admin = AIOKafkaAdminClient(bootstrap_servers=broker)
@@ -328,7 +329,7 @@ async def test_what_was_added_and_cannot_be_read_yet_is_named(
         await admin.close()
         await until(lambda: rig.runtime.status.startswith(f"Nobody reads partitions 2, 3 of {rig.topics.events} yet"))
         await until(lambda: 3 in rig.owned and "its changelog is being made" in rig.owned[3].problem)
-        await until(lambda: rig.owned[0].phase is PartitionPhase.LIVE, "the others are read all the same")
+        await until(lambda: rig.owned[0].is_live, "the others are read all the same")
         monkeypatch.undo()
         await until(lambda: rig.is_live(4) and rig.runtime.status == "ok")
     assert rig.stops == []

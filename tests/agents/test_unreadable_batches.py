@@ -93,7 +93,7 @@ async def test_a_partition_whose_state_is_damaged_says_so_and_the_others_go_on(
         again = Rig(config)
         async with running(again, None), producing(broker) as producer:
             await until(lambda: bool(again.owned.get(1) and again.owned[1].problem))
-            await until(lambda: again.owned[0].phase is PartitionPhase.LIVE)
+            await until(lambda: again.owned[0].is_live)
             await send(producer, again.topics.events, 0, b"fine", created("fine", 2))
             await until(lambda: again.outcome("applied") == 1)
             assert again.owned[1].phase is PartitionPhase.RECOVERING

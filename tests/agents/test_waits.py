@@ -31,6 +31,10 @@ class Part:
         self.position = 100
         self.partition = Stored()
 
+    @property
+    def is_live(self) -> bool:
+        return self.phase is PartitionPhase.LIVE
+
 
 class Standing:
     """An engine with one partition, in which nothing happens by itself."""
@@ -38,6 +42,7 @@ class Standing:
     def __init__(self) -> None:
         self.part = Part()
         self.owned = {3: self.part}
+        self.progress = self.flusher = self
         self.most_unstored = 1000
         self.readable = 0
         self.in_log: int | None = 0

@@ -26,9 +26,10 @@ class Still:
     def __init__(self) -> None:
         self.events_topic = "events"
         self.owned = {0: Part()}
+        self.assignment = self.progress = self.flusher = self
         self.refused: dict[TP, str] = {}
         self.consumer = cast(Any, SimpleNamespace(knows_coordinator=True, refused=lambda: self.refused))
-        self.flush_moved_at: float | None = None
+        self.moved_at: float | None = None
         self.is_asked = True
         self.answered: float | None = 1000.0
         self.waiting = 0
@@ -149,7 +150,7 @@ async def test_a_partition_that_nobody_asks_for_owes_no_answer(still: Still) -> 
 
 
 async def test_a_flush_that_is_never_acknowledged_ends_the_worker(still: Still) -> None:
-    still.flush_moved_at = 1000.0
+    still.moved_at = 1000.0
     await still.look_until(34)
     assert still.stops == []
     await still.look_until(40)
@@ -158,7 +159,7 @@ async def test_a_flush_that_is_never_acknowledged_ends_the_worker(still: Still) 
 
 async def test_a_long_flush_that_gets_on_is_no_standstill(still: Still) -> None:
     for second in range(0, 120, 4):
-        still.flush_moved_at = 1000.0 + second
+        still.moved_at = 1000.0 + second
         await still.look_until(second + 4)
     assert still.stops == []
 

@@ -12,7 +12,8 @@ import httpx
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from agents.engine.ownership import Counts, Owned, PartitionPhase
+from agents.engine.ownership import Change, Owned, PartitionPhase
+from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import Wait
 from agents.fleet.fleet_view import FleetView
 from agents.fleet.publisher import FleetPublisher, Identity
@@ -32,7 +33,6 @@ from episode_monitor.web.peer_routes import peer_router
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
-from models.dead_letter import DeadLetter
 from streams.alerting.core import Core
 from tests.streams_answers.making import START_MS, Log, make_core
 
@@ -77,7 +77,7 @@ class BareEngine:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.owned: dict[int, Owned] = {}
-        self.former = Counts()
+        self.former = RecordCounts()
         self.flushes = 0
         self.flush_seconds = 0.0
         self.bytes_written = 0
@@ -94,6 +94,8 @@ class BareEngine:
     def changelog(self) -> "BareEngine":
         return self
 
+    progress = flusher = emitter = changelog
+
     def is_caught_up(self, owned: Owned, quiet_seconds: float, /) -> bool:
         return self.end_is_known and (not quiet_seconds or time.monotonic() - owned.taken_at >= quiet_seconds)
 
@@ -106,7 +108,8 @@ class BareEngine:
             self.was_asked_often.set()
         return time.time() if self.end_is_known else None
 
-    async def emit(self, owned: Owned, letters: list[DeadLetter], /) -> None:
+    async def emit(self, change: Change, /) -> None:
+        owned = change.owned
         self.told, owned.partition.emits = [*self.told, *owned.partition.emits], []
 
     def waiting(self, owned: Owned, /) -> int | None:
@@ -114,7 +117,7 @@ class BareEngine:
 
     async def flush(self) -> None:
         for owned in self.owned.values():
-            async with owned.turn:
+            async with owned.locked():
                 if owned.partition.is_dirty:
                     changes = owned.partition.collect()
                     for key, value in changes.writes:
@@ -160,7 +163,7 @@ class Worker:
         self.settings = b"same"
         self.server: HttpServer | None = None
 
-    async def _tell(self, alerts: Iterable[Alert]) -> None:
+    async def _tell(self, change: Change, alerts: Iterable[Alert]) -> None:
         if self.tell_failing is not None:
             raise self.tell_failing
         self.told.extend(alerts)
@@ -186,7 +189,7 @@ class Worker:
     def own_partition(self, number: int, generation: int = 1, phase: PartitionPhase = PartitionPhase.LIVE) -> Log:
         """Give the worker an empty partition."""
         if number in self.engine.owned:
-            self.engine.former.add(self.engine.owned[number])
+            self.engine.former.add(self.engine.owned[number].counts)
         owned = Owned("events", number, generation, self.fleet.core, 1000)
         owned.phase = phase
         owned.taken_at = time.monotonic() + 1000  # not idle

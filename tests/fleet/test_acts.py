@@ -36,7 +36,7 @@ async def two_workers(fleet: Fleet, history: MemoryAlertHistory | None = None) -
 async def test_a_resolved_alert_is_told_stored_and_gone_from_the_list_of_both(asked: int) -> None:
     async with Fleet(2) as fleet:
         left, right, log = await two_workers(fleet)
-        await left.engine.flush()
+        await left.engine.flusher.flush()
         left.engine.written.clear()
         answer = json(await (left, right)[asked].post(f"{ALERTS}/{KEY}/resolve", BODY))
         assert (answer["status"], answer["reason"], answer["alert_key"]) == ("resolved", "resolved_by_person", KEY)
@@ -139,7 +139,7 @@ async def test_an_act_waits_for_its_turn_and_a_partition_lost_meanwhile_is_not_c
     async with Fleet(2) as fleet:
         left, _, _ = await two_workers(fleet)
         owned = left.engine.owned[0]
-        async with owned.turn:
+        async with owned.locked():
             acting = asyncio.create_task(left.post(f"{ALERTS}/{KEY}/resolve", BODY))
             done, _ = await asyncio.wait([acting], timeout=0.2)
             assert not done

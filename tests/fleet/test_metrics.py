@@ -170,7 +170,7 @@ async def test_both_workers_give_the_same_fleet_and_each_its_own_events() -> Non
         right.own_partition(1).failed("p", at=1, took=1.0)
         for worker in (left, right):
             for owned in worker.engine.owned.values():
-                owned.outcomes["applied"] = 1 + owned.number
+                owned.counts.outcomes["applied"] = 1 + owned.number
         await fleet.publish()
         (_, from_left), (_, from_right) = await scraped(left), await scraped(right)
         own = ("episode_monitor_", "python_", "process_")
@@ -194,10 +194,10 @@ async def test_while_tables_recover_the_fleet_is_left_out_and_the_worker_speaks_
 async def test_counters_of_partitions_that_went_away_are_kept() -> None:
     async with Fleet(1) as fleet:
         worker, _ = await one_worker(fleet)
-        worker.engine.owned[0].outcomes["applied"] = 40
-        worker.engine.owned[0].dead_letters_by_reason["missing_field"] = 2
+        worker.engine.owned[0].counts.outcomes["applied"] = 40
+        worker.engine.owned[0].counts.dead_letters_by_reason["missing_field"] = 2
         worker.own_partition(0, generation=2)
-        worker.engine.owned[0].outcomes["applied"] = 5
+        worker.engine.owned[0].counts.outcomes["applied"] = 5
         for _ in range(2):
             _, samples = await scraped(worker)
             assert value(samples, "episode_monitor_events_total", outcome="applied") == 45

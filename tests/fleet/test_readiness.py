@@ -31,7 +31,7 @@ async def test_a_worker_that_reads_its_tables_back_is_not_ready_and_says_how_far
         worker = await fleet.worker("only")
         worker.own_partition(0)
         worker.own_partition(1, phase=PartitionPhase.RECOVERING)
-        worker.engine.owned[1].recovered_records = 1234
+        worker.engine.owned[1].recovered.records = 1234
         answer = json(await worker.get("/readyz"), 503)
         assert answer["ready"] is False
         assert answer["parts"]["tables"] == "1 of 2 partitions are being read back."

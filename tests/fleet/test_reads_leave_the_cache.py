@@ -55,13 +55,13 @@ async def test_reading_every_project_leaves_those_in_memory_that_events_come_for
         for project in COLD:
             log.created(project, 2)  # 1 is missing, so each has a finding and an alert
         log.settle(60)
-        await worker.engine.flush()
+        await worker.engine.flusher.flush()
         partition = log.partition
         partition._cache._generation_size = 2
         partition._cache.young, partition._cache._old = {}, {}
         for project in HOT:
             log.created(project, 1, at=61)
-        await worker.engine.flush()
+        await worker.engine.flusher.flush()
         hot = [partition._cache.young[project] for project in HOT]
         await ask_everything(worker)
         await ask_every_question(worker)
@@ -75,13 +75,13 @@ async def test_a_reader_sees_what_events_changed_since_it_last_looked() -> None:
         worker = await fleet.worker("only")
         log = worker.own_partition(0)
         log.created("p", 2)
-        await worker.engine.flush()
+        await worker.engine.flusher.flush()
         partition = log.partition
         partition._cache._generation_size = 1
         for step, number in enumerate((1, 3, 4), start=1):
             for project in ("other-1", "other-2", "other-3"):
                 log.created(project, step, at=step)  # `p` is no longer decoded in memory
-            await worker.engine.flush()
+            await worker.engine.flusher.flush()
             assert "p" not in {**partition._cache.young, **partition._cache._old}
             assert json(await worker.get(f"{ROOT}/integrity/project/p"))["total_episodes"] == step
             log.created("p", number, at=step + 0.5)
@@ -95,7 +95,7 @@ async def test_what_readers_asked_for_is_bounded() -> None:
         names = [f"p{number}" for number in range(LOOKED_AT_MOST + 5)]
         for project in names:
             log.created(project, 1)
-        await worker.engine.flush()
+        await worker.engine.flusher.flush()
         partition = log.partition
         partition._cache.young.clear()
         partition._cache._old.clear()

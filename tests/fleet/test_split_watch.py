@@ -115,7 +115,7 @@ async def test_what_was_recovered_is_asked_for_a_few_at_a_time_and_what_is_new_b
         await fleet.publish()
         for number in range(BATCH_PROJECTS + 1):
             first.numbers(f"proj-{number}", 1)
-        left.engine.owned[0].recovered_projects = BATCH_PROJECTS + 1
+        left.engine.owned[0].recovered.projects = BATCH_PROJECTS + 1
         first.numbers("new", 1)
         second.numbers(f"proj-{BATCH_PROJECTS}", 2)
         second.numbers("new", 2)
@@ -217,6 +217,6 @@ async def test_a_flush_that_others_wait_for_waits_for_nobody(is_patient: bool) -
         left, right, logs = await two_workers(fleet)
         logs[1].numbers("halved", 1, 3)
         for worker in (left, right):
-            worker.engine.is_awaited = True
+            worker.engine.flusher.is_awaited = True
             worker.engine.end_is_known = False
         await left.splits.compare(left.engine.owned[1], ["halved"], is_patient)

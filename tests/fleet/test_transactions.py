@@ -107,7 +107,7 @@ async def test_a_partition_that_goes_before_the_lock_is_had_is_not_changed(name:
     async with one_worker() as worker:
         act = await act_of(name, worker)
         before, owned = state_of(worker), worker.engine.owned[0]
-        async with owned.turn:
+        async with owned.locked():
             acting = asyncio.create_task(worker.model.ask(act))
             done, _ = await asyncio.wait([acting], timeout=0.05)
             assert not done

@@ -24,7 +24,7 @@ class PositionsQuestion(Question[list[Position], list[Position]], frozen=True, k
     found = list[Position]
 
     async def answer(self, here: LocalState) -> list[Position]:
-        lag = here.view.engine.lag
+        lag = here.view.engine.progress.lag
         return [Position(owned.number, owned.position, owned.position + lag(owned)) for owned in here.live]
 
     def merge(self, parts: Sequence[list[Position]], here: LocalState) -> list[Position]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from agents.engine.ownership import Owned, PartitionPhase
+from agents.engine.ownership import Owned
 from agents.time_slices import in_slices
 from episode_monitor.fleet.errors import InvalidQuery, Recovering
 from episode_monitor.fleet.local_state import LocalState
@@ -60,7 +60,7 @@ class ProjectListQuestion(Question[OwnPage, ProjectPage], frozen=True, kw_only=T
     async def partial_answer(self, here: LocalState) -> PartialAnswer[OwnPage]:
         live = here.live
         page = await in_slices(own_page(live, self, here.view.as_of_ms))
-        if any(owned.phase is not PartitionPhase.LIVE for owned in live):
+        if any(not owned.is_live for owned in live):
             raise Recovering
         return PartialAnswer(partitions=[owned.number for owned in live], found=page)
 
