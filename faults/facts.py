@@ -61,13 +61,13 @@ def what_the_reference_counts(reference: Reference, state: ProjectState) -> Answ
 def what_the_core_holds(state: ProjectState) -> Answers:
     """Everything about numbers that does not depend on when something settles."""
     numbering = state.numbering
-    missing = numbering.open_gaps.first_numbers(10**6)
-    missing += [n for hole in numbering.suspect_holes for n in range(hole.start, hole.end + 1)]
+    missing = numbering.anomalies.open_gaps.first_numbers(10**6)
+    missing += [n for hole in numbering.anomalies.suspects.holes for n in range(hole.start, hole.end + 1)]
     return {
         "held": {unpack_id(episode): number for episode, number in numbering.episodes.items()},
-        "live": list(numbering.live_numbers()),
-        "owners of shared": {n: [unpack_id(e) for e in owners] for n, owners in numbering.duplicates.items()},
-        "aside": {unpack_id(episode): number for episode, (number, _) in numbering.aside.items()},
+        "live": sorted({number for _, number in numbering.episodes.items()}),
+        "owners of shared": {n: [unpack_id(e) for e in owners] for n, owners in numbering.episodes.duplicates.items()},
+        "aside": {unpack_id(episode): number for episode, (number, _) in numbering.anomalies.aside.items()},
         "missing": sorted(missing),
         "max": numbering.max_number,
     }
@@ -91,10 +91,10 @@ def what_the_core_found(state: ProjectState) -> Answers:
     """Findings and suspects as they stand."""
     numbering = state.numbering
     return {
-        "gaps": numbering.open_gaps.first_numbers(10**6),
-        "suspect gaps": [n for hole in numbering.suspect_holes for n in range(hole.start, hole.end + 1)],
-        "duplicates": sorted(numbering.open_duplicates),
-        "suspect duplicates": sorted(numbering.suspect_duplicates),
+        "gaps": numbering.anomalies.open_gaps.first_numbers(10**6),
+        "suspect gaps": [n for hole in numbering.anomalies.suspects.holes for n in range(hole.start, hole.end + 1)],
+        "duplicates": sorted(numbering.anomalies.open_duplicates),
+        "suspect duplicates": sorted(numbering.anomalies.suspects.shared),
         "restatements": numbering.restatements,
     }
 

@@ -134,12 +134,12 @@ def _states(core: Core, partition: int, store: Stored) -> dict[str, ProjectState
 def facts_of_state(state: ProjectState) -> Facts:
     """What a project's view says that only events change; whether a gap has settled is not among it."""
     numbering = state.numbering
-    missing = [*numbering.open_gaps, *((hole.start, hole.end) for hole in numbering.suspect_holes)]
+    missing = [*numbering.anomalies.open_gaps, *((hole.start, hole.end) for hole in numbering.anomalies.suspects.holes)]
     return {
         "total_episodes": len(numbering.episodes),
         "max_number": numbering.max_number,
         "missing": _merged(missing),
-        "shared": sorted(numbering.duplicates),
+        "shared": sorted(numbering.episodes.duplicates),
         "resends": state.resends,
         "restatements": numbering.restatements,
         "late_events": state.late,

@@ -86,7 +86,7 @@ class _Numbers(RuleType):
 
     def verdict(self, rule: Rule, project: JudgedProject) -> Verdict:
         """What a project in several partitions lacks in one of them may be in another, so it has no findings."""
-        findings = 0 if project.split else project.numbering.findings
+        findings = 0 if project.split else project.numbering.anomalies.findings
         reason = Reason.SPLIT if project.split else Reason.BACK_TO_NORMAL
         return Verdict(findings > rule.threshold, findings, reason, len(project.numbering.episodes))
 
@@ -101,8 +101,8 @@ class _Numbers(RuleType):
             )
         else:
             sentence = (
-                f"Project {project.project_id} has {numbering.open_gaps.count} missing and "
-                f"{counted(len(numbering.open_duplicates), 'duplicate number', 'duplicate numbers')} among "
+                f"Project {project.project_id} has {numbering.anomalies.open_gaps.count} missing and "
+                f"{counted(len(numbering.anomalies.open_duplicates), 'duplicate number', 'duplicate numbers')} among "
                 f"{counted(verdict.whole, 'episode', 'episodes')} (highest number {numbering.max_number})."
             )
         return Measurement(float(verdict.bad), verdict.whole, sentence)

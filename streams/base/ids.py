@@ -6,8 +6,8 @@ from librt.strings import read_i64_be
 from mypy_extensions import i64
 from xxhash import xxh3_64_digest
 
-_UUID_MARK = b"\xff"  # no UTF-8 text begins with it
-_UUID_LENGTH = 36
+UUID_MARK = b"\xff"  # first byte of a packed UUID; no UTF-8 text has it
+UUID_LENGTH = 36
 _UUID_DIGITS = 32
 
 
@@ -19,11 +19,11 @@ def hash_of(identity: str) -> i64:
 def pack_id(episode_id: str) -> bytes:
     """UTF-8, or 17 bytes for a UUID in its canonical spelling. `unpack_id` is its exact inverse."""
     raw = episode_id.encode()
-    if len(raw) == _UUID_LENGTH and raw[8] == raw[13] == raw[18] == raw[23] == 45 and raw == raw.lower():
+    if len(raw) == UUID_LENGTH and raw[8] == raw[13] == raw[18] == raw[23] == 45 and raw == raw.lower():
         digits = raw.replace(b"-", b"")
         if len(digits) == _UUID_DIGITS:
             try:
-                return _UUID_MARK + unhexlify(digits)
+                return UUID_MARK + unhexlify(digits)
             except ValueError:  # it only looked like one
                 return raw
     return raw
@@ -31,7 +31,7 @@ def pack_id(episode_id: str) -> bytes:
 
 def unpack_id(packed: bytes) -> str:
     """The episode id that `pack_id` was given."""
-    if packed[:1] == _UUID_MARK:
+    if packed[:1] == UUID_MARK:
         digits = packed[1:].hex()
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
     return packed.decode()

@@ -9,11 +9,9 @@ from collections.abc import Sequence
 
 from xxhash import xxh3_64_intdigest
 
-from streams.base.ids import unpack_id
+from streams.base.ids import UUID_LENGTH, UUID_MARK, unpack_id
 
 SEPARATOR = b"\0"
-_UUID_MARK = b"\xff"  # first byte of a packed UUID; no UTF-8 text has it
-_UUID_LENGTH = 36
 _UUID_BYTES = 16
 _DASHES = (8, 13, 18, 23)
 _NUMBER_BYTES = 8
@@ -48,53 +46,53 @@ def joined(owners: Sequence[bytes]) -> bytes:
 
 def joined_texts(owners: bytes, count: int) -> bytes:
     """Of `count` ids in UTF-8 that stand with a zero byte between already."""
-    if not count or len(owners) != count * (_UUID_LENGTH + 1) - 1:
+    if not count or len(owners) != count * (UUID_LENGTH + 1) - 1:
         return owners
     line = owners + SEPARATOR
-    width = _UUID_LENGTH + 1
-    if line[_UUID_LENGTH::width] != SEPARATOR * count or any(line[at::width] != b"-" * count for at in _DASHES):
+    width = UUID_LENGTH + 1
+    if line[UUID_LENGTH::width] != SEPARATOR * count or any(line[at::width] != b"-" * count for at in _DASHES):
         return owners
     digits = line.translate(None, b"-\0")
     if len(digits) != 2 * _UUID_BYTES * count or not digits.isalnum() or digits != digits.lower():
         return owners
     try:
-        return _UUID_MARK + bytes.fromhex(digits.decode("ascii"))
+        return UUID_MARK + bytes.fromhex(digits.decode("ascii"))
     except ValueError:  # letters that are no digits of sixteen, or not ASCII
         return owners
 
 
 def joined_uuids(owners: bytes) -> bytes:
     """Of ids in 16 bytes each."""
-    return _UUID_MARK + owners if owners else b""
+    return UUID_MARK + owners if owners else b""
 
 
 def joined_packed(owners: Sequence[bytes]) -> bytes:
     """Of ids as states hold them."""
     found = SEPARATOR.join(owners)
-    if _UUID_MARK not in found:
+    if UUID_MARK not in found:
         return found
-    if all(owner[:1] == _UUID_MARK for owner in owners):
-        return _UUID_MARK + b"".join([owner[1:] for owner in owners])
+    if all(owner[:1] == UUID_MARK for owner in owners):
+        return UUID_MARK + b"".join([owner[1:] for owner in owners])
     return joined([unpack_id(owner).encode() for owner in owners])
 
 
 def joined_chunk(prefix: bytes, rest: Sequence[bytes]) -> bytes:
     """Of ids as a stored chunk holds them. Raises TypeError where one is None."""
-    if prefix[:1] == _UUID_MARK:
+    if prefix[:1] == UUID_MARK:
         common = prefix[1:]
-        return _UUID_MARK + common + common.join(rest)
+        return UUID_MARK + common + common.join(rest)
     found = prefix + (SEPARATOR + prefix).join(rest)
-    return found if _UUID_MARK not in found else joined_packed([prefix + one for one in rest])
+    return found if UUID_MARK not in found else joined_packed([prefix + one for one in rest])
 
 
 def together(parts: Sequence[bytes]) -> bytes | None:
     """Of what parts of a project come to; None where some are UUIDs and some are not."""
     if len(parts) == 1:
         return parts[0]
-    marked = sum(part[:1] == _UUID_MARK for part in parts)
+    marked = sum(part[:1] == UUID_MARK for part in parts)
     if not marked:
         return SEPARATOR.join(parts)
-    return _UUID_MARK + b"".join([part[1:] for part in parts]) if marked == len(parts) else None
+    return UUID_MARK + b"".join([part[1:] for part in parts]) if marked == len(parts) else None
 
 
 # --- what a database says

@@ -5,6 +5,8 @@ For one episode the statement with the latest event time wins while disorder sta
 what arrives after it, the latter. Episodes are byte strings as `streams.base.ids.pack_id` makes them.
 """
 
+from enum import Enum
+
 from mypy_extensions import mypyc_attr
 
 from models.event import MAX_EPISODE_NUMBER
@@ -24,6 +26,15 @@ MAX_SHARED_BYTES = 6 * 1024 * 1024  # of episodes that share numbers: all of the
 MAX_MOVES_REMEMBERED = 256  # renumberings and deletions whose event times are remembered within the grace
 
 
+class _Decision(Enum):
+    """What a statement about the number of an episode comes to."""
+
+    OUTDATED = 1  # a later statement is known
+    RESTATED = 2  # nothing changes
+    NO_ROOM = 3  # a bound is reached
+    MOVED = 4
+
+
 @mypyc_attr(acyclic=True)
 class Numbering(NumberState):
     """The numbers of one project, as its events change them. Every method takes milliseconds: `at_ms` is event time, by
@@ -34,7 +45,7 @@ class Numbering(NumberState):
 
     # --- what may happen to an episode
 
-    def hold(self, episode: bytes, number: int, at_ms: int, seen_ms: int, newest_ms: int, grace_ms: int) -> None:
+    def hold(self, episode: bytes, number: int, at_ms: int, seen_ms: int, horizon_ms: int) -> None:
         """An episode is stated to hold a number: created, renumbered or read from the database."""
         current = self.episodes.number_of(episode)
         if current == number:
@@ -50,45 +61,57 @@ class Numbering(NumberState):
             if number - self.max_number == 1 and anomalies is out_of_order.NONE:
                 episodes.take(episode, number)
                 self.max_number = number
-                self.note(number, seen_ms, newest_ms - grace_ms)
+                self.note(number, seen_ms, horizon_ms)
             else:
-                self._acquire(episode, number, seen_ms, newest_ms - grace_ms)
+                self._acquire(episode, number, seen_ms, horizon_ms)
                 if seen_ms <= before_ms:
-                    self.redate(newest_ms - grace_ms)
+                    self.redate(horizon_ms)
             return
-        self._move(episode, number, at_ms, seen_ms, newest_ms - grace_ms)
+        self._move(episode, number, at_ms, seen_ms, horizon_ms)
 
-    def delete(self, episode: bytes, at_ms: int, seen_ms: int, newest_ms: int, grace_ms: int) -> None:
+    def delete(self, episode: bytes, at_ms: int, seen_ms: int, horizon_ms: int) -> None:
         """An episode no longer exists. Deleting an unknown one is remembered within the grace."""
-        self._move(episode, DELETED, at_ms, seen_ms, newest_ms - grace_ms, remember=True)
+        self._move(episode, DELETED, at_ms, seen_ms, horizon_ms, remember=True)
 
-    def renumber(self, episode: bytes, number: int, at_ms: int, seen_ms: int, newest_ms: int, grace_ms: int) -> None:
+    def renumber(self, episode: bytes, number: int, at_ms: int, seen_ms: int, horizon_ms: int) -> None:
         """An episode has got another number; remembered, so that an older statement arriving later does not undo it."""
-        self._move(episode, number, at_ms, seen_ms, newest_ms - grace_ms, remember=True)
+        self._move(episode, number, at_ms, seen_ms, horizon_ms, remember=True)
 
     def _move(
         self, episode: bytes, number: int, at_ms: int, seen_ms: int, horizon_ms: int, *, remember: bool = False
     ) -> None:
         last = self.anomalies.moves.get(episode)
-        if last is not None and last[0] >= horizon_ms and _is_older(number, at_ms, last):
-            if number == last[1]:
+        current = self.episodes.number_of(episode)  # 0: none
+        decision = self._decide(episode, number, current, at_ms, horizon_ms)
+        if decision is _Decision.OUTDATED:
+            if last is not None and last[1] == number:
                 self.restatements += 1
             elif number != DELETED:
                 self._raise_peak(number, horizon_ms)
             return
-        current = self.episodes.number_of(episode)  # 0: none
-        known = self.anomalies.aside.get(episode)
-        if current == number or (known is not None and known[0] == number):
-            self.restatements += 1
-        if number != DELETED and number != current and not self._has_room(episode, number, current):
+        if decision is _Decision.NO_ROOM:
             self.capped = True
             return
         if remember or current or last is not None:
             self._remember(episode, number, at_ms, horizon_ms)
+        if decision is _Decision.RESTATED:
+            self.restatements += 1
+        else:
+            self._change_number(episode, current, number, seen_ms, horizon_ms)
+
+    def _decide(self, episode: bytes, number: int, current: int, at_ms: int, horizon_ms: int) -> _Decision:
+        last, known = self.anomalies.moves.get(episode), self.anomalies.aside.get(episode)
+        if last is not None and last[0] >= horizon_ms and _is_older(number, at_ms, last):
+            return _Decision.OUTDATED
         if current == number or (known is not None and known[0] == number):
-            return
-        if known is not None:
-            self.own().aside.pop(episode, None)
+            return _Decision.RESTATED
+        if number != DELETED and not self._has_room(episode, number, current):
+            return _Decision.NO_ROOM
+        return _Decision.MOVED
+
+    def _change_number(self, episode: bytes, current: int, number: int, seen_ms: int, horizon_ms: int) -> None:
+        if episode in self.anomalies.aside:
+            del self.anomalies.aside[episode]
         before_ms = self.changed_ms
         if number != DELETED:  # before it leaves its old number: what is missing between the two stays missing
             self._take_or_set_aside(episode, number, seen_ms, horizon_ms)
@@ -194,7 +217,7 @@ class Numbering(NumberState):
     def _share(self, number: int, holder: bytes, episode: bytes, at_ms: int) -> None:
         self.trouble(at_ms)
         is_news = self.episodes.share(episode, number, holder)
-        if is_news or number in self.suspect_duplicates:
+        if is_news or number in self.anomalies.suspects.shared:
             self.own().suspects.share(number, at_ms)
 
     def _release(self, episode: bytes, number: int, at_ms: int, horizon_ms: int, *, deleted: bool) -> None:

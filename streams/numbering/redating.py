@@ -4,13 +4,9 @@ As long as events come in order, what `streams.numbering.suspects` keeps is righ
 a number was taken, or left, at another moment than it seemed: then this is asked.
 """
 
-from typing import TYPE_CHECKING
-
 from streams.numbering.chunks import CHUNK_SHIFT
-from streams.numbering.suspects import Hole
-
-if TYPE_CHECKING:
-    from streams.numbering.number_state import NumberState
+from streams.numbering.episodes import Episodes
+from streams.numbering.suspects import Hole, Suspects
 
 KEPT = 256  # changes remembered a project; order makes no difference to what they began or ended
 MOST_HOLES = 1000  # beyond these, holes keep the times that they have
@@ -25,26 +21,25 @@ def newest(changes: list[Change]) -> list[Change]:
     return changes[-KEPT:]
 
 
-def redate(numbering: "NumberState", changes: list[Change], horizon_ms: int) -> None:
+def redate(episodes: Episodes, suspects: Suspects, changes: list[Change], horizon_ms: int) -> None:
     """Date every suspect by these changes, which are in order."""
-    suspects = numbering.suspects
     if len(changes) >= KEPT:
         horizon_ms = changes[0][0]  # what was before is forgotten
-    told = _Story(numbering, changes)
-    shared = {number: told.shared_since_ms(number, since, horizon_ms) for number, since in suspects.shared.items()}
+    replayed = _Replay(episodes, changes)
+    shared = {number: replayed.shared_since_ms(number, since, horizon_ms) for number, since in suspects.shared.items()}
     holes = suspects.holes
     if len(holes) <= MOST_HOLES:
-        holes = [part for hole in holes for part in told.parts(hole, horizon_ms)]
+        holes = [part for hole in holes for part in replayed.parts(hole, horizon_ms)]
     suspects.replace(_joined(holes), {number: max(since_ms, 1) for number, since_ms in shared.items()})
 
 
-class _Story:
+class _Replay:
     """What happened to the numbers that changed. `free_ms` and `shared_ms`: since when nobody, or several, hold them;
     `tops`: the highest number held, from each moment on."""
 
-    def __init__(self, numbering: "NumberState", changes: list[Change]) -> None:
-        held = _held_before(numbering, changes)
-        untouched = _highest_untouched(numbering, held)
+    def __init__(self, episodes: Episodes, changes: list[Change]) -> None:
+        held = _held_before(episodes, changes)
+        untouched = _highest_untouched(episodes, held)
         self.free_ms = {number: OLD for number, count in held.items() if count <= 0}
         self.shared_ms = {number: OLD for number, count in held.items() if count > 1}
         tops = [(OLD, max([untouched, *(number for number, count in held.items() if count > 0)]))]
@@ -99,21 +94,21 @@ class _Story:
         return Hole(start, end, since_ms, since_ms if free_ms >= exceeded_ms and free_ms > OLD else 0)
 
 
-def _held_before(numbering: "NumberState", changes: list[Change]) -> dict[int, int]:
+def _held_before(episodes: Episodes, changes: list[Change]) -> dict[int, int]:
     """By how many episodes each number that changed was held before it did."""
     held: dict[int, int] = {}
     for _, is_left, number in changes:
         held[number] = held.get(number, 0) + (1 if is_left else -1)
     for number, less in held.items():
-        owners = numbering.duplicates.get(number)
-        now = len(owners) if owners is not None else int(numbering.owner(number) is not None)
+        owners = episodes.duplicates.get(number)
+        now = len(owners) if owners is not None else int(episodes.owner(number) is not None)
         held[number] = max(0, now + less)
     return held
 
 
-def _highest_untouched(numbering: "NumberState", touched: dict[int, int]) -> int:
+def _highest_untouched(episodes: Episodes, touched: dict[int, int]) -> int:
     """The highest number that is held and did not change; 0 where there is none."""
-    for chunk in reversed(numbering.chunks):
+    for chunk in reversed(episodes.chunks):
         owners = list(chunk.owners())
         for place in range(len(owners) - 1, -1, -1):
             number = (chunk.index << CHUNK_SHIFT) + place

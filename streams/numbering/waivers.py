@@ -46,7 +46,7 @@ def drop_above(waived: list[Waiver], limit: int) -> list[Waiver]:
     gone = [one for one in waived if one.kind == GAP and one.first > limit]
     if gone:
         waived[:] = [one for one in waived if one.kind != GAP or one.first <= limit]
-    return sorted(gone, key=_place)
+    return sorted(gone, key=place)
 
 
 def take_expired(waived: list[Waiver], now_ms: int) -> list[Waiver]:
@@ -54,8 +54,9 @@ def take_expired(waived: list[Waiver], now_ms: int) -> list[Waiver]:
     over = [one for one in waived if one.until_ms <= now_ms]
     if over:
         waived[:] = [one for one in waived if one.until_ms > now_ms]
-    return sorted(over, key=_place)
+    return sorted(over, key=place)
 
 
-def _place(one: Waiver) -> tuple[str, int]:
+def place(one: Waiver) -> tuple[str, int]:
+    """Where it stands among the waivers of its project."""
     return one.kind, one.first

@@ -38,9 +38,9 @@ def digest_of(partition: Partition, project_id: str) -> int | None:
         return None
     if isinstance(found, ProjectState):
         numbering = found.numbering
-        if numbering.duplicates or numbering.aside:
+        if numbering.episodes.duplicates or numbering.anomalies.aside:
             return digest(*_sorted(_pairs(numbering)))
-        return _plain_digest(numbering.chunks)
+        return _plain_digest(numbering.episodes.chunks)
     stored = _read(partition, project_id, found)
     if stored.numbers.duplicates or stored.numbers.aside:
         return digest(*_sorted(_stored_pairs(stored)))
@@ -53,12 +53,12 @@ def holdings_of(partition: Partition, project_id: str) -> Holdings | None:
     if found is None:
         return None
     if isinstance(found, ProjectState):
-        numbering = found.numbering
+        numbering, anomalies = found.numbering, found.numbering.anomalies
         numbers, owners = _sorted(_pairs(numbering))
         return Holdings(
             project_id=project_id, partition=partition.number, applied=found.applied, numbers=numbers, owners=owners,
-            explained=list(numbering.explained), gaps=list(numbering.open_gaps),
-            duplicates=sorted(numbering.open_duplicates), capped=numbering.capped,
+            explained=list(anomalies.explained), gaps=list(anomalies.open_gaps),
+            duplicates=sorted(anomalies.open_duplicates), capped=numbering.capped,
             is_split=project_id in partition.index.splits,
         )  # fmt: skip
     stored = _read(partition, project_id, found)
@@ -85,7 +85,7 @@ def known_projects(partition: Partition, start: int, limit: int) -> tuple[list[s
 
 def _pairs(numbering: Numbering) -> list[tuple[int, str]]:
     pairs = [(number, unpack_id(episode)) for episode, number in numbering.episodes.items()]
-    pairs.extend((number, unpack_id(episode)) for episode, (number, _) in numbering.aside.items())
+    pairs.extend((number, unpack_id(episode)) for episode, (number, _) in numbering.anomalies.aside.items())
     return pairs
 
 

@@ -167,8 +167,8 @@ def facts_of(state: ProjectState) -> ProjectFacts:
     conflict, timeout, error = state.retries
     return ProjectFacts(
         project_id=state.project_id,
-        gaps=0 if state.split else numbering.open_gaps.count,
-        duplicates=0 if state.split else len(numbering.open_duplicates),
+        gaps=0 if state.split else numbering.anomalies.open_gaps.count,
+        duplicates=0 if state.split else len(numbering.anomalies.open_duplicates),
         episodes=len(numbering.episodes),
         max_number=numbering.max_number,
         conflicts=state.conflicts_total,

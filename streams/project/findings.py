@@ -17,7 +17,7 @@ from streams.alerting.alert_state import AlertState
 from streams.alerting.core import Core
 from streams.numbering.finding_history import OPENED, FindingHistory, FindingRecord
 from streams.numbering.numbering import Numbering
-from streams.numbering.waivers import DUPLICATE, GAP, MAX_WAIVERS, Waiver
+from streams.numbering.waivers import DUPLICATE, GAP, MAX_WAIVERS, Waiver, place
 from streams.project.alert_actions import ACTED_BY, COMMENT
 from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import evaluate, next_deadline_ms
@@ -58,22 +58,23 @@ def findings_of(project_id: str, numbering: Numbering) -> Iterator[Finding]:
         settles_ms = None if since_ms is None else since_ms + numbering.rules.settle_ms
         return Finding(finding_id(project_id, kind, first), kind, state, first, last, since_ms, settles_ms)
 
-    for hole in numbering.suspect_holes:
+    anomalies, shared = numbering.anomalies, numbering.anomalies.suspects.shared
+    for hole in anomalies.suspects.holes:
         yield named(GAP, "suspect", hole.start, hole.end, hole.since_ms)
-    for number in sorted(numbering.suspect_duplicates):
-        yield named(DUPLICATE, "suspect", number, number, numbering.suspect_duplicates[number])
-    for first, last in numbering.open_gaps:
+    for number in sorted(shared):
+        yield named(DUPLICATE, "suspect", number, number, shared[number])
+    for first, last in anomalies.open_gaps:
         yield named(GAP, "open", first, last)
-    for number in sorted(numbering.open_duplicates):
+    for number in sorted(anomalies.open_duplicates):
         yield named(DUPLICATE, "open", number, number)
-    for waiver in sorted(numbering.waived, key=lambda one: (one.kind, one.first)):
+    for waiver in sorted(anomalies.waived, key=place):
         found = named(waiver.kind, "waived", waiver.first, waiver.last)
         yield msgspec.structs.replace(found, waiver=waiver)
 
 
 def finding_of(project_id: str, numbering: Numbering, wanted: str) -> tuple[Finding, list[FindingRecord]] | None:
     """One finding and its history; one that is over as long as its history names it. None: unknown."""
-    entries = history_of(project_id, numbering.history, wanted)
+    entries = history_of(project_id, numbering.anomalies.history, wanted)
     for found in findings_of(project_id, numbering):
         if found.finding_id == wanted:
             return found, entries
@@ -111,11 +112,11 @@ def waive(
         return WaiverRefusal.UNKNOWN
     if found.state != "open":
         return WaiverRefusal.NOT_OPEN
-    if len(numbering.waived) >= MAX_WAIVERS:
+    if len(numbering.anomalies.waived) >= MAX_WAIVERS:
         return WaiverRefusal.TOO_MANY
     until_ms = min(until_ms, at_ms + LONGEST_WAIVER_MS)
     waiver = Waiver(found.kind, found.first, found.last, at_ms, until_ms, by, reason)
-    numbering.waive(waiver)
+    numbering.own().waive(waiver)
     return msgspec.structs.replace(found, state="waived", waiver=waiver)
 
 
@@ -149,7 +150,7 @@ class BeforeWaiving(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, state: ProjectState) -> "BeforeWaiving":
         """A copy."""
-        history = state.numbering.history
+        history = state.numbering.anomalies.history
         return cls(
             history=None if history is None else FindingHistory(history.dropped, list(history.entries)),
             alerts={rule_id: msgspec.structs.replace(memory) for rule_id, memory in state.alerts.items()},

@@ -53,13 +53,14 @@ def _rolled_up(state: ProjectState) -> OperationSeries:
 
 
 def _numbers(numbering: Numbering, horizon_ms: int) -> tuple[object, ...]:
-    missing = IntervalSet(list(numbering.open_gaps))
-    for hole in numbering.suspect_holes:
+    anomalies, duplicates = numbering.anomalies, numbering.episodes.duplicates
+    moves = anomalies.moves
+    missing = IntervalSet(list(anomalies.open_gaps))
+    for hole in anomalies.suspects.holes:
         missing.add(hole.start, hole.end)
-    for waiver in numbering.waived:
+    for waiver in anomalies.waived:
         if waiver.kind == GAP:
             missing.add(waiver.first, waiver.last)
-    duplicates, moves = numbering.duplicates, numbering.moves
     return (
         numbering.base,
         numbering.max_number,
@@ -67,9 +68,9 @@ def _numbers(numbering: Numbering, horizon_ms: int) -> tuple[object, ...]:
         numbering.restatements,
         numbering.capped,
         list(missing),
-        list(numbering.explained),
+        list(anomalies.explained),
         [(number, duplicates[number]) for number in sorted(duplicates)],
-        sorted((episode, number) for episode, (number, _) in numbering.aside.items()),
+        sorted((episode, number) for episode, (number, _) in anomalies.aside.items()),
         [(episode, *moves[episode]) for episode in sorted(moves) if moves[episode][0] >= horizon_ms],
-        [(chunk.index, chunk.stored()) for chunk in numbering.chunks],
+        [(chunk.index, chunk.stored()) for chunk in numbering.episodes.chunks],
     )

@@ -11,7 +11,7 @@ from streams.numbering.anomalies import Anomalies
 from streams.numbering.chunks import Chunk
 from streams.numbering.numbering import Numbering
 from streams.numbering.suspects import Hole
-from streams.numbering.waivers import DUPLICATE, Waiver
+from streams.numbering.waivers import DUPLICATE, place
 from streams.project.state_shapes import StoredNumbers
 
 _FIELDS: Final = 12
@@ -50,8 +50,8 @@ def changes_of(numbering: Numbering, horizon_ms: int, newest_ms: int) -> list[in
 
 
 def _stored(numbering: Numbering, horizon_ms: int) -> StoredNumbers:
-    anomalies, duplicates = numbering.anomalies, numbering.duplicates
-    waiting, aside, moves = numbering.suspect_duplicates, anomalies.aside, anomalies.moves
+    anomalies, duplicates = numbering.anomalies, numbering.episodes.duplicates
+    waiting, aside, moves = numbering.anomalies.suspects.shared, anomalies.aside, anomalies.moves
     return StoredNumbers(
         numbering.base,
         numbering.max_number,
@@ -64,7 +64,7 @@ def _stored(numbering: Numbering, horizon_ms: int) -> StoredNumbers:
         duplicates=[(n, waiting.get(n, 0), duplicates[n]) for n in sorted(duplicates)],
         aside=[(episode, *aside[episode]) for episode in sorted(aside)],
         moves=[(episode, *moves[episode]) for episode in sorted(moves) if moves[episode][0] >= horizon_ms],
-        waived=sorted(anomalies.waived, key=_place),
+        waived=sorted(anomalies.waived, key=place),
     )
 
 
@@ -105,7 +105,3 @@ def _decode_anomalies(anomalies: Anomalies, stored: StoredNumbers) -> None:
     for waiver in stored.waived:
         if waiver.kind == DUPLICATE:
             anomalies.open_duplicates.discard(waiver.first)
-
-
-def _place(one: Waiver) -> tuple[str, int]:
-    return one.kind, one.first

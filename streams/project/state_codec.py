@@ -67,8 +67,8 @@ def head_of(state: ProjectState) -> Head:
         -1 if state.deadline_ms is None else state.deadline_ms,
         len(numbering.episodes),
         numbering.max_number,
-        min(numbering.open_gaps.count, 2**32 - 1),
-        len(numbering.open_duplicates),
+        min(numbering.anomalies.open_gaps.count, 2**32 - 1),
+        len(numbering.anomalies.open_duplicates),
         sum(memory.phase is not life.AlertPhase.HUSHED for memory in state.alerts.values()),
         numbering.capped,
     )
@@ -80,11 +80,11 @@ def checkpoint(state: ProjectState) -> Checkpoint:
     chunks, obsolete = _chunks_apart(state)
     out = BytesWriter()
     out.write(_header(state))
-    put_array(out, 3 if numbering.history is None else 4)  # as StoredState, or StoredStateWithHistory
+    put_array(out, 3 if numbering.anomalies.history is None else 4)  # as StoredState, or StoredStateWithHistory
     write_body(out, state, state.deadline_ms, state.rate_check_ms)
     out.write(_pack(sorted(state.chunk_versions.items())))
-    if numbering.chunks:
-        tail = numbering.chunks[-1]
+    if numbering.episodes.chunks:
+        tail = numbering.episodes.chunks[-1]
         put_array(out, 1)
         put_array(out, 2)
         put_integer(out, tail.index)
@@ -92,15 +92,15 @@ def checkpoint(state: ProjectState) -> Checkpoint:
         tail.is_changed = False
     else:
         put_array(out, 0)
-    if numbering.history is not None:
-        out.write(_pack(numbering.history))
+    if numbering.anomalies.history is not None:
+        out.write(_pack(numbering.anomalies.history))
     return Checkpoint(out.getvalue(), chunks, obsolete)
 
 
 def _chunks_apart(state: ProjectState) -> tuple[list[tuple[int, int, bytes]], list[tuple[int, int]]]:
     """The changed chunks that are stored apart, all but the last one, in new versions; and the versions that end."""
     versions = state.chunk_versions
-    apart = state.numbering.chunks[:-1]
+    apart = state.numbering.episodes.chunks[:-1]
     changed: list[tuple[int, int, bytes]] = []
     obsolete: list[tuple[int, int]] = []
     if versions:
@@ -129,7 +129,7 @@ def canonical(state: ProjectState) -> bytes:
     put_array(out, 3)
     out.write(_pack(state.project_id))
     write_body(out, state, None, 0)
-    out.write(_pack([(chunk.index, chunk.stored()) for chunk in state.numbering.chunks]))
+    out.write(_pack([(chunk.index, chunk.stored()) for chunk in state.numbering.episodes.chunks]))
     return out.getvalue()
 
 

@@ -152,12 +152,13 @@ def _untold(state: ProjectState, change: int) -> None:
 
 def _take_number(core: Core, state: ProjectState, event: Event, at_ms: int, seen_ms: int) -> None:
     numbering, episode, kind = state.numbering, pack_id(event.episode_id), event.type
+    horizon_ms = state.newest_ms - core.grace_ms
     if kind is _CREATED:
-        numbering.hold(episode, event.episode_number, at_ms, seen_ms, state.newest_ms, core.grace_ms)
+        numbering.hold(episode, event.episode_number, at_ms, seen_ms, horizon_ms)
     elif kind is _RENUMBERED:
-        numbering.renumber(episode, event.episode_number, at_ms, seen_ms, state.newest_ms, core.grace_ms)
+        numbering.renumber(episode, event.episode_number, at_ms, seen_ms, horizon_ms)
     elif kind is _DELETED:
-        numbering.delete(episode, at_ms, seen_ms, state.newest_ms, core.grace_ms)
+        numbering.delete(episode, at_ms, seen_ms, horizon_ms)
 
 
 def _conclude(core: Core, state: ProjectState, emits: list[Alert], trace: str | None) -> None:
@@ -170,7 +171,7 @@ def _conclude(core: Core, state: ProjectState, emits: list[Alert], trace: str | 
         if settling_ms is not None and settling_ms <= state.now_ms:
             numbering.settle(state.now_ms)
             settling_ms = numbering.next_settling_ms()
-    if state.needs_evaluation or state.watchful or state.alerts or (not is_calm and numbering.findings):
+    if state.needs_evaluation or state.watchful or state.alerts or (not is_calm and numbering.anomalies.findings):
         state.needs_evaluation = False
         evaluate(core, state, state.now_ms, emits, trace)
         state.deadline_ms = next_deadline_ms(core, state)

@@ -41,7 +41,7 @@ def finding_list(state: ProjectState, at_ms: int) -> FindingList:
         seen[which] = seen.get(which, 0) + 1
         if seen[which] <= MAX_GAPS_LISTED:
             listed.append(finding_view(found))
-    history = state.numbering.history
+    history = state.numbering.anomalies.history
     return FindingList(
         project_id=state.project_id,
         findings=listed,
@@ -57,7 +57,7 @@ def finding_detail(state: ProjectState, wanted: str, at_ms: int) -> FindingDetai
     if known is None:
         return None
     found, entries = known
-    history = state.numbering.history
+    history = state.numbering.anomalies.history
     return FindingDetail(
         project_id=state.project_id,
         finding=finding_view(found),

@@ -26,20 +26,19 @@ def as_of_ms(clock_ms: int, now_ms: int, is_idle: bool) -> int:
 def project_view(state: ProjectState, partition: int, at_ms: int) -> ProjectView:
     """All that integrity knows of one project, as of `at_ms`; of one in several partitions, what this one has of it,
     and `split` says no more than that it is."""
-    numbering = state.numbering
-    gaps, duplicates = numbering.open_gaps, sorted(numbering.open_duplicates)
+    numbering, anomalies = state.numbering, state.numbering.anomalies
+    owners = numbering.episodes.duplicates
+    gaps, duplicates = anomalies.open_gaps, sorted(anomalies.open_duplicates)
     return ProjectView(
         project_id=state.project_id,
-        is_healthy=not numbering.findings,
+        is_healthy=not anomalies.findings,
         total_episodes=len(numbering.episodes),
         max_number=numbering.max_number,
         gaps=gaps.first_numbers(MAX_GAPS_LISTED),
         gap_ranges=list(gaps),
         gaps_total=gaps.count,
         duplicates=duplicates,
-        duplicate_owners={
-            str(number): sorted(unpack_id(owner) for owner in numbering.duplicates[number]) for number in duplicates
-        },
+        duplicate_owners={str(number): sorted(unpack_id(owner) for owner in owners[number]) for number in duplicates},
         suspects=_suspects(numbering),
         health_score=health_score(numbering.max_number, gaps.count, len(duplicates)),
         as_of=rfc3339(at_ms),
@@ -53,18 +52,18 @@ def project_view(state: ProjectState, partition: int, at_ms: int) -> ProjectView
 
 
 def _suspects(numbering: Numbering) -> list[Suspect]:
-    settle_ms = numbering.rules.settle_ms
+    settle_ms, anomalies = numbering.rules.settle_ms, numbering.anomalies
     found = [
         _suspect("gap", hole.start, hole.end, hole.since_ms, hole.since_ms + settle_ms)
-        for hole in numbering.suspect_holes
+        for hole in anomalies.suspects.holes
     ]
     found.extend(
         _suspect("duplicate", number, number, since_ms, since_ms + settle_ms)
-        for number, since_ms in sorted(numbering.suspect_duplicates.items())
+        for number, since_ms in sorted(anomalies.suspects.shared.items())
     )
     found.extend(
         _suspect("implausible_jump", number, number, since_ms, None)
-        for number, since_ms in sorted(numbering.aside.values())
+        for number, since_ms in sorted(anomalies.aside.values())
     )
     return found
 

@@ -49,8 +49,8 @@ async def test_every_row_is_stated_in_the_order_of_numbers_and_no_rate_is_touche
     states = states_after(events)
     for state in states.values():
         assert (state.totals, state.days, state.late) == (0, {}, 0)
-        assert (state.numbering.max_number, len(state.numbering.suspects.holes)) == (40, 0)
-        assert not state.numbering.open_gaps.count
+        assert (state.numbering.max_number, len(state.numbering.anomalies.suspects.holes)) == (40, 0)
+        assert not state.numbering.anomalies.open_gaps.count
         assert not state.alerts
     assert positions(tmp_path) == []  # nothing is left to go on with
 
@@ -66,10 +66,10 @@ async def test_a_second_run_says_the_same_and_changes_nothing(env: dict[str, str
     once, twice = states_after({event.event_id: event for event in events}.values()), states_after(events)
     assert numbers(once) == numbers(twice)
     for project, state in twice.items():
-        assert [(h.start, h.end) for h in state.numbering.suspects.holes] == [
-            (h.start, h.end) for h in once[project].numbering.suspects.holes
+        assert [(h.start, h.end) for h in state.numbering.anomalies.suspects.holes] == [
+            (h.start, h.end) for h in once[project].numbering.anomalies.suspects.holes
         ]
-        assert state.numbering.duplicates == once[project].numbering.duplicates
+        assert state.numbering.episodes.duplicates == once[project].numbering.episodes.duplicates
 
 
 async def test_kill_9_in_the_middle_and_the_next_run_goes_on_there(env: dict[str, str], tmp_path: Path) -> None:

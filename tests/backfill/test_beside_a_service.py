@@ -59,4 +59,4 @@ async def test_the_monitor_ends_with_what_the_table_has(
         table[row["project_id"]][row["number"]] = row["id"]
     assert numbers(found) == table
     for state in found.values():
-        assert not state.numbering.duplicates
+        assert not state.numbering.episodes.duplicates

@@ -137,8 +137,8 @@ async def test_every_kind_of_poison_is_buried_or_taken_and_the_records_around_it
     assert sorted(states) == ["good", "poisoned"]
     assert head_of(states["good"]).episodes == 2 * len(poisons)
     numbering = states["poisoned"].numbering
-    assert sorted(numbering.live_numbers()) == [1, 2, 3]
-    assert [number for number, _ in numbering.aside.values()] == [2**31 - 1]
+    assert sorted(number for _, number in numbering.episodes.items()) == [1, 2, 3]
+    assert [number for number, _ in numbering.anomalies.aside.values()] == [2**31 - 1]
     assert states["poisoned"].late == 2, "the beginning of 1970, and seconds instead of milliseconds"
     assert (states["poisoned"].newest_ms, states["good"].newest_ms) == (trial.at_ms, trial.at_ms)
 
@@ -156,7 +156,7 @@ async def test_a_stream_that_comes_three_times_and_out_of_order_counts_once(tria
     state = trial.stored()["again"]
     assert head_of(state).episodes == 199
     assert (state.resends, state.late) == (398, 0)
-    assert [(hole.start, hole.end) for hole in state.numbering.suspect_holes] == [(77, 77)]
+    assert [(hole.start, hole.end) for hole in state.numbering.anomalies.suspects.holes] == [(77, 77)]
 
 
 async def test_a_greedy_project_is_marked_and_bounded_and_its_neighbours_are_exact(
@@ -172,7 +172,7 @@ async def test_a_greedy_project_is_marked_and_bounded_and_its_neighbours_are_exa
     assert wrong, "the model follows every number, so it must differ about the greedy project"
     states = trial.stored()
     assert head_of(states["greedy"]).capped
-    assert len(states["greedy"].numbering.chunks) <= bounds.MAX_SPARSE_CHUNKS + (100_000 >> CHUNK_SHIFT)
+    assert len(states["greedy"].numbering.episodes.chunks) <= bounds.MAX_SPARSE_CHUNKS + (100_000 >> CHUNK_SHIFT)
     assert not any(head_of(state).capped for project, state in states.items() if project != "greedy")
     assert len(states) == 21
     assert before > 20 * MEGABYTE

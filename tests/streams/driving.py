@@ -120,27 +120,27 @@ class Driven:
     @property
     def gaps(self) -> list[int]:
         """Open gaps."""
-        return self.state.numbering.open_gaps.first_numbers(10_000)
+        return self.state.numbering.anomalies.open_gaps.first_numbers(10_000)
 
     @property
     def suspect_gaps(self) -> list[int]:
         """Numbers missing that are no open gaps yet."""
-        return [n for hole in self.state.numbering.suspect_holes for n in range(hole.start, hole.end + 1)]
+        return [n for hole in self.state.numbering.anomalies.suspects.holes for n in range(hole.start, hole.end + 1)]
 
     @property
     def duplicates(self) -> list[int]:
         """Open duplicates."""
-        return sorted(self.state.numbering.open_duplicates)
+        return sorted(self.state.numbering.anomalies.open_duplicates)
 
     @property
     def suspect_duplicates(self) -> list[int]:
         """Numbers held twice that are no open duplicates yet."""
-        return sorted(self.state.numbering.suspect_duplicates)
+        return sorted(self.state.numbering.anomalies.suspects.shared)
 
     @property
     def live(self) -> list[int]:
         """Numbers that somebody holds."""
-        return list(self.state.numbering.live_numbers())
+        return sorted({number for _, number in self.state.numbering.episodes.items()})
 
     def window(self, minutes: int) -> dict[str, int]:
         """The counts of a rule's window as it stands."""

@@ -145,7 +145,7 @@ def test_a_chunk_that_became_the_last_one_moves_back_into_the_head() -> None:
     shelf.put(project.state)
     assert shelf.chunks == {}
     restored = shelf.get(project.core)
-    assert list(restored.numbering.live_numbers()) == list(range(1, 256))
+    assert sorted({number for _, number in restored.numbering.episodes.items()}) == list(range(1, 256))
     assert canonical(restored) == canonical(project.state)
 
 
@@ -157,8 +157,8 @@ def test_numbers_that_rise_for_ever_while_the_old_ones_go_cost_no_more_and_more(
         if number % 100 == 0:
             project.state.applied = number
             shelf.put(project.state)
-    assert len(project.state.numbering.chunks) == len(shelf.chunks) + 1 == 3  # 2304 … 3071
-    assert list(project.state.numbering.open_gaps) == [(1, 2340)]
+    assert len(project.state.numbering.episodes.chunks) == len(shelf.chunks) + 1 == 3  # 2304 … 3071
+    assert list(project.state.numbering.anomalies.open_gaps) == [(1, 2340)]
     assert canonical(shelf.get(project.core)) == canonical(project.state)
 
 
@@ -170,7 +170,7 @@ def test_duplicates_across_chunks_keep_all_their_owners() -> None:
     project.state.applied = 700
     shelf.put(project.state)
     restored = shelf.get(project.core)
-    assert restored.numbering.duplicates == {10: [b"ep-10", b"second", b"third"], 590: [b"ep-590", b"fourth"]}
+    assert restored.numbering.episodes.duplicates == {10: [b"ep-10", b"second", b"third"], 590: [b"ep-590", b"fourth"]}
     assert canonical(restored) == canonical(project.state)
 
 

@@ -28,7 +28,7 @@ def told(driven: Driven) -> list[tuple[str, str, int, int, float]]:
 
 
 def entries(state: ProjectState) -> list[FindingRecord]:
-    history = state.numbering.history
+    history = state.numbering.anomalies.history
     return [] if history is None else history.entries
 
 
@@ -75,7 +75,7 @@ def test_what_heals_before_it_settles_leaves_nothing() -> None:
     driven.deleted(2, "again")
     driven.deleted(3, "ep-6")
     driven.until(HOUR)
-    assert driven.state.numbering.history is None
+    assert driven.state.numbering.anomalies.history is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,10 @@ def test_what_is_left_of_a_gap_remembers_the_gap_it_was_a_part_of() -> None:
     driven.created(200, 5)
     driven.created(300, 3)
     driven.created(400, 6)
-    story = [(one.what, one.first, one.last) for one in history_of(PROJECT, driven.state.numbering.history, name(7))]
+    story = [
+        (one.what, one.first, one.last)
+        for one in history_of(PROJECT, driven.state.numbering.anomalies.history, name(7))
+    ]
     assert story == [("opened", 3, 7), ("filled", 3, 7), ("filled", 6, 7)]
 
 
@@ -111,7 +114,7 @@ def test_a_part_does_not_remember_what_the_whole_was_before_it_opened_anew() -> 
         driven.deleted(300, f"ep-{number}")
     driven.until(400)
     driven.created(500, 4, episode="four")
-    history = driven.state.numbering.history
+    history = driven.state.numbering.anomalies.history
     story = [(one.what, one.first, one.last) for one in history_of(PROJECT, history, name(5))]
     assert story == [("opened", 3, 3), ("opened", 4, 4), ("opened", 5, 5), ("filled", 3, 5)]
     assert [one.what for one in history_of(PROJECT, history, name(3))][:2] == ["opened", "filled"]
@@ -151,8 +154,8 @@ def test_gaps_that_meet_become_one_which_remembers_both() -> None:
         found = finding_of(PROJECT, driven.state.numbering, name(first))
         assert found is not None
         assert found[0].state == state
-    assert [one.first for one in history_of(PROJECT, driven.state.numbering.history, name(2))] == [2, 4, 3]
-    assert [one.first for one in history_of(PROJECT, driven.state.numbering.history, name(4))] == [4, 3]
+    assert [one.first for one in history_of(PROJECT, driven.state.numbering.anomalies.history, name(2))] == [2, 4, 3]
+    assert [one.first for one in history_of(PROJECT, driven.state.numbering.anomalies.history, name(4))] == [4, 3]
 
 
 @pytest.mark.parametrize("deleted", DeletedNumbers)
@@ -233,7 +236,7 @@ def test_a_late_event_bears_its_own_time() -> None:
 
 def test_the_oldest_entries_go_first_and_are_counted() -> None:
     driven = gap_of(*range(2, 2 * KEPT + 1, 2), top=2 * KEPT + 1)
-    history = driven.state.numbering.history
+    history = driven.state.numbering.anomalies.history
     assert history is not None
     assert (len(history.entries), history.dropped) == (KEPT, 0)
     driven.created(200, 4)
@@ -257,7 +260,7 @@ def test_what_was_stored_before_there_was_a_history_is_read() -> None:
     driven = gap_of(2, top=3)
     driven.state.numbering.anomalies.history = None
     read = decode(driven.core, PROJECT, checkpoint(driven.state).head, lambda chunk, version: b"")
-    assert read.numbering.history is None
+    assert read.numbering.anomalies.history is None
     step(driven.core, read, driven.events[-1])
     detail = finding_detail(read, name(2), at_ms(100))
     assert detail is not None
@@ -302,7 +305,7 @@ def test_a_history_replayed_from_nothing_gives_what_is_open_and_waived(script: l
     all_told: list[FindingRecord] = []
     for doing in script:
         act(state, doing)
-        history = state.numbering.history or FindingHistory()
+        history = state.numbering.anomalies.history or FindingHistory()
         news = len(history.entries) + history.dropped - seen
         assert news <= KEPT
         all_told += history.entries[len(history.entries) - news :]
@@ -328,7 +331,7 @@ def test_storing_and_reading_at_any_point_changes_no_history_and_the_same_log_gi
     for state in (kept, again, read):
         advance(CORE, state, state.now_ms + 10_000_000)
     assert canonical(kept) == canonical(read)
-    assert kept.numbering.history == again.numbering.history == read.numbering.history
+    assert kept.numbering.anomalies.history == again.numbering.anomalies.history == read.numbering.anomalies.history
 
 
 @examples(200)
@@ -337,7 +340,7 @@ def test_every_finding_has_a_story_that_begins_when_it_opened(script: list[Act])
     state = ProjectState(CORE, PROJECT)
     for doing in script:
         act(state, doing)
-    history = state.numbering.history
+    history = state.numbering.anomalies.history
     if history is None or history.dropped:
         return
     for kind, first, _, by in present(state.numbering):

@@ -70,7 +70,7 @@ def test_a_waived_finding_leaves_the_totals_and_comes_back_when_its_time_is_over
     assert head_of(driven.state).is_healthy
     driven.until(HOUR)
     assert named(driven.state) == [("gap", "open", 3, 4), ("duplicate", "open", 6, 6)]
-    assert driven.state.numbering.waived == []
+    assert driven.state.numbering.anomalies.waived == []
 
 
 def test_the_alert_ends_with_the_waiver_and_begins_anew_after_it() -> None:
@@ -145,7 +145,7 @@ def told(numbers: list[int], begin: int = 0) -> Numbering:
 
 def tell(numbering: Numbering, numbers: list[int], begin: int) -> None:
     for place, number in enumerate(numbers, begin):
-        numbering.hold(f"e{place}".encode(), number, at_ms(0), at_ms(0), at_ms(0), 60_000)
+        numbering.hold(f"e{place}".encode(), number, at_ms(0), at_ms(0), at_ms(0) - 60_000)
 
 
 @examples(300)
@@ -160,17 +160,17 @@ def test_what_comes_after_a_waiver_ends_the_same_in_any_order_and_repeated(
         numbering = told(before)
         for finding in list(findings_of("p", numbering)):
             waive("p", numbering, finding.finding_id, "m", "r", at_ms(100), at_ms(500))
-        assert not numbering.findings
+        assert not numbering.anomalies.findings
         for episode, number in arriving:
-            numbering.hold(episode, number, at_ms(200), at_ms(200), at_ms(200), 60_000)
+            numbering.hold(episode, number, at_ms(200), at_ms(200), at_ms(200) - 60_000)
         numbering.settle(at_ms(499))
-        waiting = sorted((one.kind, one.first, one.last) for one in numbering.waived)
+        waiting = sorted((one.kind, one.first, one.last) for one in numbering.anomalies.waived)
         numbering.settle(at_ms(500))
-        assert numbering.waived == []
-        ends.append((waiting, list(numbering.open_gaps), sorted(numbering.open_duplicates)))
+        assert numbering.anomalies.waived == []
+        ends.append((waiting, list(numbering.anomalies.open_gaps), sorted(numbering.anomalies.open_duplicates)))
     assert ends[0] == ends[1]
     plain = told(before)
     for episode, number in episodes:
-        plain.hold(episode, number, at_ms(200), at_ms(200), at_ms(200), 60_000)
+        plain.hold(episode, number, at_ms(200), at_ms(200), at_ms(200) - 60_000)
     plain.settle(at_ms(500))
-    assert ends[0][1:] == (list(plain.open_gaps), sorted(plain.open_duplicates))
+    assert ends[0][1:] == (list(plain.anomalies.open_gaps), sorted(plain.anomalies.open_duplicates))

@@ -56,8 +56,8 @@ def test_random_numbers_are_set_aside_or_followed_up_to_the_bounds_and_the_proje
     drive(project, (created(i, chance.randrange(1, 2**31), f"ep-{i}") for i in range(count)))
     state, most = project.state, bounds.MAX_SPARSE_CHUNKS + (100_000 >> CHUNK_SHIFT)
     assert head_of(state).capped
-    assert len(state.numbering.aside) <= bounds.MAX_SET_ASIDE
-    assert 64 < len(state.numbering.chunks) <= most
+    assert len(state.numbering.anomalies.aside) <= bounds.MAX_SET_ASIDE
+    assert 64 < len(state.numbering.episodes.chunks) <= most
     assert len(state.numbering.episodes) < count
     size, read = stored_and_read(project)
     assert size < 200_000
@@ -80,12 +80,12 @@ def test_holes_are_bounded_whether_numbers_are_skipped_deleted_or_moved(monkeypa
     moving = numbered(1, 900)
     for i in range(20):
         moving.renumbered(0, "ep-1", 100 + 10 * i)
-    assert moving.state.numbering.suspects.count <= 6
+    assert moving.state.numbering.anomalies.suspects.count <= 6
     coming_and_going = numbered(1, 900)
     for i in range(20):
         coming_and_going.created(0, 100 + 10 * i, f"brief-{i}")
         coming_and_going.deleted(0, f"brief-{i}")
-    assert coming_and_going.state.numbering.suspects.count <= 6
+    assert coming_and_going.state.numbering.anomalies.suspects.count <= 6
     assert head_of(skipping.state).capped
     assert head_of(moving.state).capped
     assert head_of(coming_and_going.state).capped
@@ -106,17 +106,19 @@ def test_one_number_held_by_very_many_episodes_with_long_names_fits_into_a_recor
     assert head_of(project.state).capped
     size, read = stored_and_read(project)
     assert bounds.MAX_SHARED_BYTES < size < MAX_RECORD_BYTES / 2
-    assert read.numbering.shared_bytes == project.state.numbering.shared_bytes <= bounds.MAX_SHARED_BYTES
+    assert (
+        read.numbering.episodes.shared_bytes == project.state.numbering.episodes.shared_bytes <= bounds.MAX_SHARED_BYTES
+    )
     for episode in list(read.numbering.episodes):
-        read.numbering.delete(episode, START_MS, START_MS, START_MS, 0)
-    assert read.numbering.shared_bytes == 0
+        read.numbering.delete(episode, START_MS, START_MS, START_MS)
+    assert read.numbering.episodes.shared_bytes == 0
 
 
 def test_events_told_backwards_with_gaps_between_them_cost_one_step_of_memory() -> None:
     """Each of them shows that all gaps below are older than they seemed."""
     project, count = Driven(), scaled(20_000)
     drive(project, (created(i, 1 + 2 * i, f"ep-{i}", START_MS - i) for i in range(count)))
-    suspects = project.state.numbering.suspects
+    suspects = project.state.numbering.anomalies.suspects
     assert suspects.count == count - 1
     assert {hole.since_ms for hole in suspects.holes} == {START_MS - count + 1}
     assert len(suspects._tops) == 1
@@ -127,7 +129,7 @@ def test_steps_that_no_hole_needs_are_cleared_away() -> None:
     for i in range(1000):  # number 2 stays missing, every other gap is closed by the next event
         project.created(0.001 * (i + 1), 5 + 2 * i, f"upper-{i}")
         project.created(0.001 * (i + 1), 4 + 2 * i, f"lower-{i}")
-    suspects = project.state.numbering.suspects
+    suspects = project.state.numbering.anomalies.suspects
     assert [hole.start for hole in suspects.holes] == [2]
     assert len(suspects._tops) <= SPARE_STEPS + 2
     assert suspects.oldest_ms() == START_MS
@@ -142,7 +144,9 @@ def test_a_number_deleted_above_has_no_say_in_when_later_holes_began() -> None:
     project.created(7, 3)
     project.deleted(8, "ep-40")
     project.created(20, 10)
-    holes = [(hole.start, hole.end, hole.since_ms - START_MS) for hole in project.state.numbering.suspect_holes]
+    holes = [
+        (hole.start, hole.end, hole.since_ms - START_MS) for hole in project.state.numbering.anomalies.suspects.holes
+    ]
     assert holes == [(2, 2, 5_000), (4, 9, 20_000)]
 
 
@@ -153,18 +157,18 @@ def test_a_number_is_missing_since_the_earliest_event_that_took_a_higher_one(
 ) -> None:
     numbering = Numbering(NumberingRules(settle_ms=10**9))
     for number, at_ms in taken.items():
-        numbering.hold(b"%d" % number, number, 1000 + at_ms, 1000 + at_ms, 2000, 10_000)
+        numbering.hold(b"%d" % number, number, 1000 + at_ms, 1000 + at_ms, 2000 - 10_000)
         if is_stored:
-            numbering.suspects.restore(numbering.suspects.holes, {})
+            numbering.anomalies.suspects.restore(numbering.anomalies.suspects.holes, {})
     expected = {
         missing: 1000 + min(at_ms for number, at_ms in taken.items() if number > missing)
         for missing in range(1, max(taken))
         if missing not in taken
     }
-    holes = numbering.suspect_holes
+    holes = numbering.anomalies.suspects.holes
     found = {number: hole.since_ms for hole in holes for number in range(hole.start, hole.end + 1)}
     assert found == expected
-    assert numbering.suspects.oldest_ms() == min(expected.values(), default=None)
+    assert numbering.anomalies.suspects.oldest_ms() == min(expected.values(), default=None)
 
 
 @examples(200)
@@ -181,14 +185,14 @@ def test_holes_settle_at_their_own_time_whatever_was_deleted_above_them(
         since.pop(number, None)
         since = {n: min(known, at_ms) if n < number else known for n, known in since.items()}
         live.add(number)
-        numbering.hold(b"%d" % number, number, at_ms, at_ms, 2000, 10_000)
+        numbering.hold(b"%d" % number, number, at_ms, at_ms, 2000 - 10_000)
     for number in deleted:
         if number in live and number == max(live):
             live.discard(number)
             since = {n: known for n, known in since.items() if n < max(live, default=0)}
-            numbering.delete(b"%d" % number, 2000, 2000, 2000, 10_000)
-    numbering.suspects.settle(1000 + limit_ms)
-    found = [n for hole in numbering.suspect_holes for n in range(hole.start, hole.end + 1)]
+            numbering.delete(b"%d" % number, 2000, 2000, 2000 - 10_000)
+    numbering.anomalies.suspects.settle(1000 + limit_ms)
+    found = [n for hole in numbering.anomalies.suspects.holes for n in range(hole.start, hole.end + 1)]
     assert found == sorted(n for n, known in since.items() if known > 1000 + limit_ms)
 
 

@@ -59,7 +59,7 @@ def test_a_million_missing_numbers_are_one_interval() -> None:
     project = numbered(1, max_jump=2_000_000)
     project.created(0, 1_000_002)
     project.until(60)
-    assert list(project.state.numbering.open_gaps) == [(2, 1_000_001)]
+    assert list(project.state.numbering.anomalies.open_gaps) == [(2, 1_000_001)]
     assert head_of(project.state).gaps == 1_000_000
 
 
@@ -168,7 +168,7 @@ def test_the_number_of_a_deleted_episode_is_explained_if_deleted_numbers_are_hol
     project.deleted(10, "ep-2")
     project.until(3600)
     assert (project.gaps, project.suspect_gaps, project.alerts) == ([], [], [])
-    assert list(project.state.numbering.explained) == [(2, 2)]
+    assert list(project.state.numbering.anomalies.explained) == [(2, 2)]
 
 
 def test_a_deleted_last_number_stays_explained_when_higher_ones_follow() -> None:
@@ -205,7 +205,7 @@ def test_a_number_held_twice_is_suspect_at_first_and_a_duplicate_at_exactly_60_s
     assert (project.suspect_duplicates, project.duplicates) == ([2], [])
     project.until(70)
     assert (project.suspect_duplicates, project.duplicates) == ([], [2])
-    assert project.state.numbering.duplicates == {2: [b"ep-2", b"second"]}
+    assert project.state.numbering.episodes.duplicates == {2: [b"ep-2", b"second"]}
 
 
 def test_a_duplicate_ends_when_only_one_episode_is_left() -> None:
@@ -217,7 +217,7 @@ def test_a_duplicate_ends_when_only_one_episode_is_left() -> None:
     assert project.duplicates == [2]
     project.renumbered(80, "second", 3)
     assert project.duplicates == []
-    assert project.state.numbering.owner(2) == b"third"
+    assert project.state.numbering.episodes.owner(2) == b"third"
     assert project.live == [1, 2, 3]
 
 
@@ -266,7 +266,7 @@ def test_a_number_more_than_1000_above_the_highest_is_one_finding_set_aside_and_
     project = numbered(1)
     project.created(0, 1002, "far")
     project.until(3600)
-    assert project.state.numbering.aside == {b"far": (1002, project.events[1].occurred_at_ms)}
+    assert project.state.numbering.anomalies.aside == {b"far": (1002, project.events[1].occurred_at_ms)}
     assert (project.live, project.gaps, project.alerts) == ([1], [], [])
 
 
@@ -275,7 +275,7 @@ def test_a_number_exactly_1000_above_the_highest_is_plausible() -> None:
     project.created(0, 1001)
     project.until(60)
     assert project.live == [1, 1001]
-    assert list(project.state.numbering.open_gaps) == [(2, 1000)]
+    assert list(project.state.numbering.anomalies.open_gaps) == [(2, 1000)]
 
 
 def test_a_second_event_within_1000_of_it_confirms_a_jump() -> None:
@@ -283,11 +283,11 @@ def test_a_second_event_within_1000_of_it_confirms_a_jump() -> None:
     project.created(0, 5000, "far")
     project.created(30, 6000, "farther")
     assert project.live == [1, 5000, 6000]
-    assert project.state.numbering.aside == {}
+    assert project.state.numbering.anomalies.aside == {}
     project.until(60)
-    assert list(project.state.numbering.open_gaps) == [(2, 4999)]
+    assert list(project.state.numbering.anomalies.open_gaps) == [(2, 4999)]
     project.until(90)
-    assert list(project.state.numbering.open_gaps) == [(2, 4999), (5001, 5999)]
+    assert list(project.state.numbering.anomalies.open_gaps) == [(2, 4999), (5001, 5999)]
 
 
 def test_a_second_event_farther_than_1000_from_it_does_not() -> None:
@@ -295,7 +295,7 @@ def test_a_second_event_farther_than_1000_from_it_does_not() -> None:
     project.created(0, 5000, "far")
     project.created(0, 6001, "farther")
     assert project.live == [1]
-    assert len(project.state.numbering.aside) == 2
+    assert len(project.state.numbering.anomalies.aside) == 2
 
 
 def test_two_episodes_with_the_same_implausible_number_confirm_it_and_are_a_duplicate() -> None:
@@ -320,7 +320,7 @@ def test_an_episode_set_aside_may_get_a_plausible_number_or_be_deleted() -> None
     project.created(20, 9000, "gone")
     project.deleted(30, "gone")
     assert project.live == [1, 2]
-    assert project.state.numbering.aside == {}
+    assert project.state.numbering.anomalies.aside == {}
 
 
 def test_plausibility_goes_by_the_highest_number_ever_so_that_deletions_do_not_matter() -> None:
@@ -335,7 +335,7 @@ def test_only_so_many_numbers_are_set_aside_and_the_lowest_stay() -> None:
     project = numbered(1)
     for i in range(MAX_SET_ASIDE, -1, -1):
         project.created(0, 5000 + 2000 * i)
-    numbers = sorted(number for number, _ in project.state.numbering.aside.values())
+    numbers = sorted(number for number, _ in project.state.numbering.anomalies.aside.values())
     assert numbers == [5000 + 2000 * i for i in range(MAX_SET_ASIDE)]
     assert head_of(project.state).capped
 
@@ -412,7 +412,7 @@ def test_only_so_many_moves_are_remembered_and_the_oldest_goes_first() -> None:
     project = numbered(*range(1, 400))
     for number in range(1, 400):
         project.renumbered(1 + number * 0.1, f"ep-{number}", number + 500)
-    assert len(project.state.numbering.moves) == MAX_MOVES_REMEMBERED
+    assert len(project.state.numbering.anomalies.moves) == MAX_MOVES_REMEMBERED
     assert project.live == list(range(501, 900))
 
 

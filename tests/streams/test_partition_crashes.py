@@ -161,7 +161,7 @@ class Worker:
         states = {project: partition.state(project) for project in PROJECTS}
         return {
             "states": {name: canonical(state) for name, state in states.items() if state},
-            "histories": {name: state.numbering.history for name, state in states.items() if state},
+            "histories": {name: state.numbering.anomalies.history for name, state in states.items() if state},
             "deadlines": {name: state.deadline_ms for name, state in states.items() if state},
             "heads": dict(partition.heads()),
             "totals": sums(partition.totals),

@@ -28,12 +28,14 @@ def run(events: list[Event], core: Core = CORE) -> ProjectState:
 
 def missing_since(state: ProjectState) -> dict[int, int]:
     """Number -> since when nobody holds it."""
-    return {n: hole.since_ms for hole in state.numbering.suspect_holes for n in range(hole.start, hole.end + 1)}
+    return {
+        n: hole.since_ms for hole in state.numbering.anomalies.suspects.holes for n in range(hole.start, hole.end + 1)
+    }
 
 
 def suspicions(state: ProjectState) -> tuple[dict[int, int], dict[int, int]]:
     """Number -> since when it is missing, and since when it is shared."""
-    return missing_since(state), dict(state.numbering.suspect_duplicates)
+    return missing_since(state), dict(state.numbering.anomalies.suspects.shared)
 
 
 @examples(400)
@@ -191,7 +193,7 @@ def test_the_alert_about_it_has_one_id_and_one_beginning_and_its_finding_opens_a
         driven = told_in(order, events, core)
         driven.until(100)
         (alert,) = driven.alerts
-        (opened,) = driven.state.numbering.history.entries  # type: ignore[union-attr]
+        (opened,) = driven.state.numbering.anomalies.history.entries  # type: ignore[union-attr]
         seen.append((alert.alert_id, alert.starts_at_ms, opened.at_ms, opened.since_ms, fingerprint(driven.state)))
     assert seen[0] == seen[1]
     assert seen[0][1:4] == (at_ms(80), at_ms(80), at_ms(20))

@@ -26,7 +26,7 @@ def test_what_is_missing_in_one_partition_is_no_finding_once_another_has_a_part(
     assert sums(d.partition) == (0, 0, 0)
     state = d.partition.state("halved")
     assert state is not None
-    assert state.numbering.open_gaps.count == 10
+    assert state.numbering.anomalies.open_gaps.count == 10
     assert facts_of(state).gaps == 0
     assert d.partition.index.splits == {"halved": Split((0, 3))}
 

@@ -22,7 +22,7 @@ Hold = Callable[[Numbering], None]
 
 
 def hold(numbering: Numbering, episode: str, number: int, at_ms: int = 1000) -> None:
-    numbering.hold(pack_id(episode), number, at_ms, at_ms, 5000, 10_000)
+    numbering.hold(pack_id(episode), number, at_ms, at_ms, 5000 - 10_000)
 
 
 def in_order(name: Callable[[int], str], last: int) -> Hold:
@@ -58,12 +58,12 @@ def with_every_trouble(numbering: Numbering) -> None:
     numbering.settle(62_000)
     hold(numbering, "fifth", 301, 2000)
     hold(numbering, "far", 1_000_000)
-    numbering.delete(pack_id("episode-00256"), 3000, 3000, 5000, 10_000)
-    numbering.delete(pack_id("episode-00600"), 3001, 3001, 5000, 10_000)
-    numbering.renumber(pack_id("episode-00007"), 650, 3002, 3002, 5000, 10_000)
-    numbering.delete(pack_id("unknown"), 3003, 3003, 5000, 10_000)
-    numbering.waive(Waiver(GAP, 601, 609, 3000, 99_000, "kim", "known"))
-    numbering.waive(Waiver(DUPLICATE, 300, 300, 3000, 99_000, "kim", "known too"))
+    numbering.delete(pack_id("episode-00256"), 3000, 3000, 5000 - 10_000)
+    numbering.delete(pack_id("episode-00600"), 3001, 3001, 5000 - 10_000)
+    numbering.renumber(pack_id("episode-00007"), 650, 3002, 3002, 5000 - 10_000)
+    numbering.delete(pack_id("unknown"), 3003, 3003, 5000 - 10_000)
+    numbering.own().waive(Waiver(GAP, 601, 609, 3000, 99_000, "kim", "known"))
+    numbering.own().waive(Waiver(DUPLICATE, 300, 300, 3000, 99_000, "kim", "known too"))
 
 
 def at_random(numbering: Numbering) -> None:
@@ -72,11 +72,11 @@ def at_random(numbering: Numbering) -> None:
     for at_ms in range(1000, 4000):
         episode, number, what = pack_id(rnd.choice(names)), rnd.randint(1, 900), rnd.random()
         if what < 0.6:
-            numbering.hold(episode, number, at_ms, at_ms, at_ms, 500)
+            numbering.hold(episode, number, at_ms, at_ms, at_ms - 500)
         elif what < 0.8:
-            numbering.delete(episode, at_ms, at_ms, at_ms, 500)
+            numbering.delete(episode, at_ms, at_ms, at_ms - 500)
         else:
-            numbering.renumber(episode, number, at_ms, at_ms, at_ms, 500)
+            numbering.renumber(episode, number, at_ms, at_ms, at_ms - 500)
 
 
 STORED: dict[str, tuple[Hold, str]] = {

@@ -56,10 +56,10 @@ def test_numbering_may_begin_elsewhere() -> None:
 def test_it_agrees_with_the_stream(numbers: list[int]) -> None:
     numbering = Numbering(RULES)
     for place, number in enumerate(numbers):
-        numbering.hold(f"e{place}".encode(), number, START_MS, START_MS, START_MS, 60_000)
+        numbering.hold(f"e{place}".encode(), number, START_MS, START_MS, START_MS - 60_000)
     numbering.settle(START_MS + 10_000_000)
     judged = judge_table(sorted(numbers), RULES)
-    assert list(judged.gaps) == list(numbering.open_gaps)
-    assert judged.duplicates == sorted(numbering.open_duplicates)
-    assert judged.aside == sorted(number for number, _ in numbering.aside.values())
+    assert list(judged.gaps) == list(numbering.anomalies.open_gaps)
+    assert judged.duplicates == sorted(numbering.anomalies.open_duplicates)
+    assert judged.aside == sorted(number for number, _ in numbering.anomalies.aside.values())
     assert judged.max_number == numbering.max_number

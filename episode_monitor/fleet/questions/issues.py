@@ -96,14 +96,14 @@ def _issues(live: Sequence[Owned], question: IssuesQuestion) -> Steps[StreamIssu
 
 def _issue(owned: Owned, project_id: str, limit: int) -> StreamIssue | None:
     state = owned.partition.look(project_id)
-    if state is None or not state.numbering.findings:
+    if state is None or not state.numbering.anomalies.findings:
         return None
-    numbering = state.numbering
+    anomalies = state.numbering.anomalies
     return StreamIssue(
         project_id=project_id,
-        gaps=numbering.open_gaps.first_numbers(limit),
-        gaps_total=numbering.open_gaps.count,
-        duplicates=sorted(numbering.open_duplicates)[:limit],
-        duplicates_total=len(numbering.open_duplicates),
-        max_number=numbering.max_number,
+        gaps=anomalies.open_gaps.first_numbers(limit),
+        gaps_total=anomalies.open_gaps.count,
+        duplicates=sorted(anomalies.open_duplicates)[:limit],
+        duplicates_total=len(anomalies.open_duplicates),
+        max_number=state.numbering.max_number,
     )
