@@ -23,8 +23,9 @@ from aiokafka.errors import KafkaError
 from faults.evidence import Sent
 from faults.feed import Record
 from faults.oracle import Oracle
+from faults.plan import Plan
 from faults.runner import RoundReport
-from faults.stage import Plan, Stage
+from faults.stage import Stage
 from testbed.apache_kafka import ApacheKafka
 
 PLAY_SECONDS = 200.0

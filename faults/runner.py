@@ -1,4 +1,4 @@
-"""Plays rounds of scenarios, chosen by a seed, on one Apache Kafka, and lets the oracle judge each.
+"""Plays rounds of scenarios, chosen by a seed, on one Apache Kafka, and has the oracle check each.
 
 python -m faults --rounds 300 --seed 1 --report faults.json
 python -m faults --only zombie --rounds 5
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -23,9 +23,10 @@ import msgspec
 import structlog
 
 from faults.oracle import Oracle
+from faults.plan import Plan
 from faults.scenarios import SCENARIOS, Scenario
 from faults.sending import CODECS, Style
-from faults.stage import Plan, Stage
+from faults.stage import Stage
 from testbed.apache_kafka import ApacheKafka
 
 Tell = Callable[[str], None]
@@ -151,36 +152,53 @@ def main() -> None:
     """Play what the command line says; exit code 1 where something is wrong."""
     from faults.infra_all import INFRA_SCENARIOS, play_named  # they use the reports of this module
 
-    parser = argparse.ArgumentParser(prog="python -m faults", description="Kills workers and judges what is left.")
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seed", type=int, help="of the first round; the next ones follow (default: the time)")
-    names = [*SCENARIOS, *INFRA_SCENARIOS]
-    parser.add_argument("--only", choices=sorted(names), metavar="NAME", help=f"one of {', '.join(names)}")
-    parser.add_argument("--at-once", type=int, default=1, help="rounds played at the same time")
-    parser.add_argument("--broker", help="host:port of an Apache Kafka that runs already")
-    parser.add_argument("--report", type=Path, help="where to write a summary as JSON")
-    options = parser.parse_args()
+    does = {name: scenario.play.__doc__ or "" for name, scenario in SCENARIOS.items()}
+    options = _parser(does | {name: scenario.does for name, scenario in INFRA_SCENARIOS.items()}).parse_args()
     first = int(time.time()) if options.seed is None else options.seed
-
-    def tell(line: str) -> None:
-        print(line, flush=True)
-
     if options.only in INFRA_SCENARIOS:
-        sys.exit(1 if play_named([options.only], first, options.rounds, options.broker, tell) else 0)
+        sys.exit(1 if play_named([options.only], first, options.rounds, options.broker, _print) else 0)
     began = time.monotonic()
-    # The receiver's words on those who died while they posted to it.
+    # The receiver's warnings about workers that died while they posted to it.
     logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
     logging.getLogger("uvicorn.error").propagate = False
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    tell(f"{options.rounds} rounds from seed {first} on")
+    _print(f"{options.rounds} rounds from seed {first} on")
     with contextlib.ExitStack() as stack:
         servers = options.broker or stack.enter_context(ApacheKafka()).bootstrap_servers
         seeds = range(first, first + options.rounds)
         picked = [options.only] * len(seeds) if options.only else []
-        playing = play_rounds(servers, seeds, picked=picked, at_once=options.at_once, tell=tell)
+        playing = play_rounds(servers, seeds, picked=picked, at_once=options.at_once, tell=_print)
         reports = asyncio.run(playing)
     whole = summary(reports, time.monotonic() - began)
     if options.report is not None:
         options.report.write_text(json.dumps(whole, indent=1) + "\n")
-    tell(" · ".join(f"{name} {whole[name]}" for name in ("rounds", "kills", "events", "violations", "figures")))
+    _print(" · ".join(f"{name} {whole[name]}" for name in ("rounds", "kills", "events", "violations", "figures")))
     sys.exit(1 if whole["violations"] else 0)
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _parser(does: Mapping[str, str]) -> argparse.ArgumentParser:
+    """`does`: the scenarios and what each does, in sentences of which the first is shown."""
+    listed = (f"  {name:26} {' '.join(text.split()).split('. ')[0].rstrip('.')}" for name, text in does.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m faults",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=(
+            "Kills, freezes or cuts off workers of a monitor while events flow through Apache Kafka (Java 17).\n"
+            "Then an oracle compares state, alerts, deliveries and views with what the events give.\n"
+            "Exit code: 0 no violation, 1 violations, 2 wrong usage."
+        ),
+        epilog="scenarios:\n" + "\n".join(listed),
+    )
+    parser.add_argument("--rounds", type=int, default=10, metavar="N", help="how many rounds (default: 10)")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the first round, +1 each (default: the time)")
+    parser.add_argument(
+        "--only", choices=sorted(does), metavar="NAME", help="play this scenario alone (default: one for each seed)"
+    )
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="rounds played at the same time")
+    parser.add_argument("--broker", metavar="HOST:PORT", help="use this Apache Kafka (default: start one)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a summary as JSON")
+    return parser

@@ -27,7 +27,8 @@ from examples.receiver.app import create_app as create_receiver
 from examples.receiver.settings import ReceiverSettings
 from faults.evidence import CONSUMER_OFFSETS, Answer, Evidence, Received, collect, end_offsets
 from faults.feed import PROJECTS, Feed
-from faults.sending import Sender, Style
+from faults.plan import Plan, worker_settings
+from faults.sending import Sender
 from faults.skew import skewed
 from faults.workers import WorkerProcess
 from streams.alerting.core import Core
@@ -36,25 +37,6 @@ from testbed.hashes import PLACES
 SETTLE_SECONDS = 60.0
 CRASHED = 70  # the exit code of a worker in doubt
 VIEWS = "/monitoring/episodes/integrity"
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One round. `seconds`: how long its records flow. `styles`: one producer each. `keeps_places`: keys stay where
-    they were, however many partitions there are. `is_skewed`: projects' events are told by clocks that are wrong."""
-
-    bootstrap_servers: str
-    prefix: str
-    seed: int
-    records: int = 1_200
-    projects: int = PROJECTS
-    calm: bool = False
-    ahead_ms: int = 0  # of the clocks of some producers
-    seconds: float = 3.0
-    partitions: int = 4
-    session_timeout_seconds: int = 3
-    styles: tuple[Style, ...] = (Style(),)
-    keeps_places: bool = False
-    is_skewed: bool = False
 
 
 class Stage:
@@ -118,26 +100,7 @@ class Stage:
             await self._client.aclose()
 
     def _settings(self, receiver_url: str) -> dict[str, str]:
-        plan, topics = self.plan, self.topics
-        return {
-            "KAFKA_BOOTSTRAP_SERVERS": plan.bootstrap_servers,
-            "MONITOR_ID": plan.prefix,
-            "EVENTS_TOPIC": topics.events,
-            "ALERTS_TOPIC": topics.alerts,
-            "DEAD_LETTERS_TOPIC": topics.dead_letters,
-            "ALERT_DEAD_LETTERS_TOPIC": topics.alert_dead_letters,
-            "EVENTS_PARTITIONS": str(plan.partitions),
-            "TOPIC_REPLICATION_FACTOR": "1",
-            "KAFKA_SESSION_TIMEOUT_SECONDS": str(plan.session_timeout_seconds),
-            "KAFKA_REBALANCE_TIMEOUT_SECONDS": str(plan.session_timeout_seconds + 2),
-            "FLUSH_INTERVAL_MS": "100",
-            "STALLED_SECONDS": "5",
-            "MONITORING_WEBHOOK_URL": f"{receiver_url}/webhook",
-            "DASHBOARD_URL": "http://127.0.0.1:8002",  # the same for all workers, or their alerts would differ
-            # By their event time what is told by clocks that are behind escalates at once; people have their time all
-            # the same, which no round waits for.
-            **({"ESCALATE_AFTER_MINUTES": "60"} if plan.is_skewed else {}),
-        }
+        return worker_settings(self.plan, self.topics, receiver_url)
 
     # --- workers
 
