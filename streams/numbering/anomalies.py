@@ -1,5 +1,6 @@
-"""What is out of order with the numbers of one project: suspects, findings, waivers, and their history. Most projects
-have none of it, and share `NONE`, which nobody may change.
+"""What is out of order with the numbers of one project: suspects, findings, waivers, and their history.
+
+Most projects have none and share `NONE`, which must not be changed.
 """
 
 from typing import Final
@@ -47,7 +48,7 @@ class Anomalies:
     # --- what changes with the numbers
 
     def open_hole(self, start: int, end: int, at_ms: int, floor_ms: int = 0) -> None:
-        """Nobody holds these numbers; those that are explained are no hole."""
+        """No episode holds these numbers; explained ones are no hole."""
         for first, last in self.explained.outside(start, end):
             self.suspects.open(Hole(first, last, at_ms, floor_ms))
 
@@ -61,7 +62,7 @@ class Anomalies:
             self._history().filled(gap[0], gap[1], at_ms, number, episode)
 
     def taken(self, number: int, at_ms: int, episode: bytes) -> None:
-        """An episode took a number, wherever it is."""
+        """An episode took a number at any place."""
         if self.suspects.jumped:
             self.suspects.date_back(number, at_ms)
         if len(self.explained):

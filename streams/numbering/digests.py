@@ -1,4 +1,4 @@
-"""64 bits that stand for all that a project holds: the same from texts, from stored states and from a database's bytes.
+"""A 64-bit digest of all that a project holds: the same from texts, from stored states and from a database's bytes.
 
 Numbers are hashed as 64-bit integers in ascending order, then the owners: UUIDs in 16 bytes each behind a mark, others
 as UTF-8 with a zero byte between. Where a number is held twice, its owners stand in the order of their ids.
@@ -15,7 +15,7 @@ SEPARATOR = b"\0"
 _UUID_BYTES = 16
 _DASHES = (8, 13, 18, 23)
 _NUMBER_BYTES = 8
-_COUNTED = 1 << 14  # most projects hold a run of numbers below this one: 128 KiB that need not be made each time
+_COUNTED = 1 << 14  # most projects hold a run of numbers below this one: 128 KiB made once
 _COUNTING = array("q", range(_COUNTED)).tobytes()
 
 
@@ -40,12 +40,12 @@ def run(first: int, end: int) -> bytes:
 
 
 def joined(owners: Sequence[bytes]) -> bytes:
-    """Of ids in UTF-8."""
+    """For ids in UTF-8."""
     return joined_texts(SEPARATOR.join(owners), len(owners))
 
 
 def joined_texts(owners: bytes, count: int) -> bytes:
-    """Of `count` ids in UTF-8 that stand with a zero byte between already."""
+    """For `count` ids in UTF-8 that are separated by zero bytes already."""
     if not count or len(owners) != count * (UUID_LENGTH + 1) - 1:
         return owners
     line = owners + SEPARATOR
@@ -57,17 +57,17 @@ def joined_texts(owners: bytes, count: int) -> bytes:
         return owners
     try:
         return UUID_MARK + bytes.fromhex(digits.decode("ascii"))
-    except ValueError:  # letters that are no digits of sixteen, or not ASCII
+    except ValueError:  # letters that are no hexadecimal digits, or not ASCII
         return owners
 
 
 def joined_uuids(owners: bytes) -> bytes:
-    """Of ids in 16 bytes each."""
+    """For UUIDs of 16 bytes each."""
     return UUID_MARK + owners if owners else b""
 
 
 def joined_packed(owners: Sequence[bytes]) -> bytes:
-    """Of ids as states hold them."""
+    """For ids as states hold them."""
     found = SEPARATOR.join(owners)
     if UUID_MARK not in found:
         return found
@@ -77,7 +77,7 @@ def joined_packed(owners: Sequence[bytes]) -> bytes:
 
 
 def joined_chunk(prefix: bytes, rest: Sequence[bytes]) -> bytes:
-    """Of ids as a stored chunk holds them. Raises TypeError where one is None."""
+    """For ids as a stored chunk holds them. Raises TypeError where one is None."""
     if prefix[:1] == UUID_MARK:
         common = prefix[1:]
         return UUID_MARK + common + common.join(rest)
@@ -86,7 +86,7 @@ def joined_chunk(prefix: bytes, rest: Sequence[bytes]) -> bytes:
 
 
 def together(parts: Sequence[bytes]) -> bytes | None:
-    """Of what parts of a project come to; None where some are UUIDs and some are not."""
+    """For the parts of a project; None where some are UUIDs and some are not."""
     if len(parts) == 1:
         return parts[0]
     marked = sum(part[:1] == UUID_MARK for part in parts)
@@ -95,7 +95,7 @@ def together(parts: Sequence[bytes]) -> bytes | None:
     return UUID_MARK + b"".join([part[1:] for part in parts]) if marked == len(parts) else None
 
 
-# --- what a database says
+# --- of a database
 
 
 def of_database(numbers: "array[int]", owners: bytes, *, are_uuids: bool) -> int:
@@ -110,7 +110,7 @@ def of_database(numbers: "array[int]", owners: bytes, *, are_uuids: bool) -> int
 
 
 def apart(owners: bytes, *, are_uuids: bool) -> list[bytes]:
-    """Each owner by itself."""
+    """The owners as a list."""
     if are_uuids:
         return [owners[at : at + _UUID_BYTES] for at in range(0, len(owners), _UUID_BYTES)]
     return owners.split(SEPARATOR)

@@ -1,23 +1,23 @@
-"""What became of one project's findings: when each opened, was filled, healed, was waived and came back.
+"""What happened to one project's findings: when each opened, was filled, healed, was waived and reopened.
 
-Written where open or waived findings change and nowhere else: a suspect that heals before it settles leaves nothing.
-Entries stand in the order in which the changes came about, so this is no part of a state's canonical form: where events
-come in another order the same end is reached another way.
+Only changes of open or waived findings are recorded: a suspect that heals before it settles leaves no entry. Entries
+are in the order of the changes, so they are no part of a state's canonical form: events in another order reach the same
+end by other changes.
 """
 
 import msgspec
 
 from streams.numbering.waivers import GAP, Waiver
 
-KEPT = 64  # entries a project; the oldest go first
+KEPT = 64  # entries of a project; the oldest go first
 
 OPENED = "opened"  # a suspect has settled
-FILLED = "filled"  # somebody took a number of a gap
-HEALED = "healed"  # right again in another way
+FILLED = "filled"  # an episode took a number of a gap
+HEALED = "healed"  # corrected in another way
 WAIVED = "waived"
 REOPENED = "reopened"  # a waiver is over
 
-DELETED = "deleted"  # how a finding healed: one of a duplicate's episodes was deleted,
+DELETED = "deleted"  # how it healed: one of a duplicate's episodes was deleted,
 RENUMBERED = "renumbered"  # or got another number,
 TOP_LOWERED = "top_lowered"  # or a gap lies above the highest number now
 
@@ -27,7 +27,7 @@ Interval = tuple[int, int]
 class FindingRecord(msgspec.Struct, frozen=True, array_like=True):
     """Numbers first … last are the finding before it was filled, healed or waived, or what opened.
 
-    `at_ms` is the event time of what caused it: a late event bears a time before that of the entry before it.
+    `at_ms` is the event time of its cause: that of a late event is before that of the previous entry.
     """
 
     what: str
@@ -35,7 +35,7 @@ class FindingRecord(msgspec.Struct, frozen=True, array_like=True):
     first: int
     last: int
     at_ms: int
-    since_ms: int = 0  # of what opened: suspect since then
+    since_ms: int = 0  # when it opens: suspect since then
     number: int = 0  # that was taken
     episode: bytes = b""  # that took it, or that left a number
     how: str = ""  # it healed
@@ -46,7 +46,7 @@ class FindingRecord(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def lives_on(self) -> list[Interval]:
-        """The open or waived findings that this one's numbers belong to afterwards, where those are others."""
+        """The other open or waived findings that this one's numbers belong to afterwards."""
         if self.what == FILLED:
             parts = ((self.first, self.number - 1), (self.number + 1, self.last))
             return [(first, last) for first, last in parts if first <= last]
@@ -56,7 +56,7 @@ class FindingRecord(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def ended(self) -> list[Interval]:
-        """The findings that it happened to, the one it is about first."""
+        """The findings that ended or changed, the one the entry is about first."""
         return [(self.first, self.last), *self.beside]
 
 
@@ -67,7 +67,7 @@ class FindingHistory(msgspec.Struct, array_like=True):
     entries: list[FindingRecord] = []
 
     def add(self, entry: FindingRecord) -> None:
-        """Something happened; the oldest entry goes where there are too many."""
+        """Append an entry; the oldest goes where there are too many."""
         self.entries.append(entry)
         if len(self.entries) > KEPT:
             del self.entries[0]
@@ -78,7 +78,7 @@ class FindingHistory(msgspec.Struct, array_like=True):
         self.add(FindingRecord(OPENED, kind, first, last, at_ms, since_ms=since_ms, beside=beside))
 
     def reopened(self, waiver: Waiver, at_ms: int, beside: list[Interval]) -> None:
-        """A waiver is over, and what it held for is open again."""
+        """A waiver is over, and its finding is open again."""
         self.add(FindingRecord(REOPENED, waiver.kind, waiver.first, waiver.last, at_ms, beside=beside))
 
     def filled(self, first: int, last: int, at_ms: int, number: int, episode: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Which episode holds which number: gaps, duplicates, and what must settle before it is called either.
+"""Which episode holds which number: gaps, duplicates, and suspects that must settle before they are either.
 
 Facts about different episodes commute: any interleaving of their events ends in the same numbers, gaps and duplicates.
 For one episode the statement with the latest event time wins while disorder stays within the grace; of a creation and
@@ -18,10 +18,10 @@ from streams.numbering.finding_history import RENUMBERED as BY_RENUMBERING
 from streams.numbering.number_state import NumberState
 from streams.numbering.suspects import Hole
 
-MAX_SET_ASIDE = 64  # implausible numbers remembered a project; the lowest stay
+MAX_SET_ASIDE = 64  # implausible numbers remembered of a project; the lowest stay
 DELETED = MAX_EPISODE_NUMBER + 1  # stands for "no number" in the memory of moves; it wins ties of event time
-MAX_HOLES = 100_000  # runs of missing or explained numbers followed a project; 29 bytes each in the stored head
-MAX_SPARSE_CHUNKS = 4096  # a project may have beside those that its episodes fill: some hundred bytes of memory each
+MAX_HOLES = 100_000  # runs of missing or explained numbers tracked of a project; 29 bytes each in the stored head
+MAX_SPARSE_CHUNKS = 4096  # of a project, beside those that its episodes fill: some hundred bytes of memory each
 MAX_SHARED_BYTES = 6 * 1024 * 1024  # of episodes that share numbers: all of them are in the head, one record
 MAX_MOVES_REMEMBERED = 256  # renumberings and deletions whose event times are remembered within the grace
 
@@ -37,9 +37,11 @@ class _Decision(Enum):
 
 @mypyc_attr(acyclic=True)
 class Numbering(NumberState):
-    """The numbers of one project, as its events change them. Every method takes milliseconds: `at_ms` is event time, by
-    which the latest statement is told, `seen_ms` the same or, if that was ahead of the clock, the clock: a suspicion
-    begins then."""
+    """The numbers of one project, as its events change them.
+
+    Times in milliseconds: `at_ms` is event time, by which the latest statement wins; `seen_ms` is the same, but not
+    later than the clock: a suspect begins then; `horizon_ms` is where the grace ends: what lies before it is final.
+    """
 
     __slots__ = ()
 
@@ -121,7 +123,7 @@ class Numbering(NumberState):
             self.redate(horizon_ms)
 
     def _has_room(self, episode: bytes, number: int, current: int) -> bool:
-        """Whether this much more can be followed. What shrinks a project is always taken."""
+        """Whether the number can be tracked. What makes a project smaller always can."""
         rules, episodes, anomalies = self.rules, self.episodes, self.anomalies
         is_full = len(episodes) + len(anomalies.aside) >= rules.max_episodes
         if is_full and not current and episode not in anomalies.aside:
@@ -176,7 +178,7 @@ class Numbering(NumberState):
         aside = self.own().aside
         aside[episode] = (number, at_ms)
         near = [(n, key) for key, (n, _) in aside.items() if abs(n - number) <= self.rules.max_jump]
-        if len(near) > 1:  # a second event near it: both are believed
+        if len(near) > 1:  # a second event near it makes both plausible
             low, lowest = min(near)
             _, since_ms = aside.pop(lowest)
             self._acquire(lowest, low, since_ms, horizon_ms)
@@ -216,8 +218,8 @@ class Numbering(NumberState):
 
     def _share(self, number: int, holder: bytes, episode: bytes, at_ms: int) -> None:
         self.trouble(at_ms)
-        is_news = self.episodes.share(episode, number, holder)
-        if is_news or number in self.anomalies.suspects.shared:
+        is_new = self.episodes.share(episode, number, holder)
+        if is_new or number in self.anomalies.suspects.shared:
             self.own().suspects.share(number, at_ms)
 
     def _release(self, episode: bytes, number: int, at_ms: int, horizon_ms: int, *, deleted: bool) -> None:
@@ -236,12 +238,12 @@ class Numbering(NumberState):
             if not self.is_calm:
                 self.anomalies.drop_above(self.max_number, at_ms, episode)
         elif not explained and number >= (self.base or 1):
-            left_ms = max(at_ms, 1)  # 0 would say that nobody has ever held it
+            left_ms = max(at_ms, 1)  # 0 means that it was never held
             self.own().suspects.open(Hole(number, number, left_ms, left_ms))
 
 
 def _is_older(number: int, at_ms: int, last: tuple[int, int]) -> bool:
-    """Whether a statement is older than the last one known. Of equal times the later to arrive counts, for one
-    transaction may move an episode twice; but what was deleted stays so."""
+    """Whether a statement is older than the last known one. At equal times the later to arrive wins, for one transaction
+    may move an episode twice; but a deletion stays."""
     last_ms, last_number = last
     return at_ms < last_ms or (at_ms == last_ms and last_number in (number, DELETED))

@@ -1,22 +1,22 @@
-"""Since when numbers are missing or shared, worked out anew from the newest changes in the order of their event times.
+"""Since when numbers are missing or shared, computed again from the newest changes in the order of their event times.
 
-As long as events come in order, what `streams.numbering.suspects` keeps is right. An event out of order may show that
-a number was taken, or left, at another moment than it seemed: then this is asked.
+As long as events come in order, the times in `streams.numbering.suspects` are right. An event out of order may show
+that a number was taken, or left, at another time: then the suspects are dated again.
 """
 
 from streams.numbering.chunks import CHUNK_SHIFT
 from streams.numbering.episodes import Episodes
 from streams.numbering.suspects import Hole, Suspects
 
-KEPT = 256  # changes remembered a project; order makes no difference to what they began or ended
-MOST_HOLES = 1000  # beyond these, holes keep the times that they have
+KEPT = 256  # changes remembered of a project
+MOST_HOLES = 1000  # with more, holes keep their times
 OLD = 0  # before everything that is remembered
 
 Change = tuple[int, bool, int]  # event time, whether a number was left (else taken), the number
 
 
 def newest(changes: list[Change]) -> list[Change]:
-    """So many as count, in order. At one moment numbers are taken before others are left, as in a swap."""
+    """The newest `KEPT` in order. At equal times numbers are taken before others are left, as in a swap."""
     changes.sort()
     return changes[-KEPT:]
 
@@ -24,7 +24,7 @@ def newest(changes: list[Change]) -> list[Change]:
 def redate(episodes: Episodes, suspects: Suspects, changes: list[Change], horizon_ms: int) -> None:
     """Date every suspect by these changes, which are in order."""
     if len(changes) >= KEPT:
-        horizon_ms = changes[0][0]  # what was before is forgotten
+        horizon_ms = changes[0][0]  # earlier ones are forgotten
     replayed = _Replay(episodes, changes)
     shared = {number: replayed.shared_since_ms(number, since, horizon_ms) for number, since in suspects.shared.items()}
     holes = suspects.holes
@@ -34,8 +34,8 @@ def redate(episodes: Episodes, suspects: Suspects, changes: list[Change], horizo
 
 
 class _Replay:
-    """What happened to the numbers that changed. `free_ms` and `shared_ms`: since when nobody, or several, hold them;
-    `tops`: the highest number held, from each moment on."""
+    """What happened to the numbers that changed. `free_ms` and `shared_ms`: since when no episode, or several, hold them;
+    `tops`: the highest number held, from each time on."""
 
     def __init__(self, episodes: Episodes, changes: list[Change]) -> None:
         held = _held_before(episodes, changes)
@@ -59,7 +59,7 @@ class _Replay:
         self.tops = tops
 
     def shared_since_ms(self, number: int, since_ms: int, horizon_ms: int) -> int:
-        """Since when several hold a number without a break, which seemed to be `since_ms`."""
+        """Since when several episodes hold a number without a break; `since_ms` is the time known so far."""
         shared_ms = self.shared_ms.get(number)
         if shared_ms is None:
             return since_ms
@@ -76,7 +76,7 @@ class _Replay:
         return since_ms
 
     def parts(self, hole: Hole, horizon_ms: int) -> list[Hole]:
-        """The hole, cut where its numbers have been missing for unlike times."""
+        """The hole, cut where its numbers are missing since different times."""
         inside = {number for number in self.free_ms if hole.start <= number <= hole.end}
         cuts = inside | {number + 1 for number in inside}
         cuts |= {top for _, top in self.tops}
@@ -86,7 +86,7 @@ class _Replay:
 
     def _part(self, start: int, end: int, hole: Hole, horizon_ms: int) -> Hole:
         free_ms, exceeded_ms = self.free_ms.get(start, OLD), self.exceeded_ms(start)
-        if start not in self.free_ms and hole.floor_ms:  # left before all that is remembered
+        if start not in self.free_ms and hole.floor_ms:  # left before the oldest remembered change
             free_ms = hole.floor_ms
         since_ms = max(free_ms, exceeded_ms)
         if since_ms == OLD:

@@ -1,5 +1,6 @@
-"""What is wrong with the numbers, but not for long enough yet: holes, and numbers held twice, that may still right
-themselves. Many cost no more than few: neither dating holes back nor finding the next to settle looks at all of them.
+"""Suspects: holes, and numbers held twice, that have not lasted for the settling time and may still heal.
+
+Many cost no more than few: neither dating holes back nor finding the next to settle visits all of them.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -7,12 +8,12 @@ from heapq import heapify, heappop, heappush
 
 from mypy_extensions import mypyc_attr
 
-SPARE_STEPS = 64  # of the staircase, before steps that no hole needs any longer are cleared away
+SPARE_STEPS = 64  # of the staircase, before those that no hole needs any longer are dropped
 
 
 @mypyc_attr(acyclic=True)
 class Hole:
-    """Numbers start … end that nobody holds, and since when; `floor_ms`: when the last holder left (0: none).
+    """Numbers start … end without an episode, and since when; `floor_ms`: when the last holder left (0: none).
 
     Of a hole without a floor `since_ms` is up to date only in what `Suspects.holes` gives.
     """
@@ -28,7 +29,7 @@ class Suspects:
     """Holes and shared numbers that have not settled. Event times in milliseconds.
 
     A number that was jumped over is missing since the earliest event that took a higher one. So the lower of two such
-    holes is never the younger one, and a staircase tells their times: a hole began at the time of the first step whose
+    holes is never the younger one, and a staircase has their times: a hole began at the time of the first step whose
     number is above it. Both numbers and times of the steps rise.
     """
 
@@ -36,11 +37,13 @@ class Suspects:
 
     def __init__(self) -> None:
         self.jumped: list[Hole] = []  # never held; sorted, disjoint
-        self.left: list[Hole] = []  # whose holders left: as old as that, and never older; sorted, disjoint
+        self.left: list[Hole] = []  # whose holders left: never older than that; sorted, disjoint
         self.shared: dict[int, int] = {}  # number -> since when
         self._tops: list[int] = []  # of the staircase
         self._times: list[int] = []
-        self._queue: list[tuple[int, int]] = []  # since, and a left hole or a shared number negated; may be void
+        self._queue: list[
+            tuple[int, int]
+        ] = []  # since, and the start of a left hole or a shared number negated; may be void
 
     @property
     def count(self) -> int:
@@ -74,14 +77,14 @@ class Suspects:
             self.date_back(hole.end + 1, hole.since_ms)
 
     def fill(self, number: int) -> None:
-        """Somebody holds a number; it may have been part of a hole."""
+        """An episode holds a number; it may have been part of a hole."""
         if _split(self.jumped, number) is None:
             rest = _split(self.left, number)
             if rest is not None and rest.start <= rest.end:
                 heappush(self._queue, (rest.since_ms, rest.start))
 
     def date_back(self, number: int, at_ms: int) -> None:
-        """A number taken out of order shows that the holes below it are older than they seemed."""
+        """A number taken out of order shows that the holes below it are older."""
         tops, times = self._tops, self._times
         if not self.jumped:
             return
@@ -100,12 +103,12 @@ class Suspects:
             while holes and holes[-1].start > number:
                 holes.pop()
         at = bisect_right(self._tops, number)
-        if at < len(self._tops):  # what lies below was missing since then all the same
+        if at < len(self._tops):  # what lies below is missing since then
             self._tops[at:], self._times[at:] = [number], [self._times[at]]
 
     def share(self, number: int, at_ms: int) -> None:
-        """A number is held twice, since then at the latest."""
-        at_ms = max(at_ms, 1)  # in storage 0 stands for one that has settled
+        """A number is held twice, since `at_ms` or before."""
+        at_ms = max(at_ms, 1)  # stored, 0 means settled
         if at_ms < self.shared.get(number, at_ms + 1):
             self.shared[number] = at_ms
             heappush(self._queue, (at_ms, -number))

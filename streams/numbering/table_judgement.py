@@ -1,6 +1,6 @@
-"""A project's numbers as a table states them, all at once: which are missing, held twice or implausible.
+"""A project's numbers as a database table states them, all at once: which are missing, held twice or implausible.
 
-It must say what `streams.numbering.numbering` says once the same episodes were told of one by one and all has settled.
+The result must equal that of `streams.numbering.numbering` after one event for each episode and the settling time.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from streams.base.numbering_rules import NumberingRules, health_score
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """`max_number` 0: nobody holds one. `aside` are numbers too far above the others to be believed."""
+    """`max_number` 0: there is none. `aside` are numbers implausibly far above the others."""
 
     gaps: IntervalSet
     duplicates: list[int]
@@ -32,27 +32,27 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 def judge_table(numbers: Sequence[int], rules: NumberingRules) -> Judged:
-    """Judge numbers in ascending order, one entry an episode, each from 1 to 2 147 483 647."""
+    """Judge numbers in ascending order, one entry for each episode, each from 1 to 2 147 483 647."""
     count, first = len(numbers), rules.first_number
     if count and numbers[0] == first and numbers[-1] == first + count - 1 and len(set(numbers)) == count:
         return Judged(IntervalSet(), [], [], numbers[-1])
-    believed, aside = _believed(numbers, rules)
+    plausible, aside = _plausible(numbers, rules)
     duplicates: dict[int, None] = {}
     gaps: list[tuple[int, int]] = []
-    last = (believed[0] if first is None else first) - 1 if believed else 0
-    for at, number in enumerate(believed):
-        if at and believed[at - 1] == number:
+    last = (plausible[0] if first is None else first) - 1 if plausible else 0
+    for at, number in enumerate(plausible):
+        if at and plausible[at - 1] == number:
             duplicates[number] = None
         elif number > last:
             if number > last + 1:
                 gaps.append((last + 1, number - 1))
             last = number
-    return Judged(IntervalSet(gaps), list(duplicates), list(aside), believed[-1] if believed else 0)
+    return Judged(IntervalSet(gaps), list(duplicates), list(aside), plausible[-1] if plausible else 0)
 
 
-def _believed(numbers: Sequence[int], rules: NumberingRules) -> tuple[Sequence[int], Sequence[int]]:
-    """The numbers that count, and those too far above the others and alone there. Two that are near each other are
-    believed, and with them all below."""
+def _plausible(numbers: Sequence[int], rules: NumberingRules) -> tuple[Sequence[int], Sequence[int]]:
+    """The plausible numbers, and those that are far above the others and alone. Two that are near each other are
+    plausible, and with them all below."""
     jump, first = rules.max_jump, rules.first_number
     peak = first - 1 if first is not None else numbers[0] if numbers else 0
     for at, number in enumerate(numbers):

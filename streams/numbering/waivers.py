@@ -1,6 +1,6 @@
-"""What people waived of one project's findings.
+"""Findings of one project that people waived.
 
-A waiver holds for numbers, not for a name: what is filled leaves it, and what is lost again later is a new finding.
+A waiver is for numbers, not for a finding id: a filled number leaves it, and is a new finding when it is lost again.
 """
 
 import msgspec
@@ -22,7 +22,7 @@ class Waiver(msgspec.Struct, frozen=True, array_like=True):
 
 
 def fill(waived: list[Waiver], number: int) -> Waiver | None:
-    """Somebody holds the number: it is missing no more. Answers the waiver that it was part of."""
+    """An episode holds the number. Returns the waiver that it was part of."""
     for at, one in enumerate(waived):
         if one.kind == GAP and one.first <= number <= one.last:
             parts = ((one.first, number - 1), (number + 1, one.last))
@@ -34,15 +34,15 @@ def fill(waived: list[Waiver], number: int) -> Waiver | None:
 
 
 def unshare(waived: list[Waiver], number: int) -> bool:
-    """The number is held once. Answers whether that was waived."""
+    """The number is held once. Returns whether the duplicate was waived."""
     kept = [one for one in waived if one.kind != DUPLICATE or one.first != number]
-    is_news = len(kept) < len(waived)
+    was_waived = len(kept) < len(waived)
     waived[:] = kept
-    return is_news
+    return was_waived
 
 
 def drop_above(waived: list[Waiver], limit: int) -> list[Waiver]:
-    """Beyond the highest number, which somebody holds, nothing is missing. Answers what is waived no more, in order."""
+    """Beyond the highest number nothing is missing. Returns the waivers that ended, in order."""
     gone = [one for one in waived if one.kind == GAP and one.first > limit]
     if gone:
         waived[:] = [one for one in waived if one.kind != GAP or one.first <= limit]
@@ -50,7 +50,7 @@ def drop_above(waived: list[Waiver], limit: int) -> list[Waiver]:
 
 
 def take_expired(waived: list[Waiver], now_ms: int) -> list[Waiver]:
-    """Those whose time is over, in order; they are waived no more."""
+    """Remove and return those whose time is over, in order."""
     over = [one for one in waived if one.until_ms <= now_ms]
     if over:
         waived[:] = [one for one in waived if one.until_ms > now_ms]

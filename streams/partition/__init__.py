@@ -1,1 +1,1 @@
-"""All projects of one partition: what is kept, stored, due and compared."""
+"""All projects of one partition: what is cached, stored, due and compared."""

@@ -1,6 +1,6 @@
 """Where the stream and the database disagree about one project, number by number.
 
-One look proves nothing, for an event may be under way: drift is what two looks have in common.
+One comparison proves nothing, for an event may be in flight: drift is what two comparisons have in common.
 """
 
 from collections import defaultdict
@@ -20,8 +20,8 @@ Pairs = Iterable[tuple[int, str]]
 
 
 def differences(stream: Holdings | None, database: Pairs) -> set[Difference]:
-    """All differences of one project; `stream` None: it was never heard of. Of a project that holds more than the
-    stream follows only what the stream does follow is compared."""
+    """All differences of one project; `stream` None: it is unknown there. Of a project with more episodes than the
+    stream tracks only those that it tracks are compared."""
     here: dict[int, set[str]] = defaultdict(set)
     there: dict[int, set[str]] = defaultdict(set)
     if stream is not None:

@@ -1,7 +1,7 @@
-"""Alerts about drift: what a check knows and the events cannot tell. Their ids are computed from what drifts.
+"""Alerts about drift, which a check finds and events cannot show. Their ids are computed from what drifts.
 
-They live as all alerts do, by `streams.alerting.alert_state`, but by the wall clock. One partition keeps those of the
-whole fleet, among its state, so that one worker at a time tells of them and none forgets them.
+They follow `streams.alerting.alert_state` as all alerts do, but by the wall clock. One partition stores those of the
+whole fleet, so that one worker at a time emits them and none is lost.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,11 +22,11 @@ from streams.base import changelog_keys
 from streams.partition.drift_values import Difference, Drifting, Drifts, Named
 from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction, apply, by_hand
 
-KEEPER = 0  # the partition that keeps them
+KEEPER = 0  # the partition that stores them
 RULE_ID = "integrity_drift"  # reserved in `streams.alerting.rule_parsing`
 FOUND, GONE = "found_by_check", "gone_at_check"
 FLEET = "_fleet"
-MAX_OWN_ALERTS = 50  # projects with alerts of their own; the rest has one in common
+MAX_OWN_ALERTS = 50  # projects with alerts of their own; the others share one
 
 RULE = Rule(
     rule_id=RULE_ID, measure=DRIFT, severity=Severity.CRITICAL, threshold=Decimal(0), window_minutes=0,
@@ -36,7 +36,7 @@ _REASONS = {Reason.THRESHOLD_CROSSED: FOUND, Reason.BACK_TO_NORMAL: GONE}
 
 
 def drifting(before: Drifts, project: str, differences: Iterable[Difference], episodes: int, at_ms: int) -> Drifting:
-    """What to remember of a project now; it keeps its beginning while its lowest difference stays."""
+    """What to remember of a project now; `since_ms` stays as long as the lowest difference does."""
     found = sorted(differences)
     lowest, known = found[0], before.get(project)
     is_same = known is not None and (known.number, known.kind) == (lowest.number, lowest.kind)
@@ -45,7 +45,7 @@ def drifting(before: Drifts, project: str, differences: Iterable[Difference], ep
 
 
 def named(drifts: Drifts) -> list[Named]:
-    """All alerts that these drifts are: those known longest by project, the others in common."""
+    """The alerts for these drifts: one a project for those known longest, one for all others."""
     ordered = sorted(drifts.items(), key=lambda entry: (entry[1].since_ms, entry[0]))
     own, others = ordered[:MAX_OWN_ALERTS], ordered[MAX_OWN_ALERTS:]
     alerts = [Named(project, f"{one.kind}:{one.number}", one) for project, one in own]
@@ -57,19 +57,20 @@ def named(drifts: Drifts) -> list[Named]:
 
 
 class _Kept(msgspec.Struct, array_like=True):
-    """One alert that fires, or that a person resolved although it still drifts."""
+    """One alert that fires, or that a person resolved while the drift goes on."""
 
     named: Named
     memory: AlertState
 
 
 class _Stored(msgspec.Struct, array_like=True):
-    version: int  # rises with every change: an older one written later is told by it
+    version: int  # rises with every change, so that recovery can drop an older one that was written later
     kept: list[_Kept]
 
 
 class DriftAlerts:
-    """Those that fire now, and what people did to them. Whoever changes it tells what it answers, then stores it."""
+    """The alerts about drift and what people did to them, a section of partition `KEEPER`. The caller of a change emits
+    the transitions that it returns, then stores the partition."""
 
     __slots__ = ("_core", "_kept", "_version", "is_dirty", "key")
 
@@ -104,56 +105,56 @@ class DriftAlerts:
     # --- what changes it; times are of the wall clock
 
     def replace(self, alerts: Sequence[Named], at_ms: int) -> list[Alert]:
-        """A check of all projects found these and no others; the transitions to tell."""
+        """A check of all projects found these and no others; the transitions to emit."""
         wanted = {one.project for one in alerts}
         return self.change(alerts, [project for project in self._kept if project not in wanted], at_ms)
 
     def change(self, found: Sequence[Named], over: Iterable[str], at_ms: int) -> list[Alert]:
-        """Some projects were looked at: `found` drift, `over` do not any more; the transitions to tell. One that goes
-        on is no news, unless it got worse after a person resolved it."""
-        told = self.run_due(at_ms)
+        """Some projects were checked: `found` drift, `over` no longer do; the transitions to emit. A drift that goes on
+        gives none, unless it got worse after a person resolved it."""
+        emits = self.run_due(at_ms)
         for project in over:
-            told += self._end(project, at_ms)
+            emits += self._end(project, at_ms)
         for one in found:
             known = self._kept.get(one.project)
             if known is not None and known.named.what != one.what:
-                told += self._end(one.project, at_ms)
+                emits += self._end(one.project, at_ms)
                 known = None
             if known is not None or len(self._kept) <= MAX_OWN_ALERTS:
-                told += self._keep(known, one, at_ms)
-        return told
+                emits += self._keep(known, one, at_ms)
+        return emits
 
     def run_due(self, now_ms: int) -> list[Alert]:
-        """What became due by now: escalations, ends of silences. Each bears the time at which it became due."""
-        told: list[Alert] = []
+        """Transitions that became due by now: escalations, ends of silences. Each has the time at which it was due."""
+        emits: list[Alert] = []
         while (due := self._next_due()) is not None and due[0] <= now_ms:
             at_ms, one = due
-            told += self._keep(one, one.named, at_ms)
-        return told
+            emits += self._keep(one, one.named, at_ms)
+        return emits
 
     def act(self, project: str, act: AlertAction, at_ms: int) -> tuple[list[Alert], Alert] | ActionRefusal:
-        """What a person does: all transitions to tell, of which the last is the act's."""
+        """Apply what a person does: all transitions to emit, and the one of the act, which is their last."""
         if project not in self._kept:
             return ActionRefusal.NOT_ACTIVE
         if self._kept[project].memory.phase is AlertPhase.HUSHED:
             return ActionRefusal.RESOLVED_BY_PERSON
-        told = self.run_due(at_ms)
+        emits = self.run_due(at_ms)
         one = self._kept[project]
         reason = apply(one.memory, act, one.named.drift.differences, at_ms)
         self._changed()
         one.memory.reason = reason.value
         alert = by_hand(self._describe(one, reason.value, is_over=act.kind is ActKind.RESOLVE), reason, act)
-        return [*told, alert], alert
+        return [*emits, alert], alert
 
     def _keep(self, known: _Kept | None, one: Named, at_ms: int) -> list[Alert]:
-        """`one` drifts: judge it."""
+        """`one` drifts: judge it and remember the outcome."""
         before = None if known is None else known.memory
         verdict = Verdict(True, one.drift.differences)
         after, reason = life.judge(RULE, before, verdict, at_ms, self._core.escalate_after_ms, None)
         assert after is not None, "what is crossed is remembered"
         if known is not None:
             one = Named(one.project, one.what, msgspec.structs.replace(one.drift, since_ms=known.named.drift.since_ms))
-        if before is None:  # it is named by the check that found it, but nobody could acknowledge it before now
+        if before is None:  # it began with the check that found it; escalation counts from now
             after.named_ms = after.since_ms = after.starts_at_ms = after.updated_at_ms = one.drift.since_ms
         elif after is not before:
             after.named_ms = max(at_ms, before.named_ms + 1)
@@ -183,16 +184,16 @@ class DriftAlerts:
         self._version += 1
         self.is_dirty = True
 
-    # --- what it says
+    # --- reading
 
     def active(self) -> Iterator[Alert]:
-        """What fires."""
+        """Those that fire."""
         for one in self._kept.values():
             if one.memory.phase is AlertPhase.FIRING:
                 yield self._describe(one, one.memory.reason or FOUND)
 
     def next_due_ms(self) -> int | None:
-        """When `run_due` has something to do."""
+        """When the next transition is due."""
         due = self._next_due()
         return None if due is None else due[0]
 

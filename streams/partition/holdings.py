@@ -1,7 +1,7 @@
-"""Who holds which number, as a comparison with the database needs it: a digest of a project, or all of it.
+"""Which episode holds which number, as a comparison with the database needs it: a digest of a project, or all of it.
 
-Nothing is decoded but the numbers, and nothing is kept: a comparison of all projects must not push out of the cache
-those that events are about.
+Only the numbers are decoded and nothing is cached: a comparison of all projects must not displace those that events
+come for.
 """
 
 from array import array
@@ -114,7 +114,7 @@ _Rest: Callable[..., Any] = msgspec.defstruct(
     array_like=True,
     gc=False,
 )
-# A struct and no tuple: of a project that has had findings more follows, which is passed over.
+# A struct, not a tuple: for a project that has had findings more fields follow, which are skipped.
 _Lean: Callable[..., Any] = msgspec.defstruct(
     "_Lean",
     [("rest", _Rest), ("versions", list[tuple[int, int]]), ("inline", list[tuple[int, bytes]])],
@@ -132,7 +132,7 @@ def _read(partition: Partition, project_id: str, encoded: bytes) -> _Stored:
 
 
 def _stored_digest(chunks: list[tuple[int, bytes]]) -> int:
-    """Of numbers that are each held once. Where none is missing within a chunk, no number is touched by itself."""
+    """Of numbers that are each held once. A chunk without a missing number is hashed as a whole."""
     numbers: list[bytes] = []
     owners: list[bytes] = []
     for index, content in chunks:
@@ -141,7 +141,7 @@ def _stored_digest(chunks: list[tuple[int, bytes]]) -> int:
         try:
             joined = digests.joined_chunk(prefix, rest)  # type: ignore[arg-type]
             held = digests.run(begin, begin + len(rest))
-        except TypeError:  # a number that nobody holds
+        except TypeError:  # a number without an episode
             places = [place for place, suffix in enumerate(rest) if suffix is not None]
             joined = digests.joined_chunk(prefix, [suffix for suffix in rest if suffix is not None])
             held = array("q", [begin + place for place in places]).tobytes()

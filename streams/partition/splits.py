@@ -1,6 +1,6 @@
-"""A project whose events lie in several partitions: which, as the partition that has a part of it remembers it.
+"""A project whose events are in several partitions: which ones, as each of these partitions stores it.
 
-Each partition numbers its part alone, so what is missing there is no finding: the other parts may have it.
+Each partition numbers its part alone, so a number missing there is no finding: another part may have it.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ class Split(msgspec.Struct, frozen=True, array_like=True):
 
 
 def joined(own: int, known: Split | None, seen: Iterable[int], keyless: Iterable[int]) -> Split | None:
-    """What partition `own` knows after others were seen to have a part; None where nobody else has one."""
+    """What partition `own` knows after parts were seen in others; None where no other has one."""
     before = known or Split(())
     partitions = {own, *before.partitions, *seen}
     if len(partitions) < 2:

@@ -1,7 +1,7 @@
-"""What a partition says of itself to the whole fleet: counts, its worst projects, its active alerts, its totals.
+"""What a partition publishes to the whole fleet: counts, its worst projects, its active alerts.
 
-Making it costs as much as there is trouble, never as much as there are projects. Lists are made in steps, so that the
-caller can do other things between them.
+The cost follows the number of unhealthy projects, not of all projects. Lists are made in steps, so that the caller can
+do other things between them.
 """
 
 from collections import Counter
@@ -22,9 +22,9 @@ from streams.project.rule_evaluator import active_alerts
 from streams.rates.performance import window
 
 P95_WINDOW_MINUTES = 15
-MAX_ALERTS = 500  # described in full; all are counted
+MAX_ALERTS = 500  # listed in full; all are counted
 MAX_ALERTING_LOOKED_AT = 2000  # projects whose alerts are counted by severity and type; the rest are counted as OTHER
-MAX_SPLITS = 20  # named; all are counted
+MAX_SPLITS = 20  # listed; all are counted
 OTHER = "_other"
 STEP = 64  # heads between two steps, 0.2 ms
 STATE_STEP = 8  # decoded states between two steps, about 1 ms
@@ -111,7 +111,7 @@ def lists_of(partition: Partition, max_projects: int, max_alerts: int = MAX_ALER
 
 
 def p95_of(partition: Partition, projects: Iterable[ProjectFacts]) -> Steps[dict[str, float]]:
-    """The 95th percentile of what ended in the last minutes of the partition's time, where anything did."""
+    """The 95th percentile of the creations that ended in the last minutes of the partition's time, where any did."""
     found = {}
     for seen, facts in enumerate(projects, 1):
         state = partition.look(facts.project_id)
@@ -136,7 +136,7 @@ def splits_of(partition: Partition, limit: int = MAX_SPLITS) -> list[SplitFacts]
 
 
 def worst_projects(partition: Partition, limit: int) -> Steps[list[ProjectFacts]]:
-    """The unhealthy ones, worst first; where there are fewer than `limit`, then others, the same ones every time."""
+    """The unhealthy ones, worst first; where there are fewer than `limit`, others after them, always the same ones."""
     lowest: Lowest[Rank, None] = Lowest(limit)
     if limit:
         for seen, project_id in enumerate(list(partition.index.unhealthy), 1):
