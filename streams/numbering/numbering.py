@@ -243,7 +243,7 @@ class Numbering(NumberState):
 
 
 def _is_older(number: int, at_ms: int, last: tuple[int, int]) -> bool:
-    """Whether a statement is older than the last known one. At equal times the later to arrive wins, for one transaction
-    may move an episode twice; but a deletion stays."""
+    """Whether a statement is older than the last known one. At equal times the later to arrive wins, for one
+    transaction may move an episode twice; but a deletion stays."""
     last_ms, last_number = last
     return at_ms < last_ms or (at_ms == last_ms and last_number in (number, DELETED))

@@ -34,8 +34,8 @@ def redate(episodes: Episodes, suspects: Suspects, changes: list[Change], horizo
 
 
 class _Replay:
-    """What happened to the numbers that changed. `free_ms` and `shared_ms`: since when no episode, or several, hold them;
-    `tops`: the highest number held, from each time on."""
+    """What happened to the numbers that changed. `free_ms` and `shared_ms`: since when no episode, or several, hold
+    them; `tops`: the highest number held, from each time on."""
 
     def __init__(self, episodes: Episodes, changes: list[Change]) -> None:
         held = _held_before(episodes, changes)

@@ -43,7 +43,7 @@ class Suspects:
         self._times: list[int] = []
         self._queue: list[
             tuple[int, int]
-        ] = []  # since, and the start of a left hole or a shared number negated; may be void
+        ] = []  # since, and the start of a left hole or minus a shared number; may be void
 
     @property
     def count(self) -> int:
