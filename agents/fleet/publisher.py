@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from agents.engine.ownership import Owned
 from agents.fleet.record import (
     FORMAT,
-    MAX_RECORD_BYTES,
+    MAX_FLEET_RECORD_BYTES,
     Body,
     FleetRecord,
     PartitionStatus,
@@ -172,7 +172,7 @@ class FleetPublisher:
             if not owned.is_live:
                 return None
             value = self._encode(owned, PartitionStatus.LIVE, body)
-            if len(value) <= MAX_RECORD_BYTES:
+            if len(value) <= MAX_FLEET_RECORD_BYTES:
                 return value
             smaller = _halved(lists)
             if smaller is None:

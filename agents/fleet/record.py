@@ -11,7 +11,7 @@ import msgspec
 from streams.partition.summary import PartitionCounts, PartitionLists
 
 FORMAT = 1
-MAX_RECORD_BYTES = 900_000  # brokers take a megabyte unless told otherwise
+MAX_FLEET_RECORD_BYTES = 900_000  # brokers take a megabyte unless told otherwise
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 _LEVEL = 1  # the quickest
 

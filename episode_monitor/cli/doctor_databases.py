@@ -14,8 +14,7 @@ from episode_monitor.service_database.errors import ServiceDatabaseAway, Service
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.settings.settings import Settings
 from episode_monitor.storage.address import Address
-from episode_monitor.storage.connecting import Connection, connect
-from episode_monitor.storage.database import DatabaseOptions, session_of
+from episode_monitor.storage.connecting import Connection, DatabaseOptions, connect, session_of
 from episode_monitor.storage.fitness import checked_standing
 from episode_monitor.storage.troubles import explain
 

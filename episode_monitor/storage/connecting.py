@@ -36,6 +36,31 @@ class Session:
         return "; ".join(f"set {name} to '{value}'" for name, value in told.items())
 
 
+@dataclass(frozen=True)
+class DatabaseOptions:
+    """Bounds of the connection. A statement that PostgreSQL does not end in its time is ended."""
+
+    application_name: str = "episode-monitor"
+    max_connections: int = 5
+    connect_seconds: float = 5.0
+    statement_seconds: float = 5.0
+    answer_seconds: float = 7.0  # longer than a statement may take: beyond it the server is frozen or the way is cut
+    probe_seconds: float = 5.0  # how soon an idle monitor notices that the server is gone
+    first_attempt_seconds: float = 2.0  # how long `connect` waits at most
+    backoff_first_seconds: float = 0.5
+    backoff_last_seconds: float = 30.0
+    close_seconds: float = 5.0
+
+
+def session_of(options: DatabaseOptions) -> Session:
+    """What each connection is told."""
+    settings = {
+        "statement_timeout": f"{int(options.statement_seconds * 1000)}ms",
+        "idle_in_transaction_session_timeout": f"{int(options.answer_seconds * 2000)}ms",
+    }
+    return Session(options.application_name, settings)
+
+
 async def connect(
     address: Address, session: Session, seconds: float, command_seconds: float | None = None
 ) -> Connection:

@@ -8,14 +8,13 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
 from episode_monitor.storage import migrate
 from episode_monitor.storage.address import Address
-from episode_monitor.storage.connecting import Connection, Session, connect
+from episode_monitor.storage.connecting import Connection, DatabaseOptions, connect, session_of
 from episode_monitor.storage.connections import AllBusy, Connections
 from episode_monitor.storage.database_service import DatabaseAway, Stored
 from episode_monitor.storage.fitness import checked_standing
@@ -26,31 +25,6 @@ Row = TypeVar("Row")
 _log = structlog.get_logger(__name__)
 _LOST = "lost"  # the trouble of one connection
 _CLOSED = "closed"  # the trouble of a database that its owner has ended
-
-
-@dataclass(frozen=True)
-class DatabaseOptions:
-    """Bounds of the connection. A statement that PostgreSQL does not end in its time is ended."""
-
-    application_name: str = "episode-monitor"
-    max_connections: int = 5
-    connect_seconds: float = 5.0
-    statement_seconds: float = 5.0
-    answer_seconds: float = 7.0  # longer than a statement may take: beyond it the server is frozen or the way is cut
-    probe_seconds: float = 5.0  # how soon an idle monitor notices that the server is gone
-    first_attempt_seconds: float = 2.0  # how long `connect` waits at most
-    backoff_first_seconds: float = 0.5
-    backoff_last_seconds: float = 30.0
-    close_seconds: float = 5.0
-
-
-def session_of(options: DatabaseOptions) -> Session:
-    """What each connection is told."""
-    settings = {
-        "statement_timeout": f"{int(options.statement_seconds * 1000)}ms",
-        "idle_in_transaction_session_timeout": f"{int(options.answer_seconds * 2000)}ms",
-    }
-    return Session(options.application_name, settings)
 
 
 class Database:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from alert_sinks.ledger import Ledger, MemoryLedger
 from episode_monitor.storage.audit import AuditLog, MemoryAuditLog, PostgresAuditLog
 from episode_monitor.storage.checks import CheckResults, MemoryCheckResults, PostgresCheckResults
-from episode_monitor.storage.database import Database, DatabaseOptions
+from episode_monitor.storage.connecting import DatabaseOptions
+from episode_monitor.storage.database import Database
 from episode_monitor.storage.database_service import DatabaseService, NullDatabase
 from episode_monitor.storage.history import AlertHistory, MemoryAlertHistory, PostgresAlertHistory
 from episode_monitor.storage.ledger import PostgresLedger

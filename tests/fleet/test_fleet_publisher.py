@@ -11,7 +11,7 @@ from agents.engine.ownership import PartitionPhase
 from agents.fleet.publisher import _halved
 from agents.fleet.reader import MAX_PARTITIONS, FleetReader
 from agents.fleet.record import (
-    MAX_RECORD_BYTES,
+    MAX_FLEET_RECORD_BYTES,
     Body,
     FleetRecord,
     PartitionStatus,
@@ -153,12 +153,12 @@ async def test_lists_that_do_not_fit_into_a_record_are_shortened_and_their_count
         log.settle(60)
         (whole,) = await publish(worker, 100.0)
         assert len(unpack_body(whole.body).lists.alerts) == 40
-        monkeypatch.setattr("agents.fleet.publisher.MAX_RECORD_BYTES", len(encode_record(whole)) - 1)
+        monkeypatch.setattr("agents.fleet.publisher.MAX_FLEET_RECORD_BYTES", len(encode_record(whole)) - 1)
         (told,) = await publish(worker, 200.0)
         lists = unpack_body(told.body).lists
         assert (len(lists.worst), len(lists.alerts)) == (20, 20)
         assert [count.count for count in lists.alert_counts] == [40]
-        monkeypatch.setattr("agents.fleet.publisher.MAX_RECORD_BYTES", 10)
+        monkeypatch.setattr("agents.fleet.publisher.MAX_FLEET_RECORD_BYTES", 10)
         assert await publish(worker, 300.0) == []
         monkeypatch.undo()
         assert await publish(worker, 302.9) == []  # it is not tried all the time
@@ -167,7 +167,7 @@ async def test_lists_that_do_not_fit_into_a_record_are_shortened_and_their_count
 
 def test_lists_without_entries_cannot_be_shortened() -> None:
     assert _halved(PartitionLists([], [], [])) is None
-    assert MAX_RECORD_BYTES < 1_000_000
+    assert MAX_FLEET_RECORD_BYTES < 1_000_000
 
 
 # --- reading

@@ -14,7 +14,8 @@ import pytest
 import structlog
 
 from episode_monitor.demo.embedded import EmbeddedPostgres
-from episode_monitor.storage.database import Database, DatabaseOptions
+from episode_monitor.storage.connecting import DatabaseOptions
+from episode_monitor.storage.database import Database
 
 Opened = Callable[..., Database]  # the type of the fixture `opened`
 
