@@ -1,7 +1,6 @@
 """Makes the parts of a worker from its settings. The one place that knows which setting goes where."""
 
 from collections.abc import Callable
-from datetime import datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,16 +29,13 @@ from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.settings.api_tokens import ApiToken, Role, parse_api_tokens
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.storage.address import Address, BadDatabaseUrl
-from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.database_service import Stored
 from episode_monitor.storage.retention import Retention
 from episode_monitor.storage.storage import Storage, open_storage
-from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.local_changes import demands_token, token_of_start
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
-from models.times import epoch_ms
 from streams.project.alert_actions import person_of
 
 log = structlog.get_logger(__name__)
@@ -222,16 +218,4 @@ def checks_config(settings: Settings) -> ChecksConfig:
         settle_seconds=settings.gap_settle_seconds,
         database_url=secret(settings.database_url),
         table=episodes_table(settings),
-    )
-
-
-def audit_entry(entry: WebAudit) -> AuditEntry:
-    """A mutation as the storage keeps it."""
-    return AuditEntry(
-        who=entry.by,
-        what=entry.action,
-        target=entry.target,
-        result=entry.result,
-        at_ms=epoch_ms(datetime.fromisoformat(entry.at)),
-        request={"role": entry.role, "peer": entry.peer, **entry.details},
     )

@@ -47,9 +47,9 @@ from episode_monitor.observe.worker_state import Probe, WorkerState
 from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.settings.agreement import digest_of
 from episode_monitor.settings.settings import Settings
+from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
-from episode_monitor.web.audit import AuditEntry as WebAudit
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.patience import raise_descriptor_limit
 from episode_monitor.web.peer_routes import peer_router
@@ -190,9 +190,9 @@ class Worker:
             for outcome, count in asdict(counters).items()
         ]
 
-    def _audit(self, entry: WebAudit) -> None:
-        log.info("audit", by=entry.by, action=entry.action, target=entry.target, result=entry.result)
-        self.storage.audit.note(composition.audit_entry(entry))
+    def _audit(self, entry: AuditEntry) -> None:
+        log.info("audit", by=entry.who, action=entry.what, target=entry.target, result=entry.result)
+        self.storage.audit.note(entry)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set. Raises CannotListen, TopicMismatch, MayNot."""

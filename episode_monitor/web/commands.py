@@ -13,11 +13,10 @@ from msgspec import Meta
 
 from episode_monitor.repair.audit import entry_follows_for
 from episode_monitor.repair.planning import Strategy
-from episode_monitor.web.audit import AuditEntry
+from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.web.context import context_of
 from episode_monitor.web.problems import Problem, invalid, to_problem
 from episode_monitor.web.security import caller_of
-from models.times import rfc3339
 
 log = structlog.get_logger(__name__)
 
@@ -143,14 +142,12 @@ def audited(request: Request, *, by: str, action: str, target: str, details: dic
     finally:
         entry_follows_for.reset(announced)
         entry = AuditEntry(
-            at=rfc3339(web.now_ms()),
-            by=by,
-            role=caller.role,
-            peer=caller.peer,
-            action=action,
+            who=by,
+            what=action,
             target=target,
-            details=details,
             result=attempt.result,
+            at_ms=web.now_ms(),
+            request={"role": caller.role, "peer": caller.peer, **details},
         )
         try:
             web.audit(entry)

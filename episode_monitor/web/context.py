@@ -11,7 +11,7 @@ from fastapi import Request
 from episode_monitor.fleet.ask import Asks
 from episode_monitor.observe.process_view import Process
 from episode_monitor.repair.automatic import AutomaticRepairs
-from episode_monitor.web.audit import AuditEntry, log_entry
+from episode_monitor.storage.audit import AuditEntry, MemoryAuditLog
 from episode_monitor.web.settings import WebSettings
 from models.check_views import JobList, JobStatus, ProjectDrift
 
@@ -46,7 +46,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Callable[[], Jobs]
     drift_of: Callable[[str], Awaitable[ProjectDrift | None]]
     settings: WebSettings
-    audit: Callable[[AuditEntry], None] = log_entry
+    audit: Callable[[AuditEntry], None] = msgspec.field(default_factory=lambda: MemoryAuditLog().note)
     now_ms: Callable[[], int] = wall_clock_ms
     repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))

@@ -4,7 +4,6 @@ from typing import Any
 
 import httpx
 
-from episode_monitor.composition import audit_entry
 from episode_monitor.repair.audit import note_step
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.planning import Strategy
@@ -38,7 +37,7 @@ def serving(desk: Desk, audit: Any) -> httpx.AsyncClient:
     views = FakeViews()
     automatic = AutomaticRepairs(repairs, AutomaticSettings(), views.ask, lambda _: True, lambda: desk.now_ms)
     app = fake_app(
-        views, WebSettings(), audit=lambda entry: audit.note(audit_entry(entry)), now_ms=lambda: desk.now_ms,
+        views, WebSettings(), audit=audit.note, now_ms=lambda: desk.now_ms,
         repairs=automatic,
     )  # fmt: skip
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50_000))

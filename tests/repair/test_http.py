@@ -9,8 +9,8 @@ import pytest
 from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PlanStore, PostgresPlans
+from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.database import Database
-from episode_monitor.web.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
 from models.repair import AutomaticRepair, RepairPlan
 from tests.repair.desk import Desk
@@ -84,7 +84,7 @@ async def test_plan_apply_and_rollback_answer_the_plan_and_leave_an_audit(face: 
     assert (back.status_code, back.json()["state"], back.json()["acted_by"]) == (200, "rolled_back", "jun")
     shown = await face.client.get(f"{ROOT}{path}")
     assert shown.json() == back.json()
-    assert [(entry.by, entry.action, entry.target, entry.result) for entry in face.audit] == [
+    assert [(entry.who, entry.what, entry.target, entry.result) for entry in face.audit] == [
         ("mina", "repair.plan", "p", "done"),
         ("mina", "repair.apply", made["plan_id"], "applied"),
         ("jun", "repair.rollback", made["plan_id"], "rolled_back"),
@@ -101,7 +101,7 @@ async def test_with_newer_moves_along_what_was_created_since(face: Face, desk: D
     applied = (await face.post(f"{path}/apply", {**ME, "with_newer": True})).json()
     assert applied["newer_changes"] == [{"episode_id": "new", "old_number": 4, "new_number": 3}]
     assert await desk.numbers("p") == {"p_1": 1, "p_2": 2, "new": 3}
-    details = [entry.details for entry in face.audit if entry.action == "repair.apply"]
+    details = [{"with_newer": entry.request["with_newer"]} for entry in face.audit if entry.what == "repair.apply"]
     assert details == [{"with_newer": False}, {"with_newer": True}]
 
 
@@ -216,4 +216,4 @@ async def test_the_switch_of_automatic_repair(face: Face) -> None:
     assert (paused["active"], paused["paused_by"]) == (False, "mina")
     assert paused["reason"] == "mina has paused it: people repair, nothing happens by itself."
     assert (await face.post("/automatic-repair", {"by": "mina", "paused": False})).json()["active"] is True
-    assert [entry.action for entry in face.audit] == ["repair.pause", "repair.go_on"]
+    assert [entry.what for entry in face.audit] == ["repair.pause", "repair.go_on"]

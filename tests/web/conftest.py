@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from episode_monitor.web.audit import AuditEntry
+from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
 from tests.web.fake_views import STARTS_AT_MS, FakeViews, fake_app
 

@@ -11,11 +11,11 @@ from episode_monitor.fleet.acts.alert import ActionKind, ActOnAlert
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.fleet.questions.finding import FindingQuestion
 from episode_monitor.settings.api_tokens import parse_api_tokens
-from episode_monitor.web.audit import AuditEntry
+from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
 from models.check_views import JobState
 from tests.web.conftest import Connect
-from tests.web.fake_views import AS_OF, FINISHED, FakeViews, alert
+from tests.web.fake_views import AS_OF, FINISHED, STARTS_AT_MS, FakeViews, alert
 
 ROOT = "/monitoring/episodes"
 KEY = "episode_integrity:webtoon/7"
@@ -37,14 +37,12 @@ async def test_resolving_gives_the_alert_and_leaves_an_entry(
     assert answer.json()["ends_at"] == AS_OF
     assert audit == [
         AuditEntry(
-            at=AS_OF,
-            by="민아",
-            role="loopback",
-            peer="127.0.0.1",
-            action="alert.resolve",
+            who="민아",
+            what="alert.resolve",
             target=KEY,
-            details={"comment": "renumbered\nby hand"},
             result="done",
+            at_ms=STARTS_AT_MS,
+            request={"role": "loopback", "peer": "127.0.0.1", "comment": "renumbered\nby hand"},
         )
     ]
 
@@ -144,8 +142,8 @@ async def test_the_entry_says_the_role_and_the_real_peer(connect: Connect, audit
     client = connect(WebSettings(host="0.0.0.0", api_tokens=parse_api_tokens("operator:s3cret")), peer="192.0.2.7")
     headers = {"authorization": "Bearer s3cret", "x-forwarded-for": "127.0.0.1"}
     await client.post(path_of(KEY, "silence"), json={"by": "mina", "minutes": 5}, headers=headers)
-    assert [(entry.role, entry.peer, entry.details) for entry in audit] == [
-        ("operator", "192.0.2.7", {"comment": "", "minutes": 5})
+    assert [entry.request for entry in audit] == [
+        {"role": "operator", "peer": "192.0.2.7", "comment": "", "minutes": 5}
     ]
 
 
@@ -169,7 +167,7 @@ async def test_a_check_that_ends_in_time_answers_with_its_result(
             "total_duplicates": 2,
         },
     }
-    assert [(entry.action, entry.target, entry.result) for entry in audit] == [("check.basic", "fleet", "completed")]
+    assert [(entry.what, entry.target, entry.result) for entry in audit] == [("check.basic", "fleet", "completed")]
 
 
 async def test_a_check_that_takes_longer_is_202_with_the_place_of_its_job(
@@ -183,7 +181,7 @@ async def test_a_check_that_takes_longer_is_202_with_the_place_of_its_job(
     assert answer.headers["location"] == f"{ROOT}/jobs/deep%2F1"
     assert answer.json()["progress"] == 0.25
     assert views.asked == [(True, "loopback", 10.0)]
-    assert [(entry.action, entry.by, entry.result) for entry in audit] == [("check.deep", "loopback", "running")]
+    assert [(entry.what, entry.who, entry.result) for entry in audit] == [("check.deep", "loopback", "running")]
 
 
 async def test_a_check_that_failed_is_503_in_its_own_words(client: httpx.AsyncClient, views: FakeViews) -> None:
@@ -216,7 +214,7 @@ async def test_a_running_job_is_cancelled_and_one_that_ended_is_not(
     assert (again.status_code, again.json()["code"]) == (409, "job_ended")
     unknown = await client.post(f"{ROOT}/jobs/job-2/cancel")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_job")
-    assert [(entry.action, entry.target, entry.result) for entry in audit] == [
+    assert [(entry.what, entry.target, entry.result) for entry in audit] == [
         ("check.cancel", "job-1", "done"),
         ("check.cancel", "job-1", "job_ended"),
         ("check.cancel", "job-2", "unknown_job"),
@@ -245,7 +243,7 @@ async def test_a_finding_is_waived_for_minutes_or_until_a_moment(
         "by": "mina", "reason": "agreed", "at": "2025-10-09T08:53:20.123Z", "until": "2098-12-31T15:00:00.000Z",
     }  # fmt: skip
     assert [(act.project_id, act.finding_id) for (act,) in views.asked[:1]] == [("webtoon/7", "f1")]
-    assert [(entry.action, entry.target, entry.details["reason"]) for entry in audit] == [
+    assert [(entry.what, entry.target, entry.request["reason"]) for entry in audit] == [
         ("finding.waive", "webtoon/7:f1", "agreed")
     ]
     assert (await client.post(WAIVE, json={"by": "mina", "reason": "agreed", "minutes": 60})).status_code == 200
@@ -319,4 +317,4 @@ async def test_acting_on_an_alert_needs_no_body_and_the_role_stands_for_the_name
     assert [(action.by, action.comment, action.minutes) for (action,) in views.asked] == [
         ("loopback", "", minutes), ("operator", "", minutes),
     ]  # fmt: skip
-    assert [(entry.by, entry.result) for entry in audit] == [("loopback", "done"), ("operator", "done")]
+    assert [(entry.who, entry.result) for entry in audit] == [("loopback", "done"), ("operator", "done")]

@@ -5,7 +5,7 @@ import pytest
 import structlog.testing
 from fastapi import APIRouter, HTTPException
 
-from episode_monitor.web.audit import AuditEntry
+from episode_monitor.storage.audit import AuditEntry
 from tests.web.conftest import Connect
 from tests.web.fake_views import FakeViews, alert
 

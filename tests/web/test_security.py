@@ -7,7 +7,7 @@ import pytest
 from fastapi import APIRouter, Depends
 
 from episode_monitor.settings.api_tokens import ApiToken, Role, parse_api_tokens
-from episode_monitor.web.audit import AuditEntry
+from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.web.security import internal_guard, is_loopback_name
 from episode_monitor.web.settings import WebSettings
 from tests.web.conftest import Connect

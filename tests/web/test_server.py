@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from episode_monitor.settings.api_tokens import parse_api_tokens
-from episode_monitor.web.audit import AuditEntry
+from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.web.server import CannotListen, HttpServer, listen, serve
 from episode_monitor.web.settings import WebSettings
 from tests.web.fake_views import FakeViews, fake_app
@@ -157,7 +157,7 @@ async def test_a_claimed_peer_is_not_believed_on_the_wire() -> None:
             await client.post(f"{ROOT}/alerts/r:p/acknowledge", json={"by": "mina"}, headers=headers)
     finally:
         await server.stop()
-    assert [entry.peer for entry in entries] == ["127.0.0.1"]
+    assert [entry.request["peer"] for entry in entries] == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(
