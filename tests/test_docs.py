@@ -133,6 +133,21 @@ def test_every_link_inside_the_tree_leads_somewhere(path: Path) -> None:
             assert anchor in known, link
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=lambda path: path.name
+)
+def test_every_file_that_is_named_exists(path: Path) -> None:
+    for name in re.findall(r"`([\w.-]+/[\w./-]*\.(?:css|html|js|md|py|toml|ya?ml))`", path.read_text(encoding="utf-8")):
+        assert any((folder / name).exists() for folder in (ROOT, ROOT / "client", path.parent)), name
+
+
+def test_each_list_of_how_to_add_has_a_step_for_each_file_of_code_and_one_for_documents_and_tests() -> None:
+    document = text("CONTRIBUTING.md")
+    lists = dict(re.findall(r"^### (.+?)\n(.*?)(?=^### |\Z)", document, re.MULTILINE | re.DOTALL))
+    rows = {re.findall(r"\[(.+)\]", what)[0].capitalize(): int(count) for what, count, _ in table(document, "to add")}
+    assert rows == {title: len(re.findall(r"^\d+\. ", body, re.MULTILINE)) - 1 for title, body in lists.items()}
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids(DOCUMENTS))
 def test_every_setting_that_is_named_exists(path: Path) -> None:
     if path.is_relative_to(ROOT / "examples"):

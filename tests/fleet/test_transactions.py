@@ -80,7 +80,7 @@ async def test_what_kafka_does_not_take_is_undone_and_can_be_done_later(name: st
         act = await act_of(name, worker)
         before, acts_done = state_of(worker), worker.own.acts_done
         worker.tell_failing = KafkaError("away")
-        with pytest.raises(Unreachable, match="so nothing was done"):
+        with pytest.raises(Unreachable, match="so nothing was changed"):
             await worker.model.ask(act)
         assert (state_of(worker), worker.own.acts_done, worker.told) == (before, acts_done, [])
         worker.tell_failing = None
