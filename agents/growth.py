@@ -53,12 +53,12 @@ class Growth:
         except (KafkaError, OSError) as error:
             reason = await why(error, self._config.kafka)
             if reason != self._reason:
-                log.error("added partitions cannot be read yet", partitions=self.new_partitions, reason=reason)
+                log.error("the added partitions cannot be read yet", partitions=self.new_partitions, reason=reason)
                 self._reason = reason
             return True
         if count > self.partitions and await self._producer.knows(topics.changelog, count):
             log.warning(
-                "the events have more partitions; projects whose keys belong to those are in two partitions now",
+                "the events topic has more partitions; projects whose keys map to those are in two partitions now",
                 topic=topics.events, before=self.partitions, now=count,
             )  # fmt: skip
             self.partitions, self._reason = count, ""

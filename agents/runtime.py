@@ -213,10 +213,10 @@ class Runtime:
             session_ms = round(self.config.session_timeout_seconds * 1000)
             _, misfits = await check_topics(self.config.kafka, self.config.topics, session_ms)
         except KafkaError as error:
-            log.warning("how the topics are set could not be looked at", reason=str(error))
+            log.warning("the topic settings could not be read", reason=str(error))
             return
         for sentence in misfits:
-            log.warning("a topic or time-out does not fit", what=sentence)
+            log.warning("a topic setting or a timeout is unsuitable", what=sentence)
 
     async def _retry_until_kafka_answers(self, work: Callable[[], Awaitable[None]]) -> None:
         pauses = Pauses()
@@ -225,7 +225,7 @@ class Runtime:
             reason = await why(error, self.config.kafka)
             self._waits_for = f"waiting for Kafka at {self.config.kafka}: {reason}"
             if pauses.failures == 1:
-                event = "Kafka is away" if reason.startswith("Kafka does not answer") else "Kafka cannot be used"
+                event = "Kafka is unavailable" if reason.startswith("Kafka does not answer") else "Kafka cannot be used"
                 log.warning(f"{event}; waiting for it", kafka=str(self.config.kafka), reason=reason)
 
         await retry(work, failed, pauses)
@@ -309,7 +309,7 @@ class Runtime:
         except TimeoutError:
             log.warning("Faust did not stop in time", seconds=STOP_SECONDS)
         except Exception:
-            log.exception("Faust did not stop well")
+            log.exception("Faust raised an error while stopping")
 
 
 def _is_stuck(owned: Owned) -> bool:

@@ -64,7 +64,7 @@ class DeadLetters:
                 writer.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         if self.pending:
-            _log.warning("dead letters were not written; their alerts will be read again", letters=self.pending)
+            _log.warning("dead letters could not be written; their alerts will be read again", letters=self.pending)
 
     async def _work(self) -> None:
         while self._letters:

@@ -38,7 +38,7 @@ def build_destinations(settings: SinkSettings, client: httpx.AsyncClient) -> Des
     team: list[Sink] = [sink for each in built for sink in each.team]
     missing = [kind.log_replaces.upper() for kind in KINDS if kind.log_replaces and _unset(settings, kind.log_replaces)]
     if missing:
-        _log.warning("alerts also go to the log, in place of sinks that are not configured", not_configured=missing)
+        _log.warning("alerts also go to the log, because a sink is not configured", not_configured=missing)
         team.append(LogSink())
     return Destinations(team, [sink for each in built for sink in each.on_call])
 

@@ -50,7 +50,7 @@ class Digest(msgspec.Struct, frozen=True):
         if ended:
             words.append(_counted(ended, "alert has ended", "alerts have ended"))
         if any(alert.escalation_level for alert in self.alerts) and on:
-            return f"{self.mark} Nobody has acknowledged: {', '.join(words)}".strip()
+            return f"{self.mark} Not acknowledged: {', '.join(words)}".strip()
         return f"{self.mark} Caught up with the events: {', '.join(words)}".strip()
 
 

@@ -59,7 +59,7 @@ class Fanout(Generic[Token]):
         self._dead_letters = DeadLetters(on_dead_letter, self._limits.queue_limit, self._environment)
         self._sinks = {sink.name: self._queues_of(sink) for sink in (*destinations.team, *destinations.on_call)}
         if len(self._sinks) != len(destinations.team) + len(destinations.on_call):
-            raise ValueError("Two sinks bear the same name; the ledger could not tell them apart.")
+            raise ValueError("Two sinks have the same name; the ledger could not distinguish them.")
         self._team = [sink.name for sink in destinations.team]
         self._on_call = [sink.name for sink in destinations.on_call]
         self._in_flight: set[_InFlight[Token]] = set()
@@ -199,7 +199,7 @@ class Fanout(Generic[Token]):
         await self._dead_letters.aclose(self._limits.close_seconds)
         await self._ledger.aclose(self._limits.close_seconds)
         if self._in_flight:
-            _log.info("alerts left for the next start", alerts=len(self._in_flight))
+            _log.info("undelivered alerts remain for the next start", alerts=len(self._in_flight))
 
     def _delivery_ended(self, transition: _InFlight[Token]) -> None:
         transition.open_deliveries -= 1

@@ -190,7 +190,7 @@ class KeyQueues:
                 await self._wait_for_digest(queue, delivery)
                 await self._deliver_until_done(queue, delivery)
             except Exception:
-                _log.exception("delivery broke; the alert is left undone and will be read again", sink=self.sink.name)
+                _log.exception("a delivery failed unexpectedly; the alert will be read again", sink=self.sink.name)
                 self._take_out(delivery)
         if not queue.deliveries:
             del self._queues[key]
@@ -340,7 +340,7 @@ class KeyQueues:
                 return await self.sink.deliver_digest(delivery.digest, attempt)
             return await self.sink.deliver(delivery.shown, attempt)
         except Exception as error:
-            _log.exception("a sink raised instead of answering; treated as a failed try", sink=self.sink.name)
+            _log.exception("a sink raised an exception; treated as a failed attempt", sink=self.sink.name)
             return Retry(None, f"the sink raised {type(error).__name__}")
 
     def _repeat(self, delivery: Delivery, retry: Retry) -> float | None:
@@ -358,13 +358,13 @@ class KeyQueues:
         if now + delay - delivery.accepted_at > self._limits.give_up_seconds:
             spent = round(now - delivery.accepted_at)
             self._send_to_dead_letters(
-                delivery, Ending.GIVEN_UP, f"gave up after {delivery.attempts} tries in {spent} s: {retry.reason}"
+                delivery, Ending.GIVEN_UP, f"gave up after {delivery.attempts} attempts in {spent} s: {retry.reason}"
             )
             return None
         self.counters.retried += 1
         say = _log.warning if delivery.attempts == 1 else _log.debug
         say(
-            "alert not delivered, will be tried again",
+            "alert not delivered; it will be retried",
             **self._log_fields(delivery),
             reason=retry.reason,
             wait_seconds=delay,
@@ -378,9 +378,9 @@ class KeyQueues:
     def _switch_off(self, reason: str) -> None:
         if self._off_reason is not None:
             return
-        self._off_reason = f"the sink has switched off: {reason}"
+        self._off_reason = f"the sink is disabled: {reason}"
         _log.error(
-            "a sink has switched off because its destination is gone; correct its address and start again",
+            "a sink is disabled because its destination is gone; correct its address and restart the worker",
             sink=self.sink.name,
             reason=reason,
         )
@@ -396,7 +396,7 @@ class KeyQueues:
         # A flood must not fill the log as well, and that a sink has switched off is already said.
         said = ending is Ending.DISABLED or (ending is Ending.OVERFLOWED and before % _SAY_EVERY != 0)
         (_log.debug if said else _log.error)(
-            "alert goes to the dead letters",
+            "alert sent to the dead-letter topic",
             **self._log_fields(delivery),
             reason=reason,
             attempts=delivery.attempts,

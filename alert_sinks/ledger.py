@@ -148,7 +148,7 @@ class GuardedLedger:
             async with asyncio.timeout(seconds):
                 await self._write_backlog()
         if self._backlog:
-            _log.warning("delivery ledger entries were not written", entries=len(self._backlog))
+            _log.warning("delivery ledger entries could not be written", entries=len(self._backlog))
 
     def _start_catching_up(self) -> None:
         if self._catching_up is None or self._catching_up.done():
@@ -181,7 +181,7 @@ class GuardedLedger:
     def _failed(self, error: Exception) -> None:
         if self._rests_until is None:
             _log.warning(
-                "the delivery ledger does not answer; alerts go out all the same, and some may be told twice",
+                "the delivery ledger is unavailable; alerts are still sent, but some may be sent twice",
                 error=f"{type(error).__name__}: {error}",
             )
         self._rests_until = self._environment.monotonic() + self._rest_seconds

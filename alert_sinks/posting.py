@@ -129,7 +129,7 @@ def outcome_of(answer: HttpAnswer | NoHttpAnswer, now_ms: int) -> Outcome:
         case 410:
             return Disabled(said)
         case status if 300 <= status < 400:
-            return Rejected(f"HTTP {status}: redirects are not followed; configure the address it leads to")
+            return Rejected(f"HTTP {status}: redirects are not followed; configure its target address")
         case _:
             return Rejected(said)
 

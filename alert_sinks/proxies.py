@@ -58,7 +58,7 @@ class EnvironmentTransport(httpx.AsyncBaseTransport):
                 self._certificates()
             except (OSError, ssl.SSLError) as error:
                 raise UnusableProxy(
-                    "SSL_CERT_FILE or SSL_CERT_DIR leads to no certificates that can be read; correct or unset it."
+                    "SSL_CERT_FILE or SSL_CERT_DIR contains no readable certificates; correct or unset it."
                 ) from error
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -48,7 +48,7 @@ SecretAddress = Annotated[SecretStr, BeforeValidator(secret(http_address))]  # S
 class SinkSettings(BaseModel):
     """What all sinks share."""
 
-    sink_timeout_seconds: int = sink_setting(10, "For one delivery to one destination.", unit="seconds", ge=1, le=300)
+    sink_timeout_seconds: int = sink_setting(10, "Timeout of one delivery attempt.", unit="seconds", ge=1, le=300)
 
 
 def reachable(address: SecretStr) -> str:

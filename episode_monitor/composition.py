@@ -117,7 +117,7 @@ def web_settings(settings: Settings) -> WebSettings:
 def destinations(settings: Settings, client: httpx.AsyncClient) -> Destinations:
     """Where alerts go; nowhere with ALERT_ON_ISSUES off. Raises SettingsError."""
     if not settings.alert_on_issues:
-        log.warning("ALERT_ON_ISSUES is off: alerts are kept and shown, and delivered to nobody")
+        log.warning("ALERT_ON_ISSUES is false: alerts are stored and shown, but not delivered")
         return Destinations(())
     try:
         return build_destinations(settings, client)

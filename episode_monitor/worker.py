@@ -66,7 +66,7 @@ def now_ms() -> int:
 
 def stop_at_once(reason: str) -> None:
     """End the process without a farewell: nothing more may be written or told. Its supervisor starts it again."""
-    log.error("stopping at once; the supervisor starts the worker again", reason=reason)
+    log.error("stopping immediately; the supervisor restarts the worker", reason=reason)
     sys.stderr.flush()
     os._exit(ExitCode.CRASHED)
 
@@ -204,7 +204,7 @@ class Worker:
                 starting = asyncio.create_task(self._start())
                 await _first_of(stopping.wait(), starting)
             else:
-                log.warning("EPISODE_MONITORING_ENABLED is off: no events are read")
+                log.warning("EPISODE_MONITORING_ENABLED is false: no events are read")
             await _first_of(stopping.wait(), server.task)
         finally:
             log.info("stopping")

@@ -63,7 +63,7 @@ class StoredPartition:
             yield from never_older(number, self._changelog)
             found = stored_outcome(self._core, number, self._changelog)
         except (ValueError, LookupError, struct.error, msgspec.MsgspecError) as error:
-            yield f"The state of partition {number} cannot be read back: {error}."
+            yield f"The state of partition {number} cannot be recovered: {error}."
             return
         yield from self._sum(found.states)
         for project in sorted(clean.outcome.states.keys() | found.states.keys()):

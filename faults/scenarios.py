@@ -160,7 +160,7 @@ async def stuck_reader(stage: Stage) -> None:
     stage.deaths["stuck"] += 1
     if code != CRASHED:
         stage.wrong.append(f"A worker that was stuck ended with {code} instead of {CRASHED}.")
-    if "none was taken for" not in worker.log_text():
+    if "none was processed for" not in worker.log_text():
         stage.wrong.append("A worker that was stuck did not say why it ended.")
     await stage.start("a")
 

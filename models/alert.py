@@ -11,7 +11,7 @@ SILENCE_ENDED = "silence_ended"  # the reason of a transition that is told once 
 
 
 class Severity(Enum):
-    """How much it matters. Rules may write it in either case; it leaves in lower case."""
+    """The severity of an alert, in lower case; rules files may use upper case."""
 
     INFO = "info"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class Severity(Enum):
 
 
 class AlertStatus(Enum):
-    """Where an alert stands in its life."""
+    """The status of an alert."""
 
     PENDING = "pending"
     FIRING = "firing"

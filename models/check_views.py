@@ -8,7 +8,7 @@ from models.integrity_views import Applied
 
 
 class CheckSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a basic check found over the whole fleet."""
+    """The result of a basic check over the whole fleet."""
 
     total_projects: int
     healthy_projects: int
@@ -27,7 +27,7 @@ class BasicCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kin
 
 
 class DriftNumber(msgspec.Struct, frozen=True, kw_only=True):
-    """One number of which stream and database say different things. Episode ids; none where the number is missing."""
+    """One number that differs between stream and database. Lists of episode ids; empty where the number is missing."""
 
     number: int
     kind: str  # "missing_in_stream" | "missing_in_database" | "different_owner"
@@ -47,9 +47,9 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProjectIssue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One project with something wrong: the first 200 numbers of each kind, found by the stream or by the database.
+    """One project with issues: the first 200 numbers of each kind, found in the stream or in the database.
 
-    `drift` is there only where the database was read and disagrees.
+    `drift` is present only if the database was read and differs.
     """
 
     project_id: str
@@ -62,7 +62,7 @@ class ProjectIssue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class DatabaseSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deep check read of the project service's database, and how it compares to the stream."""
+    """What a deep check read from the project service's database, and how it differs from the stream."""
 
     episodes_read: int
     projects_read: int
@@ -75,16 +75,16 @@ class DatabaseSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SplitProject(msgspec.Struct, frozen=True, kw_only=True):
-    """A project in several partitions: it is not compared, and none of its findings is one."""
+    """A project in several partitions: it is not compared, and its findings do not count."""
 
     project_id: str
     partitions: list[int]
 
 
 class DeepCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="deep"):
-    """The check of every project by itself, worst first: at most 500 are listed, and all counted.
+    """The check of every project, worst first: at most 500 are listed, all are counted.
 
-    `database` is there where DATABASE_URL is set.
+    `database` is present if DATABASE_URL is set.
     """
 
     status: str  # "completed"
@@ -99,7 +99,7 @@ class DeepCheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind
 
 
 class ProjectDrift(msgspec.Struct, frozen=True, kw_only=True):
-    """One project's numbers in the stream beside those in the project service's table, at this moment."""
+    """One project's numbers in the stream, compared with those in the project service's table, read now."""
 
     project_id: str
     is_equal: bool
@@ -109,7 +109,7 @@ class ProjectDrift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobState(Enum):
-    """Where a job stands."""
+    """The state of a job."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -118,7 +118,7 @@ class JobState(Enum):
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a check. `result` is there once it has completed, `error` (what and why) once it ended otherwise."""
+    """One run of a check. `result` is present when it has completed, `error` when it ended otherwise."""
 
     job_id: str
     kind: str  # "basic" | "deep"
@@ -132,6 +132,6 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobList(msgspec.Struct, frozen=True, kw_only=True):
-    """The jobs still remembered, newest first."""
+    """The jobs that are kept, newest first."""
 
     jobs: list[JobStatus]

@@ -4,7 +4,7 @@ import msgspec
 
 
 class WaiverView(msgspec.Struct, frozen=True, kw_only=True):
-    """Who took a finding out of the open ones, why and until when."""
+    """Who waived a finding, why and until when."""
 
     by: str
     reason: str
@@ -34,7 +34,7 @@ class FindingName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to a finding, whose numbers before that are given. `text` is a sentence for people."""
+    """One change of a finding, with its numbers before the change. `text` is a sentence for people."""
 
     what: str  # "opened" | "filled" | "filled_in_part" | "split" | "healed" | "waived" | "reopened"
     at: str  # event time: of a late event it lies before that of the entry before
@@ -64,7 +64,7 @@ class FindingDetail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingList(msgspec.Struct, frozen=True, kw_only=True):
-    """All findings of one project, at most the first 1000 of each kind and state, and what became of those before:
+    """All findings of one project, at most the first 1000 of each kind and state, and the history of closed ones:
     the newest entries, oldest first. `history_dropped`: older ones, no longer kept."""
 
     project_id: str

@@ -4,7 +4,7 @@ import msgspec
 
 
 class IntegritySummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole fleet at a glance. `health_percentage` is 100.0 for an empty fleet."""
+    """Totals of the whole fleet. `health_percentage` is 100.0 for an empty fleet."""
 
     total_projects: int
     healthy_projects: int
@@ -19,7 +19,7 @@ class IntegritySummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SwitchedOffSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """In place of the summary while EPISODE_MONITORING_ENABLED is false: nothing is known, and `detail` says so."""
+    """Replaces the summary while EPISODE_MONITORING_ENABLED is false: there are no numbers, and `detail` says why."""
 
     monitoring_enabled: bool = False
     total_projects: None = None
@@ -65,14 +65,14 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """Up to which record of which partition a view is exact."""
+    """The partition and the offset up to which a view is exact."""
 
     partition: int
     offset: int
 
 
 class SplitPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What one partition has of a project, exact up to `offset`. `placed_by`: what puts its key there."""
+    """The part of a project in one partition, exact up to `offset`. `placed_by`: the partitioner of its key."""
 
     partition: int
     offset: int
@@ -91,7 +91,7 @@ class SplitView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
-    """All that integrity knows of one project. `gaps` lists at most 1000 numbers, `gap_ranges` all intervals kept.
+    """The numbering of one project. `gaps` lists at most 1000 numbers, `gap_ranges` all intervals that are kept.
 
     Of a split project the numbers are those of all parts together, and `applied` is that of the lowest partition.
     """

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether this worker can serve. `parts` maps a part's name to "ok" or to one sentence of what is wrong."""
+    """Whether this worker can serve. `parts` maps the name of a part to "ok" or to a sentence about the problem."""
 
     ready: bool
     parts: dict[str, str]
@@ -15,7 +15,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertTransition(msgspec.Struct, frozen=True, kw_only=True):
-    """One step in an alert's life. `alert` is the alert as it stood after the step, written by `Alert.to_dict`."""
+    """One transition of an alert. `alert` is the alert after the transition, written by `Alert.to_dict`."""
 
     transition_id: str
     at: str

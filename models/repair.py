@@ -12,7 +12,7 @@ class RepairChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProjectNumbers(msgspec.Struct, frozen=True, kw_only=True):
-    """What a project's numbers amount to in the database."""
+    """The state of a project's numbers in the database."""
 
     episodes: int
     max_number: int
@@ -22,7 +22,7 @@ class ProjectNumbers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BlastRadius(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a plan reaches."""
+    """How much a plan changes."""
 
     episodes_changed: int
     share_percentage: float  # of the project's episodes
@@ -33,7 +33,7 @@ class BlastRadius(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened to a plan."""
+    """One step in the history of a plan."""
 
     at: str
     by: str
@@ -42,7 +42,7 @@ class RepairStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A simulation, and what became of it. `changes` are all of them, in the order in which they are made."""
+    """A repair plan and its state. `changes` lists all changes in the order in which they are applied."""
 
     plan_id: str
     project_id: str
@@ -67,7 +67,7 @@ class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepairPlanSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan in a list; `RepairPlan` says what the words mean."""
+    """A plan in a list; see `RepairPlan` for the fields."""
 
     plan_id: str
     project_id: str
@@ -83,13 +83,13 @@ class RepairPlanSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepairPlanList(msgspec.Struct, frozen=True, kw_only=True):
-    """The plans made last, the newest first."""
+    """Repair plans, newest first."""
 
     plans: list[RepairPlanSummary]
 
 
 class AutomaticRepair(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether repair happens by itself, and for whom."""
+    """Whether automatic repair is active, and for which projects."""
 
     active: bool
     reason: str  # why it is, or is not, in one sentence

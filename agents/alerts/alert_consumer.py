@@ -229,7 +229,7 @@ class AlertConsumer:
         if self._tracks.get(number) is not track:
             return
         beginning = beginnings.get(fetched.tp, 0)
-        log.error("alerts are gone before they were read; going on at the beginning", partition=number,
+        log.error("alerts were deleted before they were read; continuing at the first one", partition=number,
                   offset=fetched.start, beginning=beginning)  # fmt: skip
         track.open.clear()
         track.committed, track.note = beginning, Note()
@@ -241,7 +241,7 @@ class AlertConsumer:
 
     def _reader(self) -> AlertReader:
         if self.reader is None:
-            raise RuntimeError("the delivery has no reader")
+            raise RuntimeError("the alerts consumer was not started")
         return self.reader
 
     def _tp(self, number: int) -> TP:
@@ -271,7 +271,10 @@ class AlertConsumer:
             ):  # while nobody coordinates the group, it waits for ever
                 await self._reader().commit_with_notes({self._tp(number): said for number, said in news.items()})
         except (KafkaError, TimeoutError) as error:
-            log.debug("positions of the alerts are not committed; trying on", error=str(error) or type(error).__name__)
+            log.debug(
+                "the offsets of the alerts topic cannot be committed; retrying",
+                error=str(error) or type(error).__name__,
+            )
             return
         for number, said in news.items():
             tracks[number].said = said
@@ -427,7 +430,7 @@ class AlertConsumer:
         alert = decode_alert(record.value) if record.value else None
         if alert is None:
             self.undecodable += 1
-            log.error("a record of the alerts topic is no alert", partition=number, offset=record.offset)
+            log.error("a record of the alerts topic is not an alert", partition=number, offset=record.offset)
             return
         now_ms = self._now_ms()
         if track.was_done(record.offset):

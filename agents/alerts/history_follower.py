@@ -87,8 +87,8 @@ class HistoryFollower:
         reason = words_of(error, self._kafka) if isinstance(error, KafkaError) else str(error) or type(error).__name__
         if self.status == "ok":
             known = isinstance(error, _NotTaken | KafkaError | OSError)
-            log.warning("the alert history stands still; it catches up later", error=reason, exc_info=not known)
-        self.status = f"The alert history stands still and catches up from the topic later: {reason.rstrip('.')}."
+            log.warning("the alert history cannot be written; it catches up later", error=reason, exc_info=not known)
+        self.status = f"The alert history cannot be written and catches up from the topic later: {reason.rstrip('.')}."
 
     def _wanted(self) -> frozenset[int]:
         return self._owned() if self._history.newest_only is None else frozenset(range(self._count()))
@@ -135,7 +135,7 @@ class HistoryFollower:
             if isinstance(answer, BaseException):
                 raise _NotTaken(str(answer) or type(answer).__name__) from answer
             if not answer:
-                raise _NotTaken("it takes nothing now")
+                raise _NotTaken("it accepts no rows now")
 
 
 def first_missing(last: int | None, beginning: int, end: int, newest_only: int | None) -> int:

@@ -82,7 +82,7 @@ class Ours:
                 return
             self.foreign[name] = 0
             log.warning(
-                "another monitor writes to the topic of alerts; its alerts are not delivered here",
+                "another monitor writes to the alerts topic; its alerts are not delivered by this one",
                 monitor_id=name or None, own_monitor_id=self.monitor_id,
             )  # fmt: skip
         self.foreign[name] += 1

@@ -124,7 +124,7 @@ class PartitionLog:
         topic, partition = self._tp
         return StateIsUnreadable(
             f"Partition {partition} of {topic} is damaged: {first.detail} Restore that partition from another replica "
-            f"or a backup; or start with a new MONITOR_ID, or delete {topic}, to count the events anew."
+            f"or a backup; or start with a new MONITOR_ID, or delete {topic}, to process all events again."
         )
 
     async def _mark(self, marker: bytes) -> None:

@@ -54,11 +54,11 @@ async def pause(backoff: DeadLetterBackoff, owned: Owned) -> None:
     if seconds:
         owned.problem = (
             f"Partition {owned.number} of {owned.topic} waits {seconds:.0f} s after {owned.letters_in_a_row} dead "
-            f"letters in a row: look at their dl_reason, and mend what sends them."
+            f"letters in a row: see their dl_reason and correct the producer."
         )
-        log.error("too many dead letters in a row; the partition waits", partition=owned.number,
+        log.error("too many dead letters in a row; the partition is paused", partition=owned.number,
                   position=owned.position, in_a_row=owned.letters_in_a_row, seconds=seconds)  # fmt: skip
         await asyncio.sleep(seconds)
     elif owned.problem:
-        log.info("good records again", partition=owned.number, position=owned.position)
+        log.info("valid records again; the partition continues", partition=owned.number, position=owned.position)
         owned.problem = ""

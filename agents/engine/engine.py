@@ -148,7 +148,7 @@ class Engine:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            log.error("work on a partition failed", work=name, exc_info=not isinstance(error, RIGHTS))
+            log.error("processing of a partition failed", work=name, exc_info=not isinstance(error, RIGHTS))
             self._halt(f"{name}: {reason_for_log(error)}")
 
     def grow(self, partitions: int) -> None:
@@ -159,7 +159,9 @@ class Engine:
     async def _until_it_has_a_log(self, owned: Owned) -> None:
         """A partition that was added to the events has none in the changelog yet."""
         while self.assignment.partitions and owned.number >= self.assignment.partitions:
-            owned.problem = f"Partition {owned.number} of {owned.topic} is new; its changelog is being made."
+            owned.problem = (
+                f"Partition {owned.number} of {owned.topic} is new; its changelog partition is being created."
+            )
             self._grew.clear()
             await self._grew.wait()
         owned.problem = ""
@@ -235,7 +237,7 @@ class Engine:
         try:
             return owned.take(piece, self._now_ms)
         except Exception:
-            log.error("a record could not be taken", partition=owned.number, offset=owned.partition.next_offset - 1)
+            log.error("a record could not be processed", partition=owned.number, offset=owned.partition.next_offset - 1)
             raise
 
     def commit_position(self, tp: TP) -> int | None:

@@ -64,7 +64,7 @@ class IdleClocks:
         ahead_ms = self._now_ms() - now_ms
         if self._ahead_ms is not None and abs(ahead_ms - self._ahead_ms) > STEP_MS:
             self._trusted_from_ms = now_ms + TRUST_AFTER_MS
-            log.warning("the clock was set; idle partitions do not follow it for a while",
+            log.warning("the wall clock was changed; idle partitions do not follow it for a while",
                         by_seconds=round((ahead_ms - self._ahead_ms) / 1000, 1))  # fmt: skip
         self._ahead_ms = ahead_ms
         return now_ms >= self._trusted_from_ms

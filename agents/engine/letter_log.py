@@ -35,6 +35,6 @@ class LetterLog:
             more = {"not_logged": self._not_logged} if self._not_logged else {}
             self._not_logged = 0
             log.warning(
-                "record sent to the dead letters", topic=ours.get("dl_topic"), partition=ours.get("dl_partition"),
+                "record sent to the dead-letter topic", topic=ours.get("dl_topic"), partition=ours.get("dl_partition"),
                 offset=ours.get("dl_offset"), reason=ours.get("dl_reason"), detail=ours.get("dl_detail"), **more,
             )  # fmt: skip

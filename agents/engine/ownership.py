@@ -150,7 +150,7 @@ class Owned:
         """`first_offset`: where the events' partition begins; of the records in `known_letters` dead letters exist."""
         if self.position < first_offset:
             if self.position:
-                log.error("events are gone before they were read", partition=self.number, position=self.position,
+                log.error("events were deleted before they were read", partition=self.number, position=self.position,
                           first_offset=first_offset)  # fmt: skip
             self.position = self.committed = first_offset
         self.checkpoint.expect_letters(known_letters)

@@ -47,7 +47,9 @@ class Producer:
         try:
             self._client = await self._started(enable_idempotence=True)
         except _CANNOT as error:
-            log.warning("the broker has no idempotent producers; going on without", error=type(error).__name__)
+            log.warning(
+                "the broker does not support idempotent producers; continuing without", error=type(error).__name__
+            )
             self.is_idempotent = self.can_claim = False
             self._client = await self._started(enable_idempotence=False)
 
@@ -64,14 +66,12 @@ class Producer:
             async with asyncio.timeout(CLAIM_PATIENCE_SECONDS):
                 client = await self._started(transactional_id=name)
         except TimeoutError:  # slow today is no reason to do without for ever
-            raise KafkaTimeoutError(
-                f"no transactional id was given out within {CLAIM_PATIENCE_SECONDS:.0f} s"
-            ) from None
+            raise KafkaTimeoutError(f"no transactional id was granted within {CLAIM_PATIENCE_SECONDS:.0f} s") from None
         except (TransactionalIdAuthorizationFailed, *_CANNOT) as error:
             self.can_claim = False
             log.warning(
-                "the broker gives out no transactional ids; a worker that was frozen is kept from writing by its own "
-                "clock alone", transactional_id=name, error=type(error).__name__,
+                "the broker does not support transactional ids; a worker that was frozen is fenced by its own clock "
+                "only", transactional_id=name, error=type(error).__name__,
             )  # fmt: skip
             return self
         client._txn_manager.transactional_id = None  # keeps the id's number and epoch; its records are plain ones

@@ -87,7 +87,7 @@ class Recovery:
         def failed(error: BaseException) -> None:
             problem = str(error)
             if not isinstance(error, _NEEDS_OPERATOR):
-                problem = f"Partition {owned.number} cannot be read back: {words_of(error, self._kafka)}"
+                problem = f"Partition {owned.number} cannot be recovered: {words_of(error, self._kafka)}"
             if problem != owned.problem:
                 log.error("a partition cannot go live; retrying", partition=owned.number, problem=problem)
                 owned.problem = problem
@@ -128,7 +128,7 @@ class Recovery:
             raise StateIsUnreadable(
                 f"Partition {owned.number} of {self._changelog.topic} has a record that this version cannot read "
                 f"({type(error).__name__}: {str(error)[:200].rstrip('.')}). Use the version that wrote it; or start "
-                f"with a new MONITOR_ID, or delete {self._changelog.topic}, to count the events anew."
+                f"with a new MONITOR_ID, or delete {self._changelog.topic}, to process all events again."
             ) from error
 
     async def _bounds(self, consumer: AIOKafkaConsumer, owned: Owned) -> _Bounds:
@@ -147,7 +147,7 @@ class Recovery:
             raise StateIsCut(
                 f"Partition {owned.number} of {topic} begins at offset {bounds.changelog_from}: its beginning was "
                 f"deleted, so that projects would be missing. Set cleanup.policy=compact for it, and start with a new "
-                f"MONITOR_ID, or delete {topic}, to count the events anew."
+                f"MONITOR_ID, or delete {topic}, to process all events again."
             )
 
     async def _look_around(self, consumer: AIOKafkaConsumer, owned: Owned, bounds: _Bounds) -> None:

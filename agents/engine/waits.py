@@ -46,14 +46,14 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 _REASONS = {
-    WaitsFor.RECOVERY: "until its state is read back",
+    WaitsFor.RECOVERY: "until its state is recovered",
     WaitsFor.TRANSACTION: (
         "behind a transaction that its producer has not ended; the broker ends it after the producer's "
         "transaction.timeout.ms"
     ),
-    WaitsFor.DEAD_LETTERS: "after many dead letters in a row; look at their dl_reason",
-    WaitsFor.STORING: "until what was taken before is stored",
-    WaitsFor.TAKING: "and none is taken",
+    WaitsFor.DEAD_LETTERS: "after many dead letters in a row; see their dl_reason",
+    WaitsFor.STORING: "until earlier events are stored",
+    WaitsFor.TAKING: "and none is processed",
 }
 
 
@@ -84,7 +84,7 @@ class Waits:
         offset = -1 if waits_for in (WaitsFor.RECOVERY, WaitsFor.DEAD_LETTERS) else owned.position
         if begun is not None and (waits_for is not begun.waits_for or offset != begun.offset):
             if begun.is_said:
-                log.info("a partition goes on", partition=number, offset=owned.position,
+                log.info("a partition continues", partition=number, offset=owned.position,
                          waited_for=begun.waits_for.value, seconds=round(now - begun.since))  # fmt: skip
             del self._begun[number]
             begun = None

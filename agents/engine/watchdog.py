@@ -21,7 +21,7 @@ LOOK_EVERY_SECONDS = 2.0
 AWAY_AFTER_SECONDS = 5.0  # without an answer, before it is said
 
 
-_REFUSED = "The broker cannot hand out"
+_REFUSED = "The broker cannot return"
 
 
 def _refusal(tp: TP, position: int, word: str) -> str:
@@ -77,7 +77,7 @@ class Watchdog:
             return f"Kafka does not answer for {where}: silent for {since:.0f} s."
         if self._ungrouped_since is not None and now - self._ungrouped_since > AWAY_AFTER_SECONDS:
             seconds = now - self._ungrouped_since
-            return f"Kafka does not answer for the consumer group: nobody has coordinated it for {seconds:.0f} s."
+            return f"Kafka does not answer for the consumer group: it has had no coordinator for {seconds:.0f} s."
         return "ok"
 
     async def look(self, now: float, wall_clock: float) -> None:
@@ -107,7 +107,7 @@ class Watchdog:
         self._refused = {} if engine.assignment.consumer is None else engine.assignment.consumer.refused()
         for tp, word in self._refused.items():
             if tp not in before:
-                log.error("a broker does not hand out a partition; the others go on", topic=tp.topic,
+                log.error("a broker does not return the records of a partition; the others continue", topic=tp.topic,
                           partition=tp.partition, answer=word)  # fmt: skip
         for owned in list(engine.owned.values()):
             tp = engine.assignment.tp(owned.number)
@@ -130,12 +130,12 @@ class Watchdog:
         elif now - since > self._stalled_seconds:
             away = "" if self._other_is_away is None or self._is_of_events(tp) else await self._other_is_away(tp)
             if away:
-                log.warning("a partition cannot be read; the others go on", topic=tp.topic, partition=tp.partition,
+                log.warning("a partition cannot be read; the others continue", topic=tp.topic, partition=tp.partition,
                             position=position, reason=away)  # fmt: skip
                 self._moved[tp] = (position, now)
                 return
             self._stop(
-                f"partition {tp.partition} of {tp.topic} has {waiting} records waiting and none was taken for "
+                f"partition {tp.partition} of {tp.topic} has {waiting} records waiting and none was processed for "
                 f"{now - since:.0f} s"
             )
 

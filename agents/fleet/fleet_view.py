@@ -226,20 +226,20 @@ class FleetView:
         """Every partition of the events topic, in order. Raises Incomplete."""
         count = self.partition_count()
         if not count:
-            raise Incomplete("how many partitions there are is not known yet")
+            raise Incomplete("the number of partitions is not known yet")
         return [self._part(number) for number in range(count)]
 
     def _part(self, number: int) -> Part:
         owned = self.engine.owned.get(number)
         if owned is not None:
             if self.standing(owned) is not PartitionStatus.LIVE:
-                raise Incomplete(f"partition {number} is being read back")
+                raise Incomplete(f"partition {number} is recovering")
             return LocalPartition(owned, self.as_of_ms(owned))
         known = self.reader.known.get(number)
         if known is None:
-            raise Incomplete(f"nobody has told of partition {number} yet")
+            raise Incomplete(f"there is no summary of partition {number} yet")
         if known.record.standing is not PartitionStatus.LIVE or known.record.counts is None:
-            raise Incomplete(f"partition {number} is being read back by its owner")
+            raise Incomplete(f"partition {number} is recovering at its owner")
         return RemotePartition(known, known.record.counts, self.engine.core)
 
     def stale_partitions(self, parts: Iterable[Part]) -> list[int]:

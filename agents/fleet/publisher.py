@@ -146,7 +146,7 @@ class FleetPublisher:
         self.failures += 1
         if not self._is_failing:
             self._is_failing = True
-            log.warning("the fleet is not told; trying on", error=str(error) or type(error).__name__)
+            log.warning("the fleet topic cannot be written; retrying", error=str(error) or type(error).__name__)
 
     async def _publish(self, owned: Owned, told: _Told, now: float) -> None:
         stamp, pokes = self._stamp(owned), told.pokes
@@ -176,7 +176,9 @@ class FleetPublisher:
                 return value
             smaller = _halved(lists)
             if smaller is None:
-                log.error("a partition's summary is too large to be told", partition=owned.number, bytes=len(value))
+                log.error(
+                    "a partition's summary is too large to be published", partition=owned.number, bytes=len(value)
+                )
                 return None
             lists = smaller
 

@@ -88,9 +88,9 @@ def decode_record(value: bytes) -> FleetRecord:
     except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, RecursionError) as error:
         raise Unreadable(str(error)) from error
     if not record.url.startswith(("http://", "https://")):
-        raise Unreadable("the owner's address is no http address")
+        raise Unreadable("the owner's address is not an http address")
     if record.partition < 0 or (record.standing is PartitionStatus.LIVE) != (record.counts is not None):
-        raise Unreadable("partition or counts make no sense")
+        raise Unreadable("the partition or the counts are invalid")
     return record
 
 

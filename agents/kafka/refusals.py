@@ -47,7 +47,7 @@ async def _of_addresses(error: KafkaUnreachable, access: KafkaAccess) -> str:
             return sentence
         silent.append(failure)
     if silent and all(isinstance(failure, socket.gaierror) for failure in silent):
-        return f"No machine is known by the name in {access}; correct KAFKA_BOOTSTRAP_SERVERS."
+        return f"The host name in {access} cannot be resolved; correct KAFKA_BOOTSTRAP_SERVERS."
     return f"Kafka does not answer at {access}; start it, or check KAFKA_BOOTSTRAP_SERVERS."
 
 
@@ -67,8 +67,8 @@ def words_of(error: BaseException, kafka: Kafka) -> str:
     if isinstance(error, errors.KafkaConnectionError | OSError | TimeoutError | errors.NodeNotReadyError):
         return f"Kafka does not answer at {access}; start it, or check KAFKA_BOOTSTRAP_SERVERS."
     if isinstance(error, errors.RequestTimedOutError | errors.KafkaTimeoutError):
-        return f"Kafka at {access} does not answer in time; look at its load and at the way to it."
-    return f"Kafka at {access} refuses what was asked: {refusal(error)}."
+        return f"Kafka at {access} does not answer in time; check its load and the network."
+    return f"Kafka at {access} rejects the request: {refusal(error)}."
 
 
 def reason_of(error: BaseException, kafka: Kafka) -> str:
@@ -99,7 +99,7 @@ def _lacking(error: BaseException) -> str:
 
 def user_of(access: KafkaAccess) -> str:
     """Who is let in."""
-    return f"the user {access.sasl_username}" if access.has_user else "clients that do not log in"
+    return f"the user {access.sasl_username}" if access.has_user else "clients without authentication"
 
 
 def _flat(values: tuple[object, ...]) -> list[object]:
@@ -120,16 +120,18 @@ def refusal(error: BaseException) -> str:
 def _of_login(error: BaseException, address: str, access: KafkaAccess) -> str | None:
     if isinstance(error, errors.SaslAuthenticationFailed | errors.AuthenticationFailedError):
         return (
-            f"Kafka at {address} does not take this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, "
+            f"Kafka at {address} rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, "
             f"KAFKA_SASL_MECHANISM {access.sasl_mechanism})."
         )
     if isinstance(error, errors.UnsupportedSaslMechanismError):
-        return f"Kafka at {address} takes no logins by {access.sasl_mechanism}; correct KAFKA_SASL_MECHANISM."
+        return (
+            f"Kafka at {address} does not support the mechanism {access.sasl_mechanism}; correct KAFKA_SASL_MECHANISM."
+        )
     if isinstance(error, errors.IllegalSaslStateError):
         open_protocol = "SSL" if access.is_encrypted else "PLAINTEXT"
         return (
-            f"Kafka at {address} lets nobody log in, and KAFKA_SECURITY_PROTOCOL is {access.security_protocol}; make "
-            f"it {open_protocol}, or name the address where logins are taken."
+            f"Kafka at {address} does not support logins, and KAFKA_SECURITY_PROTOCOL is "
+            f"{access.security_protocol}; make it {open_protocol}, or use an address that supports logins."
         )
     return None
 
@@ -140,20 +142,22 @@ def _of_certificate(error: BaseException, address: str) -> str | None:
     host = address.rpartition(":")[0]
     code = error.verify_code
     if code == _EXPIRED:
-        return f"Kafka at {address} shows a certificate that expired; renew the broker's, or look at this clock."
+        return f"Kafka at {address} presents a certificate that expired; renew it, or check this machine's clock."
     if code == _NOT_YET_VALID:
-        return f"Kafka at {address} shows a certificate that is not valid yet; look at this clock and the broker's."
+        return f"Kafka at {address} presents a certificate that is not valid yet; check both clocks."
     if code in (_OTHER_HOST, _OTHER_ADDRESS):
         return (
-            f"Kafka at {address} shows a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its "
+            f"Kafka at {address} presents a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its "
             f"certificate does, or give the broker one for {host}."
         )
     if code in _SIGNED_BY_NOBODY_KNOWN:
         return (
-            f"Kafka at {address} shows a certificate that nobody in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE "
-            f"to the authority that did."
+            f"Kafka at {address} presents a certificate that no authority in KAFKA_SSL_CAFILE has "
+            f"signed; set KAFKA_SSL_CAFILE to the authority that did."
         )
-    return f"Kafka at {address} shows a certificate that cannot be trusted ({error.verify_message}); KAFKA_SSL_CAFILE."
+    return (
+        f"Kafka at {address} presents a certificate that cannot be trusted ({error.verify_message}); KAFKA_SSL_CAFILE."
+    )
 
 
 async def _of_what_is_spoken(address: str, access: KafkaAccess, failure: BaseException) -> str | None:
@@ -162,18 +166,18 @@ async def _of_what_is_spoken(address: str, access: KafkaAccess, failure: BaseExc
     if access.is_encrypted:
         if await _answers(host, int(port), None):
             plain = "SASL_PLAINTEXT" if access.has_user else "PLAINTEXT"
-            return f"Kafka at {address} speaks no TLS, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it {plain}."
+            return f"Kafka at {address} does not use TLS, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it {plain}."
         if not await _shakes_hands(host, int(port)):
             return None if _is_plain_loss(failure) else _no_kafka(address, access)
     elif await _shakes_hands(host, int(port)):
         encrypted = "SASL_SSL" if access.has_user else "SSL"
-        return f"Kafka at {address} speaks TLS only, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it {encrypted}."
+        return f"Kafka at {address} accepts TLS only, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it {encrypted}."
     elif not await _answers(host, int(port), None):
         return None if _is_plain_loss(failure) else _no_kafka(address, access)
     if isinstance(failure, NotServed) and not access.has_user:
         login = "SASL_SSL" if access.is_encrypted else "SASL_PLAINTEXT"
         return (
-            f"Kafka at {address} lets nobody in without a login, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it "
+            f"Kafka at {address} requires a login, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it "
             f"{login}, and set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD."
         )
     if access.is_encrypted and isinstance(failure, ssl.SSLError):

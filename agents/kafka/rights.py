@@ -205,7 +205,7 @@ async def _coordinator(admin: AIOKafkaAdminClient, group: str) -> int:
             if not error.retriable:
                 raise
         await asyncio.sleep(_TRY_AGAIN_SECONDS)
-    raise IncompatibleBrokerVersion(f"nobody coordinates the group {group}")
+    raise IncompatibleBrokerVersion(f"the group {group} has no coordinator")
 
 
 def _has(operations: int, right: Right) -> bool:

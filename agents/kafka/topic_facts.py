@@ -58,7 +58,7 @@ async def _settings(
     try:
         answers = await admin.describe_configs([ConfigResource(kind, name) for name in names])
     except (KafkaError, AttributeError, ValueError, TypeError) as error:  # not every broker knows the request
-        log.debug("the broker does not tell its settings", reason=str(error))
+        log.debug("the broker does not return its settings", reason=str(error))
         return {}
     found: dict[str, dict[str, str]] = {}
     for answer in answers:

@@ -75,7 +75,10 @@ def _logs(names: TopicNames, topics: Mapping[str, TopicFacts]) -> Iterator[str]:
 
 
 def _state(names: TopicNames, topics: Mapping[str, TopicFacts], record_bytes: int) -> Iterator[str]:
-    for name, what in ((names.changelog, "the state of quiet projects"), (names.fleet, "what workers tell each other")):
+    for name, what in (
+        (names.changelog, "the state of quiet projects"),
+        (names.fleet, "the summaries that workers publish"),
+    ):
         facts = topics.get(name)
         if facts is None or not facts.cleanup:
             continue

@@ -103,7 +103,7 @@ def _check_fit(names: TopicNames, events: int, changelog: int) -> None:
             f"Topic {names.events} has {events} partitions and {names.changelog} has {changelog}: the events were "
             f"made anew with fewer, and the state of the others is of no use. "
             f"Start with a new MONITOR_ID, or delete {names.changelog}, "
-            f"to count the events anew."
+            f"to process all events again."
         )
 
 
@@ -111,7 +111,7 @@ async def _grow(admin: AIOKafkaAdminClient, topic: str, partitions: int) -> int:
     """Add partitions to a topic; answers how many it has then."""
     try:
         await admin.create_partitions({topic: NewPartitions(partitions)})
-        log.warning("partitions added, as the events have", topic=topic, partitions=partitions)
+        log.warning("changelog partitions added to match the events topic", topic=topic, partitions=partitions)
     except InvalidPartitionsError:  # another worker was quicker, or it has more
         pass
     except KafkaError as error:

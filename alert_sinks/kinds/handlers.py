@@ -45,7 +45,7 @@ def check_handler(name: str) -> None:
             f"ALERT_HANDLERS: {name} was not loaded within {CHECK_SECONDS:.0f} s; make its import quicker."
         ) from None
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["its process ended without a word"])[-1]
+        last = (done.stderr.strip().splitlines() or ["its process ended without an answer"])[-1]
         raise ValueError(f"ALERT_HANDLERS: {last}")
 
 
@@ -69,7 +69,7 @@ class HandlerSink:
                     answer = await self._handled(alert, attempt)
             except TimeoutError:
                 await self._end()
-                return Retry(None, f"the handler took longer than {self._handle_seconds:g} s and was ended")
+                return Retry(None, f"the handler took longer than {self._handle_seconds:g} s and was stopped")
             except (OSError, EOFError, ValueError) as error:
                 await self._end()
                 return Retry(None, f"the handler's process ended: {error}")
@@ -132,7 +132,7 @@ class HandlerSettings(SinkSettings):
 
     alert_handlers: Annotated[str, AfterValidator(_well_named)] | None = sink_setting(
         None,
-        "Alert handlers of your own, each in a process apart (docs/client.md).",
+        "Your own alert handlers, each run in a process of its own (docs/client.md).",
         form="package.module:Name or the name of an entry point, several separated by commas",
     )
 

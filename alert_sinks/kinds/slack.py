@@ -38,14 +38,14 @@ MAX_LINES = 20  # of a digest
 _COLORS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "good"}
 _REASONS = {
     Reason.THRESHOLD_CROSSED: "the threshold was crossed",
-    Reason.CROSSED_FOR_LONG_ENOUGH: "the threshold was crossed for long enough",
-    Reason.ESCALATED_UNACKNOWLEDGED: "nobody has acknowledged it",
+    Reason.CROSSED_FOR_LONG_ENOUGH: "the threshold has been crossed for the required time",
+    Reason.ESCALATED_UNACKNOWLEDGED: "not acknowledged in time",
     Reason.BACK_TO_NORMAL: "back to normal",
     Reason.NO_OPERATIONS: "no operations in the window",
     Reason.INSUFFICIENT_DATA: "too few operations to judge",
-    Reason.RESOLVED_BY_PERSON: "resolved by hand; it may still be bad",
-    Reason.SILENCE_ENDED: "a silence has ended and it still fires",
-    Reason.SPLIT: "its events are in several partitions and cannot be judged",
+    Reason.RESOLVED_BY_PERSON: "resolved manually; the condition may still hold",
+    Reason.SILENCE_ENDED: "a silence has ended and it is still firing",
+    Reason.SPLIT: "its events are in several partitions and cannot be evaluated",
 }
 
 
@@ -53,7 +53,9 @@ class SlackSettings(SinkSettings):
     """One incoming webhook for the team, one for those on call."""
 
     slack_webhook_url: SecretAddress | None = sink_setting(None, "The team's Slack webhook.", form=ADDRESS)
-    oncall_slack_webhook_url: SecretAddress | None = sink_setting(None, "Slack of those on call.", form=ADDRESS)
+    oncall_slack_webhook_url: SecretAddress | None = sink_setting(
+        None, "The Slack webhook of the on-call team.", form=ADDRESS
+    )
 
 
 class _SlackAnswer(msgspec.Struct):
@@ -99,7 +101,7 @@ def slack_outcome(answer: HttpAnswer | NoHttpAnswer, now_ms: int) -> Outcome:
     if isinstance(answer, NoHttpAnswer) or not isinstance(outcome, Delivered):
         return outcome
     if answer.broke_off:
-        return Retry(None, "Slack's answer broke off")
+        return Retry(None, "Slack's answer was cut off")
     word = _word(answer.body)
     if word == "ok":
         return Delivered()

@@ -129,11 +129,11 @@ class WebhookSettings(SinkSettings):
 
     monitoring_webhook_url: SecretAddress | None = sink_setting(None, "The team's own webhook.", form=ADDRESS)
     monitoring_webhook_secret: SigningSecret | None = sink_setting(
-        None, "Signs what goes to the webhooks, by Standard Webhooks.", form="whsec_ and base64, or any text"
+        None, "The secret that signs webhook requests (Standard Webhooks).", form="whsec_ and base64, or any text"
     )
-    oncall_webhook_url: SecretAddress | None = sink_setting(None, "The webhook of those on call.", form=ADDRESS)
+    oncall_webhook_url: SecretAddress | None = sink_setting(None, "The webhook of the on-call team.", form=ADDRESS)
     oncall_webhook_secret: SigningSecret | None = sink_setting(
-        None, "Signs what goes to ONCALL_WEBHOOK_URL; unset: MONITORING_WEBHOOK_SECRET does.", form="as above"
+        None, "The secret that signs requests to ONCALL_WEBHOOK_URL; unset: MONITORING_WEBHOOK_SECRET.", form="as above"
     )
 
 

@@ -78,7 +78,7 @@ class SlackAlertHandler(AlertHandler):
         """Raises OSError where Slack does not take it."""
         answer = _post(self._url, self.payload(alert))
         if answer.strip() not in (b"ok", b'{"ok":true}'):
-            raise OSError(f"Slack answered 200 and did not take it: {answer[:100]!r}")
+            raise OSError(f"Slack answered 200 but rejected the message: {answer[:100]!r}")
 
 
 class WebhookAlertHandler(AlertHandler):

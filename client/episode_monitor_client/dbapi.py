@@ -84,5 +84,5 @@ def _paramstyle(connection: Any) -> str:
         if style in _PLACES and hasattr(connection, "cursor"):
             return str(style)
     raise TypeError(
-        f"{type(connection).__name__} is no DB-API connection: hand in one, an engine, session or pool, or an address."
+        f"{type(connection).__name__} is not a DB-API connection: pass one, an engine, session or pool, or an address."
     )

@@ -122,7 +122,7 @@ class EpisodeIntegrityJob:
             if inspect.isawaitable(taken):
                 await taken
         except Exception:
-            log.exception("an integrity check failed; the next one comes at its time")
+            log.exception("an integrity check failed; the next one runs as scheduled")
 
     async def _look(self) -> tuple[int, list[ProjectIntegrity]]:
         """How many projects there are, and those with gaps or duplicates."""

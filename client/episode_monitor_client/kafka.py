@@ -76,7 +76,9 @@ class OrderedProducer:
             except _CANNOT:
                 if settings.idempotence == "required":
                     raise
-                log.warning("the broker gives no producer ids; a repeated send may be there twice, with its event_id")
+                log.warning(
+                    "the broker does not support producer ids; a retried send may be stored twice, same event_id"
+                )
         return cls(await _started(settings, idempotent=False), settings.topic)
 
     async def send(self, records: Sequence[Record]) -> None:
@@ -105,7 +107,7 @@ class OrderedProducer:
         ]
         landed = asyncio.gather(*sent, return_exceptions=True)  # all must be known before a retry
         while not (await asyncio.wait({landed}, timeout=SLOW_SECONDS))[0]:
-            log.warning("kafka does not take events")
+            log.warning("Kafka does not accept events")
         for result in landed.result():
             if isinstance(result, BaseException):
                 raise result
@@ -155,7 +157,7 @@ async def _stop(client: AIOKafkaProducer) -> None:
         async with asyncio.timeout(STOP_SECONDS):
             await client.stop()
     except (TimeoutError, KafkaError, OSError):
-        log.debug("the producer did not stop in peace")
+        log.debug("the producer raised an error while stopping")
         task = getattr(client._sender, "sender_task", None)
         if task is not None:
             task.cancel()

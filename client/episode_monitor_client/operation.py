@@ -90,7 +90,7 @@ class Operation:
         if self._error is not None:
             return creation_failed(self.project_id, self._error, **known)
         if self._result is None:
-            raise ValueError("the operation ended without created() or failed(): nothing is known of its outcome")
+            raise ValueError("the operation ended without created() or failed(): its outcome is unknown")
         return created(self.project_id, *self._result, **known)
 
     def __enter__(self) -> Self:

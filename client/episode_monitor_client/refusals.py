@@ -20,12 +20,12 @@ PROBE_SECONDS = 3.0
 _OPTIONS = ("security_protocol", "ssl_context", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
 _ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id
 _CERTIFICATES = {  # by OpenSSL's X509_V_ERR_ numbers
-    9: "a certificate that is not valid yet; look at this clock and the broker's",
-    10: "a certificate that expired; renew the broker's, or look at this clock",
+    9: "a certificate that is not valid yet; check both clocks",
+    10: "a certificate that expired; renew the broker's, or check this machine's clock",
     62: "a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its certificate does",
     64: "a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its certificate does",
 }
-_UNKNOWN_AUTHORITY = "a certificate that nobody in KAFKA_SSL_CAFILE has signed"
+_UNKNOWN_AUTHORITY = "a certificate that no authority in KAFKA_SSL_CAFILE has signed"
 
 
 async def why(error: BaseException, settings: ClientSettings) -> str:
@@ -52,11 +52,11 @@ async def _of_address(host: str, port: int, options: Mapping[str, Any]) -> str |
             await connection.send(MetadataRequest([]))
             return None
     except errors.SaslAuthenticationFailed:
-        return f"{where} does not take this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)"
+        return f"{where} rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)"
     except errors.UnsupportedSaslMechanismError:
-        return f"{where} takes no logins by {options.get('sasl_mechanism')}; correct KAFKA_SASL_MECHANISM"
+        return f"{where} does not support {options.get('sasl_mechanism')}; correct KAFKA_SASL_MECHANISM"
     except errors.IllegalSaslStateError:
-        return f"{where} lets nobody log in; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
+        return f"{where} does not support logins; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
     except ssl.SSLCertVerificationError as error:
         return f"{where} shows {_CERTIFICATES.get(error.verify_code, _UNKNOWN_AUTHORITY)}"
     except (ConnectionRefusedError, TimeoutError):
@@ -71,14 +71,14 @@ async def _of_address(host: str, port: int, options: Mapping[str, Any]) -> str |
 async def _of_what_is_spoken(host: str, port: int, protocol: str, *, was_let_in: bool) -> str | None:
     where = f"Kafka at {host}:{port}"
     if was_let_in and not protocol.startswith("SASL_"):
-        return f"{where} lets nobody in without a login; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
+        return f"{where} requires a login; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
     if protocol.endswith("SSL") and await _connects(host, port, None, _ASKS_VERSIONS):
-        return f"{where} speaks no TLS; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
+        return f"{where} does not use TLS; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
     if not protocol.endswith("SSL"):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if await _connects(host, port, context, b""):
-            return f"{where} speaks TLS only; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
+            return f"{where} accepts TLS only; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
     return None
 
 

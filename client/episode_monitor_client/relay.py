@@ -82,7 +82,7 @@ class OutboxRelay:
                     pauses = iter(PAUSES_SECONDS)
                 pause = next(pauses, PAUSES_SECONDS[-1])
                 self.fault = str(error) if isinstance(error, KafkaAway) else f"{type(error).__name__}: {error}"
-                log.warning("the outbox waits (%s), again in %g s", self.fault, pause)
+                log.warning("the outbox relay waits (%s), retrying in %g s", self.fault, pause)
                 await _wait(stop, pause)
 
     async def _run_connected(self, stop: asyncio.Event) -> None:
@@ -94,7 +94,7 @@ class OutboxRelay:
             producer = await self._connected()
             try:
                 self.fault = None
-                log.info("the outbox goes to %s", self._settings.topic)
+                log.info("the outbox relay sends to %s", self._settings.topic)
                 while not stop.is_set():
                     if not await self.relay_once(connection, producer):
                         await _wait(stop, self._poll_seconds)

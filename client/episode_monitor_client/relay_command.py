@@ -17,10 +17,10 @@ def main() -> int:
     """Exit code 0 after a signal, 2 for a wrong setting, 3 where the tables could not be made."""
     parser = argparse.ArgumentParser(
         prog="episode-outbox-relay",
-        description="Brings the outbox of DATABASE_URL to Kafka at KAFKA_BOOTSTRAP_SERVERS.",
+        description="Sends the events of the outbox in DATABASE_URL to Kafka at KAFKA_BOOTSTRAP_SERVERS.",
     )
-    parser.add_argument("--ddl", action="store_true", help="print the SQL of the tables and end")
-    parser.add_argument("--create-tables", action="store_true", help="make the tables that are missing, first")
+    parser.add_argument("--ddl", action="store_true", help="print the SQL of the tables and exit")
+    parser.add_argument("--create-tables", action="store_true", help="create missing tables first")
     options = parser.parse_args()
     if options.ddl:
         print(ddl(), end="")
@@ -31,7 +31,7 @@ def main() -> int:
         return _refuse(str(error))
     database_url = os.environ.get("DATABASE_URL", "")
     if isinstance(settings, str):
-        return _refuse(f"{settings}, so there is nothing to relay to.")
+        return _refuse(f"{settings}, so there is no Kafka to send to.")
     if not database_url.startswith(("postgresql://", "postgres://")):
         return _refuse("DATABASE_URL must be the address of the service's database, postgresql://...")
     try:

@@ -32,7 +32,7 @@ def security_options(environment: Mapping[str, str] | None = None) -> dict[str, 
         options["ssl_context"] = _trusting(cafile or None)
     elif cafile:
         raise SettingsError(
-            f"KAFKA_SECURITY_PROTOCOL is {protocol}, which encrypts nothing; make it SSL or SASL_SSL, or unset "
+            f"KAFKA_SECURITY_PROTOCOL is {protocol}, which does not encrypt; change it to SSL or SASL_SSL, or unset "
             f"KAFKA_SSL_CAFILE."
         )
     return options
@@ -43,7 +43,7 @@ def _login(protocol: str, given: Any) -> dict[str, Any]:
     if not protocol.startswith("SASL_"):
         if username or password:
             raise SettingsError(
-                f"KAFKA_SECURITY_PROTOCOL is {protocol}, with which nobody logs in; make it SASL_SSL or "
+                f"KAFKA_SECURITY_PROTOCOL is {protocol}, which does not authenticate; change it to SASL_SSL or "
                 f"SASL_PLAINTEXT, or unset KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD."
             )
         return {}

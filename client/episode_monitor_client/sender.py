@@ -169,13 +169,13 @@ class Sender:
             try:
                 loop.call_soon_threadsafe(closing.set)
             except RuntimeError:  # it has ended meanwhile
-                log.debug("nobody is there to be told of the end")
+                log.debug("no loop is left to notify of the end")
         return limit_seconds
 
     def _left(self, limit_seconds: float) -> int:
         left = self.stats().waiting
         if left:
-            log.error("%d episode events are lost: Kafka did not take them within %g s", left, limit_seconds)
+            log.error("%d episode events are lost: Kafka did not accept them within %g s", left, limit_seconds)
         return left
 
     # --- in the thread
@@ -186,7 +186,7 @@ class Sender:
                 return asyncio.run(self._main())
             except Exception as error:  # the host may have no file left for a loop, for one
                 self._fault = f"nothing can be sent: {error!r}"
-                log.exception("episode events wait, again in %g s", CONNECT_PAUSES_SECONDS[-1])
+                log.exception("episode events wait, retrying in %g s", CONNECT_PAUSES_SECONDS[-1])
                 if self._closed:
                     return None
                 time.sleep(CONNECT_PAUSES_SECONDS[-1])
@@ -225,7 +225,7 @@ class Sender:
                     f"waits for Kafka at {self._settings.bootstrap_servers}: {await why(error, self._settings)}"
                 )
                 pause = next(pauses, CONNECT_PAUSES_SECONDS[-1])
-                log.warning("%s; %d events wait, again in %g s", self._fault, self.stats().waiting, pause)
+                log.warning("%s; %d events wait, retrying in %g s", self._fault, self.stats().waiting, pause)
                 await asyncio.sleep(pause)
 
     def _is_empty(self) -> bool:

@@ -162,7 +162,7 @@ def test_the_slack_handler_posts_the_message_of_the_users_document(receiver: str
 
 def test_a_slack_that_answers_anything_but_ok_has_not_taken_it(receiver: str) -> None:
     Receiver.answer = b"no_service"
-    with pytest.raises(OSError, match="did not take it"):
+    with pytest.raises(OSError, match="rejected the message"):
         SlackAlertHandler(receiver).handle(Alert(FIELDS))
 
 

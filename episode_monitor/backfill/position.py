@@ -55,7 +55,7 @@ class PositionFile:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise Failure(
-                    "Another backfill of the same table is running here; wait for its end.", ExitCode.REFUSED
+                    "Another backfill of the same table is running here; wait until it ends.", ExitCode.REFUSED
                 ) from None
             yield
 
@@ -84,8 +84,8 @@ class PositionFile:
             os.replace(unfinished, self._path)
         except OSError as error:
             raise Failure(
-                f"The position in {self._path.parent} cannot be kept ({error.strerror}); make room or set STATE_DIR to "
-                f"another folder, and run the same command again.", ExitCode.USAGE,
+                f"The position in {self._path.parent} cannot be saved ({error.strerror}); free disk space or set "
+                f"STATE_DIR to another folder, and run the same command again.", ExitCode.USAGE,
             ) from None  # fmt: skip
 
     def forget(self) -> None:

@@ -69,6 +69,6 @@ class Sending:
     async def _away(self, error: BaseException) -> Failure:
         sentence = await why(error, self._kafka)
         return Failure(
-            f"{sentence} No more events are taken; run the same command again: it goes on where it was.",
+            f"{sentence} The backfill stopped; run the same command again to continue.",
             ExitCode.UNREACHABLE,
         )

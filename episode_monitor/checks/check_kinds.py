@@ -51,7 +51,7 @@ class CheckWork:
         try:
             await self.refresh()
         except DatabaseAway as error:
-            raise CheckFailed(f"What the last check found cannot be looked up: {error}") from error
+            raise CheckFailed(f"The result of the last check cannot be read: {error}") from error
         before = known_before(self.latest, await self._stream.drifts())
         deep = DeepCheck(
             stream=self._stream, open_reader=self._open_reader, rules=self._rules,

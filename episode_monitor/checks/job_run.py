@@ -15,8 +15,8 @@ from models.times import rfc3339
 
 log = structlog.get_logger(__name__)
 
-STOPPED = "The worker was stopped while the check ran: it will be run again."
-OURS = "The check met an error of the monitor itself: see the log of the worker that ran it."
+STOPPED = "The worker was stopped during the check: the check will run again."
+OURS = "The check failed with an internal error: see the log of the worker that ran it."
 
 Result = BasicCheckResult | DeepCheckResult
 Progress = Callable[[int, int | None], None]

@@ -28,8 +28,8 @@ LOOK_SECONDS = 0.5  # at whether the check before has ended
 SCHEDULE = "schedule"  # who asks for a check that is due
 
 
-UNKNOWN_JOB = Refusal(404, "unknown_job", "No job has this id: the list of jobs shows those still remembered.")
-JOB_ENDED = Refusal(409, "job_ended", "This job has ended already: there is nothing left to cancel.")
+UNKNOWN_JOB = Refusal(404, "unknown_job", "There is no job with this id: the list of jobs shows those that are kept.")
+JOB_ENDED = Refusal(409, "job_ended", "This job has already ended: there is nothing to cancel.")
 
 
 class CheckJobs:
@@ -85,7 +85,7 @@ class CheckJobs:
             now_ms = self._now_ms()
             lost = await self._results.abandon(now_ms - self._lease_ms, now_ms)
             if lost:
-                log.warning("checks were ended whose workers are gone", checks=lost)
+                log.warning("checks of stopped workers were marked as failed", checks=lost)
 
     async def _start(self, kind: CheckKind, by: str, interval_seconds: float) -> Run | None:
         async with self._starting:
@@ -104,7 +104,7 @@ class CheckJobs:
             if await self._take_place(kind, holder, 0.0):
                 run = self._running[kind] = Run(await self._create("check begins", kind, by), self._works[kind])
             else:
-                check = await self._create("check waits for the one that runs", kind, by)
+                check = await self._create("the check waits for the running one", kind, by)
                 run = self._waiting[kind] = Run(check, self._works[kind], lambda: self._turn(run, holder))
             self._keep(run, holder)
             return run
@@ -133,7 +133,7 @@ class CheckJobs:
         except DatabaseAway:
             if interval_seconds:
                 return False  # nobody can say whether another worker runs it
-            log.warning("a check begins without being noted: the monitor's database is away", kind=kind.value)
+            log.warning("a check starts without being recorded: the monitor's database is unavailable", kind=kind.value)
             return True
 
     async def _is_before(self, kind: CheckKind, waiting: JobStatus | None) -> bool:
@@ -167,7 +167,7 @@ class CheckJobs:
                 await self._results.progress(run.check.id, run.done, run.total, self._now_ms())
                 with contextlib.suppress(DatabaseAway):
                     if run.has_begun and not run.ended.is_set() and not await self._schedule.alive(kind, holder):
-                        await run.cancel("Another worker took the check over.", by_person=False)
+                        await run.cancel("Another worker has taken over the check.", by_person=False)
             await self._results.finish(run.check.id, run.state, run.result, self._now_ms())
             log.info("check ended", kind=kind.value, id=run.check.id, state=run.state.value,
                      error=run.result.get("error"))  # fmt: skip
@@ -175,7 +175,7 @@ class CheckJobs:
                 with contextlib.suppress(DatabaseAway):
                     await self._schedule.done(kind, holder)
         except UnknownCheck:
-            log.warning("a check was forgotten while it ran", kind=kind.value, id=run.check.id)
+            log.warning("a running check was dropped from the list", kind=kind.value, id=run.check.id)
         finally:
             for runs in (self._running, self._waiting):
                 if runs.get(kind) is run:
@@ -251,7 +251,9 @@ class CheckJobs:
             raise Refused(UNKNOWN_JOB)
         if found.state is not JobState.RUNNING:
             raise Refused(JOB_ENDED)
-        raise Unreachable("The worker that ran this job is gone; the job is ended within a minute.", 60.0)
+        raise Unreachable(
+            "The worker that ran this job is gone; the job will be marked as failed within a minute.", 60.0
+        )
 
     async def close(self) -> None:
         """End what runs here; it is put down as failed, and its place is given up."""

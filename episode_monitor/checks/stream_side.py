@@ -95,7 +95,9 @@ async def patiently(look: Callable[[], Awaitable[A]], sleep: Callable[[float], A
             return await look()
         except (Recovering, Unreachable) as error:
             if waited >= PATIENCE_SECONDS:
-                why = error.detail if isinstance(error, Unreachable) else "Some partitions are still being read."
-                raise CheckFailed(f"{why} The check was given up; run it again when the fleet is whole.") from error
+                why = error.detail if isinstance(error, Unreachable) else "Some partitions are still recovering."
+                raise CheckFailed(
+                    f"{why} The check was cancelled; run it again when all partitions are available."
+                ) from error
         await sleep(RETRY_SECONDS)
         waited += RETRY_SECONDS

@@ -17,7 +17,7 @@ class TableLook:
 
     def __init__(self, open_reader: OpenReader) -> None:
         self._open_reader = open_reader
-        self.word = "The project service's database has not been asked yet."
+        self.word = "The project service's database has not been queried yet."
 
     async def run(self) -> None:
         """For as long as the worker runs."""

@@ -12,11 +12,11 @@ from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
 from episode_monitor.settings.settings import load_settings
 
-alerts = typer.Typer(no_args_is_help=True, help="Alerts of a running monitor.")
+alerts = typer.Typer(no_args_is_help=True, help="Show and handle the alerts of a running monitor.")
 
 Key = Annotated[str, typer.Argument(help="RULE_ID:PROJECT_ID, as `alerts list` shows it.")]
-By = Annotated[str | None, typer.Option(help="Your name, for the audit; without it, that of your login.")]
-Comment = Annotated[str, typer.Option(help="Why; kept in the history.")]
+By = Annotated[str | None, typer.Option(help="Your name, for the audit; default: your login name.")]
+Comment = Annotated[str, typer.Option(help="The reason; stored in the history.")]
 
 
 @alerts.command("list")
@@ -24,7 +24,7 @@ def list_alerts(
     project: Annotated[str | None, typer.Option(help="Only this project.")] = None, url: Url = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """What is pending or firing, the most severe first. Exit code 1 where anything is."""
+    """List pending and firing alerts, the most severe first. Exit code 1 if there are any."""
     listed = get(load_settings(), url, "/alerts/active")["alerts"]
     active = [alert for alert in listed if project in (None, alert["project_id"])]
     if as_json:
@@ -41,13 +41,13 @@ def history(
     project: Annotated[str | None, typer.Option(help="Only this project.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
     alert: Annotated[str | None, typer.Option(help="Only this alert, RULE_ID:PROJECT_ID.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only steps to pending, firing or resolved.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only transitions to pending, firing or resolved.")] = None,
     since: Annotated[str | None, typer.Option(help="RFC 3339 with offset.")] = None,
     until: Annotated[str | None, typer.Option(help="RFC 3339 with offset.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many steps.", min=1, max=500)] = 50,
+    limit: Annotated[int, typer.Option(help="The maximum number of transitions.", min=1, max=500)] = 50,
     url: Url = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Every step in the life of alerts, newest first."""
+    """List alert transitions, newest first."""
     asked = {
         "project_id": project, "rule_id": rule, "alert_key": alert, "status": status, "since": since, "until": until,
         "limit": limit,
@@ -63,7 +63,7 @@ def history(
 
 @alerts.command("test")
 def send_trial_alert(as_json: Json = False) -> None:
-    """Send a trial alert, marked as one, to each sink of the settings. Exit code 1 where one does not take it."""
+    """Send a trial alert, marked as one, to every configured sink. Exit code 1 if a sink does not accept it."""
     outcomes = asyncio.run(send_trial(load_settings()))
     if as_json:
         print_json(outcomes)
@@ -75,13 +75,13 @@ def send_trial_alert(as_json: Json = False) -> None:
 
 @alerts.command("ack")
 def acknowledge(key: Key, by: By = None, comment: Comment = "", url: Url = None, as_json: Json = False) -> None:
-    """Say that you look after it, which stops the escalation."""
+    """Acknowledge the alert, which stops its escalation."""
     _act(key, "acknowledge", {"by": by, "comment": comment}, url, as_json)
 
 
 @alerts.command("resolve")
 def resolve(key: Key, by: By = None, comment: Comment = "", url: Url = None, as_json: Json = False) -> None:
-    """End it by hand; it stays quiet until its rule was content once, or there is more trouble."""
+    """Resolve the alert manually; it fires again after its condition has cleared once, or when it gets worse."""
     _act(key, "resolve", {"by": by, "comment": comment}, url, as_json)
 
 
@@ -90,7 +90,7 @@ def silence(
     key: Key, minutes: Annotated[int, typer.Option(min=1, max=10_080)] = 60, by: By = None, comment: Comment = "",
     url: Url = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Keep it from being delivered for a while; if it still fires then, it is delivered once more."""
+    """Suppress deliveries of the alert for a while; if it is still firing afterwards, it is delivered again."""
     _act(key, "silence", {"by": by, "comment": comment, "minutes": minutes}, url, as_json)
 
 
@@ -100,5 +100,5 @@ def _act(key: str, what: str, body: dict[str, Any], url: str | None, as_json: bo
     if as_json:
         print_json(alert)
     else:
-        until = f", silent until {alert['silenced_until']}" if alert["silenced_until"] else ""
+        until = f", silenced until {alert['silenced_until']}" if alert["silenced_until"] else ""
         print(f"{alert['alert_key']} is {alert['status']} ({alert['reason']}){until}.")

@@ -38,7 +38,7 @@ def _options(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    """Watches episode numbering: gaps, duplicates, conflict and failure rates, exactly and as they happen."""
+    """Monitors episode numbering in real time: gaps, duplicates, conflict and failure rates."""
     if not context.resilient_parsing and not {"--help"} & set(sys.argv):
         for sentence in notices(ENV_FILE, os.environ, Settings.model_fields):
             print(f"episode-monitor: {sentence}", file=sys.stderr)
@@ -67,7 +67,7 @@ def _settings() -> Settings:
 
 @app.command()
 def worker() -> None:
-    """Take events from Kafka, keep the tables, serve HTTP, deliver alerts. Runs until SIGTERM or Ctrl-C."""
+    """Read events from Kafka, keep the state, serve HTTP and deliver alerts. Runs until SIGTERM or Ctrl-C."""
     from episode_monitor.worker import run_worker
 
     settings = _settings()
@@ -77,10 +77,10 @@ def worker() -> None:
 
 @app.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option(help="Stop by itself after so many seconds.")] = None,
-    rate: Annotated[float, typer.Option(help="Creations a second over all projects.", min=1, max=500)] = 20.0,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this many seconds.")] = None,
+    rate: Annotated[float, typer.Option(help="Episodes created per second, over all projects.", min=1, max=500)] = 20.0,
 ) -> None:
-    """The whole system on this machine: broker, database, project service, load, worker. Ctrl-C stops it all."""
+    """Run the whole system on this machine: broker, database, project service, load, worker. Ctrl-C stops it."""
     from episode_monitor.demo.stack import run_demo
 
     raise SystemExit(asyncio.run(run_demo(seconds=seconds, rate=rate)))
@@ -88,7 +88,7 @@ def demo(
 
 @config.command("show")
 def config_show(as_json: Json = False) -> None:
-    """Every setting as it is in force and where it comes from; secrets are never shown."""
+    """Show every setting with its value and its source; secrets are never shown."""
     values = load_settings().public()
     if as_json:
         print_json(values)

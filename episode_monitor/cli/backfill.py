@@ -21,11 +21,15 @@ from episode_monitor.storage.address import Address
 
 
 def backfill(
-    rate: Annotated[float | None, typer.Option(help="Events a second at most.", min=0.1, max=1_000_000)] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge every row, send nothing.")] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, not where the last run was.")] = False,
+    rate: Annotated[
+        float | None, typer.Option(help="Maximum number of events per second.", min=0.1, max=1_000_000)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check every row, but send nothing.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start from the beginning, not where the last run stopped.")
+    ] = False,
     partitioner: Annotated[
-        Partitioner, typer.Option(help="How the project service makes partitions of keys; crc32 for librdkafka.")
+        Partitioner, typer.Option(help="The partitioner of the project service's producer; crc32 for librdkafka.")
     ] = Partitioner.MURMUR2,
     as_json: Json = False,
 ) -> None:
@@ -96,7 +100,7 @@ def _print(summary: dict[str, Any]) -> None:
     verb = "would be stated" if summary["dry_run"] else "stated"
     print(f"{summary['stated']} episodes of {summary['projects']} projects {verb} in {summary['topic']}.")
     if summary["status"] == "stopped":
-        print("Stopped before the end; the same command goes on here.")
+        print("Stopped before the end; run the same command again to continue.")
     if unusable["total"]:
         print(f"{unusable['total']} rows cannot be stated:")
         for sample in unusable["samples"]:

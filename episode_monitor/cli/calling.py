@@ -17,7 +17,7 @@ from episode_monitor.web.security import is_loopback_name
 BASE = "/monitoring/episodes"
 PATIENCE_SECONDS = 30.0
 
-Url = Annotated[str | None, typer.Option("--url", help="A worker's address; without it, that of the settings.")]
+Url = Annotated[str | None, typer.Option("--url", help="A worker's address; default: the one in the settings.")]
 
 
 class WorkerClient:
@@ -66,7 +66,7 @@ class WorkerClient:
             return answer.json()
         except ValueError:
             raise Failure(
-                f"What answers at {self.address} is no worker of the monitor; check the address.", ExitCode.UNREACHABLE
+                f"The server at {self.address} is not a worker of the monitor; check the address.", ExitCode.UNREACHABLE
             ) from None
 
 

@@ -27,7 +27,9 @@ _SHOWN = 20  # numbers in a table's cell
 
 def check(
     projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...", help="Only these.")] = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Every project by itself, and the service's database.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Check every project, and compare it with the service's database.")
+    ] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -52,7 +54,8 @@ def check_fleet(settings: Settings, url: str | None, *, deep: bool) -> dict[str,
         return _follow(settings, url, answer["job_id"]) if "job_id" in answer else answer
     except KeyboardInterrupt:
         raise Interrupted(
-            f"Stopped waiting, but the check goes on: GET {calling.BASE}/jobs lists it, with its result once it ended."
+            f"Stopped waiting, but the check continues: GET {calling.BASE}/jobs lists it, with its "
+            f"result when it has ended."
         ) from None
 
 
@@ -96,7 +99,7 @@ def check_projects(settings: Settings, url: str | None, projects: list[str]) -> 
                 if note:
                     progress.console.print(note, style="yellow", soft_wrap=True)
             if stream is None and database is None:
-                raise Failure(f"Nobody knows the project {project!r}; check its id.", ExitCode.USAGE)
+                raise Failure(f"Unknown project {project!r}; check its id.", ExitCode.USAGE)
             sides = [side for side in (stream, database) if side is not None]
             healthy = all(side["is_healthy"] for side in sides) and drift is None
             if stream is not None and stream["split"] is not None:

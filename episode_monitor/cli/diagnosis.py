@@ -24,4 +24,4 @@ class Diagnosis(msgspec.Struct, frozen=True):
 
 def skipped(part: str, needs: str) -> Diagnosis:
     """A part that could not be looked at."""
-    return Diagnosis(part, DiagnosisLevel.SKIPPED, f"Not looked at: it needs {needs}.")
+    return Diagnosis(part, DiagnosisLevel.SKIPPED, f"Not checked: it needs {needs}.")

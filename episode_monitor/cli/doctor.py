@@ -58,15 +58,17 @@ def _rules(settings: Settings) -> Diagnosis:
     count = len(core.rules.by_id)
     where = settings.rules_path
     if not count:
-        return Diagnosis("rules", DiagnosisLevel.WRONG, f"{where} holds no rule, so nothing raises an alert; add one.")
-    return Diagnosis("rules", DiagnosisLevel.OK, f"{where} can be used; in force: {', '.join(core.rules.by_id)}.")
+        return Diagnosis(
+            "rules", DiagnosisLevel.WRONG, f"{where} contains no rule, so no alert is ever raised; add one."
+        )
+    return Diagnosis("rules", DiagnosisLevel.OK, f"{where} can be used; active rules: {', '.join(core.rules.by_id)}.")
 
 
 def _state_dir(settings: Settings) -> Diagnosis:
     folder: Path = settings.state_dir
     nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not nearest.is_dir():
-        return Diagnosis("state", DiagnosisLevel.WRONG, f"STATE_DIR {folder} is no folder; name another.")
+        return Diagnosis("state", DiagnosisLevel.WRONG, f"STATE_DIR {folder} is not a folder; choose another one.")
     return Diagnosis("state", DiagnosisLevel.OK, f"STATE_DIR {folder} can be used.")
 
 
@@ -135,7 +137,11 @@ async def _topic_settings(settings: Settings) -> list[Diagnosis]:
     if misfits:
         return [Diagnosis("topic settings", DiagnosisLevel.WRONG, sentence) for sentence in misfits]
     return [
-        Diagnosis("topic settings", DiagnosisLevel.OK, "Clean-up, retention, record sizes, copies and time-outs fit.")
+        Diagnosis(
+            "topic settings",
+            DiagnosisLevel.OK,
+            "Cleanup policy, retention, record sizes, replicas and timeouts are suitable.",
+        )
     ]
 
 
@@ -151,5 +157,7 @@ async def _partitioning(settings: Settings) -> Diagnosis:
         count = (await describe_topics(kafka, names))[names.events]
         is_well, sentence = await look_at_partitioning(kafka, names.events, names.fleet, count)
     except KafkaError as error:
-        return Diagnosis("partitioning", DiagnosisLevel.UNREACHABLE, f"Kafka does not give the newest events: {error}.")
+        return Diagnosis(
+            "partitioning", DiagnosisLevel.UNREACHABLE, f"Kafka does not return the newest events: {error}."
+        )
     return Diagnosis("partitioning", DiagnosisLevel.OK if is_well else DiagnosisLevel.WRONG, sentence)

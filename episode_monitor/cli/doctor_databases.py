@@ -34,7 +34,7 @@ async def own_database(settings: Settings) -> list[Diagnosis]:
     """The monitor's own, and what its clock says: a wrong one shifts deadlines of idle partitions."""
     url = secret(settings.monitor_database_url)
     if url is None:
-        without = Diagnosis(OWN, DiagnosisLevel.SKIPPED, "Not set, so history lives as long as the topics.")
+        without = Diagnosis(OWN, DiagnosisLevel.SKIPPED, "Not set, so the history is kept only as long as the topics.")
         return [without, skipped("clock", "MONITOR_DATABASE_URL, to compare with")]
     address = Address.parse(url)
 
@@ -63,7 +63,7 @@ async def _own(connection: Connection, again: Callable[[], Awaitable[Connection]
         lacks = f"{address.user!r} cannot make the tables at {address}: grant it CREATE on the database."
         return Diagnosis(OWN, DiagnosisLevel.WRONG, lacks)
     count = len(standing.pending)
-    waiting = "1 migration runs" if count == 1 else f"{count} migrations run"
+    waiting = "1 migration will run" if count == 1 else f"{count} migrations will run"
     return Diagnosis(OWN, DiagnosisLevel.OK, f"PostgreSQL answers at {address}; {waiting} at the next start.")
 
 
@@ -79,7 +79,7 @@ async def service_database(settings: Settings) -> list[Diagnosis]:
         remarks = [f"About {table.table} at {address}: its columns are there"]
         is_read_only, may_update, is_filtered = asked
         if is_filtered:
-            remarks.append("row security is on for the account, and rows that no policy shows it count as missing")
+            remarks.append("row security applies to the account, and rows that its policies hide count as missing")
         wrong = await _repair(settings, address, is_read_only=is_read_only, may_update=may_update)
     except ServiceDatabaseAway as error:
         return [Diagnosis(SERVICE, DiagnosisLevel.UNREACHABLE, str(error))]
@@ -105,7 +105,7 @@ async def _repair(settings: Settings, address: Address, *, is_read_only: bool, m
     if not settings.auto_fix_enabled:
         return ""
     if is_read_only:
-        return f"PostgreSQL at {address} is read-only: set DATABASE_URL to the server that takes writes."
+        return f"PostgreSQL at {address} is read-only: set DATABASE_URL to the primary server."
     if not may_update:
         return f"The account of DATABASE_URL may not change {table.number_column} of {table.table}: grant it UPDATE."
     return ""

@@ -50,9 +50,9 @@ async def _receiver(setting: str, url: str) -> Diagnosis:
     except (OSError, TimeoutError, UnicodeError) as error:
         late = "no answer in time" if isinstance(error, TimeoutError) else str(error)
         why = getattr(error, "strerror", None) or late
-        sentence = f"{place} cannot be connected to ({why}); correct {setting} or let us through."
+        sentence = f"{place} cannot be connected to ({why}); correct {setting}, or allow the connection."
         return Diagnosis(setting, DiagnosisLevel.UNREACHABLE, sentence)
-    return Diagnosis(setting, DiagnosisLevel.OK, f"{place} takes connections; `alerts test` sends a trial alert there.")
+    return Diagnosis(setting, DiagnosisLevel.OK, f"{place} accepts connections; `alerts test` sends a trial alert.")
 
 
 def _handler(name: str) -> Diagnosis:
@@ -60,4 +60,4 @@ def _handler(name: str) -> Diagnosis:
         check_handler(name)
     except ValueError as error:
         return Diagnosis(f"ALERT_HANDLERS {name}", DiagnosisLevel.WRONG, str(error))
-    return Diagnosis(f"ALERT_HANDLERS {name}", DiagnosisLevel.OK, "It can be made.")
+    return Diagnosis(f"ALERT_HANDLERS {name}", DiagnosisLevel.OK, "It can be created.")

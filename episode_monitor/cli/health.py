@@ -10,7 +10,7 @@ from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.observe.health import PATIENCE_SECONDS, NoAnswer, ask, own_url
 from episode_monitor.settings.settings import load_settings
 
-Patience = Annotated[float, typer.Option("--timeout", help="How many seconds to wait.", min=0.1, max=300)]
+Patience = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the answer.", min=0.1, max=300)]
 
 
 def health(url: Url = None, timeout_seconds: Patience = PATIENCE_SECONDS, as_json: Json = False) -> None:

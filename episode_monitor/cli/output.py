@@ -12,7 +12,7 @@ from rich.table import Table
 
 PIPED_COLUMNS: Final = 200
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
 
 
 def count(number: int, noun: str) -> str:

@@ -108,7 +108,7 @@ def add_told(seen: Placed, summaries: Iterable[bytes | None]) -> None:
 def in_words(seen: Placed, partitions: int) -> tuple[bool, str]:
     """Whether all is well, and a sentence."""
     counted = ", ".join(f"{name.value} {count}" for name, count in seen.placed.most_common())
-    by = f"Newest records by what placed them: {counted}." if counted else "There are no events yet."
+    by = f"Newest records by the partitioner that placed them: {counted}." if counted else "There are no events yet."
     total = max(len(seen.splits), seen.told)
     if not total:
         return True, by
@@ -118,4 +118,4 @@ def in_words(seen: Placed, partitions: int) -> tuple[bool, str]:
     ]
     one = "1 project is" if total == 1 else f"{total} projects are"
     more = f" And {total - len(named)} more." if total > len(named) else ""
-    return False, f"{one} in several partitions, so their numbers are not judged. {' '.join(named)}{more} {by}"
+    return False, f"{one} in several partitions, so their numbers are not evaluated. {' '.join(named)}{more} {by}"

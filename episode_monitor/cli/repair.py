@@ -26,24 +26,26 @@ POLL_SECONDS: Final = 0.3
 SHOWN_CHANGES: Final = 50
 _DONE: Final = ("applied", "rolled_back")
 
-app = typer.Typer(no_args_is_help=True, help="Plan a repair of numbers, apply it, take it back.")
+app = typer.Typer(no_args_is_help=True, help="Plan a repair of episode numbers, apply it, roll it back.")
 
 Project = Annotated[str, typer.Argument(help="The project's id.")]
 PlanId = Annotated[str, typer.Argument(help="The plan's id.")]
-By = Annotated[str | None, typer.Option(help="Your name, for the audit; left out: your account's.")]
+By = Annotated[str | None, typer.Option(help="Your name, for the audit; default: your login name.")]
 Confirm = Annotated[str, typer.Option(help="The id of the project that the plan changes.")]
-WithNewer = Annotated[bool, typer.Option("--with-newer", help="Move along what was created since the plan was made.")]
+WithNewer = Annotated[
+    bool, typer.Option("--with-newer", help="Also renumber episodes that were created after the plan was made.")
+]
 
 
 @app.command("plan")
 def plan(
     project: Project,
-    strategy: Annotated[Strategy, typer.Option(help="How numbers are mended.")] = Strategy.COMPACT,
+    strategy: Annotated[Strategy, typer.Option(help="How the numbers are repaired.")] = Strategy.COMPACT,
     by: By = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Simulate: every change, and nothing is written to the project service."""
+    """Make a plan that lists every change; nothing is written to the project service."""
     path = f"/integrity/project/{quote(project, safe='')}/repair-plans"
     _show(asyncio.run(_worker(url).post(path, {"by": name_of(by), "strategy": strategy.value})), as_json)
 
@@ -54,7 +56,7 @@ def list_plans(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """The plans made last, of a project or of all, the newest first."""
+    """List repair plans, newest first."""
     plans = asyncio.run(_worker(url).get("/repair-plans", {"project_id": project}))
     if as_json:
         print_json(plans)
@@ -66,13 +68,13 @@ def list_plans(
 
 @app.command("show")
 def show(plan_id: PlanId, url: Url = None, as_json: Json = False) -> None:
-    """A plan and what became of it."""
+    """Show a plan, its state and its steps."""
     _show(asyncio.run(_worker(url).get(_path(plan_id))), as_json)
 
 
 @app.command("approve")
 def approve(plan_id: PlanId, confirm: Confirm, by: By = None, url: Url = None, as_json: Json = False) -> None:
-    """Say yes to somebody else's plan with many changes."""
+    """Approve another person's plan; needed when it has many changes."""
     body = {"by": name_of(by), "confirm": confirm}
     _show(asyncio.run(_worker(url).post(f"{_path(plan_id)}/approve", body)), as_json)
 
@@ -82,7 +84,7 @@ def apply(
     plan_id: PlanId, confirm: Confirm, with_newer: WithNewer = False, by: By = None, url: Url = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Renumber as planned, tell the topic, verify; exit code 1 where the check failed and it was taken back."""
+    """Renumber as planned, send the events and verify. Exit code 1 if that failed and it was rolled back."""
     _act(plan_id, "apply", _said(confirm, with_newer, by), url, as_json, "applied")
 
 
@@ -91,18 +93,20 @@ def rollback(
     plan_id: PlanId, confirm: Confirm, with_newer: WithNewer = False, by: By = None, url: Url = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Restore the old numbers exactly."""
+    """Restore the exact old numbers."""
     _act(plan_id, "rollback", _said(confirm, with_newer, by), url, as_json, "rolled_back")
 
 
 @app.command("automatic")
 def automatic(
-    pause: Annotated[bool | None, typer.Option("--pause/--go-on", help="Turn the kill switch.")] = None,
+    pause: Annotated[
+        bool | None, typer.Option("--pause/--go-on", help="Switch automatic repair off (pause) or on again.")
+    ] = None,
     by: By = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Whether repair happens by itself, and the switch that stops it on all workers."""
+    """Show whether automatic repair is active, or pause and resume it on all workers."""
     worker, path = _worker(url), "/automatic-repair"
     work = worker.get(path) if pause is None else worker.post(path, {"by": name_of(by), "paused": pause})
     standing = asyncio.run(work)
@@ -111,8 +115,8 @@ def automatic(
         return
     print(f"{'active' if standing['active'] else 'not active'}: {standing['reason']}")
     if pause is not None or standing["paused"]:
-        who = f" (last turned by {standing['paused_by']})" if standing["paused_by"] else ""
-        print(f"The switch that stops it is {'on' if standing['paused'] else 'off'}{who}.")
+        who = f" (last set by {standing['paused_by']})" if standing["paused_by"] else ""
+        print(f"The pause switch is {'on' if standing['paused'] else 'off'}{who}.")
 
 
 def _said(confirm: str, with_newer: bool, by: str | None) -> dict[str, Any]:
@@ -123,9 +127,7 @@ def _act(plan_id: str, verb: str, body: dict[str, Any], url: str | None, as_json
     try:
         plan = asyncio.run(_with_progress(_worker(url), _path(plan_id), verb, body))
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"Stopped waiting, but the worker goes on with what it began: episode-monitor repair show {plan_id}"
-        ) from None
+        raise Interrupted(f"Stopped waiting, but the worker continues: episode-monitor repair show {plan_id}") from None
     _show(plan, as_json)
     if plan["state"] != wanted or plan["verification"] == "failed":
         raise Failure(f"The plan is {plan['state']}: {plan['steps'][-1]['detail']}", ExitCode.ISSUES_FOUND)
@@ -185,7 +187,7 @@ def _print_facts(plan: Any) -> None:
         f"highest number {before['max_number']} -> {after['max_number']}."
     )
     if plan["newer_changes"]:
-        print(f"{len(plan['newer_changes'])} episodes created since moved along.")
+        print(f"{len(plan['newer_changes'])} episodes created after the plan are renumbered too.")
     for warning in plan["warnings"]:
         print(warning)
     for step in plan["steps"]:
@@ -196,7 +198,7 @@ def _tell_what_next(plan: Any) -> None:
     words = f"{plan['plan_id']} --confirm {shlex.quote(plan['project_id'])}"
     if plan["state"] == "applied":
         print(
-            f"To take it back: episode-monitor repair rollback {words} (with --with-newer, episodes that were created "
+            f"To roll it back: episode-monitor repair rollback {words} (with --with-newer, episodes that were created "
             "since stay behind the others)",
             file=sys.stderr,
         )
@@ -207,5 +209,5 @@ def _tell_what_next(plan: Any) -> None:
         "(--with-newer moves along what is created meanwhile; without it the plan is refused then)"
     )
     if plan["approval_needed"] and not plan["approved_by"]:
-        said = f"Somebody else must approve it first: episode-monitor repair approve {words} --by NAME\n{said}"
+        said = f"Another person must approve it first: episode-monitor repair approve {words} --by NAME\n{said}"
     print(said, file=sys.stderr)

@@ -26,13 +26,15 @@ from episode_monitor.settings.settings import Settings, load_settings
 from models.times import epoch_ms
 
 Lines = Annotated[
-    Path | None, typer.Option("--jsonl", help="A file with one event a line, - for standard input; else the topic.")
+    Path | None,
+    typer.Option("--jsonl", help="Read a file with one event per line, or - for standard input, instead of the topic."),
 ]
 PartitionNumber = Annotated[int | None, typer.Option("--partition", help="Only this partition of the topic.", min=0)]
-First = Annotated[int | None, typer.Option("--from-offset", help="From this offset on.", min=0)]
-End = Annotated[int | None, typer.Option("--to-offset", help="Up to before this offset.", min=0)]
+First = Annotated[int | None, typer.Option("--from-offset", help="Start at this offset.", min=0)]
+End = Annotated[int | None, typer.Option("--to-offset", help="Stop before this offset.", min=0)]
 Until = Annotated[
-    str | None, typer.Option("--until", help="RFC 3339 with offset: let time go on to then, as on a quiet topic.")
+    str | None,
+    typer.Option("--until", help="RFC 3339 with offset: advance the clock to this time after the last event."),
 ]
 
 
@@ -53,7 +55,7 @@ def replay(
 
 
 def backtest(
-    file: Annotated[Path, typer.Argument(help="The rules to try.")],
+    file: Annotated[Path, typer.Argument(help="The rules file to test.")],
     jsonl: Lines = None, partition: PartitionNumber = None, first: First = None, end: End = None, until: Until = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -68,7 +70,7 @@ def backtest(
         print_table(("When", "Alert", "Status", "Why", "What"), rows)
         print(f"{count(report.records, 'record')}; firings: {_words(report.firings)}")
         if report.dead_letters:
-            print(f"Not usable: {_words(report.dead_letters)}", file=sys.stderr)
+            print(f"Dead letters: {_words(report.dead_letters)}", file=sys.stderr)
     if any(report.firings.values()) or report.dead_letters:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 

@@ -12,13 +12,13 @@ from episode_monitor.settings.settings import load_settings
 from models.wording import counted
 from streams.alerting.rule import Rule
 
-rules = typer.Typer(no_args_is_help=True, help="The alert rules.")
+rules = typer.Typer(no_args_is_help=True, help="Show and test the alert rules.")
 rules.command("backtest")(backtest)
 
 
 @rules.command("show")
 def show_rules(as_json: Json = False) -> None:
-    """The rules in force, overrides applied."""
+    """Show the active rules, overrides applied."""
     settings = load_settings()
     core_from(settings)
     in_force = load_rules(settings.rules_path, settings)
@@ -35,10 +35,10 @@ def show_rules(as_json: Json = False) -> None:
 
 @rules.command("test")
 def explain_rules(
-    file: Annotated[Path | None, typer.Argument(help="A file of rules; without it, the one in force.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A rules file; default: the active one.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a file of rules and say what each rule means. Exit code 2 where the file cannot be used."""
+    """Check a rules file and explain each rule. Exit code 2 if the file is invalid."""
     settings = load_settings()
     if file is not None:
         settings = settings.model_copy(update={"rules_file": file})
@@ -57,13 +57,13 @@ def sentence(rule: Rule, escalate_after_minutes: int) -> str:
     window = counted(rule.window_minutes, "minute", "minutes")
     words = [f"{rule.severity.value} when {rule.measure.meaning.format(threshold, window)}"]
     if rule.min_samples > 1:
-        words.append(f"judged from {rule.min_samples} creations on")
+        words.append(f"evaluated from {rule.min_samples} creations")
     if rule.min_bad > 1:
-        words.append(f"and at least {rule.min_bad} of them were such")
+        words.append(f"and at least {rule.min_bad} of them are affected")
     words.append(f"fires after {rule.for_seconds} s of that" if rule.for_seconds else "fires at once")
     if rule.keep_firing_seconds:
-        words.append(f"goes on for {rule.keep_firing_seconds} s after it is over")
+        words.append(f"keeps firing for {rule.keep_firing_seconds} s after the condition has cleared")
     if rule.severity.value == "critical":
         minutes = counted(escalate_after_minutes, "minute", "minutes")
-        words.append(f"unacknowledged for {minutes} it goes to those on call")
+        words.append(f"escalates to on-call when unacknowledged for {minutes}")
     return "; ".join(words) + "."

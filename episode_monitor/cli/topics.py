@@ -13,12 +13,12 @@ from episode_monitor.settings.settings import load_settings
 if TYPE_CHECKING:
     from agents.kafka.topic_fit import TopicFacts  # Faust and aiokafka are slow to import
 
-topics = typer.Typer(no_args_is_help=True, help="The topics the monitor works with.")
+topics = typer.Typer(no_args_is_help=True, help="Create and describe the topics of the monitor.")
 
 
 @topics.command("ensure")
 def ensure(as_json: Json = False) -> None:
-    """Create the topics that are missing and check the others. Exit code 1 where a setting does not fit."""
+    """Create missing topics and check the others. Exit code 1 if a topic setting is unsuitable."""
     counts, _, misfits = asyncio.run(_topics(ensure=True))
     show(counts, as_json, ("Topic", "Partitions"))
     _end_with(misfits)
@@ -26,7 +26,7 @@ def ensure(as_json: Json = False) -> None:
 
 @topics.command("describe")
 def describe(as_json: Json = False) -> None:
-    """The topics as they are. Exit code 1 where one is missing, or a setting does not fit."""
+    """Describe the topics. Exit code 1 if one is missing or a topic setting is unsuitable."""
     counts, facts, misfits = asyncio.run(_topics(ensure=False))
     if as_json:
         print_json({topic: _as_json(facts.get(topic)) for topic in counts})

@@ -137,7 +137,7 @@ async def run_demo(seconds: float | None, rate: float) -> ExitCode:
         console.print(f"episode-monitor: {error}", style="red")
         return ExitCode.UNREACHABLE
     finally:
-        console.print("Everything is stopped.")
+        console.print("All parts are stopped.")
 
 
 async def _raise(stage: Stack, running: AsyncExitStack) -> None:
@@ -154,7 +154,7 @@ def _tell_addresses(console: Console, stage: Stack) -> None:
     environment = stage.write_environment()
     console.print(
         f"""
-[bold]The episode monitor runs.[/bold] Trouble begins in a few seconds; Ctrl-C stops everything.
+[bold]The episode monitor runs.[/bold] Faults begin in a few seconds; Ctrl-C stops everything.
 
   Monitor                      [link={stage.worker.url}/]{stage.worker.url}/[/link]
   Its HTTP interface           {stage.worker.url}/docs
@@ -172,7 +172,7 @@ def _tell_addresses(console: Console, stage: Stack) -> None:
     episode-monitor check proj_lost_number
     episode-monitor repair plan proj_lost_number
 
-  The last one says how to apply it; docs/find-and-repair.md goes on from there.
+  The last command shows how to apply the plan; docs/find-and-repair.md continues from there.
 """,
         soft_wrap=True,
     )
@@ -187,7 +187,7 @@ async def _watch(console: Console, stage: Stack, stop: asyncio.Event, seconds: f
             break
         for part in (stage.worker, stage.service, stage.receiver, stage.broker, stage.postgres):
             if not part.is_running:
-                raise ServerError(f"The {part.name} has ended by itself; its last words are above or in its log.")
+                raise ServerError(f"The {part.name} has stopped unexpectedly; see its last output above or in its log.")
         for line in await asyncio.to_thread(_new_steps, stage.worker.url, told):
             console.print(line, soft_wrap=True)
         with contextlib.suppress(TimeoutError):

@@ -33,14 +33,16 @@ def word(outgoing: Outgoing) -> str:
     words = []
     if outgoing.switched_off:
         off = ", ".join(outgoing.switched_off)
-        words.append(f"Switched off by their receivers: {off}; mend their addresses and start again.")
+        words.append(
+            f"Disabled because the receiver is gone (HTTP 410): {off}; correct the address and restart the worker."
+        )
     for each in outgoing.sinks:
         if each.alerts and each.oldest_seconds >= WAITS_AFTER_SECONDS:
             why = f" ({each.trouble})" if each.trouble else ""
             words.append(
                 f"{counted(each.alerts, 'alert waits', 'alerts wait')} for {each.sink}, the oldest for "
-                f"{each.oldest_seconds:.0f} s{why}; it is tried on."
+                f"{each.oldest_seconds:.0f} s{why}; retrying."
             )
     if outgoing.ledger_is_away:
-        words.append("The list of deliveries does not answer: alerts go out all the same, some perhaps twice.")
+        words.append("The delivery ledger is unavailable: alerts are still sent, but some may be sent twice.")
     return " ".join(words) or "ok"

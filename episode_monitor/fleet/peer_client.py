@@ -97,7 +97,7 @@ class PeerClient:
         except _NO_ANSWER as error:
             log.warning("another worker did not answer", url=owner.url, question=name, error=repr(error))
             raise Unreachable(
-                f"The worker at {owner.url}, which owns a part of the projects, did not answer: ask again shortly."
+                f"The worker at {owner.url}, which owns a part of the projects, did not answer: try again shortly."
             ) from error
 
 
@@ -123,10 +123,10 @@ _NO_ANSWER = (
 
 
 def _refused(owner: Owner, status: int) -> Unreachable:
-    log.warning("another worker refused a question", url=owner.url, status=status)
+    log.warning("another worker refused a request", url=owner.url, status=status)
     if status in (401, 403, 404):
         return Unreachable(
             f"Behind {owner.url} is not the worker that published this address: give each worker a WORKER_URL of its "
             "own."
         )
-    return Unreachable(f"The worker at {owner.url} cannot answer now (HTTP {status}): ask again shortly.")
+    return Unreachable(f"The worker at {owner.url} cannot answer now (HTTP {status}): try again shortly.")

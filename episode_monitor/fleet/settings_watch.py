@@ -34,7 +34,7 @@ class SettingsWatch:
         for url, names in found.items():
             if self._said.get(url) != names:
                 log.warning(
-                    "another worker of this monitor has other settings; set the same on all, and start them again",
+                    "a worker of this monitor has different settings; use the same on all workers and restart them",
                     url=url, settings=names,
                 )  # fmt: skip
         self._said = found
@@ -57,7 +57,7 @@ class SettingsWatch:
         for url, names in sorted(self.found().items()):
             more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
             said.append(
-                f"The worker at {url} differs from this one in {', '.join(names[:MAX_NAMED])}{more}: set the same on "
-                f"all workers and start them again."
+                f"The worker at {url} differs from this one in {', '.join(names[:MAX_NAMED])}{more}: use the same "
+                f"settings on all workers and restart them."
             )
         return " ".join(said) or "ok"

@@ -31,13 +31,16 @@ class SplitLog:
             self._not_named += 1
             if self._clock() - self._summed_at >= SUM_SECONDS:
                 self._summed_at = self._clock()
-                log.warning("more projects are in several partitions; /readyz counts them", found=self._not_named)
+                log.warning(
+                    "more projects have records in several partitions; see /readyz for the number",
+                    found=self._not_named,
+                )
                 self._not_named = 0
             return
         self._named[project_id] = split
         parts = parts_of(project_id, split.partitions, split.keyless, partitions)
         log.warning(
-            "a project is in several partitions; its numbers are not judged", project_id=project_id,
+            "a project has records in several partitions; its numbers are not evaluated", project_id=project_id,
             partitions=list(split.partitions), cause=cause_of(parts).value, detail=sentence(parts),
         )  # fmt: skip
 

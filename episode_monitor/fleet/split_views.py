@@ -65,6 +65,6 @@ def splits_word(sight: FleetView) -> str:
     more = f" and {total - len(named)} more" if total > len(named) else ""
     one = "1 project is" if total == 1 else f"{total} projects are"
     return (
-        f"{one} in several partitions, so their numbers are not judged: {', '.join(named)}{more}. "
-        f"docs/events.md says how to mend it."
+        f"{one} in several partitions, so their numbers are not evaluated: {', '.join(named)}{more}. "
+        f"See docs/events.md for the fix."
     )

@@ -65,7 +65,7 @@ async def under_lock(here: LocalState, owned: Owned, act: Act[T, Any]) -> T:
             done.undo()
             if isinstance(error, KafkaError):
                 raise Unreachable(
-                    "Kafka did not take the transition, so nothing was done: try again shortly."
+                    "Kafka did not accept the transition, so nothing was changed: try again shortly."
                 ) from error
             raise
         done.keep()

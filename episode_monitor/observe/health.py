@@ -39,7 +39,7 @@ def ask(url: str, patience_seconds: float = PATIENCE_SECONDS) -> tuple[bool, str
     said = _object(body)
     if answer.status == http.client.OK:
         if said.get("monitoring_enabled") is False:
-            return True, "Healthy, and off: EPISODE_MONITORING_ENABLED is false, so no events are read."
+            return True, "Healthy, but switched off: EPISODE_MONITORING_ENABLED is false, so no events are read."
         return True, "Healthy: the integrity summary answers."
     return False, str(said.get("detail") or f"The integrity summary answers {answer.status}.")
 

@@ -35,6 +35,6 @@ class Repeats(logging.Filter):
         kept_back = kind.kept_back if kind is not None else 0
         self._kinds[place] = _Kind(now + self._every_seconds)
         if kept_back:
-            record.msg = f"{record.getMessage()} (and {kept_back} more of its kind since the last such line)"
+            record.msg = f"{record.getMessage()} (and {kept_back} similar messages since the last one)"
             record.args = None
         return True

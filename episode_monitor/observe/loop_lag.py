@@ -18,7 +18,7 @@ class LoopLag:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._seconds = Histogram(
             "episode_monitor_loop_lag_seconds",
-            "By how much the worker's event loop woke too late",
+            "Delay of the worker's event loop, in seconds",
             buckets=_BUCKETS_SECONDS,
             registry=registry,
         )

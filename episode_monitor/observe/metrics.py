@@ -20,13 +20,13 @@ from streams.rates.totals import DURATION_BUCKETS_SECONDS
 from streams.views.fleet_metrics import FleetMetrics
 
 METRIC_LABELS: Final = {
-    "project_id": "The project; _other stands for all that have no label of their own",
+    "project_id": "The project; _other is the sum of all projects without a label of their own",
     "success": "Whether the creation succeeded (true, false)",
-    "retry_reason": "Why a creation was tried again (conflict, timeout, error)",
+    "retry_reason": "Why a creation was retried (conflict, timeout, error)",
     "severity": "How severe the alert is (info, warning, critical)",
     "alert_type": "The kind of alert",
 }
-_FLEET = "; whole fleet, the same from every worker"
+_FLEET = "; whole fleet, the same value from every worker"
 _REASONS = (RetryReason.CONFLICT.value, RetryReason.TIMEOUT.value, RetryReason.ERROR.value)
 _SUCCESS = ("false", "true")  # by index in the totals
 
@@ -84,12 +84,12 @@ def _projects(fleet: FleetMetrics) -> Iterator[Metric]:
     )
     conflicts = CounterMetricFamily(
         "episode_creation_conflicts",
-        f"Conflicts while creating episodes; labels and _other add up to episode_conflicts_total{_FLEET}",
+        f"Conflicts while creating episodes; the labels and _other add up to episode_conflicts_total{_FLEET}",
         labels=by_project,
     )
     retries = CounterMetricFamily(
         "episode_creation_retry_count",
-        f"Retries while creating episodes; labels and _other add up to episode_retries_total{_FLEET}",
+        f"Retries while creating episodes; the labels and _other add up to episode_retries_total{_FLEET}",
         labels=[*by_project, "retry_reason"],
     )
     for project in fleet.projects:
@@ -150,18 +150,20 @@ def _health(fleet: FleetMetrics, kinds: Sequence[tuple[str, str]]) -> Iterator[M
     yield _gauge("episode_monitor_unhealthy_projects", f"Projects with findings{_FLEET}", fleet.unhealthy_projects)
     yield _gauge("episode_monitor_split_projects", f"Projects in several partitions{_FLEET}", fleet.split_projects)
     yield _gauge("episode_monitor_episodes", f"Live episodes{_FLEET}", fleet.episodes)
-    yield _counter("episode_monitor_late_events", f"Events too late for their window{_FLEET}", fleet.late)
-    yield _counter("episode_monitor_resends", f"Events that were sent again{_FLEET}", fleet.resends)
+    yield _counter("episode_monitor_late_events", f"Events later than the grace period{_FLEET}", fleet.late)
+    yield _counter("episode_monitor_resends", f"Events recognised as re-sent{_FLEET}", fleet.resends)
 
 
 def _events(worker: WorkerMetrics) -> Iterator[Metric]:
     events = CounterMetricFamily(
-        "episode_monitor_events", "Records this worker read, by what became of them", labels=["outcome"]
+        "episode_monitor_events", "Records read by this worker, by outcome", labels=["outcome"]
     )
     for outcome, count in sorted(worker.events.items()):
         events.add_metric([outcome], count)
     letters = CounterMetricFamily(
-        "episode_monitor_dead_letters", "Records this worker could not use, by reason", labels=["reason"]
+        "episode_monitor_dead_letters",
+        "Records this worker sent to the dead-letter topic, by reason",
+        labels=["reason"],
     )
     for reason, count in sorted(worker.dead_letters.items()):
         letters.add_metric([reason], count)
@@ -172,13 +174,13 @@ def _events(worker: WorkerMetrics) -> Iterator[Metric]:
         lag.add_metric([str(partition)], count)
     waits = GaugeMetricFamily(
         "episode_monitor_waiting_seconds",
-        "How long events of this worker's partitions have waited, by what they wait for",
+        "Seconds that the next event of a partition of this worker has waited, by the cause",
         labels=["partition", "waits_for"],
     )
     for partition, waits_for, seconds in worker.waits:
         waits.add_metric([str(partition), waits_for], seconds)
     deliveries = CounterMetricFamily(
-        "episode_monitor_deliveries", "Alert transitions by what became of them at a sink", labels=["sink", "outcome"]
+        "episode_monitor_deliveries", "Alert transitions by sink and outcome", labels=["sink", "outcome"]
     )
     for sink, outcome, count in sorted(worker.deliveries):
         deliveries.add_metric([sink, outcome], count)
@@ -189,11 +191,12 @@ def _events(worker: WorkerMetrics) -> Iterator[Metric]:
 
 def _outgoing(outgoing: Outgoing) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
-        "episode_monitor_deliveries_waiting", "Alert transitions that wait for a sink, or are on their way to it",
+        "episode_monitor_deliveries_waiting", "Alert transitions that wait for a sink or are being sent to it",
         labels=["sink"],
     )  # fmt: skip
     oldest = GaugeMetricFamily(
-        "episode_monitor_deliveries_oldest_seconds", "How long the oldest of them has waited; 0: none waits",
+        "episode_monitor_deliveries_oldest_seconds",
+        "Seconds that the oldest undelivered transition of a sink has waited; 0: none waits",
         labels=["sink"],
     )  # fmt: skip
     for each in outgoing.sinks:
@@ -202,17 +205,21 @@ def _outgoing(outgoing: Outgoing) -> Iterator[Metric]:
     yield from (waiting, oldest)
     yield _gauge(
         "episode_monitor_alerts_held",
-        "Alerts of the past that are told, if they are still on, when their events have caught up",
+        "Alerts held back until the events have caught up; sent then if they are still firing",
         outgoing.held,
     )
 
 
 def _rows(worker: WorkerMetrics) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
-        "episode_monitor_database_rows_waiting", "Rows that wait for PostgreSQL in memory, by table", labels=["table"]
+        "episode_monitor_database_rows_waiting",
+        "Rows in memory that wait to be written to PostgreSQL, by table",
+        labels=["table"],
     )
     lost = CounterMetricFamily(
-        "episode_monitor_database_rows_lost", "Rows that PostgreSQL never got, by table", labels=["table"]
+        "episode_monitor_database_rows_lost",
+        "Rows that could not be written to PostgreSQL and were dropped, by table",
+        labels=["table"],
     )
     for table, count in sorted(worker.rows_waiting.items()):
         waiting.add_metric([table], count)
@@ -222,29 +229,33 @@ def _rows(worker: WorkerMetrics) -> Iterator[Metric]:
 
 
 def _process(worker: WorkerMetrics) -> Iterator[Metric]:
-    build = GaugeMetricFamily("episode_monitor_build_info", "Always 1; the label says what runs", labels=["version"])
+    build = GaugeMetricFamily("episode_monitor_build_info", "Always 1; the labels name the version", labels=["version"])
     build.add_metric([worker.version], 1)
     yield build
     yield _gauge(
-        "episode_monitor_recovering_partitions", "Partitions this worker is reading back", worker.partitions_recovering
+        "episode_monitor_recovering_partitions",
+        "Partitions of this worker that are recovering",
+        worker.partitions_recovering,
     )
     yield _gauge(
-        "episode_monitor_recovery_seconds", "The longest recovery of a partition owned now", worker.recovery_seconds
+        "episode_monitor_recovery_seconds",
+        "Seconds of the longest recovery among the partitions owned now",
+        worker.recovery_seconds,
     )
     yield _gauge(
         "episode_monitor_recovered_records", "Changelog records read for the partitions owned now",
         worker.recovered_records,
     )  # fmt: skip
     yield _gauge(
-        "episode_monitor_stale_partitions", "Partitions whose owner this worker has not heard of for 10 s",
+        "episode_monitor_stale_partitions", "Partitions without a summary from their owner for 10 s",
         worker.stale_partitions,
     )  # fmt: skip
     yield _gauge(
         "episode_monitor_workers_with_other_settings", "Workers whose settings differ from those of this one",
         worker.workers_that_differ,
     )  # fmt: skip
-    yield _counter("episode_monitor_flushes", "Times state was stored", worker.flushes)
-    yield _counter("episode_monitor_flush_seconds", "Time spent on storing state", worker.flush_seconds)
+    yield _counter("episode_monitor_flushes", "How often state was stored", worker.flushes)
+    yield _counter("episode_monitor_flush_seconds", "Seconds spent storing state", worker.flush_seconds)
     yield _counter("episode_monitor_changelog_bytes", "Bytes of state written", worker.changelog_bytes)
 
 

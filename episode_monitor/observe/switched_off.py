@@ -15,8 +15,8 @@ from models.integrity_views import SwitchedOffSummary
 from models.process_views import Readiness
 
 OFF: Final = (
-    "EPISODE_MONITORING_ENABLED is false, so this worker reads no events and knows no numbers; "
-    "set it to true and start again."
+    "EPISODE_MONITORING_ENABLED is false, so this worker reads no events and has no numbers; "
+    "set it to true and restart the worker."
 )
 
 

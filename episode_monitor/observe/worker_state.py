@@ -63,7 +63,7 @@ class WorkerState:
         owned = self._sight.owned
         recovering = len(owned) - len(self._sight.live)
         if recovering:
-            said = [f"{recovering} of {len(owned)} partitions are being read back."]
+            said = [f"{recovering} of {len(owned)} partitions are recovering."]
             return " ".join([*said, *self._waits_words(lambda wait: wait.waits_for is WaitsFor.RECOVERY)])
         if owned:
             return "ok"
@@ -85,9 +85,9 @@ class WorkerState:
         try:
             stale = self._sight.stale_partitions(self._sight.parts())
         except Incomplete as reason:
-            return f"Not whole: {reason}."
+            return f"Incomplete: {reason}."
         if stale:
-            return f"Nothing was heard lately of the partitions {', '.join(map(str, stale))}."
+            return f"No recent summary of the partitions {', '.join(map(str, stale))}."
         return "ok"
 
     def _lag_in_all(self) -> int | None:

@@ -77,7 +77,7 @@ class KafkaAnnouncer:
                 return await self._send(kept)
         except (KafkaError, OSError, TimeoutError, RuntimeError) as error:
             why = str(error) or type(error).__name__
-            raise NotSent(f"Kafka did not take the events ({why}): they are sent again as soon as it does.") from error
+            raise NotSent(f"Kafka did not accept the events ({why}): they will be sent again when it does.") from error
 
     async def _send(self, kept: KeptPlan) -> tuple[int, int] | None:
         last: Any = None

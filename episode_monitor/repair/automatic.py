@@ -76,7 +76,7 @@ class AutomaticRepairs:
             log.exception("automatic repair failed")
         if trouble and trouble != self._trouble:
             is_on = self.repairs.settings.is_enabled and bool(self._settings.projects)
-            log.info("automatic repair waits" if is_on else "repair plans cannot be looked at", why=trouble)
+            log.info("automatic repair waits" if is_on else "the repair plans cannot be read", why=trouble)
         self._trouble = trouble
 
     async def status(self) -> AutomaticRepair:
@@ -85,7 +85,7 @@ class AutomaticRepairs:
         reason = self._reason(paused, by)
         return AutomaticRepair(
             active=not reason,
-            reason=reason or "Projects that opted in are repaired by themselves.",
+            reason=reason or "Projects that opted in are repaired automatically.",
             paused=paused or self._settings.is_paused,
             paused_by=by or None,
             projects=list(self._settings.projects),
@@ -94,12 +94,12 @@ class AutomaticRepairs:
 
     def _reason(self, paused: bool, by: str) -> str:
         if not self.repairs.settings.is_enabled:
-            return "AUTO_FIX_ENABLED is false: nothing is ever changed here."
+            return "AUTO_FIX_ENABLED is false: no project is repaired."
         if not self._settings.projects:
             return "AUTO_REPAIR_PROJECTS is empty: no project has opted in."
         if self._settings.is_paused:
-            return "AUTO_REPAIR_PAUSED is true: people repair, nothing happens by itself."
-        return f"{by} has paused it: people repair, nothing happens by itself." if paused else ""
+            return "AUTO_REPAIR_PAUSED is true: only manual repairs are possible."
+        return f"{by} has paused it: only manual repairs are possible." if paused else ""
 
     async def pause(self, paused: bool, by: str) -> None:
         """The kill switch, for all workers. Raises DatabaseAway."""
@@ -121,7 +121,9 @@ class AutomaticRepairs:
             if view is None or not self._is_ours(view.applied.partition):
                 continue
             if await self.repairs.store.acts_since(BY_ITSELF, self._now_ms() - HOUR_MS) >= self._settings.max_per_hour:
-                log.info("automatic repair has done enough for this hour", max_per_hour=self._settings.max_per_hour)
+                log.info(
+                    "automatic repair has reached its limit for this hour", max_per_hour=self._settings.max_per_hour
+                )
                 break
             if await self._repair(project_id):
                 done.append(project_id)
@@ -151,7 +153,7 @@ class AutomaticRepairs:
             if not kept.plan.changes:
                 return False
             if self.repairs.needs_approval(kept):
-                log.warning("a repair is too large to happen by itself", plan=kept.plan.plan_id, project=project_id)
+                log.warning("a repair is too large to be automatic", plan=kept.plan.plan_id, project=project_id)
                 return False
             await self.repairs.apply(kept.plan.plan_id, BY_ITSELF, project_id, with_newer=True)
         except RepairRefused as refused:

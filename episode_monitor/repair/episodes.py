@@ -164,13 +164,15 @@ class Episodes:
         rows: dict[str, EpisodeRow] = {}
         for place, (episode_id, number, version) in enumerate(found):
             if episode_id is None:
-                raise CannotPlan(f"An episode of {project_id} has no id: give it one, then plan anew.")
+                raise CannotPlan(f"An episode of {project_id} has no id: give it one, then make a new plan.")
             if number is None:
-                raise CannotPlan(f"Episode {episode_id} of {project_id} has no number: give it one, then plan anew.")
+                raise CannotPlan(
+                    f"Episode {episode_id} of {project_id} has no number: give it one, then make a new plan."
+                )
             if episode_id in rows:
                 raise CannotPlan(
                     f"Several episodes of {project_id} have the id {episode_id}: set EPISODES_ID_COLUMN to a column "
-                    "that tells the episodes of a project apart."
+                    "that is unique within a project."
                 )
             age = place if is_aged else 0
             rows[episode_id] = EpisodeRow(episode_id=episode_id, number=number, version=version or "", age=age)
@@ -216,20 +218,20 @@ class Episodes:
         if held == wanted:
             return
         if held.keys() - wanted.keys():
-            raise RowsMoved("episodes were created in the middle of it, without the advisory lock")
+            raise RowsMoved("episodes were created during the repair, without the advisory lock")
         odd = min(name for name in wanted if held.get(name) != wanted[name])  # locked, so no other session did it
-        raise self._interfered(f"episode {odd} came out with the number {held.get(odd)} and not {wanted[odd]}")
+        raise self._interfered(f"episode {odd} has the number {held.get(odd)} and not {wanted[odd]}")
 
     def _interfered(self, what: str) -> CannotPlan:
         return CannotPlan(
-            f"Nothing was changed: {what}, so a trigger, a rule or a policy of {self._table.table} interferes; let it "
-            "pass where current_setting('episode_monitor.act', true) is set."
+            f"Nothing was changed: {what}, so a trigger, a rule or a policy of {self._table.table} interferes; make "
+            "it ignore changes where current_setting('episode_monitor.act', true) is set."
         )
 
     @property
     def _statements(self) -> _Statements:
         if self._made is None:
-            raise RuntimeError("the table was not looked at")
+            raise RuntimeError("the table was not checked")
         return self._made
 
     @contextmanager
@@ -252,9 +254,9 @@ def _statements(shape: Shape, place: str) -> _Statements:
     table, project, episode, number = shape.table, shape.project, shape.episode, shape.number.sql
     if table.version_column is None and shape.relation in (VIEW, FOREIGN_TABLE):
         raise ServiceTableMismatch(
-            f"{table.table} at {place} is no plain table, and its rows have no xmin that tells of changes: set "
-            "EPISODES_VERSION_COLUMN to a column that every change of a row changes, or EPISODES_TABLE to the table "
-            "beneath."
+            f"{table.table} at {place} is not a plain table, and its rows have no xmin that shows changes: set "
+            "EPISODES_VERSION_COLUMN to a column that changes with every update, or EPISODES_TABLE to the underlying "
+            "table."
         )
     version = "xmin" if table.version_column is None else quoted(table.version_column)
     order = "" if table.created_column is None else f" order by {quoted(table.created_column)}, {episode.sql}"

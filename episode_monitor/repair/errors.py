@@ -76,9 +76,8 @@ class Contended(NotChanged):
     def __init__(self, project_id: str, constraint: str | None) -> None:
         super().__init__(
             Code.CONTENDED,
-            f"Constraint {constraint} refused new numbers of {project_id} each time, so nothing was changed: others "
-            "keep taking numbers, or rows hold them that the plan does not see, such as deleted ones."
+            f"Constraint {constraint} refused new numbers of {project_id} each time, so nothing was changed: they "
+            "are taken concurrently, or held by rows that the plan does not see, such as deleted ones."
             if constraint
-            else f"Others kept changing {project_id} at the same moment, so nothing was changed: try again when it is "
-            "quieter.",
+            else f"Concurrent changes of {project_id} kept interfering, so nothing was changed: try again later.",
         )

@@ -82,12 +82,12 @@ class Executor:
         try:
             newest = await self._parts.store.get(kept.plan.plan_id)
             if isinstance(error, ServiceDatabaseAway) and newest.progress.transaction is not None:
-                step = self._parts.step(by, "unknown", f"{error} Whether it was done will be asked of it.")
+                step = self._parts.step(by, "unknown", f"{error} The outcome will be checked when it answers.")
                 await self._parts.move(newest, step, lease_until_ms=0)
             else:
                 await self._back(kept, by, str(error), act.undone)
         except (DatabaseAway, RepairRefused) as second:
-            log.warning("a plan could not be brought back", plan=kept.plan.plan_id, error=str(second))
+            log.warning("a plan could not be restored", plan=kept.plan.plan_id, error=str(second))
 
     async def finish(self, kept: KeptPlan) -> KeptPlan:
         """What follows a commit: events, then the comparison, then, where it fails, the rollback."""
@@ -121,7 +121,7 @@ class Executor:
         try:
             found, detail = await verdict(kept, self._parts.ask_stream, rows, wait_seconds)
         except (ServiceDatabaseError, NotChanged) as error:
-            found, detail = Verification.INCONCLUSIVE, f"The database could not be looked at again: {error}"
+            found, detail = Verification.INCONCLUSIVE, f"The database could not be read again: {error}"
         if found is kept.progress.verification:
             return kept
         step = self._parts.step(BY_ITSELF, f"verification {found.value}", detail)
@@ -135,7 +135,9 @@ class Executor:
                 return await self._take_back(kept)
             except (RepairRefused, ServiceDatabaseError, ViewError) as error:
                 log.error(
-                    "a repair failed its check and could not be taken back", plan=kept.plan.plan_id, why=str(error)
+                    "a repair failed its verification and could not be rolled back",
+                    plan=kept.plan.plan_id,
+                    why=str(error),
                 )
                 return await self._parts.store.get(kept.plan.plan_id)
         return kept

@@ -75,7 +75,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened to a plan."""
+    """One step in the history of a plan."""
 
     at_ms: int
     by: str

@@ -24,7 +24,7 @@ def _odd_episodes(rows: Sequence[EpisodeRow]) -> list[str]:
     if odd:
         said.append(f"{len(odd)} episodes have numbers outside 1 to {MAX_EPISODE_NUMBER}: {_some(odd)}.")
     if silent:
-        said.append(f"{len(silent)} episodes have ids that no event can name, so the stream will not follow them.")
+        said.append(f"{len(silent)} episodes have ids that are not valid in events, so the stream cannot show them.")
     return said
 
 

@@ -19,7 +19,7 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 
 class Strategy(Enum):
-    """How numbers are mended."""
+    """How the numbers are repaired."""
 
     COMPACT = "compact"  # 1 … n in the present order
     DUPLICATES_TO_END = "duplicates_to_end"  # later holders of a number go behind the highest
@@ -58,7 +58,7 @@ def plan(rows: Iterable[EpisodeRow], strategy: Strategy) -> list[Change]:
     ]
     if any(change.new_number > MAX_EPISODE_NUMBER for change in changes):
         raise CannotPlan(
-            f"There is no number left behind {MAX_EPISODE_NUMBER}: choose the strategy {Strategy.COMPACT.value}."
+            f"There is no number left above {MAX_EPISODE_NUMBER}: choose the strategy {Strategy.COMPACT.value}."
         )
     return in_safe_order(changes)
 

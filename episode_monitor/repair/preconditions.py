@@ -96,7 +96,7 @@ def _in_range(newer: Sequence[EpisodeRow], distance: int) -> Sequence[EpisodeRow
     if len({row.number for row in newer}) < len(newer):
         raise RowsMoved("episodes that were created since the plan was made have the same number")
     if any(row.number + distance > MAX_EPISODE_NUMBER for row in newer):
-        raise RowsMoved(f"there is no number left behind {MAX_EPISODE_NUMBER} for the episodes created since")
+        raise RowsMoved(f"there is no number left above {MAX_EPISODE_NUMBER} for the episodes created since")
     return newer
 
 

@@ -60,7 +60,7 @@ class Recovery:
         if outcome == "committed":
             return await self._executor.committed(kept, act, progress.by or BY_ITSELF)
         if outcome == "aborted":
-            detail = "the worker ended in the middle; the transaction left nothing behind"
+            detail = "the worker stopped during the transaction, which was rolled back"
             return await self._parts.move(
                 kept, self._parts.step(BY_ITSELF, "interrupted", detail), state=act.undone, lease_until_ms=0,
                 **none_along(kept, act.undone),
@@ -80,4 +80,4 @@ class Recovery:
             try:
                 await self.resume(plan_id)
             except (RepairRefused, ServiceDatabaseError, ViewError) as error:
-                log.warning("a repair plan still waits", plan=plan_id, why=str(error))
+                log.warning("a repair plan is still unfinished", plan=plan_id, why=str(error))

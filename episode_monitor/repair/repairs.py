@@ -87,7 +87,7 @@ class Repairs:
         self._check_confirmation(kept, confirm)
         self._check_open(kept, PlanAction.APPLY, "approved")
         if _same(by, kept.plan.created_by):
-            raise RepairRefused(Code.SAME_PERSON, f"{by} made this plan: somebody else must approve it.")
+            raise RepairRefused(Code.SAME_PERSON, f"{by} made this plan: another person must approve it.")
         return await self._parts.move(kept, self._parts.step(by, "approved"), approved_by=by)
 
     # --- apply and roll back
@@ -109,7 +109,7 @@ class Repairs:
     async def _allowed(self, plan_id: str, confirm: str, act: PlanAction) -> KeptPlan:
         if not self.settings.is_enabled:
             raise RepairRefused(
-                Code.AUTO_FIX_DISABLED, "Repair may only plan here: set AUTO_FIX_ENABLED=true to let it change numbers."
+                Code.AUTO_FIX_DISABLED, "Only plans are allowed here: set AUTO_FIX_ENABLED=true to allow changes."
             )
         kept = await self.store.get(plan_id)
         self._check_confirmation(kept, confirm)
@@ -117,7 +117,7 @@ class Repairs:
             kept = await self._recovery.resume(plan_id)
         self._check_open(kept, act)
         if not kept.plan.changes:
-            raise RepairRefused(Code.NOTHING_TO_DO, "The plan changes nothing: the numbers are already so.")
+            raise RepairRefused(Code.NOTHING_TO_DO, "The plan has no changes: the numbers are already correct.")
         return kept
 
     def _check_confirmation(self, kept: KeptPlan, confirm: str) -> None:
@@ -132,7 +132,7 @@ class Repairs:
         state = kept.progress.state
         words = state.value.replace("_", " ")
         if state in (PlanState.APPLYING, PlanState.ROLLING_BACK):
-            raise RepairRefused(Code.PLAN_BUSY, f"The plan is {words} right now: look at it in a moment.")
+            raise RepairRefused(Code.PLAN_BUSY, f"The plan is {words} right now: check it again in a moment.")
         if state is not act.undone:
             next_step = "make a new plan" if act is PlanAction.APPLY else "only an applied plan can"
             raise RepairRefused(
@@ -140,7 +140,7 @@ class Repairs:
                 f"The plan is {words}, so it cannot be {wanted or act.done.value.replace('_', ' ')}: {next_step}.",
             )
         if act is PlanAction.APPLY and self._parts.now_ms() >= kept.plan.expires_at_ms:
-            raise RepairRefused(Code.PLAN_EXPIRED, "The plan is too old to be trusted: make a new one.")
+            raise RepairRefused(Code.PLAN_EXPIRED, "The plan has expired: make a new one.")
 
     def _check_approval(self, kept: KeptPlan, by: str) -> None:
         if not self.needs_approval(kept):
@@ -153,7 +153,7 @@ class Repairs:
                 f"({self.settings.approval_above}): a second person must approve the plan first.",
             )
         if _same(approver, by):
-            raise RepairRefused(Code.SAME_PERSON, f"{by} approved this plan: somebody else must apply it.")
+            raise RepairRefused(Code.SAME_PERSON, f"{by} approved this plan: another person must apply it.")
 
     async def resume_all(self) -> None:
         """What a crash left of any plan."""

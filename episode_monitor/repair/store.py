@@ -61,7 +61,7 @@ class PlanStore(Protocol):
         """Keeps `after` and returns it. Raises RepairRefused where `before` is no longer how the plan is."""
 
     async def newest(self, project_id: str | None, limit: int) -> list[Listed]:
-        """The plans made last, of a project or of all, the newest first."""
+        """List repair plans, newest first."""
 
     async def unfinished(self) -> list[str]:
         """Plans with something left to do, the oldest first."""
@@ -93,7 +93,7 @@ def unknown_plan(plan_id: str, kept_in: str) -> RepairRefused:
 
 
 def _busy(plan_id: str) -> RepairRefused:
-    return RepairRefused(Code.PLAN_BUSY, f"Somebody else has moved the plan {plan_id} meanwhile: look at it anew.")
+    return RepairRefused(Code.PLAN_BUSY, f"The plan {plan_id} was changed concurrently: read it again.")
 
 
 class MemoryPlans:

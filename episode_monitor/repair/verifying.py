@@ -53,7 +53,7 @@ def came_with_an_old_number(kept: KeptPlan, rows: Iterable[EpisodeRow]) -> int |
 async def verdict(kept: KeptPlan, ask: AskStream, look: Look, wait_seconds: float = VERIFY_SECONDS) -> Verdict:
     """Waits until the stream has applied the last event of the act, and at most `wait_seconds` for it to agree."""
     deadline = asyncio.get_running_loop().time() + wait_seconds
-    pause, found = FIRST_PAUSE_SECONDS, (Verification.INCONCLUSIVE, "The stream has not come as far as the events yet.")
+    pause, found = FIRST_PAUSE_SECONDS, (Verification.INCONCLUSIVE, "The stream has not processed the events yet.")
     while True:
         found = await _look(kept, ask, look, found)
         left = deadline - asyncio.get_running_loop().time()
@@ -70,7 +70,7 @@ async def _look(kept: KeptPlan, ask: AskStream, look: Look, before: Verdict) -> 
         return before  # it is read back, or another worker does not answer: neither good nor bad
     progress = kept.progress
     if progress.partition is None or progress.sent_offset is None:
-        return Verification.SKIPPED, "The stream did not know this project, so it can confirm nothing."
+        return Verification.SKIPPED, "The stream does not know this project, so it cannot confirm the repair."
     if view is None:
         return before
     if view.applied.partition != progress.partition or view.applied.offset < progress.sent_offset:
@@ -84,5 +84,5 @@ async def _look(kept: KeptPlan, ask: AskStream, look: Look, before: Verdict) -> 
         )
     wrong = contradictions(view, rows)
     if wrong > progress.surplus:
-        return Verification.FAILED, f"The stream still calls {wrong} numbers missing or doubled that are not."
+        return Verification.FAILED, f"The stream still reports {wrong} numbers as missing or duplicate that are not."
     return Verification.PASSED, "The stream shows the new numbers."

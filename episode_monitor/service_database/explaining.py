@@ -44,28 +44,29 @@ def explain(error: BaseException, place: str, table: EpisodesTable, address: Add
     words = words_of(error, address or _GIVEN)
     state = getattr(error, "sqlstate", None)
     if state in (_UNDEFINED_TABLE, _UNDEFINED_SCHEMA):
-        return ServiceTableMismatch(f"{where} has no table {table.table}: set EPISODES_TABLE to the one that it has.")
+        return ServiceTableMismatch(f"{where} has no table {table.table}: set EPISODES_TABLE to an existing one.")
     if state == _UNDEFINED_COLUMN:
         return ServiceTableMismatch(
             f"Table {table.table} at {place} lacks a column ({words}): set EPISODES_ID_COLUMN, "
-            f"EPISODES_PROJECT_COLUMN and EPISODES_NUMBER_COLUMN to those that it has."
+            f"EPISODES_PROJECT_COLUMN and EPISODES_NUMBER_COLUMN to existing columns."
         )
     if state == _NO_RIGHT:
-        return ServiceDatabaseRefused(f"{where} refuses ({words}): grant the account of DATABASE_URL that right.")
+        return ServiceDatabaseRefused(f"{where} denies access ({words}): grant the account of DATABASE_URL that right.")
     if state == _READ_ONLY:
-        return ServiceDatabaseRefused(f"{where} is read-only: set DATABASE_URL to the server that takes writes.")
+        return ServiceDatabaseRefused(f"{where} is read-only: set DATABASE_URL to the primary server.")
     if state in _NO_TEXT:
         return ServiceDatabaseError(
-            f"{where} holds text that is no UTF-8 ({words}): correct that row; an encoding such as SQL_ASCII let it in."
+            f"{where} contains text that is not UTF-8 ({words}): correct that row (SQL_ASCII does not check it)."
         )
     if isinstance(state, str) and (state[:2] == "0A" or state in _NOT_A_TABLE):
         return ServiceDatabaseRefused(
-            f"{table.table} at {place} cannot be changed or locked ({words}): set EPISODES_TABLE to the table beneath."
+            f"{table.table} at {place} cannot be changed or locked ({words}): set EPISODES_TABLE to the "
+            "underlying table."
         )
     if state in _TOO_SLOW or isinstance(error, TimeoutError):
-        return ServiceDatabaseAway(f"{where} does not answer in time: see what it is busy with, and try again.")
+        return ServiceDatabaseAway(f"{where} does not answer in time: check its load, then try again.")
     cause = cause_of(error, where, address or _GIVEN)
     if cause is None:
-        return ServiceDatabaseError(f"{where} refuses a statement ({words}): see the log.")
+        return ServiceDatabaseError(f"{where} rejects a statement ({words}): see the log.")
     is_refused = cause.code in ("password", "login", "transaction_pooler")
     return (ServiceDatabaseRefused if is_refused else ServiceDatabaseAway)(f"{cause.sentence}.")

@@ -87,13 +87,13 @@ async def read_shape(connection: Any, table: EpisodesTable, place: str) -> Shape
     for setting, name in _named_columns(table):
         if name not in found:
             raise ServiceTableMismatch(
-                f"Table {table.table} at {place} has no column {name}: set {setting} to the one that it has."
+                f"Table {table.table} at {place} has no column {name}: set {setting} to an existing one."
             )
     number = found[table.number_column]
     if number.kind not in WHOLE_NUMBERS:
         raise ServiceTableMismatch(
             f"Column {table.number_column} of {table.table} at {place} is of the type {number.kind} and not integer: "
-            "set EPISODES_NUMBER_COLUMN to the column of the numbers."
+            "set EPISODES_NUMBER_COLUMN to the column of the episode numbers."
         )
     counts = "" if table.deleted_column is None else _not_deleted(found[table.deleted_column], table, place)
     return Shape(table, rows[0]["relation"], found[table.project_column], number, found[table.id_column], counts)

@@ -26,32 +26,32 @@ class AlertSettings(BaseModel):
     """The group "Rules and alerts"."""
 
     rules_file: Annotated[Path, AfterValidator(validators.readable_file)] | None = _alerts(
-        None, "Another file of rules than the shipped rules.yaml.", form="path"
+        None, "A rules file to use instead of the shipped rules.yaml.", form="path"
     )
     failure_rate_threshold: Percent | None = _alerts(
-        None, "Replaces the failure rate in the rules.", unit="%", ge=0, le=100
+        None, "Overrides the failure rate threshold of the shipped rules.", unit="%", ge=0, le=100
     )
     conflict_rate_threshold: Percent | None = _alerts(
-        None, "Replaces the conflict rate in the rules.", unit="%", ge=0, le=100
+        None, "Overrides the conflict rate threshold of the shipped rules.", unit="%", ge=0, le=100
     )
     performance_threshold_seconds: Seconds | None = _alerts(
-        None, "Replaces the p95 limit in the rules.", unit="seconds", gt=0, le=86_400
+        None, "Overrides the p95 limit of the shipped rules.", unit="seconds", gt=0, le=86_400
     )
-    alert_on_issues: bool = _alerts(True, "Whether alerts are delivered. They are kept and shown either way.")
+    alert_on_issues: bool = _alerts(True, "Whether alerts are delivered. They are stored and shown in any case.")
     sink_give_up_hours: int = _alerts(
-        24, "How long one delivery is tried before it is a dead letter.", unit="hours", ge=1, le=720
+        24, "How long a delivery is retried before it becomes a dead letter.", unit="hours", ge=1, le=720
     )
     sink_queue_limit: int = _alerts(
-        5000, "Alerts under way at a time; more wait in the topic of alerts.", unit="alerts", ge=10, le=100_000
+        5000, "Alerts in delivery at the same time; more wait in the alerts topic.", unit="alerts", ge=10, le=100_000
     )
-    sink_concurrency: int = _alerts(4, "Requests at a time to one destination.", unit="requests", ge=1, le=100)
+    sink_concurrency: int = _alerts(4, "Concurrent requests to one destination.", unit="requests", ge=1, le=100)
     escalate_after_minutes: int = _alerts(
-        5, "A critical alert that nobody acknowledged goes to those on call.", unit="minutes", ge=1, le=1440
+        5, "A critical alert not acknowledged for this long is also sent to on-call.", unit="minutes", ge=1, le=1440
     )
     dashboard_url: BaseAddress | None = _alerts(
         None,
-        "Where people open the dashboard, for links in alerts; it may have a path, which a proxy takes away or "
-        "leaves. Unset: WORKER_URL.",
+        "The public address of the dashboard, for links in alerts; it may have a path, which a proxy removes or "
+        "keeps. Unset: WORKER_URL.",
         form=ADDRESS,
     )
 

@@ -30,7 +30,7 @@ def parse_api_tokens(text: str) -> tuple[ApiToken, ...]:
     entries = [entry.strip() for entry in text.split(",") if entry.strip()]
     tokens = tuple(_parse_entry(place, entry) for place, entry in enumerate(entries, start=1))
     if len({token.digest for token in tokens}) < len(tokens):
-        raise ValueError("API_TOKENS names one token twice: give each role a token of its own")
+        raise ValueError("API_TOKENS contains the same token twice: use a different token for each role")
     return tokens
 
 

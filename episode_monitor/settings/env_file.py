@@ -19,9 +19,9 @@ _MAX_NOTICES: Final = 20
 def unusable(path: Path) -> str | None:
     """Why the file cannot be read although something of its name is there; one sentence."""
     if path.is_dir():
-        return f"{path} is a folder, as a container makes of a file that is missing; put the file there or remove it."
+        return f"{path} is a folder (Docker creates one for a missing file); replace it with the file or remove it."
     if path.exists() and not path.is_file():
-        return f"{path} is no ordinary file; put one there or remove it."
+        return f"{path} is not a regular file; replace it with one or remove it."
     return None
 
 
@@ -50,7 +50,7 @@ def _of_file(path: Path, known: set[str]) -> Iterator[str]:
     for binding in bindings:
         line = binding.original.line + binding.original.string[: len(_leading(binding.original.string))].count("\n")
         if binding.error or (binding.key is not None and binding.value is None):
-            yield f"{path} line {line} is no assignment and is ignored; write NAME=VALUE."
+            yield f"{path} line {line} is not an assignment and is ignored; write NAME=VALUE."
         elif binding.key is not None:
             yield _resembling(f"{path} line {line}", binding.key, known)
 
@@ -64,4 +64,4 @@ def _resembling(place: str, name: str, known: set[str]) -> str:
     if upper in known:
         return ""
     near = get_close_matches(upper, known, n=1, cutoff=_LIKENESS)
-    return f"{place} sets {name}, which is no setting and is ignored; {near[0]} may be meant." if near else ""
+    return f"{place} sets {name}, which is not a setting and is ignored; {near[0]} may be meant." if near else ""

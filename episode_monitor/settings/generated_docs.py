@@ -28,14 +28,14 @@ With nothing but `KAFKA_BOOTSTRAP_SERVERS` set, `episode-monitor worker` runs.
 """
 
 _ENV_HEAD = """\
-# Copy this file to .env and take the # from the lines you need. docs/settings.md explains every setting.
+# Copy this file to .env and remove the # from the lines you need. docs/settings.md explains every setting.
 # `episode-monitor` reads .env from the folder it is started in, `docker compose` from the folder of its file.
 
 # --- docker-compose.yml only
 
-# Needed there: this password, and below API_TOKENS, or nobody could acknowledge an alert. README.md
-# has a line that makes both, under "In production".
-# Letters and digits alone, for it becomes part of an address. Fixed once PostgreSQL has its volume.
+# Required there: this password, and API_TOKENS below, which is needed to acknowledge alerts. README.md
+# has a command that creates both, under "In production".
+# Letters and digits only, because it becomes part of a URL. It cannot change once PostgreSQL has its volume.
 POSTGRES_PASSWORD=
 
 # Which address of this machine the ports are opened on, and the ports.

@@ -29,34 +29,41 @@ class HttpSettings(BaseModel):
     """The group "HTTP"."""
 
     monitoring_host: Annotated[str, AfterValidator(validators.bind_host)] = _http(
-        "127.0.0.1", "The address to listen on; 0.0.0.0 is all of them.", form="address"
+        "127.0.0.1", "The address to listen on; 0.0.0.0 means all addresses.", form="address"
     )
     monitoring_port: int = _http(8002, "The port to listen on.", ge=1, le=65_535)
     worker_url: BaseAddress | None = _http(
-        None, "How other workers reach this one; unset: from host and port.", form=ADDRESS
+        None, "The address at which other workers reach this one; unset: built from host and port.", form=ADDRESS
     )
     api_tokens: Annotated[SecretStr, BeforeValidator(secret(validators.api_tokens))] | None = _http(
         None,
-        "Who may change things: roles viewer and operator. Needed behind a proxy and for callers on other machines; "
-        "unset: programs of the monitor's own user on this machine.",
+        "The tokens of viewers and operators; changes need an operator's. Required behind a proxy and for callers on "
+        "other machines. Unset: only programs of the monitor's own user on this machine may make changes.",
         form="role:token, several separated by commas",
     )
     loopback_changes: Annotated[LoopbackChanges, BeforeValidator(validators.lower)] = _http(
         LoopbackChanges.AUTO,
         "Without API_TOKENS, whether changes from this machine need the token in STATE_DIR/operator-token; "
-        "auto: where another setting says that something forwards to this monitor.",
+        "auto: only if another setting shows that requests are forwarded to this monitor.",
     )
     internal_token: Annotated[SecretStr, BeforeValidator(secret(validators.internal_token))] | None = _http(
-        None, "What workers of one monitor know each other by; the same on all.", form="at least 16 characters"
+        None,
+        "The token that workers of one monitor send to each other; the same on all workers.",
+        form="at least 16 characters",
     )
     monitoring_allowed_hosts: Annotated[str, AfterValidator(validators.host_names)] = _http(
-        "", "Further names this monitor may be opened by while it listens on loopback.", form="names, comma-separated"
+        "",
+        "Additional host names that are accepted while the monitor listens on loopback.",
+        form="names, comma-separated",
     )
     monitoring_allowed_origins: Annotated[str, AfterValidator(validators.origins)] = _http(
-        "", "Other sites whose pages may read answers and change things here.", form="origins, comma-separated"
+        "", "Other origins whose pages may read answers and make changes here.", form="origins, comma-separated"
     )
     metrics_max_projects: int = _http(
-        100, "Projects with metrics of their own, the worst; the rest are one sum.", ge=0, le=10_000
+        100,
+        "How many projects have metrics of their own, the worst first; the rest are summed as `_other`.",
+        ge=0,
+        le=10_000,
     )
 
     @property

@@ -17,31 +17,31 @@ class KafkaSettings(BaseModel):
     """The group "Kafka"."""
 
     kafka_bootstrap_servers: Annotated[str, AfterValidator(validators.bootstrap_servers)] = _kafka(
-        "localhost:9092", "Where Kafka is.", form="host:port, several separated by commas"
+        "localhost:9092", "The addresses of the Kafka brokers.", form="host:port, several separated by commas"
     )
     kafka_security_protocol: Annotated[SecurityProtocol, BeforeValidator(validators.upper)] = _kafka(
-        SecurityProtocol.PLAINTEXT, "Whether connections to Kafka are encrypted (SSL) and somebody logs in (SASL)."
+        SecurityProtocol.PLAINTEXT, "Whether connections to Kafka are encrypted (SSL) and authenticated (SASL)."
     )
     kafka_sasl_mechanism: Annotated[SaslMechanism, BeforeValidator(validators.upper)] = _kafka(
-        SaslMechanism.PLAIN, "How the user logs in, where the protocol is a SASL one."
+        SaslMechanism.PLAIN, "The SASL mechanism, where the protocol is SASL_PLAINTEXT or SASL_SSL."
     )
-    kafka_sasl_username: str | None = _kafka(None, "The user.", form="text")
-    kafka_sasl_password: SecretStr | None = _kafka(None, "The user's password.", form="text")
+    kafka_sasl_username: str | None = _kafka(None, "The SASL user.", form="text")
+    kafka_sasl_password: SecretStr | None = _kafka(None, "The SASL user's password.", form="text")
     kafka_ssl_cafile: Annotated[Path, AfterValidator(validators.certificates)] | None = _kafka(
-        None, "Whose certificates are trusted, in PEM; unset: the authorities this machine trusts.", form="path"
+        None, "A PEM file with the trusted certificate authorities; unset: those of this machine.", form="path"
     )
     monitor_id: Annotated[str, AfterValidator(validators.monitor_id)] = _kafka(
         "episode-monitor",
-        "Names this monitor: its consumer group and its own topics. Workers with the same name share the work.",
+        "The name of this monitor, its consumer group and its own topics. Workers with the same name share the work.",
         form="letters, digits, dots, underscores, hyphens",
     )
     events_topic: Topic = _kafka("episode-events", "The topic the project service writes to.", form="topic name")
     alerts_topic: Topic = _kafka("episode-alerts", "The topic of alert transitions.", form="topic name")
     dead_letters_topic: Topic = _kafka(
-        "episode-dead-letters", "Where records go that cannot be used.", form="topic name"
+        "episode-dead-letters", "The topic for records that cannot be processed.", form="topic name"
     )
     alert_dead_letters_topic: Topic = _kafka(
-        "alert-dead-letters", "Where alerts go that a destination refused for good.", form="topic name"
+        "alert-dead-letters", "The topic for alerts that a destination rejected permanently.", form="topic name"
     )
     events_partitions: int = _kafka(
         8,
@@ -50,16 +50,20 @@ class KafkaSettings(BaseModel):
         le=10_000,
     )
     topic_replication_factor: int | None = _kafka(
-        None, "Copies of each topic that has to be created; unset: as the broker decides.", ge=1, le=32
+        None, "Replicas of each topic that has to be created; unset: the broker's default.", ge=1, le=32
     )
     kafka_session_timeout_seconds: int = _kafka(
-        10, "A worker silent for so long has its partitions given to others.", unit="seconds", ge=1, le=300
+        10, "A worker that is silent for this long loses its partitions to other workers.", unit="seconds", ge=1, le=300
     )
     kafka_rebalance_timeout_seconds: int = _kafka(
-        30, "How long workers may take to meet when partitions are dealt out anew.", unit="seconds", ge=1, le=600
+        30, "How long workers may take to rejoin the group in a rebalance.", unit="seconds", ge=1, le=600
     )
     flush_interval_ms: int = _kafka(
-        1000, "How often state is written to Kafka; this much is done again after a crash.", unit="ms", ge=10, le=1000
+        1000,
+        "How often state is written to Kafka; at most this much work is repeated after a crash.",
+        unit="ms",
+        ge=10,
+        le=1000,
     )
 
     @model_validator(mode="after")

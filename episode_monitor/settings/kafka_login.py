@@ -28,8 +28,8 @@ def check_login(protocol: SecurityProtocol, has_username: bool, has_password: bo
         raise ValueError(f"{said}, which needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
     if not logs_in and (has_username or has_password):
         raise ValueError(
-            f"{said}, with which nobody logs in; make it SASL_SSL or SASL_PLAINTEXT, or unset KAFKA_SASL_USERNAME and "
-            f"KAFKA_SASL_PASSWORD"
+            f"{said}, which does not authenticate; change it to SASL_SSL or SASL_PLAINTEXT, or unset "
+            f"KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
         )
     if has_cafile and not protocol.value.endswith("SSL"):
-        raise ValueError(f"{said}, which encrypts nothing; make it SSL or SASL_SSL, or unset KAFKA_SSL_CAFILE")
+        raise ValueError(f"{said}, which does not encrypt; change it to SSL or SASL_SSL, or unset KAFKA_SSL_CAFILE")

@@ -33,21 +33,21 @@ class ProcessSettings(BaseModel):
     """The group "Process"."""
 
     episode_monitoring_enabled: bool = _process(
-        True, "Off: no events are read; views answer 501, health checks stay green and say so."
+        True, "If false, no events are read, views answer 501 and health checks stay green and report it."
     )
-    state_dir: Path = _process(Path("state"), "What the worker may keep on disk.", form="path")
+    state_dir: Path = _process(Path("state"), "The folder for the worker's local files.", form="path")
     cached_projects: int = _process(
         20_000,
-        "Projects whose state is held ready in memory; the rest waits packed.",
+        "How many projects are kept decoded in memory; the others are kept packed.",
         ge=100,
         le=10_000_000,
     )
     stalled_seconds: int = _process(
-        30, "A backlog that does not move for so long ends the process.", unit="seconds", ge=5, le=3600
+        30, "A worker whose backlog makes no progress for this long exits.", unit="seconds", ge=5, le=3600
     )
     log_level: Annotated[LogLevel, BeforeValidator(validators.lower)] = _process(
-        LogLevel.INFO, "What is logged, and graver."
+        LogLevel.INFO, "The lowest level that is logged."
     )
     log_format: Annotated[LogFormat, BeforeValidator(validators.lower)] = _process(
-        LogFormat.CONSOLE, "For people, or a JSON object a line."
+        LogFormat.CONSOLE, "Text for people, or one JSON object per line."
     )

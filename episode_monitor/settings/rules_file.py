@@ -26,7 +26,7 @@ class _RulesLoader(yaml.SafeLoader):
                 continue
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"`{key.value}` stands twice in one mapping", problem_mark=key.start_mark
+                    problem=f"`{key.value}` appears twice in one mapping", problem_mark=key.start_mark
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -42,19 +42,19 @@ for _tag, _pattern in zip(_NUMBERS, (r"[-+]?(?:0|[1-9][0-9]*)$", r"[-+]?(?:0|[1-
 
 
 def load_rules(path: Path, settings: Settings) -> tuple[Rule, ...]:
-    """The rules in force, overrides applied. Raises SettingsError with one sentence that names the file."""
+    """Show the active rules, overrides applied. Raises SettingsError with one sentence that names the file."""
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), _RulesLoader)  # a SafeLoader
         return parse_rules(document, settings.threshold_overrides)
     except OSError as error:
         raise SettingsError(f"RULES_FILE {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"RULES_FILE {path} is not UTF-8 text; save it as that.") from None
+        raise SettingsError(f"RULES_FILE {path} is not UTF-8 text; save it as UTF-8.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         problem = f": {error.problem}" if isinstance(error, yaml.constructor.ConstructorError) else ""
-        raise SettingsError(f"RULES_FILE {path} is not valid YAML{where}{problem}; mend it there.") from None
+        raise SettingsError(f"RULES_FILE {path} is not valid YAML{where}{problem}; correct it there.") from None
     except RuleError as error:
         raise SettingsError(f"RULES_FILE {path}: {error}") from None
 

@@ -87,7 +87,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         raise SettingsError(sentences(error, Settings.model_fields)) from None
     except (OSError, UnicodeDecodeError):
-        raise SettingsError("The file .env is there and cannot be read as text; mend or remove it.") from None
+        raise SettingsError("The file .env cannot be read as text; correct or remove it.") from None
 
 
 def settings_table() -> list[SettingRow]:

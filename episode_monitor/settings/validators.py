@@ -54,7 +54,9 @@ def bind_host(text: str) -> str:
     except ValueError:
         if re.fullmatch(_HOST, text) and not re.fullmatch(r"[\d.]+", text):
             return text
-        raise ValueError("must be an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them") from None
+        raise ValueError(
+            "must be an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all addresses"
+        ) from None
 
 
 def base_address(text: str) -> str:
@@ -108,7 +110,7 @@ def number_with_unit(text: object, unit: str) -> object:
 def readable_file(path: Path) -> Path:
     """A file that is there and may be read."""
     if not path.is_file() or not os.access(path, os.R_OK):
-        raise ValueError("must be the path of a file that is there and may be read")
+        raise ValueError("must be the path of an existing, readable file")
     return path
 
 

@@ -99,7 +99,9 @@ class Address:
 
 
 def _split(url: str, setting: str) -> tuple[SplitResult, dict[str, str]]:
-    expected = "write postgresql://USER:PASSWORD@HOST:5432/DATABASE, with signs such as @ : / ? # % percent-encoded"
+    expected = (
+        "write postgresql://USER:PASSWORD@HOST:5432/DATABASE, with characters such as @ : / ? # % percent-encoded"
+    )
     try:
         parts = urlsplit(url.strip())
         parameters = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
@@ -114,7 +116,7 @@ def _split(url: str, setting: str) -> tuple[SplitResult, dict[str, str]]:
     for name in parameters:
         if name not in _FOR_LIBPQ:
             named = f" {name}" if re.fullmatch(r"\w{1,40}", name) else ""
-            raise BadDatabaseUrl(f"{setting} has an unknown parameter{named}: take it out of the address.")
+            raise BadDatabaseUrl(f"{setting} has an unknown parameter{named}: remove it from the address.")
     return parts, parameters
 
 

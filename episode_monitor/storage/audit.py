@@ -158,7 +158,7 @@ def _entry(row: Any) -> AuditEntry:
 
 
 def _log_lost(row: tuple[Any, ...], why: str) -> None:
-    _log_row("audit row is only here: it could not be stored", row, why=why)
+    _log_row("audit row could not be stored; this log line is the only copy", row, why=why)
 
 
 def _log_row(event: str, row: tuple[Any, ...], **more: str) -> None:

@@ -29,7 +29,7 @@ where state = 'running' and updated_at < $1
 returning id
 """
 _OTHER_BYTES = 800  # about what a row without its result takes in memory
-_ABANDONED = "The worker that ran the check has gone silent."
+_ABANDONED = "The worker that ran the check stopped responding."
 
 
 class CheckKind(Enum):

@@ -15,19 +15,19 @@ from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import TransactionPooler
 
 _STATES: Final = {
-    "28P01": ("password", "{where} refuses the password of {user}: correct {setting}"),
-    "28000": ("login", "{where} does not let {user} in ({words}): create the role, or allow it in pg_hba.conf"),
+    "28P01": ("password", "{where} rejects the password of {user}: correct {setting}"),
+    "28000": ("login", "{where} does not admit {user} ({words}): create the role, or allow it in pg_hba.conf"),
     "3D000": ("no_database", "{where} has no such database: create it, or correct {setting}"),
     "57P03": ("starting", "{where} is starting up or shutting down ({words}): it will be tried again"),
     "53300": (
         "full",
-        "{where} has no connection left: raise max_connections, or what limits the role or pooler ({words})",
+        "{where} has no free connection: raise max_connections, or what limits the role or pooler ({words})",
     ),
     "26000": ("transaction_pooler", ""),
     "42P05": ("transaction_pooler", ""),
 }
 _POOLING: Final = (
-    "{where} is reached through a pooler in transaction mode, which loses what the monitor tells a session: set the "
+    "{where} is behind a pooler in transaction mode, which loses session state: set the "
     "pooler to session mode, or {setting} to the server itself"
 )
 _WORDS: Final = (  # what libpq and poolers say without a code; the server's own may be in any language
@@ -68,51 +68,48 @@ def cause_of(error: BaseException, where: str, address: Address) -> ConnectionCa
 
 def _of_class(state: str, where: str, words: str, address: Address) -> ConnectionCause | None:
     if "unsupported startup parameter" in words:
-        return ConnectionCause("startup", f"{where} refuses the connection ({words}): take it out of {address.setting}")
+        return ConnectionCause("startup", f"{where} refuses the connection ({words}): remove it from {address.setting}")
     match state[:2]:
         case "28":
             return ConnectionCause(
                 "login", f"{where} does not let {address.user!r} in ({words}): correct {address.setting}"
             )
         case "53":
-            return ConnectionCause("resources", f"{where} has no room ({words}): give it disk or memory")
+            return ConnectionCause("resources", f"{where} is out of resources ({words}): add disk space or memory")
         case "57" | "08":
-            return ConnectionCause("lost", f"{where} broke the connection ({words}): see whether the server runs")
+            return ConnectionCause("lost", f"{where} closed the connection ({words}): check that the server runs")
     return None
 
 
 def _of_driver(error: BaseException, where: str, words: str, address: Address) -> ConnectionCause | None:
     if isinstance(error, asyncpg.ClientConfigurationError):
-        return ConnectionCause("address", f"{where} cannot be asked ({words}): correct {address.setting}")
+        return ConnectionCause("address", f"{where} cannot be queried ({words}): correct {address.setting}")
     if isinstance(error, FileNotFoundError | PermissionError | psycopg.OperationalError | ssl.SSLError):
         unreadable = address.unreadable_file()
         if unreadable is not None:
             return ConnectionCause(
-                "no_file", f"{where} cannot be asked ({unreadable} cannot be read): correct {address.setting}"
+                "no_file", f"{where} cannot be queried ({unreadable} cannot be read): correct {address.setting}"
             )
     is_tls = isinstance(error, ssl.SSLError) or (_TLS.search(words) and isinstance(error, OSError | psycopg.Error))
     if is_tls:
         return ConnectionCause(
-            "tls", f"{where} and this monitor agree on no TLS ({words}): see sslmode in {address.setting}"
+            "tls", f"{where} and this monitor cannot agree on TLS ({words}): see sslmode in {address.setting}"
         )
     if isinstance(error, asyncpg.InterfaceError | asyncpg.PostgresConnectionError | psycopg.OperationalError):
-        return ConnectionCause("lost", f"{where} broke the connection ({words}): see whether the server runs")
+        return ConnectionCause("lost", f"{where} closed the connection ({words}): check that the server runs")
     return _of_network(error, where, words, address) if isinstance(error, OSError) else None
 
 
 def _of_network(error: OSError, where: str, words: str, address: Address) -> ConnectionCause:
     if isinstance(error, TimeoutError):
-        return ConnectionCause(
-            "timeout", f"{where} does not answer in time: see whether the server and the way to it are well"
-        )
+        return ConnectionCause("timeout", f"{where} does not answer in time: check the server and the network")
     if isinstance(error, socket.gaierror):
-        return ConnectionCause("no_host", f"no host of {address.place} can be found: correct {address.setting}")
+        return ConnectionCause("no_host", f"no host of {address.place} can be resolved: correct {address.setting}")
     if isinstance(error, FileNotFoundError | PermissionError):
         return ConnectionCause("no_file", f"{where} cannot be reached ({words}): see the file named")
     return ConnectionCause(
         "unreachable",
-        f"{where} cannot be reached, it refuses the connection: start the server, or correct {address.setting} "
-        f"({words})",
+        f"{where} refuses the connection: start the server, or correct {address.setting} ({words})",
     )
 
 

@@ -48,7 +48,7 @@ class Database:
         self._jitter = jitter
         self._lanes: list[WriteBehind[Any]] = []
         self._pool: Connections | None = None
-        self._trouble: Trouble | None = Trouble("new", f"PostgreSQL at {self.address} has not been asked yet")
+        self._trouble: Trouble | None = Trouble("new", f"PostgreSQL at {self.address} has not been queried yet")
         self._noticed: Trouble | None = None  # what a reader ran into, for the supervisor
         self._failures = 0  # since the last time that something went well
         self._wake = asyncio.Event()
@@ -77,7 +77,7 @@ class Database:
         self._pool, self._trouble = None, self._closed()
         for lane in self._lanes:
             lane.release()
-            lane.abandon("the monitor stops while PostgreSQL is away")
+            lane.abandon("the monitor stops while PostgreSQL is unavailable")
 
     @property
     def is_ok(self) -> bool:
@@ -93,7 +93,7 @@ class Database:
         """`ok`, or one sentence: what is wrong, what to do, what becomes of the data."""
         if self._trouble is None:
             return "ok"
-        return f"{self._trouble.sentence}; meanwhile {self.pending} rows wait in memory and {self._lost} are lost."
+        return f"{self._trouble.sentence}; meanwhile {self.pending} rows wait in memory and {self._lost} were lost."
 
     @property
     def _lost(self) -> int:
@@ -182,7 +182,7 @@ class Database:
             except Exception as error:
                 trouble = explain(error, self.address)
                 if trouble.decision is Decision.OURS:
-                    _log.exception("database trouble that may be our own fault", trouble=trouble.sentence)
+                    _log.exception("database error, possibly a defect of the monitor", trouble=trouble.sentence)
             finally:
                 if pool is not None:
                     pool.shut()
@@ -204,7 +204,7 @@ class Database:
             if standing.pending:
                 await connection.close(timeout=self._options.connect_seconds)  # the role may be granted only one
                 applied = await asyncio.to_thread(migrate.apply, self.address)
-                _log.info("database tables brought up to date", migrations=applied)
+                _log.info("database migrations applied", migrations=applied)
                 connection = await self._connect()
         except BaseException:
             connection.terminate()
@@ -216,7 +216,7 @@ class Database:
         return await connect(self.address, session_of(options), options.connect_seconds, options.answer_seconds)
 
     def _say_shared(self, error: Exception) -> None:
-        _log.info("no further connection to the database: those that are open are shared",
+        _log.info("no further database connection is available; the open ones are shared",
                   reason=explain(error, self.address).sentence)  # fmt: skip
 
     async def _serve(self, pool: Connections) -> Trouble:

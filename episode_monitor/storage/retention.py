@@ -82,5 +82,5 @@ async def prune_daily(
                 if any(removed.values()):
                     _log.info("old rows removed", **removed)
             except DatabaseAway as away:
-                _log.warning("old rows not removed; tried again in an hour", reason=str(away))
+                _log.warning("old rows could not be removed; retrying in an hour", reason=str(away))
         await sleep(pause_seconds)

@@ -51,8 +51,8 @@ _BAD_ROW_CLASSES = frozenset({"22", "23", "54"})  # data exception, integrity vi
 _AGAIN_STATES = frozenset({"57014", "55P03", "40001", "40P01"})  # time limit, lock, serialisation, deadlock
 _OUR_CLASSES = frozenset({"42", "0A"})  # syntax or missing table, feature: the statement or the tables are wrong
 _KNOWN_STATES = {
-    "25006": ("read_only", "{where} is read-only, a standby perhaps: point MONITOR_DATABASE_URL at the primary"),
-    "42501": ("rights", "{where} denies {user} a right: grant it CREATE on the database"),
+    "25006": ("read_only", "{where} is read-only, perhaps a standby: point MONITOR_DATABASE_URL at the primary"),
+    "42501": ("rights", "{where} denies access to {user}: grant it CREATE on the database"),
 }
 
 
@@ -68,15 +68,15 @@ def explain(error: BaseException, address: Address) -> Trouble:
     if isinstance(error, WrongEncoding):
         return Trouble(
             "encoding",
-            f"{where} has the encoding {error}, which does not hold every name as it is: give the monitor a database "
+            f"{where} has the encoding {error}, which cannot store every name: give the monitor a database "
             "made with ENCODING 'UTF8' TEMPLATE template0 in MONITOR_DATABASE_URL",
         )
     if isinstance(error, AllBusy):
-        return Trouble("busy", f"all connections to {where} are at work: ask again in a moment", Decision.LATER)
+        return Trouble("busy", f"all connections to {where} are busy: try again in a moment", Decision.LATER)
     state = getattr(error, "sqlstate", None)
     words = words_of(error, address)
     if state in _AGAIN_STATES:
-        return Trouble("busy", f"{where} took too long over a statement: see what it is busy with", Decision.LATER)
+        return Trouble("busy", f"{where} took too long for a statement: check its load", Decision.LATER)
     if state in _KNOWN_STATES:
         code, sentence = _KNOWN_STATES[state]
         return Trouble(code, sentence.format(where=where, user=repr(address.user)))
@@ -87,7 +87,7 @@ def explain(error: BaseException, address: Address) -> Trouble:
         return Trouble(cause.code, cause.sentence)
     if isinstance(state, str):
         decision = Decision.OURS if state[:2] in _OUR_CLASSES else Decision.REOPEN
-        return Trouble(f"state_{state}", f"{where} refuses a statement ({words}): see the log", decision)
+        return Trouble(f"state_{state}", f"{where} rejects a statement ({words}): see the log", decision)
     if isinstance(error, ValueError | TypeError | OverflowError):
         return Trouble("bad_row", f"{where} cannot hold the value ({words})", Decision.BAD_ROW)
     return Trouble("unexpected", f"{where} cannot be used ({words}): see the log", Decision.OURS)

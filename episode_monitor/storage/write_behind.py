@@ -140,7 +140,7 @@ class WriteBehind(Generic[Row]):
             oldest = next((key for key, waiting in self._waiting.items() if not waiting.in_flight), None)
             if oldest is None:
                 return
-            self._lose(oldest, "memory for waiting rows is full")
+            self._lose(oldest, "the queue of waiting rows is full")
 
     def _next_batch(self) -> dict[int | str, _Waiting[Row]]:
         batch: dict[int | str, _Waiting[Row]] = {}
@@ -187,5 +187,5 @@ class WriteBehind(Generic[Row]):
         self.lost += 1
         self.lost_because = why
         if self.lost == 1 or self.lost % _SAY_EVERY == 0:
-            _log.error("row not written", table=self.name, why=why, lost_so_far=self.lost)
+            _log.error("row could not be written", table=self.name, why=why, lost_so_far=self.lost)
         self._on_lost(lost.row, why)

@@ -15,7 +15,7 @@ from episode_monitor.web.routes import repairs as repair_routes
 from episode_monitor.web.schemas import DocumentedApp
 
 _ABOUT = (
-    "Watches episode numbering: gaps, duplicates, conflict and failure rates. Errors are `application/problem+json` "
+    "Monitors episode numbering: gaps, duplicates, conflict and failure rates. Errors are `application/problem+json` "
     "with a `code`. Reads carry an ETag. While tables recover, views answer 503 with `Retry-After`, never zeros. Reads "
     "are open; changes need an operator's token where API_TOKENS is set, and a program of this machine where it is not."
 )

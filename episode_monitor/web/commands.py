@@ -28,55 +28,63 @@ Body = TypeVar("Body", bound="CheckBody | AlertActionBody")
 
 
 class CheckBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks for a check."""
+    """Who requests a check."""
 
-    by: Annotated[str, Meta(max_length=200, description="Your name, for the audit; left out: the caller's role.")] = ""
+    by: Annotated[str, Meta(max_length=200, description="Your name, for the audit; default: the caller's role.")] = ""
 
 
 class AlertActionBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts on an alert, and why; all of it may be left out."""
+    """Who acts on an alert, and why; all fields are optional."""
 
     by: (
         Annotated[
             str,
-            Meta(min_length=1, max_length=200, description="Your name, for audit and alert; left out: your role."),
+            Meta(
+                min_length=1,
+                max_length=200,
+                description="Your name, for the audit and the alert; default: the caller's role.",
+            ),
         ]
         | msgspec.UnsetType
     ) = msgspec.UNSET
-    comment: Annotated[str, Meta(max_length=2000, description="Why; kept in the history.")] = ""
-    minutes: Annotated[int, Meta(ge=1, le=10_080, description="How long a silence lasts; only silence reads it.")] = 60
+    comment: Annotated[str, Meta(max_length=2000, description="The reason; stored in the history.")] = ""
+    minutes: Annotated[
+        int, Meta(ge=1, le=10_080, description="The duration of the silence; used by `silence` only.")
+    ] = 60
 
 
 class RepairPlanBody(CheckBody, frozen=True, kw_only=True):
-    """Who plans, and how numbers are to be mended."""
+    """Who makes the plan, and how the numbers are to be repaired."""
 
-    strategy: Annotated[Strategy, Meta(description="How numbers are mended.")] = Strategy.COMPACT
+    strategy: Annotated[Strategy, Meta(description="How the numbers are repaired.")] = Strategy.COMPACT
 
 
 class RepairActBody(CheckBody, frozen=True, kw_only=True):
-    """Who acts on a plan; `confirm` shows that the person knows which project it changes."""
+    """Who acts on a plan; `confirm` repeats the id of the project that it changes."""
 
     by: Annotated[str, Meta(min_length=1, max_length=200, description="Your name, for the audit and the plan.")]
     confirm: Annotated[str, Meta(max_length=200, description="The id of the project that the plan changes.")]
     with_newer: Annotated[
-        bool, Meta(description="Move along what was created since the plan was made; approve reads it not.")
+        bool, Meta(description="Also renumber episodes that were created after the plan was made; ignored by approve.")
     ] = False
 
 
 class PauseBody(CheckBody, frozen=True, kw_only=True):
-    """Who turns the switch of automatic repair."""
+    """Who pauses or resumes automatic repair."""
 
     by: Annotated[str, Meta(min_length=1, max_length=200, description="Your name, for the audit.")]
-    paused: Annotated[bool, Meta(description="True stops it on all workers; false lets it go on.")]
+    paused: Annotated[bool, Meta(description="True pauses automatic repair on all workers; false resumes it.")]
 
 
 class WaiveBody(CheckBody, frozen=True, kw_only=True):
-    """Who waives a finding, why, and for how long: `minutes`, or `until` a moment."""
+    """Who waives a finding, why, and for how long: either `minutes` or `until`."""
 
     by: Annotated[str, Meta(min_length=1, max_length=200, description="Your name, for the audit and the finding.")]
-    reason: Annotated[str, Meta(min_length=1, max_length=500, description="Why it is no trouble.")]
-    minutes: Annotated[int, Meta(ge=1, le=527_040, description="How long; a year at most.")] | None = None
-    until: Annotated[datetime, Meta(tz=True, description="Until when; a year ahead at most.")] | None = None
+    reason: Annotated[str, Meta(min_length=1, max_length=500, description="Why this finding is acceptable.")]
+    minutes: (
+        Annotated[int, Meta(ge=1, le=527_040, description="The duration of the waiver; a year at most.")] | None
+    ) = None
+    until: Annotated[datetime, Meta(tz=True, description="The end of the waiver; at most a year ahead.")] | None = None
 
 
 async def read_body(request: Request, kind: type[Body]) -> Body:
@@ -89,7 +97,7 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
     except msgspec.ValidationError as error:
         raise _invalid_field(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Problem(400, "malformed_json", "The body is not JSON that can be read: send one JSON object.") from None
+        raise Problem(400, "malformed_json", "The body is not valid JSON: send one JSON object.") from None
     return _checked(body)
 
 
@@ -119,7 +127,7 @@ def _check_waiver(body: WaiveBody) -> None:
     if _CONTROL_BUT_LINES.search(body.reason):
         raise invalid("reason", "must not contain control characters other than line breaks and tabs")
     if (body.minutes is None) == (body.until is None):
-        raise invalid("minutes", "either minutes or until must be given, and not both")
+        raise invalid("minutes", "exactly one of minutes and until must be given")
 
 
 class Attempt:

@@ -21,7 +21,7 @@ def render(document: Document) -> str:
             "</head><body>",
             f"<header><h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>",
             f"<p>{_prose(info.get('description', ''))}</p>",
-            '<p><a href="./">The numbers</a> · <a href="./openapi.json">openapi.json</a></p></header>',
+            '<p><a href="./">Dashboard</a> · <a href="./openapi.json">openapi.json</a></p></header>',
             _contents(document),
             "<main>",
             *_groups(document),

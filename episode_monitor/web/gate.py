@@ -64,7 +64,7 @@ class Outermost:
         log.error("request failed", error_id=error_id, method=scope["method"], path=scope["path"], exc_info=error)
         if answer.status is not None:
             raise error  # half an answer is out: cutting the connection is the only honest end
-        detail = f"Something in the monitor went wrong: its log says what, under the error id {error_id}."
+        detail = f"Internal error: see the monitor's log for the error id {error_id}."
         problem = Problem(500, "internal_error", detail, extra={"error_id": error_id})
         await problem.response(whole(scope["path"]))(scope, receive, answer.send)
 
@@ -139,4 +139,6 @@ def _limited(receive: Receive) -> Receive:
 
 
 def _too_large() -> Problem:
-    return Problem(413, "body_too_large", f"A body may have {MAX_BODY_BYTES} bytes at most: send less.")
+    return Problem(
+        413, "body_too_large", f"The request body may have at most {MAX_BODY_BYTES} bytes: send a smaller one."
+    )

@@ -36,12 +36,12 @@ class Forwarded(Exception):
 def check_direct(scope: Scope, headers: Headers) -> None:
     """Raises Forwarded where a trace of a forwarder is found. The peer must be a loopback address already."""
     if any(_FORWARDED.fullmatch(name) for name in headers):
-        raise Forwarded("it bears a header that proxies add")
+        raise Forwarded("it has a header that proxies add")
     if scope.get("http_version") in ("0.9", "1.0"):
-        raise Forwarded("it came as HTTP/1.0, as proxies send by default")  # browsers, curl, libraries: 1.1
+        raise Forwarded("it uses HTTP/1.0, the default of some proxies")  # browsers, curl, libraries: 1.1
     client, server = scope.get("client"), scope.get("server")
     if client and server and server[1] and not _is_own_program((client[0], client[1]), (server[0], server[1])):
-        raise Forwarded("the program that sent it runs as another user than the monitor")
+        raise Forwarded("the program that sent it runs as a different user than the monitor")
 
 
 def _is_own_program(client: tuple[str, int], server: tuple[str, int]) -> bool:

@@ -52,8 +52,8 @@ def token_of_start(settings: Settings) -> str | None:
     elsewhere = places_elsewhere(settings)
     if elsewhere:
         log.warning(
-            "API_TOKENS is not set although this monitor is reached from other machines; set it, or nobody there may "
-            "change anything and a proxy may let everybody do so",
+            "API_TOKENS is not set although other machines reach this monitor; set it: without it, callers there can't "
+            "make changes, and a proxy may let every caller make them",
             because_of=elsewhere,
             changes_from_this_machine="need the token of the file" if demands_token(settings) else "need no token",
             file=str(path),
@@ -91,6 +91,6 @@ def _made(settings: Settings, path: Path) -> str | None:
             beside.replace(path)
         beside.unlink(missing_ok=True)
     except OSError as error:
-        log.warning("no token for changes could be written", file=str(path), error=str(error))
+        log.warning("the local operator token could not be written", file=str(path), error=str(error))
         return None
     return token

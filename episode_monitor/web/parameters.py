@@ -24,7 +24,7 @@ def _representable(moment: datetime) -> datetime:
     try:
         moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("must be a moment between the years 1 and 9999") from None
+        raise ValueError("must be a time between the years 1 and 9999") from None
     return moment
 
 
@@ -40,7 +40,7 @@ ProjectIdPath = Annotated[
 ProjectIdQuery = Annotated[str, Query(min_length=1, max_length=MAX_PROJECT_ID, description="The project's id."), Clean]
 OptionalProject = Annotated[
     str | None,
-    Query(min_length=1, max_length=MAX_PROJECT_ID, description="One project; left out: the whole fleet."),
+    Query(min_length=1, max_length=MAX_PROJECT_ID, description="One project; default: the whole fleet."),
     Clean,
 ]
 AlertKeyPath = Annotated[
@@ -49,10 +49,10 @@ AlertKeyPath = Annotated[
     Whole,
     Clean,
 ]
-Limit = Annotated[int, Query(ge=1, le=500, description="The most entries of one page.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="The maximum number of entries on a page.")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=1000, description="`next_cursor` of the page before, all else unchanged."),
+    Query(max_length=1000, description="`next_cursor` of the previous page; the other parameters must not change."),
     Clean,
 ]
 WindowMinutes = Annotated[int, Query(ge=1, le=1440, description="How far back to look, in minutes.")]

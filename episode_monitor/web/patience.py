@@ -24,7 +24,7 @@ _REPEAT_SECONDS = 60.0  # between two lines of the log that say the same
 _FULL = msgspec.json.encode(
     {
         "type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "too_many_connections",
-        "detail": "This worker has as many connections as it takes: close idle ones, and ask again shortly.",
+        "detail": "This worker has reached its limit of connections: close idle ones and try again shortly.",
     }
 )  # fmt: skip
 
@@ -78,7 +78,7 @@ class DescriptorWatch:
             if now - self._said_at >= _REPEAT_SECONDS:
                 self._said_at = now
                 log.error(
-                    "no file descriptors are left, so connections fail, to receivers and Kafka too; "
+                    "no file descriptors are left, so connections fail, also to receivers and Kafka; "
                     "raise the limit of open files (ulimit -n)",
                     limit=descriptor_limit(),
                 )
@@ -100,7 +100,7 @@ class Doorkeeper:
             return True
         if now - self._said_at >= _REPEAT_SECONDS:
             self._said_at = now
-            log.warning("all places for HTTP connections are taken", most=self.patience.connections)
+            log.warning("the limit of HTTP connections is reached", most=self.patience.connections)
         longest = next(iter(self.waiting), None)
         if longest is None:
             return False

@@ -54,7 +54,7 @@ class Problem(Exception):
 
 def unknown_project(project_id: str) -> Problem:
     """404 for a project that no event named."""
-    return Problem(404, "unknown_project", f"No event has named the project {project_id!r}: check the id.")
+    return Problem(404, "unknown_project", f"There are no events of the project {project_id!r}: check the id.")
 
 
 def busy(code: str, detail: str, retry_after_seconds: float) -> Problem:
@@ -90,7 +90,7 @@ def to_problem(error: Exception) -> Problem:
 def _of_view_error(error: ViewError) -> Problem:
     match error:
         case Recovering():
-            detail = "The tables are being read back, so the numbers are not complete yet: ask again shortly."
+            detail = "The tables are recovering, so the numbers are not complete yet: try again shortly."
             return busy("recovering", detail, error.retry_after_seconds)
         case Unreachable():
             return busy("unreachable", error.detail, error.retry_after_seconds)
@@ -123,8 +123,8 @@ def _of_validation(error: RequestValidationError) -> Problem:
 
 
 _SENTENCES = {
-    404: ("not_found", "Nothing is at this address: /docs lists what is."),
-    405: ("method_not_allowed", "This address does not take this method: see the Allow header."),
+    404: ("not_found", "There is nothing at this path: see /docs for the paths."),
+    405: ("method_not_allowed", "This path does not support this method: see the Allow header."),
 }
 
 

@@ -19,7 +19,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An error (RFC 9457). `code` is for programs and stays; `detail` is a sentence for people and may change."""
+    """An error (RFC 9457). `code` is stable and for programs; `detail` is a sentence for people and may change."""
 
     type: str
     title: str
@@ -43,15 +43,15 @@ ANSWERS: set[type] = set()  # every type that a route names
 _REFERENCE = "#/components/schemas/{name}"
 _PROBLEMS = {
     400: "The request cannot be read.",
-    404: "What the path names is not known.",
-    409: "It cannot be done as things stand: the alert has ended, the plan is not open, the data moved.",
-    501: "This monitor is set up without the part that would answer; the detail names the setting.",
-    503: "Tables are recovering, or something needed does not answer; see Retry-After.",
+    404: "The resource in the path does not exist.",
+    409: "A conflict with the present state: the alert has ended, the plan is not open, or the data has changed.",
+    501: "This monitor runs without the part that is needed; the detail names the setting.",
+    503: "Tables are recovering, or a dependency does not answer; see Retry-After.",
 }
 _INVALID = "A parameter is wrong; `code` and `errors` name it."
 _MUTATION_PROBLEMS = {
-    401: "No token, or one that is not known.",
-    403: "Not an operator, not from this machine, or from another site's page.",
+    401: "The token is missing or unknown.",
+    403: "The caller is not an operator, not on this machine, or a page of a foreign origin.",
     413: "The body is over 64 KiB.",
     415: "The body is not JSON.",
 }

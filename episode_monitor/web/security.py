@@ -88,7 +88,7 @@ def internal_guard(token: str) -> Callable[[Request], Awaitable[None]]:
     async def check(request: Request) -> None:
         given = _bearer(request.headers.get("authorization", ""))
         if given is None or not hmac.compare_digest(_digest(given), digest):
-            raise Problem(403, "internal_only", "This address is for the monitor's own workers.")
+            raise Problem(403, "internal_only", "This path is for the monitor's own workers.")
 
     return check
 
@@ -100,7 +100,9 @@ def _check_host(headers: Headers, settings: WebSettings) -> None:
     known = {allowed.lower() for allowed in settings.allowed_hosts}
     if not is_loopback_name(name) and name not in known:
         raise Problem(
-            403, "host_not_allowed", "This monitor serves this machine only: open it as localhost, or allow the name."
+            403,
+            "host_not_allowed",
+            "This monitor serves this machine only: open it as localhost, or add the name to MONITORING_ALLOWED_HOSTS.",
         )
 
 
@@ -122,7 +124,7 @@ def _check_origin(headers: Headers, settings: WebSettings) -> None:
         raise Problem(
             403,
             "foreign_origin",
-            "Changes are not taken from another site's page: use this monitor's own, or name the site in "
+            "Changes from pages of a foreign origin are refused: use the monitor's own page, or add the origin to "
             "MONITORING_ALLOWED_ORIGINS.",
         )
 
@@ -147,9 +149,9 @@ def _check_token(authorization: str, tokens: tuple[ApiToken, ...]) -> None:
     digest = _digest(given)
     roles = [token.role for token in tokens if hmac.compare_digest(token.digest, digest)]
     if not roles:
-        raise _unauthorized("This token is not known: check API_TOKENS of the monitor.")
+        raise _unauthorized("This token is unknown: check API_TOKENS of the monitor.")
     if Role.OPERATOR not in roles:
-        raise Problem(403, "operator_required", "A viewer's token may only read: use an operator's.")
+        raise Problem(403, "operator_required", "A viewer's token allows reading only: use an operator's token.")
 
 
 def _unauthorized(detail: str) -> Problem:
@@ -168,7 +170,7 @@ def _digest(token: str) -> bytes:
 def _local_role(scope: Scope, headers: Headers, peer: str, settings: WebSettings) -> str:
     """The role of a caller on this machine, or a Problem. The peer's address alone vouches for nobody."""
     if not is_loopback_name(peer):
-        raise _not_local("Without API_TOKENS, changes are taken from this machine only")
+        raise _not_local("Without API_TOKENS, changes are accepted from this machine only")
     given = _bearer(headers.get("authorization", ""))
     known = settings.local_token
     if given is not None and known is not None and hmac.compare_digest(known.digest, _digest(given)):
@@ -182,7 +184,7 @@ def _local_role(scope: Scope, headers: Headers, peer: str, settings: WebSettings
         check_direct(scope, headers)
     except Forwarded as forwarded:
         raise _not_local(
-            f"Changes through a proxy need a token, and this request looks forwarded: {forwarded}"
+            f"Changes through a proxy need a token, and this request seems to be forwarded: {forwarded}"
         ) from None
     return "loopback"
 

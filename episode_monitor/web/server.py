@@ -86,7 +86,7 @@ def listen(host: str, port: int) -> socket.socket:
 def _sentence(host: str, port: int, error: Exception) -> str:
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, socket.gaierror | UnicodeError) or number == errno.EADDRNOTAVAIL:
-        return f"{host}:{port} is not an address of this machine: set MONITORING_HOST to one that is."
+        return f"{host}:{port} is not an address of this machine: set MONITORING_HOST to one of its addresses."
     if number == errno.EADDRINUSE:
         return f"Port {port} on {host} is in use by another program: stop that one or set MONITORING_PORT to another."
     if number == errno.EACCES:

@@ -83,7 +83,7 @@ def _take_authority(scope: Scope) -> None:
         is_usable = False
     if not is_usable:
         raise Problem(
-            400, "invalid_target", "The address in the request line is none: send a path, or http://HOST/PATH."
+            400, "invalid_target", "The address in the request line is invalid: send a path, or http://HOST/PATH."
         )
     headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
     scope["headers"] = [(b"host", parts.netloc.encode("ascii")), *headers]
@@ -100,7 +100,7 @@ def _check(scope: Scope) -> None:
         except UnicodeDecodeError:
             raise Problem(400, "invalid_path", "The path is not UTF-8: percent-encode its UTF-8 bytes.") from None
     if any(unicodedata.category(character) == "Cc" for character in scope["path"]):
-        raise Problem(400, "invalid_path", "The path contains control characters, which no id has.")
+        raise Problem(400, "invalid_path", "The path contains control characters; ids must not contain any.")
 
 
 def _take_base(scope: Scope, base_path: str) -> None:

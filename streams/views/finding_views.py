@@ -109,14 +109,14 @@ def _sentence(entry: FindingRecord) -> str:
         case happened.OPENED if entry.kind == DUPLICATE:
             return f"Number {numbers} is a duplicate: several episodes hold it, since {rfc3339(entry.since_ms)}."
         case happened.OPENED:
-            return f"Open gap {numbers}: nobody holds it, since {rfc3339(entry.since_ms)}.{joined}"
+            return f"Open gap {numbers}: no episode holds it, since {rfc3339(entry.since_ms)}.{joined}"
         case happened.FILLED:
-            left = f"still missing: {rest}" if rest else "nothing of the gap is left"
+            left = f"still missing: {rest}" if rest else "the gap is closed"
             return f"Episode {episode} took number {entry.number}; {left}."
         case happened.WAIVED:
             return f"{entry.by} waived {numbers} until {rfc3339(entry.until_ms)}: {entry.reason}"
         case happened.REOPENED:
-            return f"The waiver is over, and {numbers} counts again.{joined}"
+            return f"The waiver has expired, and {numbers} counts again.{joined}"
     match entry.how:
         case happened.TOP_LOWERED:
             return f"Episode {episode} left the highest number, and {numbers} lies above what is the highest now."

@@ -17,7 +17,8 @@ def test_a_dead_letter_is_logged_with_its_place_and_reason() -> None:
         LetterLog(lambda: 0.0).note(letters(17))
     assert lines == [
         {
-            "event": "record sent to the dead letters", "log_level": "warning", "topic": "events", "partition": "3",
+            "event": "record sent to the dead-letter topic",
+            "log_level": "warning", "topic": "events", "partition": "3",
             "offset": "17", "reason": "missing_field", "detail": "episode_id is needed for episode.created.",
         }
     ]  # fmt: skip

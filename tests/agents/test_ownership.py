@@ -230,7 +230,7 @@ async def test_a_partition_that_the_changelog_does_not_have_yet_waits_for_it(des
     desk.engine.assign([3, 4], 1)
     await turns()
     assert desk.engine.owned[4].phase is PartitionPhase.RECOVERING
-    assert desk.engine.owned[4].problem == "Partition 4 of events is new; its changelog is being made."
+    assert desk.engine.owned[4].problem == "Partition 4 of events is new; its changelog partition is being created."
     assert desk.engine.owned[3].problem == ""
     desk.engine.grow(5)
     await turns()

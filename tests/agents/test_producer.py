@@ -22,7 +22,7 @@ async def test_idempotence_and_claims_are_used_where_the_broker_has_them(
     assert producer.is_idempotent == is_apache
     assert (claimed is not producer) == is_apache
     assert [each["event"] for each in logs] == (
-        [] if is_apache else ["the broker has no idempotent producers; going on without"]
+        [] if is_apache else ["the broker does not support idempotent producers; continuing without"]
     )
     if claimed is not producer:
         await claimed.stop()

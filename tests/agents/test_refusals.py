@@ -38,64 +38,64 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "password": (
         "LOGIN", {"security_protocol": "SASL_PLAINTEXT", **LOGIN, "sasl_password": "guessed"},
-        "does not take this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM PLAIN).",
+        "rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM PLAIN).",
     ),
     "password over TLS": (
         "LOGINTLS", {"security_protocol": "SASL_SSL", "ssl_cafile": "all", **LOGIN, "sasl_password": "guessed"},
-        "does not take this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM PLAIN).",
+        "rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM PLAIN).",
     ),
     "mechanism": (
         "LOGIN", {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-256", **LOGIN},
-        "takes no logins by SCRAM-SHA-256; correct KAFKA_SASL_MECHANISM.",
+        "does not support the mechanism SCRAM-SHA-256; correct KAFKA_SASL_MECHANISM.",
     ),
     "no login": (
         "LOGIN", {},
-        "lets nobody in without a login, and KAFKA_SECURITY_PROTOCOL is PLAINTEXT; make it SASL_PLAINTEXT, and set "
+        "requires a login, and KAFKA_SECURITY_PROTOCOL is PLAINTEXT; make it SASL_PLAINTEXT, and set "
         "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.",
     ),
     "no login over TLS": (
         "LOGINTLS", {"security_protocol": "SSL", "ssl_cafile": "all"},
-        "lets nobody in without a login, and KAFKA_SECURITY_PROTOCOL is SSL; make it SASL_SSL, and set "
+        "requires a login, and KAFKA_SECURITY_PROTOCOL is SSL; make it SASL_SSL, and set "
         "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.",
     ),
     "a login where nobody asks": (
         "PLAINTEXT", {"security_protocol": "SASL_PLAINTEXT", **LOGIN},
-        "lets nobody log in, and KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT; make it PLAINTEXT, or name the address "
-        "where logins are taken.",
+        "does not support logins, and KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT; make it PLAINTEXT, or use an "
+        "address that supports logins.",
     ),
     "another authority": (
         "TLS", {"security_protocol": "SSL", "ssl_cafile": "strangers"},
-        "shows a certificate that nobody in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE to the authority that "
-        "did.",
+        "presents a certificate that no authority in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE to the "
+        "authority that did.",
     ),
     "no authority": (
         "LOGINTLS", {"security_protocol": "SASL_SSL", **LOGIN},
-        "shows a certificate that nobody in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE to the authority that "
-        "did.",
+        "presents a certificate that no authority in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE to the "
+        "authority that did.",
     ),
     "expired": (
         "EXPIRED", {"security_protocol": "SSL", "ssl_cafile": "all"},
-        "shows a certificate that expired; renew the broker's, or look at this clock.",
+        "presents a certificate that expired; renew it, or check this machine's clock.",
     ),
     "another host": (
         "OTHERHOST", {"security_protocol": "SSL", "ssl_cafile": "all"},
-        "shows a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its certificate does, or give the "
+        "presents a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its certificate does, or give the "
         "broker one for 127.0.0.1.",
     ),
     "plain to TLS": (
-        "TLS", {}, "speaks TLS only, and KAFKA_SECURITY_PROTOCOL is PLAINTEXT; make it SSL.",
+        "TLS", {}, "accepts TLS only, and KAFKA_SECURITY_PROTOCOL is PLAINTEXT; make it SSL.",
     ),
     "a plain login to TLS": (
         "LOGINTLS", {"security_protocol": "SASL_PLAINTEXT", **LOGIN},
-        "speaks TLS only, and KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT; make it SASL_SSL.",
+        "accepts TLS only, and KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT; make it SASL_SSL.",
     ),
     "TLS to plain": (
         "PLAINTEXT", {"security_protocol": "SSL", "ssl_cafile": "all"},
-        "speaks no TLS, and KAFKA_SECURITY_PROTOCOL is SSL; make it PLAINTEXT.",
+        "does not use TLS, and KAFKA_SECURITY_PROTOCOL is SSL; make it PLAINTEXT.",
     ),
     "a login by TLS to plain": (
         "LOGIN", {"security_protocol": "SASL_SSL", "ssl_cafile": "all", **LOGIN},
-        "speaks no TLS, and KAFKA_SECURITY_PROTOCOL is SASL_SSL; make it SASL_PLAINTEXT.",
+        "does not use TLS, and KAFKA_SECURITY_PROTOCOL is SASL_SSL; make it SASL_PLAINTEXT.",
     ),
 }  # fmt: skip
 
@@ -150,7 +150,7 @@ async def test_nobody_there_and_no_such_name_are_told_apart() -> None:
     said = await kafka_trouble(nowhere)
     assert said == f"Kafka does not answer at {nowhere}; start it, or check KAFKA_BOOTSTRAP_SERVERS."
     said = await kafka_trouble("no-such-host.invalid:9092", 20.0)
-    assert said == "No machine is known by the name in no-such-host.invalid:9092; correct KAFKA_BOOTSTRAP_SERVERS."
+    assert said == "The host name in no-such-host.invalid:9092 cannot be resolved; correct KAFKA_BOOTSTRAP_SERVERS."
 
 
 async def test_what_speaks_something_else_is_no_kafka() -> None:

@@ -99,7 +99,7 @@ async def test_kafka_away_at_the_start_is_waited_for_and_said(
         await starting
         await until(lambda: rig.is_live(2) and rig.runtime.status == "ok")
         await rig.runtime.close()
-    (away,) = [line for line in logs if line["event"] == "Kafka is away; waiting for it"]
+    (away,) = [line for line in logs if line["event"] == "Kafka is unavailable; waiting for it"]
     assert away["kafka"] == server.bootstrap_servers
     assert away["reason"].startswith(f"Kafka does not answer at {server.bootstrap_servers};")
     assert rig.stops == []
@@ -327,8 +327,10 @@ async def test_what_was_added_and_cannot_be_read_yet_is_named(
         await admin.start()
         await admin.create_partitions({rig.topics.events: NewPartitions(4)})
         await admin.close()
-        await until(lambda: rig.runtime.status.startswith(f"Nobody reads partitions 2, 3 of {rig.topics.events} yet"))
-        await until(lambda: 3 in rig.owned and "its changelog is being made" in rig.owned[3].problem)
+        await until(
+            lambda: rig.runtime.status.startswith(f"New partitions 2, 3 of {rig.topics.events} cannot be read yet")
+        )
+        await until(lambda: 3 in rig.owned and "its changelog partition is being created" in rig.owned[3].problem)
         await until(lambda: rig.owned[0].is_live, "the others are read all the same")
         monkeypatch.undo()
         await until(lambda: rig.is_live(4) and rig.runtime.status == "ok")

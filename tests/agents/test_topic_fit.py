@@ -64,7 +64,7 @@ def test_what_a_broker_does_not_tell_is_not_judged() -> None:
             "deletes the state of quiet projects after 1 h",
         ),
         ({"m_state_changelog": facts("compact,delete")}, "deletes the state of quiet projects after 168 h"),
-        ({"m_fleet": facts("delete")}, "m-fleet deletes what workers tell each other"),
+        ({"m_fleet": facts("delete")}, "m-fleet deletes the summaries that workers publish"),
         ({"m_state_changelog": facts("compact", max_record_bytes=1_048_588)}, "takes records of 1 MiB at most"),
         ({"events": facts("delete", replicas=1, min_in_sync=1)}, "events has one copy on 3 brokers"),
         ({"events": facts("delete", min_in_sync=4)}, "events needs 4 copies in sync and has 3"),

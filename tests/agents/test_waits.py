@@ -94,7 +94,7 @@ def test_a_transaction_that_ends_is_said_and_the_next_one_waits_anew(standing: S
     with capture_logs() as logs:
         standing.waits.look(1046.0)
     assert [(line["event"], line["waited_for"], line["seconds"]) for line in logs] == [
-        ("a partition goes on", "transaction", 46)
+        ("a partition continues", "transaction", 46)
     ]
     assert [wait.seconds for wait in standing.waits.now(1050.0)] == [4.0]
 
@@ -119,7 +119,7 @@ def test_events_that_are_there_and_not_taken_wait_for_storing_or_for_nobody_know
     standing.part.partition.unstored = 1000
     assert [wait.waits_for for wait in standing.look_for(1)] == [WaitsFor.STORING]
     assert standing.waits.now(1001.0)[0].sentence() == (
-        "1 event of partition 3 of events from offset 100 on has waited 1 s until what was taken before is stored."
+        "1 event of partition 3 of events from offset 100 on has waited 1 s until earlier events are stored."
     )
 
 

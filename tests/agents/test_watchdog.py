@@ -92,7 +92,7 @@ async def test_a_backlog_that_does_not_move_ends_the_worker(still: Still) -> Non
     await still.look_until(30)
     assert still.stops == []
     await still.look_until(32)
-    assert still.stops[0] == "partition 0 of events has 7 records waiting and none was taken for 32 s"
+    assert still.stops[0] == "partition 0 of events has 7 records waiting and none was processed for 32 s"
 
 
 async def test_a_partition_of_alerts_whose_broker_is_away_does_not_end_the_worker(still: Still) -> None:
@@ -195,7 +195,7 @@ async def test_a_group_without_a_coordinator_is_said_although_records_come(still
     await still.look_until(4)
     assert still.dog.status(1004.0, 1004.0) == "ok"
     await still.look_until(8)
-    said = "Kafka does not answer for the consumer group: nobody has coordinated it for 8 s."
+    said = "Kafka does not answer for the consumer group: it has had no coordinator for 8 s."
     assert still.dog.status(1008.0, 1008.0) == said
     still.consumer.knows_coordinator = True
     await still.dog.look(1010.0, 1010.0)
@@ -210,7 +210,7 @@ async def test_a_partition_that_its_broker_cannot_hand_out_says_so_and_ends_noth
     assert still.stops == []
     assert [(line["log_level"], line["partition"]) for line in logged] == [("error", 0)]
     assert still.owned[0].problem.startswith(
-        "The broker cannot hand out partition 0 of events from offset 10 on: it answers CORRUPT_MESSAGE. Look at"
+        "The broker cannot return partition 0 of events from offset 10 on: it answers CORRUPT_MESSAGE. Look at"
     )
     still.refused, still.waiting = {}, 0
     await still.look_until(2)

@@ -70,7 +70,7 @@ async def test_an_alert_is_given_up_after_the_time_allowed(
 
     # Tries at 0, 0.5, 1.5, 3.5 and 7.5 s; the next would be at 15.5 s.
     assert len(receiver.requests) == 5
-    assert desk.dead == [Dead("a 1", "webhook", "gave up after 5 tries in 8 s: HTTP 500")]
+    assert desk.dead == [Dead("a 1", "webhook", "gave up after 5 attempts in 8 s: HTTP 500")]
     assert desk.fanout.counters["webhook"].given_up == 1
 
 
@@ -203,7 +203,7 @@ async def test_a_sink_with_a_bug_stops_no_other_and_ends_in_the_dead_letters(
 
     assert receiver.titles == ["a 1"]
     assert broken.tries == 2
-    assert desk.dead == [Dead("a 1", "broken", "gave up after 2 tries in 0 s: the sink raised KeyError")]
+    assert desk.dead == [Dead("a 1", "broken", "gave up after 2 attempts in 0 s: the sink raised KeyError")]
 
 
 async def test_room_is_waited_for_only_while_dead_letters_pile_up(

@@ -90,7 +90,7 @@ async def test_a_worker_that_was_frozen_while_the_process_started_hands_it_nothi
 
 async def test_a_handler_that_hangs_is_ended_and_made_anew() -> None:
     sink = HandlerSink("our_alerts:Hangs", handle_seconds=5.0)
-    assert await sink.deliver(ALERT, FIRST) == Retry(None, "the handler took longer than 5 s and was ended")
+    assert await sink.deliver(ALERT, FIRST) == Retry(None, "the handler took longer than 5 s and was stopped")
     assert await sink.deliver(ALERT, FIRST) == Delivered()
     await sink.aclose()
 

@@ -64,7 +64,7 @@ async def test_a_redirect_is_rejected_and_not_followed(
 ) -> None:
     outcome = await asked(client, receiver, answers(status, location=receiver.url + "/elsewhere"))
 
-    assert outcome == Rejected(f"HTTP {status}: redirects are not followed; configure the address it leads to")
+    assert outcome == Rejected(f"HTTP {status}: redirects are not followed; configure its target address")
     assert [request.path for request in receiver.requests] == ["/hook"]
 
 

@@ -129,7 +129,7 @@ async def test_certificates_that_are_not_there_matter_only_where_there_is_tls(
     async with new_client() as client:
         build_destinations(sink_settings(slack_webhook_url=receiver.url), client)
         assert await post(client, receiver.url, b"{}", {}, 30.0) == HttpAnswer(200, None, b"ok")
-        with pytest.raises(ValueError, match="SSL_CERT_FILE or SSL_CERT_DIR leads to no certificates"):
+        with pytest.raises(ValueError, match="SSL_CERT_FILE or SSL_CERT_DIR contains no readable certificates"):
             build_destinations(sink_settings(slack_webhook_url=HOOK), client)
 
 

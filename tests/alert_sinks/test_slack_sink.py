@@ -202,7 +202,7 @@ async def test_a_200_that_breaks_off_is_tried_again(client: httpx.AsyncClient, r
 
     outcome = await SlackSink(client, receiver.url).deliver(an_alert(), FIRST)
 
-    assert outcome == Retry(None, "Slack's answer broke off")
+    assert outcome == Retry(None, "Slack's answer was cut off")
 
 
 def test_json_nested_without_end_is_a_refusal() -> None:

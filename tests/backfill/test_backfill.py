@@ -231,7 +231,7 @@ async def test_a_broker_that_stops_answering_ends_the_run_and_the_next_one_goes_
     finally:
         os.kill(broker.pid, signal.SIGCONT)
     assert process.returncode == 3, err
-    assert "it goes on where it was" in " ".join(err.split())
+    assert "run the same command again to continue" in " ".join(err.split())
     code, summary, err = await asyncio.to_thread(run, env, tmp_path)
     assert (code, summary["stated"], summary["resumed"]) == (0, 120, True), err
     assert {(e.project_id, e.episode_number, e.episode_id) for e in await events_of(env)} == set(ROWS)

@@ -120,7 +120,7 @@ async def test_a_table_that_is_dropped_ends_the_run_and_the_position_stays(env: 
 @pytest.mark.usefixtures("topic")
 async def test_a_position_that_cannot_be_kept_ends_the_run_in_a_sentence(env: dict[str, str], tmp_path: Path) -> None:
     hurt = Hurt(env, tmp_path, lambda: shutil.rmtree(tmp_path / "backfill"))
-    with pytest.raises(Failure, match=r"position in .* cannot be kept") as caught:
+    with pytest.raises(Failure, match=r"position in .* cannot be saved") as caught:
         await hurt.run()
     assert caught.value.code is ExitCode.USAGE
     assert (await Hurt(env, tmp_path, lambda: None).run())["stated_in_this_run"] == 120  # from the beginning

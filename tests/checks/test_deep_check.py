@@ -269,7 +269,7 @@ async def test_a_fleet_that_stays_incomplete_fails_the_check(database_url: str) 
     async with Fleet(2) as fleet:
         worker = await fleet.worker("only")
         worker.own_partition(0).numbers("p", 1)
-        with pytest.raises(CheckFailed, match=r"run it again when the fleet is whole"):
+        with pytest.raises(CheckFailed, match=r"run it again when all partitions are available"):
             await deep(fleet, worker, database_url)
 
 

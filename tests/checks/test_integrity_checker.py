@@ -138,7 +138,7 @@ async def test_a_connection_of_the_other_face_is_refused_in_a_sentence(database_
         await connection.close()
     with psycopg.connect(database_url) as sync, pytest.raises(TypeError, match=r"call check_project_integrity"):
         await EpisodeIntegrityChecker(sync).acheck_project_integrity("p")
-    with pytest.raises(TypeError, match=r"no DB-API connection"):
+    with pytest.raises(TypeError, match=r"not a DB-API connection"):
         EpisodeIntegrityChecker(object()).check_project_integrity("p")
 
 

@@ -207,7 +207,7 @@ async def test_a_check_by_hand_moves_the_next_scheduled_one(fleet: Fleet) -> Non
 
 @pytest.mark.parametrize(
     ("error", "sentence"),
-    [(CheckFailed("The table is gone."), "The table is gone."), (RuntimeError("secret"), "an error of the monitor")],
+    [(CheckFailed("The table is gone."), "The table is gone."), (RuntimeError("secret"), "an internal error")],
 )
 async def test_a_check_that_fails_says_why_and_the_next_may_run(fleet: Fleet, error: Exception, sentence: str) -> None:
     fleet.go.set()
@@ -279,7 +279,7 @@ async def test_the_check_of_a_worker_that_is_gone_is_ended_and_run_again_by_anot
     fleet.now_ms = NOON_MS + 60_001
     assert await eventually(lambda: fleet.workers[0].run_if_due(CheckKind.DEEP, HOUR))
     ended = await until_ended(fleet.workers[0], lost.id)
-    assert (ended.state, ended.error) == (JobState.FAILED, "The worker that ran the check has gone silent.")
+    assert (ended.state, ended.error) == (JobState.FAILED, "The worker that ran the check stopped responding.")
     assert fleet.begun == 1
     await fleet.workers[0].close()
 
@@ -296,7 +296,7 @@ async def test_a_run_that_was_silent_for_too_long_ends_itself(storage: Storage) 
     job = await fleet.workers[0].run_check(deep=True, by="mina", wait_seconds=0.0)
     assert await schedule.claim(CheckKind.DEEP, "another", HOUR)
     ended = await until_ended(fleet.workers[0], job.job_id)
-    assert (ended.state, ended.error) == (JobState.FAILED, "Another worker took the check over.")
+    assert (ended.state, ended.error) == (JobState.FAILED, "Another worker has taken over the check.")
     assert await schedule.alive(CheckKind.DEEP, "another")
     await fleet.workers[0].close()
 

@@ -13,7 +13,7 @@ from tests.service_database.making import make_table, run
 
 async def test_trouble_is_told_as_long_as_it_lasts_and_logged_once(database_url: str) -> None:
     look = TableLook(reader_opener(database_url, EpisodesTable()))
-    assert "has not been asked yet" in look.word
+    assert "has not been queried yet" in look.word
     with structlog.testing.capture_logs() as log:
         await look.once()
         await look.once()

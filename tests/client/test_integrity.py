@@ -94,7 +94,7 @@ async def test_other_names_and_rows_that_are_deleted_softly(database_url: str) -
 
 
 async def test_what_is_no_database_is_refused_in_a_sentence() -> None:
-    with pytest.raises(TypeError, match=r"object is no DB-API connection: hand in one"):
+    with pytest.raises(TypeError, match=r"object is not a DB-API connection: pass one"):
         EpisodeIntegrityChecker(object()).check_project_integrity("p")
 
 

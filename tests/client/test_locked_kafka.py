@@ -59,15 +59,15 @@ async def test_why_nothing_can_be_sent_is_said_in_words(protocol: str, tmp_path:
         plain = {name: text for name, text in kafka.environment().items() if name == "KAFKA_BOOTSTRAP_SERVERS"}
         guessed = kafka.environment(password="guessed")
         expected = {
-            f"{where} does not take this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)": guessed,
+            f"{where} rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)": guessed,
             (
-                f"{where} speaks TLS only; correct KAFKA_SECURITY_PROTOCOL (PLAINTEXT)" if protocol == "SASL_SSL"
-                else f"{where} lets nobody in without a login; correct KAFKA_SECURITY_PROTOCOL (PLAINTEXT)"
+                f"{where} accepts TLS only; correct KAFKA_SECURITY_PROTOCOL (PLAINTEXT)" if protocol == "SASL_SSL"
+                else f"{where} requires a login; correct KAFKA_SECURITY_PROTOCOL (PLAINTEXT)"
             ): plain,
         }  # fmt: skip
         if protocol == "SASL_SSL":
             strange = {name: text for name, text in kafka.environment().items() if name != "KAFKA_SSL_CAFILE"}
-            expected[f"{where} shows a certificate that nobody in KAFKA_SSL_CAFILE has signed"] = strange
+            expected[f"{where} presents a certificate that no authority in KAFKA_SSL_CAFILE has signed"] = strange
         for sentence, environment in expected.items():
             settings = ClientSettings.from_environment(environment)
             assert isinstance(settings, ClientSettings), settings

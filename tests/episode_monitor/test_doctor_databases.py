@@ -74,7 +74,7 @@ async def test_what_repair_needs_of_a_view_is_said(database_url: str) -> None:
 async def test_row_security_that_hides_rows_is_said(database_url: str, reader: str) -> None:
     run(database_url, "alter table episodes enable row level security")
     verdict, said = await of_service(reader)
-    assert (verdict, "row security is on for the account" in said) == (DiagnosisLevel.OK, True)
+    assert (verdict, "row security applies to the account" in said) == (DiagnosisLevel.OK, True)
 
 
 async def test_a_service_that_is_away_is_unreachable() -> None:
@@ -87,7 +87,8 @@ async def test_a_service_that_is_away_is_unreachable() -> None:
 async def test_a_pooler_that_the_worker_could_not_use_is_no_ok(database_url: str) -> None:
     async with front_door(database_url) as (_, url):
         assert (await of_own(url)) == (
-            DiagnosisLevel.OK, f"PostgreSQL answers at {url.partition('@')[2]}; 6 migrations run at the next start.",
+            DiagnosisLevel.OK,
+            f"PostgreSQL answers at {url.partition('@')[2]}; 6 migrations will run at the next start.",
         )  # fmt: skip
         verdict, said = await of_own(f"{url}?options=-cgeqo%3Doff")
         assert (verdict, "unsupported startup parameter: options" in said) == (DiagnosisLevel.UNREACHABLE, True)
@@ -121,4 +122,4 @@ async def test_a_pooler_in_transaction_mode_is_wrong_for_both(database_url: str,
     make_table(database_url)
     with pgbouncer(database_url, tmp_path, "transaction") as url:
         for verdict, said in (await of_own(url), await of_service(url)):
-            assert (verdict, "through a pooler in transaction mode" in said) == (DiagnosisLevel.WRONG, True)
+            assert (verdict, "behind a pooler in transaction mode" in said) == (DiagnosisLevel.WRONG, True)

@@ -41,7 +41,7 @@ async def test_a_receiver_at_a_closed_port_or_an_unknown_name_is_away_and_its_pa
     for setting in ("SLACK_WEBHOOK_URL", "MONITORING_WEBHOOK_URL"):
         verdict, sentence = found[setting]
         assert verdict is DiagnosisLevel.UNREACHABLE
-        assert sentence.endswith(f"correct {setting} or let us through.")
+        assert sentence.endswith(f"correct {setting}, or allow the connection.")
         assert "hushhush" not in sentence
 
 

@@ -36,7 +36,7 @@ def test_an_env_file_that_is_a_folder_ends_the_start(tmp_path: Path, monkeypatch
     ],
 )
 def test_a_name_that_is_nearly_a_settings_is_named_with_the_setting(tmp_path: Path, name: str, meant: str) -> None:
-    sentence = f"sets {name}, which is no setting and is ignored; {meant} may be meant."
+    sentence = f"sets {name}, which is not a setting and is ignored; {meant} may be meant."
     assert said(tmp_path, f"\n# a comment\n{name}=5\n") == [f"env line 3 {sentence}"]
     assert said(tmp_path, **{name: "5"}) == [f"The environment {sentence}"]
 
@@ -44,8 +44,8 @@ def test_a_name_that_is_nearly_a_settings_is_named_with_the_setting(tmp_path: Pa
 def test_a_line_that_is_no_assignment_is_named(tmp_path: Path) -> None:
     text = "GRACE_SECONDS=5\nthis is nothing\n\nALONE\nexport MONITORING_PORT=8100\n"
     assert said(tmp_path, text) == [
-        "env line 2 is no assignment and is ignored; write NAME=VALUE.",
-        "env line 4 is no assignment and is ignored; write NAME=VALUE.",
+        "env line 2 is not an assignment and is ignored; write NAME=VALUE.",
+        "env line 4 is not an assignment and is ignored; write NAME=VALUE.",
     ]
 
 

@@ -58,7 +58,7 @@ async def test_it_is_unhealthy_while_tables_are_read_back_and_says_so() -> None:
     async with worker(Recovering()) as server:
         is_healthy, sentence = await asyncio.to_thread(health.ask, server.url)
     assert not is_healthy
-    assert sentence.startswith("The tables are being read back")
+    assert sentence.startswith("The tables are recovering")
 
 
 async def test_curl_in_its_place_answers_alike() -> None:

@@ -43,7 +43,7 @@ def test_the_next_after_ten_seconds_says_how_many_were_kept_back(library: Librar
     library.cannot_connect()
     library.now += 0.1
     library.cannot_connect(3, node=2)
-    assert library.heard[1:] == ["no way to node 2: 100 % refused (and 500 more of its kind since the last such line)"]
+    assert library.heard[1:] == ["no way to node 2: 100 % refused (and 500 similar messages since the last one)"]
 
 
 def test_lines_that_come_seldom_stay_as_they_are(library: Library) -> None:

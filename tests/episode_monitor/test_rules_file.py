@@ -32,8 +32,8 @@ def test_a_single_rule_as_the_users_document_prints_it_is_a_whole_file(tmp_path:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("threshold: 2%", r"at line 7: `threshold` stands twice in one mapping; mend it there"),
-        ("labels: {a: b, a: c}", r"at line 7: `a` stands twice in one mapping"),
+        ("threshold: 2%", r"at line 7: `threshold` appears twice in one mapping; correct it there"),
+        ("labels: {a: b, a: c}", r"at line 7: `a` appears twice in one mapping"),
         ("for_seconds: 1:30", r"Rule episode_failure_rate needs `for_seconds` to be an integer"),
         ("for_seconds: 010", r"Rule episode_failure_rate needs `for_seconds` to be an integer"),
         ("for_seconds: 0x10", r"Rule episode_failure_rate needs `for_seconds` to be an integer"),

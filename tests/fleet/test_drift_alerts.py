@@ -139,7 +139,7 @@ async def test_what_kafka_does_not_take_is_not_done() -> None:
         left.tell_failing = KafkaError("away")
         assert code(await right.post(f"{ALERTS}/{KEY}/resolve", BODY), 503) == "unreachable"
         for worker in (left, right):
-            with pytest.raises(CheckFailed, match="run it again when the fleet is whole"):
+            with pytest.raises(CheckFailed, match="run it again when all partitions are available"):
                 await checked(fleet, worker, ReportDrift(is_all=True, drifting=[]))
         assert await active(left) == [KEY]
         left.tell_failing = None
@@ -151,7 +151,7 @@ async def test_while_nobody_keeps_them_a_check_fails_and_an_act_is_not_claimed()
         left, right = await two_workers(fleet)
         left.engine.owned[0].phase = PartitionPhase.RECOVERING
         for worker in (left, right):
-            with pytest.raises(CheckFailed, match="run it again when the fleet is whole"):
+            with pytest.raises(CheckFailed, match="run it again when all partitions are available"):
                 await checked(fleet, worker, ReportDrift(is_all=True, drifting=[]))
             assert code(await worker.post(f"{ALERTS}/{KEY}/resolve", BODY), 503) == "recovering"
 

@@ -12,12 +12,12 @@ from episode_monitor.fleet.outgoing import Outgoing, Waiting, word
         (Outgoing(sinks=[Waiting("slack", 3, 29.9, "HTTP 503")], held=40, foreign=["other"]), "ok"),
         (
             Outgoing(sinks=[Waiting("slack", 1, 95.4, "HTTP 503"), Waiting("webhook", 2, 61.0, "")]),
-            "1 alert waits for slack, the oldest for 95 s (HTTP 503); it is tried on. "
-            "2 alerts wait for webhook, the oldest for 61 s; it is tried on.",
+            "1 alert waits for slack, the oldest for 95 s (HTTP 503); retrying. "
+            "2 alerts wait for webhook, the oldest for 61 s; retrying.",
         ),
         (
             Outgoing(switched_off=["slack"]),
-            "Switched off by their receivers: slack; mend their addresses and start again.",
+            "Disabled because the receiver is gone (HTTP 410): slack; correct the address and restart the worker.",
         ),
     ],
 )

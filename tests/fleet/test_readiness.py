@@ -34,7 +34,7 @@ async def test_a_worker_that_reads_its_tables_back_is_not_ready_and_says_how_far
         worker.engine.owned[1].recovered.records = 1234
         answer = json(await worker.get("/readyz"), 503)
         assert answer["ready"] is False
-        assert answer["parts"]["tables"] == "1 of 2 partitions are being read back."
+        assert answer["parts"]["tables"] == "1 of 2 partitions are recovering."
         assert (answer["recovery"]["complete"], answer["recovery"]["records_read"]) == (False, 1234)
 
 
@@ -54,7 +54,7 @@ async def test_a_worker_without_partitions_is_ready_once_it_knows_all_of_the_oth
         owner.own_partition(0)
         waiting = json(await spare.get("/readyz"), 503)
         assert waiting["parts"]["tables"] == (
-            "This worker has no partition yet, and nobody has told of partition 0 yet."
+            "This worker has no partition yet, and there is no summary of partition 0 yet."
         )
         await fleet.publish()
         assert json(await spare.get("/readyz"))["parts"]["tables"] == "ok"
@@ -64,7 +64,7 @@ async def test_before_anything_is_known_a_worker_is_not_ready() -> None:
     async with Fleet(0) as fleet:
         worker = await fleet.worker("early")
         assert json(await worker.get("/readyz"), 503)["parts"]["fleet"] == (
-            "Not whole: how many partitions there are is not known yet."
+            "Incomplete: the number of partitions is not known yet."
         )
 
 
@@ -76,7 +76,7 @@ async def test_silent_neighbours_are_named_and_do_not_make_this_worker_unready()
         await fleet.publish()
         fleet.clock.ms = START_MS + 60_000
         answer = json(await left.get("/readyz"))
-        assert answer["parts"]["fleet"] == "Nothing was heard lately of the partitions 1."
+        assert answer["parts"]["fleet"] == "No recent summary of the partitions 1."
 
 
 async def test_a_partition_that_cannot_be_read_on_is_told_of_and_served_all_the_same() -> None:
@@ -126,8 +126,8 @@ async def test_a_worker_with_other_settings_is_named_with_what_differs() -> None
         watch = SettingsWatch(left.sight, "left", lambda packed: ["API_TOKENS"] if packed == b"other" else [])
         assert watch.found() == {right.url: ["API_TOKENS"]}
         assert watch.word() == (
-            f"The worker at {right.url} differs from this one in API_TOKENS: set the same on all workers and start "
-            f"them again."
+            f"The worker at {right.url} differs from this one in API_TOKENS: use the same settings on all workers and "
+            f"restart them."
         )
         with capture_logs() as said:
             watch.look()

@@ -136,7 +136,7 @@ class StoreThatIsAway(MemoryPlans):
 
 
 @pytest.mark.parametrize(
-    ("is_enabled", "event"), [(False, "repair plans cannot be looked at"), (True, "automatic repair waits")]
+    ("is_enabled", "event"), [(False, "the repair plans cannot be read"), (True, "automatic repair waits")]
 )
 async def test_only_a_repair_that_would_happen_by_itself_is_said_to_wait_and_once(
     database_url: str, is_enabled: bool, event: str

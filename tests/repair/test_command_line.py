@@ -97,9 +97,9 @@ async def test_what_is_wrong_is_told_by_exit_code_and_one_sentence(desk: Desk, u
 
 async def test_the_switch_says_how_it_stands_and_who_turned_it(url: str) -> None:
     code, out, _ = await run(url, "automatic", "--pause", "--by", "jun")
-    assert (code, out.splitlines()[1]) == (0, "The switch that stops it is on (last turned by jun).")
+    assert (code, out.splitlines()[1]) == (0, "The pause switch is on (last set by jun).")
     code, out, _ = await run(url, "automatic", "--go-on", "--by", "ara")
-    assert (code, out.splitlines()[1]) == (0, "The switch that stops it is off (last turned by ara).")
+    assert (code, out.splitlines()[1]) == (0, "The pause switch is off (last set by ara).")
 
 
 async def test_newer_episodes_are_said_and_taken_along_by_an_option(desk: Desk, url: str) -> None:
@@ -113,8 +113,8 @@ async def test_newer_episodes_are_said_and_taken_along_by_an_option(desk: Desk, 
     code, out, said = await run(url, "apply", plan_id, *yes)
     assert (code, out, "--with-newer" in said) == (4, "", True)
     code, out, said = await run(url, "apply", plan_id, "--with-newer", *yes)
-    assert (code, "1 episodes created since moved along." in out) == (0, True), said
-    assert f"To take it back: episode-monitor repair rollback {plan_id} --confirm p" in said
+    assert (code, "1 episodes created after the plan are renumbered too." in out) == (0, True), said
+    assert f"To roll it back: episode-monitor repair rollback {plan_id} --confirm p" in said
     assert await desk.numbers("p") == {"p_1": 1, "p_2": 2, "new": 3}
     code, out, _ = await run(url, "list", "p")
     assert (code, plan_id in out, "applied" in out) == (0, True, True)
@@ -163,9 +163,7 @@ async def test_after_ctrl_c_the_worker_goes_on_and_the_command_says_so(desk: Des
         assert (
             said.decode()
             .strip()
-            .endswith(
-                f"Stopped waiting, but the worker goes on with what it began: episode-monitor repair show {plan_id}"
-            )
+            .endswith(f"Stopped waiting, but the worker continues: episode-monitor repair show {plan_id}")
         )
         desk.stream.lags = False
         async with asyncio.timeout(60):

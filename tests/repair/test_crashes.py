@@ -66,7 +66,7 @@ async def test_killed_before_the_commit_nothing_is_left_behind(kept_desk: Desk, 
     assert refused.value.code is Code.PLAN_BUSY
     kept = await looked_at_when_the_lease_is_over(kept_desk, plan_id)
     assert kept.progress.state is PlanState.PLANNED
-    assert kept.progress.steps[-1].detail == "the worker ended in the middle; the transaction left nothing behind"
+    assert kept.progress.steps[-1].detail == "the worker stopped during the transaction, which was rolled back"
     assert await kept_desk.numbers("p") == OLD
     assert stream_ids(kept_desk) == []
     kept = await kept_desk.repairs.apply(plan_id, "jun", "p")

@@ -214,6 +214,6 @@ async def test_the_switch_of_automatic_repair(face: Face) -> None:
     assert (standing["active"], standing["projects"]) == (True, ["p*"])
     paused = (await face.post("/automatic-repair", {"by": "mina", "paused": True})).json()
     assert (paused["active"], paused["paused_by"]) == (False, "mina")
-    assert paused["reason"] == "mina has paused it: people repair, nothing happens by itself."
+    assert paused["reason"] == "mina has paused it: only manual repairs are possible."
     assert (await face.post("/automatic-repair", {"by": "mina", "paused": False})).json()["active"] is True
     assert [entry.what for entry in face.audit] == ["repair.pause", "repair.go_on"]

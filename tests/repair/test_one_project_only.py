@@ -161,9 +161,9 @@ CREATE TRIGGER meddle {when} UPDATE ON episodes FOR EACH ROW EXECUTE FUNCTION me
             "AFTER",
             "UPDATE episodes SET number = 90 WHERE id = '1' AND project_id = NEW.project_id AND number <> 90; "
             "RETURN NULL;",
-            "episode 1 came out with the number 90 and not 1",
+            "episode 1 has the number 90 and not 1",
         ),
-        ("AFTER", "DELETE FROM episodes WHERE id = '1'; RETURN NULL;", "episode 1 came out with the number None"),
+        ("AFTER", "DELETE FROM episodes WHERE id = '1'; RETURN NULL;", "episode 1 has the number None"),
     ],
 )
 async def test_a_trigger_that_changes_something_else_is_named_and_nothing_is_changed(
@@ -304,7 +304,7 @@ async def test_text_that_the_servers_encoding_lets_in_is_no_unknown_project(post
     try:
         desk = await desk_on(postgres.url("ascii"), TABLES["no constraint"])
         await desk.run(r"INSERT INTO episodes VALUES (E'caf\351', 'p', 1), ('b', 'p', 3)")
-        with pytest.raises(Exception, match=r"holds text that is no UTF-8 \(invalid byte sequence") as told:
+        with pytest.raises(Exception, match=r"contains text that is not UTF-8 \(invalid byte sequence") as told:
             await planned(desk, "p")
         assert not isinstance(told.value, RepairRefused)
     finally:

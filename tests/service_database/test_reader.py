@@ -392,7 +392,7 @@ async def test_a_byte_that_is_no_text_is_told_and_is_no_missing_project(postgres
         make_table(url)
         run(url, r"insert into episodes values (E'caf\351', 'p', 1), ('b', 'q', 1)")
         for reading in (everything(url), some(url, ["p"])):
-            with pytest.raises(ServiceDatabaseError, match=r"holds text that is no UTF-8 .*0xe9"):
+            with pytest.raises(ServiceDatabaseError, match=r"contains text that is not UTF-8 .*0xe9"):
                 await reading
         assert await some(url, ["q"]) == [("q", 1, "b")]
     finally:

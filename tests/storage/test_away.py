@@ -35,7 +35,7 @@ async def test_an_absent_server_does_not_keep_the_monitor_from_starting(server: 
 
 
 async def test_a_server_that_was_never_asked_is_not_said_to_be_ok(opened: Opened) -> None:
-    assert "has not been asked yet" in opened("postgresql://u@127.0.0.1:1/d").status()
+    assert "has not been queried yet" in opened("postgresql://u@127.0.0.1:1/d").status()
 
 
 async def test_a_kill_while_writes_go_on_loses_nothing_and_keeps_their_order(
@@ -66,7 +66,7 @@ async def test_a_kill_while_writes_go_on_loses_nothing_and_keeps_their_order(
         server.kill9()
         await writing
         said = await status_of(database, "PostgreSQL at")
-        assert "rows wait in memory and 0 are lost" in said
+        assert "rows wait in memory and 0 were lost" in said
         await write_on(first + 100, first + 200)
         server.start()
         await all_written(database)
@@ -205,7 +205,7 @@ async def test_a_table_that_is_locked_makes_writes_wait_and_loses_none(database_
     with psycopg.connect(database_url) as holder:
         holder.execute("lock table episode_monitor.alert_transitions in access exclusive mode")
         assert await history.append(alert(1), 0, 1) is Stored.QUEUED
-        assert "took too long over a statement" in await status_of(database, "too long")
+        assert "took too long for a statement" in await status_of(database, "too long")
     await all_written(database)
     assert await history.last_offsets() == {0: 1}
 

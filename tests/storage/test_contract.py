@@ -235,7 +235,7 @@ async def test_a_check_whose_worker_is_gone_is_ended_and_a_living_one_is_not(sto
     assert await storage.checks.abandon(NOON_MS + 30_000, NOON_MS + 90_000) == 1
     ended = await storage.checks.get(silent.id)
     assert (ended.state, ended.finished_at_ms) == (JobState.FAILED, NOON_MS + 90_000)
-    assert ended.result == {"status": "failed", "error": "The worker that ran the check has gone silent."}
+    assert ended.result == {"status": "failed", "error": "The worker that ran the check stopped responding."}
     assert (await storage.checks.get(living.id)).state is JobState.RUNNING
 
 

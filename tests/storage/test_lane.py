@@ -87,7 +87,7 @@ async def test_a_row_that_postgresql_never_takes_is_refused_and_those_around_it_
     assert await history.append(alert(3), 0, 3) is Stored.WRITTEN
     assert database.status() == "ok"
     assert database.counters()["alert_transitions_lost"] == 1
-    [line] = [line for line in log if line["event"] == "row not written"]
+    [line] = [line for line in log if line["event"] == "row could not be written"]
     assert (line["table"], line["log_level"]) == ("alert_transitions", "error")
     assert "cannot hold the row" in line["why"]
     assert [row.kafka_offset for row in (await history.list(HistoryQuery())).items] == [3, 1]
@@ -154,6 +154,6 @@ async def test_a_mistake_of_our_own_in_a_statement_keeps_the_rows_and_is_logged(
     lane: WriteBehind[int] = database.add_lane(WriteBehind("t", write))
     assert await database.store(lane, 1, SMALL) is Stored.QUEUED
     assert "no_such_column" in database.status()
-    assert any(line["event"] == "database trouble that may be our own fault" for line in log)
+    assert any(line["event"] == "database error, possibly a defect of the monitor" for line in log)
     wrong = False
     await all_written(database)

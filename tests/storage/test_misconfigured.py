@@ -19,8 +19,8 @@ async def test_a_wrong_password_is_said_without_either_password(server: OwnServe
     database = opened(server.monitor_url.replace(right, "swordfish"))
     await database.connect()
     assert database.status() == (
-        f"PostgreSQL at 127.0.0.1:{server.port}/monitor refuses the password of 'episode_monitor': "
-        "correct MONITOR_DATABASE_URL; meanwhile 0 rows wait in memory and 0 are lost."
+        f"PostgreSQL at 127.0.0.1:{server.port}/monitor rejects the password of 'episode_monitor': "
+        "correct MONITOR_DATABASE_URL; meanwhile 0 rows wait in memory and 0 were lost."
     )
     assert right not in database.status()
     assert "swordfish" not in database.status() + repr(database.address) + str(database.address)
@@ -38,7 +38,7 @@ async def test_a_missing_role_is_said(server: OwnServer, opened: Opened) -> None
     database = opened(server.monitor_url.replace("episode_monitor:", "nobody_here:"))
     await database.connect()
     # PostgreSQL does not tell a stranger which of the two is wrong.
-    assert "refuses the password of 'nobody_here'" in database.status()
+    assert "rejects the password of 'nobody_here'" in database.status()
 
 
 async def test_a_read_only_database_is_said_before_and_after_the_tables_are_made(
@@ -48,7 +48,7 @@ async def test_a_read_only_database_is_said_before_and_after_the_tables_are_made
     database = opened(server.monitor_url)
     history = PostgresAlertHistory(database)
     await database.connect()
-    assert "is read-only, a standby perhaps: point MONITOR_DATABASE_URL at the primary" in database.status()
+    assert "is read-only, perhaps a standby: point MONITOR_DATABASE_URL at the primary" in database.status()
     assert await history.append(alert(1), 0, 1) is Stored.QUEUED
     server.run("alter database monitor set default_transaction_read_only = off", "postgres")
     await all_written(database)
@@ -74,7 +74,7 @@ async def test_a_server_without_a_free_connection_is_said(server: OwnServer, ope
     server.run("create role plain login password 'plain' connection limit 0")
     database = opened(f"postgresql://plain:plain@127.0.0.1:{server.port}/monitor")
     await database.connect()
-    assert "has no connection left: raise max_connections" in database.status()
+    assert "has no free connection: raise max_connections" in database.status()
 
 
 async def test_tables_of_a_newer_monitor_are_said_and_not_written_to(database_url: str, opened: Opened) -> None:
@@ -95,7 +95,7 @@ async def test_tables_that_somebody_dropped_are_said_once_and_nothing_is_lost(
     history = PostgresAlertHistory(database)
     run(database_url, "drop table episode_monitor.history_progress")
     assert await history.append(alert(1), 0, 1) is Stored.QUEUED
-    assert "history_progress" in await status_of(database, "refuses a statement")
+    assert "history_progress" in await status_of(database, "rejects a statement")
     run(
         database_url,
         "create table episode_monitor.history_progress (kafka_partition int primary key, kafka_offset bigint)",
@@ -111,7 +111,7 @@ async def test_a_migration_that_takes_long_holds_up_neither_the_start_nor_the_lo
         other_worker.execute("select pg_advisory_lock(%s)", (migrate.LOCK_KEY,))
         database = opened(database_url, replace(SOON, first_attempt_seconds=0.2))
         await database.connect()
-        assert "has not been asked yet" in database.status()
+        assert "has not been queried yet" in database.status()
     await all_written(database)
 
 

@@ -71,7 +71,7 @@ async def test_what_the_pooler_says_is_quoted(database_url: str, opened: Opened)
     async with front_door(database_url) as (_, url):
         database = opened(f"{url}?options=-cgeqo%3Doff")
         await database.connect()
-        assert "(unsupported startup parameter: options): take it out of MONITOR_DATABASE_URL" in database.status()
+        assert "(unsupported startup parameter: options): remove it from MONITOR_DATABASE_URL" in database.status()
 
 
 @needs_pgbouncer
@@ -176,9 +176,9 @@ async def test_a_role_that_may_hold_few_connections_shares_them(few: str, opened
         assert [rows[0]["number"] for rows in await asyncio.gather(*asked)] == list(range(12))
     assert database.status() == "ok"
     assert [line["event"] for line in log if line["event"].startswith("database ")] == [
-        "database tables brought up to date", "database ok",
+        "database migrations applied", "database ok",
     ]  # fmt: skip
-    shared = [line["reason"] for line in log if line["event"].startswith("no further connection")]
+    shared = [line["reason"] for line in log if line["event"].startswith("no further database connection")]
     assert len(shared) == 1
     assert 'too many connections for role "few"' in shared[0]
 
@@ -194,7 +194,7 @@ async def test_a_pooler_that_takes_no_more_clients_leaves_those_it_has(
         assert len(await asyncio.gather(*asked)) == 12
         assert database.status() == "ok"
         assert "no more connections allowed" in next(
-            line["reason"] for line in log if line["event"].startswith("no further connection")
+            line["reason"] for line in log if line["event"].startswith("no further database connection")
         )
 
 

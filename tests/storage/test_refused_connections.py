@@ -47,14 +47,14 @@ async def told_by_all(url: str, opened: Opened) -> list[str]:
 async def test_a_certificate_of_another_name_is_said_by_every_caller(database_url: str, opened: Opened) -> None:
     async with front_door(database_url, tls=True) as (_, url):
         for said in await told_by_all(f"{url}?sslmode=verify-full&sslrootcert={CERTIFICATE}", opened):
-            assert "agree on no TLS" in said
+            assert "cannot agree on TLS" in said
             assert "127.0.0.1" in said.partition("(")[2]
             assert "see sslmode" in said
 
 
 async def test_a_server_without_tls_is_said_by_every_caller(database_url: str, opened: Opened) -> None:
     for said in await told_by_all(f"{database_url}?sslmode=require", opened):
-        assert "agree on no TLS" in said
+        assert "cannot agree on TLS" in said
 
 
 async def test_a_file_that_is_not_there_is_named_by_every_caller(database_url: str, opened: Opened) -> None:
@@ -68,11 +68,11 @@ async def test_the_authorities_of_the_machine_are_trusted_by_both_drivers(
     async with front_door(database_url, tls=True) as (_, url):
         named = url.replace("127.0.0.1", "localhost") + "?sslrootcert=system"
         for said in (await told_by_service(named), await told_by_own(named, opened)):
-            assert "agree on no TLS (" in said
+            assert "cannot agree on TLS (" in said
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         assert await told_by_own(named, opened) == "ok"
         for wrong in await told_by_all(f"{url}?sslrootcert=system&sslmode=verify-full", opened):
-            assert "agree on no TLS (" in wrong
+            assert "cannot agree on TLS (" in wrong
 
 
 def test_the_authorities_of_the_machine_are_not_trusted_by_halves() -> None:
@@ -84,7 +84,7 @@ async def test_a_role_without_a_free_connection_is_said_by_every_caller(database
     run(database_url, "create role nobodys login password 'secret-nobodys' connection limit 0")
     try:
         for said in await told_by_all("postgresql://nobodys:secret-nobodys@" + database_url.partition("@")[2], opened):
-            assert "has no connection left: raise max_connections" in said
+            assert "has no free connection: raise max_connections" in said
             assert 'too many connections for role "nobodys"' in said
             assert "secret-nobodys" not in said
     finally:
@@ -96,7 +96,7 @@ async def test_a_wrong_password_a_missing_database_and_a_missing_server_are_said
 ) -> None:
     password = database_url.split(":")[2].partition("@")[0]
     for said in await told_by_all(database_url.replace(password, "swordfish"), opened):
-        assert "refuses the password of 'episode_monitor': correct " in said
+        assert "rejects the password of 'episode_monitor': correct " in said
         assert "swordfish" not in said
     for said in await told_by_all(database_url.replace("/test_", "/no_test_"), opened):
         assert "has no such database: create it, or correct " in said
@@ -115,7 +115,7 @@ async def test_a_database_of_another_encoding_is_said_and_not_written_to(
         database = opened(postgres.url("other"))
         history = PostgresAlertHistory(database)
         await database.connect()
-        assert f"has the encoding {encoding}, which does not hold every name as it is: give" in database.status()
+        assert f"has the encoding {encoding}, which cannot store every name: give" in database.status()
         assert await history.append(alert(1, project_id="드라마"), 0, 1) is Stored.QUEUED
         assert run(postgres.url("other"), "select to_regnamespace('episode_monitor')") == [(None,)]
         assert not [line for line in log if line["log_level"] == "error"]

@@ -85,13 +85,13 @@ async def test_audit_rows_that_never_reach_the_table_are_whole_in_the_log(
     await database.connect()
     for number in (1, 2, 3):
         audit.note(entry(number))
-    assert "2 rows wait in memory and 1 are lost" in database.status()
+    assert "2 rows wait in memory and 1 were lost" in database.status()
     await database.close()
-    said = events(log, "audit row is only here: it could not be stored")
+    said = events(log, "audit row could not be stored; this log line is the only copy")
     assert [(line["request"], line["why"]) for line in said] == [
-        ('{"comment":"number 1"}', "memory for waiting rows is full"),
-        ('{"comment":"number 2"}', "the monitor stops while PostgreSQL is away"),
-        ('{"comment":"number 3"}', "the monitor stops while PostgreSQL is away"),
+        ('{"comment":"number 1"}', "the queue of waiting rows is full"),
+        ('{"comment":"number 2"}', "the monitor stops while PostgreSQL is unavailable"),
+        ('{"comment":"number 3"}', "the monitor stops while PostgreSQL is unavailable"),
     ]
 
 

@@ -62,8 +62,8 @@ def test_a_gap_opens_with_the_time_since_when_it_was_suspect_and_is_filled_by_an
     assert told(driven) == [("opened", "gap", 2, 2, 65), ("filled", "gap", 2, 2, 200)]
     assert entries(driven.state)[0].since_ms == at_ms(5)
     assert texts(driven) == [
-        "Open gap 2: nobody holds it, since 2025-10-09T08:54:05.000Z.",
-        "Episode late took number 2; nothing of the gap is left.",
+        "Open gap 2: no episode holds it, since 2025-10-09T08:54:05.000Z.",
+        "Episode late took number 2; the gap is closed.",
     ]
 
 
@@ -148,7 +148,7 @@ def test_gaps_that_meet_become_one_which_remembers_both() -> None:
     driven.until(300)
     assert told(driven)[2:] == [("opened", "gap", 3, 3, 260)]
     assert texts(driven)[2] == (
-        "Open gap 3: nobody holds it, since 2025-10-09T08:57:20.000Z. With those next to it, the gap is 2 … 4 now."
+        "Open gap 3: no episode holds it, since 2025-10-09T08:57:20.000Z. With those next to it, the gap is 2 … 4 now."
     )
     for first, state in ((2, "open"), (3, "over"), (4, "over")):
         found = finding_of(PROJECT, driven.state.numbering, name(first))
@@ -200,8 +200,8 @@ def test_a_waiver_its_end_and_what_is_filled_meanwhile() -> None:
     assert waived.text == "mina waived 3 … 5 until 2025-10-09T09:54:00.000Z: agreed"
     assert texts(driven)[2:] == [
         "Episode ep-4 took number 4; still missing: 3 and 5.",
-        "The waiver is over, and 3 counts again.",
-        "The waiver is over, and 5 counts again.",
+        "The waiver has expired, and 3 counts again.",
+        "The waiver has expired, and 5 counts again.",
     ]
 
 

@@ -169,7 +169,7 @@ def test_the_command_line_says_rules_in_the_same_words(kind: str, threshold: str
         window_minutes=minutes, description="",
     )  # fmt: skip
     assert sentence(rule, 1) == (
-        f"critical when {said}; fires at once; unacknowledged for 1 minute it goes to those on call."
+        f"critical when {said}; fires at once; escalates to on-call when unacknowledged for 1 minute."
     )
 
 
@@ -225,7 +225,7 @@ def test_a_message_says_when_why_and_who() -> None:
     assert attachment["ts"] == NOW_MS // 1000
     assert fields["Since"] == "2025-10-09 08:52:20 UTC"
     assert fields["Ended"] == "2025-10-09 08:53:20 UTC"
-    assert fields["Reason"] == "resolved by hand; it may still be bad"
+    assert fields["Reason"] == "resolved manually; the condition may still hold"
     assert (fields["By"], fields["Comment"]) == ("kim", "a known restart")
 
 

@@ -58,5 +58,5 @@ class Demo:
         return self.process.wait(60)
 
     def _told(self) -> list[str]:
-        until(lambda: "goes on from there" in self._output.read_text(), "demo that runs", 60)
+        until(lambda: "continues from there" in self._output.read_text(), "demo that runs", 60)
         return self._output.read_text().splitlines()

@@ -172,4 +172,4 @@ def test_without_a_monitor_named_projects_are_checked_in_the_database(database_u
     assert check("fine", "--url", url, DATABASE_URL=database_url)[0] == 0
     code, _, said = check("nobody", "--url", url, DATABASE_URL=database_url)
     assert code == 2
-    assert "Nobody knows the project 'nobody'" in said
+    assert "Unknown project 'nobody'" in said

@@ -48,7 +48,7 @@ async def test_what_postgresql_missed_is_in_the_history_once_when_it_is_back(bro
             until(lambda: _part(first, "database") != "ok", "word that PostgreSQL is away")
             await _tell(broker, topic, "3", "4")
             until(lambda: "catches up" in _part(first, "history"), "word that the history stands still")
-            until(lambda: "perhaps twice" in _part(first, "deliveries"), "word that the list of deliveries is away")
+            until(lambda: "sent twice" in _part(first, "deliveries"), "word that the list of deliveries is away")
         with worker(broker, topic_prefix, MONITOR_DATABASE_URL=url) as second:  # away at its start
             until(lambda: ready(second), "ready worker")
             await _tell(broker, topic, "5")

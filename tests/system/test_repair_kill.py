@@ -87,7 +87,7 @@ def test_a_worker_killed_in_the_middle_of_the_transaction_leaves_nothing_behind_
         shown = ask(monitor, path)[1]
         assert shown["state"] == "planned"
         assert shown["steps"][-1]["what"] == "interrupted"
-        assert shown["steps"][-1]["detail"] == "the worker ended in the middle; the transaction left nothing behind"
+        assert shown["steps"][-1]["detail"] == "the worker stopped during the transaction, which was rolled back"
         status, applied = post(monitor, f"{path}/apply", YES)
         assert (status, applied["state"], applied["verification"]) == (200, "applied", "passed"), applied
         assert held(database_url) == NEW

@@ -55,8 +55,8 @@ def test_workers_with_different_settings_say_so_to_each_other(broker: str, topic
         for each, other in ((left, right), (right, left)):
             word = until(lambda each=each: _settings_word(each), "word about settings")  # type: ignore[misc]
             assert word == (
-                f"The worker at {other.url} differs from this one in FAILURE_RATE_THRESHOLD, rules in force: set the "
-                f"same on all workers and start them again."
+                f"The worker at {other.url} differs from this one in FAILURE_RATE_THRESHOLD, rules in force: use the "
+                f"same settings on all workers and restart them."
             )
         until(lambda: ready(left), "worker that is ready all the same")
 

@@ -175,7 +175,7 @@ def test_it_is_found_simulated_repaired_and_rolled_back_by_command_line(
     assert "invalid_confirm" in command(f"repair apply {plan_id} --confirm proj_hot --by mina", code=2).said
     assert ": planned\n" in command(f"repair show {plan_id}").out
 
-    assert "To take it back: " in command(f"repair apply {plan_id} {yes} --with-newer").said
+    assert "To roll it back: " in command(f"repair apply {plan_id} {yes} --with-newer").said
     verified(monitor, f"{BASE}/repair-plans/{plan['plan_id']}", "applied")
     is_mended(monitor, demo, project_id)
     assert "plan_not_open" in command(f"repair apply {plan_id} {yes} --with-newer", code=4).said

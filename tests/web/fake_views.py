@@ -49,7 +49,7 @@ FINDING = FindingView(finding_id="f1", kind="gap", state="open", first_number=3,
 OPENED = FindingEntry(
     what="opened",
     at=AS_OF,
-    text="Open gap 3 … 4: nobody holds it.",
+    text="Open gap 3 … 4: no episode holds it.",
     finding_id="f1",
     kind="gap",
     first_number=3,

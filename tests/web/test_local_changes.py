@@ -206,7 +206,7 @@ def test_with_tokens_of_the_settings_or_a_folder_that_takes_no_file_there_is_non
     assert list(tmp_path.iterdir()) == []
     with structlog.testing.capture_logs() as logs:
         assert token_of_start(load_settings({"STATE_DIR": "/dev/null/state"})) is None
-    assert [entry["event"] for entry in logs] == ["no token for changes could be written"]
+    assert [entry["event"] for entry in logs] == ["the local operator token could not be written"]
 
 
 @pytest.mark.parametrize(

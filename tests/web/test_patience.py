@@ -174,7 +174,7 @@ async def test_where_all_places_are_taken_by_requests_under_way_the_next_is_503(
             writer.close()
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "too_many_connections")] * 2
     assert answers[0].headers["content-type"] == "application/problem+json"
-    assert [entry["event"] for entry in logs] == ["all places for HTTP connections are taken"]
+    assert [entry["event"] for entry in logs] == ["the limit of HTTP connections is reached"]
 
 
 async def test_an_idle_connection_gives_way_and_one_with_a_request_under_way_does_not() -> None:

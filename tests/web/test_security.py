@@ -245,7 +245,7 @@ def test_tokens_are_read_with_their_roles_and_kept_as_hashes() -> None:
         ("operator:", "entry 1"),
         ("operator:s3 cret", "entry 1"),
         ("operator:비밀", "entry 1"),
-        ("operator:s3cret,viewer:s3cret", "one token twice"),
+        ("operator:s3cret,viewer:s3cret", "the same token twice"),
     ],
 )
 def test_a_wrong_list_of_tokens_is_told_without_showing_a_token(text: str, words: str) -> None:

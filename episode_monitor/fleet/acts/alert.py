@@ -18,8 +18,8 @@ from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.project import alert_actions
 from streams.project.alert_actions import ActionRefusal, AlertAction
 
-UNKNOWN_ALERT = Refusal(404, "unknown_alert", "No alert has this key: see the active alerts for the keys in use.")
-ALREADY_RESOLVED = Refusal(409, "already_resolved", "This alert has ended already: there is nothing left to do to it.")
+UNKNOWN_ALERT = Refusal(404, "unknown_alert", "There is no alert with this key: see the active alerts for their keys.")
+ALREADY_RESOLVED = Refusal(409, "already_resolved", "This alert is already resolved: no further action is possible.")
 
 
 class ActionKind(Enum):

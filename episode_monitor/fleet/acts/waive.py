@@ -18,12 +18,12 @@ REFUSALS = {
     WaiverRefusal.NOT_OPEN: Refusal(
         409,
         "finding_not_open",
-        "Only an open finding can be waived: this one is suspect still, or waived already.",
+        "Only an open finding can be waived: this one is still suspect, or already waived.",
     ),
     WaiverRefusal.TOO_MANY: Refusal(
         409,
         "finding_too_many",
-        "Too many findings of this project are waived: mend some, or let their time run out.",
+        "Too many findings of this project are waived: repair some, or wait until waivers expire.",
     ),
 }
 

@@ -7,7 +7,7 @@ from models.finding_views import FindingDetail
 from streams.views.finding_views import finding_detail
 
 UNKNOWN_FINDING = Refusal(
-    404, "unknown_finding", "No such project has a finding of this id, or remembers one: list its findings."
+    404, "unknown_finding", "The project has no finding with this id, now or in its history: list its findings."
 )
 
 

@@ -213,5 +213,5 @@ def _decode_cursor(cursor: str, sort: ProjectSort) -> Place:
 
 def _not_ours() -> InvalidQuery:
     return InvalidQuery(
-        "cursor", "is not one of this list: take next_cursor of the page before, with the same other parameters"
+        "cursor", "is not a cursor of this list: use next_cursor of the previous page, with the same other parameters"
     )

@@ -26,14 +26,14 @@ _BODY = takes(AlertActionBody, required=False)
 
 RuleId = Annotated[str | None, Query(max_length=128, description="Only this rule."), Clean]
 AlertKey = Annotated[str | None, Query(max_length=MAX_ALERT_KEY, description="Only this alert."), Clean]
-Status = Annotated[TransitionStatus | None, Query(description="Only steps to this status.")]
-Since = Annotated[Moment | None, Query(description="RFC 3339 with offset; this moment and later.")]
-Until = Annotated[Moment | None, Query(description="RFC 3339 with offset; before this moment.")]
+Status = Annotated[TransitionStatus | None, Query(description="Only transitions to this status.")]
+Since = Annotated[Moment | None, Query(description="RFC 3339 with offset; at or after this time.")]
+Until = Annotated[Moment | None, Query(description="RFC 3339 with offset; before this time.")]
 
 
 @router.get("/active", responses=returns(ActiveAlerts))
 async def active_alerts(request: Request) -> Response:
-    """Every pending or firing alert of the fleet, the most severe first."""
+    """All pending and firing alerts of the fleet, the most severe first."""
 
     async def listed() -> dict[str, Any]:
         alerts = await context_of(request).fleet.ask(ActiveAlertsQuestion())
@@ -54,7 +54,7 @@ async def alert_history(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """Every transition with its reason, newest first."""
+    """All alert transitions with their reasons, newest first."""
     if since is not None and until is not None and since > until:
         raise invalid("until", "must not be earlier than since")
     question = AlertHistoryQuestion(
@@ -72,19 +72,19 @@ async def alert_history(
 
 @router.post("/{alert_key:path}/resolve", responses=_ACTED, openapi_extra=_BODY)
 async def resolve_alert(request: Request, alert_key: AlertKeyPath) -> Response:
-    """End the alert by hand; it fires anew if its condition is met anew."""
+    """Resolve the alert manually; it fires again when its condition is met again."""
     return await _act(request, alert_key, ActionKind.RESOLVE)
 
 
 @router.post("/{alert_key:path}/acknowledge", responses=_ACTED, openapi_extra=_BODY)
 async def acknowledge_alert(request: Request, alert_key: AlertKeyPath) -> Response:
-    """Say that somebody looks after it, which stops the escalation."""
+    """Acknowledge the alert, which stops its escalation."""
     return await _act(request, alert_key, ActionKind.ACKNOWLEDGE)
 
 
 @router.post("/{alert_key:path}/silence", responses=_ACTED, openapi_extra=_BODY)
 async def silence_alert(request: Request, alert_key: AlertKeyPath) -> Response:
-    """Keep it from being sent for `minutes`; it stays visible here."""
+    """Suppress deliveries of the alert for `minutes`; it stays visible here."""
     return await _act(request, alert_key, ActionKind.SILENCE)
 
 

@@ -32,7 +32,7 @@ Search = Annotated[str | None, Query(max_length=200, description="Part of the pr
 
 @router.get("/summary", responses=returns(IntegritySummary, SwitchedOffSummary))
 async def integrity_summary(request: Request) -> Response:
-    """The whole fleet, whichever worker answers."""
+    """Totals of all projects; every worker returns the whole fleet."""
     return await read(request, SummaryQuestion(), follows_version=True)
 
 
@@ -45,21 +45,21 @@ async def list_projects(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """Pages of projects, the worst first."""
+    """Projects in pages, the worst first."""
     question = ProjectListQuestion(status=status, q=q or None, sort=sort, limit=limit, cursor=cursor)
     return await read(request, question)
 
 
 @router.get("/project/{project_id:path}/findings", responses=returns(FindingList, problems=(404, 503)))
 async def project_findings(request: Request, project_id: ProjectIdPath) -> Response:
-    """Gaps and duplicates by their ids: suspect, open, waived; and what became of those before."""
+    """Gaps and duplicates with their ids: suspect, open and waived ones, and the history of earlier ones."""
     question = FindingsQuestion(project_id=project_id)
     return await read(request, question, otherwise=_with_such_an_ending(request, project_id, "/findings"))
 
 
 @router.get("/project/{project_id:path}/findings/{finding_id}", responses=returns(FindingDetail, problems=(404, 503)))
 async def project_finding(request: Request, project_id: ProjectIdPath, finding_id: FindingId) -> Response:
-    """One gap or duplicate with its history, oldest first; one that is over as long as its history is kept."""
+    """One gap or duplicate with its history, oldest first; a closed one as long as its history is kept."""
     question = FindingQuestion(project_id=project_id, finding_id=finding_id)
     otherwise = _with_such_an_ending(request, project_id, f"/findings/{finding_id}")
     return await read(request, question, otherwise=otherwise)
@@ -71,13 +71,13 @@ async def project_finding(request: Request, project_id: ProjectIdPath, finding_i
     openapi_extra=takes(WaiveBody, required=True),
 )
 async def waive_finding(request: Request, project_id: ProjectIdPath, finding_id: FindingId) -> Response:
-    """Take an open finding out of totals, health and alerts for a while; it comes back unless it was filled."""
+    """Exclude an open finding from totals, health and alerts for a while; then it counts again unless it was filled."""
     body = await read_body(request, WaiveBody)
     web = context_of(request)
     lasting_ms = (body.minutes or 0) * 60_000
     until_ms = web.now_ms() + lasting_ms if body.until is None else epoch_ms(body.until)
     if until_ms <= web.now_ms():
-        raise invalid("until", "must lie ahead")
+        raise invalid("until", "must be in the future")
     details = {"reason": body.reason, "until": rfc3339(until_ms)}
     target = f"{project_id}:{finding_id}"
     with audited(request, by=body.by, action="finding.waive", target=target, details=details):
@@ -89,7 +89,7 @@ async def waive_finding(request: Request, project_id: ProjectIdPath, finding_id:
 
 @router.get("/drift", responses=returns(ProjectDrift, problems=(404, 501, 503)))
 async def project_drift(request: Request, project_id: ProjectIdQuery) -> Response:
-    """One project, number by number: what the stream holds beside the project service's table, at this moment."""
+    """One project, number by number: the stream's state compared with the project service's table, read now."""
 
     async def found() -> ProjectDrift:
         view = await context_of(request).drift_of(project_id)
@@ -102,13 +102,13 @@ async def project_drift(request: Request, project_id: ProjectIdQuery) -> Respons
 
 @router.get("/project", responses=returns(ProjectView, problems=(404, 503)))
 async def project_by_query(request: Request, project_id: ProjectIdQuery) -> Response:
-    """One project, its id as a parameter: for ids such as `..`, and behind proxies that rewrite paths."""
+    """One project, with its id as a parameter: for ids such as `..`, and for proxies that rewrite paths."""
     return await read(request, ProjectQuestion(project_id=project_id))
 
 
 @router.get("/project/{project_id:path}", responses=returns(ProjectView, problems=(404, 503)))
 async def project(request: Request, project_id: ProjectIdPath) -> Response:
-    """One project: its gaps, duplicates and who holds them, and what has not settled yet."""
+    """One project: its gaps, its duplicates with the episodes that hold them, and its suspect findings."""
     return await read(request, ProjectQuestion(project_id=project_id))
 
 

@@ -22,11 +22,11 @@ PREFIX = "/monitoring/episodes/jobs"
 router = APIRouter(prefix=PREFIX, tags=["jobs"])
 
 JobId = Annotated[str, Path(min_length=1, max_length=128, description="The job's id."), Whole, Clean]
-Deep = Annotated[bool, Query(description="Check every project by itself, and the database where one is set.")]
+Deep = Annotated[bool, Query(description="Check every project, and compare it with DATABASE_URL where that is set.")]
 
 _STARTED = returns(BasicCheckResult, DeepCheckResult, problems=(400, 503), mutation=True) | {
     202: {
-        "description": "It still runs; `Location` is the job.",
+        "description": "The check is still running; `Location` names the job.",
         "content": {"application/json": {"schema": reference(JobStatus)}},
     }
 }
@@ -34,9 +34,9 @@ _STARTED = returns(BasicCheckResult, DeepCheckResult, problems=(400, 503), mutat
 
 @router.post("/integrity/run-check", responses=_STARTED, openapi_extra=takes(CheckBody, required=False))
 async def run_check(request: Request, deep_check: Deep = False) -> Response:
-    """Start a check: 200 with its result, or 202 when it takes longer than ten seconds.
+    """Start a check: 200 with its result, or 202 if it takes longer than ten seconds.
 
-    The check begins after the request: where one of its kind runs already, it begins when that one has ended.
+    The check starts after the request: if one of the same kind is running, it starts when that one has ended.
     """
     web = context_of(request)
     body = await read_body(request, CheckBody)
@@ -55,7 +55,7 @@ async def run_check(request: Request, deep_check: Deep = False) -> Response:
 
 @router.get("", responses=returns(JobList))
 async def list_jobs(request: Request, limit: Limit = 50) -> Response:
-    """The jobs still remembered, newest first."""
+    """The jobs that are kept, newest first."""
     return await answer(request, lambda: context_of(request).jobs().jobs(limit))
 
 
@@ -78,7 +78,7 @@ async def job(request: Request, job_id: JobId) -> Response:
     openapi_extra=takes(CheckBody, required=False),
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
-    """End a job that runs; what it found so far is dropped."""
+    """Cancel a running job; its results so far are discarded."""
     body = await read_body(request, CheckBody)
     by = body.by or caller_of(request).role
     with audited(request, by=by, action="check.cancel", target=job_id, details={}):

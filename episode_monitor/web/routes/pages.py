@@ -28,7 +28,7 @@ def page_files() -> dict[str, bytes]:
 
 @router.get("/")
 async def page(request: Request) -> Response:
-    """The plain page that shows the numbers."""
+    """The dashboard."""
     return conditional(request, page_files()["index.html"], "text/html; charset=utf-8")
 
 
@@ -43,7 +43,7 @@ async def static_file(request: Request, name: str) -> Response:
     """A file of the page."""
     body = page_files().get(name)
     if body is None:
-        raise Problem(404, "not_found", "Nothing is at this address: /docs lists what is.")
+        raise Problem(404, "not_found", "There is nothing at this path: see /docs for the paths.")
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return conditional(request, body, f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type)
 
@@ -56,5 +56,5 @@ async def openapi_document(request: Request) -> Response:
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
-    """The same for people."""
+    """This reference."""
     return conditional(request, render(request.app.openapi()).encode(), "text/html; charset=utf-8")

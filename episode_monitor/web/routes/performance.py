@@ -25,7 +25,7 @@ async def performance_stats(
 
 @router.get("/trend", responses=returns(PerformanceTrend, problems=(404, 503)))
 async def performance_trend(request: Request, project_id: OptionalProject = None, hours: Hours = 24) -> Response:
-    """One point an hour, or a minute up to two hours; what has no data is left out."""
+    """One point per hour, or per minute for up to two hours; intervals without data are left out."""
     if project_id is None:
         return await read(request, FleetTrendQuestion(hours=hours))
     return await read(request, ProjectTrendQuestion(project_id=project_id, hours=hours))

@@ -24,7 +24,7 @@ Format = Annotated[Literal["prometheus", "json"], Query(description="The text ex
 
 @router.get("/livez")
 async def livez() -> Response:
-    """The process is alive: it answers, and that is all this says."""
+    """The process is alive; says nothing about its dependencies."""
     return Response(b'{"alive":true}', headers=_NO_STORE, media_type="application/json")
 
 

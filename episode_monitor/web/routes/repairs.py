@@ -32,7 +32,7 @@ T = TypeVar("T")
 router = APIRouter(prefix="/monitoring/episodes", tags=["repair"])
 
 PlanId = Annotated[str, Path(min_length=1, max_length=128, description="The plan's id."), Whole, Clean]
-PlansLimit = Annotated[int, Query(ge=1, le=100, description="The most plans.")]
+PlansLimit = Annotated[int, Query(ge=1, le=100, description="The maximum number of plans.")]
 
 _STATUS: Final = {
     Code.AUTO_FIX_DISABLED: 403,
@@ -51,7 +51,7 @@ _ACT_BODY: Final = takes(RepairActBody, required=True)
     openapi_extra=takes(RepairPlanBody, required=False),
 )
 async def plan_repair(request: Request, project_id: ProjectIdPath) -> Response:
-    """Simulate: every change with its consequences. Writes nothing to the project service."""
+    """Make a plan that lists every change and its consequences. Writes nothing to the project service."""
     body = await read_body(request, RepairPlanBody)
     by = body.by or caller_of(request).role
     details = {"strategy": body.strategy.value}
@@ -63,7 +63,7 @@ async def plan_repair(request: Request, project_id: ProjectIdPath) -> Response:
 
 @router.get("/repair-plans", responses=returns(RepairPlanList, problems=(501, 503)))
 async def list_repair_plans(request: Request, project_id: OptionalProject = None, limit: PlansLimit = 20) -> Response:
-    """The plans made last, the newest first: what was planned, applied and rolled back, by whom."""
+    """Repair plans, newest first: who planned, applied and rolled back what."""
 
     async def found() -> RepairPlanList:
         listed = await _answered(_repairs(request).store.newest(project_id, limit))
@@ -75,7 +75,7 @@ async def list_repair_plans(request: Request, project_id: OptionalProject = None
 
 @router.get("/repair-plans/{plan_id}", responses=returns(RepairPlan, problems=(404, 501, 503)))
 async def repair_plan(request: Request, plan_id: PlanId) -> Response:
-    """A plan and what became of it. What a crash left of it is finished first."""
+    """A plan, its state and its steps. A step that a crash interrupted is finished first."""
 
     async def found() -> RepairPlan:
         return _view(request, await _answered(_repairs(request).look(plan_id)))
@@ -85,7 +85,7 @@ async def repair_plan(request: Request, plan_id: PlanId) -> Response:
 
 @router.post("/repair-plans/{plan_id}/approve", responses=_ANSWERS, openapi_extra=_ACT_BODY)
 async def approve_repair(request: Request, plan_id: PlanId) -> Response:
-    """A second person says yes to a plan with many changes."""
+    """Approve a plan with many changes, as a second person."""
     return await _act(request, "approve", plan_id, lambda at, body: at.approve(plan_id, body.by, body.confirm))
 
 
@@ -109,7 +109,7 @@ async def rollback_repair(request: Request, plan_id: PlanId) -> Response:
 
 @router.get("/automatic-repair", responses=returns(AutomaticRepair, problems=(501, 503)))
 async def automatic_repair(request: Request) -> Response:
-    """Whether repair happens by itself, for whom, and why not."""
+    """Whether automatic repair is active, for which projects, and if not, why."""
     return await answer(request, lambda: _answered(_automatic(request).status()))
 
 
@@ -119,7 +119,7 @@ async def automatic_repair(request: Request) -> Response:
     openapi_extra=takes(PauseBody, required=True),
 )
 async def switch_automatic_repair(request: Request) -> Response:
-    """The kill switch, for all workers."""
+    """Pause or resume automatic repair on all workers."""
     body = await read_body(request, PauseBody)
     action = "repair.pause" if body.paused else "repair.go_on"
     with audited(request, by=body.by, action=action, target="fleet", details={}):
