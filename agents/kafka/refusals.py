@@ -142,22 +142,20 @@ def _of_certificate(error: BaseException, address: str) -> str | None:
     host = address.rpartition(":")[0]
     code = error.verify_code
     if code == _EXPIRED:
-        return f"Kafka at {address} presents a certificate that expired; renew it, or check this machine's clock."
+        return f"Kafka at {address} shows a certificate that expired; renew it, or check this machine's clock."
     if code == _NOT_YET_VALID:
-        return f"Kafka at {address} presents a certificate that is not valid yet; check both clocks."
+        return f"Kafka at {address} shows a certificate that is not valid yet; check both clocks."
     if code in (_OTHER_HOST, _OTHER_ADDRESS):
         return (
-            f"Kafka at {address} presents a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its "
+            f"Kafka at {address} shows a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its "
             f"certificate does, or give the broker one for {host}."
         )
     if code in _SIGNED_BY_NOBODY_KNOWN:
         return (
-            f"Kafka at {address} presents a certificate that no authority in KAFKA_SSL_CAFILE has "
+            f"Kafka at {address} shows a certificate that no authority in KAFKA_SSL_CAFILE has "
             f"signed; set KAFKA_SSL_CAFILE to the authority that did."
         )
-    return (
-        f"Kafka at {address} presents a certificate that cannot be trusted ({error.verify_message}); KAFKA_SSL_CAFILE."
-    )
+    return f"Kafka at {address} shows a certificate that cannot be trusted ({error.verify_message}); KAFKA_SSL_CAFILE."
 
 
 async def _of_what_is_spoken(address: str, access: KafkaAccess, failure: BaseException) -> str | None:

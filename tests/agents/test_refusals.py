@@ -65,21 +65,21 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "another authority": (
         "TLS", {"security_protocol": "SSL", "ssl_cafile": "strangers"},
-        "presents a certificate that no authority in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE to the "
+        "shows a certificate that no authority in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE to the "
         "authority that did.",
     ),
     "no authority": (
         "LOGINTLS", {"security_protocol": "SASL_SSL", **LOGIN},
-        "presents a certificate that no authority in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE to the "
+        "shows a certificate that no authority in KAFKA_SSL_CAFILE has signed; set KAFKA_SSL_CAFILE to the "
         "authority that did.",
     ),
     "expired": (
         "EXPIRED", {"security_protocol": "SSL", "ssl_cafile": "all"},
-        "presents a certificate that expired; renew it, or check this machine's clock.",
+        "shows a certificate that expired; renew it, or check this machine's clock.",
     ),
     "another host": (
         "OTHERHOST", {"security_protocol": "SSL", "ssl_cafile": "all"},
-        "presents a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its certificate does, or give the "
+        "shows a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its certificate does, or give the "
         "broker one for 127.0.0.1.",
     ),
     "plain to TLS": (

@@ -233,13 +233,13 @@ async def test_a_check_is_cancelled_in_the_middle_whichever_worker_is_asked(flee
     assert (ended.state, ended.error, ended.result) == (JobState.CANCELLED, "Cancelled by jun.", None)
     for worker in fleet.workers:
         assert (await until_ended(worker, job.job_id)).state is JobState.CANCELLED
-    with pytest.raises(Refused, match="has ended already"):
+    with pytest.raises(Refused, match="has already ended"):
         await fleet.workers[asked].cancel_job(job.job_id, "jun")
 
 
 async def test_a_job_that_nobody_knows_cannot_be_cancelled(fleet: Fleet) -> None:
     assert await fleet.workers[0].job("nothing") is None
-    with pytest.raises(Refused, match="No job has this id"):
+    with pytest.raises(Refused, match="There is no job with this id"):
         await fleet.workers[0].cancel_job("nothing", "jun")
 
 

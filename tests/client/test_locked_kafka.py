@@ -67,7 +67,7 @@ async def test_why_nothing_can_be_sent_is_said_in_words(protocol: str, tmp_path:
         }  # fmt: skip
         if protocol == "SASL_SSL":
             strange = {name: text for name, text in kafka.environment().items() if name != "KAFKA_SSL_CAFILE"}
-            expected[f"{where} presents a certificate that no authority in KAFKA_SSL_CAFILE has signed"] = strange
+            expected[f"{where} shows a certificate that no authority in KAFKA_SSL_CAFILE has signed"] = strange
         for sentence, environment in expected.items():
             settings = ClientSettings.from_environment(environment)
             assert isinstance(settings, ClientSettings), settings
