@@ -109,7 +109,8 @@ def _of_network(error: OSError, where: str, words: str, address: Address) -> Con
         return ConnectionCause("no_file", f"{where} cannot be reached ({words}): see the file named")
     return ConnectionCause(
         "unreachable",
-        f"{where} cannot be reached, it refuses the connection: start the server, or correct {address.setting} ({words})",
+        f"{where} cannot be reached, it refuses the connection: start the server, or correct {address.setting} "
+        f"({words})",
     )
 
 
