@@ -328,7 +328,7 @@ async def test_what_was_added_and_cannot_be_read_yet_is_named(
         await admin.create_partitions({rig.topics.events: NewPartitions(4)})
         await admin.close()
         await until(
-            lambda: rig.runtime.status.startswith(f"New partitions 2, 3 of {rig.topics.events} cannot be read yet")
+            lambda: rig.runtime.status.startswith(f"No worker reads partitions 2, 3 of {rig.topics.events} yet")
         )
         await until(lambda: 3 in rig.owned and "its changelog partition is being created" in rig.owned[3].problem)
         await until(lambda: rig.owned[0].is_live, "the others are read all the same")
