@@ -68,20 +68,14 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """The alert as the contract's JSON object: `*_ms` fields leave as RFC 3339 strings in UTC."""
-        return _to_wire(self)
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return {
+            TIMES.get(name, name): rfc3339(value) if name in TIMES and value is not None else value
+            for name, value in fields.items()
+        }
 
 
-_TIMES = {
-    "starts_at_ms": "starts_at",
-    "ends_at_ms": "ends_at",
-    "updated_at_ms": "updated_at",
-    "silenced_until_ms": "silenced_until",
+_SUFFIX = "_ms"
+TIMES = {  # field -> its name outside
+    name: name.removesuffix(_SUFFIX) for name in Alert.__struct_fields__ if name.endswith(_SUFFIX)
 }
-
-
-def _to_wire(alert: Alert) -> dict[str, Any]:
-    fields = msgspec.to_builtins(alert)
-    return {
-        _TIMES.get(name, name): (rfc3339(value) if name in _TIMES and value is not None else value)
-        for name, value in fields.items()
-    }

@@ -5,15 +5,9 @@ from typing import Any
 
 import msgspec
 
-from models.alert import Alert
+from models.alert import TIMES, Alert
 from models.times import epoch_ms
 
-_TIME_SUFFIX = "_ms"
-_TIMES = {
-    field.name.removesuffix(_TIME_SUFFIX): field.name
-    for field in msgspec.structs.fields(Alert)
-    if field.name.endswith(_TIME_SUFFIX)
-}
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
@@ -31,8 +25,8 @@ def decode_alert(data: bytes) -> Alert | None:
     """
     try:
         wire = _decoder.decode(data)
-        fields = {name: value for name, value in wire.items() if not name.endswith(_TIME_SUFFIX)}
-        for outside, inside in _TIMES.items():
+        fields = {name: value for name, value in wire.items() if name not in TIMES}
+        for inside, outside in TIMES.items():
             if outside in fields:
                 fields[inside] = _milliseconds(fields.pop(outside))
         return msgspec.convert(fields, Alert)

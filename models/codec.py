@@ -11,7 +11,15 @@ from datetime import datetime
 import msgspec
 
 from models.dead_letter import DeadLetter, DeadLetterReason, Malformed, dead_letter
-from models.event import FUTURE_TOLERANCE_MS, MAX_VALUE_BYTES, Event, RetryReason, default_reason
+from models.event import (
+    EVENT_FIELDS,
+    FUTURE_TOLERANCE_MS,
+    MAX_VALUE_BYTES,
+    Event,
+    EventType,
+    RetryReason,
+    default_reason,
+)
 from models.record_headers import HeaderAttributes, fill_from_headers, read_headers
 from models.refusal import (
     MAX_NESTING,
@@ -46,7 +54,9 @@ class Tombstone(msgspec.Struct, frozen=True):
 
 TOMBSTONE = Tombstone()
 _decode_wire = msgspec.json.Decoder(WireEvent).decode
-_encode_wire = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
+_BARE = Event("", EventType.DELETED, "", 0, "")
+_DEFAULTS = {name: getattr(_BARE, name) for name in EVENT_FIELDS[5:-1]}  # of the fields that a body may leave out
 
 
 def decode_event(
@@ -96,36 +106,30 @@ def _quick(value: bytes, attributes: HeaderAttributes | None) -> WireEvent | Non
 
 
 def _accept(wire: WireEvent, key: bytes | None, traceparent: str | None, now_ms: int) -> Event | Malformed:
-    """The checks that no field can answer alone, then the event."""
+    """The checks that no field can answer alone, and the event where all are passed."""
     event_id, event_type, project_id, occurred_at = wire.event_id, wire.type, wire.project_id, wire.occurred_at
     if (
-        (wire.schema_version is not None and wire.schema_version != SCHEMA_VERSION)
-        or event_id is None
+        event_id is None
         or event_type is None
         or project_id is None
         or occurred_at is None
         or (wire.episode_id is None and event_type in NEEDS_EPISODE_ID)
         or (wire.episode_number is None and event_type in NEEDS_EPISODE_NUMBER)
+        or (wire.schema_version is not None and wire.schema_version != SCHEMA_VERSION)
     ):
         return _incomplete(wire)
-    occurred_at_ms = occurred_at if isinstance(occurred_at, int) else epoch_ms(occurred_at)
-    reasons = _retry_reasons(wire) if wire.retry_count or wire.retry_reasons else ()
-    if reasons is None or occurred_at_ms < 0 or not (project_id.isprintable() or _without_controls(project_id)):
-        return _contradiction(wire, project_id, occurred_at_ms)
-    if (key is not None and key != project_id.encode()) or occurred_at_ms > now_ms + FUTURE_TOLERANCE_MS:
-        return _misplaced(key, project_id, occurred_at_ms - now_ms)
-    return Event(
+    event = Event(
         event_id,
         event_type,
         project_id,
-        occurred_at_ms,
+        occurred_at if isinstance(occurred_at, int) else epoch_ms(occurred_at),
         wire.operation_id or event_id,
         wire.episode_id or "",
         wire.episode_number or 0,
         wire.old_number,
         wire.duration_seconds,
         wire.retry_count or 0,
-        reasons,
+        _retry_reasons(wire) if wire.retry_count or wire.retry_reasons else (),
         wire.had_conflict or False,
         wire.error,
         wire.source,
@@ -133,20 +137,7 @@ def _accept(wire: WireEvent, key: bytes | None, traceparent: str | None, now_ms:
         wire.backfill or False,
         traceparent,
     )
-
-
-def _retry_reasons(wire: WireEvent) -> tuple[RetryReason, ...] | None:
-    """One reason a retry, but none where there are very many and the event gives none; None if the list and the count
-    disagree."""
-    count = wire.retry_count or 0
-    reasons = wire.retry_reasons
-    if reasons is None:
-        return (default_reason(wire.had_conflict or False),) * count if count <= MAX_RETRIES else ()
-    return reasons if len(reasons) == count else None
-
-
-def _without_controls(text: str) -> bool:
-    return all(unicodedata.category(character) != "Cc" for character in text)
+    return _inconsistent(wire, event) or _misplaced(event, key, now_ms) or event
 
 
 def _incomplete(wire: WireEvent) -> Malformed:
@@ -155,21 +146,37 @@ def _incomplete(wire: WireEvent) -> Malformed:
     return missing_field([name for name in required_fields(wire.type) if getattr(wire, name) is None])
 
 
-def _contradiction(wire: WireEvent, project_id: str, occurred_at_ms: int) -> Malformed:
-    if not _without_controls(project_id):
+def _retry_reasons(wire: WireEvent) -> tuple[RetryReason, ...]:
+    """One reason a retry; none where there are very many and the event gives none."""
+    if wire.retry_reasons is not None:
+        return wire.retry_reasons
+    count = wire.retry_count or 0
+    return (default_reason(wire.had_conflict or False),) * count if count <= MAX_RETRIES else ()
+
+
+def _inconsistent(wire: WireEvent, event: Event) -> Malformed | None:
+    project_id = event.project_id
+    if not project_id.isprintable() and any(unicodedata.category(character) == "Cc" for character in project_id):
         return invalid_field("project_id", project_id)
-    if occurred_at_ms < 0:
+    if event.occurred_at_ms < 0:
         return invalid_field("occurred_at", str(wire.occurred_at))
-    entries, count = len(wire.retry_reasons or ()), wire.retry_count or 0
-    text = f"retry_reasons has {entries} entries for a retry_count of {count}; it must have one a retry."
-    return Malformed(DeadLetterReason.INVALID_FIELD, text)
+    if wire.retry_reasons is not None and len(wire.retry_reasons) != event.retry_count:
+        text = (
+            f"retry_reasons has {len(wire.retry_reasons)} entries for a retry_count of {event.retry_count}; "
+            f"it must have one a retry."
+        )
+        return Malformed(DeadLetterReason.INVALID_FIELD, text)
+    return None
 
 
-def _misplaced(key: bytes | None, project_id: str, ahead_ms: int) -> Malformed:
-    if key is not None and key != project_id.encode():
+def _misplaced(event: Event, key: bytes | None, now_ms: int) -> Malformed | None:
+    if key is not None and key != event.project_id.encode():
         return Malformed(DeadLetterReason.KEY_MISMATCH, f"The record's key {excerpt(key)} is not its project_id.")
-    text = f"occurred_at is {ahead_ms} ms ahead of the clock; at most {FUTURE_TOLERANCE_MS} are allowed."
-    return Malformed(DeadLetterReason.FUTURE_TIMESTAMP, text)
+    ahead_ms = event.occurred_at_ms - now_ms
+    if ahead_ms > FUTURE_TOLERANCE_MS:
+        text = f"occurred_at is {ahead_ms} ms ahead of the clock; at most {FUTURE_TOLERANCE_MS} are allowed."
+        return Malformed(DeadLetterReason.FUTURE_TIMESTAMP, text)
+    return None
 
 
 def encode_event(event: Event) -> bytes:
@@ -177,26 +184,18 @@ def encode_event(event: Event) -> bytes:
 
     `traceparent` is no field of the body: send `event_headers(event)` with the record.
     """
-    return _encode_wire(
-        WireEvent(
-            event.event_id,
-            event.type,
-            event.project_id,
-            event.occurred_at_ms,
-            None if event.operation_id == event.event_id else event.operation_id,
-            event.episode_id or None,
-            event.episode_number or None,
-            event.old_number,
-            event.duration_seconds,
-            event.retry_count or None,
-            event.retry_reasons or None,
-            event.had_conflict or None,
-            event.error,
-            event.source,
-            event.sequence,
-            event.backfill or None,
-        )
-    )
+    fields = {
+        "event_id": event.event_id,
+        "type": event.type,
+        "project_id": event.project_id,
+        "occurred_at": event.occurred_at_ms,
+    }
+    if event.operation_id != event.event_id:
+        fields["operation_id"] = event.operation_id
+    for name, default in _DEFAULTS.items():
+        if (value := getattr(event, name)) != default:
+            fields[name] = value
+    return _encode(fields)
 
 
 def event_headers(event: Event) -> list[tuple[str, bytes]]:
