@@ -97,14 +97,14 @@ class Worker:
         fleet_topic = composition.topic_names(settings).fleet
         kafka, partitions = composition.kafka_access(settings), lambda: self.runtime.partitions
         self._reader = FleetReader(fleet_topic, kafka, partitions, now_ms)
-        self._sight = FleetView(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
+        self._view = FleetView(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
         self.runtime.far_caught_up_at_ms = self._far_caught_up_at_ms
-        self._settings_watch = SettingsWatch(self._sight, self._identity.worker_id, digest.differing)
+        self._settings_watch = SettingsWatch(self._view, self._identity.worker_id, digest.differing)
         self._publisher = FleetPublisher(
-            fleet_topic, self.runtime.producer, self._sight, self._identity, now_ms, settings.metrics_max_projects
+            fleet_topic, self.runtime.producer, self._view, self._identity, now_ms, settings.metrics_max_projects
         )
         self._peer_client = httpx.AsyncClient(trust_env=False)
-        here = LocalState(self._sight, self.runtime.emit, self._publisher.poke, self.storage.history)
+        here = LocalState(self._view, self.runtime.emit, self._publisher.poke, self.storage.history)
         self._fleet = Fleet(here, PeerClient(self._peer_client))
         self._splits = SplitWatch(self._fleet)
         self.runtime.engine.assignment.compare = self._splits.compare
@@ -120,7 +120,7 @@ class Worker:
         registry = CollectorRegistry()
         self._loop_lag = LoopLag(registry)
         state = WorkerState(
-            self._sight,
+            self._view,
             self._probes(),
             __version__,
             self._deliveries,
@@ -129,7 +129,7 @@ class Worker:
             self._outgoing,
             self.storage.database.counters,
         )
-        process = ProcessView(self._sight, state, registry, self.settings.metrics_max_projects)
+        process = ProcessView(self._view, state, registry, self.settings.metrics_max_projects)
         self._repairs = composition.automatic_repairs(
             self.settings, self.storage, lambda: self.runtime.producer, self._fleet, now_ms
         )
@@ -150,14 +150,14 @@ class Worker:
     def _probes(self) -> list[Probe]:
         probes = [
             Probe("broker", lambda: self.runtime.status, is_needed=True),
-            Probe("database", self._database_word, is_needed=False),
-            Probe("deliveries", lambda: outgoing.word(self._outgoing()), is_needed=False),
-            Probe("settings", self._settings_watch.word, is_needed=False),
+            Probe("database", self._database_status, is_needed=False),
+            Probe("deliveries", lambda: outgoing.status(self._outgoing()), is_needed=False),
+            Probe("settings", self._settings_watch.status, is_needed=False),
             Probe("history", lambda: self.runtime.history.status, is_needed=False),
         ]
         table_look = self.checks.table_look
         if table_look is not None:
-            probes.append(Probe("project_database", lambda: table_look.word, is_needed=False))
+            probes.append(Probe("project_database", lambda: table_look.status, is_needed=False))
         return probes
 
     def _far_caught_up_at_ms(self, partition: int) -> int | None:
@@ -167,7 +167,7 @@ class Worker:
             return None
         return known.heard_ms
 
-    def _database_word(self) -> str:
+    def _database_status(self) -> str:
         """How the database is now; where that is well, what was lost before."""
         word, losses = self.storage.database.status(), self.storage.database.losses()
         return losses if word == "ok" and losses else word

@@ -33,14 +33,14 @@ class Watch:
 
     def __init__(
         self,
-        sight: FleetView,
+        view: FleetView,
         stream: StreamSide,
         open_reader: OpenReader,
         rules: NumberingRules,
         now_ms: Callable[[], int],
     ) -> None:
         self.watched: list[str] = []
-        self._sight = sight
+        self._view = view
         self._stream = stream
         self._open_reader = open_reader
         self._rules = rules
@@ -62,8 +62,8 @@ class Watch:
 
     async def once(self) -> None:
         """One look at each project that needs it. Raises CheckFailed, ServiceDatabaseError."""
-        critical = sorted({project for owned in self._sight.live for project in critical_projects(owned.partition)})
-        self.watched = list(dict.fromkeys([*drifting_projects(self._sight.live), *critical]))[:MAX_WATCHED]
+        critical = sorted({project for owned in self._view.live for project in critical_projects(owned.partition)})
+        self.watched = list(dict.fromkeys([*drifting_projects(self._view.live), *critical]))[:MAX_WATCHED]
         if not self.watched:
             self._before = Look({}, 0)
             return

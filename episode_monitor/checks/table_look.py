@@ -13,11 +13,11 @@ LOOK_SECONDS = 60.0
 
 
 class TableLook:
-    """`word` is `ok`, or one sentence that says why the table cannot be read."""
+    """`status` is `ok`, or one sentence that says why the table cannot be read."""
 
     def __init__(self, open_reader: OpenReader) -> None:
         self._open_reader = open_reader
-        self.word = "The project service's database has not been queried yet."
+        self.status = "The project service's database has not been queried yet."
 
     async def run(self) -> None:
         """For as long as the worker runs."""
@@ -29,9 +29,9 @@ class TableLook:
         """One look. The same trouble is logged once."""
         try:
             async with self._open_reader():
-                word = "ok"
+                status = "ok"
         except ServiceDatabaseError as error:
-            word = str(error)
-        if word not in ("ok", self.word):
-            log.warning("the project service's table cannot be read", reason=word)
-        self.word = word
+            status = str(error)
+        if status not in ("ok", self.status):
+            log.warning("the project service's table cannot be read", reason=status)
+        self.status = status

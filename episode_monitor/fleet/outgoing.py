@@ -28,7 +28,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     foreign: Sequence[str] = ()  # other monitors that write to the same topic of alerts
 
 
-def word(outgoing: Outgoing) -> str:
+def status(outgoing: Outgoing) -> str:
     """ "ok", or what waits and why. That alerts are held is no trouble, and another monitor beside this one neither."""
     words = []
     if outgoing.switched_off:

@@ -16,8 +16,8 @@ MAX_NAMED = 20  # settings in one sentence
 class SettingsWatch:
     """`differing` names the settings in which a worker differs that has told such a digest."""
 
-    def __init__(self, sight: FleetView, worker_id: str, differing: Callable[[bytes], list[str]]) -> None:
-        self._sight = sight
+    def __init__(self, view: FleetView, worker_id: str, differing: Callable[[bytes], list[str]]) -> None:
+        self._view = view
         self._worker_id = worker_id
         self._differing = differing
         self._said: dict[str, list[str]] = {}  # of the workers that differ now
@@ -42,16 +42,16 @@ class SettingsWatch:
     def found(self) -> dict[str, list[str]]:
         """Address of each worker that is heard of and differs, and in which settings."""
         found: dict[str, list[str]] = {}
-        for number, known in self._sight.reader.known.items():
+        for number, known in self._view.reader.known.items():
             record = known.record
-            if number in self._sight.owned or record.worker_id == self._worker_id or self._sight.reader.is_stale(known):
+            if number in self._view.owned or record.worker_id == self._worker_id or self._view.reader.is_stale(known):
                 continue
             names = self._differing(record.settings)
             if names:
                 found[record.url] = names
         return found
 
-    def word(self) -> str:
+    def status(self) -> str:
         """ "ok", or a sentence a worker."""
         said = []
         for url, names in sorted(self.found().items()):

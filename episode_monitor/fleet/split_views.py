@@ -32,13 +32,13 @@ def split_view(project_id: str, pieces: Sequence[Piece], partitions: int) -> Spl
     )
 
 
-def splits_known(sight: FleetView) -> tuple[int, list[SplitFacts]]:
+def splits_known(view: FleetView) -> tuple[int, list[SplitFacts]]:
     """How many there are in the fleet, and the first by name; what is known where a part of the fleet is not."""
     try:
-        parts = sight.parts()
+        parts = view.parts()
     except Incomplete:
-        named = [facts for owned in sight.live for facts in splits_of(owned.partition)]
-        return sum(owned.partition.index.counted_splits for owned in sight.live), named
+        named = [facts for owned in view.live for facts in splits_of(owned.partition)]
+        return sum(owned.partition.index.counted_splits for owned in view.live), named
     total, found = 0, []
     for part in parts:
         total += part.counts.splits
@@ -52,14 +52,14 @@ def splits_known(sight: FleetView) -> tuple[int, list[SplitFacts]]:
     return total, found
 
 
-def splits_word(sight: FleetView) -> str:
+def splits_status(view: FleetView) -> str:
     """ "ok", or what there is to know in one sentence."""
-    total, found = splits_known(sight)
+    total, found = splits_known(view)
     if not total:
         return "ok"
     named = []
     for facts in found[:MAX_NAMED]:
-        parts = parts_of(facts.project_id, facts.partitions, facts.keyless, sight.partition_count())
+        parts = parts_of(facts.project_id, facts.partitions, facts.keyless, view.partition_count())
         where = ", ".join(f"{part.partition} by {part.placed_by.value}" for part in parts)
         named.append(f"{facts.project_id} (partitions {where}; {cause_of(parts).value})")
     more = f" and {total - len(named)} more" if total > len(named) else ""

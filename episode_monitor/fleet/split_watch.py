@@ -41,8 +41,8 @@ class SplitWatch:
     def __init__(self, fleet: Fleet, log: SplitLog | None = None) -> None:
         fleet.here.find_parts = self.parts
         self._fleet = fleet
-        self._sight = fleet.here.view
-        self._engine = self._sight.engine
+        self._view = fleet.here.view
+        self._engine = self._view.engine
         self._log = log or SplitLog()
         self._was_complete = True
         self._progress: WeakKeyDictionary[Owned, _Progress] = WeakKeyDictionary()
@@ -55,13 +55,13 @@ class SplitWatch:
 
     async def look(self, now: float) -> None:
         """Ask for what is new in each partition of this worker, and for some of what was recovered."""
-        if self._sight.partition_count() < 2:
+        if self._view.partition_count() < 2:
             return
         for owned in [each for each in self._engine.owned.values() if each.is_live]:
             progress = self._progress.get(owned)
             if progress is None:
                 progress = self._progress[owned] = _Progress(owned.recovered.projects)
-                self._log.recovered(owned.number, owned.partition.index.splits, self._sight.partition_count())
+                self._log.recovered(owned.number, owned.partition.index.splits, self._view.partition_count())
             if now >= progress.not_before and not await self._go_on(owned, progress):
                 progress.not_before = now + RETRY_SECONDS
 
@@ -113,7 +113,7 @@ class SplitWatch:
         for place, parts in found.items():
             await self._note(owned, projects[place], parts)
         asked = {partition for answer in answers for partition in answer.partitions}
-        return asked.issuperset(set(range(self._sight.partition_count())) - {owned.number})
+        return asked.issuperset(set(range(self._view.partition_count())) - {owned.number})
 
     async def parts(self, question: SplitPartsQuestion) -> PartialAnswer[list[SeenPart]]:
         """Which of the projects have a part in a partition of this worker, other than the one that asks. It is noted
@@ -165,7 +165,7 @@ class SplitWatch:
                 return
             await self._engine.emitter.emit(change)
             split = owned.partition.index.splits[project]
-        self._log.found(project, split, self._sight.partition_count())
+        self._log.found(project, split, self._view.partition_count())
 
 
 def _names(head_keys: Sequence[bytes]) -> list[str]:

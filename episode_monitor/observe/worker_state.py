@@ -8,7 +8,7 @@ from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import Wait, WaitsFor, long_waits
 from agents.fleet.fleet_view import FleetView, Incomplete
 from episode_monitor.fleet.outgoing import Outgoing
-from episode_monitor.fleet.split_views import splits_word
+from episode_monitor.fleet.split_views import splits_status
 from episode_monitor.observe.metrics import WorkerMetrics
 from models.process_views import Readiness
 
@@ -27,7 +27,7 @@ class WorkerState:
 
     def __init__(
         self,
-        sight: FleetView,
+        view: FleetView,
         probes: Sequence[Probe],
         version: str,
         deliveries: Callable[[], Sequence[tuple[str, str, int]]] = lambda: (),
@@ -36,7 +36,7 @@ class WorkerState:
         outgoing: Callable[[], Outgoing] = Outgoing,
         rows: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
-        self._sight = sight
+        self._view = view
         self._probes = tuple(probes)
         self._version = version
         self._deliveries = deliveries
@@ -49,9 +49,9 @@ class WorkerState:
         """Part by part. The worker is ready when all parts that it needs are well."""
         looked = [(probe.name, probe.look(), probe.is_needed) for probe in self._probes]
         looked.append(("tables", self._tables(), True))
-        looked.append(("events", self._events_word(), False))
+        looked.append(("events", self._events(), False))
         looked.append(("fleet", self._fleet(), False))
-        looked.append(("partitioning", splits_word(self._sight), False))
+        looked.append(("partitioning", splits_status(self._view), False))
         return Readiness(
             ready=all(word == "ok" for _, word, is_needed in looked if is_needed),
             parts={name: word for name, word, _ in looked},
@@ -60,30 +60,30 @@ class WorkerState:
         )
 
     def _tables(self) -> str:
-        owned = self._sight.owned
-        recovering = len(owned) - len(self._sight.live)
+        owned = self._view.owned
+        recovering = len(owned) - len(self._view.live)
         if recovering:
             said = [f"{recovering} of {len(owned)} partitions are recovering."]
-            return " ".join([*said, *self._waits_words(lambda wait: wait.waits_for is WaitsFor.RECOVERY)])
+            return " ".join([*said, *self._waits_sentences(lambda wait: wait.waits_for is WaitsFor.RECOVERY)])
         if owned:
             return "ok"
         try:
-            self._sight.parts()
+            self._view.parts()
         except Incomplete as reason:
             return f"This worker has no partition yet, and {reason}."
         return "ok"  # a spare worker: the others have all partitions
 
-    def _events_word(self) -> str:
+    def _events(self) -> str:
         """What keeps partitions from being read; what was read before is served all the same."""
-        words = [owned.problem for owned in self._sight.live if owned.problem]
-        return " ".join([*words, *self._waits_words(lambda wait: wait.waits_for is not WaitsFor.RECOVERY)]) or "ok"
+        words = [owned.problem for owned in self._view.live if owned.problem]
+        return " ".join([*words, *self._waits_sentences(lambda wait: wait.waits_for is not WaitsFor.RECOVERY)]) or "ok"
 
-    def _waits_words(self, is_it: Callable[[Wait], bool]) -> list[str]:
+    def _waits_sentences(self, is_it: Callable[[Wait], bool]) -> list[str]:
         return [wait.sentence() for wait in long_waits(self._waits()) if is_it(wait)]
 
     def _fleet(self) -> str:
         try:
-            stale = self._sight.stale_partitions(self._sight.parts())
+            stale = self._view.stale_partitions(self._view.parts())
         except Incomplete as reason:
             return f"Incomplete: {reason}."
         if stale:
@@ -93,16 +93,16 @@ class WorkerState:
     def _lag_in_all(self) -> int | None:
         """None where it is not known of a partition: to say 0 would be to say that all is read."""
         known = self._lag()
-        return None if len(known) < len(self._sight.owned) else sum(known.values())
+        return None if len(known) < len(self._view.owned) else sum(known.values())
 
     def _lag(self) -> dict[int, int]:
         """Of each partition of which it is known."""
-        engine = self._sight.engine
-        waiting = {owned.number: engine.progress.waiting(owned) for owned in self._sight.live}
+        engine = self._view.engine
+        waiting = {owned.number: engine.progress.waiting(owned) for owned in self._view.live}
         return {number: count for number, count in waiting.items() if count is not None}
 
     def _recovery(self) -> dict[str, float | int | bool]:
-        owned = list(self._sight.owned.values())
+        owned = list(self._view.owned.values())
         live = sum(each.is_live for each in owned)
         return {
             "complete": bool(owned) and live == len(owned),
@@ -114,13 +114,13 @@ class WorkerState:
 
     def metrics(self) -> WorkerMetrics:
         """This worker's own numbers."""
-        owned = list(self._sight.owned.values())
-        engine = self._sight.engine
+        owned = list(self._view.owned.values())
+        engine = self._view.engine
         counted = RecordCounts()
         for counts in (engine.former, *(each.counts for each in owned)):
             counted.add(counts)
         try:
-            stale = len(self._sight.stale_partitions(self._sight.parts()))
+            stale = len(self._view.stale_partitions(self._view.parts()))
         except Incomplete:
             stale = 0
         return WorkerMetrics(
@@ -129,7 +129,7 @@ class WorkerState:
             dead_letters=counted.dead_letters_by_reason,
             lag=self._lag(),
             waits=[(wait.partition, wait.waits_for.value, wait.seconds) for wait in self._waits()],
-            partitions_recovering=len(owned) - len(self._sight.live),
+            partitions_recovering=len(owned) - len(self._view.live),
             recovery_seconds=max((each.recovered.seconds for each in owned), default=0.0),
             recovered_records=sum(each.recovered.records for each in owned),
             stale_partitions=stale,

@@ -39,7 +39,7 @@ def options_answer(scope: Scope, headers: Headers) -> Response | None:
     return answer
 
 
-def telling(send: Send, headers: Headers, allowed_origins: tuple[str, ...]) -> Send:
+def with_origin(send: Send, headers: Headers, allowed_origins: tuple[str, ...]) -> Send:
     """`send` with what a browser of an allowed site needs on every answer, errors too."""
     if not allowed_origins:
         return send

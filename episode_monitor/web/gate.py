@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from episode_monitor.observe.request_metrics import RequestMetrics
-from episode_monitor.web.cross_origin import options_answer, telling
+from episode_monitor.web.cross_origin import options_answer, with_origin
 from episode_monitor.web.paths import whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.security import check_request
@@ -97,11 +97,11 @@ class Gate:
             await self.app(scope, receive, send)
             return
         answer: Response | None = None
-        told = send
+        outward = send
         try:
             aim(scope, self.settings.base_path)
             headers = Headers(scope=scope)
-            told = telling(send, headers, self.settings.allowed_origins)
+            outward = with_origin(send, headers, self.settings.allowed_origins)
             check_request(scope, headers, self.settings)
             _check_length(headers)
             if scope["method"] == "OPTIONS":
@@ -112,9 +112,9 @@ class Gate:
             log.warning("request refused", code=problem.code, method=scope["method"], peer=scope.get("client"))
             answer = problem.response(whole(scope["path"]))
         if answer is not None:
-            await answer(scope, receive, told)
+            await answer(scope, receive, outward)
             return
-        await self.app(scope, _limited(receive), told)
+        await self.app(scope, _limited(receive), outward)
 
 
 def _check_length(headers: Headers) -> None:

@@ -13,17 +13,17 @@ from tests.service_database.making import make_table, run
 
 async def test_trouble_is_told_as_long_as_it_lasts_and_logged_once(database_url: str) -> None:
     look = TableLook(reader_opener(database_url, EpisodesTable()))
-    assert "has not been queried yet" in look.word
+    assert "has not been queried yet" in look.status
     with structlog.testing.capture_logs() as log:
         await look.once()
         await look.once()
-        assert "has no table episodes: set EPISODES_TABLE" in look.word
+        assert "has no table episodes: set EPISODES_TABLE" in look.status
         make_table(database_url)
         await look.once()
-        assert look.word == "ok"
+        assert look.status == "ok"
         run(database_url, "alter table episodes rename number to nr")
         await look.once()
-        assert "has no column number: set EPISODES_NUMBER_COLUMN" in look.word
+        assert "has no column number: set EPISODES_NUMBER_COLUMN" in look.status
     assert len(log) == 2
 
 

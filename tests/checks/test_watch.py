@@ -25,7 +25,7 @@ class Watched:
 
 
 def watch_of(fleet: Fleet, worker: Worker, url: str) -> Watch:
-    return Watch(worker.sight, stream_of(fleet, worker), opener(url), fleet.core.numbering, lambda: NINE_MS)
+    return Watch(worker.view, stream_of(fleet, worker), opener(url), fleet.core.numbering, lambda: NINE_MS)
 
 
 async def watched(fleet: Fleet, url: str) -> Watched:

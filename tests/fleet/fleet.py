@@ -140,8 +140,8 @@ class Worker:
         self.rows: dict[str, int] = {}
         self.reader = FleetReader("fleet", "nowhere:1", lambda: fleet.partitions, fleet.clock)
         fleet.bus.readers.append(self.reader)
-        self.sight = FleetView(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
-        self.own = LocalState(self.sight, self._tell, lambda partition: self.publisher.poke(partition), history)
+        self.view = FleetView(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
+        self.own = LocalState(self.view, self._tell, lambda partition: self.publisher.poke(partition), history)
         self.model = Asked(self.own, PeerClient(fleet.client))
         self.splits = SplitWatch(self.model)
         self.registry = CollectorRegistry()
@@ -150,7 +150,7 @@ class Worker:
         self.outgoing = Outgoing(sinks=[Waiting("slack", 2, 95.4, "HTTP 503")], held=7)
         probes = [Probe("broker", lambda: self.broker, True), Probe("database", lambda: self.database, False)]
         self.state = WorkerState(
-            self.sight,
+            self.view,
             probes,
             "1.2.3",
             lambda: [("slack", "delivered", 3)],
@@ -158,7 +158,7 @@ class Worker:
             outgoing=lambda: self.outgoing,
             rows=lambda: self.rows,
         )
-        self.process = ProcessView(self.sight, self.state, self.registry, fleet.max_projects)
+        self.process = ProcessView(self.view, self.state, self.registry, fleet.max_projects)
         self.token = f"word-of-{name}"
         self.settings = b"same"
         self.server: HttpServer | None = None
@@ -176,7 +176,7 @@ class Worker:
         app = create_web_app(context, extra_routers=[peer_router(self.own, self.token)])
         self.server = await serve(app, "127.0.0.1", 0)
         self.publisher = FleetPublisher(
-            "fleet", self.fleet.bus, self.sight,
+            "fleet", self.fleet.bus, self.view,
             Identity(worker_id=self.name, url=self.url, token=self.token, settings=self.settings),
             self.fleet.clock, self.fleet.max_projects,
         )  # fmt: skip

@@ -63,12 +63,12 @@ async def producing(bootstrap_servers: str) -> AsyncIterator[Producer]:
 
 def publisher_of(worker: Worker, topic: str, producer: Producer) -> FleetPublisher:
     identity = Identity(worker_id=worker.name, url=worker.url, token=worker.token)
-    return FleetPublisher(topic, producer, worker.sight, identity, worker.fleet.clock)
+    return FleetPublisher(topic, producer, worker.view, identity, worker.fleet.clock)
 
 
 def reader_of(worker: Worker, topic: str, bootstrap_servers: str) -> FleetReader:
     worker.reader = FleetReader(topic, bootstrap_servers, lambda: worker.fleet.partitions, worker.fleet.clock)
-    worker.sight.reader = worker.reader
+    worker.view.reader = worker.reader
     return worker.reader
 
 

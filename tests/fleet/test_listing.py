@@ -209,7 +209,7 @@ async def test_a_partition_that_goes_away_while_it_is_looked_through_is_not_answ
             owned.phase = PartitionPhase.GONE
             return START_MS
 
-        monkeypatch.setattr(worker.sight, "as_of_ms", lose)  # asked for while rows are made
+        monkeypatch.setattr(worker.view, "as_of_ms", lose)  # asked for while rows are made
         assert code(await worker.get(PATH), 503) == "recovering"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from episode_monitor.fleet.outgoing import Outgoing, Waiting, word
+from episode_monitor.fleet.outgoing import Outgoing, Waiting, status
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from episode_monitor.fleet.outgoing import Outgoing, Waiting, word
     ],
 )
 def test_what_waits_for_long_is_said_with_its_age_and_cause(outgoing: Outgoing, said: str) -> None:
-    assert word(outgoing) == said
+    assert status(outgoing) == said

@@ -123,9 +123,9 @@ async def test_a_worker_with_other_settings_is_named_with_what_differs() -> None
         right.own_partition(1)
         right.publisher._identity = msgspec.structs.replace(right.publisher._identity, settings=b"other")
         await fleet.publish()
-        watch = SettingsWatch(left.sight, "left", lambda packed: ["API_TOKENS"] if packed == b"other" else [])
+        watch = SettingsWatch(left.view, "left", lambda packed: ["API_TOKENS"] if packed == b"other" else [])
         assert watch.found() == {right.url: ["API_TOKENS"]}
-        assert watch.word() == (
+        assert watch.status() == (
             f"The worker at {right.url} differs from this one in API_TOKENS: use the same settings on all workers and "
             f"restart them."
         )
@@ -134,4 +134,4 @@ async def test_a_worker_with_other_settings_is_named_with_what_differs() -> None
             watch.look()
         assert [line["settings"] for line in said] == [["API_TOKENS"]]
         fleet.clock.ms += 11_000
-        assert watch.word() == "ok"
+        assert watch.status() == "ok"

@@ -266,7 +266,7 @@ async def test_other_owners_are_each_named_once_with_their_latest_word_and_never
             left.reader.take(
                 encode_record(record(partition=partition, url=right.url, token=token, published_at_ms=at_ms)), 99
             )
-        assert left.sight.other_owners() == [Owner(right.url, "new word", (1, 2, 3))]
+        assert left.view.other_owners() == [Owner(right.url, "new word", (1, 2, 3))]
 
 
 async def test_a_reader_who_is_up_to_date_is_told_so_until_something_changes() -> None:
