@@ -1,6 +1,6 @@
-"""One worker: HTTP first, so that somebody can ask from the first second on; then storage, Kafka and the agents.
+"""One worker: HTTP first, so that it answers from the first second on; then storage, Kafka and the agents.
 
-It ends in one of two ways: kindly on a signal, with everything stored; or at once, when it can no longer be sure.
+It ends in one of two ways: on a signal, with everything stored; or at once, when it may no longer be the owner.
 """
 
 import asyncio
@@ -87,6 +87,13 @@ class Worker:
             now_ms,
         )
         self._stop = stop
+        self._make_fleet(core)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._repairs: AutomaticRepairs | None = None
+        self.web = self._make_web()
+
+    def _make_fleet(self, core: Core) -> None:
+        settings = self.settings
         digest = digest_of(settings, core.rules.fingerprint)
         self._identity = Identity(
             worker_id=uuid.uuid4().hex[:12],
@@ -112,9 +119,6 @@ class Worker:
             composition.checks_config(settings), self._fleet, self.storage.checks, self.storage.schedule, now_ms,
             self._identity.worker_id,
         )  # fmt: skip
-        self._tasks: list[asyncio.Task[None]] = []
-        self._repairs: AutomaticRepairs | None = None
-        self.web = self._make_web()
 
     def _make_web(self) -> FastAPI:
         registry = CollectorRegistry()
@@ -161,7 +165,7 @@ class Worker:
         return probes
 
     def _far_caught_up_at_ms(self, partition: int) -> int | None:
-        """When the owner of another worker's partition last said that it has caught up; None: it has not."""
+        """When the owner of another worker's partition last published that it has caught up; None: it has not."""
         known = self._reader.known.get(partition)
         if known is None or known.record.is_behind or known.record.standing is not PartitionStatus.LIVE:
             return None
@@ -210,7 +214,7 @@ class Worker:
             log.info("stopping")
             await self._close()
             await server.stop()
-            await self._peer_client.aclose()  # until here somebody may ask for what another worker has
+            await self._peer_client.aclose()  # until here a caller may ask for what another worker has
 
     async def _start(self) -> None:
         if self.checks.table_look is not None:  # before Kafka, which may be long in coming

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 0.5  # at whether the check before has ended
-SCHEDULE = "schedule"  # who asks for a check that is due
+SCHEDULE = "schedule"  # the requester of a check that is due
 
 
 UNKNOWN_JOB = Refusal(404, "unknown_job", "There is no job with this id: the list of jobs shows those that are kept.")
@@ -75,7 +75,7 @@ class CheckJobs:
         return await self._status(run)
 
     async def run_if_due(self, kind: CheckKind, interval_seconds: float) -> bool:
-        """Start a scheduled check unless it is not due or somebody else runs it; answers whether it began."""
+        """Start a scheduled check unless it is not due or another worker runs it; answers whether it began."""
         await self.abandon_lost()
         return await self._start(kind, SCHEDULE, interval_seconds) is not None
 
@@ -223,7 +223,7 @@ class CheckJobs:
         return JobList(jobs=newest[:limit])
 
     async def job(self, job_id: str) -> JobStatus | None:
-        """One job, whoever runs it."""
+        """One job, whichever worker runs it."""
         found = await self.own_jobs(1, job_id)
         if not found and not self._is_shared:
             found = await self._ask_fleet(OtherJobsQuestion(limit=1, job_id=job_id))

@@ -1,4 +1,4 @@
-"""All that has to do with checks in one worker: its jobs, the clock that starts them, the watch over critical projects.
+"""The checks of one worker: its jobs, the schedule that starts them, enhanced monitoring of critical projects.
 
 A worker asks for a scheduled check only when its own partitions are read to the end: before that, all would be drift.
 """
@@ -110,7 +110,7 @@ class Checks:
     async def _keep_drift_alerts(self) -> None:
         while True:
             await asyncio.sleep(DUE_SECONDS)
-            with suppress(Recovering, Unreachable):  # at the next look, here or where they are kept then
+            with suppress(Recovering, Unreachable):  # tried again a second later
                 await self._fleet.ask(EscalateDrift())
 
     async def drift_of(self, project_id: str) -> ProjectDrift | None:

@@ -1,4 +1,4 @@
-"""What is on its way out: how many alerts wait for which sink, for how long, and what to do about it."""
+"""Alerts that wait for delivery: how many, for which sink, for how long, and what to do about it."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ import msgspec
 
 from models.wording import counted
 
-WAITS_AFTER_SECONDS = 30.0  # shorter waits are every day's
+WAITS_AFTER_SECONDS = 30.0  # shorter waits are normal
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """One sink. `trouble`: why its last try failed; "" where it did not."""
+    """One sink. `trouble`: why its last attempt failed; "" where it did not."""
 
     sink: str
     alerts: int
@@ -19,7 +19,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """`held`: alerts that are told, if they are still on, when their events have caught up."""
+    """`held`: alerts that are emitted, if they still fire, when their events have caught up."""
 
     sinks: Sequence[Waiting] = ()
     held: int = 0
@@ -29,7 +29,7 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 def status(outgoing: Outgoing) -> str:
-    """ "ok", or what waits and why. That alerts are held is no trouble, and another monitor beside this one neither."""
+    """ "ok", or what waits and why. Held alerts are no problem, nor is another monitor with the same topic."""
     words = []
     if outgoing.switched_off:
         off = ", ".join(outgoing.switched_off)

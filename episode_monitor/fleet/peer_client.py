@@ -25,7 +25,7 @@ _NOTHING = msgspec.Raw(b"null")
 
 
 class _RawAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A `PartialAnswer` of which nobody has looked inside yet."""
+    """A `PartialAnswer` whose answer is not decoded yet."""
 
     partitions: list[int]
     found: msgspec.Raw = _NOTHING

@@ -1,4 +1,4 @@
-"""Looks whether the other workers have the settings of this one, by what they tell the fleet of themselves."""
+"""Compares the other workers' settings with this worker's, by the digests that they publish to the fleet topic."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ MAX_NAMED = 20  # settings in one sentence
 
 
 class SettingsWatch:
-    """`differing` names the settings in which a worker differs that has told such a digest."""
+    """`differing` names the settings in which a worker with that digest differs."""
 
     def __init__(self, view: FleetView, worker_id: str, differing: Callable[[bytes], list[str]]) -> None:
         self._view = view
@@ -23,7 +23,7 @@ class SettingsWatch:
         self._said: dict[str, list[str]] = {}  # of the workers that differ now
 
     async def run(self) -> None:
-        """Say in the log, once, which worker differs."""
+        """Log, once each, which workers differ."""
         while True:
             self.look()
             await asyncio.sleep(LOOK_SECONDS)
@@ -40,7 +40,7 @@ class SettingsWatch:
         self._said = found
 
     def found(self) -> dict[str, list[str]]:
-        """Address of each worker that is heard of and differs, and in which settings."""
+        """Address of each known worker that differs, and in which settings."""
         found: dict[str, list[str]] = {}
         for number, known in self._view.reader.known.items():
             record = known.record

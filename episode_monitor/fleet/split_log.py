@@ -1,4 +1,4 @@
-"""Says in the log which projects are in several partitions: each once, and after many only how many there are."""
+"""Logs which projects are in several partitions: each once, and beyond a limit only their number."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class SplitLog:
     def found(self, project_id: str, split: Split, partitions: int) -> None:
         """A project was seen in one more partition; `partitions` is how many there are."""
         if self._named.get(project_id) == split:
-            return  # the other part said so
+            return  # logged for the other part
         if project_id not in self._named and len(self._named) >= MAX_NAMED:
             self._not_named += 1
             if self._clock() - self._summed_at >= SUM_SECONDS:
@@ -45,7 +45,7 @@ class SplitLog:
         )  # fmt: skip
 
     def recovered(self, partition: int, splits: Mapping[str, Split], partitions: int) -> None:
-        """What a partition knew before this worker had it."""
+        """The split projects that a partition had stored before this worker owned it."""
         for project_id, split in splits.items():
             self.found(project_id, split, partitions)
             if len(self._named) >= MAX_NAMED:

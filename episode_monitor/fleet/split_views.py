@@ -1,4 +1,4 @@
-"""Projects in several partitions as people see them: one with its parts, or how many there are."""
+"""Projects in several partitions for people: one with its parts, or how many there are."""
 
 from collections.abc import Sequence
 
@@ -48,12 +48,12 @@ def splits_known(view: FleetView) -> tuple[int, list[SplitFacts]]:
             try:
                 found.extend(part.known.body().lists.splits)
             except Unreadable:
-                continue  # its owner tells again within seconds
+                continue  # its owner publishes again within seconds
     return total, found
 
 
 def splits_status(view: FleetView) -> str:
-    """ "ok", or what there is to know in one sentence."""
+    """ "ok", or a sentence that names the first ones."""
     total, found = splits_known(view)
     if not total:
         return "ok"

@@ -1,7 +1,7 @@
 """Finds projects that are in several partitions. The owner of a new project asks all other partitions for it, so that
-of two owners the later one finds the earlier; nothing is kept but what is found, however many projects there are.
+of two owners the later one finds the earlier; only what is found is kept, however many projects there are.
 
-After a recovery all projects are asked for anew, a few at a time: what a crash forgot is found again.
+After a recovery all projects are asked for again, a few at a time: what a crash lost is found again.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class SplitWatch:
             progress.next_recovered = end
         return True
 
-    # --- for alerts that wait
+    # --- for alerts that are held
 
     async def compare(self, owned: Owned, projects: list[str], is_patient: bool) -> None:
         """See `agents.engine.engine.Compare`."""

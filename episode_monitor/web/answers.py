@@ -1,6 +1,6 @@
-"""Turns a view into an answer: msgspec JSON, an ETag, and 304 for a caller that has it already.
+"""Turns an answer of the fleet into an HTTP answer: JSON, an ETag, and 304 for a caller that has it already.
 
-An ETag is read before its view is made, so it may be older than the body but never newer.
+The ETag is read before the body is made, so it may be older than the body but never newer.
 """
 
 import hashlib

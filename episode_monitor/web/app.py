@@ -1,4 +1,4 @@
-"""Puts the HTTP face together. Every part it needs is handed in; it reads no environment and opens no connection."""
+"""Makes the web app of its parts. It reads no environment and opens no connection."""
 
 from collections.abc import Sequence
 

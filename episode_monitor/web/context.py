@@ -1,4 +1,4 @@
-"""What every route needs, made once by `create_web_app` and found through the request."""
+"""What every route needs: made once for the app, found through the request."""
 
 import secrets
 import time

@@ -1,6 +1,6 @@
-"""What a browser must hear before a page of an allowed site may ask here: answers to OPTIONS, and headers on the rest.
+"""CORS for the sites of MONITORING_ALLOWED_ORIGINS: answers to OPTIONS, and headers on all other answers.
 
-Sites that MONITORING_ALLOWED_ORIGINS does not name hear nothing, so a browser keeps the answer from them.
+Other sites get no such header, so a browser keeps the answer from them.
 """
 
 import re

@@ -52,7 +52,7 @@ class Outermost:
         try:
             await self.app(inner, receive, answer.send)
         except ClientDisconnect:
-            answer.status = 499  # nobody is left to be told; the number is only for the metrics
+            answer.status = 499  # the caller is gone; the status is for the metrics alone
         except Exception as error:
             await self._last_resort(inner, receive, answer, error)
         finally:
@@ -70,7 +70,7 @@ class Outermost:
 
 
 class _Answer:
-    """The way out: adds the headers and remembers the status."""
+    """Adds the headers to the answer and keeps its status."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -86,7 +86,7 @@ class _Answer:
 
 
 class Gate:
-    """Refuses what no route should ever see."""
+    """Refuses requests before any route sees them."""
 
     def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
         self.app = app

@@ -1,7 +1,7 @@
 """Who stands behind a connection from this machine: a person's program, or something that forwards for others.
 
 A forwarder on this machine makes every caller look local. Each trace that one leaves takes the right to change things
-away; one that leaves none (same user, HTTP/1.1, no header of its own) cannot be told from a person's own program.
+away; one that leaves none (same user, HTTP/1.1, no header of its own) looks like a person's own program.
 """
 
 import ipaddress
@@ -45,7 +45,7 @@ def check_direct(scope: Scope, headers: Headers) -> None:
 
 
 def _is_own_program(client: tuple[str, int], server: tuple[str, int]) -> bool:
-    """Whether the other end belongs to our user or to root. True where the system's tables do not tell."""
+    """Whether the other end belongs to our user or to root. True where the system's tables do not show it."""
     rows = list(_connections(client[1], server[1]))
     ends = _canonical(client[0]), _canonical(server[0])
     if not any(row[:4] == (ends[1], server[1], ends[0], client[1]) for row in rows):
@@ -55,7 +55,7 @@ def _is_own_program(client: tuple[str, int], server: tuple[str, int]) -> bool:
 
 
 def _connections(one_port: int, other_port: int) -> Iterator[tuple[str, int, str, int, int | None]]:
-    """Address, port, address, port, user of connections between the ports; no user for one that nobody holds open."""
+    """Address, port, address, port, user of connections between the ports; no user where no process has it open."""
     ports = {one_port, other_port}
     for table in SOCKET_TABLES:
         try:

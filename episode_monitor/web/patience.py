@@ -63,7 +63,7 @@ def _bounded(limit: int) -> int:
 
 
 class DescriptorWatch:
-    """Says in the log that no descriptor is left: connections are then refused below anything that could say so."""
+    """Logs that no descriptor is left: the system then refuses connections before this process sees them."""
 
     def __init__(self) -> None:
         self._said_at = float("-inf")

@@ -1,6 +1,6 @@
 """Every error leaves as `application/problem+json` (RFC 9457) with a `code` for programs and a sentence for people.
 
-Nothing of the inside (stack, exception text of a bug, configuration) may get into an answer.
+No stack, exception text of a bug or configuration may get into an answer.
 """
 
 import math
@@ -74,7 +74,7 @@ def install(app: FastAPI) -> None:
 
 
 def to_problem(error: Exception) -> Problem:
-    """The problem that stands for an error; an error nobody planned for is raised on."""
+    """The problem for an error; an unexpected error is raised again."""
     match error:
         case Problem():
             return error
@@ -131,7 +131,7 @@ _SENTENCES = {
 def _of_http(error: HTTPException) -> Problem:
     code, detail = _SENTENCES.get(error.status_code, (f"http_{error.status_code}", str(error.detail)))
     if error.status_code == 404 and error.detail != HTTPStatus.NOT_FOUND.phrase:
-        detail = str(error.detail)  # a router of another part said something of its own
+        detail = str(error.detail)  # a router of another part has a sentence of its own
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if "GET" in headers.get("allow", "").split(", "):
         headers["allow"] += ", HEAD"

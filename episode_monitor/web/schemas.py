@@ -79,7 +79,7 @@ def returns(*kinds: type, problems: tuple[int, ...] = (503,), mutation: bool = F
 
 
 def problem(description: str) -> dict[str, Any]:
-    """A response that bears a problem."""
+    """A response with a problem."""
     content = {"application/problem+json": {"schema": reference(ProblemBody)}}
     return {"description": description, "content": content}
 

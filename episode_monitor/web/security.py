@@ -36,7 +36,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 def caller_of(request: Request) -> Caller:
-    """Whom the gate let in. A mutation that did not pass the gate is a bug of ours and must not run."""
+    """The caller that the gate admitted. A mutation that did not pass the gate is a bug and must not run."""
     caller = request.scope.get(_CALLER)
     if not isinstance(caller, Caller):
         raise RuntimeError("a mutation was reached without passing the gate")
@@ -44,7 +44,7 @@ def caller_of(request: Request) -> Caller:
 
 
 def check_request(scope: Scope, headers: Headers, settings: WebSettings) -> None:
-    """Let the request in or raise a Problem (401 or 403). A mutation let in has its `Caller` in the scope."""
+    """Admit the request or raise a Problem (401 or 403). An admitted mutation has its `Caller` in the scope."""
     local_only = is_loopback_name(settings.host)
     if local_only and not _is_bare_probe(scope, headers):
         _check_host(headers, settings)
@@ -64,9 +64,9 @@ def check_request(scope: Scope, headers: Headers, settings: WebSettings) -> None
 
 
 def _is_bare_probe(scope: Scope, headers: Headers) -> bool:
-    """A load balancer's plain probe bears no Host, as no browser's request does; these answers tell nothing."""
-    tells_nothing = scope["method"] == "OPTIONS" or (scope["method"] in READ_METHODS and scope["path"] in _PROBED)
-    return tells_nothing and not headers.get("host")
+    """A load balancer's probe may come without Host, which no browser's request does; these answers contain no data."""
+    has_no_data = scope["method"] == "OPTIONS" or (scope["method"] in READ_METHODS and scope["path"] in _PROBED)
+    return has_no_data and not headers.get("host")
 
 
 def is_loopback_name(name: str) -> bool:
@@ -82,7 +82,7 @@ def is_loopback_name(name: str) -> bool:
 
 
 def internal_guard(token: str) -> Callable[[Request], Awaitable[None]]:
-    """A dependency for routers between workers, who send `token` as Bearer. An empty one lets nobody in."""
+    """A dependency for routers between workers, which send `token` as Bearer. An empty token admits no request."""
     digest = hashlib.sha256(token.encode()).digest()
 
     async def check(request: Request) -> None:
@@ -94,7 +94,7 @@ def internal_guard(token: str) -> Callable[[Request], Awaitable[None]]:
 
 
 def _check_host(headers: Headers, settings: WebSettings) -> None:
-    """A page of another site can make its own name point at this machine; the Host header still bears that name."""
+    """A page of another site can make its own name point at this machine; the Host header still has that name."""
     host = headers.get("host", "")
     name = _host_name(host)
     known = {allowed.lower() for allowed in settings.allowed_hosts}
@@ -142,7 +142,7 @@ def _same_place(origin: str, host: str) -> bool:
 
 
 def _check_token(authorization: str, tokens: tuple[ApiToken, ...]) -> None:
-    """Every known token is compared, in constant time, so that the time taken tells nothing."""
+    """Every known token is compared, in constant time, so that timing reveals nothing."""
     given = _bearer(authorization)
     if given is None:
         raise _unauthorized("Changes need a token: send Authorization: Bearer TOKEN with an operator's token.")
@@ -168,7 +168,7 @@ def _digest(token: str) -> bytes:
 
 
 def _local_role(scope: Scope, headers: Headers, peer: str, settings: WebSettings) -> str:
-    """The role of a caller on this machine, or a Problem. The peer's address alone vouches for nobody."""
+    """The role of a caller on this machine, or a Problem. The peer's address alone proves nothing."""
     if not is_loopback_name(peer):
         raise _not_local("Without API_TOKENS, changes are accepted from this machine only")
     given = _bearer(headers.get("authorization", ""))

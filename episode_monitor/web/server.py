@@ -28,7 +28,7 @@ class CannotListen(Exception):
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without signal handlers, which tells when it accepts connections."""
+    """Uvicorn without signal handlers, with an event for when it accepts connections."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
