@@ -1,4 +1,4 @@
-"""An alert as everybody outside sees it, and the transition record that carries it through Kafka."""
+"""An alert as consumers see it, and the transition record that carries it through Kafka."""
 
 from enum import Enum
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 
 from models.times import rfc3339
 
-SILENCE_ENDED = "silence_ended"  # the reason of a transition that is told once more
+SILENCE_ENDED = "silence_ended"  # the reason of a transition that is emitted once more
 
 
 class Severity(Enum):
@@ -31,7 +31,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     `alert_key` names the rule and project; `alert_id` names this firing and is computed, never drawn.
     `alert_id`, `status` and `escalation_level` together name one transition; when a silence ends, the transition that
-    it kept from people is told once more.
+    it kept from people is emitted once more.
     """
 
     alert_key: str
@@ -53,7 +53,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None = None
     silenced_until_ms: int | None = None
     escalation_level: int = 0
-    reason: str = ""  # why this transition happened, a word of streams.alerting.alert_state
+    reason: str = ""  # why this transition happened: a `streams.alerting.verdict.Reason`
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     runbook_url: str | None = None
@@ -62,7 +62,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def transition_id(self) -> str:
-        """Names this transition; the same on every repetition of it, but for the telling at the end of a silence."""
+        """Names this transition; the same on every repetition, except that at the end of a silence."""
         name = f"{self.alert_id}:{self.status.value}:{self.escalation_level}"
         return f"{name}:{self.updated_at_ms}" if self.reason == SILENCE_ENDED else name
 

@@ -42,7 +42,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     missing_in_database: int
     different_owner: int
     numbers: list[DriftNumber]
-    applied: Applied | None  # what the stream had applied; null for a project it never heard of
+    applied: Applied | None  # what the stream had applied; null for a project without events
     since: str  # when the first check that found it began
 
 

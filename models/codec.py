@@ -100,7 +100,7 @@ def _quick(value: bytes, attributes: HeaderAttributes | None) -> WireEvent | Non
             fill_from_headers(wire, attributes)
         if isinstance(wire.occurred_at, datetime) and may_be_rounded(wire.occurred_at, value):
             return None
-    except Exception:  # bad UTF-8, nesting and bad JSON raise unlike errors; `find_fault` tells them apart
+    except Exception:  # bad UTF-8, nesting and bad JSON raise unlike errors; `find_fault` distinguishes them
         return None
     return wire
 

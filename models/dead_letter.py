@@ -1,6 +1,6 @@
 """Why a record was refused, and the record that keeps it for people: raw, whole, with its origin.
 
-Nothing is mended on the way: the key, the value and the original headers go out as they came in. Only a value that is
+Nothing is repaired: the key, the value and the original headers go out as they came in. Only a value that is
 too large is cut, and then its hash stands for the rest.
 """
 
@@ -68,7 +68,7 @@ def dead_letter(
 def dead_batch(
     topic: str, partition: int, first_offset: int, last_offset: int, kept: bytes, malformed: Malformed
 ) -> DeadLetter:
-    """The dead letter of records that cannot be told apart, from `first_offset` to `last_offset`. `kept` is the
+    """The dead letter of records that cannot be separated, from `first_offset` to `last_offset`. `kept` is the
     beginning of their bytes in the log."""
     last: tuple[str, bytes | None] = ("dl_last_offset", b"%d" % last_offset)
     return DeadLetter(None, kept, [*_ours(topic, partition, first_offset, malformed), last])

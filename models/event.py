@@ -36,7 +36,7 @@ def default_reason(had_conflict: bool) -> RetryReason:
 
 @mypyc_attr(acyclic=True)
 class Event:
-    """A valid event; nobody changes it. `operation_id` is the event's own id where the producer gave none.
+    """A valid event; it is never changed. `operation_id` is the event's own id where the producer gave none.
 
     A plain class and not a message struct, whose fields would cost compiled code 40 ns at each look: a microsecond an
     event.

@@ -19,7 +19,7 @@ class AlertTransition(msgspec.Struct, frozen=True, kw_only=True):
 
     transition_id: str
     at: str
-    reason: str  # why it happened, a word of streams.alerting.alert_state
+    reason: str  # why it happened: a `streams.alerting.verdict.Reason`
     by: str | None  # the person, where a person did it
     comment: str | None
     alert: dict[str, Any]

@@ -1,8 +1,8 @@
 """Says why bytes are not an event: the first reason in the documented order.
 
 It runs only after the quick decoder refused them. It reads the JSON again with another parser, so it may also find
-that nothing is wrong: a value that a later duplicate key replaces, or half a character in a field nobody reads. Then
-the event is good after all.
+that nothing is wrong: a value that a later duplicate key replaces, or half a character in a field that is not read.
+Then the event is valid after all.
 """
 
 import json

@@ -33,7 +33,7 @@ class WireEvent(msgspec.Struct, gc=False, omit_defaults=True):
     operation_id: Name | None = None
     episode_id: LongName | None = None
     episode_number: Annotated[int, Meta(ge=1, le=MAX_EPISODE_NUMBER)] | None = None
-    old_number: AnyInteger | None = None  # whatever was stored: a renumbering may be what mends a nonsense number
+    old_number: AnyInteger | None = None  # whatever was stored: a renumbering may repair a nonsense number
     duration_seconds: Annotated[float, Meta(ge=0)] | None = None
     retry_count: Count | None = None  # one beyond 64 bits is kept as the most that fits
     retry_reasons: tuple[RetryReason, ...] | None = None

@@ -2,7 +2,7 @@
 
 import math
 
-DIGITS = 3  # significant ones, and as many more as it takes to tell a value from its threshold
+DIGITS = 3  # significant ones, and as many more as distinguish a value from its threshold
 MOST_DIGITS = 17  # enough for any two different floats
 
 

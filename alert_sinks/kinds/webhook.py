@@ -77,7 +77,7 @@ class WebhookSink:
 
 
 def webhook_payload(alert: Alert, attempt: Attempt) -> dict[str, object]:
-    """The body. `timestamp` is the time of this try; the alert bears the times of what happened."""
+    """The body. `timestamp` is the time of this try; the alert has the times of its transitions."""
     return {
         "alert": alert.to_dict(),
         "timestamp": rfc3339(attempt.at_ms),

@@ -1,10 +1,16 @@
-"""The alert that leaves the core, made of a rule, what is remembered of it, and what it measures now."""
+"""The alert that leaves the core, made of a rule, its state, and what it measures now."""
 
 from models.alert import Alert, AlertStatus
 from streams.alerting.alert_state import AlertPhase, AlertState, alert_id
 from streams.alerting.core import Core
 from streams.alerting.rule import Rule
 from streams.alerting.verdict import Measurement
+
+_STATUS = {
+    AlertPhase.PENDING: AlertStatus.PENDING,
+    AlertPhase.FIRING: AlertStatus.FIRING,
+    AlertPhase.HUSHED: AlertStatus.FIRING,
+}
 
 
 def alert_of(
@@ -21,17 +27,13 @@ def alert_of(
     cause: str | None = None,
 ) -> Alert:
     """The alert at the time of a transition, or of a question. `cause` is what its id names in place of the rule."""
-    if is_over:
-        status = AlertStatus.RESOLVED
-    else:
-        status = AlertStatus.PENDING if memory.phase is AlertPhase.PENDING else AlertStatus.FIRING
     return Alert(
         alert_key=f"{rule.rule_id}:{project_id}",
         alert_id=alert_id(cause or rule.rule_id, project_id, memory.named_ms),
         rule_id=rule.rule_id,
         alert_type=rule.measure.name,
         severity=rule.severity,
-        status=status,
+        status=AlertStatus.RESOLVED if is_over else _STATUS[memory.phase],
         project_id=project_id,
         title=title,
         description=measured.sentence,

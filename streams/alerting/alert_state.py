@@ -1,6 +1,6 @@
 """The life of an alert: everything that moves one stands in `judge` and the three acts of people below it.
 
-A transition bears the event time at which it became due, not the time at which somebody looked.
+A transition has the event time at which it became due, not the time of the evaluation.
 """
 
 from enum import Enum
@@ -14,7 +14,7 @@ from streams.alerting.verdict import Reason, Verdict
 
 
 class AlertPhase(Enum):
-    """Where a rule of a project stands; nothing is remembered about a rule that is content."""
+    """The status of a rule of a project; there is no state of a rule that is content."""
 
     PENDING = 1  # crossed, but not for long enough
     FIRING = 2
@@ -22,7 +22,7 @@ class AlertPhase(Enum):
 
 
 class AlertState(msgspec.Struct, array_like=True):
-    """What is remembered of one rule of one project. Event times in ms; 0: not."""
+    """The state of one rule of one project. Event times in ms; 0: not."""
 
     phase: AlertPhase
     since_ms: int  # crossed since
@@ -47,7 +47,7 @@ def alert_id(rule_id: str, project_id: str, starts_at_ms: int) -> str:
 def judge(
     rule: Rule, memory: AlertState | None, verdict: Verdict, at_ms: int, escalate_after_ms: int, trace_id: str | None
 ) -> tuple[AlertState | None, Reason | None]:
-    """What is remembered next, and why something must be told (None: nothing is). May change `memory` in place."""
+    """The next state, and the reason of the transition to emit (None: none). May change `memory` in place."""
     if memory is None:
         return _begin(rule, at_ms, escalate_after_ms, trace_id) if verdict.crossed else (None, None)
     match memory.phase:
@@ -78,7 +78,7 @@ def _fire(
 ) -> tuple[AlertState, Reason | None]:
     memory.phase = AlertPhase.FIRING
     memory.starts_at_ms = memory.updated_at_ms = at_ms
-    if memory.silenced_until_ms <= at_ms:  # over before there was anything to tell
+    if memory.silenced_until_ms <= at_ms:  # over before there was a transition to emit
         memory.silenced_until_ms = 0
     escalates = rule.severity is Severity.CRITICAL and memory.acknowledged_by is None
     memory.escalates_at_ms = at_ms + escalate_after_ms if escalates else 0
@@ -104,7 +104,7 @@ def _firing(rule: Rule, memory: AlertState, verdict: Verdict, at_ms: int) -> tup
             return None, verdict.calm_reason
     if memory.silenced_until_ms and at_ms >= memory.silenced_until_ms:
         memory.silenced_until_ms = 0
-        if memory.escalates_at_ms:  # the team hears of it first
+        if memory.escalates_at_ms:  # the team is notified first
             memory.escalates_at_ms = max(memory.escalates_at_ms, at_ms + 1)
         memory.updated_at_ms = at_ms
         return memory, Reason.SILENCE_ENDED
@@ -132,11 +132,11 @@ def deadline_ms(rule: Rule, memory: AlertState) -> int | None:
     return min(due, default=None)
 
 
-# --- what people do; each answers the reason of the transition
+# --- acts of people; each returns the reason of the transition
 
 
 def acknowledge(memory: AlertState, by: str, at_ms: int) -> Reason:
-    """Somebody has taken it: it no longer escalates."""
+    """A person takes it: it no longer escalates."""
     memory.acknowledged_by = by
     memory.escalates_at_ms = 0
     memory.updated_at_ms = at_ms
@@ -144,7 +144,7 @@ def acknowledge(memory: AlertState, by: str, at_ms: int) -> Reason:
 
 
 def silence(memory: AlertState, until_ms: int, at_ms: int) -> Reason:
-    """Nothing is delivered until then; it goes on firing, and if it still does then it is told once more."""
+    """Nothing is delivered until then; it goes on firing, and if it still fires then it is emitted once more."""
     memory.silenced_until_ms = until_ms
     memory.updated_at_ms = at_ms
     return Reason.SILENCED_BY_PERSON
@@ -153,7 +153,7 @@ def silence(memory: AlertState, until_ms: int, at_ms: int) -> Reason:
 def resolve_manually(memory: AlertState, bad: int, at_ms: int) -> Reason:
     """Resolved by a person: silent until the measure was content once or, for numbering, until there is more.
 
-    One that had not fired yet leaves as any other such does, for nobody was told that it began.
+    One that had not fired yet ends as any other pending one: its beginning was not delivered.
     """
     fired = memory.phase is AlertPhase.FIRING
     memory.phase = AlertPhase.HUSHED

@@ -52,11 +52,11 @@ class RuleType:
         raise NotImplementedError
 
     def verdict(self, rule: "Rule", project: JudgedProject) -> Verdict:
-        """Of a type without a window. It is asked for when findings change or an operation counts."""
+        """Of a type without a window. Evaluated when findings change or an operation is counted."""
         raise NotImplementedError
 
     def measurement(self, rule: "Rule", project: JudgedProject, verdict: Verdict) -> Measurement:
-        """What the alert says."""
+        """What the alert reports."""
         raise NotImplementedError
 
     # --- how it is written
@@ -72,7 +72,7 @@ class RuleType:
         return threshold if fits else None
 
     def format_value(self, value: float | None, threshold: float) -> str:
-        """A value with its unit, in as many digits as it takes to tell it from its threshold."""
+        """A value with its unit, in as many digits as distinguish it from its threshold."""
         return "no data" if value is None else self._with_unit(apart(value, threshold, self.unit == "%"))
 
     def format_threshold(self, threshold: float) -> str:
@@ -102,6 +102,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     runbook_url: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON knows it; `measure` by its name."""
+        """All fields as JSON values; `measure` by its name."""
         fields: dict[str, Any] = msgspec.to_builtins(self, enc_hook=lambda rule_type: rule_type.name)
         return fields

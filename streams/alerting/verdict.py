@@ -1,4 +1,4 @@
-"""What a rule's measure says at one moment, and the reasons for which an alert changes."""
+"""The verdict of a rule at one moment, and the reasons of an alert's transitions."""
 
 from enum import Enum
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 class Measurement(NamedTuple):
-    """What an alert says of its project: the value, how many operations or episodes it is of, and one sentence."""
+    """What an alert reports: the value, how many operations or episodes it is of, and one sentence."""
 
     value: float | None
     sample_size: int

@@ -1,6 +1,6 @@
 """What a person does to an alert of one project: acknowledge it, silence it, or resolve it.
 
-The transition carries the person's name and words in its annotations, for the alerts topic is all that history reads.
+The transition carries the person's name and comment in its annotations: history reads the alerts topic alone.
 """
 
 from enum import Enum
@@ -39,12 +39,12 @@ class AlertAction(msgspec.Struct, frozen=True, kw_only=True):
 class ActionRefusal(Enum):
     """Why nothing was done."""
 
-    NOT_ACTIVE = "not_active"  # the rule is content, or there is no such rule
+    NOT_ACTIVE = "not_active"  # no alert of this rule, or no such rule
     RESOLVED_BY_PERSON = "resolved_by_person"  # still crossed, and hushed already
 
 
 def perform(core: Core, state: ProjectState, rule_id: str, act: AlertAction, at_ms: int) -> Alert | ActionRefusal:
-    """Do it at an event time; the transition to tell. The caller must store the state."""
+    """Apply the act at an event time; the transition to emit. The caller must store the state."""
     rule, memory = core.rules.by_id.get(rule_id), state.alerts.get(rule_id)
     if rule is None or memory is None:
         return ActionRefusal.NOT_ACTIVE
@@ -69,20 +69,21 @@ def apply(memory: AlertState, act: AlertAction, bad: int, at_ms: int) -> Reason:
 
 
 def by_hand(alert: Alert, reason: Reason, act: AlertAction) -> Alert:
-    """The transition with the person's name and words; what a person ended may go on, and its description says so."""
-    words = {**alert.annotations, ACTED_BY: act.by, COMMENT: act.comment}
+    """The transition with the person's name and comment. After a manual resolve the description says
+    that the condition may go on."""
+    notes = {**alert.annotations, ACTED_BY: act.by, COMMENT: act.comment}
     description = alert.description
     if reason is Reason.RESOLVED_BY_PERSON:
         description = f"Resolved by {act.by}, not by the numbers, which may still be bad. {description}"
-    return msgspec.structs.replace(alert, annotations=words, description=description)
+    return msgspec.structs.replace(alert, annotations=notes, description=description)
 
 
 def take_back(core: Core, state: ProjectState, rule_id: str, before: AlertState) -> None:
-    """Undo an act that could not be told; `before` is a copy of what was remembered."""
+    """Undo an act whose transition could not be emitted; `before` is a copy of the earlier state."""
     state.alerts[rule_id] = before
     state.deadline_ms = next_deadline_ms(core, state)
 
 
 def person_of(alert: Alert) -> tuple[str | None, str | None]:
-    """Who caused a transition, and with which words; None where no person did."""
+    """The person who caused a transition, and the comment; None for others."""
     return alert.annotations.get(ACTED_BY), alert.annotations.get(COMMENT)

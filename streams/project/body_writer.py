@@ -49,7 +49,7 @@ def write_body(out: BytesWriter, state: ProjectState, deadline_ms: int | None, r
     put_sources(out, state.sequences)
     _put_alerts(out, state)
     put_counted(out, state)
-    put_integers(out, [state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late])
+    put_integers(out, [state.conflict_events, state.ending_conflicts, *state.retries, state.resends, state.late])
     out.write(state.core.packed_rules)
     put_numbering(out, state.numbering, horizon_ms)
     if is_late:

@@ -123,8 +123,8 @@ def waive(
 def waive_and_judge(
     core: Core, state: ProjectState, wanted: str, by: str, reason: str, at_ms: int, until_ms: int
 ) -> tuple[Finding, list[Alert]] | WaiverRefusal:
-    """Waive, and what is to be told: an alert that ends with it bears the person's name and words. The caller must
-    store the state."""
+    """Waive, and the transitions to emit: an alert that ends with it carries the person's name and reason. The
+    caller must store the state."""
     if state.split:
         return WaiverRefusal.NOT_OPEN
     found = waive(state.project_id, state.numbering, wanted, by, reason, at_ms, until_ms)
@@ -133,8 +133,8 @@ def waive_and_judge(
     emits: list[Alert] = []
     evaluate(core, state, max(at_ms, state.now_ms), emits, None)
     state.deadline_ms = next_deadline_ms(core, state)
-    words = {ACTED_BY: by, COMMENT: reason}
-    return found, [msgspec.structs.replace(alert, annotations={**alert.annotations, **words}) for alert in emits]
+    notes = {ACTED_BY: by, COMMENT: reason}
+    return found, [msgspec.structs.replace(alert, annotations={**alert.annotations, **notes}) for alert in emits]
 
 
 class BeforeWaiving(msgspec.Struct, frozen=True):
@@ -161,7 +161,7 @@ class BeforeWaiving(msgspec.Struct, frozen=True):
         )
 
     def restore(self, state: ProjectState, waiver: Waiver) -> None:
-        """Undo a waiver whose consequences could not be told."""
+        """Undo a waiver whose transitions could not be emitted."""
         state.numbering.anomalies.take_back(waiver, self.history)
         state.alerts, state.begun = self.alerts, self.begun
         state.deadline_ms, state.rate_check_ms, state.watchful = self.deadline_ms, self.rate_check_ms, self.watchful

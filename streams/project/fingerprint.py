@@ -37,7 +37,7 @@ def facts(state: ProjectState) -> bytes:
     put_seen(out, state.seen, horizon_ms, latest_ms)
     put_sources(out, state.sequences)
     put_counted(out, state)
-    out.write(_pack((state.conflict_events, state.untold_conflicts, state.retries, state.late)))
+    out.write(_pack((state.conflict_events, state.ending_conflicts, state.retries, state.late)))
     out.write(state.core.packed_rules)
     out.write(_pack(_numbers(state.numbering, horizon_ms)))
     return out.getvalue()

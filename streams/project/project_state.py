@@ -20,9 +20,9 @@ class ProjectState(Counter):
 
     __slots__ = (
         "alerts", "applied", "begun", "behind_ms", "chunk_versions", "conflict_events", "core", "counted",
-        "deadline_ms", "is_dirty", "late", "latest_ms", "needs_evaluation", "newest_ms", "now_ms", "numbering",
-        "operations", "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "series", "shared",
-        "split", "untold_conflicts", "watchful",
+        "deadline_ms", "ending_conflicts", "is_dirty", "late", "latest_ms", "needs_evaluation", "newest_ms", "now_ms",
+        "numbering", "operations", "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "series",
+        "shared", "split", "watchful",
     )  # fmt: skip
 
     def __init__(self, core: Core, project_id: str) -> None:
@@ -46,7 +46,7 @@ class ProjectState(Counter):
         self.begun: dict[str, int] = {}  # rule -> when it last began; two in one millisecond must not share an id
         self.counted = DayTotals()  # since the beginning, today and the day before
         self.conflict_events = 0
-        self.untold_conflicts = 0  # endings with had_conflict whose operation sent no conflict event
+        self.ending_conflicts = 0  # endings with had_conflict whose operation sent no conflict event
         self.retries = [0, 0, 0]  # conflict, timeout, error
         self.resends = 0
         self.late = 0
@@ -57,8 +57,8 @@ class ProjectState(Counter):
 
     @property
     def conflicts_total(self) -> int:
-        """Conflict events, and conflicts only told by an ending."""
-        return self.conflict_events + self.untold_conflicts
+        """Conflict events, and conflicts known from endings alone."""
+        return self.conflict_events + self.ending_conflicts
 
     @property
     def totals(self) -> int:

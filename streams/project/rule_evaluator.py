@@ -89,7 +89,7 @@ def next_deadline_ms(core: Core, state: ProjectState) -> int | None:
 
 
 def is_watchful(core: Core, state: ProjectState) -> bool:
-    """Whether some rate waits for samples while bad operations are in its window; a function of the windows alone."""
+    """Whether a rate waits for samples while bad operations are in its window; a function of the windows alone."""
     return any(
         rate.waits_for_samples(rate.verdict(state.series.windows[rate.window_index].total))
         for rate in core.rates

@@ -121,9 +121,9 @@ def _chunks_apart(state: ProjectState) -> tuple[list[tuple[int, int, bytes]], li
 def canonical(state: ProjectState) -> bytes:
     """The state without offsets, storage details and the times to look again: equal exactly for equal states.
 
-    When to look again at a rate is a lower bound, as near as the last look could tell. The history of findings is no
-    part of it either: it tells how the end was reached. `streams.project.fingerprint` leaves out whatever else a clock
-    decides.
+    When to look again at a rate is a lower bound, as near as the last evaluation could compute. The history of
+    findings is no part of it either: it records how the end was reached. `streams.project.fingerprint` leaves out
+    whatever else a clock decides.
     """
     out = BytesWriter()
     put_array(out, 3)
@@ -163,7 +163,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.alerts, state.begun = body.alerts, body.begun
     state.counted.totals = packed_counts.pack(body.totals)
     state.counted.days = {day: packed_counts.pack(counts) for day, counts in body.days}
-    state.conflict_events, state.untold_conflicts, *state.retries, state.resends, state.late = body.counters
+    state.conflict_events, state.ending_conflicts, *state.retries, state.resends, state.late = body.counters
     state.chunk_versions = dict(stored.versions)
     chunks = [(index, load_chunk(index, version)) for index, version in stored.versions]
     decode_numbering(state.numbering, body.numbers, [*chunks, *stored.inline], body.changes, body.newest_ms)

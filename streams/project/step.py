@@ -93,9 +93,9 @@ def _take_operation(core: Core, state: ProjectState, event: Event, at_ms: int) -
         horizon_ms, key = state.newest_ms - core.grace_ms, hash_of(event.operation_id)
         if at_ms < horizon_ms:
             _count_late(state)
-            _untold(state, state.operations.late_conflict(key, at_ms, horizon_ms))
+            _add_conflicts(state, state.operations.late_conflict(key, at_ms, horizon_ms))
         else:
-            _untold(state, state.operations.conflict(key, at_ms, horizon_ms, state))
+            _add_conflicts(state, state.operations.conflict(key, at_ms, horizon_ms, state))
 
 
 def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> None:
@@ -116,12 +116,12 @@ def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> N
     if at_ms < horizon_ms:
         _count_late(state)
         if had_conflict:
-            _untold(state, state.operations.late_ending(hash_of(operation_id), horizon_ms))
+            _add_conflicts(state, state.operations.late_ending(hash_of(operation_id), horizon_ms))
     elif operation_id == event.event_id and not had_conflict:  # its own operation: nothing can join it
         state.count(at_ms, flags, duration_us)
     else:
         key = hash_of(operation_id)
-        _untold(state, state.operations.end(key, Operation(at_ms, flags, duration_us), horizon_ms, state))
+        _add_conflicts(state, state.operations.end(key, Operation(at_ms, flags, duration_us), horizon_ms, state))
 
 
 def _count_retries(state: ProjectState, event: Event) -> None:
@@ -143,9 +143,9 @@ def _count_late(state: ProjectState) -> None:
         state.shared.late += 1
 
 
-def _untold(state: ProjectState, change: int) -> None:
+def _add_conflicts(state: ProjectState, change: int) -> None:
     if change:
-        state.untold_conflicts += change
+        state.ending_conflicts += change
         if state.shared is not None:
             state.shared.conflicts += change
 

@@ -62,7 +62,7 @@ class Operation:
         return self.flags | SAID_CONFLICT if 0 < self.first_conflict_ms <= self.ended_ms else self.flags
 
     @property
-    def untold_conflicts(self) -> int:
+    def ending_conflicts(self) -> int:
         """1 where the ending tells of a conflict that sent no event of its own."""
         return int(bool(self.flags & SAID_CONFLICT) and not self.first_conflict_ms)
 
@@ -191,7 +191,7 @@ class Operations:
         self.grace_ms = grace_ms
 
     def end(self, key: i64, ending: Operation, horizon_ms: i64, counter: Counter) -> int:
-        """Take the ending of an operation; answers by how much the number of untold conflicts changes."""
+        """Take the ending of an operation; returns the change of the number of conflicts known from endings alone."""
         over_ms = horizon_ms - self.grace_ms
         waiting = self.open.by_key.get(key) if self.open.by_key else None
         known = waiting or self.ended.find(key, over_ms)
@@ -201,7 +201,7 @@ class Operations:
             counter.count(ending.ended_ms, ending.kind, ending.duration_us)
             self.ended.put(key, ending, over_ms)
             return 1 if ending.flags & SAID_CONFLICT else 0
-        before = known.untold_conflicts
+        before = known.ending_conflicts
         if known.ended_ms and known.rank >= ending.rank:
             return 0
         counter.take_back(known.at_ms, known.kind, known.duration_us)
@@ -210,10 +210,10 @@ class Operations:
             self.open.drop(key)
         counter.count(ending.at_ms, ending.kind, ending.duration_us)
         self.ended.put(key, ending, over_ms)
-        return ending.untold_conflicts - before
+        return ending.ending_conflicts - before
 
     def conflict(self, key: i64, at_ms: i64, horizon_ms: i64, counter: Counter) -> int:
-        """Take a conflict; answers by how much the number of untold conflicts changes."""
+        """Take a conflict; returns the change of the number of conflicts known from endings alone."""
         operation = self.ended.find(key, horizon_ms - self.grace_ms)
         if operation is None or at_ms - operation.ended_ms > self.grace_ms:  # so long ago that this is another
             operation = self.open.by_key.get(key)
@@ -221,7 +221,7 @@ class Operations:
         if operation is None:
             operation = Operation(0, 0, 0)
         else:
-            before = operation.untold_conflicts
+            before = operation.ending_conflicts
             counter.take_back(operation.at_ms, operation.kind, operation.duration_us)
         operation.first_conflict_ms = min(at_ms, operation.first_conflict_ms or at_ms)
         operation.last_conflict_ms = max(at_ms, operation.last_conflict_ms)
@@ -230,17 +230,17 @@ class Operations:
             self.ended.put(key, operation, horizon_ms - self.grace_ms)
         else:
             self.open.put(key, operation)
-        return operation.untold_conflicts - before
+        return operation.ending_conflicts - before
 
     def late_ending(self, key: i64, horizon_ms: i64) -> int:
         """An ending that comes too late to count says `had_conflict`; answers as `end` does."""
         known = self.open.by_key.get(key) or self.ended.find(key, horizon_ms)
-        return 0 if known is not None and (known.first_conflict_ms or known.untold_conflicts) else 1
+        return 0 if known is not None and (known.first_conflict_ms or known.ending_conflicts) else 1
 
     def late_conflict(self, key: i64, at_ms: i64, horizon_ms: i64) -> int:
         """A conflict comes too late to count; answers as `conflict` does."""
         known = self.ended.find(key, horizon_ms)
-        if known is None or not known.untold_conflicts:
+        if known is None or not known.ending_conflicts:
             return 0
         known.first_conflict_ms = known.last_conflict_ms = at_ms
         self.ended.put(key, known, horizon_ms)

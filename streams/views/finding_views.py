@@ -97,7 +97,7 @@ def entry_view(project_id: str, entry: FindingRecord) -> FindingEntry:
 
 
 def _what(entry: FindingRecord) -> str:
-    """How a gap was filled is told by how many parts are left of it."""
+    """How a gap was filled follows from the number of parts that are left."""
     return ("filled", "filled_in_part", "split")[len(entry.lives_on)] if entry.what == happened.FILLED else entry.what
 
 

@@ -1,7 +1,7 @@
 """A project that is in several partitions, seen as one: the numbers of its parts laid together.
 
 What a part cannot know stays unknown: where an episode was created in one part and moved or deleted in another, both
-numbers count as held. So the view is a help for people, and nothing is told by it.
+numbers count as held. So the view is for people alone: no alert comes from it.
 """
 
 from collections.abc import Sequence
