@@ -83,7 +83,7 @@ def reading(db: Any) -> Iterator[Link]:
 
 
 def _is_idle(db: Any) -> bool:
-    """Whether it is a connection or session that has no transaction; False where nobody says."""
+    """Whether it is a connection or session that has no transaction; False where that is unknown."""
     if plain_address(db) is not None:
         return False
     if is_of(db, "sqlalchemy"):

@@ -1,6 +1,6 @@
 """`IntegrityAutoFixer(db).fix_gaps(project_id)`: numbers a project's episodes 1 to n in their present order.
 
-It simulates unless it is told otherwise. With `dry_run=False` all of it is one transaction under the advisory lock that
+It simulates by default. With `dry_run=False` all of it is one transaction under the advisory lock that
 creators and the monitor's own repair take, and each changed row is counted. For plans that are approved, verified and
 rolled back use the monitor's `repair`.
 """

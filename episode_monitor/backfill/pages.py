@@ -13,7 +13,7 @@ from episode_monitor.service_database.packed import ANSWER_SECONDS
 from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.storage.address import Address
 
-COUNT_SECONDS = 1800.0  # of the whole table, which nobody can hurry
+COUNT_SECONDS = 1800.0  # of the whole table
 
 Position = tuple[str, int, str]  # project, number and id of the last row that was dealt with, as texts
 

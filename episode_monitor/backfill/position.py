@@ -41,7 +41,7 @@ class PositionFile:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Keeps others from the same work. Raises Failure where somebody does it, or nothing can be written."""
+        """Locks the work. Raises Failure where another process holds it, or nothing can be written."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             lock = self._path.with_suffix(".lock").open("w")
@@ -77,10 +77,10 @@ class PositionFile:
 
     def save(self, progress: BackfillProgress) -> None:
         """Whole or not at all, whenever the process is killed. Raises Failure where it cannot be written."""
-        told: dict[str, Any] = {"format": FORMAT, "identity": self._identity, **asdict(progress)}
+        content: dict[str, Any] = {"format": FORMAT, "identity": self._identity, **asdict(progress)}
         unfinished = self._path.with_suffix(".new")
         try:
-            unfinished.write_text(json.dumps(told), encoding="utf-8")
+            unfinished.write_text(json.dumps(content), encoding="utf-8")
             os.replace(unfinished, self._path)
         except OSError as error:
             raise Failure(

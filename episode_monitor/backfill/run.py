@@ -126,7 +126,7 @@ class Backfill:
             if page.rows:
                 await self._deal_with(page, sending)
                 self._tell_progress()
-            if len(page.rows) < limit:  # what comes behind it now is told by its own events; do not run after it
+            if len(page.rows) < limit:  # what comes behind it now has events of its own; do not follow it
                 return
             if rate is not None and sending is not None:
                 await self._pause(max(0.0, began + len(page.rows) / rate - time.monotonic()))

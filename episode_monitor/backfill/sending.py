@@ -23,7 +23,7 @@ class Partitioner(Enum):
     """How the project service's producer makes a partition of a key."""
 
     MURMUR2 = "murmur2"  # Java, aiokafka, kafka-python, the client library
-    CRC32 = "crc32"  # librdkafka and what is built on it, unless told otherwise
+    CRC32 = "crc32"  # librdkafka and what is built on it, by default
 
 
 class Sending:

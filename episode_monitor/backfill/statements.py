@@ -45,8 +45,8 @@ class Unusable:
 
 def event_id(project_id: str, episode_id: str, number: int) -> str:
     """The same for the same statement, for ever; another one when the episode has another number."""
-    told = "\0".join((project_id, episode_id, str(number)))
-    return f"backfill-{sha256(told.encode()).hexdigest()[:40]}"
+    identity = "\0".join((project_id, episode_id, str(number)))
+    return f"backfill-{sha256(identity.encode()).hexdigest()[:40]}"
 
 
 def state(row: Any, occurred_at_ms: int) -> Statement | Malformed:

@@ -1,4 +1,4 @@
-"""Looks at the project service's table from a worker's start on, so that trouble is told before a check needs it."""
+"""Checks from a worker's start on that the project service's table can be read, before a check needs it."""
 
 import asyncio
 

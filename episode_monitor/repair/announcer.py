@@ -1,4 +1,4 @@
-"""Tells the events topic what a repair has changed, as the project service itself would.
+"""Sends the events of a repair to the events topic, as the project service would.
 
 An event's id, its time and its sequence number follow from the plan alone, so sending twice is recognised everywhere.
 """
@@ -26,7 +26,7 @@ class NotSent(Exception):
 
 
 class Announcer(Protocol):
-    """Brings the events of an act to the topic."""
+    """Sends the events of an act."""
 
     async def announce(self, kept: KeptPlan) -> tuple[int, int] | None:
         """Partition and offset of the last event; None where there is none. Raises NotSent."""
@@ -40,7 +40,7 @@ def events_of(kept: KeptPlan, source: str) -> Iterator[dict[str, Any]]:
     act = progress.pending
     for place, change in enumerate(changes_of(kept, act)):
         if not can_be_announced(change.episode_id, change.new_number):
-            continue  # nobody could read it; the deep check shows what the stream cannot know
+            continue  # no event can name it; the deep check shows what the stream cannot know
         yield {
             "event_id": event_id(plan.plan_id, act, change.episode_id),
             "type": "episode.renumbered",

@@ -1,4 +1,5 @@
-"""Repair by itself: only where it is allowed, wanted, rare and quiet. What a crash left is finished here as well."""
+"""Automatic repair: only of projects that opted in, within a limit, and not while a conflict alert fires. What a crash
+left is finished here as well."""
 
 import asyncio
 from collections.abc import Callable
@@ -56,23 +57,23 @@ class AutomaticRepairs:
         self._is_ours = is_ours
         self._now_ms = now_ms
         self._tried: dict[str, int] = {}  # project -> when
-        self._trouble = ""  # that was said last
+        self._trouble = ""  # the last one logged
 
     async def run(self) -> None:
-        """For as long as the worker runs. No trouble of others ends it."""
+        """For as long as the worker runs."""
         while True:
             await self.round()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def round(self) -> None:
-        """What was left is finished, then what opted in is repaired. The same trouble is said once."""
+        """Finish what was left, then repair what opted in. The same trouble is logged once."""
         trouble = ""
         try:
             await self.repairs.resume_all()
             await self.look()
         except (DatabaseAway, ViewError, ServiceDatabaseError) as error:
             trouble = str(error) or type(error).__name__
-        except Exception:  # a mistake in here must not end a worker that watches well
+        except Exception:  # a defect in here must not end the worker
             log.exception("automatic repair failed")
         if trouble and trouble != self._trouble:
             is_on = self.repairs.settings.is_enabled and bool(self._settings.projects)
@@ -132,7 +133,7 @@ class AutomaticRepairs:
     async def _in_conflict(self) -> set[str | None]:
         """Projects whose conflicts fire; None stands for the whole fleet."""
         alerts = await self._ask(ActiveAlertsQuestion())
-        if len(alerts) >= MAX_ALERTS:  # there may be more than are told, and a conflict among them
+        if len(alerts) >= MAX_ALERTS:  # there may be more than are listed, and a conflict among them
             return {None}
         return {alert.project_id or None for alert in alerts if alert.alert_type == rule_types.CONFLICT_RATE.name}
 

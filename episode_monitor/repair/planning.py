@@ -27,7 +27,7 @@ class Strategy(Enum):
 
 
 class EpisodeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An episode as the database has it. `age` is its place by time of creation, where the database tells."""
+    """An episode as the database has it. `age` is its place by time of creation, where a column has it."""
 
     episode_id: str
     number: int
@@ -83,7 +83,7 @@ def inverse(changes: Sequence[Change]) -> list[Change]:
 
 
 def with_newer(changes: Sequence[Change], newer: Sequence[Change]) -> list[Change]:
-    """`changes` and those of episodes behind them all, in a safe order: whoever makes room goes before, others after.
+    """`changes` and those of episodes behind them all, in a safe order: those that make room go first.
 
     Every one of `newer` moves by the same distance, so that none of them overtakes another.
     """

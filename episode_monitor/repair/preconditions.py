@@ -85,7 +85,7 @@ def _left_behind(kept: KeptPlan, rows: Sequence[EpisodeRow]) -> int:
 
 
 def _above(highest: int, rows: Sequence[EpisodeRow]) -> list[EpisodeRow]:
-    """Episodes that were numbered after the plan's: whoever creates takes a number behind the highest."""
+    """Episodes that were created after the plan: a creator takes a number above the highest."""
     return [row for row in rows if highest < row.number <= MAX_EPISODE_NUMBER]
 
 

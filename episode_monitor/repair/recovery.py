@@ -23,7 +23,7 @@ class Recovery:
         self._executor = executor
 
     async def resume(self, plan_id: str) -> KeptPlan:
-        """Do what is left of a plan, unless somebody is at it."""
+        """Finish what is left of a plan, unless its lease is held."""
         others = entry_follows_for.set(None)  # what is left was asked for by an earlier request
         try:
             return await self._resume(plan_id)

@@ -71,7 +71,7 @@ class Repairs:
         )
 
     async def look(self, plan_id: str) -> KeptPlan:
-        """The plan as it is. What a crash left undone is done first, if nobody is at it."""
+        """The plan as it is. What a crash left is finished first, unless a lease is held."""
         kept = await self.store.get(plan_id)
         if is_unfinished(kept.progress) or kept.progress.verification is Verification.INCONCLUSIVE:
             return await self._recovery.resume(plan_id)

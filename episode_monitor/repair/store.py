@@ -55,7 +55,7 @@ class PlanStore(Protocol):
         """A new plan."""
 
     async def get(self, plan_id: str) -> KeptPlan:
-        """Raises RepairRefused where nobody knows it."""
+        """Raises RepairRefused for an unknown id."""
 
     async def move(self, before: KeptPlan, after: KeptPlan) -> KeptPlan:
         """Keeps `after` and returns it. Raises RepairRefused where `before` is no longer how the plan is."""
@@ -77,7 +77,7 @@ class PlanStore(Protocol):
 
 
 def is_unfinished(progress: RepairProgress) -> bool:
-    """Whether something is left to do without anybody asking."""
+    """Whether something is left to do without a request."""
     return (
         progress.pending is not None
         or progress.state.value in ("applying", "rolling_back")
@@ -86,7 +86,7 @@ def is_unfinished(progress: RepairProgress) -> bool:
 
 
 def unknown_plan(plan_id: str, kept_in: str) -> RepairRefused:
-    """The refusal for an id that nobody knows."""
+    """The refusal for an unknown id."""
     return RepairRefused(
         Code.UNKNOWN_PLAN, f"No repair plan {plan_id!r} is kept in {kept_in}: check the id, or make a new plan."
     )

@@ -61,7 +61,7 @@ def _reason(record: object, malformed: Malformed) -> str:
 
 
 class Replay:
-    """Takes records, then tells. Partitions are independent, as in the worker."""
+    """Takes records and collects the alerts. Partitions are independent, as in the worker."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -99,7 +99,7 @@ class Replay:
                 else:
                     self._tombstones += 1
         if partition.emits:
-            self._tell(partition)
+            self._emit(partition)
         if partition.checkpointer.unstored > MOST_DECODED:
             self._pack(partition)
 
@@ -117,9 +117,9 @@ class Replay:
             partition.run_due()
             if now_ms is not None:
                 partition.advance_clock(now_ms)
-            self._tell(partition)
+            self._emit(partition)
 
-    def _tell(self, partition: Partition) -> None:
+    def _emit(self, partition: Partition) -> None:
         emits, partition.emits = partition.emits, []
         self._transitions += len(emits)
         for alert in emits:
@@ -152,7 +152,7 @@ class Replay:
         )
 
     def _find_splits(self) -> dict[str, list[int]]:
-        """Projects that several partitions have; their findings, and what was told of them, are taken back."""
+        """Projects that several partitions have; their findings, and the alerts about them, are taken back."""
         found: dict[str, list[int]] = {}
         partitions = sorted(self._partitions.items())
         for number, partition in partitions if len(partitions) > 1 else ():

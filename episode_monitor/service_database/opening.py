@@ -9,7 +9,7 @@ CONNECT_SECONDS = 5.0
 
 
 async def open_service(address: Address, table: EpisodesTable, session: Session) -> Connection:
-    """A connection that is told `session`. Raises ServiceDatabaseError."""
+    """A connection with `session` set. Raises ServiceDatabaseError."""
 
     async def one() -> Connection:
         return await connect(address, session, CONNECT_SECONDS)

@@ -1,4 +1,4 @@
-"""Workers of one monitor must have the same settings: each tells the others a digest of every one that matters, and any
+"""Workers of one monitor must have the same settings: each publishes a digest of every one that matters, and any
 of them says which differ. Two bytes a setting: enough to see a difference, and too few to find out a secret by.
 """
 

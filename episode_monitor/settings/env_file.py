@@ -1,4 +1,4 @@
-"""What a look at `.env` and the environment tells before settings are read: slips that would go unnoticed.
+"""Mistakes in `.env` and the environment that reading the settings would not notice.
 
 pydantic-settings passes over a `.env` that is a folder, over lines that are no assignment, and over unknown names.
 """

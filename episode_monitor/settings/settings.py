@@ -1,4 +1,4 @@
-"""Every setting of the monitor in one frozen object, read once at start and handed down; nobody else reads environment.
+"""Every setting of the monitor in one frozen object, read once at start; no other module reads the environment.
 
 A setting's environment name is its field's name in capitals. Each group has a file; `settings_table` is what the
 documentation shows.

@@ -147,17 +147,17 @@ def project_patterns(text: str) -> str:
 
 def database_url(text: str) -> str:
     """An address of PostgreSQL."""
-    _retold(lambda: Address.parse(text, "it"), "it ")
+    _reworded(lambda: Address.parse(text, "it"), "it ")
     return text
 
 
 def api_tokens(text: str) -> str:
     """`role:token`, several separated by commas."""
-    _retold(lambda: parse_api_tokens(text), "API_TOKENS ")
+    _reworded(lambda: parse_api_tokens(text), "API_TOKENS ")
     return text
 
 
-def _retold(check: Callable[[], object], opening: str) -> None:
+def _reworded(check: Callable[[], object], opening: str) -> None:
     """Runs a check of another module, whose sentence opens with its own name for the setting."""
     try:
         check()

@@ -24,7 +24,7 @@ class TransactionPooler(Exception):
 
 @dataclass(frozen=True)
 class Session:
-    """What a new connection is told."""
+    """What is set on a new connection."""
 
     application_name: str
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -32,8 +32,8 @@ class Session:
     @property
     def statement(self) -> str:
         """Sets everything at once."""
-        told = {"application_name": self.application_name, "timezone": "UTC", **self.settings}
-        return "; ".join(f"set {name} to '{value}'" for name, value in told.items())
+        values = {"application_name": self.application_name, "timezone": "UTC", **self.settings}
+        return "; ".join(f"set {name} to '{value}'" for name, value in values.items())
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class DatabaseOptions:
 
 
 def session_of(options: DatabaseOptions) -> Session:
-    """What each connection is told."""
+    """What is set on each connection."""
     settings = {
         "statement_timeout": f"{int(options.statement_seconds * 1000)}ms",
         "idle_in_transaction_session_timeout": f"{int(options.answer_seconds * 2000)}ms",
@@ -89,7 +89,7 @@ async def refuse_transaction_pooling(connection: Connection, again: Callable[[],
         async with asyncio.timeout(_PROBE_SECONDS):
             other = await again()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return  # there is none to compare with: statements that go missing will tell
+        return  # there is none to compare with: missing statements will show it
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
             found = [await _process_id(one) for one in (connection, other, connection, other)]

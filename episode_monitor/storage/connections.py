@@ -1,6 +1,6 @@
 """The connections of one process: opened when one more is needed, handed out to one user at a time.
 
-A server that grants no further one is no reason to give up those that are there: whoever needs one waits for them.
+A server that grants no further one is no reason to give up those that are open: callers wait for one of them.
 asyncpg's pool fails instead, and opens new ones by itself in the background.
 """
 
@@ -63,7 +63,7 @@ class Connections:
             self._changed.set()
 
     def shrink(self) -> None:
-        """Closes those that nobody needed for long; one stays."""
+        """Closes those that were idle for long; one stays."""
         kept = [(one, since) for one, since in self._idle if since > _now() - IDLE_SECONDS]
         kept = kept or self._idle[-1:]
         for connection, _ in [entry for entry in self._idle if entry not in kept]:

@@ -1,6 +1,6 @@
 """The one owner of the connections to PostgreSQL. The server may come and go; what has to be written waits for it.
 
-A task of its own opens, writes, notices trouble and opens again; nobody else ever waits for the server to come back.
+A task of its own opens, writes, notices trouble and opens again; no caller waits for the server to come back.
 """
 
 import asyncio

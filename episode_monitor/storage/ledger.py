@@ -1,4 +1,4 @@
-"""The delivery ledger in PostgreSQL: what was already told to whom. Nothing takes back a delivery."""
+"""The delivery ledger in PostgreSQL: which transition each sink has already had. A delivery is never undone."""
 
 from collections.abc import Sequence
 from typing import Any

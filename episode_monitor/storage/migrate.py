@@ -1,4 +1,4 @@
-"""Brings the tables to the version this code needs, and tells when they are of a newer one.
+"""Brings the tables to the version this code needs, and refuses those of a newer one.
 
 yoyo runs the SQL files. It marks a migration after the transaction that made it, so a crash in between repeats the
 migration: every file must do nothing the second time.

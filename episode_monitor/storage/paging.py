@@ -31,7 +31,7 @@ class Page(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
 
 
 class BadQuery(ValueError):
-    """A limit or cursor nobody could have got from here. The message is meant for the one who asked."""
+    """A limit or cursor that is not valid here. The message is meant for the caller."""
 
 
 def encode(at_ms: int, key: int | str) -> str:
@@ -66,7 +66,7 @@ def _not_ours() -> BadQuery:
 
 
 def page_of_rows(rows: Sequence[Any], limit: int, item: Callable[[Any], Item], at: str, key: str = "id") -> Page[Item]:
-    """The page that `limit` + 1 fetched rows make; the one too many tells that there is another."""
+    """The page that `limit` + 1 fetched rows make; the extra one shows that there is another."""
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(
         items=[item(row) for row in rows[:limit]],

@@ -1,4 +1,4 @@
-"""Takes old rows out of the monitor's tables, a little at a time, so that nobody waits for it.
+"""Takes old rows out of the monitor's tables, a little at a time, so that no other statement waits for it.
 
 The audit keeps everything: its table lets nothing be removed.
 """
@@ -17,8 +17,8 @@ _log = structlog.get_logger(__name__)
 
 BATCH_ROWS = 1_000
 DAY_MS = 24 * 3600 * 1000
-# Rows that somebody else holds are left for the next time. Old rows lie at the beginning of a table, so finding a batch
-# needs no index.
+# Rows that another session holds are left for the next time. Old rows lie at the beginning of a table, so finding a
+# batch needs no index.
 _REMOVE = """
 with old as (
     select ctid from episode_monitor.{table} where {column} < $1{more} limit $2 for update skip locked

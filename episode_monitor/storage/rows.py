@@ -30,7 +30,7 @@ def unpacked(column: str | None) -> Any:
 
 
 def new_id(at_ms: int) -> str:
-    """An id nobody else draws; ids sort by time, those of one process also by the order they were drawn in."""
+    """A unique id; ids sort by time, those of one process also by the order they were drawn in."""
     return f"{max(at_ms, 0):012x}{next(_drawn) & 0xFFFFFF:06x}{secrets.token_hex(7)}"
 
 

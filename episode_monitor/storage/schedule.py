@@ -1,6 +1,6 @@
 """Which worker runs the next check: one row a kind in PostgreSQL, changed by one statement under PostgreSQL's clock.
 
-However many workers ask, one is told yes; after a downtime the check that was missed runs once.
+However many workers ask, one may run it; after a downtime the check that was missed runs once.
 """
 
 import time
