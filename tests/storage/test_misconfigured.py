@@ -65,7 +65,7 @@ async def test_a_role_that_may_create_nothing_is_told_which_right_it_lacks(serve
     server.run("create role plain login password 'plain'")
     database = opened(f"postgresql://plain:plain@127.0.0.1:{server.port}/monitor")
     await database.connect()
-    assert "denies 'plain' a right: grant it CREATE on the database" in database.status()
+    assert "denies access to 'plain': grant it CREATE on the database" in database.status()
     server.run("grant create on database monitor to plain")
     await all_written(database)
 
