@@ -97,8 +97,6 @@ class Fleet:
             return own
         others = await self._ask_others(question, kind, is_first_enough=True)
         for answer in others:
-            if answer.refusal is not None:
-                raise Refused(answer.refusal)
             if answer.found is not None:
                 return answer
         if question.scope is Scope.ONE_PARTITION:
@@ -110,7 +108,11 @@ class Fleet:
         self, question: Question[Any, Any], kind: Any, *, is_first_enough: bool = False
     ) -> list[PartialAnswer[Any]]:
         owners = self.here.view.other_owners()
-        return await self._peers.ask_all(owners, question, kind, is_first_enough=is_first_enough)
+        answers = await self._peers.ask_all(owners, question, kind, is_first_enough=is_first_enough)
+        for answer in answers:
+            if answer.refusal is not None:
+                raise Refused(answer.refusal)
+        return answers
 
     def _check_coverage(self, answers: Sequence[PartialAnswer[Any]]) -> None:
         count = self.here.view.partition_count()

@@ -5,12 +5,21 @@ from typing import Any
 import msgspec
 
 from episode_monitor.fleet.question import Question
+from models.check_views import JobStatus
 
 VALUES: dict[str, Any] = {
     "project_id": "p", "finding_id": "f", "alert_key": "integrity:p", "kind": "resolve", "by": "mina", "comment": "",
     "reason": "agreed", "until_ms": 4_000_000_000_000, "window_minutes": 15, "hours": 24, "projects": [],
     "partition": 0, "start": 0, "limit": 10, "numbers": 10, "job_id": "j", "is_all": True, "drifting": [],
 }  # fmt: skip
+
+
+class NoJobs:
+    async def own_jobs(self, limit: int, job_id: str | None = None) -> list[JobStatus]:
+        return []
+
+    async def cancel_own(self, job_id: str, by: str) -> JobStatus | None:
+        return None
 
 
 def sample_of(kind: type[Question[Any, Any]], **values: Any) -> Question[Any, Any]:

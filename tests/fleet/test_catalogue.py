@@ -18,7 +18,7 @@ from episode_monitor.fleet.question import PartialAnswer, Question
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.transaction import Act
 from tests.fleet.fleet import Fleet
-from tests.fleet.questions import sample_of
+from tests.fleet.questions import NoJobs, sample_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = [Path(package.__path__[0]) for package in (questions, acts)]
@@ -61,6 +61,18 @@ def test_a_question_is_known_by_name_only_to_its_file_and_to_those_that_ask_it(k
         if word.search(path.read_text(encoding="utf-8"))
     ]
     assert len(routes) <= 1
+
+
+@pytest.mark.parametrize("name", asked_by_peers())
+async def test_other_workers_may_ask_it_and_no_one_else(name: str) -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        worker.own.jobs = NoJobs()
+        address, question = f"{worker.url}/internal/v1/{name}", msgspec.to_builtins(sample_of(all_questions()[name]))
+        assert (await fleet.client.post(address, json=question)).status_code == 403
+        asked = await fleet.client.post(address, json=question, headers={"authorization": f"Bearer {worker.token}"})
+        assert asked.status_code == 200
+        assert msgspec.json.decode(asked.content)["partitions"] == []
 
 
 def test_acts_and_questions_are_in_folders_of_their_own() -> None:

@@ -6,22 +6,13 @@ from episode_monitor.fleet.catalogue import all_questions
 from episode_monitor.fleet.errors import Refused
 from episode_monitor.fleet.questions.compare import CompareQuestion
 from episode_monitor.fleet.transaction import Act
-from models.check_views import JobStatus
 from streams.partition.state_cache import LOOKED_AT_MOST
 from tests.fleet.fleet import Fleet, Worker, json
-from tests.fleet.questions import sample_of
+from tests.fleet.questions import NoJobs, sample_of
 
 ROOT = "/monitoring/episodes"
 COLD = [f"cold-{number:02}" for number in range(40)]
 HOT = ["hot-1", "hot-2"]
-
-
-class NoJobs:
-    async def own_jobs(self, limit: int, job_id: str | None = None) -> list[JobStatus]:
-        return []
-
-    async def cancel_own(self, job_id: str, by: str) -> JobStatus | None:
-        return None
 
 
 async def ask_every_question(worker: Worker) -> None:
