@@ -61,7 +61,8 @@ class Fleet:
 
     async def survey(self, question: Question[Any, Any]) -> list[PartialAnswer[Any]]:
         """What this worker and the others find; those that do not answer are left out."""
-        others = self._peers.ask_any(self.here.view.other_owners(), question, question.found)
+        owners = self.here.view.other_owners()
+        others = self._peers.ask_all(owners, question, question.found, are_all_needed=False)
         own, found = await asyncio.gather(question.partial_answer(self.here), others)
         return [own, *found]
 

@@ -40,10 +40,11 @@ class PeerClient:
         self._client = client
 
     async def ask_all(
-        self, owners: Sequence[Owner], question: Question[Any, Any], kind: Any, *, is_first_enough: bool = False
-    ) -> list[PartialAnswer[Any]]:
+        self, owners: Sequence[Owner], question: Question[Any, Any], kind: Any, *, is_first_enough: bool = False,
+        are_all_needed: bool = True,
+    ) -> list[PartialAnswer[Any]]:  # fmt: skip
         """What each owner found, decoded as `kind`; with `is_first_enough`, only the first that found something or
-        refused. Raises Unreachable where one gave no answer."""
+        refused. Raises Unreachable where one gave no answer, unless that may be."""
         body = msgspec.json.encode(question)
         waiting = {asyncio.create_task(self._ask(owner, question, body, kind)) for owner in owners}
         answers: list[PartialAnswer[Any]] = []
@@ -62,21 +63,9 @@ class PeerClient:
         finally:
             for task in waiting:
                 task.cancel()
-        if failures:
+        if failures and are_all_needed:
             raise failures[0]
         return answers
-
-    async def ask_any(
-        self, owners: Sequence[Owner], question: Question[Any, Any], kind: Any
-    ) -> list[PartialAnswer[Any]]:
-        """The answers of those that answer."""
-        body = msgspec.json.encode(question)
-        asked = [self._ask(owner, question, body, kind) for owner in owners]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, Unreachable):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, PartialAnswer)]
 
     async def _ask(self, owner: Owner, question: Question[Any, Any], body: bytes, kind: Any) -> PartialAnswer[Any]:
         headers = {"authorization": f"Bearer {owner.token}", "content-type": "application/json"}

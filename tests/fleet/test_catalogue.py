@@ -88,8 +88,9 @@ class Peer(PeerClient):
         self.content = content
 
     async def ask_all(
-        self, owners: Sequence[Owner], question: Question[Any, Any], kind: Any, *, is_first_enough: bool = False
-    ) -> list[PartialAnswer[Any]]:
+        self, owners: Sequence[Owner], question: Question[Any, Any], kind: Any, *, is_first_enough: bool = False,
+        are_all_needed: bool = True,
+    ) -> list[PartialAnswer[Any]]:  # fmt: skip
         found: Any = self.content if kind is msgspec.Raw else msgspec.json.decode(self.content, type=kind)
         return [PartialAnswer(partitions=[0, 1], found=msgspec.Raw(found) if kind is msgspec.Raw else found)]
 

@@ -34,6 +34,7 @@ class Question(ProjectQuestion, frozen=True, kw_only=True):
         return self.patience
 
 
+QUESTION = Question(project_id="p")
 Answer = PartialAnswer[int]
 
 
@@ -80,7 +81,7 @@ async def standing(*stands: Stand) -> AsyncIterator[tuple[PeerClient, list[Owner
 
 
 async def ask(peers: PeerClient, owners: list[Owner], seconds: float = 5.0) -> list[Answer]:
-    return await peers.ask_all(owners, Question(project_id="p", patience=seconds), int, is_first_enough=True)
+    return await peers.ask_all(owners, msgspec.structs.replace(QUESTION, patience=seconds), int, is_first_enough=True)
 
 
 async def test_everybody_is_asked_once_with_the_owners_own_word() -> None:
@@ -106,6 +107,12 @@ async def test_the_first_who_knows_is_enough_and_the_others_are_not_waited_for()
 async def test_one_who_knows_is_enough_though_another_failed() -> None:
     async with standing(tells(7, 0), Stand(Response(status_code=500), (1,))) as (peers, owners):
         assert [answer.found for answer in await ask(peers, owners[::-1])] == [7]
+
+
+async def test_where_not_all_are_needed_those_that_answer_are_enough() -> None:
+    async with standing(tells(7, 0), Stand(Response(status_code=500), (1,))) as (peers, owners):
+        answers = await peers.ask_all(owners, QUESTION, int, are_all_needed=False)
+    assert [answer.found for answer in answers] == [7]
 
 
 async def test_one_who_never_answers_is_given_up() -> None:
