@@ -53,7 +53,7 @@ class MonitorApp(faust.App):
         assert isinstance(consumer, Consumer)
         consumer.commit_position = self.commit_position
         consumer.out_of_range = self.out_of_range
-        self.engine.assignment.consumer = self.alert_consumer.reader = consumer
+        self.engine.assignment.consumer = self.alert_consumer.tracks.reader = consumer
         return consumer
 
     def commit_position(self, tp: TP) -> int | None:
@@ -65,7 +65,7 @@ class MonitorApp(faust.App):
         if fetched.tp.topic == self.engine.assignment.events_topic:
             self.engine.out_of_range(fetched)
         else:
-            self.supervise(self.alert_consumer.out_of_range(fetched))
+            self.supervise(self.alert_consumer.tracks.out_of_range(fetched))
 
     async def leave_partitions(self, *, at_the_end: bool = False) -> None:
         """Store and commit what can be, if the partitions are still ours, and own none."""
@@ -90,7 +90,7 @@ class MonitorApp(faust.App):
 
     def assign_alerts(self, partitions: list[int], generation: int) -> None:
         """Let the alert_consumer own these, until the partitions are left."""
-        self._assigning = self.supervise(self.alert_consumer.assign(partitions, generation))
+        self._assigning = self.supervise(self.alert_consumer.tracks.assign(partitions, generation))
 
     def supervise(self, work: Coroutine[Any, Any, None]) -> "asyncio.Future[None]":
         """Work that must not fail: if it does, the process ends."""

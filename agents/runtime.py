@@ -258,7 +258,7 @@ class Runtime:
         await self.alert_consumer.look()
 
     async def _commit_alert_positions(self) -> None:
-        if self.alert_consumer.reader is not None:
+        if self.alert_consumer.tracks.reader is not None:
             await self.alert_consumer.commit()
 
     def _caught_up_at_ms(self, partition: int) -> int | None:

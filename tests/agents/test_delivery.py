@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 from structlog.testing import capture_logs
 
-from agents.alerts import alert_consumer
+from agents.alerts import tracks
 from agents.alerts.alert_consumer import AlertConsumer, Token
 from agents.alerts.marks import Ours, mark_headers
 from agents.fetching.consumer_thread import Fetched
@@ -93,7 +93,7 @@ class Office:
             lambda: self.now_ms,
             lambda number: self.caught_up.get(number),
         )
-        self.delivery.reader = self.reader
+        self.delivery.tracks.reader = self.reader
 
     def accept(self, alert: Alert, token: Token, /, *, on_call_knows: bool) -> None:
         self.sent.append((alert.title, token))
@@ -121,7 +121,7 @@ class Office:
         await self.delivery.accept(Fetched(TP(TOPIC, partition), reading, start, end, list(records)))
 
     def commit_position(self, partition: int) -> int | None:
-        return self.delivery.commit_position(TP(TOPIC, partition))
+        return self.delivery.tracks.commit_position(TP(TOPIC, partition))
 
 
 def alert(
@@ -146,14 +146,14 @@ def office() -> Office:
 
 async def test_a_partition_nobody_committed_is_delivered_from_its_beginning(office: Office) -> None:
     office.reader.beginning = 5  # what was before has expired
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     assert office.reader.begun == [(0, 5)]
     assert office.commit_position(0) == 5
 
 
 async def test_delivery_goes_on_where_the_group_has_committed(office: Office) -> None:
     office.reader.committed_offsets = {0: 7, 1: 9}
-    await office.delivery.assign([0, 1], 1)
+    await office.delivery.tracks.assign([0, 1], 1)
     assert office.reader.begun == [(0, 0), (1, 0)], "a little before, to know who was told when"
     assert (office.commit_position(0), office.commit_position(1)) == (7, 9)
     await office.bring(0, alert(6), alert(7))
@@ -161,7 +161,7 @@ async def test_delivery_goes_on_where_the_group_has_committed(office: Office) ->
 
 
 async def test_an_offset_is_committed_when_all_before_it_are_done_in_whatever_order(office: Office) -> None:
-    await office.delivery.assign([0], 4)
+    await office.delivery.tracks.assign([0], 4)
     await office.bring(0, alert(0), alert(1), alert(2))
     assert office.sent == [("alert 0", (4, 0, 0)), ("alert 1", (4, 0, 1)), ("alert 2", (4, 0, 2))]
     assert office.commit_position(0) == 0
@@ -174,33 +174,33 @@ async def test_an_offset_is_committed_when_all_before_it_are_done_in_whatever_or
 
 
 async def test_what_nobody_is_shown_is_passed_over(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0), next_offset=4)
     office.delivery.done((1, 0, 0))
     assert office.commit_position(0) == 4
 
 
 async def test_what_another_owner_began_is_not_done_by_this_one(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0))
     office.delivery.revoke()
     assert office.forgotten == 1
     assert office.commit_position(0) is None
-    await office.delivery.assign([0], 2)
+    await office.delivery.tracks.assign([0], 2)
     await office.bring(0, alert(0))
     office.delivery.done((1, 0, 0))
     assert office.commit_position(0) == 0
 
 
 async def test_records_of_an_earlier_reading_are_left_aside(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     stale = Fetched(TP(TOPIC, 0), 0, 0, 1, [alert(0)])
     await office.delivery.accept(stale)
     assert office.sent == []
 
 
 async def test_where_a_poll_is_missing_nothing_behind_it_counts_as_done(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0))
     with pytest.raises(RuntimeError, match="alerts from 3 on do not follow 1"):
         await office.delivery.accept(Fetched(TP(TOPIC, 0), 1, 3, 4, [alert(3)]))
@@ -209,7 +209,7 @@ async def test_where_a_poll_is_missing_nothing_behind_it_counts_as_done(office: 
 
 
 async def test_a_record_that_is_no_alert_is_counted_and_passed_over(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, FakeRecord(0, b"k", b"not an alert"), FakeRecord(1, b"k", None), alert(2))
     assert office.delivery.undecodable == 2
     assert [title for title, _ in office.sent] == ["alert 2"]
@@ -219,9 +219,9 @@ async def test_a_record_that_is_no_alert_is_counted_and_passed_over(office: Offi
 
 async def test_offsets_that_are_gone_are_passed_and_what_is_there_is_delivered(office: Office) -> None:
     office.reader.committed_offsets = {0: 700}
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     lost = Fetched(TP(TOPIC, 0), 1, 0, 0, [])
-    await office.delivery.out_of_range(lost)
+    await office.delivery.tracks.out_of_range(lost)
     assert office.reader.begun == [(0, 0), (0, 0)]
     await office.bring(0, alert(0))
     assert [title for title, _ in office.sent] == ["alert 0"]
@@ -229,7 +229,7 @@ async def test_offsets_that_are_gone_are_passed_and_what_is_there_is_delivered(o
 
 async def test_where_too_many_are_under_way_no_more_are_taken_until_half_of_them_are_done() -> None:
     office = Office(open_limit=4)
-    await office.delivery.assign([0, 1], 1)
+    await office.delivery.tracks.assign([0, 1], 1)
     await office.bring(0, alert(0), alert(1), alert(2))
     assert office.reader.wanted == {0, 1}
     bringing = asyncio.create_task(office.bring(0, alert(3), alert(4), alert(5)))
@@ -248,7 +248,7 @@ async def test_where_too_many_are_under_way_no_more_are_taken_until_half_of_them
 
 async def test_what_waits_for_room_belongs_to_the_next_owner_after_a_rebalance() -> None:
     office = Office(open_limit=2)
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     bringing = asyncio.create_task(office.bring(0, alert(0), alert(1), alert(2)))
     await turns()
     office.delivery.revoke()
@@ -257,7 +257,7 @@ async def test_what_waits_for_room_belongs_to_the_next_owner_after_a_rebalance()
 
 
 async def test_no_more_are_read_while_dead_letters_pile_up(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     office.reader.last = 9
     office.room.clear()
     bringing = asyncio.create_task(office.bring(0, alert(0)))
@@ -272,7 +272,7 @@ async def test_no_more_are_read_while_dead_letters_pile_up(office: Office) -> No
 
 async def test_at_the_end_nothing_more_is_taken_and_what_is_under_way_still_counts() -> None:
     office = Office(open_limit=2)
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     bringing = asyncio.create_task(office.bring(0, alert(0), alert(1), alert(2)))
     await turns()
     office.delivery.stop_taking()
@@ -286,7 +286,7 @@ async def test_at_the_end_nothing_more_is_taken_and_what_is_under_way_still_coun
 
 async def test_a_backlog_is_told_of_unless_it_is_meant_to_wait() -> None:
     office = Office(open_limit=2)
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     office.reader.last = 10
     assert list(office.delivery.backlogs()) == [(TP(TOPIC, 0), 0, 10)]
     bringing = asyncio.create_task(office.bring(0, alert(0), alert(1), alert(2)))
@@ -297,7 +297,7 @@ async def test_a_backlog_is_told_of_unless_it_is_meant_to_wait() -> None:
 
 
 async def test_what_another_monitor_wrote_is_passed_over(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0, monitor_id="other"), alert(1, monitor_id="monitor"), alert(2, monitor_id="other"))
     assert office.titles == ["alert 1"]
     office.delivery.done((1, 0, 1))
@@ -305,13 +305,13 @@ async def test_what_another_monitor_wrote_is_passed_over(office: Office) -> None
 
 
 async def test_a_new_monitor_repeats_nothing_that_a_version_without_marks_wrote(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0, timestamp=NOW_MS - 1), alert(1))
     assert office.titles == ["alert 1"], "written since it began"
 
 
 async def test_what_was_written_while_the_events_were_behind_waits_until_they_have_caught_up(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
     office.reader.last, office.reader.answered = 1, NOW_MS / 1000 + 5
     await office.delivery.look()
@@ -341,9 +341,9 @@ async def test_what_was_written_while_the_events_were_behind_waits_until_they_ha
 async def test_a_partition_of_alerts_that_nobody_leads_keeps_none_of_the_others(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alert_consumer, "ASK_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(tracks, "ASK_AGAIN_SECONDS", 0.001)
     office.reader.leaderless = {1}
-    assigning = asyncio.create_task(office.delivery.assign([0, 1], 1))
+    assigning = asyncio.create_task(office.delivery.tracks.assign([0, 1], 1))
     while not office.reader.begun:  # noqa: ASYNC110 - what it waits for has no event
         await asyncio.sleep(0)
     await office.bring(0, alert(0))
@@ -357,8 +357,8 @@ async def test_a_partition_of_alerts_that_nobody_leads_keeps_none_of_the_others(
 async def test_alerts_that_caught_up_are_told_while_nobody_coordinates_the_group(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alert_consumer, "COMMIT_PATIENCE_SECONDS", 0.001)
-    await office.delivery.assign([0], 1)
+    monkeypatch.setattr(tracks, "COMMIT_PATIENCE_SECONDS", 0.001)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
     office.reader.last, office.reader.commits = 1, asyncio.Event()
     for passed_ms in (1_000, 2_000):
@@ -372,7 +372,7 @@ async def test_alerts_that_caught_up_are_told_while_nobody_coordinates_the_group
 async def test_alerts_of_the_past_do_not_wait_for_a_partition_whose_broker_is_away(
     office: Office, heard_at: float | None
 ) -> None:
-    await office.delivery.assign([0, 1], 1)
+    await office.delivery.tracks.assign([0, 1], 1)
     await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
     office.reader.silent[1] = heard_at
     office.reader.last = 1
@@ -385,7 +385,7 @@ async def test_alerts_of_the_past_do_not_wait_for_a_partition_whose_broker_is_aw
 
 
 async def test_while_no_broker_answers_nothing_of_the_past_is_told(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
     office.reader.last, office.reader.answered = 1, NOW_MS / 1000
     for passed_ms in (1_000, 60_000, 61_000):
@@ -396,7 +396,7 @@ async def test_while_no_broker_answers_nothing_of_the_past_is_told(office: Offic
 
 
 async def test_what_was_read_too_late_waits_as_the_past_does(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     office.now_ms += 30_001
     await office.bring(0, alert(0, monitor_id="monitor"), alert(1, monitor_id="monitor", timestamp=NOW_MS + 30_001))
     assert office.titles == [], "the second is of the same alert"
@@ -405,7 +405,7 @@ async def test_what_was_read_too_late_waits_as_the_past_does(office: Office) -> 
 
 async def test_held_alerts_take_no_room_from_those_under_way() -> None:
     office = Office(open_limit=2)
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     behind = [alert(offset, monitor_id="monitor", is_behind=True, key=f"r:{offset}") for offset in range(5)]
     await office.bring(0, *behind)
     assert (office.delivery.held, office.delivery.pending) == (5, 0)
@@ -413,14 +413,14 @@ async def test_held_alerts_take_no_room_from_those_under_way() -> None:
 
 
 async def test_what_is_held_belongs_to_the_next_owner(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
     office.delivery.revoke()
     assert office.delivery.held == 0
 
 
 async def test_what_is_done_behind_something_open_is_not_told_again_after_a_crash(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     records = [alert(offset, key=f"r:{offset}") for offset in range(6)]
     await office.bring(0, *records)
     for offset in (0, 2, 3, 5):
@@ -429,8 +429,8 @@ async def test_what_is_done_behind_something_open_is_not_told_again_after_a_cras
     assert (office.reader.committed_offsets, office.reader.notes) == ({0: 1}, {0: "1:5:1-2,4-4:"})
 
     after = Office()
-    after.reader = after.delivery.reader = office.reader
-    await after.delivery.assign([0], 2)
+    after.reader = after.delivery.tracks.reader = office.reader
+    await after.delivery.tracks.assign([0], 2)
     await after.bring(0, records[0])
     await after.delivery.commit()
     assert office.reader.notes == {0: "1:5:1-2,4-4:"}, "what the group knows is not forgotten while it is read again"
@@ -443,7 +443,7 @@ async def test_what_is_done_behind_something_open_is_not_told_again_after_a_cras
 
 
 async def test_alerts_that_cannot_be_read_are_said_and_passed(office: Office) -> None:
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     bad: Any = UnreadableBatch(1, 4, DeadLetterReason.MALFORMED_JSON, "its checksum is wrong", b"")
     with capture_logs() as logged:
         await office.bring(0, alert(0), bad, alert(5))
@@ -466,7 +466,7 @@ async def catch_up(office: Office, end: int) -> None:
 
 async def test_the_end_of_what_may_have_been_told_before_a_crash_is_told(office: Office) -> None:
     """Held alerts are told only after a note that they are held no longer."""
-    await office.delivery.assign([0], 1)
+    await office.delivery.tracks.assign([0], 1)
     firing = alert(0, monitor_id="monitor", is_behind=True)
     await office.bring(0, firing)
     await office.delivery.commit()
@@ -474,7 +474,7 @@ async def test_the_end_of_what_may_have_been_told_before_a_crash_is_told(office:
 
     before = Office()  # ended while it held the alert: nobody was told
     before.reader.committed_offsets, before.reader.notes = {0: 0}, {0: "1:1::0-0"}
-    await before.delivery.assign([0], 2)
+    await before.delivery.tracks.assign([0], 2)
     end = alert(1, monitor_id="monitor", is_behind=True, status=AlertStatus.RESOLVED)
     await before.bring(0, firing, end)
     assert before.delivery.held == 0
@@ -485,7 +485,7 @@ async def test_the_end_of_what_may_have_been_told_before_a_crash_is_told(office:
 
     after = Office()  # ended before it could say that it was told
     after.reader.committed_offsets, after.reader.notes = {0: 0}, {0: "1:1::"}
-    await after.delivery.assign([0], 2)
+    await after.delivery.tracks.assign([0], 2)
     await after.bring(0, firing, end)
     await catch_up(after, 2)
     assert after.together == [["alert 1"]], "its end"

@@ -213,12 +213,12 @@ async def test_a_worker_that_is_asked_to_end_while_partitions_come_ends_in_peace
     delivery, asked = rig.runtime.alert_consumer, asyncio.Event()
 
     async def never_done(partitions: Iterable[int], generation: int) -> None:
-        assert delivery.reader is not None
+        assert delivery.tracks.reader is not None
         while True:
-            await delivery.reader.committed([])
+            await delivery.tracks.reader.committed([])
             asked.set()
 
-    monkeypatch.setattr(delivery, "assign", never_done)
+    monkeypatch.setattr(delivery.tracks, "assign", never_done)
     async with running(rig, None):
         await asyncio.wait_for(asked.wait(), 60)
     assert rig.stops == []
