@@ -4,6 +4,7 @@ Accepting never waits. A transition that is not done when the process ends is le
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -13,10 +14,11 @@ import structlog
 
 from alert_sinks import digest as digests
 from alert_sinks.dead_letters import DeadLetters, WriteDeadLetter
+from alert_sinks.delivery import Delivery
 from alert_sinks.digest import Digest
 from alert_sinks.environment import Environment
 from alert_sinks.held_past import Telling
-from alert_sinks.key_queues import Delivery, KeyQueues, Limits, SinkCounters
+from alert_sinks.key_queues import KeyQueues, Limits
 from alert_sinks.ledger import GuardedLedger, Ledger
 from alert_sinks.routing import Route, RouteReason, route
 from alert_sinks.sink import Destinations, Sink
@@ -85,7 +87,7 @@ class Fanout(Generic[Token]):
         return self._ledger.is_away
 
     @property
-    def counters(self) -> dict[str, SinkCounters]:
+    def counters(self) -> dict[str, Counter[str]]:
         """What has happened since the start, by the name of the sink."""
         return {name: queues.counters for name, queues in self._sinks.items()}
 

@@ -1,29 +1,27 @@
 """The waiting transitions of one sink: one queue an alert key, so that a key stays in order and none waits for another.
 
-Every transition leaves by exactly one door: delivered, skipped (told before), dead letter, or forgotten.
+Every transition leaves in exactly one way: delivered, skipped (delivered before), dead letter, or forgotten.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from enum import Enum
 
 import structlog
 
 from alert_sinks.backoff import CAP_SECONDS, delay_seconds
-from alert_sinks.dead_letters import DeadLetters, UndeliveredAlert
-from alert_sinks.digest import Digest, without
+from alert_sinks.dead_letters import DeadLetters
+from alert_sinks.delivery import Delivery, DeliveryState
+from alert_sinks.endings import Endings
 from alert_sinks.environment import Environment
-from alert_sinks.ledger import Ending, GuardedLedger, LedgerEntry
+from alert_sinks.ledger import Ending, GuardedLedger
+from alert_sinks.outage import Outage
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry, Sink, TakesDigests
-from models.alert import Alert
 
 _log = structlog.get_logger(__name__)
 
-_SAY_EVERY = 1000  # overflowing alerts to a line in the log
 TEAM_FIRST_SECONDS = 30.0  # so long those on call are told nothing that the team is about to hear
-_DIGESTS = "\0digests"  # no alert has this key
 
 
 @dataclass(frozen=True)
@@ -34,53 +32,6 @@ class Limits:
     concurrency: int = 4  # requests at a time
     give_up_seconds: float = 24 * 3600.0  # counted from acceptance; it begins anew when the monitor starts again
     close_seconds: float = 5.0  # for requests on their way, and again for dead letters, when the monitor stops
-
-
-@dataclass
-class SinkCounters:
-    """What has happened at one sink since the start."""
-
-    delivered: int = 0
-    skipped: int = 0  # the ledger knew that they had been delivered before
-    retried: int = 0  # tries that failed and are repeated
-    rejected: int = 0
-    given_up: int = 0
-    overflowed: int = 0
-    disabled: int = 0  # came when the sink had switched off
-
-
-class DeliveryState(Enum):
-    """Where a transition stands at a sink."""
-
-    WAITING = "waiting"
-    SENDING = "sending"
-    ENDED = "ended"
-
-
-@dataclass(eq=False)
-class Delivery:
-    """One transition, or a digest of many, on its way to one sink. `ended` is called when the sink has finished."""
-
-    alert: Alert  # as it came; of a digest the worst
-    shown: Alert  # as the sink is to show it
-    accepted_at: float  # seconds of the monotonic clock
-    ended: Callable[[], None]
-    attempts: int = 0
-    state: DeliveryState = DeliveryState.WAITING
-    forgotten: bool = False
-    digest: Digest | None = None
-    after: tuple["Delivery", ...] = ()  # to be told first, though not for longer than `TEAM_FIRST_SECONDS`
-    finished: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def alerts(self) -> tuple[Alert, ...]:
-        """All transitions in it."""
-        return (self.alert,) if self.digest is None else self.digest.alerts
-
-    @property
-    def queue(self) -> str:
-        """Its alert key; digests follow each other in a queue of their own."""
-        return self.alert.alert_key if self.digest is None else _DIGESTS
 
 
 @dataclass(eq=False)
@@ -97,9 +48,8 @@ class KeyQueues:
         self, sink: Sink, ledger: GuardedLedger, dead_letters: DeadLetters, limits: Limits, environment: Environment
     ) -> None:
         self.sink = sink
-        self.counters = SinkCounters()
-        self._ledger = ledger
-        self._dead_letters = dead_letters
+        self._endings = Endings(sink.name, ledger, dead_letters, environment)
+        self.counters = self._endings.counters
         self._limits = limits
         self._environment = environment
         self._queues: dict[str, _KeyQueue] = {}
@@ -108,10 +58,7 @@ class KeyQueues:
         self._paused_until = environment.monotonic()
         self._off_reason: str | None = None
         self._closing = False
-        self._failing: set[str] = set()  # queues that failed since the last success
-        self._trouble = ""  # why the last try failed; "" after one that did not
-        self._prober: Delivery | None = None  # in an outage the only one that tries again
-        self._probe_at = 0.0  # monotonic
+        self._outage = Outage(environment, self._heads, self._wake)
         self._digests: dict[str, Delivery] = {}  # alert key -> the digest that is to be told before anything else of it
 
     @property
@@ -127,13 +74,13 @@ class KeyQueues:
     @property
     def oldest_seconds(self) -> float:
         """For how long the oldest of them has waited; 0.0 for none."""
-        accepted = [next(iter(queue.deliveries)).accepted_at for queue in self._queues.values() if queue.deliveries]
+        accepted = [delivery.accepted_at for delivery in self._heads()]
         return max(0.0, self._environment.monotonic() - min(accepted)) if accepted else 0.0
 
     @property
     def trouble(self) -> str:
         """Why the last try failed; "" where it did not."""
-        return self._trouble
+        return self._outage.reason
 
     def of_alert(self, alert_key: str) -> list[Delivery]:
         """What still waits of an alert, a digest that holds it among it."""
@@ -165,10 +112,17 @@ class KeyQueues:
             )
 
     def forget(self, delivery: Delivery) -> None:
-        """Drops a delivery that is somebody else's now. A request on its way ends, but nothing more follows from it."""
-        delivery.forgotten = True
-        if delivery.state is DeliveryState.WAITING:
+        """Drops a delivery that is another worker's now. A request in flight ends, but nothing more follows from it."""
+        was_waiting, delivery.state = delivery.state is DeliveryState.WAITING, DeliveryState.FORGOTTEN
+        if was_waiting:
             self._take_out(delivery)
+
+    def _heads(self) -> list[Delivery]:
+        return [next(iter(queue.deliveries)) for queue in self._queues.values() if queue.deliveries]
+
+    def _wake(self, key: str) -> None:
+        if key in self._queues:
+            self._queues[key].wake.set()
 
     async def aclose(self) -> None:
         """Ends requests on their way within `close_seconds`; what still waits stays unfinished."""
@@ -198,10 +152,10 @@ class KeyQueues:
     async def _wait_for_digest(self, queue: _KeyQueue, delivery: Delivery) -> None:
         """What happened to an alert after it was put into a digest is told after that digest."""
         ahead = None if delivery.digest is not None else self._digests.get(delivery.queue)
-        while ahead is not None and self._is_open(delivery) and ahead.state is not DeliveryState.ENDED:
+        while ahead is not None and self._is_open(delivery) and not ahead.finished.is_set():
             await self._until(queue, ahead.finished.wait())
         for first in delivery.after:
-            while self._is_open(delivery) and first.state is not DeliveryState.ENDED:
+            while self._is_open(delivery) and not first.finished.is_set():
                 left = delivery.accepted_at + TEAM_FIRST_SECONDS - self._environment.monotonic()
                 if left <= 0:
                     break
@@ -217,57 +171,23 @@ class KeyQueues:
                 delay = await self._try_once(delivery)
             if delay is None or not self._is_open(delivery):
                 continue
-            if not self._is_in_outage:
+            if not self._outage.is_on:
                 await self._pause(queue, delay)
             await self._until_probe(queue, delivery)
 
-    # --- an outage: two alerts or more failed, and none was taken since
-
-    @property
-    def _is_in_outage(self) -> bool:
-        return len(self._failing) > 1
-
     async def _until_probe(self, queue: _KeyQueue, delivery: Delivery) -> None:
         """Wait until the destination is back, or until it is this one's turn to find out."""
-        while self._is_open(delivery) and self._is_in_outage:
-            if self._prober is delivery:
-                left = self._probe_at - self._environment.monotonic()
-                if left <= 0:
-                    return
-                await self._pause(queue, left)
-            else:
+        while self._is_open(delivery) and self._outage.is_on:
+            seconds = self._outage.seconds_to_probe(delivery)
+            if seconds is None:
                 await self._until(queue)
-
-    def _choose_prober(self) -> None:
-        """The one that was tried least, and of those the oldest: one that is always refused stops no other."""
-        heads = [next(iter(queue.deliveries)) for queue in self._queues.values() if queue.deliveries]
-        waiting = [delivery for delivery in heads if delivery.state is DeliveryState.WAITING and delivery.attempts]
-        former, self._prober = (
-            self._prober,
-            min(waiting, key=lambda delivery: (delivery.attempts, delivery.accepted_at), default=None),
-        )
-        for delivery in (former, self._prober):
-            if delivery is not None and delivery.queue in self._queues:
-                self._queues[delivery.queue].wake.set()
-
-    def _failed(self, delivery: Delivery, reason: str, delay: float) -> None:
-        self._failing.add(delivery.queue)
-        self._trouble = reason
-        if self._is_in_outage:
-            self._probe_at = self._environment.monotonic() + min(delay, CAP_SECONDS)
-            self._choose_prober()
-
-    def _succeeded(self) -> None:
-        """The destination took something: after an outage all that waits is tried, the oldest first."""
-        was_out, self._trouble, self._prober = self._is_in_outage, "", None
-        self._failing.clear()
-        if was_out:
-            heads = [next(iter(queue.deliveries)) for queue in self._queues.values() if queue.deliveries]
-            for delivery in sorted(heads, key=lambda delivery: delivery.accepted_at):
-                self._queues[delivery.queue].wake.set()
+            elif seconds > 0:
+                await self._pause(queue, seconds)
+            else:
+                return
 
     def _is_open(self, delivery: Delivery) -> bool:
-        return delivery.state is not DeliveryState.ENDED and not self._closing
+        return not (delivery.is_over or self._closing)
 
     async def _pause(self, queue: _KeyQueue, seconds: float) -> None:
         """Sleeps, unless the queue is woken because its first delivery has gone or everything closes."""
@@ -286,16 +206,14 @@ class KeyQueues:
         """One try and what follows from it; the seconds to wait if it is to be repeated."""
         delivery.state = DeliveryState.SENDING
         del self._waiting[delivery]
-        if delivery.attempts == 0 and await self._was_delivered(delivery):
+        if delivery.attempts == 0 and await self._endings.was_delivered(delivery):
             self._finish(delivery)
             return None
         delivery.attempts += 1
         match await self._attempt(delivery):
             case Delivered():
-                self._succeeded()
-                self.counters.delivered += len(delivery.alerts)
-                _log.info("alert delivered", **self._log_fields(delivery), attempts=delivery.attempts)
-                await self._record(delivery, Ending.DELIVERED)
+                self._outage.succeeded()
+                await self._endings.delivered(delivery)
                 self._finish(delivery)
             case Retry() as retry:
                 return self._repeat(delivery, retry)
@@ -305,32 +223,6 @@ class KeyQueues:
                 self._switch_off(reason)
                 self._send_to_dead_letters(delivery, Ending.DISABLED, reason)
         return None
-
-    async def _was_delivered(self, delivery: Delivery) -> bool:
-        """Whether nothing of it is news: an earlier process, or an earlier reading, has told it."""
-        told = [
-            alert
-            for alert in delivery.alerts
-            if await self._ledger.already_delivered(alert.transition_id, self.sink.name)
-        ]
-        self.counters.skipped += len(told)
-        if delivery.digest is None or not told:
-            return bool(told)
-        left = without(delivery.digest, told)
-        if left is None:
-            return True
-        delivery.digest, delivery.alert = left, left.worst
-        return False
-
-    def _log_fields(self, delivery: Delivery) -> dict[str, object]:
-        """What names it in the log."""
-        if delivery.digest is not None:
-            return {"sink": self.sink.name, "alerts": len(delivery.alerts), "digest_id": delivery.digest.digest_id}
-        alert = delivery.alert
-        return {
-            "sink": self.sink.name, "alert_key": alert.alert_key, "status": alert.status.value,
-            "level": alert.escalation_level, "alert_id": alert.alert_id,
-        }  # fmt: skip
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         attempt = Attempt(delivery.attempts, self._environment.now_ms(), self._environment.check)
@@ -344,7 +236,7 @@ class KeyQueues:
             return Retry(None, f"the sink raised {type(error).__name__}")
 
     def _repeat(self, delivery: Delivery, retry: Retry) -> float | None:
-        if delivery.forgotten:
+        if delivery.is_forgotten:
             self._take_out(delivery)
             return None
         if self._off_reason is not None:
@@ -361,18 +253,14 @@ class KeyQueues:
                 delivery, Ending.GIVEN_UP, f"gave up after {delivery.attempts} attempts in {spent} s: {retry.reason}"
             )
             return None
-        self.counters.retried += 1
+        self.counters["retried"] += 1
         say = _log.warning if delivery.attempts == 1 else _log.debug
-        say(
-            "alert not delivered; it will be retried",
-            **self._log_fields(delivery),
-            reason=retry.reason,
-            wait_seconds=delay,
-        )
+        say("alert not delivered; it will be retried", sink=self.sink.name, **delivery.log_fields(),
+            reason=retry.reason, wait_seconds=delay)  # fmt: skip
         delivery.state = DeliveryState.WAITING
         self._waiting[delivery] = None
         self._waiting.move_to_end(delivery, last=False)  # it came before those that have not been tried
-        self._failed(delivery, retry.reason, delay)
+        self._outage.failed(delivery, retry.reason, delay)
         return delay
 
     def _switch_off(self, reason: str) -> None:
@@ -381,54 +269,24 @@ class KeyQueues:
         self._off_reason = f"the sink is disabled: {reason}"
         _log.error(
             "a sink is disabled because its destination is gone; correct its address and restart the worker",
-            sink=self.sink.name,
-            reason=reason,
-        )
+            sink=self.sink.name, reason=reason,
+        )  # fmt: skip
         for delivery in list(self._waiting):
             self._send_to_dead_letters(delivery, Ending.DISABLED, self._off_reason)
 
     def _send_to_dead_letters(self, delivery: Delivery, ending: Ending, reason: str) -> None:
         self._take_out(delivery)
-        if delivery.forgotten:
+        if delivery.is_forgotten:
             return
-        before = getattr(self.counters, ending.value)
-        setattr(self.counters, ending.value, before + len(delivery.alerts))
-        # A flood must not fill the log as well, and that a sink has switched off is already said.
-        said = ending is Ending.DISABLED or (ending is Ending.OVERFLOWED and before % _SAY_EVERY != 0)
-        (_log.debug if said else _log.error)(
-            "alert sent to the dead-letter topic",
-            **self._log_fields(delivery),
-            reason=reason,
-            attempts=delivery.attempts,
-        )
-        unwritten = len(delivery.alerts)
-
-        async def written() -> None:
-            nonlocal unwritten
-            unwritten -= 1
-            if not unwritten:
-                await self._record(delivery, ending)
-                delivery.ended()
-
-        for alert in delivery.alerts:
-            self._dead_letters.put(
-                UndeliveredAlert(alert, self.sink.name, reason, lambda: not delivery.forgotten, written)
-            )
-
-    async def _record(self, delivery: Delivery, ending: Ending) -> None:
-        for alert in delivery.alerts:
-            await self._ledger.record(
-                LedgerEntry(
-                    alert.transition_id, self.sink.name, ending.value, delivery.attempts, self._environment.now_ms()
-                )
-            )
+        self._endings.dead_letter(delivery, ending, reason)
 
     def _finish(self, delivery: Delivery) -> None:
         self._take_out(delivery)
         delivery.ended()
 
     def _take_out(self, delivery: Delivery) -> None:
-        delivery.state = DeliveryState.ENDED
+        if not delivery.is_forgotten:
+            delivery.state = DeliveryState.ENDED
         self._waiting.pop(delivery, None)
         delivery.finished.set()
         if delivery.digest is not None:
@@ -439,6 +297,4 @@ class KeyQueues:
         if delivery is next(iter(queue.deliveries)):
             queue.wake.set()
         del queue.deliveries[delivery]
-        self._failing.discard(delivery.queue)
-        if delivery is self._prober:
-            self._choose_prober()
+        self._outage.left(delivery)

@@ -11,7 +11,6 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -191,7 +190,7 @@ class Worker:
         return [
             (sink, outcome, count)
             for sink, counters in self.runtime.fanout.counters.items()
-            for outcome, count in asdict(counters).items()
+            for outcome, count in counters.items()
         ]
 
     def _audit(self, entry: AuditEntry) -> None:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from agents.fleet.reader import STALE_MS
-from alert_sinks.key_queues import SinkCounters
+from alert_sinks.endings import OUTCOMES
 from episode_monitor.observe import health, metrics
 from episode_monitor.settings.settings import load_settings, settings_table
 from examples.project_service.settings import Settings as ServiceSettings
@@ -323,7 +323,7 @@ def test_rules_of_prometheus_ask_only_for_metrics_that_the_monitor_gives() -> No
 def test_rules_of_prometheus_ask_only_for_outcomes_that_exist() -> None:
     text = (ROOT / "deploy" / "prometheus-rules.yml").read_text()
     (outcomes,) = re.findall(r'outcome=~"([a-z_|]+)"', text)
-    assert set(outcomes.split("|")) <= set(SinkCounters.__dataclass_fields__)
+    assert set(outcomes.split("|")) <= set(OUTCOMES)
 
 
 def test_a_silent_partition_is_told_of_later_than_the_monitor_itself_calls_it_silent() -> None:

@@ -48,7 +48,7 @@ async def test_more_than_a_handful_is_one_message_a_sink(
     assert body["alert"] == body["alerts"][0]
     assert [alert["project_id"] for alert in body["alerts"]] == list("abcdef")
     assert (body["group_key"], body["truncated"]) == ("caught_up", 0)
-    assert desk.fanout.counters["webhook"].delivered == 6
+    assert desk.fanout.counters["webhook"]["delivered"] == 6
 
 
 async def test_the_same_alerts_bear_the_same_id_when_they_are_told_again(new_desk: NewDesk, receiver: Receiver) -> None:
@@ -70,7 +70,7 @@ async def test_what_an_earlier_process_told_is_left_out(new_desk: NewDesk, recei
     await desk.until_done(*"abcdef")
     (request,) = receiver.requests
     assert [alert["project_id"] for alert in request.json["alerts"]] == list("acdef")
-    assert desk.fanout.counters["webhook"].skipped == 1
+    assert desk.fanout.counters["webhook"]["skipped"] == 1
 
 
 async def test_what_happens_to_an_alert_after_its_digest_is_told_after_it(desk: Desk, receiver: Receiver) -> None:

@@ -44,7 +44,7 @@ async def one_waits(desk: Desk, receiver: Receiver) -> None:
     """Until every answer was taken, and one alert alone has a time for its next try."""
     counters = desk.fanout.counters["webhook"]
     async with asyncio.timeout(10):
-        while counters.retried < len(receiver.requests) or desk.time.sleepers != 1:  # noqa: ASYNC110 - no event says so
+        while counters["retried"] < len(receiver.requests) or desk.time.sleepers != 1:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
 
 

@@ -28,8 +28,8 @@ async def test_the_waits_of_a_failing_destination_double_up_to_a_minute(
     await desk.until_done(1)
 
     assert time.asked == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
-    assert desk.fanout.counters["webhook"].retried == 9
-    assert desk.fanout.counters["webhook"].delivered == 1
+    assert desk.fanout.counters["webhook"]["retried"] == 9
+    assert desk.fanout.counters["webhook"]["delivered"] == 1
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
 
 
@@ -137,4 +137,4 @@ async def test_slack_and_a_webhook_are_told_side_by_side(
     await desk.until_done(1)
 
     assert sorted(request.path for request in receiver.requests) == ["/hook", "/hook/slack"]
-    assert {name: counted.delivered for name, counted in desk.fanout.counters.items()} == {"slack": 1, "webhook": 1}
+    assert {name: counted["delivered"] for name, counted in desk.fanout.counters.items()} == {"slack": 1, "webhook": 1}

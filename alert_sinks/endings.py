@@ -1,0 +1,84 @@
+"""How deliveries of one sink end: counted, logged, kept in the ledger; what was not taken becomes a dead letter."""
+
+from collections import Counter
+
+import structlog
+
+from alert_sinks.dead_letters import DeadLetters, UndeliveredAlert
+from alert_sinks.delivery import Delivery
+from alert_sinks.digest import without
+from alert_sinks.environment import Environment
+from alert_sinks.ledger import Ending, GuardedLedger, LedgerEntry
+
+_log = structlog.get_logger(__name__)
+
+_SAY_EVERY = 1000  # overflowing alerts to a line in the log
+OUTCOMES = ("delivered", "skipped", "retried", "rejected", "given_up", "overflowed", "disabled")
+"""Of a transition at a sink. Skipped: the ledger knew that it had been delivered before; retried: a try that failed and
+is repeated; disabled: it came when the sink had switched off."""
+
+
+class Endings:
+    """Of the sink of this name."""
+
+    def __init__(self, sink: str, ledger: GuardedLedger, dead_letters: DeadLetters, environment: Environment) -> None:
+        self.counters = Counter(dict.fromkeys(OUTCOMES, 0))
+        self._sink = sink
+        self._ledger = ledger
+        self._dead_letters = dead_letters
+        self._environment = environment
+
+    async def delivered(self, delivery: Delivery) -> None:
+        """The destination took it."""
+        self.counters[Ending.DELIVERED] += len(delivery.alerts)
+        _log.info("alert delivered", sink=self._sink, **delivery.log_fields(), attempts=delivery.attempts)
+        await self._record(delivery, Ending.DELIVERED)
+
+    def dead_letter(self, delivery: Delivery, ending: Ending, reason: str) -> None:
+        """It is not sent any more; it has ended when its dead letters are written."""
+        before = self.counters[ending]
+        self.counters[ending] += len(delivery.alerts)
+        # A flood must not fill the log as well, and that a sink has switched off is already said.
+        said = ending is Ending.DISABLED or (ending is Ending.OVERFLOWED and before % _SAY_EVERY != 0)
+        (_log.debug if said else _log.error)(
+            "alert sent to the dead-letter topic",
+            sink=self._sink,
+            **delivery.log_fields(),
+            reason=reason,
+            attempts=delivery.attempts,
+        )
+        unwritten = len(delivery.alerts)
+
+        async def written() -> None:
+            nonlocal unwritten
+            unwritten -= 1
+            if not unwritten:
+                await self._record(delivery, ending)
+                delivery.ended()
+
+        for alert in delivery.alerts:
+            self._dead_letters.put(
+                UndeliveredAlert(alert, self._sink, reason, lambda: not delivery.is_forgotten, written)
+            )
+
+    async def was_delivered(self, delivery: Delivery) -> bool:
+        """Whether nothing of it is news: an earlier process, or an earlier reading, has told it."""
+        told = [
+            alert for alert in delivery.alerts if await self._ledger.already_delivered(alert.transition_id, self._sink)
+        ]
+        self.counters["skipped"] += len(told)
+        if delivery.digest is None or not told:
+            return bool(told)
+        left = without(delivery.digest, told)
+        if left is None:
+            return True
+        delivery.digest, delivery.alert = left, left.worst
+        return False
+
+    async def _record(self, delivery: Delivery, ending: Ending) -> None:
+        for alert in delivery.alerts:
+            await self._ledger.record(
+                LedgerEntry(
+                    alert.transition_id, self._sink, ending.value, delivery.attempts, self._environment.now_ms()
+                )
+            )
