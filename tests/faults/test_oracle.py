@@ -167,7 +167,7 @@ def test_a_state_that_lacks_a_part_is_said_to_be_unreadable(run: HonestRun) -> N
     run.evidence.changelog[0].append(Kept(10**6, changelog_keys.head("proj_000"), b"nonsense"))
     with pytest.raises(Exception, match="unpack"):
         stored_outcome(CORE, 0, run.evidence.changelog[0])
-    assert says(run, "The state of partition 0 cannot be read back")
+    assert says(run, "The state of partition 0 cannot be recovered")
 
 
 # --- dead letters
