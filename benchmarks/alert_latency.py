@@ -34,13 +34,13 @@ def run(kafka: ApacheKafka, options: argparse.Namespace) -> Figures | list[Figur
     if options.capacity is None:
         return asyncio.run(_monitor(servers, bursts, options.rate))
     missing = prometheus_beside.missing()
-    told = []
+    results = []
     for share in SHARES:
         rate = int(options.capacity * share)
         figures: Figures = {"share_of_capacity": share, "monitor": asyncio.run(_monitor(servers, bursts, rate))}
         beside = missing or asyncio.run(_prometheus(servers, bursts, rate))
-        told.append(figures | {"prometheus_and_alertmanager": beside})
-    return told
+        results.append(figures | {"prometheus_and_alertmanager": beside})
+    return results
 
 
 @asynccontextmanager

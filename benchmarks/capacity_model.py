@@ -111,7 +111,7 @@ def _place(project: int, places: int) -> int:
 
 
 def worker_events_per_second(inputs: Inputs, share_touched: float) -> float:
-    """Time goes to each event and to each project that is stored: two measurements tell how much to each."""
+    """Time goes to each event and to each project that is stored: two measurements say how much to each."""
     few, many = 1 / inputs.events_per_second_few, 1 / inputs.events_per_second_many
     return 1 / (few + max(0.0, many - few) * share_touched)
 
@@ -179,7 +179,7 @@ def _records_in_log(inputs: Inputs, plan: Plan, records_per_second: float, parti
 
 
 def _questions(inputs: Inputs, plan: Plan, workers: int, partitions: int) -> list[Row]:
-    fan_in = partitions * inputs.fleet_record_bytes  # every partition's owner tells once a second
+    fan_in = partitions * inputs.fleet_record_bytes  # every partition's owner sends one a second
     asked = plan.requests_per_second / 2 * (workers - 1) / workers  # half of them about one project
     series = plan.metric_projects * plan.series_per_project + plan.series_besides
     return [
@@ -222,7 +222,7 @@ def _monitor(run: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _memory(figures: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
-    """What a project costs beyond its state. Only a run with very many tells: in others the program itself counts."""
+    """What a project costs beyond its state. Only a run with very many shows it: in others the program dominates."""
     if figures["events"] < MANY or "state_bytes_per_project" not in more:
         return {}
     a_project = (figures["peak_memory_mb"] * 1e6 - PROGRAM_BYTES) / figures["events"]
@@ -244,18 +244,18 @@ def run(options: argparse.Namespace, results: Path) -> dict[str, Any]:
     plan = Plan(projects=options.fleet_projects, events_per_second=options.fleet_events)
     inputs, assumed = measured(results, plan)
     rows = {name: reckon(inputs, plan, draw) for name, draw in DRAWS_BY_NAME.items()}
-    told = {
+    figures = {
         "inputs": asdict(inputs),
         "assumed_not_measured": assumed,
         "plan": asdict(plan),
         "rows": {name: [asdict(row) for row in some] for name, some in rows.items()},
     }
     results.mkdir(exist_ok=True)
-    (results / "capacity.json").write_text(json.dumps(told, indent=2) + "\n")
+    (results / "capacity.json").write_text(json.dumps(figures, indent=2) + "\n")
     text = table(rows, assumed)
     (results / "capacity.md").write_text(text)
     print(text)
-    return told
+    return figures
 
 
 def table(rows: Mapping[str, list[Row]], assumed: list[str]) -> str:

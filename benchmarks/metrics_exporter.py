@@ -1,4 +1,4 @@
-"""What somebody without this monitor would write: counts the same events by project, for Prometheus to scrape.
+"""What a team without this monitor would write: counts the same events by project, for Prometheus to scrape.
 
 python -m benchmarks.metrics_exporter SERVERS TOPIC PORT
 """

@@ -30,7 +30,7 @@ def missing() -> str:
 
 @asynccontextmanager
 async def running(servers: str, topic: str, receiver_port: int) -> AsyncIterator[None]:
-    """An exporter of the topic's events, Prometheus that scrapes it, Alertmanager that tells the receiver."""
+    """An exporter of the topic's events, Prometheus that scrapes it, Alertmanager that notifies the receiver."""
     with tempfile.TemporaryDirectory(prefix="episode-monitor-prometheus-") as name, ExitStack() as stack:
         folder = Path(name)
         exporter, prometheus, alertmanager = _ports(3)

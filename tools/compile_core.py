@@ -64,7 +64,9 @@ def main() -> int:
 
 
 def _environment(work: Path) -> dict[str, str]:
-    return {**os.environ, "MYPYPATH": str(work), "PYTHONPATH": str(work)}
+    # Without this flag gcc inlines no function of a shared library: any of them might be replaced at load time.
+    flags = f"{os.environ.get('CFLAGS', '')} -fno-semantic-interposition"
+    return {**os.environ, "MYPYPATH": str(work), "PYTHONPATH": str(work), "CFLAGS": flags.strip()}
 
 
 def _install(work: Path, target: Path) -> None:

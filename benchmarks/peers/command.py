@@ -27,14 +27,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--share", type=int, default=30_000, help="operations for the slowest (default 30000)")
     group.add_argument("--partitions", type=int, nargs="+", default=[4], help="of the topic (default 4)")
     group.add_argument("--workers", type=int, nargs="+", default=[1], help="processes a contender (default 1)")
-    group.add_argument("--rounds", type=int, default=3, help="times in turns; medians are told (default 3)")
+    group.add_argument("--rounds", type=int, default=3, help="times in turns; medians are reported (default 3)")
 
 
 def run(options: argparse.Namespace, results: Path) -> dict[str, Any]:
     """Every shape with every number of partitions and workers. Contenders that cannot run are named and left out."""
     contenders, missing = _prepare(options.contender)
     shapes = list(SHAPES) if "all" in options.shape else options.shape
-    told: dict[str, Any] = {
+    report: dict[str, Any] = {
         "machine": machine(),
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "rounds": options.rounds,
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace, results: Path) -> dict[str, Any]:
                 kafka, contenders, shape, options.events, min(options.share, options.events), partitions=partitions,
                 workers=workers, rounds=options.rounds,
             )  # fmt: skip
-            told["runs"].append(
+            report["runs"].append(
                 {
                     "shape": name,
                     "about": shape.about,
@@ -61,9 +61,9 @@ def run(options: argparse.Namespace, results: Path) -> dict[str, Any]:
                     "ratios": ratios.ratios(name, measured),
                 }
             )
-            _write(told, results)  # after each, for a long run may be cut short
-    say("\n" + ratios.table(told["runs"]))
-    return told
+            _write(report, results)  # after each, for a long run may be cut short
+    say("\n" + ratios.table(report["runs"]))
+    return report
 
 
 def _prepare(names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
@@ -83,10 +83,10 @@ def _prepare(names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
     return ready, missing
 
 
-def _write(told: dict[str, Any], results: Path) -> None:
+def _write(report: dict[str, Any], results: Path) -> None:
     results.mkdir(exist_ok=True)
-    (results / "peers.json").write_text(json.dumps(told, indent=2) + "\n")
-    (results / "peers.svg").write_text(plot.svg(told["runs"], told["machine"]))
-    missing = [f"Could not run here: {name}: {' '.join(why.split())}\n" for name, why in told["missing"].items()]
-    words = [f"On {told['machine']}; medians of {told['rounds']} rounds.\n", ratios.table(told["runs"]), *missing]
+    (results / "peers.json").write_text(json.dumps(report, indent=2) + "\n")
+    (results / "peers.svg").write_text(plot.svg(report["runs"], report["machine"]))
+    missing = [f"Could not run here: {name}: {' '.join(why.split())}\n" for name, why in report["missing"].items()]
+    words = [f"On {report['machine']}; medians of {report['rounds']} rounds.\n", ratios.table(report["runs"]), *missing]
     (results / "peers.md").write_text("\n".join(words))

@@ -54,7 +54,7 @@ class Job:
         return sum(last + 1 for last in self.last_offsets.values())
 
     def environment(self, worker: int) -> dict[str, str]:
-        """What programs are told."""
+        """The input of a program."""
         folder = self.folder / f"worker-{worker}"
         folder.mkdir(exist_ok=True)
         return {

@@ -33,13 +33,13 @@ async def create_topic(servers: str, topic: str, partitions: int) -> None:
 
 
 async def topics_of(servers: str, name: str) -> list[str]:
-    """All topics that bear a run's name."""
+    """All topics with a run's name."""
     async with _admin(servers) as admin:
         return [topic for topic in await admin.list_topics() if name in topic]
 
 
 async def delete_topics(servers: str, name: str) -> None:
-    """All topics that bear a run's name."""
+    """All topics with a run's name."""
     async with _admin(servers) as admin:
         if topics := [topic for topic in await admin.list_topics() if name in topic]:
             await admin.delete_topics(topics)

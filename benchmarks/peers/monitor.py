@@ -152,12 +152,12 @@ class Monitor(Contender):
             rig.until(lambda: rig.left(worker.url) is not None, RECOVERY_SECONDS, "the recovery")
             recovery = json.loads(get(f"{worker.url}/readyz"))["recovery"]
         state = asyncio.run(kafka_side.latest_values(job.servers, changelog))
-        told = asyncio.run(kafka_side.longest_values(job.servers, fleet)).values()
+        sizes = asyncio.run(kafka_side.longest_values(job.servers, fleet)).values()
         return {
             "recovery_records": recovery["records_read"],
             "recovery_seconds": recovery["seconds"],
             "recovery_records_per_second": round(recovery["records_read"] / max(recovery["seconds"], 0.001)),
             "bare_fetch_records_per_second": round(limit),
             "state_bytes_per_project": round(sum(len(key) + len(value) for key, value in state.items()) / projects),
-            "fleet_record_bytes": round(sum(told) / max(len(told), 1)),
+            "fleet_record_bytes": round(sum(sizes) / max(len(sizes), 1)),
         }

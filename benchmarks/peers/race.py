@@ -102,31 +102,28 @@ def race(
     """All contenders in turns, `rounds` times. `share`: operations for those that get a share only."""
     whole = fill(kafka, shape, operations, partitions)
     part = fill(kafka, shape, share, partitions) if any(each.takes_a_share for each in contenders) else whole
-    told: dict[str, list[Figures]] = {each.name: [] for each in contenders}
+    measured: dict[str, list[Figures]] = {each.name: [] for each in contenders}
     problems: dict[str, str] = {}
     wrongs: dict[str, str] = {}
     more: dict[str, float] | None = None
     for number in range(rounds):
-        for contender in contenders:
-            if contender.name in problems:
-                continue
-            filled = part if contender.takes_a_share else whole
+        for contender in (each for each in contenders if each.name not in problems):
             say(f"round {number + 1}/{rounds}, {shape.name}: {contender.title}")
             try:
-                figures, measured, wrong = _once(kafka, contender, filled, workers)
+                figures, found, wrong = _once(kafka, contender, part if contender.takes_a_share else whole, workers)
             except (CannotRun, ServerError, KafkaError, TimeoutError, OSError) as error:
                 problems[contender.name] = str(error)
                 say(f"  {error}")
                 continue
-            told[contender.name].append(figures)
-            more = measured or more
+            measured[contender.name].append(figures)
+            more = found or more
             if wrong:
                 wrongs[contender.name] = wrong
                 say(f"  counted wrong: {wrong}")
             say(f"  {figures.events_per_second:,.0f} events/s, {figures.events} events")
     return [
         Measured(
-            each.name, each.title, each.ending.value, medians(told[each.name]), tuple(told[each.name]),
+            each.name, each.title, each.ending.value, medians(measured[each.name]), tuple(measured[each.name]),
             problems.get(each.name, ""), wrongs.get(each.name, ""), more if each.name == Monitor.name else None,
         )
         for each in contenders

@@ -28,8 +28,8 @@ class Replay(Contender):
         sums = [0, 0]
         for worker in range(job.workers):
             lines = (job.folder / f"log-{worker}").read_text().splitlines()
-            told = [line.split()[1:] for line in lines if line.startswith("replayed ")]
-            if told:
-                sums = [sums[0] + int(told[-1][0]), sums[1] + int(told[-1][1])]
+            reports = [line.split()[1:] for line in lines if line.startswith("replayed ")]
+            if reports:
+                sums = [sums[0] + int(reports[-1][0]), sums[1] + int(reports[-1][1])]
         wanted = [job.events, len(expected)]
         return "" if sums == wanted else f"events and projects are {sums} and should be {wanted}"

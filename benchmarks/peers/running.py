@@ -108,7 +108,7 @@ class ProgramRuns:
 
 
 class _Log:
-    """New lines of a log that somebody else writes."""
+    """New lines of a log that another process writes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

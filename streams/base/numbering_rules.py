@@ -1,10 +1,10 @@
-"""How the numbers of a project are judged: what is settled by settings and not by events."""
+"""How the numbers of a project are judged, as far as the settings decide it."""
 
 from enum import Enum
 
 
 class DeletedNumbers(Enum):
-    """What the number of a deleted episode is, if nobody holds it."""
+    """What the number of a deleted episode counts as while no other episode holds it."""
 
     GAP = "gap"
     HOLE = "hole"

@@ -1,6 +1,6 @@
 """What one operation counts for, as a small number (its kind) and a duration, and sums of many of them.
 
-Nearly every operation is of one kind: it ended well, told its duration and nothing else. Sums count those by
+Nearly every operation is of one kind: it succeeded, with a duration and nothing else. Sums count those by
 themselves in native integers; only the others cost an addition of whole tallies (20 ns for each sum).
 """
 
@@ -50,7 +50,7 @@ def tally_of(kind: i64, duration_us: i64) -> int:
 
 
 def bin_if_timed(kind: i64, duration_us: i64) -> int | None:
-    """The bin of one operation's duration; None where it told none."""
+    """The bin of one operation's duration; None where it has none."""
     return bin_of(duration_us) if kind & TIMED else None
 
 

@@ -1,7 +1,7 @@
 """Counts of operations packed into one integer, so that adding an operation to a bucket is one addition.
 
 A tally is a sum of disjoint 40-bit fields; the sum of durations is the topmost field and may grow. Fields never go
-negative, because whatever is taken out was put in before. One packed addition costs 20 to 40 ns; eight plain ones 400.
+negative, because only what was put in is taken out. One packed addition costs 20 to 40 ns; eight plain ones 400.
 """
 
 from typing import Final
@@ -17,7 +17,7 @@ ENDED: Final = FIELD_BITS
 FAILED: Final = 2 * FIELD_BITS
 CONFLICTED: Final = 3 * FIELD_BITS
 RETRIED: Final = 4 * FIELD_BITS
-TIMED: Final = 5 * FIELD_BITS  # ended operations that told their duration
+TIMED: Final = 5 * FIELD_BITS  # ended operations with a duration
 SLOW: Final[tuple[int, ...]] = tuple(
     (6 + i) * FIELD_BITS for i in range(4)
 )  # slower than the i-th latency limit of the rules

@@ -7,7 +7,7 @@ A chunk of the same owners is always stored as the same bytes, which are msgpack
     first                           the offset of the first owner: one byte, from 128 on cc and a byte
     c4 length prefix                what all owners have in common at their beginning; c5 and two bytes where it is long
     9n | dc n n                     how many offsets follow, up to the last owner
-    (c4 length rest | c0){n}        what else its owner is; nil where nobody holds the number
+    (c4 length rest | c0){n}        what else its owner is; nil where the number is free
 
 Rows are the last part where each is of one length and none is nil.
 """
@@ -46,12 +46,12 @@ class Chunk:
         self._loose: list[bytes | None] | None = None  # the owners from offset 0 on, where they are no rows
         self._first: i64 = 0
         self._size: i64 = 0  # how many rows
-        self._width: i64 = 2  # bytes of a row: two that tell the length, then the rest of the owner
+        self._width: i64 = 2  # bytes of a row: two with the mark and the length, then the rest of the owner
         self._prefix = b""
         self._rows = b""
 
     def put(self, offset: i64, episode: bytes) -> None:
-        """It holds this number; who held it does so no more."""
+        """The episode holds this number, in place of another one."""
         self.is_changed = True
         rest: i64 = self._width - 2
         cut: i64 = len(self._prefix)
@@ -75,7 +75,7 @@ class Chunk:
             owners.append(episode)
 
     def clear(self, offset: i64) -> bool:
-        """Nobody holds this number; says whether somebody holds another one."""
+        """The number becomes free; says whether another one of the chunk is held."""
         self.is_changed = True
         self._loosen()
         owners = self._loose
@@ -86,7 +86,7 @@ class Chunk:
         return bool(owners)
 
     def owner(self, offset: i64) -> bytes | None:
-        """Who holds this number."""
+        """The episode that holds this number; None: free."""
         owners = self._loose
         if owners is not None:
             return owners[offset] if offset < len(owners) else None
@@ -97,7 +97,7 @@ class Chunk:
         return self._prefix + self._rows[begin + 2 : begin + self._width]
 
     def owners(self) -> list[bytes | None]:
-        """Of all numbers from the chunk's first on, up to the last that somebody holds."""
+        """Of all numbers from the chunk's first on, up to the last that is held; None: free."""
         if self._loose is not None:
             return self._loose
         prefix, rows, width = self._prefix, self._rows, self._width
@@ -111,7 +111,7 @@ class Chunk:
         return self._first + self._size if self._loose is None else len(self._loose)
 
     def held(self) -> i64:
-        """How many numbers somebody holds."""
+        """How many numbers are held."""
         return self._size if self._loose is None else len(self._loose) - self._loose.count(None)
 
     def _append(self, offset: i64, episode: bytes) -> bool:

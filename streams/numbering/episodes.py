@@ -28,7 +28,7 @@ class Episodes:
         self.chunks: list[Chunk] = []
         self.shared_bytes = 0  # of the owners in `duplicates`
         self._duplicates: dict[int, list[bytes]] | None = None
-        self.count: i64 = 0  # of the episodes; the same as the length, for those who ask it for every event
+        self.count: i64 = 0  # episodes; the same as the length, without a call
         self._index: OpenTable | None = None  # None until something is looked for
 
     def __len__(self) -> int:
@@ -55,12 +55,12 @@ class Episodes:
         return _NO_DUPLICATES if self._duplicates is None else self._duplicates
 
     def owner(self, number: i64) -> bytes | None:
-        """An episode that holds the number, None where nobody does."""
+        """An episode that holds the number; None: free."""
         chunk = self.chunk(number >> CHUNK_SHIFT)
         return None if chunk is None else chunk.owner(number & (CHUNK_NUMBERS - 1))
 
     def chunk(self, index: i64) -> Chunk | None:
-        """A chunk in which somebody holds a number."""
+        """A chunk with a number that is held."""
         chunks = self.chunks
         if not chunks:
             return None
@@ -77,7 +77,7 @@ class Episodes:
     # --- changes
 
     def take(self, episode: bytes, number: i64) -> None:
-        """An episode that is not here holds a number that nobody holds."""
+        """A new episode holds a free number."""
         self._note(episode, number)
         chunks, index = self.chunks, number >> CHUNK_SHIFT
         if chunks and chunks[-1].index == index:  # as nearly always: two calls less without a compiler
@@ -86,7 +86,7 @@ class Episodes:
             self._put(number, episode)
 
     def share(self, episode: bytes, number: int, holder: bytes) -> bool:
-        """An episode that is not here holds a number that another one holds; says whether that was the only one."""
+        """A new episode holds a number that another one holds; says whether that was the only one."""
         self._note(episode, number)
         if self._duplicates is None:
             self._duplicates = {}
@@ -101,7 +101,7 @@ class Episodes:
         return len(owners) == 2
 
     def release(self, episode: bytes, number: int) -> int:
-        """An episode holds its number no more; answers how many others do."""
+        """An episode gives up its number; answers how many others hold it."""
         self._forget(episode, number)
         owners = self.duplicates.get(number)
         if owners is None:
@@ -145,7 +145,7 @@ class Episodes:
         return chunk
 
     def _clear(self, number: i64) -> None:
-        """Numbers that rise for ever, with the old ones deleted, must not cost more and more."""
+        """Where numbers always rise and the old ones are deleted, the cost must not rise with them."""
         index = number >> CHUNK_SHIFT
         chunk = self.chunk(index)
         if chunk is not None and not chunk.clear(number & (CHUNK_NUMBERS - 1)):

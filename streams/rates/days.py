@@ -1,6 +1,6 @@
 """A project's operations since the beginning, today and the day before.
 
-Operations of the day at hand are only noted; `fold` puts the notes where they belong. Whoever reads must fold first.
+Counting only adds to the sums of one day; `fold` moves them to the totals. A reader must call `fold` first.
 """
 
 from mypy_extensions import i64, mypyc_attr

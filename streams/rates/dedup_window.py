@@ -7,7 +7,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from streams.base.open_table import OpenTable
 
-MAX_SOURCES: Final = 16  # a restarted producer is a new source; the one that was heard of longest ago is forgotten
+MAX_SOURCES: Final = 16  # a restarted producer is a new source; the source that has been silent longest is forgotten
 MAX_INTERVALS: Final = 32  # a source; sequence numbers that lie apart need one each, and the lowest are forgotten
 FEW: Final = 8  # keys
 _SIGN: Final = -(2**63)
@@ -152,7 +152,7 @@ def without(column: vec[i64], place: i64) -> vec[i64]:
 
 @mypyc_attr(acyclic=True)
 class Source:
-    """One sender: when it was last heard of, and which of its sequence numbers were seen: first … last, and what lies
+    """One sender: its newest event time, and which of its sequence numbers were seen: first … last, and what lies
     below that as closed intervals.
 
     What was seen below `floor` is no longer known.
@@ -184,7 +184,7 @@ class SequenceMemory:
     def is_news(self, source: str, sequence: int, at_ms: int, horizon_ms: int) -> bool:
         """Whether it was not seen before; it is remembered in either case.
 
-        Where that is no longer known, its event time decides: what is sent again bears its old one.
+        Where that is no longer known, its event time decides: a re-send has the old one.
         """
         known = self.sources.get(source)
         if known is None:

@@ -273,8 +273,7 @@ class OperationSeries:
     def by_hour(self, after_hour: int) -> dict[int, tuple[int, Sketch]]:
         """Hour number -> tally and sketch, for hours past `after_hour` that hold anything."""
         hours: dict[int, tuple[int, Sketch]] = {}
-        parts = [*self.hours.items(), *((minute // 60, pane) for minute, pane in self.minutes.items())]
-        for hour, pane in parts:
+        for hour, pane in [*self.hours.items(), *((minute // 60, pane) for minute, pane in self.minutes.items())]:
             if hour > after_hour:
                 total, sketch = hours.get(hour, (0, {}))
                 hours[hour] = (total + pane.total, merge((sketch, pane.sketch)))

@@ -63,7 +63,7 @@ class Operation:
 
     @property
     def ending_conflicts(self) -> int:
-        """1 where the ending tells of a conflict that sent no event of its own."""
+        """1 where the ending says `had_conflict` and no conflict event came."""
         return int(bool(self.flags & SAID_CONFLICT) and not self.first_conflict_ms)
 
     @property

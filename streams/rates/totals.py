@@ -33,7 +33,7 @@ _TAKEN_BACK: Final = 1
 class PartitionTotals:
     """Sums over all projects of one partition. `buckets[success]` counts durations, the last bucket is unbounded.
 
-    Counting only notes what happened; `fold` puts the notes where they belong. Whoever reads must fold first.
+    Counting only appends to a journal; `fold` adds the journal up. A reader must call `fold` first.
     """
 
     __slots__ = (
