@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -78,12 +79,12 @@ def toxiproxy_program() -> Path:
     go = shutil.which("go")
     if go is None:
         raise ServerError("Toxiproxy is built with Go, and there is no go; install Go.")
-    building = _TOOLS / "building"
-    building.mkdir(parents=True, exist_ok=True)
+    _TOOLS.mkdir(exist_ok=True)
     module = f"github.com/Shopify/toxiproxy/v2/cmd/server@{VERSION}"
-    environment = os.environ | {"GOBIN": str(building)}
-    done = subprocess.run([go, "install", module], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ServerError(f"Go could not build Toxiproxy: {done.stderr.strip()[-600:]}")
-    (building / "server").replace(program)
+    with tempfile.TemporaryDirectory(dir=_TOOLS) as building:  # of this process alone: another may build it, too
+        environment = os.environ | {"GOBIN": building}
+        done = subprocess.run([go, "install", module], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ServerError(f"Go could not build Toxiproxy: {done.stderr.strip()[-600:]}")
+        (Path(building) / "server").replace(program)
     return program

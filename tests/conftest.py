@@ -52,11 +52,13 @@ def _chosen(config: pytest.Config) -> list[str]:
 
 
 def _leave_out_slow_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Those that stay come first, so that no process is left alone with one at the end."""
     left = {} if config.getoption("--all") else slow.left_out(_chosen(config))
-    out = {item for item in items if any(slow.lies_in(item.nodeid, part) for part in left)}
+    out = [item for item in items if slow.is_in(item.nodeid, left)]
+    items[:] = [item for item in items if not slow.is_in(item.nodeid, left)]
+    items.sort(key=lambda item: not slow.is_in(item.nodeid, slow.SLOW))
     if out:
-        items[:] = [item for item in items if item not in out]
-        config.hook.pytest_deselected(items=list(out))
+        config.hook.pytest_deselected(items=out)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses

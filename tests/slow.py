@@ -1,6 +1,6 @@
 """What `./run test` leaves to `./run test --all`, and why each of it cannot be had in seconds. CI takes all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MINUTES, ALL_MINUTES = 6, 15  # on two cores, on the embedded broker
 
@@ -29,6 +29,11 @@ def header(chosen: Sequence[str], *, is_all: bool) -> list[str]:
         return [f"tests: {runs}{takes}"]
     names = [f"  {name}: {why}" for name, why in left.items()]
     return [f"tests: {runs} but these, which --all runs too{takes}", *names]
+
+
+def is_in(test_id: str, parts: Iterable[str]) -> bool:
+    """Whether a test is one of those parts or lies in one."""
+    return any(lies_in(test_id, part) for part in parts)
 
 
 def lies_in(test_id: str, part: str) -> bool:
