@@ -113,7 +113,7 @@ async def read_log(bootstrap_servers: str, topic: str, partition: int, *, start:
         await consumer.stop()
 
 
-def told_transitions(log: Sequence[Kept]) -> list[Alert]:
+def emitted_transitions(log: Sequence[Kept]) -> list[Alert]:
     """Every record of a partition of the alerts' topic, decoded."""
     alerts = [decode_alert(record.value or b"") for record in log]
     assert None not in alerts, "a record of the alerts' topic is no alert"

@@ -15,8 +15,8 @@ import msgspec
 
 from agents.kafka.topics import TopicNames
 from faults.evidence import Answer, Evidence
+from faults.oracle_emits import EmittedAlerts, Replays, dead_lettered, letters_are_right
 from faults.oracle_state import Sentences, StoredPartition, differences, journal_is_kept
-from faults.oracle_telling import Replays, Told, buried, letters_are_right
 from faults.replay import Facts, facts_of_view, replay
 from models.integrity_views import ProjectView
 from streams.alerting.core import Core
@@ -48,13 +48,13 @@ class Oracle:
         }
         self.counts["acknowledged"] = len(evidence.acknowledged)
         wrong = _shortened(journal_is_kept(evidence))
-        letters = buried(evidence, self._topics)
+        letters = dead_lettered(evidence, self._topics)
         for number, clean in replays.items():
             offsets = {offset for source, offset in letters if source == number}
             stored = StoredPartition(self._core, number, evidence, clean, offsets)
             wrong += _shortened(stored.check())
             self.counts.update(stored.counts)
-        told = Told(evidence, self._topics, replays, self._sinks)
+        told = EmittedAlerts(evidence, self._topics, replays, self._sinks)
         wrong += _shortened(letters_are_right(evidence, self._topics, replays, once=self._letters_once))
         wrong += _shortened(told.in_the_topic())
         wrong += _shortened(told.at_the_receivers())

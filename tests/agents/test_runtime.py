@@ -16,7 +16,7 @@ from agents.engine.waits import WaitsFor
 from agents.fetching import consumer_thread
 from alert_sinks.key_queues import Limits
 from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome
-from faults.evidence import read_log, told_transitions
+from faults.evidence import emitted_transitions, read_log
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
@@ -137,7 +137,9 @@ async def test_an_idle_partition_follows_the_clock_on_the_wall(broker: str, topi
         ahead_ms[0] = 70_000
         await until(lambda: rig.owned[0].partition.index.gaps == 1, "settled although no event came")
         await until(lambda: len(rig.history) == 1)
-    told = [each for number in (0, 1) for each in told_transitions(await read_log(broker, rig.topics.alerts, number))]
+    told = [
+        each for number in (0, 1) for each in emitted_transitions(await read_log(broker, rig.topics.alerts, number))
+    ]
     assert [each.alert_type for each in told] == ["INTEGRITY_VIOLATION"]
     assert rig.stops == []
 

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from episode_monitor.demo.programs import Program
 from episode_monitor.exits import ExitCode
-from faults.evidence import Kept, read_log, told_transitions
+from faults.evidence import Kept, emitted_transitions, read_log
 from testbed.apache_kafka import ApacheKafka
 from testbed.hashes import PLACES, murmur2
 from testbed.monitor_settings import monitor_settings
@@ -118,7 +118,7 @@ def look(broker: str, topic: Topic) -> None:
     topic.outcomes, topic.rows = counted(topic.worker), rows(topic.worker)
     topic.letters = asyncio.run(read_log(broker, f"{topic.prefix}dead-letters", 0))
     for number in range(PARTITIONS):
-        for alert in told_transitions(asyncio.run(read_log(broker, f"{topic.prefix}alerts", number))):
+        for alert in emitted_transitions(asyncio.run(read_log(broker, f"{topic.prefix}alerts", number))):
             if alert.rule_id == "episode_failure_rate":
                 topic.traces[alert.project_id] = alert.trace_ids
     topic.replayed = replayed(broker, topic)

@@ -18,7 +18,7 @@ from models.alert_codec import decode_alert
 Replays = Mapping[int, Replay]
 
 
-def buried(evidence: Evidence, topics: TopicNames) -> Counter[tuple[int, int]]:
+def dead_lettered(evidence: Evidence, topics: TopicNames) -> Counter[tuple[int, int]]:
     """Partition and offset of every dead letter that tells of the events' topic."""
     told = (dict(letter.headers) for letter in evidence.dead_letters)
     return Counter(
@@ -31,7 +31,7 @@ def buried(evidence: Evidence, topics: TopicNames) -> Counter[tuple[int, int]]:
 def letters_are_right(evidence: Evidence, topics: TopicNames, replays: Replays, *, once: bool) -> Sentences:
     """Every record that is no event has a dead letter with its reason, and nothing else has one."""
     reasons = {(number, offset): why for number, each in replays.items() for offset, why in each.letters.items()}
-    found = buried(evidence, topics)
+    found = dead_lettered(evidence, topics)
     for at in sorted(reasons.keys() - found.keys()):
         yield f"{place(*at)} is no event ({reasons[at]}) and has no dead letter."
     for at in sorted(found.keys() - reasons.keys()):
@@ -47,7 +47,7 @@ def letters_are_right(evidence: Evidence, topics: TopicNames, replays: Replays, 
             yield f"The dead letter of {place(*at)} says {said} instead of {reasons[at]}."
 
 
-class Told:
+class EmittedAlerts:
     """Transitions in the alerts' topic and at the receivers. `sinks`: names of the team's sinks with journals."""
 
     def __init__(self, evidence: Evidence, topics: TopicNames, replays: Replays, sinks: Sequence[str]) -> None:
