@@ -1,5 +1,5 @@
-"""What a fault run leaves behind: what the producer had acknowledged, what the topics hold, what the receivers got and
-what the views answered. It only collects; the oracle judges."""
+"""The evidence of a fault run: records acknowledged to the producer, the topics' contents, requests to receivers and
+answers of the views. Collected here, checked by the oracle."""
 
 import asyncio
 import struct
@@ -41,7 +41,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A request to a receiver of alerts and how it was answered; `worker` is who sent it, if known."""
+    """A request to a receiver of alerts, and the status it was answered with. `worker`: the sender, if known."""
 
     message_id: str
     status: int
@@ -51,7 +51,7 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a worker answered to somebody who looked while faults happened. `project` "" asks for the whole fleet."""
+    """What a worker answered to a reader of views during the faults. `project` "": the summary of the fleet."""
 
     worker: str
     project: str
@@ -77,7 +77,7 @@ class Evidence(msgspec.Struct, kw_only=True):
 
     wall_ms: int
     acknowledged: list[Sent] = []
-    unsure: set[bytes] = set()  # values sent without an answer: they may be in the topic or not
+    unsure: set[bytes] = set()  # values sent and not acknowledged: in the topic or not
     events: dict[int, list[Kept]] = {}
     changelog: dict[int, list[Kept]] = {}
     alerts: dict[int, list[Kept]] = {}
@@ -89,10 +89,10 @@ class Evidence(msgspec.Struct, kw_only=True):
 
 
 async def read_log(bootstrap_servers: str, topic: str, partition: int, *, start: int = 0) -> list[Kept]:
-    """All that may be read of a partition up to its present end: no markers, nothing that was taken back.
+    """The committed records of a partition up to its present end, without markers and aborted records.
 
-    The end is what the broker says and what fetches find, for not every broker says it right. Raises KafkaError, and
-    TimeoutError where the log does not give back what it says it has.
+    The end is the one that the broker reports and that fetches reach, for not every broker reports it right. Raises
+    KafkaError, and TimeoutError where the log does not return what it should contain.
     """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest",
@@ -125,7 +125,7 @@ def _kept(record: "ConsumerRecord[bytes, bytes]") -> Kept:
 
 
 async def partitions_of(bootstrap_servers: str, topic: str) -> int:
-    """How many partitions a topic has; 0 where there is none such."""
+    """How many partitions a topic has; 0 for an unknown topic."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     try:
         await admin.start()
@@ -178,7 +178,7 @@ def commits_of(log: Sequence[Kept], group: str) -> list[Commit]:
     for record in log:
         key = record.key or b""
         if len(key) < 2 or struct.unpack_from(">h", key)[0] > 1:
-            continue  # of the group's members, not of its offsets
+            continue  # a record about the group's members
         name, at = _text(key, 2)
         topic, at = _text(key, at)
         (partition,) = struct.unpack_from(">i", key, at)

@@ -1,4 +1,4 @@
-"""What the core and the plain reference say of one project, in the same words, so that they can be compared."""
+"""What the core and the plain reference know of one project, under the same names, so that they can be compared."""
 
 from datetime import date
 
@@ -12,7 +12,7 @@ Answers = dict[str, object]
 
 
 def counts(operations: int) -> dict[str, int]:
-    """A tally by name, what is zero left out."""
+    """Packed counts by name, zeros left out."""
     named = {
         "attempted": packed_counts.ATTEMPTED, "ended": packed_counts.ENDED, "failed": packed_counts.FAILED,
         "conflicted": packed_counts.CONFLICTED, "retried": packed_counts.RETRIED, "timed": packed_counts.TIMED,

@@ -1,9 +1,8 @@
-"""Records for a fault run: plausible lives of many projects, with every trouble that rules and numbering know, and
-records that are none. The same seed makes the same records.
+"""Records for a fault run: plausible events of many projects, with every trouble that rules and numbering know, and
+records that are no events. The same seed makes the same records.
 
-Event time lies behind the clock on the wall, which therefore holds nothing back, and workers of a fault run let no idle
-partition follow it: what comes out depends on the records alone. Event time is the order in which things happened; some
-events arrive later than that, a few of them later than the grace.
+Event time lies behind the wall clock, which therefore bounds nothing, and workers of a fault run let no idle partition
+follow it: the outcome depends on the records alone. Some events arrive out of order, a few of them after the grace.
 """
 
 import json
@@ -43,12 +42,12 @@ class _Project:
         self.fights = 0.0 if calm else rnd.choice((0.0, 0.0, 0.05, 0.3))
         self.slow = 0.0 if calm else rnd.choice((0.0, 0.0, 0.3))
         self.loses = 0.0 if calm else rnd.choice((0.0, 0.0, 0.01, 0.05))
-        self.arrivals: dict[str, int] = {}  # episode or operation -> when its last event came; none overtakes another
+        self.arrivals: dict[str, int] = {}  # episode or operation -> arrival of its last event; none overtakes another
 
 
 class Feed:
     """Makes at least `count` records of `projects` projects, from a little after `start_ms` of event time on. `calm`:
-    nothing happens that raises alerts. `ahead_ms`: so far is the clock of every third project's producer ahead."""
+    nothing happens that raises alerts. `ahead_ms`: how far the clock of every third project's producer is ahead."""
 
     def __init__(
         self, seed: int, count: int, start_ms: int, *, projects: int = PROJECTS, calm: bool = False, ahead_ms: int = 0
@@ -90,13 +89,13 @@ class Feed:
         if kind < 0.03 and project.episodes:
             episode = rnd.choice(list(project.episodes))
             del project.episodes[episode]
-            self._tell(project, "episode.deleted", episode_id=episode)
+            self._emit(project, "episode.deleted", episode_id=episode)
         elif kind < 0.06 and project.episodes:
             episode = rnd.choice(list(project.episodes))
             number = rnd.choice([*project.lost, project.next_number])
             project.next_number = max(project.next_number, number + 1)
             project.episodes[episode] = number
-            self._tell(project, "episode.renumbered", episode_id=episode, episode_number=number)
+            self._emit(project, "episode.renumbered", episode_id=episode, episode_number=number)
         else:
             self._create(project)
 
@@ -106,12 +105,12 @@ class Feed:
         duration = round(rnd.uniform(5.1, 9) if rnd.random() < project.slow else rnd.uniform(0.1, 2), 3)
         fought = rnd.random() < project.fights
         if fought and rnd.random() < 0.7:
-            self._tell(project, "episode.creation_conflict", operation_id=operation)
+            self._emit(project, "episode.creation_conflict", operation_id=operation)
         fields: dict[str, Any] = {"operation_id": operation, "duration_seconds": duration, "had_conflict": fought}
         if fought or rnd.random() < 0.03:
             fields["retry_count"] = rnd.randint(1, 3)
         if rnd.random() < project.fails:
-            self._tell(project, "episode.creation_failed", error="boom", late=not fought, **fields)
+            self._emit(project, "episode.creation_failed", error="boom", late=not fought, **fields)
             return
         if rnd.random() < project.loses:
             project.lost.append(project.next_number)
@@ -119,9 +118,9 @@ class Feed:
         number = self._number(project)
         episode = f"ep-{project.name}-{self._events}"
         late = not fought and not project.orderly and rnd.random() < 0.01
-        if not late:  # nothing else may be said of one that comes too late, or it would count as never said
+        if not late:  # no later event may name an episode whose creation comes too late
             project.episodes[episode] = number
-        self._tell(project, "episode.created", late=late, episode_id=episode, episode_number=number, **fields)
+        self._emit(project, "episode.created", late=late, episode_id=episode, episode_number=number, **fields)
 
     def _number(self, project: _Project) -> int:
         rnd = self._rnd
@@ -132,7 +131,7 @@ class Feed:
         project.next_number += 1
         return project.next_number - 1
 
-    def _tell(self, project: _Project, kind: str, *, late: bool = False, **fields: Any) -> None:
+    def _emit(self, project: _Project, kind: str, *, late: bool = False, **fields: Any) -> None:
         rnd = self._rnd
         self._events += 1
         wire = {"event_id": f"ev-{self._events}", "type": kind, "project_id": project.name,

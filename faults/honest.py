@@ -1,4 +1,4 @@
-"""The evidence of a run in which nothing went wrong, made without a broker: what the oracle must find nothing in."""
+"""The evidence of a run without faults, made without a broker: the oracle must find no violation in it."""
 
 import msgspec
 
@@ -22,7 +22,7 @@ FLUSH_EVERY = 100
 
 
 class HonestRun:
-    """Everything a flawless worker would leave, flushed every hundred records."""
+    """Everything that a correct worker would leave, flushed every hundred records."""
 
     def __init__(self, core: Core, prefix: str, records: int = 600, projects: int = 12) -> None:
         self.core = core
@@ -58,8 +58,8 @@ class HonestRun:
     def _flush(self, number: int, partition: Partition, store: Stored) -> None:
         evidence, log = self.evidence, self.evidence.changelog[number]
         for alert in partition.emits:
-            told = evidence.alerts[number]
-            told.append(Kept(len(told), alert.alert_key.encode(), encode_alert(alert)))
+            emitted = evidence.alerts[number]
+            emitted.append(Kept(len(emitted), alert.alert_key.encode(), encode_alert(alert)))
             body = msgspec.json.decode(msgspec.json.encode(webhook_payload(alert, Attempt(1, START_MS))))
             evidence.received.append(Received(webhook_id(alert.transition_id), 200, body))
         partition.emits = []
@@ -74,5 +74,5 @@ class HonestRun:
         evidence.commits.append(Commit(self.topics.events, number, changes.cursor.next_offset))
 
     def answer(self, worker: str, project: str, body: object, status: int = 200, at: float = 0.0) -> None:
-        """A worker said this."""
+        """Add an answer of a worker."""
         self.evidence.answers.append(Answer(worker, project, status, body, at))

@@ -1,7 +1,7 @@
-"""Plays faults of what a monitor stands on: brokers, the way to them, the changelog, PostgreSQL, receivers, clocks.
+"""Plays faults of the infrastructure: brokers, the network to them, the changelog, PostgreSQL, receivers, clocks.
 
-Each scenario makes its own ground, does its harm while events flow, and heals it; then everything must come to rest and
-the oracle judges. `python -m faults.infra_all NAME …` plays some, without a name all.
+Each scenario starts its own servers, injects its fault while events flow, and ends it; then all work must finish and
+the oracle checks. `python -m faults.infra_all NAME …` plays some, without a name all.
 """
 
 import asyncio
@@ -17,11 +17,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
-from faults.evidence import Sent
-from faults.feed import Record
 from faults.oracle import Oracle
 from faults.plan import Plan
 from faults.runner import RoundReport
@@ -32,8 +28,8 @@ PLAY_SECONDS = 200.0
 
 
 class Ground(msgspec.Struct, kw_only=True):
-    """What a monitor stands on. `workers_servers`: how workers reach the broker, where that is another way than ours.
-    `parts`: whatever the scenario will harm."""
+    """The infrastructure of one round. `workers_servers`: the broker's address for workers, where it is another one.
+    `parts`: what the scenario injects its faults into."""
 
     bootstrap_servers: str
     workers_servers: str = ""
@@ -42,7 +38,7 @@ class Ground(msgspec.Struct, kw_only=True):
 
 
 class InfraStage(Stage):
-    """A stage on its ground. `afterwards` are asked, when all has ended, what else is wrong."""
+    """A stage on its ground. `afterwards`: further checks, run when all has ended."""
 
     def __init__(self, plan: Plan, folder: Path, ground: Ground) -> None:
         super().__init__(plan, folder)
@@ -51,42 +47,26 @@ class InfraStage(Stage):
 
     def _settings(self, receiver_url: str) -> dict[str, str]:
         servers = self.ground.workers_servers or self.ground.bootstrap_servers
-        # A broker that is away must not be taken for a worker that is stuck.
+        # An unreachable broker must not look like a stuck worker.
         settings = {"KAFKA_BOOTSTRAP_SERVERS": servers, "STALLED_SECONDS": "20", **self.ground.environment}
         return super()._settings(receiver_url) | settings
 
-    async def _send_all(self, producer: AIOKafkaProducer, piece: list[Record], *, counts: bool = True) -> list[Sent]:
-        """As ever, but a broker that dies may leave the producer without an answer."""
-        sent: list[Sent] = []
-        useful = [record for record in piece if record.key is not None or record.value is not None]
-        futures = [await producer.send(self.topics.events, record.value, record.key) for record in useful]
-        answers = await asyncio.gather(*futures, return_exceptions=True)
-        for record, answer in zip(useful, answers, strict=True):
-            if isinstance(answer, KafkaError):
-                self.evidence.unsure.add(record.value or b"")
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                sent.append(Sent(answer.partition, answer.offset, record.key, record.value))
-        self.evidence.acknowledged += sent
-        return sent
-
     async def status(self, name: str) -> str:
-        """What a worker says of its broker; "" where nobody answers."""
+        """What a worker reports of its broker; "" where it does not answer."""
         _, body = await self.ask(self.workers[name], "/readyz")
         return str(body["parts"]["broker"]) if body else ""
 
     async def until_status(self, name: str, is_it: Callable[[str], bool], what: str, patience_seconds: float) -> None:
-        """Wait until a worker says that of its broker; a violation where it does not in time."""
+        """Wait until a worker reports that of its broker; a violation where it does not in time."""
         give_up_at = time.monotonic() + patience_seconds
         while not is_it(await self.status(name)):
             if time.monotonic() > give_up_at:
-                self.wrong.append(f"Within {patience_seconds:.0f} s worker {name} did not say {what}.")
+                self.wrong.append(f"Within {patience_seconds:.0f} s worker {name} did not report {what}.")
                 return
             await asyncio.sleep(0.05)
 
     async def caught_up(self, name: str, patience_seconds: float = 60.0) -> None:
-        """Wait until a worker has taken all there is; a violation where it has not in time."""
+        """Wait until a worker has no lag; a violation where it has one for too long."""
         give_up_at = time.monotonic() + patience_seconds
         while (answer := await self.ask(self.workers[name], "/readyz"))[1] is None or answer[1]["lag"] != 0:
             if time.monotonic() > give_up_at:
@@ -100,7 +80,7 @@ MakeGround = Callable[[Path, str], AbstractAsyncContextManager[Ground]]
 
 
 class InfraScenario(msgspec.Struct, frozen=True):
-    """`ground(folder, broker)` makes what it stands on; `broker` is shared, for those that leave it whole.
+    """`ground(folder, broker)` starts the infrastructure; `broker` is shared by the scenarios that do not harm it.
     `seconds`: how long records flow. `letters_once`: no worker loses its partitions while it runs with dead letters
     still to send, of which its successor would write a second one."""
 
@@ -131,12 +111,12 @@ def scenario(
 
 @contextlib.asynccontextmanager
 async def on_shared_broker(folder: Path, broker: str) -> Any:
-    """For what leaves the broker whole."""
+    """For scenarios that do not harm the broker."""
     yield Ground(bootstrap_servers=broker)
 
 
 async def play_infra(name: str, seed: int, folder: Path, broker: str) -> RoundReport:
-    """One round of a scenario: harm, healing, rest, verdict."""
+    """One round of a scenario: fault, end of the fault, rest, verdict."""
     what, began, report = INFRA_SCENARIOS[name], time.monotonic(), RoundReport(name, seed)
     stage: InfraStage | None = None
     try:
@@ -165,30 +145,30 @@ async def play_infra(name: str, seed: int, folder: Path, broker: str) -> RoundRe
     return report
 
 
-async def play_all(names: list[str], seed: int, rounds: int, broker: str, tell: Callable[[str], None]) -> int:
-    """Play these; answers how many went wrong. Logs are kept where something did."""
+async def play_all(names: list[str], seed: int, rounds: int, broker: str, write: Callable[[str], None]) -> int:
+    """Play these; returns how many rounds had violations. Their logs are kept."""
     wrong = 0
     for number in range(rounds):
         for name in names:
             folder = Path(tempfile.mkdtemp(prefix="episode-monitor-infra-"))
             report = await play_infra(name, seed + number, folder, broker)
-            tell(str(report))
+            write(str(report))
             for sentence in report.wrong:
-                tell(f"    {sentence}")
+                write(f"    {sentence}")
             if report.wrong:
                 wrong += 1
-                tell(f"    The workers' logs: {folder}")
+                write(f"    The workers' logs: {folder}")
             else:
                 await asyncio.to_thread(shutil.rmtree, folder)
     return wrong
 
 
-def play_named(names: Sequence[str], seed: int, rounds: int, broker: str | None, tell: Callable[[str], None]) -> int:
-    """Play scenarios by their names, on a shared broker of their own if none is given; answers how many went wrong."""
-    for name in ("uvicorn.error", "aiokafka"):  # they are right, and it is what was meant to happen
+def play_named(names: Sequence[str], seed: int, rounds: int, broker: str | None, write: Callable[[str], None]) -> int:
+    """The same on a shared broker, started here if none is given."""
+    for name in ("uvicorn.error", "aiokafka"):  # their errors are expected here
         logging.getLogger(name).setLevel(logging.CRITICAL)
         logging.getLogger(name).propagate = False
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with contextlib.ExitStack() as stack:
         servers = broker or stack.enter_context(ApacheKafka()).bootstrap_servers
-        return asyncio.run(play_all(list(names), seed, rounds, servers, tell))
+        return asyncio.run(play_all(list(names), seed, rounds, servers, write))

@@ -12,7 +12,7 @@ MODULES = (infra_broker, infra_changelog, infra_clock, infra_database, infra_rec
 
 
 def main() -> None:
-    """Play what the command line says; exit code 1 where something is wrong."""
+    """Play what the command line asks for; exit code 1 on violations."""
     parser = argparse.ArgumentParser(prog="python -m faults.infra_all", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(INFRA_SCENARIOS)} (default: all)")
     parser.add_argument("--seed", type=int, default=1)

@@ -1,4 +1,4 @@
-"""Faults of Kafka: brokers that are killed, leaders that are lost, and ways to them that are cut, slow or silent."""
+"""Faults of Kafka: brokers that are killed, leaders that are lost, connections that are cut, slow or silent."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -39,7 +39,7 @@ async def broker_killed(stage: InfraStage) -> None:
 
 @asynccontextmanager
 async def three_brokers(folder: Path, broker: str) -> AsyncIterator[Ground]:
-    """A cluster that bears the loss of one."""
+    """A cluster that tolerates the loss of one."""
     async with KafkaCluster() as cluster:
         environment = {"TOPIC_REPLICATION_FACTOR": str(COPIES)}
         yield Ground(bootstrap_servers=cluster.bootstrap_servers, environment=environment, parts=cluster)
@@ -62,7 +62,7 @@ async def leader_lost(stage: InfraStage) -> None:
 
 
 class Proxied(NamedTuple):
-    """A broker that is reached in two ways: directly, and through a proxy whose port it advertises."""
+    """A broker with two listeners: a direct one, and one behind a proxy whose port it advertises."""
 
     kafka: ApacheKafka
     proxy: Toxiproxy
@@ -99,7 +99,7 @@ async def _harm(stage: InfraStage, harm: Callable[[Toxiproxy], None], seconds: f
 
 @scenario("broker-unreachable", behind_proxy, seconds=16.0, letters_once=False)
 async def broker_unreachable(stage: InfraStage) -> None:
-    """The way to the broker is cut, once for less than a session and once for longer; events go on being written."""
+    """The workers' connections to the broker are cut, once for less than a session, once for longer; events flow on."""
     await stage.start("a", "b")
     await stage.live("a", "b")
     await _harm(stage, lambda proxy: proxy.cut(WAY), stage.rnd.uniform(0.5, 1.5))
@@ -115,7 +115,7 @@ async def broker_unreachable(stage: InfraStage) -> None:
 
 @scenario("broker-slow", behind_proxy, seconds=12.0)
 async def broker_slow(stage: InfraStage) -> None:
-    """Every answer of the broker takes 300 ms, give or take 200; nobody may end for that."""
+    """Every answer of the broker takes 300 ms ± 200 ms; no worker may end for that."""
     await stage.start("a", "b")
     await stage.live("a", "b")
     await _harm(stage, lambda proxy: proxy.slow(WAY, 300, 200), 8.0)
@@ -124,7 +124,7 @@ async def broker_slow(stage: InfraStage) -> None:
 
 @scenario("broker-silent", behind_proxy, seconds=16.0, letters_once=False)
 async def broker_silent(stage: InfraStage) -> None:
-    """The way swallows everything and closes nothing, past the session: as a firewall that forgot the connections."""
+    """The network drops all packets and closes no connection, past the session, as a firewall that lost its state."""
     await stage.start("a", "b")
     await stage.live("a", "b")
     await _harm(stage, lambda proxy: proxy.silence(WAY), 8.0)

@@ -1,4 +1,4 @@
-"""Faults of the changelog: compaction forced while it is read and written, and a beginning that was deleted."""
+"""Faults of the changelog: compaction while it is read and written, and a deleted beginning."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,19 +6,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin import NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from faults.evidence import CONSUMER_OFFSETS, end_offsets
 from faults.infra import Ground, InfraStage, scenario
+from faults.stage import admin_client
 from testbed.apache_kafka import ApacheKafka
 
 COMPACTED_AT_ONCE = {
     "cleanup.policy": "compact",
     "min.cleanable.dirty.ratio": "0.01",
-    "segment.ms": "500",  # what is in the open segment is never compacted
+    "segment.ms": "500",  # the open segment is never compacted
     "min.compaction.lag.ms": "0",
-    "delete.retention.ms": "100",  # removals are forgotten soon, too
+    "delete.retention.ms": "100",  # tombstones expire soon, too
     "max.message.bytes": str(16 * 1024 * 1024),
 }
 
@@ -31,23 +32,13 @@ async def eager_cleaner(folder: Path, broker: str) -> AsyncIterator[Ground]:
         yield Ground(bootstrap_servers=kafka.bootstrap_servers)
 
 
-@asynccontextmanager
-async def _admin(stage: InfraStage) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=stage.plan.bootstrap_servers)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
 @scenario("changelog-compacted", eager_cleaner, seconds=14.0)
 async def changelog_compacted(stage: InfraStage) -> None:
     """The changelog is rolled twice a second and compacted at once, while workers die and read it back."""
     topic, partitions = stage.topics.changelog, stage.plan.partitions
-    async with _admin(stage) as admin:
+    async with admin_client(stage.plan.bootstrap_servers) as admin:
         await admin.delete_topics([topic])
-        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker tells of it in no other way
+        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker does not notify
             await asyncio.sleep(0.05)
         await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=COMPACTED_AT_ONCE)])
     await stage.start("a", "b")
@@ -71,15 +62,15 @@ async def changelog_compacted(stage: InfraStage) -> None:
 
 @scenario("changelog-cut", eager_cleaner, seconds=6.0)
 async def changelog_cut(stage: InfraStage) -> None:
-    """The beginning of one partition's changelog is deleted while no worker runs. What would be read back lacks
-    projects, so its partition must not go live and must say so; the changelog deleted whole, all is counted anew."""
+    """The beginning of one partition's changelog is deleted while no worker runs. What is left lacks
+    projects, so its partition must not go live and must report it. Without a changelog all events are counted again."""
     await stage.start("a")
     await stage.live("a")
     await stage.feeding
     await asyncio.sleep(0.5)
     await stage.stop("a")
     topic = stage.topics.changelog
-    async with _admin(stage) as admin:
+    async with admin_client(stage.plan.bootstrap_servers) as admin:
         end = (await end_offsets(stage.plan.bootstrap_servers, topic))[0]
         careless = {"cleanup.policy": "compact,delete", "max.message.bytes": str(16 * 1024 * 1024)}
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, careless)])  # else Kafka refuses
@@ -90,9 +81,11 @@ async def changelog_cut(stage: InfraStage) -> None:
             stage.wrong.append("A partition whose changelog was cut went live.")
         await stage.stop("a")
         await admin.delete_topics([topic])
-        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker tells of it in no other way
+        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker does not notify
             await asyncio.sleep(0.05)
     await stage.start("a")
     await stage.live("a")
     await stage.caught_up("a")
-    stage._commits_from = await end_offsets(stage.plan.bootstrap_servers, CONSUMER_OFFSETS)  # they went back, rightly
+    stage._commits_from = await end_offsets(
+        stage.plan.bootstrap_servers, CONSUMER_OFFSETS
+    )  # the commits went back, rightly

@@ -10,8 +10,8 @@ HOUR_SECONDS = 3600.0
 
 @scenario("clock-steps", on_shared_broker, seconds=10.0)
 async def clock_steps(stage: InfraStage) -> None:
-    """A worker's wall clock jumps an hour ahead and back, and then an hour ahead again, while events flow. (One that is
-    an hour behind refuses what it must take for events of the future; that is another test.)"""
+    """A worker's wall clock jumps an hour ahead and back, and then an hour ahead again, while events flow. (A clock
+    that is an hour behind makes events look like the future; that is another test.)"""
     clock = stage.folder / "clock"
     clock.write_text("0")
     await stage.start("a", "b", environment={"TEST_CLOCK": str(clock)})
@@ -30,7 +30,7 @@ def _set(clock: Path, ahead_seconds: float) -> None:
 
 @scenario("state-dir-unusable", on_shared_broker, seconds=4.0)
 async def state_dir_unusable(stage: InfraStage) -> None:
-    """STATE_DIR lies where no folder can be made. No state is kept on disk, so that nothing may come of it."""
+    """STATE_DIR is where no folder can be made. No state is stored on disk, so that must have no effect."""
     await stage.start("a", environment={"STATE_DIR": "/dev/null/state"})
     await stage.live("a")
     await asyncio.sleep(1.0)

@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 60.0
 
 @asynccontextmanager
 async def with_postgres(folder: Path, broker: str) -> AsyncIterator[Ground]:
-    """A server that may be killed; a commit outlives that."""
+    """A server that may be killed; commits survive that."""
     async with EmbeddedPostgres() as server:
         url = await asyncio.to_thread(server.create_database, DATABASE)
         connection = await asyncpg.connect(url)
@@ -34,37 +34,37 @@ def _check_history(stage: InfraStage) -> None:
         rows, progress = await _rows(stage, "alert_transitions"), await _rows(stage, "history_progress")
         found = Counter(str(row["transition_id"]) for row in rows)
         logs = stage.evidence.alerts
-        told = {
+        emitted = {
             alert.transition_id for log in logs.values() for kept in log if (alert := decode_alert(kept.value or b""))
         }
         stage.figures["history_rows"] = len(rows)
-        wrong = [f"The history lacks the transition {name}." for name in sorted(told - found.keys())]
-        wrong += [f"The history has {name}, which was never told." for name in sorted(found.keys() - told)]
+        wrong = [f"The history lacks the transition {name}." for name in sorted(emitted - found.keys())]
+        wrong += [f"The history has {name}, which was never emitted." for name in sorted(found.keys() - emitted)]
         wrong += [f"The history has {name} {count} times." for name, count in found.items() if count > 1]
         ends = {number: log[-1].offset for number, log in logs.items() if log}
         reached = {row["kafka_partition"]: row["kafka_offset"] for row in progress}
         if reached != ends:
-            wrong.append(f"The history says it has reached {reached} instead of {ends}.")
+            wrong.append(f"The progress of the history is {reached} instead of {ends}.")
         return wrong[:8]
 
     stage.afterwards.append(history_is_whole)
 
 
 async def _tracking_goes_on(stage: InfraStage, seconds: float) -> None:
-    """While the database is away, some worker must go on taking events."""
+    """While the database is unreachable, workers must go on applying events."""
     before = len(stage.evidence.acknowledged)
     await asyncio.sleep(seconds)
     if stage.feeding.done() or len(stage.evidence.acknowledged) == before:
-        stage.wrong.append("No events flowed while the database was away: the round proves nothing.")
+        stage.wrong.append("No events flowed while the database was unreachable: the round proves nothing.")
     status, _ = await stage.ask(stage.workers["a"], "/readyz")
     if status != 200:
-        stage.wrong.append(f"A worker is not ready ({status}) because its database is away.")
+        stage.wrong.append(f"A worker is not ready ({status}) because its database is unreachable.")
     await stage.caught_up("a", 10.0)
 
 
 @scenario("postgres-killed", with_postgres, seconds=14.0, records=2_500)
 async def postgres_killed(stage: InfraStage) -> None:
-    """PostgreSQL dies twice without a farewell while alerts flow; once a worker dies, too, before it is back."""
+    """PostgreSQL is killed twice while alerts flow; once a worker is killed, too, before it is back."""
     server: EmbeddedPostgres = stage.ground.parts
     _check_history(stage)
     await stage.start("a")
@@ -84,7 +84,7 @@ async def postgres_killed(stage: InfraStage) -> None:
 
 @scenario("postgres-restarted", with_postgres, seconds=12.0, records=2_500)
 async def postgres_restarted(stage: InfraStage) -> None:
-    """PostgreSQL is restarted kindly, and then stopped for some seconds, while alerts flow."""
+    """PostgreSQL is restarted in order, and then stopped for some seconds, while alerts flow."""
     server: EmbeddedPostgres = stage.ground.parts
     _check_history(stage)
     await stage.start("a")
@@ -99,7 +99,7 @@ async def postgres_restarted(stage: InfraStage) -> None:
 
 
 async def _database_is_back(stage: InfraStage) -> None:
-    """Until the history has reached the end of the topic, so that ending the worker is no fault of its own."""
+    """Wait until the history has reached the end of the topic, so that ending the worker adds no fault."""
     await stage.feeding
     await stage.caught_up("a")
     give_up_at = time.monotonic() + PATIENCE_SECONDS

@@ -1,4 +1,4 @@
-"""Faults of those who receive alerts: each must get every transition in the end, under the same webhook-id."""
+"""Faults of the receivers of alerts: each must get every transition in the end, under the same webhook-id."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,12 +17,12 @@ HARM_SECONDS = 4.0
 
 @asynccontextmanager
 async def impatient(folder: Path, broker: str) -> AsyncIterator[Ground]:
-    """Workers that wait a second for a receiver."""
+    """Workers with a sink timeout of one second."""
     yield Ground(bootstrap_servers=broker, environment={"SINK_TIMEOUT_SECONDS": "1"})
 
 
 async def _behaves(stage: InfraStage, step: dict[str, Any]) -> None:
-    """Let the receiver behave so from the beginning on, and well after a while; a worker dies meanwhile."""
+    """The receiver behaves so from the start and recovers after a while; a worker dies meanwhile."""
     await stage.behave({"sink": "webhook", "times": None, **step})
     await stage.start("a")
     await stage.live("a")
@@ -52,35 +52,35 @@ async def receiver_500(stage: InfraStage) -> None:
 
 @scenario("receiver-429", impatient)
 async def receiver_429(stage: InfraStage) -> None:
-    """The receiver asks for a second's rest at every delivery (429 with Retry-After)."""
+    """The receiver answers 429 with `Retry-After: 1` to every delivery."""
     _was_harmed(stage, 429)
     await _behaves(stage, {"status": 429, "retry_after": 1})
 
 
 @scenario("receiver-hangs", impatient)
 async def receiver_hangs(stage: InfraStage) -> None:
-    """The receiver takes each request and says nothing; that it journals it as taken must not count as delivered."""
+    """The receiver accepts each request and does not answer: a delivery in its journal must not count as delivered."""
     await _behaves(stage, {"status": 503, "delay_seconds": 30.0})
     _was_harmed(stage, 503)
 
 
 @scenario("receiver-closes-half-way", impatient)
 async def receiver_closes_half_way(stage: InfraStage) -> None:
-    """The receiver breaks off in the middle of its answer, which was to be a 500."""
+    """The receiver closes the connection in the middle of its answer, a 500."""
     _was_harmed(stage, 0)
     await _behaves(stage, {"status": 500, "close_midway": True})
 
 
 @asynccontextmanager
 async def behind_proxy(folder: Path, broker: str) -> AsyncIterator[Ground]:
-    """The way to the receiver leads through a proxy."""
+    """The receiver is behind a proxy."""
     async with Toxiproxy() as proxy:
         yield Ground(bootstrap_servers=broker, parts=proxy)
 
 
 @scenario("receiver-refuses", behind_proxy)
 async def receiver_refuses(stage: InfraStage) -> None:
-    """Connections to the receiver are refused from the beginning on, then they are not, then they break."""
+    """Connections to the receiver are refused from the start, then accepted, then broken."""
     proxy: Toxiproxy = stage.ground.parts
     port = await asyncio.to_thread(proxy.way, WAY, urlsplit(stage.receiver_url).port or 0)
     stage._environment["MONITORING_WEBHOOK_URL"] = f"http://{LOOPBACK}:{port}/webhook"

@@ -1,4 +1,4 @@
-"""The producer of a fault run: it writes down what a broker acknowledged, and what it never heard of again."""
+"""A producer for fault tests: it notes the records that a broker acknowledged, and those that it did not."""
 
 import asyncio
 from collections.abc import Iterable
@@ -20,14 +20,14 @@ class Journal:
         self._topic = topic
 
     async def send(self, producer: AIOKafkaProducer, records: Iterable[Record], partition: int | None = None) -> None:
-        """Send these in order and wait until each was acknowledged or given up."""
-        under_way: list[tuple[Record, asyncio.Future[Any]]] = []
+        """Send these in order and wait until each is acknowledged or has failed."""
+        in_flight: list[tuple[Record, asyncio.Future[Any]]] = []
         for record in records:
             if record.key is None and record.value is None:
                 continue
             sent = await producer.send(self._topic, record.value, record.key, partition=partition)
-            under_way.append((record, sent))
-        for record, sent in under_way:
+            in_flight.append((record, sent))
+        for record, sent in in_flight:
             try:
                 metadata = await sent
             except KafkaError:

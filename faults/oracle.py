@@ -1,11 +1,10 @@
-"""The one judge of all faults. When everything is healed and nothing waits any more, it compares what is left with what
-must be, and says each violation in one sentence.
+"""The one judge of all faults. When the faults are over and all work is done, it compares the evidence with what must
+be, one sentence for each violation.
 
     journal = applied + dead letters + late + re-sends (+ tombstones)
 
 It is pure: `Evidence` in, sentences out. Event times must lie behind the wall clock during the run (as those of
-`feed.py` do), and no idle partition may follow it: one whose clock was moved by the wall has more history than its
-events tell.
+`feed.py` do), and no idle partition may follow it: the events alone would not explain the clock of such a partition.
 """
 
 from collections import Counter
@@ -21,13 +20,13 @@ from faults.replay import Facts, facts_of_view, replay
 from models.integrity_views import ProjectView
 from streams.alerting.core import Core
 
-STORED_SECONDS = 4.0  # what a worker shows is stored by then; what is not may be taken back by its death
+STORED_SECONDS = 4.0  # what a worker shows is stored by then; what is not may be lost with it
 SHOWN = 8  # violations of one kind that are written out
 
 
 class Oracle:
-    """Judges one run. `letters_once`: the broker can see to it that a dead letter is written once (the embedded one
-    cannot). `sinks`: the names of the team's sinks whose receivers kept journals; () where alerts went to nobody."""
+    """Judges one run. `letters_once`: the broker can ensure that a dead letter is written once (the embedded one
+    cannot). `sinks`: the names of the team's sinks whose receivers kept journals; () without sinks."""
 
     def __init__(
         self, core: Core, topics: TopicNames, evidence: Evidence, *, letters_once: bool = True,
@@ -41,7 +40,7 @@ class Oracle:
         self.counts: Counter[str] = Counter()  # what there was, for reports
 
     def verdict(self) -> list[str]:
-        """All violations, none where everything is as it must be."""
+        """All violations; empty where there is none."""
         evidence, asked = self._evidence, self._asked()
         replays = {
             number: replay(self._core, number, log, evidence.wall_ms, asked) for number, log in evidence.events.items()
@@ -54,13 +53,13 @@ class Oracle:
             stored = StoredPartition(self._core, number, evidence, clean, offsets)
             wrong += _shortened(stored.check())
             self.counts.update(stored.counts)
-        told = EmittedAlerts(evidence, self._topics, replays, self._sinks)
+        emitted = EmittedAlerts(evidence, self._topics, replays, self._sinks)
         wrong += _shortened(letters_are_right(evidence, self._topics, replays, once=self._letters_once))
-        wrong += _shortened(told.in_the_topic())
-        wrong += _shortened(told.at_the_receivers())
+        wrong += _shortened(emitted.in_the_topic())
+        wrong += _shortened(emitted.at_the_receivers())
         wrong += _shortened(self._commits())
         wrong += _shortened(self._answers(replays))
-        self.counts.update(told.counts)
+        self.counts.update(emitted.counts)
         return wrong
 
     def _commits(self) -> Sentences:
@@ -76,14 +75,14 @@ class Oracle:
             last[place] = commit.offset
         self.counts["commits"] = len(self._evidence.commits)
 
-    # --- what others saw
+    # --- views
 
     def _asked(self) -> set[tuple[str, int]]:
         shown = [answer for answer in self._evidence.answers if answer.project and answer.status == 200]
         return {(answer.project, answer.body["applied"]["offset"]) for answer in shown}
 
     def _answers(self, replays: Replays) -> Sentences:
-        """A view is what the events up to its offset give, or it is 503: never something between."""
+        """A view shows what the events up to its offset give, or it is 503: nothing in between."""
         seen = {place: facts for each in replays.values() for place, facts in each.seen.items()}
         shown: dict[str, list[Answer]] = {}  # by worker, of the whole fleet
         known: dict[str, float] = {}  # project -> when it was first shown
@@ -91,7 +90,7 @@ class Oracle:
             self.counts[f"answers {answer.status}"] += 1
             who = f"Worker {answer.worker}"
             if answer.status == 404 and known.get(answer.project, answer.at) < answer.at - STORED_SECONDS:
-                yield f"{who} said that {answer.project} is unknown after it had been shown."
+                yield f"{who} answered that {answer.project} is unknown after it had been shown."
             elif answer.status not in (0, 200, 404, 503):
                 yield f"{who} answered {answer.status} about {answer.project or 'the fleet'}."
             if answer.status == 200 and answer.project:

@@ -1,4 +1,4 @@
-"""The oracle's look at state: what was acknowledged is in the log, and the changelog holds what the log gives."""
+"""The oracle on state: every acknowledged record is in the log, and the changelog contains what the log gives."""
 
 import struct
 from collections import Counter
@@ -25,12 +25,12 @@ Sentences = Iterator[str]
 
 
 def place(partition: int, offset: int) -> str:
-    """How a record is called."""
+    """The name of a record in sentences."""
     return f"Offset {offset} of partition {partition}"
 
 
 def journal_is_kept(evidence: Evidence) -> Sentences:
-    """What was acknowledged is there, and nothing else is."""
+    """The topic contains the acknowledged records and no others."""
     sent = {(one.partition, one.offset): one for one in evidence.acknowledged}
     there = {(number, kept.offset): kept for number, log in evidence.events.items() for kept in log}
     for at, one in sent.items():
@@ -41,7 +41,7 @@ def journal_is_kept(evidence: Evidence) -> Sentences:
             yield f"{place(*at)} holds another record than the one that was acknowledged there."
     for at, kept in there.items():
         if at not in sent and (kept.value or b"") not in evidence.unsure:
-            yield f"{place(*at)} holds a record that nobody sent."
+            yield f"{place(*at)} holds a record that was not sent."
 
 
 class StoredPartition:
@@ -57,7 +57,7 @@ class StoredPartition:
         self.counts: Counter[str] = Counter()
 
     def check(self) -> Sentences:
-        """All that is wrong with it."""
+        """Its violations."""
         number, clean = self._number, self._clean
         try:
             yield from never_older(number, self._changelog)
@@ -69,7 +69,7 @@ class StoredPartition:
         for project in sorted(clean.outcome.states.keys() | found.states.keys()):
             state, reference = found.states.get(project), clean.projects.get(project)
             if reference is None:
-                yield f"Partition {number} holds the project {project}, of which no event tells."
+                yield f"Partition {number} holds the project {project}, of which there is no event."
             elif state is None:
                 yield f"The project {project} of partition {number} is lost with its {len(reference.news)} events."
             else:
@@ -109,7 +109,7 @@ class StoredPartition:
         expected = facts.what_the_reference_counts(reference, state) | facts.what_the_reference_holds(reference)
         found = facts.what_the_core_counts(state) | facts.what_the_core_holds(state)
         yield from differences(project, "model", found, expected)
-        settled_ms = state.now_ms + SETTLED_MS  # a state stands at what became due last
+        settled_ms = state.now_ms + SETTLED_MS  # a state's time is that of its last deadline
         advance(self._core, state, settled_ms)
         found, expected = facts.what_the_core_found(state), facts.what_the_reference_found(reference, settled_ms)
         settled = {name: expected[name] for name in ("gaps", "duplicates")}
@@ -142,7 +142,7 @@ def _brief(value: object) -> str:
 
 
 def never_older(number: int, log: Sequence[Kept]) -> Sentences:
-    """In a changelog nothing ever becomes older; what does was written by an owner that had lost the partition."""
+    """In a changelog no value becomes older; one that does was written by an owner that had lost the partition."""
     newest: dict[bytes, int] = {}
     for record in log:
         key, value = record.key or b"", record.value

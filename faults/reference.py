@@ -1,6 +1,6 @@
-"""The meaning of the numbers written down plainly: everything is computed anew from the list of events, with sets.
+"""A plain model of the numbers: everything is computed again from the list of events, with sets.
 
-Arrival decides two things alone: what is a re-send, and what is late. Everything else follows from event time.
+The order of arrival decides only what is a re-send and what is late. Everything else follows from event time.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ ENDINGS = (EventType.CREATED, EventType.CREATION_SUCCEEDED, EventType.CREATION_F
 
 @dataclass(frozen=True)
 class Meaning:
-    """The settings that meaning depends on; milliseconds of event time."""
+    """The settings of the model; milliseconds of event time."""
 
     grace_ms: int = 60_000
     settle_ms: int = 60_000
@@ -42,7 +42,7 @@ class Attempt:
 
 @dataclass
 class Numbers:
-    """Who holds what, and since when it is wrong."""
+    """Which episode holds which number, and since when numbers are missing or shared."""
 
     held: dict[str, int] = field(default_factory=dict)
     aside: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Numbers:
     highest_ever: int = 0
     first: int | None = None
     restatements: int = 0
-    taken: list[tuple[int, int]] = field(default_factory=list)  # at the moment at hand, and when stated
+    taken: list[tuple[int, int]] = field(default_factory=list)  # at the current event time, and when stated
 
     def owners(self) -> dict[int, set[str]]:
         """Number -> episodes that hold it."""
@@ -63,7 +63,7 @@ class Numbers:
 
 
 class Reference:
-    """Takes events in the order of arrival and answers for any moment after them."""
+    """Applies events in the order of arrival; its results hold for any time after them."""
 
     def __init__(self, meaning: Meaning | None = None) -> None:
         self.meaning = meaning or Meaning()
@@ -75,13 +75,13 @@ class Reference:
         self._sequences: set[tuple[str, int]] = set()
 
     def take_all(self, events: Iterable[Event]) -> "Reference":
-        """Take many."""
+        """Apply many."""
         for event in events:
             self.take(event)
         return self
 
     def take(self, event: Event, written_ms: int | None = None) -> None:
-        """Take one event, unless it was sent before. `written_ms`: its record's time, which it may be ahead of."""
+        """Apply one event, unless it is a re-send. `written_ms`: its record's time, which the event may be ahead of."""
         sent_as = (event.source, event.sequence) if event.source is not None and event.sequence is not None else None
         if event.event_id in self._ids or sent_as in self._sequences:
             self.resends += 1
@@ -155,15 +155,18 @@ class Reference:
         return {day: self.counted(attempts) for day, attempts in by_day.items()}
 
     def conflicts_total(self) -> int:
-        """Conflict events, and operations that only told of a conflict when they ended."""
+        """Conflict events, and operations of which only the ending reports a conflict."""
         conflicts = [event for event in self.news if event.type is EventType.CREATION_CONFLICT and not event.backfill]
-        told = {event.operation_id for event in conflicts}
-        untold = {
+        reported = {event.operation_id for event in conflicts}
+        by_ending = {
             event.operation_id
             for event in self.news
-            if event.type in ENDINGS and not event.backfill and event.had_conflict and event.operation_id not in told
+            if event.type in ENDINGS
+            and not event.backfill
+            and event.had_conflict
+            and event.operation_id not in reported
         }
-        return len(conflicts) + len(untold)
+        return len(conflicts) + len(by_ending)
 
     def retries(self) -> dict[str, int]:
         """Retries by reason; zeros left out."""
@@ -180,7 +183,7 @@ class Reference:
     # --- numbers
 
     def numbers(self) -> Numbers:
-        """Who holds what after all events, in the order of event time; of one moment the order makes no difference."""
+        """The numbers after all events, in the order of event time; at equal times the order makes no difference."""
         numbers = Numbers(highest_ever=(self.meaning.first_number or 1) - 1, first=self.meaning.first_number)
         in_order = sorted(self.news, key=lambda event: event.occurred_at_ms)
         for at_ms, events in groupby(in_order, key=lambda event: event.occurred_at_ms):
@@ -211,10 +214,10 @@ class Reference:
                 self._change(numbers, {}, episode, deleted=False)
                 return
             taken |= near
-        self._believe_what_is_near(numbers, taken)
+        self._take_what_is_near(numbers, taken)
         self._change(numbers, taken, episode, deleted=False)
 
-    def _believe_what_is_near(self, numbers: Numbers, taken: dict[str, tuple[int, int]]) -> None:
+    def _take_what_is_near(self, numbers: Numbers, taken: dict[str, tuple[int, int]]) -> None:
         highest = max(number for number, _ in taken.values())
         numbers.highest_ever = max(numbers.highest_ever, highest) if numbers.first is not None else highest
         while True:
@@ -232,7 +235,7 @@ class Reference:
         self._change(numbers, {}, episode, deleted=True)
 
     def _change(self, numbers: Numbers, taken: dict[str, tuple[int, int]], episode: str, *, deleted: bool) -> None:
-        """Let an episode leave its number and others take theirs."""
+        """An episode leaves its number and others take theirs."""
         numbers.taken.extend(taken.values())
         left = numbers.held.pop(episode, None)
         for other, (number, _) in taken.items():
@@ -246,7 +249,7 @@ class Reference:
 
     @staticmethod
     def _look(numbers: Numbers, held: Counter[int], explained: set[int], at_ms: int) -> None:
-        """See what is missing or shared where so many episodes hold each number."""
+        """Date the numbers that are missing or shared now."""
         missing = set(range(numbers.first or 1, max(held, default=0))) - held.keys() - explained
         numbers.missing_since_ms = {
             n: numbers.missing_since_ms.get(n, min([at_ms, *(since for above, since in numbers.taken if above > n)]))
@@ -256,6 +259,6 @@ class Reference:
         numbers.shared_since_ms = {n: numbers.shared_since_ms.get(n, at_ms) for n in shared}
 
     def settled(self, since_ms: dict[int, int], now_ms: int) -> tuple[list[int], list[int]]:
-        """Numbers of findings, and of suspects, at a moment."""
+        """Numbers of findings, and of suspects, at a time."""
         found = sorted(n for n, since in since_ms.items() if since + self.meaning.settle_ms <= now_ms)
         return found, sorted(since_ms.keys() - set(found))

@@ -1,5 +1,5 @@
-"""The two things a fault run is measured against: a clean replay by the core, from the first record on and without an
-engine, and a plain model of dictionaries and sets that shares nothing with the core but the decoding of events."""
+"""The two expectations of a fault run: a clean replay by the core, from the first record on and without an engine, and
+a plain model of dictionaries and sets that shares only the decoding of events with the core."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -24,7 +24,7 @@ Facts = dict[str, object]
 
 
 class Stored:
-    """Values in a dictionary, as a `streams.partition.partition.Store`."""
+    """Values in a dictionary, as a `streams.base.checkpoint_types.Store`."""
 
     def __init__(self) -> None:
         self.values: dict[bytes, bytes] = {}
@@ -36,7 +36,7 @@ class Stored:
 
 
 class Outcome(msgspec.Struct):
-    """What became of one partition."""
+    """The stored state of one partition."""
 
     states: dict[str, ProjectState]
     totals: bytes | None
@@ -44,8 +44,8 @@ class Outcome(msgspec.Struct):
 
 
 class Replay(msgspec.Struct):
-    """What must become of one partition. Transitions are in the order of their telling; `seen` has what a view says
-    of a project once an offset is applied, for the offsets that were asked for."""
+    """The expected outcome of one partition. Transitions are in the order in which they are emitted; `seen`: what a
+    view shows of a project after an offset, for the offsets that were asked for."""
 
     outcome: Outcome
     transitions: dict[str, Alert]
@@ -72,7 +72,7 @@ def meaning_of(core: Core) -> Meaning:
 def replay(
     core: Core, partition: int, log: Sequence[Kept], wall_ms: int, asked: Collection[tuple[str, int]] = ()
 ) -> Replay:
-    """Take every record once, in order. `asked`: of which project and offset a view is wanted."""
+    """Apply every record once, in order. `asked`: projects and offsets of which a view is compared."""
     store = Stored()
     taker = Partition(core, partition, store, cached_projects=2_000_000)
     found = Replay(Outcome({}, None, None), {}, {}, 0, [], {}, {})
@@ -103,8 +103,8 @@ def replay(
 
 
 def stored_outcome(core: Core, partition: int, changelog: Sequence[Kept]) -> Outcome:
-    """What the changelog holds, the last record of each key counting. Raises ValueError or LookupError where that
-    cannot be read as a state."""
+    """The state in the changelog, by the last record of each key. Raises ValueError or LookupError where it cannot be
+    decoded."""
     store = Stored()
     for record in changelog:
         if record.key is None or record.key == MARKER:
@@ -132,7 +132,7 @@ def _states(core: Core, partition: int, store: Stored) -> dict[str, ProjectState
 
 
 def facts_of_state(state: ProjectState) -> Facts:
-    """What a project's view says that only events change; whether a gap has settled is not among it."""
+    """What events alone change in a project's view; whether a gap has settled is left out."""
     numbering = state.numbering
     missing = [*numbering.anomalies.open_gaps, *((hole.start, hole.end) for hole in numbering.anomalies.suspects.holes)]
     return {

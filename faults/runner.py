@@ -29,12 +29,12 @@ from faults.sending import CODECS, Style
 from faults.stage import Stage
 from testbed.apache_kafka import ApacheKafka
 
-Tell = Callable[[str], None]
+Write = Callable[[str], None]
 ROUND_SECONDS = 240.0
 
 
 class RoundReport(msgspec.Struct):
-    """One round: what was done, what there was, what is wrong."""
+    """One round: faults, counts, violations."""
 
     scenario: str
     seed: int
@@ -47,15 +47,15 @@ class RoundReport(msgspec.Struct):
 
     def __str__(self) -> str:
         deaths = ", ".join(f"{count} {why}" for why, count in sorted(self.deaths.items()))
-        shown = ("acknowledged", "transitions", "told again", "delivered again", "answers 503")
+        shown = ("acknowledged", "transitions", "emitted again", "delivered again", "answers 503")
         counts = ", ".join(f"{self.counts.get(name, 0)} {name}" for name in shown)
         figures = "".join(f", {name.replace('_', ' ')} {value:.2f}" for name, value in self.figures.items())
-        verdict = "all as it must be" if not self.wrong else f"WRONG, {len(self.wrong)} violations"
+        verdict = "no violation" if not self.wrong else f"WRONG, {len(self.wrong)} violations"
         return f"{self.scenario} (seed {self.seed}, {self.seconds:.1f} s): {deaths}; {counts}{figures}; {verdict}"
 
 
 async def play_round(scenario: Scenario, plan: Plan, folder: Path) -> RoundReport:
-    """One round, its faults healed and everything judged."""
+    """One round: faults, their end, verdict."""
     began, report = time.monotonic(), RoundReport(scenario.name, plan.seed)
     stage = Stage(plan, folder)
     try:
@@ -78,35 +78,35 @@ async def play_round(scenario: Scenario, plan: Plan, folder: Path) -> RoundRepor
 
 
 def chosen(seed: int) -> Scenario:
-    """The scenario that a seed stands for."""
+    """The scenario that a seed picks."""
     weighty = [each for each in SCENARIOS.values() if each.weight]
     return random.Random(seed).choices(weighty, [each.weight for each in weighty])[0]
 
 
 async def play_rounds(
-    bootstrap_servers: str, seeds: Sequence[int], *, picked: Sequence[str] = (), at_once: int = 1, tell: Tell = print
+    bootstrap_servers: str, seeds: Sequence[int], *, picked: Sequence[str] = (), at_once: int = 1, write: Write = print
 ) -> list[RoundReport]:
-    """Rounds with these seeds, so many at the same time. `picked` names the scenario of each, else the seed does.
+    """Rounds with these seeds, `at_once` at the same time. `picked` names the scenario of each, else the seed picks it.
 
-    The workers' logs are kept where something is wrong.
+    The workers' logs are kept where there are violations.
     """
     reports: list[RoundReport] = []
-    turns = asyncio.Semaphore(at_once)
+    places = asyncio.Semaphore(at_once)
 
     async def play(seed: int, scenario: Scenario) -> None:
-        async with turns:
+        async with places:
             folder = Path(tempfile.mkdtemp(prefix="episode-monitor-faults-"))
             report = await play_round(scenario, _plan(bootstrap_servers, seed, scenario), folder)
             reports.append(report)
-            tell(f"{len(reports)}/{len(seeds)} {report}")
+            write(f"{len(reports)}/{len(seeds)} {report}")
             if not report.wrong:
                 shutil.rmtree(folder, ignore_errors=True)
                 return
             report.logs = str(folder)
             for sentence in report.wrong:
-                tell(f"    {sentence}")
-            tell(f"    Repeat it: ./run faults --only {scenario.name} --seed {seed} --rounds 1")
-            tell(f"    The workers' logs: {folder}")
+                write(f"    {sentence}")
+            write(f"    Repeat it: ./run faults --only {scenario.name} --seed {seed} --rounds 1")
+            write(f"    The workers' logs: {folder}")
 
     scenarios = [SCENARIOS[name] for name in picked] or [chosen(seed) for seed in seeds]
     await asyncio.gather(*(play(seed, scenario) for seed, scenario in zip(seeds, scenarios, strict=True)))
@@ -114,7 +114,7 @@ async def play_rounds(
 
 
 def _plan(bootstrap_servers: str, seed: int, scenario: Scenario) -> Plan:
-    """Codec and transactions go by the seed where the scenario has no styles of its own."""
+    """The seed picks codec and transactions where the scenario has no styles of its own."""
     prefix = f"faults-{seed}-{time.time_ns() // 1_000_000}-"
     styles = (Style(CODECS[seed % len(CODECS)], seed % 2 == 0),)
     return Plan(bootstrap_servers=bootstrap_servers, prefix=prefix, seed=seed, **({"styles": styles} | scenario.plan))
@@ -149,7 +149,7 @@ def summary(reports: Sequence[RoundReport], seconds: float) -> dict[str, object]
 
 
 def main() -> None:
-    """Play what the command line says; exit code 1 where something is wrong."""
+    """Play what the command line asks for; exit code 1 on violations."""
     from faults.infra_all import INFRA_SCENARIOS, play_named  # they use the reports of this module
 
     does = {name: scenario.play.__doc__ or "" for name, scenario in SCENARIOS.items()}
@@ -167,7 +167,7 @@ def main() -> None:
         servers = options.broker or stack.enter_context(ApacheKafka()).bootstrap_servers
         seeds = range(first, first + options.rounds)
         picked = [options.only] * len(seeds) if options.only else []
-        playing = play_rounds(servers, seeds, picked=picked, at_once=options.at_once, tell=_print)
+        playing = play_rounds(servers, seeds, picked=picked, at_once=options.at_once, write=_print)
         reports = asyncio.run(playing)
     whole = summary(reports, time.monotonic() - began)
     if options.report is not None:

@@ -1,4 +1,4 @@
-"""What a scenario is, the list of all, and the harm that several of them do."""
+"""What a scenario is, the list of all, and the fault that several of them share."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ Play = Callable[[Stage], Awaitable[None]]
 
 
 class Scenario(msgspec.Struct, frozen=True):
-    """`weight`: how often it is chosen among the others. `plan`: what is other than in the usual plan."""
+    """`weight`: how often it is chosen among the others. `plan`: what differs from the default plan."""
 
     name: str
     play: Play

@@ -1,5 +1,5 @@
-"""What may happen to workers, each by its name. A scenario does its harm while events flow and leaves workers behind
-that can go on; whether all is as it must be afterwards the oracle says."""
+"""Scenarios of workers. Each injects its fault while events flow and leaves workers that can go on; the oracle checks
+the outcome."""
 
 import asyncio
 import signal
@@ -7,13 +7,12 @@ import time
 from statistics import median
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents.fetching.reading import reader, some_records
 from faults import scenarios_of_producers
 from faults.scenario import SCENARIOS, Play, Scenario, die_at_random, scenario
-from faults.stage import CRASHED, Stage
+from faults.stage import CRASHED, Stage, admin_client
 from faults.worker_entry import AFTER_POST, ENGINE_PLACES, IN_RECOVERY, READING_STOPS
 
 __all__ = ["SCENARIOS", "Scenario", "scenarios_of_producers"]
@@ -40,10 +39,10 @@ def _dies(place: str, most: int, deaths: int = 3) -> Play:
 
 for _place in ENGINE_PLACES:
     _play = _dies(_place, 3)
-    _play.__doc__ = f"Two workers die by `kill -9` {_place} of a flush; each next one at another flush."
+    _play.__doc__ = f"Two workers die by `kill -9` at the failpoint {_place!r} of a flush, each time of another flush."
     scenario(f"kill-{_place.replace(' ', '-')}", weight=3)(_play)
 _play = _dies(AFTER_POST, 4)
-_play.__doc__ = "Two workers die by `kill -9` when a receiver has answered and nothing is marked yet."
+_play.__doc__ = "Two workers die by `kill -9` when a receiver has answered and the delivery is not recorded yet."
 scenario("kill-after-post", weight=3)(_play)
 _play = _dies(IN_RECOVERY, 4, deaths=5)
 _play.__doc__ = "Workers die by `kill -9` while they recover, and those that recover after them do, too."
@@ -53,7 +52,7 @@ scenario("kill-in-recovery", weight=3)(_play)
 @scenario("zombie", weight=3, seconds=6.0)
 async def zombie(stage: Stage) -> None:
     """A worker is stopped (SIGSTOP) past its session, its partitions go to another, and it wakes (SIGCONT): it must end
-    before it writes or alerts. The receiver is slow, so that alerts are under way when it is stopped."""
+    before it writes or delivers. The receiver is slow, so that deliveries are in flight when it is stopped."""
     slow = {"sink": "webhook", "delay_seconds": 0.2, "times": None}
     await stage.behave(slow)
     await stage.start("a", "b")
@@ -124,7 +123,7 @@ scenario("scale-10", weight=0, seconds=25.0)(_play)
 
 @scenario("cannot-send", weight=1, seconds=3.0)
 async def cannot_send(stage: Stage) -> None:
-    """The broker takes none of a worker's state (its records may have 100 bytes): it must end with the reason."""
+    """The broker refuses a worker's state (records may have 100 bytes): it must end and log the reason."""
     await stage.start("a")
     await stage.live("a")
     worker = stage.workers["a"]
@@ -135,24 +134,20 @@ async def cannot_send(stage: Stage) -> None:
     if code != CRASHED:
         stage.wrong.append(f"A worker that could not send ended with {code} instead of {CRASHED}.")
     if "the state could not be stored" not in worker.log_text():
-        stage.wrong.append("A worker that could not send did not say why it ended.")
+        stage.wrong.append("A worker that could not send did not log why it ended.")
     await _limit_records(stage, 16 * 1024 * 1024)
     await stage.start("a")
 
 
 async def _limit_records(stage: Stage, limit_bytes: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=stage.plan.bootstrap_servers)
-    await admin.start()
-    try:
-        configs = {"max.message.bytes": str(limit_bytes), "cleanup.policy": "compact"}
+    configs = {"max.message.bytes": str(limit_bytes), "cleanup.policy": "compact"}
+    async with admin_client(stage.plan.bootstrap_servers) as admin:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, stage.topics.changelog, configs)])
-    finally:
-        await admin.close()
 
 
 @scenario("stuck-reader", weight=1, seconds=3.0)
 async def stuck_reader(stage: Stage) -> None:
-    """A worker's reading stands still while events wait: its watchdog must end it with the reason."""
+    """A worker stops reading while events wait: its watchdog must end it and log the reason."""
     await stage.start("a", fault=READING_STOPS, on=stage.rnd.randint(3, 9))
     worker = stage.workers["a"]
     worker.wanted = False
@@ -161,7 +156,7 @@ async def stuck_reader(stage: Stage) -> None:
     if code != CRASHED:
         stage.wrong.append(f"A worker that was stuck ended with {code} instead of {CRASHED}.")
     if "none was processed for" not in worker.log_text():
-        stage.wrong.append("A worker that was stuck did not say why it ended.")
+        stage.wrong.append("A worker that was stuck did not log why it ended.")
     await stage.start("a")
 
 
@@ -186,7 +181,7 @@ async def views_in_recovery(stage: Stage) -> None:
 
 @scenario("failover", weight=2, seconds=5.0)
 async def failover(stage: Stage) -> None:
-    """A worker dies by `kill -9`, and how long its partitions are nobody's is measured."""
+    """A worker dies by `kill -9`, and the time until another one owns its partitions is measured."""
     await stage.start("a", "b")
     await stage.live("a", "b")
     began = time.monotonic()
@@ -198,7 +193,7 @@ async def failover(stage: Stage) -> None:
 
 @scenario("recovery-speed", weight=0, partitions=1, projects=20_000, records=60_000, seconds=20.0, calm=True)
 async def recovery_speed(stage: Stage) -> None:
-    """A worker reads back 20 000 projects, and how fast is compared with bare fetching of the same changelog."""
+    """A worker reads back 20 000 projects, and its rate is compared with bare fetching of the same changelog."""
     await stage.start("a")
     await stage.settle()
     fetched, recovered = [], []

@@ -1,5 +1,5 @@
-"""What producers of events do while workers die: they compress, take back, leave transactions open, have clocks that
-are wrong, and find partitions added."""
+"""Scenarios of producers: compression, aborted and open transactions, wrong clocks and added partitions, while workers
+die."""
 
 import asyncio
 import time
@@ -46,8 +46,8 @@ async def skewed_clocks(stage: Stage) -> None:
 
 @scenario("open-transaction", weight=1, seconds=9.0, styles=(Style("snappy"), Style("gzip", True)))
 async def open_transaction(stage: Stage) -> None:
-    """A transaction stays open and holds back whatever others send behind it, then is aborted. Workers wait, and those
-    that die meanwhile go on where they were."""
+    """A transaction stays open and holds back all later records, then is aborted. Workers wait, and those that die
+    meanwhile continue where they were."""
     producer: Any = AIOKafkaProducer(
         bootstrap_servers=stage.plan.bootstrap_servers, transactional_id=f"{stage.plan.prefix}open"
     )
@@ -64,7 +64,7 @@ async def open_transaction(stage: Stage) -> None:
         await asyncio.sleep(OPEN_SECONDS)
         answers = [await stage.ask(worker, "/readyz") for worker in stage.running()]
         if not any(body and body["lag"] for _, body in answers):
-            stage.wrong.append(f"What waits behind an open transaction was not in the lag of any worker: {answers}.")
+            stage.wrong.append(f"No worker counted the records behind an open transaction as lag: {answers}.")
         await producer.abort_transaction()
     finally:
         await producer.stop()
@@ -75,8 +75,8 @@ async def open_transaction(stage: Stage) -> None:
 
 @scenario("partitions-added", weight=1, seconds=4.0, keeps_places=True)
 async def partitions_added(stage: Stage) -> None:
-    """The events get two partitions more, with projects of their own, and a worker dies at that. The workers see and
-    read them, and whatever lies in the old ones is as if nothing had been."""
+    """Two partitions are added to the events, with projects of their own, and a worker dies meanwhile. Workers must
+    read them, and the projects in the old ones must not change."""
     await stage.start("a", "b")
     await stage.live("a", "b")
     old, new = stage.partitions, stage.partitions + ADDED

@@ -1,4 +1,4 @@
-"""The producers of a fault run's events: they note what the broker has acknowledged, and nothing else."""
+"""The producers of a fault run's events; they note the records that the broker acknowledged."""
 
 import asyncio
 import random
@@ -7,19 +7,20 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from faults.evidence import Evidence, Sent
 from faults.feed import Record
 
 STEP_SECONDS = 0.1
-TAKEN_BACK = 20  # records at most, in a transaction that is aborted
+TAKEN_BACK = 20  # records at most in an aborted transaction
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 Place = Callable[[bytes], int]  # a key's partition
 
 
 class Style(msgspec.Struct, frozen=True):
-    """How one producer sends. `taken_back_share`: of its transactions, those that follow one that is aborted."""
+    """How one producer sends. `taken_back_share`: of its transactions, those that follow an aborted one."""
 
     codec: str = "none"
     is_transactional: bool = False
@@ -27,7 +28,7 @@ class Style(msgspec.Struct, frozen=True):
 
 
 class Sender:
-    """Sends to one topic. `place`: where keys go; None leaves that to the producer."""
+    """Sends to one topic. `place`: the partition of a key; None: the producer's choice."""
 
     def __init__(
         self, bootstrap_servers: str, topic: str, evidence: Evidence, rnd: random.Random, place: Place | None = None
@@ -39,7 +40,7 @@ class Sender:
         self._place = place
 
     async def run(self, records: list[Record], seconds: float, styles: Sequence[Style], name: str) -> None:
-        """Send all records, evenly over so many seconds, each project's by the same producer. Raises KafkaError."""
+        """Send all records evenly over `seconds`, each project's by the same producer. Raises KafkaError."""
         shares: list[list[Record]] = [[] for _ in styles]
         for record in records:
             shares[sum(record.key or b"") % len(styles)].append(record)
@@ -87,17 +88,21 @@ class Sender:
             await producer.send(self._topic, record.value, record.key, partition=self._partition(record.key))
             for record in useful
         ]
-        answers = await asyncio.gather(*futures)
-        return [
-            Sent(answer.partition, answer.offset, record.key, record.value)
-            for record, answer in zip(useful, answers, strict=True)
-        ]
+        sent: list[Sent] = []
+        for record, answer in zip(useful, await asyncio.gather(*futures, return_exceptions=True), strict=True):
+            if isinstance(answer, KafkaError):  # the broker died: the record may be there or not
+                self._evidence.unsure.add(record.value or b"")
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                sent.append(Sent(answer.partition, answer.offset, record.key, record.value))
+        return sent
 
     def _partition(self, key: bytes | None) -> int | None:
         return None if self._place is None else self._place(key or b"")
 
 
 def _renamed(record: Record) -> Record:
-    """With ids of its own: what is taken back must leave no trace."""
+    """With an id of its own: an aborted record must leave no trace."""
     value = record.value
     return record if value is None else Record(record.key, value.replace(b'"ev-', b'"aborted-', 1))

@@ -1,7 +1,7 @@
-"""Producers whose clocks are wrong: a feed's events bear other times, each project's by a clock of its own.
+"""Producers with wrong clocks: the events of a feed get other times, each project's by a clock of its own.
 
-A record's own time stays right, as that of a broker, or of a machine other than the one whose clock made the event's.
-Where a project has several producers, all that is told of one attempt and its episode comes from the same one.
+A record's own time stays right, as if a broker, or another machine than the event's, had set it. Where a project has
+several producers, all events of one attempt and its episode come from the same one.
 """
 
 import json
@@ -19,7 +19,7 @@ def _right(at_ms: int, start_ms: int) -> int:
 
 
 def _ahead(at_ms: int, start_ms: int) -> int:
-    """From the wall clock on: almost the five minutes that are taken, at the end of a run."""
+    """From the wall clock on: at the end of a run almost the five minutes that are tolerated."""
     return at_ms + BEHIND_MS + 20_000
 
 
@@ -28,7 +28,7 @@ def _behind(at_ms: int, start_ms: int) -> int:
 
 
 def _jumps(at_ms: int, start_ms: int) -> int:
-    """It is set ahead in the middle of a run."""
+    """The clock is set ahead in the middle of a run."""
     return at_ms + (BEHIND_MS if at_ms > start_ms + SPAN_MS // 2 else 0)
 
 
@@ -42,7 +42,7 @@ class _Several:
         self._attempts: dict[str, str] = {}  # of an episode
 
     def time_of(self, wire: dict[str, Any]) -> int:
-        """When its producer says that it happened."""
+        """The event time by its producer's clock."""
         attempt: str = wire.get("operation_id") or self._attempts.get(wire["episode_id"], wire["episode_id"])
         if "episode_id" in wire:
             self._attempts.setdefault(wire["episode_id"], attempt)
@@ -50,7 +50,7 @@ class _Several:
 
 
 def skewed(records: Iterable[Record], wall_ms: int) -> Iterator[Record]:
-    """The same records by wrong clocks. `wall_ms`: what the feed was begun with."""
+    """The same records by wrong clocks. `wall_ms`: the start time of the feed."""
     several = _Several()
     for record in records:
         try:
@@ -59,7 +59,7 @@ def skewed(records: Iterable[Record], wall_ms: int) -> Iterator[Record]:
         except (ValueError, TypeError, KeyError):
             yield record
             continue
-        # Of a feed's projects that four divides nothing arrives out of order; a jump would make others late.
+        # Projects whose number four divides are in order; in others a jump would make events late.
         if number % 4 == 3:
             wire["occurred_at"] = several.time_of(wire)
         else:

@@ -1,5 +1,5 @@
-"""Where a scenario is played: a monitor of its own topics on a shared broker, its workers, a real receiver of alerts, a
-producer of events, somebody who looks at the views all the time, and a supervisor who starts again what has died."""
+"""The stage of a scenario: a monitor with topics of its own on a shared broker, its workers, a real receiver of alerts,
+a producer of events, a reader of the views, and a supervisor that restarts dead workers."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ from streams.alerting.core import Core
 from testbed.hashes import PLACES
 
 SETTLE_SECONDS = 60.0
-CRASHED = 70  # the exit code of a worker in doubt
+CRASHED = 70  # the exit code of a worker that ended itself
 VIEWS = "/monitoring/episodes/integrity"
 
 
@@ -54,10 +54,13 @@ class Stage:
         self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
         self.workers: dict[str, WorkerProcess] = {}
         self.deaths: Counter[str] = Counter()
-        self.wrong: list[str] = []  # what a scenario found by itself
+        self.wrong: list[str] = []  # violations found by the scenario itself
         self.figures: dict[str, float] = {}
         self.woken: dict[str, float] = {}  # zombie -> when it was woken, in seconds of the wall clock
-        self.next_fault: Callable[[], tuple[str, int]] = lambda: ("", 1)  # for what the supervisor starts again
+        self.next_fault: Callable[[], tuple[str, int]] = lambda: (
+            "",
+            1,
+        )  # of the next worker that the supervisor restarts
         self.receiver_url = ""
         self.feeding: asyncio.Task[None]
         self._environment: dict[str, str] = {}
@@ -68,7 +71,7 @@ class Stage:
 
     @property
     def core(self) -> Core:
-        """What the workers decide by."""
+        """The workers' rules and settings."""
         return core_from(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
 
     @asynccontextmanager
@@ -115,7 +118,7 @@ class Stage:
             worker.start(fault, on, **(environment or {}))
 
     async def kill(self, name: str, why: str = "at random") -> None:
-        """Kill -9, and let the supervisor take its time."""
+        """Kill -9; the supervisor does not restart it."""
         if self.workers[name].is_running:
             await self.workers[name].kill9()
             self.deaths[why] += 1
@@ -126,7 +129,7 @@ class Stage:
         await self._ask_to_end(self.workers[name])
 
     async def _ask_to_end(self, worker: WorkerProcess) -> None:
-        # Until it listens, a signal ends it as it ends any process.
+        # Before it listens, a signal ends it as any process.
         while worker.is_running and (await self.ask(worker, "/livez"))[0] != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         code = await worker.stop()
@@ -138,7 +141,7 @@ class Stage:
         return [worker for worker in self.workers.values() if worker.is_running]
 
     async def live(self, *names: str) -> None:
-        """Wait until these workers, which nobody replaces, share all partitions, live, each with one at least."""
+        """Wait until these workers own all partitions, live, each at least one."""
         give_up_at = time.monotonic() + SETTLE_SECONDS
         while True:
             shares = [await self.live_partitions(name) for name in names]
@@ -155,7 +158,7 @@ class Stage:
         return int(body["recovery"]["partitions_live"]) if status in (200, 503) and body else 0
 
     async def ask(self, worker: WorkerProcess, path: str) -> tuple[int, Any]:
-        """Status and JSON; status 0 where nobody answers."""
+        """Status and JSON; status 0 without an answer."""
         try:
             answer = await self._client.get(worker.url + path)
             return answer.status_code, answer.json()
@@ -163,7 +166,7 @@ class Stage:
             return 0, None
 
     async def _supervise(self) -> None:
-        """Start again whoever has died by itself."""
+        """Restart the workers that have died."""
         while True:
             await asyncio.sleep(0.05)
             for worker in self.workers.values():
@@ -186,13 +189,13 @@ class Stage:
         await sender.run(list(records), plan.seconds, plan.styles, f"{plan.prefix}feed")
 
     async def add_partitions(self, count: int) -> None:
-        """To the events."""
+        """Add partitions to the events' topic."""
         self.partitions += count
-        async with admin(self.plan.bootstrap_servers) as client:
+        async with admin_client(self.plan.bootstrap_servers) as client:
             await client.create_partitions({self.topics.events: NewPartitions(self.partitions)})
 
     async def behave(self, step: dict[str, Any] | None) -> None:
-        """Tell the receiver how to answer from now on; None: well."""
+        """Set how the receiver answers from now on; None: as usual."""
         if step is None:
             await self._client.delete(f"{self.receiver_url}/behaviour")
         else:
@@ -201,7 +204,7 @@ class Stage:
     # --- views
 
     async def _look(self) -> None:
-        """Ask running workers for projects and for the fleet, again and again, and keep what they say."""
+        """Ask running workers for projects and for the fleet, again and again, and keep the answers."""
         rnd = random.Random(self.plan.seed)
         while True:
             await asyncio.sleep(self.look_every_seconds)
@@ -215,14 +218,14 @@ class Stage:
     # --- the end
 
     async def settle(self) -> None:
-        """Plan no more faults, and wait until everything is taken, stored, told and delivered."""
+        """End the faults, and wait until all events are applied and stored, and all alerts delivered."""
         self.next_fault = lambda: ("", 1)
         await self.feeding
         give_up_at = time.monotonic() + SETTLE_SECONDS
-        async with admin(self.plan.bootstrap_servers) as client, reader(self.plan.bootstrap_servers) as consumer:
+        async with admin_client(self.plan.bootstrap_servers) as client, reader(self.plan.bootstrap_servers) as consumer:
             while open_ones := await self._unfinished(client, consumer):
                 if time.monotonic() > give_up_at:
-                    self.wrong.append(f"After {SETTLE_SECONDS:.0f} s still not taken: {', '.join(open_ones)}.")
+                    self.wrong.append(f"After {SETTLE_SECONDS:.0f} s still not committed: {', '.join(open_ones)}.")
                     return
                 await asyncio.sleep(0.1)
 
@@ -240,7 +243,7 @@ class Stage:
         ]
 
     async def end(self) -> None:
-        """Ask all workers to end; those whose fault lies still before them are killed."""
+        """Ask all workers to end; those whose fault has not happened yet are killed."""
         wanted = [worker for worker in self.workers.values() if worker.wanted]
         for worker in wanted:
             worker.wanted = False
@@ -254,7 +257,7 @@ class Stage:
         )  # fmt: skip
 
     def zombies(self) -> list[str]:
-        """Alerts that were posted by a worker which had been frozen."""
+        """Alerts that a frozen worker posted after it woke."""
         return [
             f"The zombie {one.worker} posted {one.message_id} {one.at - self.woken[one.worker]:.3f} s after it woke."
             for one in self.evidence.received
@@ -262,8 +265,8 @@ class Stage:
         ]
 
     async def remove(self) -> None:
-        """Delete the topics, so that many rounds do not burden the broker."""
-        async with admin(self.plan.bootstrap_servers) as client:
+        """Delete the topics, so that they do not pile up on the broker."""
+        async with admin_client(self.plan.bootstrap_servers) as client:
             await client.delete_topics(list(msgspec.structs.astuple(self.topics)))
 
 
@@ -272,7 +275,7 @@ def _place(key: bytes, partitions: int) -> int:
 
 
 @asynccontextmanager
-async def admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin_client(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
     """A started admin client."""
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await client.start()

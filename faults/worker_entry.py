@@ -1,12 +1,12 @@
-"""A whole worker as a fault run starts it: the product's own, told by environment variables where to come to harm.
+"""A whole worker as a fault run starts it: the product's own, with faults that environment variables choose.
 
-The variables are read here and nowhere else; the product knows nothing of them.
+The variables are read only here; the product does not know them.
 
-    TEST_WORKER    a name that its requests to receivers bear, in the header x-worker
+    TEST_WORKER    a name that its requests to receivers have in the header x-worker
     TEST_FAULT     where it dies by SIGKILL: a failpoint of the engine, AFTER_POST, IN_RECOVERY; or READING_STOPS
     TEST_FAULT_ON  at which passing of that place
     TEST_CLOCK     a file that says how many seconds the wall clock is ahead
-    TEST_RECOVERY_SECONDS  for how long reading a partition back is drawn out
+    TEST_RECOVERY_SECONDS  by how long the recovery of a partition is prolonged
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Fault:
         self._left = int(environment.get("TEST_FAULT_ON", "1"))
 
     def passed(self, place: str) -> bool:
-        """Whether the place was passed for the n-th time, or more often."""
+        """Whether the place was passed at least n times."""
         if place != self.place:
             return False
         self._left -= 1
@@ -62,7 +62,7 @@ class Fault:
 
 
 class _DeadlySink:
-    """A sink that may not live to mark what it delivered."""
+    """A sink whose process may die before it records a delivery."""
 
     def __init__(self, sink: Sink, fault: Fault) -> None:
         self.name = sink.name
@@ -80,7 +80,7 @@ class _DeadlySink:
 
 
 def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
-    """Put the faults into a worker that was made and not started."""
+    """Put the faults into a worker that has not started."""
     fault, runtime = Fault(environment), worker.runtime
     worker.client.headers["x-worker"] = environment.get("TEST_WORKER", "")
     runtime.engine.emitter.failpoint = runtime.engine.flusher.failpoint = fault
@@ -93,8 +93,8 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
             accept(fetched)
 
     runtime.engine.accept = accept_some  # type: ignore[method-assign]
-    runtime._idle_clocks.run = _stand_still  # type: ignore[method-assign]
-    alert_consumer._is_past = lambda *_: False  # event time lies behind, and the oracle wants all of it told
+    runtime._idle_clocks.run = _do_not_follow  # type: ignore[method-assign]
+    alert_consumer._is_past = lambda *_: False  # event time lies behind, and the oracle expects all alerts
     read = PartitionLog.read
 
     async def slow_read(self: PartitionLog, consumer: AIOKafkaConsumer, progress: Progress) -> dict[bytes, bytes]:
@@ -106,8 +106,8 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
     PartitionLog.read = slow_read  # type: ignore[method-assign, assignment]
 
 
-async def _stand_still() -> None:
-    """No idle partition follows the clock on the wall: the oracle knows of no moment at which one would."""
+async def _do_not_follow() -> None:
+    """No idle partition follows the wall clock: the oracle could not know when."""
 
 
 def _step_clock(path: str) -> None:
@@ -126,7 +126,7 @@ def _step_clock(path: str) -> None:
 
 
 def main(environment: dict[str, str], log: Path) -> None:
-    """Be that worker. Ends with the product's exit codes."""
+    """Run the worker. Ends with the product's exit codes."""
     os.setsid()  # a shell that ends sends SIGCONT to its stopped jobs, which would wake a frozen worker too early
     _end_with_parent()
     with log.open("ab", buffering=0) as file:
@@ -158,6 +158,6 @@ def main(environment: dict[str, str], log: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    """Also when it is stopped at that moment; elsewhere than on Linux only as far as `daemon` goes."""
+    """Even while it is stopped, on Linux; elsewhere as far as `daemon` does it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)

@@ -1,5 +1,5 @@
-"""Worker processes in a fault run's hands. Each is forked from a process that has imported everything and done nothing
-else, so that a start costs a moment and not a second; from there on it is a worker like any other."""
+"""Worker processes of a fault run. Each is forked from a process that has only imported everything, which makes a start
+much faster; from there on it is a worker like any other."""
 
 import asyncio
 import multiprocessing
@@ -27,8 +27,8 @@ class WorkerProcess:
         self.log = folder / f"{name}.log"
         self.lives = 0
         self.url = ""
-        self.fault = ""  # where the present life is to come to harm
-        self.wanted = False  # whether somebody should start it again when it dies
+        self.fault = ""  # the failpoint of the present process
+        self.wanted = False  # whether the supervisor restarts it when it dies
         self._environment = {**environment, "STATE_DIR": str(folder / f"{name}.state")}
         self._process: ForkServerProcess | None = None
 
@@ -64,7 +64,7 @@ class WorkerProcess:
             os.kill(self._process.pid, number)
 
     async def kill9(self) -> None:
-        """End it without a farewell."""
+        """Kill it (SIGKILL)."""
         self.wanted = False
         self.signal(signal.SIGKILL)
         await self.ended()
@@ -77,7 +77,7 @@ class WorkerProcess:
         return self.returncode
 
     async def stop(self) -> int | None:
-        """Ask it to end; its exit code, or None where it would not and was killed."""
+        """Ask it to end; its exit code, or None where it did not and was killed."""
         self.wanted = False
         self.signal(signal.SIGTERM)
         code = await self.ended()

@@ -137,10 +137,9 @@ async def test_an_idle_partition_follows_the_clock_on_the_wall(broker: str, topi
         ahead_ms[0] = 70_000
         await until(lambda: rig.owned[0].partition.index.gaps == 1, "settled although no event came")
         await until(lambda: len(rig.history) == 1)
-    told = [
-        each for number in (0, 1) for each in emitted_transitions(await read_log(broker, rig.topics.alerts, number))
-    ]
-    assert [each.alert_type for each in told] == ["INTEGRITY_VIOLATION"]
+    logs = [await read_log(broker, rig.topics.alerts, number) for number in (0, 1)]
+    emitted = [alert for log in logs for alert in emitted_transitions(log)]
+    assert [alert.alert_type for alert in emitted] == ["INTEGRITY_VIOLATION"]
     assert rig.stops == []
 
 

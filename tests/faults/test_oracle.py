@@ -101,7 +101,7 @@ def test_a_project_without_a_state_and_a_state_without_a_project_are_named(run: 
     other = next(record for record in log if record.key == changelog_keys.head(gone))
     run.evidence.changelog[0] = [*kept, Kept(len(log), changelog_keys.head("stranger"), other.value)]
     assert says(run, f"The project {gone} of partition 0 is lost")
-    assert says(run, "the project stranger, of which no event tells")
+    assert says(run, "the project stranger, of which there is no event")
 
 
 def test_an_acknowledged_record_that_the_broker_lost_is_named(run: HonestRun) -> None:
@@ -114,7 +114,7 @@ def test_an_acknowledged_record_that_the_broker_lost_is_named(run: HonestRun) ->
 
 def test_a_record_that_nobody_sent_is_named_unless_its_sender_does_not_know(run: HonestRun) -> None:
     last = run.evidence.acknowledged.pop()
-    assert says(run, f"Offset {last.offset} of partition {last.partition} holds a record that nobody sent")
+    assert says(run, f"Offset {last.offset} of partition {last.partition} holds a record that was not sent")
     run.evidence.unsure.add(last.value or b"")
     assert verdict(run) == []
 
@@ -183,10 +183,10 @@ def test_dead_letters_lost_foreign_doubled_and_mislabelled_are_named(run: Honest
     assert verdict(run) == [f"{name} has 2 dead letters."]
     assert Oracle(CORE, run.topics, run.evidence, letters_once=False).verdict() == []
     letters[-1] = with_header(lost, "dl_reason", b"too_cold")
-    assert says(run, f"The dead letter of {name} says too_cold")
+    assert says(run, f"The dead letter of {name} has the reason too_cold")
     good = clean(run).events[0][0]
     letters[-1] = with_header(with_header(lost, "dl_partition", b"0"), "dl_offset", b"%d" % good)
-    assert says(run, f"Offset {good} of partition 0 has a dead letter although it can be used")
+    assert says(run, f"Offset {good} of partition 0 has a dead letter although it is a valid event")
 
 
 def with_header(letter: Kept, name: str, value: bytes) -> Kept:
@@ -198,7 +198,7 @@ def with_header(letter: Kept, name: str, value: bytes) -> Kept:
 
 def test_a_transition_that_was_never_told_is_named(run: HonestRun) -> None:
     lost = run.evidence.alerts[0].pop(3)
-    assert says(run, json.loads(lost.value or b"")["alert_key"], "was never told")
+    assert says(run, json.loads(lost.value or b"")["alert_key"], "was never emitted")
 
 
 def test_a_transition_may_be_told_again_but_not_with_other_words(run: HonestRun) -> None:
@@ -207,7 +207,9 @@ def test_a_transition_may_be_told_again_but_not_with_other_words(run: HonestRun)
     log.append(Kept(10**6, log[0].key, encode_alert(alert)))
     assert verdict(run) == []
     log.append(Kept(10**6 + 1, log[0].key, encode_alert(msgspec.structs.replace(alert, sample_size=12345))))
-    assert verdict(run) == [f"The transition {alert.transition_id} of {alert.alert_key} was told with other words."]
+    assert verdict(run) == [
+        f"The transition {alert.transition_id} of {alert.alert_key} was emitted with other contents."
+    ]
 
 
 def test_a_transition_that_the_model_lacks_is_named(run: HonestRun) -> None:
@@ -224,7 +226,7 @@ def test_transitions_of_one_alert_told_in_another_order_are_noticed(run: HonestR
     key = next(key for key in keyed if keyed.count(key) > 1)
     first, second = [at for at, each in enumerate(keyed) if each == key][:2]
     log[first], log[second] = log[second], log[first]
-    assert verdict(run) == [f"The transitions of {(key or b'').decode()} were first told in another order."]
+    assert verdict(run) == [f"The transitions of {(key or b'').decode()} were first emitted in another order."]
 
 
 def test_an_alert_that_never_reached_its_receiver_is_named_unless_it_is_a_dead_letter(run: HonestRun) -> None:
@@ -255,7 +257,7 @@ def test_a_foreign_alert_and_one_with_other_words_are_named(run: HonestRun) -> N
     run.evidence.received.append(foreign)
     run.evidence.received[0] = msgspec.structs.replace(first, body={"alert": first.body["alert"] | {"value": 99.5}})
     assert says(run, "A receiver got the alert", "(foreign:", "which the model lacks")
-    assert says(run, f"of {first.body['alert']['alert_key']} with other words")
+    assert says(run, f"of {first.body['alert']['alert_key']} with other contents")
 
 
 # --- commits
@@ -332,7 +334,7 @@ def test_a_project_that_vanishes_a_fleet_that_shrinks_and_other_errors_are_notic
     run.answer("a", "", {"total_projects": 9}, at=9.0)
     run.answer("a", project, None, 500)
     assert verdict(run) == [
-        f"Worker b said that {project} is unknown after it had been shown.",
+        f"Worker b answered that {project} is unknown after it had been shown.",
         "Worker a showed 9 projects in all after it had shown 12.",
         f"Worker a answered 500 about {project}.",
     ]

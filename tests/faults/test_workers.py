@@ -17,7 +17,7 @@ async def test_every_scenario_and_thirty_deaths_end_where_one_undisturbed_run_do
     lines: list[str] = []
     picked = [*SHORT, *(name for name in SHORT if name.startswith("kill-"))]
     reports = await play_rounds(
-        broker, range(SEED, SEED + len(picked)), picked=picked, at_once=AT_ONCE, tell=lines.append
+        broker, range(SEED, SEED + len(picked)), picked=picked, at_once=AT_ONCE, write=lines.append
     )
     whole = summary(reports, 0.0)
     assert [sentence for report in reports for sentence in report.wrong] == [], "\n".join(lines)
