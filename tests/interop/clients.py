@@ -46,7 +46,8 @@ CLIENTS = (
     Client(name="aiokafka", language="Python", partitioners={"default": MURMUR2}, is_idempotent=False, acks="1"),
     Client(
         name="kafkajs", language="Node.js", partitioners={"default": MURMUR2, "legacy": "murmur2, wrong"},
-        is_idempotent=False, null_headers=False, to_murmur2="nothing to set since 2.0; do not use `Partitioners.LegacyPartitioner`",
+        is_idempotent=False, null_headers=False,
+        to_murmur2="nothing to set since 2.0; do not use `Partitioners.LegacyPartitioner`",
     ),
     Client(
         name="franz-go", language="Go", partitioners={"default": MURMUR2, "murmur2": MURMUR2},
