@@ -1,4 +1,4 @@
-"""Workers in one process: real partitions without Kafka, real read models, real HTTP between them.
+"""Workers in one process: real partitions without Kafka, real questions, real HTTP between them.
 
 The fleet topic is a `Bus`, which hands every record to every reader at once; other tests put a broker in its place.
 """

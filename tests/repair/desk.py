@@ -26,7 +26,7 @@ AS_OF = "2025-10-09T08:53:20.000Z"
 
 
 class Stream:
-    """Plays topic and read model: numbers as the events said, and the offset up to which they are applied."""
+    """Plays topic and fleet: numbers as the events said, and the offset up to which they are applied."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, dict[str, int]] = {}
@@ -49,7 +49,7 @@ class Stream:
         return (3, len(self.sent)) if self.sent else None
 
     async def ask(self, project_id: str) -> ProjectView | None:
-        """See `ReadModel.project`."""
+        """See `ProjectQuestion`."""
         if self.is_recovering:
             raise Recovering
         if project_id not in self.numbers:
@@ -59,7 +59,7 @@ class Stream:
 
 
 def view(project_id: str, numbers: Sequence[int], offset: int, suspects: Sequence[Suspect] = ()) -> ProjectView:
-    """What the read model says of these numbers."""
+    """What the fleet answers of these numbers."""
     highest = max(numbers, default=0)
     holders = Counter(numbers)
     held = [0, *sorted(holders)]

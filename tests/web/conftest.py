@@ -1,4 +1,4 @@
-"""A web app on the fake read model, and clients that come from wherever a test says."""
+"""A web app on the fake fleet, and clients that come from wherever a test says."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""A read model made by hand: numbers that are easy to recognise, and a switch for every way a view can fail."""
+"""A fleet made by hand: numbers that are easy to recognise, and a switch for every way a view can fail."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -320,7 +320,7 @@ def fake_app(
     views: FakeViews, settings: WebSettings | None = None, *, registry: Any = None,
     extra_routers: Sequence[APIRouter] = (), **parts: Any,
 ) -> DocumentedApp:  # fmt: skip
-    """The web app on the fake read model. `parts` are further ones of `WebContext`."""
+    """The web app on the fake fleet. `parts` are further ones of `WebContext`."""
     context = WebContext(
         fleet=views, process=views, jobs=lambda: views, drift_of=views.drift_of, settings=settings or WebSettings(),
         **parts,

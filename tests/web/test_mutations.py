@@ -57,7 +57,7 @@ async def test_resolving_gives_the_alert_and_leaves_an_entry(
         ("resolve", {"by": "mina", "later": "unknown fields are ignored"}, None),
     ],
 )
-async def test_the_action_reaches_the_read_model(
+async def test_the_action_reaches_the_fleet(
     client: httpx.AsyncClient, views: FakeViews, verb: str, body: dict[str, object], minutes: int | None
 ) -> None:
     views.alerts = {KEY: alert(KEY)}

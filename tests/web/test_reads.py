@@ -1,4 +1,4 @@
-"""What each read answers, what it hands to the read model, and how it says that it cannot."""
+"""What each read answers, what it asks of the fleet, and how it says that it cannot."""
 
 from urllib.parse import quote
 
@@ -76,7 +76,7 @@ async def test_the_list_of_projects_is_the_worst_fifty_unless_asked_otherwise(
     assert answer.json()["projects"][0]["project_id"] == "webtoon/7"
 
 
-async def test_every_parameter_of_the_list_reaches_the_read_model(client: httpx.AsyncClient, views: FakeViews) -> None:
+async def test_every_parameter_of_the_list_reaches_the_fleet(client: httpx.AsyncClient, views: FakeViews) -> None:
     parameters: dict[str, str | int] = {
         "status": "unhealthy",
         "q": "봄 %",
@@ -215,7 +215,7 @@ async def test_a_part_that_is_not_set_up_is_501(client: httpx.AsyncClient, views
     assert (answer.status_code, answer.json()["code"]) == (501, "not_available")
 
 
-async def test_a_cursor_the_read_model_refuses_is_named(client: httpx.AsyncClient, views: FakeViews) -> None:
+async def test_a_cursor_that_the_fleet_refuses_is_named(client: httpx.AsyncClient, views: FakeViews) -> None:
     views.failing = InvalidQuery("cursor", "is not one of ours")
     answer = await client.get(f"{ROOT}/integrity/projects?cursor=zzz")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
