@@ -14,7 +14,8 @@ from aiokafka.errors import for_code
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c
 
-from agents.fetching.batches import FetchedBytes, PartitionBatches
+from agents.fetching.batches import PartitionBatches
+from agents.fetching.taken import FetchedBytes
 
 TRANSACTIONAL, CONTROL, APPEND_TIME = 0x10, 0x20, 0x08
 COMMITTED, UNCOMMITTED = 1, 0

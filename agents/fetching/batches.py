@@ -7,94 +7,40 @@ consumer of the process reads through this.
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from aiokafka.record.default_records import DefaultRecordBatch
 
+from agents.fetching.aborted import AbortedTransactions
 from agents.fetching.batch_heads import (
-    APPEND_TIME,
     CODEC,
-    CONTROL,
     HEAD,
-    TRANSACTIONAL,
     BatchHead,
     Damaged,
     base_at,
     claimed,
     find_good,
     good_at,
-    is_abort,
     plain_head,
     read_batch,
 )
 from agents.fetching.doubts import Doubts
 from agents.fetching.large_batch import large_batch
+from agents.fetching.open_batch import PIECE_RECORDS, OpenBatch
 from agents.fetching.record_parsing import (
     KEPT_BYTES,
     PlainRecord,
     UnreadableBatch,
     longest_record,
-    parse_message,
-    parse_records,
 )
+from agents.fetching.taken import HEADER_BYTES, RECORD_BYTES, FetchedBytes, Taken, memory_beside
 from agents.fetching.unfolding import SMALL_BYTES, SPARE_BYTES, UNFOLDED_LIMIT_BYTES, NotUnfolded, UnfoldsTooFar, unfold
-from agents.fetching.whole_batch import LARGE_BYTES, are_in_order, headers_of, offset_of, whole_batch
+from agents.fetching.whole_batch import LARGE_BYTES, are_in_order, offset_of, whole_batch
 from models.dead_letter import DeadLetterReason
 
 TAKEN_BYTES = 4 * 1024 * 1024  # handed out at once, by a guess of what they take in memory
-PIECE_RECORDS = 500
 PIECE_BYTES = 1024 * 1024
-RECORD_BYTES, HEADER_BYTES = 200, 72  # of memory, each, beside what is in it
-READ_COMMITTED = 1
 NO_SUCH_OFFSET = 10_000_000  # behind the end that the broker names, or away from where reading stands
-
-T = TypeVar("T")
-
-
-class Taken(list[T]):
-    """Records, about how much memory they take, and whether an `UnreadableBatch` is among them."""
-
-    __slots__ = ("has_unreadable", "size_bytes")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.size_bytes = 0
-        self.has_unreadable = False
-
-
-def memory_beside(records: list[Any]) -> int:
-    """About how many bytes records made by aiokafka's C code take beside what is in them."""
-    return RECORD_BYTES * len(records) + HEADER_BYTES * sum(map(len, map(headers_of, records)))
-
-
-class FetchedBytes:
-    """What a broker sent for a partition, in place of aiokafka's MemoryRecords, which trusts every length in it."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data or b""
-
-    def has_next(self) -> bool:
-        """Whether there is anything."""
-        return bool(self.data)
-
-    def size_in_bytes(self) -> int:
-        """How much there is."""
-        return len(self.data)
-
-
-class _Open:
-    """A batch whose records are being handed out."""
-
-    def __init__(self, batch: BatchHead, view: memoryview, begin: int) -> None:
-        self.batch = batch
-        self.view = view  # the batch, unfolded
-        self.begin = begin  # of its records in there
-        self.piece = PIECE_RECORDS
-        self.record_bytes = max(1, len(view) // max(1, batch.records))
-        self.left = batch.records
-        self.expected = batch.base_offset  # the lowest offset that the next record may have
-        self.is_quick = True
-        self.records: Iterator[Any] = iter(())
 
 
 class _Waits(Exception):
@@ -128,10 +74,8 @@ class PartitionBatches:
         self._view = memoryview(self._data)
         self._at = 0
         self._floor = -1  # no batch begins before this
-        self._aborted = sorted(aborted_transactions or [], key=lambda aborted: aborted[1])
-        self._aborted_producers: set[int] = set()
-        self._is_committed_only = isolation_level == READ_COMMITTED
-        self._open: _Open | None = None
+        self._aborted = AbortedTransactions(aborted_transactions, isolation_level)
+        self._open: OpenBatch | None = None
         self._is_large_next = False  # the batch that is read or comes next is large, unfolded
 
     def take(self, most_records: int, most_bytes: int = TAKEN_BYTES) -> "Taken[Any]":
@@ -184,7 +128,7 @@ class PartitionBatches:
         except Damaged as error:
             self._damaged(taken, str(error))
             return
-        if batch.last_offset < self.next_fetch_offset or self._is_hidden(batch):
+        if batch.last_offset < self.next_fetch_offset or self._aborted.hides(batch, self._data):
             self._pass(batch)
             return
         try:
@@ -206,17 +150,6 @@ class PartitionBatches:
             lies = lies and good_at(self._data, batch.end, here - 1) is not None
         if lies:
             raise Damaged(f"it claims to begin at offset {base}")
-
-    def _is_hidden(self, batch: BatchHead) -> bool:
-        """Markers of transactions, and what its producer took back."""
-        if self._is_committed_only and batch.producer_id >= 0:
-            while self._aborted and self._aborted[0][1] <= batch.base_offset:
-                self._aborted_producers.add(self._aborted.pop(0)[0])
-            if batch.attributes & CONTROL and is_abort(self._data, batch):
-                self._aborted_producers.discard(batch.producer_id)
-            if batch.attributes & TRANSACTIONAL and batch.producer_id in self._aborted_producers:
-                return True
-        return bool(batch.attributes & CONTROL) or not batch.records
 
     def _pass(self, batch: BatchHead) -> None:
         self._open = None
@@ -240,25 +173,25 @@ class PartitionBatches:
 
     # --- within a batch
 
-    def _opened(self, batch: BatchHead) -> _Open:
+    def _opened(self, batch: BatchHead) -> OpenBatch:
         view = self._view[batch.at : batch.end]
         if batch.magic < 2:
             self._is_large_next = bool(batch.attributes & CODEC)
             if self._is_large_next and not large_batch.take(self):
                 raise _Waits
-            opened = _Open(batch, view, 0)
+            opened = OpenBatch(batch, view, 0)
             opened.expected = min(self.next_fetch_offset, batch.last_offset)
-            self._parse_slowly(opened)
+            opened.parse_slowly()
             return opened
         if batch.attributes & CODEC:
             view = self._unfolded(batch, view)
         elif batch.end + SPARE_BYTES > len(self._data):
             view = memoryview(bytes(view) + bytes(SPARE_BYTES))[: len(view)]
-        opened = _Open(batch, view, HEAD.size)
+        opened = OpenBatch(batch, view, HEAD.size)
         if len(view) > LARGE_BYTES:
             longest = longest_record(view, HEAD.size, batch.records)
             if longest is None or longest > PIECE_BYTES:
-                self._parse_slowly(opened)
+                opened.parse_slowly()
                 return opened
             opened.piece = max(1, min(PIECE_RECORDS, PIECE_BYTES // max(1, longest)))
         opened.records = chain(cast(Any, DefaultRecordBatch(cast(bytes, view))))  # it bears one `iter` alone
@@ -286,19 +219,7 @@ class PartitionBatches:
         """Let go of what was unfolded; it is unfolded again when its turn comes."""
         self._open = None
 
-    def _parse_slowly(self, opened: _Open) -> None:
-        batch = opened.batch
-        opened.is_quick, opened.piece = False, 1
-        if batch.magic < 2:
-            opened.records = parse_message(opened.view, opened.expected)
-            return
-        append_time = batch.max_timestamp if batch.attributes & APPEND_TIME else None
-        opened.records = parse_records(
-            opened.view, opened.begin, batch.records, batch.base_offset, batch.last_offset, batch.first_timestamp,
-            append_time,
-        )  # fmt: skip
-
-    def _continue_batch(self, opened: _Open, taken: "Taken[Any]", most_records: int) -> None:
+    def _continue_batch(self, opened: OpenBatch, taken: "Taken[Any]", most_records: int) -> None:
         if not opened.is_quick:
             self._take_slowly(opened, taken)
             return
@@ -313,7 +234,7 @@ class PartitionBatches:
         except Exception:  # its lengths lie, or the name of a header is no UTF-8
             in_order = False
         if not in_order:
-            self._parse_slowly(opened)
+            opened.parse_slowly()
             return
         opened.expected = offsets[-1] + 1
         got = len(piece)
@@ -326,7 +247,7 @@ class PartitionBatches:
         if not opened.left or got < asked:  # asked behind its end, aiokafka's iterator would begin anew
             self._pass(opened.batch)
 
-    def _take_slowly(self, opened: _Open, taken: "Taken[Any]") -> None:
+    def _take_slowly(self, opened: OpenBatch, taken: "Taken[Any]") -> None:
         record = next(opened.records, None)
         if record is None:
             self._pass(opened.batch)
@@ -374,5 +295,5 @@ class PartitionBatches:
             doubts.note_refused(claimed_base, last + 1)
         self.next_fetch_offset = self._floor = last + 1
         # Behind a damaged marker nobody knows whose transaction was aborted: the next fetch says it anew.
-        self.is_over = good is None or bool(self._aborted_producers)
+        self.is_over = good is None or self._aborted.is_any_open
         self._at = len(self._data) if good is None else good.at

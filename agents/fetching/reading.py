@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from agents.engine.client_start import to_its_end
-from agents.fetching.batches import Taken
 from agents.fetching.fetch_results import install
+from agents.fetching.taken import Taken
 from agents.kafka.access import Kafka, client_options
 from agents.kafka.ending import in_turn
 
