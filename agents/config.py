@@ -1,11 +1,20 @@
 """What the agents need to know, handed down from the settings."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
+from agents.alerts.history_follower import HistoryStore
+from agents.engine.dead_letter_backoff import DeadLetterBackoff
+from agents.engine.emitter import Failpoint
+from agents.engine.idle import steady_ms
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
+from alert_sinks.key_queues import Limits
+from alert_sinks.ledger import Ledger
+from alert_sinks.sink import Destinations
 
 
 class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,3 +33,23 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     stalled_seconds: float = 30.0  # a backlog that does not move for so long ends the process
     group_instance_id: str | None = None  # a name that outlives the process: after a restart its partitions come back
     # at once, and stay nobody's while it is away, until its session ends
+
+
+@dataclass(frozen=True)
+class Outlets:
+    """Where alerts go, and where it is kept what became of them."""
+
+    destinations: Destinations
+    ledger: Ledger
+    history: HistoryStore
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What tests replace: a clock that is never set, pauses, places where faults are injected."""
+
+    steady_ms: Callable[[], int] = steady_ms
+    backoff: Callable[[], DeadLetterBackoff] = DeadLetterBackoff
+    failpoint: Failpoint = lambda name: None
+    idle_follows_wall: bool = True

@@ -3,24 +3,20 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import structlog
-from aiokafka.errors import KafkaError
 from faust.contrib.asgi import bind_to_running_loop
 from faust.types import TP
 
 from agents.alerts.alert_consumer import AlertConsumer, Token
-from agents.alerts.history_follower import HistoryFollower, HistoryStore
+from agents.alerts.history_follower import HistoryFollower
 from agents.alerts.marks import MONITOR_ID, Ours
 from agents.app import MonitorApp, create_app
-from agents.config import AgentsConfig
+from agents.config import AgentsConfig, Hooks, Outlets
 from agents.engine.changelog import Changelog
-from agents.engine.dead_letter_backoff import DeadLetterBackoff
-from agents.engine.emitter import Failpoint
 from agents.engine.engine import Engine, EngineOptions, EngineParts
 from agents.engine.gc_tuning import spare_the_state
-from agents.engine.idle import IdleClocks, steady_ms
+from agents.engine.idle import IdleClocks
 from agents.engine.ownership import Change, Owned, PartitionPhase
 from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
@@ -32,16 +28,13 @@ from agents.growth import Growth
 from agents.kafka.reach import named, unreachable
 from agents.kafka.refusals import reason_of, why
 from agents.kafka.rights import check_rights, needs_of_worker
-from agents.kafka.topic_check import check_topics
+from agents.kafka.topic_check import warn_of_topics
 from agents.kafka.topics import ensure_topics, has_read
 from agents.retrying import Pauses, retry
 from agents.supervised import every, vital
 from alert_sinks.environment import Environment
 from alert_sinks.fanout import Fanout
 from alert_sinks.held_past import HeldPast
-from alert_sinks.key_queues import Limits
-from alert_sinks.ledger import Ledger
-from alert_sinks.sink import Destinations
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from streams.alerting.core import Core
@@ -55,26 +48,6 @@ COMMIT_SECONDS = 0.5
 STOP_SECONDS = 10.0
 LOOK_AT_WAITS_SECONDS = 1.0
 HANDOVER_SHARE = 0.3  # of the rebalance time-out, twice: to store what was taken, and to wait for what is under way
-
-
-@dataclass(frozen=True)
-class Outlets:
-    """Where alerts go, and where it is kept what became of them."""
-
-    destinations: Destinations
-    ledger: Ledger
-    history: HistoryStore
-    limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What tests replace: a clock that is never set, pauses, places where faults are injected."""
-
-    steady_ms: Callable[[], int] = steady_ms
-    backoff: Callable[[], DeadLetterBackoff] = DeadLetterBackoff
-    failpoint: Failpoint = lambda name: None
-    idle_follows_wall: bool = True
 
 
 class Runtime:
@@ -200,23 +173,13 @@ class Runtime:
         )
         await check_rights(self.config.kafka, needs)  # of those that were just made, too
         self.growth.partitions = self.engine.assignment.partitions = counts[self.config.topics.events]
-        await self._warn_of_topics()
+        session_ms = round(self.config.session_timeout_seconds * 1000)
+        await warn_of_topics(self.config.kafka, self.config.topics, session_ms)
         alerts = self.config.topics.alerts
         self._alerts_partitions = counts[alerts]
         self.ours.takes_unmarked = await has_read(self.config.kafka, self.config.monitor_id, alerts, counts[alerts])
         self.recovery.letters_partitions = counts[self.config.topics.dead_letters]
         await self.producer.start()
-
-    async def _warn_of_topics(self) -> None:
-        """Settings that the operations guide forbids go unnoticed until data is gone."""
-        try:
-            session_ms = round(self.config.session_timeout_seconds * 1000)
-            _, misfits = await check_topics(self.config.kafka, self.config.topics, session_ms)
-        except KafkaError as error:
-            log.warning("the topic settings could not be read", reason=str(error))
-            return
-        for sentence in misfits:
-            log.warning("a topic setting or a timeout is unsuitable", what=sentence)
 
     async def _retry_until_kafka_answers(self, work: Callable[[], Awaitable[None]]) -> None:
         pauses = Pauses()

@@ -8,11 +8,10 @@ import structlog
 from pydantic import SecretStr
 
 from agents.alerts.history_follower import HistoryStore
-from agents.config import AgentsConfig
+from agents.config import AgentsConfig, Outlets
 from agents.engine.producer import Producer
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
-from agents.runtime import Outlets
 from alert_sinks.destinations import build_destinations
 from alert_sinks.key_queues import Limits
 from alert_sinks.sink import Destinations

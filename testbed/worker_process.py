@@ -20,10 +20,10 @@ import msgspec
 import yaml
 
 from agents.alerts.history_follower import HistoryStore
-from agents.config import AgentsConfig
+from agents.config import AgentsConfig, Hooks, Outlets
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
-from agents.runtime import Hooks, Outlets, Runtime
+from agents.runtime import Runtime
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.sink import Destinations
 from models.alert import Alert

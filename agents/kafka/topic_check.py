@@ -1,12 +1,16 @@
 """How the topics are, and what of them does not fit: one look at the broker for commands and for a worker's start."""
 
 import msgspec
+import structlog
+from aiokafka.errors import KafkaError
 
 from agents.engine.producer import MAX_RECORD_BYTES
 from agents.kafka.access import Kafka
 from agents.kafka.topic_facts import broker_facts, topic_facts
 from agents.kafka.topic_fit import TopicFacts, misfits
 from agents.kafka.topics import TopicNames, connected_admin
+
+log = structlog.get_logger(__name__)
 
 
 async def check_topics(kafka: Kafka, names: TopicNames, session_ms: int) -> tuple[dict[str, TopicFacts], list[str]]:
@@ -15,3 +19,14 @@ async def check_topics(kafka: Kafka, names: TopicNames, session_ms: int) -> tupl
         facts = await topic_facts(admin, msgspec.structs.astuple(names))
         brokers = await broker_facts(admin)
     return facts, misfits(names, facts, brokers, MAX_RECORD_BYTES, session_ms)
+
+
+async def warn_of_topics(kafka: Kafka, topics: TopicNames, session_ms: int) -> None:
+    """Log what does not fit: settings that the operations guide forbids go unnoticed until data is gone."""
+    try:
+        _, sentences = await check_topics(kafka, topics, session_ms)
+    except KafkaError as error:
+        log.warning("the topic settings could not be read", reason=str(error))
+        return
+    for sentence in sentences:
+        log.warning("a topic setting or a timeout is unsuitable", what=sentence)

@@ -13,12 +13,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 
 from agents.alerts.history_follower import HistoryStore
-from agents.config import AgentsConfig
+from agents.config import AgentsConfig, Hooks, Outlets
 from agents.engine.dead_letter_backoff import DeadLetterBackoff
 from agents.engine.ownership import Owned
 from agents.kafka.access import Kafka, KafkaAccess
 from agents.kafka.topics import TopicNames, ensure_topics
-from agents.runtime import Hooks, Outlets, Runtime
+from agents.runtime import Runtime
 from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.sink import Destinations

@@ -123,7 +123,7 @@ async def test_a_ledger_that_is_away_holds_back_no_alert(new_desk: NewDesk, rece
 
     assert len(receiver.requests) == 5
     assert desk.fanout.ledger_is_away
-    assert len([line for line in lines if "does not answer" in line["event"]]) == 1
+    assert len([line for line in lines if "is unavailable" in line["event"]]) == 1
 
 
 async def test_slack_and_a_webhook_are_told_side_by_side(

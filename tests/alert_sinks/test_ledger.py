@@ -204,6 +204,6 @@ async def test_its_going_and_its_coming_are_each_said_once(
         await guarded.already_delivered("t1", "slack")
 
     assert [line["log_level"] for line in logs] == ["warning", "info"]
-    assert "does not answer" in logs[0]["event"]
+    assert "is unavailable" in logs[0]["event"]
     assert "ConnectionError: the database is away" in logs[0]["error"]
     assert "answers again" in logs[1]["event"]
