@@ -8,8 +8,8 @@ from faults.evidence import Answer, Commit, Evidence, Kept, Received, Sent
 from faults.feed import Feed
 from faults.replay import Stored
 from models.alert_codec import encode_alert
-from models.codec import Malformed, decode_event
-from models.dead_letter import dead_letter
+from models.codec import decode_event
+from models.dead_letter import Malformed, dead_letter
 from models.event import Event
 from streams.alerting.core import Core
 from streams.base import changelog_keys

@@ -9,7 +9,8 @@ from agents.engine.changelog import MARKER
 from faults.evidence import Kept
 from faults.reference import Meaning, Reference
 from models.alert import Alert
-from models.codec import Malformed, decode_event
+from models.codec import decode_event
+from models.dead_letter import Malformed
 from models.event import Event
 from models.integrity_views import ProjectView
 from streams.alerting.core import Core

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from models.dead_letter import DeadLetter, DeadLetterReason, Malformed, dead_letter
+from models.dead_letter import DeadLetterReason, Malformed
 from models.event import (
     EVENT_FIELDS,
     FUTURE_TOLERANCE_MS,
@@ -34,18 +34,6 @@ from models.refusal import (
 )
 from models.times import epoch_ms, may_be_rounded
 from models.wire import MAX_RETRIES, NEEDS_EPISODE_ID, NEEDS_EPISODE_NUMBER, SCHEMA_VERSION, WireEvent, required_fields
-
-__all__ = [
-    "TOMBSTONE",
-    "DeadLetter",
-    "DeadLetterReason",
-    "Malformed",
-    "Tombstone",
-    "dead_letter",
-    "decode_event",
-    "encode_event",
-    "event_headers",
-]
 
 
 class Tombstone(msgspec.Struct, frozen=True):

@@ -21,7 +21,8 @@ from models.dead_letter import DeadLetterReason
 from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
 from models.wire import WireEvent
 from streams.alerting import rule_types
-from streams.alerting.rule_parsing import KEYS, MAX_WINDOW_MINUTES, parse_rules
+from streams.alerting.rule import MAX_WINDOW_MINUTES
+from streams.alerting.rule_parsing import KEYS, parse_rules
 from streams.alerting.verdict import Reason
 from streams.numbering import finding_history
 from streams.numbering.numbering import MAX_SET_ASIDE

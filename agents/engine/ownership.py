@@ -18,8 +18,8 @@ from agents.engine.stored_values import StoredValues
 from agents.fetching.reading import Record
 from agents.fetching.record_parsing import UnreadableBatch
 from agents.time_slices import in_slices, let_others
-from models.codec import Malformed, decode_event
-from models.dead_letter import DeadLetter, dead_batch, dead_letter
+from models.codec import decode_event
+from models.dead_letter import DeadLetter, Malformed, dead_batch, dead_letter
 from models.event import Event
 from streams.alerting.core import Core
 from streams.partition.drift_alerts import KEEPER, DriftAlerts

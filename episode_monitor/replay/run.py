@@ -14,7 +14,8 @@ from agents.engine.stored_values import StoredValues
 from agents.fetching.record_parsing import UnreadableBatch
 from episode_monitor.replay.source import ReplayBatch, Replayed
 from models.alert import Alert, AlertStatus
-from models.codec import Malformed, decode_event
+from models.codec import decode_event
+from models.dead_letter import Malformed
 from models.event import Event
 from streams.alerting import rule_types
 from streams.alerting.core import Core

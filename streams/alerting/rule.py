@@ -1,9 +1,10 @@
 """A rule, and what is common to all types of rule. The types themselves stand in `streams.alerting.rule_types`."""
 
 from decimal import Decimal, InvalidOperation
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from models.alert import Severity
 from models.wording import MOST_DIGITS, apart, number
@@ -11,6 +12,10 @@ from streams.alerting.rate_rules import RateRule
 from streams.alerting.verdict import Measurement, Verdict
 from streams.numbering.numbering import Numbering
 from streams.rates.operation_series import OperationSeries
+
+MAX_WINDOW_MINUTES = 1440  # a day of single seconds a project
+_Count = Annotated[int, Meta(ge=1, le=10**9)]
+_Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 
 
 class JudgedProject(Protocol):
@@ -91,12 +96,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     measure: RuleType
     severity: Severity
     threshold: Decimal
-    window_minutes: int  # 0 for a type without a window
+    window_minutes: Annotated[int, Meta(ge=1, le=MAX_WINDOW_MINUTES)] = 0  # 0 for a type without a window
     description: str
-    min_samples: int = 1
-    min_bad: int = 1
-    for_seconds: int = 0
-    keep_firing_seconds: int = 0
+    min_samples: _Count = 1
+    min_bad: _Count = 1
+    for_seconds: _Seconds = 0
+    keep_firing_seconds: _Seconds = 0
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     runbook_url: str | None = None

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Meta, inspect
+from msgspec import inspect
 
 from models.alert import Severity
 from streams.alerting.rule import Rule, RuleType
@@ -15,32 +15,8 @@ from streams.alerting.rule_types import RULE_TYPES
 from streams.alerting.rules import RuleError
 
 RESERVED_IDS = frozenset({"integrity_drift"})  # of the monitor's own alerts: their keys would be the rule's
-MAX_WINDOW_MINUTES = 1440  # a day of single seconds a project
 T = TypeVar("T")
 _SEVERITIES = {severity.value: severity for severity in Severity}
-
-_Count = Annotated[int, Meta(ge=1, le=10**9)]
-_Seconds = Annotated[int, Meta(ge=0, le=86_400)]
-
-
-class RuleKeys(msgspec.Struct, kw_only=True):
-    """The keys of a rule as they stand in the file. Only those with a type here are checked by it."""
-
-    rule_id: Any = None
-    alert_type: Any = None
-    severity: Any = None
-    threshold: Any = None
-    window_minutes: Annotated[int, Meta(ge=1, le=MAX_WINDOW_MINUTES)]
-    description: str | None = None
-    min_samples: _Count = 1
-    min_bad: _Count = 1
-    for_seconds: _Seconds = 0
-    keep_firing_seconds: _Seconds = 0
-    scope: Any = "project"
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    runbook_url: str | None = None
-    enabled: Any = True
 
 
 def _wanted(kind: inspect.Type) -> str:
@@ -52,8 +28,8 @@ def _wanted(kind: inspect.Type) -> str:
     return "be a text"
 
 
-KEYS = {field.name: _wanted(field.type) for field in inspect.type_info(RuleKeys).fields}  # type: ignore[attr-defined]
-_KEY_OF_ERROR = re.compile(r"`\$\.(\w+)|required field `(\w+)`")
+_WANTED = {field.name: _wanted(field.type) for field in inspect.type_info(Rule).fields}  # type: ignore[attr-defined]
+KEYS = _WANTED.keys() - {"measure"} | {"alert_type", "scope", "enabled"}
 
 
 def parse_rules(document: object, overrides: Mapping[RuleType, Decimal] | None = None) -> tuple[Rule, ...]:
@@ -98,44 +74,30 @@ def _checked_name(raw: dict[str, Any], position: int) -> str:
 
 
 def _parse_rule(raw: dict[str, Any], name: str, overrides: Mapping[RuleType, Decimal]) -> Rule:
-    unknown = sorted(str(key) for key in raw.keys() - KEYS.keys())
+    unknown = sorted(str(key) for key in raw.keys() - KEYS)
     if unknown:
         raise RuleError(f"Rule {name} has the unknown key `{unknown[0]}`; remove it or correct its spelling.")
     measure = _one_of(RULE_TYPES, raw.get("alert_type"), name, "alert_type")
     severity = _one_of(_SEVERITIES, str(raw.get("severity", "")).lower(), name, "severity")
     _check_scope(raw.get("scope", "project"), name)
-    keys = _typed(raw if measure.has_window else raw | {"window_minutes": 1}, name)
-    threshold = measure.parse_threshold(keys.threshold)
+    threshold = measure.parse_threshold(raw.get("threshold"))
     if threshold is None:
         raise RuleError(f"Rule {name} needs `threshold` to be {measure.wanted}.")
-    description = keys.description or name
-    if measure in overrides:
-        description = _with_threshold(description, threshold, overrides[measure], measure)
-        threshold = overrides[measure]
-    return Rule(
-        rule_id=name,
-        measure=measure,
-        severity=severity,
-        threshold=threshold,
-        window_minutes=keys.window_minutes if measure.has_window else 0,
-        description=description,
-        min_samples=keys.min_samples,
-        min_bad=keys.min_bad,
-        for_seconds=keys.for_seconds,
-        keep_firing_seconds=keys.keep_firing_seconds,
-        labels=keys.labels,
-        annotations=keys.annotations,
-        runbook_url=keys.runbook_url,
-    )
-
-
-def _typed(raw: dict[str, Any], name: str) -> RuleKeys:
+    fields = {"description": None, "window_minutes": None} | raw
+    fields |= {"measure": measure, "severity": severity.value, "threshold": threshold}
+    if fields["description"] in (None, ""):
+        fields["description"] = name
+    if not measure.has_window:
+        del fields["window_minutes"]
     try:
-        return msgspec.convert(raw, RuleKeys)
+        rule = msgspec.convert(fields, Rule)
     except msgspec.ValidationError as error:
-        found = _KEY_OF_ERROR.search(str(error))
-        key = (found[1] or found[2]) if found else ""
-        raise RuleError(f"Rule {name} needs `{key}` to {KEYS[key]}.") from None
+        key = str(error).partition("`$.")[2].partition("`")[0].partition("[")[0]
+        raise RuleError(f"Rule {name} needs `{key}` to {_WANTED[key]}.") from None
+    if measure not in overrides:
+        return rule
+    description = _with_threshold(rule.description, threshold, overrides[measure], measure)
+    return msgspec.structs.replace(rule, threshold=overrides[measure], description=description)
 
 
 def _one_of(known: Mapping[str, T], value: object, name: str, key: str) -> T:

@@ -1,5 +1,6 @@
 """The fleet as numbers for a time-series database. Few labels: the worst projects by name, all others as one sum."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -138,8 +139,7 @@ def _sum(project_id: str, facts: Sequence[ProjectFacts]) -> ProjectFacts:
 
 
 def _alerts(lists: Iterable[PartitionLists]) -> dict[tuple[str, str], int]:
-    alerts: dict[tuple[str, str], int] = {}
+    alerts: Counter[tuple[str, str]] = Counter()
     for count in (count for part in lists for count in part.alert_counts):
-        kind = (count.severity, count.alert_type)
-        alerts[kind] = alerts.get(kind, 0) + count.count
+        alerts[count.severity, count.alert_type] += count.count
     return alerts

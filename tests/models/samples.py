@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from models.codec import Malformed, Tombstone, decode_event
+from models.codec import Tombstone, decode_event
+from models.dead_letter import Malformed
 from models.event import Event
 
 NOW_MS = 1_760_000_060_000  # 2025-10-09T08:54:20Z, one minute after the samples

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import codec
-from models.codec import DeadLetterReason, Malformed, Tombstone, decode_event, encode_event, event_headers
+from models.codec import Tombstone, decode_event, encode_event, event_headers
+from models.dead_letter import DeadLetterReason, Malformed
 from models.event import Event, EventType, RetryReason
 from models.wire import FIELD_RULES
 from testbed.properties import examples

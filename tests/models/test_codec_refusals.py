@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from models.codec import TOMBSTONE, DeadLetterReason, Malformed, decode_event
+from models.codec import TOMBSTONE, decode_event
+from models.dead_letter import DeadLetterReason, Malformed
 from models.event import Event
 from tests.models.samples import (
     CONFLICT,

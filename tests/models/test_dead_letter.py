@@ -1,6 +1,6 @@
 """A dead letter is the record as it came, plus where it came from and why it was refused."""
 
-from models.codec import DeadLetter, DeadLetterReason, Malformed, dead_letter
+from models.dead_letter import DeadLetter, DeadLetterReason, Malformed, dead_letter
 
 MALFORMED = Malformed(DeadLetterReason.INVALID_FIELD, "project_id must be 프로젝트.")
 TOO_LARGE = Malformed(DeadLetterReason.TOO_LARGE, "The value has 70000 bytes; at most 65536 are read.")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from models.codec import Malformed, Tombstone, decode_event, event_headers
+from models.codec import Tombstone, decode_event, event_headers
+from models.dead_letter import Malformed
 from models.event import Event, EventType
 from models.record_headers import parse_traceparent
 from tests.models.samples import CREATED, FAILED, NOW_MS, event, refusal, without
