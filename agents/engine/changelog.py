@@ -132,7 +132,7 @@ class PartitionLog:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.write([(MARKER, marker)])
         except TimeoutError:
-            raise KafkaTimeoutError(f"{self._tp.topic} takes no records") from None
+            raise KafkaTimeoutError(f"{self._tp.topic} does not accept records") from None
 
     async def close(self) -> None:
         """Give up what only this partition needs."""

@@ -156,8 +156,8 @@ class Recovery:
         if last is not None and is_checkable and not await is_still_there(consumer, owned.source, last):
             raise EventsAreOthers(
                 f"Partition {owned.number} of {owned.topic} no longer has the record that was read last, at offset "
-                f"{last.offset}: the topic was made anew or has lost data. Start with a new MONITOR_ID, or delete "
-                f"{self._changelog.topic} to count what is there now."
+                f"{last.offset}: the topic was recreated or has lost data. Start with a new MONITOR_ID, or delete "
+                f"{self._changelog.topic} to process the present events."
             )
         known_letters: set[int] = set()
         if self.letters_partitions == 1:  # else they are in no order

@@ -28,7 +28,7 @@ def _refusal(tp: TP, position: int, word: str) -> str:
     return (
         f"{_REFUSED} partition {tp.partition} of {tp.topic} from offset {position} on: {word}. Look at the broker's "
         f"log and its disk and restore the partition from another replica; if there is none, remove what is damaged "
-        f"with kafka-delete-records, and the monitor goes on behind it."
+        f"with kafka-delete-records, and the monitor continues after it."
     )
 
 

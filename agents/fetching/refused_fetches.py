@@ -61,7 +61,7 @@ class RefusedFetches:
                     end = more[0]
                 word = f"it answers {_REFUSALS[code]}" if code in _REFUSALS else ""
                 if not code and not more[-1] and asked.get(tp, end) < end:
-                    word = f"it answers nothing, although the log goes on to offset {end}"
+                    word = f"it answers nothing, although the log continues to offset {end}"
                 if not word:
                     before.pop(tp, None)
                     continue

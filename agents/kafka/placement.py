@@ -102,7 +102,7 @@ _PLACED = {
 _MEND = {
     Cause.PARTITIONERS: "Set the same partitioner in all producers.",
     Cause.NO_KEY: "Let every producer send the project's id as the key.",
-    Cause.PARTITIONS_ADDED: "If partitions were added, send the events to a new topic and take a new MONITOR_ID.",
+    Cause.PARTITIONS_ADDED: "If partitions were added, send the events to a new topic and use a new MONITOR_ID.",
     Cause.UNKNOWN: "Look for records without a key, and for a producer that names partitions itself.",
 }
 

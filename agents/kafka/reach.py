@@ -29,8 +29,8 @@ async def unreachable(kafka: Kafka, topic: str, numbers: Sequence[int], *, to_wr
             fewer = _without_all_copies(consumer, topic, numbers) if to_write else []
             if fewer:
                 return (
-                    f"Kafka at {kafka} lacks copies of {named(topic, fewer)} and takes no records there; start the "
-                    f"brokers that are missing."
+                    f"Kafka at {kafka} lacks copies of {named(topic, fewer)} and rejects records there; start the "
+                    f"missing brokers."
                 )
             await consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
             return ""

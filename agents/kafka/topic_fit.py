@@ -93,8 +93,8 @@ def _state(names: TopicNames, topics: Mapping[str, TopicFacts], record_bytes: in
     facts = topics.get(names.changelog)
     if facts is not None and facts.max_record_bytes is not None and facts.max_record_bytes < record_bytes:
         yield (
-            f"{names.changelog} takes records of {_mebibytes(facts.max_record_bytes)} at most, and the state of a "
-            f"large project may need {_mebibytes(record_bytes)}: storing it would end the worker. Set its "
+            f"{names.changelog} accepts records of {_mebibytes(facts.max_record_bytes)} at most, and the state of a "
+            f"large project may need {_mebibytes(record_bytes)}: storing it would stop the worker. Set its "
             f"max.message.bytes to {record_bytes}."
         )
 

@@ -100,10 +100,9 @@ async def grow_changelog(kafka: Kafka, names: TopicNames) -> int:
 def _check_fit(names: TopicNames, events: int, changelog: int) -> None:
     if changelog != events:
         raise TopicMismatch(
-            f"Topic {names.events} has {events} partitions and {names.changelog} has {changelog}: the events were "
-            f"made anew with fewer, and the state of the others is of no use. "
-            f"Start with a new MONITOR_ID, or delete {names.changelog}, "
-            f"to process all events again."
+            f"Topic {names.events} has {events} partitions and {names.changelog} has {changelog}: the events topic "
+            f"was recreated with fewer, and the state of the others is unusable. Start with a new MONITOR_ID, or delete "
+            f"{names.changelog}, to process all events again."
         )
 
 
@@ -119,7 +118,7 @@ async def _grow(admin: AIOKafkaAdminClient, topic: str, partitions: int) -> int:
             raise
         raise TopicMismatch(
             f"Topic {topic} needs {partitions} partitions, as many as the events have, and they could not be added: "
-            f"{refusal(error)}. Add them by hand, or let this user alter the topic."
+            f"{refusal(error)}. Add them manually, or let this user alter the topic."
         ) from None
     return (await _partitions(admin, [topic], at_least=partitions))[topic]
 
@@ -186,8 +185,8 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
         else:
             detail = (message[0] if message else None) or error.__name__
             raise TopicMismatch(
-                f"Topic {name} could not be created: {detail.rstrip('.')}. Create it by hand, or look at "
-                f"TOPIC_REPLICATION_FACTOR and at what this user may do."
+                f"Topic {name} could not be created: {detail.rstrip('.')}. Create it manually, or check "
+                f"TOPIC_REPLICATION_FACTOR and the rights of this user."
             )
 
 
@@ -201,5 +200,5 @@ async def _partitions(admin: AIOKafkaAdminClient, topics: list[str], at_least: i
             return counts
         if time.monotonic() > give_up_at:
             silent = ", ".join(topic for topic in topics if counts.get(topic, 0) < at_least)
-            raise KafkaError(f"the broker does not tell of the topics {silent} although they were created")
+            raise KafkaError(f"the broker does not return the topics {silent} although they were created")
         await asyncio.sleep(0.05)

@@ -198,15 +198,15 @@ def _tell_what_next(plan: Any) -> None:
     words = f"{plan['plan_id']} --confirm {shlex.quote(plan['project_id'])}"
     if plan["state"] == "applied":
         print(
-            f"To roll it back: episode-monitor repair rollback {words} (with --with-newer, episodes that were created "
-            "since stay behind the others)",
+            f"To roll it back: episode-monitor repair rollback {words} (with --with-newer, newer episodes move "
+            "behind the others)",
             file=sys.stderr,
         )
     if plan["state"] != "planned" or not plan["changes"]:
         return
     said = (
         f"It may be applied until {plan['expires_at']}: episode-monitor repair apply {words} --with-newer\n"
-        "(--with-newer moves along what is created meanwhile; without it the plan is refused then)"
+        "(--with-newer also renumbers newer episodes; without it the plan is refused if there are any)"
     )
     if plan["approval_needed"] and not plan["approved_by"]:
         said = f"Another person must approve it first: episode-monitor repair approve {words} --by NAME\n{said}"

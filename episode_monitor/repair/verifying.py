@@ -79,8 +79,8 @@ async def _look(kept: KeptPlan, ask: AskStream, look: Look, before: Verdict) -> 
     number = came_with_an_old_number(kept, rows)
     if number is not None and progress.state is progress.state.APPLIED:
         return Verification.FAILED, (
-            f"Number {number} was given from the highest number of before: whoever creates episodes must hold the "
-            "advisory lock from the look at that number to the insert."
+            f"Number {number} was derived from the old highest number: code that creates episodes must hold the "
+            "advisory lock from reading the highest number until the insert."
         )
     wrong = contradictions(view, rows)
     if wrong > progress.surplus:

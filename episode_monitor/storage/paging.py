@@ -62,7 +62,7 @@ def checked_limit(limit: int) -> int:
 
 
 def _not_ours() -> BadQuery:
-    return BadQuery("The cursor is not one of this list: take next_cursor of the page before.")
+    return BadQuery("The cursor does not belong to this list: use next_cursor of the previous page.")
 
 
 def page_of_rows(rows: Sequence[Any], limit: int, item: Callable[[Any], Item], at: str, key: str = "id") -> Page[Item]:

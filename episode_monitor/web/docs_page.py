@@ -66,7 +66,7 @@ def _operation(method: str, path: str, operation: Document) -> Iterator[str]:
         yield _table(("parameter", "in", "value", "meaning"), rows)
     body = operation.get("requestBody")
     if body:
-        yield f"<p>Body{'' if body.get('required') else ' (may be left out)'}: {_content(body)}</p>"
+        yield f"<p>Body{'' if body.get('required') else ' (optional)'}: {_content(body)}</p>"
     answers = operation["responses"].items()
     lines = ((status, _Html(_content(answer)), answer.get("description", "")) for status, answer in answers)
     yield _table(("status", "shape", "meaning"), lines)

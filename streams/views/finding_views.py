@@ -119,7 +119,7 @@ def _sentence(entry: FindingRecord) -> str:
             return f"The waiver has expired, and {numbers} counts again.{joined}"
     match entry.how:
         case happened.TOP_LOWERED:
-            return f"Episode {episode} left the highest number, and {numbers} lies above what is the highest now."
+            return f"Episode {episode} left the highest number, and {numbers} lies above the present highest number."
         case happened.DELETED:
             return f"Episode {episode} was deleted, and one episode alone holds number {numbers} now."
     return f"Episode {episode} got another number, and one episode alone holds number {numbers} now."

@@ -164,7 +164,7 @@ async def test_events_of_a_topic_that_was_made_anew_are_not_mixed_with_the_old_s
 
         async with running(second, partitions=None):
             await until(lambda: bool(second.runtime.problems))
-            assert "was made anew" in second.runtime.status
+            assert "was recreated" in second.runtime.status
             assert "MONITOR_ID" in second.runtime.status
             await until(lambda: second.owned[1].phase.value == "live", "the partition that was empty")
             assert second.owned[0].phase.value == "recovering"

@@ -232,7 +232,7 @@ def answer(*partitions: tuple[object, ...], version: int = 4) -> SimpleNamespace
         (2, "it answers CORRUPT_MESSAGE"),
         (56, "it answers KAFKA_STORAGE_ERROR"),
         (-1, "it answers UNKNOWN_SERVER_ERROR"),
-        (0, "it answers nothing, although the log goes on to offset 9"),
+        (0, "it answers nothing, although the log continues to offset 9"),
     ],
 )
 def test_a_refusal_counts_when_it_lasts_and_until_the_broker_hands_the_partition_out(code: int, word: str) -> None:

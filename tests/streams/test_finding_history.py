@@ -163,7 +163,7 @@ def test_a_gap_heals_when_the_highest_number_falls_below_it(deleted: DeletedNumb
     driven = gap_of(2, 4, top=5, deleted=deleted)
     driven.deleted(200, "ep-5")
     assert told(driven)[2:] == [("healed", "gap", 4, 4, 200)]
-    assert texts(driven)[2] == "Episode ep-5 left the highest number, and 4 lies above what is the highest now."
+    assert texts(driven)[2] == "Episode ep-5 left the highest number, and 4 lies above the present highest number."
     assert entry_view(PROJECT, entries(driven.state)[2]).how == "top_lowered"
 
 
