@@ -101,8 +101,8 @@ def _check_fit(names: TopicNames, events: int, changelog: int) -> None:
     if changelog != events:
         raise TopicMismatch(
             f"Topic {names.events} has {events} partitions and {names.changelog} has {changelog}: the events topic "
-            f"was recreated with fewer, and the state of the others is unusable. Start with a new MONITOR_ID, or delete "
-            f"{names.changelog}, to process all events again."
+            f"was recreated with fewer, and the state of the others is unusable. Start with a new MONITOR_ID, or "
+            f"delete {names.changelog}, to process all events again."
         )
 
 
