@@ -83,7 +83,9 @@ class Partition:
 
         `written_ms` is the time of its record, `read_ms` the wall clock: event time advances no further than either.
         """
-        at_ms, project_id = _bounded(event.occurred_at_ms, written_ms, read_ms, self.clock_ms), event.project_id
+        at_ms, project_id = event.occurred_at_ms, event.project_id
+        if at_ms > written_ms or at_ms > read_ms:
+            at_ms = _bounded(at_ms, written_ms, read_ms, self.clock_ms)
         if at_ms > self.clock_ms and not event.backfill:
             self.clock_ms = at_ms
             heap = self._deadlines.heap
@@ -95,8 +97,12 @@ class Partition:
             return False
         if self.checkpointer.waiting:
             self.checkpointer.collect(project_id)
-        episodes, deadline_before, newest_ms = state.numbering.episodes.count, state.deadline_ms, state.newest_ms
-        emits = step(self.core, state, event, self._totals_for(offset), at_ms)
+        totals, shared = self.totals, None
+        if offset > totals.applied:  # else a crash came after the totals were stored and before the project was
+            shared, totals.applied = totals, offset
+        numbering, deadline_before, newest_ms = state.numbering, state.deadline_ms, state.newest_ms
+        episodes = numbering.episodes.count
+        emits = step(self.core, state, event, shared, at_ms)
         deadline_ms = state.deadline_ms
         state.applied = offset
         if state.newest_ms > newest_ms and not self._apart:
@@ -106,22 +112,15 @@ class Partition:
             self.checkpointer.mark_changed(state)
         if emits:
             self.emits.extend(emits)
-        self.index.episodes += state.numbering.episodes.count - episodes
-        self.index.changed(state)
+        self.index.episodes += numbering.episodes.count - episodes
+        if emits or state.alerts or not numbering.is_calm:
+            self.index.changed(state)
         if deadline_ms is not None:
             if deadline_ms != deadline_before:
                 self._deadlines.note(deadline_ms, project_id)
             if deadline_ms + state.behind_ms <= self.clock_ms and not self._apart:
                 self._advance(state)  # the partition's time is past it already
         return True
-
-    def _totals_for(self, offset: int) -> PartitionTotals | None:
-        """The totals, unless they contain the record: after a crash between storing them and storing its project."""
-        totals = self.totals
-        if offset <= totals.applied:
-            return None
-        totals.applied = offset
-        return totals
 
     def pass_over(self, offset: int) -> None:
         """The record at this offset is no event, and was handled elsewhere."""

@@ -52,13 +52,12 @@ class ProjectIndex:
 
     def changed(self, state: ProjectState) -> None:
         """The findings or alerts of a project may have changed."""
-        anomalies, project_id = state.numbering.anomalies, state.project_id
+        anomalies = state.numbering.anomalies
         gaps, duplicates = anomalies.open_gaps.count, len(anomalies.open_duplicates)
-        if gaps or duplicates or state.alerts or project_id in self.unhealthy or project_id in self.alerting:
-            is_alerting = False
-            for memory in state.alerts.values():
-                is_alerting = is_alerting or memory.phase is not AlertPhase.HUSHED
-            self._note(project_id, gaps, duplicates, is_alerting)
+        is_alerting = False
+        for memory in state.alerts.values():
+            is_alerting = is_alerting or memory.phase is not AlertPhase.HUSHED
+        self._note(state.project_id, gaps, duplicates, is_alerting)
 
     def know_split(self, project_id: str, split: Split) -> None:
         """The project is in several partitions: its findings no longer count."""
