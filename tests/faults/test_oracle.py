@@ -1,4 +1,4 @@
-"""The oracle finds nothing in a flawless run and catches every lie it is told."""
+"""The oracle finds nothing in a correct run and names every kind of violation."""
 
 import json
 from collections.abc import Callable
@@ -112,7 +112,7 @@ def test_an_acknowledged_record_that_the_broker_lost_is_named(run: HonestRun) ->
     assert says(run, "Offset 0 of partition 0 holds another record")
 
 
-def test_a_record_that_nobody_sent_is_named_unless_its_sender_does_not_know(run: HonestRun) -> None:
+def test_a_record_that_was_not_sent_is_named_unless_its_sender_is_unsure(run: HonestRun) -> None:
     last = run.evidence.acknowledged.pop()
     assert says(run, f"Offset {last.offset} of partition {last.partition} holds a record that was not sent")
     run.evidence.unsure.add(last.value or b"")
@@ -196,12 +196,12 @@ def with_header(letter: Kept, name: str, value: bytes) -> Kept:
 # --- alerts
 
 
-def test_a_transition_that_was_never_told_is_named(run: HonestRun) -> None:
+def test_a_transition_that_was_never_emitted_is_named(run: HonestRun) -> None:
     lost = run.evidence.alerts[0].pop(3)
     assert says(run, json.loads(lost.value or b"")["alert_key"], "was never emitted")
 
 
-def test_a_transition_may_be_told_again_but_not_with_other_words(run: HonestRun) -> None:
+def test_a_transition_may_be_emitted_again_but_not_with_other_contents(run: HonestRun) -> None:
     log = run.evidence.alerts[0]
     alert = next(iter(clean(run).transitions.values()))
     log.append(Kept(10**6, log[0].key, encode_alert(alert)))
@@ -220,7 +220,7 @@ def test_a_transition_that_the_model_lacks_is_named(run: HonestRun) -> None:
     assert says(run, "Offset 1000001 of partition 0", "is no alert")
 
 
-def test_transitions_of_one_alert_told_in_another_order_are_noticed(run: HonestRun) -> None:
+def test_transitions_of_one_alert_emitted_in_another_order_are_noticed(run: HonestRun) -> None:
     log = run.evidence.alerts[0]
     keyed = [record.key for record in log]
     key = next(key for key in keyed if keyed.count(key) > 1)

@@ -21,7 +21,7 @@ def events(*, wrong: bool) -> list[dict[str, Any]]:
 
 
 def shifts() -> dict[int, list[tuple[dict[str, Any], int]]]:
-    """Project -> its events, and by how many seconds each is told too late or too early."""
+    """Project -> its events, and by how many seconds the time of each is off."""
     by_project = defaultdict(list)
     for right, wrong in zip(events(wrong=False), events(wrong=True), strict=True):
         assert wrong | {"occurred_at": right["occurred_at"]} == right
@@ -31,7 +31,7 @@ def shifts() -> dict[int, list[tuple[dict[str, Any], int]]]:
 
 
 def test_clocks_are_right_ahead_behind_set_once_or_several() -> None:
-    found = {number: {shift for _, shift in told} for number, told in shifts().items()}
+    found = {number: {shift for _, shift in shifted} for number, shifted in shifts().items()}
     assert found[4] == {0}
     assert found[1] == {270}
     assert found[2] == {-600}
@@ -40,8 +40,8 @@ def test_clocks_are_right_ahead_behind_set_once_or_several() -> None:
 
 
 def test_a_clock_that_is_set_ahead_stays_so() -> None:
-    told = [shift for _, shift in shifts()[12]]
-    assert told == sorted(told)
+    shifted = [shift for _, shift in shifts()[12]]
+    assert shifted == sorted(shifted)
 
 
 def test_nothing_is_further_ahead_than_is_taken() -> None:
@@ -49,11 +49,11 @@ def test_nothing_is_further_ahead_than_is_taken() -> None:
     assert WALL_MS + SPAN_MS // 2 < latest_ms < WALL_MS + FUTURE_TOLERANCE_MS
 
 
-def test_all_that_is_told_of_an_attempt_and_its_episode_comes_by_one_clock() -> None:
+def test_all_events_of_an_attempt_and_its_episode_come_by_one_clock() -> None:
     by_name: dict[str, set[int]] = defaultdict(set)
-    for number, told in shifts().items():
+    for number, shifted in shifts().items():
         if number % 4 == 3:
-            for wire, shift in told:
+            for wire, shift in shifted:
                 by_name[wire.get("episode_id") or wire["operation_id"]].add(shift)
                 if "operation_id" in wire:
                     by_name[wire["operation_id"]].add(shift)

@@ -55,7 +55,7 @@ def test_drift_keeps_its_beginning_while_its_lowest_difference_stays() -> None:
     assert drifting({}, "p", {missing(7)}, 9, 5000).since_ms == 5000
 
 
-def test_it_is_told_once_and_ends_under_its_own_id() -> None:
+def test_it_is_emitted_once_and_ends_under_its_own_id() -> None:
     alerts = DriftAlerts(CORE)
     (first,) = alerts.replace(named({"p": KNOWN}), 2000)
     assert (first.alert_key, first.starts_at_ms) == ("integrity_drift:p", 1000)
@@ -72,9 +72,9 @@ def test_the_same_drift_coming_back_later_is_another_alert() -> None:
 
 def test_another_lowest_difference_is_another_alert() -> None:
     alerts = firing()
-    told = alerts.replace(named({"p": Drifting(5000, 6, "missing_in_stream", 3, 9)}), 6000)
-    assert steps(told) == [("resolved", "gone_at_check", 0, 6000), ("firing", "found_by_check", 0, 5000)]
-    assert told[0].alert_id != told[1].alert_id
+    emitted = alerts.replace(named({"p": Drifting(5000, 6, "missing_in_stream", 3, 9)}), 6000)
+    assert steps(emitted) == [("resolved", "gone_at_check", 0, 6000), ("firing", "found_by_check", 0, 5000)]
+    assert emitted[0].alert_id != emitted[1].alert_id
 
 
 def test_looking_at_some_projects_leaves_the_others_alone_and_knows_what_goes_on() -> None:
@@ -82,23 +82,23 @@ def test_looking_at_some_projects_leaves_the_others_alone_and_knows_what_goes_on
     seen_later = Drifting(50_000, 7, "missing_in_stream", 1, 9)
     assert alerts.change(named({"p": seen_later}), [], 60_000) == []
     assert (alerts.drifts["p"].since_ms, only(alerts).value) == (1000, 1.0)
-    assert steps(alerts.change(named({"q": KNOWN}), ["nobody"], 61_000)) == [("firing", "found_by_check", 0, 1000)]
+    assert steps(alerts.change(named({"q": KNOWN}), ["unknown"], 61_000)) == [("firing", "found_by_check", 0, 1000)]
     assert [one.project_id for one in alerts.change([], ["p"], 62_000)] == ["p"]
     assert alerts.drifts.keys() == {"q"}
 
 
-def test_unacknowledged_it_escalates_once_at_its_deadline_however_late_somebody_looks() -> None:
+def test_unacknowledged_it_escalates_once_at_its_deadline_however_late_it_is_run() -> None:
     alerts = firing()
     assert alerts.run_due(2000 + 5 * MINUTE - 1) == []
-    (told,) = alerts.run_due(2000 + 60 * MINUTE)
-    assert steps([told]) == [("firing", "escalated_unacknowledged", 1, 2000 + 5 * MINUTE)]
+    (emitted,) = alerts.run_due(2000 + 60 * MINUTE)
+    assert steps([emitted]) == [("firing", "escalated_unacknowledged", 1, 2000 + 5 * MINUTE)]
     assert alerts.run_due(2000 + 90 * MINUTE) == []
     assert only(alerts).escalation_level == 1
 
 
-def test_a_check_that_comes_after_the_deadline_tells_of_the_escalation_first() -> None:
-    told = firing().replace([], 2000 + 6 * MINUTE)
-    assert [one[:3] for one in steps(told)] == [
+def test_a_check_that_comes_after_the_deadline_emits_the_escalation_first() -> None:
+    emitted = firing().replace([], 2000 + 6 * MINUTE)
+    assert [one[:3] for one in steps(emitted)] == [
         ("firing", "escalated_unacknowledged", 1), ("resolved", "gone_at_check", 1),
     ]  # fmt: skip
 
@@ -111,12 +111,12 @@ def test_acknowledged_it_does_not_escalate() -> None:
     assert alerts.run_due(2000 + 60 * MINUTE) == []
 
 
-def test_silenced_it_escalates_after_the_silence_and_is_told_once_more_first() -> None:
+def test_silenced_it_escalates_after_the_silence_and_is_emitted_once_more_first() -> None:
     alerts = firing()
     alerts.act("p", act("silence", 10 * MINUTE), 3000)
     assert only(alerts).silenced_until_ms == 10 * MINUTE
-    told = alerts.run_due(20 * MINUTE)
-    assert steps(told) == [
+    emitted = alerts.run_due(20 * MINUTE)
+    assert steps(emitted) == [
         ("firing", "silence_ended", 0, 10 * MINUTE), ("firing", "escalated_unacknowledged", 1, 10 * MINUTE + 1),
     ]  # fmt: skip
 
@@ -162,9 +162,9 @@ def test_after_a_restart_everything_goes_on_under_the_same_ids(kind: str) -> Non
 def test_very_many_projects_share_one_alert_that_knows_its_first() -> None:
     drifts = {f"p{number:03d}": KNOWN for number in range(MAX_OWN_ALERTS + 7)}
     alerts = DriftAlerts(CORE)
-    told = alerts.replace(named(drifts), 2000)
-    assert len(told) == MAX_OWN_ALERTS + 1
-    assert (told[-1].project_id, told[-1].value) == ("_fleet", 7.0)
+    emitted = alerts.replace(named(drifts), 2000)
+    assert len(emitted) == MAX_OWN_ALERTS + 1
+    assert (emitted[-1].project_id, emitted[-1].value) == ("_fleet", 7.0)
     assert alerts.drifts.keys() == {f"p{number:03d}" for number in range(MAX_OWN_ALERTS + 1)}
     assert alerts.change(named({"one more": KNOWN}), [], 3000) == []
     assert [one.status.value for one in alerts.replace(named({"p000": KNOWN}), 4000)] == ["resolved"] * MAX_OWN_ALERTS

@@ -93,7 +93,7 @@ def test_known_projects_come_page_by_page_without_those_that_hold_nothing() -> N
     assert known_projects(log.partition, 2, 2) == (["d"], None)
 
 
-def test_open_gaps_and_duplicates_are_told_decoded_or_stored() -> None:
+def test_open_gaps_and_duplicates_are_read_decoded_or_stored() -> None:
     log = filled([(1, "a"), (4, "b"), (4, "c")])
     log.settle()
     log.created("p", 6, at=3600, episode="d")

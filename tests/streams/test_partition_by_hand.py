@@ -47,8 +47,8 @@ class Driver:
         """Store everything; the keys in the order of writing."""
         return [key for key, _ in self.store.flush(self.partition.collect())]
 
-    def told(self) -> list[tuple[str, str, str, float]]:
-        """What was told since last asked: project, rule, status, seconds."""
+    def emitted(self) -> list[tuple[str, str, str, float]]:
+        """What was emitted since the last call: project, rule, status, seconds."""
         emits, self.partition.emits = self.partition.emits, []
         return [(a.project_id, a.rule_id, a.status.value, (a.updated_at_ms - at_ms(0)) / 1000) for a in emits]
 
@@ -60,9 +60,9 @@ def test_an_event_of_one_project_moves_the_time_of_all() -> None:
     d = Driver()
     d.created("quiet", 0, 2)
     d.created("busy", 59.999, 1)
-    assert d.told() == []
+    assert d.emitted() == []
     d.created("busy", 60, 2)
-    assert d.told() == [("quiet", "integrity", "firing", 60)]
+    assert d.emitted() == [("quiet", "integrity", "firing", 60)]
     assert (d.partition.index.gaps, d.partition.index.unhealthy) == (1, {"quiet": (1, 0)})
 
 
@@ -71,9 +71,9 @@ def test_an_idle_partition_is_moved_by_the_clock() -> None:
     d.created("quiet", 0, 2)
     assert d.partition.next_deadline_ms() == at_ms(60)
     d.partition.advance_clock(at_ms(59))
-    assert d.told() == []
+    assert d.emitted() == []
     d.partition.advance_clock(at_ms(10_000))
-    assert d.told() == [("quiet", "integrity", "firing", 60), ("quiet", "integrity", "firing", 360)]
+    assert d.emitted() == [("quiet", "integrity", "firing", 60), ("quiet", "integrity", "firing", 360)]
     d.partition.advance_clock(at_ms(5000))
     assert d.partition.clock_ms == at_ms(10_000), "time never goes back"
 
@@ -82,7 +82,7 @@ def test_what_the_partitions_time_has_passed_already_happens_at_once() -> None:
     d = Driver()
     d.created("ahead", 1000, 1)
     d.created("behind", 0, 2)
-    assert d.told() == [("behind", "integrity", "firing", 60), ("behind", "integrity", "firing", 360)]
+    assert d.emitted() == [("behind", "integrity", "firing", 60), ("behind", "integrity", "firing", 360)]
     state = d.partition.state("behind")
     assert state is not None
     assert state.deadline_ms is None or state.deadline_ms > d.partition.clock_ms
@@ -92,7 +92,7 @@ def test_an_event_sent_again_with_a_later_time_still_lets_its_project_reach_that
     d = Driver()
     d.created("p", 0, 2, event_id="ev")
     d.created("p", 100, 2, event_id="ev")
-    assert d.told() == [("p", "integrity", "firing", 60)]
+    assert d.emitted() == [("p", "integrity", "firing", 60)]
 
 
 def test_backfill_does_not_move_the_partitions_time() -> None:
@@ -100,7 +100,7 @@ def test_backfill_does_not_move_the_partitions_time() -> None:
     d.created("p", 0, 2)
     d.created("q", 1000, 1, backfill=True)
     assert d.partition.clock_ms == at_ms(0)
-    assert d.told() == []
+    assert d.emitted() == []
 
 
 def test_no_deadline_is_lost_however_often_it_changes() -> None:
@@ -112,9 +112,9 @@ def test_no_deadline_is_lost_however_often_it_changes() -> None:
     d.created("p", 150, 3002)
     for i in range(1500):
         d.created(f"other-{i}", 150 + i * 0.001, 1)
-    d.told()
+    d.emitted()
     d.partition.advance_clock(at_ms(10_000))
-    assert d.told() == [("p", "integrity", "firing", 210), ("p", "integrity", "firing", 510)]
+    assert d.emitted() == [("p", "integrity", "firing", 210), ("p", "integrity", "firing", 510)]
 
 
 def test_the_queue_of_deadlines_stays_as_small_as_there_are_projects() -> None:
@@ -191,7 +191,7 @@ def test_sums_after_a_restart_are_those_before_it() -> None:
         d.partition.next_offset,
     )
     assert dict(restored.partition.heads()) == dict(d.partition.heads())
-    assert restored.told() == []
+    assert restored.emitted() == []
 
 
 def test_heads_show_changes_that_are_not_stored_yet() -> None:
@@ -203,8 +203,8 @@ def test_heads_show_changes_that_are_not_stored_yet() -> None:
     heads = dict(d.partition.heads())
     assert {name: head.episodes for name, head in heads.items()} == {"a": 2, "b": 1}
     assert d.partition.head("a") == heads["a"]
-    assert d.partition.head("nobody") is None
-    assert d.partition.state("nobody") is None
+    assert d.partition.head("unknown") is None
+    assert d.partition.state("unknown") is None
 
 
 # --- offsets and storage
@@ -302,15 +302,15 @@ def test_what_is_collected_is_the_partition_as_it_was_at_the_cut() -> None:
 
 def test_what_time_does_to_a_project_after_the_cut_is_not_stored_with_it() -> None:
     d = Driver()
-    d.created("quiet", 0, 2)  # number 1 is missing, which is told after a minute
+    d.created("quiet", 0, 2)  # number 1 is missing, which is emitted after a minute
     d.created("busy", 1, 1)
     left = collected(d, 0)
     d.created("busy", 60, 2)
-    assert d.told() == [("quiet", "integrity", "firing", 60)]
+    assert d.emitted() == [("quiet", "integrity", "firing", 60)]
     store_rest(d, left)
     restored = Driver(Stored(d.store.log))
     restored.created("busy", 60, 2)
-    assert restored.told() == [("quiet", "integrity", "firing", 60)], "nobody could know that it was told"
+    assert restored.emitted() == [("quiet", "integrity", "firing", 60)], "nobody could know that it was emitted"
 
 
 def test_what_a_person_changes_after_the_cut_is_not_stored_with_it() -> None:
@@ -333,7 +333,7 @@ def test_a_project_that_was_collected_and_forgotten_comes_back_as_it_was_collect
     d.flush()
     d.created("a", 1, 2)
     left = collected(d, 1)
-    for number in range(5):  # nobody remembers "a" decoded
+    for number in range(5):  # "a" is no longer cached
         d.created(f"other {number}", 2, 1)
     assert d.partition.head("a").episodes == 2  # type: ignore[union-attr]
     d.created("a", 3, 3)
@@ -363,16 +363,16 @@ def test_a_missing_chunk_stops_the_partition_and_says_which() -> None:
         restored.partition.state("big")
 
 
-def test_the_clock_that_was_stored_before_telling_makes_a_restart_tell_the_same() -> None:
+def test_the_clock_that_was_stored_before_emitting_makes_a_restart_emit_the_same() -> None:
     d = Driver()
     d.created("p", 0, 2)
     d.flush()
     d.store.write((changelog_keys.CURSOR, b"\x92\x01" + b"\xcf" + at_ms(60).to_bytes(8, "big")))
     restored = Driver(d.store)
-    assert restored.told() == [("p", "integrity", "firing", 60)]
+    assert restored.emitted() == [("p", "integrity", "firing", 60)]
 
 
-def test_keys_tell_what_they_are_and_of_which_project() -> None:
+def test_a_key_shows_its_kind_and_its_project() -> None:
     assert changelog_keys.project_of(changelog_keys.head("프로젝트 p")) == "프로젝트 p"
     kinds = {
         changelog_keys.head("x")[:1],

@@ -1,5 +1,5 @@
 """A partition may crash after any record of any flush, and take records while it is being collected: restarted from
-what was stored and reading again from the stored cursor, it ends where it would have ended, and tells the same
+what was stored and reading again from the stored cursor, it ends where it would have ended, and emits the same
 transitions (again, if need be)."""
 
 from collections.abc import Generator
@@ -71,13 +71,13 @@ def _of_project(event: Event, project: str, shift_ms: int) -> Event:
 
 
 class Worker:
-    """Runs a script on a store. `told_before` says, record by record, how much had safely been told before it."""
+    """Runs a script on a store. `emitted_before` says, record by record, how much had safely been emitted before it."""
 
     def __init__(self, store: Stored, script: list[Do]) -> None:
         self.store = store
         self.script = script
-        self.told: list[Alert] = []
-        self.told_before: list[int] = []
+        self.emitted: list[Alert] = []
+        self.emitted_before: list[int] = []
         self.collecting: Generator[None, None, Changes] | None = None
         self.partition = Partition(CORE, 0, store, cached_projects=2)
         for _ in self.partition.restore():
@@ -108,7 +108,7 @@ class Worker:
             self.end_collecting()
         else:
             self.flush()
-            if do.kind == "idle":  # the clock is stored before anything is told
+            if do.kind == "idle":  # the clock is stored before anything is emitted
                 self.write([cursor_write(Cursor(self.partition.next_offset, do.clock_ms))])
                 self.partition.advance_clock(do.clock_ms)
                 self.flush()
@@ -119,9 +119,9 @@ class Worker:
         self.end_collecting()
 
     def cut(self) -> None:
-        """Tell what there is to tell; what has changed until now is to be stored."""
+        """Emit all transitions; what has changed until now is to be stored."""
         self.end_collecting()
-        self.told += self.partition.emits
+        self.emitted += self.partition.emits
         self.partition.emits = []
         if self.partition.is_dirty:
             self.partition.cut()
@@ -147,13 +147,13 @@ class Worker:
         """Store records in order."""
         for record in records:
             self.store.write(record)
-            self.told_before.append(len(self.told))
+            self.emitted_before.append(len(self.emitted))
 
     def crashed_after(self, records: int) -> tuple["Worker", list[Alert]]:
-        """A worker that finds only so many of the records that this one wrote, and what was told by then."""
-        begin = len(self.store.log) - len(self.told_before)
-        told = self.told[: self.told_before[records - 1]] if records else []
-        return Worker(Stored(self.store.log[: begin + records]), self.script), told
+        """A worker that finds only so many of the records that this one wrote, and what was emitted by then."""
+        begin = len(self.store.log) - len(self.emitted_before)
+        emitted = self.emitted[: self.emitted_before[records - 1]] if records else []
+        return Worker(Stored(self.store.log[: begin + records]), self.script), emitted
 
     def outcome(self) -> dict[str, object]:
         """Everything by which two runs of a script can be compared."""
@@ -172,7 +172,7 @@ class Worker:
 
 
 def transitions(alerts: list[Alert]) -> set[bytes]:
-    """Transitions told, each once, with everything they say."""
+    """Transitions emitted, each once, with all their fields."""
     return {msgspec.json.encode(alert) for alert in alerts}
 
 
@@ -181,19 +181,19 @@ def transitions(alerts: list[Alert]) -> set[bytes]:
 def test_a_crash_after_any_stored_record_changes_neither_the_end_nor_what_is_told(data: st.DataObject) -> None:
     script = data.draw(scripts())
     unharmed = Worker(Stored(), script).run()
-    worker, told = unharmed, []
+    worker, emitted = unharmed, []
     for _ in range(data.draw(st.integers(1, 3))):
-        records = data.draw(st.integers(0, len(worker.told_before)))
-        worker, told_by_then = worker.crashed_after(records)
-        told += told_by_then
+        records = data.draw(st.integers(0, len(worker.emitted_before)))
+        worker, emitted_by_then = worker.crashed_after(records)
+        emitted += emitted_by_then
         worker.run()
     assert worker.outcome() == unharmed.outcome()
-    assert transitions(told + worker.told) == transitions(unharmed.told)
-    assert in_order(told + worker.told) == in_order(unharmed.told)
+    assert transitions(emitted + worker.emitted) == transitions(unharmed.emitted)
+    assert in_order(emitted + worker.emitted) == in_order(unharmed.emitted)
 
 
 def in_order(alerts: list[Alert]) -> dict[str, list[str]]:
-    """By alert, its transitions in the order in which they were told first; a topic keeps no other order."""
+    """By alert, its transitions in the order in which they were emitted first; a topic keeps no other order."""
     found: dict[str, dict[str, None]] = {}
     for alert in alerts:
         found.setdefault(alert.alert_key, {})[alert.transition_id] = None
@@ -202,7 +202,7 @@ def in_order(alerts: list[Alert]) -> dict[str, list[str]]:
 
 @examples(100)
 @given(data=st.data())
-def test_reading_everything_again_changes_nothing_and_tells_nothing(data: st.DataObject) -> None:
+def test_reading_everything_again_changes_nothing_and_emits_nothing(data: st.DataObject) -> None:
     script = data.draw(scripts())
     worker = Worker(Stored(), script).run()
     before = worker.outcome()
@@ -225,4 +225,4 @@ def test_how_often_a_partition_is_stored_and_how_much_it_caches_makes_no_differe
     seldom.partition = Partition(CORE, 0, seldom.store, cached_projects=1000)
     seldom.run()
     assert seldom.outcome() == often.outcome()
-    assert in_order(seldom.told) == in_order(often.told)
+    assert in_order(seldom.emitted) == in_order(often.emitted)

@@ -1,4 +1,4 @@
-"""A project in several partitions: its findings are none, it is counted once, and a crash forgets nothing of that."""
+"""A project in several partitions: its findings are none, it is counted once, and a crash loses nothing of that."""
 
 from streams.base import changelog_keys
 from streams.partition.partition import Partition
@@ -22,7 +22,7 @@ def test_what_is_missing_in_one_partition_is_no_finding_once_another_has_a_part(
     even_numbers(d)
     assert d.partition.note_split("halved", [3])
     d.created("other", 120, 1)
-    assert d.told() == []
+    assert d.emitted() == []
     assert sums(d.partition) == (0, 0, 0)
     state = d.partition.state("halved")
     assert state is not None
@@ -31,16 +31,16 @@ def test_what_is_missing_in_one_partition_is_no_finding_once_another_has_a_part(
     assert d.partition.index.splits == {"halved": Split((0, 3))}
 
 
-def test_an_alert_that_was_told_before_ends_with_the_reason() -> None:
+def test_an_alert_that_was_emitted_before_ends_with_the_reason() -> None:
     d = Driver()
     even_numbers(d)
     d.created("other", 120, 1)
-    assert [(project, status) for project, _, status, _ in d.told()] == [("halved", "firing")]
+    assert [(project, status) for project, _, status, _ in d.emitted()] == [("halved", "firing")]
     assert sums(d.partition) == (10, 0, 1)
     assert d.partition.note_split("halved", [3])
-    (told,) = d.partition.emits
-    assert (told.status.value, told.reason, told.value) == ("resolved", "split", 0.0)
-    assert "partitions 0, 3" in told.description
+    (emitted,) = d.partition.emits
+    assert (emitted.status.value, emitted.reason, emitted.value) == ("resolved", "split", 0.0)
+    assert "partitions 0, 3" in emitted.description
     assert sums(d.partition) == (0, 0, 0)
     assert not d.partition.index.alerting
 
@@ -52,7 +52,7 @@ def test_findings_that_come_later_do_not_count_either() -> None:
     d.created("halved", 1, 9)
     d.created("halved", 1, 9, episode="another")
     d.created("other", 120, 1)
-    assert d.told() == []
+    assert d.emitted() == []
     assert sums(d.partition) == (0, 0, 0)
 
 
@@ -97,7 +97,7 @@ def test_a_restart_knows_it_before_anything_is_judged() -> None:
     again = Driver(d.store)
     assert again.partition.index.splits == {"halved": Split((0, 3))}
     again.created("other", 120, 1)
-    assert again.told() == []
+    assert again.emitted() == []
     assert sums(again.partition) == (0, 0, 0)
     assert counts_of(again.partition, 0).splits == 1
 
