@@ -67,6 +67,7 @@ async def post(
         if event.endswith(_WRITES):
             check()
 
+    trace = {"trace": before_writes}
     # Identity: a few compressed bytes could unfold into more than we are ready to hold.
     sent = {"content-type": "application/json", "accept-encoding": "identity", **headers}
     answer: HttpAnswer | None = None
@@ -76,12 +77,7 @@ async def post(
         async with (
             asyncio.timeout(timeout_seconds),
             client.stream(
-                "POST",
-                url,
-                content=content,
-                headers=sent,
-                follow_redirects=False,
-                extensions={"trace": before_writes},
+                "POST", url, content=content, headers=sent, follow_redirects=False, extensions=trace
             ) as response,
         ):
             answer = HttpAnswer(response.status_code, response.headers.get("retry-after"), b"", broke_off=True)

@@ -1,4 +1,4 @@
-"""A bounded queue in front of a thread of its own that sends. `emit` never waits, never raises, and wakes nobody.
+"""A bounded queue in front of a thread of its own that sends. `emit` never waits, never raises, wakes no thread.
 
 When the queue is full the oldest event goes, and is counted; what is in the queue leaves in the order in which it came.
 """
@@ -61,8 +61,7 @@ class Sender:
     def _begin(self) -> None:
         """The state of a process that has sent nothing yet."""
         self.source = f"{self._settings.source}@{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(4).hex()}"
-        # Taken by `emit` only where the queue is full. Its holder may come again: a garbage collection can begin
-        # anywhere and run a finalizer of the host that tells an event.
+        # Taken by `emit` only where the queue is full. Reentrant: a garbage collection may run a finalizer that emits.
         self._lock = threading.RLock()
         self._queue: deque[tuple[EpisodeEvent, float]] = deque()  # with monotonic seconds
         self._in_flight = 0  # taken from the queue, and not landed
@@ -102,7 +101,7 @@ class Sender:
         return SenderStats(sent, waiting, dropped, fault)
 
     def emit(self, event: EpisodeEvent) -> bool:
-        """Queues an event; False if the sender is closed. The order of calls is the order in the partition."""
+        """Queue an event; False if the sender is closed. The order of calls is the order in the partition."""
         entry = (event, time.monotonic())
         if len(self._queue) >= self._queue_max:
             self._make_room()
@@ -142,10 +141,8 @@ class Sender:
                 self._fault = f"no thread can be started ({error})"
 
     def close(self, timeout_seconds: float | None = None) -> int:
-        """Sends what waits, at most so long (default: the setting's), and ends. Answers how many events were left.
-
-        Blocks; in a loop, await `aclose`.
-        """
+        """Sends what waits within the limit (default: the setting's), and ends. Returns how many events were left.
+        Blocks; in a loop, await `aclose`."""
         limit_seconds = self._begin_to_close(timeout_seconds)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(limit_seconds + STOP_SECONDS)
@@ -294,8 +291,7 @@ _senders: "weakref.WeakSet[Sender]" = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    """Threads do not survive a fork, and what waited is the parent's to send."""
-    for sender in list(_senders):
+    for sender in list(_senders):  # threads do not survive a fork, and the parent sends what waited
         sender._begin()
 
 

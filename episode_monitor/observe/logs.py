@@ -44,6 +44,17 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
+def _renderers(form: LogFormat) -> list[structlog.typing.Processor]:
+    if form is LogFormat.JSON:
+        json = structlog.processors.JSONRenderer(ensure_ascii=False)
+        return [_without_nothing, structlog.processors.format_exc_info, _in_order, json]
+    plain = structlog.dev.plain_traceback  # the richer ones print local variables, and with them secrets
+    return [
+        _without_nothing,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain, timestamp_key=TIME_KEY),
+    ]
+
+
 def configure(level: LogLevel, form: LogFormat) -> None:
     """Set up structlog and hand it what libraries log, from warnings on."""
     threshold = getattr(logging, level.value.upper())
@@ -53,16 +64,6 @@ def configure(level: LogLevel, form: LogFormat) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key=TIME_KEY),
         structlog.processors.StackInfoRenderer(),
     ]
-    renderers: list[structlog.typing.Processor]
-    if form is LogFormat.JSON:
-        json = structlog.processors.JSONRenderer(ensure_ascii=False)
-        renderers = [_without_nothing, structlog.processors.format_exc_info, _in_order, json]
-    else:
-        plain = structlog.dev.plain_traceback  # the richer ones print local variables, and with them secrets
-        console = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=plain, timestamp_key=TIME_KEY
-        )
-        renderers = [_without_nothing, console]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -73,7 +74,7 @@ def configure(level: LogLevel, form: LogFormat) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(form)],
         )
     )
     root = logging.getLogger()

@@ -14,18 +14,9 @@ _STATUS = {
 
 
 def alert_of(
-    core: Core,
-    rule: Rule,
-    memory: AlertState,
-    measured: Measurement,
-    at_ms: int,
-    reason: str,
-    *,
-    is_over: bool,
-    project_id: str,
-    title: str,
-    cause: str | None = None,
-) -> Alert:
+    core: Core, rule: Rule, memory: AlertState, measured: Measurement, at_ms: int, reason: str, *,
+    is_over: bool, project_id: str, title: str, cause: str | None = None,
+) -> Alert:  # fmt: skip
     """The alert at the time of a transition, or of a question. `cause` is what its id names in place of the rule."""
     return Alert(
         alert_key=f"{rule.rule_id}:{project_id}",
