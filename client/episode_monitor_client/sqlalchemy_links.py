@@ -102,15 +102,11 @@ class AsyncSqlAlchemy:
         await self._said("rollback")
 
     async def _said(self, sql: str) -> None:
-        await self._execute(Statement(sql), {})
+        await self.change(Statement(sql))
 
     async def rows(self, statement: Statement, **values: Any) -> list[Row]:
-        return [tuple(row) for row in await self._execute(statement, values)]
+        rows: list[Row] = await self.connection.run_sync(lambda sync: SqlAlchemy(sync, None).rows(statement, **values))
+        return rows
 
     async def change(self, statement: Statement, **values: Any) -> int:
-        return int((await self._execute(statement, values)).rowcount)
-
-    async def _execute(self, statement: Statement, values: Mapping[str, Any]) -> Any:
-        from sqlalchemy import text
-
-        return await self.connection.execute(text(statement.named()), {name: values[name] for name in statement.names})
+        return int(await self.connection.run_sync(lambda sync: SqlAlchemy(sync, None).change(statement, **values)))

@@ -1,5 +1,7 @@
 """Plans as people see them."""
 
+import msgspec
+
 from episode_monitor.repair.plan_state import KeptPlan, PlanState
 from episode_monitor.repair.planning import Change
 from models.repair import BlastRadius, RepairChange, RepairPlan, RepairPlanSummary, RepairStep
@@ -12,24 +14,14 @@ def plan_view(kept: KeptPlan, *, approval_needed: bool, kept_in: str, now_ms: in
     """All of one plan."""
     plan, progress = kept.plan, kept.progress
     return RepairPlan(
-        plan_id=plan.plan_id,
-        project_id=plan.project_id,
-        strategy=plan.strategy.value,
-        state=_state(kept, now_ms),
-        changes_needed=len(plan.changes),
+        **msgspec.structs.asdict(plan_summary(kept, len(plan.changes), now_ms=now_ms)),
         changes=[_change(change) for change in plan.changes],
         newer_changes=[_change(change) for change in (*progress.newer, *progress.newer_since)],
         blast_radius=_blast_radius(kept),
         warnings=plan.warnings,
         approval_needed=approval_needed,
         approved_by=progress.approved_by,
-        created_by=plan.created_by,
-        created_at=rfc3339(plan.created_at_ms),
-        expires_at=rfc3339(plan.expires_at_ms),
-        acted_by=progress.by,
-        acted_at=None if progress.acted_at_ms is None else rfc3339(progress.acted_at_ms),
         events_pending=progress.pending is not None,
-        verification=progress.verification.value,
         steps=[
             RepairStep(at=rfc3339(step.at_ms), by=step.by, what=step.what, detail=step.detail)
             for step in progress.steps

@@ -163,10 +163,7 @@ class PostgresPlans:
     kept_in = "the database of MONITOR_DATABASE_URL"
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def _rows(self, query: str, *arguments: Any) -> list[Any]:
-        return list(await self._database.fetch(query, *arguments))
+        self._rows = database.fetch
 
     async def add(self, kept: KeptPlan) -> None:
         """See `PlanStore.add`."""

@@ -21,17 +21,15 @@ from episode_monitor.storage.paging import (
     wanted,
     within,
 )
-from episode_monitor.storage.rows import Conditions, moment, new_id, packed, unpacked
+from episode_monitor.storage.rows import Conditions, insert_of, moment, new_id, packed, unpacked
 from episode_monitor.storage.text import storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.times import epoch_ms
 
 _log = structlog.get_logger(__name__)
 
-_INSERT = """
-insert into episode_monitor.audit (id, who, what, target, request, result, at) values ($1, $2, $3, $4, $5, $6, $7)
-on conflict do nothing
-"""
+_COLUMNS = ("id", "who", "what", "target", "request", "result", "at")
+_INSERT = insert_of("audit", _COLUMNS, "on conflict do nothing")
 _LOGGED_CHARACTERS = 2000  # of a request; the table holds all of it
 
 
@@ -72,15 +70,9 @@ class AuditLog(Protocol):
 
 def audit_entry_of(entry: AuditEntry) -> AuditEntry:
     """The entry as it is kept, with an id of its own."""
-    return AuditEntry(
-        id=entry.id or new_id(entry.at_ms),
-        who=storable(entry.who),
-        what=storable(entry.what),
-        target=storable(entry.target),
-        request=storable_object(entry.request),
-        result=storable(entry.result),
-        at_ms=entry.at_ms,
-    )
+    texts = {name: storable(getattr(entry, name)) for name in ("who", "what", "target", "result")}
+    kept_id = entry.id or new_id(entry.at_ms)
+    return msgspec.structs.replace(entry, id=kept_id, request=storable_object(entry.request), **texts)
 
 
 class MemoryAuditLog:
@@ -125,7 +117,7 @@ class PostgresAuditLog:
         conditions.between("at", query.since_ms, query.until_ms)
         conditions.before("(at, id)", decode(query.cursor, str))
         rows = await self._database.fetch(
-            f"select id, who, what, target, request, result, at from episode_monitor.audit {conditions.where()} "
+            f"select {', '.join(_COLUMNS)} from episode_monitor.audit {conditions.where()} "
             f"order by at desc, id desc limit {conditions.argument(limit + 1)}",
             *conditions.arguments,
         )
@@ -137,8 +129,8 @@ async def _write(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Non
 
 
 def _row(entry: AuditEntry) -> tuple[Any, ...]:
-    request = packed(entry.request)
-    return (entry.id, entry.who, entry.what, entry.target, request, entry.result, moment(entry.at_ms))
+    values = msgspec.structs.asdict(entry) | {"request": packed(entry.request), "at": moment(entry.at_ms)}
+    return tuple(values[column] for column in _COLUMNS)
 
 
 def _size_bytes(row: tuple[Any, ...]) -> int:
@@ -146,15 +138,8 @@ def _size_bytes(row: tuple[Any, ...]) -> int:
 
 
 def _entry(row: Any) -> AuditEntry:
-    return AuditEntry(
-        id=row["id"],
-        who=row["who"],
-        what=row["what"],
-        target=row["target"],
-        request=unpacked(row["request"]),
-        result=row["result"],
-        at_ms=epoch_ms(row["at"]),
-    )
+    values = {column: row[column] for column in _COLUMNS}
+    return AuditEntry(request=unpacked(values.pop("request")), at_ms=epoch_ms(values.pop("at")), **values)
 
 
 def _log_lost(row: tuple[Any, ...], why: str) -> None:

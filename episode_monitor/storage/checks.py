@@ -9,25 +9,28 @@ import msgspec
 
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.paging import DEFAULT_PAGE_ROWS, Page, checked_limit, decode, page_of, page_of_rows, wanted
-from episode_monitor.storage.rows import Conditions, moment, new_id, packed, unpacked
+from episode_monitor.storage.rows import Conditions, insert_of, moment, new_id, packed, unpacked
 from episode_monitor.storage.text import storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.check_views import JobState
 from models.times import epoch_ms
 
-_COLUMNS = "id, kind, state, started_at, finished_at, updated_at, progress_done, progress_total, result, requested_by"
-_UPSERT = f"""
-insert into episode_monitor.check_results ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-on conflict (id) do update
-set state = excluded.state, finished_at = excluded.finished_at, updated_at = excluded.updated_at,
-    progress_done = excluded.progress_done, progress_total = excluded.progress_total, result = excluded.result
-"""
+_COLUMNS = (
+    "id", "kind", "state", "started_at", "finished_at", "updated_at", "progress_done", "progress_total", "result",
+    "requested_by",
+)  # fmt: skip
+_CHANGING = ("state", "finished_at", "updated_at", "progress_done", "progress_total", "result")
+_UPSERT = insert_of(
+    "check_results", _COLUMNS,
+    f"on conflict (id) do update set {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)}",
+)  # fmt: skip
 _ABANDON = """
 update episode_monitor.check_results
 set state = 'failed', finished_at = $2, updated_at = $2, result = $3
 where state = 'running' and updated_at < $1
 returning id
 """
+_TIMES = ("started_at", "finished_at", "updated_at")
 _OTHER_BYTES = 800  # about what a row without its result takes in memory
 _ABANDONED = "The worker that ran the check stopped responding."
 
@@ -202,7 +205,7 @@ class PostgresCheckResults:
         try:
             return await self._own.get(check_id)
         except UnknownCheck:
-            query = f"select {_COLUMNS} from episode_monitor.check_results where id = $1"
+            query = f"select {', '.join(_COLUMNS)} from episode_monitor.check_results where id = $1"
             rows = await self._database.fetch(query, storable(check_id))
             if not rows:
                 raise
@@ -216,7 +219,7 @@ class PostgresCheckResults:
         conditions.equal("state", query.state and query.state.value)
         conditions.before("(started_at, id)", decode(query.cursor, str))
         rows = await self._database.fetch(
-            f"select {_COLUMNS} from episode_monitor.check_results {conditions.where()} "
+            f"select {', '.join(_COLUMNS)} from episode_monitor.check_results {conditions.where()} "
             f"order by started_at desc, id desc limit {conditions.argument(limit + 1)}",
             *conditions.arguments,
         )
@@ -240,18 +243,10 @@ async def _write(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Non
 
 
 def _row(check: CheckResult) -> tuple[Any, ...]:
-    return (
-        check.id,
-        check.kind.value,
-        check.state.value,
-        moment(check.started_at_ms),
-        None if check.finished_at_ms is None else moment(check.finished_at_ms),
-        moment(check.updated_at_ms),
-        check.progress_done,
-        check.progress_total,
-        None if check.result is None else packed(check.result),
-        check.requested_by,
-    )
+    values = msgspec.structs.asdict(check) | {"kind": check.kind.value, "state": check.state.value}
+    values |= {at: None if values[f"{at}_ms"] is None else moment(values[f"{at}_ms"]) for at in _TIMES}
+    values["result"] = None if check.result is None else packed(check.result)
+    return tuple(values[column] for column in _COLUMNS)
 
 
 def _size_bytes(check: CheckResult) -> int:
@@ -259,15 +254,8 @@ def _size_bytes(check: CheckResult) -> int:
 
 
 def _check(row: Any) -> CheckResult:
-    return CheckResult(
-        id=row["id"],
-        kind=CheckKind(row["kind"]),
-        state=JobState(row["state"]),
-        started_at_ms=epoch_ms(row["started_at"]),
-        finished_at_ms=None if row["finished_at"] is None else epoch_ms(row["finished_at"]),
-        updated_at_ms=epoch_ms(row["updated_at"]),
-        progress_done=row["progress_done"],
-        progress_total=row["progress_total"],
-        result=unpacked(row["result"]),
-        requested_by=row["requested_by"],
-    )
+    values = {column: row[column] for column in _COLUMNS}
+    times = {at: values.pop(at) for at in _TIMES}
+    values |= {f"{at}_ms": None if time is None else epoch_ms(time) for at, time in times.items()}
+    values |= {"kind": CheckKind(row["kind"]), "state": JobState(row["state"]), "result": unpacked(row["result"])}
+    return CheckResult(**values)

@@ -23,7 +23,7 @@ from episode_monitor.storage.paging import (
     wanted,
     within,
 )
-from episode_monitor.storage.rows import Conditions, moment, packed, unpacked
+from episode_monitor.storage.rows import Conditions, insert_of, moment, packed, unpacked
 from episode_monitor.storage.text import optional_text, storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.alert import Alert
@@ -31,24 +31,18 @@ from models.times import epoch_ms
 
 _log = structlog.get_logger(__name__)
 
-_INSERT = """
-insert into episode_monitor.alert_transitions (
-    transition_id, alert_id, alert_key, project_id, rule_id, severity, status, escalation_level, reason, at,
-    kafka_partition, kafka_offset, acted_by, comment, payload
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-on conflict do nothing
-"""
+_COLUMNS = (
+    "transition_id", "alert_id", "alert_key", "project_id", "rule_id", "severity", "status", "escalation_level",
+    "reason", "at", "kafka_partition", "kafka_offset", "acted_by", "comment", "payload",
+)  # fmt: skip
+_INSERT = insert_of("alert_transitions", _COLUMNS, "on conflict do nothing")
 # The last offset written, not the highest: reading a partition again moves it back, which is safe, and a topic that
 # was made anew begins anew.
 _PROGRESS = """
 insert into episode_monitor.history_progress (kafka_partition, kafka_offset) values ($1, $2)
 on conflict (kafka_partition) do update set kafka_offset = excluded.kafka_offset
 """
-_COLUMNS = """
-id, transition_id, alert_id, alert_key, project_id, rule_id, severity, status, escalation_level, reason, at,
-kafka_partition, kafka_offset, acted_by, comment, payload
-"""
-_PARTITION, _OFFSET, _PAYLOAD = 10, 11, 14  # places in a row
+_PARTITION, _OFFSET, _PAYLOAD = map(_COLUMNS.index, ("kafka_partition", "kafka_offset", "payload"))
 _OTHER_BYTES = 1000  # about what the rest of a row takes in memory
 
 _Row = tuple[Any, ...]
@@ -206,7 +200,7 @@ class PostgresAlertHistory:
         conditions.between("at", query.since_ms, query.until_ms)
         conditions.before("(at, id)", decode(query.cursor, int))
         rows = await self._database.fetch(
-            f"select {_COLUMNS} from episode_monitor.alert_transitions {conditions.where()} "
+            f"select id, {', '.join(_COLUMNS)} from episode_monitor.alert_transitions {conditions.where()} "
             f"order by at desc, id desc limit {conditions.argument(limit + 1)}",
             *conditions.arguments,
         )
@@ -229,40 +223,11 @@ async def _write(connection: Connection, rows: Sequence[_Row]) -> None:
 
 
 def _row(transition: Transition) -> _Row:
-    return (
-        transition.transition_id,
-        transition.alert_id,
-        transition.alert_key,
-        transition.project_id,
-        transition.rule_id,
-        transition.severity,
-        transition.status,
-        transition.escalation_level,
-        transition.reason,
-        moment(transition.at_ms),
-        transition.kafka_partition,
-        transition.kafka_offset,
-        transition.acted_by,
-        transition.comment,
-        packed(transition.alert),
-    )
+    values = msgspec.structs.asdict(transition)
+    values |= {"at": moment(transition.at_ms), "payload": packed(transition.alert)}
+    return tuple(values[column] for column in _COLUMNS)
 
 
 def _transition(row: Any) -> Transition:
-    return Transition(
-        transition_id=row["transition_id"],
-        alert_id=row["alert_id"],
-        alert_key=row["alert_key"],
-        project_id=row["project_id"],
-        rule_id=row["rule_id"],
-        severity=row["severity"],
-        status=row["status"],
-        escalation_level=row["escalation_level"],
-        reason=row["reason"],
-        at_ms=epoch_ms(row["at"]),
-        kafka_partition=row["kafka_partition"],
-        kafka_offset=row["kafka_offset"],
-        acted_by=row["acted_by"],
-        comment=row["comment"],
-        alert=unpacked(row["payload"]),
-    )
+    values = {column: row[column] for column in _COLUMNS}
+    return Transition(at_ms=epoch_ms(values.pop("at")), alert=unpacked(values.pop("payload")), **values)

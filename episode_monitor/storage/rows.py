@@ -2,6 +2,7 @@
 
 import itertools
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,12 @@ _drawn = itertools.count()
 def moment(at_ms: int) -> datetime:
     """The timestamptz of epoch milliseconds. Raises OverflowError beyond the years 1 … 9999."""
     return EPOCH + timedelta(milliseconds=at_ms)
+
+
+def insert_of(table: str, columns: Sequence[str], conflict: str) -> str:
+    """The statement that inserts one row; `conflict` is its last clause."""
+    places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
+    return f"insert into episode_monitor.{table} ({', '.join(columns)}) values ({places}) {conflict}"
 
 
 def packed(value: Any) -> str:
