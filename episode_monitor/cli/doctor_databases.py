@@ -15,7 +15,7 @@ from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.settings.settings import Settings
 from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import Connection, DatabaseOptions, connect, session_of
-from episode_monitor.storage.fitness import checked_standing
+from episode_monitor.storage.migrate import checked_status
 from episode_monitor.storage.troubles import explain
 
 log = structlog.get_logger(__name__)
@@ -56,13 +56,13 @@ async def own_database(settings: Settings) -> list[Diagnosis]:
 
 
 async def _own(connection: Connection, again: Callable[[], Awaitable[Connection]], address: Address) -> Diagnosis:
-    standing = await checked_standing(connection, again)
-    if not standing.pending:
+    found = await checked_status(connection, again)
+    if not found.pending:
         return Diagnosis(OWN, DiagnosisLevel.OK, f"PostgreSQL answers at {address}.")
     if not await connection.fetchval("select has_database_privilege(current_database(), 'CREATE')"):
         lacks = f"{address.user!r} cannot make the tables at {address}: grant it CREATE on the database."
         return Diagnosis(OWN, DiagnosisLevel.WRONG, lacks)
-    count = len(standing.pending)
+    count = len(found.pending)
     waiting = "1 migration will run" if count == 1 else f"{count} migrations will run"
     return Diagnosis(OWN, DiagnosisLevel.OK, f"PostgreSQL answers at {address}; {waiting} at the next start.")
 

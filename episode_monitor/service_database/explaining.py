@@ -15,7 +15,7 @@ from episode_monitor.service_database.errors import (
 )
 from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import TransactionPooler
-from episode_monitor.storage.connection_errors import cause_of, words_of
+from episode_monitor.storage.troubles import cause_of, words_of
 
 _UNDEFINED_TABLE, _UNDEFINED_COLUMN, _UNDEFINED_SCHEMA = "42P01", "42703", "3F000"
 _NO_RIGHT, _READ_ONLY = "42501", "25006"

@@ -17,7 +17,6 @@ from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import Connection, DatabaseOptions, connect, session_of
 from episode_monitor.storage.connections import AllBusy, Connections
 from episode_monitor.storage.database_service import DatabaseAway, Stored
-from episode_monitor.storage.fitness import checked_standing
 from episode_monitor.storage.troubles import Decision, Trouble, explain
 from episode_monitor.storage.write_behind import WriteBehind
 
@@ -200,8 +199,8 @@ class Database:
     async def _open(self) -> Connections:
         connection = await self._connect()
         try:
-            standing = await checked_standing(connection, self._connect)
-            if standing.pending:
+            found = await migrate.checked_status(connection, self._connect)
+            if found.pending:
                 await connection.close(timeout=self._options.connect_seconds)  # the role may be granted only one
                 applied = await asyncio.to_thread(migrate.apply, self.address)
                 _log.info("database migrations applied", migrations=applied)

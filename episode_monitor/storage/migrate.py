@@ -6,7 +6,7 @@ migration: every file must do nothing the second time.
 
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,8 +18,8 @@ from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from episode_monitor.storage.address import Address
-from episode_monitor.storage.troubles import TablesAreNewer
-from episode_monitor.storage.write_behind import Connection
+from episode_monitor.storage.connecting import Connection, refuse_transaction_pooling
+from episode_monitor.storage.troubles import ReadOnly, TablesAreNewer, WrongEncoding
 
 SCHEMA = "episode_monitor"
 FOLDER = Path(__file__).parent / "migrations"
@@ -29,6 +29,7 @@ _MARKS = "_yoyo_migration"  # yoyo's own table, kept in our schema
 LOCK_KEY = 0x4550_4E4D  # any number that all monitors agree on and nothing else on the database takes
 _LOCK_SECONDS = 10  # a longer wait would hold up the end of the process; the supervisor tries again
 _CONNECT_SECONDS = 10
+_ASKED = "select current_setting('transaction_read_only') = 'on', current_setting('server_encoding')"
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,26 @@ def compared(applied: list[str]) -> MigrationStatus:
     )
 
 
-async def standing(connection: Connection) -> MigrationStatus:
+async def status(connection: Connection) -> MigrationStatus:
     """Asks an asyncpg connection; cheap, takes no lock and needs no right to create anything."""
     if await connection.fetchval("select to_regclass($1)", f"{SCHEMA}.{_MARKS}") is None:
         return compared([])
     rows = await connection.fetch(f"select migration_id from {SCHEMA}.{_MARKS}")
     return compared([row["migration_id"] for row in rows])
+
+
+async def checked_status(connection: Connection, again: Callable[[], Awaitable[Connection]]) -> MigrationStatus:
+    """Which migrations it has. Raises TransactionPooler, ReadOnly, WrongEncoding, TablesAreNewer."""
+    await refuse_transaction_pooling(connection, again)
+    is_read_only, encoding = await connection.fetchrow(_ASKED)
+    if is_read_only:
+        raise ReadOnly
+    if encoding != "UTF8":
+        raise WrongEncoding(encoding)
+    found = await status(connection)
+    if found.unknown:
+        raise TablesAreNewer(found.unknown)
+    return found
 
 
 def apply(address: Address) -> list[str]:

@@ -117,7 +117,7 @@ def test_a_role_that_may_not_create_anything_can_use_tables_that_are_there(datab
             await connection.execute("grant usage on schema episode_monitor to plain")
             await connection.execute("grant select on all tables in schema episode_monitor to plain")
             await connection.execute("set role plain")
-            return await migrate.standing(connection)
+            return await migrate.status(connection)
         finally:
             await connection.execute("reset role")
             await connection.execute("drop owned by plain")
