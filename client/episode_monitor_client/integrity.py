@@ -13,16 +13,7 @@ from typing import Any
 from .databases import async_reading, reading
 from .events import MAX_EPISODE_NUMBER
 from .kinds import is_async, plain_address, sqlstate
-from .statements import (
-    IS_PROJECT,
-    NO_SUCH_VALUE,
-    EpisodesTable,
-    Row,
-    Statement,
-    kinds_query,
-    may_hold,
-    names_of,
-)
+from .statements import IS_PROJECT, NO_SUCH_VALUE, EpisodesTable, Row, Statement, kinds_query, may_hold, names_of
 
 MAX_GAPS_LISTED = 1000
 MAX_INVALID_LISTED = 100

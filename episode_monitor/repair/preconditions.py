@@ -1,11 +1,11 @@
 """What the locked rows must look like before a plan is applied or rolled back. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
 from episode_monitor.repair.errors import OnlyNewer, RowsMoved
-from episode_monitor.repair.plan_state import KeptPlan, PlanAction, fingerprint
+from episode_monitor.repair.plan_state import KeptPlan, Plan, PlanAction, fingerprint
 from episode_monitor.repair.planning import Change, EpisodeRow, inverse
 from models.event import MAX_EPISODE_NUMBER
 
@@ -30,19 +30,8 @@ def newer_episodes(kept: KeptPlan, act: PlanAction, rows: Sequence[EpisodeRow]) 
 
 def _applying(kept: KeptPlan, rows: Sequence[EpisodeRow]) -> list[Change]:
     plan = kept.plan
-    held = {row.episode_id: row for row in rows}
-    moved = [
-        change.episode_id
-        for change in plan.changes
-        if change.episode_id not in held
-        or (held[change.episode_id].number, held[change.episode_id].version) != (change.old_number, change.version)
-    ]
-    if moved:
-        raise RowsMoved(f"episode {moved[0]} has been changed since the plan was made ({len(moved)} of them have)")
     newer = _above(plan.before.max_number, rows)
-    new_ids = {row.episode_id for row in newer}
-    if fingerprint(row for row in rows if row.episode_id not in new_ids) != plan.seen:
-        raise RowsMoved("episodes of the project were created, deleted or renumbered since the plan was made")
+    _refuse_moved_rows(plan, rows, {row.episode_id for row in newer})
     if newer and not kept.progress.with_newer:
         count = "an episode was" if len(newer) == 1 else f"{len(newer)} episodes were"
         raise OnlyNewer(f"{count} created since the plan was made")
@@ -50,12 +39,23 @@ def _applying(kept: KeptPlan, rows: Sequence[EpisodeRow]) -> list[Change]:
     return [_change(row, row.number, row.number + distance) for row in _in_range(newer, distance)]
 
 
+def _refuse_moved_rows(plan: Plan, rows: Sequence[EpisodeRow], newer: Container[str]) -> None:
+    """Every row must be as it was when the plan was made."""
+    held = {row.episode_id: (row.number, row.version) for row in rows}
+    moved = [one for one in plan.changes if held.get(one.episode_id) != (one.old_number, one.version)]
+    if moved:
+        raise RowsMoved(
+            f"episode {moved[0].episode_id} has been changed since the plan was made ({len(moved)} of them have)"
+        )
+    if fingerprint(row for row in rows if row.episode_id not in newer) != plan.seen:
+        raise RowsMoved("episodes of the project were created, deleted or renumbered since the plan was made")
+
+
 def _rolling_back(kept: KeptPlan, rows: Sequence[EpisodeRow]) -> list[Change]:
-    plan, held = kept.plan, {row.episode_id: row for row in rows}
+    plan, numbers = kept.plan, {row.episode_id: row.number for row in rows}
     back = inverse([*plan.changes, *kept.progress.newer])
     for change in back:
-        row = held.get(change.episode_id)
-        if row is None or row.number != change.old_number:
+        if numbers.get(change.episode_id) != change.old_number:
             raise RowsMoved(
                 f"episode {change.episode_id} no longer has the number {change.old_number} that it was given"
             )
@@ -64,14 +64,13 @@ def _rolling_back(kept: KeptPlan, rows: Sequence[EpisodeRow]) -> list[Change]:
     newer = _above(plan.after.max_number, others)
     distance = plan.before.max_number - plan.after.max_number
     taken_along = _in_range(newer, distance) if kept.progress.with_newer else []
-    new_ids = {row.episode_id for row in newer}
     moving = {row.episode_id for row in taken_along}
-    taken = {row.number: row.episode_id for row in others if row.episode_id not in moving}
+    holders = {row.number: row for row in others if row.episode_id not in moving}
     for change in back:
-        holder = taken.get(change.new_number)
+        holder = holders.get(change.new_number)
         if holder is not None and change.new_number not in plan.shared:
-            kind = OnlyNewer if holder in new_ids else RowsMoved
-            raise kind(f"number {change.new_number} is now held by {holder}")
+            kind = OnlyNewer if holder in newer else RowsMoved
+            raise kind(f"number {change.new_number} is now held by {holder.episode_id}")
     return [_change(row, row.number + distance, row.number) for row in taken_along]
 
 

@@ -9,12 +9,7 @@ from pydantic import AfterValidator, BaseModel
 
 from alert_sinks.settings import ADDRESS, GROUP
 from episode_monitor.settings import validators
-from episode_monitor.settings.fields import (
-    BaseAddress,
-    Percent,
-    Seconds,
-    setting,
-)
+from episode_monitor.settings.fields import BaseAddress, Percent, Seconds, setting
 from streams.alerting import rule_types
 from streams.alerting.rule import RuleType
 

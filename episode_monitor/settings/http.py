@@ -9,10 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, SecretStr
 
 from alert_sinks.settings import ADDRESS, secret
 from episode_monitor.settings import validators
-from episode_monitor.settings.fields import (
-    BaseAddress,
-    setting,
-)
+from episode_monitor.settings.fields import BaseAddress, setting
 
 _http = partial(setting, "HTTP")
 
