@@ -110,7 +110,7 @@ class Worker:
             fleet_topic, self.runtime.producer, self._view, self._identity, now_ms, settings.metrics_max_projects
         )
         self._peer_client = httpx.AsyncClient(trust_env=False)
-        here = LocalState(self._view, self.runtime.emit, self._publisher.poke, self.storage.history)
+        here = LocalState(self._view, self.runtime.emit, self._publisher.mark_changed, self.storage.history)
         self._fleet = Fleet(here, PeerClient(self._peer_client))
         self._splits = SplitWatch(self._fleet)
         self.runtime.engine.assignment.compare = self._splits.compare
@@ -166,7 +166,7 @@ class Worker:
     def _far_caught_up_at_ms(self, partition: int) -> int | None:
         """When the owner of another worker's partition last published that it has caught up; None: it has not."""
         known = self._reader.known.get(partition)
-        if known is None or known.record.is_behind or known.record.standing is not PartitionStatus.LIVE:
+        if known is None or known.record.is_behind or known.record.status is not PartitionStatus.LIVE:
             return None
         return known.heard_ms
 

@@ -1,1 +1,1 @@
-"""What each partition's owner tells all workers, through a compacted topic: how the partition is, and where to ask."""
+"""What the owner of each partition publishes, in a compacted topic: how the partition is, and where to ask."""

@@ -1,4 +1,4 @@
-"""The whole fleet as this worker sees it: its own partitions from memory, the others by what their owners told last.
+"""The whole fleet as this worker sees it: its own partitions from memory, the others as their owners published them.
 
 It is whole or it is not given at all: a partition that recovers, or of which nothing is known, makes it `Incomplete`.
 """
@@ -116,7 +116,7 @@ class LocalPartition:
         self.counts = counts_of(owned.partition, at_ms)
 
     @property
-    def word(self) -> object:
+    def version(self) -> object:
         """Differs whenever an answer about this partition would."""
         return self.owned.generation, self.owned.partition.clock_ms, self.counts
 
@@ -132,7 +132,7 @@ class LocalPartition:
 
 
 class RemotePartition:
-    """A partition of another worker, as its owner told last."""
+    """A partition of another worker, as its owner published last."""
 
     def __init__(self, known: Known, counts: PartitionCounts, core: Core) -> None:
         self.known = known
@@ -140,7 +140,7 @@ class RemotePartition:
         self._core = core
 
     @property
-    def word(self) -> object:
+    def version(self) -> object:
         """Differs whenever an answer about this partition would."""
         return self.known.record.generation, self.known.offset
 
@@ -150,7 +150,7 @@ class RemotePartition:
         return self.known.body().lists
 
     def totals(self) -> PartitionTotals:
-        """What the owner told. Raises Unreadable."""
+        """What the owner published. Raises Unreadable."""
         return self.known.totals(self._core)
 
 
@@ -158,7 +158,7 @@ Part = LocalPartition | RemotePartition
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Where to ask about other partitions, and the word to be let in by."""
+    """Where to ask about other partitions, and the token that requests need."""
 
     url: str
     token: str
@@ -194,10 +194,10 @@ class FleetView:
     @property
     def live(self) -> list[Owned]:
         """This worker's partitions that can be answered for."""
-        return [owned for owned in self.engine.owned.values() if self.standing(owned) is PartitionStatus.LIVE]
+        return [owned for owned in self.engine.owned.values() if self.status(owned) is PartitionStatus.LIVE]
 
-    def standing(self, owned: Owned) -> PartitionStatus | None:
-        """How this worker stands to one of its partitions; None: it has lost it.
+    def status(self, owned: Owned) -> PartitionStatus | None:
+        """Whether this worker reads one of its partitions back or serves it; None: it has lost it.
 
         Of a partition without any state the log may be empty, or not looked at yet: the latter is not live.
         """
@@ -232,13 +232,13 @@ class FleetView:
     def _part(self, number: int) -> Part:
         owned = self.engine.owned.get(number)
         if owned is not None:
-            if self.standing(owned) is not PartitionStatus.LIVE:
+            if self.status(owned) is not PartitionStatus.LIVE:
                 raise Incomplete(f"partition {number} is recovering")
             return LocalPartition(owned, self.as_of_ms(owned))
         known = self.reader.known.get(number)
         if known is None:
             raise Incomplete(f"there is no summary of partition {number} yet")
-        if known.record.standing is not PartitionStatus.LIVE or known.record.counts is None:
+        if known.record.status is not PartitionStatus.LIVE or known.record.counts is None:
             raise Incomplete(f"partition {number} is recovering at its owner")
         return RemotePartition(known, known.record.counts, self.engine.core)
 

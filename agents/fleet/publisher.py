@@ -1,6 +1,6 @@
-"""Tells all workers how the partitions of this one are: once a second where something changed, every 3 s in any case.
+"""Publishes how the partitions of this worker are: once a second where something changed, every 3 s in any case.
 
-A broker that is away does not stop it: what cannot be told now is told later, and by its age the others know it is old.
+A broker that is away does not stop it: it publishes later, and the others see by the age of a summary that it is old.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ SEND_SECONDS = 10.0
 IN_THREAD_BYTES = 64 * 1024  # less is compressed in about a millisecond
 
 
-# What has to differ for something to be news: standing and whether it is behind, position, clock.
+# A difference in one of these is published: status and whether it is behind, position, clock.
 _Stamp = tuple[tuple[PartitionStatus | None, bool], int, int]
 
 
@@ -48,7 +48,7 @@ class Producer(Protocol):
 
 
 class Partitions(Protocol):
-    """What the publisher looks at; `agents.fleet.fleet_view.Sight` is one."""
+    """What the publisher looks at; `agents.fleet.fleet_view.FleetView` is one."""
 
     @property
     def owned(self) -> dict[int, Owned]:
@@ -58,15 +58,15 @@ class Partitions(Protocol):
     def is_alone(self) -> bool:
         """Whether no other worker needs to know anything soon."""
 
-    def standing(self, owned: Owned) -> PartitionStatus | None:
-        """How this worker stands to a partition; None: it has lost it."""
+    def status(self, owned: Owned) -> PartitionStatus | None:
+        """Whether this worker reads a partition back or serves it; None: it has lost it."""
 
     def as_of_ms(self, owned: Owned) -> int:
         """Up to when a partition's numbers are true."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who this worker is to the others. `token` is drawn anew in every process, or is the same by configuration."""
+    """How other workers know this one. `token` is new in every process, or the same by configuration."""
 
     worker_id: str
     url: str
@@ -74,8 +74,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     settings: bytes = b""  # see `FleetRecord`
 
 
-class _Told:
-    """What was last told of one partition."""
+class _Published:
+    """What was last published of one partition. `changes` counts acts, `changes_published` those published."""
 
     def __init__(self) -> None:
         self.stamp: _Stamp | None = None
@@ -83,8 +83,8 @@ class _Told:
         self.lists: PartitionLists | None = None
         self.lists_at = 0.0
         self.lists_took = 0.0
-        self.pokes = 0
-        self.pokes_told = 0
+        self.changes = 0
+        self.changes_published = 0
 
 
 class FleetPublisher:
@@ -108,7 +108,7 @@ class FleetPublisher:
         self._identity = identity
         self._now_ms = now_ms
         self._max_projects = max_projects
-        self._told: dict[tuple[int, int], _Told] = {}  # generation and partition
+        self._last: dict[tuple[int, int], _Published] = {}  # generation and partition
         self._is_failing = False
 
     async def run(self) -> None:
@@ -117,24 +117,24 @@ class FleetPublisher:
             await self.publish_due(time.monotonic())
             await asyncio.sleep(LOOK_SECONDS)
 
-    def poke(self, partition: int) -> None:
-        """Something of this partition was changed by hand: tell of it at the next look."""
-        for (_, number), told in self._told.items():
+    def mark_changed(self, partition: int) -> None:
+        """An act changed this partition: publish it at the next look."""
+        for (_, number), last in self._last.items():
             if number == partition:
-                told.pokes += 1
+                last.changes += 1
 
     async def publish_due(self, now: float) -> None:
-        """Tell what is due. `now` is a monotonic clock in seconds. What fails is tried again at a later look."""
+        """Publish what is due. `now` is a monotonic clock in seconds. What fails is retried at a later look."""
         owned = list(self._partitions.owned.values())
         names = {(each.generation, each.number) for each in owned}
-        self._told = {name: told for name, told in self._told.items() if name in names}
+        self._last = {name: last for name, last in self._last.items() if name in names}
         changed_seconds = UNCHANGED_SECONDS if self._partitions.is_alone else CHANGED_SECONDS
         for each in owned:
-            told = self._told.setdefault((each.generation, each.number), _Told())
-            if not _is_due(self._stamp(each), told, now, changed_seconds):
+            last = self._last.setdefault((each.generation, each.number), _Published())
+            if not _is_due(self._stamp(each), last, now, changed_seconds):
                 continue
             try:
-                await self._publish(each, told, now)
+                await self._publish(each, last, now)
                 self._is_failing = False
             except TimeoutError as error:
                 self._note_failure(error)
@@ -148,25 +148,25 @@ class FleetPublisher:
             self._is_failing = True
             log.warning("the fleet topic cannot be written; retrying", error=str(error) or type(error).__name__)
 
-    async def _publish(self, owned: Owned, told: _Told, now: float) -> None:
-        stamp, pokes = self._stamp(owned), told.pokes
-        value = await self._value(owned, told, now)
-        told.at = now
+    async def _publish(self, owned: Owned, last: _Published, now: float) -> None:
+        stamp, changes = self._stamp(owned), last.changes
+        value = await self._value(owned, last, now)
+        last.at = now
         if value is not None:
             async with asyncio.timeout(SEND_SECONDS):
                 await (await self._producer.send(self._topic, value, record_key(owned.number)))
             self.published += 1
             self.bytes_published += len(value)
-        told.stamp, told.pokes_told = stamp, pokes
+        last.stamp, last.changes_published = stamp, changes
 
-    async def _value(self, owned: Owned, told: _Told, now: float) -> bytes | None:
+    async def _value(self, owned: Owned, last: _Published, now: float) -> bytes | None:
         """The record to send, None where the partition is gone or its summary does not fit into a record."""
-        standing = self._partitions.standing(owned)
-        if standing is None:
+        status = self._partitions.status(owned)
+        if status is None:
             return None
-        if standing is PartitionStatus.RECOVERING:
-            return self._encode(owned, standing, b"")
-        lists = await self._lists(owned, told, now)
+        if status is PartitionStatus.RECOVERING:
+            return self._encode(owned, status, b"")
+        lists = await self._lists(owned, last, now)
         while True:
             body = await _packed(Body(lists, owned.partition.totals.encode()))
             if not owned.is_live:
@@ -182,21 +182,21 @@ class FleetPublisher:
                 return None
             lists = smaller
 
-    async def _lists(self, owned: Owned, told: _Told, now: float) -> PartitionLists:
-        is_fresh = now - told.lists_at < LISTS_SHARE * told.lists_took
-        if told.lists is None or not is_fresh or told.pokes != told.pokes_told:
+    async def _lists(self, owned: Owned, last: _Published, now: float) -> PartitionLists:
+        is_fresh = now - last.lists_at < LISTS_SHARE * last.lists_took
+        if last.lists is None or not is_fresh or last.changes != last.changes_published:
             started = time.monotonic()
-            told.lists = await in_slices(lists_of(owned.partition, self._max_projects, MAX_ALERTS))
-            told.lists_at, told.lists_took = now, time.monotonic() - started
-        return told.lists
+            last.lists = await in_slices(lists_of(owned.partition, self._max_projects, MAX_ALERTS))
+            last.lists_at, last.lists_took = now, time.monotonic() - started
+        return last.lists
 
     def _stamp(self, owned: Owned) -> _Stamp:
-        standing = self._partitions.standing(owned), owned.is_behind
-        return standing, owned.partition.next_offset, owned.partition.clock_ms
+        status = self._partitions.status(owned), owned.is_behind
+        return status, owned.partition.next_offset, owned.partition.clock_ms
 
-    def _encode(self, owned: Owned, standing: PartitionStatus, body: bytes) -> bytes:
+    def _encode(self, owned: Owned, status: PartitionStatus, body: bytes) -> bytes:
         counts = (
-            counts_of(owned.partition, self._partitions.as_of_ms(owned)) if standing is PartitionStatus.LIVE else None
+            counts_of(owned.partition, self._partitions.as_of_ms(owned)) if status is PartitionStatus.LIVE else None
         )
         return encode_record(
             FleetRecord(
@@ -207,7 +207,7 @@ class FleetPublisher:
                 worker_id=self._identity.worker_id,
                 url=self._identity.url,
                 token=self._identity.token,
-                standing=standing,
+                status=status,
                 counts=counts,
                 body=body,
                 is_behind=owned.is_behind,
@@ -220,11 +220,11 @@ async def _packed(body: Body) -> bytes:
     return await asyncio.to_thread(pack_body, body) if len(body.totals) > IN_THREAD_BYTES else pack_body(body)
 
 
-def _is_due(stamp: _Stamp, told: _Told, now: float, changed_seconds: float) -> bool:
-    """A new standing and what a person did are told at once."""
-    if told.stamp is None or told.stamp[0] != stamp[0] or told.pokes != told.pokes_told:
+def _is_due(stamp: _Stamp, last: _Published, now: float, changed_seconds: float) -> bool:
+    """A new status and an act are published at once."""
+    if last.stamp is None or last.stamp[0] != stamp[0] or last.changes != last.changes_published:
         return True
-    return now - told.at >= (UNCHANGED_SECONDS if stamp == told.stamp else changed_seconds)
+    return now - last.at >= (UNCHANGED_SECONDS if stamp == last.stamp else changed_seconds)
 
 
 def _halved(lists: PartitionLists) -> PartitionLists | None:

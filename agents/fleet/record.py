@@ -1,4 +1,4 @@
-"""One record of the fleet topic: a partition's summary, its owner's address, and the word its owner is known by.
+"""One record of the fleet topic: a partition's summary, its owner's address, and the token that requests to it need.
 
 What every question needs stands in front; the bulk is compressed and unpacked only when somebody asks for it.
 """
@@ -11,13 +11,13 @@ import msgspec
 from streams.partition.summary import PartitionCounts, PartitionLists
 
 FORMAT = 1
-MAX_FLEET_RECORD_BYTES = 900_000  # brokers take a megabyte unless told otherwise
+MAX_FLEET_RECORD_BYTES = 900_000  # brokers take a megabyte by default
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 _LEVEL = 1  # the quickest
 
 
 class PartitionStatus(Enum):
-    """How the owner stands to the partition."""
+    """Whether the owner reads the partition back or serves it."""
 
     RECOVERING = "recovering"
     LIVE = "live"
@@ -32,11 +32,11 @@ class FleetRecord(msgspec.Struct, frozen=True, array_like=True):
     published_at_ms: int
     worker_id: str
     url: str
-    token: str  # the owner takes questions that bear it; it travels in this topic and nowhere else
-    standing: PartitionStatus
+    token: str  # the owner answers questions that have it; it is in this topic and nowhere else
+    status: PartitionStatus
     counts: PartitionCounts | None
     body: bytes
-    is_behind: bool = False  # what it tells of alerts is of the past
+    is_behind: bool = False  # its alerts are of the past
     settings: bytes = b""  # a digest of those that all workers must share
 
 
@@ -89,7 +89,7 @@ def decode_record(value: bytes) -> FleetRecord:
         raise Unreadable(str(error)) from error
     if not record.url.startswith(("http://", "https://")):
         raise Unreadable("the owner's address is not an http address")
-    if record.partition < 0 or (record.standing is PartitionStatus.LIVE) != (record.counts is not None):
+    if record.partition < 0 or (record.status is PartitionStatus.LIVE) != (record.counts is not None):
         raise Unreadable("the partition or the counts are invalid")
     return record
 

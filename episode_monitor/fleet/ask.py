@@ -57,7 +57,7 @@ class Fleet:
         view = self.here.view
         parts = parts_of_fleet(view)
         stale = tuple(view.stale_partitions(parts))
-        return f"{hash((tuple(part.word for part in parts), stale, self.here.acts_done)):x}"
+        return f"{hash((tuple(part.version for part in parts), stale, self.here.acts_done)):x}"
 
     async def survey(self, question: Question[Any, Any]) -> list[PartialAnswer[Any]]:
         """What this worker and the others find; those that do not answer are left out."""

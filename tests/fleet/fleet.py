@@ -141,7 +141,7 @@ class Worker:
         self.reader = FleetReader("fleet", "nowhere:1", lambda: fleet.partitions, fleet.clock)
         fleet.bus.readers.append(self.reader)
         self.view = FleetView(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
-        self.own = LocalState(self.view, self._tell, lambda partition: self.publisher.poke(partition), history)
+        self.own = LocalState(self.view, self._tell, lambda partition: self.publisher.mark_changed(partition), history)
         self.model = Asked(self.own, PeerClient(fleet.client))
         self.splits = SplitWatch(self.model)
         self.registry = CollectorRegistry()
@@ -204,7 +204,7 @@ class Worker:
     async def publish(self) -> None:
         """Tell the fleet of all partitions."""
         for number in self.engine.owned:
-            self.publisher.poke(number)
+            self.publisher.mark_changed(number)
         await self.publisher.publish_due(time.monotonic())
 
     async def get(self, path: str, **parameters: Any) -> httpx.Response:

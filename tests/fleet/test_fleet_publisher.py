@@ -43,7 +43,7 @@ async def test_a_new_partition_is_told_of_at_once_and_again_after_three_seconds(
         seed_project(worker.own_partition(1, generation=4))
         (told,) = await publish(worker, 100.0)
         assert (told.partition, told.generation, told.worker_id, told.url) == (1, 4, "w", worker.url)
-        assert (told.token, told.standing, told.published_at_ms) == ("word-of-w", PartitionStatus.LIVE, START_MS)
+        assert (told.token, told.status, told.published_at_ms) == ("word-of-w", PartitionStatus.LIVE, START_MS)
         assert told.counts is not None
         assert (told.counts.projects, told.counts.episodes, told.counts.applied) == (1, 26, 25)
         assert await publish(worker, 102.9) == []
@@ -77,11 +77,11 @@ async def test_a_change_of_phase_and_what_a_person_did_are_told_at_once() -> Non
         worker = await fleet.worker("w")
         worker.own_partition(0, phase=PartitionPhase.RECOVERING)
         (told,) = await publish(worker, 100.0)
-        assert (told.standing, told.counts, told.body) == (PartitionStatus.RECOVERING, None, b"")
+        assert (told.status, told.counts, told.body) == (PartitionStatus.RECOVERING, None, b"")
         worker.engine.owned[0].phase = PartitionPhase.LIVE
         (told,) = await publish(worker, 100.25)
-        assert told.standing is PartitionStatus.LIVE
-        worker.publisher.poke(0)
+        assert told.status is PartitionStatus.LIVE
+        worker.publisher.mark_changed(0)
         assert len(await publish(worker, 100.5)) == 1
         assert await publish(worker, 100.75) == []
 
@@ -92,10 +92,10 @@ async def test_a_partition_whose_log_was_not_looked_at_yet_is_told_of_as_recover
         worker.own_partition(0)
         worker.engine.end_is_known = False
         (told,) = await publish(worker, 100.0)
-        assert told.standing is PartitionStatus.RECOVERING
+        assert told.status is PartitionStatus.RECOVERING
         worker.engine.end_is_known = True
         (told,) = await publish(worker, 100.25)
-        assert told.standing is PartitionStatus.LIVE
+        assert told.status is PartitionStatus.LIVE
 
 
 async def test_a_partition_that_was_lost_while_its_lists_were_made_is_not_told_of(

@@ -35,7 +35,7 @@ def record(**changes: Any) -> FleetRecord:
         "worker_id": "w1",
         "url": "http://10.0.0.1:8002",
         "token": "word",
-        "standing": PartitionStatus.LIVE,
+        "status": PartitionStatus.LIVE,
         "counts": COUNTS,
         "body": b"",
     }
@@ -44,7 +44,7 @@ def record(**changes: Any) -> FleetRecord:
 
 def test_a_record_is_read_as_it_was_written() -> None:
     assert decode_record(encode_record(record())) == record()
-    recovering = record(standing=PartitionStatus.RECOVERING, counts=None)
+    recovering = record(status=PartitionStatus.RECOVERING, counts=None)
     assert decode_record(encode_record(recovering)) == recovering
     assert record_key(3) == b"3"
 
@@ -77,7 +77,7 @@ def test_the_bulk_survives_packing_with_its_alerts_and_totals() -> None:
         encode_record(record(worker_id="worker")).replace(b"worker", b"\xff\xff\xff\xff\xff\xff"),
         encode_record(record(partition=-1)),
         encode_record(record(counts=None)),
-        encode_record(record(standing=PartitionStatus.RECOVERING)),
+        encode_record(record(status=PartitionStatus.RECOVERING)),
     ],
 )
 def test_what_is_no_record_is_refused(value: bytes) -> None:
