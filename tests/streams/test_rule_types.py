@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from alert_sinks.kinds.log import LogSink
 from alert_sinks.kinds.slack import slack_digest, slack_payload
 from alert_sinks.kinds.webhook import webhook_payload
 from alert_sinks.sink import Attempt
-from episode_monitor.cli.rules import sentence
+from episode_monitor.cli.rules import explain_rules, sentence, show_rules
 from episode_monitor.web.routes.pages import page_files
 from models.alert import Alert, Severity
 from models.wording import apart, number
@@ -22,9 +23,13 @@ from streams.alerting import rule_types
 from streams.alerting.rule import Rule, RuleType
 from streams.alerting.rule_parsing import parse_rules
 from streams.alerting.rule_types import ALERT_TYPES, RULE_TYPES, alert_type
+from streams.base.steps import finish
+from streams.partition.partition import Partition
+from streams.partition.summary import alerts_of
 from streams.project.rule_evaluator import active_alerts
 from tests.alert_sinks.support import NOW_MS, an_alert
 from tests.streams.driving import PROJECT, Driven, core_with, rule
+from tests.streams.stored import Stored
 
 # type, value, threshold -> as it is read
 READ = [
@@ -171,6 +176,40 @@ def test_the_command_line_says_rules_in_the_same_words(kind: str, threshold: str
     assert sentence(rule, 1) == (
         f"critical when {said}; fires at once; escalates to on-call when unacknowledged for 1 minute."
     )
+
+
+@pytest.mark.parametrize(("name", "threshold", "happens"), [row[:3] for row in EMITTED])
+def test_the_metrics_count_an_alert_of_every_type_under_its_name(
+    name: str, threshold: str, happens: Callable[[Driven], None]
+) -> None:
+    p = Driven(core_with(rule(RULE_TYPES[name], threshold)))
+    happens(p)
+    partition = Partition(p.core, 0, Stored())
+    for offset, event in enumerate(p.events):
+        partition.take(event, offset)
+    partition.advance_clock(p.state.now_ms)
+    _, counts = finish(alerts_of(partition, 10))
+    assert [(count.alert_type, count.count) for count in counts] == [(name, 1)]
+
+
+def test_the_command_line_shows_every_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = [
+        {"rule_id": f"r{place}", "alert_type": name, "severity": "info", "threshold": threshold, "window_minutes": 10}
+        for place, (name, threshold, *_) in enumerate(EMITTED)
+    ]
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps({"rules": rules}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RULES_FILE", str(file))
+    show_rules(as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    for name, written in zip(RULE_TYPES, ("1 %", "5 %", "0.5 %", "5 s", "0 findings"), strict=True):
+        (line,) = (line for line in lines if name in line)
+        assert written in line
+    explain_rules(file=None, as_json=False)
+    assert len(capsys.readouterr().out.splitlines()) == len(RULE_TYPES)
 
 
 def test_a_type_of_a_newer_version_is_a_bare_number() -> None:
