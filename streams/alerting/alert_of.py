@@ -6,12 +6,6 @@ from streams.alerting.core import Core
 from streams.alerting.rule import Rule
 from streams.alerting.verdict import Measurement
 
-_STATUS = {
-    AlertPhase.PENDING: AlertStatus.PENDING,
-    AlertPhase.FIRING: AlertStatus.FIRING,
-    AlertPhase.HUSHED: AlertStatus.FIRING,
-}
-
 
 def alert_of(
     core: Core, rule: Rule, memory: AlertState, measured: Measurement, at_ms: int, reason: str, *,
@@ -24,7 +18,7 @@ def alert_of(
         rule_id=rule.rule_id,
         alert_type=rule.measure.name,
         severity=rule.severity,
-        status=AlertStatus.RESOLVED if is_over else _STATUS[memory.phase],
+        status=AlertStatus.RESOLVED if is_over else _active_status(memory),
         project_id=project_id,
         title=title,
         description=measured.sentence,
@@ -45,3 +39,7 @@ def alert_of(
         dashboard_url=core.dashboard_url,
         trace_ids=memory.trace_ids,
     )
+
+
+def _active_status(memory: AlertState) -> AlertStatus:
+    return AlertStatus.PENDING if memory.phase is AlertPhase.PENDING else AlertStatus.FIRING
