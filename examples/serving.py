@@ -1,6 +1,6 @@
 """What the example servers share: problem answers, the loopback guard, logging, and how they are served.
 
-A server of an example binds to the address it is told and trusts no forwarding header about who is calling.
+A server of an example binds to the configured address and trusts no forwarding header about who is calling.
 """
 
 import ipaddress

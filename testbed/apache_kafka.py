@@ -150,7 +150,7 @@ class ApacheKafka(LocalServer):
 
 
 def _shakes_hands(port: int) -> bool:
-    """Whether TLS is spoken there, whoever it is."""
+    """Whether a server speaks TLS there."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:

@@ -33,7 +33,7 @@ class Databases:
         self._made = 0
 
     def take(self) -> str:
-        """The name of an empty database that nobody else has."""
+        """The name of an empty database that no other test has."""
         if self._spare:
             return self._spare.pop()
         self._made += 1

@@ -55,7 +55,7 @@ class KafkaCluster:
         await self._stop()
 
     async def _stop(self) -> None:
-        for node in self.nodes.values():  # without a majority they would not end kindly, and nobody needs their data
+        for node in self.nodes.values():  # without a majority they do not shut down, and their data is not needed
             await asyncio.to_thread(node.kill9)
             await asyncio.to_thread(node.stop)
 

@@ -28,21 +28,21 @@ class LockedKafka:
     cafile: Path | None
 
     def access(self, password: str = SECRET) -> KafkaAccess:
-        """As the monitor's clients are told."""
+        """As configured in the monitor's clients."""
         return KafkaAccess(
             bootstrap_servers=self.bootstrap_servers, security_protocol=self.protocol, sasl_username=USER,
             sasl_password=password, ssl_cafile=self.cafile,
         )  # fmt: skip
 
     def environment(self, password: str = SECRET) -> dict[str, str]:
-        """As programs are told, the monitor's and the client library's."""
-        told = {
+        """As environment variables of programs, the monitor's and the client library's."""
+        variables = {
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "KAFKA_SECURITY_PROTOCOL": self.protocol,
             "KAFKA_SASL_USERNAME": USER,
             "KAFKA_SASL_PASSWORD": password,
         }
-        return told if self.cafile is None else told | {"KAFKA_SSL_CAFILE": str(self.cafile)}
+        return variables if self.cafile is None else variables | {"KAFKA_SSL_CAFILE": str(self.cafile)}
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def kafka_with_many_doors(folder: Path) -> Iterator[Doors]:
         + ",CONTROLLER:PLAINTEXT",
         "ssl.keystore.type": "PKCS12",
         "sasl.enabled.mechanisms": "PLAIN",
-        # Whoever comes by an open door may do all; who logs in may do what was granted.
+        # On a listener without login everything is allowed; a user who logs in has the rights that were granted.
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
     }

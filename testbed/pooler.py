@@ -112,11 +112,11 @@ def pgbouncer(url: str, folder: Path, mode: str, **settings: object) -> Iterator
     assert PGBOUNCER is not None
     parts, port = urlsplit(url), free_port()
     server = f"host=127.0.0.1 port={parts.port} user={parts.username} password={parts.password}"
-    told = {
+    options = {
         "listen_addr": "127.0.0.1", "listen_port": port, "auth_type": "any", "pool_mode": mode, "unix_socket_dir": "",
         **({"user": "nobody"} if os.geteuid() == 0 else {}), **settings,
     }  # fmt: skip
-    lines = ["[databases]", f"* = {server}", "[pgbouncer]", *(f"{name} = {value}" for name, value in told.items())]
+    lines = ["[databases]", f"* = {server}", "[pgbouncer]", *(f"{name} = {value}" for name, value in options.items())]
     configuration = folder / "pgbouncer.ini"
     configuration.write_text("\n".join(lines) + "\n")
     for parent in (folder, *folder.parents[:3]):

@@ -55,7 +55,7 @@ class Toxiproxy(LocalServer):
         self._poison(name, "latency", {"latency": latency_ms, "jitter": jitter_ms})
 
     def silence(self, name: str) -> None:
-        """Swallow everything, in both directions, with connections open: nobody is told that anything is wrong."""
+        """Swallow everything, in both directions, with connections open: no peer sees an error."""
         for stream in ("downstream", "upstream"):
             self._poison(name, "timeout", {"timeout": 0}, stream)
 

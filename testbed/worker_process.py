@@ -1,4 +1,4 @@
-"""The Kafka side of a worker alone, as a process of its own that tests may kill. It tells how it is in a file.
+"""The Kafka side of a worker alone, as a process of its own that tests may kill. It writes its status to a file.
 
     python -m testbed.worker_process '{"bootstrap_servers": …}'
 
@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process is told. `fault_at` names a failpoint, `fault_on` which time it is passed."""
+    """The settings of the process. `fault_at` names a failpoint, `fault_on` which time it is passed."""
 
     bootstrap_servers: str
     prefix: str  # of all topics, and the monitor's id
@@ -74,7 +74,7 @@ class Status(msgspec.Struct, frozen=True):
 
 
 def names(prefix: str) -> TopicNames:
-    """All topics of one monitor that nobody shares."""
+    """All topics of one monitor, shared with no other."""
     return TopicNames.of(prefix, f"{prefix}-events", f"{prefix}-alerts", f"{prefix}-letters", f"{prefix}-alert-letters")
 
 
@@ -152,7 +152,7 @@ async def run(orders: Orders) -> None:
         if starting.done():
             starting.result()
         if os.getppid() != parent:
-            os._exit(0)  # whoever started us is gone
+            os._exit(0)  # the parent process has ended
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), 0.05)
     await runtime.close()

@@ -1,4 +1,4 @@
-"""Real parts for the tests: a Kafka broker, PostgreSQL, names nobody else uses.
+"""Real parts for the tests: a Kafka broker, PostgreSQL, names that no other test uses.
 
 Every server listens on loopback alone and ends with pytest, however that ends.
 """

@@ -16,7 +16,7 @@ import httpx
 from .plan import Arrivals, Injection, Plan, ProjectPlan
 
 OPEN_REQUESTS_MAX = 64
-ANSWER_SECONDS = 75.0  # the service may be told to delay by up to 60 s
+ANSWER_SECONDS = 75.0  # an ordered delay is at most 60 s
 UNREACHABLE_PAUSE_SECONDS = 0.5
 START_PAUSE_SECONDS = 0.25
 
@@ -147,7 +147,7 @@ class _Drive:
         return self.report
 
     def _stop_on_error(self, task: asyncio.Task[None]) -> None:
-        """Our own mistake, such as an answer nobody thought of, ends the drive instead of thinning the traffic."""
+        """A bug here, such as an answer of unknown shape, ends the drive instead of thinning the traffic."""
         self._open.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._fault = fault

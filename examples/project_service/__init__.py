@@ -1,1 +1,1 @@
-"""A sample project service: it numbers episodes in PostgreSQL and tells Kafka what happened, after the commit."""
+"""A sample project service: it numbers episodes in PostgreSQL and sends events to Kafka after the commit."""

@@ -24,7 +24,7 @@ COMMAND_BACKSTOP_SECONDS = 5.0  # beyond the server's own statement time-out: a 
 
 # Rows of a legacy import were written before numbers were unique, so the index that guards numbers leaves them out.
 # `reserved_through` is a counter that no rollback takes back, as a sequence: what it has passed is never given again,
-# until a repair has closed the numbers up. Whoever changes a number, by whatever way, leaves a new version behind; the
+# until a repair has closed the numbers up. Every change of a number raises the version of its row; the
 # monitor's repair says in `episode_monitor.act` that it is at work, and only its rollback may double a number again.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (
@@ -138,7 +138,7 @@ def address(database_url: str) -> str:
 async def connect(settings: Settings, say: Callable[[str], None], prepare: Callable[[Any], Awaitable[None]]) -> Any:
     """A pool whose tables exist, those of `prepare` too.
 
-    Waits for PostgreSQL as long as it takes and tells the log and `say` why.
+    Waits for PostgreSQL as long as it takes and logs and says why.
     """
     for pause in itertools.chain(CONNECT_PAUSES_SECONDS, itertools.repeat(CONNECT_PAUSES_SECONDS[-1])):
         try:

@@ -1,7 +1,7 @@
-"""What this service tells Kafka, by the client library: from a queue in memory, or from an outbox in its own database.
+"""The events that this service sends to Kafka with the client library, by a queue or an outbox.
 
-With the outbox, what changes rows is told in the transaction that changes them; conflicts and failures change none and
-always go by the queue.
+With the outbox, changes of rows are written to the outbox in the transaction that makes them. Conflicts and failures
+change no row and always go by the queue.
 """
 
 import asyncio

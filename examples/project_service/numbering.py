@@ -109,7 +109,7 @@ class Numbering:
     async def _try_once(
         self, project_id: str, title: str, timeout_seconds: float, attempts: Attempts, before_commit: BeforeCommit
     ) -> Episode:
-        """One look and one INSERT. Raises UniqueViolationError when somebody else took the number in between."""
+        """One look and one INSERT. Raises UniqueViolationError when another caller took the number in between."""
         async with self._pool.acquire(timeout=timeout_seconds) as connection:
             attempts.episode_id = attempts.episode_id or await connection.fetchval(NEXT_ID, timeout=timeout_seconds)
             # The pool's reset lets it go when the connection is handed back, however this ends.

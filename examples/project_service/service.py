@@ -1,4 +1,4 @@
-"""The project service without HTTP: each operation changes the database and tells Kafka, after the commit or with it.
+"""The project service without HTTP: each operation changes the database and sends its events.
 
 Events of one episode leave in the order of its changes.
 """
@@ -24,7 +24,7 @@ from .trouble import Troubles
 log = structlog.get_logger(__name__)
 
 HEALTH_SECONDS = 1.0
-EPISODE_LOCKS = 64  # an episode always meets the same one; a collision only makes somebody wait
+EPISODE_LOCKS = 64  # an episode always meets the same one; a collision only makes a caller wait
 
 
 class ProjectService:

@@ -24,7 +24,7 @@ class _Order(BaseModel):
 
 
 class LoseNumber(_Order):
-    """The next number is taken and rolled back, as a database sequence would: nobody ever gets it."""
+    """The next number is taken and rolled back, as a database sequence would: no episode ever gets it."""
 
     kind: Literal["lose_number"]
     times: Count = 1
@@ -106,7 +106,7 @@ class Troubles:
         return now
 
     def take(self, project_id: str, kind: Literal["lose_number", "use_twice"]) -> bool:
-        """Uses up one of a counted kind; False where none is left. Whoever cannot carry it out gives it back."""
+        """Uses up one of a counted kind; False where none is left. A caller that cannot use it gives it back."""
         now = self.of(project_id)
         left = getattr(now, kind)
         if left:

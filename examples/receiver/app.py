@@ -169,6 +169,6 @@ def _slack_fault(payload: Any) -> str | None:
 def _signature(secret: str, body: bytes, request: Request) -> str:
     try:
         Webhook(secret).verify(body, dict(request.headers), json_parse=False)
-    except (WebhookVerificationError, ValueError):  # ValueError: a signature header of a shape nobody sends
+    except (WebhookVerificationError, ValueError):  # ValueError: a signature header of an unknown shape
         return "invalid"
     return "valid"

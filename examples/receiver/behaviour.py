@@ -1,4 +1,4 @@
-"""How a sink answers when it was told to misbehave. Steps are used up in the order in which they were given."""
+"""How a sink answers when misbehaviour was ordered. Steps are used up in the order in which they were given."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""A project service of each test's own: an empty database and a topic nobody else uses."""
+"""A project service of each test's own: an empty database and a topic of its own."""
 
 from collections.abc import AsyncIterator
 

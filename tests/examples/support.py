@@ -1,4 +1,4 @@
-"""Runs an example's application for real, and reads what it told Kafka, to the last event."""
+"""Runs an example's application for real, and reads every event that it sent."""
 
 import asyncio
 import json
@@ -88,7 +88,7 @@ class Service:
 
 @asynccontextmanager
 async def project_service(settings: Settings, *, healthy: bool = True) -> AsyncIterator[Service]:
-    """A running service; waits until it is healthy unless told otherwise."""
+    """A running service; waits until it is healthy unless `healthy` is False."""
     async with (
         serving(create_app(settings)) as url,
         httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as client,
