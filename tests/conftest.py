@@ -37,6 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
     properties.set_default(is_all=config.getoption("--all"))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process more than cores, because tests of brokers and sessions wait most of their time; at most 4."""
+    return min(4, (os.cpu_count() or 2) + 1)
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Says what runs, and on which broker."""
     broker = f"broker: {BROKER_KIND}" + ("" if BROKER_KIND == "apache" else " (TEST_BROKER=apache for Apache Kafka)")
