@@ -1,4 +1,4 @@
-"""Tells the episode monitor what a project service does. It never raises into, blocks or slows its host."""
+"""Sends the events of a project service to the episode monitor. It never raises into the service or blocks it."""
 
 import json
 from importlib import resources

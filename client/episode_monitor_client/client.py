@@ -92,12 +92,12 @@ class EpisodeMonitorClient:
         return ClientStats(True, now.sent, now.waiting, now.dropped, now.fault)
 
 
-_lock = threading.RLock()  # its holder may come again: a finalizer of the host may tell an event
+_lock = threading.RLock()  # reentrant: a finalizer of the service may send an event
 _current: EpisodeMonitorClient | None = None
 
 
 def _after_fork() -> None:
-    """Whoever held the lock is not in the child."""
+    """The holder of the lock does not exist in the child."""
     global _lock
     _lock = threading.RLock()
 

@@ -51,7 +51,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def new_id() -> str:
-    """32 hexadecimal digits nobody else has, a forked child neither."""
+    """32 unique hexadecimal digits, also in a forked child."""
     return f"{_ids.drawn}{next(_ids.numbers):012x}"
 
 

@@ -25,7 +25,7 @@ from .settings import ClientSettings
 
 log = logging.getLogger(__name__)
 
-BATCH_MAX_BYTES = 512 * 1024  # brokers take a megabyte unless told otherwise
+BATCH_MAX_BYTES = 512 * 1024  # brokers accept a megabyte by default
 REQUEST_TIMEOUT_MS = 10_000  # after it the records go to a new producer, which looks for the topic again
 STOP_SECONDS = 2.0
 PROJECTS_REMEMBERED = 4096  # whose partition is; to compute it costs as much as all else of a record
@@ -50,7 +50,7 @@ async def send_or_refuse(producer: Producer, records: Sequence[Record]) -> dict[
         await producer.send(records)
     except MessageSizeTooLargeError:
         refused: dict[int, str] = {}
-        for place, record in enumerate(records):  # once more and one by one; what is there twice bears the same id
+        for place, record in enumerate(records):  # again and one by one; a record stored twice has the same id
             try:
                 await producer.send([record])
             except MessageSizeTooLargeError as error:

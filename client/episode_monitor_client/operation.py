@@ -1,6 +1,6 @@
 """One attempt to create an episode, from its beginning to its ending; a context manager, with `async` or without.
 
-What happens inside is the host's: an exception is told as a failure and goes on as it was.
+An exception raised inside is sent as a failure and propagates unchanged.
 """
 
 import time
@@ -53,7 +53,7 @@ class Operation:
         return tuple(self._retry_reasons)
 
     def conflict(self) -> None:
-        """Somebody else took the number first; told at once."""
+        """Another creation took the number first; sent at once."""
         self.had_conflict = True
         self._tell(creation_conflict, self._traceparent, self.project_id, operation_id=self.operation_id)
 
@@ -63,15 +63,15 @@ class Operation:
             self._retry_reasons.append(reason)
 
     def created(self, episode_id: str, episode_number: int) -> None:
-        """It worked; told when the block ends."""
+        """The creation succeeded; sent when the block ends."""
         self._result = (episode_id, episode_number)
 
     def failed(self, error: str | None = None) -> None:
-        """It was given up; told when the block ends. Not needed where an exception leaves the block."""
+        """The creation failed; sent when the block ends. Not needed if an exception leaves the block."""
         self._error = "failed" if error is None else error
 
     def end(self) -> float:
-        """Tells the ending and answers the duration in seconds; a second call tells nothing."""
+        """Sends the ending and returns the duration in seconds; a second call sends nothing."""
         if self.duration_seconds is None:
             self.duration_seconds = time.perf_counter() - self._started
         if not self._ended:

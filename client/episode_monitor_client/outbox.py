@@ -1,7 +1,7 @@
-"""The transactional outbox: an event is a row of the caller's own transaction, told if and only if that commits.
+"""The transactional outbox: an event is a row of the caller's own transaction, sent if and only if that commits.
 
 Events of a project keep the order of their commits: `add` locks the project's row until the transaction ends. So call
-it last in the transaction, after the changes it tells of.
+it last in the transaction, after the changes it reports.
 """
 
 import uuid
@@ -67,7 +67,7 @@ class Outbox:
         """Adds an event to the transaction that this asyncpg connection has open.
 
         Raises what asyncpg raises; the transaction is then to be rolled back, as after any failed statement. Outside a
-        transaction the event is told at once.
+        transaction the event is sent at once.
         """
         if self._enabled:
             await connection.execute(_ADD_ASYNCPG, *self._values(event))

@@ -1,7 +1,7 @@
 """Brings the outbox to Kafka: takes a slot, sends its oldest rows, and deletes them only when the broker has them.
 
 Any number of relays may run. All events of a project are in one slot and one relay at a time has it, by a row lock, so
-their order stays; whoever dies leaves its slot to the others. What was sent and not deleted is sent again, under the
+their order stays; a killed relay frees its slot. What was sent and not deleted is sent again, under the
 same ids.
 """
 
@@ -129,7 +129,7 @@ class OutboxRelay:
 
 
 def _records(rows: Sequence[Any]) -> tuple[list[tuple[int, Record]], dict[int, str]]:
-    """The records of rows, and those rows that somebody else wrote and that are no events."""
+    """The records of the rows, and those rows (not written by this library) that are not events."""
     records: list[tuple[int, Record]] = []
     refused: dict[int, str] = {}
     for row in rows:

@@ -192,7 +192,7 @@ class Sender:
         closing = asyncio.Event()
         with self._lock:
             self._loop, self._closing = asyncio.get_running_loop(), closing
-            if self._closed:  # before there was anybody to be told
+            if self._closed:  # before there was a loop to notify
                 closing.set()
         work = asyncio.create_task(self._work())
         end = asyncio.create_task(closing.wait())

@@ -1,6 +1,6 @@
 """Numbers that rise by one for each project, and never come again, however many projects there are."""
 
-MAX_PROJECTS = 100_000  # remembered; beyond it all begin anew above the highest
+MAX_PROJECTS = 100_000  # remembered; beyond that all start again above the highest
 
 
 class Sequences:

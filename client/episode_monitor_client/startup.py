@@ -15,7 +15,7 @@ async def monitoring_startup_event() -> None:
 async def monitoring_shutdown_event(timeout_seconds: float | None = None) -> int:
     """To be awaited at shutdown: sends what waits, within the time limit; answers how many events were left.
 
-    A startup after it begins anew.
+    It can be started again afterwards.
     """
     client = use_client(None)
     return 0 if client is None else await client.aclose(timeout_seconds)

@@ -1,4 +1,4 @@
-"""The W3C trace context that an event bears: what was set here, else OpenTelemetry's current span, if that is used."""
+"""The W3C trace context of an event: the one set here, else OpenTelemetry's current span, if that is used."""
 
 import sys
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _given: ContextVar[str | None] = ContextVar("episode_monitor_traceparent", defau
 
 @contextmanager
 def use_traceparent(traceparent: str | None) -> Iterator[None]:
-    """Events made inside bear this trace context; one that is not well formed is left out."""
+    """Events created inside carry this trace context; an invalid one is ignored."""
     token = _given.set(traceparent)
     try:
         yield

@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 
 class EpisodePerformanceTracker:
-    """Times operations and tells what came of them. One for a process is enough; any thread may use it."""
+    """Measures operations and sends their events. One per process is enough; any thread may use it."""
 
     def __init__(self, sink: EventSink | None = None) -> None:
         """`sink` None: the client of the process, as the environment configures it."""
@@ -85,7 +85,7 @@ class EpisodePerformanceTracker:
         return duration_seconds or 0.0
 
     def conflict(self, operation_id: str, project_id: str, *, traceparent: str | None = None) -> None:
-        """Somebody else took the number first, and the operation goes on."""
+        """Another creation took the number first, and the operation continues."""
         self._tell(events.creation_conflict, traceparent, project_id, operation_id=operation_id)
 
     def renumbered(

@@ -15,7 +15,7 @@ PROJECT = "_trial"
 
 
 def trial_alert(monitor_id: str, now_ms: int) -> Alert:
-    """One that nobody can take for a real one. `now_ms`: epoch milliseconds."""
+    """One that cannot be mistaken for a real one. `now_ms`: epoch milliseconds."""
     return Alert(
         alert_key=f"trial:{PROJECT}",
         alert_id=hashlib.sha256(f"{monitor_id}:{now_ms}".encode()).hexdigest()[:32],

@@ -33,7 +33,7 @@ class WorkerClient:
         return await self._ask("GET", path, parameters, None, may_miss)
 
     async def post(self, path: str, body: dict[str, Any] | None, parameters: dict[str, Any] | None = None) -> Any:
-        """A change as JSON. Raises Failure: 2 for wrong words, 3 where nobody can answer, 4 where it is refused."""
+        """A change as JSON. Raises Failure: 2 for wrong usage, 3 if no worker can answer, 4 if it is refused."""
         return await self._ask("POST", path, parameters, body, may_miss=False)
 
     async def _ask(

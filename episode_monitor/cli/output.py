@@ -27,7 +27,7 @@ def console() -> Console:
 
 
 def bar(*columns: ProgressColumn) -> Progress:
-    """A progress bar on standard error that leaves nothing behind; none where nobody looks."""
+    """A progress bar on standard error that leaves nothing behind; none if that is no terminal."""
     stderr = Console(stderr=True)
     return Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal)
 

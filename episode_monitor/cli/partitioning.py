@@ -1,5 +1,5 @@
 """`doctor` looks at partitions: which partitioners the newest records were placed by, and which projects are in several
-partitions, by these records and by what the workers have told each other."""
+partitions, by these records and by the summaries that the workers have published."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from streams.partition.summary import SplitFacts
 SAMPLED_RECORDS = 5_000  # of all partitions together, the newest
 MAX_NAMED = 3
 QUIET_POLLS = 3
-FOREVER_MS = 1 << 62  # what is ahead of the clock tells its partition as well
+FOREVER_MS = 1 << 62  # an event ahead of the clock shows its partition as well
 
 
 class Placed(msgspec.Struct):
@@ -83,7 +83,7 @@ def of_records(records: Mapping[int, Sequence[Record]]) -> Placed:
 
 
 def add_told(seen: Placed, summaries: Iterable[bytes | None]) -> None:
-    """What the owners of the partitions have told the fleet, each its newest."""
+    """The newest summary of each partition."""
     newest: dict[int, FleetRecord] = {}
     for value in summaries:
         try:

@@ -109,14 +109,14 @@ def automatic(
     """Show whether automatic repair is active, or pause and resume it on all workers."""
     worker, path = _worker(url), "/automatic-repair"
     work = worker.get(path) if pause is None else worker.post(path, {"by": name_of(by), "paused": pause})
-    standing = asyncio.run(work)
+    state = asyncio.run(work)
     if as_json:
-        print_json(standing)
+        print_json(state)
         return
-    print(f"{'active' if standing['active'] else 'not active'}: {standing['reason']}")
-    if pause is not None or standing["paused"]:
-        who = f" (last set by {standing['paused_by']})" if standing["paused_by"] else ""
-        print(f"The pause switch is {'on' if standing['paused'] else 'off'}{who}.")
+    print(f"{'active' if state['active'] else 'not active'}: {state['reason']}")
+    if pause is not None or state["paused"]:
+        who = f" (last set by {state['paused_by']})" if state["paused_by"] else ""
+        print(f"The pause switch is {'on' if state['paused'] else 'off'}{who}.")
 
 
 def _said(confirm: str, with_newer: bool, by: str | None) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _show(plan: Any, as_json: bool) -> None:
         return
     _print_changes(plan)
     _print_facts(plan)
-    _tell_what_next(plan)
+    _print_next_steps(plan)
 
 
 def _print_changes(plan: Any) -> None:
@@ -194,7 +194,7 @@ def _print_facts(plan: Any) -> None:
         print(f"{step['at']}  {step['what']} by {step['by']}  {step['detail']}".rstrip())
 
 
-def _tell_what_next(plan: Any) -> None:
+def _print_next_steps(plan: Any) -> None:
     words = f"{plan['plan_id']} --confirm {shlex.quote(plan['project_id'])}"
     if plan["state"] == "applied":
         print(

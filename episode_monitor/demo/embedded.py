@@ -55,7 +55,7 @@ class EmbeddedBroker(LocalServer):
 
 
 class EmbeddedPostgres(LocalServer):
-    """PostgreSQL 18 with a password of its own, made anew at every start. It forgets its data when it stops.
+    """PostgreSQL 18 with a new password at every start. It deletes its data when it stops.
 
     PostgreSQL refuses to run as root. Root starts it as an unprivileged user, and gives that user a copy of the
     programs where it cannot reach them, rather than open folders to it.

@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _wake_on_signals() -> int:
-    """A file descriptor that becomes readable when a child ends or somebody asks us to stop."""
+    """A file descriptor that becomes readable when a child ends or on a signal to stop."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)

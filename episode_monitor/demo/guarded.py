@@ -85,7 +85,7 @@ class GuardedProcess:
     def kill9(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Ends the server at once by signal `number` and returns when it is gone; its folder stays."""
         if self.returncode is None:
-            os.kill(self.pid, number)  # the guard reaps it only after telling us, so the number is still its own
+            os.kill(self.pid, number)  # the guard reaps it only after its message, so the number is still its own
         while self.returncode is None:
             self._listen(0.1)
 

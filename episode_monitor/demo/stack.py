@@ -31,7 +31,7 @@ SETTLE_SECONDS = 10  # a minute in production; the demo is to show its gap withi
 APPROVAL_ABOVE = 1000  # the default of 100 is passed within two minutes here; one person is to be able to try it
 PARTITIONS = 2  # the embedded broker keeps all that was ever written in memory, and every partition writes its sums
 LOOK_SECONDS = 1.0
-_UNTOLD = frozenset({"cleared_before_firing", "acknowledged_by_person", "silenced_by_person"})
+_NOT_SHOWN = frozenset({"cleared_before_firing", "acknowledged_by_person", "silenced_by_person"})
 
 PROGRAMS = Path(sys.executable).parent  # where `episode-monitor` is
 
@@ -181,14 +181,14 @@ def _tell_addresses(console: Console, stage: Stack) -> None:
 async def _watch(console: Console, stage: Stack, stop: asyncio.Event, seconds: float | None) -> ExitCode:
     """Say what is delivered until the end comes."""
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
-    told: set[str] = set()
+    shown: set[str] = set()
     while not stop.is_set():
         if deadline is not None and asyncio.get_running_loop().time() >= deadline:
             break
         for part in (stage.worker, stage.service, stage.receiver, stage.broker, stage.postgres):
             if not part.is_running:
                 raise ServerError(f"The {part.name} has stopped unexpectedly; see its last output above or in its log.")
-        for line in await asyncio.to_thread(_new_steps, stage.worker.url, told):
+        for line in await asyncio.to_thread(_new_steps, stage.worker.url, shown):
             console.print(line, soft_wrap=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
@@ -196,7 +196,7 @@ async def _watch(console: Console, stage: Stack, stop: asyncio.Event, seconds: f
     return ExitCode.CLEAN
 
 
-def _new_steps(url: str, told: set[str]) -> list[str]:
+def _new_steps(url: str, shown: set[str]) -> list[str]:
     """A line for every beginning, escalation and end since the last look, with the numbers that the receivers got."""
     try:
         with _DIRECT.open(f"{url}/monitoring/episodes/alerts/history?limit=200", timeout=2) as answer:
@@ -205,9 +205,13 @@ def _new_steps(url: str, told: set[str]) -> list[str]:
         return []
     lines = []
     for step in reversed(steps):
-        if step["transition_id"] not in told and step["alert"]["status"] != "pending" and step["reason"] not in _UNTOLD:
+        if (
+            step["transition_id"] not in shown
+            and step["alert"]["status"] != "pending"
+            and step["reason"] not in _NOT_SHOWN
+        ):
             lines.append(_line(step["alert"]))
-        told.add(step["transition_id"])
+        shown.add(step["transition_id"])
     return lines
 
 

@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 9.0  # the image's own limit is ten
 
 
 class NoAnswer(Exception):
-    """Nobody who could be a worker answers; the message says why."""
+    """No worker answers; the message says why."""
 
 
 def own_url(host: str, port: str | int) -> str:

@@ -26,7 +26,7 @@ class Repeats(logging.Filter):
         self._kinds: dict[tuple[str, int, int], _Kind] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this one is written; it is told then how many were not."""
+        """Whether this one is written; it then says how many were not."""
         now, place = self._clock(), (record.pathname, record.lineno, record.levelno)
         kind = self._kinds.get(place)
         if kind is not None and now < kind.next_at:

@@ -22,7 +22,7 @@ _RETRYING = ("aiokafka",)  # says so at each of a hundred tries a second while K
 
 
 def _without_nothing(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """`error=None` tells nothing."""
+    """`error=None` has no meaning."""
     return {name: value for name, value in line.items() if value is not None}
 
 

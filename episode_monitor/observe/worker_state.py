@@ -14,7 +14,7 @@ from models.process_views import Readiness
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """A part that readiness tells of. `look` answers "ok" or one sentence; it must not wait."""
+    """A part of readiness. `look` returns "ok" or one sentence; it must not wait."""
 
     name: str
     look: Callable[[], str]

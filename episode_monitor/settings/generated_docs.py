@@ -1,6 +1,6 @@
 """Writes what files say of the settings: `docs/settings.md` and `.env.example`, both from the settings themselves.
 
-`python -m episode_monitor.settings.generated_docs` writes the two files anew; a test compares them with what it would
+`python -m episode_monitor.settings.generated_docs` writes the two files; a test compares them with what it would
 write.
 """
 

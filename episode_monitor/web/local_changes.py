@@ -76,7 +76,7 @@ def read_token(settings: Settings) -> str | None:
 
 
 def _made(settings: Settings, path: Path) -> str | None:
-    """Write a new token. A file that cannot be trusted any more is replaced, never mended."""
+    """Write a new token. A file that cannot be trusted any more is replaced, never repaired."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -128,7 +128,7 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # told of every answer that is not taken at once
+        transport.set_write_buffer_limits(high=0)  # notified of every answer that is not read at once
         self._is_refused = not self.doorkeeper.make_room(len(self.connections), self.loop.time())
         self._watch()
 

@@ -1,4 +1,4 @@
-"""Checks started by hand, and the jobs they are."""
+"""Checks started manually, and their jobs."""
 
 from typing import Annotated
 from urllib.parse import quote
