@@ -4,6 +4,7 @@ Windows are `(as_of - W, as_of]` in event time. What did not happen is null or a
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from models.event import FUTURE_TOLERANCE_MS
 from models.performance_views import PerformanceStats, PerformanceTrend, TrendPoint
@@ -16,6 +17,10 @@ from streams.rates.operation_series import OperationSeries, rate_percentage
 MINUTE_TREND_HOURS = 2  # up to so many hours the trend has a point a minute
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
+
+_COUNTS = (
+    packed_counts.ATTEMPTED, packed_counts.ENDED, packed_counts.FAILED, packed_counts.CONFLICTED, packed_counts.RETRIED,
+)  # fmt: skip
 
 Measured = tuple[int, Sketch]  # tally of operations, and the sketch of their durations
 ByInterval = dict[int, Measured]  # minute or hour number -> what happened in it
@@ -54,26 +59,13 @@ def stats(
     project_id: str | None, measured: Measured, today_operations: int, window_minutes: int, as_of_ms: int
 ) -> PerformanceStats:
     """The view of one window. `project_id` None: the fleet."""
-    operations, sketch = measured
-    failure = _failure_rate(operations)
     return PerformanceStats(
         project_id=project_id,
-        success_rate_percentage=None if failure is None else 100.0 - failure,
-        failure_rate_percentage=failure,
-        conflict_rate_percentage=_conflict_rate(operations),
-        retry_rate_percentage=_retry_rate(operations),
-        average_duration_seconds=packed_counts.average_seconds(operations),
-        p95_duration_seconds=quantile_seconds(sketch, 0.95),
-        p99_duration_seconds=quantile_seconds(sketch, 0.99),
-        attempted_operations=packed_counts.field(operations, packed_counts.ATTEMPTED),
-        ended_operations=packed_counts.field(operations, packed_counts.ENDED),
-        failed_operations=packed_counts.field(operations, packed_counts.FAILED),
-        conflicted_operations=packed_counts.field(operations, packed_counts.CONFLICTED),
-        retried_operations=packed_counts.field(operations, packed_counts.RETRIED),
         total_operations_today=packed_counts.field(today_operations, packed_counts.ATTEMPTED),
         failed_operations_today=packed_counts.field(today_operations, packed_counts.FAILED),
         window_minutes=window_minutes,
         as_of=rfc3339(as_of_ms),
+        **_figures(measured),
     )
 
 
@@ -108,40 +100,26 @@ def trend(project_id: str | None, found: ByInterval, hours: int, as_of_ms: int) 
 
 
 def _point(number: int, length: int, measured: Measured) -> TrendPoint:
+    starts_at, ends_at = rfc3339(number * length * 1000), rfc3339((number + 1) * length * 1000)
+    return TrendPoint(starts_at=starts_at, ends_at=ends_at, **_figures(measured))
+
+
+def _figures(measured: Measured) -> dict[str, Any]:
+    """The fields that both views have, by name."""
     operations, sketch = measured
-    failure = _failure_rate(operations)
-    return TrendPoint(
-        starts_at=rfc3339(number * length * 1000),
-        ends_at=rfc3339((number + 1) * length * 1000),
-        attempted_operations=packed_counts.field(operations, packed_counts.ATTEMPTED),
-        ended_operations=packed_counts.field(operations, packed_counts.ENDED),
-        failed_operations=packed_counts.field(operations, packed_counts.FAILED),
-        conflicted_operations=packed_counts.field(operations, packed_counts.CONFLICTED),
-        retried_operations=packed_counts.field(operations, packed_counts.RETRIED),
-        success_rate_percentage=None if failure is None else 100.0 - failure,
-        failure_rate_percentage=failure,
-        conflict_rate_percentage=_conflict_rate(operations),
-        retry_rate_percentage=_retry_rate(operations),
-        average_duration_seconds=packed_counts.average_seconds(operations),
-        p95_duration_seconds=quantile_seconds(sketch, 0.95),
-        p99_duration_seconds=quantile_seconds(sketch, 0.99),
-    )
-
-
-def _failure_rate(operations: int) -> float | None:
-    return rate_percentage(
-        packed_counts.field(operations, packed_counts.FAILED), packed_counts.field(operations, packed_counts.ENDED)
-    )
-
-
-def _conflict_rate(operations: int) -> float | None:
-    return rate_percentage(
-        packed_counts.field(operations, packed_counts.CONFLICTED),
-        packed_counts.field(operations, packed_counts.ATTEMPTED),
-    )
-
-
-def _retry_rate(operations: int) -> float | None:
-    return rate_percentage(
-        packed_counts.field(operations, packed_counts.RETRIED), packed_counts.field(operations, packed_counts.ENDED)
-    )
+    attempted, ended, failed, conflicted, retried = (packed_counts.field(operations, shift) for shift in _COUNTS)
+    failure = rate_percentage(failed, ended)
+    return {
+        "attempted_operations": attempted,
+        "ended_operations": ended,
+        "failed_operations": failed,
+        "conflicted_operations": conflicted,
+        "retried_operations": retried,
+        "success_rate_percentage": None if failure is None else 100.0 - failure,
+        "failure_rate_percentage": failure,
+        "conflict_rate_percentage": rate_percentage(conflicted, attempted),
+        "retry_rate_percentage": rate_percentage(retried, ended),
+        "average_duration_seconds": packed_counts.average_seconds(operations),
+        "p95_duration_seconds": quantile_seconds(sketch, 0.95),
+        "p99_duration_seconds": quantile_seconds(sketch, 0.99),
+    }
