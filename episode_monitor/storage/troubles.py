@@ -40,6 +40,10 @@ _WORDS: Final = (  # what libpq and poolers say without a code; the server's own
     (re.compile(r"database .* does not exist"), "3D000"),
     (re.compile(r"the database system is|server login has been failing|pooler is shut"), "57P03"),
 )
+# asyncpg raises InternalClientError where a connection is cut in the middle of a write.
+_LOST = (
+    asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError, psycopg.OperationalError,
+)  # fmt: skip
 _TLS: Final = re.compile(r"\b(ssl|tls|certificate)\b", re.IGNORECASE)
 
 
@@ -180,7 +184,7 @@ def _of_driver(error: BaseException, where: str, words: str, address: Address) -
         return ConnectionCause(
             "tls", f"{where} and this monitor cannot agree on TLS ({words}): see sslmode in {address.setting}"
         )
-    if isinstance(error, asyncpg.InterfaceError | asyncpg.PostgresConnectionError | psycopg.OperationalError):
+    if isinstance(error, _LOST):
         return ConnectionCause("lost", f"{where} closed the connection ({words}): check that the server runs")
     return _of_network(error, where, words, address) if isinstance(error, OSError) else None
 

@@ -91,6 +91,7 @@ async def test_both_drivers_take_what_only_one_of_them_knows(database_url: str) 
         (asyncpg.AdminShutdownError("terminating"), "lost", "closed the connection"),
         (asyncpg.ConnectionDoesNotExistError("closed"), "lost", "closed the connection"),
         (asyncpg.InterfaceError("connection is closed"), "lost", "closed the connection"),
+        (asyncpg.InternalClientError("another operation (2) is in progress"), "lost", "closed the connection"),
         (asyncpg.DeadlockDetectedError("x"), "busy", "took too long"),
         (psycopg.OperationalError("server closed"), "lost", "closed the connection"),
         (psycopg.errors.ReadOnlySqlTransaction("no"), "read_only", "is read-only"),
