@@ -1,1 +1,1 @@
-"""The Faust shell: takes records from Kafka to the pure core and what it tells back to Kafka. No thresholds here."""
+"""The Faust shell: takes records from Kafka to the pure core and what that emits back to Kafka. No thresholds here."""

@@ -26,7 +26,7 @@ class UndeliveredAlert:
     alert: Alert
     sink: str
     reason: str
-    is_wanted: Callable[[], bool]  # False once somebody else is responsible for the transition
+    is_wanted: Callable[[], bool]  # False once another worker is responsible for the transition
     written: Callable[[], Awaitable[None]]
 
 

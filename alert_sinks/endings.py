@@ -62,14 +62,14 @@ class Endings:
             )
 
     async def was_delivered(self, delivery: Delivery) -> bool:
-        """Whether nothing of it is news: an earlier process, or an earlier reading, has told it."""
-        told = [
+        """Whether all of it was delivered before: by an earlier process, or after an earlier reading."""
+        known = [
             alert for alert in delivery.alerts if await self._ledger.already_delivered(alert.transition_id, self._sink)
         ]
-        self.counters["skipped"] += len(told)
-        if delivery.digest is None or not told:
-            return bool(told)
-        left = without(delivery.digest, told)
+        self.counters["skipped"] += len(known)
+        if delivery.digest is None or not known:
+            return bool(known)
+        left = without(delivery.digest, known)
         if left is None:
             return True
         delivery.digest, delivery.alert = left, left.worst

@@ -21,7 +21,7 @@ from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Re
 
 _log = structlog.get_logger(__name__)
 
-TEAM_FIRST_SECONDS = 30.0  # so long those on call are told nothing that the team is about to hear
+TEAM_FIRST_SECONDS = 30.0  # so long what the team is about to get does not go to those on call
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class KeyQueues:
         self._off_reason: str | None = None
         self._closing = False
         self._outage = Outage(environment, self._heads, self._wake)
-        self._digests: dict[str, Delivery] = {}  # alert key -> the digest that is to be told before anything else of it
+        self._digests: dict[str, Delivery] = {}  # alert key -> the digest that goes before anything else of it
 
     @property
     def is_on(self) -> bool:
@@ -89,7 +89,7 @@ class KeyQueues:
 
     @property
     def takes_digests(self) -> bool:
-        """Whether the sink can tell many alerts in one message."""
+        """Whether the sink can put many alerts in one message."""
         return isinstance(self.sink, TakesDigests)
 
     def put(self, delivery: Delivery) -> None:
@@ -150,7 +150,7 @@ class KeyQueues:
             del self._queues[key]
 
     async def _wait_for_digest(self, queue: _KeyQueue, delivery: Delivery) -> None:
-        """What happened to an alert after it was put into a digest is told after that digest."""
+        """What happened to an alert after it was put into a digest is delivered after that digest."""
         ahead = None if delivery.digest is not None else self._digests.get(delivery.queue)
         while ahead is not None and self._is_open(delivery) and not ahead.finished.is_set():
             await self._until(queue, ahead.finished.wait())

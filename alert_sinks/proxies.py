@@ -1,6 +1,6 @@
 """The way out to receivers: proxies as the environment names them, in every form that other programs take.
 
-Variables that nobody needs may hold anything. One that a receiver needs and that cannot be used is said at the start.
+Variables that are not needed may hold anything. One that a receiver needs and that cannot be used is said at the start.
 Loopback is always asked directly.
 """
 

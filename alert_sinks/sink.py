@@ -74,7 +74,7 @@ class Sink(Protocol):
 
 @runtime_checkable
 class TakesDigests(Protocol):
-    """A sink that can tell many alerts in one message; every other one gets them one by one."""
+    """A sink that can put many alerts in one message; every other one gets them one by one."""
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Tries once, within a bounded time."""

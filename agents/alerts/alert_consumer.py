@@ -87,7 +87,7 @@ class AlertConsumer:
         self._has_room.set()
 
     def revoke(self) -> None:
-        """Everything under way belongs to somebody else now."""
+        """Everything in flight belongs to another worker now."""
         self.tracks.by_number = {}
         self._past.forget()
         self._catching_up.forget()
@@ -115,7 +115,7 @@ class AlertConsumer:
 
     @property
     def held(self) -> int:
-        """Alerts that are told, if they are still on, when their events have caught up."""
+        """Alerts that are delivered, if they still fire, when their events have caught up."""
         return self._past.held
 
     def done(self, token: Token) -> None:
@@ -132,7 +132,7 @@ class AlertConsumer:
     async def look(self) -> None:
         """Tell what need not be held back any longer. To be called several times a second.
 
-        That it is held no longer is committed first: whoever reads it again after a crash knows that it may be told.
+        That it is released is committed first: a worker that reads it again after a crash may then deliver it.
         """
         if self._past.is_empty:
             return

@@ -38,7 +38,7 @@ class CatchingUp:
                 self._since_ms.setdefault(partition, now_ms)
 
     def has(self, partition: int | None, taken_at_ms: int) -> bool:
-        """Whether what was taken then can be told: nothing more of that past is to come."""
+        """Whether what was taken then can be delivered: nothing more of that past is to come."""
         if partition is None:  # written by a version that did not say whose events they were
             return self._read_up_at_ms() > taken_at_ms + READ_MARGIN_MS
         if self._said.get(partition, 0) <= taken_at_ms:

@@ -34,7 +34,7 @@ class HistoryStore:
     `append(alert, partition, offset)` answers whether the transition is safe (a repetition is); several are called at
     once, in the order of their offsets. `last_offsets()` answers, by partition, up to where nothing is missing.
     `newest_only`: it is filled by each worker for itself, with this many transitions of all partitions, as it forgets
-    everything at the end. None: it is shared, and whoever owns a partition appends what is in it.
+    everything at the end. None: it is shared, and the owner of a partition appends what is in it.
     """
 
     append: Callable[[Alert, int, int], Awaitable[bool]]
@@ -120,7 +120,7 @@ class HistoryFollower:
             polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
             for tp, records in polled.items():
                 if self._wanted() != partitions:
-                    return  # whoever has them now reads them
+                    return  # their owner now reads them
                 await self._append(tp.partition, records)
 
     async def _append(self, partition: int, records: Sequence[Record]) -> None:

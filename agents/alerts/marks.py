@@ -1,4 +1,4 @@
-"""What a record of the alerts topic bears beside the alert: which monitor wrote it, and how far its events were read.
+"""What a record of the alerts topic has beside the alert: which monitor wrote it, and how far its events were read.
 
 Several monitors may share the topic. Each delivers, and keeps in its history, only what it wrote itself.
 """
@@ -21,7 +21,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """The marks of one record; None or False where it bears none."""
+    """The marks of one record; None or False where it has none."""
 
     monitor_id: str | None = None
     events_partition: int | None = None

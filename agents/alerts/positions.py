@@ -1,5 +1,5 @@
 """What of a topic's partition is done, as one position and a note of what lies behind it: what is done already, and
-what is held back and so was surely not told.
+what is held back and so was surely not delivered.
 
 The note travels as the metadata of the group's committed offset, so that after a crash nothing is done twice because
 something before it was still open.
@@ -25,7 +25,7 @@ class Note(msgspec.Struct, frozen=True):
         return any(offset in part for part in self.done)
 
     def may_be_told(self, offset: int) -> bool:
-        """Whether it was read and not held: perhaps it was told, and the owner ended before it could say so."""
+        """Whether it was read and not held: perhaps it was delivered, and its owner ended before a commit."""
         return offset < self.read_to and not any(offset in part for part in self.held)
 
 
@@ -41,7 +41,7 @@ def note_of(position: int, next_offset: int, still_open: Collection[int], held: 
 
 
 def read_note(position: int, note: str) -> Note:
-    """Inverse of `note_of`; a note that somebody else wrote says nothing.
+    """Inverse of `note_of`; a note of another program says nothing.
 
     >>> read_note(10, "1:10:1-2,5-8:3-4")
     Note(done=(range(11, 13), range(15, 19)), held=(range(13, 15),), read_to=20)

@@ -24,14 +24,14 @@ TOGETHER_SECONDS = 5.0  # for the beginnings of all partitions in one answer; th
 ASK_AGAIN_SECONDS = 1.0
 COMMIT_PATIENCE_SECONDS = 10.0
 SILENT_MS = 30_000  # brokers answer every tenth of a second
-LOOK_BACK_RECORDS = 1000  # before the committed position: who was told when
+LOOK_BACK_RECORDS = 1000  # before the committed position: what was delivered when
 
 
 class AlertReader(Protocol):
     """The part of the consumer that is used."""
 
     async def begin(self, tp: TP, offset: int) -> int:
-        """Read from this offset on; answers what the records will bear."""
+        """Read from this offset on; answers the number of this reading, which its records have."""
 
     def want(self, tp: TP) -> None:
         """Let its records come."""
@@ -61,7 +61,7 @@ class Track:
     def __init__(self, generation: int) -> None:
         self.generation = generation
         self.reading = 0
-        self.committed = 0  # what lies before was done by whoever read it
+        self.committed = 0  # what lies before was done by a former owner
         self.next_offset: int | None = None  # next offset to take; None before reading has begun
         self.open: set[int] = set()
         self.note = Note()  # what the owner before had said
@@ -74,7 +74,7 @@ class Track:
         return offset < self.committed or self.note.is_done(offset)
 
     def may_be_told(self, record: Record, mark: Mark) -> bool:
-        """Whether the owner before may have told it: what is of the past is told only after a note that says so."""
+        """Whether the former owner may have delivered it; what is of the past only after a note that says so."""
         if self.note.may_be_told(record.offset):
             return True
         return not mark.is_behind and record.timestamp < self.assigned_ms and record.offset >= self.note.read_to
@@ -138,7 +138,7 @@ class Tracks:
     async def assign(self, partitions: Iterable[int], generation: int) -> None:
         """Own these partitions of the alerts topic and read on where the group has committed.
 
-        What Kafka does not answer is asked again; a partition that nobody leads keeps none of the others.
+        What Kafka does not answer is asked again; a partition without a leader does not keep the others waiting.
         """
         tracks = self.by_number = {number: Track(generation) for number in partitions}
         if not tracks:
@@ -225,7 +225,7 @@ class Tracks:
         try:
             async with asyncio.timeout(
                 COMMIT_PATIENCE_SECONDS
-            ):  # while nobody coordinates the group, it waits for ever
+            ):  # while the group has no coordinator, it waits for ever
                 await self._reader().commit_with_notes({self._tp(number): said for number, said in news.items()})
         except (KafkaError, TimeoutError) as error:
             log.debug(

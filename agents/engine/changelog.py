@@ -28,7 +28,7 @@ Progress = Callable[[int], None]
 
 
 class StateIsUnreadable(Exception):
-    """Part of a log cannot be read, and with it states that nobody can miss afterwards; a sentence says what to do."""
+    """Part of a log cannot be read, and with it states whose loss would go unnoticed; a sentence says what to do."""
 
 
 class Changelog:
@@ -60,7 +60,7 @@ class PartitionLog:
     async def write(self, records: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Append in this order and wait until the broker has everything; a value of None removes.
 
-        Raises KafkaError, ProducerFenced among them: somebody else owns this partition.
+        Raises KafkaError, ProducerFenced among them: another worker owns this partition.
         """
         log, acknowledgements = self._changelog, []
         batch = self._producer.create_batch()
@@ -79,7 +79,7 @@ class PartitionLog:
         return await self._producer.send_batch(batch, self._tp.topic, self._tp.partition)
 
     async def read(self, consumer: AIOKafkaConsumer, progress: Progress = lambda records: None) -> dict[bytes, bytes]:
-        """The latest value of every key. `progress` is told how many records were read.
+        """The latest value of every key. `progress` is called with the number of records read.
 
         Raises KafkaError, StateIsUnreadable.
         """

@@ -1,5 +1,5 @@
 """Alerts about numbers that wait for a short time: until the other partitions were asked whether they have a part of
-the project. What turns out to be split is told to nobody; all else goes out in its order, before the state is stored.
+the project. What turns out to be split is not sent; all else is sent in its order, before the state is stored.
 """
 
 from collections.abc import Container, Iterable
@@ -43,10 +43,10 @@ class HeldAlerts:
         """All of them but those that began and ended here and are of a project in `split`."""
         waiting, self._waiting, self._asked = self._waiting, [], set()
         begun = {alert.alert_id for alert in waiting if alert.reason == Reason.THRESHOLD_CROSSED.value}
-        never_told = {
+        never_sent = {
             alert.alert_id for alert in waiting if alert.status is AlertStatus.RESOLVED and alert.project_id in split
         } & begun
-        return [alert for alert in waiting if alert.alert_id not in never_told]
+        return [alert for alert in waiting if alert.alert_id not in never_sent]
 
 
 def _is_to_be_held(alert: Alert) -> bool:

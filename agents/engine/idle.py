@@ -1,6 +1,6 @@
 """Time without events: the one place where the clock on the wall moves a partition on, and only one that is idle.
 
-The clock is stored before anything is told of it, so that a restart comes to the same conclusions.
+The clock is stored before anything follows from it, so that a restart comes to the same conclusions.
 """
 
 import time
@@ -17,12 +17,12 @@ from streams.base.checkpoint_types import Cursor
 log = structlog.get_logger(__name__)
 
 
-STEP_MS = 2_000  # so far the clock on the wall leaves the steady one only if somebody sets it
+STEP_MS = 2_000  # so far the clock on the wall leaves the steady one only if it is set
 TRUST_AFTER_MS = 60_000  # a clock that was set is often set back, and time that has passed stays passed
 
 
 def steady_ms() -> int:
-    """A clock that nobody sets; on Linux it goes on while the machine sleeps."""
+    """A clock that is never set; on Linux it goes on while the machine sleeps."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1_000_000
 

@@ -79,21 +79,21 @@ async def dead_letter_offsets(
 
 
 def origin_of(record: Record, source: TopicPartition, monitor_id: str) -> int | None:
-    """The offset in `source` that a dead letter of this monitor tells of, the last one where it tells of several.
+    """The offset in `source` that a dead letter of this monitor names, the last one where it names several.
 
-    A letter sent in again bears older headers first. One that names no monitor was written by a version without.
+    A letter sent in again has older headers first. One that names no monitor was written by a version without.
     """
-    told: dict[str, bytes | None] = {}
+    found: dict[str, bytes | None] = {}
     for name, value in record.headers:
         if name == "dl_topic":
-            told = {}
+            found = {}
         if name.startswith("dl_"):
-            told[name] = value
-    if told.get("dl_topic") != source.topic.encode() or told.get("dl_partition") != b"%d" % source.partition:
+            found[name] = value
+    if found.get("dl_topic") != source.topic.encode() or found.get("dl_partition") != b"%d" % source.partition:
         return None
-    if told.get(LETTER_MONITOR_ID, monitor_id.encode()) != monitor_id.encode():
+    if found.get(LETTER_MONITOR_ID, monitor_id.encode()) != monitor_id.encode():
         return None
-    offset = told.get("dl_last_offset") or told.get("dl_offset") or b""
+    offset = found.get("dl_last_offset") or found.get("dl_offset") or b""
     return int(offset) if offset.isdigit() and len(offset) < 20 else None  # of thousands of digits Python makes none
 
 

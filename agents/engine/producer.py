@@ -1,6 +1,6 @@
 """What sends: every record is acknowledged by all replicas, and idempotent where the broker can.
 
-A broker that cannot (the embedded one) may see a record twice after a lost answer. State and alerts bear that: they are
+A broker that cannot (the embedded one) may see a record twice after a lost answer. State and alerts allow it: they are
 keyed and their ids are computed.
 """
 

@@ -38,7 +38,7 @@ class EventsAreOthers(CannotGoLive):
 
 
 class StateIsCut(CannotGoLive):
-    """The beginning of the changelog was deleted, and with it states that nobody can miss afterwards."""
+    """The beginning of the changelog was deleted, and with it states whose loss would go unnoticed."""
 
 
 _NEEDS_OPERATOR = (CannotGoLive, StateIsUnreadable)
@@ -81,7 +81,7 @@ class Recovery:
     async def recover(self, owned: Owned) -> None:
         """Returns when the partition may go live; until then `owned.problem` says what it waits for.
 
-        Raises ProducerFenced where somebody else has claimed the partition since.
+        Raises ProducerFenced where another worker has claimed the partition since.
         """
 
         def failed(error: BaseException) -> None:

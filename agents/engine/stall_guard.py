@@ -22,7 +22,7 @@ class StoodStill(RuntimeError):
 
 
 class StallGuard:
-    """`check` stands before every request that could write or tell somebody. `stop` ends the process at once."""
+    """`check` is called before every request that writes or sends. `stop` ends the process at once."""
 
     def __init__(
         self, session_timeout_seconds: float, stop: Callable[[str], None], now: Callable[[], float] = running_seconds

@@ -1,6 +1,6 @@
 """What waits, for what, and since when: partitions whose next event is not applied although it is there.
 
-Whoever waits for long is said, with partition, offset and how long; the broker's idea of an end alone decides nothing.
+A long wait is logged, with partition, offset and how long; the broker's idea of an end alone decides nothing.
 """
 
 from collections.abc import Sequence

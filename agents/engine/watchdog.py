@@ -56,7 +56,7 @@ class Watchdog:
         self._stop = stop
         self._other_is_away = other_is_away
         self._silent_since: float | None = None
-        self._ungrouped_since: float | None = None  # nobody coordinates the group, as far as the consumer knows
+        self._ungrouped_since: float | None = None  # the group has no coordinator, as far as the consumer knows
         self._asked: dict[Owned, float] = {}  # partitions that are asked for, and when that was first seen
         self._moved: dict[TP, tuple[int | None, float]] = {}  # position, when it was first seen there
         self._refused: dict[TP, str] = {}  # not handed out by a broker that answers, and its word for it

@@ -194,7 +194,7 @@ class PartitionBatches:
                 opened.parse_slowly()
                 return opened
             opened.piece = max(1, min(PIECE_RECORDS, PIECE_BYTES // max(1, longest)))
-        opened.records = chain(cast(Any, DefaultRecordBatch(cast(bytes, view))))  # it bears one `iter` alone
+        opened.records = chain(cast(Any, DefaultRecordBatch(cast(bytes, view))))  # it allows one `iter` alone
         return opened
 
     def _unfolded(self, batch: BatchHead, view: memoryview) -> memoryview:
@@ -294,6 +294,6 @@ class PartitionBatches:
         if doubts is not None:
             doubts.note_refused(claimed_base, last + 1)
         self.next_fetch_offset = self._floor = last + 1
-        # Behind a damaged marker nobody knows whose transaction was aborted: the next fetch says it anew.
+        # Behind a damaged marker it is not known whose transaction was aborted: the next fetch says it anew.
         self.is_over = good is None or self._aborted.is_any_open
         self._at = len(self._data) if good is None else good.at

@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Fetched:
     """What one poll brought for one partition. `start` and `next_offset` are where reading stood before and after.
 
-    They may differ although there are no records: a log also holds what nobody is shown (transaction markers, aborted
+    They may differ although there are no records: a log also holds what is not shown (transaction markers, aborted
     transactions). `reading` is what `begin` answered. `is_out_of_range`: the log has nothing at `start`.
     """
 
@@ -66,7 +66,7 @@ class Wanted:
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
-    """Holds every partition as soon as it is assigned: until `begin` nobody knows from where to read it."""
+    """Holds every partition as soon as it is assigned: until `begin` it is not known from where to read it."""
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Runs in the consumer's thread."""
@@ -209,7 +209,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.thread_loop))
 
     async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
-        """Where partitions begin. One that nobody leads is asked for in vain for a while. Raises KafkaError."""
+        """Where partitions begin. One without a leader is asked for in vain for a while. Raises KafkaError."""
         found: Mapping[TP, int] = await self.run_here(self._ensure_consumer().beginning_offsets(list(partitions)))
         return found
 

@@ -1,6 +1,6 @@
 """One large batch unfolded at a time in each thread, so that those of many partitions do not add up.
 
-Whoever has it reads it to its end first: to unfold it anew for each piece would take turns and all the time there is.
+Its holder reads it to its end first: to unfold it anew for each piece would take turns and all the time there is.
 """
 
 import threading
@@ -40,7 +40,7 @@ class LargeBatch(threading.local):
         return True
 
     def note_use(self) -> None:
-        """Whoever has it goes on."""
+        """Its holder continues."""
         self._used_at = time.monotonic()
 
 

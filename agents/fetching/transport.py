@@ -75,7 +75,7 @@ class Consumer(driver.Consumer):
     # --- positions
 
     async def begin(self, tp: TP, offset: int) -> int:
-        """Read from this offset on, whatever was read before. Answers the number that its records will bear.
+        """Read from this offset on, whatever was read before. Answers the number of this reading, which records have.
 
         Raises IllegalStateError where the partition is not assigned.
         """
