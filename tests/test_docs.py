@@ -144,9 +144,11 @@ def test_every_file_that_is_named_exists(path: Path) -> None:
 
 def test_each_list_of_how_to_add_has_a_step_for_each_file_of_code_and_one_for_documents_and_tests() -> None:
     document = text("CONTRIBUTING.md")
+    rows = {re.findall(r"\[(.+)\]", what)[0].capitalize(): row for what, *row in table(document, "to add")}
     lists = dict(re.findall(r"^### (.+?)\n(.*?)(?=^### |\Z)", document, re.MULTILINE | re.DOTALL))
-    rows = {re.findall(r"\[(.+)\]", what)[0].capitalize(): int(count) for what, count, _ in table(document, "to add")}
-    assert rows == {title: len(re.findall(r"^\d+\. ", body, re.MULTILINE)) - 1 for title, body in lists.items()}
+    steps = {title: re.findall(r"^\d+\. (`[^`]+`)?", body, re.MULTILINE) for title, body in lists.items()}
+    assert rows == {title: [str(len(found) - 1), found[0]] for title, found in steps.items()}
+    assert all((ROOT / name.strip("`")).exists() for found in steps.values() for name in found if name)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids(DOCUMENTS))

@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-config = typer.Typer(no_args_is_help=True, help="The settings in force.")
+config = typer.Typer(no_args_is_help=True, help="Show the settings.")
 app.add_typer(config, name="config")
 
 
