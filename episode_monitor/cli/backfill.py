@@ -33,7 +33,7 @@ def backfill(
     ] = Partitioner.MURMUR2,
     as_json: Json = False,
 ) -> None:
-    """State every episode of the project service's table as an event, so that number sets start complete."""
+    """Send every episode of the project service's table as an event, so that the monitor knows all existing numbers."""
     from episode_monitor.observe.logs import configure
 
     settings = load_settings()

@@ -33,7 +33,7 @@ def check(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Check all projects by a running monitor, or named ones by the monitor and by DATABASE_URL. 1: issues found."""
+    """Check all projects, or compare the named ones with DATABASE_URL. Exit code 1 if issues are found."""
     settings = load_settings()
     if projects:
         found = check_projects(settings, url, projects)

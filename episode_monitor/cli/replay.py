@@ -42,7 +42,7 @@ def replay(
     jsonl: Lines = None, partition: PartitionNumber = None, first: First = None, end: End = None, until: Until = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Take events once more and report what they come to. Exit code 1: gaps, duplicates, or unusable records."""
+    """Process events again and report the result. Exit code 1: gaps, duplicates, or dead letters."""
     settings = load_settings()
     report = _run(settings, jsonl, Range(partition, first, end), until)
     if as_json:
