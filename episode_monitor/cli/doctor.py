@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 10.0
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check Kafka, topics, sinks, PostgreSQL, rules and clock. Exit code 1: a problem; 3: a dependency is unavailable."""
+    """Check Kafka, topics, sinks, PostgreSQL, rules and clock. Exit code 1: a problem; 3: one is unavailable."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say is said below, once
     settings = load_settings()
     findings = asyncio.run(examine(settings))

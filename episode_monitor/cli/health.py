@@ -14,7 +14,7 @@ Patience = Annotated[float, typer.Option("--timeout", help="Seconds to wait for 
 
 
 def health(url: Url = None, timeout_seconds: Patience = PATIENCE_SECONDS, as_json: Json = False) -> None:
-    """Check whether the worker on this machine is healthy: its integrity summary answers 200. Exit code 1 if it is not."""
+    """Check that the worker on this machine is healthy: its integrity summary answers 200. Exit code 1 if not."""
     settings = load_settings()
     address = url or own_url(settings.monitoring_host, settings.monitoring_port)
     try:

@@ -59,7 +59,7 @@ def backtest(
     jsonl: Lines = None, partition: PartitionNumber = None, first: First = None, end: End = None, until: Until = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Which alerts these rules would have raised over past events. Exit code 1: any, or unusable records."""
+    """Show which alerts these rules would have raised over past events. Exit code 1: any, or dead letters."""
     settings = load_settings().model_copy(update={"rules_file": file})
     report = _run(settings, jsonl, Range(partition, first, end), until)
     if as_json:
