@@ -1,12 +1,15 @@
 """Records that cannot be used, on a running worker: they go to the dead letters, and nothing around them waits."""
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from agents.engine import dead_letter_backoff
 from agents.engine.dead_letter_backoff import DeadLetterBackoff
 from agents.engine.ownership import PartitionPhase
 from faults.evidence import read_log
@@ -141,12 +144,16 @@ async def test_the_dead_letter_of_another_monitor_hides_no_record_of_this_one(
 
 
 async def test_after_many_dead_letters_in_a_row_a_partition_waits_and_the_others_go_on(
-    broker: str, topic_prefix: str, tmp_path: Path
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = Rig(
-        config_for(broker, topic_prefix, tmp_path),
-        backoff=lambda: DeadLetterBackoff(limit=5, first_seconds=2.0, longest_seconds=2.0),
-    )
+    rig = Rig(config_for(broker, topic_prefix, tmp_path), backoff=lambda: DeadLetterBackoff(limit=5))
+    is_over, paused = asyncio.Event(), list[float]()
+
+    async def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        await is_over.wait()
+
+    monkeypatch.setattr(dead_letter_backoff, "asyncio", SimpleNamespace(sleep=sleep))
     async with running(rig), producing(broker) as producer:
         events = rig.topics.events
         for _ in range(8):
@@ -160,7 +167,10 @@ async def test_after_many_dead_letters_in_a_row_a_partition_waits_and_the_others
         await until(lambda: rig.episodes("q") == 1)
         assert rig.outcome("dead_letter") == 5, "the pause is not over, and the other partition did not wait for it"
 
+        assert paused == [30.0]
+
         await send(producer, events, 0, b"p", created("p", 1))
+        is_over.set()
         await until(lambda: rig.episodes("p") == 1, "good again after the pause")
         assert rig.outcome("dead_letter") == 8
         await until(lambda: rig.runtime.problems == [])
