@@ -20,7 +20,7 @@ from streams.alerting.rule_types import DRIFT
 from streams.alerting.verdict import Measurement, Reason, Verdict
 from streams.base import changelog_keys
 from streams.partition.drift_values import Difference, Drifting, Drifts, Named
-from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction, apply, by_hand
+from streams.project.alert_actions import ActionKind, ActionRefusal, AlertAction, apply, by_hand
 
 KEEPER = 0  # the partition that stores them
 RULE_ID = "integrity_drift"  # reserved in `streams.alerting.rule_parsing`
@@ -143,7 +143,7 @@ class DriftAlerts:
         reason = apply(one.memory, act, one.named.drift.differences, at_ms)
         self._changed()
         one.memory.reason = reason.value
-        alert = by_hand(self._describe(one, reason.value, is_over=act.kind is ActKind.RESOLVE), reason, act)
+        alert = by_hand(self._describe(one, reason.value, is_over=act.kind is ActionKind.RESOLVE), reason, act)
         return [*emits, alert], alert
 
     def _keep(self, known: _Kept | None, one: Named, at_ms: int) -> list[Alert]:

@@ -19,8 +19,8 @@ ACTED_BY = "acted_by"  # annotations of a transition that a person caused
 COMMENT = "comment"
 
 
-class ActKind(Enum):
-    """What may be done."""
+class ActionKind(Enum):
+    """What a person may do to an alert. The values are the last words of the paths."""
 
     RESOLVE = "resolve"
     ACKNOWLEDGE = "acknowledge"
@@ -30,7 +30,7 @@ class ActKind(Enum):
 class AlertAction(msgspec.Struct, frozen=True, kw_only=True):
     """One act of one person. `silent_until_ms` is read for a silence alone."""
 
-    kind: ActKind
+    kind: ActionKind
     by: str
     comment: str
     silent_until_ms: int = 0
@@ -60,11 +60,11 @@ def perform(core: Core, state: ProjectState, rule_id: str, act: AlertAction, at_
 def apply(memory: AlertState, act: AlertAction, bad: int, at_ms: int) -> Reason:
     """Change what is remembered; `bad` is the count behind the rule's verdict."""
     match act.kind:
-        case ActKind.ACKNOWLEDGE:
+        case ActionKind.ACKNOWLEDGE:
             return life.acknowledge(memory, act.by, at_ms)
-        case ActKind.SILENCE:
+        case ActionKind.SILENCE:
             return life.silence(memory, act.silent_until_ms, at_ms)
-        case ActKind.RESOLVE:
+        case ActionKind.RESOLVE:
             return life.resolve_manually(memory, bad, at_ms)
 
 

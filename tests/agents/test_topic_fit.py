@@ -65,7 +65,7 @@ def test_what_a_broker_does_not_tell_is_not_judged() -> None:
         ),
         ({"m_state_changelog": facts("compact,delete")}, "deletes the state of quiet projects after 168 h"),
         ({"m_fleet": facts("delete")}, "m-fleet deletes the summaries that workers publish"),
-        ({"m_state_changelog": facts("compact", max_record_bytes=1_048_588)}, "takes records of 1 MiB at most"),
+        ({"m_state_changelog": facts("compact", max_record_bytes=1_048_588)}, "accepts records of 1 MiB at most"),
         ({"events": facts("delete", replicas=1, min_in_sync=1)}, "events has one copy on 3 brokers"),
         ({"events": facts("delete", min_in_sync=4)}, "events needs 4 copies in sync and has 3"),
     ],
@@ -110,7 +110,7 @@ async def test_topics_made_by_hand_are_seen_as_they_are_set(broker: str, topic_p
     assert [sentence.partition(",")[0].partition(" of quiet")[0] for sentence in found] == [
         f"{names.events} is compacted",
         f"{names.changelog} deletes the state",
-        f"{names.changelog} takes records of 1 MiB at most",
+        f"{names.changelog} accepts records of 1 MiB at most",
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import PartitionPhase
-from episode_monitor.fleet.acts.alert import ActionKind, ActOnAlert
+from episode_monitor.fleet.acts.alert import ActOnAlert
 from episode_monitor.fleet.acts.drift import EscalateDrift, ReportDrift
 from episode_monitor.fleet.acts.waive import WaiveFinding
 from episode_monitor.fleet.catalogue import all_questions
@@ -19,6 +19,7 @@ from episode_monitor.fleet.questions.findings import FindingsQuestion
 from episode_monitor.fleet.transaction import Act
 from streams.partition.drift_alerts import named
 from streams.partition.drift_values import Drifting
+from streams.project.alert_actions import ActionKind
 from streams.project.state_codec import canonical
 from tests.fleet.fleet import Fleet, Worker
 from tests.streams_answers.making import START_MS, seed_project

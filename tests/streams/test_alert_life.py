@@ -9,7 +9,7 @@ from models.alert import Alert, Severity
 from streams.alerting import rule_types
 from streams.alerting.alert_state import AlertPhase
 from streams.alerting.rule import Rule
-from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction, perform, person_of
+from streams.project.alert_actions import ActionKind, ActionRefusal, AlertAction, perform, person_of
 from streams.project.rule_evaluator import active_alerts
 from streams.project.state_codec import head_of
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SHIPPED, Driven, at_ms, core_with, rule, told
@@ -25,7 +25,7 @@ def states(alerts: list[Alert]) -> list[tuple[str, str, float]]:
     return [(status, reason, at) for _, status, reason, at in told(alerts)]
 
 
-def act(project: Driven, rule_id: str, kind: ActKind, at: float, minutes: int = 0) -> Alert | ActionRefusal:
+def act(project: Driven, rule_id: str, kind: ActionKind, at: float, minutes: int = 0) -> Alert | ActionRefusal:
     """Somebody does something."""
     done = AlertAction(kind=kind, by="kim", comment="on it", silent_until_ms=at_ms(at + 60 * minutes))
     return perform(project.core, project.state, rule_id, done, at_ms(at))
@@ -198,7 +198,7 @@ def test_acknowledging_stops_the_escalation() -> None:
     p = Driven(core_with(INTEGRITY))
     p.created(0, 2)
     p.until(60)
-    answer = act(p, "integrity", ActKind.ACKNOWLEDGE, 100)
+    answer = act(p, "integrity", ActionKind.ACKNOWLEDGE, 100)
     assert isinstance(answer, Alert)
     assert (answer.acknowledged_by, answer.status.value) == ("kim", "firing")
     p.until(10_000)
@@ -209,7 +209,7 @@ def test_silence_postpones_the_escalation_until_it_ends() -> None:
     p = Driven(core_with(INTEGRITY))
     p.created(0, 2)
     p.until(60)
-    act(p, "integrity", ActKind.SILENCE, 100, minutes=30)
+    act(p, "integrity", ActionKind.SILENCE, 100, minutes=30)
     p.created(1000, 3)
     p.until(1899.999)
     assert len(p.alerts) == 1
@@ -223,7 +223,7 @@ def test_silence_postpones_the_escalation_until_it_ends() -> None:
 def test_an_alert_that_outlives_its_silence_is_told_once_more_under_a_name_of_its_own() -> None:
     p = Driven(core_with(failing()))
     p.failed(0)
-    act(p, "f", ActKind.SILENCE, 10, minutes=5)
+    act(p, "f", ActionKind.SILENCE, 10, minutes=5)
     p.until(5000)
     assert states(p.alerts) == [
         ("firing", "threshold_crossed", 0),
@@ -238,7 +238,7 @@ def test_an_alert_that_outlives_its_silence_is_told_once_more_under_a_name_of_it
 def test_an_alert_that_ends_within_its_silence_is_not_told_again() -> None:
     p = Driven(core_with(failing()))
     p.failed(0)
-    act(p, "f", ActKind.SILENCE, 10, minutes=30)
+    act(p, "f", ActionKind.SILENCE, 10, minutes=30)
     p.until(5000)
     assert states(p.alerts[1:]) == [("resolved", "no_operations", 600)]
 
@@ -246,7 +246,7 @@ def test_an_alert_that_ends_within_its_silence_is_not_told_again() -> None:
 def test_a_silence_that_ended_while_the_alert_was_pending_is_forgotten() -> None:
     p = Driven(core_with(failing(for_seconds=300)))
     p.failed(0)
-    act(p, "f", ActKind.SILENCE, 10, minutes=1)
+    act(p, "f", ActionKind.SILENCE, 10, minutes=1)
     p.until(500)
     assert states(p.alerts[1:]) == [("firing", "crossed_for_long_enough", 300)]
     assert p.alerts[1].silenced_until_ms is None
@@ -255,7 +255,7 @@ def test_a_silence_that_ended_while_the_alert_was_pending_is_forgotten() -> None
 def test_an_alert_that_began_to_fire_in_silence_is_told_when_it_ends() -> None:
     p = Driven(core_with(failing(for_seconds=60)))
     p.failed(0)
-    act(p, "f", ActKind.SILENCE, 10, minutes=5)
+    act(p, "f", ActionKind.SILENCE, 10, minutes=5)
     p.until(500)
     assert states(p.alerts[1:]) == [("firing", "crossed_for_long_enough", 60), ("firing", "silence_ended", 310)]
 
@@ -263,8 +263,8 @@ def test_an_alert_that_began_to_fire_in_silence_is_told_when_it_ends() -> None:
 def test_a_longer_silence_takes_the_place_of_a_shorter_one() -> None:
     p = Driven(core_with(failing()))
     p.failed(0)
-    act(p, "f", ActKind.SILENCE, 10, minutes=1)
-    act(p, "f", ActKind.SILENCE, 20, minutes=5)
+    act(p, "f", ActionKind.SILENCE, 10, minutes=1)
+    act(p, "f", ActionKind.SILENCE, 20, minutes=5)
     p.until(500)
     assert states(p.alerts[1:]) == [("firing", "silence_ended", 320)]
 
@@ -273,7 +273,7 @@ def test_silence_goes_on_when_other_rules_move() -> None:
     p = Driven(core_with(INTEGRITY, failing()))
     p.created(0, 2)
     p.until(60)
-    act(p, "integrity", ActKind.SILENCE, 100, minutes=30)
+    act(p, "integrity", ActionKind.SILENCE, 100, minutes=30)
     p.failed(200)
     assert [a.silenced_until_ms for a in active_alerts(p.core, p.state) if a.rule_id == "integrity"] == [at_ms(1900)]
 
@@ -282,7 +282,7 @@ def test_after_a_manual_resolve_the_same_gap_is_silent_and_a_new_one_is_not() ->
     p = Driven(core_with(INTEGRITY))
     p.created(0, 2)
     p.until(60)
-    answer = act(p, "integrity", ActKind.RESOLVE, 70)
+    answer = act(p, "integrity", ActionKind.RESOLVE, 70)
     assert isinstance(answer, Alert)
     assert (answer.status.value, answer.reason, answer.ends_at_ms) == ("resolved", "resolved_by_person", at_ms(70))
     assert active_alerts(p.core, p.state) == []
@@ -302,7 +302,7 @@ def test_a_hushed_alert_that_got_better_speaks_again_when_it_gets_worse() -> Non
     p = Driven(core_with(INTEGRITY))
     p.created(0, 4)
     p.until(60)
-    act(p, "integrity", ActKind.RESOLVE, 70)
+    act(p, "integrity", ActionKind.RESOLVE, 70)
     p.created(100, 2)  # 3 gaps become 2
     p.deleted(200, "ep-2")  # and 3 again
     p.until(300)
@@ -312,7 +312,7 @@ def test_a_hushed_alert_that_got_better_speaks_again_when_it_gets_worse() -> Non
 def test_a_hushed_rate_is_silent_until_it_was_content_once() -> None:
     p = Driven(core_with(failing()))
     p.failed(0)
-    act(p, "f", ActKind.RESOLVE, 1)
+    act(p, "f", ActionKind.RESOLVE, 1)
     p.failed(2)
     p.failed(3)
     assert len(p.alerts) == 1
@@ -324,7 +324,7 @@ def test_a_hushed_rate_is_silent_until_it_was_content_once() -> None:
 def test_a_pending_alert_that_a_person_ends_leaves_as_one_that_never_fired() -> None:
     p = Driven(core_with(failing(for_seconds=300)))
     p.failed(0)
-    answer = act(p, "f", ActKind.RESOLVE, 10)
+    answer = act(p, "f", ActionKind.RESOLVE, 10)
     assert isinstance(answer, Alert)
     assert (answer.status.value, answer.reason) == ("resolved", "cleared_before_firing")
     assert person_of(answer) == ("kim", "on it")
@@ -334,12 +334,12 @@ def test_a_pending_alert_that_a_person_ends_leaves_as_one_that_never_fired() -> 
 
 def test_what_is_content_or_hushed_already_cannot_be_acted_upon() -> None:
     p = Driven(core_with(INTEGRITY))
-    assert act(p, "integrity", ActKind.RESOLVE, 0) is ActionRefusal.NOT_ACTIVE
-    assert act(p, "no such rule", ActKind.RESOLVE, 0) is ActionRefusal.NOT_ACTIVE
+    assert act(p, "integrity", ActionKind.RESOLVE, 0) is ActionRefusal.NOT_ACTIVE
+    assert act(p, "no such rule", ActionKind.RESOLVE, 0) is ActionRefusal.NOT_ACTIVE
     p.created(0, 2)
     p.until(60)
-    act(p, "integrity", ActKind.RESOLVE, 70)
-    assert act(p, "integrity", ActKind.ACKNOWLEDGE, 80) is ActionRefusal.RESOLVED_BY_PERSON
+    act(p, "integrity", ActionKind.RESOLVE, 70)
+    assert act(p, "integrity", ActionKind.ACKNOWLEDGE, 80) is ActionRefusal.RESOLVED_BY_PERSON
     assert p.state.alerts["integrity"].phase is AlertPhase.HUSHED
 
 

@@ -9,7 +9,7 @@ from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet
 from streams.partition.drift_alerts import MAX_OWN_ALERTS, DriftAlerts, drifting, named
 from streams.partition.drift_values import Difference, Drifting
-from streams.project.alert_actions import ActionRefusal, ActKind, AlertAction
+from streams.project.alert_actions import ActionKind, ActionRefusal, AlertAction
 
 MINUTE = 60_000
 KNOWN = Drifting(1000, 7, "missing_in_stream", 2, 9)
@@ -27,7 +27,7 @@ def steps(alerts: list[Alert]) -> list[STEP]:
 
 
 def act(kind: str, until_ms: int = 0) -> AlertAction:
-    return AlertAction(kind=ActKind(kind), by="ada", comment="mine", silent_until_ms=until_ms)
+    return AlertAction(kind=ActionKind(kind), by="ada", comment="mine", silent_until_ms=until_ms)
 
 
 def firing(at_ms: int = 2000, drift: Drifting = KNOWN) -> DriftAlerts:

@@ -10,7 +10,7 @@ from streams.alerting.rule import Rule
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Cursor
 from streams.partition.partition import Partition
-from streams.project.alert_actions import ActKind, AlertAction, perform
+from streams.project.alert_actions import ActionKind, AlertAction, perform
 from tests.streams.driving import INTEGRITY, SHIPPED, at_ms, core_with, rule
 from tests.streams.stored import Stored
 
@@ -155,7 +155,7 @@ def test_a_project_that_alerts_beside_a_hushed_rule_is_alerting() -> None:
     d.partition.advance_clock(at_ms(60))
     state = d.partition.state("p")
     assert state is not None
-    perform(d.core, state, "integrity", AlertAction(kind=ActKind.RESOLVE, by="kim", comment=""), at_ms(61))
+    perform(d.core, state, "integrity", AlertAction(kind=ActionKind.RESOLVE, by="kim", comment=""), at_ms(61))
     d.partition.touch(state)
     assert d.partition.index.alerting == set()
     d.take(EventType.CREATION_FAILED, "p", 62)
@@ -169,7 +169,7 @@ def test_a_project_that_begins_to_alert_while_a_hushed_rule_becomes_content_is_a
     d.take(EventType.CREATION_FAILED, "p", 0)
     state = d.partition.state("p")
     assert state is not None
-    perform(d.core, state, "failure_rate", AlertAction(kind=ActKind.RESOLVE, by="kim", comment=""), at_ms(1))
+    perform(d.core, state, "failure_rate", AlertAction(kind=ActionKind.RESOLVE, by="kim", comment=""), at_ms(1))
     d.partition.touch(state)
     assert d.partition.index.alerting == set()
     d.created("p", 2, 1, duration_seconds=9.0)

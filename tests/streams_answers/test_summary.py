@@ -14,7 +14,7 @@ from streams.partition.summary import (
     lists_of,
     worst_projects,
 )
-from streams.project.alert_actions import ActKind, AlertAction, perform
+from streams.project.alert_actions import ActionKind, AlertAction, perform
 from streams.rates.totals import PartitionTotals
 from tests.streams_answers.making import FAILURES, INTEGRITY, START_MS, make_core, new_log, seed_project, store
 
@@ -80,7 +80,9 @@ def test_what_a_person_resolved_is_neither_listed_nor_counted() -> None:
     log.settle(60)
     state = log.partition.state("p")
     assert state is not None
-    perform(log.partition.core, state, "integrity", AlertAction(kind=ActKind.RESOLVE, by="mina", comment=""), START_MS)
+    perform(
+        log.partition.core, state, "integrity", AlertAction(kind=ActionKind.RESOLVE, by="mina", comment=""), START_MS
+    )
     log.partition.touch(state)
     alerts, counts = finish(alerts_of(log.partition, 10))
     assert [alert.alert_key for alert in alerts] == ["failures:p"]

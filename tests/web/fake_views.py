@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter
 
 from episode_monitor.checks.jobs import JOB_ENDED, UNKNOWN_JOB
-from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT, ActionKind, ActOnAlert
+from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT, ActOnAlert
 from episode_monitor.fleet.acts.waive import REFUSALS, WaiveFinding
 from episode_monitor.fleet.errors import Refused
 from episode_monitor.fleet.question import OfProject, Question
@@ -31,6 +31,7 @@ from models.integrity_views import Applied, IntegritySummary, ProjectPage, Proje
 from models.performance_views import PerformanceStats, PerformanceTrend, TrendPoint
 from models.process_views import AlertHistoryPage, AlertTransition, Readiness
 from models.times import rfc3339
+from streams.project.alert_actions import ActionKind
 from streams.project.findings import WaiverRefusal
 
 AS_OF = "2025-10-09T08:53:20.123Z"

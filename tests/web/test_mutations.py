@@ -7,13 +7,14 @@ import msgspec
 import pytest
 import structlog.testing
 
-from episode_monitor.fleet.acts.alert import ActionKind, ActOnAlert
+from episode_monitor.fleet.acts.alert import ActOnAlert
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.fleet.questions.finding import FindingQuestion
 from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.web.settings import WebSettings
 from models.check_views import JobState
+from streams.project.alert_actions import ActionKind
 from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, FINISHED, STARTS_AT_MS, FakeViews, alert
 

@@ -1,6 +1,5 @@
 """A person resolves, acknowledges or silences an alert, of a project or about drift."""
 
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -16,18 +15,10 @@ from episode_monitor.fleet.transaction import Act, Performed
 from models.alert import Alert
 from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.project import alert_actions
-from streams.project.alert_actions import ActionRefusal, AlertAction
+from streams.project.alert_actions import ActionKind, ActionRefusal, AlertAction
 
 UNKNOWN_ALERT = Refusal(404, "unknown_alert", "There is no alert with this key: see the active alerts for their keys.")
 ALREADY_RESOLVED = Refusal(409, "already_resolved", "This alert is already resolved: no further action is possible.")
-
-
-class ActionKind(Enum):
-    """What a person may do to an alert. The values are the last words of the paths."""
-
-    RESOLVE = "resolve"
-    ACKNOWLEDGE = "acknowledge"
-    SILENCE = "silence"
 
 
 class Acted(msgspec.Struct, frozen=True):
@@ -93,7 +84,7 @@ class ActOnAlert(Act[Acted, Alert], frozen=True, kw_only=True):
 
     def _action(self, at_ms: int) -> AlertAction:
         return AlertAction(
-            kind=alert_actions.ActKind(self.kind.value),
+            kind=self.kind,
             by=self.by,
             comment=self.comment,
             silent_until_ms=at_ms + (self.minutes or 0) * 60_000,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from episode_monitor.fleet.acts.alert import ActionKind, ActOnAlert
+from episode_monitor.fleet.acts.alert import ActOnAlert
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion, TransitionStatus
 from episode_monitor.web.answers import answer, done, read
@@ -18,6 +18,7 @@ from episode_monitor.web.security import caller_of
 from models.alert import Alert
 from models.process_views import AlertHistoryPage
 from models.times import epoch_ms
+from streams.project.alert_actions import ActionKind
 
 router = APIRouter(prefix="/monitoring/episodes/alerts", tags=["alerts"])
 
