@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from alert_sinks.routing import ACTS_OF_PERSONS
 from models.alert import SILENCE_ENDED, Alert, AlertStatus
 from streams.alerting.verdict import Reason
 
@@ -21,7 +22,6 @@ Token = TypeVar("Token")
 CaughtUp = Callable[[int | None, int], bool]  # partition of events, taken at -> whether it has caught up since
 
 _QUIET = (Reason.CLEARED_BEFORE_FIRING.value,)
-_ACTS = (Reason.ACKNOWLEDGED_BY_PERSON.value, Reason.SILENCED_BY_PERSON.value)
 
 
 class Telling(msgspec.Struct, Generic[Token], frozen=True):
@@ -155,7 +155,7 @@ class HeldPast(Generic[Token]):
         """One of which nobody is told; what a person did changes what waits."""
         steps, alert = Steps(now=[telling]), telling.alert
         held = self._held.get(alert.alert_key)
-        if alert.reason in _ACTS:
+        if alert.reason in ACTS_OF_PERSONS:
             self._drop_escalations(alert.alert_key, steps)
             if held is not None and held.firing is not None:
                 seen = msgspec.structs.replace(
@@ -278,4 +278,4 @@ class HeldPast(Generic[Token]):
 
 def _is_told(alert: Alert) -> bool:
     """Whether people are told of such a transition at all."""
-    return alert.status is not AlertStatus.PENDING and alert.reason not in (*_QUIET, *_ACTS)
+    return alert.status is not AlertStatus.PENDING and alert.reason not in (*_QUIET, *ACTS_OF_PERSONS)

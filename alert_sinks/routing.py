@@ -25,7 +25,7 @@ class RouteReason(Enum):
     SILENCED = "silenced"
 
 
-_ACTS = (Reason.ACKNOWLEDGED_BY_PERSON.value, Reason.SILENCED_BY_PERSON.value)
+ACTS_OF_PERSONS = (Reason.ACKNOWLEDGED_BY_PERSON.value, Reason.SILENCED_BY_PERSON.value)
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ def route(
         return Route((), RouteReason.PENDING)
     if alert.reason == Reason.CLEARED_BEFORE_FIRING.value:
         return Route((), RouteReason.NEVER_FIRED)
-    if alert.reason in _ACTS:
+    if alert.reason in ACTS_OF_PERSONS:
         return Route((), RouteReason.ACT_OF_PERSON)
     if alert.silenced_until_ms is not None and alert.silenced_until_ms > now_ms:
         return Route((), RouteReason.SILENCED)

@@ -46,7 +46,7 @@ class PartitionCounts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SplitFacts(msgspec.Struct, frozen=True, array_like=True):
-    """A project in several partitions; `keyless` as in `streams.partition.index.splits.Split`."""
+    """A project in several partitions; `keyless` as in `streams.partition.splits.Split`."""
 
     project_id: str
     partitions: tuple[int, ...]
