@@ -62,7 +62,7 @@ COPY episode_monitor episode_monitor
 COPY client/episode_monitor_client client/episode_monitor_client
 COPY rules.yaml rules.yaml
 COPY --from=core /app/.compiled .compiled
-RUN python -c "import sys; from agents.fetching.unfolding import missing_codecs; sys.exit(missing_codecs())" \
+RUN python -c "import sys; from agents.fetching.decompression import missing_codecs; sys.exit(missing_codecs())" \
     && python -m compileall -q models streams agents alert_sinks episode_monitor client \
     && install -d -o 10001 -g 10001 /var/lib/episode-monitor
 # HOME: libraries that look for one find a place that may be written. no_proxy: Docker hands a container the proxies of

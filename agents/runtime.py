@@ -9,8 +9,8 @@ from faust.contrib.asgi import bind_to_running_loop
 from faust.types import TP
 
 from agents.alerts.alert_consumer import AlertConsumer, Token
+from agents.alerts.alert_headers import MONITOR_ID, Ours
 from agents.alerts.history_follower import HistoryFollower
-from agents.alerts.marks import MONITOR_ID, Ours
 from agents.app import MonitorApp, create_app
 from agents.config import AgentsConfig, Hooks, Outlets
 from agents.engine.changelog import Changelog

@@ -19,11 +19,11 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from agents.engine.gc_tuning import spare_the_state
-from agents.fetching.unfolding import missing_codecs
-from agents.fleet.fleet_view import FleetView
-from agents.fleet.publisher import FleetPublisher, Identity
-from agents.fleet.reader import FleetReader
-from agents.fleet.record import PartitionStatus
+from agents.fetching.decompression import missing_codecs
+from agents.fleet_topic.fleet_view import FleetView
+from agents.fleet_topic.publisher import FleetPublisher, Identity
+from agents.fleet_topic.reader import FleetReader
+from agents.fleet_topic.record import PartitionStatus
 from agents.kafka.rights import MayNot
 from agents.kafka.topics import TopicMismatch
 from agents.runtime import Runtime
@@ -50,9 +50,9 @@ from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
-from episode_monitor.web.patience import raise_descriptor_limit
 from episode_monitor.web.peer_routes import peer_router
 from episode_monitor.web.server import CannotListen, serve
+from episode_monitor.web.timeouts import raise_descriptor_limit
 from streams.alerting.core import Core
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from agents.alerts.marks import read_mark
+from agents.alerts.alert_headers import read_mark
 from agents.kafka.topics import TopicNames
 from alert_sinks.kinds.webhook import webhook_id
 from alert_sinks.routing import route

@@ -15,7 +15,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c
 
 from agents.fetching.batches import PartitionBatches
-from agents.fetching.taken import FetchedBytes
+from agents.fetching.taken_records import FetchedBytes
 
 TRANSACTIONAL, CONTROL, APPEND_TIME = 0x10, 0x20, 0x08
 COMMITTED, UNCOMMITTED = 1, 0

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.fleet.reader import STALE_MS
+from agents.fleet_topic.reader import STALE_MS
 from alert_sinks.endings import OUTCOMES
 from episode_monitor.observe import health, metrics
 from episode_monitor.settings.settings import load_settings, settings_table

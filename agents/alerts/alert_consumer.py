@@ -11,9 +11,9 @@ from typing import Protocol
 import structlog
 from faust.types import TP
 
+from agents.alerts.alert_headers import Mark, Ours, read_mark
 from agents.alerts.catching_up import CatchingUp
-from agents.alerts.marks import Mark, Ours, read_mark
-from agents.alerts.tracks import Track, Tracks
+from agents.alerts.read_positions import Track, Tracks
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.reading import Record
 from agents.fetching.record_parsing import UnreadableBatch

@@ -5,7 +5,7 @@ That takes two looks: the partition of events has caught up, and the topic of al
 
 from collections.abc import Callable
 
-from agents.alerts.marks import Mark
+from agents.alerts.alert_headers import Mark
 
 READ_MARGIN_MS = 200  # an answer of the broker may have been on its way already
 

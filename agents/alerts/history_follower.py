@@ -12,7 +12,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.alerts.marks import Ours, read_mark
+from agents.alerts.alert_headers import Ours, read_mark
 from agents.fetching.reading import Record, reader
 from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of

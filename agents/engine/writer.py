@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
-from agents.alerts.marks import mark_headers
+from agents.alerts.alert_headers import mark_headers
 from agents.engine.ownership import Change
 from agents.engine.producer import Producer
 from models.alert import Alert

@@ -14,7 +14,7 @@ from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.util import calc_crc32c
 
-from agents.fetching.unfolding import SPARE_BYTES
+from agents.fetching.decompression import SPARE_BYTES
 
 HEAD = struct.Struct(">qiibIhiqqqhii")  # of a batch of format 2
 CODEC, APPEND_TIME, TRANSACTIONAL, CONTROL = 0x07, 0x08, 0x10, 0x20

@@ -24,7 +24,15 @@ from agents.fetching.batch_heads import (
     plain_head,
     read_batch,
 )
-from agents.fetching.doubts import Doubts
+from agents.fetching.damaged_batches import Doubts
+from agents.fetching.decompression import (
+    SMALL_BYTES,
+    SPARE_BYTES,
+    UNFOLDED_LIMIT_BYTES,
+    NotUnfolded,
+    UnfoldsTooFar,
+    unfold,
+)
 from agents.fetching.large_batch import large_batch
 from agents.fetching.open_batch import PIECE_RECORDS, OpenBatch
 from agents.fetching.record_parsing import (
@@ -33,8 +41,7 @@ from agents.fetching.record_parsing import (
     UnreadableBatch,
     longest_record,
 )
-from agents.fetching.taken import HEADER_BYTES, RECORD_BYTES, FetchedBytes, Taken, memory_beside
-from agents.fetching.unfolding import SMALL_BYTES, SPARE_BYTES, UNFOLDED_LIMIT_BYTES, NotUnfolded, UnfoldsTooFar, unfold
+from agents.fetching.taken_records import HEADER_BYTES, RECORD_BYTES, FetchedBytes, Taken, memory_beside
 from agents.fetching.whole_batch import LARGE_BYTES, are_in_order, offset_of, whole_batch
 from models.dead_letter import DeadLetterReason
 

@@ -20,7 +20,7 @@ from mode.threads import WorkerThread
 from agents.fetching.fetch_results import budget
 from agents.fetching.reading import Record
 from agents.fetching.refused_fetches import RefusedFetches
-from agents.fetching.taken import Taken
+from agents.fetching.taken_records import Taken
 
 FETCH_SECONDS = 0.5  # the longest wait of one poll; stopping waits for it
 FETCH_MAX_WAIT_MS = 100  # of a broker for news; one fetch is under way at a time, and others' news wait behind it

@@ -9,8 +9,8 @@ from typing import Any
 from aiokafka.consumer import fetcher
 
 from agents.fetching.batches import PartitionBatches
-from agents.fetching.doubts import Doubts
-from agents.fetching.taken import FetchedBytes, Taken
+from agents.fetching.damaged_batches import Doubts
+from agents.fetching.taken_records import FetchedBytes, Taken
 
 POLLED_BYTES = 16 * 1024 * 1024  # handed out by one poll, of all partitions together
 MOST_RECORDS = 2_000

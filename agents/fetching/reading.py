@@ -9,7 +9,7 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.engine.client_start import to_its_end
 from agents.fetching.fetch_results import install
-from agents.fetching.taken import Taken
+from agents.fetching.taken_records import Taken
 from agents.kafka.access import Kafka, client_options
 from agents.kafka.ending import in_turn
 

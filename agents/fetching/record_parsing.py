@@ -10,7 +10,7 @@ from typing import cast
 
 from aiokafka.record.util import decode_varint
 
-from agents.fetching.unfolding import NotUnfolded, UnfoldsTooFar, unfold
+from agents.fetching.decompression import NotUnfolded, UnfoldsTooFar, unfold
 from models.dead_letter import DeadLetterReason
 
 MAX_HEADERS = 10_000  # of a record: in memory each costs 36 times its bytes

@@ -17,7 +17,7 @@ from agents.fetching.batch_heads import (
     MAGIC,
     plain_head,
 )
-from agents.fetching.unfolding import SPARE_BYTES, unfold
+from agents.fetching.decompression import SPARE_BYTES, unfold
 
 LARGE_BYTES = 2 * 1024 * 1024  # of a batch, unfolded: its records are measured before they are made
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from agents.engine.ownership import Owned
-from agents.fleet.fleet_view import FleetView
+from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.checks.close_compare import Look, agreed, look
 from episode_monitor.checks.deep import OpenReader
 from episode_monitor.checks.errors import CheckFailed

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 import structlog
 
-from agents.fleet.fleet_view import Incomplete
+from agents.fleet_topic.fleet_view import Incomplete
 from episode_monitor.checks.check_kinds import CheckWork
 from episode_monitor.checks.deep import OpenReader
 from episode_monitor.checks.enhanced_monitoring import Watch

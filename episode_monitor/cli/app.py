@@ -9,7 +9,7 @@ import typer
 import uvloop
 
 from episode_monitor import __version__
-from episode_monitor.cli.lazy import LazyCommands
+from episode_monitor.cli.commands import LazyCommands
 from episode_monitor.cli.output import Json, print_json, print_table, shown
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.observe.logs import configure

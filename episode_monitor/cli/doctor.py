@@ -73,7 +73,7 @@ def _state_dir(settings: Settings) -> Diagnosis:
 
 
 def _codecs() -> Diagnosis:
-    from agents.fetching.unfolding import CODEC_NAMES, missing_codecs
+    from agents.fetching.decompression import CODEC_NAMES, missing_codecs
 
     missing = missing_codecs()
     if missing is not None:

@@ -8,8 +8,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.fetching.reading import Record, reader, some_records
-from agents.fleet.reader import READ_BACK_RECORDS, READ_BACK_SECONDS
-from agents.fleet.record import FleetRecord, Unreadable, decode_record, unpack_body
+from agents.fleet_topic.reader import READ_BACK_RECORDS, READ_BACK_SECONDS
+from agents.fleet_topic.record import FleetRecord, Unreadable, decode_record, unpack_body
 from agents.kafka.access import Kafka
 from agents.kafka.placement import PlacedBy, parts_of, placed_by, sentence
 from models.codec import decode_event

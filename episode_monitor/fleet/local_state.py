@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 
 from agents.engine.ownership import Change, Owned
-from agents.fleet.fleet_view import FleetView, Incomplete, Part
-from agents.fleet.record import Unreadable
+from agents.fleet_topic.fleet_view import FleetView, Incomplete, Part
+from agents.fleet_topic.record import Unreadable
 from agents.time_slices import in_slices
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.storage.history import AlertHistory

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import structlog
 
-from agents.fleet.fleet_view import Owner
+from agents.fleet_topic.fleet_view import Owner
 from episode_monitor.fleet.errors import Refusal, Unreachable
 from episode_monitor.fleet.question import PartialAnswer, Question
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from agents.fleet.fleet_view import FleetView
+from agents.fleet_topic.fleet_view import FleetView
 
 log = structlog.get_logger(__name__)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from agents.fleet.fleet_view import FleetView, Incomplete, LocalPartition
-from agents.fleet.record import Unreadable
+from agents.fleet_topic.fleet_view import FleetView, Incomplete, LocalPartition
+from agents.fleet_topic.record import Unreadable
 from agents.kafka.placement import cause_of, parts_of, sentence
 from models.integrity_views import SplitPart, SplitView
 from streams.partition.summary import SplitFacts, splits_of

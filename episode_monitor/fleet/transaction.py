@@ -9,7 +9,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import Owned
-from agents.fleet.fleet_view import FleetView
+from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope

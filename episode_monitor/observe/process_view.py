@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from agents.fleet.fleet_view import FleetView
+from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.fleet.local_state import lists_of, parts_of_fleet, totals_of
 from episode_monitor.observe.metrics import FleetCollector

@@ -6,7 +6,7 @@ import msgspec
 
 from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import Wait, WaitsFor, long_waits
-from agents.fleet.fleet_view import FleetView, Incomplete
+from agents.fleet_topic.fleet_view import FleetView, Incomplete
 from episode_monitor.fleet.outgoing import Outgoing
 from episode_monitor.fleet.split_views import splits_status
 from episode_monitor.observe.metrics import WorkerMetrics

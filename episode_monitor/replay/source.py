@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import msgspec
 from aiokafka import TopicPartition
 
+from agents.fetching.decompression import missing_codecs
 from agents.fetching.reading import reader, some_records
-from agents.fetching.unfolding import missing_codecs
 from agents.kafka.access import Kafka, access_of
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.lines import lines_of_file

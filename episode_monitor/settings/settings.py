@@ -16,12 +16,12 @@ from episode_monitor.settings.alerts import AlertSettings
 from episode_monitor.settings.checks import CheckSettings
 from episode_monitor.settings.databases import DatabaseSettings
 from episode_monitor.settings.env_file import ENV_FILE, unusable
+from episode_monitor.settings.error_texts import SettingRow, SettingsError, masked, row, sentences
 from episode_monitor.settings.events import EventSettings
 from episode_monitor.settings.http import HttpSettings, LoopbackChanges
 from episode_monitor.settings.kafka import KafkaSettings
 from episode_monitor.settings.process import LogFormat, LogLevel, ProcessSettings
 from episode_monitor.settings.validators import FIRST_SEEN
-from episode_monitor.settings.words import SettingRow, SettingsError, masked, row, sentences
 
 __all__ = [
     "LogFormat", "LogLevel", "LoopbackChanges", "SettingRow", "Settings", "SettingsError",

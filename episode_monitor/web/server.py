@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from episode_monitor.web.patience import (
+from episode_monitor.web.timeouts import (
     DescriptorWatch,
     Patience,
     connections_for,

@@ -12,7 +12,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from agents.alerts.marks import Mark, read_mark
+from agents.alerts.alert_headers import Mark, read_mark
 from agents.engine.changelog import Changelog
 from agents.engine.clock import run_clock
 from agents.engine.dead_letter_backoff import DeadLetterBackoff

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from agents.fetching import large_batch, unfolding
+from agents.fetching import decompression, large_batch
 from agents.fetching.batches import TAKEN_BYTES, PartitionBatches
-from agents.fetching.doubts import Doubts
+from agents.fetching.damaged_batches import Doubts
+from agents.fetching.decompression import UNFOLDED_LIMIT_BYTES, missing_codecs
 from agents.fetching.record_parsing import UnreadableBatch
-from agents.fetching.unfolding import UNFOLDED_LIMIT_BYTES, missing_codecs
 from testbed.batches import (
     APPEND_TIME,
     CONTROL,
@@ -67,8 +67,8 @@ def test_every_codec_works_here() -> None:
 
 
 def test_a_library_that_does_not_load_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unfolding, "cramjam", None)
-    monkeypatch.setattr(unfolding, "_why_missing", "no such file")
+    monkeypatch.setattr(decompression, "cramjam", None)
+    monkeypatch.setattr(decompression, "_why_missing", "no such file")
     assert missing_codecs() == (
         "The library that reads Kafka's codecs (the package cramjam) does not load: no such file. Install what "
         "requirements.lock names; without it no compressed batch can be read."

@@ -8,7 +8,7 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.fetching.doubts import Doubts
+from agents.fetching.damaged_batches import Doubts
 from agents.fetching.record_parsing import UnreadableBatch
 from testbed.batches import FOLDS, Sent, batch, message, reading, wrapper
 from testbed.properties import examples

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agents.alerts.marks import Mark, Ours, mark_headers, read_mark
+from agents.alerts.alert_headers import Mark, Ours, mark_headers, read_mark
 from tests.agents.desk import NOW_MS, Desk, failure
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from agents.fleet.reader import FleetReader
-from agents.fleet.record import encode_record
+from agents.fleet_topic.reader import FleetReader
+from agents.fleet_topic.record import encode_record
 from agents.kafka.topics import TopicNames
 from episode_monitor.replay.run import replay
 from episode_monitor.replay.source import Range, from_topic

@@ -9,9 +9,9 @@ from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 from structlog.testing import capture_logs
 
-from agents.alerts import tracks
+from agents.alerts import read_positions
 from agents.alerts.alert_consumer import AlertConsumer, Token
-from agents.alerts.marks import Ours, mark_headers
+from agents.alerts.alert_headers import Ours, mark_headers
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.record_parsing import UnreadableBatch
 from alert_sinks.held_past import HeldPast, Telling
@@ -341,7 +341,7 @@ async def test_what_was_written_while_the_events_were_behind_waits_until_they_ha
 async def test_a_partition_of_alerts_that_nobody_leads_keeps_none_of_the_others(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracks, "ASK_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(read_positions, "ASK_AGAIN_SECONDS", 0.001)
     office.reader.leaderless = {1}
     assigning = asyncio.create_task(office.delivery.tracks.assign([0, 1], 1))
     while not office.reader.begun:  # noqa: ASYNC110 - what it waits for has no event
@@ -357,7 +357,7 @@ async def test_a_partition_of_alerts_that_nobody_leads_keeps_none_of_the_others(
 async def test_alerts_that_caught_up_are_told_while_nobody_coordinates_the_group(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracks, "COMMIT_PATIENCE_SECONDS", 0.001)
+    monkeypatch.setattr(read_positions, "COMMIT_PATIENCE_SECONDS", 0.001)
     await office.delivery.tracks.assign([0], 1)
     await office.bring(0, alert(0, monitor_id="monitor", is_behind=True))
     office.reader.last, office.reader.commits = 1, asyncio.Event()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agents.alerts.alert_headers import Ours
 from agents.alerts.history_follower import HistoryFollower, HistoryStore, first_missing
-from agents.alerts.marks import Ours
 from models.alert import Alert
 from tests.agents.support import Rig, config_for, make_topics, producing, running, send, until
 from tests.agents.test_delivery import alert as record

@@ -15,7 +15,7 @@ from aiokafka.consumer import fetcher
 from agents.engine.last_record import origin_of
 from agents.engine.ownership import PartitionPhase
 from agents.fetching.record_parsing import PlainRecord
-from agents.fetching.taken import FetchedBytes
+from agents.fetching.taken_records import FetchedBytes
 from faults.evidence import Kept, read_log
 from models.dead_letter import DeadLetter, DeadLetterReason, Malformed, dead_batch, dead_letter
 from testbed.batches import CODECS, Sent, batch, produce

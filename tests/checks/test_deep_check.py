@@ -14,7 +14,7 @@ from streams.partition.drift_values import Drifting
 from tests.checks.fleet import by_project, deep, opener, stream_of
 from tests.fleet.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table
-from tests.streams_answers.making import START_MS, Log, seed_project
+from tests.streams_views.making import START_MS, Log, seed_project
 
 KNOWN = Drifting(START_MS, 1, "missing_in_database", 7, 9)
 

@@ -7,7 +7,7 @@ from streams.partition.drift_values import Drifting, Named
 from tests.checks.fleet import NINE_MS, opener, stream_of
 from tests.fleet.fleet import Fleet, Worker
 from tests.service_database.making import fill, make_table, run
-from tests.streams_answers.making import Log
+from tests.streams_views.making import Log
 
 
 class Watched:

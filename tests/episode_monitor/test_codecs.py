@@ -15,7 +15,7 @@ SENTENCE = "The package cramjam does not load."
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("episode_monitor.worker", "episode_monitor.replay.source", "agents.fetching.unfolding"):
+    for module in ("episode_monitor.worker", "episode_monitor.replay.source", "agents.fetching.decompression"):
         monkeypatch.setattr(f"{module}.missing_codecs", lambda: SENTENCE)
 
 

@@ -15,9 +15,9 @@ from prometheus_client import CollectorRegistry
 from agents.engine.ownership import Change, Owned, PartitionPhase
 from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import Wait
-from agents.fleet.fleet_view import FleetView
-from agents.fleet.publisher import FleetPublisher, Identity
-from agents.fleet.reader import FleetReader
+from agents.fleet_topic.fleet_view import FleetView
+from agents.fleet_topic.publisher import FleetPublisher, Identity
+from agents.fleet_topic.reader import FleetReader
 from episode_monitor.fleet.ask import Fleet as Asked
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.outgoing import Outgoing, Waiting
@@ -34,7 +34,7 @@ from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
 from streams.alerting.core import Core
-from tests.streams_answers.making import START_MS, Log, make_core
+from tests.streams_views.making import START_MS, Log, make_core
 
 LONG_AGO = -1e9
 ASKED_OFTEN = 10

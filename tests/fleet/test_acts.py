@@ -13,7 +13,7 @@ from streams.alerting.alert_state import AlertPhase
 from streams.base import changelog_keys
 from streams.project.alert_actions import person_of
 from tests.fleet.fleet import Fleet, Worker, code, json
-from tests.streams_answers.making import START_MS, Log, seed_project
+from tests.streams_views.making import START_MS, Log, seed_project
 
 ALERTS = "/monitoring/episodes/alerts"
 KEY = "integrity:proj_123"

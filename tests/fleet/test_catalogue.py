@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 
-from agents.fleet.fleet_view import Owner
+from agents.fleet_topic.fleet_view import Owner
 from episode_monitor.fleet import acts, questions
 from episode_monitor.fleet.ask import Fleet as Asked
 from episode_monitor.fleet.catalogue import all_questions, asked_by_peers

@@ -16,7 +16,7 @@ from streams.partition.drift_values import Drifting
 from tests.checks.fleet import at_once
 from tests.fleet.fleet import Fleet, Worker, code, json
 from tests.fleet.test_metrics import scraped, value
-from tests.streams_answers.making import START_MS
+from tests.streams_views.making import START_MS
 
 ALERTS = "/monitoring/episodes/alerts"
 KEY = "integrity_drift:p"

@@ -8,9 +8,9 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import PartitionPhase
-from agents.fleet.publisher import _halved
-from agents.fleet.reader import MAX_PARTITIONS, FleetReader
-from agents.fleet.record import (
+from agents.fleet_topic.publisher import _halved
+from agents.fleet_topic.reader import MAX_PARTITIONS, FleetReader
+from agents.fleet_topic.record import (
     MAX_FLEET_RECORD_BYTES,
     Body,
     FleetRecord,
@@ -26,7 +26,7 @@ from streams.partition.summary import PartitionLists
 from testbed.worker_process import make_core
 from tests.fleet.fleet import Clock, Fleet, Worker
 from tests.fleet.test_fleet_record import COUNTS, record
-from tests.streams_answers.making import START_MS, seed_project
+from tests.streams_views.making import START_MS, seed_project
 
 
 async def publish(worker: Worker, now: float) -> list[FleetRecord]:
@@ -109,7 +109,7 @@ async def test_a_partition_that_was_lost_while_its_lists_were_made_is_not_told_o
             worker.engine.owned[0].phase = PartitionPhase.GONE
             return pack_body(body)
 
-        monkeypatch.setattr("agents.fleet.publisher.pack_body", lose)
+        monkeypatch.setattr("agents.fleet_topic.publisher.pack_body", lose)
         assert await publish(worker, 100.0) == []
         assert await publish(worker, 200.0) == []
 
@@ -153,12 +153,12 @@ async def test_lists_that_do_not_fit_into_a_record_are_shortened_and_their_count
         log.settle(60)
         (whole,) = await publish(worker, 100.0)
         assert len(unpack_body(whole.body).lists.alerts) == 40
-        monkeypatch.setattr("agents.fleet.publisher.MAX_FLEET_RECORD_BYTES", len(encode_record(whole)) - 1)
+        monkeypatch.setattr("agents.fleet_topic.publisher.MAX_FLEET_RECORD_BYTES", len(encode_record(whole)) - 1)
         (told,) = await publish(worker, 200.0)
         lists = unpack_body(told.body).lists
         assert (len(lists.worst), len(lists.alerts)) == (20, 20)
         assert [count.count for count in lists.alert_counts] == [40]
-        monkeypatch.setattr("agents.fleet.publisher.MAX_FLEET_RECORD_BYTES", 10)
+        monkeypatch.setattr("agents.fleet_topic.publisher.MAX_FLEET_RECORD_BYTES", 10)
         assert await publish(worker, 300.0) == []
         monkeypatch.undo()
         assert await publish(worker, 302.9) == []  # it is not tried all the time

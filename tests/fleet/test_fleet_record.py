@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.fleet.record import (
+from agents.fleet_topic.record import (
     FORMAT,
     Body,
     FleetRecord,
@@ -21,7 +21,7 @@ from agents.fleet.record import (
 from streams.base.steps import finish
 from streams.partition.summary import PartitionCounts, PartitionLists, lists_of
 from streams.rates.totals import PartitionTotals
-from tests.streams_answers.making import START_MS, make_core, new_log, seed_project
+from tests.streams_views.making import START_MS, make_core, new_log, seed_project
 
 COUNTS = PartitionCounts(3, START_MS, START_MS, 99, 10, 1, 3, 1, 100)
 

@@ -9,15 +9,15 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from agents.engine.producer import Producer
-from agents.fleet.publisher import FleetPublisher, Identity
-from agents.fleet.reader import READ_BACK_RECORDS, FleetReader
-from agents.fleet.record import encode_record
+from agents.fleet_topic.publisher import FleetPublisher, Identity
+from agents.fleet_topic.reader import READ_BACK_RECORDS, FleetReader
+from agents.fleet_topic.record import encode_record
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.summary import SummaryQuestion
 from tests.conftest import Broker
 from tests.fleet.fleet import Clock, Fleet, Worker
 from tests.fleet.test_fleet_record import record
-from tests.streams_answers.making import seed_project
+from tests.streams_views.making import seed_project
 
 pytestmark = pytest.mark.broker
 PATIENCE_SECONDS = 60.0

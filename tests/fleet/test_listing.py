@@ -17,7 +17,7 @@ from streams.base import changelog_keys
 from streams.base.steps import Steps, finish
 from streams.partition.summary import STEP
 from tests.fleet.fleet import Fleet, Json, Worker, code, json
-from tests.streams_answers.making import START_MS, Log, make_core, seed_project, store
+from tests.streams_views.making import START_MS, Log, make_core, seed_project, store
 
 PATH = "/monitoring/episodes/integrity/projects"
 

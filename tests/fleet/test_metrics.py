@@ -10,7 +10,7 @@ from agents.engine.ownership import PartitionPhase
 from episode_monitor.observe.metrics import METRIC_LABELS
 from episode_monitor_client import METRIC_LABELS as CLIENTS_LABELS
 from tests.fleet.fleet import Fleet, Worker, json
-from tests.streams_answers.making import Log, seed_project
+from tests.streams_views.making import Log, seed_project
 
 REASONS = ("conflict", "timeout", "error")
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

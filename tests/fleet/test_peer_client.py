@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from agents.fleet.fleet_view import Owner
+from agents.fleet_topic.fleet_view import Owner
 from episode_monitor.fleet.errors import Unreachable
 from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.question import PartialAnswer

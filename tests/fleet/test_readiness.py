@@ -7,7 +7,7 @@ from agents.engine.ownership import PartitionPhase
 from agents.engine.waits import Wait, WaitsFor
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from tests.fleet.fleet import Fleet, json
-from tests.streams_answers.making import START_MS
+from tests.streams_views.making import START_MS
 
 
 async def test_a_worker_with_live_partitions_is_ready() -> None:

@@ -8,7 +8,7 @@ from agents.engine.ownership import PartitionPhase
 from episode_monitor.fleet.split_watch import BATCH_PROJECTS
 from streams.partition.splits import Split
 from tests.fleet.fleet import Fleet, Worker, code, json
-from tests.streams_answers.making import Log
+from tests.streams_views.making import Log
 
 INTEGRITY = "/monitoring/episodes/integrity"
 PERFORMANCE = "/monitoring/episodes/performance"

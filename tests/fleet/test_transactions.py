@@ -22,7 +22,7 @@ from streams.partition.drift_values import Drifting
 from streams.project.alert_actions import ActionKind
 from streams.project.state_codec import canonical
 from tests.fleet.fleet import Fleet, Worker
-from tests.streams_answers.making import START_MS, seed_project
+from tests.streams_views.making import START_MS, seed_project
 
 DRIFT = named({"p": Drifting(START_MS, 7, "missing_in_stream", 2, 9)})
 ACTS = ["alert", "drift alert", "waive", "report", "escalate"]

@@ -3,11 +3,11 @@
 import pytest
 
 from agents.engine.ownership import PartitionPhase
-from agents.fleet.fleet_view import Owner
-from agents.fleet.record import encode_record
+from agents.fleet_topic.fleet_view import Owner
+from agents.fleet_topic.record import encode_record
 from tests.fleet.fleet import Fleet, Worker, code, json
 from tests.fleet.test_fleet_record import record
-from tests.streams_answers.making import START_MS, Log, seed_project
+from tests.streams_views.making import START_MS, Log, seed_project
 
 INTEGRITY = "/monitoring/episodes/integrity"
 PERFORMANCE = "/monitoring/episodes/performance"

@@ -10,7 +10,7 @@ from models.alert import AlertStatus
 from streams.numbering import finding_history
 from streams.project.state_codec import canonical
 from tests.fleet.fleet import Fleet, Worker, code, json
-from tests.streams_answers.making import START_MS, Log, seed_project
+from tests.streams_views.making import START_MS, Log, seed_project
 
 PROJECT = "/monitoring/episodes/integrity/project/proj_123"
 SUMMARY = "/monitoring/episodes/integrity/summary"

@@ -13,7 +13,7 @@ from streams.partition.drift_values import Difference, Holdings
 from streams.partition.holdings import digest_of, holdings_of, known_projects
 from streams.partition.partition import Partition
 from tests.streams.driving import examples
-from tests.streams_answers.making import Log, new_log, store
+from tests.streams_views.making import Log, new_log, store
 
 UUIDS = [str(uuid.UUID(int=number)) for number in range(1, 8)]
 IDS = st.sampled_from([*UUIDS, "a", "bb", "c-c", UUIDS[0].upper(), "é" * 36, "한국어", "x" * 36])

@@ -16,9 +16,9 @@ import structlog.testing
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from episode_monitor.web.patience import DescriptorWatch, Doorkeeper, Patience, connections_for
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
+from episode_monitor.web.timeouts import DescriptorWatch, Doorkeeper, Patience, connections_for
 from tests.web.fake_views import FakeViews, alert, fake_app
 
 NEVER = 3600.0

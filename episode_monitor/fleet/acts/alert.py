@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from agents.engine.ownership import Owned
-from agents.fleet.fleet_view import FleetView
+from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.fleet.acts.drift import restorer
 from episode_monitor.fleet.errors import Recovering, Refusal, Refused
 from episode_monitor.fleet.local_state import LocalState

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from agents.engine.ownership import Owned
-from agents.fleet.fleet_view import FleetView
+from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import Scope
 from episode_monitor.fleet.transaction import Act, Performed

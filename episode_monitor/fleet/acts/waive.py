@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from agents.engine.ownership import Owned
-from agents.fleet.fleet_view import FleetView
+from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.fleet.errors import Recovering, Refusal, Refused
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING

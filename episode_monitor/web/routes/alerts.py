@@ -9,8 +9,8 @@ from episode_monitor.fleet.acts.alert import ActOnAlert
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion, TransitionStatus
 from episode_monitor.web.answers import answer, done, read
-from episode_monitor.web.commands import AlertActionBody, audited, read_body
 from episode_monitor.web.context import context_of
+from episode_monitor.web.mutations import AlertActionBody, audited, read_body
 from episode_monitor.web.parameters import MAX_ALERT_KEY, AlertKeyPath, Clean, Cursor, Limit, Moment, OptionalProject
 from episode_monitor.web.problems import invalid
 from episode_monitor.web.schemas import ActiveAlerts, returns, takes

@@ -12,8 +12,8 @@ from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.project_list import ProjectHealth, ProjectListQuestion, ProjectSort
 from episode_monitor.fleet.questions.summary import SummaryQuestion
 from episode_monitor.web.answers import answer, done, read
-from episode_monitor.web.commands import WaiveBody, audited, read_body
 from episode_monitor.web.context import context_of
+from episode_monitor.web.mutations import WaiveBody, audited, read_body
 from episode_monitor.web.parameters import Clean, Cursor, Limit, ProjectIdPath, ProjectIdQuery
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import invalid, unknown_project

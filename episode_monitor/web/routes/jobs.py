@@ -9,8 +9,8 @@ from starlette.responses import Response
 from episode_monitor.checks.jobs import UNKNOWN_JOB
 from episode_monitor.fleet.errors import Refused
 from episode_monitor.web.answers import answer, done
-from episode_monitor.web.commands import CheckBody, audited, read_body
 from episode_monitor.web.context import context_of
+from episode_monitor.web.mutations import CheckBody, audited, read_body
 from episode_monitor.web.parameters import Clean, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import busy

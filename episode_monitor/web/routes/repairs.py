@@ -15,8 +15,8 @@ from episode_monitor.repair.repairs import Repairs
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
 from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.web.answers import answer, done
-from episode_monitor.web.commands import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
 from episode_monitor.web.context import context_of
+from episode_monitor.web.mutations import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
 from episode_monitor.web.parameters import Clean, OptionalProject, ProjectIdPath
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem, busy

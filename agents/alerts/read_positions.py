@@ -11,8 +11,8 @@ import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.types import TP
 
-from agents.alerts.marks import Mark
-from agents.alerts.positions import Note, note_of, read_note
+from agents.alerts.alert_headers import Mark
+from agents.alerts.committed_notes import Note, note_of, read_note
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.reading import Record
 from agents.retrying import Pauses, retry

@@ -13,7 +13,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import Owned
-from agents.fleet.record import (
+from agents.fleet_topic.record import (
     FORMAT,
     MAX_FLEET_RECORD_BYTES,
     Body,
@@ -48,7 +48,7 @@ class Producer(Protocol):
 
 
 class Partitions(Protocol):
-    """What the publisher looks at; `agents.fleet.fleet_view.FleetView` is one."""
+    """What the publisher looks at; `agents.fleet_topic.fleet_view.FleetView` is one."""
 
     @property
     def owned(self) -> dict[int, Owned]:

@@ -11,8 +11,8 @@ import msgspec
 
 from agents.engine.ownership import Change, Owned, PartitionPhase
 from agents.engine.record_counts import RecordCounts
-from agents.fleet.reader import FleetReader, Known
-from agents.fleet.record import PartitionStatus
+from agents.fleet_topic.reader import FleetReader, Known
+from agents.fleet_topic.record import PartitionStatus
 from streams.alerting.core import Core
 from streams.base.steps import Steps
 from streams.partition.summary import PartitionCounts, PartitionLists, counts_of, lists_of

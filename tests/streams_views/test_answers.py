@@ -7,7 +7,7 @@ from models.integrity_views import Applied, IntegritySummary, ProjectRow, Suspec
 from streams.partition.summary import PartitionCounts, counts_of
 from streams.project.project_state import ProjectState
 from streams.views.project_views import as_of_ms, health_percentage, integrity_summary, project_row, project_view
-from tests.streams_answers.making import START, START_MS, Log, make_core, new_log, seed_project
+from tests.streams_views.making import START, START_MS, Log, make_core, new_log, seed_project
 
 
 def state_of(log: Log, project_id: str = "proj_123") -> ProjectState:

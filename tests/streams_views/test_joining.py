@@ -5,7 +5,7 @@ from models.integrity_views import ProjectView, SplitView
 from streams.partition.holdings import holdings_of
 from streams.views.joined_views import Piece, joined_view
 from streams.views.project_views import project_view
-from tests.streams_answers.making import START_MS, Log, make_core, new_log
+from tests.streams_views.making import START_MS, Log, make_core, new_log
 
 SPLIT = SplitView(partitions=[], cause="no_key", detail="Because.")
 CORE = make_core()

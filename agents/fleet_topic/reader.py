@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.engine.client_start import to_its_end
 from agents.fetching.reading import stop
-from agents.fleet.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
+from agents.fleet_topic.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
 from agents.kafka.access import Kafka, client_options
 from agents.kafka.refusals import words_of
 from agents.retrying import Pauses, retry

@@ -16,7 +16,7 @@ from streams.partition.summary import (
 )
 from streams.project.alert_actions import ActionKind, AlertAction, perform
 from streams.rates.totals import PartitionTotals
-from tests.streams_answers.making import FAILURES, INTEGRITY, START_MS, make_core, new_log, seed_project, store
+from tests.streams_views.making import FAILURES, INTEGRITY, START_MS, make_core, new_log, seed_project, store
 
 
 def test_the_worst_project_comes_first_with_its_facts() -> None:

@@ -6,7 +6,7 @@ from streams.alerting.core import Core
 from streams.base.steps import finish
 from streams.partition.summary import OTHER, PartitionLists, ProjectFacts, counts_of, lists_of
 from streams.views.fleet_metrics import FleetMetrics, fleet_metrics
-from tests.streams_answers.making import START_MS, Log, make_core, new_log, seed_project
+from tests.streams_views.making import START_MS, Log, make_core, new_log, seed_project
 
 
 def metrics_of(*logs: Log, max_projects: int = 100) -> FleetMetrics:

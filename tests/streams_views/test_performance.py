@@ -8,7 +8,7 @@ from models.performance_views import PerformanceStats
 from streams.project.project_state import ProjectState
 from streams.rates import performance
 from streams.rates.totals import PartitionTotals
-from tests.streams_answers.making import START_MS, Log, make_core, new_log
+from tests.streams_views.making import START_MS, Log, make_core, new_log
 
 MINUTE = 60
 HOUR = 3600

@@ -11,7 +11,7 @@ from streams.project import alert_actions
 from streams.project.alert_actions import ActionKind, ActionRefusal, AlertAction, perform, person_of
 from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import active_alerts
-from tests.streams_answers.making import CONFLICTS, START_MS, Log, new_log, seed_project
+from tests.streams_views.making import CONFLICTS, START_MS, Log, new_log, seed_project
 
 
 def act(kind: ActionKind, silent_until_ms: int = 0) -> AlertAction:
