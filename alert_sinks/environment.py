@@ -1,5 +1,4 @@
-"""The clocks, the sleep, the chance and the leave that delivery depends on, in one place, so that a test can bring its
-own."""
+"""Clock, sleep, random source and permission check of the delivery, in one place, so that a test can inject its own."""
 
 import asyncio
 import random

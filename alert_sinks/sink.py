@@ -1,4 +1,4 @@
-"""What a sink is, and the four ways a delivery can end. A sink never raises for what a destination does: it says it."""
+"""What a sink is, and its four outcomes. It never raises for a failure of its destination; it returns an outcome."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""What of a topic's partition is done, as one position and a note of what lies behind it: what is done already, and
-what is held back and so was surely not delivered.
+"""The committed offset of a partition, with a note of the records after it that are already done, or are held back and
+so were surely not delivered.
 
-The note travels as the metadata of the group's committed offset, so that after a crash nothing is done twice because
-something before it was still open.
+The note is the metadata of the group's committed offset, so that after a crash no record is delivered twice because an
+earlier one was still open.
 """
 
 from collections.abc import Collection, Iterable, Iterator

@@ -1,7 +1,7 @@
-"""The last record that was taken, remembered beside the cursor, so that a topic which was made anew is known for one.
+"""The last applied record, stored beside the cursor to detect a recreated topic.
 
-An offset alone says nothing: a new topic soon has a record there, too. Remembered as well is from where on the topic of
-dead letters may hold letters that a crash left unmentioned in the state.
+The offset alone does not show it: a new topic soon has a record there, too. Stored as well: the offset from which the
+topic of dead letters may hold letters that the state does not mention because of a crash.
 """
 
 import time

@@ -94,7 +94,7 @@ class Waits:
         if not begun.is_said and now - begun.since >= LONG_SECONDS:
             begun.is_said = True
             wait = self._wait(number, begun, now)
-            log.warning("events wait", partition=number, offset=wait.offset, events=wait.events,
+            log.warning("a partition is blocked", partition=number, offset=wait.offset, events=wait.events,
                         waits_for=waits_for.value, seconds=round(wait.seconds), reason=wait.sentence())  # fmt: skip
 
     def _waits_for(self, owned: Owned) -> WaitsFor | None:

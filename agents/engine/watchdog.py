@@ -1,7 +1,7 @@
-"""Ends a worker whose work does not move although Kafka answers; a consumer can stop fetching for good and only log it.
+"""Ends a worker that makes no progress although Kafka answers; a consumer can stop fetching for good and only log it.
 
-While Kafka itself is away, or the brokers that lead its partitions, it only says so: a restart would lose what the
-views can still show and gain nothing.
+While Kafka, or a broker that leads its partitions, is unavailable, it only reports that: a restart would lose the views
+and gain nothing.
 """
 
 import asyncio
@@ -102,7 +102,7 @@ class Watchdog:
                 await self._look_at(tp, position, waiting, now)
 
     def _look_at_refusals(self) -> None:
-        """A partition that its broker cannot read stands still alone, and says why."""
+        """Pause only the partition that its broker cannot read, and report the reason."""
         engine, before = self._engine, self._refused
         self._refused = {} if engine.assignment.consumer is None else engine.assignment.consumer.refused()
         for tp, word in self._refused.items():

@@ -1,6 +1,6 @@
 """Heads of batches as they lie in a topic: where one ends, which offsets it holds, whether its checksum is good.
 
-A head is believed only where the checksum is good, and no further than the checksum goes: it covers neither the first
+A head is trusted only if the checksum is good, and no further than the checksum goes: it covers neither the first
 offset of a batch nor its length.
 """
 
@@ -100,7 +100,7 @@ def base_at(data: bytes, at: int) -> int | None:
 
 
 def claimed(data: bytes, at: int) -> tuple[int, int]:
-    """Where a damaged batch says that it begins, and how many offsets it says to hold where its head is of one mind."""
+    """First offset of a damaged batch by its head, and its count of offsets if the fields there are consistent."""
     if len(data) - at < HEAD.size:
         return (struct.unpack_from(">q", data, at)[0] if len(data) - at >= 8 else -1), 0
     head = HEAD.unpack_from(data, at)

@@ -1,4 +1,4 @@
-"""Turns the bytes that a fetch brought for a partition into records: whatever they are, within bounds, always onward.
+"""Parses the bytes that a fetch brought for a partition into records, within a memory bound; it always advances.
 
 What cannot be read becomes an `UnreadableBatch` that says where it lies, and the good batches beside it are read. Every
 consumer of the process reads through this.

@@ -1,4 +1,4 @@
-"""Whether a new connection gets answers for partitions of which nothing is heard: ours to mend, or Kafka's."""
+"""Probes silent partitions over a new connection, to tell a fault of the client from one of the broker."""
 
 import asyncio
 from collections.abc import Sequence

@@ -183,7 +183,11 @@ class PostgresAlertHistory:
         left_out, has_room = self._left_out.get(partition), self._lane.has_room(size_bytes)
         if left_out is None and not has_room:
             self._left_out[partition] = left_out = offset
-            _log.error("history rows left to catch-up: the queue is full", partition=partition, first_offset=offset)
+            _log.error(
+                "history queue is full; the rows are written later by reading the topic again",
+                partition=partition,
+                first_offset=offset,
+            )
         elif left_out is not None and offset <= left_out and has_room:
             del self._left_out[partition]  # the partition is read again from a place that is in
             left_out = None

@@ -83,7 +83,7 @@ def test_events_behind_an_open_transaction_are_said_once_after_half_a_minute(sta
     )
     (line,) = logs
     assert (line["event"], line["partition"], line["offset"], line["waits_for"], line["seconds"]) == (
-        "events wait", 3, 100, "transaction", 30,
+        "a partition is blocked", 3, 100, "transaction", 30,
     )  # fmt: skip
 
 
