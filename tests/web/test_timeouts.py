@@ -205,7 +205,7 @@ def test_a_start_raises_the_soft_limit_to_the_hard_one() -> None:
     program = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))
-from episode_monitor.web.patience import descriptor_limit, raise_descriptor_limit
+from episode_monitor.web.timeouts import descriptor_limit, raise_descriptor_limit
 print(descriptor_limit(), raise_descriptor_limit(), resource.getrlimit(resource.RLIMIT_NOFILE))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
