@@ -50,7 +50,8 @@ class Granting:
     """Gives the user of the LOGIN door all rights that a worker needs but some, and takes others away."""
 
     def __init__(self, doors: Doors) -> None:
-        self._admin = AdminClient({"bootstrap.servers": doors.addresses["PLAINTEXT"]})
+        # It lives on behind its broker, and would log each try to connect.
+        self._admin = AdminClient({"log_level": 2, "bootstrap.servers": doors.addresses["PLAINTEXT"]})
 
     def give(self, topics: TopicNames, group: str, without: Sequence[tuple[Right, str]] = ()) -> None:
         needs = needs_of_worker(topics, group)
