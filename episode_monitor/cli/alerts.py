@@ -30,10 +30,17 @@ def list_alerts(
     if as_json:
         print_json({"alerts": active, "total": len(active)})
     else:
-        rows = [[a["alert_key"], a["status"], a["severity"], a["starts_at"], a["description"]] for a in active]
-        print_table(("Alert", "Status", "Severity", "Since", "What"), rows)
+        rows = [
+            [a["alert_key"], a["status"], a["severity"], a["starts_at"], _handled(a), a["description"]] for a in active
+        ]
+        print_table(("Alert", "Status", "Severity", "Since", "Handled", "What"), rows)
     if active:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+def _handled(alert: dict[str, Any]) -> str:
+    by, until = alert["acknowledged_by"], alert["silenced_until"]
+    return ", ".join(filter(None, (by and f"acknowledged by {by}", until and f"silenced until {until}")))
 
 
 @alerts.command("history")

@@ -58,6 +58,8 @@ class WorkerClient:
             return said
         problem = said if isinstance(said, dict) else {}
         sentence = problem.get("detail") or f"The worker at {self.address} answered {answer.status_code}."
+        if answer.status_code == 401:
+            sentence += " A command sends the operator's token of its own API_TOKENS (operator:TOKEN)."
         code = f" ({problem['code']})" if problem.get("code") else ""
         raise Failure(f"{sentence}{code}", _exit_code(answer.status_code))
 

@@ -159,7 +159,7 @@ def _tell_addresses(console: Console, stage: Stack) -> None:
   Monitor                      [link={stage.worker.url}/]{stage.worker.url}/[/link]
   Its HTTP interface           {stage.worker.url}/docs
   What Slack and webhook got   {stage.receiver.url}/
-  Sample project service       {stage.service.url}/docs
+  Sample project service       {stage.service.url}/openapi.json
   Kafka                        {stage.broker.bootstrap_servers}
   Log of the worker            {stage.worker.log}
 

@@ -118,6 +118,12 @@ const TEXTS = {
   part_database: ["Database", "데이터베이스"],
   part_project_database: ["Project service's database", "프로젝트 서비스 데이터베이스"],
   part_tables: ["Tables", "테이블"],
+  part_events: ["Events", "이벤트"],
+  part_fleet: ["Fleet", "전체 워커"],
+  part_partitioning: ["Partitioning", "파티션 배치"],
+  part_deliveries: ["Deliveries", "알림 발송"],
+  part_settings: ["Settings", "설정"],
+  part_history: ["History", "이력"],
   ok: ["ok", "정상"],
 
   code_unauthorized: ["This needs an operator's token.", "운영자 토큰이 필요합니다."],
