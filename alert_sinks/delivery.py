@@ -31,7 +31,7 @@ class Delivery:
     attempts: int = 0
     state: DeliveryState = DeliveryState.WAITING
     digest: Digest | None = None
-    after: tuple["Delivery", ...] = ()  # to be told first, though not for longer than `TEAM_FIRST_SECONDS`
+    after: tuple["Delivery", ...] = ()  # to be delivered first, though waited for no longer than `TEAM_FIRST_SECONDS`
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

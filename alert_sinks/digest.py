@@ -1,4 +1,4 @@
-"""One message for many alerts that are told at the same moment: what is on when the past has been read."""
+"""One message for many alerts that are due at the same moment: those that fire when the past has been read."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ import msgspec
 
 from models.alert import Alert, AlertStatus, Severity
 
-OVER = 5  # so many are told one by one
+OVER = 5  # up to so many are delivered one by one
 SHOWN_MAX = 100  # in a webhook's body; the rest is a number
 GROUP_KEY = "caught_up"
 
@@ -37,7 +37,7 @@ class Digest(msgspec.Struct, frozen=True):
 
     @property
     def digest_id(self) -> str:
-        """Computed from the transitions, so that a repetition after a crash bears the same."""
+        """Computed from the transitions, so that a repetition after a crash has the same."""
         names = "\n".join(sorted(alert.transition_id for alert in self.alerts))
         return f"digest:{hashlib.sha256(names.encode()).hexdigest()[:32]}"
 
@@ -65,9 +65,9 @@ def digest_of(alerts: Iterable[Alert], mark: str = "") -> Digest:
     return Digest(tuple(ordered), mark)
 
 
-def without(digest: Digest, told: Sequence[Alert]) -> Digest | None:
-    """What is left of it when these were told before; None: nothing."""
-    known = {alert.transition_id for alert in told}
+def without(digest: Digest, delivered: Sequence[Alert]) -> Digest | None:
+    """What is left of it without these, which were delivered before; None: nothing."""
+    known = {alert.transition_id for alert in delivered}
     left = tuple(alert for alert in digest.alerts if alert.transition_id not in known)
     return msgspec.structs.replace(digest, alerts=left) if left else None
 

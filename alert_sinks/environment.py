@@ -23,4 +23,4 @@ class Environment:
     monotonic: Callable[[], float] = time.monotonic  # seconds
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds
     jitter: Callable[[], float] = random.random  # from 0 to 1
-    check: Callable[[], None] = nothing_forbids  # before every request; raises where nobody may be told any more
+    check: Callable[[], None] = nothing_forbids  # before every request; raises if this worker may no longer deliver

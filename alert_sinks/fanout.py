@@ -17,7 +17,7 @@ from alert_sinks.dead_letters import DeadLetters, WriteDeadLetter
 from alert_sinks.delivery import Delivery
 from alert_sinks.digest import Digest
 from alert_sinks.environment import Environment
-from alert_sinks.held_past import Telling
+from alert_sinks.held_past import Notice
 from alert_sinks.key_queues import KeyQueues, Limits
 from alert_sinks.ledger import GuardedLedger, Ledger
 from alert_sinks.routing import Route, RouteReason, route
@@ -40,7 +40,7 @@ class Fanout(Generic[Token]):
     """Takes transitions with a token each, and gives each token back through `on_done`, in any order.
 
     `on_done(token)` is called in the event loop and must not wait; it may be called before `accept` returns (an alert
-    that nobody is told of). `on_dead_letter(alert, sink, reason)` is awaited, and repeated until it succeeds, before a
+    without a message). `on_dead_letter(alert, sink, reason)` is awaited, and repeated until it succeeds, before a
     transition that a sink did not take counts as done. To be used in one running event loop.
     """
 
@@ -114,7 +114,7 @@ class Fanout(Generic[Token]):
     def accept(self, alert: Alert, token: Token, *, on_call_knows: bool = True) -> None:
         """Takes a transition; its requests start at once. Ignored after `aclose` has begun.
 
-        `on_call_knows`: whether those on call were told of an escalated alert.
+        `on_call_knows`: whether on-call was notified of an escalated alert.
         """
         if self._closing:
             return
@@ -130,17 +130,17 @@ class Fanout(Generic[Token]):
         """What the team is still to hear of this alert."""
         return tuple(delivery for name in self._team for delivery in self._sinks[name].of_alert(alert.alert_key))
 
-    def accept_together(self, tellings: Sequence[Telling[Token]]) -> None:
+    def accept_together(self, notices: Sequence[Notice[Token]]) -> None:
         """Takes several at once: one message a sink where they are many, and each by itself where they are few."""
         if self._closing:
             return
-        told = [(each, self._decide(each.alert, each.on_call_knows)) for each in tellings]
-        if sum(bool(decision.sinks) for _, decision in told) <= digests.OVER:
-            for each in tellings:
+        decided = [(each, self._decide(each.alert, each.on_call_knows)) for each in notices]
+        if sum(bool(decision.sinks) for _, decision in decided) <= digests.OVER:
+            for each in notices:
                 self.accept(each.alert, each.token, on_call_knows=each.on_call_knows)
             return
         messages: dict[tuple[str, str], list[tuple[Alert, _InFlight[Token]]]] = {}  # by sink and mark
-        for each, decision in told:
+        for each, decision in decided:
             transition = self._accepted(each.token, decision)
             for name in decision.sinks:
                 messages.setdefault((name, decision.mark), []).append((each.alert, transition))
@@ -179,7 +179,7 @@ class Fanout(Generic[Token]):
         self._sinks[name].put(delivery)
 
     def _decide(self, alert: Alert, on_call_knows: bool) -> Route:
-        # A switched-off on-call sink counts as absent, so that escalations reach somebody.
+        # A switched-off on-call sink counts as absent, so that escalations are delivered.
         on_call = [name for name in self._on_call if self._sinks[name].is_on]
         return route(alert, self._team, on_call, self._environment.now_ms(), on_call_knows=on_call_knows)
 

@@ -1,7 +1,8 @@
-"""Holds back what belongs to the past, so that connecting to a topic with a past, or an outage, pages nobody for it.
+"""Holds back alerts of the past, so that connecting to a topic with a past, or an outage, pages nobody for it.
 
-What ended before it could be told is history and no message; what is still on when the events have caught up is told
-then; and nobody is paged before the team has had the time to acknowledge. Pure: the wall clock is an argument.
+An alert that ended before it could be delivered goes to the history alone; one that still fires when the events have
+caught up is delivered then; on-call is paged only after the team has had time to acknowledge. Pure: the wall clock is
+an argument.
 """
 
 from collections import OrderedDict
@@ -15,8 +16,8 @@ from models.alert import SILENCE_ENDED, Alert, AlertStatus
 from streams.alerting.verdict import Reason
 
 LIVE_MS = 30_000  # a transition of this age is still news
-TOGETHER_MS = 30_000  # so long what has caught up waits for other partitions, to be told with them
-KNOWN_MAX = 20_000  # transitions remembered as told
+TOGETHER_MS = 30_000  # so long a partition that has caught up waits for others, to share one message
+KNOWN_MAX = 20_000  # transitions remembered as delivered
 
 Token = TypeVar("Token")
 CaughtUp = Callable[[int | None, int], bool]  # partition of events, taken at -> whether it has caught up since
@@ -24,8 +25,8 @@ CaughtUp = Callable[[int | None, int], bool]  # partition of events, taken at ->
 _QUIET = (Reason.CLEARED_BEFORE_FIRING.value,)
 
 
-class Telling(msgspec.Struct, Generic[Token], frozen=True):
-    """A transition to hand on. `on_call_knows`: whether those on call were told of this alert, or are now."""
+class Notice(msgspec.Struct, Generic[Token], frozen=True):
+    """A transition to deliver. `on_call_knows`: whether on-call was notified of this alert, or is now."""
 
     alert: Alert
     token: Token
@@ -33,42 +34,42 @@ class Telling(msgspec.Struct, Generic[Token], frozen=True):
 
 
 class Steps(msgspec.Struct, Generic[Token]):
-    """What follows: `now` is told each by itself, `together` in one message where it is much, `done` to nobody."""
+    """What follows: `now` is delivered one by one, `together` in one message if it is much, `done` not at all."""
 
-    now: list[Telling[Token]] = []
-    together: list[Telling[Token]] = []
+    now: list[Notice[Token]] = []
+    together: list[Notice[Token]] = []
     done: list[Token] = []
 
 
 class _Held(msgspec.Struct, Generic[Token]):
-    """Of one alert key: an end of what was told, a firing that was not, and its escalation."""
+    """Of one alert key: the end of a delivered firing, a firing not yet delivered, and its escalation."""
 
     partition: int | None  # of the events
     taken_at_ms: int
-    ended: Telling[Token] | None = None
-    firing: Telling[Token] | None = None
-    was_told: bool = False  # the firing is only said again: its beginning was told
-    escalation: Telling[Token] | None = None
+    ended: Notice[Token] | None = None
+    firing: Notice[Token] | None = None
+    was_delivered: bool = False  # the firing repeats: its beginning was delivered
+    escalation: Notice[Token] | None = None
 
 
 class _Waiting(msgspec.Struct, Generic[Token]):
-    """An escalation of what was told. `partition` and `taken_at_ms` as in `_Held`, where it is of the past."""
+    """An escalation of a delivered firing. `partition` and `taken_at_ms` as in `_Held`, if it is of the past."""
 
     due_ms: int
-    telling: Telling[Token]
+    notice: Notice[Token]
     is_past: bool
     partition: int | None
     taken_at_ms: int
 
 
 class HeldPast(Generic[Token]):
-    """One worker's; forgets everything with its partitions, for what was not told is read again."""
+    """Of one worker; it forgets everything with its partitions, since undelivered alerts are read again."""
 
     def __init__(self, escalate_after_ms: int) -> None:
         self._escalate_after_ms = escalate_after_ms
         self._held: dict[str, _Held[Token]] = {}
         self._waiting: dict[str, _Waiting[Token]] = {}
-        self._told_at_ms: OrderedDict[str, int] = OrderedDict()  # by transition
+        self._delivered_at_ms: OrderedDict[str, int] = OrderedDict()  # by transition
         self._newest_ms: dict[int | None, int] = {}  # partition of events -> when something of it was last held
         self._ready_since_ms: int | None = None
         self.tokens = 0  # transitions that are open here
@@ -87,35 +88,35 @@ class HeldPast(Generic[Token]):
     def forget(self) -> None:
         """Drop everything: what was not done is read again, here or elsewhere, and is no repetition then."""
         self._held, self._waiting, self._ready_since_ms = {}, {}, None
-        self._told_at_ms.clear()
+        self._delivered_at_ms.clear()
         self._newest_ms.clear()
         self.tokens = 0
         self.changes += 1
 
     def note_done(self, alert: Alert, at_ms: int) -> None:
-        """This transition was done with before, and told at this time of the wall clock or earlier."""
-        if _is_told(alert):
+        """This transition was delivered before, at this time of the wall clock or earlier."""
+        if _notifies(alert):
             self._note(alert, at_ms)
 
     def held_tokens(self) -> list[Token]:
-        """Of transitions that were surely not told."""
+        """Of transitions that were surely not delivered."""
         return [
-            telling.token
+            notice.token
             for held in self._held.values()
-            for telling in (held.ended, held.firing, held.escalation)
-            if telling is not None and not (telling is held.firing and held.was_told)
-        ] + [waiting.telling.token for waiting in self._waiting.values()]
+            for notice in (held.ended, held.firing, held.escalation)
+            if notice is not None and not (notice is held.firing and held.was_delivered)
+        ] + [waiting.notice.token for waiting in self._waiting.values()]
 
     def take(
         self, alert: Alert, token: Token, partition: int | None, now_ms: int, *, is_past: bool,
-        may_be_told: bool = False,
+        may_be_delivered: bool = False,
     ) -> Steps[Token]:  # fmt: skip
         """A transition was read, in the order of its alert key.
 
-        `may_be_told`: whoever read it before may have told it, so that its end must be told.
+        `may_be_delivered`: the owner before may have delivered it, so its end must be delivered.
         """
         self.tokens += 1
-        return self._gone(self._take(Telling(alert, token), partition, now_ms, is_past, may_be_told))
+        return self._gone(self._take(Notice(alert, token), partition, now_ms, is_past, may_be_delivered))
 
     def _gone(self, steps: Steps[Token]) -> Steps[Token]:
         self.tokens -= len(steps.now) + len(steps.together) + len(steps.done)
@@ -123,21 +124,21 @@ class HeldPast(Generic[Token]):
         return steps
 
     def _take(
-        self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool, may_be_told: bool
+        self, notice: Notice[Token], partition: int | None, now_ms: int, is_past: bool, may_be_delivered: bool
     ) -> Steps[Token]:
-        alert = telling.alert
-        if not _is_told(alert):
-            return self._quiet(telling, now_ms)
-        if alert.transition_id in self._told_at_ms:
-            return Steps(done=[telling.token])  # written again after a crash
+        alert = notice.alert
+        if not _notifies(alert):
+            return self._quiet(notice, now_ms)
+        if alert.transition_id in self._delivered_at_ms:
+            return Steps(done=[notice.token])  # written again after a crash
         if alert.status is AlertStatus.RESOLVED:
-            return self._resolved(telling, partition, now_ms, is_past)
+            return self._resolved(notice, partition, now_ms, is_past)
         if alert.reason == Reason.ESCALATED_UNACKNOWLEDGED.value:
-            return self._escalated(telling, partition, now_ms, is_past)
-        return self._fired(telling, partition, now_ms, is_past, may_be_told)
+            return self._escalated(notice, partition, now_ms, is_past)
+        return self._fired(notice, partition, now_ms, is_past, may_be_delivered)
 
     def release(self, now_ms: int, has_caught_up: CaughtUp) -> Steps[Token]:
-        """What may be told now, although nothing came."""
+        """What may be delivered now, without a new record."""
         steps: Steps[Token] = Steps()
         self._release_held(steps, now_ms, has_caught_up)
         for key, waiting in list(self._waiting.items()):
@@ -145,15 +146,15 @@ class HeldPast(Generic[Token]):
                 not waiting.is_past or has_caught_up(waiting.partition, waiting.taken_at_ms)
             ):
                 del self._waiting[key]
-                self._note(waiting.telling.alert, now_ms)
-                steps.together.append(waiting.telling)
+                self._note(waiting.notice.alert, now_ms)
+                steps.together.append(waiting.notice)
         return self._gone(steps) if steps.together else steps
 
     # --- by kind of transition
 
-    def _quiet(self, telling: Telling[Token], now_ms: int) -> Steps[Token]:
-        """One of which nobody is told; what a person did changes what waits."""
-        steps, alert = Steps(now=[telling]), telling.alert
+    def _quiet(self, notice: Notice[Token], now_ms: int) -> Steps[Token]:
+        """A transition without a message; an act of a person changes what waits."""
+        steps, alert = Steps(now=[notice]), notice.alert
         held = self._held.get(alert.alert_key)
         if alert.reason in ACTS_OF_PERSONS:
             self._drop_escalations(alert.alert_key, steps)
@@ -161,20 +162,20 @@ class HeldPast(Generic[Token]):
                 seen = msgspec.structs.replace(
                     held.firing.alert, acknowledged_by=alert.acknowledged_by, silenced_until_ms=alert.silenced_until_ms
                 )
-                held.firing = Telling(seen, held.firing.token)
+                held.firing = Notice(seen, held.firing.token)
         return steps
 
-    def _resolved(self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool) -> Steps[Token]:
+    def _resolved(self, notice: Notice[Token], partition: int | None, now_ms: int, is_past: bool) -> Steps[Token]:
         steps: Steps[Token] = Steps()
-        key, held = telling.alert.alert_key, self._held.get(telling.alert.alert_key)
+        key, held = notice.alert.alert_key, self._held.get(notice.alert.alert_key)
         if self._drop_escalations(key, steps):
-            telling = Telling(telling.alert, telling.token, on_call_knows=False)
+            notice = Notice(notice.alert, notice.token, on_call_knows=False)
         if held is not None and held.firing is not None:
             steps.done.append(held.firing.token)
-            was_told, held.firing, held.was_told = held.was_told, None, False
-            if not was_told:
-                self._note(telling.alert, now_ms)
-                steps.done.append(telling.token)
+            was_delivered, held.firing, held.was_delivered = held.was_delivered, None, False
+            if not was_delivered:
+                self._note(notice.alert, now_ms)
+                steps.done.append(notice.token)
                 if held.ended is None:
                     del self._held[key]
                 return steps
@@ -182,48 +183,48 @@ class HeldPast(Generic[Token]):
             held = self._hold(key, partition, now_ms)
             if held.ended is not None:
                 steps.done.append(held.ended.token)
-            held.ended = telling
+            held.ended = notice
             return steps
-        self._note(telling.alert, now_ms)
-        steps.now.append(telling)
+        self._note(notice.alert, now_ms)
+        steps.now.append(notice)
         return steps
 
     def _fired(
-        self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool, may_be_told: bool
+        self, notice: Notice[Token], partition: int | None, now_ms: int, is_past: bool, may_be_delivered: bool
     ) -> Steps[Token]:
         steps: Steps[Token] = Steps()
-        key, held = telling.alert.alert_key, self._held.get(telling.alert.alert_key)
+        key, held = notice.alert.alert_key, self._held.get(notice.alert.alert_key)
         if not is_past and held is None:
-            self._note(telling.alert, now_ms)
-            steps.now.append(telling)
+            self._note(notice.alert, now_ms)
+            steps.now.append(notice)
             return steps
         before = None if held is None else held.firing
         held = self._hold(key, partition, now_ms)
         if before is not None:
             steps.done.append(before.token)
-        elif may_be_told or telling.alert.reason == SILENCE_ENDED:
-            held.was_told = True
-        held.firing = telling
+        elif may_be_delivered or notice.alert.reason == SILENCE_ENDED:
+            held.was_delivered = True
+        held.firing = notice
         return steps
 
-    def _escalated(self, telling: Telling[Token], partition: int | None, now_ms: int, is_past: bool) -> Steps[Token]:
-        alert, steps = telling.alert, Steps[Token]()
+    def _escalated(self, notice: Notice[Token], partition: int | None, now_ms: int, is_past: bool) -> Steps[Token]:
+        alert, steps = notice.alert, Steps[Token]()
         held = self._held.get(alert.alert_key)
         self._drop_escalations(alert.alert_key, steps)  # the same one, written again after a crash
         if held is not None and held.firing is not None:
-            held.escalation, held.taken_at_ms = telling, now_ms
+            held.escalation, held.taken_at_ms = notice, now_ms
             self._newest_ms[held.partition] = now_ms
             return steps
-        told_at_ms = self._told_at_ms.get(f"{alert.alert_id}:{AlertStatus.FIRING.value}:0")
-        if told_at_ms is None and not is_past:
-            due_ms = now_ms  # told so long ago that it is no longer remembered
+        delivered_at_ms = self._delivered_at_ms.get(f"{alert.alert_id}:{AlertStatus.FIRING.value}:0")
+        if delivered_at_ms is None and not is_past:
+            due_ms = now_ms  # delivered so long ago that it is no longer remembered
         else:
-            due_ms = (now_ms if told_at_ms is None else told_at_ms) + self._escalate_after_ms
+            due_ms = (now_ms if delivered_at_ms is None else delivered_at_ms) + self._escalate_after_ms
         if due_ms <= now_ms and not is_past:
             self._note(alert, now_ms)
-            steps.now.append(telling)
+            steps.now.append(notice)
         else:
-            self._waiting[alert.alert_key] = _Waiting(due_ms, telling, is_past, partition, now_ms)
+            self._waiting[alert.alert_key] = _Waiting(due_ms, notice, is_past, partition, now_ms)
         return steps
 
     # --- what is kept
@@ -243,10 +244,10 @@ class HeldPast(Generic[Token]):
             del self._newest_ms[number]
         for key in ready:
             held = self._held.pop(key)
-            for telling in (held.ended, held.firing):
-                if telling is not None:
-                    self._note(telling.alert, now_ms)
-                    steps.together.append(telling)
+            for notice in (held.ended, held.firing):
+                if notice is not None:
+                    self._note(notice.alert, now_ms)
+                    steps.together.append(notice)
             if held.escalation is not None:
                 due_ms = now_ms + self._escalate_after_ms
                 self._waiting[key] = _Waiting(due_ms, held.escalation, False, held.partition, now_ms)
@@ -263,7 +264,7 @@ class HeldPast(Generic[Token]):
         """Whether there was one that those on call have not heard of."""
         waiting, held = self._waiting.pop(key, None), self._held.get(key)
         if waiting is not None:
-            steps.done.append(waiting.telling.token)
+            steps.done.append(waiting.notice.token)
         if held is None or held.escalation is None:
             return waiting is not None
         steps.done.append(held.escalation.token)
@@ -271,11 +272,11 @@ class HeldPast(Generic[Token]):
         return True
 
     def _note(self, alert: Alert, at_ms: int) -> None:
-        self._told_at_ms[alert.transition_id] = at_ms
-        if len(self._told_at_ms) > KNOWN_MAX:
-            self._told_at_ms.popitem(last=False)
+        self._delivered_at_ms[alert.transition_id] = at_ms
+        if len(self._delivered_at_ms) > KNOWN_MAX:
+            self._delivered_at_ms.popitem(last=False)
 
 
-def _is_told(alert: Alert) -> bool:
-    """Whether people are told of such a transition at all."""
+def _notifies(alert: Alert) -> bool:
+    """Whether such a transition has a message at all."""
     return alert.status is not AlertStatus.PENDING and alert.reason not in (*_QUIET, *ACTS_OF_PERSONS)

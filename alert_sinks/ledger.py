@@ -1,4 +1,4 @@
-"""What was already told to whom. A ledger that is away never holds back an alert: then it is told, perhaps twice."""
+"""What was delivered to which sink. An unavailable ledger never delays an alert: it is delivered, perhaps twice."""
 
 import asyncio
 import contextlib

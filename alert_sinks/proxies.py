@@ -77,7 +77,7 @@ class EnvironmentTransport(httpx.AsyncBaseTransport):
             await way.aclose()
 
     def _opened(self, proxy: str | None, has_tls: bool) -> httpx.AsyncHTTPTransport:
-        """Without TLS no certificates are needed, so ones that cannot be read are in nobody's way."""
+        """Without TLS no certificates are needed, so unreadable ones do not matter."""
         way = self._ways[proxy, has_tls] = httpx.AsyncHTTPTransport(
             verify=self._certificates() if has_tls else False, proxy=None if proxy is None else httpx.Proxy(proxy)
         )

@@ -18,10 +18,10 @@ class RouteReason(Enum):
     ON_CALL = "on_call"
     ON_CALL_BY_TEAM = "on_call_by_team"  # escalated, but no on-call sink is there
     RESOLVED = "resolved"
-    SILENCE_ENDED = "silence_ended"  # it still fires, and those who were kept from hearing of it are told
-    PENDING = "pending"  # nothing to tell people yet
-    NEVER_FIRED = "never_fired"  # it ended before anybody was told that it began
-    ACT_OF_PERSON = "act_of_person"  # somebody took it or silenced it: known, and no new transition
+    SILENCE_ENDED = "silence_ended"  # it still fires: those who missed it are notified
+    PENDING = "pending"  # no message yet
+    NEVER_FIRED = "never_fired"  # it ended before its beginning was delivered
+    ACT_OF_PERSON = "act_of_person"  # a person acknowledged or silenced it: no message
     SILENCED = "silenced"
 
 
@@ -29,7 +29,7 @@ ACTS_OF_PERSONS = (Reason.ACKNOWLEDGED_BY_PERSON.value, Reason.SILENCED_BY_PERSO
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The names of the sinks, none when nobody is told, and a mark to put before the title ("" for none)."""
+    """The names of the sinks (none: no message), and a mark to put before the title ("" for none)."""
 
     sinks: tuple[str, ...]
     reason: RouteReason
@@ -41,9 +41,9 @@ def route(
 ) -> Route:
     """Where this transition goes at `now_ms` (wall clock: people silence by it), given the names of the sinks.
 
-    `on_call_knows`: whether those on call were told of an escalated alert; if not, its end is no news to them. A firing
+    `on_call_knows`: whether on-call was notified of an escalated alert; if not, its end is not sent to them. A firing
     goes to the team at level 0 and to on-call from level 1; a resolution, and a firing that outlived its
-    silence, go to all who were or would have been told.
+    silence, go to all who were or would have been notified.
     """
     if alert.status is AlertStatus.PENDING:
         return Route((), RouteReason.PENDING)

@@ -18,7 +18,7 @@ from agents.fetching.consumer_thread import Fetched
 from agents.fetching.reading import Record
 from agents.fetching.record_parsing import UnreadableBatch
 from agents.time_slices import Slice
-from alert_sinks.held_past import LIVE_MS, HeldPast, Steps, Telling
+from alert_sinks.held_past import LIVE_MS, HeldPast, Notice, Steps
 from models.alert import Alert
 from models.alert_codec import decode_alert
 
@@ -33,7 +33,7 @@ class AlertFanout(Protocol):
     def accept(self, alert: Alert, token: Token, /, *, on_call_knows: bool) -> None:
         """Take a transition; its token comes back through `AlertConsumer.done`."""
 
-    def accept_together(self, tellings: Sequence[Telling[Token]], /) -> None:
+    def accept_together(self, notices: Sequence[Notice[Token]], /) -> None:
         """Take several at once, which are one message where they are many."""
 
     def forget(self, predicate: Callable[[Token], bool], /) -> None:
@@ -149,8 +149,8 @@ class AlertConsumer:
     def _apply(self, steps: Steps[Token]) -> None:
         for token in steps.done:
             self.done(token)
-        for telling in steps.now:
-            self._fanout.accept(telling.alert, telling.token, on_call_knows=telling.on_call_knows)
+        for notice in steps.now:
+            self._fanout.accept(notice.alert, notice.token, on_call_knows=notice.on_call_knows)
         if steps.together:
             self._fanout.accept_together(steps.together)
 
@@ -226,9 +226,11 @@ class AlertConsumer:
         self._catching_up.watch(mark)
         token = (track.generation, number, record.offset)
         is_past = _is_past(mark, record, now_ms)
-        may_be_told = is_past and track.may_be_told(record, mark)
+        may_be_delivered = is_past and track.may_be_delivered(record, mark)
         self._apply(
-            self._past.take(alert, token, mark.events_partition, now_ms, is_past=is_past, may_be_told=may_be_told)
+            self._past.take(
+                alert, token, mark.events_partition, now_ms, is_past=is_past, may_be_delivered=may_be_delivered
+            )
         )
 
 

@@ -24,7 +24,7 @@ class Note(msgspec.Struct, frozen=True):
         """Whether this offset was done, although others before it were not."""
         return any(offset in part for part in self.done)
 
-    def may_be_told(self, offset: int) -> bool:
+    def may_be_delivered(self, offset: int) -> bool:
         """Whether it was read and not held: perhaps it was delivered, and its owner ended before a commit."""
         return offset < self.read_to and not any(offset in part for part in self.held)
 

@@ -73,9 +73,9 @@ class Track:
         """Whether it was done before this worker had the partition."""
         return offset < self.committed or self.note.is_done(offset)
 
-    def may_be_told(self, record: Record, mark: Mark) -> bool:
+    def may_be_delivered(self, record: Record, mark: Mark) -> bool:
         """Whether the former owner may have delivered it; what is of the past only after a note that says so."""
-        if self.note.may_be_told(record.offset):
+        if self.note.may_be_delivered(record.offset):
             return True
         return not mark.is_behind and record.timestamp < self.assigned_ms and record.offset >= self.note.read_to
 

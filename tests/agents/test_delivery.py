@@ -14,7 +14,7 @@ from agents.alerts.alert_consumer import AlertConsumer, Token
 from agents.alerts.alert_headers import Ours, mark_headers
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.record_parsing import UnreadableBatch
-from alert_sinks.held_past import HeldPast, Telling
+from alert_sinks.held_past import HeldPast, Notice
 from models.alert import Alert, AlertStatus, Severity
 from models.alert_codec import encode_alert
 from models.dead_letter import DeadLetterReason
@@ -98,9 +98,9 @@ class Office:
     def accept(self, alert: Alert, token: Token, /, *, on_call_knows: bool) -> None:
         self.sent.append((alert.title, token))
 
-    def accept_together(self, tellings: Sequence[Telling[Token]], /) -> None:
-        self.together.append([telling.alert.title for telling in tellings])
-        self.sent.extend((telling.alert.title, telling.token) for telling in tellings)
+    def accept_together(self, notices: Sequence[Notice[Token]], /) -> None:
+        self.together.append([notice.alert.title for notice in notices])
+        self.sent.extend((notice.alert.title, notice.token) for notice in notices)
 
     def forget(self, predicate: Callable[[Token], bool], /) -> None:
         self.forgotten += 1

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from alert_sinks.digest import digest_of
-from alert_sinks.held_past import Telling
+from alert_sinks.held_past import Notice
 from alert_sinks.kinds.slack import SlackSink, slack_digest
 from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.ledger import MemoryLedger
@@ -20,8 +20,8 @@ from tests.alert_sinks.support import NOW_MS, alert_of
 NewDesk = Callable[..., Desk]
 
 
-def tellings(*projects: str, **changes: Any) -> list[Telling[object]]:
-    return [Telling(alert_of(project, **changes), project) for project in projects]
+def notices(*projects: str, **changes: Any) -> list[Notice[object]]:
+    return [Notice(alert_of(project, **changes), project) for project in projects]
 
 
 def letters(count: int) -> str:
@@ -29,7 +29,7 @@ def letters(count: int) -> str:
 
 
 async def test_a_handful_is_told_one_by_one(desk: Desk, receiver: Receiver) -> None:
-    desk.fanout.accept_together(tellings(*"abcde"))
+    desk.fanout.accept_together(notices(*"abcde"))
     await desk.until_done(*"abcde")
     assert sorted(receiver.titles) == ["a 1", "b 1", "c 1", "d 1", "e 1"]
 
@@ -39,7 +39,7 @@ async def test_more_than_a_handful_is_one_message_a_sink(
 ) -> None:
     receiver.choose = lambda request: answers(200, b"ok") if request.path == "/hook/slack" else answers(204, b"")
     desk = new_desk(team=[SlackSink(client, receiver.url + "/slack"), WebhookSink(client, receiver.url)])
-    desk.fanout.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(notices(*"abcdef"))
     await desk.until_done(*"abcdef")
 
     assert sorted(request.path for request in receiver.requests) == ["/hook", "/hook/slack"]
@@ -54,7 +54,7 @@ async def test_more_than_a_handful_is_one_message_a_sink(
 async def test_the_same_alerts_bear_the_same_id_when_they_are_told_again(new_desk: NewDesk, receiver: Receiver) -> None:
     receiver.script.append(answers(500))
     desk = new_desk()
-    desk.fanout.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(notices(*"abcdef"))
     await desk.until_asleep()
     desk.time.advance(0.5)
     await desk.until_done(*"abcdef")
@@ -66,7 +66,7 @@ async def test_what_an_earlier_process_told_is_left_out(new_desk: NewDesk, recei
     ledger = MemoryLedger()
     await ledger.record("b-1:firing:0", "webhook", "delivered", 1, NOW_MS)
     desk = new_desk(ledger=ledger)
-    desk.fanout.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(notices(*"abcdef"))
     await desk.until_done(*"abcdef")
     (request,) = receiver.requests
     assert [alert["project_id"] for alert in request.json["alerts"]] == list("acdef")
@@ -75,7 +75,7 @@ async def test_what_an_earlier_process_told_is_left_out(new_desk: NewDesk, recei
 
 async def test_what_happens_to_an_alert_after_its_digest_is_told_after_it(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(500))
-    desk.fanout.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(notices(*"abcdef"))
     await desk.until_asleep()
     desk.fanout.accept(alert_of("c", status=AlertStatus.RESOLVED), "end")
     desk.fanout.accept(alert_of("z"), "other")
@@ -88,14 +88,14 @@ async def test_what_happens_to_an_alert_after_its_digest_is_told_after_it(desk: 
 
 async def test_a_refused_digest_is_a_dead_letter_for_each_of_its_alerts(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(400))
-    desk.fanout.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(notices(*"abcdef"))
     await desk.until_done(*"abcdef")
     assert sorted(letter.title for letter in desk.dead) == [f"{name} 1" for name in "abcdef"]
 
 
 async def test_many_escalations_are_one_page(new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver) -> None:
     desk = new_desk(on_call=[WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")])
-    desk.fanout.accept_together(tellings(*"abcdef", escalation_level=1))
+    desk.fanout.accept_together(notices(*"abcdef", escalation_level=1))
     await desk.until_done(*"abcdef")
     assert [request.path for request in receiver.requests] == ["/hook/oncall"]
 
@@ -121,7 +121,7 @@ class OneByOne:
 async def test_a_sink_that_takes_no_digests_gets_every_alert(new_desk: NewDesk) -> None:
     sink = OneByOne()
     desk = new_desk(team=[sink])
-    desk.fanout.accept_together(tellings(*"abcdef"))
+    desk.fanout.accept_together(notices(*"abcdef"))
     await desk.until_done(*"abcdef")
     assert sorted(sink.titles) == [f"{name} 1" for name in "abcdef"]
 

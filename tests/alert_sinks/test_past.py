@@ -54,9 +54,9 @@ class Door:
     def _note(self, steps: Steps[int]) -> None:
         self._left += len(steps.now) + len(steps.together) + len(steps.done)
         assert self.past.tokens == self._token - self._left, "each goes out once, through one door"
-        self.told += [_name(telling.alert, telling.on_call_knows) for telling in steps.now]
+        self.told += [_name(notice.alert, notice.on_call_knows) for notice in steps.now]
         if steps.together:
-            self.together.append([_name(telling.alert, telling.on_call_knows) for telling in steps.together])
+            self.together.append([_name(notice.alert, notice.on_call_knows) for notice in steps.together])
         self.done += steps.done
 
 
