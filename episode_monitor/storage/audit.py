@@ -11,17 +11,15 @@ import msgspec
 import structlog
 
 from episode_monitor.storage.database import Database
+from episode_monitor.storage.listing import RangeQuery, conditions_of, listed
 from episode_monitor.storage.paging import (
-    DEFAULT_PAGE_ROWS,
     Page,
-    checked_limit,
     decode,
     page_of,
-    page_of_rows,
     wanted,
     within,
 )
-from episode_monitor.storage.rows import Conditions, insert_of, moment, new_id, packed, unpacked
+from episode_monitor.storage.rows import insert_of, moment, new_id, packed, unpacked
 from episode_monitor.storage.text import storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.times import epoch_ms
@@ -29,6 +27,8 @@ from models.times import epoch_ms
 _log = structlog.get_logger(__name__)
 
 _COLUMNS = ("id", "who", "what", "target", "request", "result", "at")
+_FILTERS = ("who", "what", "target")
+_SOURCE = f"{', '.join(_COLUMNS)} from episode_monitor.audit"
 _INSERT = insert_of("audit", _COLUMNS, "on conflict do nothing")
 _LOGGED_CHARACTERS = 2000  # of a request; the table holds all of it
 
@@ -45,16 +45,12 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
 
 
-class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
+class AuditQuery(RangeQuery, frozen=True, kw_only=True):
     """Which audit rows; every condition given must hold. `since_ms` is included, `until_ms` is not."""
 
     who: str | None = None
     what: str | None = None
     target: str | None = None
-    since_ms: int | None = None
-    until_ms: int | None = None
-    limit: int = DEFAULT_PAGE_ROWS
-    cursor: str | None = None
 
 
 class AuditLog(Protocol):
@@ -89,7 +85,7 @@ class MemoryAuditLog:
 
     async def list(self, query: AuditQuery) -> Page[AuditEntry]:
         """See `AuditLog.list`."""
-        is_wanted = wanted(query, "who", "what", "target")
+        is_wanted = wanted(query, *_FILTERS)
         rows = ((row.at_ms, row.id, row) for row in self._entries if is_wanted(row) and within(query, row))
         return page_of(rows, query.limit, decode(query.cursor, str))
 
@@ -110,18 +106,7 @@ class PostgresAuditLog:
 
     async def list(self, query: AuditQuery) -> Page[AuditEntry]:
         """See `AuditLog.list`."""
-        limit = checked_limit(query.limit)
-        conditions = Conditions()
-        for column in ("who", "what", "target"):
-            conditions.equal(column, getattr(query, column))
-        conditions.between("at", query.since_ms, query.until_ms)
-        conditions.before("(at, id)", decode(query.cursor, str))
-        rows = await self._database.fetch(
-            f"select {', '.join(_COLUMNS)} from episode_monitor.audit {conditions.where()} "
-            f"order by at desc, id desc limit {conditions.argument(limit + 1)}",
-            *conditions.arguments,
-        )
-        return page_of_rows(rows, limit, _entry, at="at")
+        return await listed(self._database, _SOURCE, conditions_of(query, _FILTERS), query, str, _entry)
 
 
 async def _write(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

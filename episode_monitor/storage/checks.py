@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import msgspec
 
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.paging import DEFAULT_PAGE_ROWS, Page, checked_limit, decode, page_of, page_of_rows, wanted
+from episode_monitor.storage.listing import PageQuery, listed
+from episode_monitor.storage.paging import Page, decode, page_of, wanted
 from episode_monitor.storage.rows import Conditions, insert_of, moment, new_id, packed, unpacked
 from episode_monitor.storage.text import storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
@@ -19,6 +20,7 @@ _COLUMNS = (
     "id", "kind", "state", "started_at", "finished_at", "updated_at", "progress_done", "progress_total", "result",
     "requested_by",
 )  # fmt: skip
+_SOURCE = f"{', '.join(_COLUMNS)} from episode_monitor.check_results"
 _CHANGING = ("state", "finished_at", "updated_at", "progress_done", "progress_total", "result")
 _UPSERT = insert_of(
     "check_results", _COLUMNS,
@@ -57,13 +59,11 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     requested_by: str
 
 
-class CheckQuery(msgspec.Struct, frozen=True, kw_only=True):
+class CheckQuery(PageQuery, frozen=True, kw_only=True):
     """Which checks; every condition given must hold."""
 
     kind: CheckKind | None = None
     state: JobState | None = None
-    limit: int = DEFAULT_PAGE_ROWS
-    cursor: str | None = None
 
 
 class UnknownCheck(LookupError):
@@ -205,7 +205,7 @@ class PostgresCheckResults:
         try:
             return await self._own.get(check_id)
         except UnknownCheck:
-            query = f"select {', '.join(_COLUMNS)} from episode_monitor.check_results where id = $1"
+            query = f"select {_SOURCE} where id = $1"
             rows = await self._database.fetch(query, storable(check_id))
             if not rows:
                 raise
@@ -213,17 +213,10 @@ class PostgresCheckResults:
 
     async def list(self, query: CheckQuery) -> Page[CheckResult]:
         """See `CheckResults.list`."""
-        limit = checked_limit(query.limit)
         conditions = Conditions()
         conditions.equal("kind", query.kind and query.kind.value)
         conditions.equal("state", query.state and query.state.value)
-        conditions.before("(started_at, id)", decode(query.cursor, str))
-        rows = await self._database.fetch(
-            f"select {', '.join(_COLUMNS)} from episode_monitor.check_results {conditions.where()} "
-            f"order by started_at desc, id desc limit {conditions.argument(limit + 1)}",
-            *conditions.arguments,
-        )
-        return page_of_rows(rows, limit, _check, at="started_at")
+        return await listed(self._database, _SOURCE, conditions, query, str, _check, at="started_at")
 
     async def abandon(self, silent_since_ms: int, at_ms: int) -> int:
         """See `CheckResults.abandon`."""

@@ -13,17 +13,15 @@ import structlog
 
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.database_service import Stored
+from episode_monitor.storage.listing import RangeQuery, conditions_of, listed
 from episode_monitor.storage.paging import (
-    DEFAULT_PAGE_ROWS,
     Page,
-    checked_limit,
     decode,
     page_of,
-    page_of_rows,
     wanted,
     within,
 )
-from episode_monitor.storage.rows import Conditions, insert_of, moment, packed, unpacked
+from episode_monitor.storage.rows import insert_of, moment, packed, unpacked
 from episode_monitor.storage.text import optional_text, storable, storable_object
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.alert import Alert
@@ -35,6 +33,8 @@ _COLUMNS = (
     "transition_id", "alert_id", "alert_key", "project_id", "rule_id", "severity", "status", "escalation_level",
     "reason", "at", "kafka_partition", "kafka_offset", "acted_by", "comment", "payload",
 )  # fmt: skip
+_FILTERS = ("project_id", "alert_key", "rule_id", "severity", "status")
+_SOURCE = f"id, {', '.join(_COLUMNS)} from episode_monitor.alert_transitions"
 _INSERT = insert_of("alert_transitions", _COLUMNS, "on conflict do nothing")
 # The last offset written, not the highest: reading a partition again moves it back, which is safe, and a topic that
 # was made anew begins anew.
@@ -68,7 +68,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     alert: dict[str, Any]
 
 
-class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryQuery(RangeQuery, frozen=True, kw_only=True):
     """Which transitions; every condition given must hold. `since_ms` is included, `until_ms` is not."""
 
     project_id: str | None = None
@@ -76,10 +76,6 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     rule_id: str | None = None
     severity: str | None = None
     status: str | None = None
-    since_ms: int | None = None
-    until_ms: int | None = None
-    limit: int = DEFAULT_PAGE_ROWS
-    cursor: str | None = None
 
 
 class AlertHistory(Protocol):
@@ -156,7 +152,7 @@ class MemoryAlertHistory:
 
     async def list(self, query: HistoryQuery) -> Page[Transition]:
         """See `AlertHistory.list`."""
-        is_wanted = wanted(query, "project_id", "alert_key", "rule_id", "severity", "status")
+        is_wanted = wanted(query, *_FILTERS)
         rows = ((row.at_ms, drawn, row) for drawn, row in self._kept.values() if is_wanted(row) and within(query, row))
         return page_of(rows, query.limit, decode(query.cursor, int))
 
@@ -197,18 +193,7 @@ class PostgresAlertHistory:
 
     async def list(self, query: HistoryQuery) -> Page[Transition]:
         """See `AlertHistory.list`."""
-        limit = checked_limit(query.limit)
-        conditions = Conditions()
-        for column in ("project_id", "alert_key", "rule_id", "severity", "status"):
-            conditions.equal(column, getattr(query, column))
-        conditions.between("at", query.since_ms, query.until_ms)
-        conditions.before("(at, id)", decode(query.cursor, int))
-        rows = await self._database.fetch(
-            f"select id, {', '.join(_COLUMNS)} from episode_monitor.alert_transitions {conditions.where()} "
-            f"order by at desc, id desc limit {conditions.argument(limit + 1)}",
-            *conditions.arguments,
-        )
-        return page_of_rows(rows, limit, _transition, at="at")
+        return await listed(self._database, _SOURCE, conditions_of(query, _FILTERS), query, int, _transition)
 
     async def last_offsets(self) -> dict[int, int]:
         """See `AlertHistory.last_offsets`."""
