@@ -32,7 +32,7 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     cached_projects: int = 20_000
     stalled_seconds: float = 30.0  # a backlog that does not move for so long ends the process
     group_instance_id: str | None = None  # a name that outlives the process: after a restart its partitions come back
-    # at once, and stay nobody's while it is away, until its session ends
+    # at once, and have no owner while it is away, until its session ends
 
 
 @dataclass(frozen=True)

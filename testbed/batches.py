@@ -94,12 +94,12 @@ def batch(
     max_timestamp: int | None = None,
     count: int | None = None,
     last_delta: int | None = None,
-    folded: bytes | None = None,
+    compressed: bytes | None = None,
     codec: int | None = None,
 ) -> bytes:
     """A batch of format 2. The named parts may lie; its checksum is good."""
     known_codec, compress = FOLDS[fold]
-    payload = compress(b"".join(map(record, records))) if folded is None else folded
+    payload = compress(b"".join(map(record, records))) if compressed is None else compressed
     deltas = [sent.delta for sent in records] or [0]
     checked = struct.pack(
         ">hiqqqhii", attributes | (known_codec if codec is None else codec),

@@ -1,4 +1,4 @@
-"""Which batches of a fetch are hidden: markers of transactions, and what its producer took back."""
+"""Which batches of a fetch are not returned: transaction markers, and records of aborted transactions."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ READ_COMMITTED = 1
 
 
 class AbortedTransactions:
-    """`aborted`: producer and first offset of each, as the broker answers a fetch that reads what is committed."""
+    """`aborted`: producer id and first offset of each, from the broker's answer to a read-committed fetch."""
 
     def __init__(self, aborted: Sequence[tuple[int, int]] | None, isolation_level: int) -> None:
         self._is_committed_only = isolation_level == READ_COMMITTED
@@ -17,11 +17,11 @@ class AbortedTransactions:
 
     @property
     def is_any_open(self) -> bool:
-        """Whether the marker of an aborted transaction is still to come."""
+        """Whether the marker of an aborted transaction has not been read yet."""
         return bool(self._producers)
 
     def hides(self, batch: BatchHead, data: bytes) -> bool:
-        """To be asked for each batch, in order; `data` is what was fetched."""
+        """Called for each batch, in order; `data` is the fetched bytes."""
         if self._is_committed_only and batch.producer_id >= 0:
             while self._aborted and self._aborted[0][1] <= batch.base_offset:
                 self._producers.add(self._aborted.pop(0)[0])

@@ -1,7 +1,7 @@
-"""Heads of batches as they lie in a topic: where one ends, which offsets it holds, whether its checksum is good.
+"""Heads of batches as stored in a topic: where a batch ends, which offsets it contains, whether its checksum is right.
 
-A head is trusted only if the checksum is good, and no further than the checksum goes: it covers neither the first
-offset of a batch nor its length.
+A head is trusted only if the checksum is right, and only for what the checksum covers: neither the first offset of a
+batch nor its length.
 """
 
 import re
@@ -29,7 +29,7 @@ _LOOKED_AT = 1_000  # places that look like a batch, behind one that is damaged
 
 
 class BatchHead(NamedTuple):
-    """Where a batch lies in the bytes, and what its head says. Formats 0 and 1 know only their last offset."""
+    """A batch's place in the bytes, and the fields of its head. Formats 0 and 1 contain only the last offset."""
 
     at: int
     end: int
@@ -48,7 +48,7 @@ class Damaged(Exception):
 
 
 def read_batch(data: bytes, at: int) -> BatchHead | None:
-    """The batch that begins here, its checksum looked at; None where it is cut off. Raises Damaged."""
+    """The batch that begins here, its checksum verified; None where it is cut off. Raises Damaged."""
     left = len(data) - at
     if left <= MAGIC:
         return None
@@ -77,13 +77,13 @@ def read_batch(data: bytes, at: int) -> BatchHead | None:
 
 
 def plain_head(data: bytes, at: int, attributes: int) -> bytes:
-    """The head of a batch of format 2 as it stands before one that is not compressed. Its checksum is not made anew."""
+    """The head of the same format 2 batch uncompressed. Its checksum is not recomputed."""
     flags = struct.pack(">h", attributes & ~CODEC)
     return b"".join((data[at : at + _ATTRIBUTES], flags, data[at + _AFTER_ATTRIBUTES : at + HEAD.size]))
 
 
 def is_abort(data: bytes, batch: BatchHead) -> bool:
-    """Whether this batch of control ends a transaction that was aborted."""
+    """Whether this control batch ends an aborted transaction."""
     if batch.attributes & CODEC:  # brokers fold none
         return False
     try:
@@ -100,7 +100,7 @@ def base_at(data: bytes, at: int) -> int | None:
 
 
 def claimed(data: bytes, at: int) -> tuple[int, int]:
-    """First offset of a damaged batch by its head, and its count of offsets if the fields there are consistent."""
+    """A damaged batch's first offset by its head, and its number of offsets if the head's fields are consistent."""
     if len(data) - at < HEAD.size:
         return (struct.unpack_from(">q", data, at)[0] if len(data) - at >= 8 else -1), 0
     head = HEAD.unpack_from(data, at)
@@ -109,7 +109,7 @@ def claimed(data: bytes, at: int) -> tuple[int, int]:
 
 
 def find_good(data: bytes, at: int, after: int) -> BatchHead | None:
-    """The first whole batch behind a damaged one, which may lie about its length. `after`: it begins behind this."""
+    """The first complete batch after a damaged one, whose length may be wrong; its offsets are above `after`."""
     if at + BEFORE_LENGTH_COUNTS <= len(data):
         (length,) = INT.unpack_from(data, at + LENGTH)
         good = good_at(data, at + BEFORE_LENGTH_COUNTS + length, after) if length >= 0 else None
@@ -126,7 +126,7 @@ def find_good(data: bytes, at: int, after: int) -> BatchHead | None:
 
 
 def good_at(data: bytes, at: int, after: int) -> BatchHead | None:
-    """The whole batch that begins here, at an offset behind `after`."""
+    """The complete batch that begins here, with offsets above `after`."""
     try:
         batch = read_batch(data, at)
     except Damaged:

@@ -1,7 +1,7 @@
-"""Parses the bytes that a fetch brought for a partition into records, within a memory bound; it always advances.
+"""Parses the fetched bytes of a partition into records, within a memory bound; it always advances.
 
-What cannot be read becomes an `UnreadableBatch` that says where it lies, and the good batches beside it are read. Every
-consumer of the process reads through this.
+An unreadable batch becomes one `UnreadableBatch` with its offsets, and the batches around it are read. Every consumer
+of the process reads through this.
 """
 
 from bisect import bisect_left
@@ -26,12 +26,12 @@ from agents.fetching.batch_heads import (
 )
 from agents.fetching.damaged_batches import Doubts
 from agents.fetching.decompression import (
+    DECOMPRESSED_LIMIT_BYTES,
     SMALL_BYTES,
     SPARE_BYTES,
-    UNFOLDED_LIMIT_BYTES,
-    NotUnfolded,
-    UnfoldsTooFar,
-    unfold,
+    DecompressesTooLarge,
+    NotDecompressible,
+    decompress,
 )
 from agents.fetching.large_batch import large_batch
 from agents.fetching.open_batch import PIECE_RECORDS, OpenBatch
@@ -51,14 +51,14 @@ NO_SUCH_OFFSET = 10_000_000  # behind the end that the broker names, or away fro
 
 
 class _Waits(Exception):
-    """For another partition's large batch."""
+    """Another partition's large batch is decompressed."""
 
 
 class PartitionBatches:
-    """In place of aiokafka's PartitionRecords, and made by its fetcher with the same arguments.
+    """Replaces aiokafka's PartitionRecords; its fetcher calls it with the same arguments.
 
-    `take` answers records; `next_fetch_offset` is where reading goes on. `end` is the end of the log as the broker
-    names it, `doubts` what is kept of damaged batches from fetch to fetch: with it they are fetched again first.
+    `take` returns records; `next_fetch_offset` is where reading continues. `end` is the end of the log by the broker,
+    `doubts` the damaged batches of earlier fetches: with it a damaged batch is fetched again before it is refused.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class PartitionBatches:
         self._floor = -1  # no batch begins before this
         self._aborted = AbortedTransactions(aborted_transactions, isolation_level)
         self._open: OpenBatch | None = None
-        self._is_large_next = False  # the batch that is read or comes next is large, unfolded
+        self._is_large_next = False  # the batch that is read or comes next is large, decompressed
 
     def take(self, most_records: int, most_bytes: int = TAKEN_BYTES) -> "Taken[Any]":
-        """The next records, fewer where they are large; none at the end, or while another partition's batch is."""
+        """The next records, fewer if large; none at the end, or while another partition's large batch is read."""
         taken: Taken[Any] = Taken()
         try:
             while len(taken) < most_records and taken.size_bytes < most_bytes and not self.is_over:
@@ -140,15 +140,15 @@ class PartitionBatches:
             return
         try:
             self._open = self._opened(batch)
-        except UnfoldsTooFar:
-            why = f"its {batch.end - at} bytes unfold to more than {UNFOLDED_LIMIT_BYTES}"
+        except DecompressesTooLarge:
+            why = f"its {batch.end - at} bytes decompress to more than {DECOMPRESSED_LIMIT_BYTES}"
             self._refuse(taken, batch, DeadLetterReason.TOO_LARGE, why)
-            taken.size_bytes += UNFOLDED_LIMIT_BYTES  # of work: no second one before others had their turn
-        except NotUnfolded as error:
+            taken.size_bytes += DECOMPRESSED_LIMIT_BYTES  # of work: no second one before others had their turn
+        except NotDecompressible as error:
             self._refuse(taken, batch, DeadLetterReason.MALFORMED_JSON, str(error))
 
     def _check_place(self, batch: BatchHead) -> None:
-        """The first offset of a batch stands outside of its checksum."""
+        """The checksum does not cover a batch's first offset."""
         here, base, end = self.next_fetch_offset, batch.base_offset, self.end
         lies = base < self._floor or (end is not None and batch.last_offset >= end + NO_SUCH_OFFSET)
         if base > here and not lies:  # a gap, as compaction leaves them, unless the next batch begins before this one
@@ -191,7 +191,7 @@ class PartitionBatches:
             opened.parse_slowly()
             return opened
         if batch.attributes & CODEC:
-            view = self._unfolded(batch, view)
+            view = self._decompressed(batch, view)
         elif batch.end + SPARE_BYTES > len(self._data):
             view = memoryview(bytes(view) + bytes(SPARE_BYTES))[: len(view)]
         opened = OpenBatch(batch, view, HEAD.size)
@@ -204,26 +204,26 @@ class PartitionBatches:
         opened.records = chain(cast(Any, DefaultRecordBatch(cast(bytes, view))))  # it allows one `iter` alone
         return opened
 
-    def _unfolded(self, batch: BatchHead, view: memoryview) -> memoryview:
-        """Raises NotUnfolded, UnfoldsTooFar, _Waits."""
-        codec, folded = batch.attributes & CODEC, view[HEAD.size :]
+    def _decompressed(self, batch: BatchHead, view: memoryview) -> memoryview:
+        """Raises NotDecompressible, DecompressesTooLarge, _Waits."""
+        codec, compressed = batch.attributes & CODEC, view[HEAD.size :]
         head = plain_head(self._data, batch.at, batch.attributes)
         if not self._is_large_next:
             try:
-                return unfold(codec, folded, head, SMALL_BYTES)
-            except UnfoldsTooFar:
+                return decompress(codec, compressed, head, SMALL_BYTES)
+            except DecompressesTooLarge:
                 self._is_large_next = True
         if not large_batch.take(self):
             raise _Waits
-        return unfold(codec, folded, head)
+        return decompress(codec, compressed, head)
 
     @property
     def is_within_batch(self) -> bool:
-        """Whether some of a batch is handed out and some is not."""
+        """Whether a batch is returned in part."""
         return self._open is not None
 
     def close_batch(self) -> None:
-        """Let go of what was unfolded; it is unfolded again when its turn comes."""
+        """Release the decompressed bytes; the batch is decompressed again later."""
         self._open = None
 
     def _continue_batch(self, opened: OpenBatch, taken: "Taken[Any]", most_records: int) -> None:
@@ -277,7 +277,7 @@ class PartitionBatches:
             self.is_over = True
 
     def _damaged(self, taken: "Taken[Any]", why: str) -> None:
-        """Nothing that the batch says of itself can be trusted: neither where it ends nor its offsets."""
+        """No field of the batch can be trusted: neither its length nor its offsets."""
         here = self.next_fetch_offset
         claimed_base, span = claimed(self._data, self._at)
         doubts = self.doubts

@@ -1,6 +1,6 @@
-"""The thread in which aiokafka reads: every position changes here and nowhere else.
+"""The thread in which aiokafka reads: positions change nowhere else.
 
-What is handed out follows exactly on what was handed out before, or on where `begin` put it: never a hole.
+Records follow exactly on those before, or start where `begin` set the position: never a hole.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ T = TypeVar("T")
 
 
 class Fetched:
-    """What one poll brought for one partition. `start` and `next_offset` are where reading stood before and after.
+    """The records of one poll for one partition. `start` and `next_offset` are the positions before and after.
 
-    They may differ although there are no records: a log also holds what is not shown (transaction markers, aborted
-    transactions). `reading` is what `begin` answered. `is_out_of_range`: the log has nothing at `start`.
+    The positions may differ although there are no records, because transaction markers and aborted records are not
+    returned. `reading` is the number that `begin` returned. `is_out_of_range`: the log has no offset `start`.
     """
 
     __slots__ = ("is_out_of_range", "next_offset", "reading", "records", "size_bytes", "start", "tp")
@@ -56,7 +56,7 @@ class _Reading:
 
 
 class Wanted:
-    """Partitions whose records are wanted now. Changed by the loop, looked at by the consumer's thread."""
+    """Partitions whose records are wanted now. The loop changes them, the consumer's thread reads them."""
 
     def __init__(self) -> None:
         self.partitions: set[TP] = set()
@@ -66,7 +66,7 @@ class Wanted:
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
-    """Holds every partition as soon as it is assigned: until `begin` it is not known from where to read it."""
+    """Pauses every partition as soon as it is assigned: before `begin` its first offset is unknown."""
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Runs in the consumer's thread."""
@@ -83,7 +83,7 @@ class _Daemon(WorkerThread):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that owns aiokafka's consumer. Positions change here and nowhere else."""
+    """The thread that owns aiokafka's consumer. Positions change nowhere else."""
 
     Worker = _Daemon
 
@@ -122,7 +122,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     # --- in the thread
 
     def hold(self, assigned: Iterable[TopicPartition]) -> None:
-        """Read none of these. A position spares aiokafka from looking for one."""
+        """Read none of these. They get a position so that aiokafka does not look one up."""
         self._readings.clear()
         self.refused.forget()
         consumer = self._ensure_consumer()
@@ -131,15 +131,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             consumer.pause(tp)
 
     async def begin(self, tp: TP, offset: int, number: int) -> None:
-        """Read on from this offset. Raises IllegalStateError where the partition is not assigned."""
+        """Read from this offset. Raises IllegalStateError where the partition is not assigned."""
         consumer, aio_tp = self._ensure_consumer(), TopicPartition(tp.topic, tp.partition)
         consumer.seek(aio_tp, offset)
         self._readings[tp] = _Reading(number, offset)
         consumer.resume(aio_tp)
 
     async def fetch(self, wanted: Wanted) -> list[Fetched]:
-        """All that has come for wanted partitions, or nothing after a while. What is handed out here is handed out
-        once: nothing waits between taking records and noting how far that went."""
+        """All records that have arrived for wanted partitions; empty after a timeout. Each is returned once: nothing is
+        awaited between taking records and advancing the position."""
         consumer = self._ensure_consumer()
         if consumer._closed or consumer._fetcher._closed:
             raise ConsumerStoppedError
@@ -187,45 +187,45 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     @property
     def is_member(self) -> bool:
-        """Whether the group still knows this worker: aiokafka forgets its generation when it hears of the contrary."""
+        """Whether the group still has this member: aiokafka drops the generation when the broker rejects it."""
         return self._consumer is not None and self._consumer._coordinator.generation >= 0
 
     @property
     def knows_coordinator(self) -> bool:
-        """Whether a broker is known that answers for the group."""
+        """Whether the group's coordinator is known."""
         return self._consumer is not None and self._consumer._coordinator.coordinator_id is not None
 
     def partitions_of(self, topic: str) -> int:
-        """How many partitions a topic has, as far as this consumer has heard; 0: not known."""
+        """How many partitions a topic has by this consumer's metadata; 0: unknown."""
         return 0 if self._consumer is None else len(self._consumer._client.cluster.partitions_for_topic(topic) or ())
 
     def wake(self) -> None:
-        """Let a waiting `fetch` look again at what is wanted."""
+        """Let a waiting `fetch` read `wanted` again."""
         if not self.thread_loop.is_closed():
             self.thread_loop.call_soon_threadsafe(self._wake)
 
     async def run_here(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run it in the thread. Faust's own queue for that has two places, and a commit may keep one for long."""
+        """Run it in the thread. Faust's own queue for that has two places, and a commit may occupy one for long."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.thread_loop))
 
     async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
-        """Where partitions begin. One without a leader is asked for in vain for a while. Raises KafkaError."""
+        """First offsets of partitions. For one without a leader this takes until the timeout. Raises KafkaError."""
         found: Mapping[TP, int] = await self.run_here(self._ensure_consumer().beginning_offsets(list(partitions)))
         return found
 
     async def commit_with_notes(self, positions: Mapping[TP, tuple[int, str]]) -> None:
-        """Commit positions with what is to be remembered beside each; of partitions that are assigned. In the thread.
+        """Commit positions with a note each, of assigned partitions. Runs in the thread.
 
         Raises KafkaError.
         """
         consumer = self._ensure_consumer()
-        mine = {TopicPartition(*tp): OffsetAndMetadata(*said) for tp, said in positions.items()}
-        offsets = {tp: said for tp, said in mine.items() if tp in consumer.assignment()}
+        mine = {TopicPartition(*tp): OffsetAndMetadata(*commit) for tp, commit in positions.items()}
+        offsets = {tp: commit for tp, commit in mine.items() if tp in consumer.assignment()}
         if offsets:
             await consumer.commit(offsets)
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
-        """What the group has committed and noted beside it, for those where it has."""
+        """The group's committed offsets and their notes, where there are any."""
         coordinator, wanted = self._ensure_consumer()._coordinator, [TopicPartition(*tp) for tp in tps]
         found = await self.run_here(coordinator.fetch_committed_offsets(wanted))
         return {
@@ -235,7 +235,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         }
 
     def end(self, tp: TP) -> int | None:
-        """The end of what may be read, as of the last answer; behind it are transactions under way."""
+        """The last stable offset of the last fetch; open transactions begin there."""
         assignment = self._ensure_consumer()._subscription.subscription.assignment
         state = None if assignment is None else assignment.state_value(tp)
         if state is None:
@@ -244,14 +244,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return state.highwater if stable is None or stable < 0 else stable
 
     def log_end(self, tp: TP) -> int | None:
-        """The end of the log, as of the last answer, with what may not be read yet. A broker may say too little."""
+        """The end of the log by the last fetch, open transactions included. A broker may return one that is too low."""
         assignment = self._ensure_consumer()._subscription.subscription.assignment
         state = None if assignment is None else assignment.state_value(tp)
         end: int | None = None if state is None else state.highwater
         return end
 
     def answered_at(self, tp: TP) -> float | None:
-        """When a broker last answered for this partition, in seconds of the wall clock."""
+        """When a broker last answered for this partition: seconds since the epoch."""
         assignment = self._ensure_consumer()._subscription.subscription.assignment
         state = None if assignment is None else assignment.state_value(tp)
         if state is None or state.timestamp is None:

@@ -1,6 +1,6 @@
-"""Puts `agents.fetching.batches` where aiokafka's fetcher reads batches, for every consumer of the process.
+"""Replaces the batch reader of aiokafka's fetcher by `agents.fetching.batches`, for every consumer of the process.
 
-aiokafka offers no other way in: its fetcher looks up these names in its own module.
+aiokafka has no hook for that: its fetcher looks up these names in its own module.
 """
 
 import threading
@@ -17,12 +17,12 @@ MOST_RECORDS = 2_000
 
 
 class Budget(threading.local):
-    """What the poll that is under way in this thread may still hand out. Without `begin` it is not bounded."""
+    """How much the current poll of this thread may still return. Without `begin` it is unbounded."""
 
     left_bytes: float = float("inf")
 
     def begin(self) -> None:
-        """A poll begins."""
+        """Start a poll."""
         self.left_bytes = POLLED_BYTES
 
 
@@ -30,7 +30,7 @@ budget = Budget()
 
 
 class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
-    """What one fetch brought for one partition. Beyond the budget of a poll it keeps what it has."""
+    """The result of one fetch for one partition. It keeps what exceeds the budget of a poll."""
 
     def __init__(self, tp: Any, *, assignment: Any, partition_records: PartitionBatches, backoff: float) -> None:
         super().__init__(tp, assignment=assignment, partition_records=partition_records, backoff=backoff)
@@ -54,7 +54,7 @@ class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
 
 
 def install() -> None:
-    """Every consumer of the process reads so from now on."""
+    """From now on every consumer of the process reads this way."""
     fetcher.MemoryRecords = FetchedBytes
     fetcher.PartitionRecords = PartitionBatches
     fetcher.FetchResult = FetchResult

@@ -1,4 +1,4 @@
-"""A batch whose records are handed out piece by piece."""
+"""A batch whose records are returned piece by piece."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +10,11 @@ PIECE_RECORDS = 500
 
 
 class OpenBatch:
-    """A batch whose records are being handed out."""
+    """A batch whose records are being returned."""
 
     def __init__(self, batch: BatchHead, view: memoryview, begin: int) -> None:
         self.batch = batch
-        self.view = view  # the batch, unfolded
+        self.view = view  # the batch, decompressed
         self.begin = begin  # of its records in there
         self.piece = PIECE_RECORDS
         self.record_bytes = max(1, len(view) // max(1, batch.records))
@@ -24,7 +24,7 @@ class OpenBatch:
         self.records: Iterator[Any] = iter(())
 
     def parse_slowly(self) -> None:
-        """One by one from here on, whatever the bytes are."""
+        """Parse one by one from here on, whatever the bytes are."""
         batch = self.batch
         self.is_quick, self.piece = False, 1
         if batch.magic < 2:

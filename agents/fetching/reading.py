@@ -1,4 +1,4 @@
-"""A consumer without a group, for looking at topics: the changelog at recovery, and what lies around it."""
+"""A consumer without a group, to read topics from given offsets: the changelog at recovery, replays, topic checks."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,9 +25,9 @@ install()
 
 @asynccontextmanager
 async def reader(kafka: Kafka, *, committed_only: bool = False) -> AsyncIterator[AIOKafkaConsumer]:
-    """A started consumer; where an offset is not in the log it reads from the beginning. Raises KafkaError.
+    """A started consumer; it reads from the beginning where an offset is not in the log. Raises KafkaError.
 
-    `committed_only`: for topics of others, as the worker reads them: no transaction under way, none that was aborted.
+    `committed_only`: skip open and aborted transactions, as the worker does for events.
     """
     consumer = AIOKafkaConsumer(
         **client_options(kafka),
@@ -55,7 +55,7 @@ async def stop(consumer: AIOKafkaConsumer) -> None:
 
 
 async def some_records(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Taken[Record]:
-    """What comes next, or nothing where nothing comes for a while."""
+    """The next records; empty after a timeout."""
     polled = await consumer.getmany(tp, timeout_ms=READ_TIMEOUT_MS, max_records=READ_RECORDS)
     records: Taken[Record] = polled.get(tp) or Taken()
     return records

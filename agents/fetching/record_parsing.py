@@ -1,6 +1,6 @@
-"""Records of batches that aiokafka's C code cannot or must not read: slowly, within bounds, whatever the bytes are.
+"""Parses batches that aiokafka's C code cannot or must not read: slower, within bounds, for any bytes.
 
-Each parser gives the good records and, in place of bad ones, an `UnreadableBatch` that says where they lie. It never
+Each parser returns the valid records and, in place of invalid ones, an `UnreadableBatch` with their offsets. It never
 raises.
 """
 
@@ -10,7 +10,7 @@ from typing import cast
 
 from aiokafka.record.util import decode_varint
 
-from agents.fetching.decompression import NotUnfolded, UnfoldsTooFar, unfold
+from agents.fetching.decompression import DecompressesTooLarge, NotDecompressible, decompress
 from models.dead_letter import DeadLetterReason
 
 MAX_HEADERS = 10_000  # of a record: in memory each costs 36 times its bytes
@@ -20,7 +20,7 @@ _APPEND_TIME = 0x08
 
 
 class PlainRecord:
-    """What aiokafka's C code gives for a record."""
+    """A record with the attributes that aiokafka's C code gives it."""
 
     __slots__ = ("headers", "key", "offset", "timestamp", "value")
 
@@ -40,9 +40,9 @@ class PlainRecord:
 
 
 class UnreadableBatch:
-    """Stands where records would, from `first_offset` to `offset`. To whoever decodes it, it has an empty value.
+    """Takes the place of the records from `first_offset` to `offset`. Decoders see an empty value.
 
-    `kept` is the beginning of its bytes as they lie in the log, `detail` one sentence.
+    `kept` is the beginning of its bytes as they are in the log, `detail` one sentence.
     """
 
     __slots__ = ("detail", "first_offset", "kept", "offset", "reason")
@@ -64,13 +64,13 @@ Parsed = PlainRecord | UnreadableBatch
 
 
 class _Lies(Exception):
-    """A length leads nowhere; the message says which."""
+    """A length is invalid; the message says which."""
 
 
 def parse_records(
     view: memoryview, at: int, count: int, base_offset: int, last_offset: int, timestamp: int, append_time: int | None
 ) -> Iterator[Parsed]:
-    """Records of a batch of format 2, unfolded, from `at` on. `append_time`: the broker's, where it gave one."""
+    """Records of a decompressed batch of format 2, from byte `at` on. `append_time`: the broker's, where it set one."""
     expected = base_offset  # the lowest that the next one may have
     for _ in range(count):
         try:
@@ -101,11 +101,11 @@ def parse_records(
 
 
 class _TooMany(Exception):
-    """Headers without end."""
+    """More headers than a record may have."""
 
 
 def _prelude(view: memoryview, at: int, end: int) -> tuple[int, int, int]:
-    """Delta of time, delta of offset, and where the rest begins."""
+    """Timestamp delta, offset delta, and where the rest begins."""
     delta, at = _varint(view, at + 1)
     offset_delta, at = _varint(view, at)
     if at > end:
@@ -156,7 +156,7 @@ def _bytes(view: memoryview, at: int) -> tuple[bytes | None, int]:
 
 
 def longest_record(view: memoryview, at: int, count: int) -> int | None:
-    """The length of the longest of these records, None where their lengths do not fit."""
+    """The length of the longest record; None where the lengths do not add up."""
     longest, end = 0, len(view)
     buffer = cast(bytearray, view)
     try:
@@ -178,7 +178,7 @@ def longest_record(view: memoryview, at: int, count: int) -> int | None:
 
 
 def parse_message(view: memoryview, expected: int) -> Iterator[Parsed]:
-    """One stored message of format 0 or 1 whose checksum is good. `expected`: the lowest offset that is wanted."""
+    """One message of format 0 or 1 with a valid checksum. `expected`: the lowest wanted offset."""
     offset, magic, attributes = _message(view, 0)
     try:
         key, value, timestamp = _message_body(view)
@@ -189,17 +189,17 @@ def parse_message(view: memoryview, expected: int) -> Iterator[Parsed]:
             return
         if value is None:
             raise _Lies("the message is compressed and empty")
-        inner = unfold(codec, memoryview(value))
+        inner = decompress(codec, memoryview(value))
         append_time = timestamp if magic == 1 and attributes & _APPEND_TIME else None
         starts = _starts(inner)
         shift = offset - _message(inner, starts[-1][0])[0] if magic == 1 and starts else 0
-    except (_Lies, NotUnfolded) as error:
+    except (_Lies, NotDecompressible) as error:
         yield UnreadableBatch(
             min(expected, offset), offset, DeadLetterReason.MALFORMED_JSON, str(error), bytes(view[:KEPT_BYTES])
         )
         return
-    except UnfoldsTooFar:
-        why = "the message unfolds to more than is read"
+    except DecompressesTooLarge:
+        why = "the message decompresses to more than is read"
         yield UnreadableBatch(min(expected, offset), offset, DeadLetterReason.TOO_LARGE, why, bytes(view[:KEPT_BYTES]))
         return
     yield from _inner_messages(inner, starts, shift, expected, offset, append_time)
@@ -231,7 +231,7 @@ def _inner_messages(
 
 
 def _starts(view: memoryview) -> list[tuple[int, int]]:
-    """Where each message begins and ends."""
+    """Start and end of each message."""
     starts, at = [], 0
     while at < len(view):
         if at + 26 > len(view):

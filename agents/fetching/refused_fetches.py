@@ -1,6 +1,6 @@
-"""Partitions that a broker answers for, and does not hand out: aiokafka only logs that and asks again at once.
+"""Partitions for which a broker answers with an error instead of records: aiokafka only logs that and retries at once.
 
-One such partition is no reason to end a worker that reads others.
+One such partition must not end a worker that reads others.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ class _Refusal(NamedTuple):
 
 
 class RefusedFetches:
-    """What brokers' answers to one consumer say. Read by another thread than it is written by."""
+    """Errors in brokers' fetch answers to one consumer. Written by one thread, read by another."""
 
     def __init__(self) -> None:
         self._refusals: dict[TopicPartition, _Refusal] = {}
 
     def watch(self, client: Any) -> None:
-        """Look at every answer that this client of aiokafka gets."""
+        """Read every answer that this aiokafka client gets."""
         send = client.send
 
         async def watched_send(node_id: int, request: Any, **options: Any) -> Any:
@@ -49,9 +49,9 @@ class RefusedFetches:
         client.send = watched_send
 
     def note(self, answer: Any, asked: Mapping[TopicPartition, int], now: float) -> bool:
-        """Note which of the partitions asked for, from which offset on, are not handed out; answer whether any is not.
+        """Note the fetched partitions that were answered with an error; return whether there is one.
 
-        Of an answer that is full some partitions are left out, but not for long.
+        A full answer leaves some partitions out, but only briefly.
         """
         before, is_refused = self._refusals, False
         for topic, partitions in answer.topics:
@@ -70,11 +70,11 @@ class RefusedFetches:
         return is_refused
 
     def lasting(self, now: float) -> Iterator[tuple[TopicPartition, str]]:
-        """Partitions that have been refused for some time, and the broker's word for it."""
+        """Partitions that have been refused for some time, and the broker's error."""
         for tp, refusal in list(self._refusals.items()):
             if now - refusal.since > REFUSED_AFTER_SECONDS and now - refusal.heard < HEARD_LATELY_SECONDS:
                 yield tp, refusal.word
 
     def forget(self) -> None:
-        """The partitions are others."""
+        """The assignment has changed."""
         self._refusals.clear()

@@ -1,4 +1,4 @@
-"""What a fetch brought, before and after it is read, and about how much memory that takes."""
+"""The result of a fetch, before and after it is parsed, and its approximate memory."""
 
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Taken(list[T]):
-    """Records, about how much memory they take, and whether an `UnreadableBatch` is among them."""
+    """Records, their approximate memory, and whether an `UnreadableBatch` is among them."""
 
     __slots__ = ("has_unreadable", "size_bytes")
 
@@ -21,20 +21,20 @@ class Taken(list[T]):
 
 
 def memory_beside(records: list[Any]) -> int:
-    """About how many bytes records made by aiokafka's C code take beside what is in them."""
+    """The approximate memory of aiokafka's record objects beside their contents, in bytes."""
     return RECORD_BYTES * len(records) + HEADER_BYTES * sum(map(len, map(headers_of, records)))
 
 
 class FetchedBytes:
-    """What a broker sent for a partition, in place of aiokafka's MemoryRecords, which trusts every length in it."""
+    """The fetched bytes of a partition. Replaces aiokafka's MemoryRecords, which trusts every length in them."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data or b""
 
     def has_next(self) -> bool:
-        """Whether there is anything."""
+        """Whether there are bytes."""
         return bool(self.data)
 
     def size_in_bytes(self) -> int:
-        """How much there is."""
+        """The number of bytes."""
         return len(self.data)

@@ -1,7 +1,7 @@
-"""A Faust transport that hands an agent all that one poll brought for a partition as one message, and never a hole.
+"""A Faust transport that passes an agent all records of one poll for a partition as one message, without a hole.
 
-Faust still joins the group, deals out partitions and drives the agents; which records come, and from where on, is said
-here. A partition is read only after `begin`, from exactly the offset named there, every record once.
+Faust still joins the group, assigns partitions and drives the agents; this module decides which records come, and from
+which offset. A partition is read only after `begin`, from exactly the offset named there, every record once.
 """
 
 import time
@@ -23,12 +23,12 @@ class RecordBatch(ConsumerMessage):
 
     @property
     def fetched(self) -> Fetched:
-        """What was fetched."""
+        """The fetched records."""
         return cast(Fetched, self.value)
 
 
 class _Unheeded(dict[TP, int | None]):
-    """Faust drops what lies before the last offset it saw, which would break reading a partition again."""
+    """Faust drops records before the last offset it saw, which would break reading a partition again."""
 
     def __getitem__(self, tp: TP) -> int | None:
         return None
@@ -37,7 +37,7 @@ class _Unheeded(dict[TP, int | None]):
 
 
 class Consumer(driver.Consumer):
-    """Yields a RecordBatch for each partition that has news. Positions and commits belong to the agents' engine."""
+    """Yields a RecordBatch for each partition with records. The engine decides positions and commits."""
 
     RebalanceListener = RebalanceListener
     commit_position: Callable[[TP], int | None]  # what may be committed, None: nothing
@@ -60,22 +60,22 @@ class Consumer(driver.Consumer):
 
     @property
     def is_member(self) -> bool:
-        """Whether the group still knows this worker, as far as we have heard."""
+        """Whether the group still has this member, as far as this client knows."""
         return self.thread.is_member
 
     @property
     def knows_coordinator(self) -> bool:
-        """Whether a broker is known that answers for the group."""
+        """Whether the group's coordinator is known."""
         return self.thread.knows_coordinator
 
     def partitions_of(self, topic: str) -> int:
-        """How many partitions a topic has, as far as this consumer has heard; 0: not known."""
+        """How many partitions a topic has by this consumer's metadata; 0: unknown."""
         return self.thread.partitions_of(topic)
 
     # --- positions
 
     async def begin(self, tp: TP, offset: int) -> int:
-        """Read from this offset on, whatever was read before. Answers the number of this reading, which records have.
+        """Read from this offset, whatever was read before. Returns the number of this reading, which its records carry.
 
         Raises IllegalStateError where the partition is not assigned.
         """
@@ -91,7 +91,7 @@ class Consumer(driver.Consumer):
         self.thread.wake()
 
     def do_not_want(self, tp: TP) -> None:
-        """Let its records wait. Some may be on their way already."""
+        """Let its records wait. Some may already be in flight."""
         self._wanted.partitions.discard(tp)
 
     def is_wanted(self, tp: TP) -> bool:
@@ -99,40 +99,40 @@ class Consumer(driver.Consumer):
         return tp in self._wanted
 
     def forget(self) -> None:
-        """Nothing is wanted any more."""
+        """No partition is wanted any more."""
         self._wanted.partitions.clear()
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
-        """What the group has committed and noted beside it, for those where it has. Raises KafkaError."""
+        """The group's committed offsets and their notes, where there are any. Raises KafkaError."""
         return await self.thread.committed(tps)
 
     async def commit_with_notes(self, positions: Mapping[TP, tuple[int, str]]) -> None:
-        """Commit positions with what is to be remembered beside each. Raises KafkaError."""
+        """Commit positions with a note each. Raises KafkaError."""
         await self.thread.run_here(self.thread.commit_with_notes(positions))
 
     def end(self, tp: TP) -> int | None:
-        """The end of what may be read, as far as the fetcher has heard."""
+        """The last stable offset by the last fetch."""
         return self.thread.end(tp)
 
     def log_end(self, tp: TP) -> int | None:
-        """The end of the log, as far as the fetcher has heard, with what may not be read yet."""
+        """The end of the log by the last fetch, open transactions included."""
         return self.thread.log_end(tp)
 
     def refused(self) -> dict[TP, str]:
-        """Partitions that brokers have not handed out for some time although they answer, and their word for it."""
+        """Partitions that brokers have refused for some time, and their error."""
         return {TP(*tp): word for tp, word in self.thread.refused.lasting(time.monotonic())}
 
     def answered_at(self, tp: TP) -> float | None:
-        """When a broker last answered for this partition, in seconds of the wall clock."""
+        """When a broker last answered for this partition: seconds since the epoch."""
         return self.thread.answered_at(tp)
 
     # --- what Faust calls
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
-        """One message a partition that has news.
+        """One message for each partition with records.
 
-        A fetch outlives the rebalance in which it waits, and may bring records of a reading that began in between. They
-        are kept until the flow resumes: the thread hands out every record once.
+        A fetch may span a rebalance and return records of a reading that began meanwhile. They are kept until the flow
+        resumes, because the thread returns every record once.
         """
         if not self.flow_active:
             await self.wait(cast(Any, self.can_resume_flow))
@@ -148,22 +148,22 @@ class Consumer(driver.Consumer):
                 yield each.tp, _batch(each, self.app.consumer_generation_id)
 
     async def perform_seek(self) -> None:
-        """Faust would read from the committed offsets."""
+        """Does nothing: Faust would seek to the committed offsets."""
 
     async def verify_all_partitions_active(self) -> None:
-        """Faust's own watch knows nothing of batches; the engine has one."""
+        """Does nothing: Faust's watchdog does not know batches; the engine has its own."""
 
     def on_buffer_full(self, tp: TP) -> None:
-        """The engine says what it wants, partition by partition."""
+        """Does nothing: the engine asks for records partition by partition."""
 
     def on_buffer_drop(self, tp: TP) -> None:
-        """The engine says what it wants, partition by partition."""
+        """Does nothing: the engine asks for records partition by partition."""
 
     def track_message(self, message: Any) -> None:
-        """Nothing waits for a batch: the engine commits."""
+        """Does nothing: the engine commits."""
 
     def ack(self, message: Any) -> bool:
-        """Counts for nothing: the engine commits."""
+        """Does nothing: the engine commits."""
         message.acked = True
         return True
 
@@ -174,7 +174,7 @@ class Consumer(driver.Consumer):
         return self.commit_position(tp)
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
-        """Faust records a failed commit as done; take that back."""
+        """Faust records a failed commit as done; undo that."""
         before = {tp: self._committed_offset.get(tp) for tp in offsets}
         committed: bool = await super()._commit_offsets(offsets, start_new_transaction)
         if not committed:

@@ -1,4 +1,4 @@
-"""The quick way for what nearly all batches are: of format 2, of no transaction, whole, small, and flawless."""
+"""The fast path for nearly all batches: format 2, no transaction, complete, small, valid."""
 
 from itertools import islice
 from operator import attrgetter, lt
@@ -17,15 +17,15 @@ from agents.fetching.batch_heads import (
     MAGIC,
     plain_head,
 )
-from agents.fetching.decompression import SPARE_BYTES, unfold
+from agents.fetching.decompression import SPARE_BYTES, decompress
 
-LARGE_BYTES = 2 * 1024 * 1024  # of a batch, unfolded: its records are measured before they are made
+LARGE_BYTES = 2 * 1024 * 1024  # of a batch, decompressed: its records are measured before they are made
 
 offset_of, headers_of = attrgetter("offset"), attrgetter("headers")
 
 
 class WholeBatch(NamedTuple):
-    """All records of a batch; `size` is of the batch, unfolded, `end` where the next one begins in the bytes."""
+    """All records of a batch; `size` is its decompressed size, `end` where the next one begins in the bytes."""
 
     records: list[Any]
     last_offset: int
@@ -34,12 +34,12 @@ class WholeBatch(NamedTuple):
 
 
 def are_in_order(offsets: list[int], first: int, last: int) -> bool:
-    """Whether offsets rise, and lie within what their batch claims."""
+    """Whether offsets rise and are within their batch's range."""
     return first <= offsets[0] and offsets[-1] <= last and all(map(lt, offsets, islice(offsets, 1, None)))
 
 
 def whole_batch(data: bytes, view: memoryview, at: int, expected: int, most_records: int) -> WholeBatch | None:
-    """The batch that begins here, at the offset that is expected; None where it is any other, or has any flaw."""
+    """The batch that begins here, if it starts at the expected offset and is valid; else None."""
     if at + HEAD.size > len(data) or data[at + MAGIC] != 2:
         return None
     (length,), (count,) = INT.unpack_from(data, at + LENGTH), INT.unpack_from(data, at + COUNT)
@@ -56,8 +56,8 @@ def whole_batch(data: bytes, view: memoryview, at: int, expected: int, most_reco
     try:
         if codec:
             head = plain_head(data, at, attributes)
-            unfolded = unfold(codec, view[at + HEAD.size : end], head, LARGE_BYTES)
-            size, batch = len(unfolded), DefaultRecordBatch(cast(bytes, unfolded))
+            decompressed = decompress(codec, view[at + HEAD.size : end], head, LARGE_BYTES)
+            size, batch = len(decompressed), DefaultRecordBatch(cast(bytes, decompressed))
         records = list(batch)
     except Exception:  # the slow way finds out what it is
         return None

@@ -1,7 +1,7 @@
-"""Reads the fleet topic whole, in every worker, and keeps the newest record of each partition.
+"""Reads the whole fleet topic in every worker and keeps the newest record of each partition.
 
-A record of a higher generation wins, for a worker that was frozen may still write; but one that went silent loses to
-whoever speaks, for generations begin anew when a group was empty for long.
+A record of a higher generation wins, because a frozen worker may still write. Any record replaces a stale one, because
+generations start again at 1 when a group was empty for long.
 """
 
 import asyncio
@@ -140,7 +140,7 @@ class FleetReader:
             await stop(consumer)
 
     async def _poll(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
-        """`end` is where the topic was said to end when reading began; a broker may say too little."""
+        """`end` is the topic's end when reading began; a broker may return one that is too low."""
         for record in (await consumer.getmany(tp, timeout_ms=POLL_MS)).get(tp, ()):
             self.take(record.value, record.offset)
         if not self._is_live and await consumer.position(tp) >= max(end, consumer.highwater(tp) or 0):

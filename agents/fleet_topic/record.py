@@ -1,6 +1,6 @@
 """One record of the fleet topic: a partition's summary, its owner's address, and the token that requests to it need.
 
-What every question needs stands in front; the bulk is compressed and unpacked only when somebody asks for it.
+The counts come first; the lists are compressed, and decompressed only when a question needs them.
 """
 
 import zlib

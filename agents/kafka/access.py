@@ -1,6 +1,6 @@
-"""How Kafka is reached: where it is, who we are, and whom we trust. Every client of ours is made with it.
+"""How Kafka is reached: addresses, login and trusted authorities. Every client of the monitor is made with it.
 
-An address alone means an open connection on which nobody has to be anybody.
+An address alone means an unencrypted connection without authentication.
 """
 
 import ssl
@@ -38,7 +38,7 @@ class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_user(self) -> bool:
-        """Whether somebody logs in."""
+        """Whether the client logs in."""
         return self.security_protocol.startswith("SASL_")
 
     def client_options(self) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]
 
 
 async def create_connection(host: str, port: int, **options: Any) -> Connection:
-    """In the place of aiokafka's function; what fails is noted for whoever asks."""
+    """Replaces aiokafka's function; failures are noted for the caller of `noting`."""
     connection = Connection(host, port, **options)
     try:
         await connection.connect()
@@ -169,7 +169,7 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
         return await self._ask_bootstrap_list(cluster_metadata, topics)
 
     async def _not_too_often(self) -> None:
-        """Whoever lacks a leader asks again at once, and so would ask as fast as the broker answers."""
+        """A client without a leader asks again at once, as fast as the broker answers: slow it down."""
         now = time.monotonic()
         self._updates_in_a_row = self._updates_in_a_row + 1 if now - self._updated_at < REPEATED_SECONDS else 0
         beyond = self._updates_in_a_row - FREE_REPETITIONS

@@ -11,10 +11,10 @@ _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
 class PlacedBy(Enum):
-    """What puts a record into its partition."""
+    """Which partitioner chose a record's partition."""
 
-    MURMUR2 = "murmur2"  # Java's client, aiokafka, kafka-python, kafkajs, franz-go; librdkafka if told so
-    CRC32 = "crc32"  # librdkafka and all that is made of it, unless told otherwise
+    MURMUR2 = "murmur2"  # Java's client, aiokafka, kafka-python, kafkajs, franz-go; librdkafka if configured so
+    CRC32 = "crc32"  # librdkafka and the clients built on it, by default
     FNV1A = "fnv1a"  # sarama, kafka-go
     NO_KEY = "no_key"
     FEWER_PARTITIONS = "murmur2_of_fewer_partitions"

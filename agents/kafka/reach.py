@@ -1,4 +1,4 @@
-"""Probes silent partitions over a new connection, to tell a fault of the client from one of the broker."""
+"""Probes silent partitions over a new connection, to distinguish a fault of the client from one of the broker."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Why Kafka cannot be used, in one sentence for people that names what was refused and the setting to look at.
 
-`why` asks once more where the library's error does not say it: what is spoken at an address is told by a handshake.
-Nothing of Python's is in a sentence, and never a password.
+Where the library's error does not name the cause, `why` probes the address with a handshake to see which protocol it
+speaks. No sentence contains a Python class name or a password.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from agents.kafka.client import KafkaUnreachable, NotServed
 PROBE_SECONDS = 3.0
 _ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id
 _EXPIRED, _NOT_YET_VALID, _OTHER_HOST, _OTHER_ADDRESS = 10, 9, 62, 64  # OpenSSL's X509_V_ERR_ numbers
-_SIGNED_BY_NOBODY_KNOWN = frozenset({2, 18, 19, 20, 21})
+_UNKNOWN_SIGNER = frozenset({2, 18, 19, 20, 21})
 _CLOSED = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, NotServed, errors.KafkaConnectionError)
 RIGHTS = (
     errors.TopicAuthorizationFailedError,
@@ -37,12 +37,12 @@ async def why(error: BaseException, kafka: Kafka) -> str:
 
 
 async def _of_addresses(error: KafkaUnreachable, access: KafkaAccess) -> str:
-    """What a broker answered says more than that others did not answer."""
+    """A broker's answer explains more than the silence of others."""
     silent: list[BaseException] = []
     for address, failure in error.failures:
         sentence = _of_certificate(failure, address) or _of_login(failure, address, access)
         if sentence is None and isinstance(failure, _CLOSED) and not isinstance(failure, ConnectionRefusedError):
-            sentence = await _of_what_is_spoken(address, access, failure)
+            sentence = await _of_protocol(address, access, failure)
         if sentence is not None:
             return sentence
         silent.append(failure)
@@ -72,17 +72,17 @@ def words_of(error: BaseException, kafka: Kafka) -> str:
 
 
 def reason_of(error: BaseException, kafka: Kafka) -> str:
-    """A sentence for an error of Kafka's; of any other what programmers need."""
+    """A sentence for a Kafka error; the `repr` of any other."""
     return words_of(error, kafka) if isinstance(error, KafkaError) else repr(error)
 
 
 def reason_for_log(error: BaseException) -> str:
-    """For a log that has the address elsewhere: a right that lacks in words, else what programmers need."""
+    """For a log line that has the address elsewhere: a missing right in words, else the `repr`."""
     return f"Kafka refuses this user the right {_lacking(error)}" if isinstance(error, RIGHTS) else repr(error)
 
 
 def of_right(error: BaseException, access: KafkaAccess) -> str:
-    """A right that this user lacks, as far as the error names it."""
+    """The missing right, as far as the error names it."""
     return f"Kafka at {access} refuses {user_of(access)} the right {_lacking(error)}; grant it (doctor names all)."
 
 
@@ -98,7 +98,7 @@ def _lacking(error: BaseException) -> str:
 
 
 def user_of(access: KafkaAccess) -> str:
-    """Who is let in."""
+    """The user in words."""
     return f"the user {access.sasl_username}" if access.has_user else "clients without authentication"
 
 
@@ -110,7 +110,7 @@ def _flat(values: tuple[object, ...]) -> list[object]:
 
 
 def refusal(error: BaseException) -> str:
-    """What the broker said, without the name and number of an error class."""
+    """The broker's reason, without the name and number of an error class."""
     if isinstance(error, KafkaError):
         text = " ".join(str(each) for each in _flat(error.args)) or getattr(error, "description", "")
         return (text or getattr(error, "message", "") or "no reason was given").strip().rstrip(".")
@@ -150,7 +150,7 @@ def _of_certificate(error: BaseException, address: str) -> str | None:
             f"Kafka at {address} shows a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its "
             f"certificate does, or give the broker one for {host}."
         )
-    if code in _SIGNED_BY_NOBODY_KNOWN:
+    if code in _UNKNOWN_SIGNER:
         return (
             f"Kafka at {address} shows a certificate that no authority in KAFKA_SSL_CAFILE has "
             f"signed; set KAFKA_SSL_CAFILE to the authority that did."
@@ -158,7 +158,7 @@ def _of_certificate(error: BaseException, address: str) -> str | None:
     return f"Kafka at {address} shows a certificate that cannot be trusted ({error.verify_message}); KAFKA_SSL_CAFILE."
 
 
-async def _of_what_is_spoken(address: str, access: KafkaAccess, failure: BaseException) -> str | None:
+async def _of_protocol(address: str, access: KafkaAccess, failure: BaseException) -> str | None:
     host, _, port = address.rpartition(":")
     protocol = access.security_protocol
     if access.is_encrypted:
@@ -195,14 +195,14 @@ def _no_kafka(address: str, access: KafkaAccess) -> str:
 
 
 async def _shakes_hands(host: str, port: int) -> bool:
-    """Whether TLS is spoken there, whoever it is."""
+    """Whether the address speaks TLS."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return await _connects(host, port, context, b"")
 
 
 async def _answers(host: str, port: int, context: ssl.SSLContext | None) -> bool:
-    """Whether Kafka's own protocol is spoken there."""
+    """Whether the address speaks Kafka's protocol."""
     return await _connects(host, port, context, _ASKS_VERSIONS)
 
 

@@ -1,6 +1,6 @@
-"""What this user may do with topics and group, as the broker itself tells it, held against what is needed.
+"""Compares the rights that the broker returns for this user on topics and group with those that are needed.
 
-A broker that does not tell (an old one, or one without access control) has nothing missing.
+A broker that returns none (an old one, or one without access control) counts as granting all.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from agents.kafka.access import Kafka, KafkaAccess, access_of, client_options
 from agents.kafka.refusals import user_of
 from agents.kafka.topics import TopicNames
 
-_TOLD_NOTHING = (-(2**31), 0)  # who has no right at all is not shown the topic
+_NOT_RETURNED = (-(2**31), 0)  # a user without any right does not see the topic at all
 _METADATA, _DESCRIBE_GROUPS = 3, 15
 _COORDINATOR_TRIES = 10  # the first group of a cluster makes the coordinators' topic
 _TRY_AGAIN_SECONDS = 0.3
@@ -159,7 +159,7 @@ def needs_of_worker(names: TopicNames, group: str) -> Needs:
 
 
 async def missing_rights(kafka: Kafka, needs: Needs) -> list[Missing]:
-    """What is needed and not given; a topic that does not exist lacks nothing. Raises KafkaError, OSError."""
+    """The missing rights; a topic that does not exist lacks nothing. Raises KafkaError, OSError."""
     admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=10_000)
     try:
         await admin.start()
@@ -209,11 +209,11 @@ async def _coordinator(admin: AIOKafkaAdminClient, group: str) -> int:
 
 
 def _has(operations: int, right: Right) -> bool:
-    return operations in _TOLD_NOTHING or bool(operations & (1 << right))
+    return operations in _NOT_RETURNED or bool(operations & (1 << right))
 
 
 def sentence(missing: Sequence[Missing], kafka: Kafka) -> str:
-    """One sentence that names who lacks what."""
+    """One sentence that names the user and the missing rights."""
     access: KafkaAccess = access_of(kafka)
     named = [str(each) for each in missing]
     listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"

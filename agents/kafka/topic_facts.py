@@ -1,4 +1,4 @@
-"""Asks a broker how topics and brokers are set. What it does not tell this user is None."""
+"""Reads the settings of topics and brokers. A setting that the broker does not return to this user is None."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -54,7 +54,7 @@ async def broker_facts(admin: AIOKafkaAdminClient) -> BrokerFacts:
 async def _settings(
     admin: AIOKafkaAdminClient, kind: ConfigResourceType, names: list[str]
 ) -> dict[str, dict[str, str]]:
-    """Of each resource; without those that are not told."""
+    """Of each resource that the broker returns."""
     try:
         answers = await admin.describe_configs([ConfigResource(kind, name) for name in names])
     except (KafkaError, AttributeError, ValueError, TypeError) as error:  # not every broker knows the request

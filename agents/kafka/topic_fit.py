@@ -1,6 +1,6 @@
 """Whether topics and brokers are set as the monitor needs them: a sentence for each that loses or stops something.
 
-Pure: `TopicFacts` and `BrokerFacts` are what a broker tells; a fact that it does not tell is None and is not judged.
+Pure: `TopicFacts` and `BrokerFacts` are what a broker returns; what it does not return is None and is not judged.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ HOUR_MS = 3_600_000
 
 
 class TopicFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic as its broker tells it. Sizes in bytes; -1 of `retention_ms` is for ever."""
+    """One topic as its broker describes it. Sizes in bytes; -1 of `retention_ms` is for ever."""
 
     partitions: int
     replicas: int | None = None  # the fewest of any partition
@@ -26,7 +26,7 @@ class TopicFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrokerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The brokers as one of them tells."""
+    """The brokers as one of them describes them."""
 
     brokers: int
     min_session_ms: int | None = None

@@ -43,7 +43,7 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, monitor_id: str, events: str, alerts: str, dead_letters: str, alert_dead_letters: str) -> "TopicNames":
-        """The monitor's own topics bear its id; the others are shared by all who know the names."""
+        """The monitor's own topics are named after its id; the others may be shared by several monitors."""
         return cls(
             events=events,
             alerts=alerts,
@@ -191,7 +191,7 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topics: list[str], at_least: int = 1) -> dict[str, int]:
-    """Partitions of each topic, once the broker tells of all of them, and of so many."""
+    """Partitions of each topic, once the broker returns all of them, with at least so many."""
     give_up_at = time.monotonic() + METADATA_PATIENCE_SECONDS
     while True:
         described = await admin.describe_topics(topics) if topics else []

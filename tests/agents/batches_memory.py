@@ -1,4 +1,4 @@
-"""A process that reads what unfolds to very much, and prints by how many MiB its memory had grown at the worst."""
+"""A process that reads what decompresses to very much, and prints by how many MiB its memory had grown at the worst."""
 
 import zlib
 from pathlib import Path
@@ -41,8 +41,8 @@ def gzip_of(mib: int) -> bytes:
 def main() -> None:
     """Several partitions, read in turn as a poll does."""
     good, many = batch(0, [Sent(0, b"a")]), batch(3, [Sent(at, bytes(900_000)) for at in range(60)], "lz4")
-    folded = [(4, zstd_of(300)), (1, gzip_of(100)), (4, zstd_of(60))]
-    logs = [good + batch(1, [Sent(0)], codec=codec, folded=data) + many for codec, data in folded] * 2
+    compressed = [(4, zstd_of(300)), (1, gzip_of(100)), (4, zstd_of(60))]
+    logs = [good + batch(1, [Sent(0)], codec=codec, compressed=data) + many for codec, data in compressed] * 2
     before = peak_mib()
     partitions = [reading(log) for log in logs]
     records = 0

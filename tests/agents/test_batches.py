@@ -10,7 +10,7 @@ import pytest
 from agents.fetching import decompression, large_batch
 from agents.fetching.batches import TAKEN_BYTES, PartitionBatches
 from agents.fetching.damaged_batches import Doubts
-from agents.fetching.decompression import UNFOLDED_LIMIT_BYTES, missing_codecs
+from agents.fetching.decompression import DECOMPRESSED_LIMIT_BYTES, missing_codecs
 from agents.fetching.record_parsing import UnreadableBatch
 from testbed.batches import (
     APPEND_TIME,
@@ -78,7 +78,7 @@ def test_a_library_that_does_not_load_is_said_with_what_to_do(monkeypatch: pytes
 
 
 def test_a_codec_that_the_library_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cramjam.lz4.decompress_into", lambda folded, room: 0)
+    monkeypatch.setattr("cramjam.lz4.decompress_into", lambda compressed, room: 0)
     assert str(missing_codecs()).startswith("The package cramjam is installed and does not read lz4.")
 
 
@@ -252,17 +252,17 @@ def test_a_codec_of_the_future_is_passed_over(codec: int) -> None:
 
 @pytest.mark.parametrize("codec", [1, 2, 3, 4])
 @pytest.mark.parametrize(
-    "folded", [b"", b"no such thing", b"\x82SNAPPY\x00" + bytes(8) + b"\xff\xff\xff\xff", bytes(99)]
+    "compressed", [b"", b"no such thing", b"\x82SNAPPY\x00" + bytes(8) + b"\xff\xff\xff\xff", bytes(99)]
 )
-def test_a_batch_that_does_not_unfold_is_passed_over(codec: int, folded: bytes) -> None:
-    (bad,) = beside(batch(3, GOOD, codec=codec, folded=folded))
+def test_a_batch_that_does_not_decompress_is_passed_over(codec: int, compressed: bytes) -> None:
+    (bad,) = beside(batch(3, GOOD, codec=codec, compressed=compressed))
     assert (bad.first_offset, bad.offset, bad.reason.value) == (3, 5, "malformed_json")
 
 
 def test_records_before_a_length_that_lies_still_count() -> None:
     lying = varint(500) + b"too few"
-    folded = b"".join((batch(0, GOOD)[61:], lying))
-    between = beside(batch(3, GOOD, folded=folded, count=4, last_delta=9), behind=13)
+    compressed = b"".join((batch(0, GOOD)[61:], lying))
+    between = beside(batch(3, GOOD, compressed=compressed, count=4, last_delta=9), behind=13)
     assert seen(between) == [(3, b"a"), (4, b"b"), (5, b"c"), (12, "malformed_json")]
     assert between[-1].first_offset == 6
 
@@ -270,7 +270,7 @@ def test_records_before_a_length_that_lies_still_count() -> None:
 def test_a_record_whose_inside_lies_costs_that_record_alone() -> None:
     body = b"\x00" + varint(0) + varint(1) + varint(99) + b"short"
     data = batch(0, [Sent(0, b"a")])[61:] + varint(len(body)) + body + batch(0, [Sent(2, b"c")])[61:]
-    between = beside(batch(3, GOOD, folded=data))
+    between = beside(batch(3, GOOD, compressed=data))
     assert seen(between) == [(3, b"a"), (4, "malformed_json"), (5, b"c")]
 
 
@@ -299,18 +299,18 @@ def test_a_batch_that_may_have_been_damaged_on_its_way_is_fetched_again_first() 
     assert seen(all_of(healed)) == [(1, b"a"), (2, b"b"), (3, b"c")]
 
 
-# --- what unfolds to very much
+# --- what decompresses to very much
 
 
 @pytest.mark.parametrize("fold", ["gzip", "lz4", "zstd", "snappy", "snappy of Java"])
-def test_a_batch_that_unfolds_too_far_is_passed_over(fold: str) -> None:
-    (bad,) = beside(batch(3, [Sent(0, bytes(UNFOLDED_LIMIT_BYTES))], fold, last_delta=2))
+def test_a_batch_that_decompresses_to_too_much_is_passed_over(fold: str) -> None:
+    (bad,) = beside(batch(3, [Sent(0, bytes(DECOMPRESSED_LIMIT_BYTES))], fold, last_delta=2))
     assert (bad.first_offset, bad.offset, bad.reason.value) == (3, 5, "too_large")
 
 
-def test_batches_that_unfold_too_far_are_tried_one_at_a_time_so_that_others_have_their_turn() -> None:
-    bomb = FOLDS["zstd"][1](record(Sent(0, bytes(UNFOLDED_LIMIT_BYTES))))
-    batches = reading(b"".join(batch(at, [Sent(0)], codec=4, folded=bomb) for at in range(3)))
+def test_batches_that_decompress_to_too_much_are_tried_one_at_a_time_so_that_others_have_their_turn() -> None:
+    bomb = FOLDS["zstd"][1](record(Sent(0, bytes(DECOMPRESSED_LIMIT_BYTES))))
+    batches = reading(b"".join(batch(at, [Sent(0)], codec=4, compressed=bomb) for at in range(3)))
     assert [len(batches.take(2_000)) for _ in range(3)] == [1, 1, 1]
 
 
@@ -337,7 +337,7 @@ def test_no_more_is_handed_out_at_once_than_fits() -> None:
     assert max(sizes) <= TAKEN_BYTES + 1024 * 1024
 
 
-def test_of_large_batches_of_many_partitions_one_at_a_time_is_unfolded() -> None:
+def test_of_large_batches_of_many_partitions_one_at_a_time_is_decompressed() -> None:
     data = batch(0, [Sent(at, b"%d" % at * 40_000) for at in range(100)], "zstd")
     partitions = [reading(data) for _ in range(5)]
     found: list[list[Any]] = [[] for _ in partitions]
@@ -362,7 +362,7 @@ def test_a_partition_that_is_held_back_gives_way_and_goes_on_later(monkeypatch: 
     assert [record.offset for record in found] == list(range(100))
 
 
-def test_whatever_batches_unfold_to_memory_stays_within_its_bound() -> None:
+def test_whatever_batches_decompress_to_memory_stays_within_its_bound() -> None:
     """One of 300 MiB, one of 100 and one of 60, each in two partitions, beside batches of 54 MiB in large records."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.agents.batches_memory"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -137,10 +137,10 @@ def test_any_bytes_at_all_come_to_an_end(data: bytes, start: int) -> None:
 
 @examples(100)
 @given(st.integers(1, 4), st.binary(max_size=300))
-def test_any_bytes_said_to_be_compressed_cost_no_neighbour(codec: int, folded: bytes) -> None:
+def test_any_bytes_said_to_be_compressed_cost_no_neighbour(codec: int, compressed: bytes) -> None:
     log = [
         Placed(0, batch(0, [Sent(0, b"a")]), [(0, b"a")]),
-        Placed(3, batch(1, [Sent(0), Sent(1), Sent(2)], codec=codec, folded=folded), []),
+        Placed(3, batch(1, [Sent(0), Sent(1), Sent(2)], codec=codec, compressed=compressed), []),
         Placed(4, batch(4, [Sent(0, b"b")]), [(4, b"b")]),
     ]
     records = seen(follow(log, 500, 0))

@@ -130,7 +130,7 @@ async def test_batches_of_every_codec_and_an_odd_header_are_events(
     assert [name for name, _ in letter.headers][:4] == ["\\xff\\xfe", "", "ce_id", "ce_id"]
 
 
-async def test_a_batch_that_unfolds_too_far_is_too_large_and_its_neighbours_count(
+async def test_a_batch_that_decompresses_to_too_much_is_too_large_and_its_neighbours_count(
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
