@@ -55,7 +55,8 @@ def main() -> None:
 
 
 def _end(sentence: str, code: ExitCode) -> None:
-    print(f"episode-monitor: {sentence}", file=sys.stderr)
+    for line in sentence.splitlines():
+        print(f"episode-monitor: {line}", file=sys.stderr)
     raise SystemExit(int(code))
 
 

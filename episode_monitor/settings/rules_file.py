@@ -1,70 +1,76 @@
 """Reads the rules file and makes the core's settings of ours."""
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import yaml
 
 from episode_monitor.settings.settings import Settings, SettingsError
+from episode_monitor.settings.strict_yaml import BadYaml, line_of_key, load_yaml, nodes_of, value_of
 from streams.alerting.core import Core
 from streams.alerting.rule import Rule
 from streams.alerting.rule_parsing import parse_rules
-from streams.alerting.rules import RuleError, RuleSet
+from streams.alerting.rules import RuleError, RuleFault, RuleSet
 from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules
 
 
-class _RulesLoader(yaml.SafeLoader):
-    """As YAML 1.2 reads a file: a key that stands twice is an error, and `1:30` and `010` are no numbers."""
+class RulesFault(NamedTuple):
+    """One sentence about a rules file; `line` counts from 1, 0 where it is about the whole file."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Raises ConstructorError, which knows the line."""
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"`{key.value}` appears twice in one mapping", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+    line: int
+    sentence: str
 
 
-_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-_RulesLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern in zip(_NUMBERS, (r"[-+]?(?:0|[1-9][0-9]*)$", r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+$"), strict=True):
-    _RulesLoader.add_implicit_resolver(_tag, re.compile(_pattern), list("-+0123456789"))
+class RulesFileError(SettingsError):
+    """A rules file that cannot be used: every fault with its line. The text has one sentence a line."""
+
+    def __init__(self, name: str, faults: Sequence[RulesFault]) -> None:
+        places = [f"{name}, line {fault.line}" if fault.line else name for fault in faults]
+        super().__init__("\n".join(f"{place}: {fault.sentence}" for place, fault in zip(places, faults, strict=True)))
+        self.faults = tuple(faults)
 
 
 def load_rules(path: Path, settings: Settings) -> tuple[Rule, ...]:
-    """Show the active rules, overrides applied. Raises SettingsError with one sentence that names the file."""
+    """The rules of a file, overrides applied. Raises SettingsError with all faults."""
+    return tuple(rule_set(path, settings).by_id.values())
+
+
+def rule_set(path: Path, settings: Settings) -> RuleSet:
+    """The rules of a file, overrides applied. Raises SettingsError with all faults."""
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _RulesLoader)  # a SafeLoader
-        return parse_rules(document, settings.threshold_overrides)
+        return rule_set_of(path.read_text(encoding="utf-8"), f"RULES_FILE {path}", settings)
     except OSError as error:
         raise SettingsError(f"RULES_FILE {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise SettingsError(f"RULES_FILE {path} is not UTF-8 text; save it as UTF-8.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        problem = f": {error.problem}" if isinstance(error, yaml.constructor.ConstructorError) else ""
-        raise SettingsError(f"RULES_FILE {path} is not valid YAML{where}{problem}; correct it there.") from None
-    except RuleError as error:
-        raise SettingsError(f"RULES_FILE {path}: {error}") from None
 
 
-def core_from(settings: Settings) -> Core:
-    """All that the core decides by. Raises SettingsError."""
+def rule_set_of(text: str, name: str, settings: Settings) -> RuleSet:
+    """The rules of a text, overrides applied; `name` begins each sentence. Raises RulesFileError."""
     try:
-        rules = RuleSet(load_rules(settings.rules_path, settings))
+        return RuleSet(parse_rules(load_yaml(text), settings.threshold_overrides))
+    except BadYaml as error:
+        raise RulesFileError(name, [RulesFault(error.line, str(error))]) from None
     except RuleError as error:
-        raise SettingsError(f"RULES_FILE {settings.rules_path}: {error}") from None
+        root = nodes_of(text)
+        found = [RulesFault(_line_of(root, fault), fault.sentence) for fault in error.faults]
+        raise RulesFileError(name, sorted(found)) from None
+
+
+def _line_of(root: yaml.Node | None, fault: RuleFault) -> int:
+    """Where the key stands; where it is missing, its rule begins."""
+    if not fault.position:
+        return 0
+    rules = value_of(root, "rules")
+    rule = rules.value[fault.position - 1] if isinstance(rules, yaml.SequenceNode) else root
+    return line_of_key(rule, fault.key)
+
+
+def core_from(settings: Settings, rules: RuleSet | None = None) -> Core:
+    """All that the core decides by, with the rules in force unless others are given. Raises SettingsError."""
+    rules = rules or rule_set(settings.rules_path, settings)
     return Core(
         rules=rules,
         numbering=NumberingRules(

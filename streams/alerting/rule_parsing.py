@@ -1,4 +1,4 @@
-"""Rules from a decoded rules file. What cannot be used is refused with one sentence that names the rule and the key."""
+"""Rules from a decoded rules file. Each fault is one sentence that names the rule and the key."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from msgspec import inspect
 from models.alert import Severity
 from streams.alerting.rule import Rule, RuleType
 from streams.alerting.rule_types import RULE_TYPES
-from streams.alerting.rules import RuleError
+from streams.alerting.rules import RuleError, RuleFault, shared_id
 
 RESERVED_IDS = frozenset({"integrity_drift"})  # of the monitor's own alerts: their keys would be the rule's
 T = TypeVar("T")
@@ -33,16 +33,26 @@ KEYS = _WANTED.keys() - {"measure"} | {"alert_type", "scope", "enabled"}
 
 
 def parse_rules(document: object, overrides: Mapping[RuleType, Decimal] | None = None) -> tuple[Rule, ...]:
-    """Rules from `{"rules": [...]}`. `overrides` replace thresholds by type. Raises RuleError."""
-    rules = []
+    """Rules from `{"rules": [...]}`. `overrides` replace thresholds by type. Raises RuleError with every fault."""
+    rules: list[Rule] = []
+    faults: list[RuleFault] = []
     for position, raw in enumerate(_listed(document), 1):
         if not isinstance(raw, dict):
-            raise RuleError(f"Rule number {position} must be a mapping of keys to values.")
+            faults.append(RuleFault(f"Rule number {position} must be a mapping of keys to values.", position))
+            continue
         is_enabled = raw.get("enabled", True)
         if not isinstance(is_enabled, bool):
-            raise RuleError(f"Rule number {position} needs `enabled` to be true or false, without quotes.")
-        if is_enabled:
-            rules.append(_parse_rule(raw, _checked_name(raw, position), overrides or {}))
+            sentence = f"Rule number {position} needs `enabled` to be true or false, without quotes."
+            faults.append(RuleFault(sentence, position, "enabled"))
+        elif is_enabled:
+            reading = _Reading(raw, position)
+            rule = reading.rule(overrides or {})
+            if rule is not None and any(rule.rule_id == other.rule_id for other in rules):
+                reading.fault(shared_id(rule.rule_id), "rule_id")
+            rules += [] if rule is None else [rule]
+            faults += reading.faults
+    if faults:
+        raise RuleError(faults)
     return tuple(rules)
 
 
@@ -52,69 +62,102 @@ def _listed(document: object) -> list[Any]:
     if found is None and isinstance(document, dict) and "rule_id" in document:
         return [document]
     if not isinstance(found, list):
-        raise RuleError(
+        sentence = (
             "The rules file must hold a list under the key `rules`: a line `rules:`, then `- rule_id: …` for each rule."
         )
+        raise RuleError([RuleFault(sentence)])
     return found
 
 
-def _checked_name(raw: dict[str, Any], position: int) -> str:
-    name = raw.get("rule_id")
-    if not isinstance(name, str) or not name or ":" in name or len(name) > 100:
-        raise RuleError(f"Rule number {position} needs a `rule_id`: a text of 1 to 100 characters without a colon.")
-    if name in RESERVED_IDS:
-        raise RuleError(f"Rule number {position} has the `rule_id` {name}, which the monitor itself uses; rename it.")
-    try:
-        json.dumps(raw, ensure_ascii=False, default=str, skipkeys=True).encode()
-    except UnicodeEncodeError:
-        raise RuleError(
-            f"Rule {name!a} holds half a surrogate pair, which is no text; remove the escape `\\ud8…`."
-        ) from None
-    return name
+class _Reading:
+    """One rule of the file, and all that is wrong with it."""
 
+    def __init__(self, raw: dict[str, Any], position: int) -> None:
+        self.faults: list[RuleFault] = []
+        self._raw, self._position = raw, position
+        self._name = f"number {position}"
 
-def _parse_rule(raw: dict[str, Any], name: str, overrides: Mapping[RuleType, Decimal]) -> Rule:
-    unknown = sorted(str(key) for key in raw.keys() - KEYS)
-    if unknown:
-        raise RuleError(f"Rule {name} has the unknown key `{unknown[0]}`; remove it or correct its spelling.")
-    measure = _one_of(RULE_TYPES, raw.get("alert_type"), name, "alert_type")
-    severity = _one_of(_SEVERITIES, str(raw.get("severity", "")).lower(), name, "severity")
-    _check_scope(raw.get("scope", "project"), name)
-    threshold = measure.parse_threshold(raw.get("threshold"))
-    if threshold is None:
-        raise RuleError(f"Rule {name} needs `threshold` to be {measure.wanted}.")
-    fields = {"description": None, "window_minutes": None} | raw
-    fields |= {"measure": measure, "severity": severity.value, "threshold": threshold}
-    if fields["description"] in (None, ""):
-        fields["description"] = name
-    if not measure.has_window:
-        del fields["window_minutes"]
-    try:
-        rule = msgspec.convert(fields, Rule)
-    except msgspec.ValidationError as error:
-        key = str(error).partition("`$.")[2].partition("`")[0].partition("[")[0]
-        raise RuleError(f"Rule {name} needs `{key}` to {_WANTED[key]}.") from None
-    if measure not in overrides:
-        return rule
-    description = _with_threshold(rule.description, threshold, overrides[measure], measure)
-    return msgspec.structs.replace(rule, threshold=overrides[measure], description=description)
+    def fault(self, sentence: str, key: str = "") -> None:
+        """Note it."""
+        self.faults.append(RuleFault(sentence, self._position, key))
 
+    def rule(self, overrides: Mapping[RuleType, Decimal]) -> Rule | None:
+        """The rule; None where it has faults."""
+        raw = self._raw
+        if not self._is_text() or not self._check_name():
+            return None
+        for key in sorted(str(key) for key in raw.keys() - KEYS):
+            self.fault(f"Rule {self._name} has the unknown key `{key}`; remove it or correct its spelling.", key)
+        measure = self._one_of(RULE_TYPES, raw.get("alert_type"), "alert_type")
+        severity = self._one_of(_SEVERITIES, str(raw.get("severity", "")).lower(), "severity")
+        self._check_scope(raw.get("scope", "project"))
+        rule = self._converted(measure or RuleType(""), severity or Severity.INFO)
+        if self.faults or rule.measure not in overrides:
+            return None if self.faults else rule
+        threshold = overrides[rule.measure]
+        description = _with_threshold(rule.description, rule.threshold, threshold, rule.measure)
+        return msgspec.structs.replace(rule, threshold=threshold, description=description)
 
-def _one_of(known: Mapping[str, T], value: object, name: str, key: str) -> T:
-    found = known.get(value) if isinstance(value, str) else None
-    if found is None:
-        raise RuleError(f"Rule {name} has an unknown `{key}`; it must be one of {', '.join(known)}.")
-    return found
+    def _threshold(self, measure: RuleType) -> Decimal:
+        threshold = measure.parse_threshold(self._raw.get("threshold"))
+        if threshold is None and measure.name:
+            self.fault(f"Rule {self._name} needs `threshold` to be {measure.wanted}.", "threshold")
+        return Decimal(0) if threshold is None else threshold
 
+    def _converted(self, measure: RuleType, severity: Severity) -> Rule:
+        """What cannot be used is noted and left out."""
+        fields: dict[str, Any] = {"description": None, "window_minutes": None}
+        fields |= {key: value for key, value in self._raw.items() if key in _WANTED}
+        if fields["description"] in (None, ""):
+            fields["description"] = self._name
+        if not measure.has_window:
+            del fields["window_minutes"]
+        fields |= {"measure": measure, "severity": severity.value, "threshold": self._threshold(measure)}
+        while True:
+            try:
+                return msgspec.convert(fields, Rule)
+            except msgspec.ValidationError as error:
+                key = str(error).partition("`$.")[2].partition("`")[0].partition("[")[0]
+                self.fault(f"Rule {self._name} needs `{key}` to {_WANTED[key]}.", key)
+                del fields[key]
+                fields.setdefault("description", self._name)
 
-def _check_scope(scope: object, name: str) -> None:
-    if scope == "fleet":
-        raise RuleError(
-            f"Rule {name} has the `scope` fleet, which cannot be judged exactly here; leave it out for a rule on each "
-            f"project, or let Prometheus watch the fleet."
-        )
-    if scope != "project":
-        raise RuleError(f"Rule {name} has an unknown `scope`; the only one is `project`.")
+    def _is_text(self) -> bool:
+        try:
+            json.dumps(self._raw, ensure_ascii=False, default=str, skipkeys=True).encode()
+        except UnicodeEncodeError:
+            name = self._raw.get("rule_id")
+            self.fault(f"Rule {name!a} holds half a surrogate pair, which is no text; remove the escape `\\ud8…`.")
+            return False
+        return True
+
+    def _check_name(self) -> bool:
+        name = self._raw.get("rule_id")
+        if not isinstance(name, str) or not name or ":" in name or len(name) > 100:
+            text = "a text of 1 to 100 characters without a colon"
+            self.fault(f"Rule {self._name} needs a `rule_id`: {text}.", "rule_id")
+        elif name in RESERVED_IDS:
+            sentence = f"Rule {self._name} has the `rule_id` {name}, which the monitor itself uses; rename it."
+            self.fault(sentence, "rule_id")
+        else:
+            self._name = name
+        return not self.faults
+
+    def _one_of(self, known: Mapping[str, T], value: object, key: str) -> T | None:
+        found = known.get(value) if isinstance(value, str) else None
+        if found is None:
+            self.fault(f"Rule {self._name} has an unknown `{key}`; it must be one of {', '.join(known)}.", key)
+        return found
+
+    def _check_scope(self, scope: object) -> None:
+        if scope == "fleet":
+            self.fault(
+                f"Rule {self._name} has the `scope` fleet, which cannot be judged exactly here; leave it out for a "
+                f"rule on each project, or let Prometheus watch the fleet.",
+                "scope",
+            )
+        elif scope != "project":
+            self.fault(f"Rule {self._name} has an unknown `scope`; the only one is `project`.", "scope")
 
 
 _NUMBER_AND_UNIT = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)(\s*)(%|percent\b|seconds?\b|secs?\b|s\b|초)")

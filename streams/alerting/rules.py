@@ -1,6 +1,8 @@
 """All rules of a monitor, with the windows and latency limits they share."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,8 +11,26 @@ from streams.alerting.rule import Rule
 from streams.base import packed_counts
 
 
+class RuleFault(NamedTuple):
+    """What is wrong with a rule, in one sentence that names rule and key. `position` in the file counts from 1; 0: the
+    fault is of no single rule."""
+
+    sentence: str
+    position: int = 0
+    key: str = ""
+
+
 class RuleError(ValueError):
-    """A rule that cannot be used; the message is one sentence that names rule and key."""
+    """Rules that cannot be used: all faults found; the message has one sentence a line."""
+
+    def __init__(self, faults: Sequence[RuleFault]) -> None:
+        super().__init__("\n".join(fault.sentence for fault in faults))
+        self.faults = tuple(faults)
+
+
+def shared_id(rule_id: str) -> str:
+    """The sentence for two rules of one name."""
+    return f"Two rules have the `rule_id` {rule_id}; give each its own."
 
 
 class RuleSet:
@@ -26,12 +46,11 @@ class RuleSet:
         self.by_id = {rule.rule_id: rule for rule in rules}
         for rule in rules:
             if self.by_id[rule.rule_id] is not rule:
-                raise RuleError(f"Two rules have the `rule_id` {rule.rule_id}; give each its own.")
+                raise RuleError([RuleFault(shared_id(rule.rule_id))])
         limits = sorted({float(rule.threshold) for rule in rules if rule.measure is rule_types.SLOW_CREATION})
         if len(limits) > packed_counts.MAX_LATENCY_LIMITS:
-            raise RuleError(
-                f"The rules name {len(limits)} latency limits; only {packed_counts.MAX_LATENCY_LIMITS} can be counted."
-            )
+            most = packed_counts.MAX_LATENCY_LIMITS
+            raise RuleError([RuleFault(f"The rules name {len(limits)} latency limits; only {most} can be counted.")])
         windowed = [rule for rule in rules if rule.measure.has_window]
         lengths = sorted({rule.window_minutes * 60 for rule in windowed})
         self.latency_limits = tuple(limits)

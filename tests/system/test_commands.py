@@ -54,7 +54,13 @@ def test_a_file_of_rules_that_cannot_be_used_is_refused_with_a_sentence(tmp_path
     file.write_text("rules:\n  - {rule_id: a, alert_type: HIGH_FAILURE_RATE, severity: WARNING, threshold: 200%}\n")
     ran = run("rules", "test", str(file))
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith(f"episode-monitor: RULES_FILE {file}: Rule a needs ")
+    assert ran.err.splitlines() == [
+        f"episode-monitor: RULES_FILE {file}, line 2: Rule a needs {fault}"
+        for fault in (
+            "`threshold` to be a percentage from 0% to 100%, such as 1.0%.",
+            "`window_minutes` to be an integer from 1 to 1440.",
+        )
+    ]
 
 
 @pytest.mark.parametrize("words", [("alerts", "list"), ("alerts", "ack", "r:p"), ("topics", "describe")])
