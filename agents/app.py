@@ -1,4 +1,4 @@
-"""Makes the Faust app: its broker, its transport, its two agents. Everything it takes to decide is in the core."""
+"""Creates the Faust app: broker, transport and two agents. All decisions are in the core."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ class NoTables(TableManager):
     """Faust waits a second for tables to be declared; there are none."""
 
     async def on_start(self) -> None:
-        """Go on to what comes after tables."""
+        """Skip the wait for tables."""
         await self._update_channels()
         await self.recovery.start()
 
@@ -46,7 +46,7 @@ class MonitorApp(faust.App):
     _assigning: "asyncio.Future[None] | None" = None  # the alert_consumer's latest assignment
 
     def _create_directories(self) -> None:
-        """None: no state is kept on disk, and a folder that cannot be made must not be taken for a Kafka away."""
+        """Creates none: state is not on disk, and a failure to create one would look like an unavailable Kafka."""
 
     def _new_consumer(self) -> ConsumerT:
         consumer = super()._new_consumer()
@@ -61,14 +61,14 @@ class MonitorApp(faust.App):
         return self.engine.commit_position(tp) if tp.topic == self.engine.assignment.events_topic else None
 
     def out_of_range(self, fetched: Fetched) -> None:
-        """A partition has nothing where it is read."""
+        """A partition has no record at its position."""
         if fetched.tp.topic == self.engine.assignment.events_topic:
             self.engine.out_of_range(fetched)
         else:
             self.supervise(self.alert_consumer.tracks.out_of_range(fetched))
 
     async def leave_partitions(self, *, at_the_end: bool = False) -> None:
-        """Store and commit what can be, if the partitions are still ours, and own none."""
+        """Store and commit if the partitions are still this worker's, then own none."""
         self.is_leaving = self.is_leaving or at_the_end
         if self._assigning is not None:  # it would read on what is no longer ours
             self._assigning.cancel()
@@ -89,11 +89,11 @@ class MonitorApp(faust.App):
         await self.engine.revoke(at_the_end=at_the_end)
 
     def assign_alerts(self, partitions: list[int], generation: int) -> None:
-        """Let the alert_consumer own these, until the partitions are left."""
+        """Give these to the alert consumer until the partitions are revoked."""
         self._assigning = self.supervise(self.alert_consumer.tracks.assign(partitions, generation))
 
     def supervise(self, work: Coroutine[Any, Any, None]) -> "asyncio.Future[None]":
-        """Work that must not fail: if it does, the process ends."""
+        """Run work whose failure ends the process."""
         supervised: asyncio.Future[None] = self.add_future(vital(work, self.stop_process))
         return supervised
 
@@ -165,7 +165,7 @@ def _of(partitions: set[TP], topic: str) -> list[int]:
 
 
 async def _hand_over(app: MonitorApp, stream: Any, accept: Callable[[Fetched], Awaitable[None] | None]) -> None:
-    """An agent's body lets nothing escape: Faust would go on after the record that failed."""
+    """An agent's body lets no exception escape: Faust would continue after the failed record."""
     try:
         async for event in stream.noack().events():
             message = event.message

@@ -1,4 +1,4 @@
-"""What the agents need to know, handed down from the settings."""
+"""Configuration of the agents, made from the settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Outlets:
-    """Where alerts go, and where it is kept what became of them."""
+    """The destinations of alerts, and the stores of their outcomes."""
 
     destinations: Destinations
     ledger: Ledger
@@ -47,7 +47,7 @@ class Outlets:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What tests replace: a clock that is never set, pauses, places where faults are injected."""
+    """What tests replace: the clock, pauses, failpoints."""
 
     steady_ms: Callable[[], int] = steady_ms
     backoff: Callable[[], DeadLetterBackoff] = DeadLetterBackoff

@@ -1,4 +1,4 @@
-"""Partitions that are added to the events while workers run: the changelog gets as many, and then they are read."""
+"""Handles partitions that are added to the events while workers run: extends the changelog, then reads them."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.5
 
 
 class Growth:
-    """`partitions` is what the worker counts with; 0 until it is known. `stop` ends the process at once."""
+    """`partitions` is the known number of partitions; 0 until it is known. `stop` ends the process at once."""
 
     def __init__(self, config: AgentsConfig, engine: Engine, producer: Producer, stop: Callable[[str], None]) -> None:
         self.partitions = 0
@@ -30,20 +30,20 @@ class Growth:
 
     @property
     def new_partitions(self) -> list[int]:
-        """Partitions that were added to the events while this worker runs, and that no worker can read yet."""
+        """Partitions added to the events while this worker runs that no worker can read yet."""
         consumer = self._engine.assignment.consumer
         seen = 0 if consumer is None else consumer.partitions_of(self._config.topics.events)
         return list(range(self.partitions, max([seen, *(number + 1 for number in self._engine.owned)])))
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Check for ever."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self.partitions and self.new_partitions and not await self._grow():
                 return
 
     async def _grow(self) -> bool:
-        """Make room in the changelog, and let the new partitions be read then. False: the process ends."""
+        """Extend the changelog, then let the new partitions be read. False: the process ends."""
         topics = self._config.topics
         try:
             count = await grow_changelog(self._config.kafka, topics)

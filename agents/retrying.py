@@ -1,4 +1,4 @@
-"""How failed work is retried: with growing pauses, for ever unless a limit is given. The one owner of the pauses."""
+"""Retries failed work with growing pauses, for ever unless a limit is given."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -48,8 +48,8 @@ async def retry(
     stop: StopBaseT = stop_never,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
-    """Answer what `work` answers at last. `on_failure` is called before each pause; an error that is not retried, and
-    the last one at the limit, is raised as it is."""
+    """Return the result of `work`. `on_failure` is called before each pause; an error that is not retried, and the last
+    one at the limit, is raised unchanged."""
 
     async def failed(state: RetryCallState) -> None:
         if state.outcome is not None and (error := state.outcome.exception()) is not None:

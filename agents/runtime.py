@@ -1,4 +1,4 @@
-"""Everything of one worker that speaks to Kafka, started and stopped as one. It waits for no database and no sink."""
+"""The Kafka side of one worker, started and stopped as one. It waits for no database and no sink."""
 
 import asyncio
 import time
@@ -110,12 +110,12 @@ class Runtime:
 
     @property
     def partitions(self) -> int:
-        """Of the events topic; 0 until it is known."""
+        """The number of partitions of the events topic; 0 until it is known."""
         return self.growth.partitions
 
     @property
     def status(self) -> str:
-        """ "ok", or one sentence of what it waits for or what is wrong."""
+        """ "ok", or one sentence with the cause of waiting or the fault."""
         if self._waits_for:
             return self._waits_for
         if new := self.growth.new_partitions:
@@ -131,7 +131,7 @@ class Runtime:
         return [owned.problem for owned in self.engine.owned.values() if owned.problem]
 
     async def start(self) -> None:
-        """Wait for Kafka, make the topics, start the producer and the agents. Raises TopicMismatch, MayNot."""
+        """Wait for Kafka, create the topics, start the producer and the agents. Raises TopicMismatch, MayNot."""
         self._starting = asyncio.create_task(self._start())
         await self._starting
 
@@ -199,7 +199,7 @@ class Runtime:
         self.waits.look(time.monotonic())
 
     def waits_now(self) -> list[Wait]:
-        """What waits, for what, and for how long."""
+        """What waits, for which cause, and for how long."""
         return self.waits.now(time.monotonic())
 
     def _backlogs(self) -> Iterator[tuple[TP, int, int]]:
@@ -237,7 +237,7 @@ class Runtime:
             self._stop(f"Faust has stopped: {reason_of(app.crash_reason, self.config.kafka)}")
 
     async def emit(self, change: Change, alerts: Iterable[Alert]) -> None:
-        """Send transitions that a person caused, under the lock of that change."""
+        """Send the transitions of an act, under the lock of that change."""
         await self.writer.emit(change, alerts)
 
     async def _write_dead_letter(self, alert: Alert, sink: str, reason: str) -> None:
@@ -250,7 +250,7 @@ class Runtime:
     # --- the end
 
     async def close(self) -> None:
-        """Let deliveries under way end while events are still taken; then store, commit and leave the group."""
+        """Finish deliveries in flight while events are still processed; then store, commit and leave the group."""
         self._waits_for = "stopping"
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
@@ -276,5 +276,5 @@ class Runtime:
 
 
 def _is_stuck(owned: Owned) -> bool:
-    """Whether it has no state to answer from, and is not just being read back."""
+    """Whether the partition has no state to answer from and is not recovering."""
     return bool(owned.problem) and owned.phase is PartitionPhase.RECOVERING

@@ -1,4 +1,4 @@
-"""Work that the worker cannot do without: where it fails, the process ends."""
+"""Work whose failure ends the process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 async def vital(work: Awaitable[None], stop: Callable[[str], None]) -> None:
-    """Await it; `stop` ends the process at once where it raises. Being cancelled is no failure."""
+    """Await it; if it raises, `stop` ends the process at once. Cancellation is no failure."""
     try:
         await work
     except Exception as error:
@@ -20,7 +20,7 @@ async def vital(work: Awaitable[None], stop: Callable[[str], None]) -> None:
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Do it for ever, with a pause before each time."""
+    """Repeat it for ever, with a pause before each time."""
     while True:
         await asyncio.sleep(seconds)
         await work()

@@ -1,4 +1,4 @@
-"""Long work in short slices, so that heartbeats go out and views stay quick while it is done."""
+"""Runs long work in short slices, so that heartbeats go out and views stay fast meanwhile."""
 
 import asyncio
 import time
@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 async def let_others() -> None:
-    """Everybody else has a turn."""
+    """Let all other tasks run once."""
     await asyncio.sleep(0)
 
 
 class Slice:
-    """What a coroutine's loop has of the event loop before others have their turn, by `give_way`."""
+    """The time that a coroutine's loop may use before `give_way` lets other tasks run."""
 
     def __init__(
         self, slice_seconds: float = SLICE_SECONDS, give_way: Callable[[], Awaitable[None]] = let_others
@@ -26,7 +26,7 @@ class Slice:
         self._ends_at = time.perf_counter() + slice_seconds
 
     async def step(self) -> None:
-        """To be awaited between two steps: lets others have their turn where the slice is over."""
+        """Awaited between two steps: lets other tasks run when the slice is over."""
         if time.perf_counter() > self._ends_at:
             await self._give_way()
             self._ends_at = time.perf_counter() + self._seconds
@@ -37,7 +37,7 @@ async def in_slices(
     slice_seconds: float = SLICE_SECONDS,
     give_way: Callable[[], Awaitable[None]] = let_others,
 ) -> T:
-    """Run steps to their end and answer their result; the loop gets its turn after every slice."""
+    """Run steps to their end and return their result; other tasks run after every slice."""
     one = Slice(slice_seconds, give_way)
     while True:
         try:

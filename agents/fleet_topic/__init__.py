@@ -1,1 +1,1 @@
-"""What the owner of each partition publishes, in a compacted topic: how the partition is, and where to ask."""
+"""The fleet topic (compacted): each partition's owner publishes its summary and its own address."""

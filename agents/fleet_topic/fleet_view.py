@@ -1,6 +1,6 @@
 """The whole fleet as this worker sees it: its own partitions from memory, the others as their owners published them.
 
-It is whole or it is not given at all: a partition that recovers, or of which nothing is known, makes it `Incomplete`.
+There is no partial view: a partition that is recovering or unknown makes it `Incomplete`.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,11 +23,11 @@ QUIET_SECONDS = 2.0  # a partition at its end and silent for so long follows the
 
 
 class Incomplete(Exception):
-    """Some partition cannot be answered for now; the message says which."""
+    """No answer for some partition now; the message says which."""
 
 
 class CountsBytes(Protocol):
-    """The part of the changelog that is looked at."""
+    """The part of the changelog that the read side uses."""
 
     @property
     def bytes_written(self) -> int:
@@ -38,13 +38,13 @@ class ReadProgress(Protocol):
     """The part of `agents.engine.progress.Progress` that the read side uses."""
 
     def is_caught_up(self, owned: Owned, quiet_seconds: float, /) -> bool:
-        """Whether a partition was read to its end and nothing came for a while."""
+        """Whether a partition was read to its end and is idle."""
 
     def lag(self, owned: Owned, /) -> int:
-        """Events of a partition that may be read and are not applied yet."""
+        """Readable events of a partition that are not applied yet."""
 
     def waiting(self, owned: Owned, /) -> int | None:
-        """Events of a partition not yet applied, whatever holds them back; None where that cannot be asked."""
+        """Events of a partition not yet applied, open transactions included; None: unknown."""
 
     def answered_at(self, owned: Owned, /) -> float | None:
         """When a broker last answered for a partition that is asked for, by the wall clock."""
@@ -55,15 +55,15 @@ class Flushes(Protocol):
 
     @property
     def flushes(self) -> int:
-        """Times state was stored."""
+        """How often state was stored."""
 
     @property
     def flush_seconds(self) -> float:
-        """Time spent on it."""
+        """Time spent on storing."""
 
     @property
     def is_awaited(self) -> bool:
-        """Whether others wait for a flush, so that it must not wait for anything."""
+        """Whether something waits for a flush, so that it must not pause."""
 
     async def flush(self) -> None:
         """Store everything; must not be called under a partition's lock."""
@@ -89,7 +89,7 @@ class EngineView(Protocol):
 
     @property
     def former(self) -> RecordCounts:
-        """What was counted on partitions that it no longer owns."""
+        """Counts of partitions that it no longer owns."""
 
     @property
     def changelog(self) -> CountsBytes:
@@ -97,15 +97,15 @@ class EngineView(Protocol):
 
     @property
     def progress(self) -> ReadProgress:
-        """How far reading is."""
+        """The reading positions."""
 
     @property
     def flusher(self) -> Flushes:
-        """What stores state."""
+        """Stores state."""
 
     @property
     def emitter(self) -> Emits:
-        """What sends alerts."""
+        """Sends alerts."""
 
 
 class LocalPartition:
@@ -158,7 +158,7 @@ Part = LocalPartition | RemotePartition
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Where to ask about other partitions, and the token that requests need."""
+    """Another worker's address and partitions, and the token for requests to it."""
 
     url: str
     token: str
@@ -193,13 +193,13 @@ class FleetView:
 
     @property
     def live(self) -> list[Owned]:
-        """This worker's partitions that can be answered for."""
+        """This worker's partitions that are live."""
         return [owned for owned in self.engine.owned.values() if self.status(owned) is PartitionStatus.LIVE]
 
     def status(self, owned: Owned) -> PartitionStatus | None:
-        """Whether this worker reads one of its partitions back or serves it; None: it has lost it.
+        """Whether this worker recovers or serves one of its partitions; None: it has lost it.
 
-        Of a partition without any state the log may be empty, or not looked at yet: the latter is not live.
+        A partition without state is live if its log is empty, and not while its log is unread.
         """
         if owned.phase is PartitionPhase.GONE:
             return None
@@ -217,7 +217,7 @@ class FleetView:
         return 0 < self.partition_count() <= len(self.engine.owned)
 
     def as_of_ms(self, owned: Owned) -> int:
-        """Up to when a partition's numbers are true: its clock, or the wall clock while it is idle and at its end."""
+        """The time for which a partition's numbers hold: its clock, or the wall clock while it is idle at its end."""
         clock_ms = owned.partition.clock_ms
         quiet_seconds = QUIET_SECONDS if clock_ms else 0.0
         return as_of_ms(clock_ms, self.now_ms(), self.engine.progress.is_caught_up(owned, quiet_seconds))
@@ -248,7 +248,7 @@ class FleetView:
         return [part.counts.partition for part in far if self.reader.is_stale(part.known)]
 
     def other_owners(self) -> list[Owner]:
-        """Each other worker once, with the partitions it is known to own."""
+        """Each other worker once, with the partitions it owns by the fleet topic."""
         newest: dict[str, Known] = {}
         partitions: dict[str, list[int]] = {}
         for number in range(self.partition_count()):

@@ -1,6 +1,6 @@
-"""Publishes how the partitions of this worker are: once a second where something changed, every 3 s in any case.
+"""Publishes the summaries of this worker's partitions: once a second after a change, every 3 s in any case.
 
-A broker that is away does not stop it: it publishes later, and the others see by the age of a summary that it is old.
+An unavailable broker does not stop it: it publishes later, and other workers see the age of a summary.
 """
 
 import asyncio
@@ -44,11 +44,11 @@ class Producer(Protocol):
     """The part of `agents.engine.producer.Producer` that is used."""
 
     async def send(self, topic: str, value: bytes | None, key: bytes | None, /) -> asyncio.Future[object]:
-        """Queue a record; the future is done when the broker has it. Raises KafkaError."""
+        """Queue a record; the future is done when the broker has acknowledged it. Raises KafkaError."""
 
 
 class Partitions(Protocol):
-    """What the publisher looks at; `agents.fleet_topic.fleet_view.FleetView` is one."""
+    """What the publisher reads; implemented by `agents.fleet_topic.fleet_view.FleetView`."""
 
     @property
     def owned(self) -> dict[int, Owned]:
@@ -56,17 +56,17 @@ class Partitions(Protocol):
 
     @property
     def is_alone(self) -> bool:
-        """Whether no other worker needs to know anything soon."""
+        """Whether there is no other worker."""
 
     def status(self, owned: Owned) -> PartitionStatus | None:
-        """Whether this worker reads a partition back or serves it; None: it has lost it."""
+        """Whether this worker recovers or serves a partition; None: it has lost it."""
 
     def as_of_ms(self, owned: Owned) -> int:
-        """Up to when a partition's numbers are true."""
+        """The time for which a partition's numbers hold."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """How other workers know this one. `token` is new in every process, or the same by configuration."""
+    """How other workers know this one. `token` is new in every process unless it is configured."""
 
     worker_id: str
     url: str
@@ -75,7 +75,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Published:
-    """What was last published of one partition. `changes` counts acts, `changes_published` those published."""
+    """The last publication of one partition. `changes` counts acts, `changes_published` the published ones."""
 
     def __init__(self) -> None:
         self.stamp: _Stamp | None = None
@@ -118,13 +118,13 @@ class FleetPublisher:
             await asyncio.sleep(LOOK_SECONDS)
 
     def mark_changed(self, partition: int) -> None:
-        """An act changed this partition: publish it at the next look."""
+        """An act changed this partition: publish it at the next round."""
         for (_, number), last in self._last.items():
             if number == partition:
                 last.changes += 1
 
     async def publish_due(self, now: float) -> None:
-        """Publish what is due. `now` is a monotonic clock in seconds. What fails is retried at a later look."""
+        """Publish what is due. `now` is a monotonic clock in seconds. A failure is retried in a later round."""
         owned = list(self._partitions.owned.values())
         names = {(each.generation, each.number) for each in owned}
         self._last = {name: last for name, last in self._last.items() if name in names}
@@ -160,7 +160,7 @@ class FleetPublisher:
         last.stamp, last.changes_published = stamp, changes
 
     async def _value(self, owned: Owned, last: _Published, now: float) -> bytes | None:
-        """The record to send, None where the partition is gone or its summary does not fit into a record."""
+        """The record to send; None where the partition is lost or its summary does not fit into a record."""
         status = self._partitions.status(owned)
         if status is None:
             return None
@@ -228,7 +228,7 @@ def _is_due(stamp: _Stamp, last: _Published, now: float, changed_seconds: float)
 
 
 def _halved(lists: PartitionLists) -> PartitionLists | None:
-    """The same with half as many entries; None where there is nothing left to leave out."""
+    """The same with half as many entries; None where no entry is left to drop."""
     if not lists.alerts and not lists.worst:
         return None
     return PartitionLists(

@@ -30,7 +30,7 @@ REQUEST_TIMEOUT_MS = 10_000
 
 
 class Known:
-    """The newest record of one partition. Its bulk is unpacked when it is first asked for."""
+    """The newest record of one partition. Its lists are decompressed on first use."""
 
     def __init__(self, record: FleetRecord, offset: int, heard_ms: int) -> None:
         self.record = record
@@ -83,7 +83,7 @@ class FleetReader:
         return self._now_ms() - known.heard_ms > STALE_MS
 
     def take(self, value: bytes | None, offset: int) -> None:
-        """Take one record of the topic; one that cannot be read is counted and passed over."""
+        """Apply one record of the topic; an unreadable one is counted and skipped."""
         if value is None:
             return
         try:
@@ -103,7 +103,7 @@ class FleetReader:
     # --- following the topic
 
     async def run(self) -> None:
-        """Follow for ever; whatever fails is tried again."""
+        """Follow for ever; failures are retried."""
         pauses = Pauses()
 
         def failed(error: BaseException) -> None:

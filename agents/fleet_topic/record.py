@@ -1,4 +1,4 @@
-"""One record of the fleet topic: a partition's summary, its owner's address, and the token that requests to it need.
+"""One record of the fleet topic: a partition's summary, its owner's address, and the token for requests to it.
 
 The counts come first; the lists are compressed, and decompressed only when a question needs them.
 """
@@ -17,7 +17,7 @@ _LEVEL = 1  # the quickest
 
 
 class PartitionStatus(Enum):
-    """Whether the owner reads the partition back or serves it."""
+    """Whether the owner recovers the partition or serves it."""
 
     RECOVERING = "recovering"
     LIVE = "live"
@@ -41,14 +41,14 @@ class FleetRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):
-    """The bulk: lists, and the partition's totals in their encoded form."""
+    """The compressed part: lists, and the partition's encoded totals."""
 
     lists: PartitionLists
     totals: bytes
 
 
 class Unreadable(ValueError):
-    """Bytes that are no record of this topic; the message says in which way."""
+    """Bytes that are no record of this topic; the message says why."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -58,7 +58,7 @@ _format = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
 def pack_body(body: Body) -> bytes:
-    """Compressed; takes some 20 ms a megabyte and lets other threads run."""
+    """The compressed body. Takes about 20 ms a megabyte and releases the GIL."""
     return zlib.compress(_encode(body), _LEVEL)
 
 
@@ -80,7 +80,7 @@ def encode_record(record: FleetRecord) -> bytes:
 
 
 def decode_record(value: bytes) -> FleetRecord:
-    """Inverse of `encode_record`. Raises Unreadable, also for a record that could not be used."""
+    """Inverse of `encode_record`. Raises Unreadable, also for a record with unusable values."""
     try:
         if (version := msgspec.msgpack.decode(_format.decode(value)[0], type=int)) != FORMAT:
             raise Unreadable(f"format {version} is not {FORMAT}")

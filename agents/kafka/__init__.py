@@ -1,1 +1,1 @@
-"""What aiokafka's clients lack: an end in bounded time, a way back to a cluster that moved, and causes in words."""
+"""Extends aiokafka's clients: closing in bounded time, reconnecting to a moved cluster, failures in words."""

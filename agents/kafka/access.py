@@ -33,7 +33,7 @@ class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether the connection is."""
+        """Whether the connection is encrypted."""
         return self.security_protocol.endswith("SSL")
 
     @property

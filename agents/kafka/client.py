@@ -1,7 +1,7 @@
-"""aiokafka's client and fetcher as this process has them: every consumer, producer and admin client is made of these.
+"""aiokafka's client and fetcher, extended; every consumer, producer and admin client of the process uses them.
 
-They end in bounded time, try an address that fails with a pause that grows, ask the bootstrap list again when no known
-broker answers, and remember why a connection failed. aiokafka offers no other way in than to take its classes' place.
+They close in bounded time, retry a failing address with growing pauses, ask the bootstrap list again when no known
+broker answers, and record why a connection failed. aiokafka has no hook for that, so its classes are replaced.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ Failures = list[tuple[str, BaseException]]  # address, and what came of connecti
 
 
 class _Noting:
-    """Tasks that were made meanwhile keep the context, and must not note for ever."""
+    """Tasks created meanwhile keep the context, and must not note for ever."""
 
     def __init__(self) -> None:
         self.failures: Failures = []
@@ -44,7 +44,7 @@ _noting: ContextVar[_Noting | None] = ContextVar("noting", default=None)
 
 
 class KafkaUnreachable(KafkaConnectionError):  # type: ignore[misc]
-    """None of the addresses could be used; `failures` says why each."""
+    """No address could be used; `failures` has the cause of each."""
 
     def __init__(self, failures: Failures) -> None:
         super().__init__("; ".join(f"{address}: {_plain(error)}" for address, error in failures) or "no address")
@@ -52,7 +52,7 @@ class KafkaUnreachable(KafkaConnectionError):  # type: ignore[misc]
 
 
 class NotServed(KafkaConnectionError):  # type: ignore[misc]
-    """A broker let us in and then answered no question."""
+    """A broker accepted the connection and answered no request."""
 
     def __init__(self) -> None:
         super().__init__("the connection was closed at the first question")
@@ -63,10 +63,10 @@ def _plain(error: BaseException) -> str:
 
 
 class Connection(AIOKafkaConnection):  # type: ignore[misc]
-    """A connection whose loss comes within a moment of its closing."""
+    """A connection that is lost at most FAREWELL_SECONDS after it is closed."""
 
     def close(self, reason: Any = None, exc: BaseException | None = None) -> Any:
-        """Answers the future of the loss."""
+        """Returns the future of the loss."""
         transport = None if self._writer is None else self._writer.transport
         closed = super().close(reason, exc)
         if transport is not None and closed is not None and not closed.done() and not self._loop.is_closed():
@@ -93,7 +93,7 @@ def _note(host: str, port: int, error: BaseException) -> None:
 
 
 class Pause:
-    """How long an address that failed is left alone: longer each time, and never for long."""
+    """How long a failed address is not retried: longer after each failure, up to a limit."""
 
     def __init__(self) -> None:
         self.until = 0.0  # monotonic
@@ -105,13 +105,13 @@ class Pause:
         return max(0.0, self.until - time.monotonic())
 
     def longer(self) -> None:
-        """It failed, or is just being tried."""
+        """The address failed, or is being tried."""
         self._seconds = min(LONGEST_PAUSE_SECONDS, 2 * self._seconds or FIRST_PAUSE_SECONDS)
         self.until = time.monotonic() + self._seconds * random.uniform(0.8, 1.2)
 
 
 class Client(AIOKafkaClient):  # type: ignore[misc]
-    """Of one consumer, producer or admin client."""
+    """The network client of one consumer, producer or admin client."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -120,13 +120,13 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
         self._updates_in_a_row = 0
 
     async def close(self) -> None:
-        """Ends within a moment."""
+        """Closes in bounded time."""
         await end_tasks([self._sync_task])  # type: ignore[has-type]
         self._sync_task = None
         await farewell([connection.close(reason=CloseReason.SHUTDOWN) for connection in self._conns.values()])
 
     async def bootstrap(self) -> None:
-        """Raises KafkaUnreachable, which knows the causes."""
+        """Raises KafkaUnreachable with the causes."""
         noting = _Noting()
         token = _noting.set(noting)
         try:
@@ -178,7 +178,7 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
         self._updated_at = time.monotonic()
 
     async def _ask_bootstrap_list(self, cluster_metadata: ClusterMetadata, topics: Any) -> bool:
-        """The brokers that were known may all be gone, and others, or the same at other addresses, be there."""
+        """All known brokers may be gone, and others, or the same at other addresses, may be there."""
         pause = self._pauses.setdefault("bootstrap list", Pause())
         await asyncio.sleep(pause.remaining)
         pause.longer()
@@ -212,7 +212,7 @@ class EndingFetcher(Fetcher):  # type: ignore[misc]
     """A fetcher that ends when it is closed, also right after `assign` or `seek`."""
 
     async def close(self) -> None:
-        """Ends within seconds."""
+        """Closes within seconds."""
         self._closed = True
         await end_tasks([self._fetch_task])
         for waiter in list(self._fetch_waiters):
@@ -221,7 +221,7 @@ class EndingFetcher(Fetcher):  # type: ignore[misc]
 
 
 def take_their_place() -> None:
-    """From now on every client of aiokafka in this process is made of the classes above."""
+    """From now on every aiokafka client of this process uses the classes above."""
     for module in (consumer_module, producer_module, admin_module):
         module.AIOKafkaClient = Client
     consumer_module.Fetcher = EndingFetcher

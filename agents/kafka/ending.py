@@ -1,4 +1,4 @@
-"""Ending tasks and connections of aiokafka in bounded time, whatever they wait for."""
+"""Ends aiokafka's tasks and connections in bounded time, whatever they wait for."""
 
 import asyncio
 import contextlib
@@ -11,8 +11,8 @@ FAREWELL_SECONDS = 0.2
 
 
 async def end_tasks(tasks: Iterable["asyncio.Task[Any] | None"]) -> None:
-    """Cancel tasks until they have ended. aiokafka's own may swallow a cancellation: the fetcher does so while it waits
-    for fetches that it has cancelled itself. Raises nothing of theirs."""
+    """Cancel tasks until they have ended; ignore their errors. aiokafka's own tasks may swallow a cancellation: the
+    fetcher does so while it awaits fetches that it has cancelled itself."""
     open_tasks = {task for task in tasks if task is not None}
     for _ in range(CANCELLATIONS):
         open_tasks = {task for task in open_tasks if not _has_ended(task)}
@@ -30,15 +30,15 @@ def _has_ended(task: "asyncio.Task[Any]") -> bool:
 
 
 async def farewell(closed: Iterable["asyncio.Future[None] | None"]) -> None:
-    """Wait for the loss of connections that are being closed, and no longer than a moment: uvloop gives a TLS
-    connection 30 s for it where the other side still sends."""
+    """Wait up to FAREWELL_SECONDS for closing connections to be lost: uvloop waits 30 s for a TLS connection on which
+    the other side still sends."""
     waiting = [one for one in closed if one is not None and not one.done()]
     if waiting:
         await asyncio.wait(waiting, timeout=2 * FAREWELL_SECONDS)
 
 
 async def in_turn(closings: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Await each. Where the waiter is cancelled the others are awaited all the same, and it is cancelled then."""
+    """Await each in turn. A cancelled caller still awaits all of them before the cancellation is raised."""
     task = asyncio.current_task()
     cancellations = task.cancelling() if task is not None else 0
     for closing in closings:

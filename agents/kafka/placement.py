@@ -1,4 +1,4 @@
-"""Where the partitioners of common clients put a key: so the cause of a project in several partitions has a name."""
+"""Where the partitioners of common clients put a key, to name the cause of a project in several partitions."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -31,7 +31,7 @@ class Cause(Enum):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One partition of a project, and what puts its records there."""
+    """One partition of a project, and the partitioner that puts its records there."""
 
     partition: int
     placed_by: PlacedBy
@@ -48,7 +48,7 @@ def by_crc32(key: bytes, partitions: int) -> int:
 
 
 def by_fnv1a(key: bytes, partitions: int) -> int:
-    """As sarama does: the remainder of a signed number, without its sign."""
+    """As sarama does: the absolute value of a signed remainder."""
     hashed = _FNV_OFFSET
     for byte in key:
         hashed = (hashed ^ byte) * _FNV_PRIME & 0xFFFFFFFF
@@ -60,7 +60,7 @@ _HASHES = ((PlacedBy.MURMUR2, by_murmur2), (PlacedBy.CRC32, by_crc32), (PlacedBy
 
 
 def placed_by(key: bytes, partition: int, partitions: int) -> PlacedBy:
-    """Which partitioner puts the key there; of several the one most used."""
+    """The partitioner that puts the key there; of several the most common one."""
     for name, place in _HASHES:
         if place(key, partitions) == partition:
             return name
@@ -71,7 +71,7 @@ def placed_by(key: bytes, partition: int, partitions: int) -> PlacedBy:
 
 
 def parts_of(project_id: str, seen: Iterable[int], keyless: Iterable[int], partitions: int) -> list[Part]:
-    """What put a project's records into each of the partitions in which they were seen."""
+    """Each partition of a project with the partitioner that puts its records there."""
     key, without = project_id.encode(), set(keyless)
     return [
         Part(number, PlacedBy.NO_KEY if number in without else placed_by(key, number, max(partitions, number + 1)))
@@ -80,7 +80,7 @@ def parts_of(project_id: str, seen: Iterable[int], keyless: Iterable[int], parti
 
 
 def cause_of(parts: Iterable[Part]) -> Cause:
-    """Why they are several."""
+    """Why there are several."""
     names = sorted(part.placed_by.value for part in parts)
     if PlacedBy.NO_KEY.value in names:
         return Cause.NO_KEY
@@ -108,6 +108,6 @@ _MEND = {
 
 
 def sentence(parts: list[Part]) -> str:
-    """Where a project's records lie and why, for people; and what to do."""
+    """A project's partitions, the cause and the next step, for people."""
     where = "; ".join(f"partition {part.partition}: {_PLACED[part.placed_by]}" for part in parts)
     return f"Its records are in several partitions ({where}). {_MEND[cause_of(parts)]}"

@@ -14,9 +14,9 @@ PATIENCE_SECONDS = 5.0
 
 
 async def unreachable(kafka: Kafka, topic: str, numbers: Sequence[int], *, to_write: bool = False) -> str:
-    """Why these partitions cannot be asked, in one sentence; "" where their brokers answer a new connection.
+    """Why these partitions do not answer, in one sentence; "" where their brokers answer a new connection.
 
-    `to_write`: copies that are away are named too, for a broker may take no records without them.
+    `to_write`: name missing replicas too, because a broker may reject records without them.
     """
     try:
         async with asyncio.timeout(PATIENCE_SECONDS), reader(kafka) as consumer:

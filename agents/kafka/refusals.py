@@ -1,4 +1,4 @@
-"""Why Kafka cannot be used, in one sentence for people that names what was refused and the setting to look at.
+"""Why Kafka cannot be used: one sentence for people, with the refusal and the setting to check.
 
 Where the library's error does not name the cause, `why` probes the address with a handshake to see which protocol it
 speaks. No sentence contains a Python class name or a password.
@@ -29,7 +29,7 @@ RIGHTS = (
 
 
 async def why(error: BaseException, kafka: Kafka) -> str:
-    """A sentence for an error that came of using Kafka."""
+    """A sentence for an error from using Kafka."""
     access = access_of(kafka)
     if isinstance(error, KafkaUnreachable):
         return await _of_addresses(error, access)
@@ -52,7 +52,7 @@ async def _of_addresses(error: KafkaUnreachable, access: KafkaAccess) -> str:
 
 
 def words_of(error: BaseException, kafka: Kafka) -> str:
-    """The sentence as far as the error itself says it."""
+    """The sentence that the error alone allows, without probing."""
     access = access_of(kafka)
     if isinstance(error, RIGHTS):
         return of_right(error, access)

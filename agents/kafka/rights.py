@@ -30,7 +30,7 @@ _TRY_AGAIN_SECONDS = 0.3
 
 
 class Right(IntEnum):
-    """By Kafka's own numbers."""
+    """Kafka's numbers of operations."""
 
     READ = 3
     WRITE = 4
@@ -40,14 +40,14 @@ class Right(IntEnum):
 
 
 class Needs(msgspec.Struct, frozen=True):
-    """Rights on topics by their names, and the group to be read with, if any."""
+    """The rights needed on each topic, and the consumer group, if any."""
 
     topics: Mapping[str, Sequence[Right]]
     group: str | None = None
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """One right that is needed and not given."""
+    """One missing right."""
 
     right: Right
     resource: str  # topic, consumer group
@@ -143,7 +143,7 @@ class _GroupsRequest(Request[_GroupsRequestV3]):  # type: ignore[misc]
 
 
 def needs_of_worker(names: TopicNames, group: str) -> Needs:
-    """What a worker does with its topics."""
+    """The rights that a worker needs."""
     both = (Right.READ, Right.WRITE)
     return Needs(
         {

@@ -1,4 +1,4 @@
-"""How the topics are, and what of them does not fit: one look at the broker for commands and for a worker's start."""
+"""Reads partitions and settings of the topics once, for commands and a worker's start; reports what does not fit."""
 
 import msgspec
 import structlog
@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 async def check_topics(kafka: Kafka, names: TopicNames, session_ms: int) -> tuple[dict[str, TopicFacts], list[str]]:
-    """The topics that are there, and a sentence for each setting that does not fit. Raises KafkaError."""
+    """The existing topics, and a sentence for each setting that does not fit. Raises KafkaError."""
     async with connected_admin(kafka) as admin:
         facts = await topic_facts(admin, msgspec.structs.astuple(names))
         brokers = await broker_facts(admin)
@@ -22,7 +22,7 @@ async def check_topics(kafka: Kafka, names: TopicNames, session_ms: int) -> tupl
 
 
 async def warn_of_topics(kafka: Kafka, topics: TopicNames, session_ms: int) -> None:
-    """Log what does not fit: settings that the operations guide forbids go unnoticed until data is gone."""
+    """Log each setting that does not fit: otherwise it goes unnoticed until data is lost."""
     try:
         _, sentences = await check_topics(kafka, topics, session_ms)
     except KafkaError as error:

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 async def topic_facts(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, TopicFacts]:
-    """Those of the topics that are there. Raises KafkaError."""
+    """The settings of the topics that exist. Raises KafkaError."""
     there = set(await admin.list_topics())
     wanted = [topic for topic in topics if topic in there]
     if not wanted:
@@ -39,7 +39,7 @@ def _facts(described: Mapping[str, Any], settings: Mapping[str, str]) -> TopicFa
 
 
 async def broker_facts(admin: AIOKafkaAdminClient) -> BrokerFacts:
-    """Of all brokers, by the first one's settings. Raises KafkaError."""
+    """The settings of the first broker, which stand for all. Raises KafkaError."""
     brokers = [broker["node_id"] for broker in (await admin.describe_cluster())["brokers"]]
     settings: dict[str, str] = {}
     if brokers:

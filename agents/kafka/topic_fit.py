@@ -1,4 +1,4 @@
-"""Whether topics and brokers are set as the monitor needs them: a sentence for each that loses or stops something.
+"""Checks the settings of topics and brokers: a sentence for each that would lose data or stop the monitor.
 
 Pure: `TopicFacts` and `BrokerFacts` are what a broker returns; what it does not return is None and is not judged.
 """
@@ -40,7 +40,7 @@ def misfits(
     changelog_record_bytes: int,
     session_ms: int,
 ) -> list[str]:
-    """What does not fit, each with its mend. `changelog_record_bytes`: the largest record that state needs."""
+    """Settings that do not fit, each with the change to make. `changelog_record_bytes`: of the largest state record."""
     found = [*_events(names, topics), *_logs(names, topics), *_state(names, topics, changelog_record_bytes)]
     found += _copies(topics, brokers)
     found += _session(brokers, session_ms)

@@ -1,6 +1,6 @@
-"""Which topics there are and how each must be; they are made before anything subscribes to them.
+"""The topics of a monitor and their settings; they are created before anything subscribes to them.
 
-Faust subscribes to nothing where a topic is missing, and a topic that a broker makes by itself has the wrong shape.
+Faust subscribes to nothing if a topic is missing, and a topic that the broker creates by itself has wrong settings.
 """
 
 import asyncio
@@ -55,18 +55,18 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TopicMismatch(Exception):
-    """Topics are not as they must be and cannot be made so; the message says which and what to do."""
+    """Topics do not have the needed settings and cannot be changed; the message names them and the next step."""
 
 
 async def ensure_topics(
     kafka: Kafka, names: TopicNames, events_partitions: int, replication_factor: int | None
 ) -> dict[str, int]:
-    """Create what is missing and answer each topic's number of partitions.
+    """Create missing topics and return each topic's number of partitions.
 
     A changelog with fewer partitions than the events gets those that were added there.
 
-    Raises TopicMismatch where it has more, or where the broker refuses a topic for good; KafkaError where it does not
-    answer.
+    Raises TopicMismatch where it has more, or where the broker refuses a topic for good; KafkaError where no broker
+    answers.
     """
     async with connected_admin(kafka) as admin:
         await _create(admin, [_topic(names.events, events_partitions, replication_factor, {})])
@@ -87,7 +87,7 @@ async def ensure_topics(
 
 
 async def grow_changelog(kafka: Kafka, names: TopicNames) -> int:
-    """Give the changelog as many partitions as the events have, and answer how many. Raises as `ensure_topics`."""
+    """Give the changelog as many partitions as the events have, and return how many. Raises as `ensure_topics`."""
     async with connected_admin(kafka) as admin:
         counts = await _partitions(admin, [names.events, names.changelog])
         events, changelog = counts[names.events], counts[names.changelog]
@@ -107,7 +107,7 @@ def _check_fit(names: TopicNames, events: int, changelog: int) -> None:
 
 
 async def _grow(admin: AIOKafkaAdminClient, topic: str, partitions: int) -> int:
-    """Add partitions to a topic; answers how many it has then."""
+    """Add partitions to a topic; returns how many it then has."""
     try:
         await admin.create_partitions({topic: NewPartitions(partitions)})
         log.warning("changelog partitions added to match the events topic", topic=topic, partitions=partitions)
@@ -134,7 +134,7 @@ async def describe_topics(kafka: Kafka, names: TopicNames) -> dict[str, int]:
 
 
 async def kafka_trouble(kafka: Kafka, patience_seconds: float = 5.0) -> str:
-    """Why no broker takes a new connection, in one sentence; "" where one does."""
+    """Why no broker accepts a new connection, in one sentence; "" where one does."""
     try:
         async with asyncio.timeout(patience_seconds), connected_admin(kafka):
             return ""
@@ -152,7 +152,7 @@ async def has_read(kafka: Kafka, group: str, topic: str, partitions: int) -> boo
 
 @asynccontextmanager
 async def connected_admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Closed at the end. Raises KafkaError where no broker answers."""
+    """An admin client, closed at the end. Raises KafkaError where no broker answers."""
     admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=10_000)
     try:
         await admin.start()
