@@ -1,0 +1,1 @@
+"""Which receivers an alert reaches, when they are muted, who is on call: values, and questions to them. No clock."""

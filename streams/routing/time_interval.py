@@ -1,0 +1,66 @@
+"""Recurring times, with Alertmanager's meaning: routes are muted in them or active in them."""
+
+from calendar import monthrange
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from models.times import EPOCH
+
+Range = tuple[int, int]
+
+
+class TimeInterval(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment lies in it if every field that is set has a range with it. Both ends belong to a range.
+
+    `times` are minutes of the day; there the end does not belong to the range. Weekdays count from Sunday, 0. A day of
+    the month below 0 counts from its end: -1 is the last.
+    """
+
+    times: tuple[Range, ...] = ()
+    weekdays: tuple[Range, ...] = ()
+    days_of_month: tuple[Range, ...] = ()
+    months: tuple[Range, ...] = ()
+    years: tuple[Range, ...] = ()
+    location: str = "UTC"  # an IANA name
+
+    def contains(self, at_ms: int) -> bool:
+        """Whether epoch milliseconds `at_ms` lie in it."""
+        local = _local(at_ms, ZoneInfo(self.location))
+        return (
+            any(start <= local.hour * 60 + local.minute < end for start, end in self.times or _ALWAYS)
+            and _in(local.isoweekday() % 7, self.weekdays)
+            and _in(local.month, self.months)
+            and _in(local.year, self.years)
+            and (not self.days_of_month or any(_holds_day(each, local) for each in self.days_of_month))
+        )
+
+
+TimeIntervals = Mapping[str, tuple[TimeInterval, ...]]  # by name
+_ALWAYS = ((0, 1440),)
+_LOOK_AHEAD_MS = 400 * 86_400_000
+_MINUTE_MS = 60_000
+
+
+def _local(at_ms: int, zone: tzinfo) -> datetime:
+    return (EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone)
+
+
+def _in(value: int, ranges: tuple[Range, ...]) -> bool:
+    return not ranges or any(start <= value <= end for start, end in ranges)
+
+
+def _holds_day(days: Range, local: datetime) -> bool:
+    length = monthrange(local.year, local.month)[1]
+    start, end = (day + length + 1 if day < 0 else day for day in days)
+    return start <= length and start <= local.day <= min(end, length)
+
+
+def lies_in(names: Iterable[str], intervals: TimeIntervals, at_ms: int) -> str | None:
+    """The first of the named intervals that holds the moment."""
+    for name in names:
+        if any(each.contains(at_ms) for each in intervals[name]):
+            return name
+    return None
