@@ -1,4 +1,4 @@
-"""What the monitor answers about checks and their jobs. Times are RFC 3339 in UTC."""
+"""Answers about checks and their jobs. Times are RFC 3339 in UTC."""
 
 from enum import Enum
 

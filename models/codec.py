@@ -94,7 +94,7 @@ def _quick(value: bytes, attributes: HeaderAttributes | None) -> WireEvent | Non
 
 
 def _accept(wire: WireEvent, key: bytes | None, traceparent: str | None, now_ms: int) -> Event | Malformed:
-    """The checks that no field can answer alone, and the event where all are passed."""
+    """The checks over several fields, and the event if all pass."""
     event_id, event_type, project_id, occurred_at = wire.event_id, wire.type, wire.project_id, wire.occurred_at
     if (
         event_id is None

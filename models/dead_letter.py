@@ -1,7 +1,7 @@
 """Why a record was refused, and the record that keeps it for people: raw, whole, with its origin.
 
-Nothing is repaired: the key, the value and the original headers go out as they came in. Only a value that is
-too large is cut, and then its hash stands for the rest.
+Nothing is repaired: key, value and original headers stay as they are. Only a value that is too large is cut, and
+its hash represents the rest.
 """
 
 import hashlib

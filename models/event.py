@@ -30,7 +30,7 @@ class RetryReason(Enum):
 
 
 def default_reason(had_conflict: bool) -> RetryReason:
-    """Why an operation tried again where its event does not say."""
+    """The reason of a retry if its event gives none."""
     return RetryReason.CONFLICT if had_conflict else RetryReason.ERROR
 
 

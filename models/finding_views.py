@@ -1,4 +1,4 @@
-"""What the monitor answers about findings and their history. Times are RFC 3339 in UTC."""
+"""Answers about findings and their history. Times are RFC 3339 in UTC."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What the monitor answers about the numbers of projects and of the fleet. Times are RFC 3339 in UTC."""
+"""Answers about the numbers of projects and of the fleet. Times are RFC 3339 in UTC."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What the monitor answers about rates and latencies. Times are RFC 3339 in UTC."""
+"""Answers about rates and latencies. Times are RFC 3339 in UTC."""
 
 import msgspec
 

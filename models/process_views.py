@@ -1,4 +1,4 @@
-"""What the monitor answers about itself and its alerts. Times are RFC 3339 in UTC."""
+"""Answers about the monitor itself and its alerts. Times are RFC 3339 in UTC."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def nested_too_deep(value: bytes) -> bool:
-    """Whether brackets outside strings stand more than `MAX_NESTING` deep; one pass, whatever the bytes are."""
+    """Whether brackets outside strings are nested deeper than `MAX_NESTING`; one pass over any bytes."""
     if value.count(b"[") + value.count(b"{") <= MAX_NESTING:
         return False
     depth = 0

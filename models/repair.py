@@ -1,4 +1,4 @@
-"""What the monitor answers about repair plans. Times are RFC 3339 in UTC."""
+"""Answers about repair plans. Times are RFC 3339 in UTC."""
 
 import msgspec
 

@@ -1,7 +1,7 @@
-"""An event as it stands in the JSON of a record: the types and bounds of every field, in one place.
+"""An event as in the JSON of a record: types and bounds of all fields.
 
-Every field may be absent or null here. Which ones a type needs is said by `required_fields`, and the rules that join
-two fields, or a field and the clock, are in `models.codec`.
+Every field may be absent or null here. `required_fields` lists those that a type needs; rules over several fields, or a
+field and the clock, are in `models.codec`.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The life of an alert: everything that moves one stands in `judge` and the three acts of people below it.
+"""The life cycle of an alert: all changes are in `judge` and the three acts of people below it.
 
 A transition has the event time at which it became due, not the time of the evaluation.
 """
@@ -22,7 +22,7 @@ class AlertPhase(Enum):
 
 
 class AlertState(msgspec.Struct, array_like=True):
-    """The state of one rule of one project. Event times in ms; 0: not."""
+    """The state of one rule of one project. Event times in ms; 0: none."""
 
     phase: AlertPhase
     since_ms: int  # crossed since

@@ -1,4 +1,4 @@
-"""A rule, and what is common to all types of rule. The types themselves stand in `streams.alerting.rule_types`."""
+"""A rule, and what all types of rule share. The types are in `streams.alerting.rule_types`."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Protocol

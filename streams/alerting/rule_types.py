@@ -1,6 +1,6 @@
 """Every type of rule: verdict, value, sentence, unit, threshold and meaning of each, for every place that shows one.
 
-A new type stands here alone. A rate is one more `_Rate`; any other one is a class with the same methods.
+A new type is added only here: a rate as one more `_Rate`, any other type as a class with the same methods.
 """
 
 from decimal import Decimal
@@ -85,7 +85,7 @@ class _Numbers(RuleType):
     default_threshold = "0"
 
     def verdict(self, rule: Rule, project: JudgedProject) -> Verdict:
-        """What a project in several partitions lacks in one of them may be in another, so it has no findings."""
+        """A number that a split project lacks in one partition may be in another, so it has no findings."""
         findings = 0 if project.split else project.numbering.anomalies.findings
         reason = Reason.SPLIT if project.split else Reason.BACK_TO_NORMAL
         return Verdict(findings > rule.threshold, findings, reason, len(project.numbering.episodes))
@@ -109,7 +109,7 @@ class _Numbers(RuleType):
 
 
 class _Drift(RuleType):
-    """Numbers of which stream and database say different things; `streams.partition.drift_alerts` judges it."""
+    """Numbers that differ between stream and database; `streams.partition.drift_alerts` evaluates it."""
 
     page_unit = ("differences: {0}", "차이 {0}건")
 

@@ -12,7 +12,7 @@ from streams.base import packed_counts
 
 
 class RuleFault(NamedTuple):
-    """What is wrong with a rule, in one sentence that names rule and key. `position` in the file counts from 1; 0: the
+    """A fault of a rule, in one sentence that names rule and key. `position` in the file counts from 1; 0: the
     fault is of no single rule."""
 
     sentence: str

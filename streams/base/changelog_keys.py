@@ -23,7 +23,7 @@ def project_of(head_key: bytes) -> str:
 
 
 def split(project_id: str) -> bytes:
-    """Key of what is known of a project in several partitions; `project_of` answers its project too."""
+    """Key of a split project's partitions; `project_of` works for it too."""
     return SPLIT + project_id.encode()
 
 

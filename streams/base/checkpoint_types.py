@@ -1,4 +1,4 @@
-"""What a partition reads from storage, and what it says is to be written there."""
+"""What a partition reads from storage, and the writes that it returns."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -28,7 +28,7 @@ class Section(Protocol):
         """The value to store."""
 
     def restore(self, encoded: bytes | None) -> None:
-        """Become what was stored; None: nothing was."""
+        """Restore the stored value; None: nothing was stored."""
 
     def active(self) -> Iterator[Alert]:
         """Its firing alerts, listed with those of the projects."""

@@ -40,7 +40,7 @@ class IntervalSet:
         self.count += end - start + 1
 
     def discard(self, start: int, end: int) -> bool:
-        """Take out all of start … end; False where none of it was in."""
+        """Remove start … end; False if none of it was included."""
         low = bisect_left(self._ends, start)
         high = bisect_right(self._starts, end)
         if low >= high:

@@ -12,7 +12,7 @@ _FEWEST_SLOTS: Final = 4
 
 @mypyc_attr(acyclic=True)
 class OpenTable:
-    """Open addressing with linear probing. The lowest bits of an entry say where it belongs, so they must be a hash.
+    """Open addressing with linear probing. The lowest bits of an entry give its slot, so they must be a hash.
     Two thirds of the slots are in use at most. Equal entries may be in it more than once."""
 
     __slots__ = ("_count", "_has_zero", "slots")

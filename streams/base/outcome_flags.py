@@ -1,4 +1,4 @@
-"""What one operation counts for, as a small number (its kind) and a duration, and sums of many of them.
+"""What one operation adds to the counts, as a small number (its kind) and a duration, and sums of many operations.
 
 Nearly every operation is of one kind: it succeeded, with a duration and nothing else. Sums count those by
 themselves in native integers; only the others cost an addition of whole tallies (20 ns for each sum).

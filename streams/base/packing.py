@@ -1,6 +1,6 @@
 """msgpack written value by value: compiled code makes no objects in between. A small state consists of little else.
 
-What comes out is what msgspec would write. What is long or rare is better left to msgspec and appended as it is.
+The output equals msgspec's. Long or rare values are better encoded by msgspec and appended.
 """
 
 from typing import Final

@@ -1,1 +1,1 @@
-"""Which numbers exist, which are missing or used twice, and what was said about it."""
+"""Which numbers exist, are missing, or are used twice; waivers and history of findings."""

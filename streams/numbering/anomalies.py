@@ -1,4 +1,4 @@
-"""What is out of order with the numbers of one project: suspects, findings, waivers, and their history.
+"""The anomalies of one project's numbers: suspects, findings, waivers, and their history.
 
 Most projects have none and share `NONE`, which must not be changed.
 """
@@ -118,7 +118,7 @@ class Anomalies:
                 self._history().reopened(one, now_ms, beside)
 
     def waive(self, waiver: waivers.Waiver) -> None:
-        """Take an open finding out of the open ones until its waiver is over."""
+        """Remove a finding from the open ones until its waiver expires."""
         if waiver.kind == waivers.GAP:
             self.open_gaps.discard(waiver.first, waiver.last)
         else:
@@ -136,7 +136,7 @@ class Anomalies:
         self.history = history
 
     def _open_gap(self, first: int, last: int) -> list[tuple[int, int]]:
-        """These numbers are an open gap now; answers the open ones next to them, which become one with it."""
+        """Open a gap over these numbers; returns the adjacent open gaps, which are merged into it."""
         gaps = self.open_gaps
         beside = [gap for gap in (gaps.interval_of(first - 1), gaps.interval_of(last + 1)) if gap is not None]
         gaps.add(first, last)

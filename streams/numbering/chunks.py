@@ -1,5 +1,5 @@
-"""Who holds the numbers of one chunk, 256 in a row. Where no number between is free and all ids are of one length, as
-services give them, the owners are kept as the rows that are stored; otherwise one by one.
+"""The owners of one chunk of 256 consecutive numbers. If no number in between is free and all ids have one length, as
+usual, the owners are kept as the stored rows; otherwise one by one.
 
 A chunk of the same owners is always stored as the same bytes, which are msgpack:
 
@@ -75,7 +75,7 @@ class Chunk:
             owners.append(episode)
 
     def clear(self, offset: i64) -> bool:
-        """The number becomes free; says whether another one of the chunk is held."""
+        """Free the number; returns whether the chunk still has an owner."""
         self.is_changed = True
         self._loosen()
         owners = self._loose
@@ -130,7 +130,7 @@ class Chunk:
         return True
 
     def _widen(self, cut: i64) -> bool:
-        """Make rows of what is in common only in the first `cut` bytes."""
+        """Shorten the common prefix to `cut` bytes."""
         prefix, rows, old = self._prefix, self._rows, self._width
         width: i64 = old + len(prefix) - cut
         if width - 2 > _MAX_REST:
@@ -192,7 +192,7 @@ class Chunk:
 
 @mypyc_attr(acyclic=True)
 class _Head:
-    """Reads what comes before the rows; -1 and None for what is not of the expected kind or beyond the end."""
+    """Reads the bytes before the rows; -1 and None for an unexpected type or past the end."""
 
     __slots__ = ("at", "content")
 

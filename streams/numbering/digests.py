@@ -1,7 +1,7 @@
 """A 64-bit digest of all that a project holds: the same from texts, from stored states and from a database's bytes.
 
 Numbers are hashed as 64-bit integers in ascending order, then the owners: UUIDs in 16 bytes each behind a mark, others
-as UTF-8 with a zero byte between. Where a number is held twice, its owners stand in the order of their ids.
+as UTF-8 with a zero byte between. Several owners of a number are ordered by id.
 """
 
 from array import array

@@ -1,6 +1,6 @@
 """The live episodes of one project and the number that each holds, in a few bytes an episode.
 
-The chunks say who holds a number. An index says which number an episode may hold; whether it does is read in the chunk.
+The chunks have the owners of numbers. An index gives the number that an episode may hold; the chunk decides.
 Episodes are byte strings as `streams.base.ids.pack_id` makes them, numbers are at least 1.
 """
 
@@ -20,7 +20,7 @@ _NO_DUPLICATES: Final[dict[int, list[bytes]]] = {}
 
 @mypyc_attr(acyclic=True)
 class Episodes:
-    """Who holds which number; a number may be held by several. `chunks` are in order, and none of them is empty."""
+    """Owners by number; a number may have several. `chunks` are in order, and none of them is empty."""
 
     __slots__ = ("_duplicates", "_index", "chunks", "count", "shared_bytes")
 
@@ -86,7 +86,7 @@ class Episodes:
             self._put(number, episode)
 
     def share(self, episode: bytes, number: int, holder: bytes) -> bool:
-        """A new episode holds a number that another one holds; says whether that was the only one."""
+        """Add an owner to a number that has one; returns whether it had exactly one."""
         self._note(episode, number)
         if self._duplicates is None:
             self._duplicates = {}
@@ -101,7 +101,7 @@ class Episodes:
         return len(owners) == 2
 
     def release(self, episode: bytes, number: int) -> int:
-        """An episode gives up its number; answers how many others hold it."""
+        """Remove an episode from its number; returns how many owners are left."""
         self._forget(episode, number)
         owners = self.duplicates.get(number)
         if owners is None:
@@ -152,7 +152,7 @@ class Episodes:
             del self.chunks[self._place(index)]
 
     def _place(self, index: i64) -> int:
-        """Where the chunk is, or would be; most projects have all of them from the first on."""
+        """The chunk's position, or where it would be inserted; most projects have all chunks from the first on."""
         chunks = self.chunks
         guess = index - chunks[0].index
         if 0 <= guess < len(chunks) and chunks[guess].index == index:

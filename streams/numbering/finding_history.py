@@ -67,7 +67,7 @@ class FindingHistory(msgspec.Struct, array_like=True):
     entries: list[FindingRecord] = []
 
     def add(self, entry: FindingRecord) -> None:
-        """Append an entry; the oldest goes where there are too many."""
+        """Append an entry; drop the oldest above the limit."""
         self.entries.append(entry)
         if len(self.entries) > KEPT:
             del self.entries[0]
@@ -78,7 +78,7 @@ class FindingHistory(msgspec.Struct, array_like=True):
         self.add(FindingRecord(OPENED, kind, first, last, at_ms, since_ms=since_ms, beside=beside))
 
     def reopened(self, waiver: Waiver, at_ms: int, beside: list[Interval]) -> None:
-        """A waiver is over, and its finding is open again."""
+        """A waiver has expired, and its finding is open again."""
         self.add(FindingRecord(REOPENED, waiver.kind, waiver.first, waiver.last, at_ms, beside=beside))
 
     def filled(self, first: int, last: int, at_ms: int, number: int, episode: bytes) -> None:

@@ -1,4 +1,4 @@
-"""All that is known of the numbers of one project: who holds which, what is out of order, and the newest changes."""
+"""The state of one project's numbers: owners, anomalies, and the newest changes."""
 
 from librt.vecs import append, vec
 from mypy_extensions import i64, mypyc_attr

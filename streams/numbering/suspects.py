@@ -181,7 +181,7 @@ class Suspects:
 
 
 def _split(holes: list[Hole], number: int) -> Hole | None:
-    """Take a number out of its hole; answers what is left above it, perhaps nothing; None: it was in none of them."""
+    """Remove a number from its hole; returns the rest above it, perhaps empty; None: it was in no hole."""
     at = bisect_right(holes, number, key=_start) - 1
     if at < 0 or holes[at].end < number:
         return None

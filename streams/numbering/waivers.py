@@ -1,4 +1,4 @@
-"""Findings of one project that people waived.
+"""The waived findings of one project.
 
 A waiver is for numbers, not for a finding id: a filled number leaves it, and is a new finding when it is lost again.
 """
@@ -50,7 +50,7 @@ def drop_above(waived: list[Waiver], limit: int) -> list[Waiver]:
 
 
 def take_expired(waived: list[Waiver], now_ms: int) -> list[Waiver]:
-    """Remove and return those whose time is over, in order."""
+    """Remove and return the expired ones, in order."""
     over = [one for one in waived if one.until_ms <= now_ms]
     if over:
         waived[:] = [one for one in waived if one.until_ms > now_ms]
@@ -58,5 +58,5 @@ def take_expired(waived: list[Waiver], now_ms: int) -> list[Waiver]:
 
 
 def place(one: Waiver) -> tuple[str, int]:
-    """Where it stands among the waivers of its project."""
+    """Its position among the waivers of its project."""
     return one.kind, one.first

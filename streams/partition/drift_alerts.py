@@ -94,7 +94,7 @@ class DriftAlerts:
 
     @property
     def drifts(self) -> dict[str, Drifting]:
-        """What is known of the projects that have alerts of their own, and of the first of the others."""
+        """The drifts of the projects with alerts of their own, and of the first of the others."""
         found = {one.named.project: one.named.drift for one in self._kept.values()}
         common = found.pop(FLEET, None)
         if common is not None:

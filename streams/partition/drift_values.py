@@ -1,4 +1,4 @@
-"""What a comparison of stream and database works on: what a project holds, where the two differ, what is drifting."""
+"""The values of a comparison of stream and database: a project's holdings, differences, and drifts."""
 
 from collections.abc import Mapping
 
@@ -37,7 +37,7 @@ class Difference(msgspec.Struct, frozen=True, order=True):
 
 
 class Drifting(msgspec.Struct, frozen=True, array_like=True):
-    """What is remembered of a project from one check to the next. `since_ms`: start of the check that found it."""
+    """A drifting project, remembered from one check to the next. `since_ms`: start of the check that found it."""
 
     since_ms: int
     number: int  # the lowest difference

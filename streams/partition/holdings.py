@@ -1,4 +1,4 @@
-"""Which episode holds which number, as a comparison with the database needs it: a digest of a project, or all of it.
+"""A project's numbers and owners for the comparison with the database: as a digest, or in full.
 
 Only the numbers are decoded and nothing is cached: a comparison of all projects must not displace those that events
 come for.

@@ -1,4 +1,4 @@
-"""All projects of one partition: applies records in offset order, and holds what must be stored and what is due.
+"""All projects of one partition: applies records in offset order, collects writes, runs deadlines.
 
 Live processing, recovery and replay use the same class: equal input in equal order gives an equal state. It does no
 input or output: it reads through `Store`, and `collect` returns what to write and in which order.
@@ -28,7 +28,7 @@ from streams.rates.totals import PartitionTotals
 
 
 class Partition:
-    """State, index and clock of one partition."""
+    """The state, index and clock of one partition."""
 
     def __init__(
         self, core: Core, number: int, store: Store, cached_projects: int = 20_000, *, apart: bool = False,
@@ -285,7 +285,7 @@ class Partition:
         self.checkpointer.cut(Cursor(self.next_offset, self.clock_ms), self.totals)
 
     def collect(self) -> Changes:
-        """What has changed since the last time, at once."""
+        """The changes since the last call, without steps."""
         self.cut()
         return finish(self.checkpointer.collecting())
 

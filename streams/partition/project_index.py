@@ -1,4 +1,4 @@
-"""What the projects of a partition add up to, and which of them have findings or alerts."""
+"""Sums over a partition's projects, and which projects have findings or alerts."""
 
 from streams.alerting.alert_state import AlertPhase
 from streams.base import changelog_keys
@@ -40,7 +40,7 @@ class ProjectIndex:
 
     @property
     def counted_splits(self) -> int:
-        """Projects in several partitions that this one, as the lowest of them, counts."""
+        """Split projects that this partition counts, being the lowest of theirs."""
         return len(self.splits) - self.counted_elsewhere
 
     def restore(self, head_key: bytes, head: Head) -> None:

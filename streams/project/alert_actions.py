@@ -1,4 +1,4 @@
-"""What a person does to an alert of one project: acknowledge it, silence it, or resolve it.
+"""Acts of people on an alert of one project: acknowledge, silence, resolve.
 
 The transition carries the person's name and comment in its annotations: history reads the alerts topic alone.
 """
@@ -58,7 +58,7 @@ def perform(core: Core, state: ProjectState, rule_id: str, act: AlertAction, at_
 
 
 def apply(memory: AlertState, act: AlertAction, bad: int, at_ms: int) -> Reason:
-    """Change what is remembered; `bad` is the count behind the rule's verdict."""
+    """Change the alert's state; `bad` is the count behind the rule's verdict."""
     match act.kind:
         case ActionKind.ACKNOWLEDGE:
             return life.acknowledge(memory, act.by, at_ms)

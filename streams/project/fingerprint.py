@@ -1,8 +1,8 @@
-"""A short hash of what the events of a project say, and of nothing else: the same live, in a replay and after a crash,
-whatever the clocks showed, in whichever order the events came within the grace, and however often.
+"""A short hash of the facts that a project's events give: the same live, in a replay and after a crash, for any clocks,
+any order of events within the grace, and any repetition.
 
-So it holds no time at which anything was read or looked at. A number that is missing counts as that whether it is still
-suspect, open or waived; alerts, and since when something is suspect, are left out.
+So it contains no time of reading or evaluation. A missing number counts as missing whether it is suspect, open or
+waived; alerts and the times of suspects are left out.
 """
 
 from hashlib import blake2b
@@ -26,7 +26,7 @@ def fingerprint(state: ProjectState) -> str:
 
 
 def facts(state: ProjectState) -> bytes:
-    """What is hashed. Ages go by the latest event, and so does what is remembered no longer."""
+    """The hashed bytes. Ages and forgotten entries are relative to the latest event."""
     latest_ms = state.latest_ms
     horizon_ms = latest_ms - state.core.grace_ms
     out = BytesWriter()

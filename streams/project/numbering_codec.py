@@ -1,4 +1,4 @@
-"""The numbers of one project as they are stored, and back."""
+"""Encodes and decodes the numbers of one project."""
 
 from typing import Final
 

@@ -16,7 +16,7 @@ HOURS_KEPT = 25  # a day of trend, and the hour that is open
 
 @mypyc_attr(acyclic=True)
 class ProjectState(Counter):
-    """All that is known of one project. Times are event time in milliseconds."""
+    """The state of one project. Times are event time in milliseconds."""
 
     __slots__ = (
         "alerts", "applied", "begun", "behind_ms", "chunk_versions", "conflict_events", "core", "counted",

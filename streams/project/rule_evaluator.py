@@ -1,6 +1,6 @@
-"""Judges the rules of one project, emits what changed, and says when to judge again.
+"""Evaluates the rules of one project, emits transitions, and computes the next deadline.
 
-Between two judgements nothing may cross a threshold unnoticed: either an event comes, or the deadline does.
+Between two evaluations no threshold may be crossed unnoticed: either an event comes, or the deadline is reached.
 """
 
 from models.alert import Alert
@@ -36,7 +36,7 @@ def evaluate(core: Core, state: ProjectState, at_ms: int, emits: list[Alert], tr
 
 
 def verdict_of(core: Core, state: ProjectState, rule: Rule) -> Verdict:
-    """What one rule says now."""
+    """The verdict of one rule now."""
     rate = core.rules.rate_of.get(rule.rule_id)
     if rate is None:
         return rule.measure.verdict(rule, state)

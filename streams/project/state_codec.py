@@ -1,4 +1,4 @@
-"""A project's state as bytes, and back. A fixed header answers summaries without decoding the rest.
+"""Encodes and decodes a project's state. A fixed header answers summaries without decoding the rest.
 
 Numbers beyond the last chunk are stored apart. A chunk is never overwritten: a changed one gets a new version, and the
 head, written after it, names the versions that belong together. A crash between the two leaves the old head with the
