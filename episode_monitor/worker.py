@@ -110,7 +110,9 @@ class Worker:
             fleet_topic, self.runtime.producer, self._view, self._identity, now_ms, settings.metrics_max_projects
         )
         self._peer_client = httpx.AsyncClient(trust_env=False)
-        here = LocalState(self._view, self.runtime.emit, self._publisher.mark_changed, self.storage.history)
+        here = LocalState(
+            self._view, self.runtime.emit, self._publisher.mark_changed, self.storage.history, self.storage.audit
+        )
         self._fleet = Fleet(here, PeerClient(self._peer_client))
         self._splits = SplitWatch(self._fleet)
         self.runtime.engine.assignment.compare = self._splits.compare
@@ -144,6 +146,7 @@ class Worker:
             drift_of=self.checks.drift_of if is_on else refuse,
             settings=composition.web_settings(self.settings),
             audit=self._audit,
+            audit_is_shared=self.settings.monitor_database_url is not None,
             now_ms=now_ms,
             repairs=self._repairs,
         )

@@ -10,6 +10,7 @@ from agents.fleet_topic.fleet_view import FleetView, Incomplete, Part
 from agents.fleet_topic.record import Unreadable
 from agents.time_slices import in_slices
 from episode_monitor.fleet.errors import Recovering
+from episode_monitor.storage.audit import AuditLog
 from episode_monitor.storage.history import AlertHistory
 from models.alert import Alert
 from models.check_views import JobStatus
@@ -48,11 +49,14 @@ class LocalState:
     jobs: LocalJobs
     find_parts: Callable[[Any], Awaitable[Any]]  # a question about split projects; see `fleet.split_watch`
 
-    def __init__(self, view: FleetView, emit: Emit, mark_changed: Callable[[int], None], history: AlertHistory) -> None:
+    def __init__(
+        self, view: FleetView, emit: Emit, mark_changed: Callable[[int], None], history: AlertHistory, audit: AuditLog
+    ) -> None:
         self.view = view
         self.emit = emit
         self.mark_changed = mark_changed
         self.history = history
+        self.audit = audit
         self.acts_done = 0
 
     @property

@@ -4,14 +4,14 @@ A row that has to wait for the server is in the log at once: nothing is lost sil
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
 import structlog
 
 from episode_monitor.storage.database import Database
-from episode_monitor.storage.listing import RangeQuery, conditions_of, listed
+from episode_monitor.storage.listing import RangeQuery, conditions_of, counted, listed
 from episode_monitor.storage.paging import (
     Page,
     decode,
@@ -63,6 +63,9 @@ class AuditLog(Protocol):
     async def list(self, query: AuditQuery) -> Page[AuditEntry]:
         """A page, newest first. Raises `DatabaseAway`, `BadQuery`."""
 
+    async def count(self, query: AuditQuery) -> int:
+        """How many rows all its pages have. Raises `DatabaseAway`."""
+
 
 def audit_entry_of(entry: AuditEntry) -> AuditEntry:
     """The entry as it is kept, with an id of its own."""
@@ -85,9 +88,16 @@ class MemoryAuditLog:
 
     async def list(self, query: AuditQuery) -> Page[AuditEntry]:
         """See `AuditLog.list`."""
-        is_wanted = wanted(query, *_FILTERS)
-        rows = ((row.at_ms, row.id, row) for row in self._entries if is_wanted(row) and within(query, row))
+        rows = ((row.at_ms, row.id, row) for row in self._wanted(query))
         return page_of(rows, query.limit, decode(query.cursor, str))
+
+    async def count(self, query: AuditQuery) -> int:
+        """See `AuditLog.count`."""
+        return sum(1 for _ in self._wanted(query))
+
+    def _wanted(self, query: AuditQuery) -> Iterator[AuditEntry]:
+        is_wanted = wanted(query, *_FILTERS)
+        return (row for row in self._entries if is_wanted(row) and within(query, row))
 
 
 class PostgresAuditLog:
@@ -107,6 +117,10 @@ class PostgresAuditLog:
     async def list(self, query: AuditQuery) -> Page[AuditEntry]:
         """See `AuditLog.list`."""
         return await listed(self._database, _SOURCE, conditions_of(query, _FILTERS), query, str, _entry)
+
+    async def count(self, query: AuditQuery) -> int:
+        """See `AuditLog.count`."""
+        return await counted(self._database, "episode_monitor.audit", conditions_of(query, _FILTERS))
 
 
 async def _write(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

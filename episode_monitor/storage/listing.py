@@ -50,3 +50,9 @@ async def listed(
         *conditions.arguments,
     )
     return page_of_rows(rows, limit, item, at=at)
+
+
+async def counted(database: Database, table: str, conditions: Conditions) -> int:
+    """How many rows of `table` the conditions choose. Raises `DatabaseAway`."""
+    rows = await database.fetch(f"select count(*) as rows from {table} {conditions.where()}", *conditions.arguments)
+    return int(rows[0]["rows"])

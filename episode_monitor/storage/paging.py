@@ -13,7 +13,7 @@ import msgspec
 from episode_monitor.storage.text import storable
 from models.times import epoch_ms
 
-MAX_PAGE_ROWS = 500  # a page of history is some hundred kilobytes then
+MAX_PAGE_ROWS = 1000  # a page of history is about a megabyte then
 DEFAULT_PAGE_ROWS = 100
 
 Item = TypeVar("Item")
@@ -55,7 +55,7 @@ def decode(cursor: str | None, key_type: type[Key]) -> tuple[int, Key] | None:
 
 
 def checked_limit(limit: int) -> int:
-    """The limit itself. Raises `BadQuery` outside 1 … 500."""
+    """The limit itself. Raises `BadQuery` outside 1 … 1000."""
     if not 1 <= limit <= MAX_PAGE_ROWS:
         raise BadQuery(f"The limit {limit} is outside 1 … {MAX_PAGE_ROWS}.")
     return limit

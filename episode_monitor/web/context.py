@@ -47,6 +47,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     drift_of: Callable[[str], Awaitable[ProjectDrift | None]]
     settings: WebSettings
     audit: Callable[[AuditEntry], None] = msgspec.field(default_factory=lambda: MemoryAuditLog().note)
+    audit_is_shared: bool = False  # in one database, by all workers; else each has its own in memory
     now_ms: Callable[[], int] = wall_clock_ms
     repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))

@@ -26,6 +26,7 @@ from episode_monitor.fleet.split_watch import SplitWatch
 from episode_monitor.observe.process_view import ProcessView
 from episode_monitor.observe.switched_off import refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
+from episode_monitor.storage.audit import MemoryAuditLog
 from episode_monitor.storage.history import AlertHistory, MemoryAlertHistory
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
@@ -141,7 +142,10 @@ class Worker:
         self.reader = FleetReader("fleet", "nowhere:1", lambda: fleet.partitions, fleet.clock)
         fleet.bus.readers.append(self.reader)
         self.view = FleetView(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
-        self.own = LocalState(self.view, self._tell, lambda partition: self.publisher.mark_changed(partition), history)
+        self.audit = MemoryAuditLog()
+        self.own = LocalState(
+            self.view, self._tell, lambda partition: self.publisher.mark_changed(partition), history, self.audit
+        )
         self.model = Asked(self.own, PeerClient(fleet.client))
         self.splits = SplitWatch(self.model)
         self.registry = CollectorRegistry()
@@ -171,7 +175,7 @@ class Worker:
     async def serve(self) -> None:
         context = WebContext(
             fleet=self.model, process=self.process, jobs=refuse, drift_of=refuse, settings=WebSettings(),
-            now_ms=self.fleet.clock,
+            audit=self.audit.note, now_ms=self.fleet.clock,
         )  # fmt: skip
         app = create_web_app(context, extra_routers=[peer_router(self.own, self.token)])
         self.server = await serve(app, "127.0.0.1", 0)

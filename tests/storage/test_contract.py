@@ -132,13 +132,13 @@ async def test_a_cursor_beyond_any_row_is_refused(storage: Storage, cursor: list
         await storage.history.list(HistoryQuery(cursor=packed))
 
 
-@pytest.mark.parametrize("limit", [0, -1, 501])
+@pytest.mark.parametrize("limit", [0, -1, 1001])
 async def test_a_page_size_outside_its_bounds_is_refused(storage: Storage, limit: int) -> None:
-    with pytest.raises(BadQuery, match=r"1 … 500"):
+    with pytest.raises(BadQuery, match=r"1 … 1000"):
         await storage.history.list(HistoryQuery(limit=limit))
-    with pytest.raises(BadQuery, match=r"1 … 500"):
+    with pytest.raises(BadQuery, match=r"1 … 1000"):
         await storage.checks.list(CheckQuery(limit=limit))
-    with pytest.raises(BadQuery, match=r"1 … 500"):
+    with pytest.raises(BadQuery, match=r"1 … 1000"):
         await storage.audit.list(AuditQuery(limit=limit))
 
 
@@ -263,6 +263,8 @@ async def test_the_audit_is_filtered_and_paged(storage: Storage) -> None:
     assert await seconds(what="repair.apply") == [2]
     assert await seconds(target="p9") == [2]
     assert await seconds(since_ms=NOON_MS + 2000, until_ms=NOON_MS + 3000) == [2]
+    assert await storage.audit.count(AuditQuery(limit=1)) == 3
+    assert await storage.audit.count(AuditQuery(what="repair.apply", since_ms=NOON_MS)) == 1
     first = await storage.audit.list(AuditQuery(limit=2))
     assert await seconds(limit=2, cursor=first.next_cursor) == [1]
 

@@ -13,6 +13,7 @@ from episode_monitor.fleet.errors import Refused
 from episode_monitor.fleet.question import OfProject, Question
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
+from episode_monitor.fleet.questions.audit import FleetAuditQuestion
 from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING, FindingQuestion
 from episode_monitor.fleet.questions.findings import FindingsQuestion
 from episode_monitor.fleet.questions.project import ProjectQuestion
@@ -25,6 +26,7 @@ from episode_monitor.web.context import WebContext
 from episode_monitor.web.schemas import DocumentedApp
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert, AlertStatus, Severity
+from models.audit_views import AuditPage, AuditRow
 from models.check_views import BasicCheckResult, CheckSummary, JobList, JobState, JobStatus, ProjectDrift
 from models.finding_views import FindingDetail, FindingEntry, FindingList, FindingView, WaiverView
 from models.integrity_views import Applied, IntegritySummary, ProjectPage, ProjectRow, ProjectView, Suspect
@@ -246,6 +248,12 @@ class FakeViews:
         )
         return AlertHistoryPage(transitions=[step], next_cursor="next")
 
+    def _audit(self, question: FleetAuditQuestion) -> AuditPage:
+        row = AuditRow(
+            at=AS_OF, who="mina", role="operator", what="alert.resolve", target="r:p", result="done", request={}
+        )
+        return AuditPage(entries=[row], next_cursor=None, total=1, kept_in="memory")
+
     def _act_on_alert(self, act: ActOnAlert) -> Alert:
         found = self.alerts.get(act.alert_key)
         if found is None:
@@ -275,6 +283,7 @@ class FakeViews:
         ProjectTrendQuestion: _trend,
         ActiveAlertsQuestion: _active_alerts,
         AlertHistoryQuestion: _alert_history,
+        FleetAuditQuestion: _audit,
         ActOnAlert: _act_on_alert,
     }
 

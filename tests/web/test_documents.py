@@ -27,6 +27,7 @@ CONTRACT = {
     ("get", f"{ROOT}/performance/trend"): {"PerformanceTrend"},
     ("get", f"{ROOT}/alerts/active"): {"ActiveAlerts"},
     ("get", f"{ROOT}/alerts/history"): {"AlertHistoryPage"},
+    ("get", f"{ROOT}/audit"): {"AuditPage"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/resolve"): {"Alert"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/acknowledge"): {"Alert"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/silence"): {"Alert"},

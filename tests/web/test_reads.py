@@ -26,6 +26,7 @@ READS = [
     f"{ROOT}/performance/trend",
     f"{ROOT}/alerts/active",
     f"{ROOT}/alerts/history",
+    f"{ROOT}/audit",
     f"{ROOT}/jobs",
     f"{ROOT}/jobs/job-1",
 ]
