@@ -26,8 +26,8 @@ class AuditPart(msgspec.Struct, frozen=True):
 
 
 class AuditQuestion(Question[Any, AuditPage], frozen=True, kw_only=True):
-    """A page of the rows in the database. `since_ms` is inside the range, `until_ms` is not. Raises InvalidQuery for a cursor that is not of this list,
-    Unreachable without database."""
+    """A page of the rows in the database. `since_ms` is inside the range, `until_ms` is not. Raises InvalidQuery for a
+    cursor that is not of this list, Unreachable without database."""
 
     who: str | None = None
     what: str | None = None
