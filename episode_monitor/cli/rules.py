@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from episode_monitor.cli.backtest import backtest
 from episode_monitor.cli.output import Json, print_json, print_table
-from episode_monitor.cli.replay import backtest
 from episode_monitor.settings.rules_file import core_from, load_rules
 from episode_monitor.settings.settings import load_settings
 from models.wording import counted

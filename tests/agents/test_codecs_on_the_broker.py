@@ -10,7 +10,7 @@ from agents.fleet_topic.reader import FleetReader
 from agents.fleet_topic.record import encode_record
 from agents.kafka.topics import TopicNames
 from episode_monitor.replay.run import replay
-from episode_monitor.replay.source import Range, from_topic
+from episode_monitor.replay.topic_source import TopicSource
 from models.alert import AlertStatus
 from testbed.batches import CODECS
 from testbed.worker_process import make_core
@@ -74,5 +74,5 @@ async def test_what_the_broker_compresses_is_read_by_worker_recovery_history_fle
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-    report = await replay(make_core(), from_topic(broker, names.events, Range()), None)
+    report = await replay(make_core(), TopicSource(broker, names.events), None)
     assert (report.applied, report.dead_letters, report.duplicates) == (8, {"malformed_json": 1}, 1)

@@ -6,7 +6,7 @@ from episode_monitor import worker
 from episode_monitor.cli import doctor
 from episode_monitor.cli.diagnosis import DiagnosisLevel
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.replay import source
+from episode_monitor.replay.topic_source import TopicSource
 from episode_monitor.settings.settings import Settings
 from testbed.worker_process import make_core
 
@@ -15,7 +15,7 @@ SENTENCE = "The package cramjam does not load."
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("episode_monitor.worker", "episode_monitor.replay.source", "agents.fetching.decompression"):
+    for module in ("episode_monitor.worker", "episode_monitor.replay.topic_source", "agents.fetching.decompression"):
         monkeypatch.setattr(f"{module}.missing_codecs", lambda: SENTENCE)
 
 
@@ -29,7 +29,7 @@ async def test_a_worker_does_not_start_without_its_codecs() -> None:
 @pytest.mark.usefixtures("broken")
 async def test_nor_does_a_replay_of_the_topic() -> None:
     with pytest.raises(Failure, match=SENTENCE):
-        await anext(source.from_topic("127.0.0.1:1", "episode-events", source.Range()))
+        await TopicSource("127.0.0.1:1", "episode-events").resolve()
 
 
 @pytest.mark.usefixtures("broken")

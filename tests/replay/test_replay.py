@@ -2,18 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from hashlib import blake2b
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from agents.runtime import Runtime
 from episode_monitor.replay import run as run_module
-from episode_monitor.replay.run import Report, replay
-from episode_monitor.replay.source import Line, NoSuchPartition, Range, ReplayBatch, from_file, from_lines, from_topic
+from episode_monitor.replay.file_source import FileSource, Line, LinesSource
+from episode_monitor.replay.ranges import Bounds, Range
+from episode_monitor.replay.report import Report, state_hash
+from episode_monitor.replay.run import replay
+from episode_monitor.replay.source import NoSuchPartition, ReplayBatch
+from episode_monitor.replay.topic_source import TopicSource
 from streams.project.fingerprint import fingerprint
 from testbed.worker_process import make_core
 from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
@@ -34,13 +36,13 @@ def line(number: int, project: str = "p", kind: str = "episode.created", **field
 
 
 async def report_of(*lines: bytes, until_ms: int | None = None) -> Report:
-    return await replay(make_core(), from_lines(lines, NOON_MS + 3_600_000), until_ms)
+    return await replay(make_core(), LinesSource(lines, NOON_MS + 3_600_000), until_ms)
 
 
 async def test_a_replay_counts_what_it_took_and_what_it_could_not_use() -> None:
     lines = (line(1), line(2), b"\n", b"useless\n", line(9, occurred_at=NOON_MS + 9_999_999), line(4))
     report = await report_of(*lines, until_ms=NOON_MS + 120_000)
-    assert (report.records, report.applied, report.tombstones) == (5, 3, 0)
+    assert (report.events, report.applied, report.tombstones) == (5, 3, 0)
     assert report.dead_letters == {"future_timestamp": 1, "malformed_json": 1}
     assert (report.projects, report.episodes, report.gaps, report.projects_with_findings) == (1, 3, 1, 1)
     assert report.firings["episode_integrity"] == 1
@@ -54,10 +56,31 @@ async def test_a_gap_is_only_suspect_where_time_does_not_go_on() -> None:
     assert (report.gaps, report.transitions, report.alerts) == (0, 0, [])
 
 
-async def partitioned(*lines_of: list[bytes]) -> AsyncIterator[ReplayBatch]:
+class Given:
+    """Batches at hand."""
+
+    name, is_topic, done = "given", True, 0
+    total: int | None = None
+
+    def __init__(self, *given: ReplayBatch) -> None:
+        self._given = given
+
+    async def resolve(self) -> tuple[Bounds, ...]:
+        return tuple(Bounds(number, 0, None) for number in sorted({batch.partition for batch in self._given}))
+
+    async def batches(self, bounds: Sequence[Bounds]) -> AsyncIterator[ReplayBatch]:
+        for batch in self._given:
+            yield batch
+
+
+def partitioned(*lines_of: list[bytes]) -> Given:
     """Each list is a partition."""
-    for number, lines in enumerate(lines_of):
-        yield ReplayBatch(number, [Line(offset, one, NOON_MS + 3_600_000) for offset, one in enumerate(lines)])
+    return Given(
+        *(
+            ReplayBatch(number, [Line(offset, one, NOON_MS + 3_600_000) for offset, one in enumerate(lines)])
+            for number, lines in enumerate(lines_of)
+        )
+    )
 
 
 async def test_a_project_in_two_partitions_is_named_counted_once_and_has_no_gaps() -> None:
@@ -85,14 +108,9 @@ async def test_the_hash_is_the_same_for_the_same_state_and_another_for_another()
     assert straight.state_hash == mixed.state_hash != other.state_hash
 
 
-async def batches_of(*batches: ReplayBatch) -> AsyncIterator[ReplayBatch]:
-    for batch in batches:
-        yield batch
-
-
 async def test_a_tombstone_is_counted_and_passed_over() -> None:
     records = [Line(0, None, NOON_MS, b"p"), Line(1, line(1), NOON_MS + 1, b"p")]
-    report = await replay(make_core(), batches_of(ReplayBatch(0, records)), None)
+    report = await replay(make_core(), Given(ReplayBatch(0, records)), None)
     assert (report.tombstones, report.applied) == (1, 1)
 
 
@@ -103,7 +121,7 @@ async def test_what_is_packed_to_save_memory_changes_nothing(monkeypatch: pytest
     hashes = set()
     for most in (0, 3, 1000):
         monkeypatch.setattr(run_module, "MOST_DECODED", most)
-        report = await replay(make_core(), batches_of(*batches), None)
+        report = await replay(make_core(), Given(*batches), None)
         assert (report.applied, report.projects, report.episodes) == (798, 7, 798)
         hashes.add(report.state_hash)
     assert len(hashes) == 1
@@ -125,14 +143,14 @@ async def test_a_replay_of_the_topic_comes_to_the_states_of_the_worker(
     core = make_core()
 
     async def noted(wanted: Range) -> Report:
-        return await replay(core, from_topic(broker, rig.topics.events, wanted), None)
+        return await replay(core, TopicSource(broker, rig.topics.events, wanted), None)
 
     whole = await noted(Range())
-    assert (whole.records, whole.applied, whole.dead_letters) == (8, 7, {"malformed_json": 1})
+    assert (whole.events, whole.applied, whole.dead_letters) == (8, 7, {"malformed_json": 1})
     assert (whole.projects, whole.episodes) == (2, 7)
     assert whole.state_hash == live
     part = await noted(Range(partition=0, first=1, end=3))
-    assert (part.records, part.applied) == (2, 2)
+    assert (part.events, part.applied) == (2, 2)
     with pytest.raises(NoSuchPartition, match="no partition 7"):
         await noted(Range(partition=7))
 
@@ -147,27 +165,27 @@ async def test_a_replay_ends_wherever_partitions_are_empty(
         for partition in sent_to:
             await send(producer, config.topics.events, partition, b"p%d" % partition, created(f"p{partition}", 1))
     async with asyncio.timeout(HANG_SECONDS):
-        report = await replay(make_core(), from_topic(broker, config.topics.events, Range()), None)
-        assert (report.records, report.projects) == (len(sent_to), len(sent_to))
-        nothing = await replay(make_core(), from_topic(broker, config.topics.events, Range(first=7)), None)
-        assert nothing.records == 0
+        report = await replay(make_core(), TopicSource(broker, config.topics.events, Range()), None)
+        assert (report.events, report.projects) == (len(sent_to), len(sent_to))
+        nothing = await replay(make_core(), TopicSource(broker, config.topics.events, Range(first=7)), None)
+        assert nothing.events == 0
 
 
 def _hash(runtime: Runtime) -> str:
     """The worker's states, hashed as a replay hashes its own."""
-    named = []
+    named: list[tuple[str, str]] = []
     for owned in runtime.engine.owned.values():
         for project, _ in owned.partition.heads():
             state = owned.partition.state(project)
             assert state is not None
             named.append((project, fingerprint(state)))
-    return blake2b(msgspec.msgpack.encode(sorted(named)), digest_size=16).hexdigest()
+    return state_hash(named)
 
 
 async def test_a_file_is_read_as_lines(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_bytes(line(1) + line(2))
-    assert (await replay(make_core(), from_file(file, NOON_MS + 60_000), None)).episodes == 2
+    assert (await replay(make_core(), FileSource(file, NOON_MS + 60_000), None)).episodes == 2
 
 
 def test_rules_are_tried_on_past_events_by_command(tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""One partition of a replay: its records through the decoding and the step that the worker uses, and what came of it.
+
+Partitions are independent, as in the worker, so each may be taken by a process of its own.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from agents.engine.stored_values import StoredValues
+from agents.fetching.record_parsing import UnreadableBatch
+from episode_monitor.replay.source import Replayed
+from models.alert import Alert, AlertStatus
+from models.codec import decode_event
+from models.dead_letter import Malformed
+from models.event import Event
+from streams.alerting import rule_types
+from streams.alerting.core import Core
+from streams.partition.partition import Partition
+from streams.project.fingerprint import fingerprint
+from streams.project.step import NO_CLOCK
+
+UNKNOWN_TIME_MS = NO_CLOCK
+MAX_ALERTS = 10_000  # transitions kept; all are counted
+MAX_REFUSED = 1_000  # records kept; all are counted
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A record that could not be used; of an unreadable batch, the first of its records."""
+
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+
+
+class Tally(msgspec.Struct):
+    """What was counted of one partition, from offset `first` to before offset `next`."""
+
+    partition: int
+    first: int
+    next: int
+    events: int = 0
+    applied: int = 0
+    tombstones: int = 0
+    dead_letters: dict[str, int] = {}  # by reason
+    refused: list[Refused] = []  # the first 1000
+    firings: dict[str, int] = {}  # by rule
+    transitions: int = 0
+    alerts: list[Alert] = []  # the first 10 000 transitions
+    about_numbers: dict[str, dict[str, tuple[int, int]]] = {}  # project -> rule -> transitions and firings of them
+
+
+class ProjectOutcome(msgspec.Struct, frozen=True):
+    """The end of one project in one partition."""
+
+    project_id: str
+    digest: str  # `streams.project.fingerprint`
+    episodes: int
+    gaps: int
+    duplicates: int
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The end of one partition."""
+
+    tally: Tally
+    projects: list[ProjectOutcome]
+
+
+class PartitionReplay:
+    """Takes the records of one partition; offsets must rise."""
+
+    def __init__(self, core: Core, number: int, first: int) -> None:
+        self._store = StoredValues({})
+        self.partition = Partition(core, number, self._store, 1_000, apart=True)
+        self.tally = Tally(number, first, first)
+
+    # --- records
+
+    def take(self, records: Sequence[Replayed]) -> None:
+        """Records in order."""
+        tally, partition, take, applied = self.tally, self.partition, self.partition.take, 0
+        for record in records:
+            timestamp = record.timestamp
+            written_ms = UNKNOWN_TIME_MS if timestamp is None or timestamp < 0 else timestamp
+            decoded = decode_event(record.key, record.value, record.headers, written_ms)
+            if type(decoded) is Event:
+                applied += take(decoded, record.offset, written_ms)
+            else:
+                partition.pass_over(record.offset)
+                if isinstance(decoded, Malformed):
+                    self._refuse(record, decoded)
+                else:
+                    tally.tombstones += 1
+        tally.applied += applied
+        tally.events += len(records)
+        tally.next = max(tally.next, partition.next_offset)
+        self._note_emits()
+
+    def _refuse(self, record: object, malformed: Malformed) -> None:
+        """Named as the worker's dead letter names it."""
+        tally = self.tally
+        if isinstance(record, UnreadableBatch):
+            offset, reason, detail = record.first_offset, record.reason.value, record.detail
+        else:
+            offset, reason, detail = record.offset, malformed.reason.value, malformed.detail  # type: ignore[attr-defined]
+        tally.dead_letters[reason] = tally.dead_letters.get(reason, 0) + 1
+        if len(tally.refused) < MAX_REFUSED:
+            tally.refused.append(Refused(tally.partition, offset, reason, detail))
+
+    def _note_emits(self) -> None:
+        emits = self.partition.emits
+        if not emits:
+            return
+        self.partition.emits = []
+        tally = self.tally
+        tally.transitions += len(emits)
+        for alert in emits:
+            is_firing = alert.status is AlertStatus.FIRING and not alert.escalation_level
+            tally.firings[alert.rule_id] = tally.firings.get(alert.rule_id, 0) + is_firing
+            if alert.alert_type == rule_types.INTEGRITY.name:
+                by_rule = tally.about_numbers.setdefault(alert.project_id, {})
+                transitions, firings = by_rule.get(alert.rule_id, (0, 0))
+                by_rule[alert.rule_id] = (transitions + 1, firings + is_firing)
+        tally.alerts.extend(emits[: MAX_ALERTS - len(tally.alerts)])
+
+    # --- memory
+
+    @property
+    def decoded(self) -> int:
+        """Projects whose states are kept as objects."""
+        return self.partition.checkpointer.unstored
+
+    def pack(self) -> None:
+        """Keep all states as they would be stored: very many fit the memory only so."""
+        self._store.apply(self.partition.collect())
+
+    # --- the end
+
+    def finish(self, until_ms: int | None) -> None:
+        """Let event time reach this moment, as the wall clock does on an idle partition; None: the newest event's."""
+        self.partition.run_due()
+        if until_ms is not None:
+            self.partition.advance_clock(until_ms)
+        self._note_emits()
+
+    def projects(self) -> Iterator[ProjectOutcome]:
+        """Every project as it stands, in the order in which they were seen."""
+        partition = self.partition
+        for project_id, head in partition.heads():
+            state = partition.state(project_id)
+            if state is not None:
+                yield ProjectOutcome(project_id, fingerprint(state), head.episodes, head.gaps, head.duplicates)
+
+    def outcome(self) -> Outcome:
+        """What came of it."""
+        return Outcome(self.tally, list(self.projects()))
