@@ -113,6 +113,7 @@ class Worker:
         here = LocalState(
             self._view, self.runtime.emit, self._publisher.mark_changed, self.storage.history, self.storage.audit
         )
+        here.monitor_id = settings.monitor_id
         self._fleet = Fleet(here, PeerClient(self._peer_client))
         self._splits = SplitWatch(self._fleet)
         self.runtime.engine.assignment.compare = self._splits.compare

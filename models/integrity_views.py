@@ -79,6 +79,7 @@ class SplitPart(msgspec.Struct, frozen=True, kw_only=True):
     total_episodes: int
     max_number: int
     placed_by: str  # "murmur2" | "crc32" | "fnv1a" | "no_key" | "murmur2_of_fewer_partitions" | "unknown"
+    state_hash: str = ""
 
 
 class SplitView(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +94,8 @@ class SplitView(msgspec.Struct, frozen=True, kw_only=True):
 class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     """The numbering of one project. `gaps` lists at most 1000 numbers, `gap_ranges` all intervals that are kept.
 
-    Of a split project the numbers are those of all parts together, and `applied` is that of the lowest partition.
+    `state_hash` is of all that the events up to `applied` say; a replay comes to the same one there. Of a split project
+    the numbers are those of all parts together, `applied` and `state_hash` those of the lowest partition.
     """
 
     project_id: str
@@ -109,6 +111,7 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     health_score: float
     as_of: str
     applied: Applied
+    state_hash: str = ""
     capped: bool = False  # the project holds more than is tracked; numbers beyond the cap are not in this view
     resends: int = 0
     restatements: int = 0

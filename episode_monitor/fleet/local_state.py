@@ -46,6 +46,7 @@ class LocalState:
     """`emit` sends transitions to the alerts topic; `mark_changed(partition)` is called after an act. `jobs` and
     `find_parts` are set by those who have them."""
 
+    monitor_id = ""  # set by the worker
     jobs: LocalJobs
     find_parts: Callable[[Any], Awaitable[Any]]  # a question about split projects; see `fleet.split_watch`
 

@@ -24,6 +24,7 @@ def split_view(project_id: str, pieces: Sequence[Piece], partitions: int) -> Spl
                 total_episodes=piece.view.total_episodes,
                 max_number=piece.view.max_number,
                 placed_by=part.placed_by.value,
+                state_hash=piece.view.state_hash,
             )
             for part, piece in zip(parts, pieces, strict=True)
         ],

@@ -11,10 +11,11 @@ from models.times import epoch_ms
 class Calendar:
     """Maps event time to day numbers. Remembers the last day it was asked for, because events come in order."""
 
-    __slots__ = ("_day", "_end_ms", "_start_ms", "_zone")
+    __slots__ = ("_day", "_end_ms", "_start_ms", "_zone", "zone_name")
 
     def __init__(self, zone_name: str = "UTC") -> None:
         """`zone_name` is an IANA name; raises ZoneInfoNotFoundError for another."""
+        self.zone_name = zone_name
         self._zone = ZoneInfo(zone_name)
         self._day: i64 = 0
         self._start_ms: i64 = 1

@@ -5,6 +5,7 @@ So it contains no time of reading or evaluation. A missing number counts as miss
 waived; alerts and the times of suspects are left out.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 import msgspec
@@ -26,24 +27,49 @@ def fingerprint(state: ProjectState) -> str:
 
 
 def facts(state: ProjectState) -> bytes:
-    """The hashed bytes. Ages and forgotten entries are relative to the latest event."""
+    """The hashed bytes."""
+    return b"".join(sections(state).values())
+
+
+def sections(state: ProjectState) -> dict[str, bytes]:
+    """The hashed bytes by subject, in order. Ages and forgotten entries are relative to the latest event."""
     latest_ms = state.latest_ms
     horizon_ms = latest_ms - state.core.grace_ms
+    ended_ms = horizon_ms - state.core.grace_ms
+    totals = (state.conflict_events, state.ending_conflicts, state.retries, state.late)
+    return {
+        "latest event": _pack((state.project_id, latest_ms)),
+        "windows": _written(lambda out: put_series(out, rolled_up(state))),
+        "open conflicts": _written(lambda out: put_open(out, state.operations.open, latest_ms)),
+        "ended operations": _written(lambda out: put_ended(out, state.operations.ended, ended_ms, latest_ms)),
+        "event ids": _written(lambda out: put_seen(out, state.seen, horizon_ms, latest_ms)),
+        "senders": _written(lambda out: put_sources(out, state.sequences)),
+        "totals": _written(lambda out: put_counted(out, state)),
+        "counters": _pack(totals),
+        "rules": state.core.packed_rules,
+        "numbers": _pack(_numbers(state.numbering, horizon_ms)),
+    }
+
+
+def _written(put: Callable[[BytesWriter], None]) -> bytes:
     out = BytesWriter()
-    out.write(_pack((state.project_id, latest_ms)))
-    put_series(out, _rolled_up(state))
-    put_open(out, state.operations.open, latest_ms)
-    put_ended(out, state.operations.ended, horizon_ms - state.core.grace_ms, latest_ms)
-    put_seen(out, state.seen, horizon_ms, latest_ms)
-    put_sources(out, state.sequences)
-    put_counted(out, state)
-    out.write(_pack((state.conflict_events, state.ending_conflicts, state.retries, state.late)))
-    out.write(state.core.packed_rules)
-    out.write(_pack(_numbers(state.numbering, horizon_ms)))
+    put(out)
     return out.getvalue()
 
 
-def _rolled_up(state: ProjectState) -> OperationSeries:
+def missing_numbers(numbering: Numbering) -> IntervalSet:
+    """Every missing number, whether it is still suspect, open or waived."""
+    anomalies = numbering.anomalies
+    missing = IntervalSet(list(anomalies.open_gaps))
+    for hole in anomalies.suspects.holes:
+        missing.add(hole.start, hole.end)
+    for waiver in anomalies.waived:
+        if waiver.kind == GAP:
+            missing.add(waiver.first, waiver.last)
+    return missing
+
+
+def rolled_up(state: ProjectState) -> OperationSeries:
     """The series as the latest event would have left it, had no clock held it back."""
     series = OperationSeries((), state.core.detail_seconds, HOURS_KEPT)
     series.decode(state.series.encode(), 0)
@@ -55,19 +81,13 @@ def _rolled_up(state: ProjectState) -> OperationSeries:
 def _numbers(numbering: Numbering, horizon_ms: int) -> tuple[object, ...]:
     anomalies, duplicates = numbering.anomalies, numbering.episodes.duplicates
     moves = anomalies.moves
-    missing = IntervalSet(list(anomalies.open_gaps))
-    for hole in anomalies.suspects.holes:
-        missing.add(hole.start, hole.end)
-    for waiver in anomalies.waived:
-        if waiver.kind == GAP:
-            missing.add(waiver.first, waiver.last)
     return (
         numbering.base,
         numbering.max_number,
         numbering.peak,
         numbering.restatements,
         numbering.capped,
-        list(missing),
+        list(missing_numbers(numbering)),
         list(anomalies.explained),
         [(number, duplicates[number]) for number in sorted(duplicates)],
         sorted((episode, number) for episode, (number, _) in anomalies.aside.items()),

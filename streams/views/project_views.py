@@ -8,6 +8,7 @@ from streams.base.ids import unpack_id
 from streams.base.numbering_rules import health_score
 from streams.numbering.numbering import Numbering
 from streams.partition.summary import PartitionCounts
+from streams.project.fingerprint import fingerprint
 from streams.project.project_state import ProjectState
 from streams.project.state_shapes import Head
 
@@ -43,6 +44,7 @@ def project_view(state: ProjectState, partition: int, at_ms: int) -> ProjectView
         health_score=health_score(numbering.max_number, gaps.count, len(duplicates)),
         as_of=rfc3339(at_ms),
         applied=Applied(partition=partition, offset=state.applied),
+        state_hash=fingerprint(state),
         capped=numbering.capped,
         resends=state.resends,
         restatements=numbering.restatements,

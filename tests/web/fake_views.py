@@ -18,6 +18,7 @@ from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING, FindingQues
 from episode_monitor.fleet.questions.findings import FindingsQuestion
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.project_list import ProjectListQuestion
+from episode_monitor.fleet.questions.states import ProjectFactsQuestion, ProjectStatesQuestion
 from episode_monitor.fleet.questions.stats import FleetStatsQuestion, ProjectStatsQuestion
 from episode_monitor.fleet.questions.summary import SummaryQuestion
 from episode_monitor.fleet.questions.trend import FleetTrendQuestion, ProjectTrendQuestion
@@ -32,6 +33,7 @@ from models.finding_views import FindingDetail, FindingEntry, FindingList, Findi
 from models.integrity_views import Applied, IntegritySummary, ProjectPage, ProjectRow, ProjectView, Suspect
 from models.performance_views import PerformanceStats, PerformanceTrend, TrendPoint
 from models.process_views import AlertHistoryPage, AlertTransition, Readiness
+from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
 from models.times import rfc3339
 from streams.project.alert_actions import ActionKind
 from streams.project.findings import WaiverRefusal
@@ -80,6 +82,12 @@ FINISHED = JobStatus(
         ),
     ),
 )
+
+
+STATES = ProjectStatesPage(
+    monitor_id="m", topic="events", partition=0, partitions=1, generation=1, next_offset=0, projects_total=0,
+    rules_digest="", rows=[], next_cursor=None,
+)  # fmt: skip
 
 
 def project_view(project_id: str) -> ProjectView:
@@ -274,6 +282,8 @@ class FakeViews:
         SummaryQuestion: _summary,
         ProjectListQuestion: _list_projects,
         ProjectQuestion: lambda self, question: project_view(question.project_id),
+        ProjectStatesQuestion: lambda self, question: STATES,
+        ProjectFactsQuestion: lambda self, question: ProjectFactsAnswer(partition=question.partition, facts=None),
         FindingsQuestion: _findings,
         FindingQuestion: _finding,
         WaiveFinding: _waive,

@@ -33,6 +33,8 @@ CONTRACT = {
     ("post", f"{ROOT}/alerts/{{alert_key}}/silence"): {"Alert"},
     ("post", f"{ROOT}/jobs/integrity/run-check"): {"BasicCheckResult", "DeepCheckResult"},
     ("get", f"{ROOT}/integrity/drift"): {"ProjectDrift"},
+    ("get", f"{ROOT}/integrity/states"): {"ProjectStatesPage"},
+    ("get", f"{ROOT}/integrity/facts"): {"ProjectFactsAnswer"},
     ("get", f"{ROOT}/jobs"): {"JobList"},
     ("get", f"{ROOT}/jobs/{{job_id}}"): {"JobStatus"},
     ("post", f"{ROOT}/integrity/project/{{project_id}}/repair-plans"): {"RepairPlan"},
@@ -108,9 +110,8 @@ async def test_each_sent_answer_has_exactly_the_fields_of_its_shape(
     for (method, path), names in CONTRACT.items():
         if method == "get" and names and "repair" not in path:  # tests/repair asks those, with a database
             address = path.format(project_id="p", job_id="job-1", finding_id="f1")
-            answer = await client.get(
-                address, params={"project_id": "p"} if address.endswith(("/project", "/drift")) else None
-            )
+            asks_for_one = address.endswith(("/project", "/drift", "/states", "/facts"))
+            answer = await client.get(address, params={"project_id": "p", "partition": 0} if asks_for_one else None)
             assert set(answer.json()) in [set(schemas[name]["properties"]) for name in names], path
 
 

@@ -22,6 +22,8 @@ READS = [
     f"{ROOT}/integrity/project/p1",
     f"{ROOT}/integrity/project?project_id=p1",
     f"{ROOT}/integrity/drift?project_id=p1",
+    f"{ROOT}/integrity/states?partition=0",
+    f"{ROOT}/integrity/facts?partition=0&project_id=p1",
     f"{ROOT}/performance/stats",
     f"{ROOT}/performance/trend",
     f"{ROOT}/alerts/active",

@@ -10,6 +10,7 @@ from episode_monitor.fleet.questions.finding import FindingQuestion
 from episode_monitor.fleet.questions.findings import FindingsQuestion
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.project_list import ProjectHealth, ProjectListQuestion, ProjectSort
+from episode_monitor.fleet.questions.states import MAX_ROWS, ProjectFactsQuestion, ProjectStatesQuestion
 from episode_monitor.fleet.questions.summary import SummaryQuestion
 from episode_monitor.web.answers import answer, done, read
 from episode_monitor.web.context import context_of
@@ -22,11 +23,14 @@ from episode_monitor.web.targets import had_encoded_slash
 from models.check_views import ProjectDrift
 from models.finding_views import FindingDetail, FindingList, FindingView
 from models.integrity_views import IntegritySummary, ProjectPage, ProjectView, SwitchedOffSummary
+from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
 from models.times import epoch_ms, rfc3339
 
 router = APIRouter(prefix="/monitoring/episodes/integrity", tags=["integrity"])
 
 FindingId = Annotated[str, Path(min_length=1, max_length=64, description="The finding's id."), Whole, Clean]
+PartitionNumber = Annotated[int, Query(ge=0, le=1_000_000, description="A partition of the events topic.")]
+Rows = Annotated[int, Query(ge=1, le=MAX_ROWS, description="The maximum number of rows on a page.")]
 Search = Annotated[str | None, Query(max_length=200, description="Part of the project's id, in either case."), Clean]
 
 
@@ -98,6 +102,20 @@ async def project_drift(request: Request, project_id: ProjectIdQuery) -> Respons
         return view
 
     return await answer(request, found)
+
+
+@router.get("/states", responses=returns(ProjectStatesPage, problems=(404, 503)))
+async def project_states(
+    request: Request, partition: PartitionNumber, limit: Rows = MAX_ROWS, cursor: Cursor = None
+) -> Response:
+    """The digests of a partition's projects, each at the offset that it has applied: for `replay --against live`."""
+    return await read(request, ProjectStatesQuestion(partition=partition, limit=limit, cursor=cursor))
+
+
+@router.get("/facts", responses=returns(ProjectFactsAnswer, problems=(404, 503)))
+async def project_facts(request: Request, partition: PartitionNumber, project_id: ProjectIdQuery) -> Response:
+    """All that one partition's state of a project holds: numbers, counters, windows. For programs that compare it."""
+    return await read(request, ProjectFactsQuestion(partition=partition, project_id=project_id))
 
 
 @router.get("/project", responses=returns(ProjectView, problems=(404, 503)))
