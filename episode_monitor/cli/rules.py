@@ -7,6 +7,8 @@ import typer
 
 from episode_monitor.cli.backtest import backtest
 from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.cli.rule_unit_tests import run_unit_tests
+from episode_monitor.rule_tests.file import is_test_file
 from episode_monitor.settings.rules_file import core_from, load_rules
 from episode_monitor.settings.settings import load_settings
 from models.wording import counted
@@ -34,12 +36,20 @@ def show_rules(as_json: Json = False) -> None:
 
 
 @rules.command("test")
-def explain_rules(
-    file: Annotated[Path | None, typer.Argument(help="A rules file; default: the active one.")] = None,
+def check_rules(
+    file: Annotated[
+        Path | None, typer.Argument(help="A rules file, or a file of unit tests; default: the active rules.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a rules file and explain each rule. Exit code 2 if the file is invalid."""
+    """Check a rules file and explain each rule, or run a file of unit tests.
+
+    Exit code 1 if a test fails, 2 if the file is invalid.
+    """
     settings = load_settings()
+    if file is not None and is_test_file(file):
+        run_unit_tests(file, settings, as_json)
+        return
     if file is not None:
         settings = settings.model_copy(update={"rules_file": file})
     core = core_from(settings)

@@ -15,7 +15,7 @@ from alert_sinks.kinds.log import LogSink
 from alert_sinks.kinds.slack import slack_digest, slack_payload
 from alert_sinks.kinds.webhook import webhook_payload
 from alert_sinks.sink import Attempt
-from episode_monitor.cli.rules import explain_rules, sentence, show_rules
+from episode_monitor.cli.rules import check_rules, sentence, show_rules
 from episode_monitor.web.routes.pages import page_files
 from models.alert import Alert, Severity
 from models.wording import apart, number
@@ -208,7 +208,7 @@ def test_the_command_line_shows_every_type(
     for name, written in zip(RULE_TYPES, ("1 %", "5 %", "0.5 %", "5 s", "0 findings"), strict=True):
         (line,) = (line for line in lines if name in line)
         assert written in line
-    explain_rules(file=None, as_json=False)
+    check_rules(file=None, as_json=False)
     assert len(capsys.readouterr().out.splitlines()) == len(RULE_TYPES)
 
 
