@@ -1,13 +1,13 @@
 """Recurring times, with Alertmanager's meaning: routes are muted in them or active in them."""
 
 from calendar import monthrange
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from models.times import EPOCH
+from streams.routing.local_time import clock_change, local_time, moment, offset_changes
 
 Range = tuple[int, int]
 
@@ -28,7 +28,7 @@ class TimeInterval(msgspec.Struct, frozen=True, kw_only=True):
 
     def contains(self, at_ms: int) -> bool:
         """Whether epoch milliseconds `at_ms` lie in it."""
-        local = _local(at_ms, ZoneInfo(self.location))
+        local = local_time(at_ms, ZoneInfo(self.location))
         return (
             any(start <= local.hour * 60 + local.minute < end for start, end in self.times or _ALWAYS)
             and _in(local.isoweekday() % 7, self.weekdays)
@@ -40,12 +40,7 @@ class TimeInterval(msgspec.Struct, frozen=True, kw_only=True):
 
 TimeIntervals = Mapping[str, tuple[TimeInterval, ...]]  # by name
 _ALWAYS = ((0, 1440),)
-_LOOK_AHEAD_MS = 400 * 86_400_000
-_MINUTE_MS = 60_000
-
-
-def _local(at_ms: int, zone: tzinfo) -> datetime:
-    return (EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone)
+LOOK_AHEAD_DAYS = 400
 
 
 def _in(value: int, ranges: tuple[Range, ...]) -> bool:
@@ -64,3 +59,27 @@ def lies_in(names: Iterable[str], intervals: TimeIntervals, at_ms: int) -> str |
         if any(each.contains(at_ms) for each in intervals[name]):
             return name
     return None
+
+
+def changes_at(names: Iterable[str], intervals: TimeIntervals, at_ms: int) -> int | None:
+    """When it next changes whether one of the named intervals holds the moment; None: not within `LOOK_AHEAD_DAYS`."""
+    taken = [each for name in names for each in intervals[name]]
+    now = any(each.contains(at_ms) for each in taken)
+    edges = {edge for each in taken for edge in _edges(each, at_ms)}
+    return next((edge for edge in sorted(edges) if any(each.contains(edge) for each in taken) is not now), None)
+
+
+def _edges(interval: TimeInterval, at_ms: int) -> Iterator[int]:
+    """Moments after `at_ms` at which it may begin or end."""
+    zone = ZoneInfo(interval.location)
+    minutes = {0, *(minute for times in interval.times for minute in times)}
+    midnight = datetime.combine(local_time(at_ms, zone).date(), time())
+    for _ in range(LOOK_AHEAD_DAYS):
+        following = midnight + timedelta(days=1)
+        edges = {moment(midnight + timedelta(minutes=minute), zone) for minute in minutes}
+        start, end = moment(midnight, zone), moment(following, zone)
+        if offset_changes(start, end, zone):
+            edges |= {moment(midnight + timedelta(minutes=minute), zone, second=True) for minute in minutes}
+            edges.add(clock_change(start, end, zone))
+        yield from (edge for edge in edges if edge > at_ms)
+        midnight = following
