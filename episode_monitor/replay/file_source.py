@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
 from episode_monitor.replay.lines import lines_of_file
 from episode_monitor.replay.ranges import (
     BadRange,
@@ -22,21 +20,11 @@ from episode_monitor.replay.ranges import (
     check_order,
     named_partitions,
 )
-from episode_monitor.replay.source import ReplayBatch
+from episode_monitor.replay.source import Line, ReplayBatch
 from models.codec import decode_event
 from models.event import Event
 
 LINES = 1_000  # of a file in one batch
-
-
-class Line(msgspec.Struct):
-    """A record that is a line of a file."""
-
-    offset: int
-    value: bytes | None
-    timestamp: int | None
-    key: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class LinesSource:

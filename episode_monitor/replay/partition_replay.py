@@ -9,16 +9,20 @@ import msgspec
 
 from agents.engine.stored_values import StoredValues
 from agents.fetching.record_parsing import UnreadableBatch
-from episode_monitor.replay.source import Replayed
+from episode_monitor.replay.findings import MAX_FINDINGS, SUSPECT, FindingsOfPartition, ReplayFinding
+from episode_monitor.replay.source import Line, Replayed
 from models.alert import Alert, AlertStatus
 from models.codec import decode_event
 from models.dead_letter import Malformed
 from models.event import Event
 from streams.alerting import rule_types
 from streams.alerting.core import Core
+from streams.base import packed_counts
+from streams.base.numbering_rules import Trace
 from streams.partition.partition import Partition
 from streams.project.fingerprint import fingerprint
 from streams.project.step import NO_CLOCK
+from streams.rates.performance import window
 
 UNKNOWN_TIME_MS = NO_CLOCK
 MAX_ALERTS = 10_000  # transitions kept; all are counted
@@ -26,10 +30,11 @@ MAX_REFUSED = 1_000  # records kept; all are counted
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A record that could not be used; of an unreadable batch, the first of its records."""
+    """A record that could not be used; of an unreadable batch, the first of its records. `line`: in a file, from 1."""
 
     partition: int
     offset: int
+    line: int | None
     reason: str
     detail: str
 
@@ -49,23 +54,38 @@ class Tally(msgspec.Struct):
     transitions: int = 0
     alerts: list[Alert] = []  # the first 10 000 transitions
     about_numbers: dict[str, dict[str, tuple[int, int]]] = {}  # project -> rule -> transitions and firings of them
+    findings: FindingsOfPartition = msgspec.field(default_factory=lambda: FindingsOfPartition(0))
 
 
 class ProjectOutcome(msgspec.Struct, frozen=True):
     """The end of one project in one partition."""
 
     project_id: str
+    partition: int
     digest: str  # `streams.project.fingerprint`
     episodes: int
     gaps: int
     duplicates: int
 
 
+class RateWindow(msgspec.Struct, frozen=True):
+    """The window of a rule at the end of a partition, all projects together."""
+
+    rule_id: str
+    bad: int
+    whole: int
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """The end of one partition."""
+    """The end of one partition. `findings`: the first 10 000 that are open or suspect, of how many by project."""
 
     tally: Tally
+    clock_ms: int
     projects: list[ProjectOutcome]
+    findings: list[ReplayFinding]
+    findings_total: dict[str, int]
+    suspects: dict[str, int]  # project -> numbers that are suspect or set aside
+    windows: list[RateWindow]
 
 
 class PartitionReplay:
@@ -73,20 +93,24 @@ class PartitionReplay:
 
     def __init__(self, core: Core, number: int, first: int) -> None:
         self._store = StoredValues({})
-        self.partition = Partition(core, number, self._store, 1_000, apart=True)
-        self.tally = Tally(number, first, first)
+        self._trace: Trace = []
+        self._core = core.traced(self._trace)
+        self.partition = Partition(self._core, number, self._store, 1_000, apart=True)
+        self.tally = Tally(number, first, first, findings=FindingsOfPartition(number))
 
     # --- records
 
     def take(self, records: Sequence[Replayed]) -> None:
         """Records in order."""
-        tally, partition, take, applied = self.tally, self.partition, self.partition.take, 0
+        tally, partition, take, trace, applied = self.tally, self.partition, self.partition.take, self._trace, 0
         for record in records:
             timestamp = record.timestamp
             written_ms = UNKNOWN_TIME_MS if timestamp is None or timestamp < 0 else timestamp
             decoded = decode_event(record.key, record.value, record.headers, written_ms)
             if type(decoded) is Event:
                 applied += take(decoded, record.offset, written_ms)
+                if trace:
+                    self._note_findings(decoded, record.offset)
             else:
                 partition.pass_over(record.offset)
                 if isinstance(decoded, Malformed):
@@ -98,16 +122,20 @@ class PartitionReplay:
         tally.next = max(tally.next, partition.next_offset)
         self._note_emits()
 
-    def _refuse(self, record: object, malformed: Malformed) -> None:
+    def _note_findings(self, event: Event, offset: int) -> None:
+        state = self.partition.state(event.project_id)
+        assert state is not None
+        self.tally.findings.apply(self._trace, state, offset, event.occurred_at_ms)
+
+    def _refuse(self, record: Replayed, malformed: Malformed) -> None:
         """Named as the worker's dead letter names it."""
-        tally = self.tally
+        tally, offset, reason, detail = self.tally, record.offset, malformed.reason.value, malformed.detail
         if isinstance(record, UnreadableBatch):
             offset, reason, detail = record.first_offset, record.reason.value, record.detail
-        else:
-            offset, reason, detail = record.offset, malformed.reason.value, malformed.detail  # type: ignore[attr-defined]
         tally.dead_letters[reason] = tally.dead_letters.get(reason, 0) + 1
         if len(tally.refused) < MAX_REFUSED:
-            tally.refused.append(Refused(tally.partition, offset, reason, detail))
+            line = offset + 1 if isinstance(record, Line) else None
+            tally.refused.append(Refused(tally.partition, offset, line, reason, detail))
 
     def _note_emits(self) -> None:
         emits = self.partition.emits
@@ -147,12 +175,39 @@ class PartitionReplay:
 
     def projects(self) -> Iterator[ProjectOutcome]:
         """Every project as it stands, in the order in which they were seen."""
-        partition = self.partition
+        partition, number = self.partition, self.partition.number
         for project_id, head in partition.heads():
             state = partition.state(project_id)
             if state is not None:
-                yield ProjectOutcome(project_id, fingerprint(state), head.episodes, head.gaps, head.duplicates)
+                digest = fingerprint(state)
+                yield ProjectOutcome(project_id, number, digest, head.episodes, head.gaps, head.duplicates)
 
     def outcome(self) -> Outcome:
         """What came of it."""
-        return Outcome(self.tally, list(self.projects()))
+        found: list[ReplayFinding] = []
+        totals: dict[str, int] = {}
+        suspects: dict[str, int] = {}
+        for project_id in sorted(self.tally.findings.watched):
+            state = self.partition.state(project_id)
+            assert state is not None
+            for finding in self.tally.findings.now(state):
+                totals[project_id] = totals.get(project_id, 0) + 1
+                if len(found) < MAX_FINDINGS:
+                    found.append(finding)
+                if finding.state == SUSPECT:
+                    numbers = 1 + finding.last_number - finding.first_number
+                    suspects[project_id] = suspects.get(project_id, 0) + numbers
+        return Outcome(
+            self.tally, self.partition.clock_ms, list(self.projects()), found, totals, suspects, self._windows()
+        )
+
+    def _windows(self) -> list[RateWindow]:
+        totals, core = self.partition.totals, self._core
+        totals.fold()
+        found = []
+        for rate in core.rates:
+            minutes = core.rules.by_id[rate.rule_id].window_minutes
+            tally, _ = window(totals.series, minutes, self.partition.clock_ms)
+            counts = packed_counts.field(tally, rate.bad_shift), packed_counts.field(tally, rate.whole_shift)
+            found.append(RateWindow(rate.rule_id, *counts))
+        return found

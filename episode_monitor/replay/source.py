@@ -18,6 +18,16 @@ class Replayed(Protocol):
     timestamp: int | None
 
 
+class Line(msgspec.Struct):
+    """A record that is a line of a file: line n has offset n - 1."""
+
+    offset: int
+    value: bytes | None
+    timestamp: int | None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
 class ReplayBatch(msgspec.Struct, frozen=True):
     """Records of one partition, in order."""
 

@@ -5,7 +5,7 @@ from mypy_extensions import i64
 from streams.alerting.rate_rules import RateRule
 from streams.alerting.rules import RuleSet
 from streams.base.calendar import Calendar
-from streams.base.numbering_rules import NumberingRules
+from streams.base.numbering_rules import NumberingRules, Trace
 from streams.base.outcome_flags import watched
 
 
@@ -41,3 +41,14 @@ class Core:
         self.open_conflicts_max = open_conflicts_max
         self.dashboard_url = dashboard_url
         self.detail_seconds = rules.longest_window_seconds + grace_ms // 1000
+
+    def traced(self, trace: Trace) -> "Core":
+        """The same, with a list in which all projects note what begins and ceases to be out of order."""
+        rules = self.numbering
+        numbering = NumberingRules(
+            rules.settle_ms, rules.deleted, rules.first_number, rules.max_jump, rules.max_episodes, trace
+        )
+        return Core(
+            self.rules, numbering, self.calendar, self.grace_ms, self.escalate_after_ms, self.resend_memory,
+            self.open_conflicts_max, self.dashboard_url,
+        )  # fmt: skip

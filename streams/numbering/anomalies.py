@@ -8,6 +8,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from streams.base.intervals import IntervalSet
+from streams.base.numbering_rules import ABOVE_TOP, FILLED, HEALED, HELD, MISSING, SHARED, UNSHARED, Trace
 from streams.numbering import finding_history, waivers
 from streams.numbering.finding_history import FindingHistory
 from streams.numbering.suspects import Hole, Suspects
@@ -17,9 +18,12 @@ from streams.numbering.suspects import Hole, Suspects
 class Anomalies:
     """Every method that changes something takes event time in milliseconds."""
 
-    __slots__ = ("aside", "explained", "history", "moves", "open_duplicates", "open_gaps", "suspects", "waived")
+    __slots__ = (
+        "aside", "explained", "history", "moves", "open_duplicates", "open_gaps", "suspects", "trace", "waived",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Trace | None = None) -> None:
+        self.trace = trace
         self.suspects = Suspects()
         self.open_gaps = IntervalSet()
         self.open_duplicates: set[int] = set()
@@ -51,10 +55,18 @@ class Anomalies:
         """No episode holds these numbers; explained ones are no hole."""
         for first, last in self.explained.outside(start, end):
             self.suspects.open(Hole(first, last, at_ms, floor_ms))
+            self.trace_change(MISSING, first, last)
+
+    def leave(self, number: int, at_ms: int) -> None:
+        """No episode holds this number any longer."""
+        at_ms = max(at_ms, 1)  # 0 means that it was never held
+        self.suspects.open(Hole(number, number, at_ms, at_ms))
+        self.trace_change(MISSING, number, number)
 
     def fill(self, number: int, at_ms: int, episode: bytes) -> None:
         """An episode took a number below the highest."""
         gap = self.open_gaps.interval_of(number)
+        self.trace_change(HELD if gap is None else FILLED, number, number)
         if gap is None:
             self.suspects.fill(number)
         else:
@@ -72,8 +84,14 @@ class Anomalies:
             if one is not None:
                 self._history().filled(one.first, one.last, at_ms, number, episode)
 
+    def share(self, number: int, at_ms: int) -> None:
+        """A number is held by several."""
+        self.suspects.share(number, at_ms)
+        self.trace_change(SHARED, number, number)
+
     def unshare(self, number: int, at_ms: int, how: str, episode: bytes) -> None:
         """A number is held once."""
+        self.trace_change(HEALED if number in self.open_duplicates else UNSHARED, number, number)
         self.suspects.shared.pop(number, None)
         if number in self.open_duplicates or (self.waived and waivers.unshare(self.waived, number)):
             self.open_duplicates.discard(number)
@@ -83,10 +101,18 @@ class Anomalies:
         """Beyond the highest number nothing is missing."""
         gone = self.open_gaps.discard_above(number)
         self.suspects.drop_above(number)
+        for first, last in gone:
+            self.trace_change(FILLED, max(first, number + 1), last)
+        self.trace_change(ABOVE_TOP, number, number)
         if self.waived:
             gone.extend((one.first, one.last) for one in waivers.drop_above(self.waived, number))
         for first, last in gone:
             self._history().healed(waivers.GAP, first, last, at_ms, finding_history.TOP_LOWERED, episode)
+
+    def trace_change(self, what: int, first: int, last: int) -> None:
+        """Something begins or ceases to be out of order: `what` of `streams.base.numbering_rules`."""
+        if self.trace is not None:
+            self.trace.append((what, first, last))
 
     # --- settling
 

@@ -46,7 +46,7 @@ class NumberState:
     def own(self) -> Anomalies:
         """The anomalies, to be changed."""
         if self.anomalies is out_of_order.NONE:
-            self.anomalies = Anomalies()
+            self.anomalies = Anomalies(self.rules.trace)
         return self.anomalies
 
     # --- changes within the grace

@@ -10,13 +10,12 @@ from enum import Enum
 from mypy_extensions import mypyc_attr
 
 from models.event import MAX_EPISODE_NUMBER
-from streams.base.numbering_rules import DeletedNumbers
+from streams.base.numbering_rules import SET_ASIDE, DeletedNumbers
 from streams.numbering import anomalies as out_of_order
 from streams.numbering.chunks import CHUNK_SHIFT
 from streams.numbering.finding_history import DELETED as BY_DELETION
 from streams.numbering.finding_history import RENUMBERED as BY_RENUMBERING
 from streams.numbering.number_state import NumberState
-from streams.numbering.suspects import Hole
 
 MAX_SET_ASIDE = 64  # implausible numbers remembered of a project; the lowest stay
 DELETED = MAX_EPISODE_NUMBER + 1  # stands for "no number" in the memory of moves; it wins ties of event time
@@ -177,6 +176,7 @@ class Numbering(NumberState):
     def _set_aside(self, episode: bytes, number: int, at_ms: int, horizon_ms: int) -> None:
         aside = self.own().aside
         aside[episode] = (number, at_ms)
+        self.anomalies.trace_change(SET_ASIDE, number, number)
         near = [(n, key) for key, (n, _) in aside.items() if abs(n - number) <= self.rules.max_jump]
         if len(near) > 1:  # a second event near it makes both plausible
             low, lowest = min(near)
@@ -220,7 +220,7 @@ class Numbering(NumberState):
         self.trouble(at_ms)
         is_new = self.episodes.share(episode, number, holder)
         if is_new or number in self.anomalies.suspects.shared:
-            self.own().suspects.share(number, at_ms)
+            self.own().share(number, at_ms)
 
     def _release(self, episode: bytes, number: int, at_ms: int, horizon_ms: int, *, deleted: bool) -> None:
         self.note(-number, at_ms, horizon_ms)
@@ -238,8 +238,7 @@ class Numbering(NumberState):
             if not self.is_calm:
                 self.anomalies.drop_above(self.max_number, at_ms, episode)
         elif not explained and number >= (self.base or 1):
-            left_ms = max(at_ms, 1)  # 0 means that it was never held
-            self.own().suspects.open(Hole(number, number, left_ms, left_ms))
+            self.own().leave(number, at_ms)
 
 
 def _is_older(number: int, at_ms: int, last: tuple[int, int]) -> bool:

@@ -10,11 +10,11 @@ import pytest
 
 from agents.runtime import Runtime
 from episode_monitor.replay import run as run_module
-from episode_monitor.replay.file_source import FileSource, Line, LinesSource
+from episode_monitor.replay.file_source import FileSource, LinesSource
 from episode_monitor.replay.ranges import Bounds, Range
 from episode_monitor.replay.report import Report, state_hash
 from episode_monitor.replay.run import replay
-from episode_monitor.replay.source import NoSuchPartition, ReplayBatch
+from episode_monitor.replay.source import Line, NoSuchPartition, ReplayBatch
 from episode_monitor.replay.topic_source import TopicSource
 from streams.project.fingerprint import fingerprint
 from testbed.worker_process import make_core
