@@ -1,6 +1,7 @@
 """`rules backtest`: what rules would have raised over past events; nothing is written or delivered."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,6 @@ import typer
 
 from agents.engine.gc_tuning import spare_the_state
 from episode_monitor.cli.output import Json, count, print_json, print_table
-from episode_monitor.cli.replay import words
 from episode_monitor.cli.replay_options import (
     From,
     FromOffset,
@@ -20,6 +20,7 @@ from episode_monitor.cli.replay_options import (
     run,
     wanted,
 )
+from episode_monitor.cli.replay_report import words
 from episode_monitor.exits import ExitCode
 from episode_monitor.replay.run import replay
 from episode_monitor.settings.rules_file import core_from
@@ -37,7 +38,7 @@ def backtest(
     core = core_from(settings)
     source = asked.source(settings)
     spare_the_state()
-    report = run(replay(core, source, asked.until_ms), settings, jsonl)
+    report = run(partial(replay, core, source, asked.until_ms), settings, jsonl)
     if not report.events:
         print(f"{source.name} holds no records in this range.", file=sys.stderr)
     if as_json:

@@ -1,12 +1,15 @@
 """`replay`: events processed once more, from the topic or a file; nothing is written or delivered."""
 
 import sys
+from functools import partial
+from typing import Annotated
 
 import msgspec
 import typer
 
 from agents.engine.gc_tuning import spare_the_state
-from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.cli.interrupts import Interrupts
+from episode_monitor.cli.output import Json, print_json
 from episode_monitor.cli.replay_options import (
     From,
     FromOffset,
@@ -15,41 +18,98 @@ from episode_monitor.cli.replay_options import (
     To,
     ToOffset,
     Until,
+    Wanted,
     run,
     wanted,
 )
-from episode_monitor.exits import ExitCode
-from episode_monitor.replay.run import replay as run_replay
+from episode_monitor.cli.replay_progress import shown_progress
+from episode_monitor.cli.replay_report import print_report
+from episode_monitor.cli.replay_states import Plan, ResumeFile, SaveFile, SnapshotFile, States, keep, plan
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.replay.processes import do_in_processes
+from episode_monitor.replay.report import Report, merged
+from episode_monitor.replay.work import Done, do
 from episode_monitor.settings.rules_file import core_from
-from episode_monitor.settings.settings import load_settings
+from episode_monitor.settings.settings import Settings, load_settings
+from streams.alerting.core import Core
+
+Processes = Annotated[
+    int, typer.Option("--processes", help="Share the partitions among this many processes.", min=1, max=256)
+]
+Projects = Annotated[
+    bool, typer.Option("--projects", help="List the digest of every project, also where there are more than 100.")
+]
+ShowsProgress = Annotated[
+    bool, typer.Option("--progress", help="Print progress every 10 s where standard error is no terminal.")
+]
 
 
 def replay(
     jsonl: Lines = None, partition: PartitionNumber = None, begin: From = None, end: To = None,
-    from_offset: FromOffset = None, to_offset: ToOffset = None, until: Until = None, as_json: Json = False,
+    from_offset: FromOffset = None, to_offset: ToOffset = None, until: Until = None, snapshot: SnapshotFile = None,
+    save_snapshot: SaveFile = None, resume: ResumeFile = None, processes: Processes = 1, projects: Projects = False,
+    progress: ShowsProgress = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Process events again and report the result. Exit code 1: gaps, duplicates, or dead letters."""
     asked = wanted(jsonl, partition, begin, end, from_offset, to_offset, until)
     settings = load_settings()
     core = core_from(settings)
-    source = asked.source(settings)
-    spare_the_state()
-    report = run(run_replay(core, source, asked.until_ms), settings, jsonl)
-    if not report.events:
-        print(f"{source.name} holds no records in this range.", file=sys.stderr)
-    for warning in report.warnings:
-        print(warning, file=sys.stderr)
+    states = States(snapshot, save_snapshot, resume)
+    interrupts = Interrupts()
+    with interrupts.watched():
+        try:
+            done = _done(settings, core, asked, states, processes, progress, interrupts)
+            report = merged(core, done.outcomes, all_projects=projects)
+        except KeyboardInterrupt:
+            raise Failure("Interrupted; nothing was kept.", ExitCode.INTERRUPTED) from None
+    _tell(report, "standard input" if str(jsonl) == "-" else str(jsonl or settings.events_topic))
     if as_json:
         print_json(msgspec.to_builtins(report))
     else:
-        facts = {name: value for name, value in msgspec.to_builtins(report).items() if name != "alerts"}
-        print_table(("What", "Value"), [[name, words(value)] for name, value in facts.items()])
+        print_report(report)
     if report.has_issues:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 
-def words(value: object) -> str:
-    """A value of the report in a cell."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
-    return str(value)
+def _done(
+    settings: Settings, core: Core, asked: Wanted, states: States, processes: int, is_asked: bool,
+    interrupts: Interrupts,
+) -> Done:  # fmt: skip
+    """Plan, do, and write what is to be kept. Raises Failure where it was interrupted."""
+    planned = run(partial(plan, states, asked, core, settings), settings, asked.jsonl)
+    if planned.says:
+        print(planned.says, file=sys.stderr)
+    processes = _used(processes, planned)
+    spare_the_state()
+    interrupts.is_gentle = states.when_stopped is not None
+    with shown_progress(is_asked) as progress:
+        if processes > 1:
+            topic = settings.events_topic
+            done = do_in_processes(settings, topic, planned.work, processes, progress, lambda: interrupts.is_pressed)
+        else:
+            work = partial(do, core, planned.source, planned.work, progress, lambda: interrupts.is_pressed)
+            done = run(work, settings, asked.jsonl)
+    interrupts.is_gentle = False
+    kept = keep(states, planned, done)
+    if not done.is_finished:
+        raise Failure(
+            f"Interrupted after {done.events} events; replay --resume {kept} continues.", ExitCode.INTERRUPTED
+        )
+    return done
+
+
+def _used(processes: int, planned: Plan) -> int:
+    """How many processes the work can use."""
+    most = len(planned.work.bounds)
+    if processes > most:
+        what = "A file has one partition" if not planned.source.is_topic else f"There are {most} partitions"
+        print(f"{what}, so {most} of {processes} processes are used.", file=sys.stderr)
+    return min(processes, most)
+
+
+def _tell(report: Report, name: str) -> None:
+    """What the report must not be read without."""
+    if not report.events:
+        print(f"{name} holds no records in this range.", file=sys.stderr)
+    for warning in report.warnings:
+        print(warning, file=sys.stderr)

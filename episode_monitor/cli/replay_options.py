@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -84,12 +84,12 @@ def _one(text: str | None, option: str, offset: str | None, offset_option: str, 
     return None if text is None else position_of(text, option, now_ms)
 
 
-def run(work: Coroutine[Any, Any, T], settings: Settings, read: Path | None) -> T:
+def run(work: Callable[[], Coroutine[Any, Any, T]], settings: Settings, read: Path | None) -> T:
     """Run it; what it raises becomes a sentence and an exit code. `read`: the file that is read, None: the topic."""
     kafka = kafka_access(settings)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        return asyncio.run(_awaited(work, kafka))
+        return asyncio.run(_awaited(work(), kafka))
     except (NoSuchPartition, UnreadableFile, BadRange) as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     except OSError as error:

@@ -17,8 +17,9 @@ from models.dead_letter import Malformed
 from models.event import Event
 from streams.alerting import rule_types
 from streams.alerting.core import Core
-from streams.base import packed_counts
+from streams.base import changelog_keys, packed_counts
 from streams.base.numbering_rules import Trace
+from streams.base.steps import finish
 from streams.partition.partition import Partition
 from streams.project.fingerprint import fingerprint
 from streams.project.step import NO_CLOCK
@@ -88,20 +89,31 @@ class Outcome(msgspec.Struct, frozen=True):
     windows: list[RateWindow]
 
 
+class Saved(msgspec.Struct, frozen=True):
+    """The state of one partition after a record, as `PartitionReplay` goes on from it."""
+
+    tally: Tally
+    values: dict[bytes, bytes]
+
+
 class PartitionReplay:
     """Takes the records of one partition; offsets must rise."""
 
-    def __init__(self, core: Core, number: int, first: int) -> None:
-        self._store = StoredValues({})
+    def __init__(self, core: Core, number: int, first: int, saved: Saved | None = None) -> None:
+        """From offset `first`, or where `saved` ends."""
+        self._store = StoredValues({} if saved is None else dict(saved.values))
         self._trace: Trace = []
         self._core = core.traced(self._trace)
         self.partition = Partition(self._core, number, self._store, 1_000, apart=True)
         self.tally = Tally(number, first, first, findings=FindingsOfPartition(number))
+        if saved is not None:
+            finish(self.partition.restore())
+            self.tally = saved.tally
 
     # --- records
 
-    def take(self, records: Sequence[Replayed]) -> None:
-        """Records in order."""
+    def take(self, records: Sequence[Replayed], after: int | None = None) -> None:
+        """Records in order. `after`: where the next batch begins, if not after the last of them."""
         tally, partition, take, trace, applied = self.tally, self.partition, self.partition.take, self._trace, 0
         for record in records:
             timestamp = record.timestamp
@@ -119,7 +131,7 @@ class PartitionReplay:
                     tally.tombstones += 1
         tally.applied += applied
         tally.events += len(records)
-        tally.next = max(tally.next, partition.next_offset)
+        tally.next = max(tally.next, partition.next_offset if after is None else after)
         self._note_emits()
 
     def _note_findings(self, event: Event, offset: int) -> None:
@@ -164,6 +176,13 @@ class PartitionReplay:
         """Keep all states as they would be stored: very many fit the memory only so."""
         self._store.apply(self.partition.collect())
 
+    def saved(self) -> Saved:
+        """The state as it is now; what is taken afterwards leaves it alone."""
+        self.pack()
+        cursor = msgspec.msgpack.encode(self.partition.checkpointer.cursor)
+        tally = msgspec.msgpack.decode(msgspec.msgpack.encode(self.tally), type=Tally)
+        return Saved(tally, {**self._store.values, changelog_keys.CURSOR: cursor})
+
     # --- the end
 
     def finish(self, until_ms: int | None) -> None:
@@ -171,6 +190,8 @@ class PartitionReplay:
         self.partition.run_due()
         if until_ms is not None:
             self.partition.advance_clock(until_ms)
+        # Which project comes first at one moment depends on when states were packed.
+        self.partition.emits.sort(key=lambda alert: (alert.updated_at_ms, alert.project_id))
         self._note_emits()
 
     def projects(self) -> Iterator[ProjectOutcome]:

@@ -159,7 +159,7 @@ def _alerts(outcomes: Sequence[Outcome], split: Collection[str]) -> list[dict[st
         for alert in outcome.tally.alerts
         if alert.project_id not in split or alert.alert_type != numbers
     ]
-    alerts.sort(key=lambda alert: alert.updated_at_ms)
+    alerts.sort(key=lambda alert: (alert.updated_at_ms, alert.project_id))
     return [alert.to_dict() for alert in alerts[:MAX_ALERTS]]
 
 

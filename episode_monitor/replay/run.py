@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from episode_monitor.replay.partition_replay import Outcome, PartitionReplay, ProjectOutcome
+from episode_monitor.replay.partition_replay import Outcome, PartitionReplay, ProjectOutcome, Saved
 from episode_monitor.replay.ranges import Bounds
 from episode_monitor.replay.report import Report, merged
 from episode_monitor.replay.source import ReplayBatch, Source
@@ -21,20 +21,20 @@ class Progress(msgspec.Struct, frozen=True):
     total: int | None
 
 
-class Stopped(Exception):
-    """The replay was asked to stop before its end."""
-
-
 ShowProgress = Callable[[Progress], None]
 
 
 class Replay:
     """Takes records. After that each project's digest, its state and the report can be read."""
 
-    def __init__(self, core: Core, bounds: Sequence[Bounds] = ()) -> None:
-        """`bounds`: partitions that belong to the report even where no record comes."""
-        self._core = core
-        self.partitions = {each.partition: PartitionReplay(core, each.partition, each.first) for each in bounds}
+    def __init__(self, core: Core, bounds: Sequence[Bounds] = (), saved: Sequence[Saved] = ()) -> None:
+        """`bounds`: partitions that belong to the report even where no record comes; `saved`: states to go on from."""
+        self.core = core
+        before = {each.tally.partition: each for each in saved}
+        self.partitions = {
+            each.partition: PartitionReplay(core, each.partition, each.first, before.get(each.partition))
+            for each in bounds
+        }
 
     @property
     def events(self) -> int:
@@ -55,10 +55,9 @@ class Replay:
         """Records of one partition, whose offsets must rise."""
         taker = self.partitions.get(batch.partition)
         if taker is None:
-            taker = self.partitions[batch.partition] = PartitionReplay(
-                self._core, batch.partition, batch.records[0].offset
-            )
-        taker.take(batch.records)
+            first = batch.records[0].offset if batch.records else batch.after or 0
+            taker = self.partitions[batch.partition] = PartitionReplay(self.core, batch.partition, first)
+        taker.take(batch.records, batch.after)
         if taker.decoded > MOST_DECODED // len(self.partitions):
             taker.pack()
 
@@ -72,13 +71,42 @@ class Replay:
         for each in self.partitions.values():
             yield from each.projects()
 
+    def saved(self) -> list[Saved]:
+        """The states as they are now, to go on from."""
+        return [each.saved() for each in self.partitions.values()]
+
     def outcomes(self) -> list[Outcome]:
         """What each partition came to."""
         return [each.outcome() for each in self.partitions.values()]
 
-    def report(self) -> Report:
-        """What has come of it so far."""
-        return merged(self._core, self.outcomes())
+    def report(self, *, all_projects: bool = False) -> Report:
+        """What has come of it so far. `all_projects`: with each project's digest, however many there are."""
+        return merged(self.core, self.outcomes(), all_projects=all_projects)
+
+
+async def take_all(
+    running: Replay,
+    source: Source,
+    bounds: Sequence[Bounds],
+    *,
+    progress: ShowProgress | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Take the records within these bounds; False where it was stopped before their end.
+
+    `progress` is called and `is_stopped` asked after every batch. Raises what the source raises.
+    """
+    async for batch in source.batches(bounds):
+        running.take(batch)
+        if progress is not None:
+            progress(Progress(running.events, source.done, source.total))
+        if is_stopped():
+            return False
+    return True
+
+
+class Stopped(Exception):
+    """The replay was asked to stop before its end."""
 
 
 async def replayed(
@@ -86,23 +114,17 @@ async def replayed(
     source: Source,
     until_ms: int | None = None,
     *,
-    bounds: Sequence[Bounds] | None = None,
     progress: ShowProgress | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Replay:
     """Take all records of the source, then let event time reach `until_ms` where that is given.
 
-    `bounds`: the range where it is resolved already. `progress` is called and `is_stopped` asked after every batch.
     Raises Stopped, and what the source raises.
     """
-    bounds = await source.resolve() if bounds is None else bounds
+    bounds = await source.resolve()
     running = Replay(core, bounds)
-    async for batch in source.batches(bounds):
-        running.take(batch)
-        if progress is not None:
-            progress(Progress(running.events, source.done, source.total))
-        if is_stopped():
-            raise Stopped
+    if not await take_all(running, source, bounds, progress=progress, is_stopped=is_stopped):
+        raise Stopped
     running.advance(until_ms)
     return running
 
@@ -112,10 +134,9 @@ async def replay(
     source: Source,
     until_ms: int | None = None,
     *,
-    bounds: Sequence[Bounds] | None = None,
     progress: ShowProgress | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Report:
     """The report of `replayed`."""
-    running = await replayed(core, source, until_ms, bounds=bounds, progress=progress, is_stopped=is_stopped)
+    running = await replayed(core, source, until_ms, progress=progress, is_stopped=is_stopped)
     return running.report()

@@ -29,10 +29,11 @@ class Line(msgspec.Struct):
 
 
 class ReplayBatch(msgspec.Struct, frozen=True):
-    """Records of one partition, in order."""
+    """Records of one partition, in order, perhaps none. `after`: where the next batch begins; None: after the last."""
 
     partition: int
     records: Sequence[Replayed]
+    after: int | None = None
 
 
 class Source(Protocol):

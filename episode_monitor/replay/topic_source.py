@@ -92,10 +92,15 @@ class TopicSource:
             quiet = 0 if records else quiet + 1
             if records and records[-1].offset >= stop:
                 records = [record for record in records if record.offset < stop]
-            if records:
-                yield ReplayBatch(tp.partition, records)
             before, position = position, await consumer.position(tp)  # also past markers and aborted records
             self.done += min(position, stop) - before
+            yield ReplayBatch(tp.partition, records, min(position, stop))
+        if position < stop:
+            where = f"Partition {tp.partition} of {self.name}"
+            raise Failure(
+                f"{where} gives nothing more after offset {position}, and it ends at {stop}; try again.",
+                ExitCode.UNREACHABLE,
+            )
 
 
 async def choose_partitions(consumer: Any, kafka: Kafka, topic: str, only: int | None) -> list[int]:
