@@ -126,4 +126,21 @@ async def _offsets(
         return {tp: offset for tp, offset in named.items() if offset is not None}
     found = await consumer.offsets_for_times(dict.fromkeys(partitions, position.at_ms))
     ends = await consumer.end_offsets(list(partitions))
-    return {tp: ends[tp] if found[tp] is None else found[tp].offset for tp in partitions}
+    offsets = {tp: ends[tp] if found[tp] is None else found[tp].offset for tp in partitions}
+    return {tp: await _written_since(consumer, tp, offsets[tp], ends[tp], position.at_ms) for tp in partitions}
+
+
+async def _written_since(consumer: Any, tp: TopicPartition, offset: int, end: int, at_ms: int) -> int:
+    """From this offset on, the first that was written at this time or later. Kafka's own answer is right; those of
+    other brokers may be too early."""
+    consumer.assign([tp])
+    consumer.seek(tp, offset)
+    quiet = 0
+    while offset < end and quiet < QUIET_POLLS:
+        records: Sequence[Replayed] = await some_records(consumer, tp)
+        for record in records:
+            if record.timestamp is None or record.timestamp >= at_ms:
+                return min(record.offset, end)
+        quiet = 0 if records else quiet + 1
+        offset = await consumer.position(tp)
+    return min(offset, end)
