@@ -9,7 +9,7 @@ from episode_monitor.cli.calling import Url, get
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.settings.settings import load_settings
 
-audit = typer.Typer(no_args_is_help=True, help="Prove what happened, and show who changed what.")
+audit = typer.Typer(no_args_is_help=True, help="Show who changed what.")
 
 _PAGE_ROWS = 1000
 

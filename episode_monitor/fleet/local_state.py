@@ -74,10 +74,14 @@ class LocalState:
         """Whether this worker answers for it now."""
         return partition in self.partitions
 
+    def owned(self, partition: int) -> Owned | None:
+        """The partition, where this worker answers for it now."""
+        return next((owned for owned in self.live if owned.number == partition), None)
+
     @property
     def drift_keeper(self) -> Owned | None:
         """The partition that keeps the alerts about drift; None: another worker has it."""
-        return next((owned for owned in self.live if owned.number == KEEPER), None)
+        return self.owned(KEEPER)
 
     def parts_of(self, project_id: str) -> Iterator[LocalPart]:
         """Where a project is, usually in one partition."""

@@ -1,10 +1,10 @@
 """One replay from beginning to end: records in, partition by partition, and a report at the end; nothing is written."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from episode_monitor.replay.partition_replay import Outcome, PartitionReplay, ProjectOutcome, Saved
+from episode_monitor.replay.partition_replay import Outcome, PartitionReplay, Saved
 from episode_monitor.replay.ranges import Bounds
 from episode_monitor.replay.report import Report, merged
 from episode_monitor.replay.source import ReplayBatch, Source
@@ -66,11 +66,6 @@ class Replay:
         for each in self.partitions.values():
             each.finish(until_ms)
 
-    def each_project(self) -> Iterator[ProjectOutcome]:
-        """Every project with its digest, partition by partition."""
-        for each in self.partitions.values():
-            yield from each.projects()
-
     def saved(self) -> list[Saved]:
         """The states as they are now, to go on from."""
         return [each.saved() for each in self.partitions.values()]
@@ -105,38 +100,13 @@ async def take_all(
     return True
 
 
-class Stopped(Exception):
-    """The replay was asked to stop before its end."""
+async def replay(core: Core, source: Source, until_ms: int | None = None) -> Report:
+    """The report on all records of the source. At their end event time reaches `until_ms` where that is given.
 
-
-async def replayed(
-    core: Core,
-    source: Source,
-    until_ms: int | None = None,
-    *,
-    progress: ShowProgress | None = None,
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> Replay:
-    """Take all records of the source, then let event time reach `until_ms` where that is given.
-
-    Raises Stopped, and what the source raises.
+    Raises what the source raises.
     """
     bounds = await source.resolve()
     running = Replay(core, bounds)
-    if not await take_all(running, source, bounds, progress=progress, is_stopped=is_stopped):
-        raise Stopped
+    await take_all(running, source, bounds)
     running.advance(until_ms)
-    return running
-
-
-async def replay(
-    core: Core,
-    source: Source,
-    until_ms: int | None = None,
-    *,
-    progress: ShowProgress | None = None,
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> Report:
-    """The report of `replayed`."""
-    running = await replayed(core, source, until_ms, progress=progress, is_stopped=is_stopped)
     return running.report()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -51,8 +51,8 @@ class TopicSource:
             partitions = [TopicPartition(self.name, number) for number in numbers]
             beginnings = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
-            firsts = await _offsets(consumer, partitions, self._wanted.first)
-            lasts = await _offsets(consumer, partitions, self._wanted.end)
+            firsts = await _offsets(consumer, partitions, ends, self._wanted.first)
+            lasts = await _offsets(consumer, partitions, ends, self._wanted.end)
         return tuple(self._bounds(tp, beginnings[tp], ends[tp], firsts.get(tp), lasts.get(tp)) for tp in partitions)
 
     def _check_named(self, numbers: Sequence[int]) -> None:
@@ -118,14 +118,13 @@ async def choose_partitions(consumer: Any, kafka: Kafka, topic: str, only: int |
 
 
 async def _offsets(
-    consumer: Any, partitions: Sequence[TopicPartition], position: Position | None
+    consumer: Any, partitions: Sequence[TopicPartition], ends: Mapping[TopicPartition, int], position: Position | None
 ) -> dict[TopicPartition, int]:
     """The offset of a position in each partition: of a moment, that of the first record written then or later."""
     if not isinstance(position, Moment):
         named = {tp: at_partition(position, tp.partition) for tp in partitions}
         return {tp: offset for tp, offset in named.items() if offset is not None}
     found = await consumer.offsets_for_times(dict.fromkeys(partitions, position.at_ms))
-    ends = await consumer.end_offsets(list(partitions))
     offsets = {tp: ends[tp] if found[tp] is None else found[tp].offset for tp in partitions}
     return {tp: await _written_since(consumer, tp, offsets[tp], ends[tp], position.at_ms) for tp in partitions}
 

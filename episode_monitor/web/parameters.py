@@ -8,6 +8,8 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime
 
 from episode_monitor.web.paths import Whole
+from episode_monitor.web.problems import invalid
+from models.times import epoch_ms
 
 MAX_PROJECT_ID = 200
 MAX_ALERT_KEY = 400  # a rule's id, a colon, a project's id
@@ -57,3 +59,14 @@ Cursor = Annotated[
 ]
 WindowMinutes = Annotated[int, Query(ge=1, le=1440, description="How far back to look, in minutes.")]
 Hours = Annotated[int, Query(ge=1, le=168, description="How far back to look, in hours; up to 2 gives minutes.")]
+
+
+def range_ms(since: datetime | None, until: datetime | None, names: tuple[str, str]) -> dict[str, int | None]:
+    """`since_ms` and `until_ms` of a query. `names` are those of the parameters. Raises Problem where it ends before it
+    begins."""
+    if since is not None and until is not None and since > until:
+        raise invalid(names[1], f"must not be earlier than {names[0]}")
+    return {
+        "since_ms": None if since is None else epoch_ms(since),
+        "until_ms": None if until is None else epoch_ms(until),
+    }

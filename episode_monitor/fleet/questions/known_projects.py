@@ -26,8 +26,8 @@ class KnownProjectsQuestion(Question[KnownPage, KnownPage], frozen=True, kw_only
     limit: int
 
     async def answer(self, here: LocalState) -> KnownPage | None:
-        for owned in here.live:
-            if owned.number == self.partition:
-                projects, next_start = known_projects(owned.partition, self.start, self.limit)
-                return KnownPage(projects=projects, next_start=next_start, generation=owned.generation)
-        return None
+        owned = here.owned(self.partition)
+        if owned is None:
+            return None
+        projects, next_start = known_projects(owned.partition, self.start, self.limit)
+        return KnownPage(projects=projects, next_start=next_start, generation=owned.generation)

@@ -25,20 +25,19 @@ class ProjectStatesQuestion(Question[ProjectStatesPage, ProjectStatesPage], froz
 
     async def answer(self, here: LocalState) -> ProjectStatesPage | None:
         _check_partition(here, self.partition)
-        for owned in here.live:
-            if owned.number != self.partition:
-                continue
-            next_offset, partition = owned.position, owned.partition
-            rows, next_start = await in_slices(rows_from(partition, _start_of(self.cursor), self.limit))
-            if not owned.is_live:
-                return None
-            return ProjectStatesPage(
-                monitor_id=here.monitor_id, topic=owned.topic, partition=owned.number,
-                partitions=here.view.partition_count(), generation=owned.generation, next_offset=next_offset,
-                projects_total=partition.index.projects, rules_digest=rules_digest(partition.core), rows=rows,
-                next_cursor=None if next_start is None else str(next_start),
-            )  # fmt: skip
-        return None
+        owned = here.owned(self.partition)
+        if owned is None:
+            return None
+        next_offset, partition = owned.position, owned.partition
+        rows, next_start = await in_slices(rows_from(partition, _start_of(self.cursor), self.limit))
+        if not owned.is_live:
+            return None
+        return ProjectStatesPage(
+            monitor_id=here.monitor_id, topic=owned.topic, partition=owned.number,
+            partitions=here.view.partition_count(), generation=owned.generation, next_offset=next_offset,
+            projects_total=partition.index.projects, rules_digest=rules_digest(partition.core), rows=rows,
+            next_cursor=None if next_start is None else str(next_start),
+        )  # fmt: skip
 
 
 class ProjectFactsQuestion(Question[ProjectFactsAnswer, ProjectFactsAnswer], frozen=True, kw_only=True):
@@ -52,11 +51,10 @@ class ProjectFactsQuestion(Question[ProjectFactsAnswer, ProjectFactsAnswer], fro
 
     async def answer(self, here: LocalState) -> ProjectFactsAnswer | None:
         _check_partition(here, self.partition)
-        for owned in here.live:
-            if owned.number == self.partition:
-                facts = facts_of(owned.partition, self.project_id)
-                return ProjectFactsAnswer(partition=owned.number, facts=facts)
-        return None
+        owned = here.owned(self.partition)
+        if owned is None:
+            return None
+        return ProjectFactsAnswer(partition=owned.number, facts=facts_of(owned.partition, self.project_id))
 
 
 def _check_partition(here: LocalState, partition: int) -> None:

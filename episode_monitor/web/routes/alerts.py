@@ -11,13 +11,20 @@ from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion, 
 from episode_monitor.web.answers import answer, done, read
 from episode_monitor.web.context import context_of
 from episode_monitor.web.mutations import AlertActionBody, audited, read_body
-from episode_monitor.web.parameters import MAX_ALERT_KEY, AlertKeyPath, Clean, Cursor, Limit, Moment, OptionalProject
-from episode_monitor.web.problems import invalid
+from episode_monitor.web.parameters import (
+    MAX_ALERT_KEY,
+    AlertKeyPath,
+    Clean,
+    Cursor,
+    Limit,
+    Moment,
+    OptionalProject,
+    range_ms,
+)
 from episode_monitor.web.schemas import ActiveAlerts, returns, takes
 from episode_monitor.web.security import caller_of
 from models.alert import Alert
 from models.process_views import AlertHistoryPage
-from models.times import epoch_ms
 from streams.project.alert_actions import ActionKind
 
 router = APIRouter(prefix="/monitoring/episodes/alerts", tags=["alerts"])
@@ -56,17 +63,14 @@ async def alert_history(
     cursor: Cursor = None,
 ) -> Response:
     """All alert transitions with their reasons, newest first."""
-    if since is not None and until is not None and since > until:
-        raise invalid("until", "must not be earlier than since")
     question = AlertHistoryQuestion(
         project_id=project_id,
         rule_id=rule_id,
         alert_key=alert_key,
         status=status,
-        since_ms=None if since is None else epoch_ms(since),
-        until_ms=None if until is None else epoch_ms(until),
         limit=limit,
         cursor=cursor,
+        **range_ms(since, until, ("since", "until")),
     )
     return await read(request, question)
 

@@ -8,11 +8,9 @@ from starlette.responses import Response
 from episode_monitor.fleet.questions.audit import AuditQuestion, FleetAuditQuestion
 from episode_monitor.web.answers import read
 from episode_monitor.web.context import context_of
-from episode_monitor.web.parameters import MAX_ALERT_KEY, Clean, Cursor, Moment
-from episode_monitor.web.problems import invalid
+from episode_monitor.web.parameters import MAX_ALERT_KEY, Clean, Cursor, Moment, range_ms
 from episode_monitor.web.schemas import returns
 from models.audit_views import AuditPage
-from models.times import epoch_ms
 
 router = APIRouter(prefix="/monitoring/episodes/audit", tags=["audit"])
 
@@ -43,13 +41,8 @@ async def audit(
 
     Without MONITOR_DATABASE_URL the entries are those in the memory of the workers that own partitions now.
     """
-    if since is not None and until is not None and since > until:
-        raise invalid("to", "must not be earlier than from")
     kind = AuditQuestion if context_of(request).audit_is_shared else FleetAuditQuestion
     question = kind(
-        who=who, what=what, target=target,
-        since_ms=None if since is None else epoch_ms(since),
-        until_ms=None if until is None else epoch_ms(until),
-        limit=limit, cursor=cursor,
+        who=who, what=what, target=target, limit=limit, cursor=cursor, **range_ms(since, until, ("from", "to")),
     )  # fmt: skip
     return await read(request, question)
