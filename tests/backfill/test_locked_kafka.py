@@ -34,7 +34,7 @@ async def test_every_command_that_asks_kafka_logs_in(database_url: str, topic_pr
         code, summary, err = run(env, tmp_path)
         assert (code, summary["status"], summary["stated"]) == (0, "completed", 10), err
         code, told, err = command(env, tmp_path, "replay")
-        assert (code, told["records"]) == (0, 10), err
+        assert (code, told["events"]) == (0, 10), err
         for words in (["topics", "ensure"], ["topics", "describe"]):
             assert command(env, tmp_path, *words)[0] == 0
         found = {finding["part"]: finding["verdict"] for finding in command(env, tmp_path, "doctor")[1]}
