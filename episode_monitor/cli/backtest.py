@@ -1,14 +1,16 @@
-"""`rules backtest`: what rules would have raised over past events; nothing is written or delivered."""
+"""`rules backtest`: old and new rules over the same past events; nothing is written or delivered."""
 
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from agents.engine.gc_tuning import spare_the_state
-from episode_monitor.cli.output import Json, count, print_json, print_table
+from episode_monitor.cli.backtest_tables import print_result, print_transitions
+from episode_monitor.cli.output import Json, print_json
 from episode_monitor.cli.replay_options import (
     From,
     FromOffset,
@@ -20,35 +22,64 @@ from episode_monitor.cli.replay_options import (
     run,
     wanted,
 )
-from episode_monitor.cli.replay_report import words
-from episode_monitor.exits import ExitCode
-from episode_monitor.replay.run import replay
+from episode_monitor.cli.replay_progress import shown_progress
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.replay.backtest import RulesSide
+from episode_monitor.replay.backtest import backtest as run_backtest
+from episode_monitor.replay.backtest_firings import Night
+from episode_monitor.replay.ranges import BadRange
 from episode_monitor.settings.rules_file import core_from
-from episode_monitor.settings.settings import load_settings
+from episode_monitor.settings.settings import Settings, load_settings
+
+Old = Annotated[Path | None, typer.Option("--rules", help="The old rules, to compare with; default: those in force.")]
+NightHours = Annotated[
+    str, typer.Option("--night", help="Hours of MONITORING_TIMEZONE that are night: from, to.", metavar="HH-HH")
+]
+Transitions = Annotated[bool, typer.Option("--transitions", help="Show every transition of the new rules' alerts.")]
 
 
 def backtest(
     file: Annotated[Path, typer.Argument(help="The rules file to test.")],
-    jsonl: Lines = None, partition: PartitionNumber = None, begin: From = None, end: To = None,
-    from_offset: FromOffset = None, to_offset: ToOffset = None, until: Until = None, as_json: Json = False,
+    rules: Old = None, jsonl: Lines = None, partition: PartitionNumber = None, begin: From = None, end: To = None,
+    from_offset: FromOffset = None, to_offset: ToOffset = None, until: Until = None, night: NightHours = "22-07",
+    transitions: Transitions = False, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Show which alerts these rules would have raised over past events. Exit code 1: any, or dead letters."""
+    """Show how often and how long these rules would have fired over past events, and what they change.
+
+    Exit code 1: with --rules, a firing differs; else any. Dead letters as well.
+    """
     asked = wanted(jsonl, partition, begin, end, from_offset, to_offset, until)
-    settings = load_settings().model_copy(update={"rules_file": file})
-    core = core_from(settings)
+    settings = load_settings()
+    hours = _night(night, settings)
+    new = _side(settings, file)
+    old = _side(settings, rules)
     source = asked.source(settings)
     spare_the_state()
-    report = run(partial(replay, core, source, asked.until_ms), settings, jsonl)
-    if not report.events:
+    old = new if old.core.rules.fingerprint == new.core.rules.fingerprint and rules is None else old
+    with shown_progress(is_asked=False, name="Backtest") as progress:
+        result = run(partial(run_backtest, old, new, source, hours, asked.until_ms, progress), settings, jsonl)
+    if not result.events:
         print(f"{source.name} holds no records in this range.", file=sys.stderr)
+    for warning in result.warnings:
+        print(warning, file=sys.stderr)
+    alerts = [alert.to_dict() for alert in new.transitions()] if transitions else []
     if as_json:
-        told = {"firings": report.firings, "transitions": report.transitions, "alerts": report.alerts}
-        print_json({"events": report.events, "dead_letters": report.dead_letters, **told})
+        print_json({**msgspec.to_builtins(result), **({"alerts": alerts} if transitions else {})})
     else:
-        rows = [[a["updated_at"], a["alert_key"], a["status"], a["reason"], a["description"]] for a in report.alerts]
-        print_table(("When", "Alert", "Status", "Why", "What"), rows)
-        print(f"{count(report.events, 'event')}; firings: {words(report.firings)}")
-        if report.dead_letters:
-            print(f"Dead letters: {words(report.dead_letters)}", file=sys.stderr)
-    if any(report.firings.values()) or report.dead_letters:
+        print_result(result)
+        print_transitions(alerts)
+    if result.dead_letters or (result.new.total.firings if rules is None else not result.equal):
         raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+def _side(settings: Settings, file: Path | None) -> RulesSide:
+    if file is None:
+        return RulesSide("in force", core_from(settings))
+    return RulesSide(str(file), core_from(settings.model_copy(update={"rules_file": file})))
+
+
+def _night(text: str, settings: Settings) -> Night:
+    try:
+        return Night.parse(text, settings.monitoring_timezone)
+    except BadRange as error:
+        raise Failure(str(error), ExitCode.USAGE) from None

@@ -14,9 +14,9 @@ LINE_SECONDS = 10.0
 
 
 @contextmanager
-def shown_progress(is_asked: bool) -> Iterator[ShowProgress]:
+def shown_progress(is_asked: bool, name: str = "Replay") -> Iterator[ShowProgress]:
     """What a replay calls with its progress. `is_asked`: lines, where standard error is no terminal."""
-    columns = (TextColumn("Replay"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[speed]}"))
+    columns = (TextColumn(name), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[speed]}"))
     with bar(*columns, TimeRemainingColumn()) as shown:
         task, began = shown.add_task("replay", total=None, speed=""), time.monotonic()
         due = began + LINE_SECONDS

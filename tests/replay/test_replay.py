@@ -196,8 +196,8 @@ def test_rules_are_tried_on_past_events_by_command(tmp_path: Path) -> None:
     )
     strict.write_text(rule.format("10%"))
     lax.write_text(rule.format("60%"))
-    tried = run("rules", "backtest", str(strict), "--jsonl", str(events), "--json")
-    assert (tried.code, tried.json["firings"]) == (1, {"f": 1})
+    tried = run("rules", "backtest", str(strict), "--jsonl", str(events), "--transitions", "--json")
+    assert (tried.code, tried.json["new"]["total"]["firings"]) == (1, 1)
     assert [alert["value"] for alert in tried.json["alerts"]] == [50.0]
     assert run("rules", "backtest", str(lax), "--jsonl", str(events)).code == 0
     replayed = run("replay", "--jsonl", str(events), "--until", "2025-10-09T10:00:00Z", "--json")

@@ -1,0 +1,131 @@
+"""Two sets of rules over the same records, in one pass of reading."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from episode_monitor.replay.backtest_firings import FiringLog, Night
+from episode_monitor.replay.backtest_statistics import Fired, changes, over_range
+from episode_monitor.replay.partition_replay import Outcome, PartitionReplay
+from episode_monitor.replay.ranges import Bounds
+from episode_monitor.replay.report import merged
+from episode_monitor.replay.run import MOST_DECODED, Progress, ShowProgress
+from episode_monitor.replay.source import ReplayBatch, Source
+from models.alert import Alert
+from models.backtest_views import BacktestResult, PartitionOffset
+from streams.alerting import rule_types
+from streams.alerting.core import Core
+
+
+class _Watched(PartitionReplay):
+    """Notes the firings besides."""
+
+    def __init__(self, core: Core, number: int, first: int) -> None:
+        super().__init__(core, number, first)
+        self.log = FiringLog()
+
+    def _note_emits(self) -> None:
+        self.log.note(self.partition.emits)
+        super()._note_emits()
+
+    def counts(self) -> Outcome:
+        """What was counted, without the projects and their findings."""
+        return Outcome(self.tally, self.partition.clock_ms, [], [], {}, {}, [])
+
+
+class RulesSide:
+    """The rules of one file (`source`), and all partitions under them."""
+
+    def __init__(self, source: str, core: Core) -> None:
+        self.source, self.core = source, core
+        self.partitions: dict[int, _Watched] = {}
+
+    def begin(self, bounds: Sequence[Bounds]) -> None:
+        """Partitions that belong to the result even where no record comes."""
+        self.partitions = {each.partition: _Watched(self.core, each.partition, each.first) for each in bounds}
+
+    def take(self, batch: ReplayBatch) -> None:
+        """Records of one partition."""
+        taker = self.partitions.get(batch.partition)
+        if taker is None:
+            first = batch.records[0].offset if batch.records else batch.after or 0
+            taker = self.partitions[batch.partition] = _Watched(self.core, batch.partition, first)
+        taker.take(batch.records, batch.after)
+        if taker.decoded > MOST_DECODED // (2 * len(self.partitions)):
+            taker.pack()
+
+    def finish(self, until_ms: int | None) -> None:
+        """Let event time reach this moment; None: the newest event's."""
+        for each in self.partitions.values():
+            each.finish(until_ms)
+
+    @property
+    def events(self) -> int:
+        """Records taken."""
+        return sum(each.tally.events for each in self.partitions.values())
+
+    def split_projects(self) -> set[str]:
+        """Projects in several partitions."""
+        if len(self.partitions) < 2:
+            return set()
+        seen = Counter(project_id for each in self.partitions.values() for project_id, _ in each.partition.heads())
+        return {project_id for project_id, times in seen.items() if times > 1}
+
+    def fired(self, split: set[str]) -> Fired:
+        """Its firings, without those about the numbers of split projects."""
+        logs = [each.log for each in self.partitions.values()]
+        numbers = rule_types.INTEGRITY.name
+        return Fired(
+            self.source,
+            self.core.rules,
+            [one for log in logs for one in log.firings if one.project_id not in split or one.alert_type != numbers],
+            sum(log.left_out for log in logs),
+            max((each.partition.clock_ms for each in self.partitions.values()), default=0),
+        )
+
+    def transitions(self) -> list[Alert]:
+        """In order of time, as many as are kept."""
+        alerts = [alert for each in self.partitions.values() for alert in each.tally.alerts]
+        return sorted(alerts, key=lambda alert: alert.updated_at_ms)
+
+
+async def backtest(
+    old: RulesSide,
+    new: RulesSide,
+    source: Source,
+    night: Night,
+    until_ms: int | None = None,
+    progress: ShowProgress | None = None,
+) -> BacktestResult:
+    """The firings under both, over all records of the source. Raises what the source raises."""
+    bounds = await source.resolve()
+    sides = (old, new) if old is not new else (new,)
+    for side in sides:
+        side.begin(bounds)
+    async for batch in source.batches(bounds):
+        for side in sides:
+            side.take(batch)
+        if progress is not None:
+            progress(Progress(new.events, source.done, source.total))
+    for side in sides:
+        side.finish(until_ms)
+    return _result(old, new, night)
+
+
+def _result(old: RulesSide, new: RulesSide, night: Night) -> BacktestResult:
+    split = new.split_projects()
+    before, after = old.fired(split), new.fired(split)
+    found = changes(before, after)
+    report = merged(new.core, [each.counts() for each in new.partitions.values()])
+    return BacktestResult(
+        events=report.events,
+        dead_letters=report.dead_letters,
+        begin=[PartitionOffset(partition=at.partition, offset=at.offset) for at in report.begin],
+        end=[PartitionOffset(partition=at.partition, offset=at.offset) for at in report.end],
+        warnings=report.warnings,
+        split_projects=len(split),
+        night=str(night),
+        equal=not any(change.firings for change in found),
+        old=over_range(before, night),
+        new=over_range(after, night),
+        changes=found,
+    )

@@ -1,0 +1,86 @@
+"""The firings of a replay: from when to when an alert fired, made of its transitions."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from episode_monitor.replay.ranges import BadRange
+from models.alert import Alert, AlertStatus, Severity
+
+MAX_FIRINGS: Final = 50_000  # kept of one partition; all are counted
+
+
+class Firing(msgspec.Struct):
+    """One firing of one rule for one project, in event time. `end_ms` None: it still fires."""
+
+    rule_id: str
+    alert_type: str
+    project_id: str
+    severity: Severity
+    start_ms: int
+    end_ms: int | None = None
+    is_escalated: bool = False
+
+
+class FiringLog:
+    """The firings of one partition, in the order in which they began."""
+
+    def __init__(self, most: int = MAX_FIRINGS) -> None:
+        self.firings: list[Firing] = []
+        self.left_out = 0
+        self._most = most
+        self._active: dict[tuple[str, str], Firing] = {}
+
+    def note(self, alerts: Iterable[Alert]) -> None:
+        """Transitions in the order in which they became due."""
+        for alert in alerts:
+            key = (alert.rule_id, alert.project_id)
+            active = self._active.get(key)
+            if alert.status is AlertStatus.FIRING:
+                if active is None:
+                    self._begin(key, alert)
+                elif alert.escalation_level:
+                    active.is_escalated = True
+            elif alert.status is AlertStatus.RESOLVED and active is not None:
+                active.end_ms = alert.updated_at_ms
+                del self._active[key]
+
+    def _begin(self, key: tuple[str, str], alert: Alert) -> None:
+        if len(self.firings) >= self._most:
+            self.left_out += not alert.escalation_level
+            return
+        firing = Firing(alert.rule_id, alert.alert_type, alert.project_id, alert.severity, alert.updated_at_ms)
+        self.firings.append(firing)
+        self._active[key] = firing
+
+
+class Night(msgspec.Struct, frozen=True):
+    """From hour to hour of the local time; over midnight where it begins later than it ends."""
+
+    begins: int
+    ends: int
+    zone_name: str
+
+    @classmethod
+    def parse(cls, text: str, zone_name: str) -> "Night":
+        """`22-07`. Raises BadRange."""
+        hours = text.split("-")
+        if len(hours) == 2 and all(hour.isdecimal() and len(hour) <= 2 and int(hour) < 24 for hour in hours):
+            return cls(int(hours[0]), int(hours[1]), zone_name)
+        raise BadRange(f"--night {text} is no pair of hours from 0 to 23, such as 22-07.")
+
+    def __str__(self) -> str:
+        return f"{self.begins:02}-{self.ends:02} {self.zone_name}"
+
+    def count(self, firings: Sequence[Firing]) -> int:
+        """How many began at night."""
+        zone = ZoneInfo(self.zone_name)
+        return sum(self._has(datetime.fromtimestamp(firing.start_ms / 1000, zone).hour) for firing in firings)
+
+    def _has(self, hour: int) -> bool:
+        if self.begins <= self.ends:
+            return self.begins <= hour < self.ends
+        return hour >= self.begins or hour < self.ends
