@@ -56,8 +56,11 @@ def backtest(
     source = asked.source(settings)
     spare_the_state()
     old = new if old.core.rules.fingerprint == new.core.rules.fingerprint and rules is None else old
-    with shown_progress(is_asked=False, name="Backtest") as progress:
-        result = run(partial(run_backtest, old, new, source, hours, asked.until_ms, progress), settings, jsonl)
+    try:
+        with shown_progress(is_asked=False, name="Backtest") as progress:
+            result = run(partial(run_backtest, old, new, source, hours, asked.until_ms, progress), settings, jsonl)
+    except KeyboardInterrupt:
+        raise Failure("Interrupted; nothing was kept.", ExitCode.INTERRUPTED) from None
     if not result.events:
         print(f"{source.name} holds no records in this range.", file=sys.stderr)
     for warning in result.warnings:
