@@ -7,7 +7,7 @@ from urllib.parse import quote
 import typer
 
 from episode_monitor.cli.alert_trial import send_trial
-from episode_monitor.cli.calling import Url, get, name_of, post
+from episode_monitor.cli.calling import By, Url, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
 from episode_monitor.settings.settings import load_settings
@@ -15,7 +15,6 @@ from episode_monitor.settings.settings import load_settings
 alerts = typer.Typer(no_args_is_help=True, help="Show and handle the alerts of a running monitor.")
 
 Key = Annotated[str, typer.Argument(help="RULE_ID:PROJECT_ID, as `alerts list` shows it.")]
-By = Annotated[str | None, typer.Option(help="Your name, for the audit; default: your login name.")]
 Comment = Annotated[str, typer.Option(help="The reason; stored in the history.")]
 
 
@@ -51,7 +50,7 @@ def history(
     status: Annotated[str | None, typer.Option(help="Only transitions to pending, firing or resolved.")] = None,
     since: Annotated[str | None, typer.Option(help="RFC 3339 with offset.")] = None,
     until: Annotated[str | None, typer.Option(help="RFC 3339 with offset.")] = None,
-    limit: Annotated[int, typer.Option(help="The maximum number of transitions.", min=1, max=500)] = 50,
+    limit: Annotated[int, typer.Option(help="The maximum number of transitions.", min=1, max=1000)] = 50,
     url: Url = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """List alert transitions, newest first."""

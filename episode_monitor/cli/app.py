@@ -94,5 +94,8 @@ def config_show(as_json: Json = False) -> None:
     if as_json:
         print_json(values)
         return
-    rows = [[name, shown(value), source_of(name, ENV_FILE, os.environ)] for name, value in values.items()]
+    rows = [
+        [name, "not set" if value is None else shown(value), source_of(name, ENV_FILE, os.environ)]
+        for name, value in values.items()
+    ]
     print_table(("Setting", "Value", "From"), rows)

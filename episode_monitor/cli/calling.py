@@ -17,6 +17,7 @@ from episode_monitor.web.security import is_loopback_name
 BASE = "/monitoring/episodes"
 PATIENCE_SECONDS = 30.0
 
+By = Annotated[str | None, typer.Option(help="Your name, for the audit; default: your login name.")]
 Url = Annotated[str | None, typer.Option("--url", help="A worker's address; default: the one in the settings.")]
 
 

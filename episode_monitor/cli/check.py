@@ -30,6 +30,7 @@ def check(
     deep: Annotated[
         bool, typer.Option("--deep", help="Check every project, and compare it with the service's database.")
     ] = False,
+    by: Annotated[str | None, typer.Option(help="Your name, for the audit of a check of all.")] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -40,17 +41,17 @@ def check(
         issues = not all(project["is_healthy"] for project in found)
         print_json({"projects": found}) if as_json else show_projects(found)
     else:
-        result = check_fleet(settings, url, deep=deep)
+        result = check_fleet(settings, url, by or "", deep=deep)
         issues = has_issues(result)
         print_json(result) if as_json else show_fleet(result)
     raise SystemExit(int(ExitCode.ISSUES_FOUND if issues else ExitCode.CLEAN))
 
 
-def check_fleet(settings: Settings, url: str | None, *, deep: bool) -> dict[str, Any]:
+def check_fleet(settings: Settings, url: str | None, by: str, *, deep: bool) -> dict[str, Any]:
     """The result of a check of all projects. Raises Failure."""
     parameters = {"deep_check": "true"} if deep else {}
     try:
-        answer: dict[str, Any] = calling.post(settings, url, "/jobs/integrity/run-check", None, parameters)
+        answer: dict[str, Any] = calling.post(settings, url, "/jobs/integrity/run-check", {"by": by}, parameters)
         return _follow(settings, url, answer["job_id"]) if "job_id" in answer else answer
     except KeyboardInterrupt:
         raise Interrupted(

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from episode_monitor.cli.calling import Url, WorkerClient, name_of
+from episode_monitor.cli.calling import By, Url, WorkerClient, name_of
 from episode_monitor.cli.output import Json, bar, console, print_json, print_table
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.repair.planning import Strategy
@@ -30,7 +30,6 @@ app = typer.Typer(no_args_is_help=True, help="Plan a repair of episode numbers, 
 
 Project = Annotated[str, typer.Argument(help="The project's id.")]
 PlanId = Annotated[str, typer.Argument(help="The plan's id.")]
-By = Annotated[str | None, typer.Option(help="Your name, for the audit; default: your login name.")]
 Confirm = Annotated[str, typer.Option(help="The id of the project that the plan changes.")]
 WithNewer = Annotated[
     bool, typer.Option("--with-newer", help="Also renumber episodes that were created after the plan was made.")
@@ -168,10 +167,13 @@ def _show(plan: Any, as_json: bool) -> None:
 
 def _print_changes(plan: Any) -> None:
     print(f"Plan {plan['plan_id']} for {plan['project_id']}: {plan['state']}")
-    table = Table("Episode", "Number now" if plan["state"] == "planned" else "Number before", "New number")
+    is_back = plan["state"] == "rolled_back"
+    heads = ("As applied", "Restored") if is_back else ("Number before", "New number")
+    table = Table("Episode", *(("Number now", "New number") if plan["state"] == "planned" else heads))
     changes = [*plan["changes"], *plan["newer_changes"]]
     for change in changes[:SHOWN_CHANGES]:
-        table.add_row(escape(change["episode_id"]), str(change["old_number"]), str(change["new_number"]))
+        numbers = [str(change["old_number"]), str(change["new_number"])]
+        table.add_row(escape(change["episode_id"]), *(reversed(numbers) if is_back else numbers))
     if changes:
         console().print(table)
     if len(changes) > SHOWN_CHANGES:
@@ -180,9 +182,11 @@ def _print_changes(plan: Any) -> None:
 
 def _print_facts(plan: Any) -> None:
     radius = plan["blast_radius"]
-    before, after = radius["before"], radius["after"]
+    before, after, verb = radius["before"], radius["after"], "change"
+    if plan["state"] == "rolled_back":
+        before, after, verb = after, before, "changed back"
     print(
-        f"{plan['changes_needed']} of {before['episodes']} episodes change ({radius['share_percentage']} %); "
+        f"{plan['changes_needed']} of {before['episodes']} episodes {verb} ({radius['share_percentage']} %); "
         f"gaps {before['gaps']} -> {after['gaps']}, duplicates {before['duplicates']} -> {after['duplicates']}, "
         f"highest number {before['max_number']} -> {after['max_number']}."
     )

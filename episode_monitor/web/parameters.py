@@ -51,7 +51,7 @@ AlertKeyPath = Annotated[
     Whole,
     Clean,
 ]
-Limit = Annotated[int, Query(ge=1, le=500, description="The maximum number of entries on a page.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="The maximum number of entries on a page.")]
 Cursor = Annotated[
     str | None,
     Query(max_length=1000, description="`next_cursor` of the previous page; the other parameters must not change."),

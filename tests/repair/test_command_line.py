@@ -80,6 +80,10 @@ async def test_a_plan_is_shown_applied_and_taken_back_where_the_check_fails(desk
     assert await desk.numbers("p") == {"p_1": 1, "p_2": 3}
     code, _, said = await run(url, "apply", plan["plan_id"], "--by", "mina", "--confirm", "p")
     assert (code, "(plan_not_open)" in said) == (4, True)
+    _, out, _ = await run(url, "show", plan["plan_id"])
+    assert ["┃", "Episode", "┃", "As", "applied", "┃", "Restored", "┃"] in [line.split() for line in out.splitlines()]
+    assert ["│", "p_2", "│", "2", "│", "3", "│"] in [line.split() for line in out.splitlines()]
+    assert "1 of 2 episodes changed back (50.0 %); gaps 0 -> 1, duplicates 0 -> 0, highest number 2 -> 3." in out
 
 
 async def test_what_is_wrong_is_told_by_exit_code_and_one_sentence(desk: Desk, url: str) -> None:

@@ -25,7 +25,7 @@ class AlertHistoryQuestion(Question[AlertHistoryPage, AlertHistoryPage], frozen=
     status: TransitionStatus | None = None
     since_ms: int | None = None
     until_ms: int | None = None
-    limit: int = 100  # 1 ... 500
+    limit: int = 100  # 1 ... 1000
     cursor: str | None = None
 
     async def answer(self, here: LocalState) -> AlertHistoryPage:

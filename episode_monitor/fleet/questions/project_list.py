@@ -51,7 +51,7 @@ class ProjectListQuestion(Question[OwnPage, ProjectPage], frozen=True, kw_only=T
     status: ProjectHealth = "all"
     q: str | None = None
     sort: ProjectSort = "worst"
-    limit: int = 50  # 1 ... 500
+    limit: int = 50  # 1 ... 1000
     cursor: str | None = None  # a page's `next_cursor`, given back unchanged with the same other parameters
 
     def check(self) -> None:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from episode_monitor.fleet.questions.audit import AuditQuestion, FleetAuditQuestion
 from episode_monitor.web.answers import read
 from episode_monitor.web.context import context_of
-from episode_monitor.web.parameters import MAX_ALERT_KEY, Clean, Cursor, Moment, range_ms
+from episode_monitor.web.parameters import MAX_ALERT_KEY, Clean, Cursor, Limit, Moment, range_ms
 from episode_monitor.web.schemas import returns
 from models.audit_views import AuditPage
 
@@ -23,7 +23,6 @@ Target = Annotated[
 ]
 From = Annotated[Moment | None, Query(alias="from", description="RFC 3339 with offset; at or after this time.")]
 To = Annotated[Moment | None, Query(alias="to", description="RFC 3339 with offset; before this time.")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="The maximum number of entries on a page.")]
 
 
 @router.get("", responses=returns(AuditPage))
