@@ -23,6 +23,10 @@ class Failure(Exception):
         self.code = code
 
 
+class NotReady(Failure):
+    """A dependency answers that it cannot answer yet."""
+
+
 class Interrupted(Failure):
     """Ctrl-C ended the waiting, and what was begun elsewhere goes on."""
 

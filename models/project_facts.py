@@ -38,7 +38,8 @@ class ProjectStatesPage(msgspec.Struct, frozen=True, kw_only=True):
 
 class ProjectFacts(msgspec.Struct, frozen=True, kw_only=True):
     """All that the fingerprint is made of, where it can be named: numbers ascending with the episode of each, counters
-    and windows by name. `digests` are of the parts that have no names. `split`: all partitions that have a part."""
+    and windows by name. `slow`: operations in the windows slower than each latency limit of the rules. `digests` are of
+    the parts that have no names. `split`: all partitions that have a part."""
 
     project_id: str
     partition: int
@@ -54,6 +55,7 @@ class ProjectFacts(msgspec.Struct, frozen=True, kw_only=True):
     split: list[int]
     counters: dict[str, int]
     windows: dict[str, list[int]]
+    slow: list[int]
     digests: dict[str, str]
 
 

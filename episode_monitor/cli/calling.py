@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import typer
 
-from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.exits import ExitCode, Failure, NotReady
 from episode_monitor.settings.api_tokens import Role
 from episode_monitor.settings.settings import Settings
 from episode_monitor.web.local_changes import read_token
@@ -24,9 +24,16 @@ Url = Annotated[str | None, typer.Option("--url", help="A worker's address; defa
 class WorkerClient:
     """The worker that is asked: at `url`, or the one of these settings on this machine."""
 
-    def __init__(self, settings: Settings, url: str | None, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, settings: Settings, url: str | None, patience_seconds: float = PATIENCE_SECONDS,
+        token: str | None = None, option: str = "--url",
+    ) -> None:  # fmt: skip
+        """`token`: sent with every request, reads too, instead of the operator's token of the settings. `option`: the
+        one that names the address."""
         self.address = _address(settings, url)
-        self._token = _operator_token(settings, self.address)
+        self._token = token or _operator_token(settings, self.address)
+        self._sends_always = token is not None
+        self._option = option
         self._patience_seconds = patience_seconds
 
     async def get(self, path: str, parameters: dict[str, Any] | None = None, *, may_miss: bool = False) -> Any:
@@ -40,7 +47,8 @@ class WorkerClient:
     async def _ask(
         self, method: str, path: str, parameters: dict[str, Any] | None, body: dict[str, Any] | None, may_miss: bool
     ) -> Any:
-        headers = {"authorization": f"Bearer {self._token}"} if self._token and method != "GET" else {}
+        has_token = self._token and (self._sends_always or method != "GET")
+        headers = {"authorization": f"Bearer {self._token}"} if has_token else {}
         given = {name: value for name, value in (parameters or {}).items() if value is not None}
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=self._patience_seconds) as client:
@@ -49,7 +57,7 @@ class WorkerClient:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = str(error) or type(error).__name__
             raise Failure(
-                f"No worker answers at {self.address} ({why}); start one, or name another with --url.",
+                f"No worker answers at {self.address} ({why}); start one, or name another with {self._option}.",
                 ExitCode.UNREACHABLE,
             ) from None
         if may_miss and answer.status_code == httpx.codes.NOT_FOUND:
@@ -62,7 +70,8 @@ class WorkerClient:
         if answer.status_code == 401:
             sentence += " A command sends the operator's token of its own API_TOKENS (operator:TOKEN)."
         code = f" ({problem['code']})" if problem.get("code") else ""
-        raise Failure(f"{sentence}{code}", _exit_code(answer.status_code))
+        kind = NotReady if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else Failure
+        raise kind(f"{sentence}{code}", _exit_code(answer.status_code))
 
     def _json(self, answer: httpx.Response) -> Any:
         try:

@@ -10,6 +10,7 @@ import typer
 from agents.engine.gc_tuning import spare_the_state
 from episode_monitor.cli.interrupts import Interrupts
 from episode_monitor.cli.output import Json, print_json
+from episode_monitor.cli.replay_against import AgainstWhat, Compared, MonitorUrl, Token, check_options, compare
 from episode_monitor.cli.replay_options import (
     From,
     FromOffset,
@@ -48,9 +49,18 @@ def replay(
     jsonl: Lines = None, partition: PartitionNumber = None, begin: From = None, end: To = None,
     from_offset: FromOffset = None, to_offset: ToOffset = None, until: Until = None, snapshot: SnapshotFile = None,
     save_snapshot: SaveFile = None, resume: ResumeFile = None, processes: Processes = 1, projects: Projects = False,
-    progress: ShowsProgress = False, as_json: Json = False,
+    progress: ShowsProgress = False, against: AgainstWhat = None, monitor_url: MonitorUrl = None, token: Token = None,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Process events again and report the result. Exit code 1: gaps, duplicates, or dead letters."""
+    """Process events again and report the result. Exit code 1: gaps, duplicates, dead letters, or differences."""
+    compared = None if against is None else Compared(against, partition, monitor_url, token, progress)
+    others = {"--jsonl": jsonl, "--from": begin, "--to": end, "--from-offset": from_offset, "--to-offset": to_offset,
+              "--until": until, "--snapshot": snapshot, "--save-snapshot": save_snapshot, "--resume": resume,
+              "--processes": processes > 1, "--projects": projects}  # fmt: skip
+    check_options(compared, others, only_live={"--monitor-url": monitor_url, "--token": token})
+    if compared is not None:
+        compare(load_settings(), compared, as_json)
+        return
     asked = wanted(jsonl, partition, begin, end, from_offset, to_offset, until)
     settings = load_settings()
     core = core_from(settings)

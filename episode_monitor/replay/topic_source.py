@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from agents.fetching.decompression import missing_codecs
-from agents.fetching.reading import reader, some_records
+from agents.fetching.reading import READ_TIMEOUT_MS, reader, some_records
 from agents.kafka.access import Kafka, access_of
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.ranges import (
@@ -50,7 +50,7 @@ class TopicSource:
             self._check_named(numbers)
             partitions = [TopicPartition(self.name, number) for number in numbers]
             beginnings = await consumer.beginning_offsets(partitions)
-            ends = await consumer.end_offsets(partitions)
+            ends = await _seen_ends(consumer, beginnings, await consumer.end_offsets(partitions))
             firsts = await _offsets(consumer, partitions, ends, self._wanted.first)
             lasts = await _offsets(consumer, partitions, ends, self._wanted.end)
         return tuple(self._bounds(tp, beginnings[tp], ends[tp], firsts.get(tp), lasts.get(tp)) for tp in partitions)
@@ -115,6 +115,24 @@ async def choose_partitions(consumer: Any, kafka: Kafka, topic: str, only: int |
         hidden = ", and that this user may DESCRIBE it" if access_of(kafka).has_user else ""
         raise NoSuchPartition(f"There is{which} topic {topic} at {kafka}; check EVENTS_TOPIC{hidden}.")
     return chosen
+
+
+async def _seen_ends(
+    consumer: Any, beginnings: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """The ends, or after what a fetch at an end gives: the embedded broker names one within its last batch."""
+    found, waiting = dict(ends), {tp for tp, end in ends.items() if end > beginnings[tp]}
+    consumer.assign(list(waiting))
+    for tp in waiting:
+        consumer.seek(tp, ends[tp] - 1)
+    for _ in range(len(waiting)):
+        polled = await consumer.getmany(*waiting, timeout_ms=READ_TIMEOUT_MS)
+        for tp, records in polled.items():
+            found[tp] = max(found[tp], records[-1].offset + 1)
+        waiting -= polled.keys()
+        if not polled or not waiting:
+            break
+    return found
 
 
 async def _offsets(

@@ -17,6 +17,7 @@ from streams.partition.holdings import digest_of, holdings_of
 from streams.partition.partition import Partition
 from streams.project.fingerprint import fingerprint, missing_numbers, rolled_up, sections
 from streams.project.project_state import ProjectState
+from streams.rates.operation_series import OperationSeries
 
 ROWS_STEP: Final = 4  # between two steps, about half a millisecond
 _DIGEST_BYTES: Final = 8
@@ -76,6 +77,7 @@ def facts_of(partition: Partition, project_id: str) -> ProjectFacts | None:
     held = holdings_of(partition, project_id)
     if state is None or held is None:
         return None
+    series = rolled_up(state)
     return ProjectFacts(
         project_id=project_id,
         partition=partition.number,
@@ -90,7 +92,8 @@ def facts_of(partition: Partition, project_id: str) -> ProjectFacts | None:
         capped=held.capped,
         split=list(state.split),
         counters=_counters(state),
-        windows=_windows(state),
+        windows=_windows(series),
+        slow=_slow(series),
         digests={name: _digest(content) for name, content in sections(state).items()},
     )
 
@@ -110,12 +113,16 @@ def _counters(state: ProjectState) -> dict[str, int]:
     }
 
 
-def _windows(state: ProjectState) -> dict[str, list[int]]:
+def _windows(series: OperationSeries) -> dict[str, list[int]]:
     """Minutes and hours with operations, by name; the columns are `TALLY_NAMES`."""
-    series = rolled_up(state)
     minutes = {f"minute {rfc3339(at * 60_000)}": _tally(pane.total) for at, pane in sorted(series.minutes.items())}
     hours = {f"hour {rfc3339(at * 3_600_000)}": _tally(pane.total) for at, pane in sorted(series.hours.items())}
     return {**hours, **minutes}
+
+
+def _slow(series: OperationSeries) -> list[int]:
+    total = sum(pane.total for panes in (series.hours, series.minutes) for pane in panes.values())
+    return [packed_counts.field(total, shift) for shift in packed_counts.SLOW]
 
 
 def _tally(tally: int) -> list[int]:

@@ -155,6 +155,17 @@ async def test_a_replay_of_the_topic_comes_to_the_states_of_the_worker(
         await noted(Range(partition=7))
 
 
+async def test_a_replay_reads_the_last_batch_to_its_end(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+    config = config_for(broker, topic_prefix, tmp_path)
+    await make_topics(broker, config, 1)
+    async with producing(broker, linger_ms=50) as producer:
+        for _ in range(2):
+            sending = [await producer.send(config.topics.events, created("p", at), b"p") for at in range(1, 30)]
+            await asyncio.gather(*sending)
+    report = await replay(make_core(), TopicSource(broker, config.topics.events))
+    assert (report.events, report.end[0].offset) == (58, 58)
+
+
 @pytest.mark.parametrize("sent_to", [(), (0,), (0, 3)])
 async def test_a_replay_ends_wherever_partitions_are_empty(
     broker: str, topic_prefix: str, tmp_path: Path, sent_to: tuple[int, ...]

@@ -1,0 +1,132 @@
+"""`replay --against live`: where the topic and what was made of it disagree, each difference with its name."""
+
+import sys
+from collections.abc import Coroutine, Mapping
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from agents.engine.gc_tuning import spare_the_state
+from episode_monitor.cli.calling import WorkerClient
+from episode_monitor.cli.output import console, count, print_json
+from episode_monitor.cli.replay_options import run
+from episode_monitor.cli.replay_progress import shown_progress
+from episode_monitor.composition import kafka_access
+from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.replay.against.difference import Comparison
+from episode_monitor.replay.against.letters import letters_of
+from episode_monitor.replay.against.live import LiveMonitor
+from episode_monitor.replay.against.live_run import AgainstLive, Place
+from episode_monitor.replay.ranges import Range
+from episode_monitor.replay.run import ShowProgress
+from episode_monitor.replay.topic_source import TopicSource
+from episode_monitor.settings.rules_file import core_from
+from episode_monitor.settings.settings import Settings
+
+
+class Against(StrEnum):
+    """What a replay is compared with."""
+
+    LIVE = "live"
+
+
+AgainstWhat = Annotated[
+    Against | None,
+    typer.Option("--against", help="Compare with the live monitor's states."),
+]
+MonitorUrl = Annotated[
+    str | None,
+    typer.Option("--monitor-url", help="With --against live: a worker's address; default: the one in the settings."),
+]
+Token = Annotated[
+    str | None, typer.Option("--token", help="With --against live: sent as Bearer token, for a proxy that needs one.")
+]
+
+_SHOWN = 200  # differences in the table; --json has more
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """What a command was asked to compare."""
+
+    against: Against
+    partition: int | None = None
+    monitor_url: str | None = None
+    token: str | None = None
+    shows_progress: bool = False
+
+
+def check_options(asked: Compared | None, others: Mapping[str, object], *, only_live: Mapping[str, object]) -> None:
+    """Raises Failure for options that do not go together. `others`: those of a replay that is not compared."""
+    if asked is None:
+        given = [name for name, value in only_live.items() if value]
+        if given:
+            raise Failure(f"{given[0]} goes with --against live; leave it out.", ExitCode.USAGE)
+    given = [name for name, value in others.items() if value]
+    if asked is not None and given:
+        raise Failure(
+            f"--against compares all that the topic has, from its beginning: leave out {given[0]}.", ExitCode.USAGE
+        )
+
+
+def compare(settings: Settings, asked: Compared, as_json: bool) -> None:
+    """Compare, and print what differs. Raises Failure; exits with 1 where anything does."""
+    spare_the_state()
+    with shown_progress(asked.shows_progress) as progress:
+        try:
+            found = run(partial(_found, settings, asked, progress), settings, None)
+        except KeyboardInterrupt:
+            raise Failure("Interrupted; nothing was kept.", ExitCode.INTERRUPTED) from None
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+    else:
+        _print(found, "Live")
+    if not found.equal:
+        raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+def _found(settings: Settings, asked: Compared, progress: ShowProgress) -> Coroutine[Any, Any, Comparison]:
+    kafka, monitor_id = kafka_access(settings), settings.monitor_id
+    place = Place(
+        source=lambda partition: TopicSource(kafka, settings.events_topic, Range(partition)),
+        letters=lambda topic: letters_of(kafka, settings.dead_letters_topic, topic, monitor_id),
+        monitor_id=monitor_id,
+        partition=asked.partition,
+    )
+    client = WorkerClient(settings, asked.monitor_url, token=asked.token, option="--monitor-url")
+    live = LiveMonitor(client.address, client.get)
+    return AgainstLive(core_from(settings), place, live, progress).run()
+
+
+# --- for people
+
+
+def _print(found: Comparison, other: str) -> None:
+    partitions = count(len(found.partitions), "partition")
+    if found.equal:
+        print(f"{count(found.projects, 'project')} of {partitions} compared: all equal.")
+        return
+    counts = ", ".join(f"{what} {number}" for what, number in found.counts.items())
+    print(f"{count(found.projects, 'project')} of {partitions} compared; differences: {counts}.")
+    table = Table(Column("Project", overflow="fold"), "Partition", "What", "Replayed", other, "Explanation")
+    for one in found.differences[:_SHOWN]:
+        sides = (escape(_short(side)) for side in (one.replayed, one.other))
+        partition = "" if one.partition is None else str(one.partition)
+        table.add_row(escape(one.project_id or "-"), partition, one.what, *sides, escape(one.explanation))
+    console().print(table)
+    if found.truncated or len(found.differences) > _SHOWN:
+        print(f"The first {min(len(found.differences), _SHOWN)} are listed; --json lists more.", file=sys.stderr)
+
+
+def _short(side: object) -> str:
+    if side is None:
+        return "-"
+    if isinstance(side, dict):
+        return ", ".join(f"{name} {value}" for name, value in side.items())
+    return str(side)
