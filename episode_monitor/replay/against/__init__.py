@@ -1,1 +1,1 @@
-"""A replay beside another statement of the same facts: the live monitor's states, or the project service's table."""
+"""A replay beside the states of the live monitor."""

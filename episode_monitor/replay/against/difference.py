@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-# What differs. Against the live monitor:
+# What differs.
 RULES_VERSION: Final = "rules version"
 RECORD_MISSING: Final = "record missing"  # the live monitor has it, the topic does not
 RECORD_SKIPPED: Final = "record skipped"  # the topic has it, the live monitor does not
@@ -15,13 +15,7 @@ RECORD_MOVED: Final = "record moved"
 LATE_IN_LIVE: Final = "late in live"
 LATE_IN_REPLAY: Final = "late in replay"
 DEAD_LETTER: Final = "dead letter"
-SPLIT_PROJECT: Final = "split project"
 STATE_DIFFERS: Final = "state differs"  # not looked at closely, or without a name
-# Against the table:
-MISSING_EVENT: Final = "missing event"
-MISSING_ROW: Final = "missing row"
-OTHER_NUMBER: Final = "other number"
-OTHER_EPISODE: Final = "other episode"
 
 MAX_LISTED: Final = 10_000
 
