@@ -34,7 +34,7 @@ from episode_monitor.checks.service import Checks
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.fleet import outgoing
 from episode_monitor.fleet.ask import Fleet
-from episode_monitor.fleet.local_state import LocalState
+from episode_monitor.fleet.local_state import LocalState, RulesOrigin
 from episode_monitor.fleet.outgoing import Outgoing, Waiting
 from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.settings_watch import SettingsWatch
@@ -114,6 +114,7 @@ class Worker:
             self._view, self.runtime.emit, self._publisher.mark_changed, self.storage.history, self.storage.audit
         )
         here.monitor_id = settings.monitor_id
+        here.rules_origin = RulesOrigin(settings.public_url, str(settings.rules_path), now_ms())
         self._fleet = Fleet(here, PeerClient(self._peer_client))
         self._splits = SplitWatch(self._fleet)
         self.runtime.engine.assignment.compare = self._splits.compare

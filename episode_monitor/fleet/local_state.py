@@ -32,6 +32,14 @@ class LocalPart(NamedTuple):
     at_ms: int
 
 
+class RulesOrigin(NamedTuple):
+    """Where this worker is, and which file its rules were loaded from, when."""
+
+    url: str
+    file: str
+    loaded_at_ms: int
+
+
 class LocalJobs(Protocol):
     """The checks of this worker."""
 
@@ -46,7 +54,8 @@ class LocalState:
     """`emit` sends transitions to the alerts topic; `mark_changed(partition)` is called after an act. `jobs` and
     `find_parts` are set by those who have them."""
 
-    monitor_id = ""  # set by the worker
+    monitor_id = ""  # set by the worker, as the next
+    rules_origin = RulesOrigin("", "", 0)
     jobs: LocalJobs
     find_parts: Callable[[Any], Awaitable[Any]]  # a question about split projects; see `fleet.split_watch`
 

@@ -18,6 +18,7 @@ from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING, FindingQues
 from episode_monitor.fleet.questions.findings import FindingsQuestion
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.project_list import ProjectListQuestion
+from episode_monitor.fleet.questions.rules import RulesQuestion
 from episode_monitor.fleet.questions.states import ProjectFactsQuestion, ProjectStatesQuestion
 from episode_monitor.fleet.questions.stats import FleetStatsQuestion, ProjectStatsQuestion
 from episode_monitor.fleet.questions.summary import SummaryQuestion
@@ -34,6 +35,7 @@ from models.integrity_views import Applied, IntegritySummary, ProjectPage, Proje
 from models.performance_views import PerformanceStats, PerformanceTrend, TrendPoint
 from models.process_views import AlertHistoryPage, AlertTransition, Readiness
 from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
+from models.rule_views import RulesInForce, RuleView
 from models.times import rfc3339
 from streams.project.alert_actions import ActionKind
 from streams.project.findings import WaiverRefusal
@@ -87,6 +89,17 @@ FINISHED = JobStatus(
 STATES = ProjectStatesPage(
     monitor_id="m", topic="events", partition=0, partitions=1, generation=1, next_offset=0, projects_total=0,
     rules_digest="", rows=[], next_cursor=None,
+)  # fmt: skip
+RULES = RulesInForce(
+    version="0123456789abcdef", rules_digest="d", software="1.2.3", file="rules.yaml", loaded_at=AS_OF, agree=True,
+    rules=[
+        RuleView(
+            rule_id="episode_failure_rate", alert_type="HIGH_FAILURE_RATE", severity="warning", threshold=1.0, unit="%",
+            threshold_text="1 %", window_minutes=15, min_samples=1, min_bad=1, for_seconds=0, keep_firing_seconds=0,
+            scope="project", description="", labels={}, annotations={}, runbook_url=None, firing=2, pending=0,
+        )
+    ],
+    is_lower_bound=False, disagreements=[], workers=[],
 )  # fmt: skip
 
 
@@ -294,6 +307,7 @@ class FakeViews:
         ActiveAlertsQuestion: _active_alerts,
         AlertHistoryQuestion: _alert_history,
         FleetAuditQuestion: _audit,
+        RulesQuestion: lambda self, question: RULES,
         ActOnAlert: _act_on_alert,
     }
 

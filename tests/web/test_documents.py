@@ -28,6 +28,7 @@ CONTRACT = {
     ("get", f"{ROOT}/alerts/active"): {"ActiveAlerts"},
     ("get", f"{ROOT}/alerts/history"): {"AlertHistoryPage"},
     ("get", f"{ROOT}/audit"): {"AuditPage"},
+    ("get", f"{ROOT}/rules"): {"RulesInForce"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/resolve"): {"Alert"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/acknowledge"): {"Alert"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/silence"): {"Alert"},

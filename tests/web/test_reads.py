@@ -29,6 +29,7 @@ READS = [
     f"{ROOT}/alerts/active",
     f"{ROOT}/alerts/history",
     f"{ROOT}/audit",
+    f"{ROOT}/rules",
     f"{ROOT}/jobs",
     f"{ROOT}/jobs/job-1",
 ]

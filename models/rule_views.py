@@ -1,0 +1,57 @@
+"""Answers about the rules in force. Times are RFC 3339 in UTC."""
+
+import msgspec
+
+
+class RuleView(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule. `firing` and `pending` count the projects for which it is so now."""
+
+    rule_id: str
+    alert_type: str
+    severity: str
+    threshold: float
+    unit: str  # "%", "s", "findings"
+    threshold_text: str  # the threshold with its unit
+    window_minutes: int | None  # null for a type without a window
+    min_samples: int
+    min_bad: int
+    for_seconds: int
+    keep_firing_seconds: int
+    scope: str  # "project"
+    description: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    runbook_url: str | None
+    firing: int
+    pending: int
+
+
+class WorkerRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of one worker. `differs_in`: the ids of rules that it does not have as the worker that answers does."""
+
+    url: str
+    partitions: list[int]
+    version: str
+    rules_digest: str
+    software: str
+    file: str
+    loaded_at: str
+    differs_in: list[str] = []
+
+
+class RulesInForce(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules that the workers evaluate. `version` changes with any rule, `rules_digest` also with every setting that
+    decides what a state holds; audit checkpoints and states name the same digest. Rules, versions and file are those of
+    the worker that answers; `workers` has it first.
+    """
+
+    version: str
+    rules_digest: str
+    software: str
+    file: str
+    loaded_at: str
+    rules: list[RuleView]
+    is_lower_bound: bool  # more projects have alerts than were counted: `firing` and `pending` are at least so many
+    agree: bool  # all workers have the same version and digest
+    disagreements: list[str]  # a sentence for each worker that differs
+    workers: list[WorkerRules]
