@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import SecretStr
 
 from agents.alerts.history_follower import HistoryStore
@@ -26,6 +27,7 @@ from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PostgresPlans
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.settings.api_tokens import ApiToken, Role, parse_api_tokens
+from episode_monitor.settings.audit import key_bytes
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.storage.address import Address, BadDatabaseUrl
 from episode_monitor.storage.database import Database
@@ -35,6 +37,7 @@ from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.local_changes import demands_token, token_of_start
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
+from models.audit_signature import private_key, public_key
 from streams.project.alert_actions import person_of
 
 log = structlog.get_logger(__name__)
@@ -57,6 +60,7 @@ def topic_names(settings: Settings) -> TopicNames:
         settings.alerts_topic,
         settings.dead_letters_topic,
         settings.alert_dead_letters_topic,
+        settings.audit_topic if settings.audit_checkpoint_seconds else "",
     )
 
 
@@ -70,6 +74,20 @@ def kafka_access(settings: Settings) -> KafkaAccess:
         sasl_password=secret(settings.kafka_sasl_password) or "",
         ssl_cafile=settings.kafka_ssl_cafile,
     )
+
+
+def audit_key(settings: Settings) -> Ed25519PrivateKey | None:
+    """The key that signs audit checkpoints."""
+    text = secret(settings.audit_signing_key)
+    return None if text is None else private_key(key_bytes(text))
+
+
+def audit_public_key(settings: Settings) -> Ed25519PublicKey | None:
+    """The key that verifies them: the one that is set, or that of the signing key."""
+    if settings.audit_public_key is not None:
+        return public_key(key_bytes(settings.audit_public_key))
+    private = audit_key(settings)
+    return None if private is None else private.public_key()
 
 
 def agents_config(settings: Settings) -> AgentsConfig:

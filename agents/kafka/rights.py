@@ -158,8 +158,15 @@ def needs_of_worker(names: TopicNames, group: str) -> Needs:
     )
 
 
+def needs_of_audit(names: TopicNames) -> Needs:
+    """What a worker does with the topic of audit checkpoints, which it can do without."""
+    return Needs({names.audit: (Right.WRITE,)} if names.audit else {})
+
+
 async def missing_rights(kafka: Kafka, needs: Needs) -> list[Missing]:
     """The missing rights; a topic that does not exist lacks nothing. Raises KafkaError, OSError."""
+    if not needs.topics:
+        return []
     admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=10_000)
     try:
         await admin.start()

@@ -1,6 +1,5 @@
 """Reads partitions and settings of the topics once, for commands and a worker's start; reports what does not fit."""
 
-import msgspec
 import structlog
 from aiokafka.errors import KafkaError
 
@@ -16,7 +15,7 @@ log = structlog.get_logger(__name__)
 async def check_topics(kafka: Kafka, names: TopicNames, session_ms: int) -> tuple[dict[str, TopicFacts], list[str]]:
     """The existing topics, and a sentence for each setting that does not fit. Raises KafkaError."""
     async with connected_admin(kafka) as admin:
-        facts = await topic_facts(admin, msgspec.structs.astuple(names))
+        facts = await topic_facts(admin, names.all)
         brokers = await broker_facts(admin)
     return facts, misfits(names, facts, brokers, MAX_RECORD_BYTES, session_ms)
 

@@ -41,7 +41,8 @@ def misfits(
     session_ms: int,
 ) -> list[str]:
     """Settings that do not fit, each with the change to make. `changelog_record_bytes`: of the largest state record."""
-    found = [*_events(names, topics), *_logs(names, topics), *_state(names, topics, changelog_record_bytes)]
+    found = [*_events(names, topics), *_logs(names, topics), *_audit(names, topics)]
+    found += _state(names, topics, changelog_record_bytes)
     found += _copies(topics, brokers)
     found += _session(brokers, session_ms)
     return found
@@ -72,6 +73,19 @@ def _logs(names: TopicNames, topics: Mapping[str, TopicFacts]) -> Iterator[str]:
         facts = topics.get(name)
         if facts is not None and facts.cleanup and "compact" in facts.cleanup:
             yield f"{name} is compacted, which keeps only {what}. Set its cleanup.policy to delete."
+
+
+def _audit(names: TopicNames, topics: Mapping[str, TopicFacts]) -> Iterator[str]:
+    facts = topics.get(names.audit)
+    if facts is None or not facts.cleanup:
+        return
+    if "compact" in facts.cleanup:
+        yield f"{names.audit} is compacted, which keeps only the last checkpoint. Set its cleanup.policy to delete."
+    elif facts.retention_ms not in (-1, None) or facts.retention_bytes not in (-1, None):
+        yield (
+            f"{names.audit} deletes old audit checkpoints, and nothing proves what they covered then. Set its "
+            f"retention.ms and retention.bytes to -1."
+        )
 
 
 def _state(names: TopicNames, topics: Mapping[str, TopicFacts], record_bytes: int) -> Iterator[str]:

@@ -28,11 +28,12 @@ _COMPACTED = {
     "segment.bytes": str(64 * 1024 * 1024),
 }
 _KEPT_A_MONTH = {"retention.ms": "2592000000"}
+_KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 METADATA_PATIENCE_SECONDS = 20.0
 
 
 class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
-    """The topics of one monitor."""
+    """The topics of one monitor. `audit` is "" where no audit checkpoints are written."""
 
     events: str = "episode-events"
     alerts: str = "episode-alerts"
@@ -40,9 +41,12 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
     alert_dead_letters: str = "alert-dead-letters"
     changelog: str
     fleet: str
+    audit: str = ""
 
     @classmethod
-    def of(cls, monitor_id: str, events: str, alerts: str, dead_letters: str, alert_dead_letters: str) -> "TopicNames":
+    def of(
+        cls, monitor_id: str, events: str, alerts: str, dead_letters: str, alert_dead_letters: str, audit: str = ""
+    ) -> "TopicNames":
         """The monitor's own topics are named after its id; the others may be shared by several monitors."""
         return cls(
             events=events,
@@ -51,7 +55,18 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
             alert_dead_letters=alert_dead_letters,
             changelog=f"{monitor_id}-state-changelog",
             fleet=f"{monitor_id}-fleet",
+            audit=audit,
         )
+
+    @property
+    def needed(self) -> list[str]:
+        """Those that a worker cannot do without."""
+        return [name for name in self.all if name != self.audit]
+
+    @property
+    def all(self) -> list[str]:
+        """Every topic that there should be."""
+        return [name for name in msgspec.structs.astuple(self) if name]
 
 
 class TopicMismatch(Exception):
@@ -61,7 +76,7 @@ class TopicMismatch(Exception):
 async def ensure_topics(
     kafka: Kafka, names: TopicNames, events_partitions: int, replication_factor: int | None
 ) -> dict[str, int]:
-    """Create missing topics and return each topic's number of partitions.
+    """Create missing topics, all but the audit's, and return each topic's number of partitions.
 
     A changelog with fewer partitions than the events gets those that were added there.
 
@@ -79,11 +94,23 @@ async def ensure_topics(
             (names.fleet, 1, _COMPACTED),
         )
         await _create(admin, [_topic(name, count, replication_factor, config) for name, count, config in shapes])
-        counts = await _partitions(admin, list(msgspec.structs.astuple(names)))
+        counts = await _partitions(admin, names.needed)
         if counts[names.changelog] < events:
             counts[names.changelog] = await _grow(admin, names.changelog, events)
     _check_fit(names, events, counts[names.changelog])
     return counts
+
+
+async def ensure_audit_topic(
+    kafka: Kafka, names: TopicNames, partitions: int, replication_factor: int | None
+) -> dict[str, int]:
+    """The same for the audit's topic, where there should be one: a worker tracks without it. `partitions`: of the
+    events."""
+    if not names.audit:
+        return {}
+    async with connected_admin(kafka) as admin:
+        await _create(admin, [_topic(names.audit, partitions, replication_factor, _KEPT_FOR_EVER)])
+        return await _partitions(admin, [names.audit])
 
 
 async def grow_changelog(kafka: Kafka, names: TopicNames) -> int:
@@ -127,7 +154,7 @@ async def describe_topics(kafka: Kafka, names: TopicNames) -> dict[str, int]:
     """Partitions of each topic, 0 for one that does not exist. Raises KafkaError."""
     async with connected_admin(kafka) as admin:
         there = set(await admin.list_topics())
-        wanted = list(msgspec.structs.astuple(names))
+        wanted = names.all
         # Some brokers create a topic that is only asked about.
         counts = await _partitions(admin, [topic for topic in wanted if topic in there])
         return {topic: counts.get(topic, 0) for topic in wanted}

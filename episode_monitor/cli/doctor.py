@@ -47,6 +47,7 @@ async def examine(settings: Settings) -> list[Diagnosis]:
     findings.append(topics)
     is_there = topics.verdict is DiagnosisLevel.OK
     findings += await _topic_settings(settings) if is_there else [skipped("topic settings", "the topics")]
+    findings.append(await _audit(settings) if is_there else skipped("audit", "the topics"))
     findings.append(await _partitioning(settings) if is_there else skipped("partitioning", "the topics"))
     findings += await sinks(settings)
     findings += await own_database(settings)
@@ -109,6 +110,7 @@ async def _topics(settings: Settings) -> Diagnosis:
         counts = await describe_topics(kafka, names)
     except KafkaError as error:
         return Diagnosis("topics", DiagnosisLevel.UNREACHABLE, await why(error, kafka))
+    counts.pop(names.audit, None)  # which has a line of its own
     missing = [topic for topic, count in counts.items() if not count]
     if missing:
         return Diagnosis("topics", DiagnosisLevel.WRONG,
@@ -143,6 +145,12 @@ async def _topic_settings(settings: Settings) -> list[Diagnosis]:
             "Cleanup policy, retention, record sizes, replicas and timeouts are suitable.",
         )
     ]
+
+
+async def _audit(settings: Settings) -> Diagnosis:
+    from episode_monitor.cli.doctor_audit import audit
+
+    return await audit(settings)
 
 
 async def _partitioning(settings: Settings) -> Diagnosis:

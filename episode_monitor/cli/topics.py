@@ -72,7 +72,7 @@ async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFact
 
     from agents.kafka.refusals import why
     from agents.kafka.topic_check import check_topics
-    from agents.kafka.topics import TopicMismatch, describe_topics, ensure_topics
+    from agents.kafka.topics import TopicMismatch, describe_topics, ensure_audit_topic, ensure_topics
     from episode_monitor.composition import kafka_access, topic_names
 
     settings = load_settings()
@@ -80,7 +80,9 @@ async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFact
     kafka, names = kafka_access(settings), topic_names(settings)
     try:
         if ensure:
-            counts = await ensure_topics(kafka, names, settings.events_partitions, settings.topic_replication_factor)
+            replicas = settings.topic_replication_factor
+            counts = await ensure_topics(kafka, names, settings.events_partitions, replicas)
+            counts |= await ensure_audit_topic(kafka, names, counts[names.events], replicas)
         else:
             counts = await describe_topics(kafka, names)
         facts, misfits = await check_topics(kafka, names, settings.kafka_session_timeout_seconds * 1000)

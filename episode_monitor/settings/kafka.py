@@ -43,6 +43,7 @@ class KafkaSettings(BaseModel):
     alert_dead_letters_topic: Topic = _kafka(
         "alert-dead-letters", "The topic for alerts that a destination rejected permanently.", form="topic name"
     )
+    audit_topic: Topic = _kafka("episode-audit", "The topic of audit checkpoints.", form="topic name")
     events_partitions: int = _kafka(
         8,
         "Partitions of the events topic if it has to be created; an existing topic's own count wins.",
@@ -77,7 +78,7 @@ class KafkaSettings(BaseModel):
     @model_validator(mode="after")
     def _topics_differ(self) -> "KafkaSettings":
         seen: dict[str, str] = {}
-        for name in ("events_topic", "alerts_topic", "dead_letters_topic", "alert_dead_letters_topic"):
+        for name in ("events_topic", "alerts_topic", "dead_letters_topic", "alert_dead_letters_topic", "audit_topic"):
             topic = getattr(self, name)
             if topic in seen:
                 raise ValueError(f"{name.upper()} is {topic!r}, as {seen[topic].upper()} is; give each its own topic")

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from alert_sinks.destinations import AllSinkSettings
 from alert_sinks.settings import SinkSettings
 from episode_monitor.settings.alerts import AlertSettings
+from episode_monitor.settings.audit import AuditSettings
 from episode_monitor.settings.checks import CheckSettings
 from episode_monitor.settings.databases import DatabaseSettings
 from episode_monitor.settings.env_file import ENV_FILE, unusable
@@ -37,8 +38,8 @@ else:
 
 class Settings(
     # The last base's fields come first in the documentation.
-    ProcessSettings, CheckSettings, DatabaseSettings, HttpSettings, _OfSinks, AlertSettings, EventSettings,
-    KafkaSettings, BaseSettings,
+    ProcessSettings, AuditSettings, CheckSettings, DatabaseSettings, HttpSettings, _OfSinks, AlertSettings,
+    EventSettings, KafkaSettings, BaseSettings,
 ):  # fmt: skip
     """All settings, checked. `load_settings` is the way to make them; secrets show neither in `repr` nor in errors."""
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from agents.kafka.topic_check import check_topics
 from agents.kafka.topic_fit import BrokerFacts, TopicFacts, misfits
-from agents.kafka.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_audit_topic, ensure_topics
 
 NAMES = TopicNames.of("m", "events", "alerts", "letters", "alert-letters")
 STATE_BYTES = 16 * 1024 * 1024
@@ -89,6 +90,21 @@ def test_one_broker_needs_no_copies() -> None:
     assert misfits(NAMES, single, BrokerFacts(brokers=1), STATE_BYTES, 10_000) == []
 
 
+@pytest.mark.parametrize(
+    ("topic", "fault"),
+    [
+        (facts("compact", retention_ms=-1), "audit is compacted"),
+        (facts("delete", retention_ms=1, retention_bytes=-1), "audit deletes old audit checkpoints"),
+        (facts("delete", retention_ms=-1, retention_bytes=1), "audit deletes old audit checkpoints"),
+        (facts("delete", retention_ms=-1, retention_bytes=-1), ""),
+        (facts("delete", retention_ms=-1), ""),
+    ],
+)
+def test_audit_checkpoints_are_kept_for_ever(topic: TopicFacts, fault: str) -> None:
+    found = misfits(msgspec.structs.replace(NAMES, audit="audit"), {"audit": topic}, BrokerFacts(brokers=1), 1, 10_000)
+    assert [sentence.partition(",")[0] for sentence in found] == ([fault] if fault else [])
+
+
 @pytest.mark.apache
 async def test_topics_made_by_hand_are_seen_as_they_are_set(broker: str, topic_prefix: str) -> None:
     names = TopicNames.of(f"{topic_prefix}m", *(f"{topic_prefix}{name}" for name in ("ev", "al", "dl", "adl")))
@@ -117,7 +133,9 @@ async def test_topics_made_by_hand_are_seen_as_they_are_set(broker: str, topic_p
 @pytest.mark.broker
 async def test_topics_that_the_monitor_made_fit_on_whatever_broker(broker: str, topic_prefix: str) -> None:
     names = TopicNames.of(f"{topic_prefix}m", *(f"{topic_prefix}{name}" for name in ("ev", "al", "dl", "adl")))
-    made = await ensure_topics(broker, names, 2, None)
+    names = msgspec.structs.replace(names, audit=f"{topic_prefix}audit")
+    made = await ensure_topics(broker, names, 2, None) | await ensure_audit_topic(broker, names, 2, None)
+    assert made[names.audit] == 2
     topics, found = await check_topics(broker, names, 10_000)
     assert found == []
     assert {name: each.partitions for name, each in topics.items()} == made

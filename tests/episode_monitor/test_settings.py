@@ -1,14 +1,19 @@
 """Settings: defaults, bounds, one sentence for each wrong one, and secrets that never show."""
 
+import base64
 import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from pydantic import ValidationError
 
 from alert_sinks.destinations import addresses
+from episode_monitor.composition import audit_public_key
 from episode_monitor.settings.settings import Settings, SettingsError, load_settings, settings_table
+from models.audit_signature import public_text
 from streams.alerting import rule_types
 from streams.base.numbering_rules import DeletedNumbers
 
@@ -21,6 +26,7 @@ SECRETS = {
     "ONCALL_WEBHOOK_SECRET": "hushhush",
     "KAFKA_SASL_PASSWORD": "hushhush",
     "API_TOKENS": "operator:hushhush://x",
+    "AUDIT_SIGNING_KEY": "hushhushhushhushhushhushhushhushhushhushhus=",
     "INTERNAL_TOKEN": "hushhush-hushhush",
     "MONITOR_DATABASE_URL": "postgresql://monitor:hushhush@db:5432/monitor",
     "DATABASE_URL": "postgresql://reader:hushhush@db/service",
@@ -264,6 +270,7 @@ def test_secrets_show_neither_in_repr_nor_to_the_public() -> None:
     [
         ("SLACK_WEBHOOK_URL", "hushhush"),
         ("MONITORING_WEBHOOK_URL", "hush://hush"),
+        ("AUDIT_SIGNING_KEY", "hushhush"),
         ("MONITORING_WEBHOOK_SECRET", "whsec_hush!"),
         ("API_TOKENS", "operator:hush hush"),
         ("API_TOKENS", "hushhush"),
@@ -319,6 +326,21 @@ def test_every_setting_is_in_the_table_with_its_words() -> None:
         assert row.group, row.name
         assert any(word in row.name for word in ("SECONDS", "MINUTES", "HOURS", "MS")) <= bool(row.unit), row.name
     assert {row.name for row in rows if row.is_secret} == set(SECRETS)
+
+
+@pytest.mark.parametrize("name", ["AUDIT_SIGNING_KEY", "AUDIT_PUBLIC_KEY"])
+def test_a_key_of_the_audit_is_base64_or_the_path_of_a_pem_file(name: str, tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    public = key.public_key()
+    private_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public_pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    path = tmp_path / "audit.pem"
+    path.write_bytes(private_pem if name == "AUDIT_SIGNING_KEY" else public_pem)
+    text = base64.b64encode(bytes(32)).decode() if name == "AUDIT_SIGNING_KEY" else public_text(public)
+    for given in (text, str(path)):
+        assert audit_public_key(load_settings({name: given})) == public
+    with pytest.raises(SettingsError, match=f"{name} .*must be an Ed25519"):
+        load_settings({name: str(tmp_path / "missing.pem")})
 
 
 def test_the_defaults_shown_are_taken_when_written_out() -> None:
