@@ -15,6 +15,16 @@ from agents.kafka.topics import TopicNames
 from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import Ledger
 from alert_sinks.sink import Destinations
+from models.audit_checkpoint import AuditCheckpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditConfig:
+    """How often a partition's audit checkpoint is written, the version that it names, and what signs it."""
+
+    every_seconds: float
+    software: str
+    sign: Callable[[AuditCheckpoint], AuditCheckpoint] = lambda checkpoint: checkpoint
 
 
 class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +41,7 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     topic_replication_factor: int | None = None  # of topics that have to be created; None: as the broker decides
     cached_projects: int = 20_000
     stalled_seconds: float = 30.0  # a backlog that does not move for so long ends the process
+    audit: AuditConfig | None = None  # None: no audit checkpoints
     group_instance_id: str | None = None  # a name that outlives the process: after a restart its partitions come back
     # at once, and have no owner while it is away, until its session ends
 
@@ -43,6 +54,7 @@ class Outlets:
     ledger: Ledger
     history: HistoryStore
     limits: Limits = field(default_factory=Limits)
+    audit: Callable[[AuditCheckpoint], None] = lambda checkpoint: None  # of each that the topic has; must not wait
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from agents.alerts.alert_consumer import AlertConsumer, Token
 from agents.alerts.alert_headers import MONITOR_ID, Ours
 from agents.alerts.history_follower import HistoryFollower
 from agents.app import MonitorApp, create_app
+from agents.auditing import auditor_of, prepare_audit
 from agents.config import AgentsConfig, Hooks, Outlets
 from agents.engine.changelog import Changelog
 from agents.engine.engine import Engine, EngineOptions, EngineParts
@@ -63,7 +64,7 @@ class Runtime:
         self.producer = Producer(config.kafka, self.stall_guard.check)
         self.ours = Ours(config.monitor_id, now_ms())
         self.writer = Writer(self.producer, topics.alerts, topics.dead_letters, config.monitor_id)
-        self.engine = self._engine_of(core, stop, now_ms, hooks)
+        self.engine = self._engine_of(core, stop, now_ms, hooks, outlets)
         self.growth = Growth(config, self.engine, self.producer, stop)
         self.fanout: Fanout[Token] = Fanout(
             outlets.destinations, outlets.ledger, on_done=lambda token: self.alert_consumer.done(token),
@@ -94,13 +95,15 @@ class Runtime:
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _engine_of(self, core: Core, stop: Callable[[str], None], now_ms: Callable[[], int], hooks: Hooks) -> Engine:
+    def _engine_of(
+        self, core: Core, stop: Callable[[str], None], now_ms: Callable[[], int], hooks: Hooks, outlets: Outlets
+    ) -> Engine:
         config = self.config
         changelog = Changelog(config.topics.changelog, self.producer)
         self.recovery = Recovery(config.kafka, changelog, self.writer, config.topics.dead_letters)
         parts = EngineParts(
             core=core, changelog=changelog, recovery=self.recovery, writer=self.writer, stall_guard=self.stall_guard,
-            stop=stop, now_ms=now_ms,
+            stop=stop, now_ms=now_ms, auditor=auditor_of(config, outlets, self.producer, now_ms, hooks.failpoint),
         )  # fmt: skip
         options = EngineOptions(
             handover_seconds=HANDOVER_SHARE * config.rebalance_timeout_seconds, cached_projects=config.cached_projects,
@@ -147,6 +150,8 @@ class Runtime:
             self.history.run(),
             self.growth.run(),
         ]
+        if self.engine.auditor is not None:
+            works.append(self.engine.auditor.run())
         if self._hooks.idle_follows_wall:
             works.append(every(IDLE_LOOK_SECONDS, self._idle_clocks.run))
         self._tasks.extend(self._supervised(work) for work in works)
@@ -178,6 +183,8 @@ class Runtime:
         alerts = self.config.topics.alerts
         self._alerts_partitions = counts[alerts]
         self.ours.takes_unmarked = await has_read(self.config.kafka, self.config.monitor_id, alerts, counts[alerts])
+        if self.engine.auditor is not None:
+            await prepare_audit(self.engine.auditor, self.config, counts[self.config.topics.events])
         self.recovery.letters_partitions = counts[self.config.topics.dead_letters]
         await self.producer.start()
 
@@ -262,6 +269,8 @@ class Runtime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.engine.auditor is not None:
+            await self.engine.auditor.aclose()
         await self.producer.stop()
 
     async def _leave(self, app: MonitorApp) -> None:

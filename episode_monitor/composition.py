@@ -1,6 +1,7 @@
 """Makes the parts of a worker from its settings. The one place that knows which setting goes where."""
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -9,13 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import SecretStr
 
 from agents.alerts.history_follower import HistoryStore
-from agents.config import AgentsConfig, Outlets
+from agents.config import AgentsConfig, AuditConfig, Outlets
 from agents.engine.producer import Producer
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
 from alert_sinks.destinations import build_destinations
 from alert_sinks.key_queues import Limits
 from alert_sinks.sink import Destinations
+from episode_monitor import __version__
 from episode_monitor.checks.service import ChecksConfig
 from episode_monitor.fleet.ask import Fleet
 from episode_monitor.fleet.questions.project import ProjectQuestion
@@ -37,7 +39,7 @@ from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.local_changes import demands_token, token_of_start
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
-from models.audit_signature import private_key, public_key
+from models.audit_signature import private_key, public_key, signed
 from streams.project.alert_actions import person_of
 
 log = structlog.get_logger(__name__)
@@ -90,6 +92,17 @@ def audit_public_key(settings: Settings) -> Ed25519PublicKey | None:
     return None if private is None else private.public_key()
 
 
+def audit_config(settings: Settings) -> AuditConfig | None:
+    """What audit checkpoints need; None where they are off."""
+    if not settings.audit_checkpoint_seconds:
+        return None
+    key = audit_key(settings)
+    every, software = settings.audit_checkpoint_seconds, __version__
+    if key is None:
+        return AuditConfig(every_seconds=every, software=software)
+    return AuditConfig(every_seconds=every, software=software, sign=partial(signed, key=key))
+
+
 def agents_config(settings: Settings) -> AgentsConfig:
     """What the Kafka side needs."""
     return AgentsConfig(
@@ -104,6 +117,7 @@ def agents_config(settings: Settings) -> AgentsConfig:
         topic_replication_factor=settings.topic_replication_factor,
         cached_projects=settings.cached_projects,
         stalled_seconds=settings.stalled_seconds,
+        audit=audit_config(settings),
     )
 
 

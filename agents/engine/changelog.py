@@ -154,6 +154,8 @@ def _keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) ->
             return
         if kind in (changelog_keys.TOTALS, changelog_keys.DRIFT) and _applied(value) < _applied(known):
             return
+        if key == changelog_keys.AUDIT and _applied(value) < _applied(known):
+            return
     values[key] = value
 
 

@@ -16,6 +16,7 @@ from faust.types import TP
 
 from agents.engine.arrivals import Arrivals
 from agents.engine.assignment import Assignment
+from agents.engine.auditor import Auditor
 from agents.engine.changelog import Changelog
 from agents.engine.dead_letter_backoff import DeadLetterBackoff, pause
 from agents.engine.emitter import Emitter, Failpoint
@@ -50,6 +51,7 @@ class EngineParts:
     stall_guard: StallGuard
     stop: Callable[[str], None]
     now_ms: Callable[[], int]
+    auditor: Callable[[Assignment], Auditor | None] = lambda assignment: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,7 @@ class Engine:
             options.failpoint, options.cached_projects,
         )  # fmt: skip
         self.arrivals = Arrivals(self.assignment, self.progress, self.flusher.flush, parts.now_ms)
+        self.auditor = parts.auditor(self.assignment)  # None: no audit checkpoints are written
         self._recovery = parts.recovery
         self._writer = parts.writer
         self._now_ms = parts.now_ms
@@ -104,14 +107,21 @@ class Engine:
         enough_bytes = max(LEAST_BYTES, ENOUGH_BYTES // max(1, len(numbers)))
         self.flusher.share_memory(cached)
         for number in numbers:
-            owned = Owned(topic, number, generation, self.core, cached, enough_bytes)
+            audit = None if self.auditor is None else self.auditor.of(topic, number, self.core)
+            owned = Owned(topic, number, generation, self.core, cached, enough_bytes, audit)
             self.owned[number] = owned
             self._spawn(self._live(owned), f"partition {number}")
 
     async def hand_over(self) -> None:
         """Store what was taken, if that can be done in time, so that the next owner need not take it again."""
         self.flusher.is_handing_over = True
-        await asyncio.wait({asyncio.create_task(self.flusher.flush())}, timeout=self._options.handover_seconds)
+        await asyncio.wait({asyncio.create_task(self._store_all())}, timeout=self._options.handover_seconds)
+
+    async def _store_all(self) -> None:
+        await self.flusher.flush()
+        if self.auditor is not None:
+            await self.auditor.send_all()
+            await self.flusher.flush()  # that the last checkpoints were sent
 
     async def revoke(self, *, at_the_end: bool = False) -> None:
         """Own nothing. What was not stored is dropped: it will be read again.

@@ -115,7 +115,7 @@ class Flusher:
                 await self._let_catch_up()
             await self._ask_others(owned)
             if await self._cut(owned, letters_from):
-                collected.append((owned, await owned.collect(self._yield_to_fetching)))
+                collected.append((owned, await owned.collect(self._yield_to_fetching, is_last=self.is_handing_over)))
                 self.moved_at = time.monotonic()
                 self._made_room.set()  # what is encoded may leave the memory before the broker has it
         self.collect_seconds = time.monotonic() - began
@@ -125,7 +125,7 @@ class Flusher:
     async def _cut(self, owned: Owned, letters_from: int) -> bool:
         """Whether there is something to store."""
         async with owned.locked() as change:
-            if change is None or not owned.partition.is_dirty:
+            if change is None or not owned.has_to_store(is_last=self.is_handing_over):
                 return False
             await self._emitter.release(change)
             owned.cut(letters_from)

@@ -13,6 +13,7 @@ from agents.engine.changelog import PartitionLog
 from agents.engine.checkpoint import Checkpoint, Collected
 from agents.engine.holding import HeldAlerts
 from agents.engine.inbox import ENOUGH_BYTES, Inbox
+from agents.engine.partition_audit import PartitionAudit
 from agents.engine.record_counts import RecordCounts
 from agents.engine.stored_values import StoredValues
 from agents.fetching.reading import Record
@@ -91,7 +92,7 @@ class Owned:
 
     def __init__(
         self, topic: str, number: int, generation: int, core: Core, cached_projects: int,
-        enough_bytes: int = ENOUGH_BYTES,
+        enough_bytes: int = ENOUGH_BYTES, audit: PartitionAudit | None = None,
     ) -> None:  # fmt: skip
         self.topic = topic
         self.number = number
@@ -116,7 +117,8 @@ class Owned:
         self._cached_projects = cached_projects
         self.drift_alerts = DriftAlerts(core)  # of the whole fleet; stored with partition KEEPER alone
         self.partition = self._new_partition()
-        self.checkpoint = Checkpoint()
+        self.audit = audit
+        self.checkpoint = Checkpoint(audit)
         self._lock = asyncio.Lock()
 
     @property
@@ -145,6 +147,8 @@ class Owned:
         self.recovered.projects = len(self.partition.index.head_keys)
         self.position = self.committed = self.partition.next_offset
         self.checkpoint.recovered(values)
+        if self.audit is not None:
+            await self.audit.recover(values, self.partition, self.store)
 
     def begin_at(self, first_offset: int, known_letters: set[int]) -> None:
         """`first_offset`: where the events' partition begins; of the records in `known_letters` dead letters exist."""
@@ -154,16 +158,24 @@ class Owned:
                           first_offset=first_offset)  # fmt: skip
             self.position = self.committed = first_offset
         self.checkpoint.expect_letters(known_letters)
+        if self.audit is not None:
+            self.audit.begin_at(self.position)
 
     # --- storing
+
+    def has_to_store(self, *, is_last: bool) -> bool:
+        """Whether a flush would write anything. `is_last`: the partition goes to another owner."""
+        return self.partition.is_dirty or (self.audit is not None and self.audit.is_due(is_last=is_last))
 
     def cut(self, letters_from: int) -> None:
         """See `Checkpoint.cut`."""
         self.checkpoint.cut(self.partition, letters_from)
 
-    async def collect(self, give_way: Callable[[], Awaitable[None]] = let_others) -> Collected:
+    async def collect(
+        self, give_way: Callable[[], Awaitable[None]] = let_others, *, is_last: bool = False
+    ) -> Collected:
         """See `Checkpoint.collect`."""
-        return await self.checkpoint.collect(self.partition, self.store, give_way)
+        return await self.checkpoint.collect(self.partition, self.store, give_way, is_last=is_last)
 
     def stored(self, collected: Collected) -> None:
         """The broker has it."""
@@ -176,7 +188,7 @@ class Owned:
         """Decode and apply records in order; answers the dead letters among them."""
         letters: list[DeadLetter] = []
         partition, outcomes, known_letters = self.partition, self.counts.outcomes, self.checkpoint.known_letters
-        position, in_a_row = self.position, self.letters_in_a_row
+        first, position, in_a_row = self.position, self.position, self.letters_in_a_row
         clock_ms = max(now_ms(), partition.clock_ms)  # one that was set back must not make everything come too early
         for record in records:
             offset = record.offset
@@ -205,6 +217,8 @@ class Owned:
                     outcomes["tombstone"] += 1
         if records and type(records[-1]) is not UnreadableBatch:  # which may become readable
             self.checkpoint.last_taken = records[-1]
+        if self.audit is not None and records:
+            self.audit.take(records if records[0].offset >= first else _from(records, first))
         self.position, self.letters_in_a_row = position, in_a_row
         self.taken_at = time.monotonic()
         return letters
@@ -224,3 +238,7 @@ class Owned:
             first, last = unreadable.first_offset, unreadable.offset
             return dead_batch(self.topic, self.number, first, last, unreadable.kept, malformed)
         return dead_letter(self.topic, self.number, record.offset, record.key, record.value, record.headers, malformed)
+
+
+def _from(records: Sequence[Record], offset: int) -> Sequence[Record]:
+    return [record for record in records if record.offset >= offset]

@@ -125,10 +125,10 @@ class Producer:
         return sent
 
     async def send(
-        self, topic: str, value: bytes | None, key: bytes | None, headers: Headers = ()
+        self, topic: str, value: bytes | None, key: bytes | None, headers: Headers = (), partition: int | None = None
     ) -> asyncio.Future[object]:
-        """Queue a record, its partition chosen by its key; the future is done when the broker has it."""
-        sent: asyncio.Future[object] = await self.client.send(topic, value, key, headers=list(headers))
+        """Queue a record, its partition chosen by its key if not given; the future is done when the broker has it."""
+        sent: asyncio.Future[object] = await self.client.send(topic, value, key, partition, headers=list(headers))
         return sent
 
     async def stop(self) -> None:

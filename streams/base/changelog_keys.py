@@ -8,8 +8,10 @@ CURSOR = b"o"  # up to where the partition is complete
 TOTALS = b"t"  # what its projects add up to
 DRIFT = b"d"  # alerts about drift, of the whole fleet
 SPLIT = b"s"  # the partitions of a project that is in several
+AUDIT = b"a"  # the chain of audit checkpoints; followed by a sequence number: one that was not sent yet
 
 _CHUNK = struct.Struct(">cIq")
+_CHECKPOINT = struct.Struct(">cq")
 
 
 def head(project_id: str) -> bytes:
@@ -30,3 +32,13 @@ def split(project_id: str) -> bytes:
 def chunk(project_id: str, index: int, version: int) -> bytes:
     """Key of one version of one chunk."""
     return _CHUNK.pack(CHUNK, index, version) + project_id.encode()
+
+
+def audit_checkpoint(sequence: int) -> bytes:
+    """Key of an audit checkpoint that was not sent yet."""
+    return _CHECKPOINT.pack(AUDIT, sequence)
+
+
+def checkpoint_of(key: bytes) -> int:
+    """The sequence number in a key that `audit_checkpoint` made."""
+    return int(_CHECKPOINT.unpack(key)[1])

@@ -1,0 +1,112 @@
+"""Sends the audit checkpoints of a worker's partitions, and computes state digests in the time that they may take.
+
+It waits for the audit's topic, and nothing waits for it: a topic that is away leaves checkpoints stored and unsent.
+"""
+
+import asyncio
+import time
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from agents.engine.allowance import Allowance
+from agents.engine.assignment import Assignment
+from agents.engine.ownership import Owned
+from agents.engine.partition_audit import AuditOptions, Failpoint, PartitionAudit
+from agents.engine.producer import Producer
+from agents.kafka.refusals import reason_for_log
+from models.audit_checkpoint import AuditCheckpoint, checkpoint_key, decode_audit_checkpoint
+from streams.alerting.core import Core
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 0.02
+WORK_SECONDS = 0.003  # at each look: a seventh of the time, while there is anything to do
+DIGESTS_SHARE = 0.01  # of a worker's time
+SAVED_SECONDS, MOST_SAVED_SECONDS = 2.0, 30.0
+PAUSE_SECONDS = 5.0  # after a refusal
+
+
+class Auditor:
+    """One worker's. `problem` is one sentence of what keeps checkpoints from being written; "" where nothing does."""
+
+    def __init__(
+        self, options: AuditOptions, producer: Producer, assignment: Assignment,
+        failpoint: Failpoint = lambda name: None,
+    ) -> None:  # fmt: skip
+        self.options = options
+        self.failpoint = failpoint
+        self.problem = ""
+        self.is_off = False  # for as long as this process runs
+        self.partitions = 1  # of the audit's topic
+        self.written = 0
+        self.written_at: float | None = None  # monotonic: the last one
+        self._producer = producer
+        self._assignment = assignment
+        self._allowance = Allowance(DIGESTS_SHARE, SAVED_SECONDS, MOST_SAVED_SECONDS)
+        self._sending: dict[int, asyncio.Task[None]] = {}  # by partition
+        self._paused_until = 0.0
+
+    def turn_off(self, why: str) -> None:
+        """No checkpoints from this worker: tracking goes on without."""
+        self.is_off, self.problem = True, why
+        log.error("no audit checkpoints are written; tracking continues", reason=why)
+
+    def of(self, topic: str, number: int, core: Core) -> PartitionAudit | None:
+        """The audit of a partition of events; None while it is off."""
+        return (
+            None
+            if self.is_off
+            else PartitionAudit(self.options, topic, number, core, self._allowance, lambda name: self.failpoint(name))
+        )
+
+    async def run(self) -> None:
+        """Send and compute for ever."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._look()
+
+    def _look(self) -> None:
+        has_worked, is_paused = False, time.monotonic() < self._paused_until
+        self._sending = {number: task for number, task in self._sending.items() if not task.done()}
+        for owned in self._assignment.live:
+            if owned.audit is None:
+                continue
+            has_worked = has_worked or owned.audit.work(WORK_SECONDS)
+            if owned.audit.chain.to_send() is not None and not is_paused and owned.number not in self._sending:
+                self._sending[owned.number] = asyncio.create_task(self._send(owned, owned.audit))
+
+    async def send_all(self) -> None:
+        """Wait until nothing waits that may be sent, or something was refused."""
+        self._look()
+        await asyncio.gather(*self._sending.values(), return_exceptions=True)
+
+    async def _send(self, owned: Owned, audit: PartitionAudit) -> None:
+        try:
+            while (found := audit.chain.to_send()) is not None and owned.is_live:
+                await self._send_one(owned, audit, *found)
+            self.problem = ""
+        except (KafkaError, OSError) as error:
+            reason = f"Audit checkpoints cannot be written to {self.options.topic}: {reason_for_log(error)}"
+            if reason != self.problem:
+                log.warning("audit checkpoints wait for their topic", topic=self.options.topic,
+                            reason=reason_for_log(error))  # fmt: skip
+                self.problem = reason
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+
+    async def _send_one(self, owned: Owned, audit: PartitionAudit, sequence: int, value: bytes) -> None:
+        key, place = checkpoint_key(self.options.monitor_id, owned.topic, owned.number), owned.number % self.partitions
+        await (await self._producer.send(self.options.topic, value, key, partition=place))
+        self.failpoint("audit sent")
+        audit.chain.sent(sequence)
+        self.written, self.written_at = self.written + 1, time.monotonic()
+        checkpoint = decode_audit_checkpoint(value)
+        if isinstance(checkpoint, AuditCheckpoint):
+            self.options.on_sent(checkpoint)
+        self.failpoint("audit cleared")
+
+    async def aclose(self) -> None:
+        """Send nothing more."""
+        for task in list(self._sending.values()):
+            task.cancel()
+        await asyncio.gather(*self._sending.values(), return_exceptions=True)
