@@ -6,6 +6,7 @@ Nothing waits for the audit's topic: a checkpoint is stored with the cursor, and
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import structlog
@@ -65,7 +66,7 @@ class PartitionAudit:
     def __init__(
         self, options: AuditOptions, topic: str, number: int, core: Core, allowance: Allowance, failpoint: Failpoint
     ) -> None:
-        self._new_chain = lambda: AuditChain(options.monitor_id, topic, number, options.sign)
+        self._new_chain = partial(AuditChain, options.monitor_id, topic, number, options.sign)
         self.chain = self._new_chain()
         self.sum: StateSum | None = None
         self._options = options
