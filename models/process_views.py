@@ -5,6 +5,16 @@ from typing import Any
 import msgspec
 
 
+class PartitionReadiness(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one partition of this worker is. Offsets are exclusive: the next one."""
+
+    partition: int
+    applied: int
+    audited_to: int | None  # what the audit's topic covers; None where no audit checkpoints are written
+    state_digest: str | None  # of the partition's projects at `state_digest_at`, as in audit checkpoints
+    state_digest_at: int | None
+
+
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether this worker can serve. `parts` maps the name of a part to "ok" or to a sentence about the problem."""
 
@@ -12,6 +22,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[str, str]
     lag: int | None  # events of this worker's partitions not yet applied; None where Kafka does not say
     recovery: dict[str, float | int | bool]
+    partitions: list[PartitionReadiness] = []  # the live ones of this worker
 
 
 class AlertTransition(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,4 +10,5 @@ def monitor_settings(broker: str, prefix: str) -> dict[str, str]:
         "ALERTS_TOPIC": f"{prefix}alerts",
         "DEAD_LETTERS_TOPIC": f"{prefix}dead-letters",
         "ALERT_DEAD_LETTERS_TOPIC": f"{prefix}alert-dead-letters",
+        "AUDIT_TOPIC": f"{prefix}audit",
     }

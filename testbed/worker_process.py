@@ -20,7 +20,7 @@ import msgspec
 import yaml
 
 from agents.alerts.history_follower import HistoryStore
-from agents.config import AgentsConfig, Hooks, Outlets
+from agents.config import AgentsConfig, AuditConfig, Hooks, Outlets
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
 from agents.runtime import Runtime
@@ -46,6 +46,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     rebalance_timeout_seconds: float = 6.0
     flush_interval_seconds: float = 0.2
     stalled_seconds: float = 30.0
+    audit_seconds: float = 0.0  # 0: no audit checkpoints
     idle_follows_wall: bool = True  # no oracle knows at which moment an idle partition would follow the wall clock
     fault_at: str = ""
     fault_on: int = 1
@@ -78,6 +79,11 @@ def names(prefix: str) -> TopicNames:
     return TopicNames.of(prefix, f"{prefix}-events", f"{prefix}-alerts", f"{prefix}-letters", f"{prefix}-alert-letters")
 
 
+def audited_names(prefix: str) -> TopicNames:
+    """The same with a topic of audit checkpoints."""
+    return msgspec.structs.replace(names(prefix), audit=f"{prefix}-audit")
+
+
 def make_core() -> Core:
     """A core with the rules that the monitor ships."""
     return Core(RuleSet(parse_rules(yaml.safe_load((ROOT / "rules.yaml").read_text()))))
@@ -88,13 +94,14 @@ def make_config(orders: Orders) -> AgentsConfig:
     return AgentsConfig(
         monitor_id=orders.prefix,
         kafka=KafkaAccess(bootstrap_servers=orders.bootstrap_servers),
-        topics=names(orders.prefix),
+        topics=audited_names(orders.prefix) if orders.audit_seconds else names(orders.prefix),
         state_dir=Path(orders.status_file + ".state"),
         session_timeout_seconds=orders.session_timeout_seconds,
         rebalance_timeout_seconds=orders.rebalance_timeout_seconds,
         flush_interval_seconds=orders.flush_interval_seconds,
         events_partitions=orders.partitions,
         stalled_seconds=orders.stalled_seconds,
+        audit=AuditConfig(every_seconds=orders.audit_seconds, software="test") if orders.audit_seconds else None,
     )
 
 

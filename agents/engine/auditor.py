@@ -25,6 +25,8 @@ WORK_SECONDS = 0.003  # at each look: a seventh of the time, while there is anyt
 DIGESTS_SHARE = 0.01  # of a worker's time
 SAVED_SECONDS, MOST_SAVED_SECONDS = 2.0, 30.0
 PAUSE_SECONDS = 5.0  # after a refusal
+SLOW_SECONDS = 10.0  # without an answer, until that is said: an idempotent producer tries for ever
+HAND_OVER_SECONDS = 1.0  # the next owner sends what was not sent until then
 
 
 class Auditor:
@@ -77,9 +79,10 @@ class Auditor:
                 self._sending[owned.number] = asyncio.create_task(self._send(owned, owned.audit))
 
     async def send_all(self) -> None:
-        """Wait until nothing waits that may be sent, or something was refused."""
+        """Send what may be sent, as far as the audit's topic takes it soon."""
         self._look()
-        await asyncio.gather(*self._sending.values(), return_exceptions=True)
+        if self._sending and not self.problem:
+            await asyncio.wait(self._sending.values(), timeout=HAND_OVER_SECONDS)
 
     async def _send(self, owned: Owned, audit: PartitionAudit) -> None:
         try:
@@ -87,16 +90,26 @@ class Auditor:
                 await self._send_one(owned, audit, *found)
             self.problem = ""
         except (KafkaError, OSError) as error:
-            reason = f"Audit checkpoints cannot be written to {self.options.topic}: {reason_for_log(error)}"
-            if reason != self.problem:
-                log.warning("audit checkpoints wait for their topic", topic=self.options.topic,
-                            reason=reason_for_log(error))  # fmt: skip
-                self.problem = reason
+            self._waits(reason_for_log(error))
             self._paused_until = time.monotonic() + PAUSE_SECONDS
+
+    def _waits(self, reason: str) -> None:
+        topic = self.options.topic
+        sentence = f"Audit checkpoints cannot be written to {topic}: {reason.rstrip('.')}. They wait in the changelog."
+        if sentence != self.problem:
+            log.warning("audit checkpoints wait for their topic", topic=topic, reason=reason)
+            self.problem = sentence
 
     async def _send_one(self, owned: Owned, audit: PartitionAudit, sequence: int, value: bytes) -> None:
         key, place = checkpoint_key(self.options.monitor_id, owned.topic, owned.number), owned.number % self.partitions
-        await (await self._producer.send(self.options.topic, value, key, partition=place))
+        sending = asyncio.create_task(self._written(value, key, place))
+        try:
+            await asyncio.wait([sending], timeout=SLOW_SECONDS)
+            if not sending.done():
+                self._waits(f"there is no answer for {SLOW_SECONDS:.0f} s; check that the topic exists")
+            await sending
+        finally:
+            sending.cancel()
         self.failpoint("audit sent")
         audit.chain.sent(sequence)
         self.written, self.written_at = self.written + 1, time.monotonic()
@@ -104,6 +117,9 @@ class Auditor:
         if isinstance(checkpoint, AuditCheckpoint):
             self.options.on_sent(checkpoint)
         self.failpoint("audit cleared")
+
+    async def _written(self, value: bytes, key: bytes, place: int) -> None:
+        await (await self._producer.send(self.options.topic, value, key, partition=place))
 
     async def aclose(self) -> None:
         """Send nothing more."""

@@ -76,6 +76,18 @@ class Emits(Protocol):
         """Emit what the partition has to emit."""
 
 
+class Audits(Protocol):
+    """The part of `agents.engine.auditor.Auditor` that the read side uses."""
+
+    @property
+    def problem(self) -> str:
+        """What keeps checkpoints from being written, in a sentence."""
+
+    @property
+    def written(self) -> int:
+        """How many it wrote."""
+
+
 class EngineView(Protocol):
     """The part of `agents.engine.engine.Engine` that the read side uses."""
 
@@ -102,6 +114,10 @@ class EngineView(Protocol):
     @property
     def flusher(self) -> Flushes:
         """Stores state."""
+
+    @property
+    def auditor(self) -> Audits | None:
+        """Writes audit checkpoints; None where none are written."""
 
     @property
     def emitter(self) -> Emits:

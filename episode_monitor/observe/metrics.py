@@ -51,6 +51,8 @@ class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):
     outgoing: Outgoing = Outgoing()
     rows_waiting: Mapping[str, int] = {}  # by table of our own database
     rows_lost: Mapping[str, int] = {}
+    audit_checkpoints: int = 0
+    audit_lag: Mapping[int, int] = {}  # partition -> offsets applied that no checkpoint in the audit's topic covers
 
 
 class FleetCollector(Collector):
@@ -187,6 +189,7 @@ def _events(worker: WorkerMetrics) -> Iterator[Metric]:
     yield from (events, letters, lag, waits, deliveries)
     yield from _outgoing(worker.outgoing)
     yield from _rows(worker)
+    yield from _audit(worker)
 
 
 def _outgoing(outgoing: Outgoing) -> Iterator[Metric]:
@@ -226,6 +229,21 @@ def _rows(worker: WorkerMetrics) -> Iterator[Metric]:
     for table, count in sorted(worker.rows_lost.items()):
         lost.add_metric([table], count)
     yield from (waiting, lost)
+
+
+def _audit(worker: WorkerMetrics) -> Iterator[Metric]:
+    yield _counter(
+        "episode_monitor_audit_checkpoints", "Audit checkpoints that this worker wrote to the audit's topic",
+        worker.audit_checkpoints,
+    )  # fmt: skip
+    lag = GaugeMetricFamily(
+        "episode_monitor_audit_lag_records",
+        "Records of this worker's partitions that are applied and that no audit checkpoint in the topic covers yet",
+        labels=["partition"],
+    )
+    for partition, count in sorted(worker.audit_lag.items()):
+        lag.add_metric([str(partition)], count)
+    yield lag
 
 
 def _process(worker: WorkerMetrics) -> Iterator[Metric]:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from agents.engine.ownership import Owned
 from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import Wait, WaitsFor, long_waits
 from agents.fleet_topic.fleet_view import FleetView, Incomplete
 from episode_monitor.fleet.outgoing import Outgoing
 from episode_monitor.fleet.split_views import splits_status
 from episode_monitor.observe.metrics import WorkerMetrics
-from models.process_views import Readiness
+from models.process_views import PartitionReadiness, Readiness
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -52,11 +53,13 @@ class WorkerState:
         looked.append(("events", self._events(), False))
         looked.append(("fleet", self._fleet(), False))
         looked.append(("partitioning", splits_status(self._view), False))
+        looked.append(("audit", self._audit(), False))
         return Readiness(
             ready=all(word == "ok" for _, word, is_needed in looked if is_needed),
             parts={name: word for name, word, _ in looked},
             lag=self._lag_in_all(),
             recovery=self._recovery(),
+            partitions=[_partition(owned) for owned in self._view.live],
         )
 
     def _tables(self) -> str:
@@ -89,6 +92,11 @@ class WorkerState:
         if stale:
             return f"No recent summary of the partitions {', '.join(map(str, stale))}."
         return "ok"
+
+    def _audit(self) -> str:
+        """What keeps audit checkpoints from being written; events are tracked all the same."""
+        auditor = self._view.engine.auditor
+        return "ok" if auditor is None else auditor.problem or "ok"
 
     def _lag_in_all(self) -> int | None:
         """None where it is not known of a partition: to say 0 would be to say that all is read."""
@@ -141,7 +149,25 @@ class WorkerState:
             outgoing=self._outgoing(),
             rows_waiting=_ending(self._rows(), "_pending"),
             rows_lost=_ending(self._rows(), "_lost"),
+            audit_checkpoints=0 if engine.auditor is None else engine.auditor.written,
+            audit_lag=self._audit_lag(),
         )
+
+    def _audit_lag(self) -> dict[int, int]:
+        return {
+            owned.number: owned.position - owned.audit.chain.audited_to
+            for owned in self._view.live
+            if owned.audit is not None
+        }
+
+
+def _partition(owned: Owned) -> PartitionReadiness:
+    audit = owned.audit
+    state = (None, None) if audit is None or audit.state_digest is None else audit.state_digest
+    return PartitionReadiness(
+        partition=owned.number, applied=owned.position, audited_to=None if audit is None else audit.chain.audited_to,
+        state_digest=state[0], state_digest_at=state[1],
+    )  # fmt: skip
 
 
 def _ending(counters: Mapping[str, int], ending: str) -> dict[str, int]:

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from agents.engine.ownership import Change, Owned, PartitionPhase
 from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import Wait
-from agents.fleet_topic.fleet_view import FleetView
+from agents.fleet_topic.fleet_view import Audits, FleetView
 from agents.fleet_topic.publisher import FleetPublisher, Identity
 from agents.fleet_topic.reader import FleetReader
 from episode_monitor.fleet.ask import Fleet as Asked
@@ -79,6 +79,7 @@ class BareEngine:
         self.core = core
         self.owned: dict[int, Owned] = {}
         self.former = RecordCounts()
+        self.auditor: Audits | None = None
         self.flushes = 0
         self.flush_seconds = 0.0
         self.bytes_written = 0

@@ -18,7 +18,7 @@ async def test_a_worker_with_live_partitions_is_ready() -> None:
         assert answer["ready"] is True
         assert answer["parts"] == {
             "broker": "ok", "database": "ok", "tables": "ok", "events": "ok", "fleet": "ok",
-                "partitioning": "ok",
+                "partitioning": "ok", "audit": "ok",
         }  # fmt: skip
         assert answer["lag"] == 0
         assert answer["recovery"] == {

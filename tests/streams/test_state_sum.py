@@ -102,7 +102,7 @@ def states(partition: Partition) -> Iterator[ProjectState]:
 
 
 _PICKS = st.integers(0, 400)
-_STEP = st.one_of(
+_STEP: st.SearchStrategy[tuple[str, list[int], bool]] = st.one_of(
     st.tuples(st.just("take"), st.lists(_PICKS, max_size=6), st.booleans()),
     st.tuples(st.just("flush"), st.lists(_PICKS, max_size=3), st.booleans()),
     st.tuples(st.just("work"), st.lists(_PICKS, max_size=5), st.booleans()),

@@ -121,6 +121,7 @@ const TEXTS = {
   part_events: ["Events", "이벤트"],
   part_fleet: ["Fleet", "전체 워커"],
   part_partitioning: ["Partitioning", "파티션 배치"],
+  part_audit: ["Audit", "감사"],
   part_deliveries: ["Deliveries", "알림 발송"],
   part_settings: ["Settings", "설정"],
   part_history: ["History", "이력"],
