@@ -44,6 +44,9 @@ from episode_monitor.observe.process_view import ProcessView
 from episode_monitor.observe.switched_off import SwitchedOffFleet, SwitchedOffProcess, refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
 from episode_monitor.repair.automatic import AutomaticRepairs
+from episode_monitor.replay_jobs.jobs import ReplayJobs
+from episode_monitor.replay_jobs.requests import Requests
+from episode_monitor.replay_jobs.routes import replay_router
 from episode_monitor.settings.agreement import digest_of
 from episode_monitor.settings.settings import Settings
 from episode_monitor.storage.audit import AuditEntry
@@ -123,6 +126,8 @@ class Worker:
             self._identity.worker_id,
         )  # fmt: skip
 
+        self.replays = here.replays = ReplayJobs(self._fleet.ask, now_ms)
+
     def _make_web(self) -> FastAPI:
         registry = CollectorRegistry()
         self._loop_lag = LoopLag(registry)
@@ -152,8 +157,14 @@ class Worker:
             now_ms=now_ms,
             repairs=self._repairs,
         )
-        peers = peer_router(self._fleet.here, self._identity.token)
-        return create_web_app(context, registry=registry, extra_routers=[peers], version=__version__)
+        routers = [
+            peer_router(self._fleet.here, self._identity.token),
+            replay_router(
+                (lambda: self.replays) if is_on else refuse,
+                Requests(self.settings, self.runtime.engine.core.rules),
+            ),
+        ]
+        return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)
 
     def _probes(self) -> list[Probe]:
         probes = [
@@ -244,6 +255,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.checks.close()
+        await self.replays.close()
         await self.runtime.close()
         await self.storage.database.close()
         await self.client.aclose()

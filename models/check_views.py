@@ -109,8 +109,9 @@ class ProjectDrift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobState(Enum):
-    """The state of a job."""
+    """The state of a job. Only a replay or a backtest is `waiting`; a check that waits for its turn is `running`."""
 
+    WAITING = "waiting"
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from alert_sinks.key_queues import Limits
 from episode_monitor.cli.app import app
 from episode_monitor.exits import ExitCode
+from episode_monitor.replay_jobs.jobs import MAX_KEPT, MAX_KEPT_BYTES, MAX_WAITING
+from episode_monitor.replay_jobs.orders import MAX_RESULT_BYTES
 from episode_monitor.settings import generated_docs
 from episode_monitor.settings.settings import Settings, settings_table
 from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
@@ -378,6 +380,10 @@ def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
         ("docs/architecture.md", "what", "alerts in delivery", Limits().queue_limit),
         ("docs/architecture.md", "what", "alerts in delivery", int(Limits().give_up_seconds / 3600)),
         ("docs/architecture.md", "what", "a request's body", MAX_BODY_BYTES // 1024),
+        ("docs/architecture.md", "what", "replays and backtests over HTTP", MAX_WAITING),
+        ("docs/architecture.md", "what", "replays and backtests over HTTP", MAX_KEPT),
+        ("docs/architecture.md", "what", "replays and backtests over HTTP", MAX_KEPT_BYTES >> 20),
+        ("docs/architecture.md", "what", "replays and backtests over HTTP", MAX_RESULT_BYTES >> 20),
         ("docs/events.md", "reason", "`too_large`", MAX_VALUE_BYTES // 1024),
         ("docs/events.md", "reason", "`future_timestamp`", FUTURE_TOLERANCE_MS // 60_000),
         ("docs/events.md", "field", "`retry_count`", MAX_RETRIES_COUNTED),

@@ -10,13 +10,12 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
-from agents.kafka.access import KafkaAccess
 from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.file_source import FileSource
-from episode_monitor.replay.lines import UnreadableFile
 from episode_monitor.replay.ranges import BadRange, Position, Range, moment_ms, offsets_of, position_of
-from episode_monitor.replay.source import NoSuchPartition, Source
+from episode_monitor.replay.sentences import with_sentences
+from episode_monitor.replay.source import Source
 from episode_monitor.replay.topic_source import TopicSource
 from episode_monitor.settings.settings import Settings
 
@@ -89,19 +88,6 @@ def run(work: Callable[[], Coroutine[Any, Any, T]], settings: Settings, read: Pa
     kafka = kafka_access(settings)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        return asyncio.run(_awaited(work(), kafka))
-    except (NoSuchPartition, UnreadableFile, BadRange) as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
+        return asyncio.run(with_sentences(work(), kafka))
     except OSError as error:
         raise Failure(f"{read or kafka} cannot be read: {error.strerror or error}.", ExitCode.USAGE) from None
-
-
-async def _awaited(work: Coroutine[Any, Any, T], kafka: KafkaAccess) -> T:
-    from aiokafka.errors import KafkaError
-
-    from agents.kafka.refusals import why
-
-    try:
-        return await work
-    except KafkaError as error:
-        raise Failure(await why(error, kafka), ExitCode.UNREACHABLE) from None

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 import structlog
 
 from agents.engine.ownership import Change, Owned
@@ -14,6 +15,7 @@ from episode_monitor.storage.audit import AuditLog
 from episode_monitor.storage.history import AlertHistory
 from models.alert import Alert
 from models.check_views import JobStatus
+from models.replay_job_views import ReplayJob, ReplayJobList
 from streams.partition.drift_alerts import KEEPER
 from streams.partition.summary import PartitionLists
 from streams.project.project_state import ProjectState
@@ -50,13 +52,27 @@ class LocalJobs(Protocol):
         """End a run of this worker; None where it runs none of this id."""
 
 
+class LocalReplays(Protocol):
+    """The replays and backtests of this worker."""
+
+    def own_replays(self, limit: int) -> ReplayJobList:
+        """Those that it keeps, newest first."""
+
+    def own_replay(self, job_id: str) -> msgspec.Raw | None:
+        """One with its result, as JSON; None: not here."""
+
+    async def cancel_own(self, job_id: str, by: str) -> ReplayJob | None:
+        """End one; None: not here. Raises Refused."""
+
+
 class LocalState:
-    """`emit` sends transitions to the alerts topic; `mark_changed(partition)` is called after an act. `jobs` and
-    `find_parts` are set by those who have them."""
+    """`emit` sends transitions to the alerts topic; `mark_changed(partition)` is called after an act. `jobs`,
+    `replays` and `find_parts` are set by those who have them."""
 
     monitor_id = ""  # set by the worker, as the next
     rules_origin = RulesOrigin("", "", 0)
     jobs: LocalJobs
+    replays: LocalReplays
     find_parts: Callable[[Any], Awaitable[Any]]  # a question about split projects; see `fleet.split_watch`
 
     def __init__(

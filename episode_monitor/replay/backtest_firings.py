@@ -65,12 +65,12 @@ class Night(msgspec.Struct, frozen=True):
     zone_name: str
 
     @classmethod
-    def parse(cls, text: str, zone_name: str) -> "Night":
-        """`22-07`. Raises BadRange."""
+    def parse(cls, text: str, zone_name: str, option: str = "--night") -> "Night":
+        """`22-07`. Raises BadRange, which names the option."""
         hours = text.split("-")
         if len(hours) == 2 and all(hour.isdecimal() and len(hour) <= 2 and int(hour) < 24 for hour in hours):
             return cls(int(hours[0]), int(hours[1]), zone_name)
-        raise BadRange(f"--night {text} is no pair of hours from 0 to 23, such as 22-07.")
+        raise BadRange(f"{option} {text} is no pair of hours from 0 to 23, such as 22-07.")
 
     def __str__(self) -> str:
         return f"{self.begins:02}-{self.ends:02} {self.zone_name}"

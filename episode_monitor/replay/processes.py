@@ -18,6 +18,7 @@ import msgspec
 
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.run import Progress, ShowProgress
+from episode_monitor.replay.sentences import with_sentences
 from episode_monitor.replay.topic_source import TopicSource
 from episode_monitor.replay.work import Done, Work, do, shares, together
 from episode_monitor.settings.settings import Settings
@@ -115,10 +116,7 @@ def _child(settings: Settings, topic: str, packed: bytes, connection: "Connectio
 
 
 async def _work(settings: Settings, topic: str, work: Work, connection: "Connection[Any, Any]", stop: Event) -> Done:
-    from aiokafka.errors import KafkaError
-
     from agents.engine.gc_tuning import spare_the_state
-    from agents.kafka.refusals import why
     from episode_monitor.composition import kafka_access
     from episode_monitor.settings.rules_file import core_from
 
@@ -132,7 +130,4 @@ async def _work(settings: Settings, topic: str, work: Work, connection: "Connect
             connection.send(("progress", msgspec.structs.astuple(progress)))
 
     spare_the_state()
-    try:
-        return await do(core_from(settings), TopicSource(kafka, topic), work, tell, stop.is_set)
-    except KafkaError as error:
-        raise Failure(await why(error, kafka), ExitCode.UNREACHABLE) from None
+    return await with_sentences(do(core_from(settings), TopicSource(kafka, topic), work, tell, stop.is_set), kafka)

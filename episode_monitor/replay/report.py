@@ -43,7 +43,7 @@ class WindowReport(msgspec.Struct, frozen=True):
     is_above: bool  # the threshold, were all projects one
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, tag_field="kind", tag="replay"):
     """What a replay found. Of what is listed here, very many are cut and all are counted."""
 
     events: int

@@ -6,7 +6,7 @@ from typing import Any
 
 Document = dict[str, Any]
 _METHODS = ("get", "post", "put", "patch", "delete")
-_ORDER = ("integrity", "jobs", "repair", "performance", "alerts", "rules", "process")
+_ORDER = ("integrity", "jobs", "repair", "performance", "alerts", "rules", "replays", "process")
 
 
 def render(document: Document) -> str:

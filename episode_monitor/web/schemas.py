@@ -11,11 +11,12 @@ from fastapi import FastAPI
 from models.alert import Alert
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One parameter or field that is wrong."""
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One parameter or field that is wrong; `line` where it is a text of many lines."""
 
     parameter: str
     detail: str
+    line: int | None = None
 
 
 class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

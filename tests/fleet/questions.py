@@ -6,6 +6,7 @@ import msgspec
 
 from episode_monitor.fleet.question import Question
 from models.check_views import JobStatus
+from models.replay_job_views import ReplayJobList
 
 VALUES: dict[str, Any] = {
     "project_id": "p", "finding_id": "f", "alert_key": "integrity:p", "kind": "resolve", "by": "mina", "comment": "",
@@ -18,7 +19,13 @@ class NoJobs:
     async def own_jobs(self, limit: int, job_id: str | None = None) -> list[JobStatus]:
         return []
 
-    async def cancel_own(self, job_id: str, by: str) -> JobStatus | None:
+    def own_replays(self, limit: int) -> ReplayJobList:
+        return ReplayJobList(replays=[], total=0)
+
+    def own_replay(self, job_id: str) -> None:
+        return None
+
+    async def cancel_own(self, job_id: str, by: str) -> None:
         return None
 
 

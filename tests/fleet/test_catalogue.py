@@ -67,7 +67,7 @@ def test_a_question_is_known_by_name_only_to_its_file_and_to_those_that_ask_it(k
 async def test_other_workers_may_ask_it_and_no_one_else(name: str) -> None:
     async with Fleet(1) as fleet:
         worker = await fleet.worker("only")
-        worker.own.jobs = NoJobs()
+        worker.own.jobs = worker.own.replays = NoJobs()
         address, question = f"{worker.url}/internal/v1/{name}", msgspec.to_builtins(sample_of(all_questions()[name]))
         assert (await fleet.client.post(address, json=question)).status_code == 403
         asked = await fleet.client.post(address, json=question, headers={"authorization": f"Bearer {worker.token}"})

@@ -17,7 +17,7 @@ HOT = ["hot-1", "hot-2"]
 
 async def ask_every_question(worker: Worker) -> None:
     """All of the list that are no acts, as another worker or this one asks them."""
-    worker.own.jobs = NoJobs()
+    worker.own.jobs = worker.own.replays = NoJobs()
     for kind in all_questions().values():
         if not issubclass(kind, Act):
             for project in COLD:

@@ -23,6 +23,9 @@ from episode_monitor.fleet.questions.states import ProjectFactsQuestion, Project
 from episode_monitor.fleet.questions.stats import FleetStatsQuestion, ProjectStatsQuestion
 from episode_monitor.fleet.questions.summary import SummaryQuestion
 from episode_monitor.fleet.questions.trend import FleetTrendQuestion, ProjectTrendQuestion
+from episode_monitor.replay_jobs.requests import Requests
+from episode_monitor.replay_jobs.routes import replay_router
+from episode_monitor.settings.settings import load_settings
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.schemas import DocumentedApp
@@ -37,8 +40,10 @@ from models.process_views import AlertHistoryPage, AlertTransition, Readiness
 from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
 from models.rule_views import RulesInForce, RuleView
 from models.times import rfc3339
+from streams.alerting.rules import RuleSet
 from streams.project.alert_actions import ActionKind
 from streams.project.findings import WaiverRefusal
+from tests.web.fake_replays import FakeReplays
 
 AS_OF = "2025-10-09T08:53:20.123Z"
 STARTS_AT_MS = 1_760_000_000_123  # the same moment
@@ -158,6 +163,7 @@ class FakeViews:
         self.summary = SUMMARY
         self.alerts: dict[str, Alert] = {}
         self.job_status = FINISHED
+        self.replay_jobs = FakeReplays(self._come)
         self.readiness_view = Readiness(ready=True, parts={"broker": "ok", "tables": "ok"}, lag=0, recovery={})
         self.asked: list[Any] = []  # the arguments of the last calls, in order
 
@@ -359,4 +365,5 @@ def fake_app(
         fleet=views, process=views, jobs=lambda: views, drift_of=views.drift_of, settings=settings or WebSettings(),
         **parts,
     )  # fmt: skip
-    return create_web_app(context, registry=registry, extra_routers=extra_routers)
+    replays = replay_router(lambda: views.replay_jobs, Requests(load_settings({}), RuleSet(())))
+    return create_web_app(context, registry=registry, extra_routers=[*extra_routers, replays])

@@ -58,7 +58,7 @@ def is_problem(answer: httpx.Response, status: int, code: str) -> bool:
         ("/alerts/history?since=2025-10-09T08:00:01Z&until=2025-10-09T08:00:00Z", "until"),
         ("/alerts/history?status=gone", "status"),
         ("/metrics/export?format=xml", "format"),
-        ("/jobs?limit=1000", "limit"),
+        ("/jobs?limit=1001", "limit"),
     ],
 )
 async def test_a_wrong_parameter_is_named_by_the_code(

@@ -30,6 +30,8 @@ READS = [
     f"{ROOT}/alerts/history",
     f"{ROOT}/audit",
     f"{ROOT}/rules",
+    f"{ROOT}/replays",
+    f"{ROOT}/replays/job-1",
     f"{ROOT}/jobs",
     f"{ROOT}/jobs/job-1",
 ]

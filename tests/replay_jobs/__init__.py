@@ -1,0 +1,1 @@
+"""Tests of episode_monitor.replay_jobs."""
