@@ -17,7 +17,6 @@ from episode_monitor.fleet.errors import Refused
 from episode_monitor.fleet.questions.replays import OtherReplayQuestion, OtherReplaysQuestion
 from episode_monitor.replay_jobs.job import STOPPED, Asked, Job, Runs
 from episode_monitor.replay_jobs.process import run_in_process
-from models.check_views import JobState
 from models.replay_job_views import ReplayJob, ReplayJobList
 
 log = structlog.get_logger(__name__)
@@ -44,9 +43,8 @@ class ReplayJobs:
 
     def start(self, asked: Asked) -> ReplayJob:
         """A job that begins when those before it have ended. Raises TooManyJobs."""
-        waiting = sum(job.state is JobState.WAITING for job in self._jobs.values())
-        if waiting >= MAX_WAITING:
-            raise TooManyJobs(f"One replay or backtest runs on this worker and {waiting} wait: try again later.")
+        if sum(job.is_open for job in self._jobs.values()) > MAX_WAITING:
+            raise TooManyJobs(f"One replay or backtest runs on this worker and {MAX_WAITING} wait: try again later.")
         job = Job(asked, self._place, self._run, self._now_ms)
         self._jobs[job.id] = job
         self._drop_old()

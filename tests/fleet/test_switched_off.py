@@ -53,7 +53,16 @@ async def test_the_health_check_is_green_and_says_that_it_is_off(url: str) -> No
 
 @pytest.mark.parametrize(
     "path",
-    ["integrity/projects", "integrity/project/p", "performance/stats", "alerts/active", "alerts/history", "jobs"],
+    [
+        "integrity/projects",
+        "integrity/project/p",
+        "performance/stats",
+        "alerts/active",
+        "alerts/history",
+        "jobs",
+        "rules",
+        "replays",
+    ],
 )
 async def test_every_other_view_says_why_it_does_not_answer(url: str, path: str) -> None:
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:

@@ -123,12 +123,14 @@ async def test_a_job_that_waits_is_cancelled_without_having_begun() -> None:
 
 
 async def test_as_many_wait_as_may_and_the_next_is_refused() -> None:
-    jobs, _ = made()
-    jobs.start(ASKED)
-    await settled()
-    for _ in range(4):
+    jobs, runs = made()
+    for _ in range(5):
         jobs.start(ASKED)
     with pytest.raises(TooManyJobs, match="4 wait"):
+        jobs.start(ASKED)
+    await runs.end()
+    jobs.start(ASKED)
+    with pytest.raises(TooManyJobs):
         jobs.start(ASKED)
     await jobs.close()
 

@@ -112,6 +112,24 @@ async def test_no_json_breaks_an_action(body: Any, verb: str) -> None:
     check(await ask("POST", f"{ROOT}/alerts/r:p/{verb}", json=body))
 
 
+positions = st.one_of(
+    junk,
+    st.text(alphabet="-0123456789:,smhdTZ+.", max_size=30),
+    st.sampled_from(["-9999999d", "9" * 18, "0:1,0:2", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]),
+)
+ranges = st.fixed_dictionaries({}, optional={"from": positions, "to": positions, "until": positions, "partition": junk})
+
+
+@FUZZ
+@given(body=ranges, rules=st.text(max_size=40) | st.none(), night=st.text(max_size=8))
+async def test_no_range_and_no_text_of_rules_breaks_a_replay(
+    body: dict[str, Any], rules: str | None, night: str
+) -> None:
+    check(await ask("POST", f"{ROOT}/replays", json=body))
+    check(await ask("POST", f"{ROOT}/rules/backtest", json={**body, "rules_yaml": rules, "night": night}))
+    check(await ask("POST", f"{ROOT}/rules/backtest", json={"rules_yaml": rules or "", "night": night}))
+
+
 @FUZZ
 @given(body=st.binary(max_size=60))
 async def test_no_bytes_break_an_action(body: bytes) -> None:
