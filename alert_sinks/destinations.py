@@ -1,8 +1,9 @@
-"""Finds the kinds of sinks, and makes the sinks that are set. The log stands in for those of the team that are not."""
+"""Finds the kinds of sinks, and makes the sinks that are set. If the team has none, its alerts go to the log."""
 
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import NamedTuple
 
 import httpx
 import structlog
@@ -29,22 +30,41 @@ AllSinkSettings: type[SinkSettings] = create_model(
 )
 
 
+class Built(NamedTuple):
+    """What one kind made of the settings: its sinks, or why they cannot be made."""
+
+    kind: SinkKind
+    sinks: Destinations
+    fault: ValueError | None = None
+
+
+def build_kinds(settings: SinkSettings, client: httpx.AsyncClient) -> list[Built]:
+    """Of an `AllSinkSettings`, every kind; all use `client` (see `posting.new_client`)."""
+    built = []
+    for kind in KINDS:
+        try:
+            built.append(Built(kind, kind.build(settings, client)))
+        except ValueError as error:
+            built.append(Built(kind, Destinations(), error))
+    return built
+
+
 def build_destinations(settings: SinkSettings, client: httpx.AsyncClient) -> Destinations:
-    """The sinks of the team and of on-call, of an `AllSinkSettings`; all use `client` (see `posting.new_client`).
-
-    Raises ValueError with one sentence where one cannot be made.
-    """
-    built = [kind.build(settings, client) for kind in KINDS]
-    team: list[Sink] = [sink for each in built for sink in each.team]
-    missing = [kind.log_replaces.upper() for kind in KINDS if kind.log_replaces and _unset(settings, kind.log_replaces)]
-    if missing:
-        _log.warning("alerts also go to the log, because a sink is not configured", not_configured=missing)
+    """The sinks of the team and of on-call. Raises ValueError with one sentence if one cannot be made."""
+    built = build_kinds(settings, client)
+    for each in built:
+        if each.fault is not None:
+            raise each.fault
+    team: list[Sink] = [sink for each in built for sink in each.sinks.team]
+    if not team:
+        _log.warning("alerts go to the log, because no sink of the team is configured", not_configured=first_settings())
         team.append(LogSink())
-    return Destinations(team, [sink for each in built for sink in each.on_call])
+    return Destinations(team, [sink for each in built for sink in each.sinks.on_call])
 
 
-def _unset(settings: SinkSettings, name: str) -> bool:
-    return getattr(settings, name) is None
+def first_settings() -> list[str]:
+    """One of each kind."""
+    return [kind.first_setting for kind in KINDS]
 
 
 def addresses(settings: SinkSettings) -> dict[str, str]:

@@ -93,10 +93,14 @@ class Destinations:
 class SinkKind:
     """What the file of a kind of sink gives as `KIND`.
 
-    `build` answers the sinks that are set, and raises ValueError with one sentence where one cannot be made. While the
-    setting `log_replaces` is not set, alerts go to the log as well.
+    `build` returns the sinks that are set, and raises ValueError with one sentence if one cannot be made. The first
+    setting in `settings` is the one to name to an operator who has set none.
     """
 
     settings: type[SinkSettings]
     build: Callable[[Any, httpx.AsyncClient], Destinations]  # of an instance of `settings`
-    log_replaces: str = ""
+
+    @property
+    def first_setting(self) -> str:
+        """Its name in the environment."""
+        return next(name for name in self.settings.model_fields if name not in SinkSettings.model_fields).upper()

@@ -137,13 +137,8 @@ class HandlerSettings(SinkSettings):
     )
 
 
-def handler_names(settings: HandlerSettings) -> tuple[str, ...]:
-    """Of `alert_handlers`, one by one."""
-    return tuple(name.strip() for name in (settings.alert_handlers or "").split(",") if name.strip())
-
-
 def _sinks(settings: HandlerSettings, client: httpx.AsyncClient) -> Destinations:
-    names = handler_names(settings)
+    names = [name.strip() for name in (settings.alert_handlers or "").split(",") if name.strip()]
     for name in names:
         check_handler(name)
     return Destinations([HandlerSink(name) for name in names])

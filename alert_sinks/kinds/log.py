@@ -1,4 +1,4 @@
-"""Writes alerts to the log: stands in for sinks that are not configured. It takes everything."""
+"""Writes alerts to the log: the team's only sink if no other one is configured. It takes everything."""
 
 import structlog
 

@@ -245,4 +245,4 @@ def _sinks(settings: SlackSettings, client: httpx.AsyncClient) -> Destinations:
     )
 
 
-KIND = SinkKind(SlackSettings, _sinks, log_replaces="slack_webhook_url")
+KIND = SinkKind(SlackSettings, _sinks)

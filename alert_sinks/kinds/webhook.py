@@ -151,4 +151,4 @@ def _sinks(settings: WebhookSettings, client: httpx.AsyncClient) -> Destinations
     )
 
 
-KIND = SinkKind(WebhookSettings, _sinks, log_replaces="monitoring_webhook_url")
+KIND = SinkKind(WebhookSettings, _sinks)

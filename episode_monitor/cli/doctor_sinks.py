@@ -3,27 +3,34 @@
 import asyncio
 import os
 import ssl
-from typing import cast
 from urllib.parse import urlsplit
 
-from alert_sinks.destinations import addresses
-from alert_sinks.kinds.handlers import HandlerSettings, check_handler, handler_names
+from alert_sinks.destinations import addresses, build_kinds, first_settings
+from alert_sinks.posting import new_client
 from alert_sinks.proxies import ProxyRules, UnusableProxy
 from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel
 from episode_monitor.settings.settings import Settings
 
 CONNECT_SECONDS = 5.0
+_CREATED = "It can be created; `alerts test` sends a trial alert."
 
 
 async def sinks(settings: Settings) -> list[Diagnosis]:
-    """A finding for each receiver that is set."""
-    looks = [_receiver(name, url) for name, url in addresses(settings).items()]
-    found = [
-        *await asyncio.gather(*looks),
-        *(_handler(name) for name in handler_names(cast(HandlerSettings, settings))),
-    ]
-    if not found:
-        return [Diagnosis("sinks", DiagnosisLevel.SKIPPED, "Not set, so alerts go to the log; set SLACK_WEBHOOK_URL.")]
+    """A finding for each address that is set, each sink without one, and each kind of sink that cannot be created."""
+    set_addresses = addresses(settings)
+    found = list(await asyncio.gather(*(_receiver(name, url) for name, url in set_addresses.items())))
+    has_team_sink = False
+    async with new_client() as client:
+        for kind, built, fault in build_kinds(settings, client):
+            has_team_sink |= bool(built.team or fault)
+            if fault and all(str(fault) != finding.sentence for finding in found):
+                found.append(Diagnosis(kind.first_setting, DiagnosisLevel.WRONG, str(fault)))
+            elif not any(name.lower() in kind.settings.model_fields for name in set_addresses):
+                names = [sink.name for sink in (*built.team, *built.on_call)]
+                found += [Diagnosis(f"sink {name}", DiagnosisLevel.OK, _CREATED) for name in names]
+    if not has_team_sink:
+        sentence = f"The team has no sink, so alerts go to the log; set one of {', '.join(first_settings())}."
+        found.append(Diagnosis("sinks", DiagnosisLevel.SKIPPED, sentence))
     return found
 
 
@@ -53,11 +60,3 @@ async def _receiver(setting: str, url: str) -> Diagnosis:
         sentence = f"{place} cannot be connected to ({why}); correct {setting}, or allow the connection."
         return Diagnosis(setting, DiagnosisLevel.UNREACHABLE, sentence)
     return Diagnosis(setting, DiagnosisLevel.OK, f"{place} accepts connections; `alerts test` sends a trial alert.")
-
-
-def _handler(name: str) -> Diagnosis:
-    try:
-        check_handler(name)
-    except ValueError as error:
-        return Diagnosis(f"ALERT_HANDLERS {name}", DiagnosisLevel.WRONG, str(error))
-    return Diagnosis(f"ALERT_HANDLERS {name}", DiagnosisLevel.OK, "It can be created.")

@@ -1,18 +1,22 @@
-"""Which sinks a configuration makes, what stands in for the others, and how a wrong setting is refused."""
+"""Which sinks a configuration makes, when the log takes the alerts, and how a wrong setting is refused."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from alert_sinks import kinds
-from alert_sinks.destinations import KINDS, build_destinations
+from alert_sinks.destinations import KINDS, AllSinkSettings, build_destinations
 from alert_sinks.fanout import Fanout
 from alert_sinks.kinds.log import LogSink
 from alert_sinks.ledger import MemoryLedger
-from alert_sinks.settings import SinkSettings
-from alert_sinks.sink import Attempt, Delivered, Destinations
+from alert_sinks.settings import SinkSettings, sink_setting
+from alert_sinks.sink import Attempt, Delivered, Destinations, SinkKind
+from episode_monitor.cli.diagnosis import DiagnosisLevel
+from episode_monitor.cli.doctor_sinks import sinks
 from episode_monitor.settings.settings import Settings, SettingsError, load_settings
 from models.alert import Alert, AlertStatus, Severity
 from tests.alert_sinks.receiver import Receiver
@@ -48,25 +52,79 @@ def test_all_that_is_configured_becomes_a_sink(client: httpx.AsyncClient) -> Non
     assert lines == []
 
 
+@pytest.mark.parametrize("field", ["slack_webhook_url", "monitoring_webhook_url"])
+def test_one_sink_of_the_team_is_enough_and_nothing_is_said(client: httpx.AsyncClient, field: str) -> None:
+    with capture_logs() as lines:
+        destinations = build_destinations(sink_settings(**{field: "https://hooks.example/a"}), client)
+
+    assert names(destinations) == ([field.split("_")[0].replace("monitoring", "webhook")], [])
+    assert lines == []
+
+
 @pytest.mark.parametrize(
-    ("config", "team", "missing"),
-    [
-        (sink_settings(), ["log"], ["SLACK_WEBHOOK_URL", "MONITORING_WEBHOOK_URL"]),
-        (sink_settings(slack_webhook_url="https://hooks.example/a"), ["slack", "log"], ["MONITORING_WEBHOOK_URL"]),
-        (sink_settings(monitoring_webhook_url="https://hooks.example/b"), ["webhook", "log"], ["SLACK_WEBHOOK_URL"]),
-    ],
-    ids=["nothing set", "only Slack", "only the webhook"],
+    ("config", "on_call"),
+    [(sink_settings(), []), (sink_settings(oncall_webhook_url="https://hooks.example/d"), ["oncall_webhook"])],
+    ids=["nothing set", "only on-call"],
 )
-def test_the_log_stands_in_for_what_is_not_configured_and_says_so_once(
-    client: httpx.AsyncClient, config: SinkSettings, team: list[str], missing: list[str]
+def test_the_log_takes_the_alerts_of_a_team_without_a_sink_and_says_so_once(
+    client: httpx.AsyncClient, config: SinkSettings, on_call: list[str]
 ) -> None:
     with capture_logs() as lines:
         destinations = build_destinations(config, client)
 
-    assert names(destinations) == (team, [])
+    assert names(destinations) == (["log"], on_call)
     (line,) = lines
     assert line["log_level"] == "warning"
-    assert line["not_configured"] == missing
+    assert line["not_configured"] == ["ALERT_HANDLERS", "SLACK_WEBHOOK_URL", "MONITORING_WEBHOOK_URL"]
+
+
+class PagerSettings(SinkSettings):
+    """A kind with two settings, neither of them an address."""
+
+    pager_number: str | None = sink_setting(None, "Whom to call.")
+    pager_token: str | None = sink_setting(None, "What opens the line.")
+
+
+def pager_sinks(settings: Any, client: httpx.AsyncClient) -> Destinations:
+    if bool(settings.pager_number) is not bool(settings.pager_token):
+        raise ValueError("PAGER_NUMBER and PAGER_TOKEN are set together or not at all.")
+    return Destinations([LogSink("pager")]) if settings.pager_token else Destinations()
+
+
+PAGER = SinkKind(PagerSettings, pager_sinks)
+
+
+@pytest.fixture
+def with_pager(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SinkSettings]:
+    """The settings, if there were one more kind."""
+    monkeypatch.setattr("alert_sinks.destinations.KINDS", (*KINDS, PAGER))
+
+    class AllWithPager(AllSinkSettings, PagerSettings):  # type: ignore[misc,valid-type]
+        pass
+
+    return AllWithPager
+
+
+def test_a_kind_written_as_the_list_in_contributing_says_replaces_the_log_like_any_other(
+    client: httpx.AsyncClient, with_pager: Callable[..., SinkSettings]
+) -> None:
+    with capture_logs() as lines:
+        destinations = build_destinations(with_pager(pager_number="110", pager_token="t"), client)
+
+    assert names(destinations) == (["pager"], [])
+    assert lines == []
+
+
+async def test_doctor_says_what_a_half_configured_sink_lacks_and_that_a_whole_one_can_be_created(
+    with_pager: Callable[..., SinkSettings],
+) -> None:
+    whole: Any = with_pager(pager_number="110", pager_token="t")
+    assert [(found.part, found.verdict) for found in await sinks(whole)] == [("sink pager", DiagnosisLevel.OK)]
+
+    half: Any = with_pager(pager_number="110")
+    (finding,) = await sinks(half)
+    assert (finding.part, finding.verdict) == ("PAGER_NUMBER", DiagnosisLevel.WRONG)
+    assert finding.sentence == "PAGER_NUMBER and PAGER_TOKEN are set together or not at all."
 
 
 @pytest.mark.parametrize(

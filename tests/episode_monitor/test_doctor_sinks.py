@@ -30,7 +30,13 @@ async def verdicts(**given: str) -> dict[str, tuple[DiagnosisLevel, str]]:
 
 
 async def test_without_a_receiver_it_is_said_that_alerts_go_to_the_log() -> None:
-    assert (await verdicts())["sinks"][0] is DiagnosisLevel.SKIPPED
+    assert await verdicts() == {
+        "sinks": (
+            DiagnosisLevel.SKIPPED,
+            "The team has no sink, so alerts go to the log; "
+            "set one of ALERT_HANDLERS, SLACK_WEBHOOK_URL, MONITORING_WEBHOOK_URL.",
+        )
+    }
 
 
 async def test_a_receiver_at_a_closed_port_or_an_unknown_name_is_away_and_its_path_is_not_said() -> None:
@@ -52,7 +58,9 @@ async def test_a_receiver_that_is_there_is_connected_to_and_gets_nothing(receive
 
 
 async def test_a_handler_that_cannot_be_made_is_wrong() -> None:
-    verdict, sentence = (await verdicts(ALERT_HANDLERS="no_module:Handler"))["ALERT_HANDLERS no_module:Handler"]
+    ((part, (verdict, sentence)),) = (await verdicts(ALERT_HANDLERS="no_module:Handler")).items()
+    assert part == "ALERT_HANDLERS"
+    assert "no_module:Handler" in sentence
     assert verdict is DiagnosisLevel.WRONG
     assert "cannot be loaded" in sentence
 
