@@ -5,11 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from episode_monitor.cli.audit_verify import verify
 from episode_monitor.cli.calling import Url, get
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.settings.settings import load_settings
 
 audit = typer.Typer(no_args_is_help=True, help="Show who changed what.")
+
+audit.command("verify")(verify)
 
 _PAGE_ROWS = 1000
 

@@ -16,6 +16,7 @@ from episode_monitor.cli.replay_options import (
     FromOffset,
     Lines,
     PartitionNumber,
+    ShowsProgress,
     To,
     ToOffset,
     Until,
@@ -39,9 +40,6 @@ Processes = Annotated[
 ]
 Projects = Annotated[
     bool, typer.Option("--projects", help="List the digest of every project, also where there are more than 100.")
-]
-ShowsProgress = Annotated[
-    bool, typer.Option("--progress", help="Print progress every 10 s where standard error is no terminal.")
 ]
 
 

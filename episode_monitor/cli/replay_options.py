@@ -43,6 +43,11 @@ Until = Annotated[
 ]
 
 
+ShowsProgress = Annotated[
+    bool, typer.Option("--progress", help="Print progress every 10 s where standard error is no terminal.")
+]
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """What a command was asked to replay."""
 

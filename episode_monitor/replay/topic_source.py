@@ -32,8 +32,9 @@ class TopicSource:
 
     is_topic = True
 
-    def __init__(self, kafka: Kafka, topic: str, wanted: Range = Range()) -> None:  # noqa: B008
+    def __init__(self, kafka: Kafka, topic: str, wanted: Range = Range(), named_by: str = "EVENTS_TOPIC") -> None:  # noqa: B008
         self._kafka = kafka
+        self._named_by = named_by
         self._wanted = wanted
         self.name = topic
         self.done = 0
@@ -46,7 +47,7 @@ class TopicSource:
             raise Failure(missing, ExitCode.USAGE)
         check_order(self._wanted)
         async with reader(self._kafka, committed_only=True) as consumer:
-            numbers = await choose_partitions(consumer, self._kafka, self.name, self._wanted.partition)
+            numbers = await choose_partitions(consumer, self._kafka, self.name, self._wanted.partition, self._named_by)
             self._check_named(numbers)
             partitions = [TopicPartition(self.name, number) for number in numbers]
             beginnings = await consumer.beginning_offsets(partitions)
@@ -103,8 +104,10 @@ class TopicSource:
             )
 
 
-async def choose_partitions(consumer: Any, kafka: Kafka, topic: str, only: int | None) -> list[int]:
-    """All partitions of the topic, or `only` that one. Raises NoSuchPartition."""
+async def choose_partitions(
+    consumer: Any, kafka: Kafka, topic: str, only: int | None, named_by: str = "EVENTS_TOPIC"
+) -> list[int]:
+    """All partitions of the topic, or `only` that one. Raises NoSuchPartition; `named_by`: the setting or option."""
     there: set[int] = set()
     if topic in await consumer.topics():  # some brokers create a topic that is only asked about
         await consumer.beginning_offsets([TopicPartition(topic, 0)])  # waits until its partitions are known here
@@ -113,7 +116,7 @@ async def choose_partitions(consumer: Any, kafka: Kafka, topic: str, only: int |
     if not chosen:
         which = " no" if only is None else f" no partition {only} of"
         hidden = ", and that this user may DESCRIBE it" if access_of(kafka).has_user else ""
-        raise NoSuchPartition(f"There is{which} topic {topic} at {kafka}; check EVENTS_TOPIC{hidden}.")
+        raise NoSuchPartition(f"There is{which} topic {topic} at {kafka}; check {named_by}{hidden}.")
     return chosen
 
 

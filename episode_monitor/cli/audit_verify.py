@@ -1,0 +1,87 @@
+"""`audit verify`: whether the events topic, or a copy of it, is what the audit checkpoints say."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from episode_monitor.audit.chain import WrongKey
+from episode_monitor.audit.verify import Job, Verification
+from episode_monitor.audit.verify_report import VerifyReport
+from episode_monitor.cli.audit_words import sentences
+from episode_monitor.cli.interrupts import Interrupts
+from episode_monitor.cli.output import Json, print_json
+from episode_monitor.cli.replay_options import PartitionNumber, ShowsProgress, To, run, wanted
+from episode_monitor.cli.replay_progress import shown_progress
+from episode_monitor.composition import audit_public_key, kafka_access
+from episode_monitor.exits import ExitCode, Failure, Interrupted
+from episode_monitor.settings.audit import key_bytes
+from episode_monitor.settings.rules_file import core_from
+from episode_monitor.settings.settings import Settings, load_settings
+from models.audit_signature import NotAKey, key_id, public_key
+
+Keys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--public-key", help="Base64 or PEM file of a key that signed; may be repeated; else AUDIT_PUBLIC_KEY."
+    ),
+]
+
+
+def verify(
+    copy: Annotated[str | None, typer.Option("--topic", help="A copy of the topic to hold against the ledger.")] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option("--jsonl", help="A copy of one partition with one event per line.")
+    ] = None,
+    partition: PartitionNumber = None,
+    end: To = None,
+    keys: Keys = None,
+    records_only: Annotated[
+        bool, typer.Option("--records-only", help="Leave out the replay that compares the monitor's states.")
+    ] = False,
+    progress: ShowsProgress = False,
+    as_json: Json = False,
+) -> None:
+    """Prove that the events are those the monitor has read. Exit code 1: something differs."""
+    settings = load_settings()
+    if jsonl is not None and (copy is not None or partition is None):
+        raise Failure(
+            "A file is a copy of one partition: give --partition with --jsonl, and no --topic.", ExitCode.USAGE
+        )
+    job = Job(
+        kafka=kafka_access(settings), monitor_id=settings.monitor_id, topic=settings.events_topic,
+        audit_topic=settings.audit_topic, partition=partition, copy=copy,
+        until=wanted(None, partition, None, end, None, None, None).range.end, jsonl=jsonl, keys=_keys(keys, settings),
+        core=None if records_only else core_from(settings),
+    )  # fmt: skip
+    report = _run(job, settings, progress)
+    if as_json:
+        print_json(msgspec.to_builtins(report))
+    else:
+        for sentence in sentences(report):
+            print(sentence)
+    if not report.intact:
+        raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+def _run(job: Job, settings: Settings, is_asked: bool) -> VerifyReport:
+    try:
+        with Interrupts().watched(), shown_progress(is_asked, "Verify") as show:
+            return run(lambda: Verification(job, show).run(), settings, job.jsonl)
+    except WrongKey as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+    except KeyboardInterrupt:
+        raise Interrupted("The audit was interrupted, so it says nothing; nothing was written.") from None
+
+
+def _keys(given: list[str] | None, settings: Settings) -> dict[str, Ed25519PublicKey]:
+    try:
+        keys = [public_key(key_bytes(text)) for text in given or ()]
+    except (NotAKey, ValueError) as error:
+        raise Failure(f"--public-key cannot be used: {error}.", ExitCode.USAGE) from None
+    own = audit_public_key(settings)
+    if not keys and own is not None:
+        keys = [own]
+    return {key_id(key): key for key in keys}

@@ -1,0 +1,98 @@
+"""The findings of `audit verify` in sentences."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from episode_monitor.audit.differences import RecordDifference
+from episode_monitor.audit.verify_report import OffsetRange, PartitionReport, VerifyReport
+from episode_monitor.cli.output import count
+
+MOST_SHOWN: Final = 100  # of each kind and partition; --json has more
+
+
+def sentences(report: VerifyReport) -> Iterator[str]:
+    """One a line, the verdict last."""
+    for each in report.partitions:
+        yield from _partition(each)
+    yield from sorted({note for each in report.partitions for note in (*each.notes, *each.state.skipped)})
+    yield _signatures(report)
+    what = report.topic if report.copy is None else f"{report.topic} and its copy {report.copy}"
+    checked = f"{count(report.checkpoints, 'checkpoint')} of {report.monitor_id}"
+    yield f"{what}: intact, {checked}." if report.intact else f"{what}: NOT intact, {checked}."
+
+
+def _partition(each: PartitionReport) -> Iterator[str]:
+    where = f"Partition {each.partition}"
+    if each.covered is None:
+        yield f"{where}: no checkpoints."
+    else:
+        yield f"{where}: {count(each.checkpoints, 'checkpoint')}, offsets {_span(each.covered)}, " + (
+            "intact." if each.is_intact else "NOT intact."
+        )
+    for fault in each.chain[:MOST_SHOWN]:
+        yield f"{where}: {fault.reason}"
+    for broken in each.broken[:MOST_SHOWN]:
+        yield (
+            f"{where}: the records of offsets {_span(broken)} in the {broken.where} are not those of checkpoint "
+            f"{broken.sequence}: {count(broken.records_found or 0, 'record')} of {broken.records_stated}."
+        )
+    for state in each.state.faults[:MOST_SHOWN]:
+        yield f"{where}: the state replayed to offset {state.offset} is not that of checkpoint {state.sequence}."
+    tail = each.copy_ends_before
+    shown = [d for d in each.differences if tail is None or d.what != "removed" or d.offset < tail]
+    for difference in shown[:MOST_SHOWN]:
+        yield f"{where}: {_difference(difference)}"
+    if tail is not None:
+        missing = count(len(each.differences) - len(shown) + each.unnamed, "record")
+        yield (
+            f"{where}: the copy ends before offset {tail}, and the topic has {missing} from there on: removed, or "
+            f"written after the copy was made, which --to {each.partition}:{tail} leaves out."
+        )
+    for region in each.regions[:MOST_SHOWN]:
+        yield (
+            f"{where}: offsets {region.offset_from} to {region.offset_to} have nothing in common with "
+            f"{region.copy_from} to {region.copy_to} of the copy."
+        )
+    more = (each.unnamed if tail is None else 0) + sum(
+        max(0, len(found) - MOST_SHOWN) for found in (shown, each.regions, each.broken)
+    )
+    if more:
+        yield f"{where}: {count(more, 'more difference')}."
+    for span in each.unchecked:
+        yield f"{where}: offsets {_span(span)} cannot be checked any more: Kafka has deleted their records."
+    for span in each.uncovered:
+        yield f"{where}: offsets {_span(span)} are not covered yet by a checkpoint."
+
+
+def _difference(each: RecordDifference) -> str:
+    event = "" if each.event_id is None else f" (event {each.event_id})"
+    between = f"between offsets {_or(each.after, 'the beginning')} and {_or(each.before, 'the end')}"
+    match each.what:
+        case "removed":
+            return f"offset {each.offset} is not in the copy{event}: removed."
+        case "inserted":
+            return f"the copy has a record at {each.offset}, {between}, that the topic has not{event}: inserted."
+        case "moved":
+            return f"offset {each.offset} is at {each.copy_offset} of the copy, {between}{event}: moved."
+        case "altered":
+            return f"offset {each.offset} has another content at {each.copy_offset} of the copy{event}: altered."
+
+
+def _signatures(report: VerifyReport) -> str:
+    signed = sum(each.signatures.signed for each in report.partitions)
+    if not signed:
+        return "The checkpoints are linked by hash, but not signed: who can write the audit topic can make them anew."
+    keys = sorted({key for each in report.partitions for key in each.signatures.keys})
+    unsigned = report.checkpoints - signed
+    rest = f"; {count(unsigned, 'checkpoint')} not signed" if unsigned else ""
+    if not all(each.signatures.checked for each in report.partitions):
+        return f"Signed by key {', '.join(keys)}, which was not checked: give --public-key or AUDIT_PUBLIC_KEY{rest}."
+    return f"The signatures are of the key {', '.join(keys)}{rest}."
+
+
+def _span(span: OffsetRange) -> str:
+    return f"{span.offset_from} to {span.offset_to - 1}"
+
+
+def _or(offset: int | None, otherwise: str) -> str:
+    return otherwise if offset is None else str(offset)

@@ -1,0 +1,92 @@
+"""One chain of checkpoints: what breaks it, and what a signature says."""
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from episode_monitor.audit.chain import Chain, WrongKey
+from models.audit_checkpoint import AuditCheckpoint, encode_audit_checkpoint
+from models.audit_signature import key_id
+from tests.audit.ledger import MONITOR, chain, events
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+KEYS = {key_id(KEY.public_key()): KEY.public_key()}
+PLAIN, SIGNED = chain(events(50)), chain(events(50), key=KEY)
+
+
+def taken(checkpoints: list[AuditCheckpoint | bytes], keys: object = None) -> Chain:
+    found = Chain(MONITOR, "events", 0, keys or {})  # type: ignore[arg-type]
+    for each in checkpoints:
+        found.take(each if isinstance(each, bytes) else encode_audit_checkpoint(each))
+    found.conclude()
+    return found
+
+
+def reasons(checkpoints: list[AuditCheckpoint | bytes], keys: object = None) -> list[str]:
+    return [fault.reason for fault in taken(checkpoints, keys).faults]
+
+
+def test_a_whole_chain_has_no_fault() -> None:
+    found = taken([*PLAIN])
+    assert (found.faults, found.checkpoints, found.signatures.unsigned) == ([], 5, 5)
+
+
+def test_exact_repetitions_are_dropped() -> None:
+    found = taken([PLAIN[0], PLAIN[1], PLAIN[0], PLAIN[1], PLAIN[2], PLAIN[2]])
+    assert (found.faults, found.checkpoints, found.repetitions) == ([], 3, 3)
+
+
+def test_a_missing_checkpoint_is_named() -> None:
+    assert reasons([PLAIN[0], PLAIN[1], PLAIN[3], PLAIN[4]]) == ["Checkpoints are missing before checkpoint 3: 2 to 2."]
+    assert reasons([*PLAIN[2:]]) == ["The chain begins with checkpoint 2; what was before it is missing."]
+
+
+def test_a_chain_whose_beginning_kafka_has_deleted_begins_where_it_begins() -> None:
+    found = Chain(MONITOR, "events", 0, {}, is_cut=True)
+    for each in PLAIN[2:]:
+        found.take(encode_audit_checkpoint(each))
+    found.conclude()
+    assert (found.faults, found.checkpoints, found.first) == ([], 3, PLAIN[2])
+
+
+def test_a_changed_checkpoint_breaks_the_link_behind_it() -> None:
+    changed = msgspec.structs.replace(PLAIN[1], at="2026-01-02T00:00:00.000Z")
+    [reason] = reasons([PLAIN[0], changed, PLAIN[2], PLAIN[3]])
+    assert reason.startswith("Checkpoint 2 does not continue checkpoint 1:")
+
+
+def test_a_second_statement_of_one_sequence_is_named_and_not_followed() -> None:
+    other = msgspec.structs.replace(PLAIN[1], at="2026-01-02T00:00:00.000Z")
+    assert reasons([PLAIN[0], PLAIN[1], other, PLAIN[2]]) == [
+        "Checkpoint 1 is there a second time, with other content."
+    ]
+
+
+def test_what_is_no_checkpoint_is_named() -> None:
+    assert reasons([PLAIN[0], b"{}", PLAIN[1]])[0].startswith("A record of the chain is no checkpoint")
+    newer = encode_audit_checkpoint(msgspec.structs.replace(PLAIN[1], version=2))
+    assert "It has version 2" in reasons([PLAIN[0], newer])[0]
+    strange = msgspec.structs.replace(PLAIN[1], monitor_id="other")
+    assert "states another monitor" in reasons([PLAIN[0], strange])[0]
+
+
+def test_signatures_of_the_given_key_are_checked() -> None:
+    assert reasons([*SIGNED], KEYS) == []
+    forged = msgspec.structs.replace(SIGNED[4], at="2026-01-02T00:00:00.000Z")
+    assert "Checkpoint 4 is not what was signed." in reasons([*SIGNED[:4], forged], KEYS)[0]
+
+
+def test_a_key_that_does_not_fit_is_one_sentence() -> None:
+    with pytest.raises(WrongKey, match=r"^Checkpoint 0 of partition 0 is signed with the key .* and the public key"):
+        taken([*chain(events(20), key=OTHER)], KEYS)
+
+
+def test_unsigned_checkpoints_are_named_unless_a_signed_one_follows() -> None:
+    unsigned = [msgspec.structs.replace(each, key_id="", signature="") for each in SIGNED]
+    assert reasons([*unsigned[:3], SIGNED[3]], KEYS) == []
+    assert reasons([SIGNED[0], *unsigned[1:3]], KEYS) == [
+        "Checkpoints 1 to 2 are not signed, and no signed one follows."
+    ]
+    broken = reasons([unsigned[0], unsigned[1], SIGNED[3]], KEYS)
+    assert broken[0] == "Checkpoints 0 to 1 are not signed, and no signed one follows."
