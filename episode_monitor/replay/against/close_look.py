@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 from agents.engine.stored_values import StoredValues
-from episode_monitor.replay.against.evidence import Evidence
+from episode_monitor.replay.against.evidence import Evidence, field_of
 from episode_monitor.replay.partition_replay import UNKNOWN_TIME_MS
 from episode_monitor.replay.ranges import Bounds
 from episode_monitor.replay.source import Replayed, Source
@@ -30,7 +30,7 @@ class CloseLook:
         self._keys = {project.encode() for project in places}
         self._letters = letters or {}
         self.evidence = {
-            project: Evidence(begins=bounds.first, refused={}, letters={}, mentions={}) for project in places
+            project: Evidence(begins=bounds.first, refused={}, letters={}, mentions={}, named={}) for project in places
         }
 
     async def run(self, source: Source) -> None:
@@ -53,10 +53,11 @@ class CloseLook:
         written_ms = UNKNOWN_TIME_MS if record.timestamp is None or record.timestamp < 0 else record.timestamp
         decoded = decode_event(record.key, record.value, record.headers, written_ms)
         if isinstance(decoded, Malformed):
-            project_id = None if record.key is None else bytes(record.key).decode(errors="replace")
+            key = field_of(record.value, "project_id") if record.key is None else bytes(record.key)
+            project_id = key.decode(errors="replace") if isinstance(key, bytes) else key
         else:
             project_id = decoded.project_id if isinstance(decoded, Event) else None
-        if project_id is None or project_id not in self._places:
+        if not isinstance(project_id, str) or project_id not in self._places:
             return
         place, evidence = self._places[project_id], self.evidence[project_id]
         if place is not None and record.offset > place:
@@ -64,7 +65,7 @@ class CloseLook:
         if record.offset in self._letters:
             evidence.letters[record.offset] = self._letters[record.offset]
         if isinstance(decoded, Malformed):
-            evidence.refused[record.offset] = decoded.reason.value
+            evidence.refuse(record.value, record.offset, decoded.reason.value)
         elif isinstance(decoded, Event):
             self._partition.take(decoded, record.offset, written_ms)
             self._partition.emits.clear()

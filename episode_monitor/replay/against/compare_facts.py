@@ -4,17 +4,17 @@ A pure function of both sides and of what the topic says about the project.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from episode_monitor.replay.against import difference as kinds
 from episode_monitor.replay.against.compare_counts import count_differences
 from episode_monitor.replay.against.difference import Difference
-from episode_monitor.replay.against.evidence import Evidence
+from episode_monitor.replay.against.evidence import Evidence, retention
+from episode_monitor.replay.against.paired_numbers import paired
 from models.project_facts import ProjectFacts
 
 MAX_NUMBERS: Final = 20  # differences about numbers that are listed of one project
-Holders = dict[str, list[int]]  # episode -> the numbers that it holds
 
 
 def compare_facts(replayed: ProjectFacts | None, live: ProjectFacts | None, evidence: Evidence) -> list[Difference]:
@@ -43,7 +43,7 @@ def _one_side(replayed: ProjectFacts | None, live: ProjectFacts | None, evidence
         offset, reason = next(iter(evidence.refused.items()))
         what, why = kinds.DEAD_LETTER, f"the replay cannot use its record at offset {offset} ({reason})"
     else:
-        what, why = kinds.RECORD_MISSING, f"the topic has no record of it{_retention(evidence)}"
+        what, why = kinds.RECORD_MISSING, f"the topic has no record of it{retention(evidence)}"
     return Difference(
         project_id=live.project_id, what=what, replayed=None, other=_size(live), partition=live.partition,
         offset=live.applied, explanation=f"Only the live monitor has this project: {why}.",
@@ -77,25 +77,20 @@ def _more(replayed: ProjectFacts, numbers: list[Difference]) -> Difference:
 
 
 def _numbers(replayed: ProjectFacts, live: ProjectFacts, evidence: Evidence) -> Iterator[Difference]:
-    """By number. An episode that both sides have with different numbers is one difference; so is a number that
-    different episodes hold."""
     here, there = _only(replayed, live), _only(live, replayed)
     if replayed.capped or live.capped:  # which numbers are beyond the cap depends on more than the events
         here = {number: ids for number, ids in here.items() if number in there}
         there = {number: ids for number, ids in there.items() if number in here}
-    by_episode_here, by_episode_there = _by_episode(here), _by_episode(there)
-    renumbered = by_episode_here.keys() & by_episode_there.keys()
-    for episode in sorted(renumbered, key=lambda one: by_episode_here[one]):
-        yield _renumbered(replayed, episode, by_episode_here[episode][0], by_episode_there[episode][0], evidence)
-    for number in sorted(here.keys() | there.keys()):
-        ours = [one for one in here.get(number, []) if one not in renumbered]
-        theirs = [one for one in there.get(number, []) if one not in renumbered]
-        while ours and theirs:
-            yield _other_episode(replayed, number, ours.pop(0), theirs.pop(0), evidence)
-        for episode in ours:
-            yield _only_replayed(replayed, number, episode, evidence)
-        for episode in theirs:
-            yield _only_live(live, number, episode, evidence)
+    for pair in paired(here, there):
+        match pair.ours, pair.theirs:
+            case (ours, episode), (theirs, other) if episode == other:
+                yield _renumbered(replayed, episode, ours, theirs, evidence)
+            case (number, episode), (_, other):
+                yield _other_episode(replayed, number, episode, other, evidence)
+            case (number, episode), None:
+                yield _only_replayed(replayed, number, episode, evidence)
+            case None, (number, episode):
+                yield _only_live(live, number, episode, evidence)
 
 
 def _only(facts: ProjectFacts, other: ProjectFacts) -> dict[int, list[str]]:
@@ -106,14 +101,6 @@ def _only(facts: ProjectFacts, other: ProjectFacts) -> dict[int, list[str]]:
         if pair not in known:
             found[pair[0]].append(pair[1])
     return dict(found)
-
-
-def _by_episode(numbers: Mapping[int, list[str]]) -> Holders:
-    holders: Holders = defaultdict(list)
-    for number, ids in numbers.items():
-        for episode in ids:
-            holders[episode].append(number)
-    return dict(holders)
 
 
 def _renumbered(facts: ProjectFacts, episode: str, ours: int, theirs: int, evidence: Evidence) -> Difference:
@@ -161,7 +148,7 @@ def _only_replayed(facts: ProjectFacts, number: int, episode: str, evidence: Evi
 def _only_live(facts: ProjectFacts, number: int, episode: str, evidence: Evidence) -> Difference:
     mention = evidence.mentions.get(episode)
     what, offset = kinds.RECORD_MISSING, None
-    why = f"the topic has no record of it{_retention(evidence)}"
+    why = f"the topic has no record of it{retention(evidence)}"
     if mention is not None:
         offset = mention.offset
         what = kinds.DEAD_LETTER if offset in evidence.letters else kinds.RECORD_SKIPPED
@@ -170,8 +157,9 @@ def _only_live(facts: ProjectFacts, number: int, episode: str, evidence: Evidenc
         if what == kinds.DEAD_LETTER:
             why += f", and the live monitor could not use that one ({evidence.letters[offset]})"
     elif evidence.refused:
-        offset, reason = next(iter(evidence.refused.items()))
-        what, why = kinds.DEAD_LETTER, f"the replay cannot use the record at offset {offset} ({reason})"
+        named = evidence.refused_about(number, episode)
+        offset = next(iter(evidence.refused)) if named is None else named
+        what, why = kinds.DEAD_LETTER, f"the replay cannot use the record at offset {offset} ({evidence.refused[offset]})"
     return Difference(
         project_id=facts.project_id, what=what, replayed=None, other=episode, partition=facts.partition, number=number,
         episode_id=episode, offset=offset,
@@ -180,12 +168,6 @@ def _only_live(facts: ProjectFacts, number: int, episode: str, evidence: Evidenc
 
 
 # --- words
-
-
-def _retention(evidence: Evidence) -> str:
-    if not evidence.begins:
-        return ""
-    return f", which begins at offset {evidence.begins}: what lay before it has been deleted"
 
 
 def _lacking_in_live(evidence: Evidence, otherwise: str) -> tuple[str, str]:
