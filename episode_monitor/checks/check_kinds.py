@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from episode_monitor.checks.basic import basic_check
-from episode_monitor.checks.deep import DeepCheck, OpenReader
+from episode_monitor.checks.deep import DeepCheck
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.job_run import Progress
 from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.checks.table_comparison import OpenReader
 from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.storage.checks import CheckKind, CheckQuery, CheckResult, CheckResults
 from episode_monitor.storage.database_service import DatabaseAway

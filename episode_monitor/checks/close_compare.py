@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from episode_monitor.checks.numbers_side import NumbersSide
 from episode_monitor.checks.rows import ProjectRows
-from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.service_database.reader import EpisodesReader
 from streams.base.intervals import IntervalSet
 from streams.base.numbering_rules import NumberingRules
@@ -41,7 +41,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 async def look(
-    reader: EpisodesReader, stream: StreamSide, projects: Mapping[str, int], rules: NumberingRules, *, caught_up: bool
+    reader: EpisodesReader, stream: NumbersSide, projects: Mapping[str, int], rules: NumberingRules, *, caught_up: bool
 ) -> Look:
     """Compare projects (with about how many rows each has). `caught_up`: wait for the stream before it is asked.
 

@@ -6,15 +6,14 @@ A difference is called drift when two looks, GAP_SETTLE_SECONDS apart, agree on 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import msgspec
 
-from episode_monitor.checks.close_compare import Look, Seen, agreed, look
-from episode_monitor.checks.first_pass import Pass
+from episode_monitor.checks.close_compare import Seen
 from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.checks.table_comparison import OpenReader, compare_with_table
 from episode_monitor.fleet.questions.issues import StreamIssue, StreamIssues
-from episode_monitor.service_database.reader import EpisodesReader
 from models.check_views import DatabaseSummary, DeepCheckResult, Drift, DriftNumber, ProjectIssue, SplitProject
 from models.integrity_views import Applied
 from models.times import rfc3339
@@ -30,9 +29,6 @@ MAX_NUMBERS = 200  # of each kind and project
 MAX_DRIFT_NUMBERS = 100  # of each project
 
 Progress = Callable[[int, int | None], None]
-
-
-OpenReader = Callable[[], AbstractAsyncContextManager[EpisodesReader]]
 
 
 class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,17 +76,11 @@ class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
         return drifting_now(self.before, project, seen.differences, episodes, self.at_ms)
 
     async def _compare(self, open_reader: OpenReader, total: int) -> tuple[DatabaseSummary, dict[str, Seen]]:
-        passed = Pass(self.stream, lambda done: self.progress(min(done, total), total))
-        async with open_reader() as reader:
-            await passed.run(reader)
-            first = await look(reader, self.stream, passed.candidates, self.rules, caught_up=False)
-        second = Look({}, 0)
-        if first.projects:
-            await self.sleep(self.settle_seconds)
-            sizes = {project: passed.candidates[project] for project in first.projects}
-            async with open_reader() as reader:
-                second = await look(reader, self.stream, sizes, self.rules, caught_up=True)
-        drifting = agreed(first, second)
+        found = await compare_with_table(
+            self.stream, open_reader, self.rules, progress=lambda done: self.progress(min(done, total), total),
+            settle=partial(self.sleep, self.settle_seconds),
+        )  # fmt: skip
+        passed, drifting = found.passed, found.drifting
         kinds = counts(difference for seen in drifting.values() for difference in seen.differences)
         summary = DatabaseSummary(
             episodes_read=passed.rows,
@@ -99,7 +89,7 @@ class DeepCheck(msgspec.Struct, frozen=True, kw_only=True):
             missing_in_stream=kinds[MISSING_IN_STREAM],
             missing_in_database=kinds[MISSING_IN_DATABASE],
             different_owner=kinds[DIFFERENT_OWNER],
-            projects_not_examined=passed.not_examined + first.not_examined + second.not_examined,
+            projects_not_examined=found.not_examined,
             invalid_rows=passed.invalid_rows,
         )
         return summary, drifting

@@ -11,9 +11,9 @@ import structlog
 from agents.engine.ownership import Owned
 from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.checks.close_compare import Look, agreed, look
-from episode_monitor.checks.deep import OpenReader
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.checks.table_comparison import OpenReader
 from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from models.alert import Severity

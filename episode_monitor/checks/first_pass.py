@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 from xxhash import xxh3_64_intdigest
 
-from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.checks.numbers_side import NumbersSide
 from episode_monitor.service_database.packed import PackedProject
 from episode_monitor.service_database.reader import EpisodesReader
 from models.event import MAX_EPISODE_NUMBER
@@ -26,7 +26,7 @@ Progress = Callable[[int], None]
 class Pass:
     """One run of it. `progress` hears how many projects are done."""
 
-    def __init__(self, stream: StreamSide, progress: Progress = lambda done: None) -> None:
+    def __init__(self, stream: NumbersSide, progress: Progress = lambda done: None) -> None:
         self.rows = 0
         self.projects = 0
         self.invalid_rows = 0

@@ -1,8 +1,9 @@
 """One project, number by number: the stream beside the project service's table, at the moment of the question."""
 
 from episode_monitor.checks.close_compare import agreed, look
-from episode_monitor.checks.deep import OpenReader, drift_issue
+from episode_monitor.checks.deep import drift_issue
 from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.checks.table_comparison import OpenReader
 from models.check_views import ProjectDrift
 from models.times import rfc3339
 from streams.base.numbering_rules import NumberingRules

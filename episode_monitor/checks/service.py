@@ -12,12 +12,12 @@ import structlog
 
 from agents.fleet_topic.fleet_view import Incomplete
 from episode_monitor.checks.check_kinds import CheckWork
-from episode_monitor.checks.deep import OpenReader
 from episode_monitor.checks.enhanced_monitoring import Watch
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.jobs import CheckJobs
 from episode_monitor.checks.project_drift import project_drift
 from episode_monitor.checks.stream_side import StreamSide
+from episode_monitor.checks.table_comparison import OpenReader
 from episode_monitor.checks.table_look import TableLook
 from episode_monitor.fleet.acts.drift import EscalateDrift
 from episode_monitor.fleet.ask import Fleet

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from episode_monitor.checks.deep import OpenReader
+from episode_monitor.checks.table_comparison import OpenReader
 from episode_monitor.service_database.errors import ServiceDatabaseError
 
 log = structlog.get_logger(__name__)

@@ -159,7 +159,10 @@ def _only_live(facts: ProjectFacts, number: int, episode: str, evidence: Evidenc
     elif evidence.refused:
         named = evidence.refused_about(number, episode)
         offset = next(iter(evidence.refused)) if named is None else named
-        what, why = kinds.DEAD_LETTER, f"the replay cannot use the record at offset {offset} ({evidence.refused[offset]})"
+        what, why = (
+            kinds.DEAD_LETTER,
+            f"the replay cannot use the record at offset {offset} ({evidence.refused[offset]})",
+        )
     return Difference(
         project_id=facts.project_id, what=what, replayed=None, other=episode, partition=facts.partition, number=number,
         episode_id=episode, offset=offset,
