@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError, ServiceDatabaseRefused
+from episode_monitor.storage.address import BadDatabaseUrl
 
 
 @contextmanager
@@ -16,5 +17,5 @@ def failing_as_a_command() -> Iterator[None]:
         raise Failure(str(error), ExitCode.UNREACHABLE) from None
     except ServiceDatabaseRefused as error:
         raise Failure(str(error), ExitCode.REFUSED) from None
-    except ServiceDatabaseError as error:
+    except (ServiceDatabaseError, BadDatabaseUrl) as error:
         raise Failure(str(error), ExitCode.USAGE) from None

@@ -17,7 +17,7 @@ LATE_IN_REPLAY: Final = "late in replay"
 DEAD_LETTER: Final = "dead letter"
 STATE_DIFFERS: Final = "state differs"  # not looked at closely, or without a name
 
-# What differs besides between the topic and the project service's table, where `record missing` means: the table has it.
+# What differs between the topic and the project service's table; `record missing`: the table has the number.
 ONLY_IN_TABLE: Final = "only in table"  # the topic deletes it, or knows nothing of the project
 ONLY_IN_TOPIC: Final = "only in topic"
 TWO_IDS: Final = "two ids for one number"

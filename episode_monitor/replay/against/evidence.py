@@ -20,8 +20,10 @@ class Mention(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct, kw_only=True):
     """Of one project in one partition. `begins`: first offset of the topic that was read. `refused`: records that the
     replay could not use, `letters` those that the live monitor could not; offset -> reason. `named`: numbers and
-    episodes that a refused record names nevertheless -> its offset."""
+    episodes that a refused record names nevertheless -> its offset. `partition`: of a project that has refused records
+    alone."""
 
+    partition: int | None = None
     begins: int = 0
     mentions: dict[str, Mention] = {}
     refused: dict[int, str] = {}

@@ -1,6 +1,6 @@
 """What is said once for a partition, or for all of them, instead of for each project."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -68,12 +68,12 @@ def retained(partition: int, begins: int, found: Sequence[Difference]) -> tuple[
     )
     if not explained:
         return list(found), note
-    named = ", ".join(explained[:MAX_NAMED]) + (", …" if len(explained) > MAX_NAMED else "")
     summed = Difference(
         project_id="", what=kinds.RECORD_MISSING, replayed=None, other=len(explained), partition=partition,
         offset=begins,
         explanation=f"{len(explained)} projects of partition {partition} were built from records before offset "
-        f"{begins}, which the topic no longer has; what it still has agrees ({named}).",
+        f"{begins}, which the topic no longer has; what it still has agrees "
+        f"({first_of(explained)}).",
     )  # fmt: skip
     return [summed, *(one for one in found if one.project_id in otherwise)], note
 
@@ -82,8 +82,12 @@ def split_notes(partition: int, projects: Sequence[str]) -> list[str]:
     """Projects in several partitions are compared part by part."""
     if not projects:
         return []
-    named = ", ".join(sorted(projects)[:MAX_NAMED]) + (", …" if len(projects) > MAX_NAMED else "")
     return [
         f"{len(projects)} projects of partition {partition} are in several partitions and are compared part by part "
-        f"({named})."
+        f"({first_of(projects)})."
     ]
+
+
+def first_of(projects: Collection[str]) -> str:
+    """Some names, and that there are more."""
+    return ", ".join(sorted(projects)[:MAX_NAMED]) + (", …" if len(projects) > MAX_NAMED else "")
