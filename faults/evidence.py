@@ -86,6 +86,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     received: list[Received] = []
     answers: list[Answer] = []
     commits: list[Commit] = []
+    audit: dict[int, list[Kept]] = {}
 
 
 async def read_log(bootstrap_servers: str, topic: str, partition: int, *, start: int = 0) -> list[Kept]:
@@ -163,6 +164,8 @@ async def collect(
     evidence.events, evidence.changelog, evidence.alerts = [
         await logs(topic) for topic in (topics.events, topics.changelog, topics.alerts)
     ]
+    if topics.audit:
+        evidence.audit = await logs(topics.audit)
     evidence.dead_letters = await read_log(bootstrap_servers, topics.dead_letters, 0)
     evidence.alert_dead_letters = await read_log(bootstrap_servers, topics.alert_dead_letters, 0)
     if commits_from is not None:

@@ -14,6 +14,7 @@ import msgspec
 
 from agents.kafka.topics import TopicNames
 from faults.evidence import Answer, Evidence
+from faults.oracle_audit import AuditChain
 from faults.oracle_emits import EmittedAlerts, Replays, dead_lettered, letters_are_right
 from faults.oracle_state import Sentences, StoredPartition, differences, journal_is_kept
 from faults.replay import Facts, facts_of_view, replay
@@ -58,6 +59,7 @@ class Oracle:
         wrong += _shortened(emitted.in_the_topic())
         wrong += _shortened(emitted.at_the_receivers())
         wrong += _shortened(self._commits())
+        wrong += _shortened(self._audit())
         wrong += _shortened(self._answers(replays))
         self.counts.update(emitted.counts)
         return wrong
@@ -74,6 +76,16 @@ class Oracle:
                 )
             last[place] = commit.offset
         self.counts["commits"] = len(self._evidence.commits)
+
+    def _audit(self) -> Sentences:
+        """One chain of audit checkpoints for each partition, over all of its records."""
+        evidence, topics = self._evidence, self._topics
+        for number, events in evidence.events.items() if topics.audit else ():
+            name = f"{topics.changelog.removesuffix('-state-changelog')}/{topics.events}/{number}"
+            audit = [record for log in evidence.audit.values() for record in log]
+            chain = AuditChain(self._core, name, events, audit, evidence.wall_ms, is_whole=True)
+            yield from chain.check()
+            self.counts.update(chain.counts)
 
     # --- views
 

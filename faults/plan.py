@@ -35,6 +35,8 @@ def worker_settings(plan: Plan, topics: TopicNames, receiver_url: str) -> dict[s
         "ALERTS_TOPIC": topics.alerts,
         "DEAD_LETTERS_TOPIC": topics.dead_letters,
         "ALERT_DEAD_LETTERS_TOPIC": topics.alert_dead_letters,
+        "AUDIT_TOPIC": topics.audit,
+        "AUDIT_CHECKPOINT_SECONDS": "1",
         "EVENTS_PARTITIONS": str(plan.partitions),
         "TOPIC_REPLICATION_FACTOR": "1",
         "KAFKA_SESSION_TIMEOUT_SECONDS": str(plan.session_timeout_seconds),

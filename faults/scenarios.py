@@ -13,7 +13,7 @@ from agents.fetching.reading import reader, some_records
 from faults import scenarios_of_producers
 from faults.scenario import SCENARIOS, Play, Scenario, die_at_random, scenario
 from faults.stage import CRASHED, Stage, admin_client
-from faults.worker_entry import AFTER_POST, ENGINE_PLACES, IN_RECOVERY, READING_STOPS
+from faults.worker_entry import AFTER_POST, AUDIT_PLACES, ENGINE_PLACES, IN_RECOVERY, READING_STOPS
 
 __all__ = ["SCENARIOS", "Scenario", "scenarios_of_producers"]
 
@@ -41,6 +41,10 @@ for _place in ENGINE_PLACES:
     _play = _dies(_place, 3)
     _play.__doc__ = f"Two workers die by `kill -9` at the failpoint {_place!r} of a flush, each time of another flush."
     scenario(f"kill-{_place.replace(' ', '-')}", weight=3)(_play)
+for _place in AUDIT_PLACES:
+    _play = _dies(_place, 3)
+    _play.__doc__ = f"Two workers die by `kill -9` at the failpoint {_place!r} of an audit checkpoint."
+    scenario(f"kill-{_place.replace(' ', '-')}", weight=2, seconds=6.0)(_play)
 _play = _dies(AFTER_POST, 4)
 _play.__doc__ = "Two workers die by `kill -9` when a receiver has answered and the delivery is not recorded yet."
 scenario("kill-after-post", weight=3)(_play)

@@ -49,7 +49,7 @@ class Stage:
         self.partitions = plan.partitions  # of the events, until some are added
         self.topics = TopicNames.of(
             plan.prefix, f"{plan.prefix}events", f"{plan.prefix}alerts", f"{plan.prefix}letters",
-            f"{plan.prefix}alert-letters",
+            f"{plan.prefix}alert-letters", f"{plan.prefix}audit",
         )  # fmt: skip
         self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
         self.workers: dict[str, WorkerProcess] = {}
@@ -228,6 +228,18 @@ class Stage:
                     self.wrong.append(f"After {SETTLE_SECONDS:.0f} s still not committed: {', '.join(open_ones)}.")
                     return
                 await asyncio.sleep(0.1)
+        while not await self._is_audited():
+            if time.monotonic() > give_up_at:
+                self.wrong.append(f"After {SETTLE_SECONDS:.0f} s audit checkpoints do not cover all that was applied.")
+                return
+            await asyncio.sleep(0.1)
+
+    async def _is_audited(self) -> bool:
+        """Whether the owner of each partition says so."""
+        bodies = [body for _, body in [await self.ask(worker, "/readyz") for worker in self.running()] if body]
+        shown = [each for body in bodies for each in body["partitions"]]
+        is_audited = all(each["audited_to"] == each["applied"] for each in shown)
+        return is_audited and len({each["partition"] for each in shown}) == self.partitions
 
     async def _unfinished(self, client: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> list[str]:
         """Partitions of events and alerts of which not all is committed. A commit follows storing and delivering."""

@@ -37,7 +37,8 @@ AFTER_POST = "after post"
 IN_RECOVERY = "in recovery"
 READING_STOPS = "reading stops"
 ENGINE_PLACES = ("after emit", "after store", "after acknowledgement", "before commit")
-PLACES = (*ENGINE_PLACES, AFTER_POST, IN_RECOVERY)
+AUDIT_PLACES = ("audit decided", "audit stored", "audit sent", "audit cleared")
+PLACES = (*ENGINE_PLACES, *AUDIT_PLACES, AFTER_POST, IN_RECOVERY)
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
@@ -84,6 +85,8 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
     fault, runtime = Fault(environment), worker.runtime
     worker.client.headers["x-worker"] = environment.get("TEST_WORKER", "")
     runtime.engine.emitter.failpoint = runtime.engine.flusher.failpoint = fault
+    if runtime.engine.auditor is not None:
+        runtime.engine.auditor.failpoint = fault
     for lanes in runtime.fanout._sinks.values():
         lanes.sink = _DeadlySink(lanes.sink, fault)
     accept, seconds = runtime.engine.accept, float(environment.get("TEST_RECOVERY_SECONDS", "0"))
