@@ -19,16 +19,13 @@ from streams.project.fingerprint import fingerprint
 
 class AuditChain:
     """The chain of one partition. `audit`: all records of the audit's topic, `events`: those of the partition, both in
-    order. `is_whole`: every worker had time to end, so that the chain covers all of them."""
+    order."""
 
-    def __init__(
-        self, core: Core, name: str, events: Sequence[Kept], audit: Sequence[Kept], wall_ms: int, *, is_whole: bool
-    ) -> None:
+    def __init__(self, core: Core, name: str, events: Sequence[Kept], audit: Sequence[Kept], wall_ms: int) -> None:
         self._core = core
         self._name = name  # the key of its records: monitor/topic/partition
         self._events = events
         self._wall_ms = wall_ms
-        self._is_whole = is_whole
         values = [record.value or b"" for record in audit if record.key == name.encode()]
         self.checkpoints = list(dict.fromkeys(values))  # a checkpoint may be sent again, byte for byte
         self.counts = Counter[str](
@@ -57,7 +54,7 @@ class AuditChain:
                     yield f"{who} has state digest {found['state_digest']} at {end} instead of {expected}."
             previous = hashlib.sha256(value[: value.rindex(b',"key_id":')]).hexdigest()
         last = self._events[-1].offset + 1 if self._events else 0
-        if self._is_whole and end < last:
+        if end < last:
             yield f"The audit checkpoints of {self._name} end at {end}, and the events at {last}."
 
     def _ranges(self, who: str, found: dict[str, Any]) -> Sentences:

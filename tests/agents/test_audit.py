@@ -39,7 +39,7 @@ async def checked(broker: str, config: AgentsConfig, number: int = 0) -> list[Au
     events = await read_log(broker, config.topics.events, number)
     audit = await read_log(broker, config.topics.audit, number)
     name = checkpoint_key(config.monitor_id, config.topics.events, number).decode()
-    chain = AuditChain(CORE, name, events, audit, now_ms(), is_whole=True)
+    chain = AuditChain(CORE, name, events, audit, now_ms())
     assert list(chain.check()) == []
     return [each for each in map(decode_audit_checkpoint, chain.checkpoints) if isinstance(each, AuditCheckpoint)]
 

@@ -11,6 +11,7 @@ from faults.honest import START_MS, HonestRun
 from faults.oracle import Oracle
 from faults.replay import Replay, Stored, replay, stored_outcome
 from models.alert_codec import encode_alert
+from models.audit_checkpoint import AuditCheckpoint, decode_audit_checkpoint, encode_audit_checkpoint
 from models.event import Event
 from streams.base import changelog_keys
 from streams.partition.partition import Partition
@@ -116,6 +117,51 @@ def test_a_record_that_was_not_sent_is_named_unless_its_sender_is_unsure(run: Ho
     last = run.evidence.acknowledged.pop()
     assert says(run, f"Offset {last.offset} of partition {last.partition} holds a record that was not sent")
     run.evidence.unsure.add(last.value or b"")
+    assert verdict(run) == []
+
+
+# --- audit checkpoints
+
+
+def restated(run: HonestRun, at: int, **changes: object) -> None:
+    """State other things in an audit checkpoint of partition 0, in canonical bytes."""
+    log = run.evidence.audit[0]
+    found = msgspec.convert(msgspec.json.decode(log[at].value or b"") | changes, AuditCheckpoint)
+    log[at] = Kept(at, log[at].key, encode_audit_checkpoint(found))
+
+
+def test_audit_checkpoints_that_do_not_fit_the_topic_are_named(run: HonestRun) -> None:
+    first = decode_audit_checkpoint(run.evidence.audit[0][0].value)
+    assert isinstance(first, AuditCheckpoint)
+    who = "Audit checkpoint 0 of lies-/lies--events/0"
+    (end, records, _) = msgspec.structs.astuple(first.ranges[0])
+    restated(run, 0, ranges=[(end, records, "0" * 64)])
+    assert says(run, who, f"has another digest of the records from 0 to {end} than the topic")
+    assert says(run, who, "has a digest that is not that of its ranges")
+    assert says(run, "Audit checkpoint 1 of lies-/lies--events/0 is not linked to the one before it")
+    restated(run, 0, ranges=[(end, records - 1, first.ranges[0].sha256)])
+    assert says(run, who, f"counts {records - 1} records from 0 to {end}; the topic has {records}")
+    assert says(run, who, "does not add up")
+
+
+def test_a_wrong_state_digest_is_named(run: HonestRun) -> None:
+    restated(run, 1, state_digest="0" * 32)
+    assert says(run, "Audit checkpoint 1", f"has state digest {'0' * 32} at ")
+
+
+def test_a_chain_with_a_hole_and_one_that_ends_early_are_named(run: HonestRun) -> None:
+    log = run.evidence.audit[0]
+    last = log.pop()
+    assert says(run, "The audit checkpoints of lies-/lies--events/0 end at")
+    log.append(last)
+    del log[1]
+    assert says(run, "Audit checkpoint 2", "stands where 1 should")
+    assert says(run, "Audit checkpoint 2", "begins at 200 instead of 100")
+
+
+def test_a_checkpoint_that_was_sent_twice_is_one(run: HonestRun) -> None:
+    log = run.evidence.audit[0]
+    log.append(log[0])
     assert verdict(run) == []
 
 
