@@ -227,7 +227,10 @@ def storage(settings: Settings) -> Storage:
 
 def outlets(settings: Settings, storage: Storage, client: httpx.AsyncClient) -> Outlets:
     """Where alerts go and are kept. Raises SettingsError."""
-    return Outlets(destinations(settings, client), storage.ledger, history(storage), delivery_limits(settings))
+    return Outlets(
+        destinations(settings, client), storage.ledger, history(storage), delivery_limits(settings),
+        storage.note_checkpoint,
+    )  # fmt: skip
 
 
 def history(storage: Storage) -> HistoryStore:

@@ -1,9 +1,11 @@
 """All of the storage in one hand, made from one address: PostgreSQL where it is set, memory where it is not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from alert_sinks.ledger import Ledger, MemoryLedger
 from episode_monitor.storage.audit import AuditLog, MemoryAuditLog, PostgresAuditLog
+from episode_monitor.storage.audit_checkpoints import AuditCheckpointRows
 from episode_monitor.storage.checks import CheckResults, MemoryCheckResults, PostgresCheckResults
 from episode_monitor.storage.connecting import DatabaseOptions
 from episode_monitor.storage.database import Database
@@ -12,6 +14,7 @@ from episode_monitor.storage.history import AlertHistory, MemoryAlertHistory, Po
 from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.retention import Prune, Retention, pruner
 from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule, PostgresCheckSchedule
+from models.audit_checkpoint import AuditCheckpoint
 
 _LEDGER_ENTRIES = 100_000  # some hundred bytes each
 
@@ -26,6 +29,7 @@ class Storage:
     checks: CheckResults
     schedule: CheckSchedule
     audit: AuditLog
+    note_checkpoint: Callable[[AuditCheckpoint], None] = lambda checkpoint: None  # of the audit; never waits
     prune: Prune | None = None  # None: memory is bounded by itself
 
 
@@ -50,5 +54,6 @@ def open_storage(
         checks=PostgresCheckResults(database),
         schedule=PostgresCheckSchedule(database),
         audit=PostgresAuditLog(database),
+        note_checkpoint=AuditCheckpointRows(database).note,
         prune=None if retention is None else pruner(database, retention),
     )

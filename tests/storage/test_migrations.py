@@ -21,10 +21,12 @@ ALL = [
     "0004.audit",
     "0005.repair-plans",
     "0006.check-schedule",
+    "0007.audit-checkpoints",
 ]
 OURS = [
     "alert_transitions",
     "audit",
+    "audit_checkpoints",
     "check_results",
     "check_schedule",
     "deliveries",
