@@ -27,7 +27,7 @@ async def run_in_process(order: Order, hear: Callable[[Progressed], None]) -> by
     process = await asyncio.create_subprocess_exec(*_COMMAND, stdin=PIPE, stdout=PIPE, limit=MAX_RESULT_BYTES + 1024)
     try:
         assert process.stdin is not None
-        with suppress(BrokenPipeError, ConnectionResetError):  # it ended; how, is seen below
+        with suppress(BrokenPipeError, ConnectionResetError, RuntimeError):  # it ended (the last is uvloop's word)
             process.stdin.write(pickle.dumps(order))
             await process.stdin.drain()
         async with asyncio.timeout(MAX_SECONDS):

@@ -5,14 +5,17 @@ import pickle
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from episode_monitor.replay.ranges import Range
+from episode_monitor.replay_jobs import process as module
 from episode_monitor.replay_jobs.orders import Order, PackedRules
-from episode_monitor.replay_jobs.process import run_in_process
+from episode_monitor.replay_jobs.process import JobFailed, run_in_process
 from episode_monitor.settings.settings import load_settings
 from tests.replay_jobs.processes import children, is_there
 
@@ -65,3 +68,31 @@ async def test_it_stands_behind_the_worker_and_is_gone_when_the_job_is_cancelled
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 15)  # by itself the process would ask the broker for longer
         assert not is_there(pid)
+
+
+@pytest.mark.parametrize(
+    ("ends", "sentence"),
+    [
+        ("sys.exit(3)", "Its process ended with 3: see the log of the worker that ran it."),
+        (
+            "os.kill(os.getpid(), 9)",
+            "Its process was ended by signal 9, perhaps for want of memory; use a shorter range.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_one_that_ends_before_it_has_its_order_is_said(
+    silent_broker: socket.socket, monkeypatch: pytest.MonkeyPatch, run: Callable[[Any], Any], ends: str, sentence: str
+) -> None:
+    real = asyncio.create_subprocess_exec
+
+    async def and_wait(*words: str, **options: Any) -> asyncio.subprocess.Process:
+        process = await real(*words, **options)
+        await process.wait()
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", and_wait)
+    monkeypatch.setattr(module, "_COMMAND", (sys.executable, "-I", "-c", f"import os, sys; {ends}"))
+    with pytest.raises(JobFailed) as failed:
+        run(run_in_process(order(silent_broker), lambda progressed: None))
+    assert str(failed.value) == sentence
