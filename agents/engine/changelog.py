@@ -108,7 +108,7 @@ class PartitionLog:
                     if value is not None and key not in values:
                         values[key] = value
                     elif key is not None:
-                        _keep_newest(values, key, value)
+                        keep_newest(values, key, value)
                 progress(read)
                 if time.monotonic() - moved_at > PATIENCE_SECONDS:
                     position = await consumer.position(self._tp)
@@ -140,7 +140,7 @@ class PartitionLog:
             await self._producer.stop()
 
 
-def _keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:
+def keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:
     """Later wins, except that a frozen worker may have written an older state after its successor's newer one."""
     if value is None:
         values.pop(key, None)

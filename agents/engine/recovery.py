@@ -16,6 +16,7 @@ from agents.engine.changelog import Changelog, PartitionLog, Progress, StateIsUn
 from agents.engine.clock import run_clock
 from agents.engine.last_record import dead_letter_offsets, is_still_there
 from agents.engine.ownership import Owned
+from agents.engine.standby import standby_in
 from agents.engine.writer import Writer
 from agents.fetching.reading import reader
 from agents.kafka.access import Kafka
@@ -39,6 +40,10 @@ class EventsAreOthers(CannotGoLive):
 
 class StateIsCut(CannotGoLive):
     """The beginning of the changelog was deleted, and with it states whose loss would go unnoticed."""
+
+
+class StandsBy(CannotGoLive):
+    """Another monitor is in the place of this one."""
 
 
 _NEEDS_OPERATOR = (CannotGoLive, StateIsUnreadable)
@@ -112,8 +117,9 @@ class Recovery:
             bounds = await self._bounds(consumer, owned)
             self._check_whole(owned, bounds)
             await self._read_back(owned, owned.log, consumer, progress)
+            self._check_standby(owned)
             await self._look_around(consumer, owned, bounds)
-        await _run_due(owned.partition)
+        await run_overdue(owned.partition)
         owned.recovered.seconds = time.monotonic() - started
 
     async def _read_back(
@@ -150,6 +156,11 @@ class Recovery:
                 f"MONITOR_ID, or delete {topic}, to process all events again."
             )
 
+    def _check_standby(self, owned: Owned) -> None:
+        standby = standby_in(owned.store.values)
+        if standby is not None:
+            raise StandsBy(standby.sentence(self._writer.monitor_id))
+
     async def _look_around(self, consumer: AIOKafkaConsumer, owned: Owned, bounds: _Bounds) -> None:
         last, first_offset = owned.checkpoint.last_stored, bounds.first_offset
         is_checkable = last is not None and last.offset >= first_offset
@@ -175,7 +186,7 @@ class Recovery:
         owned.begin_at(first_offset, known_letters)
 
 
-async def _run_due(partition: Partition) -> None:
+async def run_overdue(partition: Partition) -> None:
     """What the stored clock had made due and a crash left undone."""
     clock_ms, due_ms = partition.clock_ms, partition.next_deadline_ms()
     if due_ms is not None and due_ms < clock_ms:

@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "doctor": "doctor:doctor",
     "health": "health:health",
     "replay": "replay:replay",
+    "rebuild": "rebuild:rebuild",
     "backfill": "backfill:backfill",
 }
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiokafka.errors import ProducerFenced
 
-from agents.engine.changelog import Changelog, PartitionLog, _keep_newest
+from agents.engine.changelog import Changelog, PartitionLog, keep_newest
 from agents.engine.producer import Producer
 from agents.fetching.reading import reader
 from faults.replay import Stored
@@ -128,11 +128,11 @@ def test_an_older_state_does_not_replace_a_newer_one_that_was_written_before_it(
     (key,) = (key for key in newer if key[:1] == kind)
     values: dict[bytes, bytes] = {}
     for value in (newer[key], older[key]):
-        _keep_newest(values, key, value)
+        keep_newest(values, key, value)
     assert values == {key: newer[key]}
     values = {}
     for value in (older[key], newer[key]):
-        _keep_newest(values, key, value)
+        keep_newest(values, key, value)
     assert values == {key: newer[key]}
 
 
@@ -140,7 +140,7 @@ def test_of_two_states_at_the_same_offset_the_later_one_counts() -> None:
     key = changelog_keys.CURSOR
     early, late = (msgspec.msgpack.encode(Cursor(7, clock_ms)) for clock_ms in (1, 2))
     values = {key: early}
-    _keep_newest(values, key, late)
+    keep_newest(values, key, late)
     assert values == {key: late}
 
 

@@ -120,7 +120,9 @@ async def test_what_was_refused_is_named_with_its_setting(doors: Doors, case: st
 
 @pytest.mark.apache
 @pytest.mark.broker
-@pytest.mark.parametrize("words", [("doctor",), ("topics", "ensure"), ("topics", "describe"), ("replay",)])
+@pytest.mark.parametrize(
+    "words", [("doctor",), ("topics", "ensure"), ("topics", "describe"), ("replay",), ("rebuild", "plan", "--to", "b")]
+)
 def test_every_command_says_it_once_and_nothing_else(doors: Doors, words: tuple[str, ...], tmp_path: Path) -> None:
     for case in ("password", "expired", "plain to TLS"):
         door, options, expected = CASES[case]

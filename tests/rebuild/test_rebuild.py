@@ -1,0 +1,91 @@
+"""A rebuild from its plan to the deletion of the old monitor, on a real broker."""
+
+import pytest
+
+from streams.alerting.alert_state import AlertPhase
+from streams.project.alert_actions import ActionKind
+from tests.agents.support import producing, running, send, until
+from tests.agents.test_past_alerts import failed
+from tests.rebuild.support import Stage, act, give_gaps, run, succeeds, waive
+
+pytestmark = pytest.mark.broker
+
+
+async def test_the_new_monitor_continues_where_the_old_one_stopped_and_notifies_nobody_twice(stage: Stage) -> None:
+    await stage.make_topics()
+    events, to = stage.topics.events, ("--to", stage.new_id)
+    async with producing(stage.broker) as producer:
+        for project, partition in (("acked", 0), ("silent", 1), ("by-hand", 0), ("waived", 1)):
+            await give_gaps(producer, events, project, partition)
+        await send(producer, events, 1, b"failing", failed("failing", 1, 5))
+        old = stage.desk(stage.old_id)
+        async with running(old.rig):
+            await until(lambda: len(old.told) > 0 and old.is_settled and old.rig.is_stored())
+            await act(old, "acked", ActionKind.ACKNOWLEDGE)
+            await act(old, "silent", ActionKind.SILENCE)
+            await act(old, "by-hand", ActionKind.RESOLVE)
+            await waive(old, "waived", 3)
+            await until(lambda: "by-hand episode_integrity resolved" in old.team.told)
+            await until(lambda: old.rig.is_stored() and old.is_settled)
+
+        planned = await succeeds("plan", *to)
+        assert (planned["cases"], planned["records"]) == (["same_events_same_rules"], 25)
+        assert planned["create"] == [f"{stage.new_id}-state-changelog", f"{stage.new_id}-fleet"]
+        assert (await run("compare", *to)).code == 4, "nothing was built yet"
+
+        started = await succeeds("start", *to)
+        assert (started["records"], started["projects"]) == (25, 5)
+        compared = await succeeds("compare", *to)
+        assert (compared["equal"], compared["projects"], compared["differences"]) == (True, 5, [])
+        assert compared["old_digest"] == compared["new_digest"]
+
+        early = stage.desk(stage.new_id)
+        async with running(early.rig, partitions=None):
+            await until(lambda: all(each.problem for each in early.rig.owned.values()) and len(early.rig.owned) == 2)
+            assert early.rig.owned[0].problem.startswith(f"Monitor {stage.new_id} is being rebuilt from {stage.old_id}")
+
+        assert (await succeeds("switch", *to))["executed"] is False
+        switched = await succeeds("switch", *to, "--execute")
+        assert (switched["equal"], switched["alerts_to_deliver"]) == (True, 0)
+        carried = switched["carried_over"]
+        assert (carried["acknowledgements"], carried["silences"], carried["resolved_by_hand"]) == (1, 1, 1)
+        assert carried["waivers"] == 1
+
+        new = stage.desk(stage.new_id)
+        async with running(new.rig):
+            await until(lambda: new.is_settled and new.rig.is_stored())
+            states = {p: each.partition.look(p) for each in new.rig.owned.values() for p in
+                      ("acked", "silent", "by-hand", "waived", "failing") if each.partition.look(p)}  # fmt: skip
+            integrity = {name: state.alerts.get("episode_integrity") for name, state in states.items() if state}
+            assert getattr(integrity["acked"], "acknowledged_by", None) == "kim"
+            assert getattr(integrity["silent"], "silenced_until_ms", 0) > 0
+            assert getattr(integrity["by-hand"], "phase", None) is AlertPhase.HUSHED
+            waived = states["waived"]
+            assert waived is not None
+            assert [(one.first, one.by) for one in waived.numbering.anomalies.waived] == [(3, "lee")]
+            assert list(waived.numbering.anomalies.open_gaps) == [(5, 5)]
+            assert new.told == [], "all of it was told by the old monitor"
+            await send(producer, events, 0, b"new", failed("new", 1, 0))
+            await until(lambda: new.team.told == ["new episode_failure_rate firing"])
+
+    late = stage.desk(stage.old_id)
+    async with running(late.rig, partitions=None):
+        await until(lambda: all(each.problem for each in late.rig.owned.values()) and len(late.rig.owned) == 2)
+        assert late.rig.owned[0].problem.startswith(f"Monitor {stage.old_id} was replaced by {stage.new_id} at ")
+
+
+async def test_only_another_monitor_than_the_one_in_force_is_deleted_and_its_name_is_typed_twice(stage: Stage) -> None:
+    await stage.make_topics()
+    old = f"{stage.old_id}-state-changelog", f"{stage.old_id}-fleet"
+    refused = await run("delete", stage.old_id, "--execute", "--confirm", stage.old_id)
+    assert (refused.code, refused.err) == (4, f"{stage.old_id} is the monitor in force (MONITOR_ID), which is never "
+                                              "deleted.")  # fmt: skip
+    stage.in_force(stage.new_id)
+    listed = await succeeds("delete", stage.old_id)
+    assert (listed["executed"], listed["topics"]) == (False, list(old))
+    wrong = await run("delete", stage.old_id, "--execute", "--confirm", stage.new_id)
+    assert (wrong.code, wrong.err) == (4, f"Nothing was deleted: --confirm must repeat the name, {stage.old_id}.")
+    assert (await run("delete", stage.old_id, "--execute")).code == 4
+    deleted = await succeeds("delete", stage.old_id, "--execute", "--confirm", stage.old_id)
+    assert (deleted["executed"], deleted["topics"]) == (True, list(old))
+    assert (await run("delete", stage.old_id)).code == 4, "it is gone"
