@@ -244,6 +244,42 @@ async def test_a_split_project_is_compared_part_by_part() -> None:
     assert [note[:28] for note in found.notes] == ["1 projects of partition 0 ar", "1 projects of partition 1 ar"]
 
 
+async def test_a_project_whose_second_part_one_side_alone_has_is_named_in_that_partition() -> None:
+    first, second = [event("p", 1), event("p", 3)], [event("p", 2)]
+    found = await compared(Topic(first, [*second, event("q", 1)]), Live(first, [None, event("q", 1)]))
+    one = only(found)
+    assert (one.project_id, one.what, one.partition, one.offset) == ("p", "record skipped", 1, 0)
+
+    live = Live(first, [*second, event("q", 1)])
+    for partition in live.partitions:
+        partition.note_split("p", [0, 1])
+    one = only(found := await compared(Topic(first, [None, event("q", 1)]), live))
+    assert (one.project_id, one.what, one.partition, one.other) == ("p", "record missing", 1, "1 episodes")
+    assert [note[:28] for note in found.notes] == ["1 projects of partition 0 ar", "1 projects of partition 1 ar"]
+
+
+async def test_in_a_copy_with_a_record_removed_altered_inserted_and_two_exchanged_each_is_named() -> None:
+    """The live monitor has read the original, and the copy is replayed."""
+    original = [*history(), *(event(f"p{project}", 6) for project in range(6))]
+    copy = list(original)
+    copy[35], copy[34] = copy[34], copy[35]  # p4 and p5, number 6
+    copy[19] = event("p1", 4, episode_id="someone-else")
+    copy.insert(20, event("p2", 9, 4))
+    del copy[12]  # p0, number 3
+    found = await compared(Topic([None], copy), Live([None], original))
+    assert {
+        (one.project_id, one.what, one.partition, one.number, one.replayed, one.other, one.offset)
+        for one in found.differences
+        if one.number is not None or one.what == "record moved"
+    } == {
+        ("p0", "record missing", 1, 3, None, "ep-p0-3", None),  # its offset is not in the copy
+        ("p1", "record altered", 1, 4, "someone-else", "ep-p1-4", 18),
+        ("p2", "record skipped", 1, 9, "ep-p2-9", None, 19),
+        ("p4", "record moved", 1, None, 35, 34, 35),
+        ("p5", "record moved", 1, None, 34, 35, 34),
+    }
+
+
 async def test_very_many_differing_projects_are_counted_and_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_run, "MAX_CLOSE", 2)
     records = history()

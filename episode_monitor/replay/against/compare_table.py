@@ -24,7 +24,7 @@ def table_differences(
     if held is None:
         return [of.only_in_table()]
     has_no_row = all(one.kind == drift_values.MISSING_IN_DATABASE for one in by_number.values())
-    if has_no_row and by_number.keys() >= set(held.numbers):
+    if held.numbers and has_no_row and by_number.keys() >= set(held.numbers):
         return [of.only_in_topic(held)]
     listed = list(of.numbers())
     rest = listed[MAX_NUMBERS:]

@@ -3,6 +3,7 @@ with another episode."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 import msgspec
 
@@ -19,22 +20,23 @@ class Paired(msgspec.Struct, frozen=True):
 
 def paired(here: Holders, there: Holders) -> Iterator[Paired]:
     """What each side alone has, put together: episodes with another number first, then by number."""
-    ours, theirs = _numbers_of(here), _numbers_of(there)
-    renumbered = ours.keys() & theirs.keys()
-    for episode in sorted(renumbered, key=lambda one: (ours[one], one)):
-        yield Paired((ours[episode][0], episode), (theirs[episode][0], episode))
+    ours, theirs = _by_episode(here), _by_episode(there)
+    renumbered = [
+        Paired((mine, episode), (other, episode))
+        for episode in ours.keys() & theirs.keys()
+        for mine, other in zip(ours[episode], theirs[episode], strict=False)
+    ]
+    yield from sorted(renumbered, key=lambda pair: pair.ours or (0, ""))
+    done_here, done_there = {pair.ours for pair in renumbered}, {pair.theirs for pair in renumbered}
     for number in sorted(here.keys() | there.keys()):
-        left = [(number, one) for one in here.get(number, ()) if one not in renumbered]
-        right = [(number, one) for one in there.get(number, ()) if one not in renumbered]
-        both = min(len(left), len(right))
-        yield from (Paired(*pair) for pair in zip(left[:both], right[:both], strict=True))
-        yield from (Paired(one, None) for one in left[both:])
-        yield from (Paired(None, one) for one in right[both:])
+        left = [(number, one) for one in here.get(number, ()) if (number, one) not in done_here]
+        right = [(number, one) for one in there.get(number, ()) if (number, one) not in done_there]
+        yield from (Paired(mine, other) for mine, other in zip_longest(left, right))
 
 
-def _numbers_of(holders: Holders) -> dict[str, list[int]]:
+def _by_episode(holders: Holders) -> dict[str, list[int]]:
     found: dict[str, list[int]] = defaultdict(list)
-    for number, episodes in holders.items():
+    for number, episodes in sorted(holders.items()):
         for episode in episodes:
             found[episode].append(number)
-    return dict(found)
+    return found
