@@ -118,7 +118,7 @@ class LocalState:
     def counted_parts_of(self, project_id: str) -> Iterator[LocalPart]:
         """Where a project is counted: of one in several partitions the lowest."""
         for part in self.parts_of(project_id):
-            if not part.state.split or part.state.split[0] == part.owned.number:
+            if part.owned.partition.index.counts(project_id):
                 yield part
 
 

@@ -2,13 +2,13 @@
 answer from one worker's memory, and where needed how the answers of several workers become one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from episode_monitor.fleet.errors import Refusal
+from episode_monitor.fleet.errors import Recovering, Refusal
 from episode_monitor.fleet.local_state import LocalPart, LocalState
 
 ANSWER_SECONDS = 3.0  # for one project: found in memory
@@ -62,8 +62,13 @@ class Question(msgspec.Struct, Generic[T, A], frozen=True, kw_only=True):
         raise NotImplementedError
 
     async def partial_answer(self, here: LocalState) -> PartialAnswer[T]:
-        """The same with the partitions that it speaks for."""
-        return PartialAnswer(partitions=here.partitions, found=await self.answer(here))
+        """The same with the partitions that it speaks for. Raises Recovering if one of them that had to be asked has
+        left meanwhile."""
+        live = here.live
+        found = await self.answer(here)
+        if self.scope is Scope.EVERY_OWNER and not all(owned.is_live for owned in live):
+            raise Recovering
+        return PartialAnswer(partitions=[owned.number for owned in live], found=found)
 
     def merge(self, parts: Sequence[T], here: LocalState) -> A:
         """One answer of the answers of all; for `EVERY_OWNER` and `OTHERS`."""
@@ -79,8 +84,9 @@ class Question(msgspec.Struct, Generic[T, A], frozen=True, kw_only=True):
 
 
 class OfProject(Question[T, T | None], Generic[T], frozen=True, kw_only=True):
-    """A question about one project. One in several partitions is answered by the owner of the lowest, so that all
-    workers answer alike; with `any_part`, by the first that has a part."""
+    """A question about one project. If its events are in several partitions, the owner of the lowest answers for that
+    part alone, so that all workers return the same; with `any_part`, the first owner that has a part. With
+    `of_all_parts`, all owners are asked."""
 
     scope = Scope.ONE_OWNER
     any_part: ClassVar[bool] = False
@@ -118,3 +124,14 @@ class OfProjectParts(Question[list[T], A], Generic[T, A], frozen=True, kw_only=T
 
     def merge(self, parts: Sequence[list[T]], here: LocalState) -> A:
         return self.join([one for found in parts for one in found], here)
+
+
+def once_per_project(
+    parts: Iterable[Iterable[T]], project: Callable[[T], str], *, order: Callable[[T], Any]
+) -> list[T]:
+    """What all owners found, in order, for `merge`. A project that is in several partitions appears once, by the lowest
+    of `order`: until its parts are known of, each owner finds one."""
+    seen: dict[str, T] = {}
+    for one in sorted((one for part in parts for one in part), key=order):
+        seen.setdefault(project(one), one)
+    return list(seen.values())

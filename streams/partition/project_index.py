@@ -38,6 +38,11 @@ class ProjectIndex:
         """Projects without those that another partition counts."""
         return len(self.head_keys) - self.counted_elsewhere
 
+    def counts(self, project_id: str) -> bool:
+        """Whether this partition counts the project: the only one that has it, or of several the lowest."""
+        split = self.splits.get(project_id)
+        return split is None or split.partitions[0] == self.partition
+
     @property
     def counted_splits(self) -> int:
         """Split projects that this partition counts, being the lowest of theirs."""
@@ -61,10 +66,9 @@ class ProjectIndex:
 
     def know_split(self, project_id: str, split: Split) -> None:
         """The project is in several partitions: its findings no longer count."""
-        known = self.splits.get(project_id)
+        was_counted = self.counts(project_id)
         self.splits[project_id] = split
-        was_elsewhere = known is not None and known.partitions[0] != self.partition
-        self.counted_elsewhere += (split.partitions[0] != self.partition) - was_elsewhere
+        self.counted_elsewhere += was_counted - self.counts(project_id)
         self._note(project_id, 0, 0, project_id in self.alerting)
 
     def _note(self, project_id: str, gaps: int, duplicates: int, is_alerting: bool) -> None:

@@ -130,7 +130,7 @@ def splits_of(partition: Partition, limit: int = MAX_SPLITS) -> list[SplitFacts]
     named = (
         SplitFacts(project_id, split.partitions, split.keyless)
         for project_id, split in partition.index.splits.items()
-        if split.partitions[0] == partition.number
+        if partition.index.counts(project_id)
     )
     return list(islice(named, limit))
 

@@ -30,8 +30,10 @@ class NoJobs:
 
 
 def sample_of(kind: type[Question[Any, Any]], **values: Any) -> Question[Any, Any]:
-    """A field without a default takes its value from above: a new name needs one there."""
+    """A field without a default takes its value from above. Fails with a sentence for a name that is not there."""
     needed = {field.name for field in msgspec.structs.fields(kind) if field.required} | values.keys()
     given = {**VALUES, **values}
+    unknown = sorted(needed - given.keys())
+    assert not unknown, f"{kind.__name__} has the parameters {unknown}: give each a value in VALUES of {__file__}"
     question: Question[Any, Any] = msgspec.convert({name: given[name] for name in needed}, kind)
     return question

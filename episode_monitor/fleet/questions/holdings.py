@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agents.engine.ownership import Owned
 from agents.time_slices import in_slices
 from episode_monitor.fleet.local_state import LocalState
-from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope
+from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope, once_per_project
 from streams.base.steps import Steps
 from streams.partition.drift_values import Holdings
 from streams.partition.holdings import holdings_of
@@ -24,12 +24,8 @@ class HoldingsQuestion(Question[list[Holdings], dict[str, Holdings]], frozen=Tru
         return await in_slices(held(here.live, self.projects))
 
     def merge(self, parts: Sequence[list[Holdings]], here: LocalState) -> dict[str, Holdings]:
-        found: dict[str, Holdings] = {}
-        for one in (one for part in parts for one in part):
-            known = found.get(one.project_id)
-            if known is None or len(known.numbers) < len(one.numbers):
-                found[one.project_id] = one
-        return found
+        most = once_per_project(parts, lambda one: one.project_id, order=lambda one: -len(one.numbers))
+        return {one.project_id: one for one in most}
 
 
 def held(live: Sequence[Owned], projects: Sequence[str]) -> Steps[list[Holdings]]:

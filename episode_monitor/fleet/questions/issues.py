@@ -7,7 +7,7 @@ import msgspec
 from agents.engine.ownership import Owned
 from agents.time_slices import in_slices
 from episode_monitor.fleet.local_state import LocalState
-from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope
+from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope, once_per_project
 from streams.base.ranking import Lowest, Rank, rank
 from streams.base.steps import Steps
 from streams.partition.summary import STATE_STEP, STEP, SplitFacts, splits_of
@@ -47,8 +47,11 @@ class IssuesQuestion(Question[StreamIssues, StreamIssues], frozen=True, kw_only=
         return await in_slices(_issues(here.live, self))
 
     def merge(self, parts: Sequence[StreamIssues], here: LocalState) -> StreamIssues:
-        issues = [one for part in parts for one in part.issues]
-        issues.sort(key=lambda one: rank(one.project_id, one.gaps_total, one.duplicates_total, one.max_number))
+        issues = once_per_project(
+            (part.issues for part in parts),
+            lambda one: one.project_id,
+            order=lambda one: rank(one.project_id, one.gaps_total, one.duplicates_total, one.max_number),
+        )
         beyond = issues[self.limit :]
         return StreamIssues(
             issues=issues[: self.limit],

@@ -17,7 +17,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PositionsQuestion(Question[list[Position], list[Position]], frozen=True, kw_only=True):
-    """Of every partition."""
+    """Of every partition, in their order."""
 
     scope = Scope.EVERY_OWNER
     seconds = LONG_ANSWER_SECONDS
@@ -28,4 +28,4 @@ class PositionsQuestion(Question[list[Position], list[Position]], frozen=True, k
         return [Position(owned.number, owned.position, owned.position + lag(owned)) for owned in here.live]
 
     def merge(self, parts: Sequence[list[Position]], here: LocalState) -> list[Position]:
-        return [one for part in parts for one in part]
+        return sorted((one for part in parts for one in part), key=lambda one: one.partition)

@@ -13,9 +13,9 @@ import msgspec
 
 from agents.engine.ownership import Owned
 from agents.time_slices import in_slices
-from episode_monitor.fleet.errors import InvalidQuery, Recovering
+from episode_monitor.fleet.errors import InvalidQuery
 from episode_monitor.fleet.local_state import LocalState
-from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, PartialAnswer, Question, Scope
+from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope, once_per_project
 from models.integrity_views import ProjectPage, ProjectRow
 from streams.base import changelog_keys
 from streams.base.ranking import HEALTHIEST, Lowest, rank
@@ -57,12 +57,8 @@ class ProjectListQuestion(Question[OwnPage, ProjectPage], frozen=True, kw_only=T
     def check(self) -> None:
         self.after()
 
-    async def partial_answer(self, here: LocalState) -> PartialAnswer[OwnPage]:
-        live = here.live
-        page = await in_slices(own_page(live, self, here.view.as_of_ms))
-        if any(not owned.is_live for owned in live):
-            raise Recovering
-        return PartialAnswer(partitions=[owned.number for owned in live], found=page)
+    async def answer(self, here: LocalState) -> OwnPage:
+        return await in_slices(own_page(here.live, self, here.view.as_of_ms))
 
     def merge(self, parts: Sequence[OwnPage], here: LocalState) -> ProjectPage:
         return merge_pages(parts, self)
@@ -144,19 +140,18 @@ def _unhealthy_ids(partition: Partition) -> Iterable[str | None]:
 
 def _split_ids(partition: Partition) -> Iterable[str | None]:
     """Those that this partition counts."""
-    return [name for name, split in list(partition.index.splits.items()) if split.partitions[0] == partition.number]
+    return filter(partition.index.counts, list(partition.index.splits))
 
 
 def _healthy_ids(partition: Partition) -> Iterable[str | None]:
     """None stands for a project that is not healthy, or that a lower partition counts. New projects may come
     meanwhile; they are at the end."""
-    head_keys, unhealthy, splits = partition.index.head_keys, partition.index.unhealthy, partition.index.splits
+    head_keys, unhealthy = partition.index.head_keys, partition.index.unhealthy
     at = 0
     while at < len(head_keys):
         project_id = changelog_keys.project_of(head_keys[at])
-        split = splits.get(project_id)
-        is_elsewhere = split is not None and split.partitions[0] != partition.number
-        yield None if is_elsewhere or project_id in unhealthy else project_id
+        is_healthy = project_id not in unhealthy and partition.index.counts(project_id)
+        yield project_id if is_healthy else None
         at += 1
 
 
@@ -173,20 +168,14 @@ def _no_healthy_comes_before(best: Best, question: ProjectListQuestion) -> bool:
 
 
 def merge_pages(pages: Iterable[OwnPage], query: ProjectListQuestion) -> ProjectPage:
-    """The page of the whole fleet. A project in two partitions (keyed wrongly) is shown once, as it stands worse."""
-    rows: dict[str, tuple[Place, ProjectRow]] = {}
-    total = 0
-    for page in pages:
-        total += page.total
-        for place, row in page.rows:
-            if place[2] not in rows or place < rows[place[2]][0]:
-                rows[place[2]] = place, row
-    ordered = sorted(rows.values(), key=lambda entry: entry[0])
+    """The page of the whole fleet."""
+    pages = list(pages)
+    ordered = once_per_project((page.rows for page in pages), lambda entry: entry[0][2], order=lambda entry: entry[0])
     shown = ordered[: query.limit]
     more = len(ordered) > query.limit
     return ProjectPage(
         projects=[row for _, row in shown],
-        total=total,
+        total=sum(page.total for page in pages),
         next_cursor=_encode_cursor(query.sort, shown[-1][0]) if more else None,
     )
 
