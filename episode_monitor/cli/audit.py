@@ -1,18 +1,22 @@
-"""`audit`: who changed what, asked of a running worker."""
+"""`audit`: who changed what, whether the events are those that were processed, and what auditors are given."""
 
 import sys
 from typing import Annotated, Any
 
 import typer
 
+from episode_monitor.cli.audit_export import export
 from episode_monitor.cli.audit_verify import verify
 from episode_monitor.cli.calling import Url, get
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.settings.settings import load_settings
 
-audit = typer.Typer(no_args_is_help=True, help="Show who changed what.")
+audit = typer.Typer(
+    no_args_is_help=True, help="Show who changed what, prove what was processed, and export both for auditors."
+)
 
 audit.command("verify")(verify)
+audit.command("export")(export)
 
 _PAGE_ROWS = 1000
 

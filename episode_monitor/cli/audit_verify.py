@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from episode_monitor.audit.chain import WrongKey
 from episode_monitor.audit.verify import Job, Verification
 from episode_monitor.audit.verify_report import VerifyReport
+from episode_monitor.cli.audit_export import verify_export
 from episode_monitor.cli.audit_words import sentences
 from episode_monitor.cli.interrupts import Interrupts
 from episode_monitor.cli.output import Json, print_json
@@ -35,6 +36,9 @@ def verify(
     jsonl: Annotated[
         Path | None, typer.Option("--jsonl", help="A copy of one partition with one event per line.")
     ] = None,
+    exported: Annotated[
+        Path | None, typer.Option("--export", help="A folder of `audit export`, instead of the topic; needs no Kafka.")
+    ] = None,
     partition: PartitionNumber = None,
     end: To = None,
     keys: Keys = None,
@@ -46,10 +50,10 @@ def verify(
 ) -> None:
     """Prove that the events are those the monitor has read. Exit code 1: something differs."""
     settings = load_settings()
-    if jsonl is not None and (copy is not None or partition is None):
-        raise Failure(
-            "A file is a copy of one partition: give --partition with --jsonl, and no --topic.", ExitCode.USAGE
-        )
+    _check(exported, jsonl, copy, partition, end)
+    if exported is not None:
+        verify_export(exported, _keys(keys, settings), as_json)
+        return
     job = Job(
         kafka=kafka_access(settings), monitor_id=settings.monitor_id, topic=settings.events_topic,
         audit_topic=settings.audit_topic, partition=partition, copy=copy,
@@ -64,6 +68,16 @@ def verify(
             print(sentence)
     if not report.intact:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+def _check(exported: Path | None, jsonl: Path | None, copy: str | None, partition: int | None, end: str | None) -> None:
+    """Which options exclude each other."""
+    if exported is not None and (jsonl, copy, partition, end) != (None, None, None, None):
+        raise Failure("--export is verified by itself; leave out topic, file and range.", ExitCode.USAGE)
+    if jsonl is not None and (copy is not None or partition is None):
+        raise Failure(
+            "A file is a copy of one partition: give --partition with --jsonl, and no --topic.", ExitCode.USAGE
+        )
 
 
 def _run(job: Job, settings: Settings, is_asked: bool) -> VerifyReport:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from episode_monitor.audit.chain import Signatures
 from episode_monitor.audit.differences import RecordDifference
 from episode_monitor.audit.verify_report import OffsetRange, PartitionReport, VerifyReport
 from episode_monitor.cli.output import count
@@ -15,7 +16,7 @@ def sentences(report: VerifyReport) -> Iterator[str]:
     for each in report.partitions:
         yield from _partition(each)
     yield from sorted({note for each in report.partitions for note in (*each.notes, *each.state.skipped)})
-    yield _signatures(report)
+    yield key_sentence(_signatures(report))
     what = report.topic if report.copy is None else f"{report.topic} and its copy {report.copy}"
     checked = f"{count(report.checkpoints, 'checkpoint')} of {report.monitor_id}"
     yield f"{what}: intact, {checked}." if report.intact else f"{what}: NOT intact, {checked}."
@@ -78,16 +79,24 @@ def _difference(each: RecordDifference) -> str:
             return f"offset {each.offset} has another content at {each.copy_offset} of the copy{event}: altered."
 
 
-def _signatures(report: VerifyReport) -> str:
-    signed = sum(each.signatures.signed for each in report.partitions)
-    if not signed:
+def _signatures(report: VerifyReport) -> Signatures:
+    """Of all chains."""
+    each = [partition.signatures for partition in report.partitions]
+    return Signatures(
+        signed=sum(one.signed for one in each), unsigned=sum(one.unsigned for one in each),
+        checked=all(one.checked for one in each), keys=sorted({key for one in each for key in one.keys}),
+    )  # fmt: skip
+
+
+def key_sentence(signatures: Signatures) -> str:
+    """What is known of the keys that signed."""
+    if not signatures.signed:
         return "The checkpoints are linked by hash, but not signed: who can write the audit topic can make them anew."
-    keys = sorted({key for each in report.partitions for key in each.signatures.keys})
-    unsigned = report.checkpoints - signed
-    rest = f"; {count(unsigned, 'checkpoint')} not signed" if unsigned else ""
-    if not all(each.signatures.checked for each in report.partitions):
-        return f"Signed by key {', '.join(keys)}, which was not checked: give --public-key or AUDIT_PUBLIC_KEY{rest}."
-    return f"The signatures are of the key {', '.join(keys)}{rest}."
+    keys = ", ".join(signatures.keys)
+    rest = f"; {count(signatures.unsigned, 'checkpoint')} not signed" if signatures.unsigned else ""
+    if not signatures.checked:
+        return f"Signed by key {keys}, which was not checked: give --public-key or AUDIT_PUBLIC_KEY{rest}."
+    return f"The signatures are of the key {keys}{rest}."
 
 
 def _span(span: OffsetRange) -> str:

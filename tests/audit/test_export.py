@@ -1,0 +1,111 @@
+"""The folder of an export: safe cells, all or nothing, and a manifest that names what was changed afterwards."""
+
+import csv
+import errno
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from episode_monitor.audit.export_check import ExportReport, NotAnExport, check_export
+from episode_monitor.audit.export_files import CannotExport, Exported, csv_of, write_export
+from models.audit_checkpoint import encode_audit_checkpoint
+from models.audit_signature import key_id
+from tests.audit.ledger import MONITOR, chain, events
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+KEYS = {key_id(KEY.public_key()): KEY.public_key()}
+ACT = {"at": "2026-01-01T00:00:00.000Z", "who": "=cmd()", "request": {"by": "kim"}, "result": "done"}
+CHECKPOINTS = [encode_audit_checkpoint(each) for each in chain(events(50), key=KEY)]
+
+
+def exported(checkpoints: list[bytes] = CHECKPOINTS[2:]) -> Exported:
+    return Exported(
+        jsonl={"acts": [json.dumps(ACT).encode()], "checkpoints": checkpoints},
+        csv={"acts": [ACT]},
+        about={"monitor_id": MONITOR, "topic": "events", "notes": []},
+    )
+
+
+def faults(report: ExportReport) -> list[tuple[str, str]]:
+    return [(fault.name, fault.what) for fault in report.faults]
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"), ("+1", "'+1"), ("-1", "'-1"), ("@x", "'@x"), ("\tx", "'\tx"),
+        ("  =1", "'  =1"), ("\uff1d1", "'\uff1d1"), ("team/a=b", "team/a=b"), (-5, "-5"), (None, ""), (True, "true"),
+        ({"by": "김"}, '{"by": "김"}'), ("a,\"b\"\r\nc", 'a,"b"\r\nc'),
+    ],
+)  # fmt: skip
+def test_no_text_of_a_cell_begins_a_formula(value: Any, cell: str) -> None:
+    names, row = csv.reader(io.StringIO(csv_of(["one"], [{"one": value, "two": 2}]).decode(), newline=""))
+    assert (names, row) == (["one"], [cell])
+
+
+def test_a_folder_as_it_was_written_is_intact_and_its_manifest_is_the_one_that_was_said(tmp_path: Path) -> None:
+    digest = write_export(tmp_path / "audit", exported())
+    report = check_export(tmp_path / "audit", KEYS)
+    assert (report.intact, report.manifest_sha256, report.files, report.checkpoints) == (True, digest, 3, 3)
+    assert (report.signatures.signed, report.signatures.checked) == (3, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["audit"]
+
+
+def test_a_changed_a_missing_and_an_added_file_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "audit"
+    write_export(folder, exported())
+    content = (folder / "acts.csv").read_bytes()
+    (folder / "acts.csv").write_bytes(content.replace(b"kim", b"lee"))
+    (folder / "acts.jsonl").unlink()
+    (folder / "more.csv").touch()
+    report = check_export(folder, {})
+    assert not report.intact
+    assert faults(report) == [("acts.jsonl", "missing"), ("acts.csv", "altered"), ("more.csv", "unexpected")]
+
+
+def test_a_chain_with_a_hole_in_it_is_not_intact_though_every_file_is(tmp_path: Path) -> None:
+    write_export(tmp_path / "audit", exported([CHECKPOINTS[1], CHECKPOINTS[3]]))
+    report = check_export(tmp_path / "audit", KEYS)
+    assert (report.intact, faults(report)) == (False, [])
+    assert [fault.reason for fault in report.chain] == ["Checkpoints are missing before checkpoint 3: 2 to 2."]
+
+
+def test_what_is_no_export_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(NotAnExport, match=r"has no manifest\.json, so it is no folder of audit export\.$"):
+        check_export(tmp_path, {})
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(NotAnExport, match="cannot be read"):
+        check_export(tmp_path, {})
+
+
+def test_a_place_that_is_taken_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "audit").mkdir()
+    with pytest.raises(FileExistsError):
+        write_export(tmp_path / "audit", exported())
+    assert [*tmp_path.rglob("*")] == [tmp_path / "audit"]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_full_disk_or_ctrl_c_leaves_nothing_behind(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter([None, error])
+
+    def sync(number: int) -> None:
+        raised = next(calls)
+        if raised is not None:
+            raise raised
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises((CannotExport, KeyboardInterrupt)) as caught:
+        write_export(tmp_path / "audit", exported())
+    if isinstance(error, OSError):
+        assert str(caught.value) == (
+            f"{tmp_path / 'audit'} cannot be written: No space left on device; nothing was left behind."
+        )
+    assert [*tmp_path.iterdir()] == []
