@@ -11,8 +11,9 @@ from episode_monitor.replay.backtest_firings import Night
 from episode_monitor.replay.ranges import BadRange, Position, Range, check_order, moment_ms, position_of
 from episode_monitor.replay_jobs.job import Asked
 from episode_monitor.replay_jobs.orders import BacktestOrder, Order, PackedRules
-from episode_monitor.settings.rules_file import RulesFileError, rule_set_of
+from episode_monitor.settings.rules_file import rule_set_of
 from episode_monitor.settings.settings import Settings
+from episode_monitor.settings.yaml_reading import FileError
 from episode_monitor.web.mutations import CheckBody
 from episode_monitor.web.problems import Problem
 from streams.alerting.rules import RuleSet
@@ -82,7 +83,7 @@ class Requests:
     def _packed(self, name: str, text: str) -> PackedRules:
         try:
             return PackedRules.of(name, rule_set_of(text, name, self._settings))
-        except RulesFileError as error:
+        except FileError as error:
             findings = [
                 {"parameter": name, "detail": fault.sentence, **({"line": fault.line} if fault.line else {})}
                 for fault in error.faults

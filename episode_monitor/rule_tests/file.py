@@ -10,7 +10,7 @@ import yaml
 from episode_monitor.rule_tests.notation import BadNotation, Planned, duration_ms, plan
 from episode_monitor.settings.rules_file import load_rules
 from episode_monitor.settings.settings import Settings, SettingsError
-from episode_monitor.settings.strict_yaml import BadYaml, line_of_key, load_yaml, nodes_of, value_of
+from episode_monitor.settings.strict_yaml import BadYaml, checked_nodes, line_of_key, load_yaml, value_of
 from models.alert import AlertStatus, Severity
 from streams.alerting.rules import RuleError, RuleSet
 
@@ -73,8 +73,8 @@ class BadTestFile(SettingsError):
 def is_test_file(path: Path) -> bool:
     """Whether it holds unit tests; what cannot be read is none."""
     try:
-        root = nodes_of(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        root = checked_nodes(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, BadYaml):
         return False
     return value_of(root, "tests") is not None
 
@@ -87,8 +87,8 @@ def load_tests(path: Path, settings: Settings) -> tuple[RuleSet, list[Case]]:
     except BadYaml as error:
         raise BadTestFile(f"{path}, line {error.line}: {error}") from None
     except msgspec.ValidationError as error:
-        raise _refusal(path, nodes_of(text), str(error)) from None
-    places = _Places(path, nodes_of(text))
+        raise _refusal(path, checked_nodes(text), str(error)) from None
+    places = _Places(path, checked_nodes(text))
     rules = _rules(path, file, settings, places)
     return rules, [_case(test, number, rules, places) for number, test in enumerate(file.tests)]
 

@@ -1,35 +1,18 @@
 """Reads the rules file and makes the core's settings of ours."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 
 from episode_monitor.settings.settings import Settings, SettingsError
-from episode_monitor.settings.strict_yaml import BadYaml, line_of_key, load_yaml, nodes_of, value_of
+from episode_monitor.settings.strict_yaml import BadYaml, checked_nodes, line_of_key, load_yaml, value_of
+from episode_monitor.settings.yaml_reading import Fault, FileError
 from streams.alerting.core import Core
 from streams.alerting.rule import Rule
 from streams.alerting.rule_parsing import parse_rules
 from streams.alerting.rules import RuleError, RuleFault, RuleSet
 from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules
-
-
-class RulesFault(NamedTuple):
-    """One sentence about a rules file; `line` counts from 1, 0 where it is about the whole file."""
-
-    line: int
-    sentence: str
-
-
-class RulesFileError(SettingsError):
-    """A rules file that cannot be used: every fault with its line. The text has one sentence a line."""
-
-    def __init__(self, name: str, faults: Sequence[RulesFault]) -> None:
-        places = [f"{name}, line {fault.line}" if fault.line else name for fault in faults]
-        super().__init__("\n".join(f"{place}: {fault.sentence}" for place, fault in zip(places, faults, strict=True)))
-        self.faults = tuple(faults)
 
 
 def load_rules(path: Path, settings: Settings) -> tuple[Rule, ...]:
@@ -48,15 +31,15 @@ def rule_set(path: Path, settings: Settings) -> RuleSet:
 
 
 def rule_set_of(text: str, name: str, settings: Settings) -> RuleSet:
-    """The rules of a text, overrides applied; `name` begins each sentence. Raises RulesFileError."""
+    """The rules of a text, overrides applied; `name` begins each sentence. Raises FileError."""
     try:
         return RuleSet(parse_rules(load_yaml(text), settings.threshold_overrides))
     except BadYaml as error:
-        raise RulesFileError(name, [RulesFault(error.line, str(error))]) from None
+        raise FileError(name, [Fault(error.line, "", str(error))]) from None
     except RuleError as error:
-        root = nodes_of(text)
-        found = [RulesFault(_line_of(root, fault), fault.sentence) for fault in error.faults]
-        raise RulesFileError(name, sorted(found)) from None
+        root = checked_nodes(text)
+        found = [Fault(_line_of(root, fault), "", fault.sentence) for fault in error.faults]
+        raise FileError(name, found) from None
 
 
 def _line_of(root: yaml.Node | None, fault: RuleFault) -> int:

@@ -45,20 +45,45 @@ def load_yaml(text: str) -> Any:
     """As YAML 1.2 reads it. Raises BadYaml."""
     loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if _size(node, {}) > MOST_NODES:
-            raise BadYaml(f"It has more than {MOST_NODES} values, or an alias that contains itself; make it smaller.")
-        return loader.construct_document(node)
+        node = _composed(loader)
+        return None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
-        problem = f": {error.problem}" if isinstance(error, yaml.constructor.ConstructorError) else ""
-        mark = getattr(error, "problem_mark", None)
-        raise BadYaml(f"It is not valid YAML{problem}; correct it there.", mark) from None
+        raise _bad(error) from None
     except RecursionError:
-        raise BadYaml("It is nested too deeply; make it flatter.") from None
+        raise BadYaml(_TOO_DEEP) from None
     finally:
         loader.dispose()
+
+
+def checked_nodes(text: str) -> yaml.Node | None:
+    """The text with the lines of its parts, for those who read values from them. Raises BadYaml.
+
+    Aliases are written out: a node may stand at several places, none inside itself. Keys that stand twice are there.
+    """
+    loader = _Loader(text)
+    try:
+        return _composed(loader)
+    except yaml.YAMLError as error:
+        raise _bad(error) from None
+    except RecursionError:
+        raise BadYaml(_TOO_DEEP) from None
+    finally:
+        loader.dispose()
+
+
+_TOO_DEEP = "It is nested too deeply; make it flatter."
+
+
+def _composed(loader: _Loader) -> yaml.Node | None:
+    node = loader.get_single_node()
+    if node is not None and _size(node, {}) > MOST_NODES:
+        raise BadYaml(f"It has more than {MOST_NODES} values, or an alias that contains itself; make it smaller.")
+    return node
+
+
+def _bad(error: yaml.YAMLError) -> BadYaml:
+    problem = f": {error.problem}" if isinstance(error, yaml.constructor.ConstructorError) else ""
+    return BadYaml(f"It is not valid YAML{problem}; correct it there.", getattr(error, "problem_mark", None))
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:
@@ -69,11 +94,6 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
         parts = inside if isinstance(node, yaml.CollectionNode) else ()
         known[id(node)] = 1 + sum(_size(each, known) for each in parts)
     return known[id(node)]
-
-
-def nodes_of(text: str) -> yaml.Node | None:
-    """The text with the lines of its parts. Raises YAMLError."""
-    return yaml.compose(text, _Loader)
 
 
 def line_of_key(node: yaml.Node | None, key: str) -> int:
