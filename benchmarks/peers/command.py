@@ -13,7 +13,7 @@ from benchmarks.machine import machine
 from benchmarks.peers import plot, ratios
 from benchmarks.peers.contender import CannotRun, Contender
 from benchmarks.peers.contenders import ALL
-from benchmarks.peers.race import race, say
+from benchmarks.peers.race import Measured, race, say
 from benchmarks.peers.shapes import SHAPES
 
 
@@ -41,6 +41,7 @@ def run(options: argparse.Namespace, results: Path) -> dict[str, Any]:
         "missing": missing,
         "runs": [],
     }
+    alone: dict[tuple[str, int], list[Measured]] = {}  # by one worker
     with rig.kafka() as kafka:
         for name, partitions, workers in itertools.product(shapes, options.partitions, options.workers):
             if workers > partitions:
@@ -51,6 +52,9 @@ def run(options: argparse.Namespace, results: Path) -> dict[str, Any]:
                 kafka, contenders, shape, options.events, min(options.share, options.events), partitions=partitions,
                 workers=workers, rounds=options.rounds,
             )  # fmt: skip
+            if workers == 1:
+                alone[name, partitions] = measured
+            two = ratios.of_two_processes(alone.get((name, partitions), ()), measured) if workers == 2 else []
             report["runs"].append(
                 {
                     "shape": name,
@@ -58,7 +62,7 @@ def run(options: argparse.Namespace, results: Path) -> dict[str, Any]:
                     "partitions": partitions,
                     "workers": workers,
                     "contenders": [each.as_dict() for each in measured],
-                    "ratios": ratios.ratios(name, measured),
+                    "ratios": ratios.ratios(name, measured) + two,
                 }
             )
             _write(report, results)  # after each, for a long run may be cut short

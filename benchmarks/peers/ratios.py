@@ -23,6 +23,7 @@ TARGETS = (
     Target("1000", "replay", "limit", 0.6),
 )
 RECOVERY_AT_LEAST = 0.6
+TWO_PROCESSES_AT_LEAST = 1.5  # times one process, of a replay
 RECOVERY_RECORDS = 10_000  # a shorter log is read before it can be timed
 
 
@@ -40,6 +41,15 @@ def ratios(shape: str, contenders: Iterable[Measured]) -> list[dict[str, Any]]:
         ratio = monitor.more["recovery_records_per_second"] / monitor.more["bare_fetch_records_per_second"]
         found.append(_row("recovery / bare fetch of the changelog", ratio, RECOVERY_AT_LEAST))
     return found
+
+
+def of_two_processes(one: Iterable[Measured], two: Iterable[Measured]) -> list[dict[str, Any]]:
+    """A replay by two processes beside one; nothing where either did not run."""
+    figures = [_figures({each.name: each for each in run}, "replay") for run in (one, two)]
+    if figures[0] is None or figures[1] is None:
+        return []
+    ratio = figures[1].events_per_second / figures[0].events_per_second
+    return [_row("replay by two processes / by one", ratio, TWO_PROCESSES_AT_LEAST)]
 
 
 def _figures(measured: dict[str, Measured], name: str) -> Figures | None:

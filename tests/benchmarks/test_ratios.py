@@ -6,7 +6,7 @@ from dataclasses import replace
 from benchmarks.peers import plot
 from benchmarks.peers.contender import Ending
 from benchmarks.peers.race import Figures, Measured, medians
-from benchmarks.peers.ratios import ratios, table
+from benchmarks.peers.ratios import of_two_processes, ratios, table
 
 
 def _figures(rate: float) -> Figures:
@@ -27,6 +27,14 @@ def _run(contenders: list[Measured]) -> dict[str, object]:
         "contenders": [each.as_dict() for each in contenders],
         "ratios": ratios("1000", contenders),
     }
+
+
+def test_a_replay_by_two_processes_is_held_against_one_and_against_nothing_where_one_did_not_run() -> None:
+    one, two = [_measured("replay", 100_000)], [_measured("replay", 149_000)]
+    assert of_two_processes(one, two) == [
+        {"what": "replay by two processes / by one", "ratio": 1.49, "at_least": 1.5, "met": False}
+    ]
+    assert of_two_processes([_measured("replay", None)], two) == of_two_processes((), two) == []
 
 
 def test_a_target_is_met_at_exactly_its_ratio_and_missed_below() -> None:

@@ -1,7 +1,8 @@
-"""Replay: what `episode-monitor replay` does with a topic, all partitions at once, without its report at the end."""
+"""Replay: what a process of `episode-monitor replay` does with its share of a topic, without the report at the end."""
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from episode_monitor import compiled
@@ -9,13 +10,13 @@ from episode_monitor import compiled
 compiled.activate()  # before anything of the core is imported
 
 import yaml  # noqa: E402
-from aiokafka import AIOKafkaConsumer  # noqa: E402
 
 from agents.engine.gc_tuning import spare_the_state  # noqa: E402
-from benchmarks import rig  # noqa: E402
 from benchmarks.peers.programs.marks import Marks  # noqa: E402
-from episode_monitor.replay.run import Replay  # noqa: E402
+from episode_monitor.replay.ranges import Bounds  # noqa: E402
+from episode_monitor.replay.run import Replay, take_all  # noqa: E402
 from episode_monitor.replay.source import ReplayBatch  # noqa: E402
+from episode_monitor.replay.topic_source import TopicSource  # noqa: E402
 from streams.alerting.core import Core  # noqa: E402
 from streams.alerting.rule_parsing import parse_rules  # noqa: E402
 from streams.alerting.rules import RuleSet  # noqa: E402
@@ -23,26 +24,29 @@ from streams.alerting.rules import RuleSet  # noqa: E402
 RULES = Path(__file__).parents[3] / "rules.yaml"
 
 
+class MarkedSource(TopicSource):
+    """Says when the first record is about to be taken, and when the last one of each partition was."""
+
+    async def batches(self, bounds: Sequence[Bounds]) -> AsyncIterator[ReplayBatch]:
+        """See `TopicSource.batches`."""
+        marks = Marks()
+        async for batch in super().batches(bounds):
+            marks.first()
+            yield batch
+            if batch.records:
+                marks.seen(batch.partition, batch.records[-1].offset)
+
+
 async def main() -> None:
     """Replay this worker's share of the partitions to their ends, then wait to be stopped."""
-    worker, workers, partitions = (int(os.environ[name]) for name in ("WORKER", "WORKERS", "PARTITIONS"))
-    replay = Replay(Core(RuleSet(parse_rules(yaml.safe_load(RULES.read_text())))))
-    mine = [rig.tp(os.environ["TOPIC"], number) for number in range(worker, partitions, workers)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=os.environ["SERVERS"], auto_offset_reset="earliest")
-    await consumer.start()
-    consumer.assign(mine)
-    await consumer.seek_to_beginning(*mine)
-    marks = Marks()
+    worker, workers = (int(os.environ[name]) for name in ("WORKER", "WORKERS"))
+    source = MarkedSource(os.environ["SERVERS"], os.environ["TOPIC"])
+    mine = [bounds for bounds in await source.resolve() if bounds.partition % workers == worker]
+    replay = Replay(Core(RuleSet(parse_rules(yaml.safe_load(RULES.read_text())))), mine)
     spare_the_state()
-    try:
-        while True:
-            for tp, records in (await consumer.getmany(timeout_ms=500)).items():
-                marks.first()
-                replay.take(ReplayBatch(tp.partition, records))
-                marks.seen(tp.partition, records[-1].offset)
-                print(f"replayed {replay.applied} {replay.projects}", flush=True)
-    finally:
-        await consumer.stop()
+    await take_all(replay, source, mine)
+    print(f"replayed {replay.applied} {replay.projects}", flush=True)
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
