@@ -34,7 +34,7 @@ class Notice(msgspec.Struct, Generic[Token], frozen=True):
 
 
 class Steps(msgspec.Struct, Generic[Token]):
-    """What follows: `now` is delivered one by one, `together` in one message if it is much, `done` not at all."""
+    """What follows: `now` is delivered one by one, `together` in one message if there are many, `done` not at all."""
 
     now: list[Notice[Token]] = []
     together: list[Notice[Token]] = []

@@ -8,7 +8,7 @@ from alert_sinks.environment import Environment
 
 
 class Outage:
-    """Of one sink. `heads` answers the first delivery of each queue, `wake` lets a queue look again."""
+    """The state of one sink. `heads` returns the first delivery of each queue, `wake` makes a queue check again."""
 
     def __init__(
         self, environment: Environment, heads: Callable[[], list[Delivery]], wake: Callable[[str], None]
@@ -23,15 +23,15 @@ class Outage:
 
     @property
     def is_on(self) -> bool:
-        """Whether the destination is taken to be down."""
+        """Whether the destination is considered down."""
         return len(self._failing) > 1
 
     def seconds_to_probe(self, delivery: Delivery) -> float | None:
-        """How long this one waits before it probes; None where another one does."""
+        """How long this delivery waits before it probes; None if another one probes."""
         return self._probe_at - self._environment.monotonic() if self._prober is delivery else None
 
     def failed(self, delivery: Delivery, reason: str, delay: float) -> None:
-        """A try failed, to be repeated after so many seconds."""
+        """An attempt failed; the next is due after `delay` seconds."""
         self._failing.add(delivery.queue)
         self.reason = reason
         if self.is_on:
@@ -39,7 +39,7 @@ class Outage:
             self._choose_prober()
 
     def succeeded(self) -> None:
-        """The destination took something: after an outage all that waits is tried, the oldest first."""
+        """The destination accepted a delivery: after an outage all waiting deliveries are tried, the oldest first."""
         was_on, self.reason, self._prober = self.is_on, "", None
         self._failing.clear()
         if was_on:
@@ -47,13 +47,13 @@ class Outage:
                 self._wake(delivery.queue)
 
     def left(self, delivery: Delivery) -> None:
-        """This one is no longer in its queue."""
+        """This delivery is no longer in its queue."""
         self._failing.discard(delivery.queue)
         if delivery is self._prober:
             self._choose_prober()
 
     def _choose_prober(self) -> None:
-        """The one that was tried least, and of those the oldest: one that is always refused stops no other."""
+        """The delivery with the fewest attempts, then the oldest; so one that always fails blocks no other."""
         waiting = [each for each in self._heads() if each.state is DeliveryState.WAITING and each.attempts]
         chosen = min(waiting, key=lambda each: (each.attempts, each.accepted_at), default=None)
         former, self._prober = self._prober, chosen

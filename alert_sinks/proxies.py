@@ -1,7 +1,7 @@
-"""The way out to receivers: proxies as the environment names them, in every form that other programs take.
+"""The proxies of the environment, in every form that other programs accept, for requests to receivers.
 
-Variables that are not needed may hold anything. One that a receiver needs and that cannot be used is said at the start.
-Loopback is always asked directly.
+An unused proxy variable may be invalid. A needed one that is invalid is reported at start. Loopback addresses never go
+through a proxy.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ class UnusableProxy(ValueError):
 
 
 class ProxyRules:
-    """Which proxy an address is asked through. `environment` is read once."""
+    """Which proxy requests to an address use. `environment` is read once."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._proxies = {name: _either_case(environment, f"{name}_proxy") for name in ("http", "https", "all")}
@@ -44,7 +44,7 @@ class ProxyRules:
 
 
 class EnvironmentTransport(httpx.AsyncBaseTransport):
-    """Asks each address directly or through its proxy. Nothing is opened or checked before it is needed."""
+    """Sends each request directly or through its proxy. Nothing is opened or checked before it is needed."""
 
     def __init__(self, rules: ProxyRules) -> None:
         self._rules = rules
@@ -52,7 +52,7 @@ class EnvironmentTransport(httpx.AsyncBaseTransport):
         self._context: ssl.SSLContext | None = None
 
     def check(self, url: str) -> None:
-        """Raises UnusableProxy, a ValueError, if `url` cannot be asked for what the environment holds."""
+        """Raises UnusableProxy, a ValueError, if the environment's proxy or certificates for `url` are unusable."""
         if _has_tls(url, self._rules.proxy_for(url)):
             try:
                 self._certificates()
@@ -94,7 +94,7 @@ def _has_tls(url: str, proxy: str | None) -> bool:
 
 
 def _either_case(environment: Mapping[str, str], name: str) -> str:
-    """The small letters win where both are set, as with curl and Python's own library."""
+    """The lower-case variable wins if both are set, as with curl and Python's own library."""
     return environment.get(name, environment.get(name.upper(), "")).strip()
 
 
@@ -165,5 +165,5 @@ def environment_transport() -> EnvironmentTransport:
 
 
 def check_way(url: str) -> None:
-    """Raises ValueError with one sentence where this process's environment does not let `url` be asked."""
+    """Raises ValueError with one sentence if the proxies of this process's environment cannot be used for `url`."""
     environment_transport().check(url)

@@ -1,6 +1,6 @@
-"""Knows whether everything that a partition's past has led to was read from the topic of alerts.
+"""Whether all alerts caused by a partition's old events have been read.
 
-That takes two looks: the partition of events has caught up, and the topic of alerts was read to its end after that.
+It checks two things: the partition of events has caught up, and the alerts topic was read to its end after that.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ READ_MARGIN_MS = 200  # an answer of the broker may have been on its way already
 
 
 class CatchingUp:
-    """`said_at_ms` answers when a partition of events was last said to have caught up, by this worker's wall clock;
-    None: it has not. `read_up_at_ms` answers up to when the topic of alerts was read, 0 where it was not."""
+    """`said_at_ms` returns when a partition of events was last reported as caught up, by this worker's wall clock;
+    None: it has not caught up. `read_up_at_ms` returns the time up to which the alerts topic was read, 0 if not to its end."""
 
     def __init__(self, said_at_ms: Callable[[int], int | None], read_up_at_ms: Callable[[], int]) -> None:
         self._said_at_ms = said_at_ms
@@ -22,12 +22,12 @@ class CatchingUp:
         self._interesting: set[int] = set()
 
     def watch(self, mark: Mark) -> None:
-        """Something of its partition waits."""
+        """An alert of its partition waits."""
         if mark.events_partition is not None:
             self._interesting.add(mark.events_partition)
 
     def look(self, now_ms: int) -> None:
-        """To be called before `has`, now and then."""
+        """Call it regularly, and before `has`."""
         for partition in self._interesting:
             said_ms = self._said_at_ms(partition)
             if said_ms is None:
@@ -38,7 +38,7 @@ class CatchingUp:
                 self._since_ms.setdefault(partition, now_ms)
 
     def has(self, partition: int | None, taken_at_ms: int) -> bool:
-        """Whether what was taken then can be delivered: nothing more of that past is to come."""
+        """Whether an alert taken then can be delivered: no more alerts of old events follow."""
         if partition is None:  # written by a version that did not say whose events they were
             return self._read_up_at_ms() > taken_at_ms + READ_MARGIN_MS
         if self._said.get(partition, 0) <= taken_at_ms:
@@ -46,5 +46,5 @@ class CatchingUp:
         return self._read_up_at_ms() > max(self._since_ms[partition], taken_at_ms) + READ_MARGIN_MS
 
     def forget(self) -> None:
-        """Nothing waits any more."""
+        """No alert waits any more."""
         self._interesting, self._said, self._since_ms = set(), {}, {}

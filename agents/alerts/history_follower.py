@@ -1,7 +1,7 @@
-"""Brings every alert transition into the history, in order, at whatever speed the history takes them.
+"""Stores every alert transition in the history, in order, at the history's speed.
 
-It reads with a consumer of its own, from where the history itself says that it ends: so nothing has to be kept in
-memory while the history is away, and nothing is missing when it is back. Deliveries know nothing of it.
+It reads with its own consumer from the last offset that the history has: while the history is unavailable nothing is
+kept in memory, and afterwards nothing is missing. Deliveries do not depend on it.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ LOOK_SECONDS = 0.2  # how soon a new assignment is noticed
 
 @dataclass(frozen=True)
 class HistoryStore:
-    """What keeps transitions. All three may raise, or answer that they cannot now; then they are asked again later.
+    """Stores transitions. Both functions may raise or report that they cannot now; they are then called again later.
 
-    `append(alert, partition, offset)` answers whether the transition is safe (a repetition is); several are called at
-    once, in the order of their offsets. `last_offsets()` answers, by partition, up to where nothing is missing.
-    `newest_only`: it is filled by each worker for itself, with this many transitions of all partitions, as it forgets
-    everything at the end. None: it is shared, and the owner of a partition appends what is in it.
+    `append(alert, partition, offset)` returns True if stored; a repetition is already stored. Several run at once, in
+    the order of their offsets. `last_offsets()` returns, by partition, the offset up to which nothing is missing.
+    `newest_only`: an int: each worker keeps its own copy with this many transitions and loses it at exit. None: the
+    store is shared, and the owner of a partition appends its transitions.
     """
 
     append: Callable[[Alert, int, int], Awaitable[bool]]
@@ -43,11 +43,11 @@ class HistoryStore:
 
 
 class _NotTaken(Exception):
-    """The history does not take anything now; what comes next is read again."""
+    """The history cannot store now; the transitions are read again later."""
 
 
 class HistoryFollower:
-    """`owned` answers the partitions of the alerts topic that are this worker's, `count` how many the topic has."""
+    """`owned` returns this worker's partitions of the alerts topic, `count` how many the topic has."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class HistoryFollower:
         self._ours = ours
 
     async def run(self) -> None:
-        """Follow for ever; whatever fails is tried again from what the history then says that it has."""
+        """Follow for ever; after a failure it goes on from the offsets that the history then has."""
         pauses = Pauses()
         await retry(
             lambda: self._follow_all(pauses), self._failed, pauses,

@@ -1,4 +1,4 @@
-"""Finds out when a partition that is behind has reached the present: from then on what it emits is news."""
+"""Finds out when a partition that is behind has caught up: alerts that it emits from then on are news."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -8,10 +8,10 @@ from agents.engine.emitter import MOST_LATE_MS
 from agents.engine.ownership import Owned
 from agents.engine.progress import Progress
 
-PRESENT_MS = 4_000  # so close to the wall clock a partition's clock may follow it
+PRESENT_MS = 4_000  # a partition whose clock is at most this far behind the wall clock has caught up
 LATE_EVENTS_SECONDS = 6.0
-END_AGAIN_SECONDS = 2.0  # a partition that gets events all the time is at the end of its log again and again
-WAIT_FOR_OTHERS_SECONDS = 30.0  # what was emitted of the past waits so long for partitions that are still in theirs
+END_AGAIN_SECONDS = 2.0  # under steady traffic a partition reaches the end of its log at least this often
+WAIT_FOR_OTHERS_SECONDS = 30.0  # alerts of old events wait this long for partitions that are still behind
 
 
 class Arrivals:
@@ -27,7 +27,7 @@ class Arrivals:
         self._now_ms = now_ms
 
     async def look(self) -> None:
-        """See which partitions that were behind have taken their past; what they emitted of it is safe before."""
+        """Mark partitions that have read all old events. Their alerts are stored first."""
         behind = [owned for owned in self._assignment.owned.values() if owned.is_behind]
         arrived = self._together([owned for owned in behind if self._has_arrived(owned)])
         if not arrived:
@@ -39,7 +39,7 @@ class Arrivals:
                 owned.is_behind, owned.arrival.at_end_since = False, None
 
     def _together(self, arrived: list[Owned]) -> list[Owned]:
-        """Those that need not wait for others: a partition that is still behind may have a part of their projects."""
+        """The partitions that need not wait: one that is still behind may contain a part of their projects."""
         now, all_owned = time.monotonic(), self._assignment.owned.values()
         is_alone = all(not each.is_behind or each.problem or each in arrived for each in all_owned)
         for each in all_owned:
@@ -49,10 +49,10 @@ class Arrivals:
         return [each for each in arrived if now - (each.arrival.arrived_at or now) >= WAIT_FOR_OTHERS_SECONDS]
 
     def _has_arrived(self, owned: Owned) -> bool:
-        """Whether its events have reached the present, and what was due in the past has happened.
+        """Whether its events have reached the present and its past deadlines have been handled.
 
-        At the end of the log the clock follows the wall's after a while; that something is due for longer than that
-        means that the events themselves come late.
+        At the end of the log the partition's clock follows the wall clock after a while. If a deadline stays overdue
+        longer than that delay, the events themselves are late.
         """
         if not owned.is_live or owned.held:
             return False
@@ -66,7 +66,7 @@ class Arrivals:
         return due_ms is None or due_ms >= present_ms
 
     def _note_end(self, owned: Owned, now: float) -> bool:
-        """Whether nothing waits. Events that come all the time do not begin the wait for those that come late anew."""
+        """Whether all events are read. A stream of new events does not restart the wait for late events."""
         is_at_end, arrival = self._progress.is_caught_up(owned, 0.0), owned.arrival
         if is_at_end:
             arrival.at_end_since = now if arrival.at_end_since is None else arrival.at_end_since
@@ -80,6 +80,7 @@ class Arrivals:
         return at_end_since is not None and time.monotonic() - at_end_since > LATE_EVENTS_SECONDS
 
     def _lateness_ms(self, owned: Owned) -> int:
-        """How old what is new is here: what no clock explains is a past that was sent late, each time anew."""
+        """The delay of new events here. If the clock cannot explain it, the producer sends old events; it is measured
+        again each time."""
         late_ms = 0 if owned.arrival.at_end_since is None else self._now_ms() - owned.partition.clock_ms
         return late_ms if 0 < late_ms <= MOST_LATE_MS else 0

@@ -1,4 +1,4 @@
-"""Starting a client of Kafka without leaving half of it behind."""
+"""Starts a Kafka client without leaving connections open."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,8 +8,8 @@ PATIENCE_SECONDS = 2.0
 
 
 async def to_its_end(start: Coroutine[Any, Any, None]) -> None:
-    """Await a client's `start`. Where the waiter is cancelled it is let end first, if that does not take long: a start
-    that is broken off leaves connections open that cannot be closed any more."""
+    """Await a client's `start`. If the caller is cancelled, wait briefly for `start` to finish; an interrupted start
+    leaves open connections."""
     starting = asyncio.ensure_future(start)
     try:
         await asyncio.shield(starting)

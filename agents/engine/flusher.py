@@ -123,7 +123,7 @@ class Flusher:
         await asyncio.gather(*(self._store(owned, changes) for owned, changes in collected))
 
     async def _cut(self, owned: Owned, letters_from: int) -> bool:
-        """Whether there is something to store."""
+        """Cut what the next flush stores; False if there is nothing to store."""
         async with owned.locked() as change:
             if change is None or not owned.has_to_store(is_last=self.is_handing_over):
                 return False
@@ -132,7 +132,7 @@ class Flusher:
             return True
 
     async def _ask_others(self, owned: Owned) -> None:
-        """Before the alerts held back for it are emitted. Where the partition is behind, the others may be, too."""
+        """Ask the other workers before the held alerts are emitted. If this partition is behind, others may be too."""
         for _ in range(TIMES_HELD):
             projects = owned.held.to_ask() if owned.is_live else []
             if self._assignment.compare is None or not projects:
@@ -142,15 +142,15 @@ class Flusher:
             self.moved_at = time.monotonic()
 
     async def _let_catch_up(self) -> None:
-        """Encoding one partition puts off the events of all; those of the next are not put off on top of that."""
+        """Encoding a partition delays all events. Wait for the backlog before encoding the next."""
         for _ in range(CATCH_UP_LOOKS // max(1, len(self._assignment.owned))):
             if self.is_awaited or not self._progress.is_behind:
                 return
             await asyncio.sleep(CATCH_UP_LOOK_SECONDS)
 
     async def _yield_to_fetching(self) -> None:
-        """Storing makes way for a moment, not only for what waits in the loop: the thread that fetches needs the
-        interpreter again and again, and gets it at once only while the loop has nothing to do."""
+        """Pause storing for a moment: the fetching thread needs the interpreter often, and gets it at once only while
+        the event loop is idle."""
         await asyncio.sleep(0 if self.is_awaited else LET_BY_SECONDS)
 
     async def _store(self, owned: Owned, collected: Collected) -> None:

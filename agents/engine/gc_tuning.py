@@ -6,11 +6,11 @@ YOUNG_OBJECTS = 150_000  # 700 by default: some events' worth. Records on their 
 
 
 def spare_the_state() -> None:
-    """To be called before states are made in masses, and when partitions have just been recovered.
+    """Call it before many states are created, and after partitions were recovered.
 
-    States live long and hold no cycles, so they go free of reference counts alone; where the core is compiled
-    the collector does not even know most of their objects. Whatever exists now is left out of all later collections,
-    and those of young objects come rarely. What real cycles there are (tasks, tracebacks) are small and still found.
+    States live long and contain no cycles: reference counting frees them; the collector is not needed. Objects that
+    exist now are excluded from all later collections, and young objects are collected rarely. The cycles that exist
+    (tasks, tracebacks) are small and still found.
     """
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)

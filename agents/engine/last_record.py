@@ -43,7 +43,7 @@ def decode_last_record(value: bytes | None) -> LastRecord | None:
 
 
 async def is_still_there(consumer: AIOKafkaConsumer, tp: TopicPartition, last_record: LastRecord) -> bool:
-    """Whether the log still has that very record where it was. Raises KafkaError."""
+    """Whether the log still has the same record at its offset. Raises KafkaError."""
     consumer.assign([tp])
     consumer.seek(tp, last_record.offset)
     give_up_at = time.monotonic() + PATIENCE_SECONDS
@@ -59,8 +59,8 @@ async def dead_letter_offsets(
     consumer: AIOKafkaConsumer, letters: TopicPartition, start: int, end: int, source: TopicPartition, position: int,
     monitor_id: str,
 ) -> set[int]:  # fmt: skip
-    """Offsets of `source` from `position` on whose dead letters, written by this monitor, lie between `start` and
-    `end`. Raises KafkaError."""
+    """Offsets of `source`, at or after `position`, that have a dead letter of this monitor between `start` and `end`.
+    Raises KafkaError."""
     start = max(start, end - LETTERS_LIMIT)
     offsets: set[int] = set()
     if start >= end:
@@ -79,7 +79,7 @@ async def dead_letter_offsets(
 
 
 def origin_of(record: Record, source: TopicPartition, monitor_id: str) -> int | None:
-    """The offset in `source` that a dead letter of this monitor names, the last one where it names several.
+    """The offset in `source` that a dead letter of this monitor names, the last one if it names several.
 
     A letter sent in again has older headers first. One that names no monitor was written by a version without.
     """

@@ -1,4 +1,4 @@
-"""What sends: every record is acknowledged by all replicas, and idempotent where the broker can.
+"""Sends records: each is acknowledged by all replicas, and the producer is idempotent if the broker supports it.
 
 A broker that cannot (the embedded one) may see a record twice after a lost answer. State and alerts allow it: they are
 keyed and their ids are computed.
@@ -23,7 +23,7 @@ from agents.kafka.access import Kafka, client_options
 
 log = structlog.get_logger(__name__)
 
-MAX_BATCH_BYTES = 512 * 1024  # of a changelog batch; brokers take a megabyte unless told otherwise
+MAX_BATCH_BYTES = 512 * 1024  # of a changelog batch; the default limit of brokers is a megabyte
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 STOP_SECONDS = 5.0
 CLAIM_PATIENCE_SECONDS = 20.0  # a broker makes its topic of transactional ids when the first one is asked for
@@ -43,7 +43,7 @@ class Producer:
         self._client: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
-        """Connect. Raises KafkaError where the broker is away."""
+        """Connect. Raises KafkaError if the broker is unavailable."""
         try:
             self._client = await self._started(enable_idempotence=True)
         except _CANNOT as error:
@@ -54,11 +54,11 @@ class Producer:
             self._client = await self._started(enable_idempotence=False)
 
     async def claim(self, name: str) -> "Producer":
-        """A started producer that shuts out all that claimed this name before, wherever they run.
+        """A started producer that fences all that claimed this name before, on any host.
 
         From its first record to a partition on, the broker refuses theirs there (ProducerFenced). This is what a
-        transactional id does; transactions themselves are not used. Where the broker cannot do it, this very producer.
-        Raises KafkaError.
+        transactional id does; transactions themselves are not used. If the broker cannot fence, it returns this same
+        producer. Raises KafkaError.
         """
         if not self.can_claim:
             return self
@@ -110,7 +110,7 @@ class Producer:
         return self._client
 
     async def knows(self, topic: str, partitions: int) -> bool:
-        """Ask how many partitions a topic has; whether this producer knows of so many then."""
+        """Ask how many partitions a topic has; returns whether this producer then knows that many."""
         await self.client.client.add_topic(topic)
         await self.client.client.force_metadata_update()
         return len(self.client.client.cluster.partitions_for_topic(topic) or ()) >= partitions

@@ -1,6 +1,5 @@
-"""Brings a partition back: shuts out its former owners, reads its log, and looks whether the events are still those.
-
-Events that are no longer the ones that were read are never mixed with the state that came of them.
+"""Recovers a partition: fences its former owners, reads its changelog, and checks that the events topic was not
+recreated. State is never combined with events of another topic.
 """
 
 import asyncio
@@ -54,7 +53,7 @@ def _is_retried(error: BaseException) -> bool:
 
 
 class _RecoveryPauses(Pauses):
-    """Longer where an operator must act first."""
+    """Longer if an operator must act first."""
 
     def __call__(self, retry_state: RetryCallState) -> float:
         outcome = retry_state.outcome
@@ -86,7 +85,7 @@ class Recovery:
     async def recover(self, owned: Owned) -> None:
         """Returns when the partition may go live; until then `owned.problem` says what it waits for.
 
-        Raises ProducerFenced where another worker has claimed the partition since.
+        Raises ProducerFenced if another worker has claimed the partition since.
         """
 
         def failed(error: BaseException) -> None:
@@ -138,7 +137,7 @@ class Recovery:
             ) from error
 
     async def _bounds(self, consumer: AIOKafkaConsumer, owned: Owned) -> _Bounds:
-        """To be asked before anything is read: an answer waits behind a fetch that waits for news."""
+        """Call it before the first fetch: a waiting fetch delays the answer."""
         changelog = TopicPartition(self._changelog.topic, owned.number)
         # Left to itself aiokafka learns of one topic at a time, and waits between two.
         await consumer._client.set_topics({owned.topic, changelog.topic, self._letters.topic})

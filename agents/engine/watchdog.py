@@ -18,7 +18,7 @@ from agents.kafka.reach import named
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS = 2.0
-AWAY_AFTER_SECONDS = 5.0  # without an answer, before it is said
+AWAY_AFTER_SECONDS = 5.0  # without an answer, before it is reported
 
 
 _REFUSED = "The broker cannot return"
@@ -33,10 +33,14 @@ def _refusal(tp: TP, position: int, word: str) -> str:
 
 
 class Watchdog:
-    """`stalled_seconds`: for so long may records wait without one being taken, reading go without any answer, and a
-    flush stand still. `backlogs` gives partition, position and records waiting of all that should move on;
-    `unreachable` asks Kafka for partitions of the events by a connection of its own, and says in one sentence why they
-    do not answer; `other_is_away` does so for a partition of another topic.
+    """Its parameters:
+
+    - `backlogs` returns partition, position and waiting records of each partition that should make progress.
+    - `stalled_seconds` limits how long records wait untaken, reading gets no answer, and a flush makes no progress.
+    - `unreachable` asks Kafka for partitions of the events topic over its own connection, and returns in one sentence
+      why they do not answer, "" if they do.
+    - `stop` ends the worker, with the reason.
+    - `other_is_away` does the same as `unreachable` for a partition of another topic.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class Watchdog:
         stop: Callable[[str], None],
         other_is_away: Callable[[TP], Awaitable[str]] | None = None,
     ) -> None:
-        self.away = ""  # why Kafka is waited for, in one sentence
+        self.away = ""  # why the worker waits for Kafka, in one sentence
         self._engine = engine
         self._backlogs = backlogs
         self._stalled_seconds = stalled_seconds
@@ -63,7 +67,7 @@ class Watchdog:
 
     @property
     def kafka_is_away(self) -> bool:
-        """Whether Kafka is waited for."""
+        """Whether the worker waits for Kafka."""
         return bool(self.away)
 
     def status(self, now: float, wall_clock: float) -> str:
@@ -143,7 +147,7 @@ class Watchdog:
         return bool(tp.topic == self._engine.assignment.events_topic)
 
     def _silent(self, now: float, wall_clock: float) -> dict[int, float]:
-        """Partitions whose fetch or flush has gone without an answer for some time, and for how many seconds."""
+        """Partitions whose fetch or flush got no answer for some time, and for how many seconds."""
         silences = {
             owned.number: wall_clock - heard
             for owned, heard in self._heard_at(wall_clock).items()
