@@ -12,7 +12,8 @@ READ_MARGIN_MS = 200  # an answer of the broker may have been on its way already
 
 class CatchingUp:
     """`said_at_ms` returns when a partition of events was last reported as caught up, by this worker's wall clock;
-    None: it has not caught up. `read_up_at_ms` returns the time up to which the alerts topic was read, 0 if not to its end."""
+    None: it has not caught up. `read_up_at_ms` returns the time up to which the alerts topic was read, 0 if not to its
+    end."""
 
     def __init__(self, said_at_ms: Callable[[int], int | None], read_up_at_ms: Callable[[], int]) -> None:
         self._said_at_ms = said_at_ms

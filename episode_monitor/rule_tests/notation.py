@@ -9,18 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
+from models.event import EventType
+
 MAX_EVENTS: Final = 100_000  # of one test
 _TOKEN = re.compile(r"[()/]|[^\s()/]+")
 _UNITS_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
-_KINDS: Final = {
-    "created": "episode.created",
-    "succeeded": "episode.creation_succeeded",
-    "failed": "episode.creation_failed",
-    "conflict": "episode.creation_conflict",
-    "renumbered": "episode.renumbered",
-    "deleted": "episode.deleted",
-}
+_KINDS: Final = {kind.value.removeprefix("episode.").removeprefix("creation_"): kind.value for kind in EventType}
 _WORDS: Final = "a number, x COUNT, to NUMBER, took DURATION, conflicted, retries COUNT, late DURATION, every DURATION"
 
 
