@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks import (
     alert_latency,
+    audit,
     capacity_model,
     check,
     client_events,
@@ -28,7 +29,7 @@ from testbed.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = ("state", "client", "throughput", "latency")
-MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile")
+MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit")
 
 
 def main() -> int:
@@ -88,6 +89,7 @@ def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
         "throughput": ("throughput", lambda kafka: throughput.run(kafka, options.operations, options.projects)),
         "latency": ("alert_latency", lambda kafka: alert_latency.run(kafka, options)),
         "queries": ("queries", lambda kafka: query_latency.run(kafka, options)),
+        "audit": ("audit_checkpoints", lambda kafka: audit.run(kafka, options.operations, options.projects)),
         "hostile": ("hostile", lambda kafka: hostile.run(kafka, options.hostile_projects, options.greedy_numbers)),
     }
     if set(wanted) & on_kafka.keys():

@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.02
 WORK_SECONDS = 0.003  # at each look: a seventh of the time, while there is anything to do
-DIGESTS_SHARE = 0.01  # of a worker's time
-SAVED_SECONDS, MOST_SAVED_SECONDS = 2.0, 30.0
+DIGESTS_SHARE = 0.005  # of a worker's time
+SAVED_SECONDS, MOST_SAVED_SECONDS = 0.2, 30.0
 PAUSE_SECONDS = 5.0  # after a refusal
 SLOW_SECONDS = 10.0  # without an answer, until that is said: an idempotent producer tries for ever
 HAND_OVER_SECONDS = 1.0  # the next owner sends what was not sent until then

@@ -211,7 +211,7 @@ def test_what_cannot_wait_longer_is_given_up_and_the_next_checkpoint_shows_it(mo
     assert [each.offset_from for each in monitor.checkpoints()] == [0, 1, 2 + MAX_RANGES]
 
 
-def test_a_long_range_is_hashed_on_the_way() -> None:
+def test_records_taken_apart_have_the_digest_of_all() -> None:
     chain = AuditChain("m", "events", 0)
     large = [Record(b"p", bytes([number]) * 100_000) for number in range(8)]
     for each in large:
