@@ -42,10 +42,11 @@ def digest_text(total: int) -> str:
 
 
 def rules_digest(core: Core) -> str:
-    """SHA-256 (hex) of the rules and settings that a fingerprint depends on."""
+    """SHA-256 (hex): equal where rules, and the settings that a fingerprint depends on, are equal."""
     numbering = core.numbering
-    settings = (
-        numbering.settle_ms, numbering.deleted.value, numbering.first_number, numbering.max_jump,
-        numbering.max_episodes, core.grace_ms, core.resend_memory, core.open_conflicts_max,
+    decided = (
+        core.packed_rules, core.grace_ms, core.resend_memory, core.open_conflicts_max, core.detail_seconds,
+        core.calendar.zone_name, numbering.deleted.value, numbering.first_number, numbering.max_jump,
+        numbering.max_episodes,
     )  # fmt: skip
-    return sha256(core.packed_rules + msgspec.msgpack.encode(settings)).hexdigest()
+    return sha256(msgspec.msgpack.encode(decided)).hexdigest()

@@ -6,17 +6,15 @@ The same from a live partition and from a replay at the same offset, whatever cl
 from hashlib import blake2b
 from typing import Final
 
-import msgspec
-
 from models.project_facts import ProjectFacts, ProjectStateRow
 from models.times import rfc3339
-from streams.alerting.core import Core
 from streams.base import changelog_keys, packed_counts
 from streams.base.steps import Steps
 from streams.partition.holdings import digest_of, holdings_of
 from streams.partition.partition import Partition
 from streams.project.fingerprint import fingerprint, missing_numbers, rolled_up, sections
 from streams.project.project_state import ProjectState
+from streams.project.state_digest import rules_digest
 from streams.rates.operation_series import OperationSeries
 
 ROWS_STEP: Final = 4  # between two steps, about half a millisecond
@@ -26,17 +24,6 @@ _TALLY: Final = {  # names of what a tally counts; slow operations depend on the
     "conflicted": packed_counts.CONFLICTED, "retried": packed_counts.RETRIED, "timed": packed_counts.TIMED,
 }  # fmt: skip
 TALLY_NAMES: Final = (*_TALLY, "microseconds")  # the columns of a window
-
-
-def rules_digest(core: Core) -> str:
-    """Equal where rules, and the settings that decide what a state holds, are equal."""
-    numbering = core.numbering
-    decided = (
-        core.packed_rules, core.grace_ms, core.resend_memory, core.open_conflicts_max, core.detail_seconds,
-        core.calendar.zone_name, numbering.deleted.value, numbering.first_number, numbering.max_jump,
-        numbering.max_episodes,
-    )  # fmt: skip
-    return _digest(msgspec.msgpack.encode(decided))
 
 
 def row_of(partition: Partition, project_id: str) -> ProjectStateRow | None:

@@ -7,7 +7,7 @@ import msgspec
 
 from episode_monitor import __version__
 from episode_monitor.fleet.local_state import RulesOrigin
-from streams.views.project_facts import rules_digest
+from streams.project.state_digest import rules_digest
 from tests.fleet.fleet import Fleet, Worker, json
 from tests.streams_views.making import CONFLICTS, FAILURES, INTEGRITY, START, START_MS, make_core
 

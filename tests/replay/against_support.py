@@ -19,7 +19,8 @@ from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
 from streams.alerting.core import Core
 from streams.base.steps import finish
 from streams.partition.partition import Partition
-from streams.views.project_facts import facts_of, rows_from, rules_digest
+from streams.project.state_digest import rules_digest
+from streams.views.project_facts import facts_of, rows_from
 from testbed.worker_process import make_core
 
 NINE_MS = 1_760_000_400_000  # 2025-10-09T09:00:00Z

@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet
+from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules
 from streams.project.fingerprint import fingerprint
 from streams.project.project_state import ProjectState
@@ -15,6 +16,7 @@ from streams.project.state_digest import (
     rules_digest,
     total_of,
 )
+from tests.streams_views.making import FAILURES, INTEGRITY, make_core
 
 CORE = Core(RuleSet(()))
 LARGEST = 2**128 - 1
@@ -33,8 +35,15 @@ def test_sums_wrap_and_an_exchange_is_the_sum_anew() -> None:
     assert digest_text(10) == "0" * 31 + "a"
 
 
-def test_settings_that_a_fingerprint_sees_change_the_digest_of_the_rules() -> None:
-    plain = rules_digest(CORE)
-    assert plain == rules_digest(Core(RuleSet(()), dashboard_url="http://x", escalate_after_ms=1))
-    for other in (Core(RuleSet(()), grace_ms=1), Core(RuleSet(()), NumberingRules(settle_ms=1))):
-        assert rules_digest(other) != plain
+def test_the_digest_of_the_rules_follows_every_setting_that_decides_a_state() -> None:
+    def core(**changes: object) -> Core:
+        return Core(RuleSet((FAILURES,)), **changes)  # type: ignore[arg-type]
+
+    cores = [
+        core(), core(grace_ms=30_000), core(resend_memory=12), core(open_conflicts_max=3),
+        core(calendar=Calendar("Asia/Seoul")), core(numbering=NumberingRules(first_number=None)),
+        core(numbering=NumberingRules(max_jump=9)), core(numbering=NumberingRules(max_episodes=9)),
+        make_core(INTEGRITY),
+    ]  # fmt: skip
+    assert len({rules_digest(one) for one in cores}) == len(cores)
+    assert rules_digest(core()) == rules_digest(core(escalate_after_ms=1, numbering=NumberingRules(settle_ms=5)))

@@ -1,12 +1,8 @@
 """A project as programs compare it, with expected values by hand."""
 
-from streams.alerting.core import Core
-from streams.alerting.rules import RuleSet
-from streams.base.calendar import Calendar
-from streams.base.numbering_rules import NumberingRules
 from streams.base.steps import finish
 from streams.project.fingerprint import fingerprint
-from streams.views.project_facts import facts_of, row_of, rows_from, rules_digest
+from streams.views.project_facts import facts_of, row_of, rows_from
 from tests.streams_views.making import FAILURES, INTEGRITY, START_MS, make_core, new_log, store
 
 
@@ -83,17 +79,3 @@ def test_pages_follow_each_other_and_the_last_one_says_so() -> None:
             break
         start = following
     assert seen == [["p0", "p1", "p2"], ["p3", "p4", "p5"], ["p6"]]
-
-
-def test_the_digest_of_the_rules_follows_every_setting_that_decides_a_state() -> None:
-    def core(**changes: object) -> Core:
-        return Core(RuleSet((FAILURES,)), **changes)  # type: ignore[arg-type]
-
-    cores = [
-        core(), core(grace_ms=30_000), core(resend_memory=12), core(open_conflicts_max=3),
-        core(calendar=Calendar("Asia/Seoul")), core(numbering=NumberingRules(first_number=None)),
-        core(numbering=NumberingRules(max_jump=9)), core(numbering=NumberingRules(max_episodes=9)),
-        make_core(INTEGRITY),
-    ]  # fmt: skip
-    assert len({rules_digest(one) for one in cores}) == len(cores)
-    assert rules_digest(core()) == rules_digest(core(escalate_after_ms=1, numbering=NumberingRules(settle_ms=5)))

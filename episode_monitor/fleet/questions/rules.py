@@ -11,7 +11,7 @@ from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope
 from models.rule_views import RulesInForce, RuleView, WorkerRules
 from models.times import rfc3339
 from streams.alerting.rule import Rule
-from streams.views.project_facts import rules_digest
+from streams.project.state_digest import rules_digest
 from streams.views.rule_counts import RuleCounts, rule_counts
 
 

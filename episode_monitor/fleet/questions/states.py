@@ -5,7 +5,8 @@ from episode_monitor.fleet.errors import InvalidQuery, Refusal, Refused
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope
 from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
-from streams.views.project_facts import facts_of, rows_from, rules_digest
+from streams.project.state_digest import rules_digest
+from streams.views.project_facts import facts_of, rows_from
 
 MAX_ROWS = 2_000  # a page: about 600 kB, and up to half a second of work in slices
 

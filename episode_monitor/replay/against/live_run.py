@@ -24,7 +24,7 @@ from episode_monitor.replay.run import Progress, ShowProgress
 from episode_monitor.replay.source import Source
 from models.project_facts import ProjectFacts
 from streams.alerting.core import Core
-from streams.views.project_facts import rules_digest
+from streams.project.state_digest import rules_digest
 
 MAX_CLOSE: Final = 200  # projects of a partition that are looked at number by number
 

@@ -17,7 +17,8 @@ from streams.alerting.core import Core
 from streams.base import changelog_keys
 from streams.project.fingerprint import fingerprint
 from streams.project.project_state import ProjectState
-from streams.views.project_facts import row_of, rules_digest
+from streams.project.state_digest import rules_digest
+from streams.views.project_facts import row_of
 
 MOST_DECODED = 20_000  # as in a replay
 _LIVE_END = ""  # no project: the place that the live monitor has reached
