@@ -24,15 +24,18 @@ install()
 
 
 @asynccontextmanager
-async def reader(kafka: Kafka, *, committed_only: bool = False) -> AsyncIterator[AIOKafkaConsumer]:
-    """A started consumer; it reads from the beginning where an offset is not in the log. Raises KafkaError.
+async def reader(
+    kafka: Kafka, *, committed_only: bool = False, is_strict: bool = False
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """A started consumer; it reads from the beginning where an offset is not in the log. Raises KafkaError; if
+    `is_strict`, OffsetOutOfRangeError for such an offset.
 
     `committed_only`: skip open and aborted transactions, as the worker does for events.
     """
     consumer = AIOKafkaConsumer(
         **client_options(kafka),
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset="none" if is_strict else "earliest",
         isolation_level="read_committed" if committed_only else "read_uncommitted",
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         retry_backoff_ms=20,  # every first question about a topic waits once for this

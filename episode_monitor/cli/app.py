@@ -1,6 +1,7 @@
 """The entrance of the command line: the commands, each group in a file of its own, and how a failure ends them."""
 
 import asyncio
+import errno
 import os
 import sys
 from typing import Annotated
@@ -16,6 +17,8 @@ from episode_monitor.observe.logs import configure
 from episode_monitor.settings.env_file import ENV_FILE, notices, source_of
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import Settings, SettingsError, load_settings
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, a quota, a limit of files
 
 app = typer.Typer(
     cls=LazyCommands,
@@ -47,11 +50,19 @@ def _options(
 def main() -> None:
     """Run a command; every failure is a sentence on standard error and an exit code."""
     try:
-        app(prog_name="episode-monitor", standalone_mode=True)
+        try:
+            app(prog_name="episode-monitor", standalone_mode=True)
+        finally:
+            sys.stdout.flush()
     except SettingsError as error:
         _end(str(error), ExitCode.USAGE)
     except Failure as failure:
         _end(str(failure), failure.code)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries to write the rest at its end
+        _end(f"The output cannot be written: {error.strerror}. Free some space and try again.", ExitCode.USAGE)
 
 
 def _end(sentence: str, code: ExitCode) -> None:

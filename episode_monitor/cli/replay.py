@@ -66,7 +66,7 @@ def replay(
     interrupts = Interrupts()
     with interrupts.watched():
         try:
-            done = _done(settings, core, asked, states, processes, progress, interrupts)
+            done, unkept = _done(settings, core, asked, states, processes, progress, interrupts)
             report = merged(core, done.outcomes, all_projects=projects)
         except KeyboardInterrupt:
             raise Failure("Interrupted; nothing was kept.", ExitCode.INTERRUPTED) from None
@@ -75,6 +75,8 @@ def replay(
         print_json(msgspec.to_builtins(report))
     else:
         print_report(report)
+    if unkept is not None:
+        raise unkept
     if report.has_issues:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 
@@ -82,8 +84,8 @@ def replay(
 def _done(
     settings: Settings, core: Core, asked: Wanted, states: States, processes: int, is_asked: bool,
     interrupts: Interrupts,
-) -> Done:  # fmt: skip
-    """Plan, do, and write what is to be kept. Raises Failure where it was interrupted."""
+) -> tuple[Done, Failure | None]:  # fmt: skip
+    """Plan, do, and write what is to be kept; and why that failed. Raises Failure where it was interrupted."""
     planned = run(partial(plan, states, asked, core, settings), settings, asked.jsonl)
     if planned.says:
         print(planned.says, file=sys.stderr)
@@ -98,12 +100,17 @@ def _done(
             work = partial(do, core, planned.source, planned.work, progress, lambda: interrupts.is_pressed)
             done = run(work, settings, asked.jsonl)
     interrupts.is_gentle = False
-    kept = keep(states, planned, done)
+    try:
+        kept = keep(states, planned, done)
+    except Failure as failure:
+        if done.is_finished:  # the report may have cost an hour
+            return done, failure
+        raise
     if not done.is_finished:
         raise Failure(
             f"Interrupted after {done.events} events; replay --resume {kept} continues.", ExitCode.INTERRUPTED
         )
-    return done
+    return done, None
 
 
 def _used(processes: int, planned: Plan) -> int:

@@ -1,5 +1,7 @@
 """The report of a replay for people: counts, then what was found, then what could not be used."""
 
+from collections.abc import Iterator
+
 from episode_monitor.cli.output import print_table
 from episode_monitor.replay.findings import IMPLAUSIBLE, SUSPECT, ReplayFinding
 from episode_monitor.replay.report import At, Report
@@ -17,6 +19,10 @@ def print_report(report: Report) -> None:
         _print_rest(report.findings_total, "findings")
     if report.suspects:
         print("Suspects have not lasted for the settling time; --until lets time go on.")
+    fired = list(_fired(report))
+    if fired:
+        print_table(("Alert", "Project", "Severity", "Fired", "Resolved"), fired[:MOST_ROWS])
+        _print_rest(sum(report.firings.values()), "alerts that would have fired")
     if report.windows:
         windows = [[w.rule_id, f"{w.bad} of {w.whole}", _rate(w.rate_percentage)] for w in report.windows]
         print_table(("Rule", "Last window", "Rate"), windows)
@@ -27,6 +33,15 @@ def print_report(report: Report) -> None:
         states = [[each.project_id, str(each.episodes), each.digest] for each in report.project_states]
         print_table(("Project", "Episodes", "Digest"), states)
     print(ACTS)
+
+
+def _fired(report: Report) -> Iterator[list[str]]:
+    """Each alert that would have fired, in that order."""
+    resolved = {one["alert_id"]: one["ends_at"] for one in report.alerts if one["status"] == "resolved"}
+    for one in report.alerts:
+        if one["status"] == "firing" and not one["escalation_level"]:
+            names = (one["rule_id"], one["project_id"], one["severity"], one["starts_at"])
+            yield [*names, resolved.get(one["alert_id"]) or ""]
 
 
 def _letter_rows(report: Report) -> list[list[str]]:

@@ -74,6 +74,7 @@ async def plan(states: States, asked: Wanted, core: Core, settings: Settings) ->
     """Resolve the range, on top of a snapshot where there is one. Raises Failure and what the source raises."""
     source = asked.source(settings)
     _check_moments(states, asked)
+    check_places(states)
     found = await asyncio.to_thread(load, states, asked, core, source)
     if found is None:
         bounds = await source.resolve()
@@ -104,6 +105,16 @@ def _plan(
         asked.now_ms, asked.range.partition, is_finished=False,
     )  # fmt: skip
     return Plan(source, work, header)
+
+
+def check_places(states: States) -> None:
+    """Raises Failure where what is to be kept could not be written."""
+    try:
+        for path in (states.save, states.resume):
+            if path is not None:
+                snapshots.check_place(path)
+    except CannotSave as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
 
 
 def _check_moments(states: States, asked: Wanted) -> None:

@@ -7,7 +7,8 @@ to a file beside it and renamed, so that a snapshot is whole or not there.
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from errno import EISDIR
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -88,8 +89,7 @@ def settings_of(core: Core) -> dict[str, Setting]:
 
 def save(path: Path, header: Header, partitions: Sequence[Saved]) -> None:
     """Whole or not at all. Raises CannotSave."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
+    with _beside(path) as beside:
         with beside.open("wb") as file:
             digest = sha256()
             for piece in _pieces(header, partitions):
@@ -99,6 +99,22 @@ def save(path: Path, header: Header, partitions: Sequence[Saved]) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+
+
+def check_place(path: Path) -> None:
+    """Raises CannotSave where no snapshot can be written, before the work that it would keep."""
+    with _beside(path) as beside:
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, "Is a directory")
+        beside.touch()
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A new file in the same folder, gone at the end."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        yield beside
     except OSError as error:
         raise CannotSave(f"The snapshot {path} cannot be written: {error.strerror or error}.") from None
     finally:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from agents.fetching.decompression import missing_codecs
 from agents.fetching.reading import READ_TIMEOUT_MS, reader, some_records
@@ -77,7 +78,7 @@ class TopicSource:
     async def batches(self, bounds: Sequence[Bounds]) -> AsyncIterator[ReplayBatch]:
         """Partition after partition."""
         self.total = sum((each.end or each.first) - each.first for each in bounds)
-        async with reader(self._kafka, committed_only=True) as consumer:
+        async with reader(self._kafka, committed_only=True, is_strict=True) as consumer:
             for each in bounds:
                 async with aclosing(self._read(consumer, each)) as batches:
                     async for batch in batches:
@@ -89,7 +90,10 @@ class TopicSource:
         consumer.seek(tp, bounds.first)
         position, stop, quiet = bounds.first, bounds.end or bounds.first, 0
         while position < stop and quiet < QUIET_POLLS:
-            records: Sequence[Replayed] = await some_records(consumer, tp)
+            try:
+                records: Sequence[Replayed] = await some_records(consumer, tp)
+            except OffsetOutOfRangeError:
+                raise await self._deleted(consumer, tp, position) from None
             quiet = 0 if records else quiet + 1
             if records and records[-1].offset >= stop:
                 records = [record for record in records if record.offset < stop]
@@ -102,6 +106,13 @@ class TopicSource:
                 f"{where} gives nothing more after offset {position}, and it ends at {stop}; try again.",
                 ExitCode.UNREACHABLE,
             )
+
+    async def _deleted(self, consumer: Any, tp: TopicPartition, position: int) -> BadRange:
+        beginning = (await consumer.beginning_offsets([tp]))[tp]
+        return BadRange(
+            f"Partition {tp.partition} of {self.name} had to be read from offset {position}, and begins at {beginning} "
+            "by now, because Kafka deleted what lay before; replay again, or from a later offset."
+        )
 
 
 async def choose_partitions(
