@@ -7,16 +7,13 @@ refusals, the words in `TRANSIENT` are tried again, every other one is a dead le
 import httpx
 import msgspec
 
+from alert_sinks import wording
 from alert_sinks.digest import Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, HttpAnswer, NoHttpAnswer, outcome_of, post, printable
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, sink_setting
 from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, SinkKind
 from models.alert import Alert, AlertStatus, Severity
-from models.times import rfc3339
-from streams.alerting.rule_types import alert_type
-from streams.alerting.verdict import Reason
-from streams.project.alert_actions import person_of
 
 RATE_LIMITED = frozenset({"rate_limited", "ratelimited"})
 TRANSIENT = RATE_LIMITED | {
@@ -33,20 +30,8 @@ MAX_FALLBACK = 4000
 MAX_TITLE = 256
 MAX_TEXT = 3000
 MAX_FIELD = 2000
-MAX_LINES = 20  # of a digest
 
 _COLORS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "good"}
-_REASONS = {
-    Reason.THRESHOLD_CROSSED: "the threshold was crossed",
-    Reason.CROSSED_FOR_LONG_ENOUGH: "the threshold has been crossed for the required time",
-    Reason.ESCALATED_UNACKNOWLEDGED: "not acknowledged in time",
-    Reason.BACK_TO_NORMAL: "back to normal",
-    Reason.NO_OPERATIONS: "no operations in the window",
-    Reason.INSUFFICIENT_DATA: "too few operations to judge",
-    Reason.RESOLVED_BY_PERSON: "resolved manually; the condition may still hold",
-    Reason.SILENCE_ENDED: "a silence has ended and it is still firing",
-    Reason.SPLIT: "its events are in several partitions and cannot be evaluated",
-}
 
 
 class SlackSettings(SinkSettings):
@@ -126,17 +111,15 @@ def _word(body: bytes) -> str:
 def slack_payload(alert: Alert) -> dict[str, object]:
     """The message: a fallback line, and one attachment with the facts."""
     resolved = alert.status is AlertStatus.RESOLVED
-    state = "RESOLVED" if resolved else alert.severity.value.upper()
-    project = "" if alert.project_id in alert.title else f" (project {alert.project_id})"
     return {
-        "text": escaped(f"[{state}] {alert.title}{project}", MAX_FALLBACK),
+        "text": escaped(wording.headline(alert), MAX_FALLBACK),
         "attachments": [
             {
                 "color": "good" if resolved else _COLORS[alert.severity],
                 "title": escaped(alert.title, MAX_TITLE),
                 "text": escaped(alert.description, MAX_TEXT),
-                "fields": _fields(alert),
-                "ts": alert.updated_at_ms // 1000,
+                "fields": _fields(wording.facts(alert)),
+                "ts": alert.updated_at_ms // 1000,  # Slack shows it in each reader's own time
             }
         ],
     }
@@ -144,9 +127,6 @@ def slack_payload(alert: Alert) -> dict[str, object]:
 
 def slack_digest(digest: Digest) -> dict[str, object]:
     """The message for many: one line each, the worst first, as many as people read."""
-    lines = [_line(alert) for alert in digest.alerts[:MAX_LINES]]
-    if len(digest.alerts) > MAX_LINES:
-        lines.append(f"and {len(digest.alerts) - MAX_LINES} more")
     is_on = digest.worst.status is AlertStatus.FIRING
     return {
         "text": escaped(digest.title, MAX_FALLBACK),
@@ -154,72 +134,16 @@ def slack_digest(digest: Digest) -> dict[str, object]:
             {
                 "color": _COLORS[digest.worst.severity] if is_on else "good",
                 "title": escaped(digest.title, MAX_TITLE),
-                "text": escaped("\n".join(lines), MAX_TEXT),
-                "fields": _digest_fields(digest),
+                "text": escaped("\n".join(wording.lines(digest)), MAX_TEXT),
+                "fields": _fields(wording.digest_facts(digest)),
                 "ts": max(alert.updated_at_ms for alert in digest.alerts) // 1000,
             }
         ],
     }
 
 
-def _digest_fields(digest: Digest) -> list[dict[str, object]]:
-    on = [alert for alert in digest.alerts if alert.status is AlertStatus.FIRING]
-    facts = [
-        (severity.value.upper(), str(count), True)
-        for severity in (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
-        if (count := sum(alert.severity is severity for alert in on))
-    ]
-    facts.append(("Dashboard", digest.worst.dashboard_url or "", False))
-    return _shown(facts)
-
-
-def _line(alert: Alert) -> str:
-    value = alert_type(alert.alert_type).format_value(alert.value, alert.threshold)
-    return f"{_state(alert)} {alert.title}: {value}, since {_moment(alert.starts_at_ms)}"
-
-
-def _state(alert: Alert) -> str:
-    return "RESOLVED" if alert.status is AlertStatus.RESOLVED else alert.severity.value.upper()
-
-
-def _fields(alert: Alert) -> list[dict[str, object]]:
-    shown = alert_type(alert.alert_type)
-    by, comment = person_of(alert)
-    facts = [
-        ("Project", alert.project_id, True),
-        ("Severity", alert.severity.value.upper(), True),
-        ("Status", alert.status.value, True),
-        ("Value", shown.format_value(alert.value, alert.threshold), True),
-        ("Threshold", shown.format_threshold(alert.threshold), True),
-        ("Window", f"{alert.window_minutes} min" if alert.window_minutes else "", True),
-        ("Since", _moment(alert.starts_at_ms), True),
-        ("Ended", "" if alert.ends_at_ms is None else _moment(alert.ends_at_ms), True),
-        ("Reason", _reason(alert.reason), False),
-        ("By", by or "", True),
-        ("Comment", comment or "", False),
-        ("Acknowledged by", alert.acknowledged_by or "", True),
-        ("Runbook", alert.runbook_url or "", False),
-        ("Dashboard", alert.dashboard_url or "", False),
-    ]
-    return _shown(facts)
-
-
-def _shown(facts: list[tuple[str, str, bool]]) -> list[dict[str, object]]:
-    return [
-        {"title": title, "value": escaped(value, MAX_FIELD), "short": short} for title, value, short in facts if value
-    ]
-
-
-def _reason(word: str) -> str:
-    try:
-        return _REASONS[Reason(word)]
-    except (ValueError, KeyError):
-        return word.replace("_", " ")
-
-
-def _moment(at_ms: int) -> str:
-    """By the second, in UTC; Slack shows `ts` in each reader's own time."""
-    return f"{rfc3339(at_ms)[:19].replace('T', ' ')} UTC"
+def _fields(facts: list[wording.Fact]) -> list[dict[str, object]]:
+    return [{"title": title, "value": escaped(value, MAX_FIELD), "short": short} for title, value, short in facts]
 
 
 def escaped(text: str, limit: int) -> str:

@@ -1,0 +1,102 @@
+"""Alerts in the words that people read, for every sink that writes to people. Nothing is escaped or cut here."""
+
+from typing import NamedTuple
+
+from alert_sinks.digest import Digest
+from models.alert import Alert, AlertStatus, Severity
+from models.times import rfc3339
+from streams.alerting.rule_types import alert_type
+from streams.alerting.verdict import Reason
+from streams.project.alert_actions import person_of
+
+MAX_LINES = 20  # of a digest; people read no more
+
+_REASONS = {
+    Reason.THRESHOLD_CROSSED: "the threshold was crossed",
+    Reason.CROSSED_FOR_LONG_ENOUGH: "the threshold has been crossed for the required time",
+    Reason.ESCALATED_UNACKNOWLEDGED: "not acknowledged in time",
+    Reason.BACK_TO_NORMAL: "back to normal",
+    Reason.NO_OPERATIONS: "no operations in the window",
+    Reason.INSUFFICIENT_DATA: "too few operations to judge",
+    Reason.RESOLVED_BY_PERSON: "resolved manually; the condition may still hold",
+    Reason.SILENCE_ENDED: "a silence has ended and it is still firing",
+    Reason.SPLIT: "its events are in several partitions and cannot be evaluated",
+}
+
+
+class Fact(NamedTuple):
+    """One row of a message. Two short ones fit side by side."""
+
+    title: str
+    value: str
+    is_short: bool
+
+
+def state(alert: Alert) -> str:
+    """`RESOLVED`, or the severity in capitals."""
+    return "RESOLVED" if alert.status is AlertStatus.RESOLVED else alert.severity.value.upper()
+
+
+def headline(alert: Alert) -> str:
+    """State and title in one line, with the project if the title does not name it."""
+    project = "" if alert.project_id in alert.title else f" (project {alert.project_id})"
+    return f"[{state(alert)}] {alert.title}{project}"
+
+
+def reason(word: str) -> str:
+    """Why the alert changed; a reason of a newer version as it is written."""
+    try:
+        return _REASONS[Reason(word)]
+    except (ValueError, KeyError):
+        return word.replace("_", " ")
+
+
+def moment(at_ms: int) -> str:
+    """A time in UTC, to the second."""
+    return f"{rfc3339(at_ms)[:19].replace('T', ' ')} UTC"
+
+
+def facts(alert: Alert) -> list[Fact]:
+    """What is known of an alert; a row without a value is left out."""
+    shown = alert_type(alert.alert_type)
+    by, comment = person_of(alert)
+    return _filled(
+        Fact("Project", alert.project_id, True),
+        Fact("Severity", alert.severity.value.upper(), True),
+        Fact("Status", alert.status.value, True),
+        Fact("Value", shown.format_value(alert.value, alert.threshold), True),
+        Fact("Threshold", shown.format_threshold(alert.threshold), True),
+        Fact("Window", f"{alert.window_minutes} min" if alert.window_minutes else "", True),
+        Fact("Since", moment(alert.starts_at_ms), True),
+        Fact("Ended", "" if alert.ends_at_ms is None else moment(alert.ends_at_ms), True),
+        Fact("Reason", reason(alert.reason), False),
+        Fact("By", by or "", True),
+        Fact("Comment", comment or "", False),
+        Fact("Acknowledged by", alert.acknowledged_by or "", True),
+        Fact("Runbook", alert.runbook_url or "", False),
+        Fact("Dashboard", alert.dashboard_url or "", False),
+    )
+
+
+def lines(digest: Digest) -> list[str]:
+    """One line for each alert, the worst first, at most `MAX_LINES`; then how many more there are."""
+    found = [_line(alert) for alert in digest.alerts[:MAX_LINES]]
+    if len(digest.alerts) > MAX_LINES:
+        found.append(f"and {len(digest.alerts) - MAX_LINES} more")
+    return found
+
+
+def digest_facts(digest: Digest) -> list[Fact]:
+    """How many alerts of each severity fire, and the dashboard."""
+    on = [alert.severity for alert in digest.alerts if alert.status is AlertStatus.FIRING]
+    counts = [Fact(severity.value.upper(), str(on.count(severity) or ""), True) for severity in reversed(Severity)]
+    return _filled(*counts, Fact("Dashboard", digest.worst.dashboard_url or "", False))
+
+
+def _line(alert: Alert) -> str:
+    value = alert_type(alert.alert_type).format_value(alert.value, alert.threshold)
+    return f"{state(alert)} {alert.title}: {value}, since {moment(alert.starts_at_ms)}"
+
+
+def _filled(*found: Fact) -> list[Fact]:
+    return [fact for fact in found if fact.value]
