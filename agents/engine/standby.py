@@ -19,6 +19,11 @@ class Standby(msgspec.Struct, frozen=True, array_like=True):
     other: str
     at_ms: int
 
+    @property
+    def standing(self) -> str:
+        """In a few words."""
+        return f"replaced by {self.other}" if self.is_replaced else f"not in force: a rebuild of {self.other}"
+
     def sentence(self, monitor_id: str) -> str:
         """What an operator reads."""
         if not self.is_replaced:

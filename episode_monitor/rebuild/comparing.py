@@ -56,7 +56,10 @@ class _Sides(msgspec.Struct):
 async def compare_monitors(pair: Pair, found: Outline) -> Compared:
     """In memory alone. Raises KafkaError, Refused."""
     if not any(each.is_rebuild_of(pair.old_id) for each in found.new.values()):
-        raise Refused(f"There is no rebuild into {pair.new_id}; `episode-monitor rebuild start` begins one.")
+        raise Refused(
+            f"No rebuild of {pair.old_id} into {pair.new_id} waits to be put in force; `episode-monitor rebuild start` "
+            f"begins one."
+        )
     ranges = {each.partition: Bounds(each.partition, each.first, each.end) for each in found.partitions}
     old = await _old_partitions(pair, found, ranges)
     new, behind = await _new_partitions(pair, found, ranges)
@@ -68,7 +71,7 @@ async def compare_monitors(pair: Pair, found: Outline) -> Compared:
     compared: list[ComparedPartition] = []
     unlisted = 0
     for number, bounds in ranges.items():
-        mine = {key[0]: each for key, each in sides.items() if _place(each) == number}
+        mine = {key[0]: each for key, each in sides.items() if _place(each, ranges) == number}
         differing = {project: each for project, each in mine.items() if each.our_print != each.their_print}
         first = dict(list(differing.items())[:MAX_CLOSE])
         kept, note = retained(number, bounds.first, await _closely(pair, bounds, first, other_rules))
@@ -140,10 +143,10 @@ def _sides(pair: Pair, old: Partitions, new: Partitions) -> dict[tuple[str, int]
     return found
 
 
-def _place(sides: _Sides) -> int | None:
-    """The partition in whose result it is counted."""
+def _place(sides: _Sides, ranges: dict[int, Bounds]) -> int:
+    """The partition in whose result it is counted: where the new monitor has it, or else might have it."""
     holder = sides.ours or sides.theirs
-    return None if holder is None else holder.number
+    return holder.number if holder is not None and holder.number in ranges else min(ranges)
 
 
 async def _closely(pair: Pair, bounds: Bounds, differing: dict[str, _Sides], other_rules: bool) -> list[Difference]:

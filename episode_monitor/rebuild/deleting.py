@@ -8,6 +8,7 @@ from agents.kafka.topics import connected_admin
 from episode_monitor.composition import kafka_access, topic_names
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.rebuild.monitors import Refused, refuse_workers_of, topics_there
+from episode_monitor.rebuild.stored import read_stored
 from episode_monitor.settings.settings import Settings
 from episode_monitor.settings.validators import monitor_id as checked_id
 
@@ -15,10 +16,11 @@ _ABSENT = ("GroupIdNotFound", "InvalidGroupIdError")
 
 
 class Deleted(msgspec.Struct, frozen=True):
-    """What was deleted, or would be where `executed` is false."""
+    """What was deleted, or would be where `executed` is false. `standing`: whether another is in its place."""
 
     executed: bool
     monitor_id: str
+    standing: str
     topics: list[str]
     group: str
     kept: list[str]
@@ -44,6 +46,10 @@ async def delete(settings: Settings, monitor_id: str, *, execute: bool) -> Delet
     if not there:
         raise Refused(f"There is no monitor {monitor_id} at {kafka}: neither {' nor '.join(own)} exists.")
     await refuse_workers_of(kafka, monitor_id, names.fleet)
+    notes = [each.standby for each in (await read_stored(kafka, names.changelog)).values()]
+    standing = "in force: no other monitor has replaced it"
+    if notes and None not in notes:
+        standing = " ".join({note.standing for note in notes if note is not None})
     if execute:
         async with connected_admin(kafka) as admin:
             answer = await admin.delete_topics(there)
@@ -55,7 +61,7 @@ async def delete(settings: Settings, monitor_id: str, *, execute: bool) -> Delet
             for group, code in answer.results:
                 if for_code(code).__name__ not in _ABSENT:
                     _raise(code, f"group {group}")
-    return Deleted(execute, monitor_id, there, monitor_id, KEPT)
+    return Deleted(execute, monitor_id, standing, there, monitor_id, KEPT)
 
 
 def _raise(code: int, what: str) -> None:

@@ -95,6 +95,26 @@ async def test_into_a_topic_with_more_partitions_alerts_and_acts_go_along_with_t
             assert new.told == ["new episode_failure_rate firing"]
 
 
+async def test_a_project_that_the_other_topic_lacks_is_named_whatever_its_partition_was(stage: Stage) -> None:
+    await stage.make_topics()
+    narrow = f"{stage.old_id}-narrow"
+    to = ("--to", stage.new_id, "--events", narrow)
+    async with connected_admin(KafkaAccess(bootstrap_servers=stage.broker)) as admin:
+        await admin.create_topics([NewTopic(narrow, 1, 1)])
+    async with producing(stage.broker) as producer:
+        kept = created("kept", 1, occurred_at=ago(3))
+        await send(producer, stage.topics.events, 1, b"left", created("left", 1, occurred_at=ago(3)))
+        await send(producer, stage.topics.events, 1, b"kept", kept)
+        await send(producer, narrow, 0, b"kept", kept)
+        old = stage.desk(stage.old_id)
+        async with running(old.rig):
+            await has_processed(old, 2)
+    await succeeds("start", *to)
+    compared = await run("compare", *to, "--json")
+    assert compared.code == 1
+    assert [(one["project_id"], one["what"]) for one in compared.json["differences"]] == [("left", "record missing")]
+
+
 async def test_after_the_changelog_was_lost_what_fires_is_sent_again_and_it_is_said_what_is_gone(stage: Stage) -> None:
     await stage.make_topics()
     to = ("--to", stage.new_id)

@@ -174,6 +174,10 @@ async def test_undo_puts_the_old_monitor_back_in_force(stage: Stage) -> None:
     to = ("--to", stage.new_id)
     await succeeds("start", *to)
     await succeeds("switch", *to, "--execute")
+    again = await run("switch", *to, "--execute")
+    assert (again.code, again.err.split(";")[0]) == (
+        4, f"No rebuild of {stage.old_id} into {stage.new_id} waits to be put in force",
+    )  # fmt: skip
     assert (await run("undo", *to)).code == 0
     assert all(each.standby for each in (await stage.stored(stage.old_id)).values()), "nothing without --execute"
     assert (await run("undo", *to, "--execute")).code == 0

@@ -83,6 +83,7 @@ async def test_only_another_monitor_than_the_one_in_force_is_deleted_and_its_nam
     stage.in_force(stage.new_id)
     listed = await succeeds("delete", stage.old_id)
     assert (listed["executed"], listed["topics"]) == (False, list(old))
+    assert listed["standing"] == "in force: no other monitor has replaced it"
     wrong = await run("delete", stage.old_id, "--execute", "--confirm", stage.new_id)
     assert (wrong.code, wrong.err) == (4, f"Nothing was deleted: --confirm must repeat the name, {stage.old_id}.")
     assert (await run("delete", stage.old_id, "--execute")).code == 4
