@@ -160,9 +160,9 @@ def delete_(
 
 
 def _settings() -> Settings:
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say is said once, in words
     settings = load_settings()
     configure(settings.log_level, settings.log_format)  # to standard error: data is on standard output
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say is said once, in words
     return settings
 
 
@@ -183,15 +183,17 @@ async def _audited(
 def _run(work: Coroutine[Any, Any, T], kafka: KafkaAccess) -> T:
     from aiokafka.errors import KafkaError, ProducerFenced
 
+    from agents.engine.changelog import StateIsUnreadable
     from agents.kafka.refusals import RIGHTS, why
     from agents.kafka.topics import TopicMismatch
+    from episode_monitor.replay.source import NoSuchPartition
 
     async def explained() -> T:
         try:
             return await work
         except ProducerFenced:
             raise Refused("Another process has claimed a partition of the changelog meanwhile; run only one.") from None
-        except TopicMismatch as error:
+        except (TopicMismatch, NoSuchPartition, StateIsUnreadable) as error:
             raise Refused(str(error)) from None
         except RIGHTS as error:
             raise Refused(await why(error, kafka)) from None

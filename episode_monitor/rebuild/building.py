@@ -21,8 +21,8 @@ from agents.engine.producer import Producer
 from agents.engine.recovery import run_overdue
 from agents.engine.standby import Standby, encode_standby
 from agents.fetching.reading import reader
-from episode_monitor.rebuild.monitors import RECENT_MS, Pair, Refused, now_ms
-from episode_monitor.rebuild.stored import Stored, batches_of, bounds_of
+from episode_monitor.rebuild.monitors import RECENT_MS, Pair, now_ms
+from episode_monitor.rebuild.stored import batches_of, bounds_of
 from episode_monitor.replay.ranges import Bounds
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Cursor
@@ -101,11 +101,10 @@ class NewMonitor:
         self._life: asyncio.Task[None] | None = None
 
     async def claim(self, number: int) -> Owned:
-        """Own a partition of the changelog and recover what is there. Raises KafkaError, Refused."""
+        """Own a partition of the changelog and recover what is there. Raises KafkaError."""
         log = await self._changelog.claim(number)
         values = await log.read(self._consumer)
         if self._life is None:
-            await self._refuse_another(values)
             self._life = asyncio.create_task(self._show_life(log))
         if not values:
             await log.write([self._note(0)])
@@ -145,14 +144,6 @@ class NewMonitor:
 
     def _note(self, at_ms: int) -> tuple[bytes, bytes]:
         return encode_standby(Standby(False, self.pair.old_id, at_ms))
-
-    async def _refuse_another(self, values: dict[bytes, bytes]) -> None:
-        standby = Stored(values).standby
-        if standby is not None and abs(now_ms() - standby.at_ms) < RECENT_MS:
-            raise Refused(
-                f"Another rebuild into {self.pair.new_id} is at work. Wait for its end; if it was killed, try again in "
-                f"{RECENT_MS // 1000} seconds."
-            )
 
     async def _show_life(self, log: PartitionLog) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from episode_monitor.rebuild.monitors import Pair, Refused, topics_there
+from episode_monitor.rebuild.monitors import RECENT_MS, Pair, Refused, now_ms, topics_there
 from episode_monitor.rebuild.stored import Stored, bounds_of, read_state
 
 SAME, LOST, OTHER_TOPIC, MORE_PARTITIONS, OTHER_RULES = (
@@ -101,6 +101,16 @@ def _cases(pair: Pair, old: dict[int, Stored], partitions: list[PartitionPlan], 
         OTHER_RULES: any(each.rules() not in (None, fingerprint) for each in old.values() if not each.lost),
     }
     return [case for case, is_so in found.items() if is_so] or [SAME]
+
+
+def refuse_another(pair: Pair, found: Outline) -> None:
+    """Raises Refused where another process works on the new monitor, before a claim would shut it out."""
+    notes = [each.standby for each in found.new.values() if each.is_rebuild_of(pair.old_id)]
+    if any(note is not None and abs(now_ms() - note.at_ms) < RECENT_MS for note in notes):
+        raise Refused(
+            f"Another rebuild into {pair.new_id} is at work. Wait for its end; if it was killed, try again in "
+            f"{RECENT_MS // 1000} seconds."
+        )
 
 
 def refuse_loss(pair: Pair, found: Outline) -> None:

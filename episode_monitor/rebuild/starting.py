@@ -7,7 +7,7 @@ import msgspec
 from agents.kafka.topics import ensure_topics
 from episode_monitor.rebuild.building import NewMonitor, Progress, new_monitor, run_clock_to, take
 from episode_monitor.rebuild.monitors import Pair, now_ms, refuse_workers_of
-from episode_monitor.rebuild.planning import Outline, outline, refuse_loss
+from episode_monitor.rebuild.planning import Outline, outline, refuse_another, refuse_loss
 
 IDLE_MS = 2_000  # so far behind the wall clock a worker keeps the clock of a partition without news
 
@@ -29,6 +29,7 @@ Announce = Callable[[Outline], Progress]  # called with what is to be done
 async def start(pair: Pair, announce: Announce, *, accepts_loss: bool) -> Started:
     """Create the topics and build every partition. Raises KafkaError, TopicMismatch, Refused."""
     found = await outline(pair)
+    refuse_another(pair, found)
     if not accepts_loss:
         refuse_loss(pair, found)
     await refuse_workers_of(pair.kafka, pair.new_id, pair.new.fleet)

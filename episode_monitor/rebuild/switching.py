@@ -16,7 +16,7 @@ from episode_monitor.rebuild.building import NewMonitor, new_monitor, recovered,
 from episode_monitor.rebuild.carrying import Carried, carry_over, sections_of
 from episode_monitor.rebuild.comparing import Compared, compare_monitors
 from episode_monitor.rebuild.monitors import Pair, Refused, now_ms, refuse_workers_of, topics_there
-from episode_monitor.rebuild.planning import Outline, not_carried, outline
+from episode_monitor.rebuild.planning import Outline, not_carried, outline, refuse_another
 from episode_monitor.rebuild.starting import build
 from episode_monitor.rebuild.stored import bounds_of
 
@@ -40,6 +40,7 @@ async def switch(pair: Pair, *, execute: bool, accept_differences: bool, within:
     await refuse_workers_of(pair.kafka, pair.old_id, pair.old.fleet)
     await refuse_workers_of(pair.kafka, pair.new_id, pair.new.fleet)
     found = await outline(pair)
+    refuse_another(pair, found)
     compared = await compare_monitors(pair, found)
     differing = sum(each.differing for each in compared.comparison.partitions)
     if not found.is_replaced:  # an interrupted switch is completed

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterable
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from agents.engine.changelog import PartitionLog
-from episode_monitor.rebuild import building
+from episode_monitor.rebuild import planning
 from episode_monitor.rebuild.building import new_monitor
 from episode_monitor.rebuild.monitors import pair_of
 from episode_monitor.settings.settings import load_settings
@@ -43,7 +45,7 @@ class Kills:
             await write(log, records)
 
         monkeypatch.setattr(PartitionLog, "write", killed)
-        monkeypatch.setattr(building, "RECENT_MS", 0)  # a killed one is not waited for
+        monkeypatch.setattr(planning, "RECENT_MS", 0)  # a killed one is not waited for
 
     async def run(self, at: int, *words: str) -> bool:
         """Whether the command came to its end."""
@@ -149,10 +151,13 @@ async def test_a_name_that_a_monitor_has_already_is_refused(stage: Stage) -> Non
 
 @pytest.mark.apache  # the embedded broker deletes no records
 async def test_a_partition_that_would_lack_deleted_events_is_built_only_when_that_is_accepted(stage: Stage) -> None:
-    await give_an_acknowledged_alert(stage)
-    from aiokafka import TopicPartition
-    from aiokafka.admin.records_to_delete import RecordsToDelete
-
+    await stage.make_topics()
+    async with producing(stage.broker) as producer:
+        for number in (1, 2, 3):
+            await send(producer, stage.topics.events, 0, b"cut", created("cut", number, occurred_at=ago(5 - number)))
+        old = stage.desk(stage.old_id)
+        async with running(old.rig):
+            await has_processed(old, 3)
     admin = AIOKafkaAdminClient(bootstrap_servers=stage.broker)
     await admin.start()
     try:
