@@ -165,7 +165,7 @@ class NewMonitor:
 @asynccontextmanager
 async def new_monitor(pair: Pair, numbers: list[int]) -> AsyncIterator[NewMonitor]:
     """With these partitions to be claimed. Raises KafkaError, among it ProducerFenced where another process has claimed
-    one meanwhile; Refused."""
+    one meanwhile."""
     producer = Producer(pair.kafka)
     await producer.start()
     try:
