@@ -69,8 +69,18 @@ class PartitionReport(msgspec.Struct, kw_only=True):
     @property
     def is_intact(self) -> bool:
         """Whether nothing speaks against the history. What cannot be checked does not."""
-        found = (self.chain_faults, self.broken_total, self.differences, self.regions, self.unnamed, self.state.faults)
-        return not any(found)
+        return self.is_topic_intact and self.is_copy_equal
+
+    @property
+    def is_copy_equal(self) -> bool:
+        """Whether no difference of the copy was found."""
+        is_found = any(each.where == "copy" for each in self.broken)
+        return not (is_found or self.differences or self.regions or self.unnamed)
+
+    @property
+    def is_topic_intact(self) -> bool:
+        """The same, whatever the copy is."""
+        return not (self.chain_faults or self.state.faults or any(each.where == "topic" for each in self.broken))
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):

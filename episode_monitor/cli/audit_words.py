@@ -17,9 +17,20 @@ def sentences(report: VerifyReport) -> Iterator[str]:
         yield from _partition(each)
     yield from sorted({note for each in report.partitions for note in (*each.notes, *each.state.skipped)})
     yield key_sentence(_signatures(report))
-    what = report.topic if report.copy is None else f"{report.topic} and its copy {report.copy}"
+    yield from _verdict(report)
+
+
+def _verdict(report: VerifyReport) -> Iterator[str]:
+    is_intact = all(each.is_topic_intact for each in report.partitions)
     checked = f"{count(report.checkpoints, 'checkpoint')} of {report.monitor_id}"
-    yield f"{what}: intact, {checked}." if report.intact else f"{what}: NOT intact, {checked}."
+    yield f"{report.topic}: intact, {checked}." if is_intact else f"{report.topic}: NOT intact, {checked}."
+    if report.copy is None:
+        return
+    ends = ",".join(f"{p.partition}:{p.copy_ends_before}" for p in report.partitions if p.copy_ends_before is not None)
+    if ends:
+        yield f"What the topic got after the copy was made is left out with --to {ends}."
+    is_equal = all(each.is_copy_equal for each in report.partitions)
+    yield f"{report.copy}: an exact copy." if is_equal else f"{report.copy}: NOT an exact copy."
 
 
 def _partition(each: PartitionReport) -> Iterator[str]:
@@ -28,7 +39,7 @@ def _partition(each: PartitionReport) -> Iterator[str]:
         yield f"{where}: no checkpoints."
     else:
         yield f"{where}: {count(each.checkpoints, 'checkpoint')}, offsets {_span(each.covered)}, " + (
-            "intact." if each.is_intact else "NOT intact."
+            "intact." if each.is_topic_intact else "NOT intact."
         )
     for fault in each.chain[:MOST_SHOWN]:
         yield f"{where}: {fault.reason}"
@@ -47,7 +58,7 @@ def _partition(each: PartitionReport) -> Iterator[str]:
         missing = count(len(each.differences) - len(shown) + each.unnamed, "record")
         yield (
             f"{where}: the copy ends before offset {tail}, and the topic has {missing} from there on: removed, or "
-            f"written after the copy was made, which --to {each.partition}:{tail} leaves out."
+            "written after the copy was made."
         )
     for region in each.regions[:MOST_SHOWN]:
         yield (

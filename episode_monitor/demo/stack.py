@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.markup import escape
 
@@ -24,12 +25,14 @@ from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres, Serv
 from episode_monitor.demo.ports import NoFreePortError, free_port
 from episode_monitor.demo.programs import Driver, Program
 from episode_monitor.exits import ExitCode
+from models.audit_signature import public_text
 
 DASHBOARD_PORT, SERVICE_PORT, RECEIVER_PORT, KAFKA_PORT, POSTGRES_PORT = 8002, 8001, 8003, 9092, 5432
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback, whatever proxies are set
 SETTLE_SECONDS = 10  # a minute in production; the demo is to show its gap within its first minute
 APPROVAL_ABOVE = 1000  # the default of 100 is passed within two minutes here; one person is to be able to try it
 PARTITIONS = 2  # the embedded broker keeps all that was ever written in memory, and every partition writes its sums
+CHECKPOINT_SECONDS = 10  # a minute in production; an audit of the demo need not wait
 LOOK_SECONDS = 1.0
 _NOT_SHOWN = frozenset({"cleared_before_firing", "acknowledged_by_person", "silenced_by_person"})
 
@@ -48,6 +51,7 @@ class Stack:
         self.broker = EmbeddedBroker(self._claim("broker", KAFKA_PORT))
         self.postgres = EmbeddedPostgres(self._claim("database", POSTGRES_PORT))
         self._webhook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+        self._signing_key = Ed25519PrivateKey.generate()
         self._databases: dict[str, str] = {}
         self.worker = Program(
             "worker", ["episode_monitor", "worker"], self._claim("monitor", DASHBOARD_PORT), self._worker, "/livez"
@@ -84,7 +88,9 @@ class Stack:
     def write_environment(self) -> Path:
         """A file for a shell: the commands on its path, and the worker's settings. It goes when the worker stops."""
         path = self.worker.log.with_name("env")
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in self._worker(self.worker.port).items()]
+        settings = self._worker(self.worker.port)
+        del settings["AUDIT_SIGNING_KEY"]  # who verifies has the public one alone
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
         path.touch(0o600)  # it holds the database's password
         path.write_text("\n".join([f"export PATH={shlex.quote(str(PROGRAMS))}:$PATH", *lines, ""]))
         return path
@@ -100,6 +106,9 @@ class Stack:
             "AUTO_FIX_ENABLED": "true",
             "REPAIR_APPROVAL_ABOVE": str(APPROVAL_ABOVE),
             "GAP_SETTLE_SECONDS": str(SETTLE_SECONDS),
+            "AUDIT_CHECKPOINT_SECONDS": str(CHECKPOINT_SECONDS),
+            "AUDIT_SIGNING_KEY": base64.b64encode(self._signing_key.private_bytes_raw()).decode(),
+            "AUDIT_PUBLIC_KEY": public_text(self._signing_key.public_key()),
             "SLACK_WEBHOOK_URL": f"{self.receiver.url}/slack",
             "MONITORING_WEBHOOK_URL": f"{self.receiver.url}/webhook",
             "MONITORING_WEBHOOK_SECRET": self._webhook_secret,
@@ -173,6 +182,7 @@ def _tell_addresses(console: Console, stage: Stack) -> None:
     episode-monitor repair plan proj_lost_number
 
   The last command shows how to apply the plan; docs/find-and-repair.md continues from there.
+  docs/audit.md audits the demo: what happened, and the proof that nothing else did.
 """,
         soft_wrap=True,
     )

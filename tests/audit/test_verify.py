@@ -143,6 +143,9 @@ async def test_what_the_topic_got_after_the_copy_was_made_is_one_sentence_and_ca
     told = case.verify("--topic", case.copy).out
     assert "the copy ends before offset 70, and the topic has 30 records from there on: removed, or" in told
     assert "offset 70 is not in the copy" not in told
+    assert "What the topic got after the copy was made is left out with --to 0:70.\n" in told
+    assert f"{case.topic}: intact, 10 checkpoints of episode-monitor.\n" in told
+    assert told.endswith(f"{case.copy}: NOT an exact copy.\n")
     assert case.report("--topic", case.copy, "--to", "0:70")[0] == 0
     second = f"{case.copy}2"
     await make_topic(case.broker, second)
