@@ -46,7 +46,7 @@ DOCUMENTS = sorted(
     ],
     key=lambda path: path.relative_to(ROOT).as_posix(),
 )
-GUIDES = ("docs/find-and-repair.md", "docs/find-and-repair.ko.md")
+GUIDES = [("docs/find-and-repair.md", "docs/find-and-repair.ko.md"), ("docs/audit.md", "docs/audit.ko.md")]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 SETTINGS = {row.name: row for row in settings_table()}
@@ -212,7 +212,7 @@ def test_every_verb_of_run_exists(path: Path) -> None:
 def test_both_readmes_have_the_same_headings_links_and_tables() -> None:
     english, korean = (path.read_text(encoding="utf-8") for path in READMES)
     assert [level for level, _ in headings(english)] == [level for level, _ in headings(korean)]
-    other = {"README.md": "README.ko.md", GUIDES[1]: GUIDES[0]}
+    other = {"README.md": "README.ko.md", **{korean_guide: guide for guide, korean_guide in GUIDES}}
     assert sorted(other.get(link, link) for link in links(korean)) == sorted(links(english))
     shapes = [[(len(rows), len(rows[0])) for rows in tables(document)] for document in (english, korean)]
     assert shapes[0] == shapes[1]
@@ -229,8 +229,9 @@ def test_both_readmes_have_the_same_commands() -> None:
     assert commands_in(english) == commands_in(korean)
 
 
-def test_both_guides_to_repair_have_the_same_headings_commands_and_words_in_code() -> None:
-    english, korean = (text(name) for name in GUIDES)
+@pytest.mark.parametrize("guides", GUIDES)
+def test_both_languages_of_a_guide_have_the_same_headings_commands_and_words_in_code(guides: tuple[str, str]) -> None:
+    english, korean = (text(name) for name in guides)
     assert [level for level, _ in headings(english)] == [level for level, _ in headings(korean)]
     assert commands_in(english) == commands_in(korean)
     assert set(names_in(without_code(english))) == set(names_in(without_code(korean)))
@@ -238,7 +239,7 @@ def test_both_guides_to_repair_have_the_same_headings_commands_and_words_in_code
     assert shapes[0] == shapes[1]
 
 
-@pytest.mark.parametrize("name", ["docs/find-and-repair.md", "docs/repair.md", "docs/integrity.md"])
+@pytest.mark.parametrize("name", ["docs/find-and-repair.md", "docs/repair.md", "docs/integrity.md", "docs/audit.md"])
 def test_every_command_of_checks_and_repair_is_taken_as_it_is_written(name: str) -> None:
     lines = [line for line in commands_in(text(name)) if line.startswith("episode-monitor ")]
     assert lines

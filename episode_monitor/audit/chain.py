@@ -53,6 +53,7 @@ class Chain:
     ) -> None:
         """`is_cut`: the audit topic no longer has its first records, so the chain may begin later."""
         self.faults: list[ChainFault] = []
+        self.notes: list[str] = []  # what its writer states and an auditor must know
         self.fault_count = 0
         self.checkpoints = 0
         self.repetitions = 0
@@ -103,6 +104,11 @@ class Chain:
             if (sequence or checkpoint.previous != NO_LINK) and not self._is_cut:
                 self._fault(sequence, f"The chain begins with checkpoint {sequence}; what was before it is missing.")
             return True
+        if not sequence and checkpoint.previous == NO_LINK:
+            self.conclude()
+            self._note(f"begins anew at offset {checkpoint.offset_from}, after offset {before.offset_to - 1}: the "
+                       "monitor's state of it was lost or deleted.")  # fmt: skip
+            return True
         if sequence <= before.sequence:
             self._fault(sequence, f"Checkpoint {sequence} is there a second time, with other content.")
             return False
@@ -115,10 +121,14 @@ class Chain:
         elif not is_linked:
             self._fault(sequence, f"Checkpoint {sequence} does not continue checkpoint {before.sequence}: the hash of "
                         "one of them was changed, or its content.")  # fmt: skip
-        elif checkpoint.offset_from != before.offset_to:
-            self._fault(sequence, f"Checkpoint {sequence} begins at offset {checkpoint.offset_from}; the one before "
-                        f"it ends at {before.offset_to}.")  # fmt: skip
+        elif checkpoint.offset_from != before.offset_to:  # linked, so its writer states it
+            self._note(f"goes on at offset {checkpoint.offset_from} after offset {before.offset_to - 1}: the audit was "
+                       "off, records were deleted before they were processed, or the state was an older one.")  # fmt: skip
         return True
+
+    def _note(self, what: str) -> None:
+        if len(self.notes) < MAX_FAULTS:
+            self.notes.append(f"The chain of partition {self._place[2]} {what}")
 
     def _check_signature(self, checkpoint: AuditCheckpoint) -> None:
         signatures, sequence = self.signatures, checkpoint.sequence

@@ -95,11 +95,11 @@ class PartitionAudit:
             if begin < self._own.beginning:
                 await self._check_deleted(begin, stated, checkpoint.sequence)
             elif begin < self._at:
-                self._note("Checkpoints overlap; of what they state twice only the first statement was checked.")
+                self._note("Some records are in two checkpoints; only the first statement on them was checked.")
             else:
                 await self._uncovered_until(begin)
                 await self._check_range(begin, stated, checkpoint.sequence)
-        if self._state is not None:
+        if self._state is not None and self._at == checkpoint.offset_to:
             self._state.compare(checkpoint)
 
     def _is_past(self, offset: int) -> bool:
@@ -174,6 +174,7 @@ class PartitionAudit:
 
     def _concluded(self) -> PartitionReport:
         report, chain = self._report, self._chain
+        report.notes += chain.notes
         report.checkpoints, report.repetitions = chain.checkpoints, chain.repetitions
         report.chain, report.chain_faults, report.signatures = chain.faults, chain.fault_count, chain.signatures
         if chain.first is not None:

@@ -63,6 +63,20 @@ def test_a_second_statement_of_one_sequence_is_named_and_not_followed() -> None:
     ]
 
 
+def test_a_chain_that_its_writer_began_anew_or_with_a_gap_is_intact_and_says_so() -> None:
+    anew = chain(events(50), at="2026-01-02T00:00:00.000Z")
+    found = taken([*PLAIN[:3], *anew])
+    assert (found.faults, found.checkpoints) == ([], 8)
+    [note] = found.notes
+    assert note.startswith("The chain of partition 0 begins anew at offset 0, after offset 29: the monitor's state")
+    gap = msgspec.structs.replace(
+        PLAIN[3], sequence=2, previous=PLAIN[2].previous, offset_from=30, ranges=PLAIN[3].ranges
+    )
+    found = taken([*PLAIN[:2], gap])
+    assert found.faults == []
+    assert found.notes[0].startswith("The chain of partition 0 goes on at offset 30 after offset 19:")
+
+
 def test_what_is_no_checkpoint_is_named() -> None:
     assert reasons([PLAIN[0], b"{}", PLAIN[1]])[0].startswith("A record of the chain is no checkpoint")
     newer = encode_audit_checkpoint(msgspec.structs.replace(PLAIN[1], version=2))

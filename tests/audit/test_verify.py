@@ -241,6 +241,17 @@ async def test_a_broken_link_is_named_with_partition_and_sequence(case: Case) ->
     assert (fault["partition"], fault["sequence"]) == (0, 3)
 
 
+async def test_a_chain_begun_anew_covers_records_twice_and_is_intact(case: Case) -> None:
+    records = events(50)
+    stated = chain(records[:30], case.topic) + chain(records, case.topic, at="2026-01-02T00:00:00.000Z")
+    await case.make(records, ledger=stated)
+    code, report = case.report()
+    assert (code, report["checkpoints"]) == (0, 8)
+    [partition] = report["partitions"]
+    assert partition["covered"] == {"partition": 0, "offset_from": 0, "offset_to": 50}
+    assert (partition["records"], partition["uncovered"], len(partition["notes"])) == (50, [], 2)
+
+
 async def test_what_cannot_be_verified_is_one_sentence_and_exit_code_2(case: Case) -> None:
     await case.make(events(10), ledger=chain(events(10), case.topic, monitor="other"))
     for words, settings, sentence in [
