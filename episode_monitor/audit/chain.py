@@ -122,8 +122,10 @@ class Chain:
             self._fault(sequence, f"Checkpoint {sequence} does not continue checkpoint {before.sequence}: the hash of "
                         "one of them was changed, or its content.")  # fmt: skip
         elif checkpoint.offset_from != before.offset_to:  # linked, so its writer states it
-            self._note(f"goes on at offset {checkpoint.offset_from} after offset {before.offset_to - 1}: the audit was "
-                       "off, records were deleted before they were processed, or the state was an older one.")  # fmt: skip
+            self._note(
+                f"goes on at offset {checkpoint.offset_from} after offset {before.offset_to - 1}: the audit was off, "
+                "records were deleted before they were processed, or the state was an older one."
+            )
         return True
 
     def _note(self, what: str) -> None:
