@@ -117,6 +117,52 @@ async def test_a_copy_with_records_removed_altered_and_inserted_is_told_from_the
         assert (shown.code, "differences: record altered" in shown.out) == (1, True), shown
 
 
+async def test_a_comparison_and_the_audit_name_the_same_records_of_a_copy(broker: str, topic_prefix: str) -> None:
+    """The worker has read the original; the copy has a record removed, one altered, one inserted, two exchanged."""
+    copy = f"{topic_prefix}copy"
+    audit = {"AUDIT_TOPIC": f"{topic_prefix}audit", "AUDIT_CHECKPOINT_SECONDS": "1"}
+    settings = monitor_settings(broker, topic_prefix) | audit
+    original = events(range(1, 30))
+    parts = {number: [one for one in original if int(one[0][1:]) % 4 == number] for number in range(4)}
+    changed = {number: list(records) for number, records in parts.items()}
+    del changed[0][16]  # p0, number 9; after each of p0's comes one of p4's
+    changed[3][20] = (b"p3", created("p3", 21, episode_id="someone-else"))
+    changed[1][56], changed[1][57] = parts[1][57], parts[1][56]  # p1 and p5, number 29
+    changed[3][4], changed[3][5] = parts[3][5], parts[3][4]  # in the middle: the states are the same in the end
+    changed[2].insert(12, (b"p2", created("p2", 900)))
+    assert run("topics", "ensure", EVENTS_PARTITIONS="4", **settings | {"EVENTS_TOPIC": copy}).code == 0
+
+    with worker(broker, topic_prefix, **audit) as monitor:
+        until(lambda: ready(monitor), "ready worker")
+        await sent(broker, settings["EVENTS_TOPIC"], original)
+        for records in changed.values():
+            await sent(broker, copy, records)
+
+        def checked() -> bool:
+            partitions = run("audit", "verify", "--json", **settings).json["partitions"]
+            return bool(sum(one["records"] for one in partitions) == len(original))
+
+        until(checked, "checkpoints of all records")
+        verified = run("audit", "verify", "--topic", copy, "--json", **settings).json["records"]
+        compared = run("replay", "--against", "live", "--monitor-url", monitor.url, "--json",
+                       **settings | {"EVENTS_TOPIC": copy}).json["differences"]  # fmt: skip
+    moved_or_changed = {(one["partition"], one["offset"], one["what"]) for one in verified}
+    assert moved_or_changed - {(1, 56, "moved")} == {  # at the end one of two explains it all
+        (0, 16, "removed"), (3, 20, "altered"), (1, 57, "moved"), (2, 12, "inserted"), (3, 4, "moved"), (3, 5, "moved"),
+    }  # fmt: skip
+    named = {
+        (one["partition"], one.get("offset"), one["what"], one.get("number"))
+        for one in compared
+        if "number" in one or one["what"] == "record moved"
+    }
+    assert named == {
+        (0, None, "record missing", 9),  # which has no offset in the copy
+        (0, 56, "record moved", None),  # p4's last, behind it
+        (3, 20, "record altered", 21), (1, 57, "record moved", None), (1, 56, "record moved", None),
+        (2, 12, "record skipped", 900),
+    }  # fmt: skip
+
+
 async def test_each_trouble_is_one_sentence_and_an_exit_code(broker: str, topic_prefix: str) -> None:
     with worker(broker, topic_prefix) as monitor:
         until(lambda: ready(monitor), "ready worker")

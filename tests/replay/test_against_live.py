@@ -280,6 +280,13 @@ async def test_in_a_copy_with_a_record_removed_altered_inserted_and_two_exchange
     }
 
 
+async def test_a_copy_of_one_project_with_a_record_inserted_lacks_nothing_at_its_end() -> None:
+    original = [event("p", number) for number in range(1, 6)]
+    copy = [*original[:2], event("p", 9, 2), *original[2:]]
+    found = await compared(Topic(copy), Live(original))
+    assert {(one.what, one.number, one.offset) for one in found.differences if one.number} == {("record skipped", 9, 2)}
+
+
 async def test_very_many_differing_projects_are_counted_and_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_run, "MAX_CLOSE", 2)
     records = history()

@@ -35,9 +35,7 @@ class CloseLook:
 
     async def run(self, source: Source) -> None:
         """Read all of it. Raises what the source raises."""
-        async with aclosing(source.batches([self._bounds])) as batches:  # type: ignore[type-var]
-            async for batch in batches:
-                self.take(batch.records)
+        await run_together([self], source, self._bounds)
 
     def take(self, records: Sequence[Replayed]) -> None:
         """Records in order."""
@@ -70,3 +68,11 @@ class CloseLook:
             self._partition.take(decoded, record.offset, written_ms)
             self._partition.emits.clear()
             evidence.note(decoded, record.offset)
+
+
+async def run_together(looks: Sequence[CloseLook], source: Source, bounds: Bounds) -> None:
+    """Read it once for several looks."""
+    async with aclosing(source.batches([bounds])) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            for look in looks:
+                look.take(batch.records)

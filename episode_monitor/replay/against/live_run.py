@@ -12,7 +12,7 @@ import msgspec
 
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.against import difference as kinds
-from episode_monitor.replay.against.close_look import CloseLook
+from episode_monitor.replay.against.close_look import CloseLook, run_together
 from episode_monitor.replay.against.compare_facts import compare_facts
 from episode_monitor.replay.against.difference import ComparedPartition, Comparison, Difference, comparison
 from episode_monitor.replay.against.letters import Letters
@@ -141,19 +141,26 @@ class AgainstLive:
             self._letters = await self._place.letters(live.topic)
         source = self._place.source(live.number)
         (bounds,) = await source.resolve()  # the live monitor may have gone on
-        places = {name: _place_of(facts[name], matched.shift, live) for name in names}
+        bounds = msgspec.structs.replace(bounds, first=before.first)
         letters = self._letters.get(live.number, {})
-        close = CloseLook(self._core, msgspec.structs.replace(bounds, first=before.first), places, letters)
-        await close.run(source)
-        found: list[Difference] = []
-        for name in names:
-            ours, theirs = close.facts(name), facts[name]
-            if ours is not None or theirs is not None:
-                found.extend(compare_facts(ours, theirs, close.evidence[name]))
+        places = {name: _place_of(facts[name], matched.shift, live) for name in names}
+        looks = [CloseLook(self._core, bounds, each, letters) for each in (places, dict.fromkeys(names))]
+        await run_together(looks, source, bounds)
+        found = [one for name in names for one in _least([_compared(look, name, facts[name]) for look in looks])]
         return _without(kinds.RULES_VERSION, found) if self._has_other_rules(live) else found
 
     def _has_other_rules(self, live: LivePartition) -> bool:
         return live.rules_digest != rules_digest(self._core)
+
+
+def _compared(look: CloseLook, project_id: str, theirs: ProjectFacts | None) -> list[Difference]:
+    ours = look.facts(project_id)
+    return [] if ours is None and theirs is None else compare_facts(ours, theirs, look.evidence[project_id])
+
+
+def _least(found: Sequence[list[Difference]]) -> list[Difference]:
+    """At the place that fits best. In a copy records may lie at other offsets: then it is the copy's end."""
+    return min(found, key=len)
 
 
 def _place_of(facts: ProjectFacts | None, shift: int, live: LivePartition) -> int:
