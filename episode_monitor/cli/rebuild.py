@@ -87,7 +87,8 @@ def compare_(to: To, events: Events = None, as_json: Json = False) -> None:
     else:
         rows = [[d.project_id, d.what, _words(d.replayed), _words(d.other), d.explanation]
                 for d in comparison.differences]  # fmt: skip
-        print_table(("Project", "What", "New", "Old", "Explanation"), rows)
+        if rows:
+            print_table(("Project", "What", "New", "Old", "Explanation"), rows)
         print(f"{count(comparison.projects, 'project')}, {count(len(rows), 'difference')}; digest of the old state "
               f"{found.old_digest}, of the new {found.new_digest}")  # fmt: skip
     for note in comparison.notes:
@@ -217,7 +218,7 @@ def _show(found: Any, as_json: bool) -> None:
 
 def _words(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_words(each)}" for name, each in value.items() if each not in ("", 0)) or "none"
+        return ", ".join(f"{name} {_words(each)}" for name, each in value.items() if each != "") or "none"
     if isinstance(value, list):
         return ("; " if any(isinstance(each, dict) for each in value) else " ").join(map(_words, value)) or "none"
     return shown(value)

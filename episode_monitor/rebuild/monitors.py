@@ -82,7 +82,7 @@ async def refuse_workers_of(kafka: KafkaAccess, monitor_id: str, fleet_topic: st
     has_details = any(client_id for _, client_id, *_ in members)  # without, the broker keeps members that have left
     if members and (has_details or await _has_recent_summary(kafka, fleet_topic)):
         raise Refused(
-            f"Workers of {monitor_id} run: its consumer group has {len(members)} members. Stop them first; a worker "
+            f"Workers of {monitor_id} run: members of its consumer group: {len(members)}. Stop them first; a worker "
             f"that was killed leaves the group after KAFKA_SESSION_TIMEOUT_SECONDS."
         )
 

@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from typer.testing import CliRunner
 
-from agents.config import AgentsConfig
+from agents.config import AgentsConfig, AuditConfig
 from agents.engine.ownership import Owned
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
@@ -84,6 +85,12 @@ class Stage:
         shared, events = self.topics, events or self.topics.events
         topics = TopicNames.of(monitor_id, events, shared.alerts, shared.dead_letters, shared.alert_dead_letters)
         return config_for(self.broker, monitor_id, self._folder / monitor_id, topics=topics)
+
+    def audited(self, monitor_id: str) -> AgentsConfig:
+        """Of a worker that writes audit checkpoints all the time."""
+        config = self.config(monitor_id)
+        topics = msgspec.structs.replace(config.topics, audit=f"{self.old_id}-audit")
+        return msgspec.structs.replace(config, topics=topics, audit=AuditConfig(every_seconds=0.1, software="1"))
 
     def desk(self, monitor_id: str, events: str | None = None) -> Desk:
         """A worker that notes what it notifies people of."""

@@ -2,9 +2,11 @@
 
 import pytest
 
+from faults.evidence import read_log
+from models.audit_checkpoint import AuditCheckpoint, decode_audit_checkpoint
 from streams.alerting.alert_state import AlertPhase
 from streams.project.alert_actions import ActionKind
-from tests.agents.support import producing, running, send, until
+from tests.agents.support import Rig, created, producing, running, send, until
 from tests.agents.test_past_alerts import failed
 from tests.rebuild.support import Stage, act, give_gaps, run, succeeds, waive
 
@@ -72,6 +74,31 @@ async def test_the_new_monitor_continues_where_the_old_one_stopped_and_notifies_
     async with running(late.rig, partitions=None):
         await until(lambda: all(each.problem for each in late.rig.owned.values()) and len(late.rig.owned) == 2)
         assert late.rig.owned[0].problem.startswith(f"Monitor {stage.old_id} was replaced by {stage.new_id} at ")
+
+
+async def test_the_new_monitor_begins_a_chain_of_audit_checkpoints_of_its_own(stage: Stage) -> None:
+    events = stage.topics.events
+    async with producing(stage.broker) as producer:
+        for monitor_id, numbers in ((stage.old_id, (1, 2, 3)), (stage.new_id, (4,))):
+            if monitor_id == stage.new_id:
+                await succeeds("start", "--to", stage.new_id)
+                await succeeds("switch", "--to", stage.new_id, "--execute")
+            rig = Rig(stage.audited(monitor_id))
+            async with running(rig):
+                for number in numbers:
+                    await send(producer, events, 0, b"p", created("p", number))
+                    await until(lambda rig=rig, end=number: audited_to(rig) == end)  # type: ignore[misc]
+    audit = await read_log(stage.broker, f"{stage.old_id}-audit", 0)
+    found = [decode_audit_checkpoint(record.value or b"") for record in audit]
+    chains = {each.monitor_id: each for each in reversed(found) if isinstance(each, AuditCheckpoint)}
+    first = chains[stage.new_id]
+    assert (first.sequence, first.previous, first.offset_from, first.offset_to) == (0, "", 3, 4)
+    assert chains[stage.old_id].offset_from == 0
+
+
+def audited_to(rig: Rig) -> int:
+    audit = rig.owned[0].audit
+    return 0 if audit is None else audit.chain.audited_to
 
 
 async def test_only_another_monitor_than_the_one_in_force_is_deleted_and_its_name_is_typed_twice(stage: Stage) -> None:
