@@ -49,9 +49,10 @@ class Chain:
     """Of one partition of one topic of one monitor. `take` each record in order, then `conclude`."""
 
     def __init__(
-        self, monitor_id: str, topic: str, partition: int, keys: Mapping[str, Ed25519PublicKey], *, is_cut: bool = False
-    ) -> None:
-        """`is_cut`: the audit topic no longer has its first records, so the chain may begin later."""
+        self, monitor_id: str, topic: str, partition: int, keys: Mapping[str, Ed25519PublicKey], *,
+        is_cut: bool = False, may_miss: bool = False,
+    ) -> None:  # fmt: skip
+        """`is_cut`: its first checkpoints may be gone. `may_miss`: so may others, which is noted and no fault."""
         self.faults: list[ChainFault] = []
         self.notes: list[str] = []  # what its writer states and an auditor must know
         self.fault_count = 0
@@ -63,6 +64,7 @@ class Chain:
         self._place = (monitor_id, topic, partition)
         self._keys = keys
         self._is_cut = is_cut
+        self._may_miss = may_miss
         self._links: OrderedDict[str, None] = OrderedDict()
         self._unvouched: list[int] = []  # the first and the last sequence since the last signed checkpoint
 
@@ -117,7 +119,10 @@ class Chain:
             self.conclude()
         if sequence > before.sequence + 1:
             missing = f"{before.sequence + 1} to {sequence - 1}"
-            self._fault(sequence, f"Checkpoints are missing before checkpoint {sequence}: {missing}.")
+            if self._may_miss:
+                self._note(f"lacks the checkpoints {missing} here.")
+            else:
+                self._fault(sequence, f"Checkpoints are missing before checkpoint {sequence}: {missing}.")
         elif not is_linked:
             self._fault(sequence, f"Checkpoint {sequence} does not continue checkpoint {before.sequence}: the hash of "
                         "one of them was changed, or its content.")  # fmt: skip

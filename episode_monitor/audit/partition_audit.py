@@ -182,8 +182,8 @@ class PartitionAudit:
             report.covered = self._range(first, max(first, self._covered_to))
             if chain.first.sequence:
                 self._note(
-                    f"Kafka has deleted the checkpoints before number {chain.first.sequence} of partition "
-                    f"{report.partition}: what it proves begins at offset {chain.first.offset_from}."
+                    f"The checkpoints of partition {report.partition} before number {chain.first.sequence} are gone: "
+                    f"what is proven begins at offset {chain.first.offset_from}."
                 )
         if self._state is not None:
             report.state = self._state.check

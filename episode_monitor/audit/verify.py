@@ -6,10 +6,10 @@ All ends are looked up at the beginning, so that it ends although events still c
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from aiokafka import TopicPartition
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from agents.fetching.reading import reader
 from agents.kafka.access import KafkaAccess
 from episode_monitor.audit.chain import Chain
+from episode_monitor.audit.ledger import DatabaseLedger, Ledger, TopicLedger
 from episode_monitor.audit.partition_audit import CopyOf, Own, PartitionAudit
 from episode_monitor.audit.reading import LineRecords, PartitionRecords
 from episode_monitor.audit.state_check import StateReplay
@@ -28,10 +29,7 @@ from episode_monitor.replay.ranges import Bounds, Position, Range
 from episode_monitor.replay.run import Progress, ShowProgress
 from episode_monitor.replay.source import NoSuchPartition
 from episode_monitor.replay.topic_source import TopicSource
-from models.audit_checkpoint import checkpoint_key
 from streams.alerting.core import Core
-
-MAX_OTHERS: Final = 100  # monitors named
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +39,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     monitor_id: str
     topic: str
     audit_topic: str
+    database: str | None = None  # where the checkpoints are read instead of the audit topic
     partition: int | None = None
     until: Position | None = None  # only the records before it
     copy: str | None = None
@@ -79,7 +78,6 @@ class Verification:
         self._job = job
         self._show = show
         self._read = self._total = 0
-        self._chains: set[str] = set()  # whose checkpoints the audit topic has
         self._stack = AsyncExitStack()
 
     async def run(self) -> VerifyReport:
@@ -87,7 +85,7 @@ class Verification:
         job = self._job
         async with self._stack:
             copy = None if job.copy is None else await self._topic(job.copy, Range(job.partition), "--topic")
-            ledger = await self._topic(job.audit_topic, Range(), "AUDIT_TOPIC")
+            ledger = await self._ledger()
             own = await self._topic(job.topic, Range(job.partition, None, job.until), "EVENTS_TOPIC")
             if copy is not None and not set(own.bounds) <= set(copy.bounds):
                 raise NoSuchPartition(
@@ -96,17 +94,26 @@ class Verification:
                 )
             self._total = own.size
             reports = [await self._audit(number, own, ledger, copy) for number in own.bounds]
-        self._check_chains(reports)
-        return self._report(reports)
+        others = sorted(ledger.chains - {f"{job.monitor_id}/{job.topic}"})
+        self._check_chains(reports, ledger.name, others)
+        return self._report(reports, others)
 
     async def _topic(self, name: str, wanted: Range, named_by: str) -> Topic:
         bounds = await TopicSource(self._job.kafka, name, wanted, named_by).resolve()
         consumer = await self._stack.enter_async_context(reader(self._job.kafka, committed_only=True))
         return Topic(name, consumer, {each.partition: each for each in bounds})
 
-    async def _audit(self, number: int, own: Topic, ledger: Topic, copy: Topic | None) -> PartitionReport:
+    async def _ledger(self) -> Ledger:
+        job = self._job
+        if job.database is not None:
+            opened = DatabaseLedger.opened(job.database, job.monitor_id, job.topic)
+            return await self._stack.enter_async_context(opened)
+        there = await self._topic(job.audit_topic, Range(), "AUDIT_TOPIC")
+        firsts = [there.bounds[number].first for number in sorted(there.bounds)]
+        return TopicLedger(job.audit_topic, job.monitor_id, job.topic, firsts, there.records)
+
+    async def _audit(self, number: int, own: Topic, ledger: Ledger, copy: Topic | None) -> PartitionReport:
         job, bounds = self._job, own.bounds[number]
-        place = number % len(ledger.bounds)
         theirs: CopyOf | None = None
         if job.jsonl is not None:
             theirs = CopyOf(LineRecords(lines_of_file(job.jsonl, sys.stdin.buffer)), has_keys=False)
@@ -119,45 +126,31 @@ class Verification:
         audit = PartitionAudit(
             number,
             Own(own.records(number), bounds.first, beginning, None if job.until is None else bounds.end),
-            Chain(job.monitor_id, job.topic, number, job.keys, is_cut=ledger.bounds[place].first > 0),
+            Chain(job.monitor_id, job.topic, number, job.keys, is_cut=ledger.is_cut(number), may_miss=ledger.may_miss),
             theirs,
             StateReplay(job.core, number) if job.core is not None and not bounds.first else None,
             self._count,
         )
-        return await audit.run(self._chain_values(ledger.records(place), number))
-
-    async def _chain_values(self, records: PartitionRecords, number: int) -> AsyncIterator[bytes | None]:
-        """Of the chain of a partition; whose the others are is noted."""
-        key = checkpoint_key(self._job.monitor_id, self._job.topic, number)
-        while batch := await records.next():
-            for record in batch:
-                if record.key == key:
-                    yield record.value
-                elif record.key is not None and len(self._chains) < MAX_OTHERS:
-                    self._chains.add(record.key.decode(errors="replace").rpartition("/")[0])
+        return await audit.run(ledger.values(number))
 
     def _count(self, records: int) -> None:
         self._read += records
         self._show(Progress(self._read, self._read, self._total))
 
-    def _check_chains(self, reports: list[PartitionReport]) -> None:
+    def _check_chains(self, reports: list[PartitionReport], ledger: str, others: list[str]) -> None:
         job = self._job
         if any(report.checkpoints or report.chain_faults for report in reports):
             return
         where = "" if job.partition is None else f" of partition {job.partition}"
-        others = self._others()
         more = (
             f" It has those of {', '.join(others)} (monitor/topic); check MONITOR_ID and EVENTS_TOPIC."
             if others
             else " A worker writes them where AUDIT_CHECKPOINT_SECONDS is not 0."
         )
         whose = f"monitor {job.monitor_id} and topic {job.topic}{where}"
-        raise Failure(f"{job.audit_topic} has no audit checkpoints of {whose}.{more}", ExitCode.USAGE)
+        raise Failure(f"{ledger} has no audit checkpoints of {whose}.{more}", ExitCode.USAGE)
 
-    def _others(self) -> list[str]:
-        return sorted(self._chains - {f"{self._job.monitor_id}/{self._job.topic}"})
-
-    def _report(self, reports: list[PartitionReport]) -> VerifyReport:
+    def _report(self, reports: list[PartitionReport], others: list[str]) -> VerifyReport:
         job = self._job
         return VerifyReport(
             intact=all(report.is_intact for report in reports),
@@ -168,5 +161,5 @@ class Verification:
             topic=job.topic,
             copy=job.copy if job.jsonl is None else str(job.jsonl),
             partitions=reports,
-            other_monitors=self._others(),
+            other_monitors=others,
         )

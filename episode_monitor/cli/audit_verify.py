@@ -1,5 +1,6 @@
 """`audit verify`: whether the events topic, or a copy of it, is what the audit checkpoints say."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,18 +17,31 @@ from episode_monitor.cli.interrupts import Interrupts
 from episode_monitor.cli.output import Json, print_json
 from episode_monitor.cli.replay_options import PartitionNumber, ShowsProgress, To, run, wanted
 from episode_monitor.cli.replay_progress import shown_progress
-from episode_monitor.composition import audit_public_key, kafka_access
+from episode_monitor.composition import audit_public_key, kafka_access, secret
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.settings.audit import key_bytes
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import Settings, load_settings
 from models.audit_signature import NotAKey, key_id, public_key
 
+
+class Place(StrEnum):
+    """Where audit checkpoints are."""
+
+    TOPIC = "topic"
+    DATABASE = "database"
+
+
 Keys = Annotated[
     list[str] | None,
     typer.Option(
         "--public-key", help="Base64 or PEM file of a key that signed; may be repeated; else AUDIT_PUBLIC_KEY."
     ),
+]
+
+
+Source = Annotated[
+    Place, typer.Option("--checkpoints", help="Read the audit checkpoints from AUDIT_TOPIC, or MONITOR_DATABASE_URL.")
 ]
 
 
@@ -42,6 +56,7 @@ def verify(
     partition: PartitionNumber = None,
     end: To = None,
     keys: Keys = None,
+    checkpoints: Source = Place.TOPIC,
     records_only: Annotated[
         bool, typer.Option("--records-only", help="Leave out the replay that compares the monitor's states.")
     ] = False,
@@ -56,7 +71,7 @@ def verify(
         return
     job = Job(
         kafka=kafka_access(settings), monitor_id=settings.monitor_id, topic=settings.events_topic,
-        audit_topic=settings.audit_topic, partition=partition, copy=copy,
+        audit_topic=settings.audit_topic, database=_database(checkpoints, settings), partition=partition, copy=copy,
         until=wanted(None, partition, None, end, None, None, None).range.end, jsonl=jsonl, keys=_keys(keys, settings),
         core=None if records_only else core_from(settings),
     )  # fmt: skip
@@ -68,6 +83,13 @@ def verify(
             print(sentence)
     if not report.intact:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+def _database(checkpoints: Place, settings: Settings) -> str | None:
+    url = secret(settings.monitor_database_url) if checkpoints is Place.DATABASE else None
+    if url is None and checkpoints is Place.DATABASE:
+        raise Failure("MONITOR_DATABASE_URL is not set, so no database has checkpoints.", ExitCode.USAGE)
+    return url
 
 
 def _check(exported: Path | None, jsonl: Path | None, copy: str | None, partition: int | None, end: str | None) -> None:

@@ -50,6 +50,15 @@ def test_a_chain_whose_beginning_kafka_has_deleted_begins_where_it_begins() -> N
     assert (found.faults, found.checkpoints, found.first) == ([], 3, PLAIN[2])
 
 
+def test_a_copy_of_a_chain_may_lack_checkpoints_and_says_so() -> None:
+    found = Chain(MONITOR, "events", 0, {}, is_cut=True, may_miss=True)
+    for each in (PLAIN[1], PLAIN[3]):
+        found.take(encode_audit_checkpoint(each))
+    found.conclude()
+    assert (found.faults, found.checkpoints) == ([], 2)
+    assert found.notes == ["The chain of partition 0 lacks the checkpoints 2 to 2 here."]
+
+
 def test_a_changed_checkpoint_breaks_the_link_behind_it() -> None:
     changed = msgspec.structs.replace(PLAIN[1], at="2026-01-02T00:00:00.000Z")
     [reason] = reasons([PLAIN[0], changed, PLAIN[2], PLAIN[3]])

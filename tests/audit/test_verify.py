@@ -13,9 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from episode_monitor.audit.records import Bare
+from episode_monitor.storage.storage import open_storage
 from models.audit_checkpoint import AuditCheckpoint
 from models.audit_signature import public_text
-from tests.audit.ledger import chain, events, make_topic, write, write_ledger
+from tests.audit.ledger import MONITOR, chain, events, make_topic, write, write_ledger
 from tests.system.test_commands import ROOT, Ran, run
 
 pytestmark = pytest.mark.broker
@@ -250,6 +251,31 @@ async def test_a_chain_begun_anew_covers_records_twice_and_is_intact(case: Case)
     [partition] = report["partitions"]
     assert partition["covered"] == {"partition": 0, "offset_from": 0, "offset_to": 50}
     assert (partition["records"], partition["uncovered"], len(partition["notes"])) == (50, [], 2)
+
+
+async def test_the_checkpoints_in_the_database_prove_the_topic_when_the_ledger_was_made_anew(
+    case: Case, database_url: str
+) -> None:
+    records = events(50)
+    await case.make(records, ledger=[])
+    await _store(database_url, chain(records, case.topic))
+    words = ("--checkpoints", "database")
+    whole = case.verify(*words, "--json", MONITOR_DATABASE_URL=database_url, AUDIT_TOPIC="nowhere")
+    assert (whole.code, whole.json["checkpoints"]) == (0, 5), whole
+    other = case.verify(*words, MONITOR_DATABASE_URL=database_url, MONITOR_ID="other")
+    assert (other.code, other.err.count("\n")) == (2, 1)
+    assert f"It has those of {MONITOR}/{case.topic} (monitor/topic)" in other.err
+    assert case.verify(*words).code == 2
+    away = case.verify(*words, MONITOR_DATABASE_URL="postgresql://m:secret@127.0.0.1:1/m")
+    assert (away.code, away.err.count("\n"), "secret" in away.err) == (3, 1, False)
+
+
+async def _store(url: str, checkpoints: list[AuditCheckpoint]) -> None:
+    storage = open_storage(url)
+    await storage.database.connect()
+    for each in checkpoints:
+        storage.note_checkpoint(each)
+    await storage.database.close()
 
 
 async def test_what_cannot_be_verified_is_one_sentence_and_exit_code_2(case: Case) -> None:
