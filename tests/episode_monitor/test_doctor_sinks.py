@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from alert_sinks.destinations import first_settings
 from episode_monitor.cli.alert_trial import send_trial
 from episode_monitor.cli.diagnosis import DiagnosisLevel
 from episode_monitor.cli.doctor_sinks import sinks
@@ -33,8 +34,7 @@ async def test_without_a_receiver_it_is_said_that_alerts_go_to_the_log() -> None
     assert await verdicts() == {
         "sinks": (
             DiagnosisLevel.SKIPPED,
-            "The team has no sink, so alerts go to the log; "
-            "set one of ALERT_HANDLERS, SLACK_WEBHOOK_URL, MONITORING_WEBHOOK_URL.",
+            f"The team has no sink, so alerts go to the log; set one of {', '.join(first_settings())}.",
         )
     }
 
