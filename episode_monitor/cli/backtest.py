@@ -55,7 +55,6 @@ def backtest(
     old = _side(settings, rules)
     source = asked.source(settings)
     spare_the_state()
-    old = new if old.core.rules.fingerprint == new.core.rules.fingerprint and rules is None else old
     try:
         with shown_progress(is_asked=False, name="Backtest") as progress:
             result = run(partial(run_backtest, old, new, source, hours, asked.until_ms, progress), settings, jsonl)

@@ -200,7 +200,9 @@ def test_the_exit_code_says_whether_firings_differ_and_without_old_rules_whether
     Path(events).write_bytes(Path(events).read_bytes().removesuffix(b"useless\n"))
     assert run("rules", "backtest", strict, "--rules", strict, "--jsonl", events).code == 0
     assert run("rules", "backtest", strict, "--rules", lax, "--jsonl", events).code == 1
-    assert run("rules", "backtest", strict, "--jsonl", events, RULES_FILE=strict).code == 1
+    same = run("rules", "backtest", strict, "--jsonl", events, "--json", RULES_FILE=strict)
+    assert (same.code, same.json["old"]["source"], same.json["new"]["source"]) == (1, "in force", strict)
+    assert same.json["old"]["total"] == same.json["new"]["total"]
     Path(lax).write_text(FAILURES.format("warning", "60%"))
     assert run("rules", "backtest", lax, "--jsonl", events).code == 0
 
