@@ -11,8 +11,10 @@ from pydantic import SecretStr, create_model
 
 from alert_sinks import kinds
 from alert_sinks.kinds.log import LogSink
+from alert_sinks.receivers import Receiver
 from alert_sinks.settings import ADDRESS, SinkSettings
 from alert_sinks.sink import Destinations, Sink, SinkKind
+from streams.routing.alerting import ON_CALL, TEAM
 
 _log = structlog.get_logger(__name__)
 
@@ -60,6 +62,15 @@ def build_destinations(settings: SinkSettings, client: httpx.AsyncClient) -> Des
         _log.warning("alerts go to the log, because no sink of the team is configured", not_configured=first_settings())
         team.append(LogSink())
     return Destinations(team, [sink for each in built for sink in each.sinks.on_call])
+
+
+def default_receivers(settings: SinkSettings) -> tuple[Receiver, Receiver]:
+    """`team` and `on-call` of an `AllSinkSettings`, as a file would have them. The log is not among them."""
+    found = [kind.configs(settings) for kind in KINDS]
+    return (
+        Receiver(name=TEAM, configs=tuple(config for team, _ in found for config in team)),
+        Receiver(name=ON_CALL, configs=tuple(config for _, on_call in found for config in on_call)),
+    )
 
 
 def first_settings() -> list[str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from alert_sinks.digest import Digest
 from alert_sinks.environment import nothing_forbids
+from alert_sinks.receivers import ReceiverConfig
 from alert_sinks.settings import SinkSettings
 from models.alert import Alert
 
@@ -94,11 +95,13 @@ class SinkKind:
     """What the file of a kind of sink gives as `KIND`.
 
     `build` returns the sinks that are set, and raises ValueError with one sentence if one cannot be made. The first
-    setting in `settings` is the one to name to an operator who has set none.
+    setting in `settings` is the one to name to an operator who has set none. `configs` says what a file of receivers
+    would say of the same settings: the ways of the team, and those of on-call.
     """
 
     settings: type[SinkSettings]
     build: Callable[[Any, httpx.AsyncClient], Destinations]  # of an instance of `settings`
+    configs: Callable[[Any], tuple[Sequence[ReceiverConfig], Sequence[ReceiverConfig]]] = lambda _: ((), ())
 
     @property
     def first_setting(self) -> str:

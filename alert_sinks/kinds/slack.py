@@ -10,6 +10,7 @@ import msgspec
 from alert_sinks import wording
 from alert_sinks.digest import Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, HttpAnswer, NoHttpAnswer, outcome_of, post, printable
+from alert_sinks.receivers import SlackConfig
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, sink_setting
 from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, SinkKind
@@ -169,4 +170,11 @@ def _sinks(settings: SlackSettings, client: httpx.AsyncClient) -> Destinations:
     )
 
 
-KIND = SinkKind(SlackSettings, _sinks)
+def _configs(settings: SlackSettings) -> tuple[list[SlackConfig], list[SlackConfig]]:
+    def made(address: SecretAddress | None) -> list[SlackConfig]:
+        return [] if address is None else [SlackConfig(api_url=address)]
+
+    return made(settings.slack_webhook_url), made(settings.oncall_slack_webhook_url)
+
+
+KIND = SinkKind(SlackSettings, _sinks, configs=_configs)

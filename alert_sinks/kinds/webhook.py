@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 
 from alert_sinks.digest import GROUP_KEY, Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, outcome_of, post
+from alert_sinks.receivers import WebhookConfig
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, secret, sink_setting
 from alert_sinks.sink import Attempt, Destinations, Outcome, SinkKind
 from models.alert import Alert
@@ -151,4 +152,15 @@ def _sinks(settings: WebhookSettings, client: httpx.AsyncClient) -> Destinations
     )
 
 
-KIND = SinkKind(WebhookSettings, _sinks)
+def _configs(settings: WebhookSettings) -> tuple[list[WebhookConfig], list[WebhookConfig]]:
+    def made(address: SecretStr | None, signing: SecretStr | None) -> list[WebhookConfig]:
+        return [] if address is None else [WebhookConfig(url=address, secret=signing)]
+
+    teams = settings.monitoring_webhook_secret
+    return (
+        made(settings.monitoring_webhook_url, teams),
+        made(settings.oncall_webhook_url, settings.oncall_webhook_secret or teams),
+    )
+
+
+KIND = SinkKind(WebhookSettings, _sinks, configs=_configs)

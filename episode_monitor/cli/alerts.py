@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import typer
 
+from episode_monitor.cli.alert_routes import routes
 from episode_monitor.cli.alert_trial import send_trial
 from episode_monitor.cli.calling import By, Url, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
@@ -13,6 +14,7 @@ from episode_monitor.exits import ExitCode
 from episode_monitor.settings.settings import load_settings
 
 alerts = typer.Typer(no_args_is_help=True, help="Show and handle the alerts of a running monitor.")
+alerts.add_typer(routes, name="routes")
 
 Key = Annotated[str, typer.Argument(help="RULE_ID:PROJECT_ID, as `alerts list` shows it.")]
 Comment = Annotated[str, typer.Option(help="The reason; stored in the history.")]

@@ -12,6 +12,7 @@ _COMMANDS: Final = {
     "topics": "topics:topics",
     "rules": "rules:rules",
     "alerts": "alerts:alerts",
+    "oncall": "oncall:oncall",
     "audit": "audit:audit",
     "repair": "repair:app",
     "check": "check:check",

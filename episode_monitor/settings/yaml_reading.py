@@ -199,13 +199,14 @@ def _root(data: bytes) -> yaml.Node | None:
         raise bad from None
 
 
-def bytes_of(path: Path, setting: str) -> bytes:
-    """The content, one byte more than is read at most. Raises SettingsError."""
+def bytes_of(path: Path, name: str) -> bytes:
+    """The content, one byte more than is read at most; `name` begins the sentence. Raises SettingsError."""
     try:
         with path.open("rb") as file:
             return file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(f"{setting} {path} cannot be read: {error.strerror}; correct its path or rights.") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"{name} cannot be read: {why}; correct its path or rights.") from None
 
 
 def many(values: Iterable[Value], reader: Callable[[Value], Any]) -> tuple[Any, ...]:

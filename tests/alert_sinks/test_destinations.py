@@ -6,13 +6,16 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from alert_sinks import kinds
-from alert_sinks.destinations import KINDS, AllSinkSettings, build_destinations
+from alert_sinks.destinations import KINDS, AllSinkSettings, build_destinations, default_receivers
 from alert_sinks.fanout import Fanout
 from alert_sinks.kinds.log import LogSink
 from alert_sinks.ledger import MemoryLedger
+from alert_sinks.receivers import Receiver as FileReceiver
+from alert_sinks.receivers import ReceiverConfig, SlackConfig, WebhookConfig
 from alert_sinks.settings import SinkSettings, sink_setting
 from alert_sinks.sink import Attempt, Delivered, Destinations, SinkKind
 from episode_monitor.cli.diagnosis import DiagnosisLevel
@@ -208,4 +211,43 @@ async def test_the_log_sink_says_what_matters_at_its_level(severity: Severity, s
             "alert_key": "episode_failure_rate:proj_1",
             "transition_id": f"a1b2:{status.value}:0",
         }
+    ]
+
+
+A, B, C, D = (SecretStr(f"https://hooks.example/{name}") for name in "abcd")
+
+
+@pytest.mark.parametrize(
+    ("given", "team", "on_call"),
+    [
+        ({}, (), ()),
+        ({"slack_webhook_url": A}, (SlackConfig(api_url=A),), ()),
+        ({"oncall_slack_webhook_url": C}, (), (SlackConfig(api_url=C),)),
+        (
+            {"monitoring_webhook_url": B, "oncall_webhook_url": D, "monitoring_webhook_secret": "team"},
+            (WebhookConfig(url=B, secret=SecretStr("team")),),
+            (WebhookConfig(url=D, secret=SecretStr("team")),),
+        ),
+        (
+            {"slack_webhook_url": A, "monitoring_webhook_url": B, "oncall_slack_webhook_url": C,
+             "oncall_webhook_url": D, "oncall_webhook_secret": "night"},
+            (SlackConfig(api_url=A), WebhookConfig(url=B)),
+            (SlackConfig(api_url=C), WebhookConfig(url=D, secret=SecretStr("night"))),
+        ),
+    ],
+)  # fmt: skip
+def test_the_settings_are_two_receivers_with_a_way_for_each_sink(
+    client: httpx.AsyncClient,
+    given: dict[str, Any],
+    team: tuple[ReceiverConfig, ...],
+    on_call: tuple[ReceiverConfig, ...],
+) -> None:
+    config = sink_settings(**given)
+    assert default_receivers(config) == (
+        FileReceiver(name="team", configs=team),
+        FileReceiver(name="on-call", configs=on_call),
+    )
+    sinks = build_destinations(config, client)
+    assert [sink.name.removeprefix("oncall_") for sink in (*sinks.team, *sinks.on_call) if sink.name != "log"] == [
+        type(each).__name__.removesuffix("Config").lower() for each in (*team, *on_call)
     ]
