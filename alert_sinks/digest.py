@@ -7,7 +7,7 @@ import msgspec
 
 from models.alert import Alert, AlertStatus, Severity
 
-OVER = 5  # up to so many are delivered one by one
+OVER = 5  # at most this many are delivered one by one
 SHOWN_MAX = 100  # in a webhook's body; the rest is a number
 GROUP_KEY = "caught_up"
 

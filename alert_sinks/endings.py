@@ -19,7 +19,7 @@ is repeated; disabled: it came when the sink had switched off."""
 
 
 class Endings:
-    """Of the sink of this name."""
+    """The endings at the sink of this name."""
 
     def __init__(self, sink: str, ledger: GuardedLedger, dead_letters: DeadLetters, environment: Environment) -> None:
         self.counters = Counter(dict.fromkeys(OUTCOMES, 0))

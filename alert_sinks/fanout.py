@@ -103,7 +103,7 @@ class Fanout(Generic[Token]):
 
     @property
     def troubles(self) -> dict[str, str]:
-        """Why the last try failed, by the name of the sink; "" where it did not."""
+        """Why the last attempt failed, by the name of the sink; "" if it did not fail."""
         return {name: queues.trouble for name, queues in self._sinks.items()}
 
     @property
@@ -131,7 +131,7 @@ class Fanout(Generic[Token]):
         return tuple(delivery for name in self._team for delivery in self._sinks[name].of_alert(alert.alert_key))
 
     def accept_together(self, notices: Sequence[Notice[Token]]) -> None:
-        """Takes several at once: one message a sink where they are many, and each by itself where they are few."""
+        """Takes several at once: if they are many, each sink gets one message; if few, one for each."""
         if self._closing:
             return
         decided = [(each, self._decide(each.alert, each.on_call_knows)) for each in notices]

@@ -16,7 +16,7 @@ from models.alert import SILENCE_ENDED, Alert, AlertStatus
 from streams.alerting.verdict import Reason
 
 LIVE_MS = 30_000  # a transition of this age is still news
-TOGETHER_MS = 30_000  # so long a partition that has caught up waits for others, to share one message
+TOGETHER_MS = 30_000  # a partition that has caught up waits this long for others, to share one message
 KNOWN_MAX = 20_000  # transitions remembered as delivered
 
 Token = TypeVar("Token")
@@ -42,7 +42,7 @@ class Steps(msgspec.Struct, Generic[Token]):
 
 
 class _Held(msgspec.Struct, Generic[Token]):
-    """Of one alert key: the end of a delivered firing, a firing not yet delivered, and its escalation."""
+    """What is held of one alert key: the end of a delivered firing, an undelivered firing, and its escalation."""
 
     partition: int | None  # of the events
     taken_at_ms: int
@@ -63,7 +63,7 @@ class _Waiting(msgspec.Struct, Generic[Token]):
 
 
 class HeldPast(Generic[Token]):
-    """Of one worker; it forgets everything with its partitions, since undelivered alerts are read again."""
+    """The held alerts of one worker. It forgets them with its partitions: undelivered alerts are read again."""
 
     def __init__(self, escalate_after_ms: int) -> None:
         self._escalate_after_ms = escalate_after_ms
@@ -99,7 +99,7 @@ class HeldPast(Generic[Token]):
             self._note(alert, at_ms)
 
     def held_tokens(self) -> list[Token]:
-        """Of transitions that were surely not delivered."""
+        """The tokens of transitions that were surely not delivered."""
         return [
             notice.token
             for held in self._held.values()
@@ -261,7 +261,7 @@ class HeldPast(Generic[Token]):
         return held
 
     def _drop_escalations(self, key: str, steps: Steps[Token]) -> bool:
-        """Whether there was one that those on call have not heard of."""
+        """Drops the escalations of a key; returns whether there was one that on-call was not notified of."""
         waiting, held = self._waiting.pop(key, None), self._held.get(key)
         if waiting is not None:
             steps.done.append(waiting.notice.token)
@@ -278,5 +278,5 @@ class HeldPast(Generic[Token]):
 
 
 def _notifies(alert: Alert) -> bool:
-    """Whether such a transition has a message at all."""
+    """Whether this transition is ever sent as a message."""
     return alert.status is not AlertStatus.PENDING and alert.reason not in (*_QUIET, *ACTS_OF_PERSONS)

@@ -21,7 +21,7 @@ from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Re
 
 _log = structlog.get_logger(__name__)
 
-TEAM_FIRST_SECONDS = 30.0  # so long what the team is about to get does not go to those on call
+TEAM_FIRST_SECONDS = 30.0  # on-call waits this long for a delivery that the team is about to get
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class KeyQueues:
 
     @property
     def trouble(self) -> str:
-        """Why the last try failed; "" where it did not."""
+        """Why the last attempt failed; "" if it did not fail."""
         return self._outage.reason
 
     def of_alert(self, alert_key: str) -> list[Delivery]:

@@ -28,7 +28,7 @@ class HttpAnswer(msgspec.Struct, frozen=True):
 
 
 class NoHttpAnswer(msgspec.Struct, frozen=True):
-    """Nothing that can be called an answer came back."""
+    """No HTTP answer came back; `reason` says why."""
 
     reason: str
 

@@ -52,7 +52,7 @@ class SinkSettings(BaseModel):
 
 
 def reachable(address: SecretStr) -> str:
-    """The bare address. Raises ValueError with one sentence where this process's proxies cannot be used for it."""
+    """The bare address. Raises ValueError with one sentence if this process's proxies cannot be used for it."""
     url = address.get_secret_value()
     check_way(url)
     return url

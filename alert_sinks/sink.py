@@ -31,7 +31,7 @@ class Delivered(msgspec.Struct, frozen=True):
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """Not now. `after_seconds` is what the destination asked for, None where it asked for nothing.
+    """Not now. `after_seconds` is what the destination asked for, None if it asked for nothing.
 
     `holds_sink` means that the destination refuses us, not this alert (429): nothing else should be sent to it either.
     """

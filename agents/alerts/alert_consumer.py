@@ -1,4 +1,4 @@
-"""Reads alert transitions and hands them to the fan-out, so many at a time and no more.
+"""Reads alert transitions and hands them to the fan-out, a limited number at a time.
 
 A transition's offset is committed when every sink is done with it. The ledger and the transition's computed id make
 redelivery idempotent. What belongs to the past is held back until the events have caught up (`alert_sinks.held_past`).
@@ -34,7 +34,7 @@ class AlertFanout(Protocol):
         """Take a transition; its token comes back through `AlertConsumer.done`."""
 
     def accept_together(self, notices: Sequence[Notice[Token]], /) -> None:
-        """Take several at once, which are one message where they are many."""
+        """Take several at once; many become one message."""
 
     def forget(self, predicate: Callable[[Token], bool], /) -> None:
         """Drop the transitions whose token fits."""
@@ -47,8 +47,8 @@ class AlertConsumer:
     """Takes transitions, and holds back those of the past until the events have caught up.
 
     Never more than `open_limit` transitions are under way; those that come wait in the topic until half are done.
-    `ours` says which records are this monitor's, `now_ms` is the wall clock, and `caught_up_at_ms` answers when a
-    partition of events was last said to have caught up, None where it has not.
+    `ours` says which records are this monitor's, `now_ms` is the wall clock, and `caught_up_at_ms` returns when a
+    partition of events was last said to have caught up, None if it has not.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class AlertConsumer:
     # --- records
 
     async def accept(self, fetched: Fetched) -> None:
-        """Hand every transition over, in order; where too many are under way the next ones wait.
+        """Hand every transition over, in order; if too many are under way the next ones wait.
 
         It is done in slices: a loop that stands still for a whole backlog would cost the worker its partitions.
         """

@@ -21,7 +21,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """The marks of one record; None or False where it has none."""
+    """The marks of one record; None or False if it has none."""
 
     monitor_id: str | None = None
     events_partition: int | None = None
@@ -57,8 +57,8 @@ def _is_number(partition: bytes | None) -> TypeGuard[bytes]:
 class Ours:
     """Which records of the alerts topic are this monitor's.
 
-    A record without a mark was written by a version that did not mark. It counts as ours where this monitor's group had
-    read the topic before (`takes_unmarked`), or where it was written after `started_ms`: so an upgrade loses nothing,
+    A record without a mark was written by a version that did not mark. It counts as ours if this monitor's group had
+    read the topic before (`takes_unmarked`), or if it was written after `started_ms`: so an upgrade loses nothing,
     and a new monitor on an old topic repeats nothing.
     """
 

@@ -31,7 +31,7 @@ class AlertReader(Protocol):
     """The part of the consumer that is used."""
 
     async def begin(self, tp: TP, offset: int) -> int:
-        """Read from this offset on; answers the number of this reading, which its records have."""
+        """Read from this offset on; returns the number of this reading, which its records have."""
 
     def want(self, tp: TP) -> None:
         """Let its records come."""
@@ -80,7 +80,7 @@ class Track:
         return not mark.is_behind and record.timestamp < self.assigned_ms and record.offset >= self.note.read_to
 
     def to_commit(self) -> tuple[int, str] | None:
-        """Position and note; None before reading has begun, or where what the group knows says more."""
+        """Position and note; None before reading has begun, or if the group knows more."""
         position = self.done_up_to
         if position is None or self.next_offset is None or self.next_offset < self.committed:
             return None
@@ -97,7 +97,7 @@ class Track:
 
 
 class Tracks:
-    """Of the partitions that are this worker's. `now_ms` is the wall clock."""
+    """The read positions of this worker's partitions. `now_ms` is the wall clock."""
 
     def __init__(self, alerts_topic: str, now_ms: Callable[[], int]) -> None:
         self.by_number: dict[int, Track] = {}
@@ -170,7 +170,7 @@ class Tracks:
         await self._begin(number, track, max(beginning, track.committed - LOOK_BACK_RECORDS))
 
     async def _retry(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask until Kafka answers; cancelled where the partitions are lost. Raises KafkaError that is not transient."""
+        """Ask until Kafka answers; cancelled if the partitions are lost. Raises KafkaError that is not transient."""
         pauses = Pauses((ASK_AGAIN_SECONDS,))
 
         def failed(error: BaseException) -> None:

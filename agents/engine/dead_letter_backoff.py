@@ -20,7 +20,7 @@ PROBE_RECORDS = 20  # how many more letters are written after a pause to see whe
 
 
 class DeadLetterBackoff:
-    """Of one partition."""
+    """The backoff of one partition."""
 
     def __init__(
         self, limit: int = LETTERS_IN_A_ROW, first_seconds: float = FIRST_PAUSE_SECONDS,

@@ -28,7 +28,7 @@ class HeldAlerts:
         return projects
 
     def hold_back(self, alerts: Iterable[Alert]) -> list[Alert]:
-        """Keep the beginnings of alerts about numbers, and what follows them; answers the others."""
+        """Keep the beginnings of alerts about numbers, and what follows them; returns the others."""
         keys = {alert.alert_key for alert in self._waiting}
         others = []
         for alert in alerts:

@@ -44,7 +44,7 @@ class IdleClocks:
         self._trusted_from_ms = 0  # by the steady one
 
     async def run(self) -> None:
-        """Move on every partition that is read to its end, where something is due."""
+        """Advance the clock of every partition that is read to its end and has a deadline due."""
         if not self._is_trusted():
             return
         due = [owned for owned in list(self._engine.owned.values()) if self._due_ms(owned) is not None]
@@ -77,7 +77,7 @@ class IdleClocks:
             await self._engine.emitter.emit(change)
 
     def _due_ms(self, owned: Owned) -> int | None:
-        """What the clock should show, None where nothing would come of it."""
+        """What the clock should show; None if it would change nothing."""
         clock_ms = self._now_ms() - self._idle_ms
         if not owned.is_live or clock_ms <= owned.partition.clock_ms:
             return None

@@ -73,7 +73,7 @@ class Change:
         self._is_open = False
 
     def check(self) -> None:
-        """Raises RuntimeError where the lock is no longer held."""
+        """Raises RuntimeError if the lock is no longer held."""
         if not self._is_open:
             raise RuntimeError("emitting takes the lock under which the partition was changed")
 
@@ -185,7 +185,7 @@ class Owned:
     # --- taking
 
     def take(self, records: Sequence[Record], now_ms: Callable[[], int]) -> list[DeadLetter]:
-        """Decode and apply records in order; answers the dead letters among them."""
+        """Decode and apply records in order; returns the dead letters among them."""
         letters: list[DeadLetter] = []
         partition, outcomes, known_letters = self.partition, self.counts.outcomes, self.checkpoint.known_letters
         first, position, in_a_row = self.position, self.position, self.letters_in_a_row

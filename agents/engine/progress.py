@@ -13,7 +13,7 @@ UNHEARD_OF_AFTER_SECONDS = 5.0
 
 
 class Progress:
-    """Of the partitions of this worker, as far as the consumer knows."""
+    """The progress of this worker's partitions, as far as the consumer knows."""
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment

@@ -59,13 +59,13 @@ _REASONS = {
 
 class _Begun(msgspec.Struct):
     waits_for: WaitsFor
-    offset: int  # that the wait began at; -1 where reading on does not end it
+    offset: int  # that the wait began at; -1 if reading on does not end it
     since: float
     is_said: bool = False
 
 
 class Waits:
-    """Of all partitions of an engine; `look` is to be called every second or so."""
+    """The waits of all partitions of an engine; call `look` about every second."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

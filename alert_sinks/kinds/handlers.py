@@ -35,7 +35,7 @@ class _Answer(msgspec.Struct):
 
 
 def check_handler(name: str) -> None:
-    """Raises ValueError with one sentence where no handler can be made by that name."""
+    """Raises ValueError with one sentence if no handler can be created by that name."""
     try:
         done = subprocess.run(
             [*_PROGRAM, "--check", name], capture_output=True, text=True, timeout=CHECK_SECONDS, check=False
@@ -109,7 +109,7 @@ class HandlerSink:
             await process.wait()
 
     async def aclose(self) -> None:
-        """Lets the process end by itself, and ends it where it does not."""
+        """Lets the process end by itself, and ends it if it does not."""
         process = self._process
         if process is None or process.stdin is None:
             return
