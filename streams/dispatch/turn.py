@@ -1,0 +1,65 @@
+"""One call of `decide`: the configuration, the state, the time, and what has been decided so far."""
+
+import msgspec
+
+from models.alert import Alert, AlertStatus
+from streams.dispatch.config import DispatchConfig
+from streams.dispatch.outputs import Change, Explanation, Notification
+from streams.dispatch.records import TimelineEntry
+from streams.dispatch.state import ALERT, LiveAlert, State
+from streams.dispatch.table import Refusal, Status
+
+
+class Turn:
+    """Collects the parts of a `Decision`. `now_ms` is wall clock and never goes back."""
+
+    __slots__ = ("changes", "config", "explanations", "notifications", "now_ms", "refusal", "state")
+
+    def __init__(self, config: DispatchConfig, state: State, now_ms: int) -> None:
+        self.config, self.state, self.now_ms = config, state, now_ms
+        self.notifications: list[Notification] = []
+        self.explanations: list[Explanation] = []
+        self.changes: list[Change] = []
+        self.refusal: Refusal | None = None
+
+    def note(self, live: LiveAlert, reason: str, by: str = "", comment: str = "") -> None:
+        """One more line in the timeline of an alert; of many the first and the newest are kept."""
+        record = live.record
+        record.timeline.append(TimelineEntry(self.now_ms, record.status.value, reason, by, comment))
+        if len(record.timeline) > self.config.timeline_max:
+            del record.timeline[1]
+        self.state.touch(ALERT, live.key)
+
+    def report(self, live: LiveAlert, reason: str, by: str = "", comment: str = "") -> None:
+        """A line in the timeline, and a change for history."""
+        self.note(live, reason, by, comment)
+        alert = msgspec.structs.replace(shown(self.state, live), updated_at_ms=self.now_ms, reason=reason)
+        self.changes.append(Change(alert, reason, self.now_ms, by, comment))
+
+
+def shown(state: State, live: LiveAlert) -> Alert:
+    """The alert as people see it: with who has acknowledged it, what silences it, and how far it has escalated."""
+    record = live.record
+    ends = [state.silences[each].record.ends_at_ms for each in live.silenced_by if each in state.silences]
+    acknowledgement = record.acknowledgement
+    alert = msgspec.structs.replace(
+        record.alert,
+        acknowledged_by=acknowledgement.by if acknowledgement else None,
+        silenced_until_ms=max(ends, default=None),
+        escalation_level=record.level,
+    )
+    if record.status is not Status.HUSHED:
+        return alert
+    by = record.timeline[-1].by if record.timeline else ""
+    return msgspec.structs.replace(
+        alert,
+        status=AlertStatus.RESOLVED,
+        ends_at_ms=record.since_ms,
+        reason="resolved_by_person",
+        description=f"Resolved by {by}, not by the numbers, which may still be bad. {alert.description}",
+    )
+
+
+def part(alert: Alert, openings: int) -> str:
+    """What of an alert a notification's id is made of."""
+    return f"{alert.alert_id}:{alert.status.value}:{alert.severity.value}:{alert.escalation_level}:{openings}"
