@@ -1,51 +1,54 @@
 """What happens to one alert: looks its move up in the table, and starts the move's effects."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from models.alert import Alert, AlertStatus
-from streams.dispatch import escalation, groups, reminders, silences
+from streams.dispatch import escalation, groups, notices, silences
+from streams.dispatch.inputs import Acknowledge, ActOnAlert, Transition
 from streams.dispatch.outputs import RANK
 from streams.dispatch.records import Acknowledgement, AlertRecord
-from streams.dispatch.state import ALERT, GROUP, LiveAlert
-from streams.dispatch.table import MOVES, REFUSALS, Effect, Event, Move, Status
+from streams.dispatch.state import ALERT, LiveAlert
+from streams.dispatch.table import MOVES, REFUSALS, Effect, Event, Move, Refusal, Status
 from streams.dispatch.timers import Timer
 from streams.dispatch.turn import Turn, shown
 from streams.routing.labels import labels_of
 
 
-def take(turn: Turn, alert: Alert, origin: str = "") -> LiveAlert | None:
-    """A transition of a core. `origin`: the partition that is behind, "" if none is."""
-    live = turn.state.alerts.get(alert.alert_key)
-    status = live.record.status if live else Status.ABSENT
+def take(turn: Turn, given: Transition) -> None:
+    """A transition of a core."""
+    alert, state = given.alert, turn.state
+    live = state.alerts.get(alert.alert_key)
     event = event_of(live.record if live else None, alert)
-    move = MOVES.get((status, event))
+    move = MOVES.get((live.record.status if live else Status.ABSENT, event))
     if move is None:
-        return live
+        return
     if live is None:
-        live = _create(turn, alert)
+        live = state.alerts[alert.alert_key] = LiveAlert(AlertRecord(alert, Status.ABSENT, turn.now_ms))
     if Effect.BEGIN in move.effects:
         _begin(turn, live, alert)
-    record, was_labels = live.record, live.labels
-    record.alert = alert
-    live.labels = labels_of(alert)
-    _wait_for(turn, live, origin)
-    if live.labels != was_labels:
-        relabel(turn, live)
-    move_to(turn, live, move)
-    if event in (Event.FIRES, Event.PENDS, Event.ENDS) or move.reason:
+    live.record.alert = alert
+    waited = live.record.behind
+    if not given.behind or not live.fires:  # one that was news already does not begin to wait
+        live.record.behind = given.behind
+    _relabel(turn, live)
+    _move(turn, live, move)
+    if event is not Event.CONTINUES:
         turn.note(live, move.reason or alert.reason)
-    start(turn, live, move)
-    return live
+    _start(turn, live, move)
+    if waited and not live.record.behind:
+        _arrive(turn, live)
 
 
 def event_of(record: AlertRecord | None, alert: Alert) -> Event:
     """What a transition means for an alert as it is."""
-    if alert.status is AlertStatus.RESOLVED:
-        is_late = record is not None and record.alert.alert_id != alert.alert_id
-        return Event.CONTINUES if is_late else Event.ENDS
     is_same = record is not None and record.alert.alert_id == alert.alert_id
-    if alert.status is AlertStatus.PENDING:
-        return Event.CONTINUES if is_same else Event.PENDS
+    match alert.status:
+        case AlertStatus.RESOLVED:
+            return Event.ENDS if is_same else Event.CONTINUES
+        case AlertStatus.PENDING:
+            return Event.CONTINUES if is_same else Event.PENDS
     if record is None or not is_same or record.status is Status.PENDING:
         return Event.FIRES
     if RANK[alert.severity] > RANK[record.alert.severity]:
@@ -54,69 +57,45 @@ def event_of(record: AlertRecord | None, alert: Alert) -> Event:
     return Event.GROWS if record.status is Status.HUSHED and grows else Event.CONTINUES
 
 
-def _create(turn: Turn, alert: Alert) -> LiveAlert:
-    live = LiveAlert(AlertRecord(alert, Status.ABSENT, turn.now_ms), labels_of(alert))
-    turn.state.alerts[live.key] = live
-    relabel(turn, live)
-    return live
-
-
-def relabel(turn: Turn, live: LiveAlert) -> None:
-    """Its labels are new: silences, inhibition and routes are found again."""
-    state = turn.state
-    state.by_label.put(live.key, live.labels)
-    freed = state.inhibition.stop(live.key)
-    state.inhibition.put(live.key, live.labels)
-    if live.fires and not live.record.origin:
-        state.inhibition.fire(live.key)
-    silences.match(state, live)
-    groups.assign(turn, live)
-    wake(turn, [state.alerts[key] for key in freed])
-
-
 def _begin(turn: Turn, live: LiveAlert, alert: Alert) -> None:
-    """A new firing: receivers that know of the one before are still to learn of its end, and of no more than that."""
-    ended = _ended(turn, live)
-    for group in list(turn.state.groups_of(live)):
-        record = group.record
-        if ended.alert_id != alert.alert_id and record.log.pop(live.key, None) is not None:
-            record.ends.append(ended)
-            turn.state.touch(GROUP, record.key)
-            if not record.is_queued:
-                due_ms = groups.news_due_ms(group, turn.now_ms)
-                groups.set_due(turn.state, group, min(due_ms, record.due_ms or due_ms))
-        if live.key in record.pinned or not group.members[live.key]:
-            groups.remove(turn.state, group, live)
-    own = live.record
-    own.openings, own.level, own.hushed_at, own.escalation, own.notified_at_ms = 0, 0, 0, None, 0
+    """A new firing: receivers that know of the one before are still to be notified of its end."""
+    record = live.record
+    if live.fires and record.alert.alert_id != alert.alert_id:
+        end = msgspec.structs.replace(
+            shown(turn.state, live), status=AlertStatus.RESOLVED, ends_at_ms=turn.now_ms, reason="fired_anew"
+        )
+        groups.leave(turn, live, end)
+    record.openings, record.level, record.escalation = 0, 0, None
     turn.state.timers.set(Timer.ESCALATION, live.key, 0)
-    groups.assign(turn, live)
 
 
-def _ended(turn: Turn, live: LiveAlert) -> Alert:
-    alert = shown(turn.state, live)
-    if alert.status is AlertStatus.RESOLVED:
-        return alert
-    return msgspec.structs.replace(
-        alert, status=AlertStatus.RESOLVED, ends_at_ms=turn.now_ms, updated_at_ms=turn.now_ms, reason="fired_anew"
-    )
-
-
-def _wait_for(turn: Turn, live: LiveAlert, origin: str) -> None:
-    """An alert waits for a partition that is behind only until it was notified of, or the partition has caught up."""
-    record, waiting = live.record, turn.state.waiting
-    if origin == record.origin or (origin and record.status in (Status.FIRING, Status.ACKNOWLEDGED)):
+def _relabel(turn: Turn, live: LiveAlert) -> None:
+    """Its labels may be new: silences, inhibition and routes are found again."""
+    labels, state = labels_of(live.record.alert), turn.state
+    if labels == live.labels:
         return
-    if record.origin:
-        waiting[record.origin].pop(live.key, None)
-    if origin:
-        waiting.setdefault(origin, {})[live.key] = None
-    record.origin = origin
+    live.labels = labels
+    state.by_label.put(live.key, labels)
+    freed = state.inhibition.put(live.key, labels)
+    silences.match(state, live)
+    follow(turn, live)
+    wake(turn, [live, *(state.alerts[key] for key in freed)])
 
 
-def move_to(turn: Turn, live: LiveAlert, move: Move) -> None:
+def follow(turn: Turn, live: LiveAlert) -> None:
+    """What follows from firing, or from not firing: groups, and whom it inhibits."""
+    state = turn.state
+    if live.fires:
+        groups.enter(turn, live)
+    if live.fires and not live.record.behind:
+        state.inhibition.fire(live.key)
+    else:
+        wake(turn, [state.alerts[key] for key in state.inhibition.stop(live.key)])
+
+
+def _move(turn: Turn, live: LiveAlert, move: Move) -> None:
     """The next status, and what follows from being in it."""
-    record, state = live.record, turn.state
+    record, state, fired = live.record, turn.state, live.fires
     state.touch(ALERT, live.key)
     if record.status is not move.status:
         record.status, record.since_ms = move.status, turn.now_ms
@@ -126,13 +105,15 @@ def move_to(turn: Turn, live: LiveAlert, move: Move) -> None:
     is_resolved = move.status is Status.RESOLVED
     record.drop_at_ms = turn.now_ms + turn.config.resolved_retention_ms if is_resolved else 0
     state.timers.set(Timer.DROP, live.key, record.drop_at_ms)
-    if live.fires and not record.origin:
-        state.inhibition.fire(live.key)
-    else:
-        wake(turn, [state.alerts[key] for key in state.inhibition.stop(live.key)])
+    if fired and not live.fires:
+        groups.leave(turn, live, shown(state, live))
+    elif live.fires and not fired:
+        mine = record.alert.alert_id  # fires again before its end was notified
+        record.told = [msgspec.structs.replace(one, end=None) if one.alert_id == mine else one for one in record.told]
+    follow(turn, live)
 
 
-def start(turn: Turn, live: LiveAlert, move: Move) -> None:
+def _start(turn: Turn, live: LiveAlert, move: Move) -> None:
     """The effects of a move, in the order of `Effect`. `BEGIN` was before it, `STEP` is the timer's."""
     effects = move.effects
     if Effect.REOPEN in effects:
@@ -141,34 +122,117 @@ def start(turn: Turn, live: LiveAlert, move: Move) -> None:
         escalation.stop(turn, live)
     if Effect.ESCALATE in effects:
         escalation.begin(turn, live)
-    if Effect.NOTIFY in effects:
-        groups.has_news(turn, live)
+    if Effect.LOOK in effects:
+        groups.look(turn, live)
     if Effect.REMIND in effects:
-        reminders.acknowledgement_will_expire(turn, live)
+        notices.acknowledgement_will_expire(turn, live)
 
 
-def wake(turn: Turn, lives: list[LiveAlert]) -> None:
+def wake(turn: Turn, lives: Iterable[LiveAlert]) -> None:
     """Something that may have kept these alerts back is over."""
     for live in lives:
         if live.record.status is Status.FIRING:
-            groups.has_news(turn, live)
+            groups.look(turn, live)
             escalation.release(turn, live)
 
 
-def act(turn: Turn, alert_key: str, event: Event, by: str, comment: str, until_ms: int = 0) -> None:
+def caught_up(turn: Turn, origin: str) -> None:
+    """What fired while the partition was behind, and fires still, is notified of."""
+    lives = [live for _, live in sorted(turn.state.alerts.items()) if live.record.behind == origin]
+    for live in lives:
+        live.record.behind = ""
+        turn.state.touch(ALERT, live.key)
+        follow(turn, live)  # before any of them is looked at: some inhibit others
+    for live in lives:
+        _arrive(turn, live)
+
+
+def _arrive(turn: Turn, live: LiveAlert) -> None:
+    if live.record.status is Status.FIRING:
+        escalation.begin(turn, live)
+        wake(turn, [live])
+
+
+# --- acts of people and timers
+
+
+def act(turn: Turn, event: Event, given: ActOnAlert) -> None:
     """An act of a person, or its refusal."""
-    live = turn.state.alerts.get(alert_key)
+    live = turn.state.alerts.get(given.alert_key)
     status = live.record.status if live else Status.ABSENT
     move = MOVES.get((status, event))
+    until_ms = given.until_ms if isinstance(given, Acknowledge) else 0
     if live is None or move is None:
         turn.refusal = REFUSALS[status, event]
         return
+    if 0 < until_ms <= turn.now_ms:
+        turn.refusal = Refusal.EXPIRY_PASSED
+        return
     if event is Event.RESOLVE:
-        live.record.hushed_at = live.record.alert.value or 0
-    move_to(turn, live, move)
+        live.record.hushed_by, live.record.hushed_at = given.by, live.record.alert.value or 0
+    _move(turn, live, move)
     if event is Event.ACKNOWLEDGE:
-        live.record.acknowledgement = Acknowledgement(by, comment, turn.now_ms, until_ms)
-        live.record.is_reminded = False
-        reminders.schedule(turn, live)
-    turn.report(live, move.reason, by, comment)
-    start(turn, live, move)
+        live.record.acknowledgement = Acknowledgement(given.by, given.comment, turn.now_ms, until_ms)
+        schedule_acknowledgement(turn, live)
+    turn.report(live, move.reason, given.by, given.comment)
+    _start(turn, live, move)
+
+
+def schedule_acknowledgement(turn: Turn, live: LiveAlert) -> None:
+    """When an acknowledgement is to be reminded of, or expires."""
+    taken, due_ms = live.record.acknowledgement, 0
+    if taken is not None and taken.until_ms:
+        before_ms = turn.config.reminder_ms
+        is_reminder = not taken.is_reminded and taken.until_ms - taken.at_ms >= 2 * before_ms
+        due_ms = taken.until_ms - before_ms if is_reminder else taken.until_ms
+    turn.state.timers.set(Timer.ACKNOWLEDGEMENT, live.key, due_ms)
+
+
+def acknowledgement_due(turn: Turn, live: LiveAlert) -> None:
+    """Its reminder, or its end."""
+    taken = live.record.acknowledgement
+    if taken is None:
+        return
+    event = Event.ACKNOWLEDGEMENT_EXPIRES if taken.until_ms <= turn.now_ms else Event.REMINDER_DUE
+    move = MOVES[live.record.status, event]
+    if event is Event.REMINDER_DUE:
+        live.record.acknowledgement = msgspec.structs.replace(taken, is_reminded=True)
+        schedule_acknowledgement(turn, live)
+        turn.note(live, move.reason)
+    else:
+        _move(turn, live, move)
+        turn.report(live, move.reason)
+    _start(turn, live, move)
+
+
+def step_due(turn: Turn, live: LiveAlert) -> None:
+    """A step of its escalation chain."""
+    move = MOVES.get((live.record.status, Event.STEP_DUE))
+    if move is not None and escalation.step(turn, live):
+        turn.report(live, move.reason)
+
+
+def drop_due(turn: Turn, live: LiveAlert) -> None:
+    """It ended long ago. While a receiver is still to be notified of the end, it stays."""
+    state = turn.state
+    if live.record.told:
+        live.record.drop_at_ms = turn.now_ms + turn.config.resolved_retention_ms
+        state.timers.set(Timer.DROP, live.key, live.record.drop_at_ms)
+    else:
+        del state.alerts[live.key]
+        state.by_label.remove(live.key)
+        state.inhibition.remove(live.key)
+    state.touch(ALERT, live.key)
+
+
+def wire(turn: Turn, live: LiveAlert) -> None:
+    """Derive what is not stored. The groups that its record names are there."""
+    state, record = turn.state, live.record
+    live.labels, live.groups, live.silenced_by = labels_of(record.alert), set(), set()
+    state.by_label.put(live.key, live.labels)
+    state.inhibition.put(live.key, live.labels)
+    for told in record.told:
+        state.groups[told.group_key].knows.add(live.key)
+    state.timers.set(Timer.DROP, live.key, record.drop_at_ms)
+    state.timers.set(Timer.ESCALATION, live.key, record.escalation.due_ms if record.escalation else 0)
+    schedule_acknowledgement(turn, live)

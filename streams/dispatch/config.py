@@ -2,10 +2,7 @@
 
 import msgspec
 
-from models.alert import Severity
 from streams.routing.alerting import ON_CALL, TEAM, Alerting, OnCall, default_alerting, default_on_call
-from streams.routing.inhibit_rule import InhibitRule
-from streams.routing.matcher import Matcher
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -26,7 +23,8 @@ class DispatchConfig(msgspec.Struct, frozen=True, kw_only=True):
     on_call: OnCall
     empty_receivers: frozenset[str] = frozenset()  # those without a single sink
     rate_limits: dict[str, RateLimit] = {}  # by receiver
-    fallbacks: tuple[str, ...] = (ON_CALL, TEAM)  # who gets what a receiver did not take, the first that was not tried
+    stand_ins: tuple[str, ...] = (ON_CALL, TEAM)  # the first that has a sink gets the pages of one that has none
+    digest_over: int = 5  # groups of one receiver that are due at once: more become one message
     resolved_retention_ms: int = DAY_MS  # how long an ended alert is still shown
     silence_retention_ms: int = 5 * DAY_MS  # the same of an expired silence, and of a past override
     reminder_ms: int = 10 * MINUTE_MS  # before an acknowledgement expires, if it is twice as long
@@ -38,14 +36,6 @@ class DispatchConfig(msgspec.Struct, frozen=True, kw_only=True):
         return receiver in self.alerting.receivers and receiver not in self.empty_receivers
 
 
-SAME_SIGNAL = InhibitRule(
-    source_matchers=(Matcher("severity", Severity.CRITICAL.value),),
-    target_matchers=(Matcher("severity", Severity.WARNING.value),),
-    equal=("project_id", "alert_type"),
-)
-
-
 def default_config(escalate_after_ms: int = 5 * MINUTE_MS) -> DispatchConfig:
     """Without any file: the team at once, on-call for critical alerts that nobody acknowledges in time."""
-    alerting = msgspec.structs.replace(default_alerting(), inhibit_rules=(SAME_SIGNAL,))
-    return DispatchConfig(alerting=alerting, on_call=default_on_call(escalate_after_ms))
+    return DispatchConfig(alerting=default_alerting(), on_call=default_on_call(escalate_after_ms))

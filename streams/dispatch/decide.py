@@ -4,16 +4,14 @@ Pure: the caller notifies, waits, stores what has changed, waits, and only then 
 a crash, at the time it was given before, leads to the same notifications with the same ids.
 """
 
-from streams.dispatch import alerts, deliveries, digests, flush, groups, reminders, silences
-from streams.dispatch import escalation as escalations
+from streams.dispatch import alerts, escalation, flush, groups, notices, silences
 from streams.dispatch.config import DispatchConfig
+from streams.dispatch.inhibition import Inhibition
 from streams.dispatch.inputs import (
     Acknowledge,
     AnyInput,
     CaughtUp,
     ExpireSilence,
-    Outcome,
-    Position,
     RemoveOverride,
     Resolve,
     SetOverride,
@@ -24,198 +22,158 @@ from streams.dispatch.inputs import (
 )
 from streams.dispatch.outputs import Decision
 from streams.dispatch.records import OverrideRecord
-from streams.dispatch.state import ALERT, META, OVERRIDE, SILENCE, State
-from streams.dispatch.table import MOVES, Event, Refusal, Status
-from streams.dispatch.timers import Timer
+from streams.dispatch.state import META, OVERRIDE, State
+from streams.dispatch.table import Event, Refusal
+from streams.dispatch.timers import Timer, Timers
 from streams.dispatch.turn import Turn
 from streams.dispatch.views import not_notified
-from streams.dispatch.wiring import wire
-
-_HOUR_MS = 3_600_000
 
 
 def decide(config: DispatchConfig, state: State, given: AnyInput, now_ms: int) -> Decision:
     """Apply one input at wall-clock time `now_ms`; changes `state` in place.
 
-    What has become due by then is decided first. An input at or below its source's applied position is skipped. After
-    another `config` than before (compared by identity) alerts are put into their groups anew.
+    What has become due by then is decided first, each at the time it was due. An input at or below its source's applied
+    position is skipped. After another `config` than before (compared by identity) alerts are put into groups anew.
     """
+    position, meta = given.position, state.meta
     if state.config is not config:
-        wire(Turn(config, state, state.meta.clock_ms or now_ms))
-    if _was_applied(state, given.position):
-        return Decision([], [], state.timers.next_ms(), [], skipped=True)
-    turn = Turn(config, state, max(now_ms, state.meta.clock_ms))
-    state.meta.clock_ms = turn.now_ms
-    if given.position is not None:
-        state.meta.positions[given.position.source] = given.position.offset
+        wire(config, state)
+    if position is not None and position.offset <= meta.positions.get(position.source, -1):
+        return Decision([], [], [], _deadline_ms(state), is_repetition=True)
+    turn = Turn(config, state, meta.clock_ms)
+    _run_timers(turn, now_ms)
+    turn.now_ms = meta.clock_ms = max(now_ms, meta.clock_ms)
+    if position is not None:
+        meta.positions[position.source] = position.offset
     state.touch(META, "")
-    _run_timers(turn)
-    touched = _apply(turn, given)
-    _run_timers(turn)
-    live = state.alerts.get(touched)
+    _apply(turn, given)
+    _run_timers(turn, turn.now_ms)
+    live = state.alerts.get(given.alert.alert_key) if isinstance(given, Transition) else None
     if live is not None:
         turn.explanations += not_notified(config, state, live, turn.now_ms)
-    return Decision(turn.notifications, turn.explanations, state.timers.next_ms(), turn.changes, refusal=turn.refusal)
+    explanations = list(dict.fromkeys(turn.explanations))
+    return Decision(turn.notifications, explanations, turn.changes, _deadline_ms(state), turn.refusal)
 
 
-def _was_applied(state: State, position: Position | None) -> bool:
-    return position is not None and position.offset <= state.meta.positions.get(position.source, -1)
+def _deadline_ms(state: State) -> int | None:
+    first = state.timers.first()
+    return first[0] if first else None
 
 
-def _apply(turn: Turn, given: AnyInput) -> str:
-    """The key of the alert that it was about, "" for none."""
+def _apply(turn: Turn, given: AnyInput) -> None:
     match given:
         case Transition():
-            alerts.take(turn, given.alert, given.origin if given.behind else "")
-            return given.alert.alert_key
+            alerts.take(turn, given)
         case Acknowledge():
-            if given.until_ms and given.until_ms <= turn.now_ms:
-                turn.refusal = Refusal.EXPIRY_PASSED
-            else:
-                alerts.act(turn, given.alert_key, Event.ACKNOWLEDGE, given.by, given.comment, given.until_ms)
-            return given.alert_key
+            alerts.act(turn, Event.ACKNOWLEDGE, given)
         case Unacknowledge():
-            alerts.act(turn, given.alert_key, Event.UNACKNOWLEDGE, given.by, given.comment)
-            return given.alert_key
+            alerts.act(turn, Event.UNACKNOWLEDGE, given)
         case Resolve():
-            alerts.act(turn, given.alert_key, Event.RESOLVE, given.by, given.comment)
-            return given.alert_key
+            alerts.act(turn, Event.RESOLVE, given)
         case SetSilence():
-            _set_silence(turn, given)
+            alerts.wake(turn, silences.put(turn, given))
         case ExpireSilence():
-            freed = silences.expire(turn, given)
-            if isinstance(freed, Refusal):
-                turn.refusal = freed
-            else:
-                alerts.wake(turn, freed)
-        case SetOverride() | RemoveOverride():
-            _override(turn, given)
+            alerts.wake(turn, silences.expire(turn, given))
+        case SetOverride():
+            _set_override(turn, given)
+        case RemoveOverride():
+            _remove_override(turn, given.override_id)
         case CaughtUp():
-            _caught_up(turn, given.origin)
-        case Outcome():
-            deliveries.take(turn, given)
+            alerts.caught_up(turn, given.origin)
         case Tick():
             pass
-    return ""
 
 
-def _set_silence(turn: Turn, given: SetSilence) -> None:
-    turn.refusal = silences.refusal_of(turn, given)
-    if turn.refusal is None:
-        alerts.wake(turn, silences.put(turn, given))
-
-
-def _override(turn: Turn, given: SetOverride | RemoveOverride) -> None:
-    state, override_id = turn.state, given.override_id
-    if isinstance(given, RemoveOverride):
-        if state.overrides.pop(override_id, None) is None:
-            turn.refusal = Refusal.UNKNOWN_OVERRIDE
-            return
-        state.timers.set(Timer.OVERRIDE, override_id, 0)
-    elif turn.config.on_call.schedule(given.schedule) is None:
+def _set_override(turn: Turn, given: SetOverride) -> None:
+    if turn.config.on_call.schedule(given.schedule) is None:
         turn.refusal = Refusal.UNKNOWN_SCHEDULE
-        return
     elif given.until_ms <= max(given.since_ms, turn.now_ms):
         turn.refusal = Refusal.OVERRIDE_ENDS_EARLY
-        return
     else:
-        state.overrides[override_id] = OverrideRecord(
-            override_id, given.schedule, given.person, given.since_ms, given.until_ms, given.by, given.comment,
+        record = OverrideRecord(
+            given.override_id, given.schedule, given.person, given.since_ms, given.until_ms, given.by, given.comment,
             turn.now_ms,
         )  # fmt: skip
-        due_ms = given.until_ms + turn.config.silence_retention_ms
-        state.timers.set(Timer.OVERRIDE, override_id, due_ms)
-    state.touch(OVERRIDE, override_id)
+        turn.state.overrides[given.override_id] = record
+        turn.state.touch(OVERRIDE, given.override_id)
+        _schedule_override(turn, record)
 
 
-def _caught_up(turn: Turn, origin: str) -> None:
-    """What fired while the partition was behind, and fires still, is notified of."""
-    state = turn.state
-    lives = [state.alerts[key] for key in sorted(state.waiting.pop(origin, {}))]
-    for live in lives:
-        live.record.origin = ""
-        state.touch(ALERT, live.key)
-        if live.fires:
-            state.inhibition.fire(live.key)
-    for live in lives:
-        if live.record.status is Status.FIRING:
-            escalations.begin(turn, live)
-            groups.has_news(turn, live)
-    keys = sorted({key for live in lives for key in live.groups})
-    due = [state.groups[key] for key in keys if 0 < state.groups[key].record.due_ms <= turn.now_ms]
-    digests.flush_together(turn, due)
+def _schedule_override(turn: Turn, record: OverrideRecord) -> None:
+    due_ms = record.until_ms + turn.config.silence_retention_ms
+    turn.state.timers.set(Timer.OVERRIDE, record.override_id, due_ms)
 
 
-# --- timers
+def _remove_override(turn: Turn, override_id: str) -> None:
+    if turn.state.overrides.pop(override_id, None) is None:
+        turn.refusal = Refusal.UNKNOWN_OVERRIDE
+        return
+    turn.state.timers.set(Timer.OVERRIDE, override_id, 0)
+    turn.state.touch(OVERRIDE, override_id)
 
 
-def _run_timers(turn: Turn) -> None:
-    while (due := turn.state.timers.pop(turn.now_ms)) is not None:
-        _run(turn, *due)
+# --- time
+
+
+def _run_timers(turn: Turn, until_ms: int) -> None:
+    while due := turn.state.timers.pop(until_ms):
+        due_ms, kind, _ = due[0]
+        turn.now_ms = max(due_ms, turn.now_ms)
+        keys = [key for _, _, key in due]
+        if kind is Timer.GROUP:
+            flush.flush(turn, keys)
+        else:
+            for key in keys:
+                _run(turn, kind, key)
 
 
 def _run(turn: Turn, kind: Timer, key: str) -> None:
     state = turn.state
     match kind:
         case Timer.SILENCE:
-            _silence_due(turn, key)
+            silence = state.silences[key]
+            alerts.wake(turn, silences.refresh(turn, silence))
+            if silences.takes_notice(turn, silence):
+                notices.silence_will_expire(turn, silence.record)
         case Timer.ACKNOWLEDGEMENT:
-            _acknowledgement_due(turn, key)
-        case Timer.GROUP:
-            flush.flush(turn, state.groups[key])
-        case Timer.RECEIVER:
-            digests.drain(turn, key)
+            alerts.acknowledgement_due(turn, state.alerts[key])
         case Timer.ESCALATION:
-            _step_due(turn, key)
+            alerts.step_due(turn, state.alerts[key])
         case Timer.DROP:
-            _drop(turn, key)
+            alerts.drop_due(turn, state.alerts[key])
         case Timer.OVERRIDE:
-            del state.overrides[key]
-            state.touch(OVERRIDE, key)
+            _remove_override(turn, key)
 
 
-def _silence_due(turn: Turn, key: str) -> None:
-    silence = turn.state.silences[key]
-    notice_ms = silences.notice_ms(turn, silence.record)
-    if notice_ms and notice_ms <= turn.now_ms < silence.record.ends_at_ms and silence.is_active:
-        silence.record.is_noticed = True
-        turn.state.touch(SILENCE, key)
-        reminders.silence_will_expire(turn, silence.record)
-    alerts.wake(turn, silences.refresh(turn, silence))
+# --- what is derived
 
 
-def _acknowledgement_due(turn: Turn, key: str) -> None:
-    live = turn.state.alerts[key]
-    taken = live.record.acknowledgement
-    is_over = taken is not None and taken.until_ms <= turn.now_ms
-    event = Event.ACKNOWLEDGEMENT_EXPIRES if is_over else Event.REMINDER_DUE
-    move = MOVES[live.record.status, event]
-    alerts.move_to(turn, live, move)
-    live.record.is_reminded = True
-    if is_over:
-        turn.report(live, move.reason)
-    else:
-        turn.note(live, move.reason)
-        reminders.schedule(turn, live)
-    alerts.start(turn, live, move)
+def wire(config: DispatchConfig, state: State) -> None:
+    """Derive from the records and a configuration what is not stored: after a start, and after a reload of the files.
 
-
-def _step_due(turn: Turn, key: str) -> None:
-    live = turn.state.alerts[key]
-    move = MOVES.get((live.record.status, Event.STEP_DUE))
-    if move is None or escalations.hold(turn, live):
-        return
-    if escalations.step(turn, live) is not None:
-        turn.report(live, move.reason)
-
-
-def _drop(turn: Turn, key: str) -> None:
-    live = turn.state.alerts[key]
-    if live.groups:  # its end is still to be notified of
-        live.record.drop_at_ms = turn.now_ms + _HOUR_MS
-        turn.state.timers.set(Timer.DROP, key, live.record.drop_at_ms)
-    else:
-        del turn.state.alerts[key]
-        turn.state.by_label.remove(key)
-        turn.state.inhibition.remove(key)
-    turn.state.touch(ALERT, key)
+    Alerts keep their identity, and what a receiver knows stays known. After a start with the same configuration
+    everything is as it was.
+    """
+    turn = Turn(config, state, state.meta.clock_ms)
+    state.config, state.timers, state.inhibition = config, Timers(), Inhibition(config.alerting.inhibit_rules)
+    for group in state.groups.values():
+        group.route, group.members, group.knows = None, set(), set()
+        state.timers.set(Timer.GROUP, group.record.key, group.record.due_ms)
+    for silence in state.silences.values():
+        silence.is_active = False
+        state.silence_index.put(silence.record.silence_id, silence.record.matchers)
+    for live in state.alerts.values():
+        alerts.wire(turn, live)
+    for key in sorted(state.alerts):  # only when every group knows what it has
+        alerts.follow(turn, state.alerts[key])
+    for silence_id in sorted(state.silences):
+        silences.refresh(turn, state.silences[silence_id])
+    for override in state.overrides.values():
+        _schedule_override(turn, override)
+    for key in sorted(state.groups):
+        group = state.groups[key]
+        groups.drop_if_empty(state, group)
+        if flush.wants_look(turn, group):
+            groups.set_due(state, group, groups.next_look_ms(group, turn.now_ms))
+    for key in sorted(state.alerts):
+        escalation.release(turn, state.alerts[key])

@@ -1,22 +1,20 @@
-"""A group is due: what its receiver does not know yet, whether that is a message, and the message."""
+"""Groups are due: what their receivers do not know yet, whether that is a message, and the message."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from models.alert import Alert, AlertStatus
 from streams.dispatch import groups, rates
-from streams.dispatch.masks import mask_of, muted_until_ms
-from streams.dispatch.outputs import (
-    SHOWN_MAX,
-    Explanation,
-    Notification,
-    NotifyReason,
-    WhyNot,
-    notification_id,
-    ordered,
-)
-from streams.dispatch.records import LogEntry
+from streams.dispatch.config import DispatchConfig
+from streams.dispatch.outputs import Notification, named, notification_id, worst_of
+from streams.dispatch.records import Told
 from streams.dispatch.state import ALERT, GROUP, LiveAlert, LiveGroup
-from streams.dispatch.turn import Turn, part, shown
+from streams.dispatch.table import Look, NotifyReason, WhyNot, message_reason
+from streams.dispatch.turn import Turn, mask_of, shown
+from streams.routing.route import Route
+from streams.routing.time_interval import changes_at, lies_in
+
+_LOOK_AGAIN_MS = 86_400_000  # at muted times without an end in sight
 
 
 class Survey(NamedTuple):
@@ -24,178 +22,204 @@ class Survey(NamedTuple):
 
     firing: list[LiveAlert]  # shown in a message, if there is one
     news: list[LiveAlert]  # those of them that the receiver does not know of
-    resolved: list[LiveAlert]  # whose firing it knows of
-    ends: list[Alert]  # of firings that newer ones have replaced
-    is_repeatable: bool  # it knows of a firing that nobody has taken
-    kept_back: list[Explanation]
+    ended: list[tuple[LiveAlert, Told]]  # that it knows of
+    repeatable: list[LiveAlert]  # that nobody has taken
 
     @property
-    def is_worth_a_message(self) -> bool:
-        """Apart from repetition."""
-        return bool(self.news or self.resolved or self.ends)
+    def keys(self) -> list[str]:
+        """The alerts that a message would be about."""
+        return [live.key for live in self.news] + [live.key for live, _ in self.ended]
+
+
+class Part(NamedTuple):
+    """A group, and why its receiver is notified now."""
+
+    group: LiveGroup
+    found: Survey
+    reason: NotifyReason
 
 
 def survey(turn: Turn, group: LiveGroup) -> Survey:
-    """Look at all members. Those that ended without the receiver knowing of them leave."""
-    found = Survey([], [], [], group.record.ends, False, [])
-    is_repeatable = False
+    """Look at all alerts of the group; explains what is kept back."""
+    found = Survey([], [], [], [])
     for key in sorted(group.members):
-        live, entry = turn.state.alerts[key], group.record.log.get(key)
-        if live.is_over:
-            if entry is not None:
-                found.resolved.append(live)
-            else:
-                groups.remove(turn.state, group, live)
-        elif live.fires and group.members[key]:
-            is_repeatable |= _sort_in(turn, group, live, entry, found)
-    return found._replace(is_repeatable=is_repeatable)
+        live = turn.state.alerts[key]
+        is_news, mask = live.is_news(group), mask_of(turn.state, live)
+        taken = live.record.acknowledgement
+        if mask is None and taken is not None:
+            mask = WhyNot.ACKNOWLEDGED, taken.by, taken.until_ms
+            if live.told(group) is not None:
+                found.firing.append(live)
+        if mask is None:
+            found.firing.append(live)
+            found.repeatable.append(live)
+            if is_news:
+                found.news.append(live)
+        elif is_news:
+            turn.explain(key, group.record.receiver, *mask)
+    for key in sorted(group.knows):
+        live = turn.state.alerts[key]
+        found.ended.extend((live, one) for one in live.record.told if one.end and one.group_key == group.record.key)
+    return found
 
 
-def _sort_in(turn: Turn, group: LiveGroup, live: LiveAlert, entry: LogEntry | None, found: Survey) -> bool:
-    """Whether it is worth a repetition."""
-    is_news, receiver = live.is_news(entry) or group.record.is_forced, group.record.receiver
-    mask = mask_of(turn.state, live)
-    if mask is not None:
-        if is_news:
-            found.kept_back.append(Explanation(live.key, receiver, *mask))
-        return False
-    acknowledgement = live.record.acknowledgement
-    if acknowledgement is not None and is_news:
-        kept = Explanation(live.key, receiver, WhyNot.ACKNOWLEDGED, acknowledgement.by, acknowledgement.until_ms)
-        found.kept_back.append(kept)
-        if entry is None:
-            return False
-    found.firing.append(live)
-    if is_news and acknowledgement is None:
-        found.news.append(live)
-    return acknowledgement is None
+def flush(turn: Turn, keys: Iterable[str]) -> None:
+    """The time of these groups has come: notify their receivers, or say why not, and set when to look again.
+
+    Several groups of one receiver become one message if its rate is limited, or if they are many.
+    """
+    by_receiver: dict[str, list[Part]] = {}
+    for key in sorted(keys):
+        group = turn.state.groups.get(key)
+        part = _part(turn, group) if group else None
+        if part is not None:
+            by_receiver.setdefault(part.group.record.receiver, []).append(part)
+    for receiver, parts in sorted(by_receiver.items()):
+        if free_ms := rates.take(turn, receiver):
+            for part in parts:
+                _put_off(turn, part.group, part.found, WhyNot.RATE_LIMITED, free_ms)
+        elif len(parts) > 1 and (receiver in turn.config.rate_limits or len(parts) > turn.config.digest_over):
+            _send(turn, parts, NotifyReason.DIGEST)
+        else:
+            for part in parts:
+                _send(turn, [part], part.reason)
 
 
-def flush(turn: Turn, group: LiveGroup) -> None:
-    """A group's time has come: notify its receiver, or say why not, and set when to look again."""
-    if group.record.key not in turn.state.groups:
-        return
+def _part(turn: Turn, group: LiveGroup) -> Part | None:
+    record = group.record
     groups.set_due(turn.state, group, 0)
+    if not record.first_look_ms:
+        record.first_look_ms = turn.now_ms
+        turn.state.touch(GROUP, record.key)
     found = survey(turn, group)
-    turn.explanations += found.kept_back
-    reason = reason_to_send(turn, group, found)
+    reason = message_reason(_look(turn, group, found))
     if reason is None:
-        return
-    if free_ms := rates.take(turn, group.record.receiver):
-        _explain(turn, group, found, WhyNot.RATE_LIMITED, free_ms)
-        rates.queue(turn, group, free_ms)
+        _rest(turn, group, found)
+    elif not turn.config.reaches(record.receiver):
+        _put_off(turn, group, found, WhyNot.NO_RECEIVER, 0)
+        _settle(turn, group, found)
+    elif not record.has_step and (muted_ms := muted_until_ms(turn.config, group.route, turn.now_ms)):
+        _put_off(turn, group, found, WhyNot.MUTED, groups.interval_ms(group, muted_ms))
     else:
-        send(turn, [(group, found)], reason)
-
-
-def reason_to_send(turn: Turn, group: LiveGroup, found: Survey) -> NotifyReason | None:
-    """Why there is a message now; None: there is none, and it is set when to look again."""
-    reason = reason_of(turn, group, found)
-    muted_ms = muted_until_ms(turn.config, group.route, turn.now_ms)
-    if reason is None:
-        _set_forced(turn, group, to=False)
-        rest(turn, group, found)
-    elif not turn.config.reaches(group.record.receiver):
-        _explain(turn, group, found, WhyNot.NO_RECEIVER, 0)
-        _let_go(turn, group, found)
-    elif muted_ms:
-        _explain(turn, group, found, WhyNot.MUTED, muted_ms)
-        groups.set_due(turn.state, group, muted_ms)
-    else:
-        return reason
+        return Part(group, found, reason)
     return None
 
 
-def reason_of(turn: Turn, group: LiveGroup, found: Survey) -> NotifyReason | None:
-    """Why there is a message; None: there is none."""
-    record = group.record
-    if found.news:
-        if record.reason:
-            return NotifyReason(record.reason) if record.is_forced or not record.log else NotifyReason.REOPENED
-        if not record.log and not found.ends:
-            return NotifyReason.FIRST_NOTIFICATION
-        known = [live.key in record.log for live in found.news]
-        return NotifyReason.REOPENED if all(known) else NotifyReason.NEW_ALERTS
-    if found.resolved or found.ends:
-        return NotifyReason.NEW_RESOLVED if found.firing else NotifyReason.ALL_RESOLVED
+def _look(turn: Turn, group: LiveGroup, found: Survey) -> Look:
     repeat_ms = groups.repeat_due_ms(group)
-    is_due = found.is_repeatable and repeat_ms and repeat_ms <= turn.now_ms
-    return NotifyReason.REPEAT_INTERVAL_ELAPSED if is_due else None
-
-
-def _explain(turn: Turn, group: LiveGroup, found: Survey, why: WhyNot, until_ms: int) -> None:
-    receiver = group.record.receiver
-    keys = [live.key for live in (*found.news, *found.resolved)] + [alert.alert_key for alert in found.ends]
-    turn.explanations += [Explanation(key, receiver, why, "", until_ms) for key in keys]
-
-
-def _let_go(turn: Turn, group: LiveGroup, found: Survey) -> None:
-    for live in found.resolved:
-        groups.remove(turn.state, group, live)
-    group.record.ends = []
-    _set_forced(turn, group, to=False)
-    rest(turn, group, found)
-
-
-def rest(turn: Turn, group: LiveGroup, found: Survey) -> None:
-    """After a look: the next one is the repetition of what the receiver knows."""
-    due_ms = groups.repeat_due_ms(group) if found.is_repeatable else 0
-    groups.set_due(turn.state, group, due_ms)
-    groups.drop_if_empty(turn.state, group)
-
-
-def send(turn: Turn, parts: list[tuple[LiveGroup, Survey]], reason: NotifyReason) -> None:
-    """One notification of one group, or a digest of several of one receiver."""
-    record = parts[0][0].record
-    if len(parts) == 1:
-        sequence, labels = record.sequence, record.labels
-    else:
-        sequence, labels = rates.next_digest(turn, record.receiver), {}
-    lives = [live for _, found in parts for live in (*found.firing, *found.resolved)]
-    alerts = {(alert.alert_id, alert.status): alert for live in lives for alert in [shown(turn.state, live)]}
-    openings = {live.record.alert.alert_id: live.record.openings for live in lives}
-    alerts |= {(end.alert_id, end.status): end for _, found in parts for end in found.ends}
-    firing = sum(alert.status is not AlertStatus.RESOLVED for alert in alerts.values())
-    keys = tuple(group.record.key for group, _ in parts)
-    names = [part(alert, openings.get(alert.alert_id, 0)) for alert in alerts.values()]
-    turn.notifications.append(
-        Notification(
-            notification_id=notification_id(record.receiver, keys, names, sequence),
-            receiver=record.receiver,
-            reason=reason,
-            group_keys=keys,
-            group_labels=labels,
-            alerts=tuple(ordered(list(alerts.values()))[:SHOWN_MAX]),
-            firing=firing,
-            resolved=len(alerts) - firing,
-            at_ms=turn.now_ms,
-            mark=record.mark,
-            person=record.person,
-        )
+    return Look(
+        has_step=group.record.has_step,
+        knows=bool(group.knows),
+        news=bool(found.news),
+        is_reopened=all(live.record.openings for live in found.news),
+        ended=bool(found.ended),
+        fires=bool(found.firing),
+        repeats=bool(found.repeatable) and 0 < repeat_ms <= turn.now_ms,
     )
-    for group, found in parts:
-        settle(turn, group, found)
 
 
-def settle(turn: Turn, group: LiveGroup, found: Survey) -> None:
-    """The receiver is notified: write the log, let what has ended go, and set when to look again."""
-    record = group.record
-    for live in found.firing:
-        record.log[live.key] = LogEntry(live.record.alert.alert_id, live.record.openings, turn.now_ms)
-    for live in (*found.firing, *found.resolved):
-        live.record.notified_at_ms = turn.now_ms
-        turn.state.touch(ALERT, live.key)
-    for live in found.resolved:
-        groups.remove(turn.state, group, live)
-    record.ends = []
+def _put_off(turn: Turn, group: LiveGroup, found: Survey, why: WhyNot, until_ms: int) -> None:
+    for key in found.keys:
+        turn.explain(key, group.record.receiver, why, "", until_ms)
+    groups.set_due(turn.state, group, until_ms)
+
+
+def _send(turn: Turn, parts: list[Part], reason: NotifyReason) -> None:
+    """One notification of one group, or a digest of several of one receiver."""
+    record = parts[0].group.record
+    sequence, labels = record.sequence, record.labels
+    if len(parts) > 1:
+        sequence, labels = rates.next_digest(turn, record.receiver), {}
+    firing = {live.key: live for part in parts for live in part.found.firing}
+    ended = {one.alert_id: one for part in parts for _, one in part.found.ended}
+    alerts = _worst(turn, firing, ended)
+    keys = tuple(part.group.record.key for part in parts)
+    notification = Notification(
+        notification_id=notification_id(record.receiver, keys, (named(*each) for each in alerts), sequence),
+        receiver=record.receiver,
+        reason=reason,
+        group_keys=keys,
+        group_labels=labels,
+        alerts=tuple(alert for alert, _ in alerts),
+        firing=len(firing),
+        resolved=len(ended),
+        at_ms=turn.now_ms,
+        mark=record.mark,
+        person=record.person,
+        note=record.note,
+    )
+    turn.notifications.append(notification)
+    for part in parts:
+        _told(turn, part.group, part.found.news)
+        _settle(turn, part.group, part.found)
+
+
+def _worst(turn: Turn, firing: dict[str, LiveAlert], ended: dict[str, Told]) -> list[tuple[Alert, int]]:
+    pairs = [(live.record.alert, live.record.openings) for live in firing.values()]
+    pairs += [(one.end, one.openings) for one in ended.values() if one.end]
+    return [
+        (alert if alert.status is AlertStatus.RESOLVED else shown(turn.state, firing[alert.alert_key]), openings)
+        for alert, openings in worst_of(pairs)
+    ]
+
+
+def _told(turn: Turn, group: LiveGroup, news: list[LiveAlert]) -> None:
+    """The receiver is notified, and now knows of these firings."""
+    record, state = group.record, turn.state
+    for live in news:
+        before = live.told(group)
+        if before is not None:
+            live.record.told.remove(before)
+        live.record.told.append(Told(record.key, live.record.alert.alert_id, live.record.openings, turn.now_ms))
+        group.knows.add(live.key)
+        state.touch(ALERT, live.key)
     record.sequence += 1
     record.notified_at_ms = turn.now_ms
-    _set_forced(turn, group, to=False)
-    turn.state.touch(GROUP, record.key)
-    rest(turn, group, found)
+    state.touch(GROUP, record.key)
 
 
-def _set_forced(turn: Turn, group: LiveGroup, *, to: bool) -> None:
-    if group.record.is_forced is not to:
-        group.record.is_forced = to
-        turn.state.touch(GROUP, group.record.key)
+def _settle(turn: Turn, group: LiveGroup, found: Survey) -> None:
+    """What has ended is done with."""
+    for live, one in found.ended:
+        live.record.told.remove(one)
+        turn.state.touch(ALERT, live.key)
+        groups.forget(turn.state, group, live)
+    _rest(turn, group, found)
+
+
+def _rest(turn: Turn, group: LiveGroup, found: Survey) -> None:
+    """After a look: the next one is the repetition of what the receiver knows."""
+    record = group.record
+    if record.has_step:
+        record.has_step, record.mark, record.person, record.note = False, "", "", ""
+        turn.state.touch(GROUP, record.key)
+    if record.key in turn.state.groups:
+        is_due = found.repeatable and turn.config.reaches(record.receiver)
+        groups.set_due(turn.state, group, groups.repeat_due_ms(group) if is_due else 0)
+        groups.drop_if_empty(turn.state, group)
+
+
+def wants_look(turn: Turn, group: LiveGroup) -> bool:
+    """Whether something waits to be notified although the group is not due: its receiver, or its route, is new."""
+    if group.record.due_ms or not turn.config.reaches(group.record.receiver):
+        return False
+    found = survey(turn, group)
+    return bool(found.keys or (found.repeatable and groups.repeat_due_ms(group)))
+
+
+def muted_until_ms(config: DispatchConfig, route: Route | None, now_ms: int) -> int:
+    """When a route's receivers may be notified again; 0: now. Outside its active times a route is muted."""
+    if route is None or not (route.mute_time_intervals or route.active_time_intervals):
+        return 0
+    known, at_ms = config.alerting.time_intervals, now_ms
+    for _ in range(100):  # the end of one interval may lie in another
+        is_muted = lies_in(route.mute_time_intervals, known, at_ms) is not None
+        is_active = not route.active_time_intervals or lies_in(route.active_time_intervals, known, at_ms) is not None
+        if is_active and not is_muted:
+            return at_ms if at_ms > now_ms else 0
+        names = (route.mute_time_intervals, route.active_time_intervals)
+        ends = [end for each in names if each and (end := changes_at(each, known, at_ms)) is not None]
+        if not ends:
+            break
+        at_ms = min(ends)
+    return now_ms + _LOOK_AGAIN_MS

@@ -9,75 +9,63 @@ from streams.routing.matcher import matches_all
 _Place = tuple[int, tuple[str, ...]]  # a rule and values
 
 
-class _Roles:
-    """Of one alert: where it is a source, where a target, and the rules in which it is both."""
-
-    __slots__ = ("both", "sources", "targets")
-
-    def __init__(self, rules: tuple[InhibitRule, ...], labels: Labels) -> None:
-        places = [(index, rule.equal_values(labels)) for index, rule in enumerate(rules)]
-        self.sources = [place for place in places if matches_all(rules[place[0]].source_matchers, labels)]
-        self.targets = [place for place in places if matches_all(rules[place[0]].target_matchers, labels)]
-        self.both = {place[0] for place in self.sources if place in self.targets}
-
-
 class Inhibition:
     """Two alerts that are both source and target of a rule do not inhibit each other, and so none inhibits itself."""
 
-    __slots__ = ("_firing", "_roles", "_rules", "_sources", "_targets")
+    __slots__ = ("_firing", "_rules", "_sources", "_sources_of", "_targets", "_targets_of")
 
     def __init__(self, rules: tuple[InhibitRule, ...]) -> None:
         self._rules = rules
-        self._roles: dict[str, _Roles] = {}
+        self._sources_of: dict[str, set[_Place]] = {}  # alert -> where it inhibits while it fires
+        self._targets_of: dict[str, set[_Place]] = {}  # alert -> where it is inhibited
         self._firing: set[str] = set()
-        self._sources: dict[_Place, dict[str, bool]] = {}  # firing ones; whether it is a target as well
-        self._targets: dict[_Place, dict[str, None]] = {}
+        self._sources: dict[_Place, set[str]] = {}  # firing ones
+        self._targets: dict[_Place, set[str]] = {}
 
-    def put(self, key: str, labels: Labels) -> None:
-        """Add an alert that does not fire yet, or whose labels have changed."""
-        self.remove(key)
-        roles = self._roles[key] = _Roles(self._rules, labels)
-        for place in roles.targets:
-            self._targets.setdefault(place, {})[key] = None
+    def put(self, key: str, labels: Labels) -> list[str]:
+        """Add an alert that does not fire yet, or whose labels have changed; what it may have inhibited until now."""
+        freed = self.remove(key)
+        places = [(index, rule.equal_values(labels)) for index, rule in enumerate(self._rules)]
+        self._sources_of[key] = {one for one in places if matches_all(self._rules[one[0]].source_matchers, labels)}
+        self._targets_of[key] = {one for one in places if matches_all(self._rules[one[0]].target_matchers, labels)}
+        for place in self._targets_of[key]:
+            self._targets.setdefault(place, set()).add(key)
+        return freed
 
-    def remove(self, key: str) -> None:
-        """Forget an alert."""
-        self.stop(key)
-        roles = self._roles.pop(key, None)
-        for place in roles.targets if roles else ():
+    def remove(self, key: str) -> list[str]:
+        """Forget an alert; what it may have inhibited."""
+        freed = self.stop(key)
+        self._sources_of.pop(key, None)
+        for place in self._targets_of.pop(key, ()):
             _discard(self._targets, place, key)
+        return freed
 
     def fire(self, key: str) -> None:
         """It fires: it inhibits."""
-        if key in self._firing:
-            return
-        self._firing.add(key)
-        roles = self._roles[key]
-        for place in roles.sources:
-            self._sources.setdefault(place, {})[key] = place[0] in roles.both
+        if key not in self._firing:
+            self._firing.add(key)
+            for place in self._sources_of[key]:
+                self._sources.setdefault(place, set()).add(key)
 
     def stop(self, key: str) -> list[str]:
-        """It does not fire: the alerts that it may have inhibited."""
+        """It does not fire: the alerts that it may have inhibited, sorted."""
         if key not in self._firing:
             return []
         self._firing.discard(key)
-        for place in self._roles[key].sources:
+        for place in self._sources_of[key]:
             _discard(self._sources, place, key)
-        return sorted({target for place in self._roles[key].sources for target in self._targets.get(place, ())})
+        return sorted({target for place in self._sources_of[key] for target in self._targets.get(place, ())} - {key})
 
     def of(self, key: str) -> Iterator[str]:
-        """The alerts that inhibit it, of one rule after the other."""
-        roles = self._roles[key]
-        for place in roles.targets:
-            is_both = place[0] in roles.both
-            for source, is_target in self._sources.get(place, {}).items():
-                if source != key and not (is_both and is_target):
+        """The alerts that inhibit it."""
+        for place in self._targets_of[key]:
+            is_source = place in self._sources_of[key]
+            for source in self._sources.get(place, ()):
+                if not (is_source and place in self._targets_of[source]):
                     yield source
 
 
-def _discard(places: dict[_Place, dict[str, bool]] | dict[_Place, dict[str, None]], place: _Place, key: str) -> None:
-    keys = places.get(place)
-    if keys is not None:
-        keys.pop(key, None)
-        if not keys:
-            del places[place]
+def _discard(places: dict[_Place, set[str]], place: _Place, key: str) -> None:
+    places[place].discard(key)
+    if not places[place]:
+        del places[place]

@@ -1,4 +1,4 @@
-"""What moves the dispatcher: transitions, acts of people, ticks, deliveries. Each is one record of one source."""
+"""What moves the dispatcher: transitions, acts of people, ticks. Each is one record of one source."""
 
 import msgspec
 
@@ -7,8 +7,7 @@ from streams.routing.matcher import Matcher
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where an input was read: a source (`episode-alerts/3`), and its offset there. At or below the applied one it is
-    skipped."""
+    """Where an input was read: a source (`episode-alerts/3`), and its offset there. A repetition is skipped."""
 
     source: str
     offset: int
@@ -23,12 +22,11 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Transition(Input, frozen=True, kw_only=True):
     """A record of the alerts topic, or of another source of alerts (drift, the monitor's own health).
 
-    `behind`: its partition has not caught up with its events. The alert waits for `CaughtUp` of the same `origin`.
+    `behind`: the partition of events that has not caught up, "" if it has. The alert waits for its `CaughtUp`.
     """
 
     alert: Alert
-    behind: bool = False
-    origin: str = ""
+    behind: str = ""
 
 
 class CaughtUp(Input, frozen=True, kw_only=True):
@@ -38,32 +36,29 @@ class CaughtUp(Input, frozen=True, kw_only=True):
 
 
 class Tick(Input, frozen=True, kw_only=True):
-    """The wall clock, stored before it is used. Time goes on with every input; a tick is one that has nothing else."""
+    """The wall clock alone. Time goes on with every input; ticks change when something is decided, never what."""
 
 
-class Acknowledge(Input, frozen=True, kw_only=True):
-    """A person takes an alert, until `until_ms` (epoch; 0: as long as it fires)."""
+class ActOnAlert(Input, frozen=True, kw_only=True):
+    """What a person does with an alert."""
 
     alert_key: str
     by: str
     comment: str = ""
+
+
+class Acknowledge(ActOnAlert, frozen=True, kw_only=True):
+    """A person takes an alert, until `until_ms` (epoch; 0: as long as it fires)."""
+
     until_ms: int = 0
 
 
-class Unacknowledge(Input, frozen=True, kw_only=True):
+class Unacknowledge(ActOnAlert, frozen=True, kw_only=True):
     """A person gives an alert back."""
 
-    alert_key: str
-    by: str
-    comment: str = ""
 
-
-class Resolve(Input, frozen=True, kw_only=True):
+class Resolve(ActOnAlert, frozen=True, kw_only=True):
     """A person resolves an alert; it stays quiet until its rule was content, or it gets worse."""
-
-    alert_key: str
-    by: str
-    comment: str = ""
 
 
 class SetSilence(Input, frozen=True, kw_only=True):
@@ -85,8 +80,6 @@ class ExpireSilence(Input, frozen=True, kw_only=True):
     """End a silence now."""
 
     silence_id: str
-    by: str
-    comment: str = ""
 
 
 class SetOverride(Input, frozen=True, kw_only=True):
@@ -105,20 +98,7 @@ class RemoveOverride(Input, frozen=True, kw_only=True):
     """The layers count again."""
 
     override_id: str
-    by: str
-    comment: str = ""
-
-
-class Outcome(Input, frozen=True, kw_only=True):
-    """How the delivery of a notification ended: delivered, or given up with an error. It names what the notification
-    named."""
-
-    notification_id: str
-    receiver: str
-    group_keys: tuple[str, ...]
-    is_delivered: bool
-    error: str = ""
 
 
 Act = Acknowledge | Unacknowledge | Resolve | SetSilence | ExpireSilence | SetOverride | RemoveOverride
-AnyInput = Transition | CaughtUp | Tick | Act | Outcome
+AnyInput = Transition | CaughtUp | Tick | Act

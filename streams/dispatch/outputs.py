@@ -1,14 +1,14 @@
 """What the dispatcher decides: notifications, and for every receiver that is not notified the reason."""
 
-from collections.abc import Sequence
-from enum import Enum
+import heapq
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
 from models.alert import Alert, AlertStatus, Severity
-from streams.dispatch.table import Refusal
+from streams.dispatch.table import NotifyReason, Refusal, WhyNot
 
 SHOWN_MAX = 100  # alerts in one notification; more are a number
 WORST = 10  # of them in a message for people
@@ -16,44 +16,12 @@ WORST = 10  # of them in a message for people
 RANK = {Severity.CRITICAL: 2, Severity.WARNING: 1, Severity.INFO: 0}
 
 
-class NotifyReason(Enum):
-    """Why a receiver is notified."""
-
-    FIRST_NOTIFICATION = "first_notification"  # of this group
-    NEW_ALERTS = "new_alerts_in_group"
-    REOPENED = "reopened"  # more severe, more findings, or an acknowledgement expired
-    NEW_RESOLVED = "new_resolved_in_group"
-    ALL_RESOLVED = "all_alerts_resolved"
-    REPEAT_INTERVAL_ELAPSED = "repeat_interval_elapsed"
-    ESCALATED = "escalated_unacknowledged"
-    FALLBACK = "other_receiver_failed"
-    RATE_LIMITED = "rate_limited"  # one digest of what had to wait
-    CAUGHT_UP = "caught_up"  # one digest of what fired while a partition was behind
-    ACKNOWLEDGEMENT_EXPIRES = "acknowledgement_will_expire"
-    SILENCE_EXPIRES = "silence_will_expire"
-
-
-class WhyNot(Enum):
-    """Why a receiver is not notified."""
-
-    SILENCED = "silenced by"
-    INHIBITED = "inhibited by"
-    GROUPED = "grouped until"
-    MUTED = "muted until"
-    ACKNOWLEDGED = "acknowledged by"
-    RATE_LIMITED = "rate limited until"
-    BEHIND = "behind the events"
-    NOTHING_NEW = "nothing new"
-    NEVER_NOTIFIED = "never notified of its beginning"
-    NO_RECEIVER = "no receiver"
-    NOBODY_ON_CALL = "nobody on call"
-
-
 class Explanation(msgspec.Struct, frozen=True):
-    """One receiver is not notified of one alert now. `by` is a silence, an alert or a person."""
+    """One receiver is not notified of one alert at this time. `by` is a silence, alert, partition, person, schedule."""
 
     alert_key: str
     receiver: str
+    at_ms: int
     reason: WhyNot
     by: str = ""
     until_ms: int = 0  # epoch; 0: not known
@@ -79,9 +47,9 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     firing: int
     resolved: int
     at_ms: int
-    mark: str = ""  # before a title, where a team receiver stands in for on-call
+    mark: str = ""  # before a title, where another receiver stands in
     person: str = ""  # who is on call
-    note: str = ""  # one sentence, of a reminder or an expiry
+    note: str = ""  # sentences for people, of a reminder, an expiry, or a shift that is empty
 
     @property
     def truncated(self) -> int:
@@ -109,21 +77,28 @@ class Decision(NamedTuple):
 
     notifications: list[Notification]
     explanations: list[Explanation]
-    deadline_ms: int | None
     changes: list[Change]
+    deadline_ms: int | None
     refusal: Refusal | None = None
-    skipped: bool = False  # its position was applied before
+    is_repetition: bool = False  # its position was applied before
 
 
-def notification_id(receiver: str, group_keys: Sequence[str], parts: Sequence[str], sequence: int) -> str:
-    """Computed from receiver, groups, the alerts with status and level, and the sequence number of the group."""
-    text = "\0".join((receiver, *group_keys, "", *sorted(parts), str(sequence)))
+def notification_id(receiver: str, group_keys: Iterable[str], alerts: Iterable[str], sequence: int) -> str:
+    """Computed from receiver, groups, the alerts shown (`named`), and the sequence number of the group."""
+    text = "\0".join((receiver, *group_keys, "", *alerts, str(sequence)))
     return f"n_{blake2b(text.encode(), digest_size=16).hexdigest()}"
 
 
-def ordered(alerts: Sequence[Alert]) -> list[Alert]:
-    """Firing before resolved, the severest first, of those the oldest."""
-    return sorted(
-        alerts,
-        key=lambda one: (one.status is AlertStatus.RESOLVED, -RANK[one.severity], one.starts_at_ms, one.alert_key),
-    )
+def named(alert: Alert, openings: int) -> str:
+    """What of an alert a notification's id is made of."""
+    return f"{alert.alert_id}:{alert.status.value}:{alert.severity.value}:{alert.escalation_level}:{openings}"
+
+
+def _order(alert: Alert) -> tuple[bool, int, int, str, str]:
+    is_over = alert.status is AlertStatus.RESOLVED
+    return is_over, -RANK[alert.severity], alert.starts_at_ms, alert.alert_key, alert.alert_id
+
+
+def worst_of(pairs: Iterable[tuple[Alert, int]]) -> list[tuple[Alert, int]]:
+    """At most `SHOWN_MAX` alerts with their openings: firing before resolved, the severest first, then the oldest."""
+    return heapq.nsmallest(SHOWN_MAX, pairs, key=lambda pair: _order(pair[0]))

@@ -28,16 +28,27 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     comment: str
     at_ms: int
     until_ms: int = 0
+    is_reminded: bool = False
 
 
-class Escalation(msgspec.Struct, array_like=True):
+class Escalation(msgspec.Struct, frozen=True, array_like=True):
     """A chain on its way: a copy made at the start of the incident, and how far it has come."""
 
     chain: Chain
     started_at_ms: int
     step: int = 0  # the next one, an index of `chain.due()`
-    due_ms: int = 0  # 0: ended, or `held`
-    held: bool = False  # due, and the alert is silenced, inhibited or behind
+    due_ms: int = 0  # 0: ended, or `is_held`
+    is_held: bool = False  # due, and something keeps the alert back
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """A group's receiver was notified that this firing began. Removed when it was notified of the end."""
+
+    group_key: str
+    alert_id: str
+    openings: int
+    at_ms: int
+    end: Alert | None = None  # the alert as it ended: to be notified
 
 
 class AlertRecord(msgspec.Struct, array_like=True):
@@ -49,58 +60,47 @@ class AlertRecord(msgspec.Struct, array_like=True):
     openings: int = 0  # how often this firing became news again
     level: int = 0  # steps of escalation that notified
     acknowledgement: Acknowledgement | None = None
-    is_reminded: bool = False
     escalation: Escalation | None = None
-    origin: str = ""  # the partition it waits for
-    hushed_at: float = 0  # findings when it was resolved by a person
+    behind: str = ""  # the partition that it waits for
+    hushed_by: str = ""  # the person who resolved it
+    hushed_at: float = 0  # findings at that time
     drop_at_ms: int = 0
+    told: list[Told] = []
+    called: list[str] = []  # groups that steps of escalation have put it into
     timeline: list[TimelineEntry] = []
-    notified_at_ms: int = 0  # the newest notification to anybody
-
-
-class LogEntry(msgspec.Struct, frozen=True, array_like=True):
-    """A receiver was notified that this firing began. Removed when it was notified of the end."""
-
-    alert_id: str
-    openings: int
-    at_ms: int
 
 
 class GroupRecord(msgspec.Struct, array_like=True):
-    """A group of one receiver, with the log of what that receiver was notified of."""
+    """A group of one receiver. Its alerts follow from the routes, and from their `called` and `told`."""
 
     key: str
     receiver: str
     labels: dict[str, str]
-    pinned: list[str] = []  # members of an escalation or a fallback; a route finds its members itself
-    log: dict[str, LogEntry] = {}
-    ends: list[Alert] = []  # of firings that a newer one has replaced
     sequence: int = 0
+    first_look_ms: int = 0  # `group_interval` counts from here; 0: it was not due yet
     notified_at_ms: int = 0
     due_ms: int = 0  # 0: nothing is due
-    is_queued: bool = False  # waits for the receiver's rate
-    reason: str = ""  # of an escalation or a fallback
+    has_step: bool = False  # of escalation: what the receiver knows is news to it again
     mark: str = ""
     person: str = ""
-    tried: list[str] = []  # receivers that failed, of a fallback
-    is_forced: bool = False  # a step of escalation: what the receiver knows is news to it again
+    note: str = ""
 
 
 class SilenceRecord(msgspec.Struct, array_like=True):
     """A silence, as a person made it."""
 
     silence_id: str
-    matchers: list[Matcher]
+    matchers: tuple[Matcher, ...]
     starts_at_ms: int
     ends_at_ms: int
     created_by: str
     comment: str
     updated_at_ms: int
-    time_intervals: list[str] = []
+    time_intervals: tuple[str, ...] = ()
     is_noticed: bool = False  # its receivers know that it will expire
 
 
-class OverrideRecord(msgspec.Struct, array_like=True):
+class OverrideRecord(msgspec.Struct, frozen=True, array_like=True):
     """Who is on call in place of the layers of a schedule."""
 
     override_id: str
@@ -119,7 +119,6 @@ class ReceiverRecord(msgspec.Struct, array_like=True):
     name: str
     next_ms: int = 0
     sequence: int = 0  # of its digests
-    failed_alert_id: str = ""  # of the alert that says that it fails
 
 
 class MetaRecord(msgspec.Struct, array_like=True):

@@ -8,32 +8,29 @@ from streams.dispatch.label_index import AlertIndex, SilenceIndex
 from streams.dispatch.records import (
     AlertRecord,
     GroupRecord,
-    LogEntry,
     MetaRecord,
     OverrideRecord,
     ReceiverRecord,
     SilenceRecord,
+    Told,
 )
 from streams.dispatch.table import Status
 from streams.dispatch.timers import Timers
 from streams.routing.route import Route
 
-FIRING = (Status.FIRING, Status.ACKNOWLEDGED)
-OVER = (Status.HUSHED, Status.RESOLVED)
-
 ALERT, GROUP, SILENCE, OVERRIDE, RECEIVER, META = "agsorm"  # the first letter of a stored key
 
 
 class LiveAlert:
-    """A record with its labels, the active silences that match it, and the keys of its groups."""
+    """A record with its labels, the active silences that match it, and the groups it belongs to while it fires."""
 
     __slots__ = ("groups", "labels", "record", "silenced_by")
 
-    def __init__(self, record: AlertRecord, labels: dict[str, str]) -> None:
+    def __init__(self, record: AlertRecord) -> None:
         self.record = record
-        self.labels = labels
+        self.labels: dict[str, str] = {}
         self.silenced_by: set[str] = set()
-        self.groups: dict[str, None] = {}
+        self.groups: set[str] = set()
 
     @property
     def key(self) -> str:
@@ -43,40 +40,42 @@ class LiveAlert:
     @property
     def fires(self) -> bool:
         """Acknowledged or not."""
-        return self.record.status in FIRING
+        return self.record.status in (Status.FIRING, Status.ACKNOWLEDGED)
 
-    @property
-    def is_over(self) -> bool:
-        """Resolved, by itself or by a person."""
-        return self.record.status in OVER
+    def told(self, group: "LiveGroup") -> Told | None:
+        """What the group's receiver was notified of about this firing."""
+        key, alert_id = group.record.key, self.record.alert.alert_id
+        return next((one for one in self.record.told if one.group_key == key and one.alert_id == alert_id), None)
 
-    def is_news(self, entry: LogEntry | None) -> bool:
-        """Whether a receiver with this entry in its log does not know of the firing."""
-        return entry is None or entry.alert_id != self.record.alert.alert_id or entry.openings != self.record.openings
+    def is_news(self, group: "LiveGroup") -> bool:
+        """Whether the group's receiver does not know of the firing."""
+        told = self.told(group)
+        return told is None or told.openings != self.record.openings or group.record.has_step
 
 
 class LiveGroup:
-    """A record with its route (None: of an escalation or a fallback, or the route is gone) and its members.
+    """A record with its route (None: of an escalation, or the route is gone).
 
-    A member is True where it belongs here, and False where only its end is still to be notified.
+    `members` are the firing alerts that belong here, `knows` those that the receiver was notified of.
     """
 
-    __slots__ = ("members", "record", "route")
+    __slots__ = ("knows", "members", "record", "route")
 
-    def __init__(self, record: GroupRecord, route: Route | None = None) -> None:
+    def __init__(self, record: GroupRecord) -> None:
         self.record = record
-        self.route = route
-        self.members: dict[str, bool] = {}
+        self.route: Route | None = None
+        self.members: set[str] = set()
+        self.knows: set[str] = set()
 
 
 class LiveSilence:
-    """A record, and whether it is active now."""
+    """A record, whether it is active now, and until when (epoch milliseconds)."""
 
-    __slots__ = ("is_active", "record")
+    __slots__ = ("is_active", "record", "until_ms")
 
     def __init__(self, record: SilenceRecord) -> None:
         self.record = record
-        self.is_active = False
+        self.is_active, self.until_ms = False, record.ends_at_ms
 
 
 class State:
@@ -90,26 +89,17 @@ class State:
         self.overrides: dict[str, OverrideRecord] = {}
         self.receivers: dict[str, ReceiverRecord] = {}
         self.changed: set[str] = set()
-        self.unwire()
-
-    def unwire(self) -> None:
-        """Forget what is derived; `wiring.wire` builds it again."""
-        self.config: DispatchConfig | None = None
+        self.config: DispatchConfig | None = None  # what is derived below belongs to it; `wire` derives it
         self.timers = Timers()
         self.by_label = AlertIndex()
         self.silence_index = SilenceIndex()
         self.inhibition = Inhibition(())
-        self.queued: dict[str, dict[str, None]] = {}  # receiver → groups that wait for its rate
-        self.waiting: dict[str, dict[str, None]] = {}  # origin → alerts that wait until it has caught up
 
     def touch(self, kind: str, key: str) -> None:
         """The record is to be written, or removed if it is gone."""
         self.changed.add(kind + key)
 
-    def receiver(self, name: str) -> ReceiverRecord:
-        """Its record, made where there is none."""
-        return self.receivers.setdefault(name, ReceiverRecord(name))
-
     def groups_of(self, live: LiveAlert) -> Iterator[LiveGroup]:
-        """In the order of their keys."""
-        return (self.groups[key] for key in sorted(live.groups))
+        """Those it belongs to and those whose receivers know of it, in the order of their keys."""
+        keys = live.groups.union(one.group_key for one in live.record.told)
+        return (self.groups[key] for key in sorted(keys))

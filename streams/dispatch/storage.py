@@ -1,7 +1,6 @@
 """The stored form: one small record for each alert, group, silence, override and receiver, and one of positions.
 
-A key is a letter and a name; a value is a version byte and MessagePack. The record of positions is the last of a write,
-so a write that was cut short is decided once more, with the same ids.
+A key is a letter and a name; a value is a version byte and MessagePack. What one input changes is written as a whole.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,13 +32,16 @@ from streams.dispatch.state import (
 FORMAT = 1
 
 _encode = msgspec.msgpack.Encoder().encode
+_RECORDS: dict[str, type] = {
+    ALERT: AlertRecord,
+    GROUP: GroupRecord,
+    SILENCE: SilenceRecord,
+    OVERRIDE: OverrideRecord,
+    RECEIVER: ReceiverRecord,
+    META: MetaRecord,
+}
 _DECODERS: dict[str, msgspec.msgpack.Decoder[Any]] = {
-    ALERT: msgspec.msgpack.Decoder(AlertRecord),
-    GROUP: msgspec.msgpack.Decoder(GroupRecord),
-    SILENCE: msgspec.msgpack.Decoder(SilenceRecord),
-    OVERRIDE: msgspec.msgpack.Decoder(OverrideRecord),
-    RECEIVER: msgspec.msgpack.Decoder(ReceiverRecord),
-    META: msgspec.msgpack.Decoder(MetaRecord),
+    kind: msgspec.msgpack.Decoder(record) for kind, record in _RECORDS.items()
 }
 
 
@@ -48,23 +50,19 @@ class NewerFormatError(ValueError):
 
 
 def take_changes(state: State) -> Iterator[tuple[bytes, bytes | None]]:
-    """What has changed since the last call, to be written in this order; None removes a record."""
-    changed, state.changed = sorted(state.changed - {META}), set()
+    """What has changed since the last call, sorted; None removes a record."""
+    changed, state.changed = sorted(state.changed), set()
+    tables = _tables(state)
     for key in changed:
-        yield key.encode(), _value(state, key)
-    yield META.encode(), _packed(state.meta)
+        found = tables[key[0]].get(key[1:])
+        yield key.encode(), None if found is None else _packed(found)
 
 
 def everything(state: State) -> Iterator[tuple[bytes, bytes]]:
-    """All records."""
-    kinds = ((ALERT, state.alerts), (GROUP, state.groups), (SILENCE, state.silences))
-    keys = [kind + name for kind, records in kinds for name in records]
-    keys += [OVERRIDE + name for name in state.overrides] + [RECEIVER + name for name in state.receivers]
-    for key in keys:
-        value = _value(state, key)
-        if value is not None:
-            yield key.encode(), value
-    yield META.encode(), _packed(state.meta)
+    """All records, sorted within their kinds."""
+    for kind, records in _tables(state).items():
+        for name in sorted(records):
+            yield (kind + name).encode(), _packed(records[name])
 
 
 def restored(items: Iterable[tuple[bytes, bytes]]) -> State:
@@ -73,49 +71,34 @@ def restored(items: Iterable[tuple[bytes, bytes]]) -> State:
     Raises NewerFormatError.
     """
     state = State()
-    for key, value in items:
-        kind, name = key[:1].decode(), key[1:].decode()
+    for stored_key, value in items:
+        key = stored_key.decode()
         if value[0] > FORMAT:
             raise NewerFormatError(
-                f"The record {key.decode()!r} of the dispatcher has version {value[0]}, this software reads up to "
-                f"{FORMAT}; start the newer version again."
+                f"The record {key!r} of the dispatcher has version {value[0]}, this software reads up to {FORMAT}; "
+                "start the newer version again."
             )
-        _put(state, kind, name, _DECODERS[kind].decode(memoryview(value)[1:]))
+        record = _DECODERS[key[0]].decode(memoryview(value)[1:])
+        if key[0] == META:
+            state.meta = record
+        else:
+            _tables(state)[key[0]][key[1:]] = _LIVE.get(key[0], lambda one: one)(record)
     return state
 
 
-def _put(state: State, kind: str, name: str, record: Any) -> None:
-    match kind:
-        case "a":
-            state.alerts[name] = LiveAlert(record, {})
-        case "g":
-            state.groups[name] = LiveGroup(record)
-        case "s":
-            state.silences[name] = LiveSilence(record)
-        case "o":
-            state.overrides[name] = record
-        case "r":
-            state.receivers[name] = record
-        case _:
-            state.meta = record
+_LIVE: dict[str, Any] = {ALERT: LiveAlert, GROUP: LiveGroup, SILENCE: LiveSilence}
 
 
-def _value(state: State, key: str) -> bytes | None:
-    kind, name = key[0], key[1:]
-    found: Any = None
-    match kind:
-        case "a":
-            found = state.alerts.get(name)
-        case "g":
-            found = state.groups.get(name)
-        case "s":
-            found = state.silences.get(name)
-        case "o":
-            return _packed(state.overrides[name]) if name in state.overrides else None
-        case _:
-            return _packed(state.receivers[name]) if name in state.receivers else None
-    return None if found is None else _packed(found.record)
+def _tables(state: State) -> dict[str, dict[str, Any]]:
+    return {
+        ALERT: state.alerts,
+        GROUP: state.groups,
+        SILENCE: state.silences,
+        OVERRIDE: state.overrides,
+        RECEIVER: state.receivers,
+        META: {"": state.meta},
+    }
 
 
-def _packed(record: object) -> bytes:
-    return bytes((FORMAT,)) + _encode(record)
+def _packed(found: Any) -> bytes:
+    return bytes((FORMAT,)) + _encode(getattr(found, "record", found))

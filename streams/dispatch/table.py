@@ -1,11 +1,16 @@
-"""What may follow on what in the life of an alert, as data: status and event give next status, reason and effects.
+"""What may follow on what, as data: read this file, and you know what the dispatcher does.
 
-`MOVES` is read row by row. What is in neither table changes nothing. Silences, inhibition and muted times are not
-statuses: they keep a firing alert from being notified of while it goes on firing.
+1. The life of an alert. `MOVES`: status and event give next status, reason and effects; what is not in it changes
+   nothing. Silences, inhibition and muted times are not statuses: an alert goes on firing behind them.
+2. `MESSAGES`: why a group's receiver is notified. The first row that holds is the reason; if none holds, it is not.
+3. `WhyNot`: why a receiver is not notified. Of those that keep an alert back the first one is named.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
+
+# --- 1. The life of an alert
 
 
 class Status(Enum):
@@ -22,7 +27,7 @@ class Status(Enum):
 class Event(Enum):
     """What happens to an alert."""
 
-    # transitions of the core
+    # transitions of a core
     PENDS = "pends"
     FIRES = "fires"  # a new firing, or a pending alert fires
     WORSENS = "worsens"  # the same firing has become more severe
@@ -39,54 +44,19 @@ class Event(Enum):
     STEP_DUE = "step_due"  # of the escalation chain
 
 
-TRANSITIONS = (Event.PENDS, Event.FIRES, Event.WORSENS, Event.GROWS, Event.CONTINUES, Event.ENDS)
 ACTS = (Event.ACKNOWLEDGE, Event.UNACKNOWLEDGE, Event.RESOLVE)
 
 
 class Effect(Enum):
     """What a move starts, in this order."""
 
-    BEGIN = "begin"  # a new incident: the end of an earlier firing becomes due where that was notified of
-    REOPEN = "reopen"  # it counts as news for all receivers that were notified before
+    BEGIN = "begin"  # a new incident; receivers of an earlier firing are still to be notified of its end
+    REOPEN = "reopen"  # the same incident is news again for every receiver
     STOP = "stop"  # no further step of the escalation chain
     ESCALATE = "escalate"  # the escalation chain begins, unless it is on its way
-    NOTIFY = "notify"  # its groups have news
+    LOOK = "look"  # its groups look whether there is something to notify
     REMIND = "remind"  # the receivers notified before learn that the acknowledgement will expire
     STEP = "step"  # the next step of the escalation chain
-
-
-class Refusal(Enum):
-    """Why an act is refused; nothing has changed then."""
-
-    UNKNOWN_ALERT = "unknown_alert"
-    ALREADY_RESOLVED = "already_resolved"
-    NOT_FIRING = "not_firing"
-    NOT_ACKNOWLEDGED = "not_acknowledged"
-    EXPIRY_PASSED = "expiry_passed"
-    UNKNOWN_SILENCE = "unknown_silence"
-    ALREADY_EXPIRED = "already_expired"
-    SILENCE_ENDS_EARLY = "silence_ends_early"
-    SILENCE_MATCHES_ALL = "silence_matches_all"
-    UNKNOWN_TIME_INTERVAL = "unknown_time_interval"
-    UNKNOWN_SCHEDULE = "unknown_schedule"
-    UNKNOWN_OVERRIDE = "unknown_override"
-    OVERRIDE_ENDS_EARLY = "override_ends_early"
-
-    @property
-    def http_status(self) -> int:
-        """The status code of the answer."""
-        return _HTTP_STATUS.get(self, 422)
-
-
-_HTTP_STATUS = {
-    Refusal.UNKNOWN_ALERT: 404,
-    Refusal.UNKNOWN_SILENCE: 404,
-    Refusal.UNKNOWN_OVERRIDE: 404,
-    Refusal.ALREADY_RESOLVED: 409,
-    Refusal.NOT_FIRING: 409,
-    Refusal.NOT_ACKNOWLEDGED: 409,
-    Refusal.ALREADY_EXPIRED: 409,
-}
 
 
 class Move(NamedTuple):
@@ -98,10 +68,11 @@ class Move(NamedTuple):
 
 
 _S, _E = Status, Event
-_FRESH = Move(_S.FIRING, "", (Effect.BEGIN, Effect.STOP, Effect.ESCALATE, Effect.NOTIFY))  # a new incident
-_AGAIN = (Effect.REOPEN, Effect.ESCALATE, Effect.NOTIFY)  # the same incident is news again
-_NEXT_PENDS = Move(_S.PENDING, "", (Effect.BEGIN, Effect.STOP))
-_OVER = (Effect.STOP, Effect.NOTIFY)
+_FRESH = Move(_S.FIRING, "", (Effect.BEGIN, Effect.STOP, Effect.ESCALATE, Effect.LOOK))  # a new incident
+_AGAIN = (Effect.REOPEN, Effect.ESCALATE, Effect.LOOK)  # the same incident is news again
+_NEXT_PENDS = Move(_S.PENDING, "", (Effect.BEGIN, Effect.STOP, Effect.LOOK))
+_OVER = (Effect.STOP, Effect.LOOK)
+_GIVEN_BACK = (Effect.ESCALATE, Effect.LOOK)
 
 MOVES: dict[tuple[Status, Event], Move] = {
     # was              what happens               is                reason ("": the transition's own), what it starts
@@ -129,7 +100,7 @@ MOVES: dict[tuple[Status, Event], Move] = {
     (_S.ACKNOWLEDGED, _E.CONTINUES):     Move(_S.ACKNOWLEDGED),
     (_S.ACKNOWLEDGED, _E.ENDS):          Move(_S.RESOLVED,     "", _OVER),
     (_S.ACKNOWLEDGED, _E.ACKNOWLEDGE):   Move(_S.ACKNOWLEDGED, "acknowledged_by_person"),
-    (_S.ACKNOWLEDGED, _E.UNACKNOWLEDGE): Move(_S.FIRING,       "unacknowledged_by_person", (Effect.ESCALATE,)),
+    (_S.ACKNOWLEDGED, _E.UNACKNOWLEDGE): Move(_S.FIRING,       "unacknowledged_by_person", _GIVEN_BACK),
     (_S.ACKNOWLEDGED, _E.RESOLVE):       Move(_S.HUSHED,       "resolved_by_person", _OVER),
     (_S.ACKNOWLEDGED, _E.REMINDER_DUE):  Move(_S.ACKNOWLEDGED, "acknowledgement_will_expire", (Effect.REMIND,)),
     (_S.ACKNOWLEDGED, _E.ACKNOWLEDGEMENT_EXPIRES): Move(_S.FIRING, "acknowledgement_expired", _AGAIN),
@@ -145,17 +116,95 @@ MOVES: dict[tuple[Status, Event], Move] = {
     (_S.RESOLVED,     _E.FIRES):         _FRESH,
 }  # fmt: skip
 
+
+class Refusal(Enum):
+    """Why an act is refused; nothing has changed then."""
+
+    UNKNOWN_ALERT = "unknown_alert"
+    ALREADY_RESOLVED = "already_resolved"
+    NOT_FIRING = "not_firing"
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+    EXPIRY_PASSED = "expiry_passed"
+    UNKNOWN_SILENCE = "unknown_silence"
+    ALREADY_EXPIRED = "already_expired"
+    SILENCE_ENDS_EARLY = "silence_ends_early"
+    SILENCE_MATCHES_ALL = "silence_matches_all"
+    UNKNOWN_TIME_INTERVAL = "unknown_time_interval"
+    UNKNOWN_SCHEDULE = "unknown_schedule"
+    UNKNOWN_OVERRIDE = "unknown_override"
+    OVERRIDE_ENDS_EARLY = "override_ends_early"
+
+
 REFUSALS: dict[tuple[Status, Event], Refusal] = {
-    (_S.ABSENT, _E.ACKNOWLEDGE): Refusal.UNKNOWN_ALERT,
-    (_S.ABSENT, _E.UNACKNOWLEDGE): Refusal.UNKNOWN_ALERT,
-    (_S.ABSENT, _E.RESOLVE): Refusal.UNKNOWN_ALERT,
+    **{(_S.ABSENT, act): Refusal.UNKNOWN_ALERT for act in ACTS},
+    **{(status, act): Refusal.ALREADY_RESOLVED for act in ACTS for status in (_S.HUSHED, _S.RESOLVED)},
     (_S.PENDING, _E.ACKNOWLEDGE): Refusal.NOT_FIRING,
     (_S.PENDING, _E.UNACKNOWLEDGE): Refusal.NOT_ACKNOWLEDGED,
     (_S.FIRING, _E.UNACKNOWLEDGE): Refusal.NOT_ACKNOWLEDGED,
-    (_S.HUSHED, _E.ACKNOWLEDGE): Refusal.ALREADY_RESOLVED,
-    (_S.HUSHED, _E.UNACKNOWLEDGE): Refusal.ALREADY_RESOLVED,
-    (_S.HUSHED, _E.RESOLVE): Refusal.ALREADY_RESOLVED,
-    (_S.RESOLVED, _E.ACKNOWLEDGE): Refusal.ALREADY_RESOLVED,
-    (_S.RESOLVED, _E.UNACKNOWLEDGE): Refusal.ALREADY_RESOLVED,
-    (_S.RESOLVED, _E.RESOLVE): Refusal.ALREADY_RESOLVED,
 }
+
+
+# --- 2. Why a group's receiver is notified
+
+
+class NotifyReason(Enum):
+    """Why a receiver is notified."""
+
+    ESCALATED = "escalated_unacknowledged"
+    FIRST_NOTIFICATION = "first_notification"  # of this group
+    REOPENED = "reopened"  # more severe, more findings, or an acknowledgement expired
+    NEW_ALERTS = "new_alerts_in_group"
+    NEW_RESOLVED = "new_resolved_in_group"
+    ALL_RESOLVED = "all_alerts_resolved"
+    REPEAT_INTERVAL_ELAPSED = "repeat_interval_elapsed"
+    # not of a group
+    DIGEST = "digest"  # several groups in one message: the receiver's rate, or many that are due at once
+    ACKNOWLEDGEMENT_EXPIRES = "acknowledgement_will_expire"
+    SILENCE_EXPIRES = "silence_will_expire"
+
+
+class Look(NamedTuple):
+    """What a group holds when it is due."""
+
+    has_step: bool  # a step of escalation wants its receiver notified, whatever it knows
+    knows: bool  # the receiver was notified of a firing, and not yet of its end
+    news: bool  # an alert fires, nothing keeps it back, and the receiver does not know
+    is_reopened: bool  # all news are of incidents that were news before
+    ended: bool  # a firing has ended that the receiver knows of
+    fires: bool  # an alert is shown as firing
+    repeats: bool  # an alert that the receiver knows of fires unacknowledged, and the repeat interval has passed
+
+
+MESSAGES: tuple[tuple[NotifyReason, Callable[[Look], bool]], ...] = (
+    (NotifyReason.ESCALATED,               lambda look: look.news and look.has_step),
+    (NotifyReason.REOPENED,                lambda look: look.news and look.is_reopened),
+    (NotifyReason.FIRST_NOTIFICATION,      lambda look: look.news and not look.knows),
+    (NotifyReason.NEW_ALERTS,              lambda look: look.news),
+    (NotifyReason.NEW_RESOLVED,            lambda look: look.ended and look.fires),
+    (NotifyReason.ALL_RESOLVED,            lambda look: look.ended),
+    (NotifyReason.REPEAT_INTERVAL_ELAPSED, lambda look: look.repeats),
+)  # fmt: skip
+
+
+def message_reason(look: Look) -> NotifyReason | None:
+    """Why there is a message; None: there is none."""
+    return next((reason for reason, holds in MESSAGES if holds(look)), None)
+
+
+# --- 3. Why a receiver is not notified
+
+
+class WhyNot(Enum):
+    """Why a receiver is not notified. The first four keep a firing alert back from every receiver, in this order."""
+
+    BEHIND = "behind the events"  # its partition reads the past
+    SILENCED = "silenced by"
+    INHIBITED = "inhibited by"
+    ACKNOWLEDGED = "acknowledged by"
+    MUTED = "muted until"
+    RATE_LIMITED = "rate limited until"
+    GROUPED = "grouped until"
+    NOTHING_NEW = "nothing new"
+    NEVER_NOTIFIED = "never notified of its beginning"
+    NO_RECEIVER = "no receiver"
+    NOBODY_ON_CALL = "nobody on call"

@@ -10,10 +10,9 @@ class Timer(IntEnum):
     SILENCE = 0
     ACKNOWLEDGEMENT = 1
     GROUP = 2
-    RECEIVER = 3
-    ESCALATION = 4
-    DROP = 5
-    OVERRIDE = 6
+    ESCALATION = 3
+    DROP = 4
+    OVERRIDE = 5
 
 
 _Entry = tuple[int, Timer, str]
@@ -33,33 +32,28 @@ class Timers:
         """`due_ms` 0 cancels."""
         if not due_ms:
             self._due.pop((kind, key), None)
-            return
-        if self._due.get((kind, key)) == due_ms:
-            return
-        self._due[kind, key] = due_ms
-        heapq.heappush(self._heap, (due_ms, kind, key))
-        if len(self._heap) > 2 * len(self._due) + _SLACK:  # moved and cancelled entries stay in the heap until here
-            self._heap = [(due, *name) for name, due in self._due.items()]
-            heapq.heapify(self._heap)
+        elif self._due.get((kind, key)) != due_ms:
+            self._due[kind, key] = due_ms
+            heapq.heappush(self._heap, (due_ms, kind, key))
+            if len(self._heap) > 2 * len(self._due) + _SLACK:  # moved and cancelled entries stay until here
+                self._heap = [(due, *name) for name, due in self._due.items()]
+                heapq.heapify(self._heap)
 
-    def get(self, kind: Timer, key: str) -> int:
-        """When it is due; 0: not set."""
-        return self._due.get((kind, key), 0)
-
-    def pop(self, now_ms: int) -> tuple[Timer, str] | None:
-        """The first that is due by now; it is not set any more."""
-        due_ms = self.next_ms()
-        if due_ms is None or due_ms > now_ms:
-            return None
-        _, kind, key = heapq.heappop(self._heap)
-        del self._due[kind, key]
-        return kind, key
-
-    def next_ms(self) -> int | None:
-        """When the next one is due."""
+    def first(self) -> _Entry | None:
+        """The next one that is due: when, its kind and its key."""
         while self._heap:
             due_ms, kind, key = self._heap[0]
             if self._due.get((kind, key)) == due_ms:
-                return due_ms
+                return self._heap[0]
             heapq.heappop(self._heap)
         return None
+
+    def pop(self, until_ms: int) -> list[_Entry]:
+        """All of the same time and kind as the first, if that is due by then; they are not set any more."""
+        first, found = self.first(), []
+        while first is not None and (entry := self.first()) is not None:
+            if entry[0] > until_ms or entry[:2] != first[:2]:
+                break
+            found.append(entry)
+            del self._due[heapq.heappop(self._heap)[1:]]
+        return found

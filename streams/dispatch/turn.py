@@ -7,11 +7,13 @@ from streams.dispatch.config import DispatchConfig
 from streams.dispatch.outputs import Change, Explanation, Notification
 from streams.dispatch.records import TimelineEntry
 from streams.dispatch.state import ALERT, LiveAlert, State
-from streams.dispatch.table import Refusal, Status
+from streams.dispatch.table import Refusal, Status, WhyNot
+
+Mask = tuple[WhyNot, str, int]  # why, by what, until when (epoch ms; 0: not known)
 
 
 class Turn:
-    """Collects the parts of a `Decision`. `now_ms` is wall clock and never goes back."""
+    """Collects the parts of a `Decision`. `now_ms` never goes back: what was due is decided at the time it was due."""
 
     __slots__ = ("changes", "config", "explanations", "notifications", "now_ms", "refusal", "state")
 
@@ -36,11 +38,26 @@ class Turn:
         alert = msgspec.structs.replace(shown(self.state, live), updated_at_ms=self.now_ms, reason=reason)
         self.changes.append(Change(alert, reason, self.now_ms, by, comment))
 
+    def explain(self, alert_key: str, receiver: str, reason: WhyNot, by: str = "", until_ms: int = 0) -> None:
+        """The receiver is not notified of the alert now."""
+        self.explanations.append(Explanation(alert_key, receiver, self.now_ms, reason, by, until_ms))
+
+
+def mask_of(state: State, live: LiveAlert) -> Mask | None:
+    """What keeps a firing alert back from every receiver, the first of the reasons that hold; None: nothing."""
+    if live.record.behind:
+        return WhyNot.BEHIND, live.record.behind, 0
+    if live.silenced_by:
+        ends_ms, silence_id = max((state.silences[each].until_ms, each) for each in live.silenced_by)
+        return WhyNot.SILENCED, silence_id, ends_ms
+    inhibitor = min(state.inhibition.of(live.key), default=None)
+    return None if inhibitor is None else (WhyNot.INHIBITED, inhibitor, 0)
+
 
 def shown(state: State, live: LiveAlert) -> Alert:
     """The alert as people see it: with who has acknowledged it, what silences it, and how far it has escalated."""
     record = live.record
-    ends = [state.silences[each].record.ends_at_ms for each in live.silenced_by if each in state.silences]
+    ends = [state.silences[each].until_ms for each in live.silenced_by]
     acknowledgement = record.acknowledgement
     alert = msgspec.structs.replace(
         record.alert,
@@ -50,16 +67,10 @@ def shown(state: State, live: LiveAlert) -> Alert:
     )
     if record.status is not Status.HUSHED:
         return alert
-    by = record.timeline[-1].by if record.timeline else ""
     return msgspec.structs.replace(
         alert,
         status=AlertStatus.RESOLVED,
         ends_at_ms=record.since_ms,
         reason="resolved_by_person",
-        description=f"Resolved by {by}, not by the numbers, which may still be bad. {alert.description}",
+        description=f"Resolved by {record.hushed_by}, not by the numbers, which may still be bad. {alert.description}",
     )
-
-
-def part(alert: Alert, openings: int) -> str:
-    """What of an alert a notification's id is made of."""
-    return f"{alert.alert_id}:{alert.status.value}:{alert.severity.value}:{alert.escalation_level}:{openings}"
