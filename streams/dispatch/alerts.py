@@ -30,7 +30,7 @@ def take(turn: Turn, given: Transition) -> None:
         _begin(turn, live, alert)
     live.record.alert = alert
     waited = live.record.behind
-    if not given.behind or not live.fires:  # one that was news already does not begin to wait
+    if not given.behind or not live.fires or Effect.BEGIN in move.effects:  # one that is news does not begin to wait
         live.record.behind = given.behind
     _relabel(turn, live)
     _move(turn, live, move)
@@ -46,9 +46,11 @@ def event_of(record: AlertRecord | None, alert: Alert) -> Event:
     is_same = record is not None and record.alert.alert_id == alert.alert_id
     match alert.status:
         case AlertStatus.RESOLVED:
-            return Event.ENDS if is_same else Event.CONTINUES
+            return Event.ENDS if is_same else Event.IS_LATE
+        case AlertStatus.PENDING if record is not None and is_same:
+            return Event.CONTINUES if record.status is Status.PENDING else Event.IS_LATE
         case AlertStatus.PENDING:
-            return Event.CONTINUES if is_same else Event.PENDS
+            return Event.PENDS
     if record is None or not is_same or record.status is Status.PENDING:
         return Event.FIRES
     if RANK[alert.severity] > RANK[record.alert.severity]:
@@ -61,10 +63,10 @@ def _begin(turn: Turn, live: LiveAlert, alert: Alert) -> None:
     """A new firing: receivers that know of the one before are still to be notified of its end."""
     record = live.record
     if live.fires and record.alert.alert_id != alert.alert_id:
-        end = msgspec.structs.replace(
+        ended = msgspec.structs.replace(
             shown(turn.state, live), status=AlertStatus.RESOLVED, ends_at_ms=turn.now_ms, reason="fired_anew"
         )
-        groups.leave(turn, live, end)
+        groups.end(turn, live, ended)
     record.openings, record.level, record.escalation = 0, 0, None
     turn.state.timers.set(Timer.ESCALATION, live.key, 0)
 
@@ -106,7 +108,9 @@ def _move(turn: Turn, live: LiveAlert, move: Move) -> None:
     record.drop_at_ms = turn.now_ms + turn.config.resolved_retention_ms if is_resolved else 0
     state.timers.set(Timer.DROP, live.key, record.drop_at_ms)
     if fired and not live.fires:
-        groups.leave(turn, live, shown(state, live))
+        if Effect.BEGIN not in move.effects:
+            groups.end(turn, live, shown(state, live))
+        groups.leave(state, live)
     elif live.fires and not fired:
         mine = record.alert.alert_id  # fires again before its end was notified
         record.told = [msgspec.structs.replace(one, end=None) if one.alert_id == mine else one for one in record.told]

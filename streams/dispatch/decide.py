@@ -27,6 +27,7 @@ from streams.dispatch.table import Event, Refusal
 from streams.dispatch.timers import Timer, Timers
 from streams.dispatch.turn import Turn
 from streams.dispatch.views import not_notified
+from streams.routing.route import every
 
 
 def decide(config: DispatchConfig, state: State, given: AnyInput, now_ms: int) -> Decision:
@@ -156,8 +157,10 @@ def wire(config: DispatchConfig, state: State) -> None:
     """
     turn = Turn(config, state, state.meta.clock_ms)
     state.config, state.timers, state.inhibition = config, Timers(), Inhibition(config.alerting.inhibit_rules)
+    routes = {(route.receiver, route.key): route for route in every(config.alerting.root)}
     for group in state.groups.values():
-        group.route, group.members, group.knows = None, set(), set()
+        group.route = routes.get((group.record.receiver, group.record.route_key))
+        group.members, group.knows = set(), set()
         state.timers.set(Timer.GROUP, group.record.key, group.record.due_ms)
     for silence in state.silences.values():
         silence.is_active = False

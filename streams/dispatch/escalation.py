@@ -42,8 +42,8 @@ def release(turn: Turn, live: LiveAlert) -> None:
     escalation = live.record.escalation
     if escalation is None or not escalation.is_held or mask_of(turn.state, live) is not None:
         return
-    due = [group.record.due_ms for group in turn.state.groups_of(live) if group.route is not None]
-    _put(turn.state, live, msgspec.structs.replace(escalation, is_held=False, due_ms=max([turn.now_ms, *due])))
+    looks = [groups.next_look_ms(group, turn.now_ms) for group in turn.state.groups_of(live)]
+    _put(turn.state, live, msgspec.structs.replace(escalation, is_held=False, due_ms=max([turn.now_ms, *looks])))
 
 
 def step(turn: Turn, live: LiveAlert) -> bool:
@@ -117,8 +117,8 @@ def _call(turn: Turn, live: LiveAlert, receiver: str, person: str = "", note: st
             return False
         receiver, mark = others[0], STAND_IN_MARK
     live.record.level += 1
-    groups_of = (group for group in state.groups_of(live) if group.record.receiver == receiver)
-    group = next(groups_of, None) or _own_group(state, live, receiver)
+    own = (state.groups[key] for key in sorted(live.groups) if state.groups[key].record.receiver == receiver)
+    group = next(own, None) or _new_group(turn, live, receiver)
     record = group.record
     record.has_step, record.mark, record.person, record.note = True, mark, person, note
     state.touch(ALERT, live.key)
@@ -127,11 +127,9 @@ def _call(turn: Turn, live: LiveAlert, receiver: str, person: str = "", note: st
     return True
 
 
-def _own_group(state: State, live: LiveAlert, receiver: str) -> LiveGroup:
+def _new_group(turn: Turn, live: LiveAlert, receiver: str) -> LiveGroup:
     """For a receiver that is not on the routes of the alert."""
-    key = f"{receiver}:escalation:{live.key}"
-    group = groups.add(state, GroupRecord(key, receiver, {}))
-    live.record.called.append(key)
-    live.groups.add(key)
-    group.members.add(live.key)
+    group = groups.add(turn.state, GroupRecord(f"{receiver}:escalation:{live.key}", receiver))
+    live.record.called.append(group.record.key)
+    groups.enter(turn, live)
     return group

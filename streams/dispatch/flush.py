@@ -144,14 +144,18 @@ def _send(turn: Turn, parts: list[Part], reason: NotifyReason) -> None:
         firing=len(firing),
         resolved=len(ended),
         at_ms=turn.now_ms,
-        mark=record.mark,
-        person=record.person,
-        note=record.note,
+        mark=_joined(part.group.record.mark for part in parts),
+        person=_joined(part.group.record.person for part in parts),
+        note=_joined(part.group.record.note for part in parts),
     )
     turn.notifications.append(notification)
     for part in parts:
         _told(turn, part.group, part.found.news)
         _settle(turn, part.group, part.found)
+
+
+def _joined(values: Iterable[str]) -> str:
+    return " ".join(dict.fromkeys(value for value in values if value))
 
 
 def _worst(turn: Turn, firing: dict[str, LiveAlert], ended: dict[str, Told]) -> list[tuple[Alert, int]]:

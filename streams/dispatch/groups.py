@@ -8,7 +8,7 @@ from streams.dispatch.state import ALERT, GROUP, LiveAlert, LiveGroup, State
 from streams.dispatch.table import WhyNot
 from streams.dispatch.timers import Timer
 from streams.dispatch.turn import Turn
-from streams.routing.route import reached
+from streams.routing.route import Route, reached
 
 
 def enter(turn: Turn, live: LiveAlert) -> None:
@@ -21,8 +21,8 @@ def enter(turn: Turn, live: LiveAlert) -> None:
     for route in reached(turn.config.alerting.root, live.labels):
         key = f"{route.receiver}:{route.group_key(live.labels)}"
         if key not in state.groups:
-            add(state, GroupRecord(key, route.receiver, route.group_labels(live.labels)))
-        state.groups[key].route = route
+            labels, due_ms = route.group_labels(live.labels), turn.now_ms + route.group_wait_ms
+            set_due(state, add(state, GroupRecord(key, route.receiver, route.key, labels), route), due_ms)
         keys.add(key)
     left, live.groups = live.groups - keys, keys
     for key in keys:
@@ -53,22 +53,28 @@ def _inherit(state: State, live: LiveAlert) -> None:
         forget(state, left, live)
 
 
-def leave(turn: Turn, live: LiveAlert, end: Alert) -> None:
-    """Its firing is over: receivers that know of it are to be notified of the end, and nobody else."""
-    state, record = turn.state, live.record
-    for group in list(state.groups_of(live)):
+def end(turn: Turn, live: LiveAlert, alert: Alert) -> None:
+    """A firing is over, as `alert` says: receivers that know of it are to be notified of that, and nobody else."""
+    record = live.record
+    for group in turn.state.groups_of(live):
         if group.record.key in live.groups and live.told(group) is None:
             turn.explain(live.key, group.record.receiver, WhyNot.NEVER_NOTIFIED)
-        group.members.discard(live.key)
-        drop_if_empty(state, group)
-    live.groups, record.called = set(), []
-    record.told = [one if one.end else msgspec.structs.replace(one, end=end) for one in record.told]
-    state.touch(ALERT, live.key)
+    record.told = [one if one.end else msgspec.structs.replace(one, end=alert) for one in record.told]
+    record.called = []
+    turn.state.touch(ALERT, live.key)
 
 
-def add(state: State, record: GroupRecord) -> LiveGroup:
+def leave(state: State, live: LiveAlert) -> None:
+    """An alert that does not fire belongs to no group."""
+    keys, live.groups = live.groups, set()
+    for key in keys:
+        state.groups[key].members.discard(live.key)
+        drop_if_empty(state, state.groups[key])
+
+
+def add(state: State, record: GroupRecord, route: Route | None = None) -> LiveGroup:
     """A new group."""
-    group = state.groups[record.key] = LiveGroup(record)
+    group = state.groups[record.key] = LiveGroup(record, route)
     state.touch(GROUP, record.key)
     return group
 
@@ -98,17 +104,16 @@ def look(turn: Turn, live: LiveAlert) -> None:
 def next_look_ms(group: LiveGroup, now_ms: int) -> int:
     """When news of this moment are notified.
 
-    The first ones after `group_wait`; from then on at each `group_interval` that has passed, as Alertmanager does.
+    The first ones after `group_wait`; from then on, as Alertmanager does it, when another `group_interval` has passed.
     """
-    if group.route is None:
-        return now_ms
-    if not group.record.first_look_ms:
-        return now_ms + group.route.group_wait_ms
-    return interval_ms(group, now_ms + 1) if group.route.group_interval_ms else now_ms
+    record, length_ms = group.record, group.route.group_interval_ms if group.route else 0
+    if not record.first_look_ms:
+        return record.due_ms or now_ms
+    return interval_ms(group, now_ms + (length_ms > 0 and record.notified_at_ms == now_ms))
 
 
 def interval_ms(group: LiveGroup, at_ms: int) -> int:
-    """The first moment from `at_ms` on at which a `group_interval` has passed."""
+    """The first moment from `at_ms` on at which another `group_interval` has passed."""
     length_ms, first_ms = group.route.group_interval_ms if group.route else 0, group.record.first_look_ms
     return first_ms - (first_ms - at_ms) // length_ms * length_ms if length_ms and first_ms else at_ms
 

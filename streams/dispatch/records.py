@@ -75,7 +75,8 @@ class GroupRecord(msgspec.Struct, array_like=True):
 
     key: str
     receiver: str
-    labels: dict[str, str]
+    route_key: str = ""  # "" of an escalation
+    labels: dict[str, str] = {}
     sequence: int = 0
     first_look_ms: int = 0  # `group_interval` counts from here; 0: it was not due yet
     notified_at_ms: int = 0

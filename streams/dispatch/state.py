@@ -54,16 +54,16 @@ class LiveAlert:
 
 
 class LiveGroup:
-    """A record with its route (None: of an escalation, or the route is gone).
+    """A record with the route of its receiver and key (None: of an escalation, or the route is gone).
 
     `members` are the firing alerts that belong here, `knows` those that the receiver was notified of.
     """
 
     __slots__ = ("knows", "members", "record", "route")
 
-    def __init__(self, record: GroupRecord) -> None:
+    def __init__(self, record: GroupRecord, route: Route | None = None) -> None:
         self.record = record
-        self.route: Route | None = None
+        self.route = route
         self.members: set[str] = set()
         self.knows: set[str] = set()
 

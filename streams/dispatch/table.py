@@ -34,6 +34,7 @@ class Event(Enum):
     GROWS = "grows"  # resolved by a person with fewer findings than there are now
     CONTINUES = "continues"  # the same firing once more, no worse
     ENDS = "ends"
+    IS_LATE = "is_late"  # of an earlier firing, or from before it fired: it changes nothing
     # acts of people
     ACKNOWLEDGE = "acknowledge"
     UNACKNOWLEDGE = "unacknowledge"

@@ -16,7 +16,7 @@ from streams.routing.time_interval import TimeInterval
 from tests.streams.dispatch.scripts import HOUR_MS, MINUTE_MS, SECOND_MS
 
 CRITICAL = parse_matchers('severity="critical"')
-NIGHTS = {"nights": (TimeInterval(times=((22 * 60, 24 * 60), (0, 6 * 60))),)}
+NIGHTS: dict[str, tuple[TimeInterval, ...]] = {"nights": (TimeInterval(times=((22 * 60, 24 * 60), (0, 6 * 60))),)}
 RECEIVERS = (TEAM, ON_CALL, "pager", "kim-phone")
 
 
