@@ -1,5 +1,6 @@
 """Recurring times, with Alertmanager's meaning: routes are muted in them or active in them."""
 
+import heapq
 from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta
@@ -65,12 +66,12 @@ def changes_at(names: Iterable[str], intervals: TimeIntervals, at_ms: int) -> in
     """When it next changes whether one of the named intervals holds the moment; None: not within `LOOK_AHEAD_DAYS`."""
     taken = [each for name in names for each in intervals[name]]
     now = any(each.contains(at_ms) for each in taken)
-    edges = {edge for each in taken for edge in _edges(each, at_ms)}
-    return next((edge for edge in sorted(edges) if any(each.contains(edge) for each in taken) is not now), None)
+    edges = heapq.merge(*(_edges(each, at_ms) for each in taken))
+    return next((edge for edge in edges if any(each.contains(edge) for each in taken) is not now), None)
 
 
 def _edges(interval: TimeInterval, at_ms: int) -> Iterator[int]:
-    """Moments after `at_ms` at which it may begin or end."""
+    """Moments after `at_ms` at which it may begin or end, in order."""
     zone = ZoneInfo(interval.location)
     minutes = {0, *(minute for times in interval.times for minute in times)}
     midnight = datetime.combine(local_time(at_ms, zone).date(), time())
@@ -81,5 +82,5 @@ def _edges(interval: TimeInterval, at_ms: int) -> Iterator[int]:
         if offset_changes(start, end, zone):
             edges |= {moment(midnight + timedelta(minutes=minute), zone, second=True) for minute in minutes}
             edges.add(clock_change(start, end, zone))
-        yield from (edge for edge in edges if edge > at_ms)
+        yield from sorted(edge for edge in edges if edge > at_ms)
         midnight = following
