@@ -34,16 +34,19 @@ def decide(config: DispatchConfig, state: State, given: AnyInput, now_ms: int) -
     """Apply one input at wall-clock time `now_ms`; changes `state` in place.
 
     What has become due by then is decided first, each at the time it was due. An input at or below its source's applied
-    position is skipped. After another `config` than before (compared by identity) alerts are put into groups anew.
+    position is skipped. Another `config` than before (compared by identity) is in force from `now_ms` on.
     """
     position, meta = given.position, state.meta
-    if state.config is not config:
+    if state.config is None:
         wire(config, state)
     if position is not None and position.offset <= meta.positions.get(position.source, -1):
         return Decision([], [], [], _deadline_ms(state), is_repetition=True)
-    turn = Turn(config, state, meta.clock_ms)
+    turn = Turn(state.config or config, state, meta.clock_ms)
     _run_timers(turn, now_ms)
     turn.now_ms = meta.clock_ms = max(now_ms, meta.clock_ms)
+    if state.config is not config:  # the one before was in force until now
+        wire(config, state)
+        turn.config = config
     if position is not None:
         meta.positions[position.source] = position.offset
     state.touch(META, "")

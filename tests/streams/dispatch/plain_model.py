@@ -1,4 +1,4 @@
-"""The dispatcher once more, slow and obvious: every minute it looks at everything, and it stores no deadline of a group.
+"""The dispatcher once more, slow and obvious: every minute it looks at everything, and stores no deadline of a group.
 
 It shares with the real one only `streams.routing` (which route, which hours, who is on call) and the inputs. All times
 are whole minutes.
@@ -266,10 +266,15 @@ class PlainModel:
         self.bring_groups_up()
         self.release()
         self.look(is_new_minute=is_new_minute)
-        while any([self.take_step(one) for _, one in sorted(self.alerts.items())]):
+        while self.take_steps():
             self.bring_groups_up()
             self.look(is_new_minute=False)
             self.release()
+        self.drop_empty_groups()
+
+    def take_steps(self) -> bool:
+        taken = [self.take_step(one) for _, one in sorted(self.alerts.items())]
+        return any(taken)
 
     def bring_groups_up(self) -> None:
         for one in self.alerts.values():
@@ -282,6 +287,9 @@ class PlainModel:
             for key, group in sorted(self.groups.items()):
                 if one.alert.alert_id in group.knows and key not in keys:
                     self.hand_down(one, group, sorted(keys))
+        self.drop_empty_groups()
+
+    def drop_empty_groups(self) -> None:
         for key in [key for key, group in self.groups.items() if not group.knows and not self.members(key)]:
             del self.groups[key]
 

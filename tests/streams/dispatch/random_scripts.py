@@ -23,7 +23,7 @@ from streams.routing.chain import Chain, Notify, Page, Wait
 from streams.routing.inhibit_rule import InhibitRule
 from streams.routing.matcher_parsing import parse_matchers
 from streams.routing.route import Node
-from tests.streams.dispatch.proof_table import CRITICAL, DEFAULT, ESCALATED, config, layer, primary
+from tests.streams.dispatch.proof_configs import CRITICAL, DEFAULT, ESCALATED, config, layer, primary
 from tests.streams.dispatch.scripts import MINUTE_MS, START_MS, alert
 
 ALERTS = [("rate", "p1"), ("rate", "p2"), ("gaps", "p1"), ("gaps", "p2"), ("slow", "p3"), ("slow", "p4")]

@@ -15,9 +15,10 @@ from streams.dispatch.state import State
 from testbed.properties import examples
 from tests.streams.dispatch.plain_model import Message, PlainModel
 from tests.streams.dispatch.random_scripts import CONFIGS, Script, script
-from tests.streams.dispatch.scripts import HOUR_MS, MINUTE_MS
+from tests.streams.dispatch.scripts import HOUR_MS, MINUTE_MS, START_MS
 
 LONGER_MS = 9 * HOUR_MS  # after the last input
+THREE_MONTHS_MS = 91 * 24 * HOUR_MS
 
 
 def message(one: Notification) -> Message:
@@ -50,3 +51,9 @@ def assert_same(config: DispatchConfig, inputs: Script) -> None:
 @given(random=st.randoms(use_true_random=False), length=st.integers(1, 60))
 def test_any_script_leads_to_the_messages_of_the_model(name: str, random: Random, length: int) -> None:
     assert_same(CONFIGS[name], script(random, length))
+
+
+def test_three_months_of_everything_lead_to_the_messages_of_the_model() -> None:
+    inputs = [one for one in script(Random(13), 2000) if one[0] < START_MS + THREE_MONTHS_MS]
+    assert inputs[-1][0] > START_MS + THREE_MONTHS_MS - 24 * HOUR_MS
+    assert_same(CONFIGS["everything"], inputs)

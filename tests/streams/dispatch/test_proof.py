@@ -1,12 +1,19 @@
-"""The proof table of the dispatcher. Each row is a script with everything that is expected; rows are only added."""
+"""The proof table of the dispatcher, `proof.txt`: each row is a script with everything that is expected; it only grows.
+
+A row has a name (`==`), a configuration of `proof_configs` (`--`), and lines as `scripts` describes them.
+"""
+
+from pathlib import Path
 
 import pytest
 
-from streams.dispatch.config import DispatchConfig, default_config
-from tests.streams.dispatch.proof_table import ROWS, Row
-from tests.streams.dispatch.scripts import Stage, normal
+from tests.streams.dispatch.proof_configs import CONFIGS
+from tests.streams.dispatch.scripts import Stage
+
+ROWS = dict(row.strip().split("\n", 1) for row in Path(__file__).with_name("proof.txt").read_text().split("== ") if row)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-def test_row(row: Row) -> None:
-    assert Stage(row.config).play(row.script) == normal(row.script)
+@pytest.mark.parametrize("name", ROWS)
+def test_row(name: str) -> None:
+    config, script = ROWS[name].removeprefix("-- ").split("\n", 1)
+    assert Stage(CONFIGS[config]).play(script) == script
