@@ -4,132 +4,20 @@ It shares with the real one only `streams.routing` (which route, which hours, wh
 are whole minutes.
 """
 
-from dataclasses import dataclass, field
-
-from models.alert import Alert, AlertStatus, Severity
-from streams.dispatch.config import DispatchConfig
 from streams.dispatch.inputs import (
-    Acknowledge,
     AnyInput,
-    CaughtUp,
-    ExpireSilence,
-    RemoveOverride,
-    Resolve,
-    SetOverride,
-    SetSilence,
-    Tick,
-    Transition,
-    Unacknowledge,
 )
-from streams.routing.chain import Notify, Page, Step, chain_for
-from streams.routing.labels import labels_of
+from streams.routing.chain import Notify, Page
 from streams.routing.matcher import matches_all
-from streams.routing.route import Route, reached
 from streams.routing.schedule import Override
 from streams.routing.shifts import who
-from streams.routing.time_interval import lies_in
-from tests.streams.dispatch.scripts import MINUTE_MS, START_MS
-
-RANKS = [Severity.INFO, Severity.WARNING, Severity.CRITICAL]
-Message = tuple[int, str, str, tuple[str, ...], tuple[str, ...], str]  # when, to whom, why, firing, resolved, person
+from tests.streams.dispatch.plain_acts import PlainActs
+from tests.streams.dispatch.plain_state import Firing, Group
+from tests.streams.dispatch.scripts import MINUTE_MS
 
 
-@dataclass
-class Firing:
-    """An alert key, with its newest firing."""
-
-    alert: Alert
-    status: str  # pending, firing, hushed, resolved
-    openings: int = 0
-    taken: Acknowledge | None = None
-    taken_at: int = 0
-    reminded: bool = False
-    behind: str = ""
-    hushed_at: float = 0
-    steps: tuple[tuple[int, Step], ...] = ()  # of its chain, those to come: minutes after the one before
-    waited: int = 0  # minutes, in the steps taken
-    step_at: int | None = None  # None: no step is due by itself
-    held: bool = False
-    called: set[str] = field(default_factory=set)
-
-
-@dataclass
-class Group:
-    """What a receiver knows."""
-
-    receiver: str
-    route: Route | None
-    since: int
-    notified: int | None = None
-    step: str | None = None  # a step of escalation is due, for this person
-    put_off: int | None = None
-    knows: dict[str, tuple[str, int]] = field(default_factory=dict)  # alert id -> key and openings
-    ended: set[str] = field(default_factory=set)  # alert ids of `knows` that are over
-
-
-class PlainModel:
+class PlainModel(PlainActs):
     """Give it inputs in order of time; `messages` is what was sent."""
-
-    def __init__(self, config: DispatchConfig) -> None:
-        self.config = config
-        self.now = START_MS // MINUTE_MS - 1
-        self.alerts: dict[str, Firing] = {}
-        self.groups: dict[str, Group] = {}
-        self.silences: dict[str, SetSilence] = {}
-        self.ends: dict[str, int] = {}
-        self.noticed: set[str] = set()
-        self.overrides: dict[str, tuple[int, SetOverride]] = {}
-        self.room: dict[str, int] = {}  # receiver -> the minute from which it has room
-        self.labels_of: dict[tuple[str, Severity], dict[str, str]] = {}  # computed once
-        self.routes_of: dict[tuple[str, Severity], dict[str, Route]] = {}
-        self.messages: list[Message] = []
-
-    # --- what holds now
-
-    def fires(self, one: Firing) -> bool:
-        return one.status == "firing"
-
-    def silence_holds(self, silence_id: str) -> bool:
-        one = self.silences[silence_id]
-        if not one.starts_at_ms <= self.now * MINUTE_MS < self.ends[silence_id]:
-            return False
-        known = self.config.alerting.time_intervals
-        return not one.time_intervals or lies_in(one.time_intervals, known, self.now * MINUTE_MS) is not None
-
-    def is_kept_back(self, one: Firing) -> bool:
-        labels = self.labels(one.alert)
-        if one.behind:
-            return True
-        if any(
-            matches_all(self.silences[each].matchers, labels) and self.silence_holds(each) for each in self.silences
-        ):
-            return True
-        sources = [self.labels(each.alert) for each in self.alerts.values() if self.fires(each) and not each.behind]
-        return any(rule.inhibits(each, labels) for rule in self.config.alerting.inhibit_rules for each in sources)
-
-    def labels(self, alert: Alert) -> dict[str, str]:
-        name = alert.alert_key, alert.severity
-        if name not in self.labels_of:
-            self.labels_of[name] = labels_of(alert)
-        return self.labels_of[name]
-
-    def routes(self, one: Firing) -> dict[str, Route]:
-        name = one.alert.alert_key, one.alert.severity
-        if name not in self.routes_of:
-            labels = self.labels(one.alert)
-            found = reached(self.config.alerting.root, labels)
-            self.routes_of[name] = {f"{route.receiver}:{route.group_key(labels)}": route for route in found}
-        return self.routes_of[name]
-
-    def members(self, key: str) -> list[Firing]:
-        return [
-            one for one in self.alerts.values() if self.fires(one) and (key in self.routes(one) or key in one.called)
-        ]
-
-    def is_news(self, group: Group, one: Firing) -> bool:
-        return group.step is not None or group.knows.get(one.alert.alert_id, ("", -1))[1] != one.openings
-
-    # --- inputs
 
     def take(self, given: AnyInput, minute: int) -> None:
         """An input of a minute; what is due until then comes first."""
@@ -138,93 +26,6 @@ class PlainModel:
             self.pass_minute()
         self.apply(given)
         self.settle()
-
-    def apply(self, given: AnyInput) -> None:
-        match given:
-            case Transition():
-                self.transition(given.alert, given.behind)
-            case Acknowledge() | Unacknowledge() | Resolve() if given.alert_key in self.alerts:
-                self.act(self.alerts[given.alert_key], given)
-            case SetSilence() if given.ends_at_ms > max(given.starts_at_ms, self.now * MINUTE_MS):
-                self.silences[given.silence_id], self.ends[given.silence_id] = given, given.ends_at_ms
-                self.noticed.discard(given.silence_id)
-            case ExpireSilence() if given.silence_id in self.silences:
-                self.ends[given.silence_id] = min(self.ends[given.silence_id], self.now * MINUTE_MS)
-            case SetOverride() if given.until_ms > max(given.since_ms, self.now * MINUTE_MS):
-                self.overrides[given.override_id] = (self.now, given)
-            case RemoveOverride():
-                self.overrides.pop(given.override_id, None)
-            case CaughtUp():
-                for one in self.alerts.values():
-                    if one.behind == given.origin:
-                        self.arrive(one)
-            case Tick():
-                pass
-
-    def arrive(self, one: Firing) -> None:
-        one.behind = ""
-        if self.fires(one) and not one.taken:
-            self.start_chain(one)
-
-    def transition(self, alert: Alert, behind: str) -> None:
-        one = self.alerts.get(alert.alert_key)
-        is_same = one is not None and one.alert.alert_id == alert.alert_id
-        if alert.status is AlertStatus.RESOLVED:
-            if one is not None and is_same and one.status != "resolved":
-                self.stop(one, "resolved")
-                one.alert = alert
-            return
-        if one is None or not is_same:
-            if one is not None and self.fires(one):
-                self.stop(one, "resolved")
-            self.alerts[alert.alert_key] = one = Firing(alert, "pending", behind=behind)
-            if alert.status is AlertStatus.FIRING:
-                self.open(one)
-            return
-        if one.status == "resolved":
-            return
-        if alert.status is AlertStatus.PENDING:
-            one.alert = alert if one.status == "pending" else one.alert
-            return
-        worse = RANKS.index(alert.severity) > RANKS.index(one.alert.severity)
-        grows = one.status == "hushed" and alert.window_minutes is None and (alert.value or 0) > one.hushed_at
-        was_behind, waits = one.behind, behind if not self.fires(one) else one.behind if behind else ""
-        one.alert, one.behind = alert, waits
-        if one.status == "pending":
-            self.open(one)
-        elif worse or grows:
-            one.openings += 1
-            self.open(one)
-        elif was_behind and not waits:
-            self.arrive(one)
-
-    def open(self, one: Firing) -> None:
-        one.status, one.taken = "firing", None
-        for group in self.groups.values():
-            group.ended.discard(one.alert.alert_id)
-        self.start_chain(one)
-
-    def stop(self, one: Firing, status: str) -> None:
-        if self.fires(one):
-            for group in self.groups.values():
-                if one.alert.alert_id in group.knows:
-                    group.ended.add(one.alert.alert_id)
-            one.called = set()
-        one.status, one.taken, one.step_at, one.held = status, None, None, False
-
-    def act(self, one: Firing, given: Acknowledge | Unacknowledge | Resolve) -> None:
-        match given:
-            case Acknowledge() if self.fires(one) and not 0 < given.until_ms <= self.now * MINUTE_MS:
-                one.taken, one.taken_at, one.reminded = given, self.now, False
-                one.step_at, one.held = None, False
-            case Unacknowledge() if self.fires(one) and one.taken:
-                one.taken = None
-                self.start_chain(one)
-            case Resolve() if one.status in ("pending", "firing"):
-                one.hushed_at = one.alert.value or 0
-                self.stop(one, "hushed")
-
-    # --- a minute
 
     def pass_minute(self) -> None:
         for silence_id in sorted(self.silences):
@@ -304,8 +105,6 @@ class PlainModel:
             times = [each for each in (heir.notified, left.notified) if each is not None]
             heir.notified = max(times, default=None)
 
-    # --- groups
-
     def may_look(self, group: Group, *, is_new_minute: bool) -> bool:
         """A group looks when `group_wait` is over, at each `group_interval`, and when a repetition is due."""
         if group.step is not None or group.put_off == self.now or group.route is None:
@@ -373,14 +172,6 @@ class PlainModel:
             return None
         return group, reason, shown, ended
 
-    def is_muted(self, route: Route | None) -> bool:
-        if route is None:
-            return False
-        known, now_ms = self.config.alerting.time_intervals, self.now * MINUTE_MS
-        muted = lies_in(route.mute_time_intervals, known, now_ms) is not None
-        active = not route.active_time_intervals or lies_in(route.active_time_intervals, known, now_ms) is not None
-        return muted or not active
-
     def remember(self, group: Group, firing: list[Firing], ended: list[str], *, is_sent: bool = True) -> None:
         for one in firing:
             if not one.taken:
@@ -391,22 +182,6 @@ class PlainModel:
         if is_sent:
             group.notified = self.now
         group.step = group.put_off = None
-
-    def send(self, receiver: str, reason: str, firing: list[Firing], ended: list[str], person: str = "") -> None:
-        names = tuple(sorted(one.alert.alert_id for one in firing))
-        self.messages.append((self.now, receiver, reason, names, tuple(ended), person))
-
-    # --- escalation
-
-    def start_chain(self, one: Firing) -> None:
-        chain = chain_for(self.config.on_call.chains, self.labels(one.alert))
-        if one.behind or one.step_at is not None or one.held or chain is None or not chain.due():
-            return
-        due = [(ms // MINUTE_MS, step) for ms, step in chain.due()]
-        before = [0, *(minute for minute, _ in due)]
-        one.steps = tuple((minute - last, step) for (minute, step), last in zip(due, before, strict=False))
-        one.step_at = self.now + one.steps[0][0]
-        one.waited = 0
 
     def release(self) -> None:
         for one in self.alerts.values():

@@ -13,7 +13,8 @@ from streams.dispatch.inputs import Tick
 from streams.dispatch.outputs import Notification
 from streams.dispatch.state import State
 from testbed.properties import examples
-from tests.streams.dispatch.plain_model import Message, PlainModel
+from tests.streams.dispatch.plain_model import PlainModel
+from tests.streams.dispatch.plain_state import Message
 from tests.streams.dispatch.random_scripts import CONFIGS, Script, script
 from tests.streams.dispatch.scripts import HOUR_MS, MINUTE_MS, START_MS
 
