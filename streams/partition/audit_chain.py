@@ -24,7 +24,7 @@ from models.times import rfc3339
 from streams.base import changelog_keys
 
 MOST_RANGES = 120  # then a checkpoint is cut early: all ranges are stored again with each flush
-MOST_UNSENT = 500  # checkpoints that wait for the audit's topic: half a day
+MOST_UNSENT = 500  # checkpoints that wait for the audit's topic: eight hours of a minute each
 
 Writes = list[tuple[bytes, bytes | None]]
 Sign = Callable[[AuditCheckpoint], AuditCheckpoint]
