@@ -1,7 +1,9 @@
 """The pure comparisons: whatever two sides hold, what is named says all of it and nothing else."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from models.project_facts import ProjectFacts
 from streams.partition.drift import differences
 from streams.partition.drift_values import Holdings
 from streams.views.project_facts import facts_of
-from tests.replay.against_support import Live, event
+from tests.replay.against_support import Live, Topic, compared, event
 
 Pairs = list[Held]
 
@@ -150,3 +152,45 @@ def test_a_field_of_a_record_that_is_no_event(value: bytes | None, expected: int
 @given(st.binary())
 def test_no_bytes_break_the_look_at_a_field(value: bytes) -> None:
     field_of(value, "episode_id")
+
+
+# --- whole topics
+
+
+@st.composite
+def edited(draw: st.DrawFn) -> tuple[list[Line], list[Line], str]:
+    """A history of three projects, a copy with one record removed, inserted, or altered, and the project of it."""
+    order = draw(st.lists(st.sampled_from("abc"), min_size=3, max_size=24))
+    history: list[Line] = []
+    for at, project in enumerate(order):
+        number = 1 + order[:at].count(project)
+        history.append(event(project, number, at, event_id=str(at)))
+    place = draw(st.integers(0, len(history) - 1))
+    project, number = order[place], 1 + order[:place].count(order[place])
+    what = draw(st.sampled_from(["removed", "inserted", "number", "episode", "duration", "time"]))
+    fields: dict[str, Any] = {"event_id": str(place)}
+    if what == "number":
+        fields["episode_id"] = f"ep-{project}-{number}"
+    if what == "episode":
+        fields["episode_id"] = "someone-else"
+    if what == "duration":
+        fields["duration_seconds"] = 9.0
+    if what == "inserted":
+        fields["event_id"] = "new"
+    other = event(project, 90 if what in ("number", "inserted") else number, place + 600 * (what == "time"), **fields)
+    new = {"removed": [], "inserted": [other, history[place]]}.get(what, [other])
+    return history, [*history[:place], *new, *history[place + 1 :]], project
+
+
+@given(edited(), st.booleans())
+def test_whatever_is_done_to_one_record_its_project_is_named_and_others_have_moved_at_most(
+    case: tuple[list[Line], list[Line], str], is_swapped: bool
+) -> None:
+    history, copy, project = case
+    if is_swapped:
+        history, copy = copy, history
+    found = asyncio.run(compared(Topic(copy), Live(history)))
+    assert project in {one.project_id for one in found.differences}
+    assert {one.project_id for one in found.differences if one.what != "record moved"} <= {project}
+    numbers = [one for one in found.differences if one.number is not None]
+    assert len(numbers) <= 1
