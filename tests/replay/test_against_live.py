@@ -59,6 +59,16 @@ async def test_a_record_that_the_live_monitor_never_applied_is_named_with_its_of
     assert found.partitions[0].differing == 1
 
 
+async def test_the_last_record_of_a_project_that_the_live_monitor_passed_over_is_named() -> None:
+    records = [event("a", 1), event("a", 2), event("b", 1)]
+    found = await compared(Topic(records), Live([records[0], None, records[2]]))
+    assert [(one.project_id, one.what, one.number, one.offset) for one in found.differences if one.number] == [
+        ("a", "record skipped", 2, 1)
+    ]
+    assert found.partitions[0].differing == 1
+    assert (await compared(Topic(records), Live(records[:1]))).equal, "it has not come so far"
+
+
 async def test_a_record_removed_from_the_copy_that_was_read_moves_all_behind_it() -> None:
     records = history()
     found = await compared(Topic(records), Live([*records[:14], *records[15:]]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from episode_monitor.replay.against.compare_facts import compare_facts
@@ -188,6 +188,7 @@ def test_whatever_is_done_to_one_record_its_project_is_named_and_others_have_mov
 ) -> None:
     history, copy, project = case
     if is_swapped:
+        assume(copy != history[:-1])  # then the live monitor has only not read the last one yet
         history, copy = copy, history
     found = asyncio.run(compared(Topic(copy), Live(history)))
     assert project in {one.project_id for one in found.differences}

@@ -164,8 +164,9 @@ def _least(found: Sequence[list[Difference]]) -> list[Difference]:
 
 
 def _place_of(facts: ProjectFacts | None, shift: int, live: LivePartition) -> int:
-    """The last offset of the replay that the live monitor has applied of a project."""
-    return (live.next_offset - 1 if facts is None else facts.applied) + shift
+    """The last offset of the replay that counts: the live monitor has applied a project's last record, and has passed
+    all that lay before `next_offset`."""
+    return max(live.next_offset - 1, -1 if facts is None else facts.applied) + shift
 
 
 def _without(what: str, found: Sequence[Difference]) -> list[Difference]:

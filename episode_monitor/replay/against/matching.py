@@ -15,8 +15,10 @@ from episode_monitor.replay.source import Replayed
 from models.project_facts import ProjectStateRow
 from streams.alerting.core import Core
 from streams.base import changelog_keys
+from streams.partition.partition import Partition
 from streams.project.fingerprint import fingerprint
 from streams.project.project_state import ProjectState
+from streams.project.state_codec import read_head
 from streams.project.state_digest import rules_digest
 from streams.views.project_facts import row_of
 
@@ -58,6 +60,7 @@ class Matching:
         self._live = live
         self._same_rules = rules_digest(core) == live.rules_digest
         self._unequal: list[str] = []
+        self._ahead: set[str] = set()  # of those: equal, until a record came that the live monitor never applied
         self._known: int | None = None  # projects that the replay had where the live monitor stood
         rows = live.rows
         order = [(row.applied, name) for name, row in rows.items() if row is not None]
@@ -90,6 +93,8 @@ class Matching:
     def _look(self, project_id: str) -> None:
         if project_id == _LIVE_END:
             self._known = self.replay.partition.index.projects
+            self._ahead.update(self._gone_on())
+            self._unequal.extend(self._ahead)
             return
         state, row = self.replay.partition.state(project_id), self._live.rows[project_id]
         if state is None or row is None:
@@ -98,6 +103,12 @@ class Matching:
             self._live.rows[project_id] = None
         else:
             self._unequal.append(project_id)
+
+    def _gone_on(self) -> Iterator[str]:
+        """Projects that were equal, and have had records since which the live monitor has passed."""
+        for offset, project_id in self._order[: self._place]:
+            if self._live.rows[project_id] is None and _applied(self.replay.partition, project_id) > offset:
+                yield project_id
 
     def _is_equal(self, state: ProjectState, row: ProjectStateRow) -> bool:
         if self._same_rules:
@@ -112,7 +123,9 @@ class Matching:
         found = Matched(len(rows), len(rows) - len(left), [], [], [], list(self._only_replayed()))
         for project_id in left:
             state, row = partition.state(project_id), rows[project_id]
-            if state is None or row is None:
+            if project_id in self._ahead:
+                found.unequal.append(project_id)
+            elif state is None or row is None:
                 found.only_live.append(project_id)
             elif state.applied != row.applied and self._is_equal(state, row):
                 found.moved.append(Moved(project_id, state.applied, row.applied))
@@ -130,6 +143,12 @@ class Matching:
             project_id = changelog_keys.project_of(key)
             if project_id not in self._live.rows:
                 yield project_id
+
+
+def _applied(partition: Partition, project_id: str) -> int:
+    found = partition.peek(project_id)
+    assert found is not None
+    return found.applied if isinstance(found, ProjectState) else read_head(found).applied
 
 
 def _without_rules(row: ProjectStateRow) -> tuple[object, ...]:
