@@ -12,9 +12,10 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthoriza
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 
+from agents import auditing
 from agents.config import AgentsConfig, AuditConfig
 from agents.engine import auditor as auditor_module
-from agents.kafka.topics import connected_admin
+from agents.kafka.topics import TopicMismatch, connected_admin
 from faults.evidence import read_log
 from faults.oracle_audit import AuditChain
 from models.audit_checkpoint import AuditCheckpoint, checkpoint_key, decode_audit_checkpoint
@@ -22,6 +23,7 @@ from models.audit_signature import fault_of_signature, signed
 from testbed.worker_handle import WorkerHandle
 from testbed.worker_process import Orders, audited_names, make_core
 from tests.agents.support import Rig, config_for, created, make_topics, now_ms, producing, running, send, until
+from tests.agents.test_unreadable_batches import damaged_disk
 from tests.conftest import BROKER_KIND
 
 pytestmark = pytest.mark.broker
@@ -191,6 +193,39 @@ async def test_after_the_changelog_is_lost_a_new_chain_says_where_it_begins(
     found = [decode_audit_checkpoint(record.value) for record in await read_log(broker, config.topics.audit, 0)]
     seen = [(each.sequence, each.previous, each.offset_from) for each in found if isinstance(each, AuditCheckpoint)]
     assert seen == [(0, "", 0), (0, "", 0)]
+
+
+async def test_a_batch_that_cannot_be_read_is_covered_as_every_reader_sees_it(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = audited(broker, topic_prefix, tmp_path)
+    await make_topics(broker, config)
+    with damaged_disk(b"words on a bad sector"):
+        rig = Rig(config)
+        async with running(rig), producing(broker) as producer:
+            for number, error in ((1, None), (2, "words on a bad sector"), (3, None)):
+                await send(producer, config.topics.events, 0, b"p", created("p", number, error=error))
+            await until_audited(rig, 3)
+        found = await checked(broker, config)
+    assert (rig.stops, sum(each.records for each in found)) == ([], 3)
+
+
+async def test_where_the_topic_cannot_be_made_a_worker_starts_without_checkpoints_and_says_why(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object) -> dict[str, int]:
+        raise TopicMismatch("Topic a could not be created: no.")
+
+    monkeypatch.setattr(auditing, "ensure_audit_topic", refused)
+    rig = Rig(audited(broker, topic_prefix, tmp_path))
+    async with running(rig), producing(broker) as producer:
+        await send(producer, rig.topics.events, 0, b"p", created("p", 1))
+        await until(lambda: rig.outcome("applied") == 1 and rig.is_stored())
+        auditor = rig.runtime.engine.auditor
+        assert auditor is not None
+        assert (auditor.problem, auditor.written) == ("Topic a could not be created: no.", 0)
+        assert [owned.audit for owned in rig.owned.values()] == [None, None]
+    assert rig.stops == []
 
 
 async def tracked_without_checkpoints(rig: Rig, producer: AIOKafkaProducer) -> str:
