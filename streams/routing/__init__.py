@@ -1,4 +1,4 @@
 """Which receivers an alert reaches, when they are muted, who is on call: values, and questions to them. No clock.
 
-Nothing uses this package yet: today `alert_sinks/routing.py` decides where alerts go.
+`alerts routes` and `oncall show` use it. No worker does yet: `alert_sinks/routing.py` decides where alerts go.
 """
