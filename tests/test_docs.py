@@ -185,6 +185,11 @@ def test_nothing_of_one_machine_is_named(path: Path) -> None:
     assert not re.search(r"/(?:home|root|Users|work)/|pypi\.|npmjs|repo1\.maven", path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=ids(DOCUMENTS))
+def test_no_mark_of_a_merge_is_left(path: Path) -> None:
+    assert not re.search(r"^(?:<<<<<<<|>>>>>>>) ", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def test_every_document_can_be_reached_from_the_readme() -> None:
     reached, waiting = set(), [READMES[0]]
     while waiting:
