@@ -179,7 +179,7 @@ class PartitionAudit:
         report.chain, report.chain_faults, report.signatures = chain.faults, chain.fault_count, chain.signatures
         if chain.first is not None:
             first = chain.first.offset_from
-            report.covered = self._range(first, max(first, self._covered_to))
+            report.covered = self._range(first, self._covered_to) if self._covered_to > first else None
             if chain.first.sequence:
                 self._note(
                     f"The checkpoints of partition {report.partition} before number {chain.first.sequence} are gone: "

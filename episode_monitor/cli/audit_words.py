@@ -36,7 +36,8 @@ def _verdict(report: VerifyReport) -> Iterator[str]:
 def _partition(each: PartitionReport) -> Iterator[str]:
     where = f"Partition {each.partition}"
     if each.covered is None:
-        yield f"{where}: no checkpoints."
+        none = "no checkpoint covers a record of this range" if each.checkpoints else "no checkpoints"
+        yield f"{where}: {none}."
     else:
         yield f"{where}: {count(each.checkpoints, 'checkpoint')}, offsets {_span(each.covered)}, " + (
             "intact." if each.is_topic_intact else "NOT intact."

@@ -153,6 +153,8 @@ async def test_what_the_topic_got_after_the_copy_was_made_is_one_sentence_and_ca
     await write(case.broker, second, [*records[:30], *records[31:]])
     code, report = case.report("--topic", second, "--to", "65")
     assert (code, found(report)) == (1, [("removed", 30)])
+    empty = case.verify("--to", "0")
+    assert (empty.code, "Partition 0: no checkpoint covers a record of this range.\n" in empty.out) == (0, True)
     assert report["partitions"][0]["covered"] == {"partition": 0, "offset_from": 0, "offset_to": 65}
 
 
