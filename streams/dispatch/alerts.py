@@ -67,8 +67,7 @@ def _begin(turn: Turn, live: LiveAlert, alert: Alert) -> None:
             shown(turn.state, live), status=AlertStatus.RESOLVED, ends_at_ms=turn.now_ms, reason="fired_anew"
         )
         groups.end(turn, live, ended)
-    record.openings, record.level, record.escalation = 0, 0, None
-    turn.state.timers.set(Timer.ESCALATION, live.key, 0)
+    record.openings, record.level = 0, 0
 
 
 def _relabel(turn: Turn, live: LiveAlert) -> None:

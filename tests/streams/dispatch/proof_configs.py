@@ -15,7 +15,10 @@ from streams.routing.time_interval import TimeInterval
 from tests.streams.dispatch.scripts import MINUTE_MS, SECOND_MS
 
 CRITICAL = parse_matchers('severity="critical"')
-NIGHTS: dict[str, tuple[TimeInterval, ...]] = {"nights": (TimeInterval(times=((22 * 60, 24 * 60), (0, 6 * 60))),)}
+HOURS: dict[str, tuple[TimeInterval, ...]] = {
+    "nights": (TimeInterval(times=((22 * 60, 24 * 60), (0, 6 * 60))),),
+    "evenings": (TimeInterval(times=((22 * 60, 23 * 60 + 50), (23 * 60 + 55, 24 * 60))),),
+}
 RECEIVERS = (TEAM, ON_CALL, "pager", "kim-phone")
 
 
@@ -27,7 +30,7 @@ def config(
     rates: dict[str, RateLimit] | None = None,
 ) -> DispatchConfig:
     return DispatchConfig(
-        alerting=Alerting(root=built(root), receivers=RECEIVERS, inhibit_rules=inhibit, time_intervals=NIGHTS),
+        alerting=Alerting(root=built(root), receivers=RECEIVERS, inhibit_rules=inhibit, time_intervals=HOURS),
         on_call=OnCall(chains=chains, schedules=schedules),
         rate_limits=rates or {},
     )
@@ -97,6 +100,10 @@ CONFIGS = {
     ),
     "burst of two": config(route(), rates={TEAM: RateLimit(MINUTE_MS, burst=2)}),
     "muted at night": config(route(mute="nights")),
+    "muted with a chain to the team": config(
+        route(mute="nights"), Chain(name="again", matchers=CRITICAL, steps=(Wait(5 * MINUTE_MS), Notify(TEAM)))
+    ),
+    "grouped with a chain": msgspec.structs.replace(GROUPED, on_call=DEFAULT.on_call),
     "no sinks": msgspec.structs.replace(DEFAULT, empty_receivers=frozenset({TEAM, ON_CALL})),
     "no sink for on-call": msgspec.structs.replace(DEFAULT, empty_receivers=frozenset({ON_CALL})),
 }
