@@ -17,7 +17,6 @@ from episode_monitor.audit.export_check import ExportReport, NotAnExport, check_
 from episode_monitor.audit.export_files import CannotExport, Exported, write_export
 from episode_monitor.cli.audit_words import key_sentence
 from episode_monitor.cli.calling import Url, WorkerClient
-from episode_monitor.cli.interrupts import Interrupts
 from episode_monitor.cli.output import Json, count, print_json
 from episode_monitor.cli.replay_options import ShowsProgress, run
 from episode_monitor.cli.replay_progress import shown_progress
@@ -46,9 +45,8 @@ def export(
     settings = load_settings()
     job = _job(settings, since, until)
     try:
-        with Interrupts().watched():
-            exported = _collected(job, settings, url, progress)
-            digest = write_export(folder, exported)
+        exported = _collected(job, settings, url, progress)
+        digest = write_export(folder, exported)
     except FileExistsError:
         _check_place(folder)
         raise

@@ -5,6 +5,10 @@ import errno
 import io
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from episode_monitor.audit.export_files import CannotExport, Exported, csv_of, w
 from models.audit_checkpoint import encode_audit_checkpoint
 from models.audit_signature import key_id
 from tests.audit.ledger import MONITOR, chain, events
+from tests.system.test_commands import ROOT
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 KEYS = {key_id(KEY.public_key()): KEY.public_key()}
@@ -88,6 +93,23 @@ def test_a_place_that_is_taken_is_refused_and_stays_as_it_is(tmp_path: Path) -> 
     with pytest.raises(FileExistsError):
         write_export(tmp_path / "audit", exported())
     assert [*tmp_path.rglob("*")] == [tmp_path / "audit"]
+
+
+def test_ctrl_c_while_a_worker_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "episode_monitor", "audit", "export", str(tmp_path / "audit"), "--url"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        pipe = subprocess.PIPE
+        with (
+            subprocess.Popen([*command, address], cwd=ROOT, text=True, stdout=pipe, stderr=pipe) as running,
+            silent.accept()[0],
+        ):
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (130, "")
+    assert err == "episode-monitor: The export was interrupted; nothing was left behind.\n"
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
