@@ -25,6 +25,7 @@ from streams.base import changelog_keys
 
 MOST_RANGES = 120  # then a checkpoint is cut early: all ranges are stored again with each flush
 MOST_UNSENT = 500  # checkpoints that wait for the audit's topic: eight hours of a minute each
+HASHED_AT_BYTES = 1024 * 1024  # each hash hands the interpreter to another thread, and getting it back takes 5 ms
 
 Writes = list[tuple[bytes, bytes | None]]
 Sign = Callable[[AuditCheckpoint], AuditCheckpoint]
@@ -80,6 +81,8 @@ class AuditChain:
         self._written: list[int] = []  # made, and not written yet
         self._cleared: list[int] = []  # sent, and still stored
         self._hash, self._records = hashlib.sha256(), 0
+        self._parts: list[bytes] = []
+        self._parts_bytes = 0
 
     # --- recovery
 
@@ -140,13 +143,22 @@ class AuditChain:
 
     def take(self, records: Sequence[AuditedRecord]) -> None:
         """These records were applied, or refused; in order, each once since `begin_at`."""
-        self._hash.update(audited_bytes(records))
+        part = audited_bytes(records)
+        self._parts.append(part)
         self._records += len(records)
+        self._parts_bytes += len(part)
+        if self._parts_bytes >= HASHED_AT_BYTES:
+            self._hash_parts()
+
+    def _hash_parts(self) -> None:
+        self._hash.update(b"".join(self._parts))
+        self._parts, self._parts_bytes = [], 0
 
     def cut(self, next_offset: int) -> None:
         """The partition is stored as it is now, up to this offset."""
         if next_offset <= self.end:
             return
+        self._hash_parts()
         self.ranges.append(AuditRange(next_offset, self._records, self._hash.hexdigest()))
         self._hash, self._records, self.is_changed = hashlib.sha256(), 0, True
 
