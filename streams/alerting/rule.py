@@ -57,7 +57,7 @@ class RuleType:
         raise NotImplementedError
 
     def verdict(self, rule: "Rule", project: JudgedProject) -> Verdict:
-        """Of a type without a window. Evaluated when findings change or an operation is counted."""
+        """Of a type without a window. Evaluated when findings change or an operation of a watched kind is counted."""
         raise NotImplementedError
 
     def measurement(self, rule: "Rule", project: JudgedProject, verdict: Verdict) -> Measurement:

@@ -11,7 +11,7 @@ from models import codec
 from models.codec import Tombstone, decode_event, encode_event, event_headers
 from models.dead_letter import DeadLetterReason, Malformed
 from models.event import Event, EventType, RetryReason
-from models.wire import FIELD_RULES
+from models.wire import FIELD_RULES, NEEDS_EPISODE_ID, NEEDS_EPISODE_NUMBER
 from testbed.properties import examples
 from tests.models.samples import NOW_MS, SAMPLES, refusal
 
@@ -117,8 +117,8 @@ def events(draw: st.DrawFn) -> Event:
     """Any valid event."""
     event_type = draw(st.sampled_from(EventType))
     reasons = tuple(draw(st.lists(st.sampled_from(RetryReason), max_size=5)))
-    needs_id = event_type in (EventType.CREATED, EventType.RENUMBERED, EventType.DELETED)
-    needs_number = event_type in (EventType.CREATED, EventType.RENUMBERED)
+    needs_id = event_type in NEEDS_EPISODE_ID
+    needs_number = event_type in NEEDS_EPISODE_NUMBER
     numbers = st.integers(1, 2**31 - 1)
     return Event(
         event_id=draw(texts(128)),

@@ -7,7 +7,9 @@ import pytest
 from faults.facts import counts
 from models.event import RetryReason
 from streams.alerting import rule_types
+from streams.base import outcome_flags, packed_counts
 from streams.base.calendar import Calendar
+from streams.rates.operations import FLAGS
 from tests.streams.driving import CONFLICT, FAILURE, SHIPPED, SLOW, Driven, at_ms, core_with, rule
 
 CREATED = {"attempted": 1, "ended": 1}
@@ -16,6 +18,14 @@ FAILED = {"attempted": 1, "ended": 1, "failed": 1}
 
 def project(**settings: Any) -> Driven:
     return Driven(core_with(*SHIPPED, **settings))
+
+
+def test_every_flag_of_an_ending_fits_into_the_bits_and_the_byte_that_keep_it() -> None:
+    all_but_conflicted = ~packed_counts.mask(packed_counts.CONFLICTED)
+    flags = outcome_flags.watched(all_but_conflicted) | outcome_flags.SAID_CONFLICT
+    assert flags & ~FLAGS == 0, "Operations would drop a flag: FLAG_BITS, `bytes` of StoredOperations, OPEN, KIND_BITS"
+    assert FLAGS < 256, "StoredOperations keeps the flags of an operation in one byte"
+    assert FLAGS < outcome_flags.OPEN <= outcome_flags.KIND_MASK
 
 
 # --- one operation

@@ -14,7 +14,7 @@ from streams.project.step import step
 from streams.rates.totals import PartitionTotals
 from tests.streams.comparing import essence
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SLOW, START_MS, core_with, examples
-from tests.streams.lives import JUMPING, NUMBERING, ORDINARY, arrivals, lives, with_resends
+from tests.streams.lives import JUMPING, NUMBERING, ORDINARY, Move, arrivals, live, lives, with_resends
 
 GROWING = (*ORDINARY, "lose", "restate")
 CORE = core_with(FAILURE, CONFLICT, SLOW, INTEGRITY)
@@ -35,6 +35,12 @@ def at_the_end_of_all(events: list[Event]) -> list[Event]:
 
 
 WAITS_MS = (0, 1, 400, 1000, 31_000, 400_000, 4_000_000, 90_000_000)
+
+
+def test_lives_contain_every_type_of_event() -> None:
+    kinds = (*ORDINARY, *NUMBERING, *JUMPING)
+    life = live([Move(kind, 1000, pick, 0, 20) for kind in kinds for pick in range(4)])
+    assert {event.type for event in life} == set(EventType), "a move of tests/streams/lives.py must emit the new type"
 
 
 @examples(150)
