@@ -3,6 +3,7 @@
 Nothing waits for the audit's topic: a checkpoint is stored with the cursor, and sent afterwards by `Auditor`.
 """
 
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from streams.alerting.core import Core
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Changes
 from streams.base.steps import Steps
-from streams.partition.audit_chain import AuditChain, Statement, StoredSum, Writes
+from streams.partition.audit_chain import AuditChain, Hash, Statement, StoredSum, Writes
 from streams.partition.partition import Partition
 from streams.partition.state_sum import StateSum
 from streams.project.project_state import ProjectState
@@ -64,9 +65,10 @@ class PartitionAudit:
     """`allowance` is what state digests may cost, shared by the worker's partitions."""
 
     def __init__(
-        self, options: AuditOptions, topic: str, number: int, core: Core, allowance: Allowance, failpoint: Failpoint
-    ) -> None:
-        self._new_chain = partial(AuditChain, options.monitor_id, topic, number, options.sign)
+        self, options: AuditOptions, topic: str, number: int, core: Core, allowance: Allowance, failpoint: Failpoint,
+        new_hash: Callable[[], Hash] = hashlib.sha256,
+    ) -> None:  # fmt: skip
+        self._new_chain = partial(AuditChain, options.monitor_id, topic, number, options.sign, new_hash)
         self.chain = self._new_chain()
         self.sum: StateSum | None = None
         self._options = options

@@ -6,6 +6,7 @@ are applied again are hashed once, and a checkpoint that was decided is sent aga
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -25,10 +26,20 @@ from streams.base import changelog_keys
 
 MOST_RANGES = 120  # then a checkpoint is cut early: all ranges are stored again with each flush
 MOST_UNSENT = 500  # checkpoints that wait for the audit's topic: eight hours of a minute each
-HASHED_AT_BYTES = 1024 * 1024  # each hash hands the interpreter to another thread, and getting it back takes 5 ms
+HASHED_AT_BYTES = 512 * 1024  # a thread may hash them; waking it more often costs more than it saves
 
 Writes = list[tuple[bytes, bytes | None]]
 Sign = Callable[[AuditCheckpoint], AuditCheckpoint]
+
+
+class Hash(Protocol):
+    """Of `hashlib`, or one that works in a thread."""
+
+    def update(self, data: bytes, /) -> None:
+        """Add these bytes."""
+
+    def hexdigest(self) -> str:
+        """Of all bytes so far."""
 
 
 class StoredSum(msgspec.Struct, frozen=True, array_like=True):
@@ -63,9 +74,12 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditChain:
-    """`sign` gives a checkpoint its signature, or leaves it as it is."""
+    """`sign` gives a checkpoint its signature, or leaves it as it is; `new_hash` begins a SHA-256."""
 
-    def __init__(self, monitor_id: str, topic: str, partition: int, sign: Sign = lambda checkpoint: checkpoint) -> None:
+    def __init__(
+        self, monitor_id: str, topic: str, partition: int, sign: Sign = lambda checkpoint: checkpoint,
+        new_hash: Callable[[], Hash] = hashlib.sha256,
+    ) -> None:  # fmt: skip
         self.sequence = 0  # of the next checkpoint
         self.previous = NO_LINK
         self.offset_from = 0
@@ -80,7 +94,8 @@ class AuditChain:
         self._stored_sequence = 0  # checkpoints before it are stored, and may be sent
         self._written: list[int] = []  # made, and not written yet
         self._cleared: list[int] = []  # sent, and still stored
-        self._hash, self._records = hashlib.sha256(), 0
+        self._new_hash = new_hash
+        self._hash, self._records = new_hash(), 0
         self._parts: list[bytes] = []
         self._parts_bytes = 0
 
@@ -160,7 +175,7 @@ class AuditChain:
             return
         self._hash_parts()
         self.ranges.append(AuditRange(next_offset, self._records, self._hash.hexdigest()))
-        self._hash, self._records, self.is_changed = hashlib.sha256(), 0, True
+        self._hash, self._records, self.is_changed = self._new_hash(), 0, True
 
     # --- checkpoints
 
