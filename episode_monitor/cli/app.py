@@ -12,7 +12,7 @@ import uvloop
 from episode_monitor import __version__
 from episode_monitor.cli.commands import LazyCommands
 from episode_monitor.cli.output import Json, print_json, print_table, shown
-from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.exits import ExitCode, Failure, end_start, is_interruption
 from episode_monitor.observe.logs import configure
 from episode_monitor.settings.env_file import ENV_FILE, notices, source_of
 from episode_monitor.settings.rules_file import core_from
@@ -45,6 +45,7 @@ def _options(
     if not context.resilient_parsing and not {"--help"} & set(sys.argv):
         for sentence in notices(ENV_FILE, os.environ, Settings.model_fields):
             print(f"episode-monitor: {sentence}", file=sys.stderr)
+    end_start()
 
 
 def main() -> None:
@@ -63,6 +64,10 @@ def main() -> None:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries to write the rest at its end
         _end(f"The output cannot be written: {error.strerror}. Free some space and try again.", ExitCode.USAGE)
+    except (KeyboardInterrupt, Exception) as error:
+        if not is_interruption(error):
+            raise
+        _end("Interrupted before the command ended.", ExitCode.INTERRUPTED)
 
 
 def _end(sentence: str, code: ExitCode) -> None:

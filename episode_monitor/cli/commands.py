@@ -7,6 +7,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from episode_monitor.exits import Interrupted
+
 # Name -> module of this package and what it has: a function, or a group of commands.
 _COMMANDS: Final = {
     "topics": "topics:topics",
@@ -36,6 +38,13 @@ class LazyCommands(TyperGroup):
         if cmd_name in _COMMANDS and cmd_name not in self.commands:
             self.commands[cmd_name] = _imported(cmd_name)
         return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C that it does not explain itself is a sentence all the same."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted before the command ended.") from None
 
 
 def _imported(name: str) -> Any:
