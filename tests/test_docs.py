@@ -70,6 +70,9 @@ OTHER_NAMES = {
     "COMPILED_CORE",
     "POSTGRES_PASSWORD",
     "FIELD_RULES",
+    "NEEDS_EPISODE_ID",
+    "NEEDS_EPISODE_NUMBER",
+    "ON_THE_PAGE",
     "RULE_TYPES",
     *rule_types.ALERT_TYPES,
 }
