@@ -16,6 +16,7 @@ from typing import Any
 from episode_monitor.backfill.pages import Position
 from episode_monitor.backfill.statements import Unusable
 from episode_monitor.exits import ExitCode, Failure
+from episode_monitor.whole_file import check_replaceable
 
 FORMAT = 1
 
@@ -80,6 +81,8 @@ class PositionFile:
         content: dict[str, Any] = {"format": FORMAT, "identity": self._identity, **asdict(progress)}
         unfinished = self._path.with_suffix(".new")
         try:
+            check_replaceable(self._path)
+            check_replaceable(unfinished)
             unfinished.write_text(json.dumps(content), encoding="utf-8")
             os.replace(unfinished, self._path)
         except OSError as error:

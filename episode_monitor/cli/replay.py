@@ -26,7 +26,7 @@ from episode_monitor.cli.replay_options import (
 )
 from episode_monitor.cli.replay_progress import shown_progress
 from episode_monitor.cli.replay_report import print_report
-from episode_monitor.cli.replay_states import Plan, ResumeFile, SaveFile, SnapshotFile, States, keep, plan
+from episode_monitor.cli.replay_states import Plan, ResumeFile, SaveFile, SnapshotFile, States, forget, keep, plan
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.processes import do_in_processes
 from episode_monitor.replay.report import Report, merged
@@ -77,6 +77,7 @@ def replay(
         print_report(report)
     if unkept is not None:
         raise unkept
+    forget(states)
     if report.has_issues:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 

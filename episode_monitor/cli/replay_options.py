@@ -55,6 +55,7 @@ class Wanted(msgspec.Struct, frozen=True):
     range: Range
     until_ms: int | None
     now_ms: int
+    words: dict[str, str] = {}  # option -> its words, of those that were given
 
     def source(self, settings: Settings) -> Source:
         """The file, or the events topic."""
@@ -75,9 +76,14 @@ def wanted(
             _one(begin, "--from", from_offset, "--from-offset", now_ms),
             _one(end, "--to", to_offset, "--to-offset", now_ms),
         )
-        return Wanted(jsonl, chosen, None if until is None else moment_ms(until, "--until"), now_ms)
+        until_ms = None if until is None else moment_ms(until, "--until")
     except BadRange as error:
         raise Failure(str(error), ExitCode.USAGE) from None
+    given = {
+        "--partition": partition, "--from": begin or from_offset, "--to": end or to_offset, "--until": until
+    }  # fmt: skip
+    words = {option: str(text) for option, text in given.items() if text is not None}
+    return Wanted(jsonl, chosen, until_ms, now_ms, words)
 
 
 def _one(text: str | None, option: str, offset: str | None, offset_option: str, now_ms: int) -> Position | None:

@@ -27,7 +27,10 @@ SaveFile = Annotated[
 ]
 ResumeFile = Annotated[
     Path | None,
-    typer.Option("--resume", help="Continue the interrupted replay in this file, if it exists; Ctrl-C writes it."),
+    typer.Option(
+        "--resume",
+        help="Continue the interrupted replay in this file, if it exists; Ctrl-C writes it, the end deletes it.",
+    ),
 ]
 
 
@@ -74,7 +77,7 @@ async def plan(states: States, asked: Wanted, core: Core, settings: Settings) ->
     """Resolve the range, on top of a snapshot where there is one. Raises Failure and what the source raises."""
     source = asked.source(settings)
     _check_moments(states, asked)
-    check_places(states)
+    check_places(states, asked.jsonl)
     found = await asyncio.to_thread(load, states, asked, core, source)
     if found is None:
         bounds = await source.resolve()
@@ -82,7 +85,8 @@ async def plan(states: States, asked: Wanted, core: Core, settings: Settings) ->
     is_resumed = states.resume is not None
     if is_resumed:
         before = found.header
-        asked = msgspec.structs.replace(asked, now_ms=before.now_ms, until_ms=before.until_ms)
+        _check_same(states, asked, before)
+        asked = msgspec.structs.replace(asked, now_ms=before.now_ms, until_ms=before.until_ms, words=before.asked)
     asked = msgspec.structs.replace(asked, range=_after(found, asked.range, is_resumed))
     source = asked.source(settings)
     bounds = await source.resolve()
@@ -102,17 +106,19 @@ def _plan(
     work = Work(bounds, saved, asked.until_ms, states.save is not None, states.when_stopped is not None)
     header = Header(
         snapshots.source_of(source.name, source.is_topic), snapshots.settings_of(core), list(whole), asked.until_ms,
-        asked.now_ms, asked.range.partition, is_finished=False,
+        asked.now_ms, asked.range.partition, is_finished=False, asked=asked.words,
     )  # fmt: skip
     return Plan(source, work, header)
 
 
-def check_places(states: States) -> None:
-    """Raises Failure where what is to be kept could not be written."""
+def check_places(states: States, read: Path | None) -> None:
+    """Raises Failure where what is to be kept could not be written, or would replace the file that is read."""
     try:
         for path in (states.save, states.resume):
             if path is not None:
                 snapshots.check_place(path)
+                if read is not None and path.exists() and read.exists() and path.samefile(read):
+                    raise Failure(f"{path} has the events to be read; name another file for the state.", ExitCode.USAGE)
     except CannotSave as error:
         raise Failure(str(error), ExitCode.USAGE) from None
 
@@ -122,6 +128,25 @@ def _check_moments(states: States, asked: Wanted) -> None:
     by_time = isinstance(asked.range.first, Moment) or isinstance(asked.range.end, Moment)
     if asked.jsonl is not None and by_time and states != States(None, None, None):
         raise Failure("A file's range by times has no snapshot; give its range by offsets.", ExitCode.USAGE)
+
+
+def _check_same(states: States, asked: Wanted, before: Header) -> None:
+    """An interrupted replay goes on as it began. Raises Failure where the options ask for another one."""
+    if before.is_finished:
+        raise Failure(
+            f"{states.resume} has the end of a finished replay; add later records to it with --snapshot, or name a new "
+            "file to begin anew.", ExitCode.USAGE,
+        )  # fmt: skip
+    others = [option for option, words in asked.words.items() if before.asked.get(option) != words]
+    if others:
+        whole = ", ".join(f"{each.partition}:{each.first}" for each in before.bounds)
+        ends = ", ".join(f"{each.partition}:{'end' if each.end is None else each.end}" for each in before.bounds)
+        given = " ".join(f"{option} {words}" for option, words in before.asked.items())
+        raise Failure(
+            f"{states.resume} has a replay of another range, from {whole} to {ends}"
+            f"{f' ({given})' if given else ''}; leave out {' and '.join(others)} to continue it, or name a new file.",
+            ExitCode.USAGE,
+        )
 
 
 def _after(found: Snapshot, wanted: Range, is_resumed: bool) -> Range:
@@ -159,3 +184,16 @@ def keep(states: States, planned: Plan, done: Done) -> Path | None:
     except CannotSave as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     return path
+
+
+def forget(states: States) -> None:
+    """The replay was finished and reported: the same command begins anew next time. Raises Failure."""
+    if states.resume is None or states.resume == states.save:
+        return
+    try:
+        states.resume.unlink(missing_ok=True)
+    except OSError as error:
+        raise Failure(
+            f"{states.resume} cannot be deleted: {error.strerror or error}. Delete it before the next replay.",
+            ExitCode.USAGE,
+        ) from None

@@ -1,23 +1,22 @@
 """The state of a replay in a file, to go on from: after an interruption, or with a later range on top of it.
 
-A first line with the form's version, a header, one part per partition, and the SHA-256 of all before it. It is written
-to a file beside it and renamed, so that a snapshot is whole or not there.
+A first line with the form's version, a header, one part per partition, and the SHA-256 of all before it. It names every
+project and episode, so only its owner may read it.
 """
 
-import os
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from errno import EISDIR
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
 from episode_monitor import __version__
 from episode_monitor.replay.partition_replay import Saved
 from episode_monitor.replay.ranges import Bounds
+from episode_monitor.whole_file import replacing
 from streams.alerting.core import Core
 
 _NAME: Final = b"episode-monitor snapshot "
@@ -49,6 +48,7 @@ class Header(msgspec.Struct, frozen=True):
     only: int | None  # the partition that it was confined to
     is_finished: bool
     software: str = __version__
+    asked: dict[str, str] = {}  # option -> its words, of those that chose the range
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -89,37 +89,27 @@ def settings_of(core: Core) -> dict[str, Setting]:
 
 def save(path: Path, header: Header, partitions: Sequence[Saved]) -> None:
     """Whole or not at all. Raises CannotSave."""
-    with _beside(path) as beside:
-        with beside.open("wb") as file:
-            digest = sha256()
-            for piece in _pieces(header, partitions):
-                digest.update(piece)
-                file.write(piece)
-            file.write(digest.digest())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+    with _written(path) as file:
+        digest = sha256()
+        for piece in _pieces(header, partitions):
+            digest.update(piece)
+            file.write(piece)
+        file.write(digest.digest())
 
 
 def check_place(path: Path) -> None:
     """Raises CannotSave where no snapshot can be written, before the work that it would keep."""
-    with _beside(path) as beside:
-        if path.is_dir():
-            raise IsADirectoryError(EISDIR, "Is a directory")
-        beside.touch()
+    with _written(path, keeps=False):
+        pass
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A new file in the same folder, gone at the end."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+def _written(path: Path, *, keeps: bool = True) -> Iterator[BinaryIO]:
     try:
-        yield beside
+        with replacing(path, keeps=keeps) as file:
+            yield file
     except OSError as error:
         raise CannotSave(f"The snapshot {path} cannot be written: {error.strerror or error}.") from None
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def _pieces(header: Header, partitions: Sequence[Saved]) -> Iterator[bytes]:

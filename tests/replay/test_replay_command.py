@@ -245,7 +245,39 @@ def test_an_interrupted_replay_is_resumed_to_the_report_of_an_uninterrupted_one(
         again = run("replay", "--jsonl", str(events), "--resume", str(state), "--json")
         assert (again.code, again.out) == (1, whole.out)
         assert again.err.startswith("Continues an interrupted replay at 0:")
-        state.unlink()
+        assert not state.exists()
+
+
+def test_an_interrupted_replay_is_not_continued_with_another_range(tmp_path: Path) -> None:
+    lines = many_lines()
+    events, state = tmp_path / "events.jsonl", tmp_path / "state"
+    events.write_bytes(b"".join(lines))
+    assert interrupted(tmp_path, lines, "--resume", str(state), "--from", "10").code == 130
+    kept = state.read_bytes()
+    for words, named in (
+        (("--from", "11"), "--from"),
+        (("--from", "10", "--to", "500"), "--to"),
+        (("--until", "2030-01-01T00:00:00Z"), "--until"),
+    ):
+        refused = run("replay", "--jsonl", str(events), "--resume", str(state), *words)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err == (
+            f"episode-monitor: {state} has a replay of another range, from 0:10 to 0:end (--from 10); "
+            f"leave out {named} to continue it, or name a new file.\n"
+        )
+    assert state.read_bytes() == kept
+    assert run("replay", "--jsonl", str(events), "--resume", str(state), "--from", "10").code == 1
+    assert not state.exists()
+
+
+def test_the_snapshot_of_a_finished_replay_is_not_resumed_and_not_deleted(tmp_path: Path) -> None:
+    events, state = tmp_path / "events.jsonl", tmp_path / "state"
+    events.write_bytes(many_lines()[0])
+    assert run("replay", "--jsonl", str(events), "--save-snapshot", str(state)).code in (0, 1)
+    refused = run("replay", "--jsonl", str(events), "--resume", str(state))
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"episode-monitor: {state} has the end of a finished replay;")
+    assert state.stat().st_mode & 0o777 == 0o600
 
 
 def test_without_a_file_to_keep_its_state_an_interrupted_replay_ends_with_one_sentence(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_full_disk_at_the_snapshot_leaves_the_report_and_no_file(tmp_path: Pat
     assert [each.name for each in tmp_path.iterdir()] == ["events.jsonl"]
 
 
-@pytest.mark.parametrize(("place", "why"), [("", "Is a directory"), ("none/kept", "No such file or directory")])
+@pytest.mark.parametrize(("place", "why"), [("", "A directory is there"), ("none/kept", "No such file or directory")])
 @pytest.mark.parametrize("option", ["--save-snapshot", "--resume"])
 def test_a_place_where_no_snapshot_can_be_is_refused_before_anything_is_read(
     tmp_path: Path, option: str, place: str, why: str
@@ -78,6 +78,24 @@ def test_a_place_where_no_snapshot_can_be_is_refused_before_anything_is_read(
     ran = run("replay", "--jsonl", str(tmp_path / "nothing"), option, str(tmp_path / place))
     assert (ran.code, ran.out, why in ran.err, ran.err.count("\n")) == (2, "", True, 1), ran
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--save-snapshot", "--resume"])
+@pytest.mark.parametrize("kind", ["pipe", "link", "link to nothing", "the events"])
+def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path, option: str, kind: str) -> None:
+    lines, place = Path(events_file(tmp_path)), tmp_path / "place"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "the events":
+        os.link(lines, place)
+    else:
+        place.symlink_to(lines if kind == "link" else tmp_path / "nothing")
+    before = (place.lstat(), lines.read_bytes(), sorted(tmp_path.iterdir()))
+    ran = run("replay", "--jsonl", str(lines), option, str(place))
+    why = "has the events" if kind == "the events" else "cannot be written: What is there is not a regular file.\n"
+    assert (ran.code, ran.out, why in ran.err, ran.err.count("\n")) == (2, "", True, 1), ran
+    after = (place.lstat(), lines.read_bytes(), sorted(tmp_path.iterdir()))
+    assert (before[0].st_ino, before[0].st_mode, *before[1:]) == (after[0].st_ino, after[0].st_mode, *after[1:])
 
 
 # --- Ctrl-C
