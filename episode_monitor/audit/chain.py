@@ -24,14 +24,10 @@ _REMEMBERED: Final = 10_000  # links, to know a repetition by
 _MAX_TEXT: Final = 100  # characters of a foreign key's id
 
 
-class WrongKey(Exception):
-    """A checkpoint is signed with a key that was not given; the message is one sentence."""
-
-
 class ChainFault(msgspec.Struct, frozen=True, kw_only=True):
     """Why the chain is not what its writer wrote, in one sentence. `sequence` is null where it cannot be read."""
 
-    partition: int
+    partition: int | None  # null: of an exported line that cannot be read
     sequence: int | None
     reason: str
 
@@ -43,13 +39,14 @@ class Signatures(msgspec.Struct):
     unsigned: int = 0
     checked: bool = False
     keys: list[str] = []  # ids of the keys that signed
+    strange: list[str] = []  # those of them that were not given
 
 
 class Chain:
     """Of one partition of one topic of one monitor. `take` each record in order, then `conclude`."""
 
     def __init__(
-        self, monitor_id: str, topic: str, partition: int, keys: Mapping[str, Ed25519PublicKey], *,
+        self, monitor_id: str, topic: str, partition: int | None, keys: Mapping[str, Ed25519PublicKey], *,
         is_cut: bool = False, may_miss: bool = False,
     ) -> None:  # fmt: skip
         """`is_cut`: its first checkpoints may be gone. `may_miss`: so may others, which is noted and no fault."""
@@ -58,7 +55,9 @@ class Chain:
         self.fault_count = 0
         self.checkpoints = 0
         self.repetitions = 0
-        self.signatures = Signatures(checked=bool(keys), keys=[])
+        self.signatures = Signatures(checked=bool(keys), keys=[], strange=[])
+        self.lacks_before = False  # checkpoints are missing or damaged directly before the last one
+        self.lacks_after = False  # and after it
         self.first: AuditCheckpoint | None = None
         self.last: AuditCheckpoint | None = None
         self._place = (monitor_id, topic, partition)
@@ -66,13 +65,15 @@ class Chain:
         self._is_cut = is_cut
         self._may_miss = may_miss
         self._links: OrderedDict[str, None] = OrderedDict()
+        self._stranger = ""  # the key of the last signature, where it was not given
         self._unvouched: list[int] = []  # the first and the last sequence since the last signed checkpoint
 
-    def take(self, value: bytes | None) -> AuditCheckpoint | None:
-        """The checkpoint that these bytes are; None: they are none, or one that was taken before. Raises WrongKey."""
+    def take(self, value: bytes | None, where: str = "A record of the chain") -> AuditCheckpoint | None:
+        """The checkpoint that these bytes are; None: they are none, or one that was taken before."""
         checkpoint = decode_audit_checkpoint(value)
         if isinstance(checkpoint, NotAnAuditCheckpoint):
-            self._fault(None, f"A record of the chain is no checkpoint that can be used. {checkpoint.reason}")
+            self.lacks_after = True
+            self._fault(None, f"{where} is no checkpoint that can be used. {checkpoint.reason}")
             return None
         link = link_hash(checkpoint)
         if link in self._links:
@@ -86,6 +87,7 @@ class Chain:
             self._links.popitem(last=False)
         self.first, self.last = self.first or checkpoint, checkpoint
         self.checkpoints += 1
+        self.lacks_after = False
         return checkpoint
 
     def conclude(self) -> None:
@@ -100,12 +102,15 @@ class Chain:
         """Notes what is wrong; False: it has no place in the chain."""
         before, sequence = self.last, checkpoint.sequence
         if (checkpoint.monitor_id, checkpoint.topic, checkpoint.partition) != self._place:
+            self.lacks_after = True
             self._fault(sequence, f"Checkpoint {sequence} states another monitor, topic or partition than its key.")
             return False
         if before is None:
-            if (sequence or checkpoint.previous != NO_LINK) and not self._is_cut:
+            self.lacks_before = bool(sequence) or checkpoint.previous != NO_LINK
+            if self.lacks_before and not self._is_cut:
                 self._fault(sequence, f"The chain begins with checkpoint {sequence}; what was before it is missing.")
             return True
+        self.lacks_before = False
         if not sequence and checkpoint.previous == NO_LINK:
             self.conclude()
             self._note(f"begins anew at offset {checkpoint.offset_from}, after offset {before.offset_to - 1}: the "
@@ -116,6 +121,7 @@ class Chain:
             return False
         is_linked = sequence == before.sequence + 1 and checkpoint.previous == link_hash(before)
         if not is_linked:
+            self.lacks_before = True
             self.conclude()
         if sequence > before.sequence + 1:
             missing = f"{before.sequence + 1} to {sequence - 1}"
@@ -151,15 +157,28 @@ class Chain:
             return
         key = self._keys.get(checkpoint.key_id)
         if key is None:
-            raise WrongKey(
-                f"Checkpoint {sequence} of partition {checkpoint.partition} is signed with the key "
-                f"{checkpoint.key_id[:_MAX_TEXT]!r}, and the public key given is {', '.join(map(repr, self._keys))}."
-            )
+            self._note_stranger(checkpoint)
+            return
+        self._stranger = ""
         why = fault_of_signature(checkpoint, key)
         if why:
             self._fault(sequence, f"Checkpoint {sequence} is not what was signed. {why}")
         else:
             self._unvouched.clear()
+
+    def _note_stranger(self, checkpoint: AuditCheckpoint) -> None:
+        """Once for a row of checkpoints with the same key."""
+        stranger, strange = checkpoint.key_id[:_MAX_TEXT], self.signatures.strange
+        if stranger not in strange and len(strange) < MAX_FAULTS:
+            strange.append(stranger)
+        if stranger != self._stranger:
+            self._stranger = stranger
+            self._fault(
+                checkpoint.sequence,
+                f"Checkpoint {checkpoint.sequence} of partition {checkpoint.partition} is signed with key {stranger}, "
+                f"not with the given key {' or '.join(self._keys)}: either the key is the wrong one, or all "
+                "checkpoints from there on were signed anew by another.",
+            )
 
     def _fault(self, sequence: int | None, reason: str) -> None:
         self.fault_count += 1

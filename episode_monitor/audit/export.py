@@ -14,8 +14,10 @@ import msgspec
 
 from agents.fetching.reading import reader
 from agents.kafka.access import KafkaAccess
+from episode_monitor.audit.due import due_before_ms
 from episode_monitor.audit.export_files import Exported
 from episode_monitor.audit.reading import PartitionRecords
+from episode_monitor.audit.verify_report import OffsetRange
 from episode_monitor.exits import Failure
 from episode_monitor.replay.ranges import Moment, Range
 from episode_monitor.replay.report import Report, merged
@@ -46,6 +48,7 @@ class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int | None
     until_ms: int | None
     now_ms: int
+    checkpoint_seconds: int
 
     def has(self, moment: str) -> bool:
         """Whether an RFC 3339 time is in the range."""
@@ -72,7 +75,7 @@ async def collect(job: ExportJob, ask: Ask, show: ShowProgress | None) -> Export
     alerts = (await _pages(ask, "/alerts/history", "transitions", {"since": since, "until": until})).rows
     repairs = await _repairs(ask, acts, notes)
     checkpoints = await _checkpoints(job, notes)
-    report = await _replay(job, show)
+    report, due = await _replay(job, show), await _due(job)
     findings = [each for each in msgspec.to_builtins(report.findings) if _overlaps(job, each)]
     if report.findings_total > len(report.findings):
         notes.append(f"Of {report.findings_total} findings of the replay the first {len(report.findings)} are here.")
@@ -87,7 +90,7 @@ async def collect(job: ExportJob, ask: Ask, show: ShowProgress | None) -> Export
             "repairs": [{**plan, **change} for plan in repairs for change in plan["changes"]],
             "checkpoints": [msgspec.to_builtins(each) for _, each in checkpoints],
         },
-        about=_about(job, report, kept_in, notes),
+        about=_about(job, report, kept_in, notes) | {"due": msgspec.to_builtins(due)},
     )
 
 
@@ -172,6 +175,20 @@ async def _replay(job: ExportJob, show: ShowProgress | None) -> Report:
     source = TopicSource(job.kafka, job.topic, Range(None, None, end))
     done = await do(job.core, source, Work(await source.resolve()), show, lambda: False)
     return merged(job.core, done.outcomes)
+
+
+async def _due(job: ExportJob) -> list[OffsetRange]:
+    """What was written in the range, early enough for a checkpoint of the range to cover it."""
+    until_ms = due_before_ms(job.now_ms if job.until_ms is None else job.until_ms, job.checkpoint_seconds)
+    since = None if job.since_ms is None else Moment(job.since_ms)
+    if until_ms <= (job.since_ms or 0):
+        return []
+    bounds = await TopicSource(job.kafka, job.topic, Range(None, since, Moment(until_ms))).resolve()
+    return [
+        OffsetRange(partition=each.partition, offset_from=each.first, offset_to=each.end)
+        for each in bounds
+        if each.end is not None and each.end > each.first
+    ]
 
 
 def _overlaps(job: ExportJob, finding: Mapping[str, Any]) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from episode_monitor.audit.reading import PartitionRecords
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.storage.address import Address
@@ -25,6 +27,13 @@ _PAGE: Final = "select link, checkpoint from episode_monitor.audit_checkpoints w
 _OTHERS: Final = "select distinct monitor_id || '/' || topic from episode_monitor.audit_checkpoints limit 100"
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """What is stored in the place of a checkpoint. `where`: the beginning of a sentence."""
+
+    value: bytes | None
+    where: str = "A record of the chain"
+
+
 class Ledger(Protocol):
     """The chains of many partitions. `chains`: whose checkpoints it is seen to have, `monitor/topic`."""
 
@@ -35,7 +44,7 @@ class Ledger(Protocol):
     def is_cut(self, number: int) -> bool:
         """Whether the first checkpoints of this partition may be gone."""
 
-    def values(self, number: int) -> AsyncIterator[bytes | None]:
+    def entries(self, number: int) -> AsyncIterator[Entry]:
         """The chain of a partition of the events, in the order in which it was written."""
 
 
@@ -57,13 +66,15 @@ class TopicLedger:
         """Where Kafka has deleted the beginning."""
         return self._firsts[number % len(self._firsts)] > 0
 
-    async def values(self, number: int) -> AsyncIterator[bytes | None]:
-        """See `Ledger.values`."""
-        key, records = checkpoint_key(*self._whose, number), self._records(number % len(self._firsts))
+    async def entries(self, number: int) -> AsyncIterator[Entry]:
+        """See `Ledger.entries`."""
+        place = number % len(self._firsts)
+        key, records = checkpoint_key(*self._whose, number), self._records(place)
         while batch := await records.next():
             for record in batch:
                 if record.key == key:
-                    yield record.value
+                    where = f"The record at offset {record.offset} of partition {place} of {self.name}"
+                    yield Entry(record.value, where)
                 elif record.key is not None and len(self.chains) < MAX_OTHERS:
                     self.chains.add(record.key.decode(errors="replace").rpartition("/")[0])
 
@@ -97,15 +108,15 @@ class DatabaseLedger:
         """See `may_miss`."""
         return True
 
-    async def values(self, number: int) -> AsyncIterator[bytes | None]:
-        """See `Ledger.values`. Raises Failure."""
+    async def entries(self, number: int) -> AsyncIterator[Entry]:
+        """See `Ledger.entries`. Raises Failure."""
         asked = self._connection.fetch(_ORDER, *self._whose, number)
         links = [row[0] for row in await _told(asked, self._address)]
         for at in range(0, len(links), _PAGE_ROWS):
             page = links[at : at + _PAGE_ROWS]
             rows = dict(await _told(self._connection.fetch(_PAGE, page), self._address))
             for link in page:
-                yield rows[link]
+                yield Entry(rows[link], f"The row of the database with the link {link}")
 
 
 async def _told(asked: Awaitable[Any], address: Address) -> Any:

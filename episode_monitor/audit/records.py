@@ -31,6 +31,10 @@ class Audited(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes | None]]:
         """In any order."""
 
+    @property
+    def timestamp(self) -> int | None:
+        """When it was written, in ms; not compared."""
+
 
 class Bare(msgspec.Struct):
     """A record that is a line, or without what is not compared."""
@@ -39,6 +43,7 @@ class Bare(msgspec.Struct):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp: int | None = None
 
 
 class Named(msgspec.Struct):

@@ -46,6 +46,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     jsonl: Path | None = None
     keys: Mapping[str, Ed25519PublicKey] = {}
     core: Core | None = None
+    due_before_ms: int = 0  # a checkpoint covers records written before it
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -78,15 +79,18 @@ class Verification:
         self._job = job
         self._show = show
         self._read = self._total = 0
+        self._untils: dict[int, int | None] = {}
         self._stack = AsyncExitStack()
 
     async def run(self) -> VerifyReport:
-        """Raises WrongKey, NoSuchPartition, BadRange, KafkaError, UnreadableFile, OSError, Failure."""
+        """Raises NoSuchPartition, BadRange, KafkaError, UnreadableFile, OSError, Failure."""
         job = self._job
         async with self._stack:
-            copy = None if job.copy is None else await self._topic(job.copy, Range(job.partition), "--topic")
+            also = "" if job.partition is None else "--partition and "
+            copy = None if job.copy is None else await self._topic(job.copy, Range(job.partition), f"{also}--topic")
             ledger = await self._ledger()
-            own = await self._topic(job.topic, Range(job.partition, None, job.until), "EVENTS_TOPIC")
+            self._untils = await self._cut(f"{also}EVENTS_TOPIC")
+            own = await self._topic(job.topic, Range(job.partition), f"{also}EVENTS_TOPIC")
             if copy is not None and not set(own.bounds) <= set(copy.bounds):
                 raise NoSuchPartition(
                     f"{copy.name} has {len(copy.bounds)} partitions and {own.name} has {len(own.bounds)}; name the "
@@ -102,6 +106,14 @@ class Verification:
         bounds = await TopicSource(self._job.kafka, name, wanted, named_by).resolve()
         consumer = await self._stack.enter_async_context(reader(self._job.kafka, committed_only=True))
         return Topic(name, consumer, {each.partition: each for each in bounds})
+
+    async def _cut(self, named_by: str) -> dict[int, int | None]:
+        """Partition -> the offset before which its records are verified."""
+        job = self._job
+        if job.until is None:
+            return {}
+        bounds = await TopicSource(job.kafka, job.topic, Range(job.partition, None, job.until), named_by).resolve()
+        return {each.partition: each.end for each in bounds}
 
     async def _ledger(self) -> Ledger:
         job = self._job
@@ -125,13 +137,20 @@ class Verification:
 
         audit = PartitionAudit(
             number,
-            Own(own.records(number), bounds.first, beginning, None if job.until is None else bounds.end),
+            Own(
+                own.records(number),
+                bounds.first,
+                beginning,
+                self._untils.get(number),
+                bounds.end or bounds.first,
+                job.due_before_ms,
+            ),
             Chain(job.monitor_id, job.topic, number, job.keys, is_cut=ledger.is_cut(number), may_miss=ledger.may_miss),
             theirs,
             StateReplay(job.core, number) if job.core is not None and not bounds.first else None,
             self._count,
         )
-        return await audit.run(ledger.values(number))
+        return await audit.run(ledger.entries(number))
 
     def _count(self, records: int) -> None:
         self._read += records

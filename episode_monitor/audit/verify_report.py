@@ -1,5 +1,7 @@
 """What `audit verify` found."""
 
+from typing import Literal
+
 import msgspec
 
 from episode_monitor.audit.chain import ChainFault, Signatures
@@ -24,6 +26,16 @@ class BrokenRange(OffsetRange, frozen=True, kw_only=True):
     records_found: int | None
 
 
+class UnprovenRange(OffsetRange, frozen=True, kw_only=True):
+    """Records that a checkpoint should cover and none does.
+
+    `missing`: their checkpoints are missing or damaged; `none`: the partition has no checkpoint; `old`: they came after
+    the last one, too long ago; `nothing`: the range asked for has no record that one covers.
+    """
+
+    why: Literal["missing", "none", "old", "nothing"]
+
+
 class StateFault(msgspec.Struct, frozen=True, kw_only=True):
     """The replayed state at a checkpoint is another than the monitor's was."""
 
@@ -44,7 +56,8 @@ class StateCheck(msgspec.Struct, kw_only=True):
 
 class PartitionReport(msgspec.Struct, kw_only=True):
     """One partition. `covered`: what its checkpoints speak of; `unchecked`: ranges of it that Kafka has deleted;
-    `uncovered`: what lies after the last checkpoint, or between checkpoints."""
+    `uncovered`: what lies before the first checkpoint, between two by their writer's own statement, or lately after the
+    last; `unproven`: what else no checkpoint covers."""
 
     partition: int
     checkpoints: int = 0
@@ -54,6 +67,7 @@ class PartitionReport(msgspec.Struct, kw_only=True):
     covered: OffsetRange | None = None
     unchecked: list[OffsetRange] = []
     uncovered: list[OffsetRange] = []
+    unproven: list[UnprovenRange] = []
     chain: list[ChainFault] = []
     chain_faults: int = 0
     signatures: Signatures = msgspec.field(default_factory=Signatures)
@@ -68,7 +82,7 @@ class PartitionReport(msgspec.Struct, kw_only=True):
 
     @property
     def is_intact(self) -> bool:
-        """Whether nothing speaks against the history. What cannot be checked does not."""
+        """Whether nothing speaks against the history. What Kafka has deleted does not."""
         return self.is_topic_intact and self.is_copy_equal
 
     @property
@@ -80,7 +94,12 @@ class PartitionReport(msgspec.Struct, kw_only=True):
     @property
     def is_topic_intact(self) -> bool:
         """The same, whatever the copy is."""
-        return not (self.chain_faults or self.state.faults or any(each.where == "topic" for each in self.broken))
+        return not (self.is_contradicted or self.unproven)
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether a checkpoint, a signature or a state speaks against the topic."""
+        return bool(self.chain_faults or self.state.faults or any(each.where == "topic" for each in self.broken))
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +121,8 @@ def first_broken(partitions: list[PartitionReport]) -> OffsetRange | None:
     for each in partitions:
         places = [OffsetRange(partition=b.partition, offset_from=b.offset_from, offset_to=b.offset_to)
                   for b in each.broken]  # fmt: skip
+        places += [OffsetRange(partition=u.partition, offset_from=u.offset_from, offset_to=u.offset_to)
+                   for u in each.unproven]  # fmt: skip
         places += [_of_record(d) for d in each.differences]
         places += [OffsetRange(partition=r.partition, offset_from=r.offset_from, offset_to=r.offset_to + 1)
                    for r in each.regions]  # fmt: skip

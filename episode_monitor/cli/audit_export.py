@@ -1,21 +1,21 @@
 """`audit export`: a folder for auditors. `audit verify --export`: the folder beside its manifest."""
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from episode_monitor import __version__
-from episode_monitor.audit.chain import WrongKey
 from episode_monitor.audit.export import ExportJob, collect
 from episode_monitor.audit.export_check import ExportReport, NotAnExport, check_export
 from episode_monitor.audit.export_files import CannotExport, Exported, write_export
-from episode_monitor.cli.audit_words import key_sentence
+from episode_monitor.cli.audit_words import fault_sentence, key_sentence
 from episode_monitor.cli.calling import Url, WorkerClient
 from episode_monitor.cli.output import Json, count, print_json
 from episode_monitor.cli.replay_options import ShowsProgress, run
@@ -29,6 +29,11 @@ from episode_monitor.settings.settings import Settings, load_settings
 Since = Annotated[
     str | None, typer.Option("--from", help="RFC 3339 with offset, or a time before now such as -2h; at or after it.")
 ]
+_FILE_WORDS: Final = {
+    "unexpected": "is not in the manifest",
+    "unreadable": "cannot be read: it was cut short or changed",
+    "another": "is another than the one with the given SHA-256",
+}
 Before = Annotated[str | None, typer.Option("--to", help="The same; before it. Default: now.")]
 
 
@@ -90,7 +95,7 @@ def _job(settings: Settings, since: str | None, until: str | None) -> ExportJob:
     return ExportJob(
         kafka=kafka_access(settings), monitor_id=settings.monitor_id, topic=settings.events_topic,
         audit_topic=settings.audit_topic, core=core_from(settings), software=__version__, since_ms=since_ms,
-        until_ms=until_ms, now_ms=now_ms,
+        until_ms=until_ms, now_ms=now_ms, checkpoint_seconds=settings.audit_checkpoint_seconds,
     )  # fmt: skip
 
 
@@ -109,11 +114,15 @@ def _moment(text: str | None, option: str, now_ms: int) -> int | None:
     return found.at_ms
 
 
-def verify_export(folder: Path, keys: Mapping[str, Ed25519PublicKey], as_json: bool) -> None:
+def verify_export(
+    folder: Path, keys: Mapping[str, Ed25519PublicKey], manifest_sha256: str | None, as_json: bool
+) -> None:  # fmt: skip
     """Print what the folder proves, and end with its exit code."""
+    if manifest_sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", manifest_sha256):
+        raise Failure("--manifest-sha256 takes the 64 hex digits that `audit export` printed.", ExitCode.USAGE)
     try:
-        report = check_export(folder, keys)
-    except (NotAnExport, WrongKey) as error:
+        report = check_export(folder, keys, manifest_sha256)
+    except NotAnExport as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     except OSError as error:
         raise Failure(f"{folder} cannot be read: {error.strerror or error}.", ExitCode.USAGE) from None
@@ -127,12 +136,18 @@ def verify_export(folder: Path, keys: Mapping[str, Ed25519PublicKey], as_json: b
 
 def _print(folder: Path, report: ExportReport) -> None:
     for file in report.faults:
-        sentence = "is not in the manifest" if file.what == "unexpected" else f"is {file.what}"
-        print(f"{file.name} {sentence}.")
+        print(f"{file.name} {_FILE_WORDS.get(file.what, f'is {file.what}')}.")
     for fault in report.chain:
-        print(f"Partition {fault.partition}: {fault.reason}")
+        print(fault_sentence(fault))
+    for span in report.unproven:
+        print(
+            f"Partition {span.partition}: offsets {span.offset_from} to {span.offset_to - 1} are NOT PROVEN: no "
+            "checkpoint of the folder covers them, because checkpoints are missing or the audit was off; verify the "
+            "topic itself."
+        )
     if report.checkpoints:
         print(key_sentence(report.signatures))
-    print(f"The SHA-256 of the manifest is {report.manifest_sha256}; compare it with what `audit export` printed.")
+    compare = "" if report.is_manifest_given else "; compare it with what `audit export` printed"
+    print(f"The SHA-256 of the manifest is {report.manifest_sha256}{compare}.")
     checked = f"{count(report.files, 'file')}, {count(report.checkpoints, 'checkpoint')}"
     print(f"{folder}: intact, {checked}." if report.intact else f"{folder}: NOT intact, {checked}.")

@@ -1,5 +1,6 @@
 """`audit verify`: whether the events topic, or a copy of it, is what the audit checkpoints say."""
 
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ import msgspec
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from episode_monitor.audit.chain import WrongKey
+from episode_monitor.audit.due import due_before_ms
 from episode_monitor.audit.verify import Job, Verification
 from episode_monitor.audit.verify_report import VerifyReport
 from episode_monitor.cli.audit_export import verify_export
@@ -53,6 +54,9 @@ def verify(
     exported: Annotated[
         Path | None, typer.Option("--export", help="A folder of `audit export`, instead of the topic; needs no Kafka.")
     ] = None,
+    manifest: Annotated[
+        str | None, typer.Option("--manifest-sha256", help="With --export: the SHA-256 that `audit export` printed.")
+    ] = None,
     partition: PartitionNumber = None,
     end: To = None,
     keys: Keys = None,
@@ -63,17 +67,20 @@ def verify(
     progress: ShowsProgress = False,
     as_json: Json = False,
 ) -> None:
-    """Prove that the events are those the monitor has read. Exit code 1: something differs."""
+    """Prove that the events are those the monitor has read. Exit code 1: something differs, or is not proven."""
     settings = load_settings()
     _check(exported, jsonl, copy, partition, end)
     if exported is not None:
-        verify_export(exported, _keys(keys, settings), as_json)
+        verify_export(exported, _keys(keys, settings), manifest, as_json)
         return
+    if manifest is not None:
+        raise Failure("--manifest-sha256 is of a folder; give it with --export.", ExitCode.USAGE)
     job = Job(
         kafka=kafka_access(settings), monitor_id=settings.monitor_id, topic=settings.events_topic,
         audit_topic=settings.audit_topic, database=_database(checkpoints, settings), partition=partition, copy=copy,
         until=wanted(None, partition, None, end, None, None, None).range.end, jsonl=jsonl, keys=_keys(keys, settings),
         core=None if records_only else core_from(settings),
+        due_before_ms=due_before_ms(time.time_ns() // 1_000_000, settings.audit_checkpoint_seconds),
     )  # fmt: skip
     report = _run(job, settings, progress)
     if as_json:
@@ -106,17 +113,21 @@ def _run(job: Job, settings: Settings, is_asked: bool) -> VerifyReport:
     try:
         with Interrupts().watched(), shown_progress(is_asked, "Verify") as show:
             return run(lambda: Verification(job, show).run(), settings, job.jsonl)
-    except WrongKey as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
     except KeyboardInterrupt:
         raise Interrupted("The audit was interrupted, so it says nothing; nothing was written.") from None
 
 
-def _keys(given: list[str] | None, settings: Settings) -> dict[str, Ed25519PublicKey]:
+def _key(text: str) -> Ed25519PublicKey:
     try:
-        keys = [public_key(key_bytes(text)) for text in given or ()]
+        return public_key(key_bytes(text))
     except (NotAKey, ValueError) as error:
-        raise Failure(f"--public-key cannot be used: {error}.", ExitCode.USAGE) from None
+        is_file = Path(text).expanduser().exists()
+        why = str(error) if is_file else f"there is no file {text}, and as a key {error}"
+        raise Failure(f"--public-key cannot be used: {why}.", ExitCode.USAGE) from None
+
+
+def _keys(given: list[str] | None, settings: Settings) -> dict[str, Ed25519PublicKey]:
+    keys = [_key(text) for text in given or ()]
     own = audit_public_key(settings)
     if not keys and own is not None:
         keys = [own]

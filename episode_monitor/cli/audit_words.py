@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from episode_monitor.audit.chain import Signatures
+from episode_monitor.audit.chain import ChainFault, Signatures
 from episode_monitor.audit.differences import RecordDifference
-from episode_monitor.audit.verify_report import OffsetRange, PartitionReport, VerifyReport
+from episode_monitor.audit.verify_report import OffsetRange, PartitionReport, UnprovenRange, VerifyReport
 from episode_monitor.cli.output import count
 
 MOST_SHOWN: Final = 100  # of each kind and partition; --json has more
@@ -23,7 +23,8 @@ def sentences(report: VerifyReport) -> Iterator[str]:
 def _verdict(report: VerifyReport) -> Iterator[str]:
     is_intact = all(each.is_topic_intact for each in report.partitions)
     checked = f"{count(report.checkpoints, 'checkpoint')} of {report.monitor_id}"
-    yield f"{report.topic}: intact, {checked}." if is_intact else f"{report.topic}: NOT intact, {checked}."
+    is_contradicted = any(each.is_contradicted for each in report.partitions)
+    yield f"{report.topic}: {'intact' if is_intact else 'NOT intact' if is_contradicted else 'NOT PROVEN'}, {checked}."
     if report.copy is None:
         return
     ends = ",".join(f"{p.partition}:{p.copy_ends_before}" for p in report.partitions if p.copy_ends_before is not None)
@@ -40,10 +41,12 @@ def _partition(each: PartitionReport) -> Iterator[str]:
         yield f"{where}: {none}."
     else:
         yield f"{where}: {count(each.checkpoints, 'checkpoint')}, offsets {_span(each.covered)}, " + (
-            "intact." if each.is_topic_intact else "NOT intact."
+            "NOT intact." if each.is_contradicted else "intact." if not each.unproven else "intact where covered."
         )
     for fault in each.chain[:MOST_SHOWN]:
-        yield f"{where}: {fault.reason}"
+        yield fault_sentence(fault)
+    for unproven in each.unproven[:MOST_SHOWN]:
+        yield f"{where}: {_unproven(unproven)}"
     for broken in each.broken[:MOST_SHOWN]:
         yield (
             f"{where}: the records of offsets {_span(broken)} in the {broken.where} are not those of checkpoint "
@@ -74,7 +77,36 @@ def _partition(each: PartitionReport) -> Iterator[str]:
     for span in each.unchecked:
         yield f"{where}: offsets {_span(span)} cannot be checked any more: Kafka has deleted their records."
     for span in each.uncovered:
-        yield f"{where}: offsets {_span(span)} are not covered yet by a checkpoint."
+        is_tail = each.covered is None or span.offset_from >= each.covered.offset_to
+        yield f"{where}: offsets {_span(span)} are " + (
+            "not covered yet by a checkpoint." if is_tail else "covered by no checkpoint: the audit had not begun, was "
+            "off, or did not read them."
+        )  # fmt: skip
+
+
+def fault_sentence(fault: ChainFault) -> str:
+    """With the partition, where it does not name it."""
+    where = f"partition {fault.partition}"
+    return fault.reason if fault.partition is None or f" {where} " in fault.reason else f"P{where[1:]}: {fault.reason}"
+
+
+def _unproven(span: UnprovenRange) -> str:
+    match span.why:
+        case "missing":
+            why = "their checkpoints are missing or damaged. Try the other copy: --checkpoints database or topic."
+        case "none":
+            why = (
+                "the partition has records and no checkpoint, because checkpoints are missing, the audit was off, or "
+                "the topic is older than the audit. Try --checkpoints database, and check AUDIT_CHECKPOINT_SECONDS."
+            )
+        case "old":
+            why = (
+                "no checkpoint covers them although they are not new, because the last checkpoints are missing, the "
+                "audit was off, or no worker has read them. Try --checkpoints database, and check the workers."
+            )
+        case "nothing":
+            return "NOT PROVEN, because there is nothing to check in this range; name a later --to."
+    return f"offsets {_span(span)} are NOT PROVEN: {why}"
 
 
 def _difference(each: RecordDifference) -> str:
@@ -97,6 +129,7 @@ def _signatures(report: VerifyReport) -> Signatures:
     return Signatures(
         signed=sum(one.signed for one in each), unsigned=sum(one.unsigned for one in each),
         checked=all(one.checked for one in each), keys=sorted({key for one in each for key in one.keys}),
+        strange=sorted({key for one in each for key in one.strange}),
     )  # fmt: skip
 
 
@@ -108,6 +141,8 @@ def key_sentence(signatures: Signatures) -> str:
     rest = f"; {count(signatures.unsigned, 'checkpoint')} not signed" if signatures.unsigned else ""
     if not signatures.checked:
         return f"Signed by key {keys}, which was not checked: give --public-key or AUDIT_PUBLIC_KEY{rest}."
+    if signatures.strange:
+        return f"There are signatures of a key that was not given: {', '.join(signatures.strange)}{rest}."
     return f"The signatures are of the key {keys}{rest}."
 
 

@@ -69,7 +69,8 @@ async def write(broker: str, topic: str, records: Sequence[Bare], partition: int
     async with producing(broker) as producer:
         for each in records:
             headers: Any = list(each.headers)
-            await producer.send(topic, each.value, key=each.key, partition=partition, headers=headers)
+            at = {"partition": partition, "timestamp_ms": each.timestamp}
+            await producer.send(topic, each.value, key=each.key, headers=headers, **at)
         await producer.flush()
 
 

@@ -1,10 +1,9 @@
 """One chain of checkpoints: what breaks it, and what a signature says."""
 
 import msgspec
-import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from episode_monitor.audit.chain import Chain, WrongKey
+from episode_monitor.audit.chain import Chain
 from models.audit_checkpoint import AuditCheckpoint, encode_audit_checkpoint
 from models.audit_signature import key_id
 from tests.audit.ledger import MONITOR, chain, events
@@ -100,9 +99,29 @@ def test_signatures_of_the_given_key_are_checked() -> None:
     assert "Checkpoint 4 is not what was signed." in reasons([*SIGNED[:4], forged], KEYS)[0]
 
 
-def test_a_key_that_does_not_fit_is_one_sentence() -> None:
-    with pytest.raises(WrongKey, match=r"^Checkpoint 0 of partition 0 is signed with the key .* and the public key"):
-        taken([*chain(events(20), key=OTHER)], KEYS)
+def test_signatures_of_a_key_that_was_not_given_are_one_fault_where_they_begin() -> None:
+    strange, given = key_id(OTHER.public_key()), key_id(KEY.public_key())
+    anew = chain(events(50), key=OTHER)
+    found = taken([*SIGNED[:2], *anew[2:]], KEYS)
+    assert [(fault.sequence, fault.reason) for fault in found.faults] == [(
+        2,
+        f"Checkpoint 2 of partition 0 is signed with key {strange}, not with the given key {given}: either the key is "
+        "the wrong one, or all checkpoints from there on were signed anew by another.",
+    )]  # fmt: skip
+    assert found.signatures.strange == [strange]
+
+
+def test_what_lacks_a_checkpoint_before_or_after_the_last_one_is_known() -> None:
+    def lacks(*checkpoints: AuditCheckpoint | bytes) -> tuple[bool, bool]:
+        found = taken([*checkpoints])
+        return found.lacks_before, found.lacks_after
+
+    assert lacks(*PLAIN) == (False, False)
+    assert lacks(PLAIN[0], PLAIN[2]) == (True, False)
+    assert lacks(PLAIN[0], PLAIN[2], PLAIN[3]) == (False, False)
+    assert lacks(PLAIN[2]) == (True, False)
+    assert lacks(PLAIN[0], b"{") == (False, True)
+    assert lacks(PLAIN[0], b"{", PLAIN[2]) == (True, False)
 
 
 def test_unsigned_checkpoints_are_named_unless_a_signed_one_follows() -> None:

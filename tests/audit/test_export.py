@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -83,9 +84,51 @@ def test_a_chain_with_a_hole_in_it_is_not_intact_though_every_file_is(tmp_path: 
 def test_what_is_no_export_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(NotAnExport, match=r"has no manifest\.json, so it is no folder of audit export\.$"):
         check_export(tmp_path, {})
-    (tmp_path / "manifest.json").write_text("[]")
-    with pytest.raises(NotAnExport, match="cannot be read"):
-        check_export(tmp_path, {})
+
+
+def test_a_manifest_that_is_cut_short_or_another_is_a_fault(tmp_path: Path) -> None:
+    folder = tmp_path / "audit"
+    digest = write_export(folder, exported())
+    assert check_export(folder, {}, digest.upper()).intact
+    manifest = folder / "manifest.json"
+    content = manifest.read_bytes()
+    manifest.write_bytes(content.replace(b'"notes": []', b'"notes": [""]'))
+    assert check_export(folder, {}).intact
+    report = check_export(folder, {}, digest)
+    assert (report.intact, faults(report)) == (False, [("manifest.json", "another")])
+    for cut in (content[:-9], b"", b"[]"):
+        manifest.write_bytes(cut)
+        report = check_export(folder, {})
+        assert (report.intact, faults(report)) == (False, [("manifest.json", "unreadable")])
+
+
+@pytest.mark.parametrize(
+    ("kept", "due", "unproven"),
+    [
+        (slice(2, 5), [(0, 0, 50)], [(0, 20)]), (slice(2, 5), [(0, 25, 50)], []),
+        (slice(0, 3), [(0, 5, 31)], [(30, 31)]),
+        (slice(0, 0), [(0, 5, 31)], [(5, 31)]), (slice(0, 5), [(0, 0, 50), (1, 7, 9)], [(7, 9)]),
+    ],
+)  # fmt: skip
+def test_what_a_checkpoint_of_the_folder_should_cover_and_none_does_is_not_proven(
+    kept: slice, due: list[tuple[int, int, int]], unproven: list[tuple[int, int]], tmp_path: Path
+) -> None:
+    made = exported(CHECKPOINTS[kept])
+    named = [{"partition": number, "offset_from": begin, "offset_to": end} for number, begin, end in due]
+    write_export(tmp_path / "audit", msgspec.structs.replace(made, about={**made.about, "due": named}))
+    report = check_export(tmp_path / "audit", {})
+    assert [(each.offset_from, each.offset_to) for each in report.unproven] == unproven
+    assert report.intact is not bool(unproven)
+
+
+def test_a_line_that_is_no_checkpoint_is_named_with_its_partition_where_that_can_be_read(tmp_path: Path) -> None:
+    damaged = CHECKPOINTS[3].replace(b'"projects":1', b'"projects":2', 1).replace(b'"records":10', b'"records":11', 1)
+    write_export(tmp_path / "audit", exported([CHECKPOINTS[2], damaged, b"{"]))
+    found = [(fault.partition, fault.reason[:61]) for fault in check_export(tmp_path / "audit", {}).chain]
+    assert found == [
+        (None, "Line 3 of checkpoints.jsonl is no checkpoint that can be used"),
+        (0, "Line 2 of checkpoints.jsonl is no checkpoint that can be used"),
+    ]
 
 
 def test_a_place_that_is_taken_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from episode_monitor.audit.chain import Chain
+from episode_monitor.audit.ledger import Entry
 from episode_monitor.audit.partition_audit import CopyOf, Own, PartitionAudit
 from episode_monitor.audit.records import Audited, Bare
 from episode_monitor.audit.state_check import StateReplay
@@ -38,21 +39,24 @@ class Held:
 
 def audited(
     own: Sequence[Any], checkpoints: Sequence[AuditCheckpoint], copy: Sequence[Bare] | None = None,
-    state: StateReplay | None = None, beginning_now: int | None = None,
+    state: StateReplay | None = None, beginning_now: int | None = None, until: int | None = None,
+    due_before_ms: int = 0, may_miss: bool = False,
 ) -> PartitionReport:  # fmt: skip
     first = own[0].offset
 
     async def beginning() -> int:
         return first if beginning_now is None else beginning_now
 
-    async def values() -> AsyncIterator[bytes]:
+    async def entries() -> AsyncIterator[Entry]:
         for each in checkpoints:
-            yield encode_audit_checkpoint(each)
+            yield Entry(encode_audit_checkpoint(each))
 
     held: Any = Held(own)
     theirs = None if copy is None else CopyOf(Held(copy), has_keys=True)
-    audit = PartitionAudit(0, Own(held, first, beginning), Chain(MONITOR, "events", 0, {}), theirs, state)
-    return asyncio.run(audit.run(values()))
+    there = Own(held, first, beginning, until, own[-1].offset + 1, due_before_ms)
+    links = Chain(MONITOR, "events", 0, {}, is_cut=may_miss, may_miss=may_miss)
+    audit = PartitionAudit(0, there, links, theirs, state)
+    return asyncio.run(audit.run(entries()))
 
 
 def spans(found: Sequence[Any]) -> list[tuple[int, int]]:
@@ -89,6 +93,45 @@ def test_states_of_a_chain_begun_anew_are_compared_where_the_replay_stands() -> 
     report = audited(records, [*first[:4], *anew], state=StateReplay(CORE, 0))
     assert report.is_intact
     assert (report.state.compared, report.checkpoints) == (4 + 3, 10)  # anew: at offset 40, where it is, and behind it
+
+
+def unproven(report: PartitionReport) -> list[tuple[str, int, int]]:
+    assert report.is_topic_intact is not bool(report.unproven)
+    return [(each.why, each.offset_from, each.offset_to) for each in report.unproven]
+
+
+def test_records_without_any_checkpoint_are_not_proven() -> None:
+    assert unproven(audited(RECORDS, [])) == [("none", 0, 50)]
+
+
+def test_a_tail_is_not_proven_once_its_oldest_record_should_be_covered() -> None:
+    records = [msgspec.structs.replace(each, timestamp=1_000 * each.offset) for each in RECORDS]
+    report = audited(records, chain(RECORDS)[:3], due_before_ms=30_000)
+    assert (unproven(report), spans(report.uncovered)) == ([], [(30, 50)])
+    assert unproven(audited(records, chain(RECORDS)[:3], due_before_ms=30_001)) == [("old", 30, 50)]
+
+
+def test_a_range_in_which_no_record_is_covered_is_not_proven() -> None:
+    assert unproven(audited(RECORDS, chain(RECORDS), until=0)) == [("nothing", 0, 0)]
+    later = chain(RECORDS[10:])
+    assert unproven(audited(RECORDS, later, until=5)) == [("nothing", 0, 5)]
+    report = audited(RECORDS, later)
+    assert (unproven(report), spans(report.uncovered)) == ([], [(0, 10)])  # the audit began at offset 10
+
+
+def test_a_range_that_ends_between_those_of_a_checkpoint_is_checked_to_its_end_and_its_copy_is_not() -> None:
+    report = audited(RECORDS, chain(RECORDS), RECORDS[:12], until=12)
+    assert (unproven(report), report.records, report.differences) == ([], 15, [])
+    changed = [*RECORDS[:13], Bare(13, b"p", b"{}"), *RECORDS[14:]]
+    assert spans(audited(changed, chain(RECORDS), until=12).broken) == [(10, 15)]
+
+
+def test_what_missing_checkpoints_covered_is_not_proven_also_where_some_may_be_missing() -> None:
+    stated = chain(RECORDS)
+    report = audited(RECORDS, [*stated[:1], *stated[2:]], may_miss=True)
+    assert (unproven(report), report.chain_faults) == ([("missing", 10, 20)], 0)
+    assert unproven(audited(RECORDS, stated[2:], may_miss=True)) == [("missing", 0, 20)]
+    assert unproven(audited(RECORDS, [*stated[:1], *stated[2:]], until=15, may_miss=True)) == [("missing", 10, 15)]
 
 
 def linked(checkpoints: Sequence[AuditCheckpoint]) -> list[AuditCheckpoint]:

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from episode_monitor.audit.records import Bare
 from episode_monitor.storage.storage import open_storage
-from models.audit_checkpoint import AuditCheckpoint
+from models.audit_checkpoint import AuditCheckpoint, checkpoint_key
 from models.audit_signature import public_text
+from tests.agents.support import producing
 from tests.audit.ledger import MONITOR, chain, events, make_topic, write, write_ledger
 from tests.system.test_commands import ROOT, Ran, run
 
@@ -154,7 +155,8 @@ async def test_what_the_topic_got_after_the_copy_was_made_is_one_sentence_and_ca
     code, report = case.report("--topic", second, "--to", "65")
     assert (code, found(report)) == (1, [("removed", 30)])
     empty = case.verify("--to", "0")
-    assert (empty.code, "Partition 0: no checkpoint covers a record of this range.\n" in empty.out) == (0, True)
+    assert (empty.code, "Partition 0: no checkpoint covers a record of this range.\n" in empty.out) == (1, True)
+    assert empty.out.endswith(f"{case.topic}: NOT PROVEN, 10 checkpoints of episode-monitor.\n")
     assert report["partitions"][0]["covered"] == {"partition": 0, "offset_from": 0, "offset_to": 65}
 
 
@@ -227,10 +229,49 @@ async def test_signatures_are_checked_with_the_key_that_is_given(case: Case) -> 
     assert case.report("--public-key", right)[0] == 0
     assert case.report(AUDIT_PUBLIC_KEY=right)[0] == 0
     wrong = case.verify("--public-key", other)
-    assert (wrong.code, wrong.out, wrong.err.count("\n")) == (2, "", 1)
-    assert "is signed with the key" in wrong.err
+    assert (wrong.code, wrong.err) == (1, "")
+    assert "\nCheckpoint 0 of partition 0 is signed with key " in wrong.out
+    assert "There are signatures of a key that was not given: " in wrong.out
+    assert wrong.out.endswith(f"{case.topic}: NOT intact, 3 checkpoints of episode-monitor.\n")
     assert "which was not checked" in case.verify().out
-    assert case.verify("--public-key", "nonsense").code == 2
+    nowhere = case.verify("--public-key", "/nowhere.pub")
+    assert (nowhere.code, "there is no file /nowhere.pub" in nowhere.err) == (2, True)
+
+
+async def test_missing_checkpoints_are_not_proven_and_named(case: Case) -> None:
+    left, right = events(20, "a"), events(30, "b")
+    await make_topic(case.broker, case.topic, 2)
+    await make_topic(case.broker, case.ledger, 2)
+    await write_ledger(case.broker, case.ledger, chain(left, case.topic, 0), 2)
+    await write(case.broker, case.topic, left, 0)
+    assert case.report()[0] == 0  # a partition without records needs no checkpoint
+    await write(case.broker, case.topic, right, 1)
+    code, report = case.report()
+    assert (code, report["intact"]) == (1, False)
+    assert report["first_broken"] == {"partition": 1, "offset_from": 0, "offset_to": 30}
+    told = case.verify().out
+    assert "Partition 1: offsets 0 to 29 are NOT PROVEN: the partition has records and no checkpoint, because" in told
+    assert told.endswith(f"{case.topic}: NOT PROVEN, 2 checkpoints of episode-monitor.\n")
+
+
+async def test_a_tail_of_old_records_is_not_proven(case: Case) -> None:
+    records = [msgspec.structs.replace(each, timestamp=1_700_000_000_000) for each in events(50)]
+    await case.make(records, ledger=chain(records, case.topic)[:4])
+    code, report = case.report()
+    assert (code, report["first_broken"]) == (1, {"partition": 0, "offset_from": 40, "offset_to": 50})
+    assert "offsets 40 to 49 are NOT PROVEN: no checkpoint covers them although they are not new" in case.verify().out
+
+
+async def test_a_record_of_the_audit_topic_that_is_no_checkpoint_is_named_by_its_offset(case: Case) -> None:
+    records = events(50)
+    await case.make(records, ledger=chain(records, case.topic)[:4])
+    async with producing(case.broker) as producer:
+        await producer.send_and_wait(case.ledger, b"{}", key=checkpoint_key(MONITOR, case.topic, 0), partition=0)
+    told = case.verify()
+    assert (told.code, told.err) == (1, "")
+    assert f"The record at offset 4 of partition 0 of {case.ledger} is no checkpoint that can be used." in told.out
+    assert "offsets 40 to 49 are NOT PROVEN: their checkpoints are missing or damaged." in told.out
+    assert "not covered yet" not in told.out
 
 
 async def test_a_broken_link_is_named_with_partition_and_sequence(case: Case) -> None:
@@ -287,7 +328,9 @@ async def test_what_cannot_be_verified_is_one_sentence_and_exit_code_2(case: Cas
         (("--topic", "nowhere"), {}, "There is no topic nowhere"),
         ((), {"EVENTS_TOPIC": "nowhere"}, "There is no topic nowhere"),
         ((), {"AUDIT_TOPIC": "nowhere"}, "There is no topic nowhere"),
-        (("--partition", "4"), {}, "There is no partition 4 of topic"),
+        (("--partition", "4"), {}, "check --partition and EVENTS_TOPIC."),
+        (("--manifest-sha256", "0" * 64), {}, "give it with --export"),
+        (("--export", "nofolder", "--manifest-sha256", "0"), {}, "takes the 64 hex digits"),
         (("--jsonl", "nofile", "--partition", "0"), {"MONITOR_ID": "other"}, "nofile cannot be read"),
     ]:
         refused = case.verify(*words, **settings)

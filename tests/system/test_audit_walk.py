@@ -32,7 +32,7 @@ def test_an_audit_of_the_demo_finds_its_faults_proves_the_rest_and_names_one_alt
 
     def proven() -> bool:
         ran = demo.run("episode-monitor audit verify --json")
-        assert ran.code in (0, 2), ran  # 2: no checkpoints yet
+        assert ran.code in (0, 1, 2), ran  # 1, 2: a partition, or all, have no checkpoint yet
         return ran.code == 0 and json.loads(ran.out)["checkpoints"] >= 6
 
     until(proven, "proof with some checkpoints", 90)
