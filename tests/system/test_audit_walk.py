@@ -36,12 +36,12 @@ def test_an_audit_of_the_demo_finds_its_faults_proves_the_rest_and_names_one_alt
         return ran.code == 0 and json.loads(ran.out)["checkpoints"] >= 6
 
     until(proven, "proof with some checkpoints", 90)
-    copied = demo.run("python -m examples.copy_topic altered --alter 1:20")
+    copied = demo.run("python -m examples.copy_topic altered --alter 1:50")
     ends = copied.out.rstrip(".\n").rpartition(" ")[2]
     verified = demo.run(f"episode-monitor audit verify --topic altered --to {ends} --json")
     assert verified.code == 1
     [record] = json.loads(verified.out)["records"]
-    assert (record["what"], record["partition"], record["offset"]) == ("altered", 1, 20)
+    assert (record["what"], record["partition"], record["offset"]) == ("altered", 1, 50)
     exact = demo.run(f"python -m examples.copy_topic exact; episode-monitor audit verify --topic exact --to {ends}")
     assert exact.code == 0, exact
     assert exact.out.endswith("exact: an exact copy.\n")
