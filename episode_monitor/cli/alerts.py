@@ -10,6 +10,7 @@ from episode_monitor.cli.alert_routes import routes
 from episode_monitor.cli.alert_trial import send_trial
 from episode_monitor.cli.calling import By, Url, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.cli.times import Since, Until, asked_times
 from episode_monitor.exits import ExitCode
 from episode_monitor.settings.settings import load_settings
 
@@ -50,14 +51,14 @@ def history(
     rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
     alert: Annotated[str | None, typer.Option(help="Only this alert, RULE_ID:PROJECT_ID.")] = None,
     status: Annotated[str | None, typer.Option(help="Only transitions to pending, firing or resolved.")] = None,
-    since: Annotated[str | None, typer.Option(help="RFC 3339 with offset.")] = None,
-    until: Annotated[str | None, typer.Option(help="RFC 3339 with offset.")] = None,
+    since: Since = None, until: Until = None,
     limit: Annotated[int, typer.Option(help="The maximum number of transitions.", min=1, max=1000)] = 50,
     url: Url = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """List alert transitions, newest first."""
+    begins, ends = asked_times(since, until, ("--since", "--until"))
     asked = {
-        "project_id": project, "rule_id": rule, "alert_key": alert, "status": status, "since": since, "until": until,
+        "project_id": project, "rule_id": rule, "alert_key": alert, "status": status, "since": begins, "until": ends,
         "limit": limit,
     }  # fmt: skip
     page = get(load_settings(), url, "/alerts/history", asked)

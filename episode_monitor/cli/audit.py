@@ -9,6 +9,7 @@ from episode_monitor.cli.audit_export import export
 from episode_monitor.cli.audit_verify import verify
 from episode_monitor.cli.calling import Url, get
 from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.cli.times import Before, From, asked_times
 from episode_monitor.settings.settings import load_settings
 
 audit = typer.Typer(
@@ -26,13 +27,13 @@ def list_entries(
     who: Annotated[str | None, typer.Option(help="Only changes by this name.")] = None,
     what: Annotated[str | None, typer.Option(help="Only this kind of change, such as alert.resolve.")] = None,
     target: Annotated[str | None, typer.Option(help="Only changes of this alert key, project or plan.")] = None,
-    since: Annotated[str | None, typer.Option("--from", help="RFC 3339 with offset; at or after this time.")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="RFC 3339 with offset; before this time.")] = None,
+    since: From = None, until: Before = None,
     limit: Annotated[int, typer.Option(help="The maximum number of entries.", min=1)] = 100, url: Url = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """List what people and the monitor itself have changed, newest first, with the result of each change."""
-    asked = {"who": who, "what": what, "target": target, "from": since, "to": until}
+    begins, ends = asked_times(since, until, ("--from", "--to"))
+    asked = {"who": who, "what": what, "target": target, "from": begins, "to": ends}
     page = _listed(asked, limit, url)
     if page["kept_in"] == "memory":
         print(

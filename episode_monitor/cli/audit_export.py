@@ -20,26 +20,22 @@ from episode_monitor.cli.calling import Url, WorkerClient
 from episode_monitor.cli.output import Json, count, print_json
 from episode_monitor.cli.replay_options import ShowsProgress, run
 from episode_monitor.cli.replay_progress import shown_progress
+from episode_monitor.cli.times import Before, From, asked_ms
 from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure, Interrupted
-from episode_monitor.replay.ranges import BadRange, Moment, position_of
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import Settings, load_settings
 
-Since = Annotated[
-    str | None, typer.Option("--from", help="RFC 3339 with offset, or a time before now such as -2h; at or after it.")
-]
 _FILE_WORDS: Final = {
     "unexpected": "is not in the manifest",
     "unreadable": "cannot be read: it was cut short or changed",
     "another": "is another than the one with the given SHA-256",
 }
-Before = Annotated[str | None, typer.Option("--to", help="The same; before it. Default: now.")]
 
 
 def export(
     folder: Annotated[Path, typer.Argument(help="The folder to make; it must not exist.")],
-    since: Since = None,
+    since: From = None,
     until: Before = None,
     url: Url = None,
     progress: ShowsProgress = False,
@@ -89,7 +85,7 @@ def _collected(job: ExportJob, settings: Settings, url: str | None, is_asked: bo
 
 def _job(settings: Settings, since: str | None, until: str | None) -> ExportJob:
     now_ms = time.time_ns() // 1_000_000
-    since_ms, until_ms = _moment(since, "--from", now_ms), _moment(until, "--to", now_ms)
+    since_ms, until_ms = asked_ms(since, "--from", now_ms), asked_ms(until, "--to", now_ms)
     if since_ms is not None and since_ms > (now_ms if until_ms is None else until_ms):
         raise Failure("The range ends before it begins; exchange --from and --to.", ExitCode.USAGE)
     return ExportJob(
@@ -97,21 +93,6 @@ def _job(settings: Settings, since: str | None, until: str | None) -> ExportJob:
         audit_topic=settings.audit_topic, core=core_from(settings), software=__version__, since_ms=since_ms,
         until_ms=until_ms, now_ms=now_ms, checkpoint_seconds=settings.audit_checkpoint_seconds,
     )  # fmt: skip
-
-
-def _moment(text: str | None, option: str, now_ms: int) -> int | None:
-    if text is None:
-        return None
-    try:
-        found = position_of(text, option, now_ms)
-    except BadRange as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
-    if not isinstance(found, Moment):
-        raise Failure(
-            f"{option} {text} is an offset; an export is of a range of time, such as 2026-01-31T09:00:00Z or -2h.",
-            ExitCode.USAGE,
-        )
-    return found.at_ms
 
 
 def verify_export(

@@ -34,10 +34,10 @@ def backfill(
     as_json: Json = False,
 ) -> None:
     """Send every episode of the project service's table as an event, so that the monitor knows all existing numbers."""
-    from episode_monitor.observe.logs import configure
+    from episode_monitor.observe.logs import configure_command
 
     settings = load_settings()
-    configure(settings.log_level, settings.log_format)
+    configure_command(settings.log_level, settings.log_format)
     summary = asyncio.run(_run(settings, rate, dry_run, restart, partitioner))
     if as_json:
         print_json(summary)

@@ -10,7 +10,7 @@ import typer
 
 from agents.engine.gc_tuning import spare_the_state
 from episode_monitor.cli.backtest_tables import print_result, print_transitions
-from episode_monitor.cli.output import Json, print_json
+from episode_monitor.cli.output import Json, count, print_json
 from episode_monitor.cli.replay_options import (
     From,
     FromOffset,
@@ -28,8 +28,9 @@ from episode_monitor.replay.backtest import RulesSide
 from episode_monitor.replay.backtest import backtest as run_backtest
 from episode_monitor.replay.backtest_firings import Night
 from episode_monitor.replay.ranges import BadRange
-from episode_monitor.settings.rules_file import core_from
+from episode_monitor.settings.rules_file import core_from, rule_set
 from episode_monitor.settings.settings import Settings, load_settings
+from models.backtest_views import BacktestResult
 
 Old = Annotated[Path | None, typer.Option("--rules", help="The old rules, to compare with; default: those in force.")]
 NightHours = Annotated[
@@ -51,8 +52,8 @@ def backtest(
     asked = wanted(jsonl, partition, begin, end, from_offset, to_offset, until)
     settings = load_settings()
     hours = _night(night, settings)
-    new = _side(settings, file)
-    old = _side(settings, rules)
+    new = _side(settings, file, "")
+    old = RulesSide("in force", core_from(settings)) if rules is None else _side(settings, rules, "--rules")
     source = asked.source(settings)
     spare_the_state()
     try:
@@ -70,14 +71,26 @@ def backtest(
     else:
         print_result(result)
         print_transitions(alerts)
-    if result.dead_letters or (result.new.total.firings if rules is None else not result.equal):
+    issues = _issues(result, rules is not None)
+    if issues:
+        print(f"Exit code 1: {', and '.join(issues)}.", file=sys.stderr)
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 
-def _side(settings: Settings, file: Path | None) -> RulesSide:
-    if file is None:
-        return RulesSide("in force", core_from(settings))
-    return RulesSide(str(file), core_from(settings.model_copy(update={"rules_file": file})))
+def _side(settings: Settings, file: Path, named_by: str) -> RulesSide:
+    return RulesSide(str(file), core_from(settings, rule_set(file, settings, named_by)))
+
+
+def _issues(result: BacktestResult, is_compared: bool) -> list[str]:
+    """Why the exit code is not 0."""
+    found = []
+    if result.dead_letters:
+        found.append(f"{count(sum(result.dead_letters.values()), 'dead letter')} in this range")
+    if is_compared and not result.equal:
+        found.append("firings differ")
+    if not is_compared and result.new.total.firings:
+        found.append(f"the new rules have {count(result.new.total.firings, 'firing')}")
+    return found
 
 
 def _night(text: str, settings: Settings) -> Night:

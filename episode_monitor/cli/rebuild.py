@@ -19,7 +19,7 @@ from episode_monitor.cli.calling import name_of
 from episode_monitor.cli.output import Json, bar, count, print_json, print_table, shown
 from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.observe.logs import configure
+from episode_monitor.observe.logs import configure_command
 from episode_monitor.rebuild.monitors import Pair, Refused, pair_of
 from episode_monitor.settings.settings import Settings, load_settings
 
@@ -162,7 +162,7 @@ def delete_(
 
 def _settings() -> Settings:
     settings = load_settings()
-    configure(settings.log_level, settings.log_format)  # to standard error: data is on standard output
+    configure_command(settings.log_level, settings.log_format)  # to standard error: data is on standard output
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say is said once, in words
     return settings
 

@@ -28,7 +28,11 @@ Lines = Annotated[
 PartitionNumber = Annotated[int | None, typer.Option("--partition", help="Only this partition of the topic.", min=0)]
 From = Annotated[
     str | None,
-    typer.Option("--from", help="Start at an offset, an RFC 3339 time with offset, or a time before now such as -2h."),
+    typer.Option(
+        "--from",
+        help="Start at an offset, one per partition (0:100,1:250), an RFC 3339 time with offset, or a time before now "
+        "such as -2h. Partitions that are not named are read in full; --partition reads one alone.",
+    ),
 ]
 To = Annotated[str | None, typer.Option("--to", help="Stop before an offset, a time, or a time before now.")]
 FromOffset = Annotated[

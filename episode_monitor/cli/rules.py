@@ -9,7 +9,7 @@ from episode_monitor.cli.backtest import backtest
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.cli.rule_unit_tests import run_unit_tests
 from episode_monitor.rule_tests.file import is_test_file
-from episode_monitor.settings.rules_file import core_from, load_rules
+from episode_monitor.settings.rules_file import core_from, load_rules, rule_set
 from episode_monitor.settings.settings import load_settings
 from models.wording import counted
 from streams.alerting.rule import Rule
@@ -50,9 +50,7 @@ def check_rules(
     if file is not None and is_test_file(file):
         run_unit_tests(file, settings, as_json)
         return
-    if file is not None:
-        settings = settings.model_copy(update={"rules_file": file})
-    core = core_from(settings)
+    core = core_from(settings, None if file is None else rule_set(file, settings, ""))
     said = {rule.rule_id: sentence(rule, core.escalate_after_ms // 60_000) for rule in core.rules.by_id.values()}
     if as_json:
         print_json(said)

@@ -55,6 +55,15 @@ def _renderers(form: LogFormat) -> list[structlog.typing.Processor]:
     ]
 
 
+def configure_command(level: LogLevel, form: LogFormat) -> None:
+    """As `configure`, for a command, which says in sentences what it does: below them, only errors are logged unless
+    LOG_LEVEL=debug."""
+    configure(level, form)
+    if level is not LogLevel.DEBUG:
+        for name in ("agents", *_CHATTY):
+            logging.getLogger(name).setLevel(logging.ERROR)
+
+
 def configure(level: LogLevel, form: LogFormat) -> None:
     """Set up structlog and hand it what libraries log, from warnings on."""
     threshold = getattr(logging, level.value.upper())

@@ -59,10 +59,17 @@ def position_of(text: str, option: str, now_ms: int) -> Position:
         return int(text)
     if _EACH.fullmatch(text):
         return _each(text, option)
+    if _RELATIVE.fullmatch(text):
+        return Moment(time_ms(text, option, now_ms))
+    return Moment(moment_ms(text, option, "an offset, offsets such as 0:100,1:250, a time such as -2h, or "))
+
+
+def time_ms(text: str, option: str, now_ms: int) -> int:
+    """Epoch milliseconds of `2026-01-31T09:00:00Z`, or of `-2h` before now. Raises BadRange, which names the option."""
     relative = _RELATIVE.fullmatch(text)
     if relative:
-        return Moment(max(0, now_ms - int(relative[1]) * _UNITS_MS[relative[2]]))
-    return Moment(moment_ms(text, option, "an offset, offsets such as 0:100,1:250, a time such as -2h, or "))
+        return max(0, now_ms - int(relative[1]) * _UNITS_MS[relative[2]])
+    return moment_ms(text, option, "a time before now, such as -2h, or ")
 
 
 def offsets_of(text: str, option: str) -> int | dict[int, int]:

@@ -124,10 +124,13 @@ async def choose_partitions(
         await consumer.beginning_offsets([TopicPartition(topic, 0)])  # waits until its partitions are known here
         there = consumer.partitions_for_topic(topic) or set()
     chosen = sorted(there) if only is None else sorted(there & {only})
+    if there and not chosen:
+        raise NoSuchPartition(
+            f"There is no partition {only} of topic {topic} at {kafka}, which has 0 to {max(there)}; check --partition."
+        )
     if not chosen:
-        which = " no" if only is None else f" no partition {only} of"
         hidden = ", and that this user may DESCRIBE it" if access_of(kafka).has_user else ""
-        raise NoSuchPartition(f"There is{which} topic {topic} at {kafka}; check {named_by}{hidden}.")
+        raise NoSuchPartition(f"There is no topic {topic} at {kafka}; check {named_by}{hidden}.")
     return chosen
 
 

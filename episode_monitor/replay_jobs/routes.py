@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Protocol
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from episode_monitor.replay.report import Report
@@ -27,6 +27,8 @@ PREFIX = "/monitoring/episodes/replays"
 RETRY_SECONDS = 30  # until another job is tried
 
 JobId = Annotated[str, Path(min_length=1, max_length=128, description="The job's id."), Whole, Clean]
+
+By = Annotated[str, Query(max_length=200, description="Your name, for the audit; default: the caller's role."), Clean]
 
 
 class ReplayJobWithResult(ReplayJob, frozen=True, kw_only=True):
@@ -100,8 +102,15 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
 
     async def cancel(request: Request, job_id: JobId) -> Response:
         """Cancel a replay or backtest that waits or runs; its process has ended when this answers."""
+        return await ended(request, job_id, "")
+
+    async def delete(request: Request, job_id: JobId, by: By = "") -> Response:
+        """The same as cancel. `by` may be in the query too: proxies drop the body of a DELETE."""
+        return await ended(request, job_id, by)
+
+    async def ended(request: Request, job_id: str, asked_by: str) -> Response:
         body = await read_body(request, CheckBody)
-        by = body.by or caller_of(request).role
+        by = body.by or asked_by.strip() or caller_of(request).role
         with audited(request, by=by, action="replay.cancel", target=job_id, details={}):
             status = await find_jobs().cancel(job_id, by)
         return done(status)
@@ -111,7 +120,7 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
         "openapi_extra": takes(CheckBody, required=False),
     }
     router.add_api_route("/replays/{job_id}/cancel", cancel, methods=["POST"], name="cancel_replay", **described)
-    router.add_api_route("/replays/{job_id}", cancel, methods=["DELETE"], name="delete_replay", **described)
+    router.add_api_route("/replays/{job_id}", delete, methods=["DELETE"], name="delete_replay", **described)
     return router
 
 

@@ -20,14 +20,16 @@ def load_rules(path: Path, settings: Settings) -> tuple[Rule, ...]:
     return tuple(rule_set(path, settings).by_id.values())
 
 
-def rule_set(path: Path, settings: Settings) -> RuleSet:
-    """The rules of a file, overrides applied. Raises SettingsError with all faults."""
+def rule_set(path: Path, settings: Settings, named_by: str = "RULES_FILE") -> RuleSet:
+    """The rules of a file, overrides applied; `named_by`: the setting or option, "" for an argument. Raises
+    SettingsError with all faults."""
+    name = f"{named_by} {path}".lstrip()
     try:
-        return rule_set_of(path.read_text(encoding="utf-8"), f"RULES_FILE {path}", settings)
+        return rule_set_of(path.read_text(encoding="utf-8"), name, settings)
     except OSError as error:
-        raise SettingsError(f"RULES_FILE {path} cannot be read: {error.strerror}.") from None
+        raise SettingsError(f"{name} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"RULES_FILE {path} is not UTF-8 text; save it as UTF-8.") from None
+        raise SettingsError(f"{name} is not UTF-8 text; save it as UTF-8.") from None
 
 
 def rule_set_of(text: str, name: str, settings: Settings) -> RuleSet:

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import invalid
-from models.times import epoch_ms
+from models.times import epoch_ms, plain_rfc3339
 
 MAX_PROJECT_ID = 200
 MAX_ALERT_KEY = 400  # a rule's id, a colon, a project's id
@@ -21,17 +22,23 @@ def _without_control(text: str) -> str:
     return text
 
 
-def _representable(moment: datetime) -> datetime:
-    """An offset can push the first and the last day of the calendar out of what UTC can be written in."""
+def _moment(text: str) -> datetime:
+    """No number, which could be seconds or milliseconds. An offset can push the first and the last day of the calendar
+    out of what UTC can be written in."""
     try:
+        moment = datetime.fromisoformat(plain_rfc3339(text))
         moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must be a time between the years 1 and 9999") from None
+        if moment.tzinfo is None or "-" not in text[:8]:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise PydanticCustomError(
+            "time", "must be an RFC 3339 time with an offset, such as 2026-01-31T09:00:00Z"
+        ) from None
     return moment
 
 
 Clean = AfterValidator(_without_control)
-Moment = Annotated[AwareDatetime, AfterValidator(_representable)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 ProjectIdPath = Annotated[
     str,

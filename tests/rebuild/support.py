@@ -64,7 +64,9 @@ class Stage:
         self.topics = names(prefix)
         self._folder = folder
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr("episode_monitor.cli.rebuild.configure", lambda *_: None)  # it is the tests' own process
+        monkeypatch.setattr(
+            "episode_monitor.cli.rebuild.configure_command", lambda *_: None
+        )  # it is the tests' own process
         self.in_force(self.old_id)
 
     def in_force(self, monitor_id: str) -> None:

@@ -119,6 +119,17 @@ async def test_a_build_that_got_sigkill_is_continued_by_the_next_one(stage: Stag
     assert (await succeeds("compare", "--to", stage.new_id))["equal"]
 
 
+async def test_a_build_says_nothing_but_its_sentences(stage: Stage) -> None:
+    await give_an_acknowledged_alert(stage)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "episode_monitor", "rebuild", "start", "--to", stage.new_id, "--json",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=dict(os.environ),
+    )  # fmt: skip
+    said = (await asyncio.wait_for(process.communicate(), 60))[1].decode().splitlines()
+    assert (process.returncode, len(said)) == (0, 2), said
+    assert said[1] == f"Next: episode-monitor rebuild compare --to {stage.new_id}"
+
+
 async def test_a_second_rebuild_at_the_same_time_is_refused(stage: Stage) -> None:
     await give_an_acknowledged_alert(stage)
     await succeeds("start", "--to", stage.new_id)

@@ -190,7 +190,9 @@ def test_a_backtest_is_shown_as_tables_and_sentences(tmp_path: Path) -> None:
     assert "0:00:01 → " in ran.out
     assert f"5 events; old rules: {lax} (" in ran.out
     assert "longer, severity" in ran.out
-    assert ran.err == "Dead letters: malformed_json 1\n"
+    assert ran.err == (
+        "Dead letters: malformed_json 1\nExit code 1: 1 dead letter in this range, and firings differ.\n"
+    )
 
 
 def test_the_exit_code_says_whether_firings_differ_and_without_old_rules_whether_there_are_any(
@@ -203,6 +205,7 @@ def test_the_exit_code_says_whether_firings_differ_and_without_old_rules_whether
     same = run("rules", "backtest", strict, "--jsonl", events, "--json", RULES_FILE=strict)
     assert (same.code, same.json["old"]["source"], same.json["new"]["source"]) == (1, "in force", strict)
     assert same.json["old"]["total"] == same.json["new"]["total"]
+    assert (same.json["new"]["total"]["firings"], same.err) == (1, "Exit code 1: the new rules have 1 firing.\n")
     Path(lax).write_text(FAILURES.format("warning", "60%"))
     assert run("rules", "backtest", lax, "--jsonl", events).code == 0
 
@@ -211,8 +214,10 @@ def test_a_broken_file_is_refused_before_anything_is_read(tmp_path: Path) -> Non
     _, strict, _ = written(tmp_path)
     broken = tmp_path / "broken.yaml"
     broken.write_text(FAILURES.format("loud", "10%"))
-    for words in ((str(broken),), (strict, "--rules", str(broken))):
+    missing = run("rules", "backtest", str(tmp_path / "none"))
+    assert missing.err == f"episode-monitor: {tmp_path / 'none'} cannot be read: No such file or directory.\n"
+    for option, words in (("", (str(broken),)), ("--rules ", (strict, "--rules", str(broken)))):
         ran = run("rules", "backtest", *words)
         assert (ran.code, ran.out) == (2, "")
-        assert ran.err.startswith(f"episode-monitor: RULES_FILE {broken}, line 2: Rule f has an unknown `severity`")
+        assert ran.err.startswith(f"episode-monitor: {option}{broken}, line 2: Rule f has an unknown `severity`")
     assert run("rules", "backtest", strict, "--night", "late").code == 2

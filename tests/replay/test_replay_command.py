@@ -75,7 +75,10 @@ async def test_a_range_that_cannot_be_had_is_one_sentence_and_exit_code_2(
     for words, sentence in [
         (("--from", "5", "--to", "2"), "The range of each partition ends at offset 2, before it begins at offset 5."),
         (("--from", "0:1,7:2"), f"The range names partition 7 of {topic}, which does not exist; leave it out."),
-        (("--partition", "7"), f"There is no partition 7 of topic {topic} at"),
+        (
+            ("--partition", "7"),
+            f"There is no partition 7 of topic {topic} at {broker}, which has 0 to 1; check --partition.",
+        ),
         (("--from", "-2h", "--to", "-3h"), "The range ends before it begins; exchange --from and --to."),
         (("--from", "noon"), "--from noon is not an offset, offsets such as 0:100,1:250, a time such as -2h, or an"),
         (("--from", "1", "--from-offset", "2"), "--from and --from-offset say the same twice; use one of them."),

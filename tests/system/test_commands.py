@@ -55,7 +55,7 @@ def test_a_file_of_rules_that_cannot_be_used_is_refused_with_a_sentence(tmp_path
     ran = run("rules", "test", str(file))
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.splitlines() == [
-        f"episode-monitor: RULES_FILE {file}, line 2: Rule a needs {fault}"
+        f"episode-monitor: {file}, line 2: Rule a needs {fault}"
         for fault in (
             "`threshold` to be a percentage from 0% to 100%, such as 1.0%.",
             "`window_minutes` to be an integer from 1 to 1440.",
@@ -129,3 +129,21 @@ async def _make_a_gap(broker: str, topic: str) -> None:
     async with AIOKafkaProducer(bootstrap_servers=broker, acks="all") as producer:
         for number in (1, 3):
             await producer.send_and_wait(topic, created("team/one", number), b"team/one")
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [(("audit", "list"), "--from"), (("audit", "list"), "--to"), (("alerts", "history"), "--since"),
+     (("audit", "export", "/nowhere-at-all/audit"), "--from")],
+)  # fmt: skip
+def test_a_time_is_rfc_3339_or_before_now_and_nothing_else(
+    command: tuple[str, ...], option: str, tmp_path: Path
+) -> None:
+    words = tuple(str(tmp_path / "audit") if word.startswith("/") else word for word in command)
+    for text in ("500", "yesterday", "2026-01-31"):
+        assert run(*words, option, text) == (
+            2, "", f"episode-monitor: {option} {text} is not a time before now, such as -2h, or an RFC 3339 time with "
+            "an offset, such as 2026-01-31T09:00:00Z.\n",
+        )  # fmt: skip
+    for text in ("-2m", "2026-01-31T09:00:00Z"):
+        assert run(*words, option, text, "--url", f"http://{NOWHERE}").code == 3

@@ -53,6 +53,10 @@ def is_problem(answer: httpx.Response, status: int, code: str) -> bool:
         ("/performance/trend?hours=0", "hours"),
         ("/performance/trend?hours=169", "hours"),
         ("/alerts/history?since=yesterday", "since"),
+        ("/alerts/history?since=500", "since"),
+        ("/alerts/history?until=20251009", "until"),
+        ("/audit?from=500", "from"),
+        ("/audit?to=-2h", "to"),
         ("/alerts/history?since=2025-10-09T08:00:00", "since"),
         ("/alerts/history?until=0001-01-01T00:00:00%2B14:00", "until"),
         ("/alerts/history?since=2025-10-09T08:00:01Z&until=2025-10-09T08:00:00Z", "until"),
@@ -69,6 +73,12 @@ async def test_a_wrong_parameter_is_named_by_the_code(
     assert answer.json()["errors"][0]["parameter"] == parameter
     assert len(answer.content) < 1500
     assert views.asked == []
+
+
+@pytest.mark.parametrize("text", ["500", "1760000000123", "-2m", "2025-10-09", "2025-10-09T08:00:00"])
+async def test_a_time_that_is_none_is_refused_with_one_sentence(client: httpx.AsyncClient, text: str) -> None:
+    detail = "from: must be an RFC 3339 time with an offset, such as 2026-01-31T09:00:00Z"
+    assert (await client.get(f"{ROOT}/audit?from={text}")).json()["detail"] == detail
 
 
 @pytest.mark.parametrize(

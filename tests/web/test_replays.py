@@ -117,12 +117,15 @@ async def test_a_job_is_found_and_cancelled_by_its_id(client: httpx.AsyncClient,
     assert (await client.get(f"{ROOT}/replays/job-1")).json()["state"] == "running"
     for cancel in (
         client.delete(f"{ROOT}/replays/job-1"),
+        client.delete(f"{ROOT}/replays/job-1?by=kim"),
+        client.request("DELETE", f"{ROOT}/replays/job-1", json={"by": "lee"}),
         client.post(f"{ROOT}/replays/job-1/cancel", json={"by": "jun"}),
     ):
         answer = await cancel
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert [(entry.what, entry.who, entry.target) for entry in audit] == [
-        ("replay.cancel", "loopback", "job-1"), ("replay.cancel", "jun", "job-1"),
+        ("replay.cancel", "loopback", "job-1"), ("replay.cancel", "kim", "job-1"), ("replay.cancel", "lee", "job-1"),
+        ("replay.cancel", "jun", "job-1"),
     ]  # fmt: skip
     for unknown in (client.get(f"{ROOT}/replays/none"), client.delete(f"{ROOT}/replays/none")):
         answer = await unknown
