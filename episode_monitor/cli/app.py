@@ -13,7 +13,7 @@ from episode_monitor import __version__
 from episode_monitor.cli.commands import LazyCommands
 from episode_monitor.cli.output import Json, print_json, print_table, shown
 from episode_monitor.exits import ExitCode, Failure, end_start, is_interruption
-from episode_monitor.observe.logs import configure
+from episode_monitor.observe.logs import configure, configure_quiet
 from episode_monitor.settings.env_file import ENV_FILE, notices, source_of
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import Settings, SettingsError, load_settings
@@ -42,6 +42,7 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Monitors episode numbering in real time: gaps, duplicates, conflict and failure rates."""
+    configure_quiet()
     if not context.resilient_parsing and not {"--help"} & set(sys.argv):
         for sentence in notices(ENV_FILE, os.environ, Settings.model_fields):
             print(f"episode-monitor: {sentence}", file=sys.stderr)

@@ -55,6 +55,15 @@ def _renderers(form: LogFormat) -> list[structlog.typing.Processor]:
     ]
 
 
+def configure_quiet() -> None:
+    """Until settings are known, and for commands that never log: errors alone, and nothing on standard output, where
+    structlog prints by itself."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def configure_command(level: LogLevel, form: LogFormat) -> None:
     """As `configure`, for a command, which says in sentences what it does: below them, only errors are logged unless
     LOG_LEVEL=debug."""

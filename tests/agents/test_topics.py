@@ -1,6 +1,10 @@
 """Topics on a real broker: made before anything subscribes, in the right shape, and refused in a wrong one."""
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from agents.kafka.topics import TopicMismatch, describe_topics, ensure_topics, kafka_trouble
 from episode_monitor.demo.ports import free_port
+from testbed.monitor_settings import monitor_settings
 from testbed.worker_process import names
 
 pytestmark = pytest.mark.broker
@@ -35,6 +40,14 @@ async def test_what_is_missing_is_made_and_asking_again_changes_nothing(broker: 
     assert await ensure_topics(broker, topics, 3, None) == made
     assert await ensure_topics(broker, topics, 8, None) == made
     assert await describe_topics(broker, topics) == made
+
+
+async def test_the_command_that_makes_them_prints_its_answer_and_no_log(broker: str, topic_prefix: str) -> None:
+    env = {"PATH": os.environ["PATH"], **monitor_settings(broker, topic_prefix), "TOPIC_REPLICATION_FACTOR": "1"}
+    command = [sys.executable, "-P", "-m", "episode_monitor", "topics", "ensure", "--json"]
+    done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)[env["EVENTS_TOPIC"]] == 8
 
 
 async def test_an_events_topic_that_exists_says_how_many_partitions_there_are(broker: str, topic_prefix: str) -> None:

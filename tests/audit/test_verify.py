@@ -328,7 +328,7 @@ async def test_what_cannot_be_verified_is_one_sentence_and_exit_code_2(case: Cas
         (("--topic", "nowhere"), {}, "There is no topic nowhere"),
         ((), {"EVENTS_TOPIC": "nowhere"}, "There is no topic nowhere"),
         ((), {"AUDIT_TOPIC": "nowhere"}, "There is no topic nowhere"),
-        (("--partition", "4"), {}, "check --partition and EVENTS_TOPIC."),
+        (("--partition", "4"), {}, "check --partition."),
         (("--manifest-sha256", "0" * 64), {}, "give it with --export"),
         (("--export", "nofolder", "--manifest-sha256", "0"), {}, "takes the 64 hex digits"),
         (("--jsonl", "nofile", "--partition", "0"), {"MONITOR_ID": "other"}, "nofile cannot be read"),
