@@ -42,7 +42,6 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Monitors episode numbering in real time: gaps, duplicates, conflict and failure rates."""
-    configure_quiet()
     if not context.resilient_parsing and not {"--help"} & set(sys.argv):
         for sentence in notices(ENV_FILE, os.environ, Settings.model_fields):
             print(f"episode-monitor: {sentence}", file=sys.stderr)
@@ -51,6 +50,7 @@ def _options(
 
 def main() -> None:
     """Run a command; every failure is a sentence on standard error and an exit code."""
+    configure_quiet()
     try:
         try:
             app(prog_name="episode-monitor", standalone_mode=True)
