@@ -7,29 +7,17 @@ from typing import Any, Protocol
 import msgspec
 
 from models.audit_checkpoint import AuditRange
-from models.audit_digest import CLOUD_EVENT, audited_bytes
+from models.audit_digest import CLOUD_EVENT, AuditedRecord, audited_bytes
 
 _ID_HEADER = f"{CLOUD_EVENT}id"
 
 
-class Audited(Protocol):
-    """A record of the topic, of a copy, or a line of a file."""
+class Audited(AuditedRecord, Protocol):
+    """A record of the topic, of a copy, or a line of a file, which has no key."""
 
     @property
     def offset(self) -> int:
         """Of a line: its number, from 0 on."""
-
-    @property
-    def key(self) -> bytes | None:
-        """Of a line: none."""
-
-    @property
-    def value(self) -> bytes | None:
-        """None: a tombstone."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]:
-        """In any order."""
 
     @property
     def timestamp(self) -> int | None:

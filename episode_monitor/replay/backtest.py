@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from episode_monitor.replay.backtest_firings import FiringLog, Night
 from episode_monitor.replay.backtest_statistics import Fired, changes, over_range
 from episode_monitor.replay.partition_replay import Outcome, PartitionReplay
 from episode_monitor.replay.ranges import Bounds
 from episode_monitor.replay.report import merged
-from episode_monitor.replay.run import MOST_DECODED, Progress, ShowProgress
-from episode_monitor.replay.source import ReplayBatch, Source
+from episode_monitor.replay.run import Partitions, Progress, ShowProgress
+from episode_monitor.replay.source import Source
 from models.alert import Alert
 from models.backtest_views import BacktestResult, PartitionOffset
 from streams.alerting import rule_types
@@ -32,36 +33,16 @@ class _Watched(PartitionReplay):
         return Outcome(self.tally, self.partition.clock_ms, [], [], {}, {}, [])
 
 
-class RulesSide:
+class RulesSide(Partitions[_Watched]):
     """The rules of one file (`source`), and all partitions under them."""
 
     def __init__(self, source: str, core: Core) -> None:
+        super().__init__(partial(_Watched, core), shares=2)
         self.source, self.core = source, core
-        self.partitions: dict[int, _Watched] = {}
 
     def begin(self, bounds: Sequence[Bounds]) -> None:
         """Partitions that belong to the result even where no record comes."""
         self.partitions = {each.partition: _Watched(self.core, each.partition, each.first) for each in bounds}
-
-    def take(self, batch: ReplayBatch) -> None:
-        """Records of one partition."""
-        taker = self.partitions.get(batch.partition)
-        if taker is None:
-            first = batch.records[0].offset if batch.records else batch.after or 0
-            taker = self.partitions[batch.partition] = _Watched(self.core, batch.partition, first)
-        taker.take(batch.records, batch.after)
-        if taker.decoded > MOST_DECODED // (2 * len(self.partitions)):
-            taker.pack()
-
-    def finish(self, until_ms: int | None) -> None:
-        """Let event time reach this moment; None: the newest event's."""
-        for each in self.partitions.values():
-            each.finish(until_ms)
-
-    @property
-    def events(self) -> int:
-        """Records taken."""
-        return sum(each.tally.events for each in self.partitions.values())
 
     def split_projects(self) -> set[str]:
         """Projects in several partitions."""
@@ -109,7 +90,7 @@ async def backtest(
         if progress is not None:
             progress(Progress(new.events, source.done, source.total))
     for side in sides:
-        side.finish(until_ms)
+        side.advance(until_ms)
     if are_equal:
         old.partitions = new.partitions
     return _result(old, new, night)

@@ -1,6 +1,8 @@
 """One replay from beginning to end: records in, partition by partition, and a report at the end; nothing is written."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -24,22 +26,51 @@ class Progress(msgspec.Struct, frozen=True):
 ShowProgress = Callable[[Progress], None]
 
 
-class Replay:
+P = TypeVar("P", bound=PartitionReplay)
+
+
+class Partitions(Generic[P]):
+    """Hands records to the replay of their partition. `make` makes one, which begins at an offset; `shares`: how many
+    of these share the memory for states."""
+
+    def __init__(self, make: Callable[[int, int], P], shares: int = 1) -> None:
+        self.partitions: dict[int, P] = {}
+        self._make = make
+        self._most_decoded = MOST_DECODED // shares
+
+    @property
+    def events(self) -> int:
+        """Records taken."""
+        return sum(each.tally.events for each in self.partitions.values())
+
+    def take(self, batch: ReplayBatch) -> None:
+        """Records of one partition, whose offsets must rise."""
+        taker = self.partitions.get(batch.partition)
+        if taker is None:
+            first = batch.records[0].offset if batch.records else batch.after or 0
+            taker = self.partitions[batch.partition] = self._make(batch.partition, first)
+        taker.take(batch.records, batch.after)
+        if taker.decoded > self._most_decoded // len(self.partitions):
+            taker.pack()
+
+    def advance(self, until_ms: int | None) -> None:
+        """Let event time reach this moment, as the wall clock does on an idle partition; None: the newest event's."""
+        for each in self.partitions.values():
+            each.finish(until_ms)
+
+
+class Replay(Partitions[PartitionReplay]):
     """Takes records. After that each project's digest, its state and the report can be read."""
 
     def __init__(self, core: Core, bounds: Sequence[Bounds] = (), saved: Sequence[Saved] = ()) -> None:
         """`bounds`: partitions that belong to the report even where no record comes; `saved`: states to go on from."""
+        super().__init__(partial(PartitionReplay, core))
         self.core = core
         before = {each.tally.partition: each for each in saved}
         self.partitions = {
             each.partition: PartitionReplay(core, each.partition, each.first, before.get(each.partition))
             for each in bounds
         }
-
-    @property
-    def events(self) -> int:
-        """Records taken."""
-        return sum(each.tally.events for each in self.partitions.values())
 
     @property
     def applied(self) -> int:
@@ -50,21 +81,6 @@ class Replay:
     def projects(self) -> int:
         """How many were seen, in each partition."""
         return sum(each.partition.index.projects for each in self.partitions.values())
-
-    def take(self, batch: ReplayBatch) -> None:
-        """Records of one partition, whose offsets must rise."""
-        taker = self.partitions.get(batch.partition)
-        if taker is None:
-            first = batch.records[0].offset if batch.records else batch.after or 0
-            taker = self.partitions[batch.partition] = PartitionReplay(self.core, batch.partition, first)
-        taker.take(batch.records, batch.after)
-        if taker.decoded > MOST_DECODED // len(self.partitions):
-            taker.pack()
-
-    def advance(self, until_ms: int | None) -> None:
-        """Let event time reach this moment, as the wall clock does on an idle partition; None: the newest event's."""
-        for each in self.partitions.values():
-            each.finish(until_ms)
 
     def saved(self) -> list[Saved]:
         """The states as they are now, to go on from."""

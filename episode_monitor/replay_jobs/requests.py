@@ -28,8 +28,8 @@ _Offset = Annotated[int, Meta(ge=0, le=10**18 - 1)]
 _Rules = Annotated[str, Meta(max_length=MAX_RULES, description="A rules file, as YAML text.")]
 
 
-class ReplayBody(CheckBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which events to process again: all where nothing is given."""
+class _RangeBody(CheckBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Over which events: all where no range is given."""
 
     begin: _Begin | _Offset | None = msgspec.field(name="from", default=None)
     end: _Begin | _Offset | None = msgspec.field(name="to", default=None)
@@ -37,22 +37,21 @@ class ReplayBody(CheckBody, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Annotated[str, Meta(max_length=100, description="RFC 3339: advance the clock to this time at the end.")] | None
     ) = None
     partition: Annotated[int, Meta(ge=0, lt=10**9, description="Only this partition of the topic.")] | None = None
+
+
+class ReplayBody(_RangeBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events to process again: all where nothing is given."""
+
     projects: Annotated[bool, Meta(description="List every project's digest, however many there are.")] = False
 
 
-class BacktestBody(CheckBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BacktestBody(_RangeBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rules to try, and over which events: all where no range is given."""
 
     rules_yaml: _Rules
     old_rules_yaml: (
         Annotated[str, Meta(max_length=MAX_RULES, description="Rules to compare with; default: those in force.")] | None
     ) = None
-    begin: _Begin | _Offset | None = msgspec.field(name="from", default=None)
-    end: _Begin | _Offset | None = msgspec.field(name="to", default=None)
-    until: (
-        Annotated[str, Meta(max_length=100, description="RFC 3339: advance the clock to this time at the end.")] | None
-    ) = None
-    partition: Annotated[int, Meta(ge=0, lt=10**9, description="Only this partition of the topic.")] | None = None
     night: Annotated[str, Meta(max_length=20, description="Hours of MONITORING_TIMEZONE that are night.")] = "22-07"
 
 
@@ -91,7 +90,7 @@ class Requests:
             raise Problem(422, f"invalid_{name}", str(error), extra={"errors": findings}) from None
 
 
-def _range_of(body: ReplayBody | BacktestBody, now_ms: int) -> tuple[Range, int | None]:
+def _range_of(body: _RangeBody, now_ms: int) -> tuple[Range, int | None]:
     chosen = Range(body.partition, _position("from", body.begin, now_ms), _position("to", body.end, now_ms))
     try:
         check_order(chosen)

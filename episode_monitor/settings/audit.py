@@ -1,5 +1,6 @@
 """Audit checkpoints: how often they are written, and the keys that sign and verify them."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -25,20 +26,16 @@ def key_bytes(text: str) -> bytes:
         raise ValueError(f"must be base64 or a PEM file, and the file cannot be read: {error.strerror}") from None
 
 
-def _private(text: str) -> str:
+def _checked(read: Callable[[bytes], object], what: str, text: str) -> str:
     try:
-        private_key(key_bytes(text))
+        read(key_bytes(text))
     except NotAKey as error:
-        raise ValueError(f"must be an Ed25519 private key: {error}") from None
+        raise ValueError(f"must be an Ed25519 {what} key: {error}") from None
     return text
 
 
-def _public(text: str) -> str:
-    try:
-        public_key(key_bytes(text))
-    except NotAKey as error:
-        raise ValueError(f"must be an Ed25519 public key: {error}") from None
-    return text
+_private = partial(_checked, private_key, "private")
+_public = partial(_checked, public_key, "public")
 
 
 class AuditSettings(BaseModel):

@@ -1,6 +1,8 @@
 """YAML as files of ours are written in it: what YAML 1.1 would guess is an error, and every key has its line."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -43,16 +45,9 @@ class BadYaml(ValueError):
 
 def load_yaml(text: str) -> Any:
     """As YAML 1.2 reads it. Raises BadYaml."""
-    loader = _Loader(text)
-    try:
+    with _reading(text) as loader:
         node = _composed(loader)
         return None if node is None else loader.construct_document(node)
-    except yaml.YAMLError as error:
-        raise _bad(error) from None
-    except RecursionError:
-        raise BadYaml(_TOO_DEEP) from None
-    finally:
-        loader.dispose()
 
 
 def checked_nodes(text: str) -> yaml.Node | None:
@@ -60,18 +55,22 @@ def checked_nodes(text: str) -> yaml.Node | None:
 
     Aliases are written out: a node may stand at several places, none inside itself. Keys that stand twice are there.
     """
+    with _reading(text) as loader:
+        return _composed(loader)
+
+
+@contextmanager
+def _reading(text: str) -> Iterator[_Loader]:
+    """Every failure inside is a BadYaml."""
     loader = _Loader(text)
     try:
-        return _composed(loader)
+        yield loader
     except yaml.YAMLError as error:
         raise _bad(error) from None
     except RecursionError:
-        raise BadYaml(_TOO_DEEP) from None
+        raise BadYaml("It is nested too deeply; make it flatter.") from None
     finally:
         loader.dispose()
-
-
-_TOO_DEEP = "It is nested too deeply; make it flatter."
 
 
 def _composed(loader: _Loader) -> yaml.Node | None:
