@@ -148,7 +148,7 @@ class Owned:
         self.position = self.committed = self.partition.next_offset
         self.checkpoint.recovered(values)
         if self.audit is not None:
-            await self.audit.recover(values, self.partition, self.store)
+            self.audit.recover(values, self.partition, self.store)
 
     def begin_at(self, first_offset: int, known_letters: set[int]) -> None:
         """`first_offset`: where the events' partition begins; of the records in `known_letters` dead letters exist."""

@@ -18,14 +18,12 @@ from agents.fetching.reading import Record
 from agents.time_slices import in_slices
 from models.audit_checkpoint import AuditCheckpoint
 from streams.alerting.core import Core
-from streams.base import changelog_keys
 from streams.base.checkpoint_types import Changes
 from streams.base.steps import Steps
 from streams.partition.audit_chain import AuditChain, Hash, Statement, StoredSum, Writes
 from streams.partition.partition import Partition
 from streams.partition.state_sum import StateSum
 from streams.project.project_state import ProjectState
-from streams.project.state_codec import read_head
 from streams.project.state_digest import digest_text, rules_digest
 
 log = structlog.get_logger(__name__)
@@ -85,7 +83,7 @@ class PartitionAudit:
 
     # --- recovery
 
-    async def recover(self, values: dict[bytes, bytes], partition: Partition, store: StoredValues) -> None:
+    def recover(self, values: dict[bytes, bytes], partition: Partition, store: StoredValues) -> None:
         """The partition was made from these values. Raises msgspec.MsgspecError."""
         self.chain, self._decided = self._new_chain(), None
         self.chain.restore(values)
@@ -98,7 +96,7 @@ class PartitionAudit:
             return found if isinstance(found, ProjectState) and not found.is_dirty else None
 
         self.sum = StateSum(self._core, store, partition.index.head_keys, unchanged)
-        self._valid_from = await in_slices(_applied_to(values))
+        self._valid_from = partition.index.stored_to
         stored = self.chain.state_sum
         is_exact = stored is not None and stored.offset == self._cursor and self._valid_from <= self._cursor
         if stored is not None and is_exact and stored.rules_digest == self._rules_digest:
@@ -254,14 +252,3 @@ class PartitionAudit:
         except Exception:
             log.exception("state digests of a partition are no longer computed", partition=self._number)
             self.sum = None
-
-
-def _applied_to(values: dict[bytes, bytes]) -> Steps[int]:
-    """The next offset after all records in the stored states."""
-    applied = -1
-    for seen, (key, value) in enumerate(values.items()):
-        if key[:1] == changelog_keys.HEAD:
-            applied = max(applied, read_head(value).applied)
-        if seen % 1000 == 999:
-            yield
-    return applied + 1

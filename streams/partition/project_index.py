@@ -14,12 +14,13 @@ class ProjectIndex:
 
     __slots__ = (
         "alerting", "counted_elsewhere", "duplicates", "episodes", "gaps", "head_keys", "partition", "splits",
-        "unhealthy",
+        "stored_to", "unhealthy",
     )  # fmt: skip
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.head_keys: list[bytes] = []  # of all projects, in the order they became known; it only grows
+        self.stored_to = 0  # the next offset after all records in the states that were restored
         self.episodes = 0
         self.gaps = 0
         self.duplicates = 0
@@ -52,6 +53,8 @@ class ProjectIndex:
         """Add a project as it is stored."""
         self.head_keys.append(head_key)
         self.episodes += head.episodes
+        if head.applied >= self.stored_to:
+            self.stored_to = head.applied + 1
         if head.gaps or head.duplicates or head.alerts:
             self._note(changelog_keys.project_of(head_key), head.gaps, head.duplicates, head.alerts > 0)
 
