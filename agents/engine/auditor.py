@@ -45,7 +45,6 @@ class Auditor:
         self.is_off = False  # for as long as this process runs
         self.partitions = 1  # of the audit's topic
         self.written = 0
-        self.written_at: float | None = None  # monotonic: the last one
         self._producer = producer
         self._assignment = assignment
         self._allowance = Allowance(DIGESTS_SHARE, SAVED_SECONDS, MOST_SAVED_SECONDS)
@@ -117,7 +116,7 @@ class Auditor:
             sending.cancel()
         self.failpoint("audit sent")
         audit.chain.sent(sequence)
-        self.written, self.written_at = self.written + 1, time.monotonic()
+        self.written += 1
         checkpoint = decode_audit_checkpoint(value)
         if isinstance(checkpoint, AuditCheckpoint):
             self.options.on_sent(checkpoint)

@@ -3,9 +3,8 @@
 Memory is bounded by the windows: a differing region that does not end within them is named as a whole.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import islice
 from operator import ne
 from typing import Any, Final, NamedTuple
 
@@ -224,16 +223,3 @@ def first_common_run(own: Digests, copy: Digests, length: int) -> tuple[int, int
         if own_place is not None and (best is None or own_place + place < sum(best)):
             best = own_place, place
     return best
-
-
-def aligned(own: Iterable[Hashable], copy: Iterable[Hashable], bounds: Bounds | None = None) -> Iterator[Difference]:
-    """The differences of two sequences of digests, in order; the marks are the digests themselves."""
-    alignment = Alignment(bounds)
-    sources = ((alignment.own, iter(own)), (alignment.copy, iter(copy)))
-    while not alignment.is_done:
-        for window, source in sources:
-            while alignment.wants(window):
-                digests = list(islice(source, _STEP))
-                window.add(digests, digests)
-                window.ended = not digests
-        yield from alignment.step()

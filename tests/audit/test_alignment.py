@@ -1,14 +1,29 @@
 """Two sequences of digests: what was removed, altered, inserted or exchanged, against a plain model and by hand."""
 
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from episode_monitor.audit.alignment import Bounds, Difference, aligned
+from episode_monitor.audit.alignment import Alignment, Bounds, Difference
 
 SMALL = Bounds(first_window=8, last_window=40, confirmed_by=4)
+
+
+def aligned(own: Iterable[Hashable], copy: Iterable[Hashable], bounds: Bounds | None = None) -> Iterator[Difference]:
+    """The differences of two sequences of digests, in order; the marks are the digests themselves."""
+    alignment = Alignment(bounds)
+    sources = ((alignment.own, iter(own)), (alignment.copy, iter(copy)))
+    while not alignment.is_done:
+        for window, source in sources:
+            while alignment.wants(window):
+                digests = list(islice(source, 1_000))
+                window.add(digests, digests)
+                window.ended = not digests
+        yield from alignment.step()
 
 
 def told(difference: Difference) -> tuple[str, Any, Any]:
