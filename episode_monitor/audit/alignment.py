@@ -17,7 +17,7 @@ Digests = Sequence[Hashable]
 Span = tuple[int, int, int, int]  # places of the own from, to; of the copy from, to (exclusive)
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class SearchLimits(msgspec.Struct, frozen=True):
     """How far to look for the end of a differing region, in records of each side."""
 
     first_window: int = 2_000
@@ -83,9 +83,9 @@ class Window:
 class Alignment:
     """Add to `own` and `copy` while they are wanted, then take the differences of `step`, until `is_done`."""
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
+    def __init__(self, limits: SearchLimits | None = None) -> None:
         self.own, self.copy = Window(), Window()
-        self._bounds = bounds or Bounds()
+        self._limits = limits or SearchLimits()
         self._needed = 1
         self.tail: Place | None = None  # the first of the own after the copy's end
         self._last_own: Place | None = None
@@ -102,7 +102,7 @@ class Alignment:
     def wants(self, window: Window) -> bool:
         """Whether more of this side is needed before anything can be said."""
         is_full = len(window.digests) >= self._needed or (
-            self._needed > 1 and window.size_bytes >= self._bounds.window_bytes
+            self._needed > 1 and window.size_bytes >= self._limits.window_bytes
         )
         return not window.ended and not is_full
 
@@ -137,16 +137,16 @@ class Alignment:
 
     def _resolve(self) -> Iterator[Difference]:
         """The heads differ. Where it cannot be said why, more is needed, up to the bound."""
-        own, copy, bounds = self.own, self.copy, self._bounds
+        own, copy, limits = self.own, self.copy, self._limits
         if self._needed == 1:
-            self._needed = bounds.first_window
+            self._needed = limits.first_window
             return
         is_all = own.ended and copy.ended
-        spans = _matched(own.digests[: bounds.first_window], copy.digests[: bounds.first_window], bounds.confirmed_by)
+        spans = _matched(own.digests[: limits.first_window], copy.digests[: limits.first_window], limits.confirmed_by)
         if spans is None:
-            run = first_common_run(own.digests, copy.digests, bounds.confirmed_by)
-            if run is None and self._needed < bounds.last_window and not is_all:
-                self._needed = min(self._needed * _GROWTH, bounds.last_window)
+            run = first_common_run(own.digests, copy.digests, limits.confirmed_by)
+            if run is None and self._needed < limits.last_window and not is_all:
+                self._needed = min(self._needed * _GROWTH, limits.last_window)
                 return
             ends = run or (len(own.digests), len(copy.digests))
             spans = [(0, ends[0], 0, ends[1])]
@@ -162,7 +162,7 @@ class Alignment:
                 for at in range(own):
                     if self.own.digests[begin + at] != self.copy.digests[start + at]:
                         yield self._difference(begin + at, start + at, 1, 1)
-            elif min(own, copy) > self._bounds.confirmed_by:
+            elif min(own, copy) > self._limits.confirmed_by:
                 yield self._difference(begin, start, own, copy)
             else:
                 for at in range(begin, end):

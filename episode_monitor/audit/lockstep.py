@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from episode_monitor.audit.alignment import Alignment, Bounds, Window
+from episode_monitor.audit.alignment import Alignment, SearchLimits, Window
 from episode_monitor.audit.differences import Differences
 from episode_monitor.audit.reading import Records
 from episode_monitor.audit.records import Audited, Compared, has_event_headers
@@ -14,13 +14,13 @@ _RECORD_BYTES = 300  # of memory, beside its content
 class Lockstep:
     """Push the own records as they are read, then `conclude`."""
 
-    def __init__(self, partition: int, copy: Records, has_keys: bool, bounds: Bounds | None = None) -> None:
+    def __init__(self, partition: int, copy: Records, has_keys: bool, limits: SearchLimits | None = None) -> None:
         self.copied = 0
         self.notes: list[str] = []
         self._partition = partition
         self._copy = copy
         self._has_keys = has_keys
-        self._alignment = Alignment(bounds)
+        self._alignment = Alignment(limits)
         self._compared = Compared(keys=has_keys)
         self._is_chosen = False
         self._differences: Differences | None = None

@@ -19,7 +19,7 @@ from agents.fetching.reading import reader
 from agents.kafka.access import KafkaAccess
 from episode_monitor.audit.chain import Chain
 from episode_monitor.audit.ledger import DatabaseLedger, Ledger, TopicLedger
-from episode_monitor.audit.partition_audit import CopyOf, Own, PartitionAudit
+from episode_monitor.audit.partition_check import CopyOf, Own, PartitionCheck
 from episode_monitor.audit.reading import LineRecords, PartitionRecords
 from episode_monitor.audit.state_check import StateReplay
 from episode_monitor.audit.verify_report import PartitionReport, VerifyReport, first_broken
@@ -135,7 +135,7 @@ class Verification:
         async def beginning() -> int:
             return await own.beginning(number)
 
-        audit = PartitionAudit(
+        audit = PartitionCheck(
             number,
             Own(
                 own.records(number),

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from episode_monitor.audit.alignment import Alignment, Bounds, Difference
+from episode_monitor.audit.alignment import Alignment, Difference, SearchLimits
 
-SMALL = Bounds(first_window=8, last_window=40, confirmed_by=4)
+SMALL = SearchLimits(first_window=8, last_window=40, confirmed_by=4)
 
 
-def aligned(own: Iterable[Hashable], copy: Iterable[Hashable], bounds: Bounds | None = None) -> Iterator[Difference]:
+def aligned(
+    own: Iterable[Hashable], copy: Iterable[Hashable], limits: SearchLimits | None = None
+) -> Iterator[Difference]:
     """The differences of two sequences of digests, in order; the marks are the digests themselves."""
-    alignment = Alignment(bounds)
+    alignment = Alignment(limits)
     sources = ((alignment.own, iter(own)), (alignment.copy, iter(copy)))
     while not alignment.is_done:
         for window, source in sources:
@@ -35,8 +37,8 @@ def told(difference: Difference) -> tuple[str, Any, Any]:
     return what, own[0] if own else None, copy[0] if copy else None
 
 
-def found(own: Any, copy: Any, bounds: Bounds | None = None) -> list[tuple[str, Any, Any]]:
-    return [told(each) for each in aligned(own, copy, bounds)]
+def found(own: Any, copy: Any, limits: SearchLimits | None = None) -> list[tuple[str, Any, Any]]:
+    return [told(each) for each in aligned(own, copy, limits)]
 
 
 ROW = list(range(100))
@@ -134,8 +136,8 @@ few = st.lists(st.integers(0, 3), max_size=60)
 
 @given(few, few)
 def test_the_differences_turn_the_own_into_the_copy(own: list[int], copy: list[int]) -> None:
-    for bounds in (None, SMALL):
-        assert rebuilt(own, copy, list(aligned(own, copy, bounds))) == copy
+    for limits in (None, SMALL):
+        assert rebuilt(own, copy, list(aligned(own, copy, limits))) == copy
 
 
 @st.composite

@@ -8,7 +8,7 @@ import msgspec
 
 from episode_monitor.audit.chain import Chain
 from episode_monitor.audit.ledger import Entry
-from episode_monitor.audit.partition_audit import CopyOf, Own, PartitionAudit
+from episode_monitor.audit.partition_check import CopyOf, Own, PartitionCheck
 from episode_monitor.audit.records import Audited, Bare
 from episode_monitor.audit.state_check import StateReplay
 from episode_monitor.audit.verify_report import PartitionReport
@@ -55,7 +55,7 @@ def audited(
     theirs = None if copy is None else CopyOf(Held(copy), has_keys=True)
     there = Own(held, first, beginning, until, own[-1].offset + 1, due_before_ms)
     links = Chain(MONITOR, "events", 0, {}, is_cut=may_miss, may_miss=may_miss)
-    audit = PartitionAudit(0, there, links, theirs, state)
+    audit = PartitionCheck(0, there, links, theirs, state)
     return asyncio.run(audit.run(entries()))
 
 

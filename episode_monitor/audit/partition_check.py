@@ -44,7 +44,7 @@ class CopyOf(msgspec.Struct, frozen=True):
     has_keys: bool
 
 
-class PartitionAudit:
+class PartitionCheck:
     """`run` once. `show` is called with the number of records read."""
 
     def __init__(
