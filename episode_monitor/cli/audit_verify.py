@@ -111,7 +111,7 @@ def _check(exported: Path | None, jsonl: Path | None, copy: str | None, partitio
 
 def _run(job: Job, settings: Settings, is_asked: bool) -> VerifyReport:
     try:
-        with Interrupts().watched(), shown_progress(is_asked, "Verify") as show:
+        with Interrupts(reads_file=job.jsonl is not None).watched(), shown_progress(is_asked, "Verify") as show:
             return run(lambda: Verification(job, show).run(), settings, job.jsonl)
     except KeyboardInterrupt:
         raise Interrupted("The audit was interrupted, so it says nothing; nothing was written.") from None

@@ -1,6 +1,7 @@
 """`replay`: events processed once more, from the topic or a file; nothing is written or delivered."""
 
 import sys
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated
 
@@ -63,7 +64,7 @@ def replay(
     settings = load_settings()
     core = core_from(settings)
     states = States(snapshot, save_snapshot, resume)
-    interrupts = Interrupts()
+    interrupts = Interrupts(reads_file=jsonl is not None)
     with interrupts.watched():
         try:
             done, unkept = _done(settings, core, asked, states, processes, progress, interrupts)
@@ -92,15 +93,14 @@ def _done(
         print(planned.says, file=sys.stderr)
     processes = _used(processes, planned)
     spare_the_state()
-    interrupts.is_gentle = states.when_stopped is not None
-    with shown_progress(is_asked) as progress:
+    gentle = nullcontext() if states.when_stopped is None else interrupts.gentle()
+    with gentle, shown_progress(is_asked) as progress:
         if processes > 1:
             topic = settings.events_topic
             done = do_in_processes(settings, topic, planned.work, processes, progress, lambda: interrupts.is_pressed)
         else:
             work = partial(do, core, planned.source, planned.work, progress, lambda: interrupts.is_pressed)
             done = run(work, settings, asked.jsonl)
-    interrupts.is_gentle = False
     try:
         kept = keep(states, planned, done)
     except Failure as failure:
