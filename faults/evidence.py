@@ -72,7 +72,8 @@ class Evidence(msgspec.Struct, kw_only=True):
     """All of one run. Logs are by partition, in the order of their offsets.
 
     `wall_ms`: the wall clock near the beginning, against events of the future. `changelog` and `alerts` may hold
-    repetitions; `commits` are in the order in which they were made.
+    repetitions; `commits` are in the order in which they were made. `lost_changelogs`: how many times the scenario
+    deleted the changelog as a whole.
     """
 
     wall_ms: int
@@ -87,6 +88,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     answers: list[Answer] = []
     commits: list[Commit] = []
     audit: dict[int, list[Kept]] = {}
+    lost_changelogs: int = 0
 
 
 async def read_log(bootstrap_servers: str, topic: str, partition: int, *, start: int = 0) -> list[Kept]:

@@ -83,6 +83,7 @@ async def changelog_cut(stage: InfraStage) -> None:
         await admin.delete_topics([topic])
         while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker does not notify
             await asyncio.sleep(0.05)
+    stage.evidence.lost_changelogs = 1
     await stage.start("a")
     await stage.live("a")
     await stage.caught_up("a")

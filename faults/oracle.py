@@ -83,7 +83,7 @@ class Oracle:
         for number, events in evidence.events.items() if topics.audit else ():
             name = f"{topics.changelog.removesuffix('-state-changelog')}/{topics.events}/{number}"
             audit = [record for log in evidence.audit.values() for record in log]
-            chain = AuditChain(self._core, name, events, audit, evidence.wall_ms)
+            chain = AuditChain(self._core, name, events, audit, evidence.wall_ms, begun_anew=evidence.lost_changelogs)
             yield from chain.check()
             self.counts.update(chain.counts)
 

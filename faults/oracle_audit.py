@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Generator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from faults.evidence import Kept
@@ -19,13 +20,16 @@ from streams.project.fingerprint import fingerprint
 
 class AuditChain:
     """The chain of one partition. `audit`: all records of the audit's topic, `events`: those of the partition, both in
-    order."""
+    order. `begun_anew`: how many times its changelog was lost, so a new chain may stand behind the one before."""
 
-    def __init__(self, core: Core, name: str, events: Sequence[Kept], audit: Sequence[Kept], wall_ms: int) -> None:
+    def __init__(
+        self, core: Core, name: str, events: Sequence[Kept], audit: Sequence[Kept], wall_ms: int, *, begun_anew: int = 0
+    ) -> None:
         self._core = core
         self._name = name  # the key of its records: monitor/topic/partition
         self._events = events
         self._wall_ms = wall_ms
+        self._begun_anew = begun_anew
         values = [record.value or b"" for record in audit if record.key == name.encode()]
         self.checkpoints = list(dict.fromkeys(values))  # a checkpoint may be sent again, byte for byte
         self.counts = Counter[str](
@@ -34,9 +38,19 @@ class AuditChain:
 
     def check(self) -> Sentences:
         """All violations."""
+        begins = [at for at, value in enumerate(self.checkpoints) if at and json.loads(value)["sequence"] == 0]
+        bounds, end = [0, *begins[: self._begun_anew], len(self.checkpoints)], 0
+        for first, last in pairwise(bounds):
+            end = yield from self._linked(self.checkpoints[first:last])
+        events_end = self._events[-1].offset + 1 if self._events else 0
+        if end < events_end:
+            yield f"The audit checkpoints of {self._name} end at {end}, and the events at {events_end}."
+
+    def _linked(self, checkpoints: Sequence[bytes]) -> Generator[str, None, int]:
+        """The violations within one chain; returns where it ends."""
         states, previous, end = self._states(), "", 0
         next(states)
-        for sequence, value in enumerate(self.checkpoints):
+        for sequence, value in enumerate(checkpoints):
             found = json.loads(value)
             who = f"Audit checkpoint {found['sequence']} of {self._name}"
             if found["sequence"] != sequence:
@@ -53,9 +67,7 @@ class AuditChain:
                 if found["state_digest"] != expected:
                     yield f"{who} has state digest {found['state_digest']} at {end} instead of {expected}."
             previous = hashlib.sha256(value[: value.rindex(b',"key_id":')]).hexdigest()
-        last = self._events[-1].offset + 1 if self._events else 0
-        if end < last:
-            yield f"The audit checkpoints of {self._name} end at {end}, and the events at {last}."
+        return end
 
     def _ranges(self, who: str, found: dict[str, Any]) -> Sentences:
         begin, records, digests = found["offset_from"], 0, b""

@@ -11,7 +11,13 @@ from faults.honest import START_MS, HonestRun
 from faults.oracle import Oracle
 from faults.replay import Replay, Stored, replay, stored_outcome
 from models.alert_codec import encode_alert
-from models.audit_checkpoint import AuditCheckpoint, decode_audit_checkpoint, encode_audit_checkpoint
+from models.audit_checkpoint import (
+    NO_LINK,
+    AuditCheckpoint,
+    decode_audit_checkpoint,
+    encode_audit_checkpoint,
+    link_hash,
+)
 from models.event import Event
 from streams.base import changelog_keys
 from streams.partition.partition import Partition
@@ -157,6 +163,21 @@ def test_a_chain_with_a_hole_and_one_that_ends_early_are_named(run: HonestRun) -
     del log[1]
     assert says(run, "Audit checkpoint 2", "stands where 1 should")
     assert says(run, "Audit checkpoint 2", "begins at 200 instead of 100")
+
+
+def test_a_chain_begins_anew_only_where_the_changelog_was_lost(run: HonestRun) -> None:
+    log, previous = run.evidence.audit[0], NO_LINK
+    for kept in list(log):
+        found = decode_audit_checkpoint(kept.value)
+        assert isinstance(found, AuditCheckpoint)
+        anew = msgspec.structs.replace(found, software="the same, later", previous=previous)
+        log.append(Kept(len(log), kept.key, encode_audit_checkpoint(anew)))
+        previous = link_hash(anew)
+    assert says(run, "Audit checkpoint 0 of lies-/lies--events/0", "is not linked to the one before it")
+    run.evidence.lost_changelogs = 1
+    assert verdict(run) == []
+    del log[-1]
+    assert says(run, "The audit checkpoints of lies-/lies--events/0 end at")
 
 
 def test_a_checkpoint_that_was_sent_twice_is_one(run: HonestRun) -> None:
