@@ -1,4 +1,4 @@
-"""Creates the Faust app: broker, transport and two agents. All decisions are in the core."""
+"""Creates the Faust app: broker, transport and its agents. All decisions are in the core."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ from yarl import URL
 
 from agents.alerts.alert_consumer import AlertConsumer
 from agents.config import AgentsConfig
+from agents.dispatch.owner import DispatchOwner
 from agents.engine.engine import Engine
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.transport import Consumer, RecordBatch, Transport
@@ -41,6 +42,7 @@ class MonitorApp(faust.App):
 
     engine: Engine
     alert_consumer: AlertConsumer
+    dispatch_owner: DispatchOwner | None
     stop_process: Callable[[str], None]
     is_leaving = False  # for good: what is dealt out now is for others
     _assigning: "asyncio.Future[None] | None" = None  # the alert_consumer's latest assignment
@@ -85,6 +87,8 @@ class MonitorApp(faust.App):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(COMMIT_SECONDS):
                         await self.alert_consumer.commit()
+        if self.dispatch_owner is not None:
+            await self.dispatch_owner.revoke(at_the_end=at_the_end)
         self.alert_consumer.revoke()
         await self.engine.revoke(at_the_end=at_the_end)
 
@@ -99,8 +103,9 @@ class MonitorApp(faust.App):
 
 
 def create_app(
-    config: AgentsConfig, engine: Engine, alert_consumer: AlertConsumer, stop_process: Callable[[str], None]
-) -> MonitorApp:
+    config: AgentsConfig, engine: Engine, alert_consumer: AlertConsumer, stop_process: Callable[[str], None],
+    dispatch_owner: DispatchOwner | None = None,
+) -> MonitorApp:  # fmt: skip
     """The app with both agents registered. Start it on the running loop. `stop_process` ends the process at once."""
     servers = [URL(f"kafka://{server.strip()}") for server in config.kafka.bootstrap_servers.split(",")]
     app = MonitorApp(
@@ -128,6 +133,7 @@ def create_app(
         reply_create_topic=False,
     )
     app.engine, app.alert_consumer, app.stop_process = engine, alert_consumer, stop_process
+    app.dispatch_owner = dispatch_owner
     app.transport = Transport(servers, app)
     _register(app, config)
     return app
@@ -146,6 +152,15 @@ def _register(app: MonitorApp, config: AgentsConfig) -> None:
     async def deliver(stream: Any) -> None:
         await _hand_over(app, stream, alert_consumer.accept)
 
+    if (owner := app.dispatch_owner) is not None:
+        acts = app.topic(config.topics.acts, **raw)
+
+        @app.agent(acts, name="dispatch", concurrency=1)
+        async def dispatch(stream: Any) -> None:
+            """Is dealt out the partition, which makes this worker the owner; the owner reads the records itself."""
+            async for _ in stream.noack().events():
+                raise RuntimeError("a record of the acts topic came by way of Faust")
+
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
         await app.leave_partitions()
@@ -158,6 +173,8 @@ def _register(app: MonitorApp, config: AgentsConfig) -> None:
             return
         engine.assign(_of(partitions, config.topics.events), generation)
         app.assign_alerts(_of(partitions, config.topics.alerts), generation)
+        if owner is not None and _of(partitions, config.topics.acts):
+            owner.assign()
 
 
 def _of(partitions: set[TP], topic: str) -> list[int]:

@@ -16,6 +16,7 @@ from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import Ledger
 from alert_sinks.sink import Destinations
 from models.audit_checkpoint import AuditCheckpoint
+from streams.dispatch.config import DispatchConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     cached_projects: int = 20_000
     stalled_seconds: float = 30.0  # a backlog that does not move for so long ends the process
     audit: AuditConfig | None = None  # None: no audit checkpoints
+    dispatch: Callable[[], DispatchConfig] | None = None  # what is in force now; None: there is no dispatcher
     group_instance_id: str | None = None  # a name that outlives the process: after a restart its partitions come back
     # at once, and have no owner while it is away, until its session ends
 

@@ -14,6 +14,7 @@ from agents.alerts.history_follower import HistoryFollower
 from agents.app import MonitorApp, create_app
 from agents.auditing import auditor_of, prepare_audit
 from agents.config import AgentsConfig, Hooks, Outlets
+from agents.dispatching import Dispatching
 from agents.engine.changelog import Changelog
 from agents.engine.engine import Engine, EngineOptions, EngineParts
 from agents.engine.gc_tuning import spare_the_state
@@ -75,6 +76,10 @@ class Runtime:
         self.alert_consumer = AlertConsumer(
             topics.alerts, self.ours, self.fanout, HeldPast(core.escalate_after_ms), outlets.limits.queue_limit, now_ms,
             self._caught_up_at_ms,
+        )  # fmt: skip
+        self.dispatching = Dispatching(
+            config, self.producer, self.ours, now_ms, self._caught_up_at_ms, stop,
+            HANDOVER_SHARE * config.rebalance_timeout_seconds, hooks,
         )  # fmt: skip
         self.history = HistoryFollower(
             topics.alerts, config.kafka, outlets.history, lambda: self.alert_consumer.partitions,
@@ -159,7 +164,7 @@ class Runtime:
         self._waits_for = ""
 
     async def _start_app(self) -> None:
-        app = create_app(self.config, self.engine, self.alert_consumer, self._stop)
+        app = create_app(self.config, self.engine, self.alert_consumer, self._stop, self.dispatching.owner)
         bind_to_running_loop(app)
         app.finalize()
         try:
@@ -185,6 +190,7 @@ class Runtime:
         self.ours.takes_unmarked = await has_read(self.config.kafka, self.config.monitor_id, alerts, counts[alerts])
         if self.engine.auditor is not None:
             await prepare_audit(self.engine.auditor, self.config, counts[self.config.topics.events])
+        await self.dispatching.prepare(counts[alerts])
         self.recovery.letters_partitions = counts[self.config.topics.dead_letters]
         await self.producer.start()
 

@@ -7,7 +7,8 @@ on what a broker believes its last offset to be, and where the broker can, nothi
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -15,7 +16,7 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.engine.producer import Producer
-from agents.fetching.reading import some_records
+from agents.fetching.reading import Record, some_records
 from agents.fetching.record_parsing import UnreadableBatch
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Cursor
@@ -57,6 +58,11 @@ class PartitionLog:
         self._tp = TopicPartition(changelog.topic, partition)
         self._producer = producer
 
+    @property
+    def producer(self) -> Producer:
+        """The producer that claimed it."""
+        return self._producer
+
     async def write(self, records: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Append in this order and wait until the broker has everything; a value of None removes.
 
@@ -84,10 +90,28 @@ class PartitionLog:
         Raises KafkaError, StateIsUnreadable.
         """
         values: dict[bytes, bytes] = {}
+        async with aclosing(self.up_to_now(consumer, MARKER, progress)) as pieces:
+            async for records in pieces:
+                for record in records:
+                    key, value = record.key, record.value
+                    if value is not None and key not in values:
+                        values[key] = value
+                    elif key is not None:
+                        keep_newest(values, key, value)
+        values.pop(MARKER, None)
+        return values
+
+    async def up_to_now(
+        self, consumer: AIOKafkaConsumer, marker_key: bytes, progress: Progress = lambda records: None
+    ) -> AsyncGenerator[Sequence[Record], None]:
+        """All records, in pieces, up to a marker of this key that is written now. Raises KafkaError, StateIsUnreadable.
+
+        To be closed if it is left early.
+        """
         consumer.assign([self._tp])
         consumer.seek(self._tp, 0)  # or the first there is
         marker = uuid.uuid4().bytes
-        marking = asyncio.create_task(self._mark(marker))  # reading goes on meanwhile
+        marking = asyncio.create_task(self._mark(marker_key, marker))  # reading goes on meanwhile
         read, moved_at = 0, time.monotonic()
         try:
             while True:
@@ -96,19 +120,15 @@ class PartitionLog:
                 records = await some_records(consumer, self._tp)
                 if records.has_unreadable:
                     raise self._unreadable(records)
+                ends_at = _place_of(marker, records)
+                if ends_at is not None:
+                    await marking
+                    progress(read + ends_at + 1)
+                    yield records[:ends_at]
+                    return
                 if records:
                     read, moved_at = read + len(records), time.monotonic()
-                for record in records:
-                    key, value = record.key, record.value
-                    if value == marker and key == MARKER:
-                        await marking
-                        progress(read)
-                        values.pop(MARKER, None)
-                        return values
-                    if value is not None and key not in values:
-                        values[key] = value
-                    elif key is not None:
-                        keep_newest(values, key, value)
+                    yield records
                 progress(read)
                 if time.monotonic() - moved_at > PATIENCE_SECONDS:
                     position = await consumer.position(self._tp)
@@ -127,10 +147,10 @@ class PartitionLog:
             f"or a backup; or start with a new MONITOR_ID, or delete {topic}, to process all events again."
         )
 
-    async def _mark(self, marker: bytes) -> None:
+    async def _mark(self, key: bytes, marker: bytes) -> None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self.write([(MARKER, marker)])
+                await self.write([(key, marker)])
         except TimeoutError:
             raise KafkaTimeoutError(f"{self._tp.topic} does not accept records") from None
 
@@ -138,6 +158,10 @@ class PartitionLog:
         """Give up what only this partition needs."""
         if not self._changelog.is_shared(self._producer):
             await self._producer.stop()
+
+
+def _place_of(marker: bytes, records: Sequence[Record]) -> int | None:
+    return next((place for place, record in enumerate(records) if record.value == marker), None)
 
 
 def keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:

@@ -163,6 +163,11 @@ def needs_of_audit(names: TopicNames) -> Needs:
     return Needs({names.audit: (Right.WRITE,)} if names.audit else {})
 
 
+def needs_of_dispatch(names: TopicNames) -> Needs:
+    """What a worker does with the topics of the dispatcher; it may become the owner at any time."""
+    return Needs(dict.fromkeys(names.of_dispatch, (Right.READ, Right.WRITE)))
+
+
 async def missing_rights(kafka: Kafka, needs: Needs) -> list[Missing]:
     """The missing rights; a topic that does not exist lacks nothing. Raises KafkaError, OSError."""
     if not needs.topics:

@@ -33,7 +33,8 @@ METADATA_PATIENCE_SECONDS = 20.0
 
 
 class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
-    """The topics of one monitor. `audit` is "" where no audit checkpoints are written."""
+    """The topics of one monitor. `audit` is "" where no audit checkpoints are written; `acts`, `dispatch` and
+    `notifications` are "" where no dispatcher decides who is notified."""
 
     events: str = "episode-events"
     alerts: str = "episode-alerts"
@@ -42,6 +43,9 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
     changelog: str
     fleet: str
     audit: str = ""
+    acts: str = ""
+    dispatch: str = ""
+    notifications: str = ""
 
     @classmethod
     def of(
@@ -61,7 +65,22 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needed(self) -> list[str]:
         """Those that a worker cannot do without."""
-        return [name for name in self.all if name != self.audit]
+        optional = (self.audit, *self.of_dispatch)
+        return [name for name in self.all if name not in optional]
+
+    @property
+    def of_dispatch(self) -> list[str]:
+        """Those of the dispatcher: acts of people, its state, what it decides."""
+        return [name for name in (self.acts, self.dispatch, self.notifications) if name]
+
+    def with_dispatch(self, monitor_id: str) -> "TopicNames":
+        """The same with a dispatcher."""
+        return msgspec.structs.replace(
+            self,
+            acts=f"{monitor_id}-acts",
+            dispatch=f"{monitor_id}-dispatch",
+            notifications=f"{monitor_id}-notifications",
+        )
 
     @property
     def all(self) -> list[str]:
@@ -111,6 +130,29 @@ async def ensure_audit_topic(
     async with connected_admin(kafka) as admin:
         await _create(admin, [_topic(names.audit, partitions, replication_factor, _KEPT_FOR_EVER)])
         return await _partitions(admin, [names.audit])
+
+
+async def ensure_dispatch_topics(
+    kafka: Kafka, names: TopicNames, partitions: int, replication_factor: int | None
+) -> dict[str, int]:
+    """The same for the topics of the dispatcher, where there should be one. `partitions`: of the notifications."""
+    if not names.of_dispatch:
+        return {}
+    shapes = (
+        (names.acts, 1, _KEPT_A_MONTH),
+        (names.dispatch, 1, _COMPACTED | {"max.message.bytes": str(MAX_RECORD_BYTES)}),
+        (names.notifications, partitions, _KEPT_A_MONTH),
+    )
+    async with connected_admin(kafka) as admin:
+        await _create(admin, [_topic(name, count, replication_factor, config) for name, count, config in shapes])
+        counts = await _partitions(admin, names.of_dispatch)
+    for name in (names.acts, names.dispatch):
+        if counts[name] != 1:
+            raise TopicMismatch(
+                f"Topic {name} has {counts[name]} partitions; acts are in one order, and so is what is decided. "
+                f"Delete it, and it is created with one."
+            )
+    return counts
 
 
 async def grow_changelog(kafka: Kafka, names: TopicNames) -> int:
@@ -171,10 +213,15 @@ async def kafka_trouble(kafka: Kafka, patience_seconds: float = 5.0) -> str:
 
 async def has_read(kafka: Kafka, group: str, topic: str, partitions: int) -> bool:
     """Whether a consumer group has committed a position in a topic. Raises KafkaError."""
+    return bool(await committed_offsets(kafka, group, topic, partitions))
+
+
+async def committed_offsets(kafka: Kafka, group: str, topic: str, partitions: int) -> dict[int, int]:
+    """By partition, where a consumer group has committed a position. Raises KafkaError."""
     asked = [TopicPartition(topic, number) for number in range(partitions)]  # not every broker answers for "all"
     async with connected_admin(kafka) as admin:
         committed = await admin.list_consumer_group_offsets(group, partitions=asked)
-    return any(position.offset >= 0 for position in committed.values())
+    return {tp.partition: position.offset for tp, position in committed.items() if position.offset >= 0}
 
 
 @asynccontextmanager

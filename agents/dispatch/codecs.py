@@ -1,0 +1,74 @@
+"""The records of the acts and the notifications topic. Decoding never raises."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from streams.dispatch.inputs import Act
+from streams.dispatch.outputs import Notification
+
+FORMAT = 1
+
+
+class StampedAct(msgspec.Struct, frozen=True, kw_only=True):
+    """An act of a person. `act_id` is drawn by the worker that took it; `at_ms` is that worker's wall clock."""
+
+    version: int = FORMAT
+    act_id: str
+    at_ms: int
+    act: Act
+
+
+class _Sent(msgspec.Struct, frozen=True, kw_only=True):
+    version: int = FORMAT
+    notification: Notification
+
+
+class Outcome(NamedTuple):
+    """What became of an act: "" or why it was refused (`streams.dispatch.table.Refusal`)."""
+
+    at_ms: int
+    refusal: str = ""
+
+
+_encode = msgspec.json.Encoder().encode
+_acts, _sent = msgspec.json.Decoder(StampedAct), msgspec.json.Decoder(_Sent)
+_outcomes = msgspec.json.Decoder(Outcome)
+
+
+def encode_act(act: StampedAct) -> bytes:
+    """A record of the acts topic."""
+    return _encode(act)
+
+
+def decode_act(value: bytes | None) -> StampedAct | None:
+    """The act, or None if these bytes are none, or are of a newer version."""
+    try:
+        act = _acts.decode(value or b"")
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return act if act.version <= FORMAT else None
+
+
+def encode_notification(notification: Notification) -> bytes:
+    """A record of the notifications topic."""
+    return _encode(_Sent(notification=notification))
+
+
+def decode_notification(value: bytes | None) -> Notification | None:
+    """The notification, or None if these bytes are none, or are of a newer version."""
+    try:
+        sent = _sent.decode(value or b"")
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return sent.notification if sent.version <= FORMAT else None
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """What the dispatcher stores of an act that was applied or refused."""
+    return _encode(outcome)
+
+
+def decode_outcome(value: bytes) -> Outcome:
+    """Inverse of `encode_outcome`. Raises msgspec.MsgspecError."""
+    return _outcomes.decode(value)

@@ -1,0 +1,91 @@
+"""The dispatcher's changelog: one partition, whole decisions, each ended by the record of positions and clock.
+
+What lies behind the last such record was cut off by the end of its writer, and does not count. Two kinds of records
+stand beside those of `streams.dispatch.storage`: notifications that are decided and not known to be sent, and what
+became of acts.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import aclosing
+
+from aiokafka import AIOKafkaConsumer
+
+from agents.engine.changelog import Changelog, PartitionLog
+from agents.engine.producer import Producer
+from streams.dispatch.state import META
+
+MARKER, END = b"!", META.encode()
+OUTBOX, OUTCOME = b"n", b"x"  # the first letter of a stored key
+
+Records = Iterable[tuple[bytes, bytes | None]]
+
+
+class WholeDecisions:
+    """Puts records together; `values` changes only when a decision is whole."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes] = {}
+        self.torn: dict[bytes, bytes | None] = {}  # of a decision whose end was not seen
+
+    def take(self, key: bytes, value: bytes | None) -> Mapping[bytes, bytes | None]:
+        """Apply a record; returns what has changed, nothing until the decision is whole."""
+        if key == MARKER:
+            return {}
+        self.torn[key] = value
+        if key != END:
+            return {}
+        changed, self.torn = self.torn, {}
+        for name, new in changed.items():
+            if new is None:
+                self.values.pop(name, None)
+            else:
+                self.values[name] = new
+        return changed
+
+
+class DecisionLog:
+    """The log in the hands of its owner, from `claim` on."""
+
+    def __init__(self, topic: str, producer: Producer) -> None:
+        self._changelog = Changelog(topic, producer)
+        self._log: PartitionLog | None = None
+
+    async def claim(self) -> None:
+        """Fence all former owners, where the broker can. Raises KafkaError."""
+        await self.close()
+        self._log = await self._changelog.claim(0)
+
+    @property
+    def log(self) -> PartitionLog:
+        """The claimed log."""
+        if self._log is None:
+            raise RuntimeError("the dispatcher's log was not claimed")
+        return self._log
+
+    @property
+    def producer(self) -> Producer:
+        """The producer that former owners are shut out with; theirs is refused behind its first record."""
+        return self.log.producer
+
+    async def read(self, consumer: AIOKafkaConsumer) -> WholeDecisions:
+        """Everything that is stored. Raises KafkaError, StateIsUnreadable."""
+        found = WholeDecisions()
+        async with aclosing(self.log.up_to_now(consumer, MARKER)) as pieces:
+            async for records in pieces:
+                for record in records:
+                    if record.key is not None:
+                        found.take(record.key, record.value)
+        return found
+
+    async def write(self, changes: Records, end: bytes) -> None:
+        """Store a decision and wait until the broker has it; `end` is the record of positions and clock.
+
+        Raises KafkaError, ProducerFenced among them: another worker is the owner.
+        """
+        await self.log.write([*((key, value) for key, value in changes if key != END), (END, end)])
+
+    async def close(self) -> None:
+        """Give up what the owner alone needs."""
+        log, self._log = self._log, None
+        if log is not None:
+            await log.close()

@@ -1,0 +1,150 @@
+"""Decides, stores, and only then sends: a notification is sent because it is stored, until it is known to be sent.
+
+The end of the process before a decision is stored undoes it, and nothing of it was sent. The end after that sends the
+same notifications again, with the same ids. Neither needs transactions of the broker.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agents.dispatch.codecs import Outcome, decode_notification, decode_outcome, encode_notification, encode_outcome
+from agents.dispatch.decision_log import END, OUTBOX, OUTCOME, DecisionLog
+from agents.dispatch.timed import Timed
+from agents.engine.emitter import Failpoint
+from agents.time_slices import Slice
+from streams.dispatch.config import DispatchConfig
+from streams.dispatch.decide import decide
+from streams.dispatch.inputs import Tick
+from streams.dispatch.outputs import Decision
+from streams.dispatch.state import META, State
+from streams.dispatch.storage import restored, take_changes
+
+OUTCOMES_KEPT_MS = 60_000  # a worker waits for the outcome of an act for less
+
+Send = Callable[[bytes, bytes], Awaitable["asyncio.Future[object]"]]
+"""Queue a notification by key and value; the future is done when the broker has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DispatcherParts:
+    """What it works with. `config` returns the configuration in force, always the same object until it changes."""
+
+    log: DecisionLog
+    send: Send
+    config: Callable[[], DispatchConfig]
+    now_ms: Callable[[], int]
+    failpoint: Failpoint = lambda name: None
+
+
+@dataclass
+class DispatchCounts:
+    """Since the start of the process."""
+
+    inputs: int = 0
+    decisions: int = 0
+    notifications: int = 0
+    repeated: int = 0  # sent again after a restart
+    explanations: dict[str, int] = field(default_factory=dict)  # receivers not notified, by why
+
+
+class Dispatcher:
+    """The owner's copy of the state. Everything it does is one after the other."""
+
+    def __init__(self, parts: DispatcherParts, counts: DispatchCounts | None = None) -> None:
+        self.state = State()
+        self.counts = counts or DispatchCounts()
+        self.deadline_ms: int | None = None  # when a tick is wanted
+        self._parts = parts
+        self._outbox: dict[bytes, bytes] = {}  # stored, and not known to be sent
+        self._sent: list[bytes] = []  # stored in the outbox, and sent
+        self._outcomes: dict[bytes, int] = {}
+        self._sequence = 0
+
+    async def recover(self, values: Mapping[bytes, bytes], torn: Mapping[bytes, bytes | None]) -> None:
+        """Take up what is stored; overwrite what was cut off; send what may not have been sent. Raises KafkaError,
+        NewerFormatError."""
+        stored: dict[bytes, bytes] = {}
+        kinds: dict[bytes, dict[bytes, bytes]] = {OUTBOX: {}, OUTCOME: {}}
+        for key, value in values.items():
+            kinds.get(key[:1], stored)[key] = value
+        self.state = restored(stored.items())
+        self._outbox = dict(sorted(kinds[OUTBOX].items()))
+        self._outcomes = {key: decode_outcome(value).at_ms for key, value in kinds[OUTCOME].items()}
+        self._sequence = 1 + max((int(key[1:], 16) for key in self._outbox), default=-1)
+        if torn:
+            await self._write({key: values.get(key) for key in torn})
+        self.counts.repeated += len(self._outbox)
+        await self._send()
+        await self.take([Timed(Tick(), self.state.meta.clock_ms)])  # derives what is not stored, and the next deadline
+
+    async def take(self, inputs: Sequence[Timed]) -> None:
+        """Decide on these inputs, store, send. Raises KafkaError, ProducerFenced; after that this one is of no use."""
+        changes: dict[bytes, bytes | None] = {}
+        one = Slice()
+        for timed in inputs:
+            await one.step()
+            self._decide(timed, changes)
+        self._parts.failpoint("dispatch decided")
+        changes |= take_changes(self.state)
+        if not changes.keys() <= {END} or self._sent or any(timed.given.position for timed in inputs):
+            await self._write(changes)
+            self._parts.failpoint("dispatch stored")
+        await self._send()
+
+    async def settle(self) -> None:
+        """To be called when nothing else is to be done: store that all was sent, forget old outcomes."""
+        now_ms = self._parts.now_ms()
+        old = [key for key, at_ms in self._outcomes.items() if now_ms - at_ms > OUTCOMES_KEPT_MS]
+        if self._sent or old:
+            await self._write(dict.fromkeys(old))
+            for key in old:
+                del self._outcomes[key]
+            self._parts.failpoint("dispatch cleared")
+
+    def _decide(self, timed: Timed, changes: dict[bytes, bytes | None]) -> None:
+        decision = decide(self._parts.config(), self.state, timed.given, timed.at_ms)
+        self.deadline_ms = decision.deadline_ms
+        self.counts.inputs += 1
+        if decision.is_repetition:
+            return
+        self.counts.decisions += 1
+        for each in decision.explanations:
+            self.counts.explanations[each.reason.value] = self.counts.explanations.get(each.reason.value, 0) + 1
+        if timed.act_id:
+            key = OUTCOME + timed.act_id.encode()
+            changes[key] = self._outcome(key, decision)
+        if not timed.is_known:
+            changes |= self._put_out(decision)
+
+    def _outcome(self, key: bytes, decision: Decision) -> bytes:
+        now_ms = self._outcomes[key] = self._parts.now_ms()
+        return encode_outcome(Outcome(now_ms, decision.refusal.value if decision.refusal else ""))
+
+    def _put_out(self, decision: Decision) -> dict[bytes, bytes]:
+        added = {}
+        for notification in decision.notifications:
+            added[OUTBOX + b"%016x" % self._sequence] = encode_notification(notification)
+            self._sequence += 1
+        self._outbox |= added
+        return added
+
+    async def _write(self, changes: Mapping[bytes, bytes | None]) -> None:
+        sent, self._sent = self._sent, []
+        self.state.touch(META, "")
+        end = dict(take_changes(self.state))[END]
+        await self._parts.log.write([*dict.fromkeys(sent).items(), *changes.items()], end or b"")
+
+    async def _send(self) -> None:
+        """Send what is stored, in order."""
+        if not self._outbox:
+            return
+        acknowledgements = []
+        for value in self._outbox.values():
+            notification = decode_notification(value)
+            receiver = notification.receiver if notification else ""
+            acknowledgements.append(await self._parts.send(receiver.encode(), value))
+        await asyncio.gather(*acknowledgements)
+        self._parts.failpoint("dispatch sent")
+        self.counts.notifications += len(self._outbox)
+        self._sent, self._outbox = [*self._sent, *self._outbox], {}

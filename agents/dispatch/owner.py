@@ -1,0 +1,166 @@
+"""The one owner of the dispatcher in the fleet: the worker that has the partition of the acts topic.
+
+What is in doubt is read back: after every failure the log is claimed and read anew.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import ProducerFenced
+
+from agents.dispatch.decision_log import DecisionLog
+from agents.dispatch.dispatcher import DispatchCounts, Dispatcher, DispatcherParts
+from agents.dispatch.input_reader import POLL_MS, InputReader, Sources, until_stopped
+from agents.dispatch.timed import Timed
+from agents.engine.client_start import to_its_end
+from agents.engine.emitter import Failpoint
+from agents.engine.producer import Producer
+from agents.fetching.reading import stop as stop_consumer
+from agents.kafka.access import Kafka, client_options
+from agents.kafka.refusals import words_of
+from agents.retrying import Pauses, is_kafka_failure, retry
+from streams.dispatch.config import DispatchConfig
+from streams.dispatch.inputs import Tick
+from streams.dispatch.state import State
+
+log = structlog.get_logger(__name__)
+
+FETCH_MAX_WAIT_MS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnerParts:
+    """`known_to` returns, by partition of the alerts topic, before which offset all was notified before there was a
+    dispatcher; it is asked where nothing is stored. `stop` ends the process at once."""
+
+    kafka: Kafka
+    producer: Producer
+    config: Callable[[], DispatchConfig]
+    sources: Callable[[], Sources]
+    known_to: Callable[[], Awaitable[Mapping[int, int]]]
+    stop: Callable[[str], None]
+    handover_seconds: float
+    failpoint: Failpoint = lambda name: None
+
+
+class DispatchOwner:
+    """Owns the dispatcher from `assign` to `revoke`. `problem`: one sentence of what it waits for, "" if it runs."""
+
+    def __init__(self, parts: OwnerParts) -> None:
+        self.problem = ""
+        self.is_live = False
+        self.counts = DispatchCounts()
+        self.dispatcher: Dispatcher | None = None  # of this worker, while it is the owner and live
+        self._parts = parts
+        self._stopping = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> State | None:
+        """The state of the owner; None where another worker is."""
+        return self.dispatcher.state if self.dispatcher is not None and self.is_live else None
+
+    def assign(self) -> None:
+        """Be the owner until `revoke`."""
+        self._stopping = asyncio.Event()
+        self._running = asyncio.create_task(self._guarded(self._stopping))
+
+    async def revoke(self, *, at_the_end: bool = False) -> None:
+        """Own nothing. When this returns nothing more is written; where that cannot be had in time the process stops,
+        unless it is about to end."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        self._stopping.set()
+        done, _ = await asyncio.wait({running}, timeout=self._parts.handover_seconds)
+        if not done:
+            running.cancel()
+            await asyncio.wait({running})
+            if not at_the_end:
+                self._parts.stop("what the dispatcher was storing did not end before it went to another worker")
+
+    async def _guarded(self, stopping: asyncio.Event) -> None:
+        pauses = Pauses()
+
+        def failed(error: BaseException) -> None:
+            reason = words_of(error, self._parts.kafka)
+            if pauses.failures == 1:
+                log.warning("the dispatcher waits for Kafka", reason=reason)
+            self.problem = f"The dispatcher waits: {reason.rstrip('.')}."
+
+        try:
+            await retry(lambda: self._own(stopping, pauses), failed, pauses, is_retried=_is_retried)
+        except ProducerFenced:
+            log.warning("another worker is the owner of the dispatcher")
+        except Exception as error:
+            log.exception("the dispatcher failed")
+            self._parts.stop(f"the dispatcher failed: {error!r}")
+        finally:
+            self.is_live, self.dispatcher = False, None
+
+    async def _own(self, stopping: asyncio.Event, pauses: Pauses) -> None:
+        parts, sources = self._parts, self._parts.sources()
+        self.is_live, self.dispatcher = False, None
+        decisions = DecisionLog(sources.topics.dispatch, parts.producer)
+        consumer = _consumer(parts.kafka)
+        try:
+            await decisions.claim()
+            await to_its_end(consumer.start())
+            dispatcher = Dispatcher(self._dispatcher_parts(decisions, sources), self.counts)
+            stored = await decisions.read(consumer)
+            known_to = {} if stored.values else await parts.known_to()
+            await dispatcher.recover(stored.values, stored.torn)
+            reader, meta = InputReader(sources, consumer), dispatcher.state.meta
+            behind = {live.record.behind for live in dispatcher.state.alerts.values() if live.record.behind}
+            await reader.begin(meta.positions, known_to, behind)
+            self.problem, self.is_live, self.dispatcher = "", True, dispatcher
+            pauses.reset()
+            log.info("the dispatcher is live", alerts=len(dispatcher.state.alerts))
+            while not stopping.is_set():
+                await self._turn(dispatcher, reader, stopping)
+            await dispatcher.settle()
+        finally:
+            await decisions.close()
+            await stop_consumer(consumer)
+
+    def _dispatcher_parts(self, decisions: DecisionLog, sources: Sources) -> DispatcherParts:
+        parts, topic = self._parts, sources.topics.notifications
+
+        async def send(key: bytes, value: bytes) -> "asyncio.Future[object]":
+            return await decisions.producer.send(topic, value, key)
+
+        return DispatcherParts(
+            log=decisions, send=send, config=parts.config, now_ms=sources.now_ms, failpoint=parts.failpoint
+        )
+
+    async def _turn(self, dispatcher: Dispatcher, reader: InputReader, stopping: asyncio.Event) -> None:
+        """What has come, and then what is due. Before all that waits was read, time is that of the records."""
+        now_ms, due_ms = self._parts.sources().now_ms, dispatcher.deadline_ms
+        wait_ms = POLL_MS if due_ms is None or not reader.is_at_end else due_ms - now_ms()
+        inputs = await until_stopped(reader, wait_ms, stopping)
+        is_due = reader.is_at_end and dispatcher.deadline_ms is not None and dispatcher.deadline_ms <= now_ms()
+        if is_due and not stopping.is_set():
+            inputs = [*inputs, Timed(Tick(), now_ms())]
+        if inputs:
+            await dispatcher.take(inputs)
+        else:
+            await dispatcher.settle()
+
+
+def _is_retried(error: BaseException) -> bool:
+    return not isinstance(error, ProducerFenced) and is_kafka_failure(error)
+
+
+def _consumer(kafka: Kafka) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **client_options(kafka),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+        retry_backoff_ms=20,
+        max_partition_fetch_bytes=8 * 1024 * 1024,
+    )

@@ -1,0 +1,68 @@
+"""From records to the dispatcher's inputs, each with the time that it happened at."""
+
+from typing import NamedTuple
+
+from agents.alerts.alert_headers import Mark
+from agents.dispatch.codecs import StampedAct
+from models.alert import Alert
+from streams.alerting.verdict import Reason
+from streams.dispatch.inputs import Acknowledge, AnyInput, Position, SetSilence, Tick, Transition
+from streams.project.alert_actions import person_of
+from streams.routing.matcher import Matcher
+
+ALERTS = "alerts"  # the origin of alerts that do not say whose events caused them
+
+
+class Timed(NamedTuple):
+    """An input at a time (epoch ms). `is_known`: it was notified of before there was a dispatcher."""
+
+    given: AnyInput
+    at_ms: int
+    act_id: str = ""
+    is_known: bool = False
+
+
+def origin_of(events_topic: str, mark: Mark) -> str:
+    """How `Transition.behind` names the partition of events that caused an alert."""
+    return ALERTS if mark.events_partition is None else f"{events_topic}/{mark.events_partition}"
+
+
+def partition_of(origin: str) -> int | None:
+    """Inverse of `origin_of`."""
+    number = origin.rpartition("/")[2]
+    return int(number) if number.isdigit() else None
+
+
+def of_alert(alert: Alert, position: Position, at_ms: int, *, behind: str, is_known: bool) -> list[Timed]:
+    """A record of the alerts topic. An act of a person that a project's state has taken is an act here as well.
+
+    The position stands with the last input: all of a record's inputs are stored together.
+    """
+    act = _act_of(alert, position)
+    moved = Transition(position=None if act else position, alert=alert, behind=behind)
+    found = [Timed(moved, at_ms, is_known=is_known)]
+    return found if act is None else [*found, Timed(act, at_ms, is_known=is_known)]
+
+
+def _act_of(alert: Alert, position: Position) -> AnyInput | None:
+    by, comment = person_of(alert)
+    if alert.reason == Reason.ACKNOWLEDGED_BY_PERSON.value:
+        taken_by = alert.acknowledged_by or by or ""
+        return Acknowledge(position=position, alert_key=alert.alert_key, by=taken_by, comment=comment or "")
+    if alert.reason == Reason.SILENCED_BY_PERSON.value and alert.silenced_until_ms is not None:
+        return SetSilence(
+            position=position, silence_id=f"alert:{alert.alert_key}",
+            matchers=(Matcher("alertname", alert.rule_id), Matcher("project_id", alert.project_id)),
+            starts_at_ms=alert.updated_at_ms, ends_at_ms=alert.silenced_until_ms, by=by or "", comment=comment or "",
+        )  # fmt: skip
+    return None
+
+
+def of_act(stamped: StampedAct, given: AnyInput, at_ms: int) -> Timed:
+    """A record of the acts topic; `given` is its act with a position."""
+    return Timed(given, at_ms, act_id=stamped.act_id)
+
+
+def passed_over(position: Position, at_ms: int) -> Timed:
+    """A record that is no input for this dispatcher: its position counts all the same."""
+    return Timed(Tick(position=position), at_ms)

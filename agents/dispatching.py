@@ -1,0 +1,62 @@
+"""Makes the dispatcher of a worker, and its topics."""
+
+from collections.abc import Callable, Mapping
+
+from agents.alerts.alert_headers import Ours
+from agents.config import AgentsConfig, Hooks
+from agents.dispatch.input_reader import Sources
+from agents.dispatch.owner import DispatchOwner, OwnerParts
+from agents.engine.producer import Producer
+from agents.kafka.rights import check_rights, needs_of_dispatch
+from agents.kafka.topics import committed_offsets, ensure_dispatch_topics
+
+
+class Dispatching:
+    """One worker's part in the dispatcher. `caught_up_at_ms` is of `Sources`."""
+
+    def __init__(
+        self, config: AgentsConfig, producer: Producer, ours: Ours, now_ms: Callable[[], int],
+        caught_up_at_ms: Callable[[int], int | None], stop: Callable[[str], None], handover_seconds: float,
+        hooks: Hooks,
+    ) -> None:  # fmt: skip
+        self._config = config
+        self._alerts_partitions = 0
+        self.owner: DispatchOwner | None = None
+        if config.dispatch is None:
+            return
+
+        def sources() -> Sources:
+            return Sources(
+                topics=config.topics, alerts_partitions=self._alerts_partitions, ours=ours, now_ms=now_ms,
+                caught_up_at_ms=caught_up_at_ms,
+            )  # fmt: skip
+
+        self.owner = DispatchOwner(
+            OwnerParts(
+                kafka=config.kafka,
+                producer=producer,
+                config=config.dispatch,
+                sources=sources,
+                known_to=self._known_to,
+                stop=stop,
+                handover_seconds=handover_seconds,
+                failpoint=hooks.failpoint,
+            )
+        )
+
+    async def prepare(self, alerts_partitions: int) -> None:
+        """Create the topics, the notifications with as many partitions as the alerts have. Raises KafkaError, OSError,
+        TopicMismatch, MayNot."""
+        self._alerts_partitions = alerts_partitions
+        config = self._config
+        if self.owner is None:
+            return
+        needs = needs_of_dispatch(config.topics)
+        await check_rights(config.kafka, needs)
+        await ensure_dispatch_topics(config.kafka, config.topics, alerts_partitions, config.topic_replication_factor)
+        await check_rights(config.kafka, needs)  # of what was just made, too
+
+    async def _known_to(self) -> Mapping[int, int]:
+        """What the group has committed: a version without a dispatcher has delivered that."""
+        config = self._config
+        return await committed_offsets(config.kafka, config.monitor_id, config.topics.alerts, self._alerts_partitions)
