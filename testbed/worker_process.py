@@ -30,6 +30,7 @@ from models.alert import Alert
 from streams.alerting.core import Core
 from streams.alerting.rule_parsing import parse_rules
 from streams.alerting.rules import RuleSet
+from streams.dispatch.config import DispatchConfig, default_config
 
 STOPPED_AT_ONCE = 70
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +48,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     flush_interval_seconds: float = 0.2
     stalled_seconds: float = 30.0
     audit_seconds: float = 0.0  # 0: no audit checkpoints
+    is_dispatching: bool = False
     idle_follows_wall: bool = True  # no oracle knows at which moment an idle partition would follow the wall clock
     fault_at: str = ""
     fault_on: int = 1
@@ -84,9 +86,22 @@ def audited_names(prefix: str) -> TopicNames:
     return msgspec.structs.replace(names(prefix), audit=f"{prefix}-audit")
 
 
+def _names_of(orders: Orders) -> TopicNames:
+    found = audited_names(orders.prefix) if orders.audit_seconds else names(orders.prefix)
+    return found.with_dispatch(orders.prefix) if orders.is_dispatching else found
+
+
 def make_core() -> Core:
     """A core with the rules that the monitor ships."""
     return Core(RuleSet(parse_rules(yaml.safe_load((ROOT / "rules.yaml").read_text()))))
+
+
+DISPATCH_CONFIG = default_config(escalate_after_ms=300)
+
+
+def dispatch_config() -> DispatchConfig:
+    """What is in force without files; on-call is soon notified."""
+    return DISPATCH_CONFIG
 
 
 def make_config(orders: Orders) -> AgentsConfig:
@@ -94,7 +109,7 @@ def make_config(orders: Orders) -> AgentsConfig:
     return AgentsConfig(
         monitor_id=orders.prefix,
         kafka=KafkaAccess(bootstrap_servers=orders.bootstrap_servers),
-        topics=audited_names(orders.prefix) if orders.audit_seconds else names(orders.prefix),
+        topics=_names_of(orders),
         state_dir=Path(orders.status_file + ".state"),
         session_timeout_seconds=orders.session_timeout_seconds,
         rebalance_timeout_seconds=orders.rebalance_timeout_seconds,
@@ -102,6 +117,7 @@ def make_config(orders: Orders) -> AgentsConfig:
         events_partitions=orders.partitions,
         stalled_seconds=orders.stalled_seconds,
         audit=AuditConfig(every_seconds=orders.audit_seconds, software="test") if orders.audit_seconds else None,
+        dispatch=dispatch_config if orders.is_dispatching else None,
     )
 
 

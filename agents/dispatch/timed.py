@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import msgspec
+
 from agents.alerts.alert_headers import Mark
 from agents.dispatch.codecs import StampedAct
 from models.alert import Alert
@@ -38,24 +40,24 @@ def of_alert(alert: Alert, position: Position, at_ms: int, *, behind: str, is_kn
 
     The position stands with the last input: all of a record's inputs are stored together.
     """
-    act = _act_of(alert, position)
-    moved = Transition(position=None if act else position, alert=alert, behind=behind)
-    found = [Timed(moved, at_ms, is_known=is_known)]
-    return found if act is None else [*found, Timed(act, at_ms, is_known=is_known)]
-
-
-def _act_of(alert: Alert, position: Position) -> AnyInput | None:
     by, comment = person_of(alert)
+    found: list[AnyInput] = [Transition(alert=alert, behind=behind)]
     if alert.reason == Reason.ACKNOWLEDGED_BY_PERSON.value:
         taken_by = alert.acknowledged_by or by or ""
-        return Acknowledge(position=position, alert_key=alert.alert_key, by=taken_by, comment=comment or "")
-    if alert.reason == Reason.SILENCED_BY_PERSON.value and alert.silenced_until_ms is not None:
-        return SetSilence(
-            position=position, silence_id=f"alert:{alert.alert_key}",
-            matchers=(Matcher("alertname", alert.rule_id), Matcher("project_id", alert.project_id)),
-            starts_at_ms=alert.updated_at_ms, ends_at_ms=alert.silenced_until_ms, by=by or "", comment=comment or "",
-        )  # fmt: skip
-    return None
+        found.append(Acknowledge(alert_key=alert.alert_key, by=taken_by, comment=comment or ""))
+    elif alert.reason == Reason.SILENCED_BY_PERSON.value and alert.silenced_until_ms is not None:
+        found.insert(0, _silence(alert, alert.silenced_until_ms, at_ms))
+    found[-1] = msgspec.structs.replace(found[-1], position=position)
+    return [Timed(given, at_ms, is_known=is_known) for given in found]
+
+
+def _silence(alert: Alert, until_ms: int, at_ms: int) -> SetSilence:
+    by, comment = person_of(alert)
+    matchers = (Matcher("alertname", alert.rule_id), Matcher("project_id", alert.project_id))
+    return SetSilence(
+        silence_id=f"alert:{alert.alert_key}", matchers=matchers, starts_at_ms=at_ms, ends_at_ms=until_ms,
+        by=by or "", comment=comment or "",
+    )  # fmt: skip
 
 
 def of_act(stamped: StampedAct, given: AnyInput, at_ms: int) -> Timed:
