@@ -44,6 +44,11 @@ class Dispatching:
             )
         )
 
+    @property
+    def is_live(self) -> bool:
+        """Whether this worker is the owner, and decides."""
+        return self.owner is not None and self.owner.is_live
+
     async def prepare(self, alerts_partitions: int) -> None:
         """Create the topics, the notifications with as many partitions as the alerts have. Raises KafkaError, OSError,
         TopicMismatch, MayNot."""
