@@ -216,3 +216,20 @@ async def test_other_monitors_and_rubbish_are_passed_over_and_count_as_read(
         assert state is not None
         assert not state.alerts
     assert await notifications(config) == []
+
+
+@pytest.mark.apache
+async def test_a_former_owner_that_wakes_up_is_refused_and_sends_nothing(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = await a_monitor(broker, topic_prefix, tmp_path)
+    async with producing(broker) as producer, owning(config) as former:
+        await until(lambda: former.owner.is_live)
+        async with owning(config) as owner:
+            await until(lambda: owner.owner.is_live)
+            await put_alert(producer, config, alert("p1"))
+            await until(lambda: owner.has_read(f"{config.topics.alerts}/0", 0))
+            await until(lambda: not former.owner.is_live, "the former owner gives up")
+            assert told(await until_notified(config, 1)) == ["team p1"]
+    assert len(await notifications(config)) == 1
+    assert former.stops == owner.stops == []
