@@ -1,11 +1,13 @@
 """Makes the dispatcher of a worker, and its topics."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from agents.alerts.alert_headers import Ours
 from agents.config import AgentsConfig, Hooks
 from agents.dispatch.input_reader import Sources
 from agents.dispatch.owner import DispatchOwner, OwnerParts
+from agents.dispatch.read_model import ReadModel, ReadModelFollower
 from agents.engine.producer import Producer
 from agents.kafka.rights import check_rights, needs_of_dispatch
 from agents.kafka.topics import committed_offsets, ensure_dispatch_topics
@@ -22,8 +24,12 @@ class Dispatching:
         self._config = config
         self._alerts_partitions = 0
         self.owner: DispatchOwner | None = None
+        self.model: ReadModel | None = None  # what every worker knows of all alerts
+        self.follower: ReadModelFollower | None = None
         if config.dispatch is None:
             return
+        self.model = ReadModel(config.dispatch)
+        self.follower = ReadModelFollower(config.topics.dispatch, config.kafka, self.model)
 
         def sources() -> Sources:
             return Sources(
@@ -43,6 +49,10 @@ class Dispatching:
                 failpoint=hooks.failpoint,
             )
         )
+
+    def works(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs as long as the worker does."""
+        return [] if self.follower is None else [self.follower.run()]
 
     @property
     def is_live(self) -> bool:

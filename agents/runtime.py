@@ -154,6 +154,7 @@ class Runtime:
             self.watchdog.run(),
             self.history.run(),
             self.growth.run(),
+            *self.dispatching.works(),
         ]
         if self.engine.auditor is not None:
             works.append(self.engine.auditor.run())

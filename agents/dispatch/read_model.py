@@ -1,0 +1,134 @@
+"""Every worker's copy of the dispatcher's state, fed by its changelog: it answers for all alerts."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from agents.dispatch.codecs import Outcome, decode_outcome
+from agents.dispatch.decision_log import END, OUTBOX, OUTCOME, WholeDecisions
+from agents.engine.client_start import to_its_end
+from agents.fetching.reading import stop
+from agents.kafka.access import Kafka, client_options
+from agents.kafka.refusals import words_of
+from agents.retrying import Pauses, is_kafka_failure, retry
+from models.alert import Alert
+from streams.dispatch.config import DispatchConfig
+from streams.dispatch.decide import wire
+from streams.dispatch.state import State
+from streams.dispatch.storage import restored
+from streams.dispatch.turn import shown
+from streams.dispatch.views import Explained, explained
+
+log = structlog.get_logger(__name__)
+
+POLL_MS = 500
+FETCH_MAX_WAIT_MS = 100
+POLL_RECORDS = 2_000
+
+
+class ReadModel:
+    """What is stored, decision by decision. What follows from it is derived at the first question after a change."""
+
+    def __init__(self, config: Callable[[], DispatchConfig]) -> None:
+        self._config = config
+        self._decisions = WholeDecisions()
+        self._state: State | None = None  # None: something has changed since it was derived
+        self._end: bytes | None = None
+        self._waiting: dict[bytes, asyncio.Future[Outcome]] = {}
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """One record of the changelog, in order."""
+        changed = self._decisions.take(key, value)
+        for name, new in changed.items():
+            waiter = self._waiting.get(name)
+            if waiter is not None and new is not None and not waiter.done():
+                waiter.set_result(decode_outcome(new))
+        is_sent_only = all(name[:1] in (OUTBOX, OUTCOME) or name == END for name in changed)
+        if not is_sent_only or changed.get(END, self._end) != self._end:
+            self._state, self._end = None, changed.get(END)
+
+    def begin_anew(self) -> None:
+        """The changelog is read from its beginning."""
+        self._decisions, self._state = WholeDecisions(), None
+
+    async def outcome(self, act_id: str, timeout_seconds: float) -> Outcome:
+        """What became of an act, when this copy has it. To be asked before the act is sent. Raises TimeoutError."""
+        key = OUTCOME + act_id.encode()
+        waiter = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await waiter
+        finally:
+            self._waiting.pop(key, None)
+
+    def state(self) -> State:
+        """The state at the time of the last decision, with all that follows from it. Read it, and change nothing.
+
+        Raises NewerFormatError.
+        """
+        config = self._config()
+        if self._state is None or self._state.config is not config:
+            values = self._decisions.values
+            kept = [(key, value) for key, value in values.items() if key[:1] not in (OUTBOX, OUTCOME)]
+            state = restored(kept)
+            wire(config, state)
+            self._state = state
+        return self._state
+
+    def explained(self, alert_key: str) -> Explained | None:
+        """An alert with all that is known of its notifications; None: it is unknown. Raises NewerFormatError."""
+        return explained(self._config(), self.state(), alert_key)
+
+    def firing(self) -> list[Alert]:
+        """All alerts that fire, as people see them, by key. Raises NewerFormatError."""
+        state = self.state()
+        return [shown(state, live) for _, live in sorted(state.alerts.items()) if live.fires]
+
+
+class ReadModelFollower:
+    """Feeds a model with a consumer of its own, without a group. `status`: "ok", or what is wrong in a few words."""
+
+    def __init__(self, topic: str, kafka: Kafka, model: ReadModel) -> None:
+        self.status = "not read yet"
+        self.caught_up = asyncio.Event()  # the changelog was read to its end once
+        self._tp = TopicPartition(topic, 0)
+        self._kafka = kafka
+        self._model = model
+
+    async def run(self) -> None:
+        """Follow for ever; failures are retried, from the beginning."""
+        pauses = Pauses()
+
+        def failed(error: BaseException) -> None:
+            reason = words_of(error, self._kafka)
+            if pauses.failures == 1:
+                log.warning("the dispatcher's changelog cannot be read; retrying", error=reason)
+            self.status = f"the dispatcher's changelog cannot be read: {reason.rstrip('.')}"
+
+        await retry(lambda: self._follow(pauses), failed, pauses, is_retried=is_kafka_failure)
+
+    async def _follow(self, pauses: Pauses) -> None:
+        consumer = AIOKafkaConsumer(
+            **client_options(self._kafka), enable_auto_commit=False, auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS, max_partition_fetch_bytes=8 * 1024 * 1024,
+        )  # fmt: skip
+        tp = self._tp
+        try:
+            await to_its_end(consumer.start())
+            consumer.assign([tp])
+            beginning, end = (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
+            consumer.seek(tp, beginning)
+            self._model.begin_anew()
+            self.status = "ok"
+            pauses.reset()
+            while True:
+                polled = await consumer.getmany(tp, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+                for record in polled.get(tp, ()):
+                    if record.key is not None:
+                        self._model.take(record.key, record.value)
+                if not self.caught_up.is_set() and await consumer.position(tp) >= max(end, consumer.highwater(tp) or 0):
+                    self.caught_up.set()
+        finally:
+            await stop(consumer)

@@ -1,0 +1,92 @@
+"""The copy of the dispatcher's state that every worker has: whole decisions, and the same answers as the owner's."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from agents.dispatch.codecs import Outcome, encode_outcome
+from agents.dispatch.read_model import ReadModel
+from models.alert import Severity
+from streams.dispatch.config import default_config
+from streams.dispatch.decide import decide
+from streams.dispatch.inputs import Acknowledge, AnyInput, Tick, Transition
+from streams.dispatch.state import State
+from streams.dispatch.storage import everything, take_changes
+from streams.dispatch.views import explained
+from tests.agents.dispatch_desk import make_all_topics, put_act, put_alert
+from tests.agents.support import Rig, producing, running, until
+from tests.agents.test_dispatch_fleet import dispatching
+from tests.streams.dispatch.scripts import MINUTE_MS, START_MS, alert
+
+CONFIG = default_config()
+P1 = alert("p1", severity=Severity.CRITICAL)
+
+
+def feed(model: ReadModel, state: State) -> None:
+    """What the owner stores of a decision, the end last."""
+    for key, value in sorted(take_changes(state), key=lambda pair: pair[0] == b"m"):
+        model.take(key, value)
+
+
+def test_it_answers_as_the_owner_does_after_each_decision() -> None:
+    state, model = State(), ReadModel(lambda: CONFIG)
+    inputs: tuple[AnyInput, ...] = (
+        Transition(alert=P1),
+        Transition(alert=alert("p2")),
+        Acknowledge(alert_key="rate:p1", by="kim"),
+        Tick(),
+    )
+    for minute, given in enumerate(inputs):
+        decide(CONFIG, state, given, START_MS + minute * MINUTE_MS)
+        feed(model, state)
+        assert dict(everything(model.state())) == dict(everything(state))
+        assert model.explained("rate:p1") == explained(CONFIG, state, "rate:p1")
+    assert [each.acknowledged_by for each in model.firing()] == ["kim", None]
+    assert model.explained("rate:p9") is None
+
+
+def test_half_a_decision_is_not_seen() -> None:
+    state, model = State(), ReadModel(lambda: CONFIG)
+    decide(CONFIG, state, Transition(alert=P1), START_MS)
+    records = sorted(take_changes(state), key=lambda pair: pair[0] == b"m")
+    for key, value in records[:-1]:
+        model.take(key, value)
+        assert model.firing() == []
+    model.take(*records[-1])
+    assert [each.alert_key for each in model.firing()] == ["rate:p1"]
+
+
+async def test_an_outcome_is_awaited_until_the_decision_is_whole() -> None:
+    model = ReadModel(lambda: CONFIG)
+    waiting = asyncio.create_task(model.outcome("one", 10))
+    await asyncio.sleep(0)
+    model.take(b"xone", encode_outcome(Outcome(START_MS, "unknown")))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    model.take(b"m", b"")
+    assert await waiting == (START_MS, "unknown")
+    with pytest.raises(TimeoutError):
+        await model.outcome("two", 0.01)
+
+
+@pytest.mark.broker
+async def test_a_worker_that_is_not_the_owner_answers_for_all_alerts_and_learns_what_became_of_an_act(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = dispatching(broker, topic_prefix, tmp_path)
+    await make_all_topics(config)
+    one, two = Rig(config), Rig(config)
+    async with producing(broker) as producer, running(one), running(two, partitions=None):
+        await until(lambda: one.is_live(1) and two.is_live(1), "one partition each")
+        await until(lambda: one.runtime.dispatching.is_live != two.runtime.dispatching.is_live, "one owner")
+        other = two if one.runtime.dispatching.is_live else one
+        model = other.runtime.dispatching.model
+        assert model is not None
+        await put_alert(producer, config, alert("p1"), 0)
+        await put_alert(producer, config, alert("p2"), 1)
+        await until(lambda: [each.project_id for each in model.firing()] == ["p1", "p2"])
+        await put_act(producer, config, Acknowledge(alert_key="rate:p2", by="kim"), "one")
+        assert (await model.outcome("one", 30)).refusal == ""
+        assert [each.acknowledged_by for each in model.firing()] == [None, "kim"]
+    assert one.stops == two.stops == []
