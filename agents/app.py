@@ -44,6 +44,7 @@ class MonitorApp(faust.App):
     alert_consumer: AlertConsumer
     dispatch_owner: DispatchOwner | None
     stop_process: Callable[[str], None]
+    alerts_partitions: frozenset[int] = frozenset()  # of the alerts topic, whose history this worker stores
     is_leaving = False  # for good: what is dealt out now is for others
     _assigning: "asyncio.Future[None] | None" = None  # the alert_consumer's latest assignment
 
@@ -89,6 +90,7 @@ class MonitorApp(faust.App):
                         await self.alert_consumer.commit()
         if self.dispatch_owner is not None:
             await self.dispatch_owner.revoke(at_the_end=at_the_end)
+        self.alerts_partitions = frozenset()
         self.alert_consumer.revoke()
         await self.engine.revoke(at_the_end=at_the_end)
 
@@ -140,26 +142,19 @@ def create_app(
 
 
 def _register(app: MonitorApp, config: AgentsConfig) -> None:
-    raw: Any = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
-    events, alerts = app.topic(config.topics.events, **raw), app.topic(config.topics.alerts, **raw)
-    engine, alert_consumer = app.engine, app.alert_consumer
+    topics, engine, alert_consumer, owner = config.topics, app.engine, app.alert_consumer, app.dispatch_owner
 
-    @app.agent(events, name="track", concurrency=1)
+    @app.agent(_raw(app, topics.events), name="track", concurrency=1)
     async def track(stream: Any) -> None:
         await _hand_over(app, stream, engine.accept)
 
-    @app.agent(alerts, name="deliver", concurrency=1)
+    @app.agent(_raw(app, config.delivered_topic), name="deliver", concurrency=1)
     async def deliver(stream: Any) -> None:
         await _hand_over(app, stream, alert_consumer.accept)
 
-    if (owner := app.dispatch_owner) is not None:
-        acts = app.topic(config.topics.acts, **raw)
-
-        @app.agent(acts, name="dispatch", concurrency=1)
-        async def dispatch(stream: Any) -> None:
-            """Is dealt out the partition, which makes this worker the owner; the owner reads the records itself."""
-            async for _ in stream.noack().events():
-                raise RuntimeError("a record of the acts topic came by way of Faust")
+    if owner is not None:
+        _deal_out(app, topics.alerts)  # to store their history
+        _deal_out(app, topics.acts)  # its partition makes a worker the owner of the dispatcher
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
@@ -171,10 +166,24 @@ def _register(app: MonitorApp, config: AgentsConfig) -> None:
         generation = app.consumer_generation_id
         if app.is_leaving:
             return
-        engine.assign(_of(partitions, config.topics.events), generation)
-        app.assign_alerts(_of(partitions, config.topics.alerts), generation)
-        if owner is not None and _of(partitions, config.topics.acts):
+        engine.assign(_of(partitions, topics.events), generation)
+        app.assign_alerts(_of(partitions, config.delivered_topic), generation)
+        app.alerts_partitions = frozenset(_of(partitions, topics.alerts))
+        if owner is not None and _of(partitions, topics.acts):
             owner.assign()
+
+
+def _raw(app: MonitorApp, topic: str) -> Any:
+    return app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+
+def _deal_out(app: MonitorApp, topic: str) -> None:
+    """Have the group deal out a topic's partitions; its records are read without Faust."""
+
+    @app.agent(_raw(app, topic), name=f"deal-out-{topic}", concurrency=1)
+    async def dealt_out(stream: Any) -> None:
+        async for _ in stream.noack().events():
+            app.stop_process(f"records of {topic} came although nobody reads them here")
 
 
 def _of(partitions: set[TP], topic: str) -> list[int]:

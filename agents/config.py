@@ -47,6 +47,11 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     group_instance_id: str | None = None  # a name that outlives the process: after a restart its partitions come back
     # at once, and have no owner while it is away, until its session ends
 
+    @property
+    def delivered_topic(self) -> str:
+        """What is delivered: notifications, or without a dispatcher transitions."""
+        return self.topics.alerts if self.dispatch is None else self.topics.notifications
+
 
 @dataclass(frozen=True)
 class Outlets:

@@ -14,6 +14,7 @@ from agents.alerts.history_follower import HistoryFollower
 from agents.app import MonitorApp, create_app
 from agents.auditing import auditor_of, prepare_audit
 from agents.config import AgentsConfig, Hooks, Outlets
+from agents.dispatch.notification_consumer import NotificationConsumer
 from agents.dispatching import Dispatching
 from agents.engine.changelog import Changelog
 from agents.engine.engine import Engine, EngineOptions, EngineParts
@@ -73,16 +74,18 @@ class Runtime:
             environment=Environment(check=self.stall_guard.check),
         )  # fmt: skip
         self.far_caught_up_at_ms: Callable[[int], int | None] = lambda partition: None  # of other workers' partitions
-        self.alert_consumer = AlertConsumer(
-            topics.alerts, self.ours, self.fanout, HeldPast(core.escalate_after_ms), outlets.limits.queue_limit, now_ms,
-            self._caught_up_at_ms,
+        consumer = AlertConsumer if config.dispatch is None else NotificationConsumer
+        self.alert_consumer = consumer(
+            config.delivered_topic, self.ours, self.fanout, HeldPast(core.escalate_after_ms),
+            outlets.limits.queue_limit, now_ms, self._caught_up_at_ms,
         )  # fmt: skip
         self.dispatching = Dispatching(
             config, self.producer, self.ours, now_ms, self._caught_up_at_ms, stop,
             HANDOVER_SHARE * config.rebalance_timeout_seconds, hooks,
         )  # fmt: skip
         self.history = HistoryFollower(
-            topics.alerts, config.kafka, outlets.history, lambda: self.alert_consumer.partitions,
+            topics.alerts, config.kafka, outlets.history,
+            lambda: frozenset() if self.app is None else self.app.alerts_partitions,
             lambda: self._alerts_partitions, self.ours,
         )  # fmt: skip
         self.watchdog = Watchdog(

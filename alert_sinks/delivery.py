@@ -31,6 +31,7 @@ class Delivery:
     attempts: int = 0
     state: DeliveryState = DeliveryState.WAITING
     digest: Digest | None = None
+    message_id: str = ""  # names the message, also in the ledger; "": the transitions do
     after: tuple["Delivery", ...] = ()  # to be delivered first, though waited for no longer than `TEAM_FIRST_SECONDS`
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -38,6 +39,11 @@ class Delivery:
     def alerts(self) -> tuple[Alert, ...]:
         """All transitions in it."""
         return (self.alert,) if self.digest is None else self.digest.alerts
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What stands for it in the ledger."""
+        return (self.message_id,) if self.message_id else tuple(alert.transition_id for alert in self.alerts)
 
     @property
     def queue(self) -> str:

@@ -15,10 +15,14 @@ _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """Several transitions, the worst first. `mark` is what `routing` puts before a title."""
+    """Several transitions, the worst first. `mark` is what `routing` puts before a title, `intro` begins it."""
 
     alerts: tuple[Alert, ...]
     mark: str = ""
+    intro: str = "Caught up with the events"
+    group_key: str = GROUP_KEY
+    more_firing: int = 0  # alerts that are counted, and not among them
+    more_resolved: int = 0
 
     @property
     def worst(self) -> Alert:
@@ -33,7 +37,12 @@ class Digest(msgspec.Struct, frozen=True):
     @property
     def truncated(self) -> int:
         """How many are left out of `shown`."""
-        return len(self.alerts) - len(self.shown)
+        return self.total - len(self.shown)
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self.alerts) + self.more_firing + self.more_resolved
 
     @property
     def digest_id(self) -> str:
@@ -44,14 +53,14 @@ class Digest(msgspec.Struct, frozen=True):
     @property
     def title(self) -> str:
         """What has happened, in one line."""
-        on = sum(alert.status is AlertStatus.FIRING for alert in self.alerts)
-        ended = len(self.alerts) - on
+        on = sum(alert.status is AlertStatus.FIRING for alert in self.alerts) + self.more_firing
+        ended = self.total - on
         words = [_counted(on, "alert is on", "alerts are on")] if on else []
         if ended:
             words.append(_counted(ended, "alert has ended", "alerts have ended"))
         if any(alert.escalation_level for alert in self.alerts) and on:
             return f"{self.mark} Not acknowledged: {', '.join(words)}".strip()
-        return f"{self.mark} Caught up with the events: {', '.join(words)}".strip()
+        return f"{self.mark} {self.intro}: {', '.join(words)}".strip()
 
 
 def digest_of(alerts: Iterable[Alert], mark: str = "") -> Digest:

@@ -63,6 +63,10 @@ class Endings:
 
     async def was_delivered(self, delivery: Delivery) -> bool:
         """Whether all of it was delivered before: by an earlier process, or after an earlier reading."""
+        if delivery.message_id:
+            is_known = await self._ledger.already_delivered(delivery.message_id, self._sink)
+            self.counters["skipped"] += len(delivery.alerts) if is_known else 0
+            return is_known
         known = [
             alert for alert in delivery.alerts if await self._ledger.already_delivered(alert.transition_id, self._sink)
         ]
@@ -76,9 +80,7 @@ class Endings:
         return False
 
     async def _record(self, delivery: Delivery, ending: Ending) -> None:
-        for alert in delivery.alerts:
+        for name in delivery.names:
             await self._ledger.record(
-                LedgerEntry(
-                    alert.transition_id, self._sink, ending.value, delivery.attempts, self._environment.now_ms()
-                )
+                LedgerEntry(name, self._sink, ending.value, delivery.attempts, self._environment.now_ms())
             )

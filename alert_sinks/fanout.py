@@ -20,9 +20,12 @@ from alert_sinks.environment import Environment
 from alert_sinks.held_past import Notice
 from alert_sinks.key_queues import KeyQueues, Limits
 from alert_sinks.ledger import GuardedLedger, Ledger
-from alert_sinks.routing import Route, RouteReason, route
+from alert_sinks.messages import messages_of
+from alert_sinks.routing import NO_ON_CALL_MARK, Route, RouteReason, route
 from alert_sinks.sink import Destinations, Sink
 from models.alert import Alert
+from streams.dispatch.outputs import Notification
+from streams.routing.alerting import ON_CALL
 
 _log = structlog.get_logger(__name__)
 
@@ -125,6 +128,34 @@ class Fanout(Generic[Token]):
             delivery = self._delivery(alert, decision.mark, [transition])
             delivery.after = first
             self._put(name, delivery, [transition])
+
+    def accept_notification(self, notification: Notification, token: Token) -> None:
+        """Takes what the dispatcher has decided: its receiver's sinks get one message with its id."""
+        if self._closing:
+            return
+        decision, transition = self._receivers_of(notification), _InFlight(token, 0)
+        self.routed[decision.reason] += 1
+        for name in decision.sinks:
+            for message in messages_of(notification, takes_digests=self._sinks[name].takes_digests):
+                delivery = self._delivery(message.alert, decision.mark, [transition], message.digest)
+                delivery.message_id = message.message_id
+                transition.deliveries.append((self._sinks[name], delivery))
+        transition.open_deliveries = len(transition.deliveries)
+        if not transition.deliveries:
+            self._done(token)
+            return
+        self._in_flight.add(transition)
+        for queues, delivery in list(transition.deliveries):
+            queues.put(delivery)
+
+    def _receivers_of(self, notification: Notification) -> Route:
+        if notification.receiver != ON_CALL:
+            is_over = not notification.firing
+            return Route(tuple(self._team), RouteReason.RESOLVED if is_over else RouteReason.TEAM)
+        on_call = tuple(name for name in self._on_call if self._sinks[name].is_on)
+        if on_call:
+            return Route(on_call, RouteReason.ON_CALL if notification.firing else RouteReason.RESOLVED)
+        return Route(tuple(self._team), RouteReason.ON_CALL_BY_TEAM, NO_ON_CALL_MARK)
 
     def _before_on_call(self, alert: Alert) -> tuple[Delivery, ...]:
         """What the team is still to hear of this alert."""

@@ -15,7 +15,7 @@ from models.alert import Alert
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One try at delivering one transition.
+    """One try at delivering one message. `message_id` names it; "" where the transitions in it do.
 
     A sink calls `check` right before each write that leaves the process, after it has connected or started what it
     needs: a worker that was frozen meanwhile is no longer the one that delivers, and `check` raises.
@@ -24,6 +24,7 @@ class Attempt(msgspec.Struct, frozen=True):
     number: int  # from 1
     at_ms: int  # wall clock of the try, epoch milliseconds
     check: Callable[[], None] = nothing_forbids
+    message_id: str = ""
 
 
 class Delivered(msgspec.Struct, frozen=True):

@@ -81,8 +81,8 @@ def facts(alert: Alert) -> list[Fact]:
 def lines(digest: Digest) -> list[str]:
     """One line for each alert, the worst first, at most `MAX_LINES`; then how many more there are."""
     found = [_line(alert) for alert in digest.alerts[:MAX_LINES]]
-    if len(digest.alerts) > MAX_LINES:
-        found.append(f"and {len(digest.alerts) - MAX_LINES} more")
+    if digest.total > len(found):
+        found.append(f"and {digest.total - len(found)} more")
     return found
 
 

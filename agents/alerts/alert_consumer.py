@@ -21,6 +21,7 @@ from agents.time_slices import Slice
 from alert_sinks.held_past import LIVE_MS, HeldPast, Notice, Steps
 from models.alert import Alert
 from models.alert_codec import decode_alert
+from streams.dispatch.outputs import Notification
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,9 @@ class AlertFanout(Protocol):
 
     def accept_together(self, notices: Sequence[Notice[Token]], /) -> None:
         """Take several at once; many become one message."""
+
+    def accept_notification(self, notification: Notification, token: Token, /) -> None:
+        """Take what the dispatcher has decided; its token comes back in the same way."""
 
     def forget(self, predicate: Callable[[Token], bool], /) -> None:
         """Drop the transitions whose token fits."""

@@ -15,7 +15,7 @@ import msgspec
 from pydantic import BeforeValidator, SecretStr
 from standardwebhooks import Webhook
 
-from alert_sinks.digest import GROUP_KEY, Digest
+from alert_sinks.digest import Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, outcome_of, post
 from alert_sinks.receivers import WebhookConfig
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, secret, sink_setting
@@ -51,11 +51,11 @@ class WebhookSink:
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Posts the alert once."""
-        return await self._post(webhook_payload(alert, attempt), alert.transition_id, attempt)
+        return await self._post(webhook_payload(alert, attempt), attempt.message_id or alert.transition_id, attempt)
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Posts them all once."""
-        return await self._post(digest_payload(digest, attempt), digest.digest_id, attempt)
+        return await self._post(digest_payload(digest, attempt), attempt.message_id or digest.digest_id, attempt)
 
     async def _post(self, payload: dict[str, object], name: str, attempt: Attempt) -> Outcome:
         body = msgspec.json.encode(payload)
@@ -92,14 +92,14 @@ def digest_payload(digest: Digest, attempt: Attempt) -> dict[str, object]:
     return {
         **webhook_payload(digest.worst, attempt),
         "alerts": [alert.to_dict() for alert in digest.shown],
-        "group_key": GROUP_KEY,
+        "group_key": digest.group_key,
         "truncated": digest.truncated,
     }
 
 
-def webhook_id(transition_id: str) -> str:
+def webhook_id(name: str) -> str:
     """`msg_` and 32 hexadecimal digits. Hashed, because the signed text is split at dots, which an id may hold."""
-    return "msg_" + hashlib.sha256(transition_id.encode()).hexdigest()[:32]
+    return "msg_" + hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def secret_key(secret: str) -> bytes:

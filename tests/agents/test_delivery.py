@@ -18,6 +18,7 @@ from alert_sinks.held_past import HeldPast, Notice
 from models.alert import Alert, AlertStatus, Severity
 from models.alert_codec import encode_alert
 from models.dead_letter import DeadLetterReason
+from streams.dispatch.outputs import Notification
 from tests.agents.desk import NOW_MS, FakeRecord, turns
 
 TOPIC = "alerts"
@@ -101,6 +102,9 @@ class Office:
     def accept_together(self, notices: Sequence[Notice[Token]], /) -> None:
         self.together.append([notice.alert.title for notice in notices])
         self.sent.extend((notice.alert.title, notice.token) for notice in notices)
+
+    def accept_notification(self, notification: Notification, token: Token, /) -> None:
+        raise AssertionError("it reads transitions")
 
     def forget(self, predicate: Callable[[Token], bool], /) -> None:
         self.forgotten += 1

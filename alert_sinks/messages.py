@@ -1,0 +1,64 @@
+"""From a notification of the dispatcher to what a sink delivers: an alert, or a digest of several. Pure."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from alert_sinks.digest import Digest
+from models.alert import Alert, AlertStatus
+from streams.alerting.verdict import Reason
+from streams.dispatch.outputs import Notification
+from streams.dispatch.table import NotifyReason
+
+_INTROS = {
+    NotifyReason.ESCALATED: "Not acknowledged",
+    NotifyReason.REPEAT_INTERVAL_ELAPSED: "Still firing",
+    NotifyReason.ACKNOWLEDGEMENT_EXPIRES: "An acknowledgement will expire",
+    NotifyReason.SILENCE_EXPIRES: "A silence will expire",
+}
+
+
+class Message(NamedTuple):
+    """What a sink is to deliver under one id: an alert, or a digest, of which `alert` is the worst."""
+
+    message_id: str
+    alert: Alert
+    digest: Digest | None = None
+
+
+def messages_of(notification: Notification, *, takes_digests: bool) -> list[Message]:
+    """One message; for a sink that takes no digests one for each alert. None for a notification without alerts.
+
+    A single alert is a message of its own, so that it looks as it always has.
+    """
+    name, alerts = notification.notification_id, tuple(_shown(notification, each) for each in notification.alerts)
+    if notification.firing + notification.resolved == 1:
+        return [Message(name, alert) for alert in alerts]
+    if not takes_digests:
+        return [Message(f"{name}:{number}", alert) for number, alert in enumerate(alerts)]
+    return [Message(name, alerts[0], _digest(notification, alerts))] if alerts else []
+
+
+def _digest(notification: Notification, alerts: tuple[Alert, ...]) -> Digest:
+    firing = sum(alert.status is not AlertStatus.RESOLVED for alert in alerts)
+    return Digest(
+        alerts,
+        notification.mark,
+        intro=_INTROS.get(notification.reason, "Alerts"),
+        group_key=notification.group_keys[0] if len(notification.group_keys) == 1 else notification.reason.value,
+        more_firing=notification.firing - firing,
+        more_resolved=notification.resolved - (len(alerts) - firing),
+    )
+
+
+def _shown(notification: Notification, alert: Alert) -> Alert:
+    said = [alert.description, notification.note]
+    if notification.person:
+        said.append(f"On call: {notification.person}.")
+    is_escalated = notification.reason is NotifyReason.ESCALATED and alert.status is AlertStatus.FIRING
+    return msgspec.structs.replace(
+        alert,
+        title=f"{notification.mark} {alert.title}".lstrip(),
+        description=" ".join(each for each in said if each),
+        reason=Reason.ESCALATED_UNACKNOWLEDGED.value if is_escalated else alert.reason,
+    )
