@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.alerts.alert_headers import Ours
 from agents.config import AgentsConfig, Hooks
+from agents.dispatch.act_desk import ActDesk
 from agents.dispatch.input_reader import Sources
 from agents.dispatch.owner import DispatchOwner, OwnerParts
 from agents.dispatch.read_model import ReadModel, ReadModelFollower
@@ -26,10 +27,12 @@ class Dispatching:
         self.owner: DispatchOwner | None = None
         self.model: ReadModel | None = None  # what every worker knows of all alerts
         self.follower: ReadModelFollower | None = None
+        self.act_desk: ActDesk | None = None
         if config.dispatch is None:
             return
         self.model = ReadModel(config.dispatch)
         self.follower = ReadModelFollower(config.topics.dispatch, config.kafka, self.model)
+        self.act_desk = ActDesk(config.topics.acts, producer, self.model, now_ms)
 
         def sources() -> Sources:
             return Sources(

@@ -1,7 +1,8 @@
 """Every worker's copy of the dispatcher's state, fed by its changelog: it answers for all alerts."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -53,15 +54,23 @@ class ReadModel:
         """The changelog is read from its beginning."""
         self._decisions, self._state = WholeDecisions(), None
 
-    async def outcome(self, act_id: str, timeout_seconds: float) -> Outcome:
-        """What became of an act, when this copy has it. To be asked before the act is sent. Raises TimeoutError."""
+    @contextmanager
+    def awaited(self, act_id: str) -> Iterator[Callable[[float], Awaitable[Outcome]]]:
+        """To be entered before an act is sent. What it gives waits, so many seconds, until this copy has what became
+        of the act; it raises TimeoutError."""
         key = OUTCOME + act_id.encode()
-        waiter = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
-        try:
-            async with asyncio.timeout(timeout_seconds):
+        waiter: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting[key] = waiter
+
+        async def outcome(seconds: float) -> Outcome:
+            async with asyncio.timeout(seconds):
                 return await waiter
+
+        try:
+            yield outcome
         finally:
-            self._waiting.pop(key, None)
+            del self._waiting[key]
+            waiter.cancel()
 
     def state(self) -> State:
         """The state at the time of the last decision, with all that follows from it. Read it, and change nothing.

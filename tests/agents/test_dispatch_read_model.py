@@ -13,8 +13,9 @@ from streams.dispatch.decide import decide
 from streams.dispatch.inputs import Acknowledge, AnyInput, Tick, Transition
 from streams.dispatch.state import State
 from streams.dispatch.storage import everything, take_changes
+from streams.dispatch.table import REFUSALS, Event, Status
 from streams.dispatch.views import explained
-from tests.agents.dispatch_desk import make_all_topics, put_act, put_alert
+from tests.agents.dispatch_desk import make_all_topics, put_alert
 from tests.agents.support import Rig, producing, running, until
 from tests.agents.test_dispatch_fleet import dispatching
 from tests.streams.dispatch.scripts import MINUTE_MS, START_MS, alert
@@ -59,15 +60,15 @@ def test_half_a_decision_is_not_seen() -> None:
 
 async def test_an_outcome_is_awaited_until_the_decision_is_whole() -> None:
     model = ReadModel(lambda: CONFIG)
-    waiting = asyncio.create_task(model.outcome("one", 10))
-    await asyncio.sleep(0)
-    model.take(b"xone", encode_outcome(Outcome(START_MS, "unknown")))
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    model.take(b"m", b"")
-    assert await waiting == (START_MS, "unknown")
-    with pytest.raises(TimeoutError):
-        await model.outcome("two", 0.01)
+    with model.awaited("one") as one, model.awaited("two") as two:
+        model.take(b"xone", encode_outcome(Outcome(START_MS, "unknown")))
+        with pytest.raises(TimeoutError):
+            await two(0.01)
+        waiting = asyncio.ensure_future(one(10))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        model.take(b"m", b"")
+        assert await waiting == (START_MS, "unknown")
 
 
 @pytest.mark.broker
@@ -86,7 +87,10 @@ async def test_a_worker_that_is_not_the_owner_answers_for_all_alerts_and_learns_
         await put_alert(producer, config, alert("p1"), 0)
         await put_alert(producer, config, alert("p2"), 1)
         await until(lambda: [each.project_id for each in model.firing()] == ["p1", "p2"])
-        await put_act(producer, config, Acknowledge(alert_key="rate:p2", by="kim"), "one")
-        assert (await model.outcome("one", 30)).refusal == ""
+        desk = other.runtime.dispatching.act_desk
+        assert desk is not None
+        assert await desk.perform(Acknowledge(alert_key="rate:p2", by="kim"), 30) is None
         assert [each.acknowledged_by for each in model.firing()] == [None, "kim"]
+        again = Acknowledge(alert_key="rate:p9", by="kim")
+        assert await desk.perform(again, 30) is REFUSALS[Status.ABSENT, Event.ACKNOWLEDGE]
     assert one.stops == two.stops == []
