@@ -10,7 +10,6 @@ from agents.dispatch.input_reader import Sources
 from agents.dispatch.owner import DispatchOwner, OwnerParts
 from agents.dispatch.read_model import ReadModel, ReadModelFollower
 from agents.engine.producer import Producer
-from agents.kafka.rights import check_rights, needs_of_dispatch
 from agents.kafka.topics import committed_offsets, ensure_dispatch_topics
 
 
@@ -64,15 +63,9 @@ class Dispatching:
 
     async def prepare(self, alerts_partitions: int) -> None:
         """Create the topics, the notifications with as many partitions as the alerts have. Raises KafkaError, OSError,
-        TopicMismatch, MayNot."""
-        self._alerts_partitions = alerts_partitions
-        config = self._config
-        if self.owner is None:
-            return
-        needs = needs_of_dispatch(config.topics)
-        await check_rights(config.kafka, needs)
+        TopicMismatch."""
+        self._alerts_partitions, config = alerts_partitions, self._config
         await ensure_dispatch_topics(config.kafka, config.topics, alerts_partitions, config.topic_replication_factor)
-        await check_rights(config.kafka, needs)  # of what was just made, too
 
     async def _known_to(self) -> Mapping[int, int]:
         """What the group has committed: a version without a dispatcher has delivered that."""

@@ -185,6 +185,7 @@ class Runtime:
         counts = await ensure_topics(
             self.config.kafka, self.config.topics, self.config.events_partitions, self.config.topic_replication_factor
         )
+        await self.dispatching.prepare(counts[self.config.topics.alerts])
         await check_rights(self.config.kafka, needs)  # of those that were just made, too
         self.growth.partitions = self.engine.assignment.partitions = counts[self.config.topics.events]
         session_ms = round(self.config.session_timeout_seconds * 1000)
@@ -194,7 +195,6 @@ class Runtime:
         self.ours.takes_unmarked = await has_read(self.config.kafka, self.config.monitor_id, alerts, counts[alerts])
         if self.engine.auditor is not None:
             await prepare_audit(self.engine.auditor, self.config, counts[self.config.topics.events])
-        await self.dispatching.prepare(counts[alerts])
         self.recovery.letters_partitions = counts[self.config.topics.dead_letters]
         await self.producer.start()
 

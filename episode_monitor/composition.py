@@ -5,6 +5,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import SecretStr
@@ -14,7 +15,7 @@ from agents.config import AgentsConfig, AuditConfig, Outlets
 from agents.engine.producer import Producer
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
-from alert_sinks.destinations import build_destinations
+from alert_sinks.destinations import build_destinations, default_receivers
 from alert_sinks.key_queues import Limits
 from alert_sinks.sink import Destinations
 from episode_monitor import __version__
@@ -40,7 +41,9 @@ from episode_monitor.web.local_changes import demands_token, token_of_start
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
 from models.audit_signature import private_key, public_key, signed
+from streams.dispatch.config import DispatchConfig, default_config
 from streams.project.alert_actions import person_of
+from streams.routing.alerting import TEAM
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +59,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 def topic_names(settings: Settings) -> TopicNames:
     """The topics of this monitor."""
-    return TopicNames.of(
+    names = TopicNames.of(
         settings.monitor_id,
         settings.events_topic,
         settings.alerts_topic,
@@ -64,6 +67,7 @@ def topic_names(settings: Settings) -> TopicNames:
         settings.alert_dead_letters_topic,
         settings.audit_topic if settings.audit_checkpoint_seconds else "",
     )
+    return names.with_dispatch(settings.monitor_id) if settings.alert_dispatcher else names
 
 
 def kafka_access(settings: Settings) -> KafkaAccess:
@@ -103,6 +107,17 @@ def audit_config(settings: Settings) -> AuditConfig | None:
     return AuditConfig(every_seconds=every, software=software, sign=partial(signed, key=key))
 
 
+def dispatch_config(settings: Settings) -> Callable[[], DispatchConfig] | None:
+    """What the dispatcher decides by: the team and on-call of the settings; None where it is off."""
+    if not settings.alert_dispatcher:
+        return None
+    silent = frozenset(receiver.name for receiver in default_receivers(settings) if not receiver.configs)
+    in_force = msgspec.structs.replace(
+        default_config(settings.escalate_after_minutes * 60_000), empty_receivers=silent - {TEAM}
+    )  # the team's alerts go to the log where nothing else is set
+    return lambda: in_force
+
+
 def agents_config(settings: Settings) -> AgentsConfig:
     """What the Kafka side needs."""
     return AgentsConfig(
@@ -118,6 +133,7 @@ def agents_config(settings: Settings) -> AgentsConfig:
         cached_projects=settings.cached_projects,
         stalled_seconds=settings.stalled_seconds,
         audit=audit_config(settings),
+        dispatch=dispatch_config(settings),
     )
 
 

@@ -153,6 +153,7 @@ def needs_of_worker(names: TopicNames, group: str) -> Needs:
             names.alert_dead_letters: (Right.WRITE,),
             names.changelog: both,
             names.fleet: both,
+            **dict.fromkeys(names.of_dispatch, both),  # it may become the owner of the dispatcher at any time
         },
         group,
     )
@@ -161,11 +162,6 @@ def needs_of_worker(names: TopicNames, group: str) -> Needs:
 def needs_of_audit(names: TopicNames) -> Needs:
     """What a worker does with the topic of audit checkpoints, which it can do without."""
     return Needs({names.audit: (Right.WRITE,)} if names.audit else {})
-
-
-def needs_of_dispatch(names: TopicNames) -> Needs:
-    """What a worker does with the topics of the dispatcher; it may become the owner at any time."""
-    return Needs(dict.fromkeys(names.of_dispatch, (Right.READ, Right.WRITE)))
 
 
 async def missing_rights(kafka: Kafka, needs: Needs) -> list[Missing]:

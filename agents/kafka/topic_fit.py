@@ -69,6 +69,8 @@ def _logs(names: TopicNames, topics: Mapping[str, TopicFacts]) -> Iterator[str]:
         (names.alerts, "the last transition of each alert, so the history loses the others"),
         (names.dead_letters, "the last dead letter of each project"),
         (names.alert_dead_letters, "the last dead letter of each alert"),
+        (names.acts, "the last act"),
+        (names.notifications, "the last notification of each receiver"),
     ):
         facts = topics.get(name)
         if facts is not None and facts.cleanup and "compact" in facts.cleanup:
@@ -92,6 +94,7 @@ def _state(names: TopicNames, topics: Mapping[str, TopicFacts], record_bytes: in
     for name, what in (
         (names.changelog, "the state of quiet projects"),
         (names.fleet, "the summaries that workers publish"),
+        (names.dispatch, "the dispatcher's state of quiet alerts"),
     ):
         facts = topics.get(name)
         if facts is None or not facts.cleanup:

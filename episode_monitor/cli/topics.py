@@ -72,7 +72,13 @@ async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFact
 
     from agents.kafka.refusals import why
     from agents.kafka.topic_check import check_topics
-    from agents.kafka.topics import TopicMismatch, describe_topics, ensure_audit_topic, ensure_topics
+    from agents.kafka.topics import (
+        TopicMismatch,
+        describe_topics,
+        ensure_audit_topic,
+        ensure_dispatch_topics,
+        ensure_topics,
+    )
     from episode_monitor.composition import kafka_access, topic_names
 
     settings = load_settings()
@@ -83,6 +89,7 @@ async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFact
             replicas = settings.topic_replication_factor
             counts = await ensure_topics(kafka, names, settings.events_partitions, replicas)
             counts |= await ensure_audit_topic(kafka, names, counts[names.events], replicas)
+            counts |= await ensure_dispatch_topics(kafka, names, counts[names.alerts], replicas)
         else:
             counts = await describe_topics(kafka, names)
         facts, misfits = await check_topics(kafka, names, settings.kafka_session_timeout_seconds * 1000)

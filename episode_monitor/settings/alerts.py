@@ -43,6 +43,11 @@ class AlertSettings(BaseModel):
     escalate_after_minutes: int = _alerts(
         5, "A critical alert not acknowledged for this long is also sent to on-call.", unit="minutes", ge=1, le=1440
     )
+    alert_dispatcher: bool = _alerts(
+        False,
+        "Whether one dispatcher for the whole fleet decides who is notified of what; its state is in Kafka. False: "
+        "each worker decides for the alerts that it delivers. Change it in all workers at once.",
+    )
     dashboard_url: BaseAddress | None = _alerts(
         None,
         "The public address of the dashboard, for links in alerts; it may have a path, which a proxy removes or "
