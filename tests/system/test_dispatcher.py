@@ -1,0 +1,65 @@
+"""Workers with ALERT_DISPATCHER=true and a receiver: each firing and each end is delivered once, whoever owns what."""
+
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from episode_monitor.demo.ports import free_port
+from episode_monitor.demo.programs import Program
+from tests.agents.support import created, now_ms
+from tests.system.running import BASE, ask, post, ready, until, view, worker
+
+pytestmark = pytest.mark.broker
+
+
+def receiver() -> Program:
+    return Program(
+        "receiver", ["examples.receiver"], free_port(), lambda port: {"RECEIVER_PORT": str(port)}, "/received"
+    )
+
+
+async def feed(broker: str, prefix: str, project: str, events: list[bytes]) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=broker, acks="all") as producer:
+        for value in events:
+            await producer.send_and_wait(f"{prefix}events", value, project.encode())
+
+
+def failed(project: str) -> bytes:
+    return created(project, 1, type="episode.creation_failed", event_id=f"failed-{project}-{now_ms()}")
+
+
+def lines(at: Program) -> list[str]:
+    """What the webhook got, each message id once: without a database a worker that is killed may repeat its last."""
+    _, body = ask(at, "/received?sink=webhook")
+    messages: dict[str, dict[str, Any]] = {entry["message_id"]: entry["body"]["alert"] for entry in body["received"]}
+    return [f"{alert['project_id']} {alert['status']}" for alert in messages.values()]
+
+
+async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_and_go(
+    broker: str, topic_prefix: str
+) -> None:
+    with ExitStack() as running:
+        team = running.enter_context(receiver())
+        options = {"ALERT_DISPATCHER": "true", "MONITORING_WEBHOOK_URL": f"{team.url}/webhook"}
+        left, right = (worker(broker, topic_prefix, **options) for _ in range(2))
+        running.enter_context(left)
+        until(lambda: ready(left), "ready worker")
+        running.enter_context(right)
+        until(lambda: ready(right) and ready(left), "second worker")
+        await feed(broker, topic_prefix, "p1", [failed("p1")])
+        until(lambda: lines(team) == ["p1 firing"], "a message for the team")
+
+        active = until(lambda: (view(right, "/alerts/active") or {}).get("alerts"), "the alert in the view")
+        key = active[0]["alert_key"]
+        status, body = post(right, f"{BASE}/alerts/{key}/acknowledge", {"by": "kim", "comment": "mine"})
+        assert (status, body["acknowledged_by"]) == (200, "kim")
+
+        left.kill9()
+        until(lambda: ready(right), "takeover")
+        await feed(broker, topic_prefix, "p2", [failed("p2")])
+        until(lambda: "p2 firing" in lines(team), "a message about p2")
+        assert post(right, f"{BASE}/alerts/{key}/resolve", {"by": "kim", "comment": "done"})[0] == 200
+        until(lambda: "p1 resolved" in lines(team), "the end of p1")
+        assert sorted(lines(team)) == ["p1 firing", "p1 resolved", "p2 firing"]
