@@ -31,6 +31,8 @@ from agents.supervised import vital
 from alert_sinks.posting import new_client
 from episode_monitor import __version__, composition
 from episode_monitor.checks.service import Checks
+from episode_monitor.dispatch.desk import DispatchDesk
+from episode_monitor.dispatch.routes import silence_router
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.fleet import outgoing
 from episode_monitor.fleet.ask import Fleet
@@ -164,6 +166,8 @@ class Worker:
                 Requests(self.settings, self.runtime.engine.core.rules),
             ),
         ]
+        if self.settings.alert_dispatcher and is_on:
+            routers.append(silence_router(DispatchDesk(self.runtime.dispatching, now_ms)))
         return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)
 
     def _probes(self) -> list[Probe]:

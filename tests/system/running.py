@@ -56,6 +56,17 @@ def post(program: Program | str, path: str, body: dict[str, Any]) -> tuple[int, 
         return error.code, json.loads(error.read())
 
 
+def delete(program: Program, path: str) -> tuple[int, Any]:
+    """Status and JSON body of what removes something."""
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{program.url}{path}", method="DELETE"), timeout=60
+        ) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
 def view(program: Program | str, path: str) -> Any:
     """The body of a view; None while it is not given."""
     status, body = ask(program, BASE + path)

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from episode_monitor.demo.ports import free_port
 from episode_monitor.demo.programs import Program
 from tests.agents.support import created, now_ms
-from tests.system.running import BASE, ask, post, ready, until, view, worker
+from tests.system.running import BASE, ask, delete, post, ready, until, view, worker
 
 pytestmark = pytest.mark.broker
 
@@ -56,10 +56,30 @@ async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_a
         status, body = post(right, f"{BASE}/alerts/{key}/acknowledge", {"by": "kim", "comment": "mine"})
         assert (status, body["acknowledged_by"]) == (200, "kim")
 
+        matchers = [{"name": "project_id", "value": "p[34]", "operator": "=~"}]
+        status, silence = post(right, f"{BASE}/silences", {"by": "kim", "matchers": matchers, "minutes": 60})
+        assert (status, silence["state"], silence["matchers"]) == (201, "active", matchers)
+        assert (
+            post(left, f"{BASE}/silences", {"by": "kim", "matchers": matchers, "ends_at": "2020-01-01T00:00:00Z"})[0]
+            == 422
+        )
+        everything = {"by": "kim", "matchers": [{"name": "x", "value": ".*", "operator": "=~"}], "minutes": 5}
+        status, problem = post(left, f"{BASE}/silences", everything)
+        assert (status, problem["code"]) == (422, "silence_matches_all")
+        known = until(lambda: (view(left, "/silences?state=active") or {}).get("silences"), "the silence at the other")
+        assert [each["id"] for each in known] == [silence["id"]]
+        preview = {"matchers": [{"name": "alertname", "value": "episode_failure_rate"}]}
+        assert post(left, f"{BASE}/silences/preview", preview)[1] == {"matches": [key], "total": 1}
+
         left.kill9()
         until(lambda: ready(right), "takeover")
+        await feed(broker, topic_prefix, "p3", [failed("p3")])
+        until(lambda: len((view(right, "/alerts/active") or {"alerts": []})["alerts"]) == 2, "p3, which is silenced")
         await feed(broker, topic_prefix, "p2", [failed("p2")])
         until(lambda: "p2 firing" in lines(team), "a message about p2")
         assert post(right, f"{BASE}/alerts/{key}/resolve", {"by": "kim", "comment": "done"})[0] == 200
         until(lambda: "p1 resolved" in lines(team), "the end of p1")
-        assert sorted(lines(team)) == ["p1 firing", "p1 resolved", "p2 firing"]
+        assert "p3 firing" not in lines(team), "it is silenced"
+        assert delete(right, f"{BASE}/silences/{silence['id']}")[1]["state"] == "expired"
+        until(lambda: "p3 firing" in lines(team), "p3 after its silence")
+        assert sorted(lines(team)) == ["p1 firing", "p1 resolved", "p2 firing", "p3 firing"]

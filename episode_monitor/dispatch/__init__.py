@@ -1,0 +1,1 @@
+"""What people ask of the dispatcher and do with it, over HTTP."""

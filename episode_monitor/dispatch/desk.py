@@ -1,0 +1,56 @@
+"""The dispatcher as the routes see it: its state as this worker knows it, and acts that are done before they return."""
+
+from collections.abc import Callable
+
+from aiokafka.errors import KafkaError
+
+from agents.dispatching import Dispatching
+from episode_monitor.fleet.errors import NotAvailable
+from episode_monitor.web.problems import Problem, busy
+from streams.dispatch.inputs import Act
+from streams.dispatch.state import State
+from streams.dispatch.table import Refusal
+
+RETRY_SECONDS = 2.0
+_OFF = "There is no dispatcher: start all workers with ALERT_DISPATCHER=true."
+_REFUSED: dict[Refusal, tuple[int, str]] = {
+    Refusal.UNKNOWN_SILENCE: (404, "There is no silence of this id."),
+    Refusal.ALREADY_EXPIRED: (409, "The silence has expired already; create a new one."),
+    Refusal.SILENCE_ENDS_EARLY: (422, "The silence would end before it begins, or in the past; give a later end."),
+    Refusal.SILENCE_MATCHES_ALL: (
+        422,
+        "These matchers fit an alert without any label, so they would silence everything; name a label and a value.",
+    ),
+}
+
+
+class DispatchDesk:
+    """`now_ms` is the wall clock."""
+
+    def __init__(self, dispatching: Dispatching, now_ms: Callable[[], int]) -> None:
+        self.now_ms = now_ms
+        self._dispatching = dispatching
+
+    def state(self) -> State:
+        """What all workers know. Raises NotAvailable; Problem 503 until the changelog was read once."""
+        model, follower = self._dispatching.model, self._dispatching.follower
+        if model is None or follower is None:
+            raise NotAvailable(_OFF)
+        if not follower.caught_up.is_set():
+            raise busy("recovering", f"The dispatcher's state is being read: {follower.status}.", RETRY_SECONDS)
+        return model.state()
+
+    async def perform(self, act: Act) -> None:
+        """Have it done: `state` shows it then. Raises Problem, NotAvailable."""
+        self.state()
+        desk = self._dispatching.act_desk
+        if desk is None:
+            raise NotAvailable(_OFF)
+        try:
+            refusal = await desk.perform(act)
+        except (TimeoutError, KafkaError, OSError):
+            detail = "The dispatcher has not done it yet and may still do it: look, and try again if it is not there."
+            raise busy("dispatcher_busy", detail, RETRY_SECONDS) from None
+        if refusal is not None:
+            status, sentence = _REFUSED.get(refusal, (409, f"The dispatcher refused it: {refusal.value}."))
+            raise Problem(status, refusal.value, sentence)
