@@ -1,8 +1,8 @@
 """What a sink is, and its four outcomes. It never raises for a failure of its destination; it returns an outcome."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import httpx
 import msgspec
@@ -12,6 +12,7 @@ from alert_sinks.environment import nothing_forbids
 from alert_sinks.receivers import ReceiverConfig
 from alert_sinks.settings import SinkSettings
 from models.alert import Alert
+from streams.routing.alerting import ON_CALL, TEAM
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -84,11 +85,49 @@ class TakesDigests(Protocol):
 
 
 @dataclass(frozen=True)
+class ReceiverSink:
+    """One way of a receiver. `config`: what the file has for it; None: it is one of the settings."""
+
+    sink: Sink
+    config: ReceiverConfig | None = None
+
+    @property
+    def sends_resolved(self) -> bool:
+        """Whether it is sent the ends of alerts."""
+        return self.config is None or self.config.send_resolved
+
+
+Receivers = Mapping[str, Sequence[ReceiverSink]]  # by the receiver's name
+
+
+@dataclass(frozen=True)
 class Destinations:
-    """The team's sinks get every alert, those of on-call the escalated ones. No two sinks have the same name."""
+    """The team's sinks get every alert, those of on-call the escalated ones. No two sinks have the same name.
+
+    `receivers` are those of the alerting file; None: `team` and `on-call`. `stand_ins`: the first of these that has a
+    sink gets what is for a receiver that has none.
+    """
 
     team: Sequence[Sink] = ()
     on_call: Sequence[Sink] = ()
+    receivers: Receivers | None = None
+    stand_ins: tuple[str, ...] = (ON_CALL, TEAM)
+
+    @property
+    def by_receiver(self) -> Receivers:
+        """All receivers."""
+        if self.receivers is not None:
+            return self.receivers
+        return {name: [ReceiverSink(sink) for sink in sinks]
+                for name, sinks in ((TEAM, self.team), (ON_CALL, self.on_call))}  # fmt: skip
+
+
+class SinkParts(NamedTuple):
+    """What a sink of the alerting file is built with, besides its config."""
+
+    client: httpx.AsyncClient
+    name: str
+    timeout_seconds: float
 
 
 @dataclass(frozen=True)
@@ -97,12 +136,15 @@ class SinkKind:
 
     `build` returns the sinks that are set, and raises ValueError with one sentence if one cannot be made. The first
     setting in `settings` is the one to name to an operator who has set none. `configs` says what a file of receivers
-    would say of the same settings: the ways of the team, and those of on-call.
+    would say of the same settings: the ways of the team, and those of on-call. `of_config` makes the sink of one config
+    of `alert_sinks.receivers`, whose class is `config`; it raises ValueError with one sentence.
     """
 
     settings: type[SinkSettings]
     build: Callable[[Any, httpx.AsyncClient], Destinations]  # of an instance of `settings`
     configs: Callable[[Any], tuple[Sequence[ReceiverConfig], Sequence[ReceiverConfig]]] = lambda _: ((), ())
+    config: type[ReceiverConfig] | None = None
+    of_config: Callable[[Any, SinkParts], Sink] | None = None
 
     @property
     def first_setting(self) -> str:

@@ -13,7 +13,7 @@ from alert_sinks.posting import TIMEOUT_SECONDS, HttpAnswer, NoHttpAnswer, outco
 from alert_sinks.receivers import SlackConfig
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, sink_setting
-from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, SinkKind
+from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, SinkKind, SinkParts
 from models.alert import Alert, AlertStatus, Severity
 
 RATE_LIMITED = frozenset({"rate_limited", "ratelimited"})
@@ -177,4 +177,11 @@ def _configs(settings: SlackSettings) -> tuple[list[SlackConfig], list[SlackConf
     return made(settings.slack_webhook_url), made(settings.oncall_slack_webhook_url)
 
 
-KIND = SinkKind(SlackSettings, _sinks, configs=_configs)
+def _of_config(config: SlackConfig, parts: SinkParts) -> SlackSink:
+    if config.api_url is None:
+        raise ValueError("posts as a bot, which is not supported yet; use `api_url`")
+    url = reachable(config.api_url)
+    return SlackSink(parts.client, url, name=parts.name, timeout_seconds=parts.timeout_seconds)
+
+
+KIND = SinkKind(SlackSettings, _sinks, configs=_configs, config=SlackConfig, of_config=_of_config)

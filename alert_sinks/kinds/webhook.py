@@ -19,7 +19,7 @@ from alert_sinks.digest import Digest
 from alert_sinks.posting import TIMEOUT_SECONDS, outcome_of, post
 from alert_sinks.receivers import WebhookConfig
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, secret, sink_setting
-from alert_sinks.sink import Attempt, Destinations, Outcome, SinkKind
+from alert_sinks.sink import Attempt, Destinations, Outcome, SinkKind, SinkParts
 from models.alert import Alert
 from models.times import rfc3339
 
@@ -32,6 +32,7 @@ class WebhookSink:
     """Posts `{"alert", "timestamp", "service", "component"}`. The client is shared and stays open.
 
     `secret` is `whsec_` and base64, or any other text, whose UTF-8 bytes are then the key; None sends unsigned.
+    `max_alerts`: of a group at most so many; 0: as many as a message holds.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class WebhookSink:
         *,
         name: str = "webhook",
         timeout_seconds: float = TIMEOUT_SECONDS,
+        max_alerts: int = 0,
     ) -> None:
         self.name = name
+        self._max_alerts = max_alerts
         self._client = client
         self._url = url
         self._signer = None if secret is None else Webhook(secret_key(secret))
@@ -55,7 +58,9 @@ class WebhookSink:
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Posts them all once."""
-        return await self._post(digest_payload(digest, attempt), attempt.message_id or digest.digest_id, attempt)
+        return await self._post(
+            digest_payload(digest, attempt, self._max_alerts), attempt.message_id or digest.digest_id, attempt
+        )
 
     async def _post(self, payload: dict[str, object], name: str, attempt: Attempt) -> Outcome:
         body = msgspec.json.encode(payload)
@@ -87,13 +92,14 @@ def webhook_payload(alert: Alert, attempt: Attempt) -> dict[str, object]:
     }
 
 
-def digest_payload(digest: Digest, attempt: Attempt) -> dict[str, object]:
-    """The body for many: that for the worst, and beside it all, the worst first."""
+def digest_payload(digest: Digest, attempt: Attempt, max_alerts: int = 0) -> dict[str, object]:
+    """The body for many: that for the worst, and beside it all, or at most `max_alerts`, the worst first."""
+    shown = digest.shown[:max_alerts] if max_alerts else digest.shown
     return {
         **webhook_payload(digest.worst, attempt),
-        "alerts": [alert.to_dict() for alert in digest.shown],
+        "alerts": [alert.to_dict() for alert in shown],
         "group_key": digest.group_key,
-        "truncated": digest.truncated,
+        "truncated": digest.total - len(shown),
     }
 
 
@@ -163,4 +169,12 @@ def _configs(settings: WebhookSettings) -> tuple[list[WebhookConfig], list[Webho
     )
 
 
-KIND = SinkKind(WebhookSettings, _sinks, configs=_configs)
+def _of_config(config: WebhookConfig, parts: SinkParts) -> WebhookSink:
+    key = None if config.secret is None else config.secret.get_secret_value()
+    return WebhookSink(
+        parts.client, reachable(config.url), key, name=parts.name, timeout_seconds=parts.timeout_seconds,
+        max_alerts=config.max_alerts,
+    )  # fmt: skip
+
+
+KIND = SinkKind(WebhookSettings, _sinks, configs=_configs, config=WebhookConfig, of_config=_of_config)

@@ -1,0 +1,51 @@
+"""Makes the sinks of the receivers of an alerting file. A sink is named after its receiver, kind and place there.
+
+Names of sinks of the settings have no slash, so no sink of a file has the name of one of them.
+"""
+
+from collections.abc import Iterable
+
+import httpx
+
+from alert_sinks.destinations import KINDS
+from alert_sinks.receivers import KINDS as CONFIGS
+from alert_sinks.receivers import Receiver, ReceiverConfig
+from alert_sinks.sink import ReceiverSink, SinkParts
+
+_KIND_OF = {kind.config: kind for kind in KINDS if kind.config is not None}
+_KEY_OF = {each.config: key for key, each in CONFIGS.items()}
+
+
+def build_receivers(
+    receivers: Iterable[Receiver], client: httpx.AsyncClient, timeout_seconds: float
+) -> dict[str, list[ReceiverSink]]:
+    """The sinks of each receiver: `team/slack`, and of several of a kind `team/slack/2`. Raises ValueError with a
+    sentence for each one that cannot be made."""
+    found: dict[str, list[ReceiverSink]] = {}
+    faults: list[str] = []
+    for receiver in receivers:
+        sinks = found[receiver.name] = []
+        counts: dict[str, int] = {}
+        for config in receiver.configs:
+            key = _KEY_OF[type(config)]
+            number = counts[key] = counts.get(key, 0) + 1
+            try:
+                sinks.append(_built(config, SinkParts(client, sink_name(receiver.name, key, number), timeout_seconds)))
+            except ValueError as error:
+                faults.append(f"receiver {receiver.name}, {key} {number}: {error}.")
+    if faults:
+        raise ValueError("\n".join(faults))
+    return found
+
+
+def sink_name(receiver: str, key: str, number: int) -> str:
+    """Names a sink in the ledger, in metrics and logs. `key` as in the file; `number` among its kind, from 1."""
+    name = f"{receiver}/{key.removesuffix('_configs')}"
+    return name if number == 1 else f"{name}/{number}"
+
+
+def _built(config: ReceiverConfig, parts: SinkParts) -> ReceiverSink:
+    kind = _KIND_OF.get(type(config))
+    if kind is None or kind.of_config is None:
+        raise ValueError("is not delivered to yet; remove it")
+    return ReceiverSink(kind.of_config(config, parts), config)
