@@ -9,6 +9,7 @@ from agents.dispatch.act_desk import ActDesk
 from agents.dispatch.input_reader import Sources
 from agents.dispatch.owner import DispatchOwner, OwnerParts
 from agents.dispatch.read_model import ReadModel, ReadModelFollower
+from agents.dispatch.status import DispatchStatus
 from agents.engine.producer import Producer
 from agents.kafka.topics import committed_offsets, ensure_dispatch_topics
 
@@ -29,7 +30,7 @@ class Dispatching:
         self.act_desk: ActDesk | None = None
         if config.dispatch is None:
             return
-        self.model = ReadModel(config.dispatch)
+        self.model = ReadModel(config.dispatch, now_ms)
         self.follower = ReadModelFollower(config.topics.dispatch, config.kafka, self.model)
         self.act_desk = ActDesk(config.topics.acts, producer, self.model, now_ms)
 
@@ -49,6 +50,7 @@ class Dispatching:
                 stop=stop,
                 handover_seconds=handover_seconds,
                 failpoint=hooks.failpoint,
+                worker=config.worker_url,
             )
         )
 
@@ -60,6 +62,27 @@ class Dispatching:
     def is_live(self) -> bool:
         """Whether this worker is the owner, and decides."""
         return self.owner is not None and self.owner.is_live
+
+    def status(self, now_ms: int) -> DispatchStatus | None:
+        """How the dispatcher is, as this worker knows it; None: there is none."""
+        owner, model, follower = self.owner, self.model, self.follower
+        if owner is None or model is None or follower is None:
+            return None
+        return DispatchStatus(
+            owner=model.owner.worker if model.owner else "",
+            silent_seconds=(now_ms - model.owner_heard_ms) / 1000 if model.owner else None,
+            is_owner=owner.is_assigned,
+            is_live=owner.is_live,
+            waits_for=owner.problem,
+            deadline_ms=owner.dispatcher.deadline_ms if owner.dispatcher else None,
+            copy_problem="" if follower.status == "ok" else follower.status,
+            is_copied=follower.caught_up.is_set(),
+            copy_lag=follower.lag,
+            behind_seconds=follower.behind_seconds,
+            outbox=model.outbox,
+            state_bytes=model.size_bytes,
+            counts=owner.counts,
+        )
 
     async def prepare(self, alerts_partitions: int) -> None:
         """Create the topics, the notifications with as many partitions as the alerts have. Raises KafkaError, OSError,

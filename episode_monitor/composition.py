@@ -134,6 +134,7 @@ def agents_config(settings: Settings) -> AgentsConfig:
         stalled_seconds=settings.stalled_seconds,
         audit=audit_config(settings),
         dispatch=dispatch_config(settings),
+        worker_url=settings.public_url,
     )
 
 

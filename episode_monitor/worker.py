@@ -142,6 +142,7 @@ class Worker:
             lambda: len(self._settings_watch.found()),
             self._outgoing,
             self.storage.database.counters,
+            lambda: self.runtime.dispatching.status(now_ms()),
         )
         process = ProcessView(self._view, state, registry, self.settings.metrics_max_projects)
         self._repairs = composition.automatic_repairs(

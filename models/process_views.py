@@ -15,6 +15,18 @@ class PartitionReadiness(msgspec.Struct, frozen=True, kw_only=True):
     state_digest_at: int | None
 
 
+class DispatcherReadiness(msgspec.Struct, frozen=True, kw_only=True):
+    """The dispatcher as this worker knows it. `owner` is the address of the worker that decides; `waits_for` and
+    `deadline` (when it decides next without an event) are known to the owner alone."""
+
+    owner: str | None
+    is_this_worker: bool
+    live: bool  # of this worker: it is the owner, and decides
+    waits_for: str | None
+    deadline: str | None
+    copy_lag: int  # records of the dispatcher's state that this worker does not have yet
+
+
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether this worker can serve. `parts` maps the name of a part to "ok" or to a sentence about the problem."""
 
@@ -23,6 +35,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     lag: int | None  # events of this worker's partitions not yet applied; None where Kafka does not say
     recovery: dict[str, float | int | bool]
     partitions: list[PartitionReadiness] = []  # the live ones of this worker
+    dispatcher: DispatcherReadiness | None = None  # null where there is none
 
 
 class AlertTransition(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 There may be no Docker where this runs, so the files are read; the image's part of the tree is laid out and started.
 """
 
+import inspect
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ import yaml
 
 from agents.fleet_topic.reader import STALE_MS
 from alert_sinks.endings import OUTCOMES
-from episode_monitor.observe import health, metrics
+from episode_monitor.observe import dispatcher, health, metrics
 from episode_monitor.settings.settings import load_settings, settings_table
 from examples.project_service.settings import Settings as ServiceSettings
 from testbed.apache_kafka import KAFKA_VERSION
@@ -308,7 +309,8 @@ def test_prometheus_asks_both_monitors() -> None:
 
 
 def test_rules_of_prometheus_ask_only_for_metrics_that_the_monitor_gives() -> None:
-    given = set(re.findall(r'"(episode_monitor_\w+)"', Path(metrics.__file__).read_text()))
+    sources = "".join(inspect.getsource(each) for each in (metrics, dispatcher))
+    given = set(re.findall(r'"(episode_monitor_\w+)"', sources))
     document = yaml.safe_load((ROOT / "deploy" / "prometheus-rules.yml").read_text())
     asked = {
         name

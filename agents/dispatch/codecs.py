@@ -31,9 +31,16 @@ class Outcome(NamedTuple):
     refusal: str = ""
 
 
+class Presence(NamedTuple):
+    """The owner says of itself that it decides: its address, and its wall clock."""
+
+    worker: str
+    at_ms: int
+
+
 _encode = msgspec.json.Encoder().encode
 _acts, _sent = msgspec.json.Decoder(StampedAct), msgspec.json.Decoder(_Sent)
-_outcomes = msgspec.json.Decoder(Outcome)
+_outcomes, _presences = msgspec.json.Decoder(Outcome), msgspec.json.Decoder(Presence)
 
 
 def encode_act(act: StampedAct) -> bytes:
@@ -72,3 +79,13 @@ def encode_outcome(outcome: Outcome) -> bytes:
 def decode_outcome(value: bytes) -> Outcome:
     """Inverse of `encode_outcome`. Raises msgspec.MsgspecError."""
     return _outcomes.decode(value)
+
+
+def encode_presence(presence: Presence) -> bytes:
+    """What the owner stores of itself."""
+    return _encode(presence)
+
+
+def decode_presence(value: bytes) -> Presence:
+    """Inverse of `encode_presence`. Raises msgspec.MsgspecError."""
+    return _presences.decode(value)

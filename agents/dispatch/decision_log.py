@@ -1,8 +1,8 @@
 """The dispatcher's changelog: one partition, whole decisions, each ended by the record of positions and clock.
 
-What lies behind the last such record was cut off by the end of its writer, and does not count. Two kinds of records
-stand beside those of `streams.dispatch.storage`: notifications that are decided and not known to be sent, and what
-became of acts.
+What lies behind the last such record was cut off by the end of its writer, and does not count. Three kinds of records
+stand beside those of `streams.dispatch.storage`: notifications that are decided and not known to be sent, what became
+of acts, and which worker is the owner.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,8 @@ from agents.engine.producer import Producer
 from streams.dispatch.state import META
 
 MARKER, END = b"!", META.encode()
-OUTBOX, OUTCOME = b"n", b"x"  # the first letter of a stored key
+OUTBOX, OUTCOME, OWNER = b"n", b"x", b"w"  # the first letter of a stored key
+BESIDES = (OUTBOX, OUTCOME, OWNER)  # what is not of the state
 
 Records = Iterable[tuple[bytes, bytes | None]]
 

@@ -6,10 +6,19 @@ same notifications again, with the same ids. Neither needs transactions of the b
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from agents.dispatch.codecs import Outcome, decode_notification, decode_outcome, encode_notification, encode_outcome
-from agents.dispatch.decision_log import END, OUTBOX, OUTCOME, DecisionLog
+from agents.dispatch.codecs import (
+    Outcome,
+    Presence,
+    decode_notification,
+    decode_outcome,
+    encode_notification,
+    encode_outcome,
+    encode_presence,
+)
+from agents.dispatch.decision_log import END, OUTBOX, OUTCOME, OWNER, DecisionLog
+from agents.dispatch.dispatch_counts import DispatchCounts
 from agents.dispatch.timed import Timed
 from agents.engine.emitter import Failpoint
 from agents.time_slices import Slice
@@ -21,6 +30,7 @@ from streams.dispatch.state import META, State
 from streams.dispatch.storage import restored, take_changes
 
 OUTCOMES_KEPT_MS = 60_000  # a worker waits for the outcome of an act for less
+PRESENCE_MS = 5_000  # so often the owner stores that it is there
 
 Send = Callable[[bytes, bytes], Awaitable["asyncio.Future[object]"]]
 """Queue a notification by key and value; the future is done when the broker has it."""
@@ -28,24 +38,15 @@ Send = Callable[[bytes, bytes], Awaitable["asyncio.Future[object]"]]
 
 @dataclass(frozen=True, kw_only=True)
 class DispatcherParts:
-    """What it works with. `config` returns the configuration in force, always the same object until it changes."""
+    """What it works with. `config` returns the configuration in force, always the same object until it changes;
+    `worker` is the address of this worker."""
 
     log: DecisionLog
     send: Send
     config: Callable[[], DispatchConfig]
     now_ms: Callable[[], int]
     failpoint: Failpoint = lambda name: None
-
-
-@dataclass
-class DispatchCounts:
-    """Since the start of the process."""
-
-    inputs: int = 0
-    decisions: int = 0
-    notifications: int = 0
-    repeated: int = 0  # sent again after a restart
-    explanations: dict[str, int] = field(default_factory=dict)  # receivers not notified, by why
+    worker: str = ""
 
 
 class Dispatcher:
@@ -59,21 +60,26 @@ class Dispatcher:
         self._outbox: dict[bytes, bytes] = {}  # stored, and not known to be sent
         self._sent: list[bytes] = []  # stored in the outbox, and sent
         self._outcomes: dict[bytes, int] = {}
+        self._present_ms = 0  # when it stored last that it is there
         self._sequence = 0
+
+    @property
+    def outbox(self) -> int:
+        """Notifications that are stored and not known to be sent."""
+        return len(self._outbox)
 
     async def recover(self, values: Mapping[bytes, bytes], torn: Mapping[bytes, bytes | None]) -> None:
         """Take up what is stored; overwrite what was cut off; send what may not have been sent. Raises KafkaError,
         NewerFormatError."""
         stored: dict[bytes, bytes] = {}
-        kinds: dict[bytes, dict[bytes, bytes]] = {OUTBOX: {}, OUTCOME: {}}
+        kinds: dict[bytes, dict[bytes, bytes]] = {OUTBOX: {}, OUTCOME: {}, OWNER: {}}
         for key, value in values.items():
             kinds.get(key[:1], stored)[key] = value
         self.state = restored(stored.items())
         self._outbox = dict(sorted(kinds[OUTBOX].items()))
         self._outcomes = {key: decode_outcome(value).at_ms for key, value in kinds[OUTCOME].items()}
         self._sequence = 1 + max((int(key[1:], 16) for key in self._outbox), default=-1)
-        if torn:
-            await self._write({key: values.get(key) for key in torn})
+        await self._write({key: values.get(key) for key in torn})
         self.counts.repeated += len(self._outbox)
         await self._send()
         await self.take([Timed(Tick(), self.state.meta.clock_ms)])  # derives what is not stored, and the next deadline
@@ -93,7 +99,8 @@ class Dispatcher:
         await self._send()
 
     async def settle(self) -> None:
-        """To be called when nothing else is to be done: store that all was sent, forget old outcomes."""
+        """To be called when nothing else is to be done: store that all was sent, that this worker is there; forget old
+        outcomes."""
         now_ms = self._parts.now_ms()
         old = [key for key, at_ms in self._outcomes.items() if now_ms - at_ms > OUTCOMES_KEPT_MS]
         if self._sent or old:
@@ -101,6 +108,8 @@ class Dispatcher:
             for key in old:
                 del self._outcomes[key]
             self._parts.failpoint("dispatch cleared")
+        elif now_ms - self._present_ms >= PRESENCE_MS:
+            await self._write({})
 
     def _decide(self, timed: Timed, changes: dict[bytes, bytes | None]) -> None:
         decision = decide(self._parts.config(), self.state, timed.given, timed.at_ms)
@@ -108,9 +117,7 @@ class Dispatcher:
         self.counts.inputs += 1
         if decision.is_repetition:
             return
-        self.counts.decisions += 1
-        for each in decision.explanations:
-            self.counts.explanations[each.reason.value] = self.counts.explanations.get(each.reason.value, 0) + 1
+        self.counts.decided(decision)
         if timed.act_id:
             key = OUTCOME + timed.act_id.encode()
             changes[key] = self._outcome(key, decision)
@@ -132,8 +139,11 @@ class Dispatcher:
     async def _write(self, changes: Mapping[bytes, bytes | None]) -> None:
         sent, self._sent = self._sent, []
         self.state.touch(META, "")
-        end = dict(take_changes(self.state))[END]
-        await self._parts.log.write([*dict.fromkeys(sent).items(), *changes.items()], end or b"")
+        end, now_ms = dict(take_changes(self.state))[END], self._parts.now_ms()
+        is_due = now_ms - self._present_ms >= PRESENCE_MS
+        presence = {OWNER: encode_presence(Presence(self._parts.worker, now_ms))} if is_due else {}
+        await self._parts.log.write([*dict.fromkeys(sent).items(), *changes.items(), *presence.items()], end or b"")
+        self._present_ms = now_ms if is_due else self._present_ms
 
     async def _send(self) -> None:
         """Send what is stored, in order."""
@@ -144,7 +154,8 @@ class Dispatcher:
             notification = decode_notification(value)
             receiver = notification.receiver if notification else ""
             acknowledgements.append(await self._parts.send(receiver.encode(), value))
+            if notification is not None:
+                self.counts.sent(notification)
         await asyncio.gather(*acknowledgements)
         self._parts.failpoint("dispatch sent")
-        self.counts.notifications += len(self._outbox)
         self._sent, self._outbox = [*self._sent, *self._outbox], {}

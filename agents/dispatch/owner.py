@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ProducerFenced
 
 from agents.dispatch.decision_log import DecisionLog
-from agents.dispatch.dispatcher import DispatchCounts, Dispatcher, DispatcherParts
+from agents.dispatch.dispatch_counts import DispatchCounts
+from agents.dispatch.dispatcher import Dispatcher, DispatcherParts
 from agents.dispatch.input_reader import POLL_MS, InputReader, Sources, until_stopped
 from agents.dispatch.timed import Timed
 from agents.engine.client_start import to_its_end
@@ -33,8 +34,8 @@ FETCH_MAX_WAIT_MS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class OwnerParts:
-    """`known_to` returns, by partition of the alerts topic, before which offset all was notified before there was a
-    dispatcher; it is asked where nothing is stored. `stop` ends the process at once."""
+    """`known_to` returns, by partition of the alerts topic, before which offset all was notified without a dispatcher.
+    `stop` ends the process at once. `worker` is this worker's address."""
 
     kafka: Kafka
     producer: Producer
@@ -44,6 +45,7 @@ class OwnerParts:
     stop: Callable[[str], None]
     handover_seconds: float
     failpoint: Failpoint = lambda name: None
+    worker: str = ""
 
 
 class DispatchOwner:
@@ -57,6 +59,11 @@ class DispatchOwner:
         self._parts = parts
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether this worker is to be the owner; it may not be live yet."""
+        return self._running is not None and not self._running.done()
 
     @property
     def state(self) -> State | None:
@@ -111,7 +118,7 @@ class DispatchOwner:
             await to_its_end(consumer.start())
             dispatcher = Dispatcher(self._dispatcher_parts(decisions, sources), self.counts)
             stored = await decisions.read(consumer)
-            known_to = {} if stored.values else await parts.known_to()
+            known_to = await parts.known_to()
             await dispatcher.recover(stored.values, stored.torn)
             reader, meta = InputReader(sources, consumer), dispatcher.state.meta
             behind = {live.record.behind for live in dispatcher.state.alerts.values() if live.record.behind}
@@ -133,8 +140,9 @@ class DispatchOwner:
             return await decisions.producer.send(topic, value, key)
 
         return DispatcherParts(
-            log=decisions, send=send, config=parts.config, now_ms=sources.now_ms, failpoint=parts.failpoint
-        )
+            log=decisions, send=send, config=parts.config, now_ms=sources.now_ms, failpoint=parts.failpoint,
+            worker=parts.worker,
+        )  # fmt: skip
 
     async def _turn(self, dispatcher: Dispatcher, reader: InputReader, stopping: asyncio.Event) -> None:
         """What has come, and then what is due. Before all that waits was read, time is that of the records."""

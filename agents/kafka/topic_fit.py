@@ -43,6 +43,7 @@ def misfits(
     """Settings that do not fit, each with the change to make. `changelog_record_bytes`: of the largest state record."""
     found = [*_events(names, topics), *_logs(names, topics), *_audit(names, topics)]
     found += _state(names, topics, changelog_record_bytes)
+    found += _dispatch(names, topics)
     found += _copies(topics, brokers)
     found += _session(brokers, session_ms)
     return found
@@ -114,6 +115,16 @@ def _state(names: TopicNames, topics: Mapping[str, TopicFacts], record_bytes: in
             f"large project may need {_mebibytes(record_bytes)}: storing it would stop the worker. Set its "
             f"max.message.bytes to {record_bytes}."
         )
+
+
+def _dispatch(names: TopicNames, topics: Mapping[str, TopicFacts]) -> Iterator[str]:
+    for name in (names.acts, names.dispatch):
+        facts = topics.get(name)
+        if facts is not None and facts.partitions != 1:
+            yield (
+                f"{name} has {facts.partitions} partitions, and the dispatcher has one order of everything: no worker "
+                f"starts. Delete it, and a worker or `topics ensure` creates it with one."
+            )
 
 
 def _copies(topics: Mapping[str, TopicFacts], brokers: BrokerFacts) -> Iterator[str]:

@@ -48,6 +48,7 @@ async def examine(settings: Settings) -> list[Diagnosis]:
     is_there = topics.verdict is DiagnosisLevel.OK
     findings += await _topic_settings(settings) if is_there else [skipped("topic settings", "the topics")]
     findings.append(await _audit(settings) if is_there else skipped("audit", "the topics"))
+    findings.append(await _dispatcher(settings) if is_there else skipped("dispatcher", "the topics"))
     findings.append(await _partitioning(settings) if is_there else skipped("partitioning", "the topics"))
     findings += await sinks(settings)
     findings += await own_database(settings)
@@ -151,6 +152,12 @@ async def _audit(settings: Settings) -> Diagnosis:
     from episode_monitor.cli.doctor_audit import audit
 
     return await audit(settings)
+
+
+async def _dispatcher(settings: Settings) -> Diagnosis:
+    from episode_monitor.cli.doctor_dispatcher import dispatcher
+
+    return await dispatcher(settings)
 
 
 async def _partitioning(settings: Settings) -> Diagnosis:

@@ -13,7 +13,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from agents.dispatch.status import DispatchStatus
 from episode_monitor.fleet.outgoing import Outgoing
+from episode_monitor.observe import dispatcher
 from models.event import RetryReason
 from streams.partition.summary import P95_WINDOW_MINUTES
 from streams.rates.totals import DURATION_BUCKETS_SECONDS
@@ -52,6 +54,7 @@ class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):
     rows_waiting: Mapping[str, int] = {}  # by table of our own database
     rows_lost: Mapping[str, int] = {}
     audit_checkpoints: int = 0
+    dispatcher: DispatchStatus | None = None
     audit_lag: Mapping[int, int] = {}  # partition -> offsets applied that no checkpoint in the audit's topic covers
 
 
@@ -76,6 +79,8 @@ class FleetCollector(Collector):
         if self.worker is not None:
             yield from _events(self.worker)
             yield from _process(self.worker)
+            if self.worker.dispatcher is not None:
+                yield from dispatcher.families(self.worker.dispatcher)
 
 
 def _projects(fleet: FleetMetrics) -> Iterator[Metric]:

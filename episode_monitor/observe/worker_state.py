@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from agents.dispatch.status import DispatchStatus
 from agents.engine.ownership import Owned
 from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import Wait, WaitsFor, long_waits
 from agents.fleet_topic.fleet_view import FleetView, Incomplete
 from episode_monitor.fleet.outgoing import Outgoing
 from episode_monitor.fleet.split_views import splits_status
+from episode_monitor.observe import dispatcher
 from episode_monitor.observe.metrics import WorkerMetrics
 from models.process_views import PartitionReadiness, Readiness
 
@@ -24,7 +26,8 @@ class Probe(msgspec.Struct, frozen=True):
 
 class WorkerState:
     """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions; `outgoing` what
-    waits to be delivered; `rows` of our own database `{table}_pending` and `{table}_lost`."""
+    waits to be delivered; `rows` of our own database `{table}_pending` and `{table}_lost`;
+    `dispatching` how the dispatcher is, None where there is none."""
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class WorkerState:
         workers_that_differ: Callable[[], int] = lambda: 0,
         outgoing: Callable[[], Outgoing] = Outgoing,
         rows: Callable[[], Mapping[str, int]] = dict,
+        dispatching: Callable[[], DispatchStatus | None] = lambda: None,
     ) -> None:
         self._view = view
         self._probes = tuple(probes)
@@ -45,6 +49,7 @@ class WorkerState:
         self._workers_that_differ = workers_that_differ
         self._outgoing = outgoing
         self._rows = rows
+        self._dispatching = dispatching
 
     def readiness(self) -> Readiness:
         """Part by part. The worker is ready when all parts that it needs are well."""
@@ -54,12 +59,16 @@ class WorkerState:
         looked.append(("fleet", self._fleet(), False))
         looked.append(("partitioning", splits_status(self._view), False))
         looked.append(("audit", self._audit(), False))
+        dispatching = self._dispatching()
+        if dispatching is not None:
+            looked.append(("dispatcher", dispatching.word, False))
         return Readiness(
             ready=all(word == "ok" for _, word, is_needed in looked if is_needed),
             parts={name: word for name, word, _ in looked},
             lag=self._lag_in_all(),
             recovery=self._recovery(),
             partitions=[_partition(owned) for owned in self._view.live],
+            dispatcher=None if dispatching is None else dispatcher.readiness(dispatching),
         )
 
     def _tables(self) -> str:
@@ -151,6 +160,7 @@ class WorkerState:
             rows_lost=_ending(self._rows(), "_lost"),
             audit_checkpoints=0 if engine.auditor is None else engine.auditor.written,
             audit_lag=self._audit_lag(),
+            dispatcher=self._dispatching(),
         )
 
     def _audit_lag(self) -> dict[int, int]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from agents.config import AgentsConfig
+from agents.dispatch.status import DispatchStatus
 from models.alert import AlertStatus, Severity
 from testbed.worker_handle import WorkerHandle
 from testbed.worker_process import Orders, dispatch_config
@@ -19,7 +20,7 @@ from tests.agents.dispatch_desk import (
     told,
     until_notified,
 )
-from tests.agents.support import Rig, config_for, producing, running, until
+from tests.agents.support import Rig, config_for, now_ms, producing, running, until
 from tests.streams.dispatch.scripts import alert
 
 pytestmark = pytest.mark.broker
@@ -27,6 +28,12 @@ pytestmark = pytest.mark.broker
 
 def dispatching(broker: str, prefix: str, folder: Path) -> AgentsConfig:
     return msgspec.structs.replace(dispatched(config_for(broker, prefix, folder)), dispatch=dispatch_config)
+
+
+def status(rig: Rig) -> DispatchStatus:
+    found = rig.runtime.dispatching.status(now_ms())
+    assert found is not None
+    return found
 
 
 async def test_the_dispatcher_has_one_owner_and_moves_to_a_worker_that_goes_on(
@@ -45,7 +52,12 @@ async def test_the_dispatcher_has_one_owner_and_moves_to_a_worker_that_goes_on(
             await put_alert(producer, config, alert("p1"))
             await until_notified(config, 1)
             assert len(owners()) == 1
+            await until(lambda: status(one).word == status(two).word == "ok", "both know an owner")
+            assert sorted((status(each).is_owner, status(each).is_live) for each in (one, two)) == [
+                (False, False), (True, True),
+            ]  # fmt: skip
         await until(lambda: owners() == [two], "the worker that goes on")
+        await until(lambda: status(two).word == "ok" and status(two).is_owner, "it says so")
         await put_alert(producer, config, alert("p1", AlertStatus.RESOLVED))
         assert told(await until_notified(config, 2)) == ["team p1", "team -p1"]
     assert len(await notifications(config)) == 2

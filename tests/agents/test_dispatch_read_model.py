@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.dispatch.codecs import Outcome, encode_outcome
+from agents.dispatch.codecs import Outcome, Presence, encode_outcome, encode_presence
 from agents.dispatch.read_model import ReadModel
 from models.alert import Severity
 from streams.dispatch.config import default_config
@@ -94,3 +94,27 @@ async def test_a_worker_that_is_not_the_owner_answers_for_all_alerts_and_learns_
         again = Acknowledge(alert_key="rate:p9", by="kim")
         assert await desk.perform(again, 30) is REFUSALS[Status.ABSENT, Event.ACKNOWLEDGE]
     assert one.stops == two.stops == []
+
+
+def test_the_owner_is_who_said_so_last_and_what_is_old_when_it_is_read_stays_old() -> None:
+    now_ms = [START_MS]
+    model = ReadModel(lambda: CONFIG, lambda: now_ms[0])
+    for is_current, heard_ms in ((False, START_MS - 60_000), (True, START_MS)):
+        model.is_current = is_current
+        model.take(b"w", encode_presence(Presence("http://a", START_MS - 60_000)))
+        model.take(b"m", b"")
+        assert model.owner is not None
+        assert (model.owner.worker, model.owner_heard_ms) == ("http://a", heard_ms)
+    assert model.size_bytes == len(b"w") + len(b"m") + len(encode_presence(Presence("http://a", START_MS - 60_000)))
+
+
+def test_what_is_in_the_outbox_is_counted() -> None:
+    model = ReadModel(lambda: CONFIG)
+    for key, value in ((b"n1", b"."), (b"n2", b"."), (b"m", b""), (b"n1", b":"), (b"m", b"")):
+        model.take(key, value)
+    assert model.outbox == 2
+    for key in (b"n1", b"n2", b"n3"):
+        model.take(key, None)
+    assert model.outbox == 2, "half a decision"
+    model.take(b"m", b"")
+    assert (model.outbox, model.size_bytes) == (0, 1)

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from agents.dispatch.status import DispatchStatus
 from agents.engine.ownership import Change, Owned, PartitionPhase
 from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import Wait
@@ -140,6 +141,7 @@ class Worker:
         self.told: list[Alert] = []
         self.tell_failing: Exception | None = None
         self.rows: dict[str, int] = {}
+        self.dispatching: DispatchStatus | None = None
         self.reader = FleetReader("fleet", "nowhere:1", lambda: fleet.partitions, fleet.clock)
         fleet.bus.readers.append(self.reader)
         self.view = FleetView(self.engine, self.reader, lambda: fleet.partitions, fleet.clock, name)
@@ -162,6 +164,7 @@ class Worker:
             lambda: self.waits,
             outgoing=lambda: self.outgoing,
             rows=lambda: self.rows,
+            dispatching=lambda: self.dispatching,
         )
         self.process = ProcessView(self.view, self.state, self.registry, fleet.max_projects)
         self.token = f"word-of-{name}"

@@ -6,6 +6,8 @@ import math
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agents.dispatch.dispatch_counts import DispatchCounts
+from agents.dispatch.status import DispatchStatus
 from agents.engine.ownership import PartitionPhase
 from episode_monitor.observe.metrics import METRIC_LABELS
 from episode_monitor_client import METRIC_LABELS as CLIENTS_LABELS
@@ -278,3 +280,24 @@ async def test_every_label_of_the_episodes_metrics_has_its_meaning_by_name() -> 
 
 def test_the_clients_labels_are_the_monitors() -> None:
     assert CLIENTS_LABELS == METRIC_LABELS
+
+
+async def test_the_dispatcher_is_told_of_where_there_is_one() -> None:
+    counts = DispatchCounts(
+        decisions=12, repeated=1, notifications={("team", "first_notification"): 4}, explanations={"silenced by": 3}
+    )
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        _, samples = await scraped(worker)
+        assert not [name for name, _ in samples if "dispatcher" in name or "notif" in name]
+        worker.dispatching = DispatchStatus(is_live=True, copy_lag=2, outbox=5, state_bytes=9_000, counts=counts)
+        _, samples = await scraped(worker)
+        assert value(samples, "episode_monitor_dispatcher_live") == 1
+        assert value(samples, "episode_monitor_dispatcher_decisions_total") == 12
+        team = {"receiver": "team", "reason": "first_notification"}
+        assert value(samples, "episode_monitor_notifications_total", **team) == 4
+        assert value(samples, "episode_monitor_not_notified_total", reason="silenced by") == 3
+        assert value(samples, "episode_monitor_notifications_repeated_total") == 1
+        assert value(samples, "episode_monitor_dispatcher_outbox") == 5
+        assert value(samples, "episode_monitor_dispatcher_copy_lag_records") == 2
+        assert value(samples, "episode_monitor_dispatcher_state_bytes") == 9_000

@@ -3,11 +3,14 @@
 import msgspec
 from structlog.testing import capture_logs
 
+from agents.dispatch.dispatch_counts import DispatchCounts
+from agents.dispatch.status import DispatchStatus
 from agents.engine.allowance import Allowance
 from agents.engine.ownership import PartitionPhase
 from agents.engine.partition_audit import AuditOptions, PartitionAudit
 from agents.engine.waits import Wait, WaitsFor
 from episode_monitor.fleet.settings_watch import SettingsWatch
+from models.times import rfc3339
 from streams.partition.state_sum import StateSum
 from tests.fleet.fleet import Fleet, json
 from tests.streams_views.making import START_MS
@@ -172,3 +175,24 @@ async def test_audit_checkpoints_that_are_not_taken_are_said_and_keep_nothing_fr
         samples = (await worker.get("/metrics")).text
         assert "episode_monitor_audit_checkpoints_total 3.0" in samples
         assert 'episode_monitor_audit_lag_records{partition="1"} 25.0' in samples
+
+
+async def test_it_says_who_decides_about_notifications_and_is_ready_without_an_owner() -> None:
+    async with Fleet(1) as fleet:
+        worker = await fleet.worker("only")
+        worker.own_partition(0)
+        assert json(await worker.get("/readyz"))["dispatcher"] is None
+        status = DispatchStatus(
+            owner="http://a", silent_seconds=1.0, is_owner=True, is_live=True, is_copied=True, deadline_ms=START_MS,
+            counts=DispatchCounts(),
+        )  # fmt: skip
+        worker.dispatching = status
+        answer = json(await worker.get("/readyz"))
+        assert (answer["parts"]["dispatcher"], answer["dispatcher"]) == (
+            "ok",
+            {"owner": "http://a", "is_this_worker": True, "live": True, "waits_for": None,
+             "deadline": rfc3339(START_MS), "copy_lag": 0},
+        )  # fmt: skip
+        worker.dispatching = msgspec.structs.replace(status, is_owner=False, is_live=False, silent_seconds=61.0)
+        answer = json(await worker.get("/readyz"))
+        assert answer["parts"]["dispatcher"].startswith("No worker is the owner of the dispatcher")

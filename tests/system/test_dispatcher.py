@@ -71,6 +71,10 @@ async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_a
         preview = {"matchers": [{"name": "alertname", "value": "episode_failure_rate"}]}
         assert post(left, f"{BASE}/silences/preview", preview)[1] == {"matches": [key], "total": 1}
 
+        owners = {ask(each, "/readyz")[1]["dispatcher"]["owner"] for each in (left, right)}
+        assert len(owners) == 1
+        assert owners <= {left.url, right.url}
+
         left.kill9()
         until(lambda: ready(right), "takeover")
         await feed(broker, topic_prefix, "p3", [failed("p3")])

@@ -290,6 +290,7 @@ async def test_readiness_is_503_with_its_parts_while_not_ready(client: httpx.Asy
         "lag": 12,
         "recovery": {"remaining": 400},
         "partitions": [],
+        "dispatcher": None,
     }
     assert answer.headers["cache-control"] == "no-store"
 

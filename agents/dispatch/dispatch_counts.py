@@ -1,0 +1,35 @@
+"""What an owner of the dispatcher counts, since the start of its process."""
+
+from dataclasses import dataclass, field
+
+from streams.dispatch.outputs import Decision, Notification
+
+RECEIVERS_MAX = 100  # with counts of their own; the others are summed
+OTHER = "_other"
+
+
+@dataclass
+class DispatchCounts:
+    """`notifications` by receiver and reason; `explanations`, receivers that were not notified, by why."""
+
+    inputs: int = 0
+    decisions: int = 0
+    repeated: int = 0  # notifications sent again after a restart; they are in `notifications` as well
+    notifications: dict[tuple[str, str], int] = field(default_factory=dict)
+    explanations: dict[str, int] = field(default_factory=dict)
+    _receivers: set[str] = field(default_factory=set)
+
+    def decided(self, decision: Decision) -> None:
+        """An input was applied."""
+        self.decisions += 1
+        for each in decision.explanations:
+            self.explanations[each.reason.value] = self.explanations.get(each.reason.value, 0) + 1
+
+    def sent(self, notification: Notification) -> None:
+        """A notification was handed to the broker."""
+        receiver = notification.receiver
+        if receiver not in self._receivers and len(self._receivers) >= RECEIVERS_MAX:
+            receiver = OTHER
+        self._receivers.add(receiver)
+        key = receiver, notification.reason.value
+        self.notifications[key] = self.notifications.get(key, 0) + 1
