@@ -12,8 +12,8 @@ from agents.engine.emitter import Failpoint
 from agents.engine.idle import steady_ms
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
-from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import Ledger
+from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations
 from models.audit_checkpoint import AuditCheckpoint
 from streams.dispatch.config import DispatchConfig

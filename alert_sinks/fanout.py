@@ -18,14 +18,16 @@ from alert_sinks.delivery import Delivery
 from alert_sinks.digest import Digest
 from alert_sinks.environment import Environment
 from alert_sinks.held_past import Notice
-from alert_sinks.key_queues import KeyQueues, Limits
+from alert_sinks.key_queues import KeyQueues
 from alert_sinks.ledger import GuardedLedger, Ledger
-from alert_sinks.messages import messages_of
-from alert_sinks.routing import NO_ON_CALL_MARK, Route, RouteReason, route
+from alert_sinks.limits import Limits
+from alert_sinks.messages import messages_of, without_resolved
+from alert_sinks.receiver_queues import ReceiverQueues
+from alert_sinks.routing import Route, RouteReason, reason_of, route
 from alert_sinks.sink import Destinations, Sink
+from alert_sinks.unknown_receivers import UnknownReceivers
 from models.alert import Alert
 from streams.dispatch.outputs import Notification
-from streams.routing.alerting import ON_CALL
 
 _log = structlog.get_logger(__name__)
 
@@ -62,9 +64,8 @@ class Fanout(Generic[Token]):
         self._on_done = on_done
         self._ledger = GuardedLedger(ledger, environment=self._environment)
         self._dead_letters = DeadLetters(on_dead_letter, self._limits.queue_limit, self._environment)
-        self._sinks = {sink.name: self._queues_of(sink) for sink in (*destinations.team, *destinations.on_call)}
-        if len(self._sinks) != len(destinations.team) + len(destinations.on_call):
-            raise ValueError("Two sinks have the same name; the ledger could not distinguish them.")
+        self._receivers = ReceiverQueues(destinations, self._queues_of)
+        self._unknown: UnknownReceivers[Token] = UnknownReceivers(self._to_stand_in, self._environment)
         self._team = [sink.name for sink in destinations.team]
         self._on_call = [sink.name for sink in destinations.on_call]
         self._in_flight: set[_InFlight[Token]] = set()
@@ -75,9 +76,13 @@ class Fanout(Generic[Token]):
         return KeyQueues(sink, self._ledger, self._dead_letters, self._limits, self._environment)
 
     @property
+    def _sinks(self) -> dict[str, KeyQueues]:
+        return self._receivers.by_name()
+
+    @property
     def pending(self) -> int:
-        """Transitions accepted and not done."""
-        return len(self._in_flight)
+        """Transitions and notifications accepted and not done."""
+        return len(self._in_flight) + sum(self._unknown.counts.values())
 
     @property
     def dead_letters_pending(self) -> int:
@@ -96,18 +101,20 @@ class Fanout(Generic[Token]):
 
     @property
     def waiting(self) -> dict[str, int]:
-        """Transitions that wait or are on their way, by the name of the sink."""
-        return {name: queues.pending for name, queues in self._sinks.items()}
+        """What waits or is on its way, by the name of the sink; of unknown receivers, by theirs."""
+        return {name: queues.pending for name, queues in self._sinks.items()} | self._unknown.counts
 
     @property
     def oldest_seconds(self) -> dict[str, float]:
         """For how long the oldest of them has waited, by the name of the sink."""
-        return {name: queues.oldest_seconds for name, queues in self._sinks.items()}
+        unknown = {name: self._unknown.oldest_seconds(name) for name in self._unknown.counts}
+        return {name: queues.oldest_seconds for name, queues in self._sinks.items()} | unknown
 
     @property
     def troubles(self) -> dict[str, str]:
         """Why the last attempt failed, by the name of the sink; "" if it did not fail."""
-        return {name: queues.trouble for name, queues in self._sinks.items()}
+        unknown = dict.fromkeys(self._unknown.counts, "this worker's alerting file has no such receiver; reload it")
+        return {name: queues.trouble for name, queues in self._sinks.items()} | unknown
 
     @property
     def switched_off(self) -> list[str]:
@@ -130,16 +137,41 @@ class Fanout(Generic[Token]):
             self._put(name, delivery, [transition])
 
     def accept_notification(self, notification: Notification, token: Token) -> None:
-        """Takes what the dispatcher has decided: its receiver's sinks get one message with its id."""
+        """Takes what the dispatcher has decided: its receiver's sinks get one message with its id.
+
+        If the alerting file in force has no such receiver, the notification waits for a reload, and after
+        `PATIENCE_SECONDS` a stand-in is notified.
+        """
         if self._closing:
             return
-        decision, transition = self._receivers_of(notification), _InFlight(token, 0)
-        self.routed[decision.reason] += 1
-        for name in decision.sinks:
-            for message in messages_of(notification, takes_digests=self._sinks[name].takes_digests):
-                delivery = self._delivery(message.alert, decision.mark, [transition], message.digest)
+        if self._receivers.has(notification.receiver):
+            self._notify(notification, token)
+        else:
+            self._unknown.hold(notification, token)
+
+    def put_in_force(self, destinations: Destinations) -> None:
+        """From now on these receivers are notified. Raises ValueError where two sinks have the same name."""
+        self._receivers.put_in_force(destinations)
+        for notification, token in self._unknown.release(self._receivers.has):
+            self._notify(notification, token)
+
+    def _to_stand_in(self, notification: Notification, token: Token) -> None:
+        if not self._closing:
+            self._notify(notification, token)
+
+    def _notify(self, notification: Notification, token: Token) -> None:
+        ways, mark, stand_in = self._receivers.of(notification.receiver)
+        if stand_in:
+            _log.error("another receiver stands in for one without a sink", receiver=notification.receiver,
+                       stand_in=stand_in, notification_id=notification.notification_id)  # fmt: skip
+        self.routed[reason_of(notification, stand_in)] += 1
+        transition = _InFlight(token, 0)
+        for way in ways:
+            wanted = notification if way.of.sends_resolved else without_resolved(notification)
+            for message in messages_of(wanted, takes_digests=way.queues.takes_digests):
+                delivery = self._delivery(message.alert, mark, [transition], message.digest)
                 delivery.message_id = message.message_id
-                transition.deliveries.append((self._sinks[name], delivery))
+                transition.deliveries.append((way.queues, delivery))
         transition.open_deliveries = len(transition.deliveries)
         if not transition.deliveries:
             self._done(token)
@@ -147,15 +179,6 @@ class Fanout(Generic[Token]):
         self._in_flight.add(transition)
         for queues, delivery in list(transition.deliveries):
             queues.put(delivery)
-
-    def _receivers_of(self, notification: Notification) -> Route:
-        if notification.receiver != ON_CALL:
-            is_over = not notification.firing
-            return Route(tuple(self._team), RouteReason.RESOLVED if is_over else RouteReason.TEAM)
-        on_call = tuple(name for name in self._on_call if self._sinks[name].is_on)
-        if on_call:
-            return Route(on_call, RouteReason.ON_CALL if notification.firing else RouteReason.RESOLVED)
-        return Route(tuple(self._team), RouteReason.ON_CALL_BY_TEAM, NO_ON_CALL_MARK)
 
     def _before_on_call(self, alert: Alert) -> tuple[Delivery, ...]:
         """What the team is still to hear of this alert."""
@@ -220,6 +243,7 @@ class Fanout(Generic[Token]):
             self._in_flight.discard(transition)
             for queues, delivery in transition.deliveries:
                 queues.forget(delivery)
+        self._unknown.forget(predicate)
 
     async def wait_for_room(self) -> None:
         """Returns at once unless dead letters pile up because they cannot be written. To be awaited between batches."""
@@ -228,7 +252,8 @@ class Fanout(Generic[Token]):
     async def aclose(self) -> None:
         """Ends what is on its way within a bounded time. What still waits is not done, and so will be read again."""
         self._closing = True
-        await asyncio.gather(*(queues.aclose() for queues in self._sinks.values()))
+        await self._unknown.aclose()
+        await asyncio.gather(*(queues.aclose() for queues in self._receivers.all()))
         await self._dead_letters.aclose(self._limits.close_seconds)
         await self._ledger.aclose(self._limits.close_seconds)
         if self._in_flight:

@@ -16,22 +16,13 @@ from alert_sinks.delivery import Delivery, DeliveryState
 from alert_sinks.endings import Endings
 from alert_sinks.environment import Environment
 from alert_sinks.ledger import Ending, GuardedLedger
+from alert_sinks.limits import Limits
 from alert_sinks.outage import Outage
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry, Sink, TakesDigests
 
 _log = structlog.get_logger(__name__)
 
 TEAM_FIRST_SECONDS = 30.0  # on-call waits this long for a delivery that the team is about to get
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What delivery may cost. The queue limit holds for each sink."""
-
-    queue_limit: int = 5000  # transitions waiting; beyond it the oldest is a dead letter
-    concurrency: int = 4  # requests at a time
-    give_up_seconds: float = 24 * 3600.0  # counted from acceptance; it begins anew when the monitor starts again
-    close_seconds: float = 5.0  # for requests on their way, and again for dead letters, when the monitor stops
 
 
 @dataclass(eq=False)
@@ -48,6 +39,7 @@ class KeyQueues:
         self, sink: Sink, ledger: GuardedLedger, dead_letters: DeadLetters, limits: Limits, environment: Environment
     ) -> None:
         self.sink = sink
+        self._former: list[Sink] = []  # exchanged by a reload; a request of theirs may still be under way
         self._endings = Endings(sink.name, ledger, dead_letters, environment)
         self.counters = self._endings.counters
         self._limits = limits
@@ -60,6 +52,13 @@ class KeyQueues:
         self._closing = False
         self._outage = Outage(environment, self._heads, self._wake)
         self._digests: dict[str, Delivery] = {}  # alert key -> the digest that goes before anything else of it
+
+    def exchange(self, sink: Sink) -> None:
+        """What waits goes to this sink of the same name from now on, at once."""
+        self._former.append(self.sink)
+        self.sink, self._off_reason, self._paused_until = sink, None, self._environment.monotonic()
+        self._outage.succeeded()
+        self._wake_all()
 
     @property
     def is_on(self) -> bool:
@@ -106,10 +105,8 @@ class KeyQueues:
             self._digests.update((alert.alert_key, delivery) for alert in delivery.alerts)
         self._waiting[delivery] = None
         if len(self._waiting) > self._limits.queue_limit:
-            oldest = next(iter(self._waiting))
-            self._send_to_dead_letters(
-                oldest, Ending.OVERFLOWED, f"more than {self._limits.queue_limit} alerts waited for this sink"
-            )
+            reason = f"more than {self._limits.queue_limit} alerts waited for this sink"
+            self._send_to_dead_letters(next(iter(self._waiting)), Ending.OVERFLOWED, reason)
 
     def forget(self, delivery: Delivery) -> None:
         """Drops a delivery that is another worker's now. A request in flight ends, but nothing more follows from it."""
@@ -124,18 +121,22 @@ class KeyQueues:
         if key in self._queues:
             self._queues[key].wake.set()
 
+    def _wake_all(self) -> None:
+        for queue in self._queues.values():
+            queue.wake.set()
+
     async def aclose(self) -> None:
         """Ends requests on their way within `close_seconds`; what still waits stays unfinished."""
         self._closing = True
         tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
-        for queue in self._queues.values():
-            queue.wake.set()
+        self._wake_all()
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self._limits.close_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self.sink.aclose()
+        for sink in (self.sink, *self._former):
+            await sink.aclose()
 
     async def _run(self, key: str, queue: _KeyQueue) -> None:
         while queue.deliveries and not self._closing:
@@ -249,9 +250,8 @@ class KeyQueues:
             self._paused_until = max(self._paused_until, now + min(delay, CAP_SECONDS))
         if now + delay - delivery.accepted_at > self._limits.give_up_seconds:
             spent = round(now - delivery.accepted_at)
-            self._send_to_dead_letters(
-                delivery, Ending.GIVEN_UP, f"gave up after {delivery.attempts} attempts in {spent} s: {retry.reason}"
-            )
+            reason = f"gave up after {delivery.attempts} attempts in {spent} s: {retry.reason}"
+            self._send_to_dead_letters(delivery, Ending.GIVEN_UP, reason)
             return None
         self.counters["retried"] += 1
         say = _log.warning if delivery.attempts == 1 else _log.debug

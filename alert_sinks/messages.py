@@ -26,6 +26,14 @@ class Message(NamedTuple):
     digest: Digest | None = None
 
 
+def without_resolved(notification: Notification) -> Notification:
+    """For a sink that is not sent the ends of alerts: without alerts if it is about nothing else."""
+    if notification.reason in (NotifyReason.NEW_RESOLVED, NotifyReason.ALL_RESOLVED):
+        return msgspec.structs.replace(notification, alerts=(), firing=0, resolved=0)
+    firing = tuple(each for each in notification.alerts if each.status is not AlertStatus.RESOLVED)
+    return msgspec.structs.replace(notification, alerts=firing, resolved=0)
+
+
 def messages_of(notification: Notification, *, takes_digests: bool) -> list[Message]:
     """One message; for a sink that takes no digests one for each alert. None for a notification without alerts.
 

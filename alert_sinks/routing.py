@@ -7,6 +7,8 @@ import msgspec
 
 from models.alert import Alert, AlertStatus
 from streams.alerting.verdict import Reason
+from streams.dispatch.outputs import Notification
+from streams.routing.alerting import ON_CALL, TEAM
 
 NO_ON_CALL_MARK = "[ON-CALL]"  # opens the title of an escalation that the team sinks carry for want of on-call ones
 
@@ -17,6 +19,8 @@ class RouteReason(Enum):
     TEAM = "team"
     ON_CALL = "on_call"
     ON_CALL_BY_TEAM = "on_call_by_team"  # escalated, but no on-call sink is there
+    RECEIVER = "receiver"  # another one, of the alerting file
+    STAND_IN = "stand_in"  # it has no sink, or no worker here knows it
     RESOLVED = "resolved"
     SILENCE_ENDED = "silence_ended"  # it still fires: those who missed it are notified
     PENDING = "pending"  # no message yet
@@ -63,3 +67,16 @@ def route(
     if on_call:
         return Route(tuple(on_call), RouteReason.ON_CALL)
     return Route(tuple(team), RouteReason.ON_CALL_BY_TEAM, NO_ON_CALL_MARK)
+
+
+def reason_of(notification: Notification, stand_in: str) -> RouteReason:
+    """Why a notification goes where it goes; `stand_in`: the receiver that has it instead, "" if none."""
+    if stand_in:
+        return (
+            RouteReason.ON_CALL_BY_TEAM
+            if (notification.receiver, stand_in) == (ON_CALL, TEAM)
+            else RouteReason.STAND_IN
+        )
+    if not notification.firing:
+        return RouteReason.RESOLVED
+    return {TEAM: RouteReason.TEAM, ON_CALL: RouteReason.ON_CALL}.get(notification.receiver, RouteReason.RECEIVER)

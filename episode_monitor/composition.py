@@ -16,7 +16,7 @@ from agents.engine.producer import Producer
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
 from alert_sinks.destinations import build_destinations, default_receivers
-from alert_sinks.key_queues import Limits
+from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations
 from episode_monitor import __version__
 from episode_monitor.checks.service import ChecksConfig

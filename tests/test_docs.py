@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from alert_sinks.key_queues import Limits
+from alert_sinks.limits import Limits
 from episode_monitor.cli.app import app
 from episode_monitor.exits import ExitCode
 from episode_monitor.replay_jobs.jobs import MAX_KEPT, MAX_KEPT_BYTES, MAX_WAITING

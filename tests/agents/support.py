@@ -19,8 +19,8 @@ from agents.engine.ownership import Owned
 from agents.kafka.access import Kafka, KafkaAccess
 from agents.kafka.topics import TopicNames, ensure_topics
 from agents.runtime import Runtime
-from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import MemoryLedger
+from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations
 from models.alert import Alert
 from testbed.worker_process import make_core, names

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from agents.engine.waits import WaitsFor
 from agents.fetching import consumer_thread
-from alert_sinks.key_queues import Limits
+from alert_sinks.limits import Limits
 from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome
 from faults.evidence import emitted_transitions, read_log
 from models.alert import Alert

@@ -7,9 +7,9 @@ import httpx
 
 from alert_sinks.environment import Environment
 from alert_sinks.fanout import Fanout
-from alert_sinks.key_queues import Limits
 from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.ledger import Ledger, MemoryLedger
+from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations, Sink
 from models.alert import Alert
 from tests.alert_sinks.receiver import Receiver
@@ -39,6 +39,7 @@ class Desk:
         environment: Environment | None = None,
         team: list[Sink] | None = None,
         on_call: list[Sink] | None = None,
+        destinations: Destinations | None = None,
     ) -> None:
         self.time = FakeTime(signal)
         self.done: list[object] = []
@@ -46,7 +47,7 @@ class Desk:
         self.dead_letter_trouble: Callable[[], BaseException | None] = lambda: None
         self._signal = signal
         self.fanout: Fanout[object] = Fanout(
-            Destinations([WebhookSink(client, receiver.url)] if team is None else team, on_call or []),
+            destinations or Destinations([WebhookSink(client, receiver.url)] if team is None else team, on_call or []),
             ledger or MemoryLedger(),
             on_done=self._on_done,
             on_dead_letter=self._on_dead_letter,

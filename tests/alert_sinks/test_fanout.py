@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from alert_sinks.environment import Environment
-from alert_sinks.key_queues import Limits
 from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.ledger import MemoryLedger
+from alert_sinks.limits import Limits
 from alert_sinks.routing import RouteReason
 from models.alert import AlertStatus
 from tests.alert_sinks.desk import Dead, Desk

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from alert_sinks.key_queues import Limits
 from alert_sinks.ledger import MemoryLedger
+from alert_sinks.limits import Limits
 from models.alert import AlertStatus
 from tests.alert_sinks.desk import Dead, Desk
 from tests.alert_sinks.receiver import Receiver, answers, hangs

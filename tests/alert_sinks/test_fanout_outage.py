@@ -6,8 +6,8 @@ from collections.abc import Callable
 import httpx
 from structlog.testing import capture_logs
 
-from alert_sinks.key_queues import Limits
 from alert_sinks.kinds.webhook import WebhookSink
+from alert_sinks.limits import Limits
 from models.alert import Severity
 from tests.alert_sinks.desk import Desk
 from tests.alert_sinks.receiver import Receiver, answers
