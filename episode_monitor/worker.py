@@ -30,6 +30,7 @@ from agents.runtime import Runtime
 from agents.supervised import vital
 from alert_sinks.posting import new_client
 from episode_monitor import __version__, composition
+from episode_monitor.alertmanager_api.routes import Monitor, alertmanager_router
 from episode_monitor.checks.service import Checks
 from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.dispatch.routes import silence_router
@@ -167,8 +168,10 @@ class Worker:
                 Requests(self.settings, self.runtime.engine.core.rules),
             ),
         ]
+        desk = DispatchDesk(self.runtime.dispatching, now_ms)
         if self.settings.alert_dispatcher and is_on:
-            routers.append(silence_router(DispatchDesk(self.runtime.dispatching, now_ms)))
+            routers.append(silence_router(desk))
+        routers.append(alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)))
         return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)
 
     def _probes(self) -> list[Probe]:

@@ -82,6 +82,11 @@ class FleetReader:
         """Whether its owner has been silent for too long."""
         return self._now_ms() - known.heard_ms > STALE_MS
 
+    def addresses(self) -> dict[str, str]:
+        """Of the workers that own a partition, by their names."""
+        alive = (known.record for known in self._known.values() if not self.is_stale(known))
+        return {record.worker_id: record.url for record in alive}
+
     def take(self, value: bytes | None, offset: int) -> None:
         """Apply one record of the topic; an unreadable one is counted and skipped."""
         if value is None:

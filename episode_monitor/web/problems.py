@@ -17,6 +17,8 @@ from starlette.responses import Response
 from episode_monitor.fleet.errors import InvalidQuery, NotAvailable, Recovering, Refused, Unreachable, ViewError
 from episode_monitor.web.paths import whole
 
+_PLAIN_JSON = "/api/"  # Alertmanager's API, whose clients stop at a type they do not know
+
 
 class Problem(Exception):
     """An error on its way to the caller. `extra` holds further members of the body."""
@@ -49,7 +51,8 @@ class Problem(Exception):
             **self.extra,
         }
         headers = {"cache-control": "no-store", **self.headers}
-        return Response(msgspec.json.encode(body), self.status, headers, media_type="application/problem+json")
+        media_type = "application/json" if path.startswith(_PLAIN_JSON) else "application/problem+json"
+        return Response(msgspec.json.encode(body), self.status, headers, media_type=media_type)
 
 
 def unknown_project(project_id: str) -> Problem:

@@ -1,8 +1,6 @@
 """amtool, Alertmanager's own tool, accepts the example, and its routes end where ours do."""
 
 import itertools
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from streams.routing.matcher_parsing import parse_matchers
 from streams.routing.route import Node, built, reached
 from streams.routing.time_interval import TimeInterval
 from testbed.properties import examples
+from tests.alertmanager_api.installed import amtool_path
 from tests.episode_monitor.alerting_files.printed import alerting_text
 from tests.streams.routing.trees import RECEIVERS, labels, trees
 
@@ -48,12 +47,7 @@ LABEL_SETS = [
 
 @pytest.fixture(scope="module")
 def amtool() -> str:
-    found = shutil.which("amtool")
-    if found is None:
-        reason = "amtool is not here; on Debian: apt-get install prometheus-alertmanager"
-        assert not os.environ.get("CI"), f"CI has to compare with Alertmanager: {reason}"
-        pytest.skip(reason)
-    return found
+    return amtool_path()
 
 
 def run(amtool: str, *arguments: str) -> str:

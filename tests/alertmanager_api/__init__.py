@@ -1,0 +1,1 @@
+"""Alertmanager's API, compared with a real Alertmanager."""
