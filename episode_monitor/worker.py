@@ -32,6 +32,7 @@ from alert_sinks.posting import new_client
 from episode_monitor import __version__, composition
 from episode_monitor.alertmanager_api.routes import Monitor, alertmanager_router
 from episode_monitor.checks.service import Checks
+from episode_monitor.dispatch.alert_desk import DispatchedAlerts
 from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.dispatch.routes import silence_router
 from episode_monitor.exits import ExitCode, Failure
@@ -150,6 +151,7 @@ class Worker:
             self.settings, self.storage, lambda: self.runtime.producer, self._fleet, now_ms
         )
         is_on = self.settings.episode_monitoring_enabled
+        desk, has_dispatch = DispatchDesk(self.runtime.dispatching, now_ms), self.settings.alert_dispatcher and is_on
         context = WebContext(
             fleet=self._fleet if is_on else SwitchedOffFleet(),
             process=process if is_on else SwitchedOffProcess(process),
@@ -160,6 +162,7 @@ class Worker:
             audit_is_shared=self.settings.monitor_database_url is not None,
             now_ms=now_ms,
             repairs=self._repairs,
+            alert_desk=DispatchedAlerts(desk, self._fleet) if has_dispatch else None,
         )
         routers = [
             peer_router(self._fleet.here, self._identity.token),
@@ -168,8 +171,7 @@ class Worker:
                 Requests(self.settings, self.runtime.engine.core.rules),
             ),
         ]
-        desk = DispatchDesk(self.runtime.dispatching, now_ms)
-        if self.settings.alert_dispatcher and is_on:
+        if has_dispatch:
             routers.append(silence_router(desk))
         routers.append(alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)))
         return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)

@@ -8,9 +8,8 @@ from agents.alerts.alert_headers import Mark
 from agents.dispatch.codecs import StampedAct
 from models.alert import Alert
 from streams.alerting.verdict import Reason
-from streams.dispatch.inputs import Acknowledge, AnyInput, Position, SetSilence, Tick, Transition
+from streams.dispatch.inputs import Acknowledge, AnyInput, Position, Tick, Transition, silence_of_alert
 from streams.project.alert_actions import person_of
-from streams.routing.matcher import Matcher
 
 ALERTS = "alerts"  # the origin of alerts that do not say whose events caused them
 
@@ -46,18 +45,9 @@ def of_alert(alert: Alert, position: Position, at_ms: int, *, behind: str, is_kn
         taken_by = alert.acknowledged_by or by or ""
         found.append(Acknowledge(alert_key=alert.alert_key, by=taken_by, comment=comment or ""))
     elif alert.reason == Reason.SILENCED_BY_PERSON.value and alert.silenced_until_ms is not None:
-        found.insert(0, _silence(alert, alert.silenced_until_ms, at_ms))
+        found.insert(0, silence_of_alert(alert, at_ms, alert.silenced_until_ms, by or "", comment or ""))
     found[-1] = msgspec.structs.replace(found[-1], position=position)
     return [Timed(given, at_ms, is_known=is_known) for given in found]
-
-
-def _silence(alert: Alert, until_ms: int, at_ms: int) -> SetSilence:
-    by, comment = person_of(alert)
-    matchers = (Matcher("alertname", alert.rule_id), Matcher("project_id", alert.project_id))
-    return SetSilence(
-        silence_id=f"alert:{alert.alert_key}", matchers=matchers, starts_at_ms=at_ms, ends_at_ms=until_ms,
-        by=by or "", comment=comment or "",
-    )  # fmt: skip
 
 
 def of_act(stamped: StampedAct, given: AnyInput, at_ms: int) -> Timed:

@@ -4,16 +4,24 @@ from collections.abc import Callable
 
 from aiokafka.errors import KafkaError
 
+from agents.dispatch.read_model import ReadModel
 from agents.dispatching import Dispatching
+from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT
 from episode_monitor.fleet.errors import NotAvailable
 from episode_monitor.web.problems import Problem, busy
 from streams.dispatch.inputs import Act
 from streams.dispatch.state import State
 from streams.dispatch.table import Refusal
+from streams.dispatch.views import Explained
 
 RETRY_SECONDS = 2.0
 _OFF = "There is no dispatcher: start all workers with ALERT_DISPATCHER=true."
 _REFUSED: dict[Refusal, tuple[int, str]] = {
+    Refusal.UNKNOWN_ALERT: (UNKNOWN_ALERT.status, UNKNOWN_ALERT.detail),
+    Refusal.ALREADY_RESOLVED: (ALREADY_RESOLVED.status, ALREADY_RESOLVED.detail),
+    Refusal.NOT_FIRING: (409, "The alert is pending: acknowledge it when it fires."),
+    Refusal.NOT_ACKNOWLEDGED: (409, "Nobody has acknowledged this alert, so there is nothing to take back."),
+    Refusal.EXPIRY_PASSED: (422, "The acknowledgement would have expired already; give more minutes."),
     Refusal.UNKNOWN_SILENCE: (404, "There is no silence of this id."),
     Refusal.ALREADY_EXPIRED: (409, "The silence has expired already; create a new one."),
     Refusal.SILENCE_ENDS_EARLY: (422, "The silence would end before it begins, or in the past; give a later end."),
@@ -33,16 +41,23 @@ class DispatchDesk:
 
     def state(self) -> State:
         """What all workers know. Raises NotAvailable; Problem 503 until the changelog was read once."""
+        return self._model().state()
+
+    def explained(self, alert_key: str) -> Explained | None:
+        """An alert with all that is known of its notifications; None: it is unknown. Raises as `state` does."""
+        return self._model().explained(alert_key)
+
+    def _model(self) -> ReadModel:
         model, follower = self._dispatching.model, self._dispatching.follower
         if model is None or follower is None:
             raise NotAvailable(_OFF)
         if not follower.caught_up.is_set():
             raise busy("recovering", f"The dispatcher's state is being read: {follower.status}.", RETRY_SECONDS)
-        return model.state()
+        return model
 
     async def perform(self, act: Act) -> None:
         """Have it done: `state` shows it then. Raises Problem, NotAvailable."""
-        self.state()
+        self._model()
         desk = self._dispatching.act_desk
         if desk is None:
             raise NotAvailable(_OFF)

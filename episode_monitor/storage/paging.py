@@ -36,22 +36,31 @@ class BadQuery(ValueError):
 
 def encode(at_ms: int, key: int | str) -> str:
     """The cursor after the row at this place."""
-    return base64.urlsafe_b64encode(msgspec.json.encode((at_ms, key))).decode().rstrip("=")
+    return encode_place((at_ms, key))
 
 
 def decode(cursor: str | None, key_type: type[Key]) -> tuple[int, Key] | None:
     """The place of a cursor, None for the first page. Raises `BadQuery` for anything else."""
     if cursor is None:
         return None
-    try:
-        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        at_ms, key = msgspec.json.decode(packed, type=tuple[int, key_type])  # type: ignore[valid-type]
-    except (binascii.Error, ValueError) as error:
-        raise _not_ours() from error
-    place: tuple[int, Key] = (at_ms, key)
-    if not FIRST_MS <= at_ms <= LAST_MS or (key_type is int and not 0 <= key < 2**63):
+    place: tuple[int, Key] = decode_place(cursor, tuple[int, key_type])  # type: ignore[valid-type]
+    if not FIRST_MS <= place[0] <= LAST_MS or (key_type is int and not 0 <= int(place[1]) < 2**63):
         raise _not_ours()
     return place
+
+
+def encode_place(place: tuple[Any, ...]) -> str:
+    """The cursor after a row by what its list is sorted by."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def decode_place(cursor: str, kind: Any) -> Any:
+    """Inverse of `encode_place`, for tuples of this type. Raises `BadQuery`."""
+    try:
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(packed, type=kind)
+    except (binascii.Error, ValueError) as error:
+        raise _not_ours() from error
 
 
 def checked_limit(limit: int) -> int:

@@ -12,6 +12,7 @@ from episode_monitor.fleet.ask import Asks
 from episode_monitor.observe.process_view import Process
 from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.storage.audit import AuditEntry, MemoryAuditLog
+from episode_monitor.web.alert_desk import AlertDesk, FleetAlertDesk
 from episode_monitor.web.settings import WebSettings
 from models.check_views import JobList, JobStatus, ProjectDrift
 
@@ -49,6 +50,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     audit: Callable[[AuditEntry], None] = msgspec.field(default_factory=lambda: MemoryAuditLog().note)
     audit_is_shared: bool = False  # in one database, by all workers; else each has its own in memory
     now_ms: Callable[[], int] = wall_clock_ms
+    alert_desk: AlertDesk | None = None  # None: the fleet answers for alerts
     repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))
 
@@ -56,3 +58,9 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
 def context_of(request: Request) -> WebContext:
     """The context of the app that serves this request."""
     return cast(WebContext, request.app.state.web)
+
+
+def alert_desk_of(request: Request) -> AlertDesk:
+    """Who answers for alerts."""
+    web = context_of(request)
+    return web.alert_desk or FleetAlertDesk(web.fleet)

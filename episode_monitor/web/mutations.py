@@ -49,9 +49,18 @@ class AlertActionBody(msgspec.Struct, frozen=True, kw_only=True):
         | msgspec.UnsetType
     ) = msgspec.UNSET
     comment: Annotated[str, Meta(max_length=2000, description="The reason; stored in the history.")] = ""
-    minutes: Annotated[
-        int, Meta(ge=1, le=10_080, description="The duration of the silence; used by `silence` only.")
-    ] = 60
+    minutes: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=10_080,
+                description="The duration of a silence (default 60), or of an acknowledgement (default: as long as the "
+                "alert fires).",
+            ),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class RepairPlanBody(CheckBody, frozen=True, kw_only=True):

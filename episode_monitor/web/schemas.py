@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI
 
 from models.alert import Alert
+from models.alert_views import ActiveAlert
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,10 +35,12 @@ class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ActiveAlerts(msgspec.Struct, frozen=True, kw_only=True):
-    """Every pending or firing alert, the most severe first."""
+    """Pending and firing alerts, the most severe first; `total` counts all of them. `next_cursor` is null on the last
+    page."""
 
-    alerts: list[Alert]
+    alerts: list[ActiveAlert]
     total: int
+    next_cursor: str | None
 
 
 ANSWERS: set[type] = set()  # every type that a route names
@@ -94,7 +97,9 @@ def takes(body: type, *, required: bool) -> dict[str, Any]:
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """FastAPI's document with our schemas in place of its own error shapes."""
     _, schemas = msgspec.json.schema_components(ANSWERS, ref_template=_REFERENCE)
-    schemas["Alert"] = _alert_on_the_wire(schemas["Alert"])
+    for kind in ANSWERS | {Alert, ActiveAlert}:
+        if issubclass(kind, Alert):
+            schemas[kind.__name__] = _alert_on_the_wire(schemas[kind.__name__])
     for item in document["paths"].values():
         for operation in item.values():
             if not operation.get("parameters") and "requestBody" not in operation:

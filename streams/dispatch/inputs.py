@@ -76,6 +76,15 @@ class SetSilence(Input, frozen=True, kw_only=True):
     time_intervals: tuple[str, ...] = ()
 
 
+def silence_of_alert(alert: Alert, starts_at_ms: int, ends_at_ms: int, by: str, comment: str) -> SetSilence:
+    """A silence of this alert alone. There is one for each alert: another replaces it."""
+    matchers = (Matcher("alertname", alert.rule_id), Matcher("project_id", alert.project_id))
+    return SetSilence(
+        silence_id=f"alert:{alert.alert_key}", matchers=matchers, starts_at_ms=starts_at_ms, ends_at_ms=ends_at_ms,
+        by=by, comment=comment,
+    )  # fmt: skip
+
+
 class ExpireSilence(Input, frozen=True, kw_only=True):
     """End a silence now."""
 

@@ -55,6 +55,23 @@ async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_a
         key = active[0]["alert_key"]
         status, body = post(right, f"{BASE}/alerts/{key}/acknowledge", {"by": "kim", "comment": "mine"})
         assert (status, body["acknowledged_by"]) == (200, "kim")
+        assert post(left, f"{BASE}/alerts/{key}/unacknowledge", {"by": "lee"})[1]["acknowledged_by"] is None
+        status, body = post(right, f"{BASE}/alerts/{key}/silence", {"by": "lee", "minutes": 5})
+        assert (status, body["silenced_until"] is not None) == (200, True)
+        assert post(left, f"{BASE}/alerts/{key}9/resolve", {"by": "lee"})[1]["code"] == "unknown_alert"
+
+        def details() -> Any:
+            found = view(left, f"/alerts/{key}") or {"silenced_by": []}
+            return found if found["silenced_by"] else None
+
+        said = until(details, "the silence in the other worker's details")
+        assert said["silenced_by"] == [f"alert:{key}"]
+        assert [(line["status"], line.get("by")) for line in said["timeline"]] == [
+            ("firing", None), ("acknowledged", "kim"), ("firing", "lee")
+        ]  # fmt: skip
+        assert said["inputs"] == {"bad": 1, "whole": 1, "rate": 100.0}
+        assert [each["silenced_by"] for each in view(left, "/alerts/active")["alerts"]] == [[f"alert:{key}"]]
+        assert delete(right, f"{BASE}/silences/alert:{key}")[1]["state"] == "expired"
 
         matchers = [{"name": "project_id", "value": "p[34]", "operator": "=~"}]
         status, silence = post(right, f"{BASE}/silences", {"by": "kim", "matchers": matchers, "minutes": 60})

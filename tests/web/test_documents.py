@@ -27,6 +27,7 @@ CONTRACT = {
     ("get", f"{ROOT}/performance/trend"): {"PerformanceTrend"},
     ("get", f"{ROOT}/alerts/active"): {"ActiveAlerts"},
     ("get", f"{ROOT}/alerts/history"): {"AlertHistoryPage"},
+    ("get", f"{ROOT}/alerts/{{alert_key}}"): {"AlertDetails"},
     ("get", f"{ROOT}/audit"): {"AuditPage"},
     ("get", f"{ROOT}/rules"): {"RulesInForce"},
     ("post", f"{ROOT}/rules/backtest"): {"ReplayJob"},
@@ -37,6 +38,7 @@ CONTRACT = {
     ("delete", f"{ROOT}/replays/{{job_id}}"): {"ReplayJob"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/resolve"): {"Alert"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/acknowledge"): {"Alert"},
+    ("post", f"{ROOT}/alerts/{{alert_key}}/unacknowledge"): {"Alert"},
     ("post", f"{ROOT}/alerts/{{alert_key}}/silence"): {"Alert"},
     ("post", f"{ROOT}/jobs/integrity/run-check"): {"BasicCheckResult", "DeepCheckResult"},
     ("get", f"{ROOT}/integrity/drift"): {"ProjectDrift"},
@@ -116,7 +118,7 @@ async def test_each_sent_answer_has_exactly_the_fields_of_its_shape(
     views.alerts = {"r:p": alert("r:p")}
     for (method, path), names in CONTRACT.items():
         if method == "get" and names and "repair" not in path:  # tests/repair asks those, with a database
-            address = path.format(project_id="p", job_id="job-1", finding_id="f1")
+            address = path.format(project_id="p", job_id="job-1", finding_id="f1", alert_key="r:p")
             asks_for_one = address.endswith(("/project", "/drift", "/states", "/facts"))
             answer = await client.get(address, params={"project_id": "p", "partition": 0} if asks_for_one else None)
             assert set(answer.json()) in [set(schemas[name]["properties"]) for name in names], path

@@ -45,7 +45,7 @@ values = st.one_of(
 queries = st.lists(st.tuples(names | st.text(max_size=8), values), max_size=4).map(urlencode)
 reads = st.sampled_from(
     [
-        path.format(project_id="p", job_id="j", plan_id="rp", finding_id="f1")
+        path.format(project_id="p", job_id="j", plan_id="rp", finding_id="f1", alert_key="r:p")
         for path, item in app.openapi()["paths"].items()
         if "get" in item
     ]

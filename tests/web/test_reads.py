@@ -162,7 +162,7 @@ async def test_active_alerts_have_their_wire_names(client: httpx.AsyncClient, vi
     views.alerts = {"r:p": alert("r:p")}
     answer = (await client.get(f"{ROOT}/alerts/active")).json()
     assert answer["total"] == 1
-    assert answer["alerts"] == [alert("r:p").to_dict()]
+    assert answer["alerts"] == [alert("r:p").to_dict() | {"silenced_by": [], "inhibited_by": []}]
     assert answer["alerts"][0]["starts_at"] == AS_OF
 
 

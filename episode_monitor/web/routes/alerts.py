@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from episode_monitor.fleet.acts.alert import ActOnAlert
-from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.acts.alert import UNKNOWN_ALERT
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion, TransitionStatus
+from episode_monitor.web.alert_desk import AlertAct, AlertActKind
 from episode_monitor.web.answers import answer, done, read
-from episode_monitor.web.context import context_of
+from episode_monitor.web.context import alert_desk_of, context_of
 from episode_monitor.web.mutations import AlertActionBody, audited, read_body
 from episode_monitor.web.parameters import (
     MAX_ALERT_KEY,
@@ -21,16 +21,19 @@ from episode_monitor.web.parameters import (
     OptionalProject,
     range_ms,
 )
+from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import ActiveAlerts, returns, takes
 from episode_monitor.web.security import caller_of
 from models.alert import Alert
+from models.alert_views import AlertDetails
 from models.process_views import AlertHistoryPage
-from streams.project.alert_actions import ActionKind
 
 router = APIRouter(prefix="/monitoring/episodes/alerts", tags=["alerts"])
 
 _ACTED = returns(Alert, problems=(400, 404, 409, 503), mutation=True)
+_UNACKNOWLEDGED = returns(Alert, problems=(400, 404, 409, 501, 503), mutation=True)
 _BODY = takes(AlertActionBody, required=False)
+DEFAULT_SILENCE_MINUTES = 60
 
 RuleId = Annotated[str | None, Query(max_length=128, description="Only this rule."), Clean]
 AlertKey = Annotated[str | None, Query(max_length=MAX_ALERT_KEY, description="Only this alert."), Clean]
@@ -40,14 +43,15 @@ Until = Annotated[Moment | None, Query(description="RFC 3339 with offset; before
 
 
 @router.get("/active", responses=returns(ActiveAlerts))
-async def active_alerts(request: Request) -> Response:
-    """All pending and firing alerts of the fleet, the most severe first."""
+async def active_alerts(request: Request, limit: Limit = 1000, cursor: Cursor = None) -> Response:
+    """All pending and firing alerts of the fleet, the most severe first, silenced ones too."""
 
     async def listed() -> dict[str, Any]:
-        alerts = await context_of(request).fleet.ask(ActiveAlertsQuestion())
-        return {"alerts": [alert.to_dict() for alert in alerts], "total": len(alerts)}
+        page = await alert_desk_of(request).active(limit, cursor)
+        shown = [alert.to_dict() for alert in page.alerts]
+        return {"alerts": shown, "total": page.total, "next_cursor": page.next_cursor}
 
-    return await answer(request, listed, follows_version=True)
+    return await answer(request, listed, follows_version=context_of(request).alert_desk is None)
 
 
 @router.get("/history", responses=returns(AlertHistoryPage))
@@ -75,30 +79,54 @@ async def alert_history(
     return await read(request, question)
 
 
+@router.get("/{alert_key}", responses=returns(AlertDetails, problems=(404, 503)))
+async def alert_details(request: Request, alert_key: AlertKeyPath) -> Response:
+    """One alert: what happened, who was notified, who was not and why, and what happens next."""
+
+    async def found() -> dict[str, Any]:
+        details = await alert_desk_of(request).details(alert_key)
+        if details is None:
+            raise Problem(404, UNKNOWN_ALERT.code, UNKNOWN_ALERT.detail)
+        return details.to_dict()
+
+    return await answer(request, found)
+
+
 @router.post("/{alert_key:path}/resolve", responses=_ACTED, openapi_extra=_BODY)
 async def resolve_alert(request: Request, alert_key: AlertKeyPath) -> Response:
     """Resolve the alert manually; it fires again when its condition is met again."""
-    return await _act(request, alert_key, ActionKind.RESOLVE)
+    return await _act(request, alert_key, AlertActKind.RESOLVE)
 
 
 @router.post("/{alert_key:path}/acknowledge", responses=_ACTED, openapi_extra=_BODY)
 async def acknowledge_alert(request: Request, alert_key: AlertKeyPath) -> Response:
-    """Acknowledge the alert, which stops its escalation."""
-    return await _act(request, alert_key, ActionKind.ACKNOWLEDGE)
+    """Acknowledge the alert, which stops its escalation; with `minutes` until then."""
+    return await _act(request, alert_key, AlertActKind.ACKNOWLEDGE)
+
+
+@router.post("/{alert_key:path}/unacknowledge", responses=_UNACKNOWLEDGED, openapi_extra=_BODY)
+async def unacknowledge_alert(request: Request, alert_key: AlertKeyPath) -> Response:
+    """Take the acknowledgement back: escalation begins anew."""
+    return await _act(request, alert_key, AlertActKind.UNACKNOWLEDGE)
 
 
 @router.post("/{alert_key:path}/silence", responses=_ACTED, openapi_extra=_BODY)
 async def silence_alert(request: Request, alert_key: AlertKeyPath) -> Response:
     """Suppress deliveries of the alert for `minutes`; it stays visible here."""
-    return await _act(request, alert_key, ActionKind.SILENCE)
+    return await _act(request, alert_key, AlertActKind.SILENCE)
 
 
-async def _act(request: Request, alert_key: str, kind: ActionKind) -> Response:
+async def _act(request: Request, alert_key: str, kind: AlertActKind) -> Response:
     body = await read_body(request, AlertActionBody)
     by = body.by or caller_of(request).role
-    minutes = body.minutes if kind is ActionKind.SILENCE else None
-    act = ActOnAlert(alert_key=alert_key, kind=kind, by=by, comment=body.comment, minutes=minutes)
-    details = {"comment": body.comment} | ({} if minutes is None else {"minutes": minutes})
+    act = AlertAct(alert_key=alert_key, kind=kind, by=by, comment=body.comment, minutes=_minutes(kind, body))
+    details = {"comment": body.comment} | ({} if act.minutes is None else {"minutes": act.minutes})
     with audited(request, by=by, action=f"alert.{kind.value}", target=alert_key, details=details):
-        alert = await context_of(request).fleet.ask(act)
+        alert = await alert_desk_of(request).perform(act)
     return done(alert.to_dict())
+
+
+def _minutes(kind: AlertActKind, body: AlertActionBody) -> int | None:
+    if kind is AlertActKind.SILENCE:
+        return body.minutes or DEFAULT_SILENCE_MINUTES
+    return (body.minutes or None) if kind is AlertActKind.ACKNOWLEDGE else None

@@ -1,0 +1,159 @@
+"""The dispatcher as those who ask about alerts see it; the values of now come from the owners of the projects."""
+
+from bisect import bisect_right
+
+import msgspec
+
+from episode_monitor.dispatch.desk import DispatchDesk
+from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT
+from episode_monitor.fleet.ask import Asks
+from episode_monitor.fleet.errors import InvalidQuery, Refused, Unreachable, ViewError
+from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
+from episode_monitor.storage.paging import BadQuery, decode_place, encode_place
+from episode_monitor.web.alert_desk import (
+    ActivePage,
+    AlertAct,
+    AlertActKind,
+    active_alert,
+    details_of_history,
+    fields_of,
+)
+from episode_monitor.web.problems import Problem
+from models.alert import Alert, AlertStatus
+from models.alert_views import AlertDetails, NextStep, NotTold, TimelineLine, inputs_of
+from models.times import rfc3339
+from streams.dispatch.inputs import Acknowledge, Act, Resolve, Unacknowledge, silence_of_alert
+from streams.dispatch.state import LiveAlert, State
+from streams.dispatch.table import Refusal, Status
+from streams.dispatch.views import Explained, Place, Seen, active, seen
+
+_MINUTE_MS = 60_000
+
+
+class DispatchedAlerts:
+    """`episode_monitor.web.alert_desk.AlertDesk` of a fleet with a dispatcher."""
+
+    def __init__(self, desk: DispatchDesk, fleet: Asks) -> None:
+        self._desk = desk
+        self._fleet = fleet
+        self._listed: tuple[State, list[tuple[Place, LiveAlert]]] | None = None
+
+    async def active(self, limit: int, cursor: str | None) -> ActivePage:
+        """See `AlertDesk`. An alert that a person resolved is not active, though its rule may still be crossed."""
+        state, listed = self._all()
+        first = 0
+        if cursor is not None:
+            try:
+                first = bisect_right(listed, decode_place(cursor, Place), key=lambda pair: pair[0])
+            except BadQuery as error:
+                raise InvalidQuery("cursor", str(error)) from error
+        page = listed[first : first + limit]
+        now = await self._values()
+        alerts = [active_alert(_with_values(one.alert, now), *one[1:]) for one in (seen(state, at[1]) for at in page)]
+        is_last = first + limit >= len(listed)
+        return ActivePage(alerts, len(listed), None if is_last else encode_place(page[-1][0]))
+
+    def _all(self) -> tuple[State, list[tuple[Place, LiveAlert]]]:
+        state = self._desk.state()
+        if self._listed is None or self._listed[0] is not state:
+            self._listed = state, active(state)
+        return self._listed
+
+    async def _values(self) -> dict[str, Alert]:
+        """By id, what the cores measure now; where they cannot be asked, the values of the last transition remain."""
+        try:
+            return {alert.alert_id: alert for alert in await self._fleet.ask(ActiveAlertsQuestion())}
+        except ViewError:
+            return {}
+
+    async def perform(self, act: AlertAct) -> Alert:
+        """See `AlertDesk`."""
+        try:
+            if act.kind is AlertActKind.SILENCE:
+                self._check_fires(act.alert_key)
+            await self._desk.perform(self._given(act))
+        except Problem as problem:
+            if problem.code == Refusal.UNKNOWN_ALERT.value:
+                raise await self._unknown(act.alert_key) from None
+            raise
+        state = self._desk.state()
+        live = state.alerts.get(act.alert_key)
+        if live is None:
+            raise Refused(UNKNOWN_ALERT)
+        return seen(state, live).alert
+
+    def _given(self, act: AlertAct) -> Act:
+        now_ms = self._desk.now_ms()
+        until_ms = now_ms + act.minutes * _MINUTE_MS if act.minutes else 0
+        match act.kind:
+            case AlertActKind.ACKNOWLEDGE:
+                return Acknowledge(alert_key=act.alert_key, by=act.by, comment=act.comment, until_ms=until_ms)
+            case AlertActKind.UNACKNOWLEDGE:
+                return Unacknowledge(alert_key=act.alert_key, by=act.by, comment=act.comment)
+            case AlertActKind.RESOLVE:
+                return Resolve(alert_key=act.alert_key, by=act.by, comment=act.comment)
+            case AlertActKind.SILENCE:
+                alert = self._desk.state().alerts[act.alert_key].record.alert
+                return silence_of_alert(alert, now_ms, until_ms, act.by, act.comment)
+
+    def _check_fires(self, alert_key: str) -> None:
+        """A silence needs no alert, but one of an alert by its key does."""
+        live = self._desk.state().alerts.get(alert_key)
+        if live is None:
+            raise Problem(404, Refusal.UNKNOWN_ALERT.value, UNKNOWN_ALERT.detail)
+        if live.record.status in (Status.HUSHED, Status.RESOLVED):
+            raise Refused(ALREADY_RESOLVED)
+
+    async def _unknown(self, alert_key: str) -> ViewError:
+        """The dispatcher forgets what ended long ago, and learns of what has just begun a moment later."""
+        page = await self._fleet.ask(AlertHistoryQuestion(alert_key=alert_key, limit=1))
+        if not page.transitions:
+            return Refused(UNKNOWN_ALERT)
+        if page.transitions[0].alert["status"] == AlertStatus.RESOLVED.value:
+            return Refused(ALREADY_RESOLVED)
+        return Unreachable("The dispatcher has not read this alert yet, so nothing was changed: try again shortly.")
+
+    async def details(self, alert_key: str) -> AlertDetails | None:
+        """See `AlertDesk`."""
+        found = self._desk.explained(alert_key)
+        if found is None:
+            return await details_of_history(self._fleet, alert_key, None)
+        state = self._desk.state()
+        one = seen(state, state.alerts[alert_key])
+        return _details(one, found, _with_values(one.alert, await self._values()))
+
+
+def _with_values(alert: Alert, now: dict[str, Alert]) -> Alert:
+    current = now.get(alert.alert_id)
+    if current is None or alert.status is AlertStatus.RESOLVED:
+        return alert
+    return msgspec.structs.replace(
+        alert, value=current.value, sample_size=current.sample_size, description=current.description,
+        trace_ids=current.trace_ids, updated_at_ms=max(alert.updated_at_ms, current.updated_at_ms),
+    )  # fmt: skip
+
+
+def _details(one: Seen, found: Explained, alert: Alert) -> AlertDetails:
+    return AlertDetails(
+        **fields_of(alert), silenced_by=one.silenced_by, inhibited_by=one.inhibited_by,
+        timeline=[
+            TimelineLine(
+                at=rfc3339(line.at_ms), status=_word(line.status), reason=line.reason, by=line.by or None,
+                comment=line.comment or None,
+            )
+            for line in found.timeline
+        ],
+        deliveries=[],
+        not_told=[
+            NotTold(receiver=why.receiver, reason=why.text, until=rfc3339(why.until_ms) if why.until_ms else None)
+            for why in found.not_told
+        ],
+        next=[NextStep(at=rfc3339(step.at_ms), what=step.what) for step in found.next],
+        inputs=inputs_of(alert),
+    )  # fmt: skip
+
+
+def _word(status: str) -> str:
+    """For people an alert that a person resolved is resolved."""
+    return AlertStatus.RESOLVED.value if status == Status.HUSHED.value else status

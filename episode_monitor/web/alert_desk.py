@@ -1,0 +1,124 @@
+"""Who answers for active alerts and takes what people do with them: the dispatcher, or without one the owners of the
+projects' states."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from episode_monitor.fleet.acts.alert import ActOnAlert
+from episode_monitor.fleet.ask import Asks
+from episode_monitor.fleet.errors import NotAvailable
+from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
+from models.alert import Alert
+from models.alert_codec import decode_alert
+from models.alert_views import ActiveAlert, AlertDetails, TimelineLine, inputs_of
+from models.process_views import AlertTransition
+from streams.project.alert_actions import ActionKind
+
+TIMELINE_LINES = 50
+
+
+class AlertActKind(StrEnum):
+    """What a person may do to an alert. The values are the last words of the paths."""
+
+    RESOLVE = "resolve"
+    ACKNOWLEDGE = "acknowledge"
+    UNACKNOWLEDGE = "unacknowledge"
+    SILENCE = "silence"
+
+
+class AlertAct(msgspec.Struct, frozen=True, kw_only=True):
+    """`minutes` is how long a silence lasts, or an acknowledgement; None: as long as the alert fires."""
+
+    alert_key: str
+    kind: AlertActKind
+    by: str
+    comment: str = ""
+    minutes: int | None = None
+
+
+class ActivePage(NamedTuple):
+    """Alerts of the whole fleet, the most severe first. `next_cursor` is None on the last page."""
+
+    alerts: Sequence[ActiveAlert]
+    total: int
+    next_cursor: str | None = None
+
+
+class AlertDesk(Protocol):
+    """Every method raises ViewError or Problem."""
+
+    async def active(self, limit: int, cursor: str | None) -> ActivePage:
+        """What is pending or firing."""
+
+    async def perform(self, act: AlertAct) -> Alert:
+        """The alert after the act. Raises Refused where there is no such alert, or it is resolved."""
+
+    async def details(self, alert_key: str) -> AlertDetails | None:
+        """All that is known of an alert; None: it was never seen."""
+
+
+class FleetAlertDesk:
+    """Without a dispatcher: each project's state has its alerts and what people did with them."""
+
+    def __init__(self, fleet: Asks) -> None:
+        self._fleet = fleet
+
+    async def active(self, limit: int, cursor: str | None) -> ActivePage:
+        """See `AlertDesk`; all of them in one page."""
+        alerts = await self._fleet.ask(ActiveAlertsQuestion())
+        return ActivePage([active_alert(alert) for alert in alerts], len(alerts))
+
+    async def perform(self, act: AlertAct) -> Alert:
+        """See `AlertDesk`."""
+        if act.kind is AlertActKind.UNACKNOWLEDGE:
+            raise NotAvailable("An acknowledgement is taken back by the dispatcher: set ALERT_DISPATCHER to true.")
+        kind = ActionKind(act.kind.value)
+        minutes = act.minutes if kind is ActionKind.SILENCE else None
+        return await self._fleet.ask(
+            ActOnAlert(alert_key=act.alert_key, kind=kind, by=act.by, comment=act.comment, minutes=minutes)
+        )
+
+    async def details(self, alert_key: str) -> AlertDetails | None:
+        """See `AlertDesk`."""
+        alerts = await self._fleet.ask(ActiveAlertsQuestion())
+        active = next((alert for alert in alerts if alert.alert_key == alert_key), None)
+        return await details_of_history(self._fleet, alert_key, active)
+
+
+async def details_of_history(fleet: Asks, alert_key: str, active: Alert | None) -> AlertDetails | None:
+    """What the history knows of an alert; `active` where it is. None: there is neither."""
+    page = await fleet.ask(AlertHistoryQuestion(alert_key=alert_key, limit=TIMELINE_LINES))
+    alert = active or next((decode_alert(msgspec.json.encode(each.alert)) for each in page.transitions), None)
+    if alert is None:
+        return None
+    return AlertDetails(
+        **fields_of(alert),
+        silenced_by=[],
+        inhibited_by=[],
+        timeline=[_line(each) for each in reversed(page.transitions)],
+        deliveries=[],
+        not_told=[],
+        next=[],
+        inputs=inputs_of(alert),
+    )
+
+
+def fields_of(alert: Alert) -> dict[str, Any]:
+    """For a type that has more of them."""
+    return {name: getattr(alert, name) for name in Alert.__struct_fields__}
+
+
+def active_alert(alert: Alert, silenced_by: Sequence[str] = (), inhibited_by: Sequence[str] = ()) -> ActiveAlert:
+    """An alert of a list."""
+    return ActiveAlert(**fields_of(alert), silenced_by=list(silenced_by), inhibited_by=list(inhibited_by))
+
+
+def _line(transition: AlertTransition) -> TimelineLine:
+    return TimelineLine(
+        at=transition.at, status=transition.alert["status"], reason=transition.reason, by=transition.by,
+        comment=transition.comment,
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""Answers about alerts: those that are active, and one with all that is known of it. Times are RFC 3339 in UTC."""
+
+import msgspec
+
+from models.alert import Alert
+
+
+class ActiveAlert(Alert, frozen=True, kw_only=True):
+    """A pending or firing alert, and what keeps it from its receivers."""
+
+    silenced_by: list[str]  # ids of the active silences that match it
+    inhibited_by: list[str]  # keys of alerts; at most ten
+
+
+class TimelineLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What happened to an alert. `status` is pending, firing, acknowledged or resolved."""
+
+    at: str
+    status: str
+    reason: str
+    by: str | None = None
+    comment: str | None = None
+
+
+class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a message about the alert ended at one sink of a receiver."""
+
+    receiver: str
+    sink: str
+    status: str
+    attempts: int
+    at: str
+    last_error: str | None = None
+
+
+class NotTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A receiver that gets no message about the alert now, and why: `silenced by 7f3a`."""
+
+    receiver: str
+    reason: str
+    until: str | None = None
+
+
+class NextStep(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens next if nobody acts."""
+
+    at: str
+    what: str
+
+
+class AlertInputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The counts behind the alert: `bad` of `whole`, in percent. Null where they are not a share, or not known."""
+
+    bad: int | None
+    whole: int
+    rate: float | None
+    lower_bound: float | None = None
+
+
+class AlertDetails(ActiveAlert, frozen=True, kw_only=True):
+    """One alert, what happened to it, who was notified of it, who was not and why, and what happens next."""
+
+    timeline: list[TimelineLine]
+    deliveries: list[DeliveryLine]
+    not_told: list[NotTold]
+    next: list[NextStep]
+    inputs: AlertInputs
+
+
+def inputs_of(alert: Alert) -> AlertInputs:
+    """As far as the alert itself says them."""
+    if alert.window_minutes is None:
+        return AlertInputs(bad=int(alert.value or 0), whole=alert.sample_size, rate=None)
+    if alert.alert_type == "SLOW_CREATION" or alert.value is None:  # its value is a time
+        return AlertInputs(bad=None, whole=alert.sample_size, rate=None)
+    return AlertInputs(bad=round(alert.value * alert.sample_size / 100), whole=alert.sample_size, rate=alert.value)
