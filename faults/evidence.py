@@ -2,8 +2,10 @@
 answers of the views. Collected here, checked by the oracle."""
 
 import asyncio
+import contextlib
 import struct
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -50,6 +52,15 @@ class Received(msgspec.Struct, frozen=True):
     at: float = 0.0  # seconds of the wall clock
 
 
+class Acted(msgspec.Struct, frozen=True):
+    """What a worker answered to an act of a person. `what`: the method and the path."""
+
+    what: str
+    status: int
+    body: Any
+    comment: str = ""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What a worker answered to a reader of views during the faults. `project` "": the summary of the fleet."""
 
@@ -73,7 +84,8 @@ class Evidence(msgspec.Struct, kw_only=True):
 
     `wall_ms`: the wall clock near the beginning, against events of the future. `changelog` and `alerts` may hold
     repetitions; `commits` are in the order in which they were made. `lost_changelogs`: how many times the scenario
-    deleted the changelog as a whole.
+    deleted the changelog as a whole. `dispatch`, `acts` and `notifications` are the dispatcher's topics; `acted` is
+    what was answered to people.
     """
 
     wall_ms: int
@@ -89,6 +101,10 @@ class Evidence(msgspec.Struct, kw_only=True):
     commits: list[Commit] = []
     audit: dict[int, list[Kept]] = {}
     lost_changelogs: int = 0
+    dispatch: list[Kept] = []
+    acts: list[Kept] = []
+    notifications: dict[int, list[Kept]] = {}
+    acted: list[Acted] = []
 
 
 async def read_log(bootstrap_servers: str, topic: str, partition: int, *, start: int = 0) -> list[Kept]:
@@ -125,6 +141,18 @@ def emitted_transitions(log: Sequence[Kept]) -> list[Alert]:
 
 def _kept(record: "ConsumerRecord[bytes, bytes]") -> Kept:
     return Kept(record.offset, record.key, record.value, tuple(record.headers), record.timestamp)
+
+
+@asynccontextmanager
+async def admin_client(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await client.start()
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(Exception):
+            await client.close()
 
 
 async def partitions_of(bootstrap_servers: str, topic: str) -> int:
@@ -168,6 +196,10 @@ async def collect(
     ]
     if topics.audit:
         evidence.audit = await logs(topics.audit)
+    if topics.dispatch:
+        evidence.notifications = await logs(topics.notifications)
+        evidence.acts = await read_log(bootstrap_servers, topics.acts, 0)
+        evidence.dispatch = await read_log(bootstrap_servers, topics.dispatch, 0)
     evidence.dead_letters = await read_log(bootstrap_servers, topics.dead_letters, 0)
     evidence.alert_dead_letters = await read_log(bootstrap_servers, topics.alert_dead_letters, 0)
     if commits_from is not None:

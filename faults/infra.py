@@ -18,7 +18,6 @@ from typing import Any
 import msgspec
 import structlog
 
-from faults.oracle import Oracle
 from faults.plan import Plan
 from faults.runner import RoundReport
 from faults.stage import Stage
@@ -130,7 +129,7 @@ async def play_infra(name: str, seed: int, folder: Path, broker: str) -> RoundRe
                 await what.play(stage)
                 await stage.settle()
                 await stage.end()
-            oracle = Oracle(stage.core, stage.topics, await stage.collect(), letters_once=what.letters_once)
+            oracle = stage.judge(await stage.collect(), letters_once=what.letters_once)
             stage.wrong += await asyncio.to_thread(oracle.verdict)
             for check in stage.afterwards:
                 stage.wrong += await check()

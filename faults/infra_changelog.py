@@ -9,9 +9,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from faults.evidence import CONSUMER_OFFSETS, end_offsets
+from faults.evidence import CONSUMER_OFFSETS, admin_client, end_offsets
 from faults.infra import Ground, InfraStage, scenario
-from faults.stage import admin_client
 from testbed.apache_kafka import ApacheKafka
 
 COMPACTED_AT_ONCE = {

@@ -8,18 +8,20 @@ It is pure: `Evidence` in, sentences out. Event times must lie behind the wall c
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from agents.kafka.topics import TopicNames
 from faults.evidence import Answer, Evidence
 from faults.oracle_audit import AuditChain
+from faults.oracle_dispatch import DispatchedAlerts
 from faults.oracle_emits import EmittedAlerts, Replays, dead_lettered, letters_are_right
 from faults.oracle_state import Sentences, StoredPartition, differences, journal_is_kept
 from faults.replay import Facts, facts_of_view, replay
 from models.integrity_views import ProjectView
 from streams.alerting.core import Core
+from streams.dispatch.config import DispatchConfig
 
 STORED_SECONDS = 4.0  # what a worker shows is stored by then; what is not may be lost with it
 SHOWN = 8  # violations of one kind that are written out
@@ -27,17 +29,20 @@ SHOWN = 8  # violations of one kind that are written out
 
 class Oracle:
     """Judges one run. `letters_once`: the broker can ensure that a dead letter is written once (the embedded one
-    cannot). `sinks`: the names of the team's sinks whose receivers kept journals; () without sinks."""
+    cannot). `sinks`: the names of the team's sinks whose receivers kept journals; () without sinks. `dispatch`: what
+    the dispatcher decided by, None without one; `waits_for_past`: it held back what was written behind the events."""
 
     def __init__(
         self, core: Core, topics: TopicNames, evidence: Evidence, *, letters_once: bool = True,
-        sinks: Sequence[str] = ("webhook",),
+        sinks: Sequence[str] = ("webhook",), dispatch: DispatchConfig | None = None, waits_for_past: bool = False,
     ) -> None:  # fmt: skip
         self._core = core
         self._topics = topics
         self._evidence = evidence
         self._letters_once = letters_once
         self._sinks = tuple(sinks)
+        self._dispatch = dispatch
+        self._waits_for_past = waits_for_past
         self.counts: Counter[str] = Counter()  # what there was, for reports
 
     def verdict(self) -> list[str]:
@@ -57,7 +62,14 @@ class Oracle:
         emitted = EmittedAlerts(evidence, self._topics, replays, self._sinks)
         wrong += _shortened(letters_are_right(evidence, self._topics, replays, once=self._letters_once))
         wrong += _shortened(emitted.in_the_topic())
-        wrong += _shortened(emitted.at_the_receivers())
+        if self._dispatch is None:
+            wrong += _shortened(emitted.at_the_receivers())
+        else:
+            dispatched = DispatchedAlerts(
+                self._dispatch, self._topics, evidence, waits_for_past=self._waits_for_past
+            )  # fmt: skip
+            wrong += [sentence for kind in dispatched.check() for sentence in _shortened(kind)]
+            self.counts.update(dispatched.counts)
         wrong += _shortened(self._commits())
         wrong += _shortened(self._audit())
         wrong += _shortened(self._answers(replays))
@@ -132,6 +144,6 @@ def _view_is_right(answer: Answer, seen: dict[tuple[str, int], Facts]) -> Senten
         yield from differences(who, "replay", facts_of_view(view), expected)
 
 
-def _shortened(sentences: Sentences) -> list[str]:
+def _shortened(sentences: Iterable[str]) -> list[str]:
     found = list(sentences)
     return found if len(found) <= SHOWN else [*found[:SHOWN], f"… and {len(found) - SHOWN} more like these."]

@@ -3,6 +3,7 @@
 import msgspec
 
 from agents.kafka.topics import TopicNames
+from faults.dispatch_plan import Dispatch, dispatch_settings
 from faults.feed import PROJECTS
 from faults.sending import Style
 
@@ -24,6 +25,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     styles: tuple[Style, ...] = (Style(),)
     keeps_places: bool = False
     is_skewed: bool = False
+    dispatch: Dispatch | None = None  # None: without a dispatcher
 
 
 def worker_settings(plan: Plan, topics: TopicNames, receiver_url: str) -> dict[str, str]:
@@ -45,6 +47,7 @@ def worker_settings(plan: Plan, topics: TopicNames, receiver_url: str) -> dict[s
         "STALLED_SECONDS": "5",
         "MONITORING_WEBHOOK_URL": f"{receiver_url}/webhook",
         "DASHBOARD_URL": "http://127.0.0.1:8002",  # the same for all workers, or their alerts would differ
+        **(dispatch_settings(plan.dispatch, receiver_url) if plan.dispatch is not None else {}),
         # By event time, alerts from clocks that are behind would escalate at once; by wall clock people have their
         # time, which no round waits for.
         **({"ESCALATE_AFTER_MINUTES": "60"} if plan.is_skewed else {}),

@@ -22,7 +22,6 @@ from statistics import median
 import msgspec
 import structlog
 
-from faults.oracle import Oracle
 from faults.plan import Plan
 from faults.scenarios import SCENARIOS, Scenario
 from faults.sending import CODECS, Style
@@ -64,7 +63,7 @@ async def play_round(scenario: Scenario, plan: Plan, folder: Path) -> RoundRepor
             await scenario.play(stage)
             await stage.settle()
             await stage.end()
-        oracle = Oracle(stage.core, stage.topics, await stage.collect())
+        oracle = stage.judge(await stage.collect())
         report.wrong = [*stage.wrong, *stage.zombies(), *await asyncio.to_thread(oracle.verdict)]
         report.counts = dict(oracle.counts)
     except TimeoutError:

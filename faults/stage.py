@@ -2,7 +2,6 @@
 a producer of events, a reader of the views, and a supervisor that restarts dead workers."""
 
 import asyncio
-import contextlib
 import random
 import time
 from collections import Counter
@@ -14,24 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import NewPartitions
 
-from agents.fetching.reading import reader
-from agents.kafka.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_dispatch_topics, ensure_topics
+from episode_monitor.composition import dispatch_config
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import load_settings
 from episode_monitor.web.server import serve
 from examples.receiver.app import create_app as create_receiver
 from examples.receiver.settings import ReceiverSettings
-from faults.evidence import CONSUMER_OFFSETS, Answer, Evidence, Received, collect, end_offsets
+from faults.dispatch_plan import planned
+from faults.evidence import CONSUMER_OFFSETS, Answer, Evidence, Received, admin_client, collect, end_offsets
 from faults.feed import PROJECTS, Feed
+from faults.oracle import Oracle
+from faults.people import People
 from faults.plan import Plan, worker_settings
 from faults.sending import Sender
+from faults.settling import settled
 from faults.skew import skewed
 from faults.workers import WorkerProcess
 from streams.alerting.core import Core
+from streams.dispatch.config import DispatchConfig
 from testbed.hashes import PLACES
 
 SETTLE_SECONDS = 60.0
@@ -51,6 +53,8 @@ class Stage:
             plan.prefix, f"{plan.prefix}events", f"{plan.prefix}alerts", f"{plan.prefix}letters",
             f"{plan.prefix}alert-letters", f"{plan.prefix}audit",
         )  # fmt: skip
+        if plan.dispatch is not None:
+            self.topics = self.topics.with_dispatch(plan.prefix)
         self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
         self.workers: dict[str, WorkerProcess] = {}
         self.deaths: Counter[str] = Counter()
@@ -74,18 +78,34 @@ class Stage:
         """The workers' rules and settings."""
         return core_from(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
 
+    @property
+    def dispatch(self) -> DispatchConfig | None:
+        """What the workers' dispatcher decides by; None where there is none."""
+        settings = load_settings({**self._environment, "MONITORING_PORT": "8002"})
+        config = dispatch_config(settings)
+        return None if config is None or self.plan.dispatch is None else planned(self.plan.dispatch, config())
+
+    def judge(self, evidence: Evidence, *, letters_once: bool = True) -> Oracle:
+        """The oracle of this round."""
+        waits = self.plan.dispatch is not None and self.plan.dispatch.waits_for_past
+        return Oracle(
+            self.core, self.topics, evidence, letters_once=letters_once, dispatch=self.dispatch, waits_for_past=waits
+        )
+
     @asynccontextmanager
     async def entered(self) -> AsyncIterator["Stage"]:
         """Topics, receiver and feed; no worker yet."""
         plan = self.plan
         await ensure_topics(plan.bootstrap_servers, self.topics, plan.partitions, 1)
+        await ensure_dispatch_topics(plan.bootstrap_servers, self.topics, plan.partitions, 1)
         self._commits_from = await end_offsets(plan.bootstrap_servers, CONSUMER_OFFSETS)
         receiver = create_receiver(ReceiverSettings(host="127.0.0.1", port=0, journal_max=100_000))
         server = await serve(receiver, "127.0.0.1", 0)
         self.receiver_url = server.url
         self._environment = self._settings(server.url)
         self.feeding = asyncio.create_task(self._feed())
-        self._tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._look())]
+        works = [self._supervise(), self._look(), *([People(self).act()] if plan.dispatch is not None else [])]
+        self._tasks = [asyncio.create_task(work) for work in works]
         try:
             yield self
             self.evidence.received = [
@@ -221,38 +241,7 @@ class Stage:
         """End the faults, and wait until all events are applied and stored, and all alerts delivered."""
         self.next_fault = lambda: ("", 1)
         await self.feeding
-        give_up_at = time.monotonic() + SETTLE_SECONDS
-        async with admin_client(self.plan.bootstrap_servers) as client, reader(self.plan.bootstrap_servers) as consumer:
-            while open_ones := await self._unfinished(client, consumer):
-                if time.monotonic() > give_up_at:
-                    self.wrong.append(f"After {SETTLE_SECONDS:.0f} s still not committed: {', '.join(open_ones)}.")
-                    return
-                await asyncio.sleep(0.1)
-        while not await self._is_audited():
-            if time.monotonic() > give_up_at:
-                self.wrong.append(f"After {SETTLE_SECONDS:.0f} s audit checkpoints do not cover all that was applied.")
-                return
-            await asyncio.sleep(0.1)
-
-    async def _is_audited(self) -> bool:
-        """Whether the owner of each partition says so."""
-        bodies = [body for _, body in [await self.ask(worker, "/readyz") for worker in self.running()] if body]
-        shown = [each for body in bodies for each in body["partitions"]]
-        is_audited = all(each["audited_to"] == each["applied"] for each in shown)
-        return is_audited and len({each["partition"] for each in shown}) == self.partitions
-
-    async def _unfinished(self, client: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> list[str]:
-        """Partitions of events and alerts of which not all is committed. A commit follows storing and delivering."""
-        offsets = await client.list_consumer_group_offsets(self.plan.prefix)
-        committed = {(tp.topic, tp.partition): known.offset for tp, known in offsets.items()}
-        counts = {self.topics.events: self.partitions, self.topics.alerts: self.plan.partitions}
-        tps = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
-        ends = await consumer.end_offsets(tps)
-        return [
-            f"{tp.topic}-{tp.partition} from {at} to {end}"
-            for tp, end in ends.items()
-            if (at := max(0, committed.get((tp.topic, tp.partition), 0))) < end
-        ]
+        await settled(self, SETTLE_SECONDS)
 
     async def end(self) -> None:
         """Ask all workers to end; those whose fault has not happened yet are killed."""
@@ -279,20 +268,8 @@ class Stage:
     async def remove(self) -> None:
         """Delete the topics, so that they do not pile up on the broker."""
         async with admin_client(self.plan.bootstrap_servers) as client:
-            await client.delete_topics(list(msgspec.structs.astuple(self.topics)))
+            await client.delete_topics(self.topics.all)
 
 
 def _place(key: bytes, partitions: int) -> int:
     return PLACES["murmur2"](key, partitions)
-
-
-@asynccontextmanager
-async def admin_client(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started admin client."""
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await client.start()
-    try:
-        yield client
-    finally:
-        with contextlib.suppress(Exception):
-            await client.close()

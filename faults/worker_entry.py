@@ -7,10 +7,12 @@ The variables are read only here; the product does not know them.
     TEST_FAULT_ON  at which passing of that place
     TEST_CLOCK     a file that says how many seconds the wall clock is ahead
     TEST_RECOVERY_SECONDS  by how long the recovery of a partition is prolonged
+    TEST_DISPATCH  the plan of the dispatcher (`faults.dispatch_plan.Dispatch`), as JSON
 """
 
 import asyncio
 import ctypes
+import dataclasses
 import os
 import signal
 import sys
@@ -19,18 +21,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer
 
 import episode_monitor.worker as product
 from agents.alerts import alert_consumer
+from agents.dispatch import input_reader
 from agents.engine.changelog import PartitionLog, Progress
 from agents.fetching.consumer_thread import Fetched
+from alert_sinks.digest import Digest
 from alert_sinks.sink import Attempt, Delivered, Outcome, Sink
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.observe.logs import configure
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import SettingsError, load_settings
+from faults.dispatch_plan import VARIABLE, Dispatch, planned
 from models.alert import Alert
 
 AFTER_POST = "after post"
@@ -38,7 +44,8 @@ IN_RECOVERY = "in recovery"
 READING_STOPS = "reading stops"
 ENGINE_PLACES = ("after emit", "after store", "after acknowledgement", "before commit")
 AUDIT_PLACES = ("audit decided", "audit stored", "audit sent", "audit cleared")
-PLACES = (*ENGINE_PLACES, *AUDIT_PLACES, AFTER_POST, IN_RECOVERY)
+DISPATCH_PLACES = ("dispatch decided", "dispatch stored", "dispatch sent", "dispatch cleared")
+PLACES = (*ENGINE_PLACES, *AUDIT_PLACES, *DISPATCH_PLACES, AFTER_POST, IN_RECOVERY)
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
@@ -76,8 +83,30 @@ class _DeadlySink:
             self._fault(AFTER_POST)
         return outcome
 
+    async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
+        outcome: Outcome = await self._sink.deliver_digest(digest, attempt)  # type: ignore[attr-defined]
+        if isinstance(outcome, Delivered):
+            self._fault(AFTER_POST)
+        return outcome
+
     async def aclose(self) -> None:
         await self._sink.aclose()
+
+
+def _harm_dispatcher(worker: product.Worker, plan: Dispatch, fault: Fault) -> None:
+    """Its failpoints, and the plan's times in place of those of the settings."""
+    dispatching = worker.runtime.dispatching
+    owner, model = dispatching.owner, dispatching.model
+    if owner is None or model is None:
+        return
+    in_force = planned(plan, owner._parts.config())
+    owner._parts = dataclasses.replace(owner._parts, config=lambda: in_force, failpoint=fault)
+    model._config = lambda: in_force
+    if not plan.waits_for_past:
+        reading = vars(input_reader)
+        read = reading["read_mark"]
+        reading["read_mark"] = lambda headers: msgspec.structs.replace(read(headers), is_behind=False)
+        reading["LIVE_MS"] = 10**12
 
 
 def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
@@ -95,6 +124,8 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
         if not fault.passed(READING_STOPS):
             accept(fetched)
 
+    plan = msgspec.json.decode(environment.get(VARIABLE, "{}"), type=Dispatch)
+    _harm_dispatcher(worker, plan, fault)
     runtime.engine.accept = accept_some  # type: ignore[method-assign]
     runtime._idle_clocks.run = _do_not_follow  # type: ignore[method-assign]
     alert_consumer._is_past = lambda *_: False  # event time lies behind, and the oracle expects all alerts

@@ -1,0 +1,160 @@
+"""Every stored decision is made again from what was stored before it and from the records between its positions.
+
+Two owners at once, an input that was lost or taken twice, and a state that does not say what was sent show up as a
+decision that its inputs do not lead to.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from agents.alerts.alert_headers import read_mark
+from agents.dispatch.codecs import decode_act, encode_notification
+from agents.dispatch.timed import Timed, of_act, of_alert, origin_of, passed_over
+from agents.kafka.topics import TopicNames
+from faults.decisions import END, OUTBOX, OUTCOME, Sentences, StoredDecision
+from faults.evidence import Evidence, Kept
+from models.alert_codec import decode_alert
+from streams.dispatch.config import DispatchConfig
+from streams.dispatch.decide import decide
+from streams.dispatch.inputs import CaughtUp, Position, Tick
+from streams.dispatch.outputs import Explanation
+from streams.dispatch.records import AlertRecord
+from streams.dispatch.state import ALERT
+from streams.dispatch.storage import restored, take_changes
+
+Values = dict[bytes, bytes]
+
+
+class DecidedAgain:
+    """`waits_for_past`: alerts that were written while their events were behind wait (the workers are told likewise).
+    `explanations` are what the decisions said of receivers that were not notified."""
+
+    def __init__(
+        self, config: DispatchConfig, topics: TopicNames, evidence: Evidence, *, waits_for_past: bool = False
+    ) -> None:
+        self.explanations: list[Explanation] = []
+        self._config = config
+        self._topics = topics
+        self._waits_for_past = waits_for_past
+        self._logs = {f"{topics.alerts}/{number}": log for number, log in evidence.alerts.items()}
+        self._logs[f"{topics.acts}/0"] = evidence.acts
+        self._values: Values = {}  # the records of the state, without outbox and outcomes
+
+    def check(self, decisions: Sequence[StoredDecision]) -> Sentences:
+        """One sentence for each decision that is not what its inputs lead to."""
+        positions: dict[str, int] = {}
+        for decision in decisions:
+            inputs = self._inputs(positions, decision.meta.positions)
+            positions = decision.meta.positions
+            after = _applied(self._values, decision.changes)
+            said = self._difference(decision, inputs, after)
+            self._values = after
+            if said:
+                yield f"The decision at offset {decision.offset} of {self._topics.dispatch} {said}."
+
+    # --- inputs
+
+    def _inputs(self, before: dict[str, int], upto: dict[str, int]) -> list[Timed]:
+        """The records behind the positions before, in the order of their timestamps."""
+        rows = []
+        for source, last in sorted(upto.items()):
+            first = before.get(source, -1)
+            taken = [record for record in self._logs.get(source, []) if first < record.offset <= last]
+            rows.append(list(self._timed(source, taken)))
+        return [timed for _, timed in heapq.merge(*rows, key=lambda pair: pair[0])]
+
+    def _timed(self, source: str, records: Sequence[Kept]) -> Iterator[tuple[int, Timed]]:
+        latest_ms = 0
+        for record in records:
+            latest_ms = max(latest_ms, record.timestamp)
+            position = Position(source, record.offset)
+            for timed in self._read(source, record, position, latest_ms):
+                yield latest_ms, timed
+
+    def _read(self, source: str, record: Kept, position: Position, at_ms: int) -> list[Timed]:
+        if source == f"{self._topics.acts}/0":
+            stamped = decode_act(record.value)
+            if stamped is None:
+                return [passed_over(position, at_ms)]
+            return [of_act(stamped, msgspec.structs.replace(stamped.act, position=position), at_ms)]
+        alert, mark = decode_alert(record.value or b""), read_mark(record.headers)
+        if alert is None:
+            return [passed_over(position, at_ms)]
+        behind = origin_of(self._topics.events, mark) if mark.is_behind and self._waits_for_past else ""
+        return of_alert(alert, position, at_ms, behind=behind, is_known=False)
+
+    # --- decisions
+
+    def _difference(self, decision: StoredDecision, inputs: list[Timed], after: Values) -> str:
+        """How it differs from what its inputs lead to; "" where it does not.
+
+        The time of an input is not stored. A tick that changed nothing may have set the clock, and `CaughtUp` has no
+        record: both are tried where the plain reading does not fit.
+        """
+        clock_ms = decision.meta.clock_ms
+        late = [timed._replace(at_ms=max(timed.at_ms, clock_ms)) for timed in inputs]
+        caught_up = self._caught_up(decision, inputs)
+        tries = [inputs, late] if not caught_up else []
+        for at_ms in sorted(self._moments(decision)) if caught_up else ():
+            found = [Timed(CaughtUp(origin=origin), at_ms) for origin in caught_up]
+            tries += [[*inputs, *found], [*late, *found]]
+        first = ""
+        for tried in tries:
+            said = self._tried(decision, tried, after)
+            if not said:
+                return ""
+            first = first or said
+        return first
+
+    def _caught_up(self, decision: StoredDecision, inputs: list[Timed]) -> list[str]:
+        """The partitions of events for which alerts waited before, or were taken, and wait no more."""
+        if not self._waits_for_past:
+            return []
+        waited = {each.behind for each in _alerts(self._values)}
+        waited |= {timed.given.behind for timed in inputs if hasattr(timed.given, "behind")}
+        waiting = {each.behind for each in _alerts(_applied(self._values, decision.changes))}
+        return sorted(origin for origin in waited - waiting if origin)
+
+    def _moments(self, decision: StoredDecision) -> set[int]:
+        """When it may have been made."""
+        records = _alerts({key: value for key, value in decision.changes.items() if value is not None})
+        ends = {entry.at_ms for record in records for entry in record.timeline}
+        ends |= {entry.at_ms for record in records for entry in record.told}
+        return {decision.meta.clock_ms} | {at_ms for at_ms in ends if at_ms <= decision.meta.clock_ms}
+
+    def _tried(self, decision: StoredDecision, inputs: list[Timed], after: Values) -> str:
+        state, said, sent, outcomes = restored(self._values.items()), list[Explanation](), list[bytes](), set[str]()
+        for timed in [*inputs, Timed(Tick(), decision.meta.clock_ms)]:
+            found = decide(self._config, state, timed.given, timed.at_ms)
+            said += found.explanations
+            sent += [encode_notification(each) for each in found.notifications]
+            outcomes |= {timed.act_id} if timed.act_id else set()
+        wrong = self._compared(_applied(self._values, dict(take_changes(state))), after)
+        if not wrong and sorted(sent) != sorted(value for _, value in decision.added):
+            wrong = f"stored {len(decision.added)} notifications where its inputs lead to {len(sent)}, or others"
+        if not wrong and outcomes != set(decision.outcomes):
+            wrong = f"says what became of the acts {sorted(decision.outcomes)} and took {sorted(outcomes)}"
+        if not wrong:
+            self.explanations += said
+        return wrong
+
+    def _compared(self, mine: Values, stored: Values) -> str:
+        keys = sorted(key for key in mine.keys() | stored.keys() if mine.get(key) != stored.get(key) and key != END)
+        if not keys:
+            return ""
+        names = ", ".join(key.decode(errors="replace") for key in keys[:3])
+        return f"is not what its inputs lead to: {len(keys)} records differ ({names})"
+
+
+def _alerts(values: Values) -> list[AlertRecord]:
+    kind = ALERT.encode()
+    return [msgspec.msgpack.decode(value[1:], type=AlertRecord) for key, value in values.items() if key[:1] == kind]
+
+
+def _applied(values: Values, changes: dict[bytes, bytes | None]) -> Values:
+    """The state's records after these changes."""
+    kept = {key: value for key, value in changes.items() if key[:1] not in (OUTBOX, OUTCOME)}
+    merged: dict[bytes, bytes | None] = {**values, **kept}
+    return {key: value for key, value in merged.items() if value is not None}
