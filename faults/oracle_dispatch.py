@@ -1,7 +1,7 @@
 """The oracle on the dispatcher: what it stored, what it sent, what receivers got, and what people were answered.
 
-The invariants are those of docs/alerting: nothing is sent that is not stored, nothing stored is not sent, a repetition is
-the same to the last byte, who learns of a firing learns of its end, and every receiver is notified or has a reason.
+Nothing is sent that is not stored, nothing stored is not sent, a repetition is the same to the last byte, each message
+is at its receiver, acts have one outcome, positions never go back, and one owner writes at a time.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ from streams.dispatch.outputs import Notification
 
 
 class DispatchedAlerts:
-    """One run with a dispatcher. `sinks_of`: how many sinks with a journal a receiver has."""
+    """One run with a dispatcher that decided by `config`. Each receiver has one sink, whose journal is kept."""
 
     def __init__(
         self, config: DispatchConfig, topics: TopicNames, evidence: Evidence, *, waits_for_past: bool = False
@@ -69,18 +69,19 @@ class DispatchedAlerts:
         """Positions and clock never go back, and at the end everything was taken."""
         topic, positions, clock_ms = self._topics.dispatch, dict[str, int](), 0
         for decision in decisions:
-            meta = decision.meta
+            meta, where = decision.meta, f"At offset {decision.offset} of {topic}"
             for source, last in sorted(positions.items()):
                 now = meta.positions.get(source, -1)
                 if now < last:
-                    yield f"At offset {decision.offset} of {topic} the position of {source} went back from {last} to {now}."
+                    yield f"{where} the position of {source} went back from {last} to {now}."
             if meta.clock_ms < clock_ms:
-                yield f"At offset {decision.offset} of {topic} the clock went back from {clock_ms} to {meta.clock_ms} ms."
+                yield f"{where} the clock went back from {clock_ms} to {meta.clock_ms} ms."
             positions, clock_ms = meta.positions, meta.clock_ms
         logs = {f"{self._topics.alerts}/{number}": log for number, log in self._evidence.alerts.items()}
         for source, log in {**logs, f"{self._topics.acts}/0": self._evidence.acts}.items():
-            if log and positions.get(source, -1) < log[-1].offset:
-                yield f"The dispatcher took {source} up to {positions.get(source, -1)}, and it has a record at {log[-1].offset}."
+            last = positions.get(source, -1)
+            if log and last < log[-1].offset:
+                yield f"The dispatcher took {source} up to {last}, and it has a record at {log[-1].offset}."
 
     def _torn(self, decisions: Sequence[StoredDecision]) -> Sentences:
         """What a former owner began to write is overwritten by the next."""

@@ -93,15 +93,15 @@ class Notified:
         cut = {each.receiver for each in self._stored if each.truncated}
         for each in self._stored:
             for alert in each.alerts:
-                name = each.receiver, alert.alert_id
+                pair = each.receiver, alert.alert_id
                 if alert.status is not AlertStatus.RESOLVED:
-                    knows[name] = 0
-                elif name not in knows and each.receiver not in cut:
-                    yield f"{each.receiver} was notified of the end of {alert.alert_id} ({alert.alert_key}), and never of its beginning."
+                    knows[pair] = 0
+                elif pair not in knows and each.receiver not in cut:
+                    yield f"{each.receiver} was notified of the end of {alert.alert_id}, and never of its beginning."
                 else:
-                    knows[name] = knows.get(name, 0) + 1
-                    if knows[name] > 1:
-                        yield f"{each.receiver} was notified {knows[name]} times of one end of {alert.alert_id}."
+                    knows[pair] = knows.get(pair, 0) + 1
+                    if knows[pair] > 1:
+                        yield f"{each.receiver} was notified {knows[pair]} times of one end of {alert.alert_id}."
         for (receiver, name), times in knows.items():
             firing = self._firings.get(name)
             if firing is None:
@@ -138,7 +138,7 @@ class Notified:
                 for reason in {one.reason: one for one in said}.values():
                     self.counts[f"not notified: {reason.reason.name.lower()}"] += 1
                     if not self._is_true(reason, firing, end_ms):
-                        yield f"{receiver} was not notified of {name} ({firing.alert.alert_key}): {reason.text}, which is not so."
+                        yield f"{receiver} was not notified of {name}: {reason.text}, which is not so."
 
     def _is_true(self, said: Explanation, firing: Firing, end_ms: int) -> bool:
         key = firing.alert.alert_key

@@ -22,6 +22,7 @@ from statistics import median
 import msgspec
 import structlog
 
+from faults.dispatch_plan import Dispatch
 from faults.plan import Plan
 from faults.scenarios import SCENARIOS, Scenario
 from faults.sending import CODECS, Style
@@ -30,6 +31,13 @@ from testbed.apache_kafka import ApacheKafka
 
 Write = Callable[[str], None]
 ROUND_SECONDS = 240.0
+DISPATCHES = (  # by seed, where the scenario has no plan of its own
+    None,
+    Dispatch(),
+    Dispatch(group_by=("alertname",), group_wait_ms=500, group_interval_ms=1_000),
+    Dispatch(waits_for_past=True),
+    Dispatch(escalate_ms=2_000),
+)
 
 
 class RoundReport(msgspec.Struct):
@@ -46,7 +54,8 @@ class RoundReport(msgspec.Struct):
 
     def __str__(self) -> str:
         deaths = ", ".join(f"{count} {why}" for why, count in sorted(self.deaths.items()))
-        shown = ("acknowledged", "transitions", "emitted again", "delivered again", "answers 503", "audit checkpoints",
+        shown = ("acknowledged", "transitions", "emitted again", "delivered again", "answers 503", "decisions", "notifications",
+                 "sent again", "acts 201", "escalations", "audit checkpoints",
                  "audit sent again", "audit state digests")  # fmt: skip
         counts = ", ".join(f"{self.counts.get(name, 0)} {name}" for name in shown)
         figures = "".join(f", {name.replace('_', ' ')} {value:.2f}" for name, value in self.figures.items())
@@ -114,10 +123,11 @@ async def play_rounds(
 
 
 def _plan(bootstrap_servers: str, seed: int, scenario: Scenario) -> Plan:
-    """The seed picks codec and transactions where the scenario has no styles of its own."""
+    """The seed picks codec, transactions and dispatcher where the scenario has none of its own."""
     prefix = f"faults-{seed}-{time.time_ns() // 1_000_000}-"
     styles = (Style(CODECS[seed % len(CODECS)], seed % 2 == 0),)
-    return Plan(bootstrap_servers=bootstrap_servers, prefix=prefix, seed=seed, **({"styles": styles} | scenario.plan))
+    chosen_by_seed = {"styles": styles, "dispatch": DISPATCHES[seed % len(DISPATCHES)]}
+    return Plan(bootstrap_servers=bootstrap_servers, prefix=prefix, seed=seed, **(chosen_by_seed | scenario.plan))
 
 
 def summary(reports: Sequence[RoundReport], seconds: float) -> dict[str, object]:

@@ -44,9 +44,7 @@ for _place in DISPATCH_PLACES:
     _play.__doc__ = f"Owners of the dispatcher die by `kill -9` {_WHERE[_place]}."
     scenario(f"kill-{_place.replace(' ', '-')}", weight=2, dispatch=Dispatch(), seconds=6.0)(_play)
 _play = _dies(AFTER_POST, 6)
-_play.__doc__ = (
-    "Workers die by `kill -9` between notification and ledger: a receiver has answered, that is not recorded."
-)
+_play.__doc__ = "Workers die by `kill -9` between notification and ledger: a receiver has answered."
 scenario("kill-notified", weight=2, dispatch=Dispatch(), seconds=6.0)(_play)
 
 
@@ -96,7 +94,7 @@ async def dispatch_zombie(stage: Stage) -> None:
 
 @scenario("dispatch-torn", weight=2, dispatch=GROUPED, seconds=6.0)
 async def dispatch_torn(stage: Stage) -> None:
-    """All workers die, and the dispatcher's changelog ends in the middle of a decision: the next owner overwrites it."""
+    """All workers die, and the dispatcher's changelog ends in the middle of a decision, which the next owner overwrites."""
     await stage.start("a", "b")
     for _ in range(3):
         await stage.live("a", "b")
