@@ -54,9 +54,9 @@ class RoundReport(msgspec.Struct):
 
     def __str__(self) -> str:
         deaths = ", ".join(f"{count} {why}" for why, count in sorted(self.deaths.items()))
-        shown = ("acknowledged", "transitions", "emitted again", "delivered again", "answers 503", "decisions", "notifications",
-                 "sent again", "acts 201", "escalations", "audit checkpoints",
-                 "audit sent again", "audit state digests")  # fmt: skip
+        shown = ("acknowledged", "transitions", "emitted again", "delivered again", "answers 503", "decisions",
+                 "notifications", "sent again", "acts 201", "escalations", "audit checkpoints", "audit sent again",
+                 "audit state digests")  # fmt: skip
         counts = ", ".join(f"{self.counts.get(name, 0)} {name}" for name in shown)
         figures = "".join(f", {name.replace('_', ' ')} {value:.2f}" for name, value in self.figures.items())
         verdict = "no violation" if not self.wrong else f"WRONG, {len(self.wrong)} violations"

@@ -94,7 +94,7 @@ async def dispatch_zombie(stage: Stage) -> None:
 
 @scenario("dispatch-torn", weight=2, dispatch=GROUPED, seconds=6.0)
 async def dispatch_torn(stage: Stage) -> None:
-    """All workers die, and the dispatcher's changelog ends in the middle of a decision, which the next owner overwrites."""
+    """All workers die, and the dispatcher's changelog ends within a decision, which the next owner overwrites."""
     await stage.start("a", "b")
     for _ in range(3):
         await stage.live("a", "b")
