@@ -40,7 +40,7 @@ _WHERE = {
     "dispatch cleared": "when it is noted that all was sent",
 }
 for _place in DISPATCH_PLACES:
-    _play = _dies(_place, 12)
+    _play = _dies(_place, 6)
     _play.__doc__ = f"Owners of the dispatcher die by `kill -9` {_WHERE[_place]}."
     scenario(f"kill-{_place.replace(' ', '-')}", weight=2, dispatch=Dispatch(), seconds=6.0)(_play)
 _play = _dies(AFTER_POST, 6)
