@@ -28,8 +28,10 @@ def _kinds() -> Iterator[SinkKind]:
 
 KINDS: tuple[SinkKind, ...] = tuple(_kinds())
 AllSinkSettings: type[SinkSettings] = create_model(
-    "AllSinkSettings", __base__=tuple(kind.settings for kind in reversed(KINDS))
+    "AllSinkSettings",
+    __base__=tuple(kind.settings for kind in reversed(KINDS) if kind.settings is not SinkSettings),
 )
+RECEIVER_KINDS = {kind.receiver.key: kind for kind in KINDS if kind.receiver is not None}
 
 
 class Built(NamedTuple):
@@ -74,8 +76,8 @@ def default_receivers(settings: SinkSettings) -> tuple[Receiver, Receiver]:
 
 
 def first_settings() -> list[str]:
-    """One of each kind."""
-    return [kind.first_setting for kind in KINDS]
+    """One of each kind that has settings."""
+    return [kind.first_setting for kind in KINDS if kind.first_setting]
 
 
 def addresses(settings: SinkSettings) -> dict[str, str]:

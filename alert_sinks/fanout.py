@@ -170,7 +170,7 @@ class Fanout(Generic[Token]):
             wanted = notification if way.of.sends_resolved else without_resolved(notification)
             for message in messages_of(wanted, takes_digests=way.queues.takes_digests):
                 delivery = self._delivery(message.alert, mark, [transition], message.digest)
-                delivery.message_id = message.message_id
+                delivery.message_id, delivery.group_key = message.message_id, message.group_key
                 transition.deliveries.append((way.queues, delivery))
         transition.open_deliveries = len(transition.deliveries)
         if not transition.deliveries:

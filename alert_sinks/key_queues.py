@@ -226,7 +226,10 @@ class KeyQueues:
         return None
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
-        attempt = Attempt(delivery.attempts, self._environment.now_ms(), self._environment.check, delivery.message_id)
+        attempt = Attempt(
+            delivery.attempts, self._environment.now_ms(), self._environment.check, delivery.message_id,
+            delivery.group_key,
+        )  # fmt: skip
         attempt.check()
         try:
             if delivery.digest is not None and isinstance(self.sink, TakesDigests):

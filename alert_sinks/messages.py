@@ -24,6 +24,7 @@ class Message(NamedTuple):
     message_id: str
     alert: Alert
     digest: Digest | None = None
+    group_key: str = ""
 
 
 def without_resolved(notification: Notification) -> Notification:
@@ -39,12 +40,13 @@ def messages_of(notification: Notification, *, takes_digests: bool) -> list[Mess
 
     A single alert is a message of its own, so that it looks as it always has.
     """
+    group_key = "\n".join(notification.group_keys)
     name, alerts = notification.notification_id, tuple(_shown(notification, each) for each in notification.alerts)
     if notification.firing + notification.resolved == 1:
-        return [Message(name, alert) for alert in alerts]
+        return [Message(name, alert, None, group_key) for alert in alerts]
     if not takes_digests:
-        return [Message(f"{name}:{number}", alert) for number, alert in enumerate(alerts)]
-    return [Message(name, alerts[0], _digest(notification, alerts))] if alerts else []
+        return [Message(f"{name}:{number}", alert, None, group_key) for number, alert in enumerate(alerts)]
+    return [Message(name, alerts[0], _digest(notification, alerts), group_key)] if alerts else []
 
 
 def _digest(notification: Notification, alerts: tuple[Alert, ...]) -> Digest:

@@ -1,8 +1,10 @@
 """One bounded HTTP POST, and what its answer means. Addresses are secrets (Slack's hold a token) and never logged."""
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
@@ -16,6 +18,7 @@ from alert_sinks.sink import Delivered, Disabled, Outcome, Rejected, Retry
 TIMEOUT_SECONDS = 10.0
 MAX_ANSWER_BYTES = 4096  # the honest answers are a word or a short JSON object
 _EXCERPT_CHARACTERS = 200
+SECRET_CHARACTERS = 8  # shorter parts of an address are words such as `services`
 
 
 class HttpAnswer(msgspec.Struct, frozen=True):
@@ -106,11 +109,22 @@ def _why(error: Exception, timeout_seconds: float) -> str:
             return f"the connection broke ({type(error).__name__})"
 
 
-def outcome_of(answer: HttpAnswer | NoHttpAnswer, now_ms: int) -> Outcome:
-    """What the status says. A 2xx counts even if its body broke off: it came after the whole request was read."""
+def json_body(payload: object) -> bytes:
+    """The payload as JSON; halves of characters, which UTF-8 does not have, become question marks."""
+    try:
+        return msgspec.json.encode(payload)
+    except UnicodeEncodeError:
+        return json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def outcome_of(answer: HttpAnswer | NoHttpAnswer, now_ms: int, *secrets: str) -> Outcome:
+    """What the status says. A 2xx counts even if its body broke off: it came after the whole request was read.
+
+    `secrets`, whole addresses among them, are taken out of what the destination said, which may repeat them.
+    """
     if isinstance(answer, NoHttpAnswer):
         return Retry(None, answer.reason)
-    said = _said(answer)
+    said = _said(answer, secrets)
     match answer.status:
         case status if 200 <= status < 300:
             return Delivered()
@@ -130,9 +144,17 @@ def outcome_of(answer: HttpAnswer | NoHttpAnswer, now_ms: int) -> Outcome:
             return Rejected(said)
 
 
-def _said(answer: HttpAnswer) -> str:
-    words = printable(answer.body.decode("utf-8", "replace"))
+def _said(answer: HttpAnswer, secrets: Iterable[str]) -> str:
+    words = printable(without_secrets(answer.body.decode("utf-8", "replace"), secrets))
     return f"HTTP {answer.status}: {words}" if words else f"HTTP {answer.status}"
+
+
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """The text with stars for each secret, and for each long part of an address."""
+    parts = {part for secret in secrets for part in (secret, *re.split(r"[/?&=#@:]+", secret))}
+    for part in sorted((part for part in parts if len(part) >= SECRET_CHARACTERS), key=len, reverse=True):
+        text = text.replace(part, "***")
+    return text
 
 
 def printable(text: str) -> str:

@@ -7,13 +7,11 @@ from collections.abc import Iterable
 
 import httpx
 
-from alert_sinks.destinations import KINDS
-from alert_sinks.receivers import KINDS as CONFIGS
+from alert_sinks.destinations import RECEIVER_KINDS
 from alert_sinks.receivers import Receiver, ReceiverConfig
-from alert_sinks.sink import ReceiverSink, SinkParts
+from alert_sinks.sink import ReceiverSink, SinkKind, SinkParts
 
-_KIND_OF = {kind.config: kind for kind in KINDS if kind.config is not None}
-_KEY_OF = {each.config: key for key, each in CONFIGS.items()}
+_KIND_OF = {kind.receiver.config: (key, kind) for key, kind in RECEIVER_KINDS.items() if kind.receiver is not None}
 
 
 def build_receivers(
@@ -27,10 +25,11 @@ def build_receivers(
         sinks = found[receiver.name] = []
         counts: dict[str, int] = {}
         for config in receiver.configs:
-            key = _KEY_OF[type(config)]
+            key, kind = _KIND_OF[type(config)]
             number = counts[key] = counts.get(key, 0) + 1
             try:
-                sinks.append(_built(config, SinkParts(client, sink_name(receiver.name, key, number), timeout_seconds)))
+                parts = SinkParts(client, sink_name(receiver.name, key, number), timeout_seconds)
+                sinks.append(_built(kind, config, parts))
             except ValueError as error:
                 faults.append(f"receiver {receiver.name}, {key} {number}: {error}.")
     if faults:
@@ -44,8 +43,6 @@ def sink_name(receiver: str, key: str, number: int) -> str:
     return name if number == 1 else f"{name}/{number}"
 
 
-def _built(config: ReceiverConfig, parts: SinkParts) -> ReceiverSink:
-    kind = _KIND_OF.get(type(config))
-    if kind is None or kind.of_config is None:
-        raise ValueError("is not delivered to yet; remove it")
+def _built(kind: SinkKind, config: ReceiverConfig, parts: SinkParts) -> ReceiverSink:
+    assert kind.of_config is not None
     return ReceiverSink(kind.of_config(config, parts), config)

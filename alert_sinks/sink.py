@@ -9,7 +9,7 @@ import msgspec
 
 from alert_sinks.digest import Digest
 from alert_sinks.environment import nothing_forbids
-from alert_sinks.receivers import ReceiverConfig
+from alert_sinks.receivers import ReceiverConfig, ReceiverKind
 from alert_sinks.settings import SinkSettings
 from models.alert import Alert
 from streams.routing.alerting import ON_CALL, TEAM
@@ -17,6 +17,8 @@ from streams.routing.alerting import ON_CALL, TEAM
 
 class Attempt(msgspec.Struct, frozen=True):
     """One try at delivering one message. `message_id` names it; "" where the transitions in it do.
+
+    `group_key` names the group of alerts that the message is about; "" where there is none.
 
     A sink calls `check` right before each write that leaves the process, after it has connected or started what it
     needs: a worker that was frozen meanwhile is no longer the one that delivers, and `check` raises.
@@ -26,6 +28,7 @@ class Attempt(msgspec.Struct, frozen=True):
     at_ms: int  # wall clock of the try, epoch milliseconds
     check: Callable[[], None] = nothing_forbids
     message_id: str = ""
+    group_key: str = ""
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -130,23 +133,27 @@ class SinkParts(NamedTuple):
     timeout_seconds: float
 
 
+def _none(_: Any, client: httpx.AsyncClient) -> Destinations:
+    return Destinations()
+
+
 @dataclass(frozen=True)
 class SinkKind:
-    """What the file of a kind of sink gives as `KIND`.
+    """What the file of a kind of sink gives as `KIND`: its part of the settings, its part of `alerting.yaml`, or both.
 
     `build` returns the sinks that are set, and raises ValueError with one sentence if one cannot be made. The first
     setting in `settings` is the one to name to an operator who has set none. `configs` says what a file of receivers
-    would say of the same settings: the ways of the team, and those of on-call. `of_config` makes the sink of one config
-    of `alert_sinks.receivers`, whose class is `config`; it raises ValueError with one sentence.
+    would say of the same settings: the ways of the team, and those of on-call. `receiver` declares the keys that a file
+    of receivers may have, and `of_config` returns the sink of one such way; it raises as `build` does.
     """
 
-    settings: type[SinkSettings]
-    build: Callable[[Any, httpx.AsyncClient], Destinations]  # of an instance of `settings`
+    settings: type[SinkSettings] = SinkSettings
+    build: Callable[[Any, httpx.AsyncClient], Destinations] = _none  # of an instance of `settings`
     configs: Callable[[Any], tuple[Sequence[ReceiverConfig], Sequence[ReceiverConfig]]] = lambda _: ((), ())
-    config: type[ReceiverConfig] | None = None
-    of_config: Callable[[Any, SinkParts], Sink] | None = None
+    receiver: ReceiverKind | None = None
+    of_config: Callable[[Any, SinkParts], Sink] | None = None  # of an instance of `receiver.config`
 
     @property
     def first_setting(self) -> str:
-        """Its name in the environment."""
-        return next(name for name in self.settings.model_fields if name not in SinkSettings.model_fields).upper()
+        """Its name in the environment; "" for a kind that only a file configures."""
+        return next((name for name in self.settings.model_fields if name not in SinkSettings.model_fields), "").upper()

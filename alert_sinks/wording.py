@@ -9,7 +9,7 @@ from streams.alerting.rule_types import alert_type
 from streams.alerting.verdict import Reason
 from streams.project.alert_actions import person_of
 
-MAX_LINES = 20  # of a digest; people read no more
+MAX_LINES = 10  # of a digest; people read no more
 
 _REASONS = {
     Reason.THRESHOLD_CROSSED: "the threshold was crossed",
@@ -78,6 +78,17 @@ def facts(alert: Alert) -> list[Fact]:
     )
 
 
+def text(alert: Alert) -> str:
+    """The whole message in plain text: the sentence, and a line for each fact."""
+    rows = [f"{title}: {value}" for title, value, _ in facts(alert)]
+    return "\n".join([*([alert.description, ""] if alert.description else []), *rows])
+
+
+def digest_text(digest: Digest) -> str:
+    """The same for many: a line for each that is listed, then the counts."""
+    return "\n".join([*lines(digest), "", *(f"{title}: {value}" for title, value, _ in digest_facts(digest))])
+
+
 def lines(digest: Digest) -> list[str]:
     """One line for each alert, the worst first, at most `MAX_LINES`; then how many more there are."""
     found = [_line(alert) for alert in digest.alerts[:MAX_LINES]]
@@ -91,6 +102,21 @@ def digest_facts(digest: Digest) -> list[Fact]:
     on = [alert.severity for alert in digest.alerts if alert.status is AlertStatus.FIRING]
     counts = [Fact(severity.value.upper(), str(on.count(severity) or ""), True) for severity in reversed(Severity)]
     return _filled(*counts, Fact("Dashboard", digest.worst.dashboard_url or "", False))
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters of it."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def encodable(text: str) -> str:
+    """Without NUL, and without halves of characters, which no UTF-8 has."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def one_line(text: str) -> str:
+    """For a header: no line breaks, no control characters."""
+    return "".join(letter for letter in " ".join(encodable(text).split()) if letter.isprintable())
 
 
 def _line(alert: Alert) -> str:

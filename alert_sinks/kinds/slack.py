@@ -6,11 +6,21 @@ refusals, the words in `TRANSIENT` are tried again, every other one is a dead le
 
 import httpx
 import msgspec
+from pydantic import SecretStr
 
 from alert_sinks import wording
 from alert_sinks.digest import Digest
-from alert_sinks.posting import TIMEOUT_SECONDS, HttpAnswer, NoHttpAnswer, outcome_of, post, printable
-from alert_sinks.receivers import SlackConfig
+from alert_sinks.posting import (
+    TIMEOUT_SECONDS,
+    HttpAnswer,
+    NoHttpAnswer,
+    json_body,
+    outcome_of,
+    post,
+    printable,
+    without_secrets,
+)
+from alert_sinks.receivers import HTTP, TEXTS, Fault, Form, ReceiverConfig, ReceiverKind, Values, each_of
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, sink_setting
 from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, SinkKind, SinkParts
@@ -44,6 +54,37 @@ class SlackSettings(SinkSettings):
     )
 
 
+class SlackConfig(ReceiverConfig, frozen=True, kw_only=True):
+    """An incoming webhook, or a bot that posts to a channel. Exactly one of the two."""
+
+    api_url: SecretStr | None = None
+    bot_token: SecretStr | None = None
+    channel: str = ""  # with a webhook of Slack: fixed by Slack, and only shown
+
+
+def _fault(values: Values) -> Fault:
+    if values.get("api_url") and values.get("bot_token"):
+        return "bot_token", "stands beside `api_url`; keep one of the two"
+    if not values.get("api_url") and not values.get("bot_token"):
+        return "api_url", "is missing, and `bot_token` too; set one of the two, or `slack_api_url` under `global`"
+    if values.get("bot_token") and not values.get("channel"):
+        return "channel", "is missing; name the channel to which the bot posts"
+    return None
+
+
+RECEIVER = ReceiverKind(
+    key="slack_configs",
+    config=SlackConfig,
+    forms={"api_url": Form.SECRET_ADDRESS, "bot_token": Form.SECRET, "channel": Form.TEXT},
+    defaults={"api_url": "slack_api_url"},
+    refused=each_of(TEXTS, "username", "color", "title", "title_link", "pretext", "text", "fields", "short_fields",
+                    "footer", "fallback", "callback_id", "icon_emoji", "icon_url", "image_url", "thumb_url",
+                    "link_names", "mrkdwn_in", "actions") | {"http_config": HTTP},
+    fault=_fault,
+    common={"slack_api_url": Form.SECRET_ADDRESS},
+)  # fmt: skip
+
+
 class _SlackAnswer(msgspec.Struct):
     ok: bool
     error: str = ""
@@ -72,18 +113,20 @@ class SlackSink:
         return await self._post(slack_digest(digest), attempt)
 
     async def _post(self, payload: dict[str, object], attempt: Attempt) -> Outcome:
-        content = msgspec.json.encode(payload)
+        content = json_body(payload)
         return slack_outcome(
-            await post(self._client, self._url, content, {}, self._timeout_seconds, attempt.check), attempt.at_ms
+            await post(self._client, self._url, content, {}, self._timeout_seconds, attempt.check),
+            attempt.at_ms,
+            self._url,
         )
 
     async def aclose(self) -> None:
         """Nothing to close."""
 
 
-def slack_outcome(answer: HttpAnswer | NoHttpAnswer, now_ms: int) -> Outcome:
+def slack_outcome(answer: HttpAnswer | NoHttpAnswer, now_ms: int, *secrets: str) -> Outcome:
     """What Slack's answer means; its status first, then its words."""
-    outcome = outcome_of(answer, now_ms)
+    outcome = outcome_of(answer, now_ms, *secrets)
     if isinstance(answer, NoHttpAnswer) or not isinstance(outcome, Delivered):
         return outcome
     if answer.broke_off:
@@ -91,7 +134,7 @@ def slack_outcome(answer: HttpAnswer | NoHttpAnswer, now_ms: int) -> Outcome:
     word = _word(answer.body)
     if word == "ok":
         return Delivered()
-    reason = f"Slack answered {printable(word) or 'nothing'}"
+    reason = f"Slack answered {printable(without_secrets(word, secrets)) or 'nothing'}"
     if word in TRANSIENT:
         after = retry_after_seconds(answer.retry_after, now_ms)
         return Retry(after, reason, holds_sink=word in RATE_LIMITED)
@@ -184,4 +227,4 @@ def _of_config(config: SlackConfig, parts: SinkParts) -> SlackSink:
     return SlackSink(parts.client, url, name=parts.name, timeout_seconds=parts.timeout_seconds)
 
 
-KIND = SinkKind(SlackSettings, _sinks, configs=_configs, config=SlackConfig, of_config=_of_config)
+KIND = SinkKind(SlackSettings, _sinks, configs=_configs, receiver=RECEIVER, of_config=_of_config)

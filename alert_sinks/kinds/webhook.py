@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import httpx
-import msgspec
 from pydantic import BeforeValidator, SecretStr
 from standardwebhooks import Webhook
 
 from alert_sinks.digest import Digest
-from alert_sinks.posting import TIMEOUT_SECONDS, outcome_of, post
-from alert_sinks.receivers import WebhookConfig
+from alert_sinks.posting import TIMEOUT_SECONDS, json_body, outcome_of, post
+from alert_sinks.receivers import Form, ReceiverConfig, ReceiverKind
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, secret, sink_setting
 from alert_sinks.sink import Attempt, Destinations, Outcome, SinkKind, SinkParts
 from models.alert import Alert
@@ -26,6 +25,23 @@ from models.times import rfc3339
 SERVICE = "project-service"
 COMPONENT = "episode-numbering"
 _PREFIX = "whsec_"
+
+
+class WebhookConfig(ReceiverConfig, frozen=True, kw_only=True):
+    """An address that takes a POST. `secret` signs it (Standard Webhooks). `max_alerts` 0: all of a group."""
+
+    url: SecretStr
+    secret: SecretStr | None = None
+    max_alerts: int = 0
+
+
+RECEIVER = ReceiverKind(
+    key="webhook_configs",
+    config=WebhookConfig,
+    forms={"url": Form.SECRET_ADDRESS, "secret": Form.SECRET, "max_alerts": Form.COUNT},
+    required=("url",),
+    refused={"http_config": "remove it, and sign requests with `secret`; a proxy comes from HTTPS_PROXY"},
+)
 
 
 class WebhookSink:
@@ -63,11 +79,11 @@ class WebhookSink:
         )
 
     async def _post(self, payload: dict[str, object], name: str, attempt: Attempt) -> Outcome:
-        body = msgspec.json.encode(payload)
+        body = json_body(payload)
         answer = await post(
             self._client, self._url, body, self._headers(name, attempt, body), self._timeout_seconds, attempt.check
         )
-        return outcome_of(answer, attempt.at_ms)
+        return outcome_of(answer, attempt.at_ms, self._url)
 
     async def aclose(self) -> None:
         """Nothing to close."""
@@ -105,7 +121,7 @@ def digest_payload(digest: Digest, attempt: Attempt, max_alerts: int = 0) -> dic
 
 def webhook_id(name: str) -> str:
     """`msg_` and 32 hexadecimal digits. Hashed, because the signed text is split at dots, which an id may hold."""
-    return "msg_" + hashlib.sha256(name.encode()).hexdigest()[:32]
+    return "msg_" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def secret_key(secret: str) -> bytes:
@@ -177,4 +193,4 @@ def _of_config(config: WebhookConfig, parts: SinkParts) -> WebhookSink:
     )  # fmt: skip
 
 
-KIND = SinkKind(WebhookSettings, _sinks, configs=_configs, config=WebhookConfig, of_config=_of_config)
+KIND = SinkKind(WebhookSettings, _sinks, configs=_configs, receiver=RECEIVER, of_config=_of_config)

@@ -1,4 +1,4 @@
-"""The sections `receivers` and `global` of `alerting.yaml`; `alert_sinks.receivers` has the keys of each kind."""
+"""The sections `receivers` and `global` of `alerting.yaml`; the file of each kind of sink declares its keys."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from alert_sinks.destinations import RECEIVER_KINDS
 from alert_sinks.receivers import (
-    GLOBAL,
-    KINDS,
     OTHER_KINDS,
     REFUSED_GLOBAL,
     SECRETS,
@@ -28,6 +27,11 @@ _MAIL = re.compile(r"[^@]*[^@\s]+@[^@\s]+")
 _APPRISE = "remove it, and reach that service by `apprise_configs`"
 
 
+_KINDS = {key: kind.receiver for key, kind in RECEIVER_KINDS.items() if kind.receiver is not None}
+_GLOBAL = {key: form for kind in _KINDS.values() for key, form in kind.common.items()}
+_REFUSED_GLOBAL = REFUSED_GLOBAL | {key: said for kind in _KINDS.values() for key, said in kind.refused_common.items()}
+
+
 def no_files(path: str) -> str:
     """Where no file may be read."""
     raise ValueError(f"names the file {path}, and no file is read here; write the secret itself")
@@ -35,10 +39,10 @@ def no_files(path: str) -> str:
 
 def read_receivers(value: Value | None, common: Value | None, secret_files: SecretFiles) -> tuple[Receiver, ...]:
     """All receivers; `common` is the section `global`."""
-    defaults = _values(common, GLOBAL, REFUSED_GLOBAL, secret_files) if common else {}
+    defaults = _values(common, _GLOBAL, _REFUSED_GLOBAL, secret_files) if common else {}
     found: dict[str, Receiver] = {}
     for each in value.items() if value else ():
-        parts = each.keys(("name", *KINDS), dict.fromkeys(OTHER_KINDS, _APPRISE))
+        parts = each.keys(("name", *_KINDS), dict.fromkeys(OTHER_KINDS, _APPRISE))
         if not each.needs(parts, "name"):
             continue
         name = parts["name"].name()
@@ -46,7 +50,7 @@ def read_receivers(value: Value | None, common: Value | None, secret_files: Secr
             parts["name"].fault(f"is `{name}`, which another receiver has; rename one of them")
         configs = [
             config
-            for key, kind in KINDS.items()
+            for key, kind in _KINDS.items()
             for one in (parts[key].items(50) if key in parts else ())
             if (config := _config(one, kind, defaults, secret_files)) is not None
         ]

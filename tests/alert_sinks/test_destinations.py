@@ -13,9 +13,11 @@ from alert_sinks import kinds
 from alert_sinks.destinations import KINDS, AllSinkSettings, build_destinations, default_receivers
 from alert_sinks.fanout import Fanout
 from alert_sinks.kinds.log import LogSink
+from alert_sinks.kinds.slack import SlackConfig
+from alert_sinks.kinds.webhook import WebhookConfig
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.receivers import Receiver as FileReceiver
-from alert_sinks.receivers import ReceiverConfig, SlackConfig, WebhookConfig
+from alert_sinks.receivers import ReceiverConfig
 from alert_sinks.settings import SinkSettings, sink_setting
 from alert_sinks.sink import Attempt, Delivered, Destinations, SinkKind
 from episode_monitor.cli.diagnosis import DiagnosisLevel
@@ -35,7 +37,8 @@ def names(destinations: Destinations) -> tuple[list[str], list[str]]:
 
 def test_every_file_of_a_kind_is_found_and_its_settings_with_it() -> None:
     files = {path.stem for path in Path(kinds.__path__[0]).glob("*.py")} - {"__init__", "log"}
-    assert {kind.build.__module__.rpartition(".")[2] for kind in KINDS} == files
+    found = [kind.of_config or kind.build for kind in KINDS]
+    assert {each.__module__.rpartition(".")[2] for each in found} == files
     for kind in KINDS:
         assert kind.settings.model_fields.keys() <= Settings.model_fields.keys()
 

@@ -136,7 +136,7 @@ def test_slack_gets_the_worst_first_and_a_number_for_the_rest() -> None:
     lines = attachment["text"].split("\n")
     assert lines[0] == "CRITICAL bad 1: 2.5 %, since 1970-01-01 00:00:00 UTC"
     assert lines[1].startswith("WARNING p00 1: 2.5 %")
-    assert (len(lines), lines[-1]) == (21, "and 6 more")
+    assert (len(lines), lines[-1]) == (11, "and 16 more")
     assert attachment["color"] == "danger"
     assert {field["title"]: field["value"] for field in attachment["fields"]} == {"CRITICAL": "1", "WARNING": "24"}
 

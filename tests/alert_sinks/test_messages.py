@@ -21,7 +21,7 @@ def changed(**changes: object) -> Notification:
 
 
 def test_a_single_alert_goes_out_as_it_is_under_the_notifications_id() -> None:
-    assert messages_of(ONE, takes_digests=True) == [Message("n_1", alert_of("p1"))]
+    assert messages_of(ONE, takes_digests=True) == [Message("n_1", alert_of("p1"), None, "team:k")]
 
 
 def test_an_escalation_names_its_reason_the_person_and_who_stands_in() -> None:

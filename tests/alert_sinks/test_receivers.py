@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
+from alert_sinks.kinds.webhook import WebhookConfig
 from alert_sinks.receiver_sinks import build_receivers
 from alert_sinks.receivers import Receiver as FileReceiver
-from alert_sinks.receivers import WebhookConfig
 from alert_sinks.routing import RouteReason
 from alert_sinks.sink import Destinations
 from models.alert import Alert, AlertStatus

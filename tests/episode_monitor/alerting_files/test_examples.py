@@ -7,16 +7,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from alert_sinks.receivers import (
-    AlertmanagerConfig,
-    AppriseConfig,
-    EmailConfig,
-    PagerdutyConfig,
-    Receiver,
-    ReceiverConfig,
-    SlackConfig,
-    WebhookConfig,
-)
+from alert_sinks.kinds.alertmanager import AlertmanagerConfig
+from alert_sinks.kinds.apprise import AppriseConfig
+from alert_sinks.kinds.email import EmailConfig
+from alert_sinks.kinds.pagerduty import PagerdutyConfig
+from alert_sinks.kinds.slack import SlackConfig
+from alert_sinks.kinds.webhook import WebhookConfig
+from alert_sinks.receivers import Receiver, ReceiverConfig
 from episode_monitor.settings.alerting_file import AlertingFile, parse_alerting
 from episode_monitor.settings.oncall_file import parse_on_call
 from models.times import epoch_ms
