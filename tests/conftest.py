@@ -39,8 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process more than cores, because tests of brokers and sessions wait most of their time; at most 4."""
-    return min(4, (os.cpu_count() or 2) + 1)
+    """Two processes a core and one more, because tests of brokers and sessions wait most of their time; at most 6."""
+    return min(6, 2 * (os.cpu_count() or 2) + 1)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
