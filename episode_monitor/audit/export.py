@@ -174,7 +174,7 @@ async def _replay(job: ExportJob, show: ShowProgress | None) -> Report:
     end = None if job.until_ms is None else Moment(job.until_ms)
     source = TopicSource(job.kafka, job.topic, Range(None, None, end))
     done = await do(job.core, source, Work(await source.resolve()), show, lambda: False)
-    return merged(job.core, done.outcomes)
+    return merged(job.core, done.outcomes, of_source=source.warnings)
 
 
 async def _due(job: ExportJob) -> list[OffsetRange]:

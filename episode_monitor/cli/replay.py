@@ -1,6 +1,7 @@
 """`replay`: events processed once more, from the topic or a file; nothing is written or delivered."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Annotated
@@ -67,8 +68,8 @@ def replay(
     interrupts = Interrupts(reads_file=jsonl is not None)
     with interrupts.watched():
         try:
-            done, unkept = _done(settings, core, asked, states, processes, progress, interrupts)
-            report = merged(core, done.outcomes, all_projects=projects)
+            done, unkept, of_source = _done(settings, core, asked, states, processes, progress, interrupts)
+            report = merged(core, done.outcomes, all_projects=projects, of_source=of_source)
         except KeyboardInterrupt:
             raise Failure("Interrupted; nothing was kept.", ExitCode.INTERRUPTED) from None
     _tell(report, "standard input" if str(jsonl) == "-" else str(jsonl or settings.events_topic))
@@ -86,8 +87,9 @@ def replay(
 def _done(
     settings: Settings, core: Core, asked: Wanted, states: States, processes: int, is_asked: bool,
     interrupts: Interrupts,
-) -> tuple[Done, Failure | None]:  # fmt: skip
-    """Plan, do, and write what is to be kept; and why that failed. Raises Failure where it was interrupted."""
+) -> tuple[Done, Failure | None, Sequence[str]]:  # fmt: skip
+    """Plan, do, and write what is to be kept; why that failed; the source's warnings. Raises Failure where it was
+    interrupted."""
     planned = run(partial(plan, states, asked, core, settings), settings, asked.jsonl)
     if planned.says:
         print(planned.says, file=sys.stderr)
@@ -105,13 +107,13 @@ def _done(
         kept = keep(states, planned, done)
     except Failure as failure:
         if done.is_finished:  # the report may have cost an hour
-            return done, failure
+            return done, failure, planned.source.warnings
         raise
     if not done.is_finished:
         raise Failure(
             f"Interrupted after {done.events} events; replay --resume {kept} continues.", ExitCode.INTERRUPTED
         )
-    return done, None
+    return done, None, planned.source.warnings
 
 
 def _used(processes: int, planned: Plan) -> int:

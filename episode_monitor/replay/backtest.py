@@ -93,14 +93,14 @@ async def backtest(
         side.advance(until_ms)
     if are_equal:
         old.partitions = new.partitions
-    return _result(old, new, night)
+    return _result(old, new, night, source.warnings)
 
 
-def _result(old: RulesSide, new: RulesSide, night: Night) -> BacktestResult:
+def _result(old: RulesSide, new: RulesSide, night: Night, of_source: Sequence[str]) -> BacktestResult:
     split = new.split_projects()
     before, after = old.fired(split), new.fired(split)
     found = changes(before, after)
-    report = merged(new.core, [each.counts() for each in new.partitions.values()])
+    report = merged(new.core, [each.counts() for each in new.partitions.values()], of_source=of_source)
     return BacktestResult(
         events=report.events,
         dead_letters=report.dead_letters,

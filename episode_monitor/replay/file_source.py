@@ -31,6 +31,7 @@ class LinesSource:
     """Lines at hand. `now_ms` stands for the time at which each was written."""
 
     is_topic = False
+    warnings: tuple[str, ...] = ()
     name = "lines"
 
     def __init__(self, lines: Iterable[bytes], now_ms: int, wanted: Range = Range()) -> None:  # noqa: B008

@@ -79,15 +79,18 @@ class Report(msgspec.Struct, frozen=True, tag_field="kind", tag="replay"):
         return bool(self.gaps or self.duplicates or self.dead_letters or self.split_projects)
 
 
-def merged(core: Core, outcomes: Sequence[Outcome], *, all_projects: bool = False) -> Report:
-    """The report on these partitions. `all_projects`: list every project's digest, however many there are."""
+def merged(
+    core: Core, outcomes: Sequence[Outcome], *, all_projects: bool = False, of_source: Sequence[str] = ()
+) -> Report:
+    """The report on these partitions. `all_projects`: list every project's digest, however many there are;
+    `of_source`: the warnings of the source."""
     outcomes = sorted(outcomes, key=lambda outcome: outcome.tally.partition)
     tallies = [outcome.tally for outcome in outcomes]
     split = _splits(outcomes)
     projects = [each for outcome in outcomes for each in outcome.projects]
     judged = [each for each in projects if each.project_id not in split]
     firings, transitions = _firings(core, outcomes, split)
-    warnings = _warnings(core, outcomes)
+    warnings = [*of_source, *_warnings(core, outcomes)]
     return Report(
         events=sum(tally.events for tally in tallies),
         applied=sum(tally.applied for tally in tallies),

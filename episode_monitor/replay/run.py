@@ -90,9 +90,10 @@ class Replay(Partitions[PartitionReplay]):
         """What each partition came to."""
         return [each.outcome() for each in self.partitions.values()]
 
-    def report(self, *, all_projects: bool = False) -> Report:
-        """What has come of it so far. `all_projects`: with each project's digest, however many there are."""
-        return merged(self.core, self.outcomes(), all_projects=all_projects)
+    def report(self, *, all_projects: bool = False, of_source: Sequence[str] = ()) -> Report:
+        """What has come of it so far. `all_projects`: with each project's digest, however many there are; `of_source`:
+        the warnings of the source."""
+        return merged(self.core, self.outcomes(), all_projects=all_projects, of_source=of_source)
 
 
 async def take_all(
@@ -125,4 +126,4 @@ async def replay(core: Core, source: Source, until_ms: int | None = None) -> Rep
     running = Replay(core, bounds)
     await take_all(running, source, bounds)
     running.advance(until_ms)
-    return running.report()
+    return running.report(of_source=source.warnings)

@@ -43,6 +43,7 @@ class Source(Protocol):
     is_topic: bool
     done: int  # of `total`, in whatever is counted: offsets or bytes
     total: int | None  # None: not known
+    warnings: tuple[str, ...]  # sentences on what the source no longer has, after `resolve`
 
     async def resolve(self) -> tuple[Bounds, ...]:
         """What the range comes to now, partitions ascending. Raises BadRange, NoSuchPartition, KafkaError, Failure."""

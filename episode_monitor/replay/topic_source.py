@@ -12,6 +12,8 @@ from aiokafka.errors import OffsetOutOfRangeError
 from agents.fetching.decompression import missing_codecs
 from agents.fetching.reading import READ_TIMEOUT_MS, reader, some_records
 from agents.kafka.access import Kafka, access_of
+from agents.kafka.topic_facts import topic_facts
+from agents.kafka.topics import connected_admin
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.ranges import (
     BadRange,
@@ -40,6 +42,7 @@ class TopicSource:
         self.name = topic
         self.done = 0
         self.total: int | None = None
+        self.warnings: tuple[str, ...] = ()
 
     async def resolve(self) -> tuple[Bounds, ...]:
         """Asks the broker for partitions, beginnings, ends, and the offsets of moments."""
@@ -55,6 +58,7 @@ class TopicSource:
             ends = await _seen_ends(consumer, beginnings, await consumer.end_offsets(partitions))
             firsts = await _offsets(consumer, partitions, ends, self._wanted.first)
             lasts = await _offsets(consumer, partitions, ends, self._wanted.end)
+        self.warnings = await _compaction(self._kafka, self.name)
         return tuple(self._bounds(tp, beginnings[tp], ends[tp], firsts.get(tp), lasts.get(tp)) for tp in partitions)
 
     def _check_named(self, numbers: Sequence[int]) -> None:
@@ -113,6 +117,18 @@ class TopicSource:
             f"Partition {tp.partition} of {self.name} had to be read from offset {position}, and begins at {beginning} "
             "by now, because Kafka deleted what lay before; replay again, or from a later offset."
         )
+
+
+async def _compaction(kafka: Kafka, topic: str) -> tuple[str, ...]:
+    """A sentence where Kafka compacts the topic, which removes records without moving its beginning."""
+    async with connected_admin(kafka) as admin:
+        facts = (await topic_facts(admin, [topic])).get(topic)
+    if facts is None or facts.cleanup is None or "compact" not in facts.cleanup:
+        return ()
+    return (
+        f"{topic} is compacted, which keeps only the last record of each key, so its gaps, duplicates and rates cannot "
+        "be trusted; set its cleanup.policy to delete.",
+    )
 
 
 async def choose_partitions(

@@ -107,7 +107,7 @@ async def _replay(order: Order, source: TopicSource, show: ShowProgress) -> Repo
     core = core_from(order.settings, order.rules.rule_set())
     work = Work(await source.resolve(), until_ms=order.until_ms)
     done = await do(core, source, work, show, lambda: False)
-    return merged(core, done.outcomes, all_projects=order.lists_projects)
+    return merged(core, done.outcomes, all_projects=order.lists_projects, of_source=source.warnings)
 
 
 async def _backtest(order: Order, asked: BacktestOrder, source: TopicSource, show: ShowProgress) -> BacktestResult:

@@ -53,6 +53,7 @@ class Topic:
     """A topic whose partitions are lists. `begins`: what lies before it is gone."""
 
     name, is_topic, done = "events", True, 0
+    warnings: tuple[str, ...] = ()
     total: int | None = None
 
     def __init__(self, *partitions: Sequence[Line | None], begins: int = 0, only: int | None = None) -> None:

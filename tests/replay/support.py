@@ -30,6 +30,7 @@ class Held:
     """Partitions held in memory, read within bounds in batches of two records."""
 
     name, is_topic, done = "held", True, 0
+    warnings: tuple[str, ...] = ()
     total: int | None = None
 
     def __init__(self, *partitions: Sequence[bytes]) -> None:

@@ -60,6 +60,7 @@ class Given:
     """Batches at hand."""
 
     name, is_topic, done = "given", True, 0
+    warnings: tuple[str, ...] = ()
     total: int | None = None
 
     def __init__(self, *given: ReplayBatch) -> None:
