@@ -171,8 +171,7 @@ class Worker:
                 Requests(self.settings, self.runtime.engine.core.rules),
             ),
         ]
-        if has_dispatch:
-            routers.append(silence_router(desk))
+        routers.append(silence_router(desk))
         routers.append(alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)))
         return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)
 

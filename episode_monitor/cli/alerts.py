@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import typer
 
+from episode_monitor.cli.alert_details import print_details
 from episode_monitor.cli.alert_routes import routes
 from episode_monitor.cli.alert_trial import send_trial
-from episode_monitor.cli.calling import By, Url, get, name_of, post
+from episode_monitor.cli.calling import By, Url, every, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.cli.times import Since, Until, asked_times
 from episode_monitor.exits import ExitCode
@@ -27,7 +28,7 @@ def list_alerts(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """List pending and firing alerts, the most severe first. Exit code 1 if there are any."""
-    listed = get(load_settings(), url, "/alerts/active")["alerts"]
+    listed = every(load_settings(), url, "/alerts/active", "alerts")
     active = [alert for alert in listed if project in (None, alert["project_id"])]
     if as_json:
         print_json({"alerts": active, "total": len(active)})
@@ -82,10 +83,37 @@ def send_trial_alert(as_json: Json = False) -> None:
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 
-@alerts.command("ack")
-def acknowledge(key: Key, by: By = None, comment: Comment = "", url: Url = None, as_json: Json = False) -> None:
+@alerts.command("show")
+def show_alert(key: Key, url: Url = None, as_json: Json = False) -> None:
+    """Show one alert: what happened, who was notified, who was not and why, what happens next. Exit code 1 if it
+    fires."""
+    found = get(load_settings(), url, f"/alerts/{quote(key, safe='')}")
+    if as_json:
+        print_json(found)
+    else:
+        print_details(found)
+    if found["status"] == "firing":
+        raise typer.Exit(ExitCode.ISSUES_FOUND)
+
+
+@alerts.command("acknowledge")
+@alerts.command("ack", hidden=True)
+def acknowledge(
+    key: Key,
+    minutes: Annotated[
+        int | None, typer.Option(min=1, max=10_080, help="It ends then; default: as long as the alert fires.")
+    ] = None,
+    by: By = None, comment: Comment = "", url: Url = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Acknowledge the alert, which stops its escalation."""
-    _act(key, "acknowledge", {"by": by, "comment": comment}, url, as_json)
+    lasting = {} if minutes is None else {"minutes": minutes}
+    _act(key, "acknowledge", {"by": by, "comment": comment, **lasting}, url, as_json)
+
+
+@alerts.command("unacknowledge")
+def unacknowledge(key: Key, by: By = None, comment: Comment = "", url: Url = None, as_json: Json = False) -> None:
+    """Take the acknowledgement back; escalation begins anew."""
+    _act(key, "unacknowledge", {"by": by, "comment": comment}, url, as_json)
 
 
 @alerts.command("resolve")

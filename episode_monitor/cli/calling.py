@@ -44,6 +44,10 @@ class WorkerClient:
         """A change as JSON. Raises Failure: 2 for wrong usage, 3 if no worker can answer, 4 if it is refused."""
         return await self._ask("POST", path, parameters, body, may_miss=False)
 
+    async def delete(self, path: str) -> Any:
+        """What was removed, as JSON. Raises Failure, as `post` does."""
+        return await self._ask("DELETE", path, None, None, may_miss=False)
+
     async def _ask(
         self, method: str, path: str, parameters: dict[str, Any] | None, body: dict[str, Any] | None, may_miss: bool
     ) -> Any:
@@ -95,6 +99,24 @@ def post(
 ) -> Any:  # fmt: skip
     """`WorkerClient.post` of one change."""
     return asyncio.run(WorkerClient(settings, url).post(path, body, parameters))
+
+
+def delete(settings: Settings, url: str | None, path: str) -> Any:
+    """`WorkerClient.delete` of one thing."""
+    return asyncio.run(WorkerClient(settings, url).delete(path))
+
+
+def every(
+    settings: Settings, url: str | None, path: str, name: str, parameters: dict[str, Any] | None = None
+) -> list[Any]:  # fmt: skip
+    """All entries of a list that comes in pages. Raises Failure."""
+    client, given, found = WorkerClient(settings, url), dict(parameters or {}), []
+    while True:
+        page = asyncio.run(client.get(path, given))
+        found += page[name]
+        given["cursor"] = page.get("next_cursor")
+        if given["cursor"] is None:
+            return found
 
 
 def name_of(by: str | None) -> str:

@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "topics": "topics:topics",
     "rules": "rules:rules",
     "alerts": "alerts:alerts",
+    "silence": "silence:silence",
     "oncall": "oncall:oncall",
     "audit": "audit:audit",
     "repair": "repair:app",

@@ -74,10 +74,11 @@ class SilenceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SilenceList(msgspec.Struct, frozen=True, kw_only=True):
-    """Silences, those that end first at the beginning."""
+    """Silences, those that end first at the beginning. `next_cursor` is null on the last page."""
 
     silences: list[SilenceView]
     total: int
+    next_cursor: str | None
 
 
 class SilencePreview(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,18 +15,23 @@ from episode_monitor.dispatch.bodies import (
     silence_view,
 )
 from episode_monitor.dispatch.desk import DispatchDesk
+from episode_monitor.fleet.errors import InvalidQuery
+from episode_monitor.storage.paging import BadQuery, decode_place, encode_place
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.mutations import audited, read_body
-from episode_monitor.web.parameters import Clean
+from episode_monitor.web.parameters import Clean, Cursor, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.security import caller_of
 from streams.dispatch.inputs import ExpireSilence, SetSilence
+from streams.dispatch.records import SilenceRecord
+from streams.dispatch.views import silence_state
 
 MAX_MATCHES = 1000
 SilenceId = Annotated[str, Path(min_length=1, max_length=500, description="The silence's id."), Whole, Clean]
 State = Annotated[Literal["pending", "active", "expired"] | None, Query(description="Only silences in this state.")]
+_Place = tuple[int, str]
 _SET = returns(SilenceView, problems=(400, 404, 409, 503), mutation=True)
 _BODY = takes(SilenceBody, required=True)
 
@@ -36,14 +41,16 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
     router = APIRouter(prefix="/monitoring/episodes/silences", tags=["silences"])
 
     @router.get("", responses=returns(SilenceList))
-    async def silences(request: Request, state: State = None) -> Response:
+    async def silences(request: Request, state: State = None, limit: Limit = 1000, cursor: Cursor = None) -> Response:
         """All silences of the fleet; expired ones are kept for five days."""
 
         async def listed() -> SilenceList:
-            records = sorted((each.record for each in desk.state().silences.values()), key=lambda one: one.ends_at_ms)
-            views = [silence_view(record, desk.now_ms()) for record in records]
-            found = [view for view in views if state in (None, view.state)]
-            return SilenceList(silences=found, total=len(found))
+            now_ms, records = desk.now_ms(), [each.record for each in desk.state().silences.values()]
+            found = [each for each in records if state in (None, silence_state(each, now_ms))]
+            page, next_cursor = _page(found, limit, cursor)
+            return SilenceList(
+                silences=[silence_view(each, now_ms) for each in page], total=len(found), next_cursor=next_cursor
+            )
 
         return await answer(request, listed)
 
@@ -81,6 +88,22 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
         return done(_view(desk, silence_id))
 
     return router
+
+
+def _page(
+    records: list[SilenceRecord], limit: int, cursor: str | None
+) -> tuple[list[SilenceRecord], str | None]:  # fmt: skip
+    """Those that end first at the beginning. Raises InvalidQuery."""
+    try:
+        after: _Place | None = None if cursor is None else decode_place(cursor, _Place)
+    except BadQuery as error:
+        raise InvalidQuery("cursor", str(error)) from error
+    left = sorted((each for each in records if after is None or _place(each) > after), key=_place)
+    return left[:limit], encode_place(_place(left[limit - 1])) if len(left) > limit else None
+
+
+def _place(record: SilenceRecord) -> _Place:
+    return record.ends_at_ms, record.silence_id
 
 
 async def _set(request: Request, desk: DispatchDesk, silence_id: str, action: str, status: int) -> Response:

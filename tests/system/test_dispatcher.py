@@ -10,6 +10,7 @@ from episode_monitor.demo.ports import free_port
 from episode_monitor.demo.programs import Program
 from tests.agents.support import created, now_ms
 from tests.system.running import BASE, ask, delete, post, ready, until, view, worker
+from tests.system.test_commands import run
 
 pytestmark = pytest.mark.broker
 
@@ -35,6 +36,40 @@ def lines(at: Program) -> list[str]:
     _, body = ask(at, "/received?sink=webhook")
     messages: dict[str, dict[str, Any]] = {entry["message_id"]: entry["body"]["alert"] for entry in body["received"]}
     return [f"{alert['project_id']} {alert['status']}" for alert in messages.values()]
+
+
+def commands_show_and_change_what_the_worker_has(url: str, key: str) -> None:
+    """What they change is as it was before when they are through."""
+
+    def asked(*words: str) -> Any:
+        ran = run(*words, "--url", url, "--json")
+        assert ran.code in (0, 1), ran.err
+        return ran.json
+
+    assert asked("alerts", "acknowledge", key, "--by", "kim", "--minutes", "30")["acknowledged_by"] == "kim"
+    shown = run("alerts", "show", key, "--url", url)
+    assert (shown.code, "Acknowledged by kim." in shown.out, "the acknowledgement expires" in shown.out) == (
+        1,
+        True,
+        True,
+    )
+    assert asked("alerts", "unacknowledge", key, "--by", "kim")["acknowledged_by"] is None
+    again = run("alerts", "unacknowledge", key, "--by", "kim", "--url", url)
+    assert (again.code, again.err.strip().endswith("(not_acknowledged)")) == (4, True)
+    assert run("alerts", "show", f"{key}9", "--url", url).code == 2
+
+    assert asked("silence", "preview", "alertname=episode_failure_rate", "project_id!=p9")["matches"] == [key]
+    added = run("silence", "add", "project_id=~q.*", "--by", "kim", "--comment", "quiet", "--url", url)
+    made = added.out.strip()
+    (listed,) = [one for one in asked("silence", "list")["silences"] if one["id"] == made]
+    assert (listed["created_by"], listed["comment"], listed["matchers"]) == (
+        "kim", "quiet", [{"name": "project_id", "value": "q.*", "operator": "=~"}]
+    )  # fmt: skip
+    assert asked("silence", "expire", made)["silences"][0]["state"] == "expired"
+    refused = run("silence", "expire", made, "--url", url)
+    assert (refused.code, "already_expired" in refused.err) == (4, True)
+    both = run("silence", "add", "a=b", "--minutes", "5", "--until", "2030-01-01T00:00:00Z", "--url", url)
+    assert (both.code, both.err) == (2, "episode-monitor: Give --minutes or --until, not both.\n")
 
 
 async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_and_go(
@@ -91,6 +126,8 @@ async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_a
         owners = {ask(each, "/readyz")[1]["dispatcher"]["owner"] for each in (left, right)}
         assert len(owners) == 1
         assert owners <= {left.url, right.url}
+
+        commands_show_and_change_what_the_worker_has(right.url, key)
 
         left.kill9()
         until(lambda: ready(right), "takeover")
