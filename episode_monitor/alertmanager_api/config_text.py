@@ -13,6 +13,8 @@ from streams.routing.time_interval import Range, TimeInterval
 _NEVER = "100y"  # amtool refuses a repetition interval of 0, which says the same here
 _AT_ONCE = "1ms"  # and a group interval of 0
 
+_UNITS = (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
+
 
 def config_text(alerting: Alerting) -> str:
     """YAML with `route`, `inhibit_rules`, `time_intervals` and the names of `receivers`."""
@@ -48,9 +50,9 @@ def _route(route: Route) -> dict[str, Any]:
 
 
 def duration_text(length_ms: int) -> str:
-    """`90s`, `90s500ms`; "" for 0."""
-    seconds, rest = divmod(length_ms, 1000)
-    return (f"{seconds}s" if seconds else "") + (f"{rest}ms" if rest else "")
+    """`4h`, `90s`, `500ms`: in the largest unit that fits; "" for 0."""
+    unit, length = next((name, length) for name, length in _UNITS if length_ms % length == 0)
+    return f"{length_ms // length}{unit}" if length_ms else ""
 
 
 def interval_of(interval: TimeInterval) -> dict[str, Any]:

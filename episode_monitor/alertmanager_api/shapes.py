@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from episode_monitor.dispatch.bodies import MAX_MATCHERS
-from streams.routing.matcher import Matcher, MatchOperator, matcher
+from streams.routing.matcher import Matcher, MatcherError, MatchOperator, matcher
+from streams.routing.matcher_parsing import LABEL_NAME
 
 
 class ApiReceiver(msgspec.Struct, frozen=True):
@@ -57,6 +58,8 @@ class ApiMatcher(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     def parsed(self) -> Matcher:
         """Raises MatcherError."""
+        if not LABEL_NAME.fullmatch(self.name):
+            raise MatcherError(f"`{self.name}` is no name of a label; use letters, digits and underscores.")
         return matcher(self.name, _OPERATORS[self.is_equal, self.is_regex], self.value)
 
 

@@ -89,7 +89,7 @@ def _record(desk: DispatchDesk, silence_id: str) -> SilenceRecord | None:
 
 async def _set(request: Request, desk: DispatchDesk) -> Response:
     body = await read_json(request, PostableSilence)
-    before = _record(desk, body.id) if body.id else None
+    before = _record(desk, body.id)
     if body.id and before is None:
         return text(404, NOT_FOUND)
     by = body.created_by.strip() or caller_of(request).role
