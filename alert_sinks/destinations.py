@@ -75,6 +75,13 @@ def default_receivers(settings: SinkSettings) -> tuple[Receiver, Receiver]:
     )
 
 
+def set_sinks(settings: SinkSettings) -> list[str]:
+    """The settings of sinks that are set, by the names of the environment."""
+    shared = SinkSettings.model_fields
+    names = [name for name in AllSinkSettings.model_fields if name not in shared]
+    return [name.upper() for name in names if getattr(settings, name) != AllSinkSettings.model_fields[name].default]
+
+
 def first_settings() -> list[str]:
     """One of each kind that has settings."""
     return [kind.first_setting for kind in KINDS if kind.first_setting]

@@ -85,7 +85,8 @@ class ReceiverQueues:
         return receiver in self._ways
 
     def of(self, receiver: str) -> Ways:
-        """Its sinks, or those of the first stand-in whose destinations are there; else its dead letters."""
+        """Its sinks, or those of the first stand-in whose destinations are there; else, if the receiver is unknown,
+        its dead letters."""
         own = self._ways.get(receiver, [])
         if any(way.queues.is_on for way in own):
             return Ways(tuple(own))
@@ -93,7 +94,7 @@ class ReceiverQueues:
             on = tuple(way for way in self._ways.get(name, ()) if way.queues.is_on)
             if on and name != receiver:
                 return Ways(on, NO_ON_CALL_MARK if receiver == ON_CALL else f"[{receiver}]", name)
-        if own:  # switched off: its dead letters say so
+        if self.has(receiver):  # of a sink that has switched off the dead letters say so
             return Ways(tuple(own))
         nowhere = self._nowhere.get(receiver)
         if nowhere is None:

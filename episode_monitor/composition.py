@@ -5,7 +5,6 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
-import msgspec
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import SecretStr
@@ -15,7 +14,7 @@ from agents.config import AgentsConfig, AuditConfig, Outlets
 from agents.engine.producer import Producer
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
-from alert_sinks.destinations import build_destinations, default_receivers
+from alert_sinks.destinations import build_destinations
 from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations
 from episode_monitor import __version__
@@ -41,9 +40,8 @@ from episode_monitor.web.local_changes import demands_token, token_of_start
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
 from models.audit_signature import private_key, public_key, signed
-from streams.dispatch.config import DispatchConfig, default_config
+from streams.dispatch.config import DispatchConfig
 from streams.project.alert_actions import person_of
-from streams.routing.alerting import TEAM
 
 log = structlog.get_logger(__name__)
 
@@ -107,19 +105,8 @@ def audit_config(settings: Settings) -> AuditConfig | None:
     return AuditConfig(every_seconds=every, software=software, sign=partial(signed, key=key))
 
 
-def dispatch_config(settings: Settings) -> Callable[[], DispatchConfig] | None:
-    """What the dispatcher decides by: the team and on-call of the settings; None where it is off."""
-    if not settings.alert_dispatcher:
-        return None
-    silent = frozenset(receiver.name for receiver in default_receivers(settings) if not receiver.configs)
-    in_force = msgspec.structs.replace(
-        default_config(settings.escalate_after_minutes * 60_000), empty_receivers=silent - {TEAM}
-    )  # the team's alerts go to the log where nothing else is set
-    return lambda: in_force
-
-
-def agents_config(settings: Settings) -> AgentsConfig:
-    """What the Kafka side needs."""
+def agents_config(settings: Settings, dispatch: Callable[[], DispatchConfig] | None = None) -> AgentsConfig:
+    """What the Kafka side needs; `dispatch` gives what the dispatcher decides by."""
     return AgentsConfig(
         monitor_id=settings.monitor_id,
         kafka=kafka_access(settings),
@@ -133,7 +120,7 @@ def agents_config(settings: Settings) -> AgentsConfig:
         cached_projects=settings.cached_projects,
         stalled_seconds=settings.stalled_seconds,
         audit=audit_config(settings),
-        dispatch=dispatch_config(settings),
+        dispatch=dispatch,
         worker_url=settings.public_url,
     )
 
@@ -242,12 +229,9 @@ def storage(settings: Settings) -> Storage:
         raise SettingsError(str(error)) from None
 
 
-def outlets(settings: Settings, storage: Storage, client: httpx.AsyncClient) -> Outlets:
-    """Where alerts go and are kept. Raises SettingsError."""
-    return Outlets(
-        destinations(settings, client), storage.ledger, history(storage), delivery_limits(settings),
-        storage.note_checkpoint,
-    )  # fmt: skip
+def outlets(settings: Settings, storage: Storage, sinks: Destinations) -> Outlets:
+    """Where alerts go and are kept."""
+    return Outlets(sinks, storage.ledger, history(storage), delivery_limits(settings), storage.note_checkpoint)
 
 
 def history(storage: Storage) -> HistoryStore:

@@ -34,6 +34,7 @@ from episode_monitor.alertmanager_api.routes import Monitor, alertmanager_router
 from episode_monitor.checks.service import Checks
 from episode_monitor.dispatch.alert_desk import DispatchedAlerts
 from episode_monitor.dispatch.desk import DispatchDesk
+from episode_monitor.dispatch.loading import alerting_in_force
 from episode_monitor.dispatch.routes import silence_router
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.fleet import outgoing
@@ -85,13 +86,12 @@ class Worker:
         self.settings = settings
         self.storage = composition.storage(settings)
         self.client = new_client(settings.sink_timeout_seconds)
+        alerting = self.alerting = alerting_in_force(settings, self.client, now_ms)
+        sinks = alerting.current.destinations if alerting else composition.destinations(settings, self.client)
         self.runtime = Runtime(
-            composition.agents_config(settings),
-            core,
-            composition.outlets(settings, self.storage, self.client),
-            stop,
-            now_ms,
-        )
+            composition.agents_config(settings, alerting.config if alerting else None), core,
+            composition.outlets(settings, self.storage, sinks), stop, now_ms,
+        )  # fmt: skip
         self._stop = stop
         self._make_fleet(core)
         self._tasks: list[asyncio.Task[None]] = []

@@ -16,7 +16,8 @@ import httpx
 from aiokafka.admin import NewPartitions
 
 from agents.kafka.topics import TopicNames, ensure_dispatch_topics, ensure_topics
-from episode_monitor.composition import dispatch_config
+from episode_monitor.dispatch.loading import dispatch_config
+from episode_monitor.settings.alerting_files import read_files
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import load_settings
 from episode_monitor.web.server import serve
@@ -82,8 +83,10 @@ class Stage:
     def dispatch(self) -> DispatchConfig | None:
         """What the workers' dispatcher decides by; None where there is none."""
         settings = load_settings({**self._environment, "MONITORING_PORT": "8002"})
-        config = dispatch_config(settings)
-        return None if config is None or self.plan.dispatch is None else planned(self.plan.dispatch, config())
+        if not settings.alert_dispatcher or self.plan.dispatch is None:
+            return None
+        files = read_files(settings, settings.alerting_path, settings.oncall_path)
+        return planned(self.plan.dispatch, dispatch_config(files))
 
     def judge(self, evidence: Evidence, *, letters_once: bool = True) -> Oracle:
         """The oracle of this round."""

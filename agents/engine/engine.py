@@ -180,6 +180,8 @@ class Engine:
         """The life of one partition: until it is revoked."""
         await self._until_it_has_a_log(owned)
         await self._recovery.recover(owned)
+        while owned.partition.core is not self.core:  # other rules came while it was read
+            await owned.adopt(self.core)
         consumer = self.assignment.consumer
         if consumer is None:
             raise RuntimeError("the engine has no consumer")

@@ -122,6 +122,14 @@ class Flusher:
         await self._writer.settled()  # all that was emitted before the cuts, and so of all that is collected
         await asyncio.gather(*(self._store(owned, changes) for owned, changes in collected))
 
+    async def store_locked(self, owned: Owned) -> None:
+        """Store what was taken of one live partition. The caller has `lock` and the partition's. Raises KafkaError."""
+        if owned.has_to_store(is_last=False):
+            owned.cut(self._writer.letters_end)
+            collected = await owned.collect()
+            await self._writer.settled()
+            await self._store(owned, collected)
+
     async def _cut(self, owned: Owned, letters_from: int) -> bool:
         """Cut what the next flush stores; False if there is nothing to store."""
         async with owned.locked() as change:

@@ -116,7 +116,7 @@ class Owned:
         self._core = core
         self._cached_projects = cached_projects
         self.drift_alerts = DriftAlerts(core)  # of the whole fleet; stored with partition KEEPER alone
-        self.partition = self._new_partition()
+        self.partition = self._new_partition(self.drift_alerts)
         self.audit = audit
         self.checkpoint = Checkpoint(audit)
         self._lock = asyncio.Lock()
@@ -135,20 +135,30 @@ class Owned:
         """The events' partition."""
         return TopicPartition(self.topic, self.number)
 
-    def _new_partition(self) -> Partition:
-        sections = (self.drift_alerts,) if self.number == KEEPER else ()
+    def _new_partition(self, drift_alerts: DriftAlerts) -> Partition:
+        sections = (drift_alerts,) if self.number == KEEPER else ()
         return Partition(self._core, self.number, self.store, self._cached_projects, sections=sections)
 
     async def recover(self, values: dict[bytes, bytes]) -> None:
         """Make the partition from its changelog's values, in slices that leave the loop to others."""
         self.store = StoredValues(values)
-        self.partition = self._new_partition()
+        self.partition = self._new_partition(self.drift_alerts)
         await in_slices(self.partition.restore(), RESTORE_SLICE_SECONDS)
         self.recovered.projects = len(self.partition.index.head_keys)
         self.position = self.committed = self.partition.next_offset
         self.checkpoint.recovered(values)
         if self.audit is not None:
             self.audit.recover(values, self.partition, self.store)
+
+    async def adopt(self, core: Core) -> None:
+        """Read everything that is stored by other rules. To be called when all is stored, and nothing is taken."""
+        self._core = core
+        drift_alerts = DriftAlerts(core)
+        partition = self._new_partition(drift_alerts)
+        await in_slices(partition.restore(), RESTORE_SLICE_SECONDS)
+        self.partition, self.drift_alerts = partition, drift_alerts
+        if self.audit is not None:
+            self.audit.adopt(core, partition, self.store)
 
     def begin_at(self, first_offset: int, known_letters: set[int]) -> None:
         """`first_offset`: where the events' partition begins; of the records in `known_letters` dead letters exist."""

@@ -88,21 +88,32 @@ class PartitionAudit:
         self.chain, self._decided = self._new_chain(), None
         self.chain.restore(values)
         self._cursor, self._projects = partition.next_offset, partition.index.projects
+        total = self._sum_of(partition, store)
+        stored = self.chain.state_sum
+        is_exact = stored is not None and stored.offset == self._cursor and self._valid_from <= self._cursor
+        if stored is not None and is_exact and stored.rules_digest == self._rules_digest:
+            total.restore(int.from_bytes(stored.total, "big"), stored.offset)
+        else:
+            total.start(self._valid_from)
 
+    def _sum_of(self, partition: Partition, store: StoredValues) -> StateSum:
         def unchanged(project_id: str) -> ProjectState | None:
             if partition.checkpointer.writes or partition.checkpointer.waiting:
                 return None  # what is in memory may be newer than the store
             found = partition.peek(project_id)
             return found if isinstance(found, ProjectState) and not found.is_dirty else None
 
-        self.sum = StateSum(self._core, store, partition.index.head_keys, unchanged)
         self._valid_from = partition.index.stored_to
-        stored = self.chain.state_sum
-        is_exact = stored is not None and stored.offset == self._cursor and self._valid_from <= self._cursor
-        if stored is not None and is_exact and stored.rules_digest == self._rules_digest:
-            self.sum.restore(int.from_bytes(stored.total, "big"), stored.offset)
-        else:
-            self.sum.start(self._valid_from)
+        self.sum = StateSum(self._core, store, partition.index.head_keys, unchanged)
+        return self.sum
+
+    def adopt(self, core: Core, partition: Partition, store: StoredValues) -> None:
+        """The partition was made anew from what is stored, by other rules: the digest of its states begins anew."""
+        decided, self._decided = self._decided, None
+        if decided is not None:  # the digest that it waits for would be by other rules
+            self._make(decided, None)
+        self._core, self._rules_digest = core, rules_digest(core)
+        self._sum_of(partition, store).start(self._valid_from)
 
     def begin_at(self, position: int) -> None:
         """The first record that will be applied."""

@@ -1,35 +1,22 @@
 """`alerts routes`: checks a file of routes, and says where an alert with given labels would go by it."""
 
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
-from alert_sinks.destinations import default_receivers
-from alert_sinks.receivers import Receiver
 from episode_monitor.cli.output import Json, count, print_json, print_table
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.settings.alerting_files import load_alerting, load_on_call
+from episode_monitor.settings.alerting_files import AlertingFiles, read_files
 from episode_monitor.settings.settings import load_settings
-from streams.routing.alerting import ON_CALL, Alerting, OnCall, default_alerting, default_on_call
 from streams.routing.chain import Chain, Notify, Page, chain_for
 from streams.routing.labels import FIXED
 from streams.routing.matcher import matches_all, written
 from streams.routing.matcher_parsing import LABEL_NAME
 from streams.routing.route import Route, every, reached
 
-routes = typer.Typer(
-    no_args_is_help=True, help="Check a file of routes, and try it on labels. Workers do not read such a file yet."
-)
+routes = typer.Typer(no_args_is_help=True, help="Check a file of routes, and try it on labels.")
 OnCallFile = Annotated[Path | None, typer.Option("--oncall", help="A file of chains and schedules.")]
-
-
-class Files(NamedTuple):
-    """What both files say; without a file, what the settings say."""
-
-    alerting: Alerting
-    receivers: tuple[Receiver, ...]
-    on_call: OnCall
 
 
 @routes.command("check")
@@ -96,19 +83,8 @@ def try_routes(
         raise Failure(f"The receivers are {','.join(receivers)}, and not {verify}.", ExitCode.ISSUES_FOUND)
 
 
-def _read(file: Path | None, oncall: Path | None) -> Files:
-    settings = load_settings()
-    if file:
-        read = load_alerting(file)
-        alerting, receivers = read.alerting, read.receivers
-    else:
-        alerting, receivers = default_alerting(), default_receivers(settings)
-    if oncall:
-        return Files(alerting, receivers, load_on_call(oncall, alerting.receivers))
-    has_on_call = ON_CALL in alerting.receivers
-    return Files(
-        alerting, receivers, default_on_call(settings.escalate_after_minutes * 60_000) if has_on_call else OnCall()
-    )
+def _read(file: Path | None, oncall: Path | None) -> AlertingFiles:
+    return read_files(load_settings(), file, oncall)
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -118,7 +94,7 @@ def _label(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _shown(route: Route, files: Files, labels: dict[str, str]) -> dict[str, Any]:
+def _shown(route: Route, files: AlertingFiles, labels: dict[str, str]) -> dict[str, Any]:
     (receiver,) = [each for each in files.receivers if each.name == route.receiver]
     return {
         "receiver": route.receiver,
@@ -141,7 +117,7 @@ def _steps(chain: Chain) -> list[dict[str, Any]]:
 
 
 def _print(
-    files: Files, reaching: list[Route], labels: dict[str, str], sources: list[str], chain: Chain | None
+    files: AlertingFiles, reaching: list[Route], labels: dict[str, str], sources: list[str], chain: Chain | None
 ) -> None:
     rows = []
     for route in reaching:

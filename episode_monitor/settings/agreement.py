@@ -14,6 +14,7 @@ _OWN = frozenset(
     (
         "kafka_bootstrap_servers", "kafka_security_protocol", "kafka_sasl_mechanism", "kafka_sasl_username",
         "kafka_sasl_password", "kafka_ssl_cafile", "events_partitions", "topic_replication_factor",
+        "alerting_file", "oncall_file",
         "kafka_session_timeout_seconds", "kafka_rebalance_timeout_seconds", "flush_interval_ms", "rules_file",
         "sink_timeout_seconds", "sink_queue_limit", "sink_concurrency", "monitoring_host", "monitoring_port",
         "worker_url", "internal_token", "monitoring_allowed_hosts", "episode_monitoring_enabled", "state_dir",
@@ -22,6 +23,7 @@ _OWN = frozenset(
 )  # fmt: skip
 _WHETHER_SET = frozenset(("monitor_database_url", "database_url"))
 _RULES = "rules in force"  # from RULES_FILE and the thresholds
+_ALERTING, _ON_CALL = "alerting file in force", "on-call file in force"
 _DIGEST_BYTES = 2
 
 
@@ -40,10 +42,10 @@ class SettingsDigest(msgspec.Struct, frozen=True):
         return [name for place, name in enumerate(self.names, 1) if _at(packed, place) != _at(self.packed, place)]
 
 
-def digest_of(settings: Settings, rules_fingerprint: str) -> SettingsDigest:
-    """Of all settings that workers must share."""
+def digest_of(settings: Settings, rules: str, alerting: str = "", on_call: str = "") -> SettingsDigest:
+    """Of all settings that workers must share, and of the versions of the files in force."""
     values = {name.upper(): _value(name, settings) for name in sorted(type(settings).model_fields) if name not in _OWN}
-    values[_RULES] = rules_fingerprint
+    values |= {_RULES: rules, _ALERTING: alerting, _ON_CALL: on_call}
     names = tuple(values)
     packed = _digest("\0".join(names)) + b"".join(_digest(f"{name}\0{value}") for name, value in values.items())
     return SettingsDigest(names, packed)

@@ -14,13 +14,14 @@ from streams.alerting import rule_types
 from streams.alerting.rule import RuleType
 
 _alerts = partial(setting, GROUP)
+ReadableFile = Annotated[Path, AfterValidator(validators.readable_file)]
 _SHIPPED_RULES = Path(__file__).resolve().parents[2] / "rules.yaml"
 
 
 class AlertSettings(BaseModel):
     """The group "Rules and alerts"."""
 
-    rules_file: Annotated[Path, AfterValidator(validators.readable_file)] | None = _alerts(
+    rules_file: ReadableFile | None = _alerts(
         None, "A rules file to use instead of the shipped rules.yaml.", form="path"
     )
     failure_rate_threshold: Percent | None = _alerts(
@@ -48,6 +49,19 @@ class AlertSettings(BaseModel):
         "Whether one dispatcher for the whole fleet decides who is notified of what; its state is in Kafka. False: "
         "each worker decides for the alerts that it delivers. Change it in all workers at once.",
     )
+    alerting_file: ReadableFile | None = _alerts(
+        None,
+        "Routes, receivers, inhibit rules and time intervals in the words of Alertmanager (docs/alerting.md), for the "
+        "dispatcher. Unset: alerting.yaml in the working directory, where it exists. With a file the settings of sinks "
+        "are not used; without one they make the receivers team and on-call.",
+        form="path",
+    )
+    oncall_file: ReadableFile | None = _alerts(
+        None,
+        "Escalation chains and on-call schedules (docs/on-call.md), for the dispatcher. Unset: oncall.yaml in the "
+        "working directory, where it exists; without a file ESCALATE_AFTER_MINUTES makes the only chain.",
+        form="path",
+    )
     dashboard_url: BaseAddress | None = _alerts(
         None,
         "The public address of the dashboard, for links in alerts; it may have a path, which a proxy removes or "
@@ -61,6 +75,16 @@ class AlertSettings(BaseModel):
         return self.rules_file or _SHIPPED_RULES
 
     @property
+    def alerting_path(self) -> Path | None:
+        """The alerting file; None: there is none."""
+        return self.alerting_file or _where_it_exists("alerting.yaml")
+
+    @property
+    def oncall_path(self) -> Path | None:
+        """The on-call file; None: there is none."""
+        return self.oncall_file or _where_it_exists("oncall.yaml")
+
+    @property
     def threshold_overrides(self) -> dict[RuleType, Decimal]:
         """What replaces the thresholds of the rules, by measure; percent and seconds."""
         given = {
@@ -69,3 +93,8 @@ class AlertSettings(BaseModel):
             rule_types.SLOW_CREATION: self.performance_threshold_seconds,
         }
         return {measure: threshold for measure, threshold in given.items() if threshold is not None}
+
+
+def _where_it_exists(name: str) -> Path | None:
+    path = Path(name)
+    return path if path.exists() else None

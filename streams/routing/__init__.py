@@ -1,4 +1,4 @@
 """Which receivers an alert reaches, when they are muted, who is on call: values, and questions to them. No clock.
 
-`alerts routes` and `oncall show` use it. No worker does yet: `alert_sinks/routing.py` decides where alerts go.
+The dispatcher decides by them (`streams.dispatch`); `alerts routes` and `oncall show` answer from files alone.
 """

@@ -1,0 +1,73 @@
+"""Reads the alerting and the on-call file, and makes of them what the dispatcher decides by and delivers to."""
+
+from collections.abc import Callable
+
+import httpx
+import structlog
+
+from alert_sinks.destinations import set_sinks
+from alert_sinks.receiver_sinks import build_receivers
+from alert_sinks.sink import Destinations
+from episode_monitor import composition
+from episode_monitor.dispatch.in_force import AlertingInForce
+from episode_monitor.settings.alerting_files import AlertingFiles, read_files
+from episode_monitor.settings.settings import Settings, SettingsError
+from streams.dispatch.config import DispatchConfig
+from streams.routing.alerting import ON_CALL, TEAM
+
+log = structlog.get_logger(__name__)
+
+
+def dispatch_config(files: AlertingFiles) -> DispatchConfig:
+    """What the dispatcher decides by."""
+    is_file, root = files.alerting_path is not None, files.alerting.root.receiver
+    silent = frozenset(receiver.name for receiver in files.receivers if not receiver.configs)
+    return DispatchConfig(
+        alerting=files.alerting,
+        on_call=files.on_call,
+        # without a file the team's alerts go to the log where nothing else is set
+        empty_receivers=silent if is_file else silent - {TEAM},
+        stand_ins=(ON_CALL, TEAM, root) if is_file else (ON_CALL, TEAM),
+    )
+
+
+def alerting_in_force(
+    settings: Settings, client: httpx.AsyncClient, now_ms: Callable[[], int]
+) -> AlertingInForce | None:
+    """What the dispatcher decides by and delivers to; None where it is off. Raises SettingsError."""
+    if not settings.alert_dispatcher:
+        ignored = [str(path) for path in (settings.alerting_path, settings.oncall_path) if path is not None]
+        if ignored:
+            log.warning("ALERT_DISPATCHER is false: these files have no effect", files=ignored)
+        return None
+    of_settings: list[Destinations] = []  # made once: they do not change while the worker runs
+
+    def load() -> tuple[AlertingFiles, DispatchConfig, Destinations]:
+        files = read_files(settings, settings.alerting_path, settings.oncall_path)
+        config = dispatch_config(files)
+        if files.alerting_path is not None:
+            return files, config, file_destinations(settings, files, config, client)
+        if not of_settings:
+            of_settings.append(composition.destinations(settings, client))
+        return files, config, of_settings[0]
+
+    return AlertingInForce(load, now_ms)
+
+
+def file_destinations(
+    settings: Settings, files: AlertingFiles, config: DispatchConfig, client: httpx.AsyncClient
+) -> Destinations:
+    """The sinks of an alerting file; none with ALERT_ON_ISSUES off. Raises SettingsError."""
+    receivers = files.receivers
+    if not settings.alert_on_issues:
+        log.warning("ALERT_ON_ISSUES is false: alerts are stored and shown, but not delivered")
+        return Destinations(receivers={each.name: () for each in receivers})
+    try:
+        built = build_receivers(receivers, client, settings.sink_timeout_seconds)
+    except ValueError as error:
+        lines = str(error).splitlines()
+        raise SettingsError("\n".join(f"{files.alerting_path}: {line}" for line in lines)) from None
+    if unused := set_sinks(settings):
+        log.warning("these settings have no effect: the alerting file has the receivers",
+                    settings=unused, file=str(files.alerting_path))  # fmt: skip
+    return Destinations(receivers=built, stand_ins=config.stand_ins)
