@@ -69,6 +69,7 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     body: Any
     at: float = 0.0  # seconds of the wall clock
+    asked: float = 0.0  # the same, when it was asked
 
 
 class Commit(msgspec.Struct, frozen=True):

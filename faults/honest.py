@@ -92,4 +92,4 @@ class HonestRun:
 
     def answer(self, worker: str, project: str, body: object, status: int = 200, at: float = 0.0) -> None:
         """Add an answer of a worker."""
-        self.evidence.answers.append(Answer(worker, project, status, body, at))
+        self.evidence.answers.append(Answer(worker, project, status, body, at, at))

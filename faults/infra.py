@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from faults.dispatch_plan import Dispatch
 from faults.plan import Plan
 from faults.runner import RoundReport
 from faults.stage import Stage
@@ -90,19 +91,26 @@ class InfraScenario(msgspec.Struct, frozen=True):
     records: int = 1_200
     does: str = ""
     letters_once: bool = True
+    dispatch: Dispatch | None = None
 
 
 INFRA_SCENARIOS: dict[str, InfraScenario] = {}
 
 
 def scenario(
-    name: str, ground: MakeGround, seconds: float = 8.0, records: int = 1_200, *, letters_once: bool = True
+    name: str,
+    ground: MakeGround,
+    seconds: float = 8.0,
+    records: int = 1_200,
+    *,
+    letters_once: bool = True,
+    dispatch: Dispatch | None = None,
 ) -> Callable[[Play], Play]:
     """Register a scenario under its name."""
 
     def register(play: Play) -> Play:
         does = (play.__doc__ or "").strip()
-        INFRA_SCENARIOS[name] = InfraScenario(name, ground, play, seconds, records, does, letters_once)
+        INFRA_SCENARIOS[name] = InfraScenario(name, ground, play, seconds, records, does, letters_once, dispatch)
         return play
 
     return register
@@ -122,7 +130,7 @@ async def play_infra(name: str, seed: int, folder: Path, broker: str) -> RoundRe
         async with what.ground(folder, broker) as ground:
             plan = Plan(
                 bootstrap_servers=ground.bootstrap_servers, prefix=f"{name}-{seed}-{time.time_ns() // 1_000_000}-",
-                seed=seed, seconds=what.seconds, records=what.records,
+                seed=seed, seconds=what.seconds, records=what.records, dispatch=what.dispatch,
             )  # fmt: skip
             stage = InfraStage(plan, folder, ground)
             async with asyncio.timeout(PLAY_SECONDS), stage.entered():

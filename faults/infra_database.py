@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 
 from episode_monitor.demo.embedded import EmbeddedPostgres
+from faults.dispatch_plan import Dispatch
 from faults.evidence import end_offsets
 from faults.infra import Ground, InfraStage, scenario
 from models.alert_codec import decode_alert
@@ -96,6 +97,24 @@ async def postgres_restarted(stage: InfraStage) -> None:
     await _tracking_goes_on(stage, 4.0)
     await asyncio.to_thread(server.start)
     await _database_is_back(stage)
+
+
+@scenario("postgres-away-notified", with_postgres, seconds=10.0, dispatch=Dispatch(escalate_ms=2_000))
+async def postgres_away_notified(stage: InfraStage) -> None:
+    """PostgreSQL, and with it the delivery ledger, is killed while a dispatcher notifies and workers die: each message
+    reaches its receiver, repeated only under its own id."""
+    server: EmbeddedPostgres = stage.ground.parts
+    await stage.start("a", "b")
+    await stage.live("a", "b")
+    for name in ("a", "b"):
+        await asyncio.sleep(stage.rnd.uniform(0.3, 1.0))
+        await asyncio.to_thread(server.kill9)
+        stage.deaths["postgres"] += 1
+        await asyncio.sleep(stage.rnd.uniform(0.3, 1.0))
+        await stage.kill(name)
+        await stage.start(name)
+        await stage.live("a", "b")
+        await asyncio.to_thread(server.start)
 
 
 async def _database_is_back(stage: InfraStage) -> None:

@@ -10,20 +10,17 @@ It is pure: `Evidence` in, sentences out. Event times must lie behind the wall c
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from agents.kafka.topics import TopicNames
-from faults.evidence import Answer, Evidence
+from faults.evidence import Evidence
 from faults.oracle_audit import AuditChain
 from faults.oracle_dispatch import DispatchedAlerts
-from faults.oracle_emits import EmittedAlerts, Replays, dead_lettered, letters_are_right
-from faults.oracle_state import Sentences, StoredPartition, differences, journal_is_kept
-from faults.replay import Facts, facts_of_view, replay
-from models.integrity_views import ProjectView
+from faults.oracle_emits import EmittedAlerts, dead_lettered, letters_are_right
+from faults.oracle_state import Sentences, StoredPartition, journal_is_kept
+from faults.oracle_views import ShownViews
+from faults.replay import replay
 from streams.alerting.core import Core
 from streams.dispatch.config import DispatchConfig
 
-STORED_SECONDS = 4.0  # what a worker shows is stored by then; what is not may be lost with it
 SHOWN = 8  # violations of one kind that are written out
 
 
@@ -72,7 +69,9 @@ class Oracle:
             self.counts.update(dispatched.counts)
         wrong += _shortened(self._commits())
         wrong += _shortened(self._audit())
-        wrong += _shortened(self._answers(replays))
+        views = ShownViews(evidence, replays)
+        wrong += _shortened(views.check())
+        self.counts.update(views.counts)
         self.counts.update(emitted.counts)
         return wrong
 
@@ -104,44 +103,6 @@ class Oracle:
     def _asked(self) -> set[tuple[str, int]]:
         shown = [answer for answer in self._evidence.answers if answer.project and answer.status == 200]
         return {(answer.project, answer.body["applied"]["offset"]) for answer in shown}
-
-    def _answers(self, replays: Replays) -> Sentences:
-        """A view shows what the events up to its offset give, or it is 503: nothing in between."""
-        seen = {place: facts for each in replays.values() for place, facts in each.seen.items()}
-        shown: dict[str, list[Answer]] = {}  # by worker, of the whole fleet
-        known: dict[str, float] = {}  # project -> when it was first shown
-        for answer in self._evidence.answers:
-            self.counts[f"answers {answer.status}"] += 1
-            who = f"Worker {answer.worker}"
-            if answer.status == 404 and known.get(answer.project, answer.at) < answer.at - STORED_SECONDS:
-                yield f"{who} answered that {answer.project} is unknown after it had been shown."
-            elif answer.status not in (0, 200, 404, 503):
-                yield f"{who} answered {answer.status} about {answer.project or 'the fleet'}."
-            if answer.status == 200 and answer.project:
-                known.setdefault(answer.project, answer.at)
-                yield from _view_is_right(answer, seen)
-            elif answer.status == 200:
-                earlier = shown.setdefault(answer.worker, [])
-                stored = [each for each in earlier if each.at < answer.at - STORED_SECONDS]
-                before, now = max(map(_projects, stored), default=0), _projects(answer)
-                if now < before:
-                    yield f"{who} showed {now} projects in all after it had shown {before}."
-                earlier.append(answer)
-
-
-def _projects(answer: Answer) -> int:
-    return int(answer.body["total_projects"])
-
-
-def _view_is_right(answer: Answer, seen: dict[tuple[str, int], Facts]) -> Sentences:
-    view = msgspec.convert(answer.body, ProjectView)
-    offset = view.applied.offset
-    expected = seen.get((answer.project, offset))
-    if expected is None:
-        yield f"Worker {answer.worker} showed {answer.project} at offset {offset}, where it has no event."
-    else:
-        who = f"Worker {answer.worker} at offset {offset}: {answer.project}"
-        yield from differences(who, "replay", facts_of_view(view), expected)
 
 
 def _shortened(sentences: Iterable[str]) -> list[str]:

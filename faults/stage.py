@@ -233,10 +233,10 @@ class Stage:
             await asyncio.sleep(self.look_every_seconds)
             for worker in self.running():
                 project = "" if rnd.random() < 0.2 else f"proj_{rnd.randrange(PROJECTS):03d}"
-                life = worker.life
+                life, asked = worker.life, time.time()
                 status, body = await self.ask(worker, f"{VIEWS}/{f'project/{project}' if project else 'summary'}")
                 if worker.life == life:
-                    self.evidence.answers.append(Answer(life, project, status, body, time.time()))
+                    self.evidence.answers.append(Answer(life, project, status, body, time.time(), asked))
 
     # --- the end
 

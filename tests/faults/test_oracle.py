@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from agents.engine.changelog import MARKER
 from faults.evidence import Commit, Kept, Sent, commits_of
 from faults.honest import START_MS, HonestRun
 from faults.oracle import Oracle
@@ -393,17 +394,39 @@ def test_a_view_of_any_moment_is_right_and_a_mixture_of_two_moments_is_not(run: 
 
 def test_a_project_that_vanishes_a_fleet_that_shrinks_and_other_errors_are_noticed(run: HonestRun) -> None:
     project = clean(run).events[0][1].project_id
+    run.answer("b", project, None, 404)  # before it was shown
     run.answer("a", project, view_at(run, project, 60))
-    run.answer("b", project, None, 404)  # as for the fleet
     run.answer("b", project, None, 404, at=9.0)
     run.answer("a", "", {"total_projects": 12})
-    run.answer("a", "", {"total_projects": 11}, at=1.0)  # what was not stored yet died with a worker
-    run.answer("a", "", {"total_projects": 9}, at=9.0)
+    run.answer("a", "", {"total_projects": 11}, at=1.0)
     run.answer("a", project, None, 500)
     assert verdict(run) == [
         f"Worker b answered that {project} is unknown after it had been shown.",
-        "Worker a showed 9 projects in all after it had shown 12.",
+        "Worker a showed 11 projects in all after it had shown 12.",
         f"Worker a answered 500 about {project}.",
+    ]
+
+
+def test_what_was_not_stored_when_an_owner_began_may_be_missing_for_as_long_as_it_takes(run: HonestRun) -> None:
+    """One project is stored behind the marker of the owner that read the state back, the others before it."""
+    log = run.evidence.changelog[0]
+    head = next(each.key or b"" for each in reversed(log) if (each.key or b"")[:1] == changelog_keys.HEAD)
+    late = changelog_keys.project_of(head)
+    before, behind = [each for each in log if each.key != head], [each for each in log if each.key == head]
+    rows = [*before, Kept(0, MARKER, b"second owner", timestamp=5_000), *behind]
+    run.evidence.changelog[0] = [msgspec.structs.replace(each, offset=at) for at, each in enumerate(rows)]
+    other = next(event.project_id for _, event in clean(run).events if event.project_id != late)
+    for project in (late, other):
+        offset = next(offset for offset, event in clean(run).events if event.project_id == project)
+        run.answer("a", project, view_at(run, project, offset + 1), at=4.0)
+    run.answer("a", "", {"total_projects": 12}, at=4.0)
+    for project in (late, other):
+        run.answer("a", project, None, 404, at=99.0)
+    run.answer("a", "", {"total_projects": 11}, at=99.0)
+    run.answer("a", "", {"total_projects": 9}, at=100.0)
+    assert verdict(run) == [
+        f"Worker a answered that {other} is unknown after it had been shown.",
+        "Worker a showed 9 projects in all after it had shown 11.",
     ]
 
 
