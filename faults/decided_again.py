@@ -13,7 +13,7 @@ from agents.alerts.alert_headers import read_mark
 from agents.dispatch.codecs import decode_act, encode_notification
 from agents.dispatch.timed import Timed, of_act, of_alert, origin_of, passed_over
 from agents.kafka.topics import TopicNames
-from faults.decisions import END, OUTBOX, OUTCOME, Sentences, StoredDecision
+from faults.decisions import BESIDES, END, Sentences, StoredDecision
 from faults.evidence import Evidence, Kept
 from models.alert_codec import decode_alert
 from streams.dispatch.config import DispatchConfig
@@ -155,6 +155,6 @@ def _alerts(values: Values) -> list[AlertRecord]:
 
 def _applied(values: Values, changes: dict[bytes, bytes | None]) -> Values:
     """The state's records after these changes."""
-    kept = {key: value for key, value in changes.items() if key[:1] not in (OUTBOX, OUTCOME)}
+    kept = {key: value for key, value in changes.items() if key[:1] not in BESIDES}
     merged: dict[bytes, bytes | None] = {**values, **kept}
     return {key: value for key, value in merged.items() if value is not None}

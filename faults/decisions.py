@@ -1,6 +1,6 @@
 """The dispatcher's changelog as the oracle reads it: whole decisions in their order, and what each of them changed.
 
-It reads the records itself and shares only their codecs with the dispatcher.
+It puts records together itself and shares only keys and codecs with the dispatcher.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from agents.dispatch.codecs import decode_notification
+from agents.dispatch.decision_log import BESIDES, END, MARKER, OUTBOX, OUTCOME
 from faults.evidence import Kept
 from streams.dispatch.outputs import Notification
 from streams.dispatch.records import MetaRecord
 
-MARKER, END = b"!", b"m"
-OUTBOX, OUTCOME = b"n", b"x"
+__all__ = ["BESIDES", "END", "MARKER", "OUTBOX", "OUTCOME"]
+
 Sentences = Iterator[str]
 
 

@@ -17,7 +17,8 @@ PATIENCE_SECONDS = 15.0
 
 
 class People:
-    """They silence projects, expire silences and change them, each with a comment of its own, and keep the answers."""
+    """They silence projects, expire silences, and acknowledge, give back, resolve or silence an alert, each with a
+    comment of its own, and keep the answers."""
 
     def __init__(self, stage: "Stage") -> None:
         self._stage = stage
@@ -37,6 +38,9 @@ class People:
     async def _one(self, client: httpx.AsyncClient, url: str) -> None:
         self._acts += 1
         comment = f"act-{self._acts}-of-{self._stage.plan.seed}"
+        if self._rnd.random() < 0.6:
+            await self._on_an_alert(client, url, comment)
+            return
         if self._silences and self._rnd.random() < 0.4:
             path = f"/silences/{self._rnd.choice(self._silences)}"
             await self._ask(client, "DELETE", url, path, None, "")
@@ -44,6 +48,16 @@ class People:
         body = await self._ask(client, "POST", url, "/silences", self._silence(comment), comment)
         if body and "id" in body:
             self._silences.append(body["id"])
+
+    async def _on_an_alert(self, client: httpx.AsyncClient, url: str, comment: str) -> None:
+        try:
+            alerts = (await client.get(f"{url}{BASE}/alerts/active?limit=1000")).json().get("alerts") or []
+        except (httpx.HTTPError, ValueError):
+            return
+        if alerts:
+            verb = self._rnd.choice(("acknowledge", "acknowledge", "unacknowledge", "resolve", "silence"))
+            key, body = self._rnd.choice(alerts)["alert_key"], {"by": "kim", "comment": comment}
+            await self._ask(client, "POST", url, f"/alerts/{key}/{verb}", body, comment)
 
     def _silence(self, comment: str) -> dict[str, Any]:
         """Of one project in ten, or of one project, for a minute."""
