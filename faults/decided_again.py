@@ -11,9 +11,10 @@ import msgspec
 
 from agents.alerts.alert_headers import read_mark
 from agents.dispatch.codecs import decode_act, encode_notification
+from agents.dispatch.decision_log import BESIDES, END
 from agents.dispatch.timed import Timed, of_act, of_alert, origin_of, passed_over
 from agents.kafka.topics import TopicNames
-from faults.decisions import BESIDES, END, Sentences, StoredDecision
+from faults.decisions import Sentences, StoredDecision
 from faults.evidence import Evidence, Kept
 from models.alert_codec import decode_alert
 from streams.dispatch.config import DispatchConfig

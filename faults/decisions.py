@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from agents.dispatch.codecs import decode_notification
-from agents.dispatch.decision_log import BESIDES, END, MARKER, OUTBOX, OUTCOME
+from agents.dispatch.decision_log import END, MARKER, OUTBOX, OUTCOME
 from faults.evidence import Kept
 from streams.dispatch.outputs import Notification
 from streams.dispatch.records import MetaRecord
-
-__all__ = ["BESIDES", "END", "MARKER", "OUTBOX", "OUTCOME"]
 
 Sentences = Iterator[str]
 

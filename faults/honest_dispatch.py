@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import msgspec
 
 from agents.dispatch.codecs import Outcome, StampedAct, encode_act, encode_notification, encode_outcome
+from agents.dispatch.decision_log import END, MARKER
 from agents.dispatch.timed import Timed, of_act, of_alert
 from agents.kafka.topics import TopicNames
 from alert_sinks.digest import Digest
 from alert_sinks.kinds.webhook import digest_payload, webhook_id, webhook_payload
 from alert_sinks.messages import messages_of
 from alert_sinks.sink import Attempt
-from faults.decisions import END, MARKER
 from faults.evidence import Acted, Evidence, Kept, Received
 from models.alert import Alert
 from models.alert_codec import encode_alert

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from agents.dispatch.codecs import decode_act
+from agents.dispatch.decision_log import OUTBOX
 from agents.kafka.topics import TopicNames
 from alert_sinks.kinds.webhook import webhook_id
 from faults.decided_again import DecidedAgain
 from faults.decisions import (
-    OUTBOX,
     Sentences,
     StoredDecision,
     decisions_of,

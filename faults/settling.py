@@ -8,8 +8,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from agents.dispatch.decision_log import OUTBOX
 from agents.fetching.reading import reader
-from faults.decisions import OUTBOX, decisions_of, stored_at_the_end
+from faults.decisions import decisions_of, stored_at_the_end
 from faults.evidence import admin_client, read_log
 from streams.dispatch.records import AlertRecord, GroupRecord
 from streams.dispatch.state import ALERT, GROUP

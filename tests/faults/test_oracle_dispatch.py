@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from agents.dispatch.codecs import decode_notification, encode_notification
-from faults.decisions import END, MARKER, decisions_of
+from agents.dispatch.decision_log import END, MARKER
+from faults.decisions import decisions_of
 from faults.evidence import Acted, Kept
 from faults.honest_dispatch import START_MS, HonestDispatcher
 from faults.oracle_dispatch import DispatchedAlerts
