@@ -1,6 +1,7 @@
 """Faults of the changelog: compaction while it is read and written, and a deleted beginning."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from faults.dispatch_plan import Dispatch
 from faults.evidence import CONSUMER_OFFSETS, admin_client, end_offsets
 from faults.infra import Ground, InfraStage, scenario
 from testbed.apache_kafka import ApacheKafka
@@ -89,3 +91,38 @@ async def changelog_cut(stage: InfraStage) -> None:
     stage._commits_from = await end_offsets(
         stage.plan.bootstrap_servers, CONSUMER_OFFSETS
     )  # the commits went back, rightly
+
+
+@scenario("dispatch-cut", eager_cleaner, seconds=6.0, dispatch=Dispatch())
+async def dispatch_cut(stage: InfraStage) -> None:
+    """The beginning of the dispatcher's changelog is deleted while no worker runs. What is left lacks alerts, so the
+    dispatcher must not go live and must report it, while events are processed. Without it all is decided anew."""
+    await stage.start("a")
+    await stage.live("a")
+    await stage.feeding
+    await asyncio.sleep(0.5)
+    await stage.stop("a")
+    topic = stage.topics.dispatch
+    async with admin_client(stage.plan.bootstrap_servers) as admin:
+        end = (await end_offsets(stage.plan.bootstrap_servers, topic))[0]
+        careless = {"cleanup.policy": "compact,delete", "max.message.bytes": str(16 * 1024 * 1024)}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, careless)])  # else Kafka refuses
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(end // 2)})
+        await stage.start("a")
+        await stage.live("a")
+        await _until_logged(stage, "a", f"begins at offset {end // 2}")
+        await stage.stop("a")
+        await admin.delete_topics([topic])
+        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker does not notify
+            await asyncio.sleep(0.05)
+    await stage.start("a")
+    await stage.live("a")
+
+
+async def _until_logged(stage: InfraStage, name: str, words: str) -> None:
+    give_up_at = time.monotonic() + 30.0
+    while words not in stage.workers[name].log_text():
+        if time.monotonic() > give_up_at:
+            stage.wrong.append(f"Within 30 s worker {name} did not log {words!r}.")
+            return
+        await asyncio.sleep(0.05)

@@ -8,9 +8,9 @@ of acts, and which worker is the owner.
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from agents.engine.changelog import Changelog, PartitionLog
+from agents.engine.changelog import Changelog, PartitionLog, StateIsUnreadable
 from agents.engine.producer import Producer
 from streams.dispatch.state import META
 
@@ -70,6 +70,7 @@ class DecisionLog:
 
     async def read(self, consumer: AIOKafkaConsumer) -> WholeDecisions:
         """Everything that is stored. Raises KafkaError, StateIsUnreadable."""
+        await self._check_whole(consumer)
         found = WholeDecisions()
         async with aclosing(self.log.up_to_now(consumer, MARKER)) as pieces:
             async for records in pieces:
@@ -77,6 +78,16 @@ class DecisionLog:
                     if record.key is not None:
                         found.take(record.key, record.value)
         return found
+
+    async def _check_whole(self, consumer: AIOKafkaConsumer) -> None:
+        """Compaction leaves the beginning of a log at 0; only deletion moves it."""
+        tp = TopicPartition(self._changelog.topic, 0)
+        beginning = (await consumer.beginning_offsets([tp]))[tp]
+        if beginning > 0:
+            raise StateIsUnreadable(
+                f"{tp.topic} begins at offset {beginning}: its beginning was deleted, so that alerts and silences "
+                f"would be missing. Delete it, and the alerts and acts that their topics still have are decided anew."
+            )
 
     async def write(self, changes: Records, end: bytes) -> None:
         """Store a decision and wait until the broker has it; `end` is the record of positions and clock.

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import structlog
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import KafkaError, ProducerFenced
 
 from agents.dispatch.decision_log import DecisionLog
 from agents.dispatch.dispatch_counts import DispatchCounts
 from agents.dispatch.dispatcher import Dispatcher, DispatcherParts
 from agents.dispatch.input_reader import POLL_MS, InputReader, Sources, until_stopped
 from agents.dispatch.timed import Timed
+from agents.engine.changelog import StateIsUnreadable
 from agents.engine.client_start import to_its_end
 from agents.engine.emitter import Failpoint
 from agents.engine.producer import Producer
@@ -93,9 +94,11 @@ class DispatchOwner:
         pauses = Pauses()
 
         def failed(error: BaseException) -> None:
-            reason = words_of(error, self._parts.kafka)
+            is_unreadable = isinstance(error, StateIsUnreadable)
+            reason = str(error) if is_unreadable else words_of(error, self._parts.kafka)
             if pauses.failures == 1:
-                log.warning("the dispatcher waits for Kafka", reason=reason)
+                waits_for = "an operator" if is_unreadable else "Kafka"
+                log.warning(f"the dispatcher waits for {waits_for}", reason=reason)
             self.problem = f"The dispatcher waits: {reason.rstrip('.')}."
 
         try:
@@ -108,6 +111,20 @@ class DispatchOwner:
         finally:
             self.is_live, self.dispatcher = False, None
 
+    async def _recovered(self, dispatcher: Dispatcher, decisions: DecisionLog, consumer: AIOKafkaConsumer) -> None:
+        """Raises KafkaError; StateIsUnreadable for records that no worker wrote, or a newer version."""
+        stored = await decisions.read(consumer)
+        try:
+            await dispatcher.recover(stored.values, stored.torn)
+        except (KafkaError, OSError):
+            raise
+        except Exception as error:
+            raise StateIsUnreadable(
+                f"{self._parts.sources().topics.dispatch} has a record that this version cannot read "
+                f"({type(error).__name__}: {str(error)[:200].rstrip('.')}). Use the version that wrote it; or delete "
+                f"the topic, and the alerts and acts that their topics still have are decided anew."
+            ) from error
+
     async def _own(self, stopping: asyncio.Event, pauses: Pauses) -> None:
         parts, sources = self._parts, self._parts.sources()
         self.is_live, self.dispatcher = False, None
@@ -117,9 +134,8 @@ class DispatchOwner:
             await decisions.claim()
             await to_its_end(consumer.start())
             dispatcher = Dispatcher(self._dispatcher_parts(decisions, sources), self.counts)
-            stored = await decisions.read(consumer)
             known_to = await parts.known_to()
-            await dispatcher.recover(stored.values, stored.torn)
+            await self._recovered(dispatcher, decisions, consumer)
             reader, meta = InputReader(sources, consumer), dispatcher.state.meta
             behind = {live.record.behind for live in dispatcher.state.alerts.values() if live.record.behind}
             await reader.begin(meta.positions, known_to, behind)
@@ -159,7 +175,8 @@ class DispatchOwner:
 
 
 def _is_retried(error: BaseException) -> bool:
-    return not isinstance(error, ProducerFenced) and is_kafka_failure(error)
+    """Tracking goes on while an operator has something to do."""
+    return not isinstance(error, ProducerFenced) and (isinstance(error, StateIsUnreadable) or is_kafka_failure(error))
 
 
 def _consumer(kafka: Kafka) -> AIOKafkaConsumer:

@@ -7,7 +7,7 @@ import pytest
 
 from agents.alerts.alert_headers import mark_headers
 from agents.config import AgentsConfig
-from agents.dispatch.decision_log import DecisionLog
+from agents.dispatch.decision_log import END, DecisionLog
 from agents.engine.producer import Producer
 from agents.fetching.reading import reader
 from models.alert import AlertStatus, Severity
@@ -15,6 +15,7 @@ from models.alert_codec import encode_alert
 from streams.alerting.verdict import Reason
 from streams.dispatch.config import default_config
 from streams.dispatch.inputs import Acknowledge, Resolve
+from streams.dispatch.records import MetaRecord
 from streams.dispatch.table import REFUSALS, Event, Status
 from tests.agents.dispatch_desk import (
     KilledAt,
@@ -104,6 +105,26 @@ async def test_part_of_a_decision_does_not_count_and_is_overwritten(
             state = third.owner.state
             assert state is not None
             assert set(state.alerts) == {"rate:p1", "rate:p2"}
+
+
+@pytest.mark.parametrize("value", [b"\xff of a newer version", b"\x01\xc1 of no worker", b""])
+async def test_a_record_that_cannot_be_read_stops_the_dispatcher_and_not_the_worker(
+    broker: str, topic_prefix: str, tmp_path: Path, value: bytes
+) -> None:
+    config = await a_monitor(broker, topic_prefix, tmp_path)
+    async with producing(broker) as producer:
+        await send(producer, config.topics.dispatch, 0, b"arate:p1", value)
+        await send(producer, config.topics.dispatch, 0, END, encoded_meta())
+        async with owning(config) as desk:
+            await until(lambda: "has a record that this version cannot read" in desk.owner.problem)
+            assert (desk.stops, desk.owner.is_live) == ([], False)
+            await send(producer, config.topics.dispatch, 0, b"arate:p1", None)
+            await send(producer, config.topics.dispatch, 0, END, encoded_meta())
+            await until(lambda: desk.owner.is_live)
+
+
+def encoded_meta() -> bytes:
+    return b"\x01" + msgspec.msgpack.encode(MetaRecord())
 
 
 async def test_an_act_is_applied_once_and_its_outcome_is_stored(broker: str, topic_prefix: str, tmp_path: Path) -> None:
