@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from alert_sinks import wording
 from alert_sinks.digest import Digest
-from alert_sinks.receivers import Form, ReceiverConfig, ReceiverKind
+from alert_sinks.receivers import Fault, Form, ReceiverConfig, ReceiverKind, Values
 from alert_sinks.sink import Attempt, Delivered, Outcome, Retry, SinkKind, SinkParts
 from models.alert import Alert, AlertStatus, Severity
 
@@ -38,7 +38,17 @@ class AppriseConfig(ReceiverConfig, frozen=True, kw_only=True):
     url: SecretStr
 
 
-RECEIVER = ReceiverKind(key="apprise_configs", config=AppriseConfig, forms={"url": Form.APPRISE}, required=("url",))
+def _fault(values: Values) -> Fault:
+    try:
+        check_address(values["url"].get_secret_value())
+    except ValueError as error:
+        return "url", str(error)
+    return None
+
+
+RECEIVER = ReceiverKind(
+    key="apprise_configs", config=AppriseConfig, forms={"url": Form.APPRISE}, required=("url",), fault=_fault
+)
 
 
 class AppriseSink:
