@@ -10,6 +10,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 import msgspec
 
+from alert_sinks.address_guard import AddressGuard
 from alert_sinks.environment import nothing_forbids
 from alert_sinks.proxies import environment_transport
 from alert_sinks.retry_after import retry_after_seconds
@@ -36,16 +37,25 @@ class NoHttpAnswer(msgspec.Struct, frozen=True):
     reason: str
 
 
-def new_client(timeout_seconds: float = TIMEOUT_SECONDS) -> httpx.AsyncClient:
+class SinkClient(httpx.AsyncClient):
+    """Connects to the addresses that `guard` lets pass."""
+
+    guard: AddressGuard = AddressGuard()
+
+
+def new_client(timeout_seconds: float = TIMEOUT_SECONDS, guard: AddressGuard | None = None) -> SinkClient:
     """The client all sinks share: no redirects, no cookies, proxies from the environment but never for loopback."""
+    guard = guard or AddressGuard()
     logging.getLogger("httpx").addFilter(_without_addresses)
-    return httpx.AsyncClient(
+    client = SinkClient(
         timeout=timeout_seconds,
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        transport=environment_transport(),
+        transport=environment_transport(guard),
         headers={"user-agent": "episode-monitor"},
     )
+    client.guard = guard
+    return client
 
 
 def _without_addresses(record: logging.LogRecord) -> bool:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from alert_sinks.address_guard import AddressGuard, GuardedNetwork
+
 _USABLE_SCHEMES: Final = ("http", "https")
 
 
@@ -46,8 +48,9 @@ class ProxyRules:
 class EnvironmentTransport(httpx.AsyncBaseTransport):
     """Sends each request directly or through its proxy. Nothing is opened or checked before it is needed."""
 
-    def __init__(self, rules: ProxyRules) -> None:
+    def __init__(self, rules: ProxyRules, guard: AddressGuard | None = None) -> None:
         self._rules = rules
+        self._guard = guard or AddressGuard()
         self._ways: dict[tuple[str | None, bool], httpx.AsyncHTTPTransport] = {}  # by proxy, and whether there is TLS
         self._context: ssl.SSLContext | None = None
 
@@ -81,6 +84,8 @@ class EnvironmentTransport(httpx.AsyncBaseTransport):
         way = self._ways[proxy, has_tls] = httpx.AsyncHTTPTransport(
             verify=self._certificates() if has_tls else False, proxy=None if proxy is None else httpx.Proxy(proxy)
         )
+        if proxy is None:  # behind a proxy the host is resolved by the proxy
+            way._pool._network_backend = GuardedNetwork(self._guard)  # httpx has no argument for it
         return way
 
     def _certificates(self) -> ssl.SSLContext:
@@ -159,9 +164,9 @@ def _usable(text: str, variable: str) -> str:
     return address
 
 
-def environment_transport() -> EnvironmentTransport:
+def environment_transport(guard: AddressGuard | None = None) -> EnvironmentTransport:
     """The transport of this process's environment."""
-    return EnvironmentTransport(ProxyRules(os.environ))
+    return EnvironmentTransport(ProxyRules(os.environ), guard)
 
 
 def check_way(url: str) -> None:

@@ -49,6 +49,11 @@ class SinkSettings(BaseModel):
     """What all sinks share."""
 
     sink_timeout_seconds: int = sink_setting(10, "Timeout of one delivery attempt.", unit="seconds", ge=1, le=300)
+    allow_private_sinks: bool = sink_setting(
+        False,
+        "Whether alerts may be sent to hosts whose address is private, loopback or link-local. False: of these only a "
+        "host that is written as localhost or as a loopback address.",
+    )
 
 
 def reachable(address: SecretStr) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import httpx
 import msgspec
 
+from alert_sinks.address_guard import AddressGuard
 from alert_sinks.digest import Digest
 from alert_sinks.environment import nothing_forbids
 from alert_sinks.receivers import ReceiverConfig, ReceiverKind
@@ -131,6 +132,12 @@ class SinkParts(NamedTuple):
     client: httpx.AsyncClient
     name: str
     timeout_seconds: float
+
+    @property
+    def guard(self) -> AddressGuard:
+        """That of the client, for sinks that do not post."""
+        guard = getattr(self.client, "guard", None)
+        return guard if isinstance(guard, AddressGuard) else AddressGuard()
 
 
 def _none(_: Any, client: httpx.AsyncClient) -> Destinations:

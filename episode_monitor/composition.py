@@ -14,8 +14,10 @@ from agents.config import AgentsConfig, AuditConfig, Outlets
 from agents.engine.producer import Producer
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
+from alert_sinks.address_guard import AddressGuard
 from alert_sinks.destinations import build_destinations
 from alert_sinks.limits import Limits
+from alert_sinks.posting import SinkClient, new_client
 from alert_sinks.sink import Destinations
 from episode_monitor import __version__
 from episode_monitor.checks.service import ChecksConfig
@@ -147,6 +149,11 @@ def web_settings(settings: Settings) -> WebSettings:
         allowed_origins=_words(settings.monitoring_allowed_origins),
         base_path=urlsplit(settings.dashboard_url or "").path.rstrip("/"),
     )
+
+
+def sink_client(settings: Settings) -> SinkClient:
+    """What sinks post with."""
+    return new_client(settings.sink_timeout_seconds, AddressGuard(allows_private=settings.allow_private_sinks))
 
 
 def destinations(settings: Settings, client: httpx.AsyncClient) -> Destinations:

@@ -28,7 +28,6 @@ from agents.kafka.rights import MayNot
 from agents.kafka.topics import TopicMismatch
 from agents.runtime import Runtime
 from agents.supervised import vital
-from alert_sinks.posting import new_client
 from episode_monitor import __version__, composition
 from episode_monitor.alertmanager_api.routes import Monitor, alertmanager_router
 from episode_monitor.checks.service import Checks
@@ -85,7 +84,7 @@ class Worker:
         """Raises SettingsError where a setting cannot be used."""
         self.settings = settings
         self.storage = composition.storage(settings)
-        self.client = new_client(settings.sink_timeout_seconds)
+        self.client = composition.sink_client(settings)
         alerting = self.alerting = alerting_in_force(settings, self.client, now_ms)
         sinks = alerting.current.destinations if alerting else composition.destinations(settings, self.client)
         self.runtime = Runtime(

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from alert_sinks import wording
 from alert_sinks.digest import Digest
+from alert_sinks.posting import printable
 from alert_sinks.receivers import Fault, Form, ReceiverConfig, ReceiverKind, Values
 from alert_sinks.sink import Attempt, Delivered, Outcome, Retry, SinkKind, SinkParts
 from models.alert import Alert, AlertStatus, Severity
@@ -27,6 +28,7 @@ sns sparkpost spike splunk squadcast stackfield synology synologys telnyx tgram 
 webex wechat wecombot whatsapp workflow workflows wxteams xmatters zoom zulip
 """
 ALLOWED = frozenset(_NAMES.split())
+OWN = frozenset({"bark", "gotify", "mastodon", "matrix", "mmost", "nctalk", "rocket", "signal", "synology", "goalert"})
 _OF_THIS_MACHINE = frozenset({"template", "file", "attach", "attachment", "config", "keyfile", "pem", "subfile"})
 _REDIRECT = "redirect"
 _KINDS = {Severity.CRITICAL: "failure", Severity.WARNING: "warning", Severity.INFO: "info"}
@@ -59,6 +61,8 @@ class AppriseSink:
         self.name = parts.name
         self._seconds = parts.timeout_seconds
         self._lock = asyncio.Lock()
+        self._guard = parts.guard
+        self._host = own_host(config.url.get_secret_value())
         self._apprise = opened(config.url.get_secret_value())
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
@@ -74,6 +78,11 @@ class AppriseSink:
 
     async def _send(self, title: str, text: str, kind: str, attempt: Attempt) -> Outcome:
         async with self._lock:
+            try:
+                if self._host is not None:
+                    await self._guard.addresses(*self._host)
+            except OSError as error:
+                return Retry(None, f"cannot connect ({printable(str(error))})")
             attempt.check()
             work = asyncio.to_thread(
                 self._apprise.notify, body=wording.cut(wording.encodable(text), MAX_BODY), notify_type=kind,
@@ -105,6 +114,14 @@ def check_address(address: str) -> None:
         raise ValueError(f"names a file of this machine (`{named[0]}`); remove that parameter")
     if _REDIRECT in keys:
         raise ValueError("sets `redirect`, but redirects are not followed; remove that parameter")
+
+
+def own_host(address: str) -> tuple[str, int] | None:
+    """Host and port of a service that one may run oneself; None: the address has a token in the host's place."""
+    parts = urlsplit(address)
+    if parts.scheme.lower().removesuffix("s") not in OWN or not parts.hostname:
+        return None
+    return parts.hostname, parts.port or (443 if parts.scheme.endswith("s") else 80)
 
 
 def opened(address: str) -> Any:

@@ -14,6 +14,7 @@ import aiosmtplib
 from pydantic import SecretStr
 
 from alert_sinks import wording
+from alert_sinks.address_guard import PrivateAddress
 from alert_sinks.digest import Digest
 from alert_sinks.posting import printable
 from alert_sinks.receivers import TEXTS, Fault, Form, ReceiverConfig, ReceiverKind, Values, each_of
@@ -109,12 +110,15 @@ class EmailSink:
             return Rejected(f"the mail server lacks what is needed ({printable(error.message)})")
         except ssl.SSLCertVerificationError as error:
             return Retry(None, f"the mail server's certificate is not valid ({error.verify_message})")
+        except PrivateAddress as error:
+            return Retry(None, f"cannot connect ({error})")
         except (OSError, aiosmtplib.SMTPException) as error:
             return Retry(None, f"the connection to the mail server failed ({type(error).__name__})")
 
     async def _sent(self, message: EmailMessage, attempt: Attempt) -> Outcome:
+        opened = await self._parts.guard.connect(self._host, self._port)
         server = aiosmtplib.SMTP(
-            hostname=self._host, port=self._port, timeout=self._parts.timeout_seconds,
+            hostname=self._host, sock=opened, timeout=self._parts.timeout_seconds,
             local_hostname=self._config.hello, use_tls=self._port == IMPLICIT_TLS_PORT, tls_context=self._tls,
             start_tls=True if self._config.require_tls and self._port != IMPLICIT_TLS_PORT else None,
         )  # fmt: skip
@@ -125,6 +129,8 @@ class EmailSink:
             attempt.check()
             await server.send_message(message)
         finally:
+            if server.transport is None:
+                opened.close()  # else the transport does
             server.close()
         return Delivered()
 

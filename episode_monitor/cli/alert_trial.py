@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 from alert_sinks.destinations import build_destinations
-from alert_sinks.posting import new_client
 from alert_sinks.sink import Attempt, Delivered
+from episode_monitor.composition import sink_client
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.settings.settings import Settings
 from models.alert import Alert, AlertStatus, Severity
@@ -41,7 +41,7 @@ async def send_trial(settings: Settings) -> list[dict[str, Any]]:
     """`sink`, `outcome` (`delivered` or `failed`) and `reason` of each. Raises Failure where no sink can be made."""
     now_ms = time.time_ns() // 1_000_000
     alert, found = trial_alert(settings.monitor_id, now_ms), []
-    async with new_client(settings.sink_timeout_seconds) as client:
+    async with sink_client(settings) as client:
         try:
             destinations = build_destinations(settings, client)
         except ValueError as error:

@@ -5,6 +5,7 @@ import os
 import ssl
 from urllib.parse import urlsplit
 
+from alert_sinks.address_guard import AddressGuard, PrivateAddress
 from alert_sinks.destinations import addresses, build_kinds, first_settings
 from alert_sinks.posting import new_client
 from alert_sinks.proxies import ProxyRules, UnusableProxy
@@ -18,7 +19,8 @@ _CREATED = "It can be created; `alerts test` sends a trial alert."
 async def sinks(settings: Settings) -> list[Diagnosis]:
     """A finding for each address that is set, each sink without one, and each kind of sink that cannot be created."""
     set_addresses = addresses(settings)
-    found = list(await asyncio.gather(*(_receiver(name, url) for name, url in set_addresses.items())))
+    guard = AddressGuard(allows_private=settings.allow_private_sinks)
+    found = list(await asyncio.gather(*(_receiver(name, url, guard) for name, url in set_addresses.items())))
     has_team_sink = False
     async with new_client() as client:
         for kind, built, fault in build_kinds(settings, client):
@@ -34,7 +36,7 @@ async def sinks(settings: Settings) -> list[Diagnosis]:
     return found
 
 
-async def _receiver(setting: str, url: str) -> Diagnosis:
+async def _receiver(setting: str, url: str, guard: AddressGuard) -> Diagnosis:
     """Secrets may stand in the path, so only host and port are said."""
     try:
         proxy = ProxyRules(os.environ).proxy_for(url)
@@ -46,9 +48,13 @@ async def _receiver(setting: str, url: str) -> Diagnosis:
     place = f"{'the proxy ' if proxy else ''}{host}:{port}"
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
+            if proxy is None:
+                await guard.addresses(host, port)
             tls = ssl.create_default_context() if has_tls else None
             _, writer = await asyncio.open_connection(host, port, ssl=tls)
             writer.transport.abort()
+    except PrivateAddress as error:
+        return Diagnosis(setting, DiagnosisLevel.WRONG, f"{error}.")
     except ssl.SSLCertVerificationError as error:
         why = f"its certificate is not valid ({error.verify_message})"
         return Diagnosis(

@@ -111,6 +111,7 @@ class Stack:
             "AUDIT_PUBLIC_KEY": public_text(self._signing_key.public_key()),
             "SLACK_WEBHOOK_URL": f"{self.receiver.url}/slack",
             "MONITORING_WEBHOOK_URL": f"{self.receiver.url}/webhook",
+            "ALLOW_PRIVATE_SINKS": "true",
             "MONITORING_WEBHOOK_SECRET": self._webhook_secret,
             **_SESSION,
         }

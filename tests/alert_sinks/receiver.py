@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -98,9 +99,9 @@ class Receiver:
         """Returns when `count` requests have come."""
         await self._signal.until(lambda: len(self.requests) >= count)
 
-    async def start(self, port: int) -> None:
+    async def start(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Listens on `port`, or on a free one for 0."""
-        self._server = await asyncio.start_server(self._handle, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._handle, "127.0.0.1", port, ssl=tls)
 
     async def stop(self) -> None:
         """Ends, with every connection."""
@@ -122,6 +123,8 @@ class Receiver:
         finally:
             self._handlers.discard(task)
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _serve(self, request: Request, writer: asyncio.StreamWriter) -> None:
         self.in_flight += 1
