@@ -8,6 +8,7 @@ MINUTES, ALL_MINUTES = 6, 15  # on two cores, on the embedded broker
 SLOW = {
     "tests/system": "whole systems of several processes, killed and started again",
     "tests/faults/test_hostile_input.py": "a worker under tens of thousands of hostile records",
+    "tests/alertmanager_api/test_notifications_side_by_side.py": "half a minute of plays before a real Alertmanager",
     "tests/client/test_outbox_kills.py": "a service and its relays, killed again and again",
 }
 

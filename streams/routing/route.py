@@ -57,7 +57,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         return {name: labels[name] for name in sorted(names) if labels.get(name)}
 
     def group_key(self, labels: Labels) -> str:
-        """Names the group of an alert, as Alertmanager does: `{}/{severity="critical"}:{alertname="x"}`."""
+        """Names the group of an alert: `{}/{severity="critical"}:{alertname="x"}`. Alertmanager has a blank after each
+        comma of the second part."""
         group = written(Matcher(name, value) for name, value in self.group_labels(labels).items())
         return f"{self.key}:{group}"
 
