@@ -7,8 +7,9 @@ from agents.alerts.alert_headers import Ours
 from agents.config import AgentsConfig, Hooks
 from agents.dispatch.act_desk import ActDesk
 from agents.dispatch.input_reader import Sources
+from agents.dispatch.model_follower import ReadModelFollower
 from agents.dispatch.owner import DispatchOwner, OwnerParts
-from agents.dispatch.read_model import ReadModel, ReadModelFollower
+from agents.dispatch.read_model import ReadModel
 from agents.dispatch.status import DispatchStatus
 from agents.engine.producer import Producer
 from agents.kafka.topics import committed_offsets, ensure_dispatch_topics

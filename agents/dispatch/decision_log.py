@@ -21,21 +21,33 @@ BESIDES = (OUTBOX, OUTCOME, OWNER)  # what is not of the state
 Records = Iterable[tuple[bytes, bytes | None]]
 
 
-class WholeDecisions:
-    """Puts records together; `values` changes only when a decision is whole."""
+class Decisions:
+    """Puts the records of a decision together."""
 
     def __init__(self) -> None:
-        self.values: dict[bytes, bytes] = {}
         self.torn: dict[bytes, bytes | None] = {}  # of a decision whose end was not seen
 
     def take(self, key: bytes, value: bytes | None) -> Mapping[bytes, bytes | None]:
-        """Apply a record; returns what has changed, nothing until the decision is whole."""
+        """The records of a decision when its last one has come, nothing before."""
         if key == MARKER:
             return {}
         self.torn[key] = value
         if key != END:
             return {}
         changed, self.torn = self.torn, {}
+        return changed
+
+
+class WholeDecisions(Decisions):
+    """Keeps the newest value of each key; `values` changes only when a decision is whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[bytes, bytes] = {}
+
+    def take(self, key: bytes, value: bytes | None) -> Mapping[bytes, bytes | None]:
+        """Apply a record; returns what has changed."""
+        changed = super().take(key, value)
         for name, new in changed.items():
             if new is None:
                 self.values.pop(name, None)

@@ -5,7 +5,7 @@ same notifications again, with the same ids. Neither needs transactions of the b
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.dispatch.codecs import (
@@ -21,13 +21,13 @@ from agents.dispatch.decision_log import END, OUTBOX, OUTCOME, OWNER, DecisionLo
 from agents.dispatch.dispatch_counts import DispatchCounts
 from agents.dispatch.timed import Timed
 from agents.engine.emitter import Failpoint
-from agents.time_slices import Slice
+from agents.time_slices import Slice, in_slices
 from streams.dispatch.config import DispatchConfig
-from streams.dispatch.decide import decide
+from streams.dispatch.decide import decide, wiring
 from streams.dispatch.inputs import Tick
 from streams.dispatch.outputs import Decision
 from streams.dispatch.state import META, State
-from streams.dispatch.storage import restored, take_changes
+from streams.dispatch.storage import restoring, take_changes
 
 OUTCOMES_KEPT_MS = 60_000  # a worker waits for the outcome of an act for less
 PRESENCE_MS = 5_000  # so often the owner stores that it is there
@@ -75,7 +75,8 @@ class Dispatcher:
         kinds: dict[bytes, dict[bytes, bytes]] = {OUTBOX: {}, OUTCOME: {}, OWNER: {}}
         for key, value in values.items():
             kinds.get(key[:1], stored)[key] = value
-        self.state = restored(stored.items())
+        self.state = State()
+        await in_slices(_all_of(restoring(self.state, stored.items()), wiring(self._parts.config(), self.state)))
         self._outbox = dict(sorted(kinds[OUTBOX].items()))
         self._outcomes = {key: decode_outcome(value).at_ms for key, value in kinds[OUTCOME].items()}
         self._sequence = 1 + max((int(key[1:], 16) for key in self._outbox), default=-1)
@@ -159,3 +160,8 @@ class Dispatcher:
         await asyncio.gather(*acknowledgements)
         self._parts.failpoint("dispatch sent")
         self._sent, self._outbox = [*self._sent, *self._outbox], {}
+
+
+def _all_of(*parts: Iterator[None]) -> Generator[None, None, None]:
+    for each in parts:
+        yield from each

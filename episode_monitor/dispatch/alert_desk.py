@@ -1,7 +1,5 @@
 """The dispatcher as those who ask about alerts see it; the values of now come from the owners of the projects."""
 
-from bisect import bisect_right
-
 import msgspec
 
 from episode_monitor.dispatch.desk import DispatchDesk
@@ -23,10 +21,10 @@ from episode_monitor.web.problems import Problem
 from models.alert import Alert, AlertStatus
 from models.alert_views import AlertDetails, NextStep, NotTold, TimelineLine, inputs_of
 from models.times import rfc3339
+from streams.dispatch.active import Place
 from streams.dispatch.inputs import Acknowledge, Act, Resolve, Unacknowledge, silence_of_alert
-from streams.dispatch.state import LiveAlert, State
 from streams.dispatch.table import Refusal, Status
-from streams.dispatch.views import Explained, Place, Seen, active, seen
+from streams.dispatch.views import Explained, Seen, seen
 
 _MINUTE_MS = 60_000
 
@@ -37,28 +35,19 @@ class DispatchedAlerts:
     def __init__(self, desk: DispatchDesk, fleet: Asks) -> None:
         self._desk = desk
         self._fleet = fleet
-        self._listed: tuple[State, list[tuple[Place, LiveAlert]]] | None = None
 
     async def active(self, limit: int, cursor: str | None) -> ActivePage:
         """See `AlertDesk`. An alert that a person resolved is not active, though its rule may still be crossed."""
-        state, listed = self._all()
-        first = 0
-        if cursor is not None:
-            try:
-                first = bisect_right(listed, decode_place(cursor, Place), key=lambda pair: pair[0])
-            except BadQuery as error:
-                raise InvalidQuery("cursor", str(error)) from error
-        page = listed[first : first + limit]
         now = await self._values()
-        alerts = [active_alert(_with_values(one.alert, now), *one[1:]) for one in (seen(state, at[1]) for at in page)]
-        is_last = first + limit >= len(listed)
-        return ActivePage(alerts, len(listed), None if is_last else encode_place(page[-1][0]))
-
-    def _all(self) -> tuple[State, list[tuple[Place, LiveAlert]]]:
-        state = self._desk.state()
-        if self._listed is None or self._listed[0] is not state:
-            self._listed = state, active(state)
-        return self._listed
+        try:
+            after = None if cursor is None else decode_place(cursor, Place)
+        except BadQuery as error:
+            raise InvalidQuery("cursor", str(error)) from error
+        state, listed = self._desk.state(), self._desk.active()
+        places = listed.page(limit + 1, after)
+        page = [seen(state, state.alerts[place[-1]]) for place in places[:limit]]
+        alerts = [active_alert(_with_values(one.alert, now), *one[1:]) for one in page]
+        return ActivePage(alerts, len(listed), encode_place(places[limit - 1]) if len(places) > limit else None)
 
     async def _values(self) -> dict[str, Alert]:
         """By id, what the cores measure now; where they cannot be asked, the values of the last transition remain."""

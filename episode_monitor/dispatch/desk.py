@@ -9,6 +9,7 @@ from agents.dispatching import Dispatching
 from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT
 from episode_monitor.fleet.errors import NotAvailable
 from episode_monitor.web.problems import Problem, busy
+from streams.dispatch.active import ActiveList
 from streams.dispatch.inputs import Act
 from streams.dispatch.state import State
 from streams.dispatch.table import Refusal
@@ -42,6 +43,10 @@ class DispatchDesk:
     def state(self) -> State:
         """What all workers know. Raises NotAvailable; Problem 503 until the changelog was read once."""
         return self._model().state()
+
+    def active(self) -> ActiveList:
+        """The active alerts in order. Raises as `state` does."""
+        return self._model().active()
 
     def explained(self, alert_key: str) -> Explained | None:
         """An alert with all that is known of its notifications; None: it is unknown. Raises as `state` does."""

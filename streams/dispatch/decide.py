@@ -4,6 +4,8 @@ Pure: the caller notifies, waits, stores what has changed, waits, and only then 
 a crash, at the time it was given before, leads to the same notifications with the same ids.
 """
 
+from collections.abc import Iterator
+
 from streams.dispatch import alerts, escalation, flush, groups, notices, silences
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.inhibition import Inhibition
@@ -100,10 +102,11 @@ def _set_override(turn: Turn, given: SetOverride) -> None:
         )  # fmt: skip
         turn.state.overrides[given.override_id] = record
         turn.state.touch(OVERRIDE, given.override_id)
-        _schedule_override(turn, record)
+        schedule_override(turn, record)
 
 
-def _schedule_override(turn: Turn, record: OverrideRecord) -> None:
+def schedule_override(turn: Turn, record: OverrideRecord) -> None:
+    """When an override that is long past is dropped."""
     due_ms = record.until_ms + turn.config.silence_retention_ms
     turn.state.timers.set(Timer.OVERRIDE, record.override_id, due_ms)
 
@@ -153,7 +156,14 @@ def _run(turn: Turn, kind: Timer, key: str) -> None:
 
 
 def wire(config: DispatchConfig, state: State) -> None:
+    """`wiring`, at once."""
+    for _ in wiring(config, state):
+        pass
+
+
+def wiring(config: DispatchConfig, state: State) -> Iterator[None]:
     """Derive from the records and a configuration what is not stored: after a start, and after a reload of the files.
+    In steps, between which nothing may be asked or decided.
 
     Alerts keep their identity, and what a receiver knows stays known. After a start with the same configuration
     everything is as it was.
@@ -170,16 +180,21 @@ def wire(config: DispatchConfig, state: State) -> None:
         state.silence_index.put(silence.record.silence_id, silence.record.matchers)
     for live in state.alerts.values():
         alerts.wire(turn, live)
+        yield
     for key in sorted(state.alerts):  # only when every group knows what it has
         alerts.follow(turn, state.alerts[key])
+        yield
     for silence_id in sorted(state.silences):
         silences.refresh(turn, state.silences[silence_id])
+        yield
     for override in state.overrides.values():
-        _schedule_override(turn, override)
+        schedule_override(turn, override)
     for key in sorted(state.groups):
         group = state.groups[key]
         groups.drop_if_empty(state, group)
         if flush.wants_look(turn, group):
             groups.set_due(state, group, groups.next_look_ms(group, turn.now_ms))
+        yield
     for key in sorted(state.alerts):
         escalation.release(turn, state.alerts[key])
+        yield

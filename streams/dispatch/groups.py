@@ -53,6 +53,12 @@ def _inherit(state: State, live: LiveAlert) -> None:
         forget(state, left, live)
 
 
+def known(state: State, live: LiveAlert) -> list[LiveGroup]:
+    """Its groups that are there: in a copy that follows another configuration some may not be."""
+    keys = live.groups.union(one.group_key for one in live.record.told)
+    return [state.groups[key] for key in keys if key in state.groups]
+
+
 def end(turn: Turn, live: LiveAlert, alert: Alert) -> None:
     """A firing is over, as `alert` says: receivers that know of it are to be notified of that, and nobody else."""
     record = live.record

@@ -130,6 +130,11 @@ def _set_active(state: State, silence: LiveSilence, *, to: bool) -> list[LiveAle
     return freed
 
 
+def deactivate(state: State, silence: LiveSilence) -> None:
+    """It silences nothing any more."""
+    _set_active(state, silence, to=False)
+
+
 def match(state: State, live: LiveAlert) -> None:
     """Find the active silences of an alert that is new or has other labels."""
     live.silenced_by = {

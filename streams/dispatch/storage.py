@@ -65,25 +65,37 @@ def everything(state: State) -> Iterator[tuple[bytes, bytes]]:
             yield (kind + name).encode(), _packed(records[name])
 
 
+def decoded(key: str, value: bytes) -> Any:
+    """The record of a stored key. Raises NewerFormatError."""
+    if value[0] > FORMAT:
+        raise NewerFormatError(
+            f"The record {key!r} of the dispatcher has version {value[0]}, this software reads up to {FORMAT}; "
+            "start the newer version again."
+        )
+    return _DECODERS[key[0]].decode(memoryview(value)[1:])
+
+
 def restored(items: Iterable[tuple[bytes, bytes]]) -> State:
     """The state of stored records, in any order. What is derived follows in the first call of `decide`.
 
     Raises NewerFormatError.
     """
     state = State()
+    for _ in restoring(state, items):
+        pass
+    return state
+
+
+def restoring(state: State, items: Iterable[tuple[bytes, bytes]]) -> Iterator[None]:
+    """The same in steps, into an empty state."""
     for stored_key, value in items:
         key = stored_key.decode()
-        if value[0] > FORMAT:
-            raise NewerFormatError(
-                f"The record {key!r} of the dispatcher has version {value[0]}, this software reads up to {FORMAT}; "
-                "start the newer version again."
-            )
-        record = _DECODERS[key[0]].decode(memoryview(value)[1:])
+        record = decoded(key, value)
         if key[0] == META:
             state.meta = record
         else:
             _tables(state)[key[0]][key[1:]] = _LIVE.get(key[0], lambda one: one)(record)
-    return state
+        yield
 
 
 _LIVE: dict[str, Any] = {ALERT: LiveAlert, GROUP: LiveGroup, SILENCE: LiveSilence}

@@ -8,7 +8,7 @@ from models.alert import Alert
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.flush import muted_until_ms
 from streams.dispatch.groups import repeat_due_ms
-from streams.dispatch.outputs import RANK, Explanation
+from streams.dispatch.outputs import Explanation
 from streams.dispatch.records import Escalation, SilenceRecord, TimelineEntry
 from streams.dispatch.state import LiveAlert, LiveGroup, State
 from streams.dispatch.table import Status, WhyNot
@@ -16,7 +16,6 @@ from streams.dispatch.turn import Mask, mask_of, shown
 from streams.routing.chain import Notify, Page
 
 INHIBITORS_MAX = 10
-_ACTIVE = (Status.PENDING, Status.FIRING, Status.ACKNOWLEDGED)
 
 
 class Next(NamedTuple):
@@ -46,9 +45,6 @@ class Seen(NamedTuple):
     inhibited_by: list[str]
 
 
-Place = tuple[int, bool, int, str]  # in the list of active alerts
-
-
 def seen(state: State, live: LiveAlert) -> Seen:
     """With the reason and the time of what happened last, be it an act of a person."""
     alert = shown(state, live)
@@ -57,17 +53,6 @@ def seen(state: State, live: LiveAlert) -> Seen:
         alert = msgspec.structs.replace(alert, reason=last.reason, updated_at_ms=max(alert.updated_at_ms, last.at_ms))
     inhibitors = sorted(set(state.inhibition.of(live.key)))[:INHIBITORS_MAX]
     return Seen(alert, sorted(live.silenced_by), inhibitors)
-
-
-def active(state: State) -> list[tuple[Place, LiveAlert]]:
-    """What is pending or fires: the most severe first, firing before pending, the latest to start, then by key."""
-    found = [(_place(live), live) for live in state.alerts.values() if live.record.status in _ACTIVE]
-    return sorted(found, key=lambda pair: pair[0])
-
-
-def _place(live: LiveAlert) -> Place:
-    alert = live.record.alert
-    return -RANK[alert.severity], live.record.status is Status.PENDING, -alert.starts_at_ms, live.key
 
 
 def explained(config: DispatchConfig, state: State, alert_key: str) -> Explained | None:

@@ -9,15 +9,16 @@ from agents.dispatch.codecs import Outcome, Presence, encode_outcome, encode_pre
 from agents.dispatch.read_model import ReadModel
 from models.alert import Severity
 from streams.dispatch.config import default_config
-from streams.dispatch.decide import decide
+from streams.dispatch.decide import decide, wire
 from streams.dispatch.inputs import Acknowledge, AnyInput, Tick, Transition
 from streams.dispatch.state import State
-from streams.dispatch.storage import everything, take_changes
+from streams.dispatch.storage import everything, restored, take_changes
 from streams.dispatch.table import REFUSALS, Event, Status
 from streams.dispatch.views import explained
 from tests.agents.dispatch_desk import make_all_topics, put_alert
 from tests.agents.support import Rig, producing, running, until
 from tests.agents.test_dispatch_fleet import dispatching
+from tests.streams.dispatch.proof_configs import config, route
 from tests.streams.dispatch.scripts import MINUTE_MS, START_MS, alert
 
 CONFIG = default_config()
@@ -58,8 +59,12 @@ def test_half_a_decision_is_not_seen() -> None:
     assert [each.alert_key for each in model.firing()] == ["rate:p1"]
 
 
+END = dict(everything(State()))[b"m"]
+
+
 async def test_an_outcome_is_awaited_until_the_decision_is_whole() -> None:
     model = ReadModel(lambda: CONFIG)
+    assert model.firing() == []
     with model.awaited("one") as one, model.awaited("two") as two:
         model.take(b"xone", encode_outcome(Outcome(START_MS, "unknown")))
         with pytest.raises(TimeoutError):
@@ -67,8 +72,42 @@ async def test_an_outcome_is_awaited_until_the_decision_is_whole() -> None:
         waiting = asyncio.ensure_future(one(10))
         await asyncio.sleep(0)
         assert not waiting.done()
-        model.take(b"m", b"")
+        model.take(b"m", END)
         assert await waiting == (START_MS, "unknown")
+
+
+async def test_while_everything_is_read_anew_the_copy_before_answers_and_outcomes_wait() -> None:
+    state, model = State(), ReadModel(lambda: CONFIG)
+    decide(CONFIG, state, Transition(alert=P1), START_MS)
+    feed(model, state)
+    assert len(model.firing()) == 1
+    with model.awaited("one") as one:
+        model.begin_anew()
+        for key, value in ((b"xone", encode_outcome(Outcome(START_MS))), (b"m", END)):
+            model.take(key, value)
+        assert len(model.firing()) == 1
+        with pytest.raises(TimeoutError):
+            await one(0.01)
+    with model.awaited("one") as one:
+        for _ in model.all_read():
+            assert len(model.firing()) == 1
+        assert model.firing() == []
+        assert (await one(10)).refusal == ""
+
+
+def test_another_configuration_is_followed() -> None:
+    in_force = [CONFIG]
+    state, model = State(), ReadModel(lambda: in_force[0])
+    decide(CONFIG, state, Transition(alert=P1), START_MS)
+    feed(model, state)
+    in_force[0] = config(route("pager"))
+    for _ in model.reconfiguring():
+        pass
+    other = restored(everything(state))
+    wire(in_force[0], other)
+    assert sorted(model.state().groups) == sorted(other.groups)
+    assert any(key.startswith("pager:") for key in model.state().groups)
+    assert list(model.reconfiguring()) == []
 
 
 @pytest.mark.broker
@@ -97,24 +136,23 @@ async def test_a_worker_that_is_not_the_owner_answers_for_all_alerts_and_learns_
 
 
 def test_the_owner_is_who_said_so_last_and_what_is_old_when_it_is_read_stays_old() -> None:
-    now_ms = [START_MS]
-    model = ReadModel(lambda: CONFIG, lambda: now_ms[0])
-    for is_current, heard_ms in ((False, START_MS - 60_000), (True, START_MS)):
-        model.is_current = is_current
-        model.take(b"w", encode_presence(Presence("http://a", START_MS - 60_000)))
-        model.take(b"m", b"")
+    model, said = ReadModel(lambda: CONFIG, lambda: START_MS), encode_presence(Presence("http://a", START_MS - 60_000))
+    for heard_ms in (START_MS - 60_000, START_MS):
+        model.take(b"w", said)
+        model.take(b"m", END)
         assert model.owner is not None
         assert (model.owner.worker, model.owner_heard_ms) == ("http://a", heard_ms)
-    assert model.size_bytes == len(b"w") + len(b"m") + len(encode_presence(Presence("http://a", START_MS - 60_000)))
+        assert model.firing() == []  # from here on it is current
+    assert model.size_bytes == len(b"w") + len(said) + len(b"m") + len(END)
 
 
 def test_what_is_in_the_outbox_is_counted() -> None:
     model = ReadModel(lambda: CONFIG)
-    for key, value in ((b"n1", b"."), (b"n2", b"."), (b"m", b""), (b"n1", b":"), (b"m", b"")):
+    for key, value in ((b"n1", b"."), (b"n2", b"."), (b"m", END), (b"n1", b":"), (b"m", END)):
         model.take(key, value)
     assert model.outbox == 2
     for key in (b"n1", b"n2", b"n3"):
         model.take(key, None)
     assert model.outbox == 2, "half a decision"
-    model.take(b"m", b"")
-    assert (model.outbox, model.size_bytes) == (0, 1)
+    model.take(b"m", END)
+    assert (model.outbox, model.size_bytes) == (0, 1 + len(END))

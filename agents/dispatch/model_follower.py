@@ -1,0 +1,125 @@
+"""Reads the dispatcher's changelog into a worker's copy, with a consumer of its own and without a group."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from agents.dispatch.read_model import ReadModel
+from agents.engine.client_start import to_its_end
+from agents.fetching.reading import stop
+from agents.kafka.access import Kafka, client_options
+from agents.kafka.refusals import words_of
+from agents.retrying import Pauses, is_kafka_failure, retry
+from agents.time_slices import Slice
+from streams.dispatch.storage import NewerFormatError
+
+log = structlog.get_logger(__name__)
+
+POLL_MS = 500
+FETCH_MAX_WAIT_MS = 100
+POLL_RECORDS = 2_000
+AGAIN_SECONDS = 3_600.0  # after such an outage all is read: compaction may have dropped what says that a record is gone
+
+
+class _Inconsistent(Exception):
+    """The copy cannot be kept record by record; it is read again."""
+
+
+class ReadModelFollower:
+    """`status`: "ok", or what is wrong in a few words."""
+
+    def __init__(
+        self, topic: str, kafka: Kafka, model: ReadModel, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.status = "not read yet"
+        self.caught_up = asyncio.Event()  # the changelog was read to its end once
+        self.lag = 0  # records that the copy lacks
+        self.read_at = 0.0  # monotonic: when it lacked none
+        self._tp = TopicPartition(topic, 0)
+        self._kafka = kafka
+        self._model = model
+        self._monotonic = monotonic
+        self._next_offset: int | None = None  # None: from the beginning
+
+    @property
+    def behind_seconds(self) -> float:
+        """For how long the copy has lacked records, or the topic has not answered."""
+        return self._monotonic() - self.read_at if self.read_at else 0.0
+
+    async def run(self) -> None:
+        """Follow for ever; failures are retried from where it was."""
+        pauses = Pauses()
+
+        def failed(error: BaseException) -> None:
+            reason = words_of(error, self._kafka) if is_kafka_failure(error) else str(error)
+            if pauses.failures == 1:
+                log.warning("the dispatcher's changelog cannot be read; retrying", error=reason)
+            self.status = f"the dispatcher's changelog cannot be read: {reason.rstrip('.')}"
+
+        def is_retried(error: BaseException) -> bool:
+            return is_kafka_failure(error) or isinstance(error, _Inconsistent | NewerFormatError)
+
+        await retry(lambda: self._follow(pauses), failed, pauses, is_retried=is_retried)
+
+    async def _follow(self, pauses: Pauses) -> None:
+        consumer = AIOKafkaConsumer(
+            **client_options(self._kafka), enable_auto_commit=False, auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS, max_partition_fetch_bytes=8 * 1024 * 1024,
+        )  # fmt: skip
+        try:
+            await to_its_end(consumer.start())
+            end = await self._begin(consumer)
+            while True:
+                await self._take(consumer)
+                await self._look(consumer, end)
+                if not self.lag:
+                    self.status = "ok"
+                    pauses.reset()
+        finally:
+            await stop(consumer)
+
+    async def _begin(self, consumer: AIOKafkaConsumer) -> int:
+        """Where it was, or at the beginning; the end that the broker names."""
+        tp = self._tp
+        beginning: int = (await consumer.beginning_offsets([tp]))[tp]
+        end: int = (await consumer.end_offsets([tp]))[tp]
+        start = self._next_offset
+        if start is None or not beginning <= start <= end or self.behind_seconds > AGAIN_SECONDS:
+            start, self._next_offset = beginning, None
+            self._model.begin_anew()
+        consumer.assign([tp])
+        consumer.seek(tp, start)
+        return end
+
+    async def _take(self, consumer: AIOKafkaConsumer) -> None:
+        polled = await consumer.getmany(self._tp, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+        one, known = Slice(), self._next_offset is not None
+        for _ in self._model.reconfiguring():
+            await one.step()
+        self._next_offset = None  # until all of these are in
+        for record in polled.get(self._tp, ()):
+            if record.key is not None:
+                try:
+                    for _ in self._model.taking(record.key, record.value):
+                        await one.step()
+                except (KeyError, ValueError) as error:
+                    if isinstance(error, NewerFormatError):
+                        raise
+                    log.exception("the copy of the dispatcher's state is read anew", offset=record.offset)
+                    raise _Inconsistent("it was inconsistent, and is read anew") from error
+        self._next_offset = await consumer.position(self._tp) if known else None
+
+    async def _look(self, consumer: AIOKafkaConsumer, end: int) -> None:
+        """An end that a broker names may be too low; those of fetches are right."""
+        position: int = await consumer.position(self._tp)
+        self.lag = max(0, max(end, consumer.highwater(self._tp) or 0) - position)
+        if self.lag:
+            return
+        one = Slice()
+        for _ in self._model.all_read():
+            await one.step()
+        self._next_offset, self.read_at = position, self._monotonic()
+        self.caught_up.set()
