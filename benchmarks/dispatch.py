@@ -1,4 +1,5 @@
-"""How long the dispatcher takes for a transition with 50 000 active alerts and 2 000 silences, and its memory.
+"""How long the dispatcher takes for a transition with 50 000 active alerts and 2 000 silences, and its memory; and how
+long a worker's copy takes to follow, and to give a page of 100 active alerts while it does.
 
 One silence of fifty is a regex that is compared with every alert, the others name a project. Groups are a rule and
 project each. Run it alone: `python -m benchmarks.dispatch`.
@@ -6,20 +7,24 @@ project each. Run it alone: `python -m benchmarks.dispatch`.
 
 import resource
 import time
+from collections.abc import Iterator
 from random import Random
 from statistics import median, quantiles
 
 from models.alert import Alert, AlertStatus, Severity
 from streams.dispatch.config import DispatchConfig
+from streams.dispatch.copying import StateCopy
 from streams.dispatch.decide import decide
 from streams.dispatch.inputs import AnyInput, SetSilence, Transition
 from streams.dispatch.state import State
-from streams.dispatch.storage import everything, restored
+from streams.dispatch.storage import everything, restored, take_changes
+from streams.dispatch.views import seen
 from streams.routing.alerting import ON_CALL, TEAM, Alerting, default_on_call
 from streams.routing.inhibit_rule import InhibitRule
 from streams.routing.matcher_parsing import parse_matchers
 from streams.routing.route import Node, built
 
+Records = list[tuple[bytes, bytes]]
 ALERTS, SILENCES, TRIED = 50_000, 2_000, 5_000
 START_MS, HOUR_MS = 1_772_409_600_000, 3_600_000
 CRITICAL = parse_matchers('severity="critical"')
@@ -33,6 +38,7 @@ def run() -> dict[str, float]:
     mebibytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 2**10
     taken = [_timed(config, state, each, START_MS + 60_000 + number * 50) for number, each in enumerate(_tried(random))]
     stored = list(everything(state))
+    copied = _copied(config, state, stored, random)
     before = time.perf_counter()
     decide(config, restored(stored), Transition(alert=_alert(0, AlertStatus.FIRING)), START_MS + HOUR_MS)
     return {
@@ -43,7 +49,44 @@ def run() -> dict[str, float]:
         "transition_median_ms": round(median(taken), 3),
         "transition_p99_ms": round(quantiles(taken, n=100)[98], 3),
         "restore_seconds": round(time.perf_counter() - before, 2),
+        **copied,
     }
+
+
+def _copied(config: DispatchConfig, state: State, stored: Records, random: Random) -> dict[str, float]:
+    """A copy that follows, asked for a page after each of its steps. A step is what the event loop waits for."""
+    copy = StateCopy(config, restored(stored))
+    wired = _step_times(copy.wiring())
+    pages, steps, decisions = [], [], []
+    list(take_changes(state))
+    for number, each in enumerate(_tried(random)):
+        decide(config, state, each, START_MS + HOUR_MS + number * 50)
+        changes = dict(take_changes(state))
+        took = _step_times(copy.apply(changes))
+        steps += took
+        decisions.append(sum(took))
+        if number % 10 == 0:
+            before = time.perf_counter()
+            [seen(copy.state, copy.state.alerts[place[-1]]) for place in copy.active.page(100)]
+            pages.append((time.perf_counter() - before) * 1000)
+    return {
+        "copy_wiring_seconds": round(sum(wired) / 1000, 2),
+        "copy_wiring_longest_step_ms": round(max(wired), 1),
+        "copy_decision_p99_ms": round(quantiles(decisions, n=100)[98], 3),
+        "copy_step_p99_ms": round(quantiles(steps, n=100)[98], 3),
+        "page_of_100_median_ms": round(median(pages), 3),
+        "page_of_100_p99_ms": round(quantiles(pages, n=100)[98], 3),
+    }
+
+
+def _step_times(steps: Iterator[None]) -> list[float]:
+    """Milliseconds."""
+    taken, is_over = [], False
+    while not is_over:
+        before = time.perf_counter()
+        is_over = next(steps, True) is True
+        taken.append((time.perf_counter() - before) * 1000)
+    return taken
 
 
 def _config() -> DispatchConfig:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from streams.routing.labels import Labels
-from streams.routing.matcher import Matcher, MatchOperator, matches_all
+from streams.routing.matcher import Matcher, MatchOperator, matches_all, prefix_of
 
 _Pair = tuple[str, str]
 _ALTERNATIVES = re.compile(r"[\w-]+(?:\|[\w-]+)*", re.ASCII)  # a regex that is a list of plain words
@@ -46,12 +46,20 @@ class AlertIndex:
                 del self._by_pair[pair]
 
     def matching(self, matchers: Iterable[Matcher]) -> list[str]:
-        """The alerts that all matchers fit, sorted. Costs as much as the rarest label that a matcher names."""
+        """The alerts that all matchers fit, sorted. Costs as much as the rarest label that a matcher names; where none
+        names one, all alerts are looked at, and compared if they begin as a regex does."""
         wanted = tuple(matchers)
         found = (self._with_any(pairs) for one in wanted if (pairs := pairs_of(one)))
         candidates = min(found, key=len, default=None)
-        keys = self._labels if candidates is None else candidates
+        keys = self._with_prefixes(wanted) if candidates is None else candidates
         return sorted(key for key in keys if matches_all(wanted, self._labels[key]))
+
+    def _with_prefixes(self, wanted: Iterable[Matcher]) -> Iterable[str]:
+        for one in wanted:
+            prefix = prefix_of(one.value) if one.operator is MatchOperator.REGEX else ""
+            if prefix:
+                return [key for key, labels in self._labels.items() if labels.get(one.name, "").startswith(prefix)]
+        return self._labels
 
     def _with_any(self, pairs: list[_Pair]) -> dict[str, None]:
         if len(pairs) == 1:

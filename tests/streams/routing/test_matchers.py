@@ -1,12 +1,13 @@
 """Matchers have Alertmanager's meaning, whatever form they were written in."""
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.alert import Alert, AlertStatus, Severity
 from streams.routing.labels import labels_of
-from streams.routing.matcher import Matcher, MatcherError, MatchOperator, matcher, matches_all, written
+from streams.routing.matcher import Matcher, MatcherError, MatchOperator, matcher, matches_all, prefix_of, written
 from streams.routing.matcher_parsing import parse_matcher, parse_matchers
 from testbed.properties import examples
 
@@ -90,6 +91,25 @@ def test_a_text_that_is_no_matcher_is_refused_with_a_sentence(text: str, sentenc
 def test_a_regex_that_would_backtrack_for_ever_takes_linear_time() -> None:
     """Python's own engine would take 2^40 steps for this."""
     assert not parse_matcher('a=~"(x+x+)+y"').matches({"a": "x" * 40})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "prefix"),
+    [("ab.+", "ab"), ("ab*", "a"), ("ab?c", "a"), ("ab{0,2}", "a"), ("ab+", "ab"), ("ab|c", ""), ("(?i)ab", ""),
+     (r"a\.b", "a"), ("a-b_1", "a-b_1"), ("", ""), ("[ab]c", "")],
+)  # fmt: skip
+def test_every_label_that_a_regex_fits_begins_with_its_prefix(pattern: str, prefix: str) -> None:
+    assert prefix_of(pattern) == prefix
+
+
+@given(st.text("ab.*?+|-[]", max_size=8), st.text("ab-.", max_size=6))
+@examples(400)
+def test_a_prefix_excludes_nothing_that_fits(pattern: str, label: str) -> None:
+    try:
+        wanted = matcher("a", REGEX, pattern)
+    except MatcherError:
+        return
+    assert wanted.matches({"a": label}) == (re2.search(f"^(?:{pattern})$", label) is not None)
 
 
 @given(
