@@ -39,6 +39,7 @@ from streams.alerting.core import Core
 from tests.streams_views.making import START_MS, Log, make_core
 
 LONG_AGO = -1e9
+PATIENCE_SECONDS = 60.0  # longer than a worker waits for others (10 s), which httpx does not by default
 ASKED_OFTEN = 10
 
 
@@ -233,7 +234,7 @@ class Fleet:
         self.max_projects = max_projects
         self.clock = Clock()
         self.bus = Bus()
-        self.client = httpx.AsyncClient(trust_env=False)
+        self.client = httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS)
         self.workers: list[Worker] = []
 
     async def __aenter__(self) -> "Fleet":
