@@ -47,6 +47,7 @@ def worker_settings(plan: Plan, topics: TopicNames, receiver_url: str) -> dict[s
         "STALLED_SECONDS": "5",
         "MONITORING_WEBHOOK_URL": f"{receiver_url}/webhook",
         "DASHBOARD_URL": "http://127.0.0.1:8002",  # the same for all workers, or their alerts would differ
+        "ALERT_DISPATCHER": "false",
         **(dispatch_settings(plan.dispatch, receiver_url) if plan.dispatch is not None else {}),
         # By event time, alerts from clocks that are behind would escalate at once; by wall clock people have their
         # time, which no round waits for.
