@@ -34,12 +34,14 @@ from episode_monitor.checks.service import Checks
 from episode_monitor.dispatch.alert_desk import DispatchedAlerts
 from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.dispatch.loading import alerting_in_force
+from episode_monitor.dispatch.reload import Files
+from episode_monitor.dispatch.reload_routes import reload_router
 from episode_monitor.dispatch.routes import silence_router
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.fleet import outgoing
 from episode_monitor.fleet.ask import Fleet
 from episode_monitor.fleet.local_state import LocalState, RulesOrigin
-from episode_monitor.fleet.outgoing import Outgoing, Waiting
+from episode_monitor.fleet.outgoing import deliveries_of, outgoing_of
 from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from episode_monitor.fleet.split_watch import SplitWatch
@@ -51,7 +53,6 @@ from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.replay_jobs.jobs import ReplayJobs
 from episode_monitor.replay_jobs.requests import Requests
 from episode_monitor.replay_jobs.routes import replay_router
-from episode_monitor.settings.agreement import digest_of
 from episode_monitor.settings.settings import Settings
 from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.retention import prune_daily
@@ -85,33 +86,36 @@ class Worker:
         self.settings = settings
         self.storage = composition.storage(settings)
         self.client = composition.sink_client(settings)
-        alerting = self.alerting = alerting_in_force(settings, self.client, now_ms)
+        alerting = alerting_in_force(settings, self.client)
         sinks = alerting.current.destinations if alerting else composition.destinations(settings, self.client)
         self.runtime = Runtime(
             composition.agents_config(settings, alerting.config if alerting else None), core,
             composition.outlets(settings, self.storage, sinks), stop, now_ms,
         )  # fmt: skip
         self._stop = stop
-        self._make_fleet(core)
+        self.files = Files(settings, self.runtime, alerting, now_ms)
+        self._make_fleet()
         self._tasks: list[asyncio.Task[None]] = []
         self._repairs: AutomaticRepairs | None = None
         self.web = self._make_web()
 
-    def _make_fleet(self, core: Core) -> None:
+    def _make_fleet(self) -> None:
         settings = self.settings
-        digest = digest_of(settings, core.rules.fingerprint)
+        self._digest = self.files.digest
         self._identity = Identity(
             worker_id=uuid.uuid4().hex[:12],
             url=settings.public_url,
             token=composition.secret(settings.internal_token) or secrets.token_urlsafe(24),
-            settings=digest.packed,
+            settings=self._digest.packed,
         )
         fleet_topic = composition.topic_names(settings).fleet
         kafka, partitions = composition.kafka_access(settings), lambda: self.runtime.partitions
         self._reader = FleetReader(fleet_topic, kafka, partitions, now_ms)
         self._view = FleetView(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
         self.runtime.far_caught_up_at_ms = self._far_caught_up_at_ms
-        self._settings_watch = SettingsWatch(self._view, self._identity.worker_id, digest.differing)
+        self._settings_watch = SettingsWatch(
+            self._view, self._identity.worker_id, lambda packed: self._digest.differing(packed)
+        )
         self._publisher = FleetPublisher(
             fleet_topic, self.runtime.producer, self._view, self._identity, now_ms, settings.metrics_max_projects
         )
@@ -120,7 +124,7 @@ class Worker:
             self._view, self.runtime.emit, self._publisher.mark_changed, self.storage.history, self.storage.audit
         )
         here.monitor_id = settings.monitor_id
-        here.rules_origin = RulesOrigin(settings.public_url, str(settings.rules_path), now_ms())
+        here.files = self.files
         self._fleet = Fleet(here, PeerClient(self._peer_client))
         self._splits = SplitWatch(self._fleet)
         self.runtime.engine.assignment.compare = self._splits.compare
@@ -130,6 +134,16 @@ class Worker:
         )  # fmt: skip
 
         self.replays = here.replays = ReplayJobs(self._fleet.ask, now_ms)
+        self.files.on_change.append(self._files_changed)
+        self._files_changed()
+
+    def _files_changed(self) -> None:
+        settings, here = self.settings, self._fleet.here
+        self._digest = self.files.digest
+        self._publisher.settings_changed(self._digest.packed)
+        here.rules_origin = RulesOrigin(settings.public_url, str(settings.rules_path), self.files.loaded_at_ms)
+        for partition in here.partitions:
+            here.mark_changed(partition)
 
     def _make_web(self) -> FastAPI:
         registry = CollectorRegistry()
@@ -138,13 +152,13 @@ class Worker:
             self._view,
             self._probes(),
             __version__,
-            self._deliveries,
+            lambda: deliveries_of(self.runtime),
             self.runtime.waits_now,
             lambda: len(self._settings_watch.found()),
-            self._outgoing,
+            lambda: outgoing_of(self.runtime),
             self.storage.database.counters,
-            lambda: self.runtime.dispatching.status(now_ms()),
-        )
+            lambda: self.runtime.dispatching.status(now_ms()), self.files.metrics,
+        )  # fmt: skip
         process = ProcessView(self._view, state, registry, self.settings.metrics_max_projects)
         self._repairs = composition.automatic_repairs(
             self.settings, self.storage, lambda: self.runtime.producer, self._fleet, now_ms
@@ -167,9 +181,11 @@ class Worker:
             peer_router(self._fleet.here, self._identity.token),
             replay_router(
                 (lambda: self.replays) if is_on else refuse,
-                Requests(self.settings, self.runtime.engine.core.rules),
+                Requests(self.settings, lambda: self.files.core.rules),
             ),
         ]
+        if is_on:
+            routers.append(reload_router(self.files, self._fleet, self.settings.public_url))
         routers.append(silence_router(desk))
         routers.append(alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)))
         return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)
@@ -178,8 +194,9 @@ class Worker:
         probes = [
             Probe("broker", lambda: self.runtime.status, is_needed=True),
             Probe("database", self._database_status, is_needed=False),
-            Probe("deliveries", lambda: outgoing.status(self._outgoing()), is_needed=False),
+            Probe("deliveries", lambda: outgoing.status(outgoing_of(self.runtime)), is_needed=False),
             Probe("settings", self._settings_watch.status, is_needed=False),
+            Probe("files", self.files.status, is_needed=False),
             Probe("history", lambda: self.runtime.history.status, is_needed=False),
         ]
         table_look = self.checks.table_look
@@ -198,24 +215,6 @@ class Worker:
         """How the database is now; where that is well, what was lost before."""
         word, losses = self.storage.database.status(), self.storage.database.losses()
         return losses if word == "ok" and losses else word
-
-    def _outgoing(self) -> Outgoing:
-        fanout = self.runtime.fanout
-        waiting, oldest, troubles = fanout.waiting, fanout.oldest_seconds, fanout.troubles
-        return Outgoing(
-            sinks=[Waiting(name, waiting[name], oldest[name], troubles[name]) for name in sorted(waiting)],
-            held=self.runtime.alert_consumer.held,
-            switched_off=fanout.switched_off,
-            ledger_is_away=fanout.ledger_is_away,
-            foreign=sorted(self.runtime.ours.foreign),
-        )
-
-    def _deliveries(self) -> list[tuple[str, str, int]]:
-        return [
-            (sink, outcome, count)
-            for sink, counters in self.runtime.fanout.counters.items()
-            for outcome, count in counters.items()
-        ]
 
     def _audit(self, entry: AuditEntry) -> None:
         log.info("audit", by=entry.who, action=entry.what, target=entry.target, result=entry.result)
@@ -290,7 +289,9 @@ async def run_worker(settings: Settings, core: Core) -> ExitCode:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
-        await Worker(settings, core).run(stopping)
+        worker = Worker(settings, core)
+        loop.add_signal_handler(signal.SIGHUP, worker.files.reload_soon)
+        await worker.run(stopping)
     except CannotListen as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     except (TopicMismatch, MayNot) as error:

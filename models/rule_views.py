@@ -2,6 +2,8 @@
 
 import msgspec
 
+from models.reload_views import FileInForce
+
 
 class RuleView(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. `firing` and `pending` count the projects for which it is so now."""
@@ -55,3 +57,4 @@ class RulesInForce(msgspec.Struct, frozen=True, kw_only=True):
     agree: bool  # all workers have the same version and digest
     disagreements: list[str]  # a sentence for each worker that differs
     workers: list[WorkerRules]
+    files: list[FileInForce]  # of the worker that answers

@@ -99,6 +99,12 @@ class Dispatcher:
             self._parts.failpoint("dispatch stored")
         await self._send()
 
+    def is_due(self, now_ms: int) -> bool:
+        """Whether a tick is wanted: a deadline has passed, or another configuration is in force."""
+        if self.state.config is not self._parts.config():
+            return True
+        return self.deadline_ms is not None and self.deadline_ms <= now_ms
+
     async def settle(self) -> None:
         """To be called when nothing else is to be done: store that all was sent, that this worker is there; forget old
         outcomes."""

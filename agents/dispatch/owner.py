@@ -165,8 +165,7 @@ class DispatchOwner:
         now_ms, due_ms = self._parts.sources().now_ms, dispatcher.deadline_ms
         wait_ms = POLL_MS if due_ms is None or not reader.is_at_end else due_ms - now_ms()
         inputs = await until_stopped(reader, wait_ms, stopping)
-        is_due = reader.is_at_end and dispatcher.deadline_ms is not None and dispatcher.deadline_ms <= now_ms()
-        if is_due and not stopping.is_set():
+        if reader.is_at_end and dispatcher.is_due(now_ms()) and not stopping.is_set():
             inputs = [*inputs, Timed(Tick(), now_ms())]
         if inputs:
             await dispatcher.take(inputs)

@@ -10,7 +10,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from agents.engine.changelog import PartitionLog
-from agents.engine.checkpoint import Checkpoint, Collected
+from agents.engine.checkpoint import Checkpoint, Collected, cursor_record
 from agents.engine.holding import HeldAlerts
 from agents.engine.inbox import ENOUGH_BYTES, Inbox
 from agents.engine.partition_audit import PartitionAudit
@@ -23,6 +23,7 @@ from models.codec import decode_event
 from models.dead_letter import DeadLetter, Malformed, dead_batch, dead_letter
 from models.event import Event
 from streams.alerting.core import Core
+from streams.base.checkpoint_types import Cursor
 from streams.partition.drift_alerts import KEEPER, DriftAlerts
 from streams.partition.partition import Partition
 from streams.project.step import NO_CLOCK
@@ -153,6 +154,8 @@ class Owned:
     async def adopt(self, core: Core) -> None:
         """Read everything that is stored by other rules. To be called when all is stored, and nothing is taken."""
         self._core = core
+        before = Cursor(self.partition.next_offset, self.partition.clock_ms)  # which the values in memory lack
+        self.store.values.update([cursor_record(before)])
         drift_alerts = DriftAlerts(core)
         partition = self._new_partition(drift_alerts)
         await in_slices(partition.restore(), RESTORE_SLICE_SECONDS)

@@ -111,6 +111,10 @@ class FleetPublisher:
         self._last: dict[tuple[int, int], _Published] = {}  # generation and partition
         self._is_failing = False
 
+    def settings_changed(self, packed: bytes) -> None:
+        """From now on this digest of the settings is published."""
+        self._identity = msgspec.structs.replace(self._identity, settings=packed)
+
     async def run(self) -> None:
         """Publish for ever."""
         while True:

@@ -1,13 +1,16 @@
 """`rules`: what is in force, and what a file of rules would mean, in sentences."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from episode_monitor.cli.backtest import backtest
+from episode_monitor.cli.calling import By, Url, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.cli.rule_unit_tests import run_unit_tests
+from episode_monitor.exits import ExitCode
 from episode_monitor.rule_tests.file import is_test_file
 from episode_monitor.settings.rules_file import core_from, load_rules, rule_set
 from episode_monitor.settings.settings import load_settings
@@ -33,6 +36,29 @@ def show_rules(as_json: Json = False) -> None:
         threshold = rule.measure.format_threshold(float(rule.threshold))
         rows.append([rule.rule_id, rule.measure.name, rule.severity.value, threshold, window])
     print_table(("Rule", "Measure", "Severity", "Threshold", "Window"), rows)
+
+
+@rules.command("reload")
+def reload_files(by: By = None, url: Url = None, as_json: Json = False) -> None:
+    """Have all workers read the rules, the alerting and the on-call file again.
+
+    Exit code 2 if a file has a fault: nothing has changed then. Exit code 1 if workers have different versions.
+    """
+    done = post(load_settings(), url, "/rules/reload", {"by": name_of(by)})
+    if as_json:
+        print_json(done)
+    else:
+        rows = [
+            [worker["url"], one["what"], one["file"] or "-", one["version"][:16],
+             "refused" if worker["refused"] else "changed" if one["what"] in worker["changed"] else "as before"]
+            for worker in done["workers"]
+            for one in worker["files"]
+        ]  # fmt: skip
+        print_table(("Worker", "What", "File", "Version", ""), rows)
+    for sentence in done["problems"]:
+        print(sentence, file=sys.stderr)
+    if done["problems"]:
+        raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 
 @rules.command("test")

@@ -1,7 +1,5 @@
 """Reads the alerting and the on-call file, and makes of them what the dispatcher decides by and delivers to."""
 
-from collections.abc import Callable
-
 import httpx
 import structlog
 
@@ -9,7 +7,7 @@ from alert_sinks.destinations import set_sinks
 from alert_sinks.receiver_sinks import build_receivers
 from alert_sinks.sink import Destinations
 from episode_monitor import composition
-from episode_monitor.dispatch.in_force import AlertingInForce
+from episode_monitor.dispatch.in_force import AlertingInForce, InForce
 from episode_monitor.settings.alerting_files import AlertingFiles, read_files
 from episode_monitor.settings.settings import Settings, SettingsError
 from streams.dispatch.config import DispatchConfig
@@ -31,9 +29,7 @@ def dispatch_config(files: AlertingFiles) -> DispatchConfig:
     )
 
 
-def alerting_in_force(
-    settings: Settings, client: httpx.AsyncClient, now_ms: Callable[[], int]
-) -> AlertingInForce | None:
+def alerting_in_force(settings: Settings, client: httpx.AsyncClient) -> AlertingInForce | None:
     """What the dispatcher decides by and delivers to; None where it is off. Raises SettingsError."""
     if not settings.alert_dispatcher:
         ignored = [str(path) for path in (settings.alerting_path, settings.oncall_path) if path is not None]
@@ -42,16 +38,16 @@ def alerting_in_force(
         return None
     of_settings: list[Destinations] = []  # made once: they do not change while the worker runs
 
-    def load() -> tuple[AlertingFiles, DispatchConfig, Destinations]:
+    def load() -> InForce:
         files = read_files(settings, settings.alerting_path, settings.oncall_path)
         config = dispatch_config(files)
         if files.alerting_path is not None:
-            return files, config, file_destinations(settings, files, config, client)
+            return InForce(files, config, file_destinations(settings, files, config, client))
         if not of_settings:
             of_settings.append(composition.destinations(settings, client))
-        return files, config, of_settings[0]
+        return InForce(files, config, of_settings[0])
 
-    return AlertingInForce(load, now_ms)
+    return AlertingInForce(load)
 
 
 def file_destinations(

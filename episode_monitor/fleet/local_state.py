@@ -15,6 +15,7 @@ from episode_monitor.storage.audit import AuditLog
 from episode_monitor.storage.history import AlertHistory
 from models.alert import Alert
 from models.check_views import JobStatus
+from models.reload_views import FileInForce, WorkerFiles
 from models.replay_job_views import ReplayJob, ReplayJobList
 from streams.partition.drift_alerts import KEEPER
 from streams.partition.summary import PartitionLists
@@ -65,14 +66,25 @@ class LocalReplays(Protocol):
         """End one; None: not here. Raises Refused."""
 
 
+class LocalFiles(Protocol):
+    """The files of this worker."""
+
+    def in_force(self) -> list[FileInForce]:
+        """Their versions."""
+
+    async def reload_as_asked(self, by: str) -> WorkerFiles:
+        """What has become of it."""
+
+
 class LocalState:
     """`emit` sends transitions to the alerts topic; `mark_changed(partition)` is called after an act. `jobs`,
-    `replays` and `find_parts` are set by those who have them."""
+    `replays`, `files` and `find_parts` are set by those who have them."""
 
     monitor_id = ""  # set by the worker, as the next
     rules_origin = RulesOrigin("", "", 0)
     jobs: LocalJobs
     replays: LocalReplays
+    files: LocalFiles
     find_parts: Callable[[Any], Awaitable[Any]]  # a question about split projects; see `fleet.split_watch`
 
     def __init__(

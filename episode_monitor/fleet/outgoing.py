@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from agents.runtime import Runtime
 from models.wording import counted
 
 WAITS_AFTER_SECONDS = 30.0  # shorter waits are normal
@@ -46,3 +47,25 @@ def status(outgoing: Outgoing) -> str:
     if outgoing.ledger_is_away:
         words.append("The delivery ledger is unavailable: alerts are still sent, but some may be sent twice.")
     return " ".join(words) or "ok"
+
+
+def outgoing_of(runtime: Runtime) -> Outgoing:
+    """What waits on this worker now."""
+    fanout = runtime.fanout
+    waiting, oldest, troubles = fanout.waiting, fanout.oldest_seconds, fanout.troubles
+    return Outgoing(
+        sinks=[Waiting(name, waiting[name], oldest[name], troubles[name]) for name in sorted(waiting)],
+        held=runtime.alert_consumer.held,
+        switched_off=fanout.switched_off,
+        ledger_is_away=fanout.ledger_is_away,
+        foreign=sorted(runtime.ours.foreign),
+    )
+
+
+def deliveries_of(runtime: Runtime) -> list[tuple[str, str, int]]:
+    """Sink, outcome, and how many since the start."""
+    return [
+        (sink, outcome, count)
+        for sink, counters in runtime.fanout.counters.items()
+        for outcome, count in counters.items()
+    ]

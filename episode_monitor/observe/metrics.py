@@ -55,6 +55,7 @@ class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):
     rows_lost: Mapping[str, int] = {}
     audit_checkpoints: int = 0
     dispatcher: DispatchStatus | None = None
+    reload: tuple[bool, float] = (True, 0.0)  # whether the last one was taken over; when something was loaded, seconds
     audit_lag: Mapping[int, int] = {}  # partition -> offsets applied that no checkpoint in the audit's topic covers
 
 
@@ -276,6 +277,16 @@ def _process(worker: WorkerMetrics) -> Iterator[Metric]:
     yield _gauge(
         "episode_monitor_workers_with_other_settings", "Workers whose settings differ from those of this one",
         worker.workers_that_differ,
+    )  # fmt: skip
+    is_taken_over, loaded_at = worker.reload
+    yield _gauge(
+        "episode_monitor_config_last_reload_successful",
+        "1 where the last reload of rules, alerting and on-call file was taken over, 0 where it was refused",
+        is_taken_over,
+    )
+    yield _gauge(
+        "episode_monitor_config_last_reload_success_timestamp_seconds",
+        "When rules, alerting and on-call file were loaded last", loaded_at,
     )  # fmt: skip
     yield _counter("episode_monitor_flushes", "How often state was stored", worker.flushes)
     yield _counter("episode_monitor_flush_seconds", "Seconds spent storing state", worker.flush_seconds)

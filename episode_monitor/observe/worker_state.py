@@ -27,7 +27,7 @@ class Probe(msgspec.Struct, frozen=True):
 class WorkerState:
     """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions; `outgoing` what
     waits to be delivered; `rows` of our own database `{table}_pending` and `{table}_lost`;
-    `dispatching` how the dispatcher is, None where there is none."""
+    `dispatching` how the dispatcher is, None where there is none; `reload` is of `WorkerMetrics`."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class WorkerState:
         outgoing: Callable[[], Outgoing] = Outgoing,
         rows: Callable[[], Mapping[str, int]] = dict,
         dispatching: Callable[[], DispatchStatus | None] = lambda: None,
+        reload: Callable[[], tuple[bool, float]] = lambda: (True, 0.0),
     ) -> None:
         self._view = view
         self._probes = tuple(probes)
@@ -50,6 +51,7 @@ class WorkerState:
         self._outgoing = outgoing
         self._rows = rows
         self._dispatching = dispatching
+        self._reload = reload
 
     def readiness(self) -> Readiness:
         """Part by part. The worker is ready when all parts that it needs are well."""
@@ -161,6 +163,7 @@ class WorkerState:
             audit_checkpoints=0 if engine.auditor is None else engine.auditor.written,
             audit_lag=self._audit_lag(),
             dispatcher=self._dispatching(),
+            reload=self._reload(),
         )
 
     def _audit_lag(self) -> dict[int, int]:

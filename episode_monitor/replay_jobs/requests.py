@@ -2,6 +2,7 @@
 commands, and so are the sentences; an option is named as the field of the body.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -56,11 +57,15 @@ class BacktestBody(_RangeBody, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Requests:
-    """Makes orders of bodies. `rules` are those that this worker evaluates."""
+    """Makes orders of bodies. `rules` gives those that this worker evaluates."""
 
-    def __init__(self, settings: Settings, rules: RuleSet) -> None:
+    def __init__(self, settings: Settings, rules: Callable[[], RuleSet]) -> None:
         self._settings = settings
-        self._rules = PackedRules.of(IN_FORCE, rules)
+        self._in_force = rules
+
+    @property
+    def _rules(self) -> PackedRules:
+        return PackedRules.of(IN_FORCE, self._in_force())
 
     def replay(self, body: ReplayBody, by: str, now_ms: int) -> Asked:
         """Raises Problem."""

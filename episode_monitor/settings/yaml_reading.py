@@ -33,7 +33,7 @@ class FileError(SettingsError):
     """A file that cannot be used: every fault, one a line, after the file's name."""
 
     def __init__(self, name: str, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults))
+        self.name, self.faults = name, tuple(sorted(faults))
         super().__init__("\n".join(f"{name}, {fault}" if fault.line else f"{name}: {fault}" for fault in self.faults))
 
 

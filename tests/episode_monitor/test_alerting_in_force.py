@@ -50,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def loaded(client: httpx.AsyncClient, **env: str) -> AlertingInForce:
     settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "ALERT_DISPATCHER": "true", **env})
-    found = alerting_in_force(settings, client, lambda: 7)
+    found = alerting_in_force(settings, client)
     assert found is not None
     return found
 

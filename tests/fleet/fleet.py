@@ -36,6 +36,7 @@ from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
 from streams.alerting.core import Core
+from tests.fleet.questions import NoFiles
 from tests.streams_views.making import START_MS, Log, make_core
 
 LONG_AGO = -1e9
@@ -150,6 +151,7 @@ class Worker:
         self.own = LocalState(
             self.view, self._tell, lambda partition: self.publisher.mark_changed(partition), history, self.audit
         )
+        self.own.files = NoFiles()
         self.model = Asked(self.own, PeerClient(fleet.client))
         self.splits = SplitWatch(self.model)
         self.registry = CollectorRegistry()

@@ -6,6 +6,7 @@ import msgspec
 
 from episode_monitor.fleet.question import Question
 from models.check_views import JobStatus
+from models.reload_views import FileInForce, WorkerFiles
 from models.replay_job_views import ReplayJobList
 
 VALUES: dict[str, Any] = {
@@ -27,6 +28,14 @@ class NoJobs:
 
     async def cancel_own(self, job_id: str, by: str) -> None:
         return None
+
+
+class NoFiles:
+    def in_force(self) -> list[FileInForce]:
+        return []
+
+    async def reload_as_asked(self, by: str) -> WorkerFiles:
+        return WorkerFiles(url="", files=[])
 
 
 def sample_of(kind: type[Question[Any, Any]], **values: Any) -> Question[Any, Any]:

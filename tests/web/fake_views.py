@@ -104,7 +104,7 @@ RULES = RulesInForce(
             scope="project", description="", labels={}, annotations={}, runbook_url=None, firing=2, pending=0,
         )
     ],
-    is_lower_bound=False, disagreements=[], workers=[],
+    is_lower_bound=False, disagreements=[], workers=[], files=[],
 )  # fmt: skip
 
 
@@ -365,5 +365,5 @@ def fake_app(
         fleet=views, process=views, jobs=lambda: views, drift_of=views.drift_of, settings=settings or WebSettings(),
         **parts,
     )  # fmt: skip
-    replays = replay_router(lambda: views.replay_jobs, Requests(load_settings({}), RuleSet(())))
+    replays = replay_router(lambda: views.replay_jobs, Requests(load_settings({}), lambda: RuleSet(())))
     return create_web_app(context, registry=registry, extra_routers=[*extra_routers, replays])

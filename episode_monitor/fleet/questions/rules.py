@@ -50,7 +50,7 @@ class RulesQuestion(Question[RulesOfWorker, RulesInForce], frozen=True, kw_only=
             version=first.worker.version, rules_digest=first.worker.rules_digest, software=first.worker.software,
             file=first.worker.file, loaded_at=first.worker.loaded_at, rules=counted,
             is_lower_bound=not all(part.is_whole for part in parts), agree=not said, disagreements=said,
-            workers=workers,
+            workers=workers, files=here.files.in_force(),
         )  # fmt: skip
 
 
