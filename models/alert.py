@@ -26,6 +26,21 @@ class AlertStatus(Enum):
     RESOLVED = "resolved"
 
 
+class AlertInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule was judged by. Rates and bounds in percent; a key that does not apply to the rule is left out."""
+
+    state: str  # a `streams.alerting.rule_state.RuleState`
+    bad: int
+    whole: int
+    rate: float | None  # null where there is none
+    interval: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET  # of Wilson; of 95 % unless the rule says other
+    confidence: float | msgspec.UnsetType = msgspec.UNSET
+    lower_bound: float | msgspec.UnsetType = msgspec.UNSET  # judged in place of the rate
+    threshold: float | msgspec.UnsetType = msgspec.UNSET
+    window_minutes: int | msgspec.UnsetType = msgspec.UNSET
+    rule_version: str | msgspec.UnsetType = msgspec.UNSET  # changes with any key of the rule
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One firing of one rule for one project. Times are epoch milliseconds; `to_dict` writes them as RFC 3339.
 
@@ -59,6 +74,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     runbook_url: str | None = None
     dashboard_url: str | None = None
     trace_ids: list[str] = []
+    inputs: AlertInputs | msgspec.UnsetType = msgspec.UNSET  # left out in what an older version wrote
 
     @property
     def transition_id(self) -> str:

@@ -24,7 +24,8 @@ class Alert:
     `alert_key`, `alert_id`, `rule_id`, `alert_type`, `severity` (`info`, `warning`, `critical`), `status` (`pending`,
     `firing`, `resolved`), `project_id`, `title`, `description`, `value`, `threshold`, `window_minutes`, `sample_size`,
     `starts_at`, `ends_at`, `updated_at`, `acknowledged_by`, `silenced_until`, `escalation_level`, `reason`, `labels`,
-    `runbook_url`, `dashboard_url`, `trace_ids`. `alert_id`, `status` and `escalation_level` together name a transition.
+    `runbook_url`, `dashboard_url`, `trace_ids`, `inputs`. `alert_id`, `status` and `escalation_level` together name a
+    transition.
     """
 
     def __init__(self, fields: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ UNSET = msgspec.UNSET
 
 
 class ExpectedAlert(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An alert that must be there. What is not given is not compared; of labels those that are given."""
+    """An alert that must be there. What is not given is not compared; of labels and inputs those that are given."""
 
     project_id: str | None = None  # may be left out where the test has one project
     status: AlertStatus = AlertStatus.FIRING
@@ -32,6 +32,7 @@ class ExpectedAlert(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     description: str | msgspec.UnsetType = UNSET
     labels: dict[str, str] | msgspec.UnsetType = UNSET
     annotations: dict[str, str] | msgspec.UnsetType = UNSET
+    inputs: dict[str, Any] | msgspec.UnsetType = UNSET
 
 
 class AlertRuleTest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -118,12 +118,12 @@ def _given(expected: ExpectedAlert) -> dict[str, Any]:
 
 def _fits(expected: ExpectedAlert, alert: Alert) -> bool:
     given, got = _given(expected), alert.to_dict()
-    return all(_is_same(value, got[name]) for name, value in given.items())
+    return all(_is_same(value, got.get(name)) for name, value in given.items())
 
 
 def _is_same(expected: Any, got: Any) -> bool:
     if isinstance(expected, dict):
-        return bool(expected.items() <= got.items())
+        return all(_is_same(value, (got or {}).get(name)) for name, value in expected.items())
     if isinstance(expected, float) and isinstance(got, float):
         decimals = len(repr(expected).partition(".")[2])  # 33.33 stands for a third
         return expected in (got, round(got, decimals))
@@ -134,7 +134,7 @@ def _beside(alert: Alert, expected: ExpectedAlert | None) -> dict[str, Any]:
     """Of what came, what is expected; of an alert that is not expected, what tells most."""
     names = ("status", "severity", "value", "sample_size", "reason") if expected is None else tuple(_given(expected))
     got = alert.to_dict()
-    return {name: got[name] for name in names}
+    return {name: got.get(name) for name in names}
 
 
 def _words(project_id: str, fields: dict[str, Any]) -> str:

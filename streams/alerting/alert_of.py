@@ -1,6 +1,6 @@
 """The alert that leaves the core, made of a rule, its state, and what it measures now."""
 
-from models.alert import Alert, AlertStatus
+from models.alert import Alert, AlertInputs, AlertStatus
 from streams.alerting.alert_state import AlertPhase, AlertState, alert_id
 from streams.alerting.core import Core
 from streams.alerting.rule import Rule
@@ -9,7 +9,7 @@ from streams.alerting.verdict import Measurement
 
 def alert_of(
     core: Core, rule: Rule, memory: AlertState, measured: Measurement, at_ms: int, reason: str, *,
-    is_over: bool, project_id: str, title: str, cause: str | None = None,
+    inputs: AlertInputs, is_over: bool, project_id: str, title: str, cause: str | None = None,
 ) -> Alert:  # fmt: skip
     """The alert at the time of a transition, or of a question. `cause` is what its id names in place of the rule."""
     return Alert(
@@ -38,6 +38,7 @@ def alert_of(
         runbook_url=rule.runbook_url,
         dashboard_url=core.dashboard_url,
         trace_ids=memory.trace_ids,
+        inputs=inputs,
     )
 
 

@@ -45,16 +45,18 @@ def alert_id(rule_id: str, project_id: str, starts_at_ms: int) -> str:
 
 
 def judge(
-    rule: Rule, memory: AlertState | None, verdict: Verdict, at_ms: int, escalate_after_ms: int, trace_id: str | None
-) -> tuple[AlertState | None, Reason | None]:
-    """The next state, and the reason of the transition to emit (None: none). May change `memory` in place."""
+    rule: Rule, memory: AlertState | None, verdict: Verdict, at_ms: int, escalate_after_ms: int, trace_id: str | None,
+    hold_ms: int = 0,
+) -> tuple[AlertState | None, Reason | None]:  # fmt: skip
+    """The next state, and the reason of the transition to emit (None: none). May change `memory` in place. `hold_ms`:
+    how long a firing rule must not be crossed until it is resolved."""
     if memory is None:
         return _begin(rule, at_ms, escalate_after_ms, trace_id) if verdict.crossed else (None, None)
     match memory.phase:
         case AlertPhase.PENDING:
             return _pending(rule, memory, verdict, at_ms, escalate_after_ms)
         case AlertPhase.FIRING:
-            return _firing(rule, memory, verdict, at_ms)
+            return _firing(memory, verdict, at_ms, hold_ms)
         case AlertPhase.HUSHED:
             if not verdict.crossed:
                 return None, None
@@ -95,12 +97,12 @@ def _pending(
     return memory, None
 
 
-def _firing(rule: Rule, memory: AlertState, verdict: Verdict, at_ms: int) -> tuple[AlertState | None, Reason | None]:
+def _firing(memory: AlertState, verdict: Verdict, at_ms: int, hold_ms: int) -> tuple[AlertState | None, Reason | None]:
     if verdict.crossed:
         memory.calm_since_ms = 0
     else:
         memory.calm_since_ms = memory.calm_since_ms or at_ms
-        if at_ms >= memory.calm_since_ms + rule.keep_firing_seconds * 1000:
+        if at_ms >= memory.calm_since_ms + hold_ms:
             return None, verdict.calm_reason
     if memory.silenced_until_ms and at_ms >= memory.silenced_until_ms:
         memory.silenced_until_ms = 0
@@ -116,7 +118,7 @@ def _firing(rule: Rule, memory: AlertState, verdict: Verdict, at_ms: int) -> tup
     return memory, None
 
 
-def deadline_ms(rule: Rule, memory: AlertState) -> int | None:
+def deadline_ms(rule: Rule, memory: AlertState, hold_ms: int = 0) -> int | None:
     """When the next transition is due if nothing else happens; None where only an event can move it."""
     if memory.phase is AlertPhase.PENDING:
         return memory.since_ms + rule.for_seconds * 1000
@@ -124,7 +126,7 @@ def deadline_ms(rule: Rule, memory: AlertState) -> int | None:
         return None
     due = []
     if memory.calm_since_ms:
-        due.append(memory.calm_since_ms + rule.keep_firing_seconds * 1000)
+        due.append(memory.calm_since_ms + hold_ms)
     if memory.silenced_until_ms:
         due.append(memory.silenced_until_ms)
     elif memory.escalates_at_ms:

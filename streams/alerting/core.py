@@ -3,6 +3,7 @@
 from mypy_extensions import i64
 
 from streams.alerting.rate_rules import RateRule
+from streams.alerting.rule import Rule
 from streams.alerting.rules import RuleSet
 from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules, Trace
@@ -13,8 +14,8 @@ class Core:
     """Immutable by habit. Durations in milliseconds of event time."""
 
     __slots__ = (
-        "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "latency_limits", "numbering",
-        "open_conflicts_max", "packed_rules", "rates", "resend_memory", "rules", "watched_kinds",
+        "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "hold_ms", "latency_limits",
+        "numbering", "open_conflicts_max", "packed_rules", "rates", "resend_memory", "rules", "watched_kinds",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +41,7 @@ class Core:
         self.resend_memory = resend_memory
         self.open_conflicts_max = open_conflicts_max
         self.dashboard_url = dashboard_url
+        self.hold_ms = {rule.rule_id: _hold_ms(rule, grace_ms) for rule in rules.by_id.values()}
         self.detail_seconds = rules.longest_window_seconds + grace_ms // 1000
 
     def traced(self, trace: Trace) -> "Core":
@@ -52,3 +54,8 @@ class Core:
             self.rules, numbering, self.calendar, self.grace_ms, self.escalate_after_ms, self.resend_memory,
             self.open_conflicts_max, self.dashboard_url,
         )  # fmt: skip
+
+
+def _hold_ms(rule: Rule, grace_ms: int) -> int:
+    """How long a firing rule must not be crossed until it is resolved: a window is final when the grace is over."""
+    return max(rule.keep_firing_seconds * 1000, grace_ms if rule.measure.has_window else 0)

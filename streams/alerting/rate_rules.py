@@ -8,6 +8,7 @@ from mypy_extensions import i64, mypyc_attr
 from streams.alerting.verdict import Reason, Verdict
 from streams.base import packed_counts
 from streams.rates.operation_series import OperationSeries
+from streams.rates.past_windows import tally_between
 
 
 @mypyc_attr(acyclic=True)
@@ -45,6 +46,11 @@ class RateRule:
         if whole < self.min_samples:
             return Verdict(False, bad, Reason.INSUFFICIENT_DATA, whole, is_above)
         return Verdict(is_above, bad, Reason.BACK_TO_NORMAL, whole, is_above)
+
+    def was_crossed(self, series: OperationSeries, second: int) -> bool:
+        """Whether the window that ended with an epoch second is crossed, by all that has come since."""
+        length = int(series.windows[self.window_index].length_seconds)
+        return self.verdict(tally_between(series, second - length + 1, second)).crossed
 
     def waits_for_samples(self, verdict: Verdict) -> bool:
         """Whether bad operations are in the window, but too few in all: even a good one may make it cross."""

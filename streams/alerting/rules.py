@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,12 +33,16 @@ def shared_id(rule_id: str) -> str:
     return f"Two rules have the `rule_id` {rule_id}; give each its own."
 
 
+def _version(rules: list[dict[str, Any]]) -> str:
+    return blake2b(msgspec.json.encode(rules), digest_size=8).hexdigest()
+
+
 class RuleSet:
     """Rules by their id. Those on a window are judged by `rate_of`, the others by their type."""
 
     __slots__ = (
-        "by_id", "fingerprint", "latency_limits", "packed", "rate_of", "unwindowed", "watched_anywhere",
-        "window_lengths",
+        "by_id", "fingerprint", "latency_limits", "packed", "rate_of", "unwindowed", "versions",
+        "watched_anywhere", "window_lengths",
     )  # fmt: skip
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
@@ -60,8 +64,8 @@ class RuleSet:
             rule.rule_id: rule.measure.rate_rule(rule, lengths.index(rule.window_minutes * 60), self.latency_limits)
             for rule in windowed
         }
-        stored = msgspec.json.encode([rule.to_dict() for rule in rules])
-        self.fingerprint = blake2b(stored, digest_size=8).hexdigest()
+        self.versions = {rule.rule_id: _version([rule.to_dict()]) for rule in rules}
+        self.fingerprint = _version([rule.to_dict() for rule in rules])
         pack = msgspec.msgpack.Encoder().encode
         self.packed = pack(self.fingerprint) + pack(limits)  # as two fields of every stored state
         self.watched_anywhere = 0  # an operation without any of these counts cannot raise a rate

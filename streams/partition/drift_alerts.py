@@ -12,6 +12,7 @@ import msgspec
 from models.alert import Alert, Severity
 from models.wording import counted
 from streams.alerting import alert_state as life
+from streams.alerting.alert_inputs import inputs_of
 from streams.alerting.alert_of import alert_of
 from streams.alerting.alert_state import AlertPhase, AlertState
 from streams.alerting.core import Core
@@ -200,10 +201,12 @@ class DriftAlerts:
     def _describe(self, one: _Kept, reason: str, *, is_over: bool = False) -> Alert:
         project, drift = one.named.project, one.named.drift
         title, sentence = _words(project, drift)
+        verdict = Verdict(True, drift.differences, whole=drift.episodes)
         measured = Measurement(float(drift.differences), drift.episodes, sentence)
         return alert_of(
             self._core, RULE, one.memory, measured, one.memory.updated_at_ms, reason,
-            is_over=is_over, project_id=project, title=title, cause=f"{RULE_ID}:{one.named.what}",
+            inputs=inputs_of(RULE, "", one.memory, verdict, is_over=is_over), is_over=is_over, project_id=project,
+            title=title, cause=f"{RULE_ID}:{one.named.what}",
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Between two evaluations no threshold may be crossed unnoticed: either an event c
 
 from models.alert import Alert
 from streams.alerting import alert_state as life
+from streams.alerting.alert_inputs import inputs_of
 from streams.alerting.alert_of import alert_of
 from streams.alerting.alert_state import AlertPhase, AlertState
 from streams.alerting.core import Core
@@ -49,7 +50,12 @@ def _keep(
     before = state.alerts.get(rule.rule_id)
     if before is None and not verdict.crossed:
         return
-    after, reason = life.judge(rule, before, verdict, at_ms, core.escalate_after_ms, _trace_id(trace))
+    hold_ms = core.hold_ms[rule.rule_id]
+    if before is not None and before.calm_since_ms and not verdict.crossed and at_ms >= before.calm_since_ms + hold_ms:
+        rate = core.rules.rate_of.get(rule.rule_id)
+        if rate is not None and rate.was_crossed(state.series, (at_ms - core.grace_ms) // 1000):
+            before.calm_since_ms = at_ms  # late events have corrected the window that is final now
+    after, reason = life.judge(rule, before, verdict, at_ms, core.escalate_after_ms, _trace_id(trace), hold_ms)
     if after is None:
         state.alerts.pop(rule.rule_id, None)
     elif after is not before:
@@ -71,9 +77,11 @@ def describe(
     core: Core, state: ProjectState, rule: Rule, memory: AlertState, verdict: Verdict, reason: Reason, at_ms: int
 ) -> Alert:
     """The alert at an event time."""
+    is_over = reason in ENDS
+    inputs = inputs_of(rule, core.rules.versions.get(rule.rule_id, ""), memory, verdict, is_over=is_over)
     return alert_of(
         core, rule, memory, rule.measure.measurement(rule, state, verdict), at_ms, reason.value,
-        is_over=reason in ENDS, project_id=state.project_id, title=f"{rule.description} ({state.project_id})",
+        inputs=inputs, is_over=is_over, project_id=state.project_id, title=f"{rule.description} ({state.project_id})",
     )  # fmt: skip
 
 
@@ -82,7 +90,7 @@ def next_deadline_ms(core: Core, state: ProjectState) -> int | None:
     due = [at for at in (state.numbering.next_settling_ms(), state.rate_check_ms or None) if at is not None]
     for rule_id, memory in state.alerts.items():
         rule = core.rules.by_id.get(rule_id)
-        at = life.deadline_ms(rule, memory) if rule is not None else None
+        at = life.deadline_ms(rule, memory, core.hold_ms[rule_id]) if rule is not None else None
         if at is not None:
             due.append(at)
     return min(due, default=None)

@@ -173,21 +173,22 @@ def test_two_files_of_rules_are_compared_over_the_same_events(tmp_path: Path) ->
     result = ran.json
     assert (result["events"], result["dead_letters"], result["equal"]) == (5, {"malformed_json": 1}, False)
     old, new = result["old"]["rules"][0]["statistics"], result["new"]["rules"][0]["statistics"]
-    assert (old["firings"], old["seconds"]) == (1, 1.0)
-    assert (new["firings"], new["seconds"]) == (1, 300.0)  # until the failure has left the window
+    assert (old["firings"], old["seconds"]) == (1, 61.0)  # it is final after a minute
+    assert (new["firings"], new["seconds"]) == (1, 360.0)  # a minute after the failure has left the window
     (change,) = result["changes"]
     assert (change["kind"], change["longer"], change["severity"], change["same"]) == ("changed", 1, 1, 0)
     assert change["firings"][0]["what"] == ["longer", "severity"]
     assert change["firings"][0]["old"] == {
-        "started_at": "2025-10-09T09:00:02.000Z", "ended_at": "2025-10-09T09:00:03.000Z", "severity": "warning",
+        "started_at": "2025-10-09T09:00:02.000Z", "ended_at": "2025-10-09T09:01:03.000Z", "severity": "warning",
     }  # fmt: skip
     assert "alerts" not in result
 
 
 def test_a_backtest_is_shown_as_tables_and_sentences(tmp_path: Path) -> None:
     events, strict, lax = written(tmp_path)
-    ran = run("rules", "backtest", strict, "--rules", lax, "--jsonl", events, "--transitions")
-    assert "0:00:01 → " in ran.out
+    range_of = ("--jsonl", events, "--until", "2025-10-09T10:00:00Z")
+    ran = run("rules", "backtest", strict, "--rules", lax, *range_of, "--transitions")
+    assert "0:01:01 → " in ran.out
     assert f"5 events; old rules: {lax} (" in ran.out
     assert "longer, severity" in ran.out
     assert ran.err == (

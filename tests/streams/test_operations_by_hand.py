@@ -408,6 +408,7 @@ def test_the_conflict_rate_is_of_attempted_and_the_failure_rate_of_ended_operati
     p.conflict(2, "open too")
     assert [(alert.rule_id, alert.sample_size) for alert in p.alerts] == [("conflict_rate", 3)]
     p.failed(3)
+    p.until(63)
     assert [(alert.rule_id, alert.status.value, alert.value, alert.sample_size) for alert in p.alerts[1:]] == [
         ("failure_rate", "firing", 50.0, 2),
         ("conflict_rate", "resolved", 50.0, 4),

@@ -72,9 +72,13 @@ class Watcher:
             standing = self.standing.get(rule.rule_id)
             if standing is not None:
                 found.add(standing.since_ms + rule.for_seconds * 1000)
-                found.add((standing.calm_since_ms or 0) + rule.keep_firing_seconds * 1000)
+                found.add((standing.calm_since_ms or 0) + self.hold_ms(rule))
                 found.add(standing.escalates_ms or 0)
         return found
+
+    def hold_ms(self, rule: Rule) -> int:
+        """How long a rule that fires must be calm: a window is final after the grace."""
+        return max(rule.keep_firing_seconds * 1000, self.meaning.grace_ms if rule.window_minutes else 0)
 
     def judge_all(self) -> None:
         """Judge every rule now, rates first."""
@@ -120,7 +124,7 @@ class Watcher:
         elif standing.calm_since_ms is None:
             standing.calm_since_ms = self.now_ms
         calm_since_ms = standing.calm_since_ms
-        if calm_since_ms is not None and self.now_ms >= calm_since_ms + rule.keep_firing_seconds * 1000:
+        if calm_since_ms is not None and self.now_ms >= calm_since_ms + self.hold_ms(rule):
             self.end(rule, calm_reason)
         elif standing.escalates_ms is not None and self.now_ms >= standing.escalates_ms:
             standing.escalates_ms, standing.level = None, 1
