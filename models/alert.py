@@ -26,6 +26,15 @@ class AlertStatus(Enum):
     RESOLVED = "resolved"
 
 
+class ShortWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """The short window of a burn rate."""
+
+    bad: int
+    whole: int
+    rate: float | None
+    window_minutes: int
+
+
 class AlertInputs(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule was judged by. Rates and bounds in percent; a key that does not apply to the rule is left out."""
 
@@ -38,6 +47,10 @@ class AlertInputs(msgspec.Struct, frozen=True, kw_only=True):
     lower_bound: float | msgspec.UnsetType = msgspec.UNSET  # judged in place of the rate
     threshold: float | msgspec.UnsetType = msgspec.UNSET
     window_minutes: int | msgspec.UnsetType = msgspec.UNSET
+    objective: float | msgspec.UnsetType = msgspec.UNSET  # percent of good ones
+    factor: float | msgspec.UnsetType = msgspec.UNSET
+    burn_rate: float | msgspec.UnsetType | None = msgspec.UNSET  # how many times as fast as the objective allows
+    short: ShortWindow | msgspec.UnsetType = msgspec.UNSET
     rule_version: str | msgspec.UnsetType = msgspec.UNSET  # changes with any key of the rule
 
 

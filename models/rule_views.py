@@ -5,6 +5,15 @@ import msgspec
 from models.reload_views import FileInForce
 
 
+class BurnRateView(msgspec.Struct, frozen=True, kw_only=True):
+    """`objective` in percent, windows in minutes."""
+
+    objective: float
+    factor: float
+    long_minutes: int
+    short_minutes: int
+
+
 class RuleView(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. `firing` and `pending` count the projects for which it is so now."""
 
@@ -26,6 +35,8 @@ class RuleView(msgspec.Struct, frozen=True, kw_only=True):
     runbook_url: str | None
     firing: int
     pending: int
+    confidence: float | None = None  # percent: the lower end of Wilson's interval is judged in place of the rate
+    burn_rate: BurnRateView | None = None
 
 
 class WorkerRules(msgspec.Struct, frozen=True, kw_only=True):

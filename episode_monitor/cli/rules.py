@@ -94,6 +94,11 @@ def sentence(rule: Rule, escalate_after_minutes: int) -> str:
         words.append(f"evaluated from {rule.min_samples} creations")
     if rule.min_bad > 1:
         words.append(f"and at least {rule.min_bad} of them are affected")
+    if rule.confidence is not None:
+        words.append(f"with a confidence of {rule.confidence:f} %")
+    if rule.burn_rate is not None:
+        short = counted(rule.burn_rate.short_minutes, "minute", "minutes")
+        words.append(f"and in the last {short} as well ({rule.burn_rate.factor:f} times the budget)")
     words.append(f"fires after {rule.for_seconds} s of that" if rule.for_seconds else "fires at once")
     if rule.keep_firing_seconds:
         words.append(f"keeps firing for {rule.keep_firing_seconds} s after the condition has cleared")

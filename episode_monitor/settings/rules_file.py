@@ -50,7 +50,9 @@ def _line_of(root: yaml.Node | None, fault: RuleFault) -> int:
         return 0
     rules = value_of(root, "rules")
     rule = rules.value[fault.position - 1] if isinstance(rules, yaml.SequenceNode) else root
-    return line_of_key(rule, fault.key)
+    key, _, inner = fault.key.partition(".")
+    inside = value_of(rule, key) if inner else None
+    return line_of_key(rule, fault.key) if inside is None else line_of_key(inside, inner)
 
 
 def core_from(settings: Settings, rules: RuleSet | None = None) -> Core:

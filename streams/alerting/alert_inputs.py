@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from models.alert import AlertInputs
+from models.alert import AlertInputs, ShortWindow
 from streams.alerting import wilson
 from streams.alerting.alert_state import AlertState
 from streams.alerting.rule import Rule
 from streams.alerting.rule_state import RuleState, state_of
+from streams.alerting.statistics import BurnRate
 from streams.alerting.verdict import Verdict
 from streams.rates.operation_series import rate_percentage
 
@@ -31,9 +32,24 @@ def inputs_of(rule: Rule, version: str, memory: AlertState | None, verdict: Verd
 
 
 def _of_share(rule: Rule, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "rate": rate_percentage(verdict.bad, verdict.whole),
-        "interval": wilson.interval(verdict.bad, verdict.whole),
-        "confidence": _PERCENT_95,
+    rate = rate_percentage(verdict.bad, verdict.whole)
+    z = wilson.Z95 if rule.confidence is None else wilson.z_of(rule.confidence)
+    interval = wilson.interval(verdict.bad, verdict.whole, z)
+    inputs: dict[str, Any] = {
+        "rate": rate,
+        "interval": interval,
+        "confidence": _PERCENT_95 if rule.confidence is None else float(rule.confidence),
         "window_minutes": rule.window_minutes,
     }
+    if rule.confidence is not None:
+        inputs["lower_bound"] = interval[0]
+    if rule.burn_rate is not None:
+        inputs |= _of_burn(rule.burn_rate, rate, verdict.short or (0, 0))
+    return inputs
+
+
+def _of_burn(burn: BurnRate, rate: float | None, counts: tuple[int, int]) -> dict[str, Any]:
+    bad, whole = counts
+    short = ShortWindow(bad=bad, whole=whole, rate=rate_percentage(bad, whole), window_minutes=burn.short_minutes)
+    times = None if rate is None else rate / float(burn.budget)
+    return {"objective": float(burn.objective), "factor": float(burn.factor), "burn_rate": times, "short": short}

@@ -5,6 +5,7 @@ Thresholds are exact ratios of integers; whether one is crossed is decided by mu
 
 from mypy_extensions import i64, mypyc_attr
 
+from streams.alerting import wilson
 from streams.alerting.verdict import Reason, Verdict
 from streams.base import packed_counts
 from streams.rates.operation_series import OperationSeries
@@ -16,8 +17,8 @@ class RateRule:
     """`bad` of `whole` is too much where `bad * denominator > whole * numerator`, and `bad` is at least `min_bad`."""
 
     __slots__ = (
-        "bad_mask", "bad_shift", "denominator", "min_bad", "min_samples", "numerator", "rule_id", "whole_shift",
-        "window_index",
+        "bad_mask", "bad_shift", "denominator", "min_bad", "min_samples", "numerator", "ratio", "rule_id", "short",
+        "whole_shift", "window_index", "z",
     )  # fmt: skip
 
     def __init__(
@@ -28,13 +29,17 @@ class RateRule:
         ratio: tuple[int, int],
         min_bad: int,
         min_samples: int,
+        z: int = 0,
+        short: "RateRule | None" = None,
     ) -> None:
-        """`counts`: the shifts of `bad` and `whole` in a tally. `ratio`: numerator and denominator."""
+        """`counts`: the shifts of `bad` and `whole` in a tally. `ratio`: numerator and denominator. `z`: in millionths,
+        the quantile of Wilson's interval whose lower end is judged; 0: the rate is. `short` must be crossed as well."""
         self.rule_id = rule_id
         self.min_bad, self.min_samples = min_bad, min_samples
         self.window_index: i64 = window_index
         self.bad_shift, self.whole_shift = counts
         self.bad_mask = packed_counts.mask(self.bad_shift)
+        self.ratio, self.z, self.short = ratio, z, short
         self.numerator, self.denominator = ratio
 
     def verdict(self, operations: int) -> Verdict:
@@ -45,12 +50,20 @@ class RateRule:
         is_above = bad * self.denominator > whole * self.numerator and bad >= self.min_bad
         if whole < self.min_samples:
             return Verdict(False, bad, Reason.INSUFFICIENT_DATA, whole, is_above)
-        return Verdict(is_above, bad, Reason.BACK_TO_NORMAL, whole, is_above)
+        is_crossed = is_above and (not self.z or wilson.is_above(bad, whole, self.ratio, self.z))
+        return Verdict(is_crossed, bad, Reason.BACK_TO_NORMAL, whole, is_above)
+
+    def judged(self, series: OperationSeries) -> Verdict:
+        """On the windows of a project."""
+        verdict = self.verdict(series.windows[self.window_index].total)
+        short = self.short
+        return verdict if short is None else _both(verdict, short.judged(series))
 
     def was_crossed(self, series: OperationSeries, second: int) -> bool:
         """Whether the window that ended with an epoch second is crossed, by all that has come since."""
         length = int(series.windows[self.window_index].length_seconds)
-        return self.verdict(tally_between(series, second - length + 1, second)).crossed
+        is_crossed = self.verdict(tally_between(series, second - length + 1, second)).crossed
+        return is_crossed and (self.short is None or self.short.was_crossed(series, second))
 
     def waits_for_samples(self, verdict: Verdict) -> bool:
         """Whether bad operations are in the window, but too few in all: even a good one may make it cross."""
@@ -59,6 +72,18 @@ class RateRule:
     def next_check_second(self, series: OperationSeries, verdict: Verdict, is_active: bool) -> int | None:
         """When it must be judged again without an event; None: only an event can change the verdict. `is_active`: it
         has an alert."""
+        if self.short is None:
+            return self._next_check_second(series, verdict, is_active)
+        lasting = self.verdict(series.windows[self.window_index].total)
+        found = []
+        if is_active or not lasting.crossed:
+            found.append(self._next_check_second(series, lasting, is_active))
+        if is_active or lasting.crossed:
+            short = self.short.judged(series)
+            found.append(self.short.next_check_second(series, short, is_active))
+        return min((second for second in found if second is not None), default=None)
+
+    def _next_check_second(self, series: OperationSeries, verdict: Verdict, is_active: bool) -> int | None:
         window = series.windows[self.window_index]
         if not window.total:
             return None
@@ -68,6 +93,16 @@ class RateRule:
         if bad < self.min_bad or whole < self.min_samples or not self.numerator:
             return None
         above = (bad * self.denominator - 1) // self.numerator  # with this many or fewer, `bad` is too many
+        if self.z:
+            above = wilson.most_whole(bad, self.ratio, self.z)
         if above < self.min_samples:
             return None
         return series.earliest_after_leaving(window, self.whole_shift, whole - above)
+
+
+def _both(lasting: Verdict, short: Verdict) -> Verdict:
+    """The verdict on a long window, under which the short one must be crossed as well."""
+    return Verdict(
+        lasting.crossed and short.crossed, lasting.bad, lasting.calm_reason, lasting.whole, lasting.is_above,
+        (short.bad, short.whole),
+    )  # fmt: skip

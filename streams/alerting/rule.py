@@ -1,5 +1,6 @@
 """A rule, and what all types of rule share. The types are in `streams.alerting.rule_types`."""
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Protocol
 
@@ -9,10 +10,12 @@ from msgspec import Meta
 from models.alert import Severity
 from models.wording import MOST_DIGITS, apart, number
 from streams.alerting.rate_rules import RateRule
+from streams.alerting.statistics import BurnRate
 from streams.alerting.verdict import Measurement, Verdict
 from streams.numbering.numbering import Numbering
 from streams.rates.operation_series import OperationSeries
 
+STATISTICS = frozenset(("confidence", "burn_rate"))
 MAX_WINDOW_MINUTES = 1440  # a day of single seconds a project
 _Count = Annotated[int, Meta(ge=1, le=10**9)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
@@ -52,8 +55,8 @@ class RuleType:
 
     # --- how it is judged
 
-    def rate_rule(self, rule: "Rule", window_index: int, latency_limits: tuple[float, ...]) -> RateRule:
-        """The counts by which a type with a window is judged."""
+    def rate_rule(self, rule: "Rule", windows: Sequence[int], latency_limits: tuple[float, ...]) -> RateRule:
+        """The counts by which a type with a window is judged. `windows`: the lengths of all windows, in seconds."""
         raise NotImplementedError
 
     def verdict(self, rule: "Rule", project: JudgedProject) -> Verdict:
@@ -105,8 +108,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     runbook_url: str | None = None
+    confidence: Decimal | None = None  # percent: the lower end of Wilson's interval is judged in place of the rate
+    burn_rate: BurnRate | None = None
+
+    @property
+    def windows_minutes(self) -> tuple[int, ...]:
+        """The lengths of its windows."""
+        return (self.window_minutes,) if self.burn_rate is None else (self.window_minutes, self.burn_rate.short_minutes)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON values; `measure` by its name."""
+        """All fields as JSON values; `measure` by its name. Statistics that the rule does not ask for are left out."""
         fields: dict[str, Any] = msgspec.to_builtins(self, enc_hook=lambda rule_type: rule_type.name)
-        return fields
+        return {name: value for name, value in fields.items() if value is not None or name not in STATISTICS}

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import inspect
 
 from models.alert import Severity
-from streams.alerting.rule import Rule, RuleType
+from streams.alerting.rule import STATISTICS, Rule, RuleType
 from streams.alerting.rule_types import RULE_TYPES
 from streams.alerting.rules import RuleError, RuleFault, shared_id
+from streams.alerting.statistics_parsing import burn_rate_of, confidence_of
 
 RESERVED_IDS = frozenset({"integrity_drift"})  # of the monitor's own alerts: their keys would be the rule's
 T = TypeVar("T")
@@ -92,11 +93,14 @@ class _Reading:
         severity = self._one_of(_SEVERITIES, str(raw.get("severity", "")).lower(), "severity")
         self._check_scope(raw.get("scope", "project"))
         rule = self._converted(measure or RuleType(""), severity or Severity.INFO)
-        if self.faults or rule.measure not in overrides:
+        if self.faults or rule.measure not in overrides or rule.burn_rate is not None:
             return None if self.faults else rule
         threshold = overrides[rule.measure]
         description = _with_threshold(rule.description, rule.threshold, threshold, rule.measure)
         return msgspec.structs.replace(rule, threshold=threshold, description=description)
+
+    def _fault_of(self, key: str, what: str) -> None:
+        self.fault(f"Rule {self._name}: `{key}` {what}.", key)
 
     def _threshold(self, measure: RuleType) -> Decimal:
         threshold = measure.parse_threshold(self._raw.get("threshold"))
@@ -107,15 +111,24 @@ class _Reading:
     def _converted(self, measure: RuleType, severity: Severity) -> Rule:
         """What cannot be used is noted and left out."""
         fields: dict[str, Any] = {"description": None, "window_minutes": None}
-        fields |= {key: value for key, value in self._raw.items() if key in _WANTED}
+        fields |= {key: value for key, value in self._raw.items() if key in _WANTED.keys() - STATISTICS}
+        confidence = confidence_of(self._raw, measure, self._fault_of)
+        burn_rate = burn_rate_of(self._raw, measure, self._fault_of)
         if fields["description"] in (None, ""):
             fields["description"] = self._name
         if not measure.has_window:
             del fields["window_minutes"]
-        fields |= {"measure": measure, "severity": severity.value, "threshold": self._threshold(measure)}
+        if self._raw.get("burn_rate") is None:
+            threshold = self._threshold(measure)
+        else:
+            threshold = Decimal(0) if burn_rate is None else burn_rate.threshold
+            fields["window_minutes"] = 1
+        fields |= {"measure": measure, "severity": severity.value, "threshold": threshold}
         while True:
             try:
-                return msgspec.convert(fields, Rule)
+                rule = msgspec.convert(fields, Rule)
+                changes = {} if burn_rate is None else {"window_minutes": burn_rate.long_minutes}
+                return msgspec.structs.replace(rule, confidence=confidence, burn_rate=burn_rate, **changes)
             except msgspec.ValidationError as error:
                 key = str(error).partition("`$.")[2].partition("`")[0].partition("[")[0]
                 self.fault(f"Rule {self._name} needs `{key}` to {_WANTED[key]}.", key)

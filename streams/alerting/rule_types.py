@@ -3,9 +3,11 @@
 A new type is added only here: a rate as one more `_Rate`, any other type as a class with the same methods.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from models.wording import counted
+from models.wording import counted, number
+from streams.alerting import wilson
 from streams.alerting.rate_rules import RateRule
 from streams.alerting.rule import JudgedProject, Rule, RuleType
 from streams.alerting.verdict import Measurement, Reason, Verdict
@@ -30,9 +32,9 @@ class _Rate(RuleType):
         super().__init__(name, "%")
         self._counts, self.meaning = (bad, whole), meaning
 
-    def rate_rule(self, rule: Rule, window_index: int, latency_limits: tuple[float, ...]) -> RateRule:
+    def rate_rule(self, rule: Rule, windows: Sequence[int], latency_limits: tuple[float, ...]) -> RateRule:
         """Too much is a share strictly above the threshold."""
-        return _rate_rule(rule, window_index, self._counts, rule.threshold)
+        return _rate_rule(rule, windows, self._counts, rule.threshold)
 
     def measurement(self, rule: Rule, project: JudgedProject, verdict: Verdict) -> Measurement:
         """The share."""
@@ -41,10 +43,23 @@ class _Rate(RuleType):
             return _no_operations(rule, project)
         sentence = (
             f"Project {project.project_id}: {self.format_value(value, float(rule.threshold))} of "
-            f"{counted(verdict.whole, 'operation', 'operations')} in the last {_window(rule)}; the threshold is "
-            f"{self.format_threshold(float(rule.threshold))}."
+            f"{counted(verdict.whole, 'operation', 'operations')} in the last {_window(rule)}; "
+            f"{self._limit(rule, verdict)}."
         )
         return Measurement(value, verdict.whole, sentence)
+
+    def _limit(self, rule: Rule, verdict: Verdict) -> str:
+        limit = self.format_threshold(float(rule.threshold))
+        said = f"the threshold is {limit}"
+        burn = rule.burn_rate
+        if burn is not None and verdict.short is not None:
+            bad, whole = verdict.short
+            share = self.format_value(rate_percentage(bad, whole), float(rule.threshold))
+            said = (
+                f"{share} in the last {counted(burn.short_minutes, 'minute', 'minutes')}; {burn.factor:f} times what "
+                f"the objective of {burn.objective:f} % allows is {limit}"
+            )
+        return said + _sure(rule, verdict)
 
 
 class _Latency(RuleType):
@@ -56,10 +71,10 @@ class _Latency(RuleType):
     suffix = "s"
     has_window = True
 
-    def rate_rule(self, rule: Rule, window_index: int, latency_limits: tuple[float, ...]) -> RateRule:
+    def rate_rule(self, rule: Rule, windows: Sequence[int], latency_limits: tuple[float, ...]) -> RateRule:
         """Too much is a share of slower ones strictly above 5 %."""
         slower = packed_counts.SLOW[latency_limits.index(float(rule.threshold))]
-        return _rate_rule(rule, window_index, (slower, packed_counts.ENDED), SLOW_SHARE)
+        return _rate_rule(rule, windows, (slower, packed_counts.ENDED), SLOW_SHARE)
 
     def measurement(self, rule: Rule, project: JudgedProject, verdict: Verdict) -> Measurement:
         """The percentile."""
@@ -71,7 +86,8 @@ class _Latency(RuleType):
         sentence = (
             f"Project {project.project_id}: 95th percentile {self.format_value(value, limit)} of "
             f"{counted(verdict.whole, 'creation', 'creations')} in the last {_window(rule)}, {verdict.bad} of them "
-            f"slower than {self.format_threshold(limit)}; the limit is {self.format_threshold(limit)}."
+            f"slower than {self.format_threshold(limit)}; the limit is {self.format_threshold(limit)}"
+            f"{_sure(rule, verdict)}."
         )
         return Measurement(value, verdict.whole, sentence)
 
@@ -141,9 +157,23 @@ def alert_type(name: str) -> RuleType:
     return ALERT_TYPES.get(name) or RuleType(name)
 
 
-def _rate_rule(rule: Rule, window_index: int, counts: tuple[int, int], percent: Decimal) -> RateRule:
+def _rate_rule(rule: Rule, windows: Sequence[int], counts: tuple[int, int], percent: Decimal) -> RateRule:
     ratio = (percent / 100).as_integer_ratio()
-    return RateRule(rule.rule_id, window_index, counts, ratio, rule.min_bad, rule.min_samples)
+    short = None
+    if rule.burn_rate is not None:
+        index = windows.index(rule.burn_rate.short_minutes * 60)
+        short = RateRule(rule.rule_id, index, counts, ratio, min_bad=1, min_samples=1)
+    index = windows.index(rule.window_minutes * 60)
+    z = 0 if rule.confidence is None else wilson.z_of(rule.confidence)
+    return RateRule(rule.rule_id, index, counts, ratio, rule.min_bad, rule.min_samples, z, short)
+
+
+def _sure(rule: Rule, verdict: Verdict) -> str:
+    """The lower end of the interval, where that is judged."""
+    if rule.confidence is None:
+        return ""
+    low, _ = wilson.interval(verdict.bad, verdict.whole, wilson.z_of(rule.confidence))
+    return f"; the share is at least {number(low, 3)} % with a confidence of {rule.confidence:f} %"
 
 
 def _window(rule: Rule) -> str:

@@ -56,14 +56,11 @@ class RuleSet:
             most = packed_counts.MAX_LATENCY_LIMITS
             raise RuleError([RuleFault(f"The rules name {len(limits)} latency limits; only {most} can be counted.")])
         windowed = [rule for rule in rules if rule.measure.has_window]
-        lengths = sorted({rule.window_minutes * 60 for rule in windowed})
+        lengths = sorted({minutes * 60 for rule in windowed for minutes in rule.windows_minutes})
         self.latency_limits = tuple(limits)
         self.window_lengths = tuple(lengths)
         self.unwindowed = tuple(rule for rule in rules if not rule.measure.has_window)
-        self.rate_of = {
-            rule.rule_id: rule.measure.rate_rule(rule, lengths.index(rule.window_minutes * 60), self.latency_limits)
-            for rule in windowed
-        }
+        self.rate_of = {rule.rule_id: rule.measure.rate_rule(rule, lengths, self.latency_limits) for rule in windowed}
         self.versions = {rule.rule_id: _version([rule.to_dict()]) for rule in rules}
         self.fingerprint = _version([rule.to_dict() for rule in rules])
         pack = msgspec.msgpack.Encoder().encode

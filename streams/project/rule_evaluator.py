@@ -22,7 +22,7 @@ def evaluate(core: Core, state: ProjectState, at_ms: int, emits: list[Alert], tr
         window = state.series.windows[rate.window_index]
         if rate.rule_id not in state.alerts and window.has_none(rate.bad_mask):
             continue  # content, and only an event can change that
-        verdict = rate.verdict(window.total)
+        verdict = rate.judged(state.series)
         if verdict.crossed or rate.rule_id in state.alerts:
             _keep(core, state, core.rules.by_id[rate.rule_id], verdict, at_ms, emits, trace)
         is_active = rate.rule_id in state.alerts
@@ -41,7 +41,7 @@ def verdict_of(core: Core, state: ProjectState, rule: Rule) -> Verdict:
     rate = core.rules.rate_of.get(rule.rule_id)
     if rate is None:
         return rule.measure.verdict(rule, state)
-    return rate.verdict(state.series.windows[rate.window_index].total)
+    return rate.judged(state.series)
 
 
 def _keep(
@@ -99,9 +99,7 @@ def next_deadline_ms(core: Core, state: ProjectState) -> int | None:
 def is_watchful(core: Core, state: ProjectState) -> bool:
     """Whether a rate waits for samples while bad operations are in its window; a function of the windows alone."""
     return any(
-        rate.waits_for_samples(rate.verdict(state.series.windows[rate.window_index].total))
-        for rate in core.rates
-        if rate.rule_id not in state.alerts
+        rate.waits_for_samples(rate.judged(state.series)) for rate in core.rates if rate.rule_id not in state.alerts
     )
 
 

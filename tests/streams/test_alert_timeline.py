@@ -1,5 +1,7 @@
 """Nothing crosses a threshold unnoticed: the core tells what a watcher tells that looks at every moment."""
 
+from decimal import Decimal
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +10,7 @@ from models.alert import Severity
 from models.event import Event
 from streams.alerting import rule_types
 from streams.alerting.rule import Rule
+from streams.alerting.statistics import BurnRate
 from streams.project.project_state import ProjectState
 from streams.project.step import advance, step
 from tests.streams.driving import INTEGRITY, PROJECT, START_MS, core_with, examples, rule
@@ -39,6 +42,20 @@ rates = st.builds(
     min_bad=st.sampled_from((1, 1, 2, 3)),
     for_seconds=st.sampled_from((0, 0, 10, 61)),
     keep_firing_seconds=st.sampled_from((0, 0, 10, 61)),
+    confidence=st.sampled_from((None, None, Decimal(80), Decimal(95))),
+    burn_rate=st.none(),
+)
+BURNING = BurnRate(objective=Decimal(90), factor=Decimal(3), long_minutes=2, short_minutes=1)
+burns = st.builds(
+    rule,
+    st.just(rule_types.FAILURE_RATE),
+    st.just("30"),
+    window_minutes=st.just(2),
+    min_samples=st.sampled_from((1, 1, 6)),
+    min_bad=st.sampled_from((1, 1, 3)),
+    for_seconds=st.sampled_from((0, 0, 10)),
+    confidence=st.sampled_from((None, None, Decimal(80))),
+    burn_rate=st.just(BURNING),
 )
 WAITS_MS = (0, 1, 1000, 1999, 7000, 31_000, 60_000, 61_001)
 
@@ -46,7 +63,7 @@ WAITS_MS = (0, 1, 1000, 1999, 7000, 31_000, 60_000, 61_001)
 @examples(250)
 @given(
     life=lives(*ORDINARY, *ORDINARY, *NUMBERING, waits_ms=WAITS_MS, max_size=25),
-    drawn=st.lists(rates, max_size=3),
+    drawn=st.lists(rates | burns, max_size=3),
     slow=st.booleans(),
     later_ms=st.sampled_from((0, 60_000, 1_000_000)),
 )
@@ -64,7 +81,7 @@ def test_the_core_tells_what_one_tells_who_looks_all_the_time(
 @examples(300)
 @given(
     life=lives("create", "create", "fail", waits_ms=(0, 1000, 7000, 13_000), max_size=25),
-    one=rates.filter(lambda one: one.measure is rule_types.FAILURE_RATE),
+    one=rates.filter(lambda one: one.measure is rule_types.FAILURE_RATE) | burns,
 )
 def test_a_threshold_that_is_crossed_because_good_operations_leave_is_noticed_in_that_second(
     life: list[Event], one: Rule
@@ -75,5 +92,8 @@ def test_a_threshold_that_is_crossed_because_good_operations_leave_is_noticed_in
 
 
 def _others(one: Rule) -> dict[str, object]:
-    names = ("severity", "window_minutes", "min_samples", "min_bad", "for_seconds", "keep_firing_seconds")
+    names = (
+        "severity", "window_minutes", "min_samples", "min_bad", "for_seconds", "keep_firing_seconds", "confidence",
+        "burn_rate",
+    )  # fmt: skip
     return {name: getattr(one, name) for name in names}

@@ -99,7 +99,7 @@ class Played:
 def seconds(text: str) -> float:
     """`1:02:03` or `1:02` (minutes and seconds)."""
     parts = [float(part) for part in text.split(":")]
-    return sum(part * 60**place for place, part in enumerate(reversed(parts)))
+    return float(sum(part * 60**place for place, part in enumerate(reversed(parts))))
 
 
 def clock(now_ms: int) -> str:

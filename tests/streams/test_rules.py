@@ -38,11 +38,47 @@ TYPES = (
     "SLOW_CREATION, INTEGRITY_VIOLATION."
 )
 SEVERITIES = "Rule r has an unknown `severity`; it must be one of info, warning, critical."
+CONFIDENCE = "Rule r: `confidence` must be a percentage from 50% to 99.99%, such as 95%."
+COUNTS_FINDINGS = "Rule r: `confidence` has no meaning for INTEGRITY_VIOLATION, which counts findings; remove it."
+OBJECTIVE = (
+    "Rule r: `burn_rate.objective` must be the percentage of good operations, above 0% and below 100%, such as 99.9%."
+)
+PRESET = "Rule r: `burn_rate.preset` must be one of 1h, 6h, 1d, 3d, the length of the long window."
+FACTOR = "Rule r: `burn_rate.factor` must be a number above 0, such as 14.4, or give a `preset`."
+DURATION = "must be a duration from 1m to 3d in whole minutes, such as 5m or 1h; no longer one is stored."
+UNKNOWN_KEY = "Rule r: `burn_rate.windows` is not known; the keys are factor, long, objective, preset, short."
+NEVER = "Rule r: `burn_rate.objective` lets 14.4 times the budget be 144 %, which no rate is above; lower the factor."
+BURN = without(GOOD, "threshold", "window_minutes") | {"burn_rate": {"objective": "99.9%", "preset": "1h"}}
+
+
+def burning(**keys: Any) -> dict[str, Any]:
+    """A rule with these keys under `burn_rate`; its objective is 99.9 % unless given."""
+    return BURN | {"burn_rate": {"objective": "99.9%"} | keys}
 
 
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
+        (GOOD | {"confidence": "95"} | {"confidence": "49%"}, CONFIDENCE),
+        (GOOD | {"confidence": "100%"}, CONFIDENCE),
+        (GOOD | {"confidence": True}, CONFIDENCE),
+        (GOOD | {"confidence": [95]}, CONFIDENCE),
+        (BROKEN | {"confidence": 95}, COUNTS_FINDINGS),
+        (SLOW | {"burn_rate": {"objective": 99}}, "Rule r: `burn_rate` is for rates; SLOW_CREATION is none."),
+        (BURN | {"burn_rate": 14.4}, "Rule r: `burn_rate` must be a mapping such as {objective: 99.9%, preset: 1h}."),
+        (BURN | {"threshold": "1%"}, "Rule r: `threshold` follows from `burn_rate`; remove one of them."),
+        (BURN | {"window_minutes": 5}, "Rule r: `window_minutes` follows from `burn_rate`; remove one of them."),
+        (burning(preset="2h"), PRESET),
+        (burning(preset="1h", factor=2), "Rule r: `burn_rate.factor` follows from `preset`; remove one of them."),
+        (burning(objective="100%", preset="1h"), OBJECTIVE),
+        (burning(objective=None, preset="1h"), OBJECTIVE),
+        (burning(long="1h", short="5m"), FACTOR),
+        (burning(factor=0, long="1h", short="5m"), FACTOR),
+        (burning(factor=2, long="4d", short="5m"), "Rule r: `burn_rate.long` " + DURATION),
+        (burning(factor=2, long="1h", short="5 minutes"), "Rule r: `burn_rate.short` " + DURATION),
+        (burning(factor=2, long="1h", short="60m"), "Rule r: `burn_rate.short` must be shorter than `long`."),
+        (burning(preset="1h", windows=2), UNKNOWN_KEY),
+        (burning(objective="90%", preset="1h"), NEVER),
         (without(GOOD, "rule_id"), NAME),
         (GOOD | {"rule_id": ""}, NAME),
         (GOOD | {"rule_id": 7}, NAME),

@@ -1,7 +1,10 @@
 """The life of alerts written down plainly: every rule is judged whenever anything could have changed."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
+
+from msgspec.structs import replace
 
 from faults.reference import Meaning, Reference
 from models.alert import Severity
@@ -9,6 +12,7 @@ from models.event import Event
 from streams.alerting import rule_types
 from streams.alerting.rule import Rule
 
+QUANTILES = {Decimal(80): Fraction("1.281552"), Decimal(95): Fraction("1.959964")}
 Told = tuple[int, str, str, str, int]  # when (ms), rule, status, reason, escalation level
 
 _PARTS = {
@@ -63,7 +67,7 @@ class Watcher:
 
     def moments(self) -> set[int]:
         """When anything changes although nothing happens."""
-        lengths = {rule.window_minutes * 60 for rule in self.rules if rule.window_minutes}
+        lengths = {minutes * 60 for rule in self.rules if rule.window_minutes for minutes in rule.windows_minutes}
         found = {(a.at_ms // 1000 + length) * 1000 for a in self.reference.attempts() for length in lengths}
         numbers = self.reference.numbers()
         for since_ms in (*numbers.missing_since_ms.values(), *numbers.shared_since_ms.values()):
@@ -92,7 +96,15 @@ class Watcher:
             gaps, _ = self.reference.settled(numbers.missing_since_ms, self.now_ms)
             duplicates, _ = self.reference.settled(numbers.shared_since_ms, self.now_ms)
             return len(gaps) + len(duplicates) > rule.threshold, "back_to_normal"
-        counts = self.reference.window(rule.window_minutes * 60, self.now_ms)
+        found = self.windowed(rule, rule.window_minutes)
+        if rule.burn_rate is not None and found[0]:
+            plain = replace(rule, min_bad=1, min_samples=1, confidence=None)
+            return self.windowed(plain, rule.burn_rate.short_minutes)[0], "back_to_normal"
+        return found
+
+    def windowed(self, rule: Rule, minutes: int) -> tuple[bool, str]:
+        """The verdict on one window."""
+        counts = self.reference.window(minutes * 60, self.now_ms)
         bad_name, whole_name = _PARTS[rule.measure]
         bad, whole = counts.get(bad_name, 0), counts.get(whole_name, 0)
         if not counts:
@@ -100,7 +112,12 @@ class Watcher:
         if whole < rule.min_samples:
             return False, "insufficient_data"
         percent = 5 if rule.measure is rule_types.SLOW_CREATION else Fraction(rule.threshold)
-        return bad >= rule.min_bad and Fraction(100 * bad, whole) > percent, "back_to_normal"
+        is_above = bad >= rule.min_bad and Fraction(100 * bad, whole) > percent
+        if rule.confidence is not None:
+            share = Fraction(percent) / 100
+            score = (bad - whole * share) ** 2, QUANTILES[rule.confidence] ** 2 * whole * share * (1 - share)
+            is_above = is_above and score[0] > score[1]
+        return is_above, "back_to_normal"
 
     def judge(self, rule: Rule, crossed: bool, calm_reason: str) -> None:
         """One rule's next step."""

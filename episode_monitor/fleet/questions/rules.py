@@ -8,7 +8,7 @@ from agents.time_slices import in_slices
 from episode_monitor import __version__
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope
-from models.rule_views import RulesInForce, RuleView, WorkerRules
+from models.rule_views import BurnRateView, RulesInForce, RuleView, WorkerRules
 from models.times import rfc3339
 from streams.alerting.rule import Rule
 from streams.project.state_digest import rules_digest
@@ -62,6 +62,10 @@ def _view(rule: Rule, counts: Sequence[RuleCounts]) -> RuleView:
         window_minutes=rule.window_minutes or None, min_samples=rule.min_samples, min_bad=rule.min_bad,
         for_seconds=rule.for_seconds, keep_firing_seconds=rule.keep_firing_seconds, scope="project",
         description=rule.description, labels=rule.labels, annotations=rule.annotations, runbook_url=rule.runbook_url,
+        confidence=None if rule.confidence is None else float(rule.confidence),
+        burn_rate=None if rule.burn_rate is None else msgspec.convert(
+            msgspec.to_builtins(rule.burn_rate), BurnRateView, strict=False
+        ),
         firing=sum(each.firing.get(rule.rule_id, 0) for each in counts),
         pending=sum(each.pending.get(rule.rule_id, 0) for each in counts),
     )  # fmt: skip
