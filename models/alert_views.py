@@ -2,7 +2,7 @@
 
 import msgspec
 
-from models.alert import Alert
+from models.alert import Alert, AlertInputs
 
 
 class ActiveAlert(Alert, frozen=True, kw_only=True):
@@ -48,15 +48,6 @@ class NextStep(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
-class AlertInputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The counts behind the alert: `bad` of `whole`, in percent. Null where they are not a share, or not known."""
-
-    bad: int | None
-    whole: int
-    rate: float | None
-    lower_bound: float | None = None
-
-
 class AlertDetails(ActiveAlert, frozen=True, kw_only=True):
     """One alert, what happened to it, who was notified of it, who was not and why, and what happens next."""
 
@@ -64,13 +55,13 @@ class AlertDetails(ActiveAlert, frozen=True, kw_only=True):
     deliveries: list[DeliveryLine]
     not_told: list[NotTold]
     next: list[NextStep]
-    inputs: AlertInputs
 
 
-def inputs_of(alert: Alert) -> AlertInputs:
-    """As far as the alert itself says them."""
+def inputs_of(alert: Alert) -> AlertInputs | msgspec.UnsetType:
+    """What the rule was judged by; of an alert that an older version wrote, as far as the alert itself says it."""
+    if alert.inputs or alert.alert_type == "SLOW_CREATION" or (alert.window_minutes and alert.value is None):
+        return alert.inputs
     if alert.window_minutes is None:
-        return AlertInputs(bad=int(alert.value or 0), whole=alert.sample_size, rate=None)
-    if alert.alert_type == "SLOW_CREATION" or alert.value is None:  # its value is a time
-        return AlertInputs(bad=None, whole=alert.sample_size, rate=None)
-    return AlertInputs(bad=round(alert.value * alert.sample_size / 100), whole=alert.sample_size, rate=alert.value)
+        return AlertInputs(state=alert.status.value, bad=int(alert.value or 0), whole=alert.sample_size, rate=None)
+    bad = round((alert.value or 0.0) * alert.sample_size / 100)
+    return AlertInputs(state=alert.status.value, bad=bad, whole=alert.sample_size, rate=alert.value)

@@ -19,7 +19,7 @@ from episode_monitor.web.alert_desk import (
 )
 from episode_monitor.web.problems import Problem
 from models.alert import Alert, AlertStatus
-from models.alert_views import AlertDetails, NextStep, NotTold, TimelineLine, inputs_of
+from models.alert_views import AlertDetails, NextStep, NotTold, TimelineLine
 from models.times import rfc3339
 from streams.dispatch.active import Place
 from streams.dispatch.inputs import Acknowledge, Act, Resolve, Unacknowledge, silence_of_alert
@@ -119,7 +119,8 @@ def _with_values(alert: Alert, now: dict[str, Alert]) -> Alert:
         return alert
     return msgspec.structs.replace(
         alert, value=current.value, sample_size=current.sample_size, description=current.description,
-        trace_ids=current.trace_ids, updated_at_ms=max(alert.updated_at_ms, current.updated_at_ms),
+        trace_ids=current.trace_ids, inputs=current.inputs,
+        updated_at_ms=max(alert.updated_at_ms, current.updated_at_ms),
     )  # fmt: skip
 
 
@@ -139,7 +140,6 @@ def _details(one: Seen, found: Explained, alert: Alert) -> AlertDetails:
             for why in found.not_told
         ],
         next=[NextStep(at=rfc3339(step.at_ms), what=step.what) for step in found.next],
-        inputs=inputs_of(alert),
     )  # fmt: skip
 
 

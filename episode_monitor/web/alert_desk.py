@@ -103,13 +103,12 @@ async def details_of_history(fleet: Asks, alert_key: str, active: Alert | None) 
         deliveries=[],
         not_told=[],
         next=[],
-        inputs=inputs_of(alert),
     )
 
 
 def fields_of(alert: Alert) -> dict[str, Any]:
     """For a type that has more of them."""
-    return {name: getattr(alert, name) for name in Alert.__struct_fields__}
+    return {name: getattr(alert, name) for name in Alert.__struct_fields__} | {"inputs": inputs_of(alert)}
 
 
 def active_alert(alert: Alert, silenced_by: Sequence[str] = (), inhibited_by: Sequence[str] = ()) -> ActiveAlert:

@@ -201,7 +201,7 @@ async def test_values_are_those_of_now_or_of_the_last_transition_where_nobody_ca
     views.alerts = {"rate:p1": msgspec.structs.replace(P1, value=50.0, sample_size=8, description="half of them")}
     details = await dispatched.get("rate:p1")
     assert (details["value"], details["description"]) == (50.0, "half of them")
-    assert details["inputs"] == {"bad": 4, "whole": 8, "rate": 50.0}
+    assert details["inputs"] == {"state": "firing", "bad": 4, "whole": 8, "rate": 50.0}
     views.failing = Recovering()
     assert (await dispatched.get("active"))["alerts"][0]["value"] == P1.value
 
