@@ -343,7 +343,8 @@ def test_the_settings_over_rules_are_those_that_replace_thresholds() -> None:
 def test_the_example_of_a_rule_is_one() -> None:
     import yaml
 
-    example, *statistics, _tests = [content for language, content in code_blocks(text("docs/rules.md")) if language == "yaml"]
+    blocks = code_blocks(text("docs/rules.md"))
+    example, *statistics, _tests = [content for language, content in blocks if language == "yaml"]
     (rule,) = parse_rules(yaml.safe_load(example))
     assert (rule.rule_id, rule.min_samples, rule.window_minutes) == ("episode_failure_rate", 20, 15)
     assert [parse_rules(yaml.safe_load(each))[0].rule_id for each in statistics] == ["episode_slo_fast"]
