@@ -80,6 +80,11 @@ class Fanout(Generic[Token]):
         return self._receivers.by_name()
 
     @property
+    def receivers(self) -> dict[str, list[Sink]]:
+        """The sinks of each receiver in force."""
+        return self._receivers.in_force()
+
+    @property
     def pending(self) -> int:
         """Transitions and notifications accepted and not done."""
         return len(self._in_flight) + sum(self._unknown.counts.values())

@@ -80,6 +80,10 @@ class ReceiverQueues:
         way.queues.exchange(new.sink)
         return way.queues
 
+    def in_force(self) -> dict[str, list[Sink]]:
+        """The sinks of each receiver."""
+        return {name: [way.queues.sink for way in ways] for name, ways in self._ways.items()}
+
     def has(self, receiver: str) -> bool:
         """Whether the alerting file of this worker has it."""
         return receiver in self._ways

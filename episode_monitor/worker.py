@@ -31,6 +31,7 @@ from agents.supervised import vital
 from episode_monitor import __version__, composition
 from episode_monitor.alertmanager_api.routes import Monitor, alertmanager_router
 from episode_monitor.checks.service import Checks
+from episode_monitor.deliveries.routes import delivery_routers
 from episode_monitor.dispatch.alert_desk import DispatchedAlerts
 from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.dispatch.loading import alerting_in_force
@@ -187,6 +188,7 @@ class Worker:
         if is_on:
             routers.append(reload_router(self.files, self._fleet, self.settings.public_url))
         routers.append(silence_router(desk))
+        routers += delivery_routers(self.runtime, now_ms)
         routers.append(alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)))
         return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)
 

@@ -15,6 +15,8 @@ _COMMANDS: Final = {
     "rules": "rules:rules",
     "alerts": "alerts:alerts",
     "silence": "silence:silence",
+    "receivers": "receivers:receivers",
+    "dead-letters": "dead_letters:dead_letters",
     "oncall": "oncall:oncall",
     "audit": "audit:audit",
     "repair": "repair:app",

@@ -1,0 +1,1 @@
+"""What people do about deliveries: try a receiver, and handle dead letters."""
