@@ -3,9 +3,10 @@
 import time
 from typing import Any
 
+from alert_sinks.address_guard import AddressGuard
 from alert_sinks.destinations import build_destinations
+from alert_sinks.posting import new_client
 from alert_sinks.trial import trial_alert, tried
-from episode_monitor.composition import sink_client
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.settings.settings import Settings
 
@@ -14,7 +15,8 @@ async def send_trial(settings: Settings) -> list[dict[str, Any]]:
     """`sink`, `outcome` (`delivered` or `failed`) and `reason` of each. Raises Failure where no sink can be made."""
     now_ms = time.time_ns() // 1_000_000
     alert, found = trial_alert(settings.monitor_id, now_ms), []
-    async with sink_client(settings) as client:
+    guard = AddressGuard(allows_private=settings.allow_private_sinks)
+    async with new_client(settings.sink_timeout_seconds, guard) as client:
         try:
             destinations = build_destinations(settings, client)
         except ValueError as error:
