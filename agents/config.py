@@ -43,6 +43,7 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     cached_projects: int = 20_000
     stalled_seconds: float = 30.0  # a backlog that does not move for so long ends the process
     audit: AuditConfig | None = None  # None: no audit checkpoints
+    rules: frozenset[str] | None = None  # ids of all rules that may have alerts; None: any
     dispatch: Callable[[], DispatchConfig] | None = None  # what is in force now; None: there is no dispatcher
     worker_url: str = ""  # how the dispatcher's owner is named to the others
     group_instance_id: str | None = None  # a name that outlives the process: after a restart its partitions come back

@@ -52,6 +52,7 @@ class Dispatching:
                 handover_seconds=handover_seconds,
                 failpoint=hooks.failpoint,
                 worker=config.worker_url,
+                rules=config.rules,
             )
         )
 

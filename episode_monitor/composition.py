@@ -42,7 +42,9 @@ from episode_monitor.web.local_changes import demands_token, token_of_start
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
 from models.audit_signature import private_key, public_key, signed
+from streams.alerting.rules import RuleSet
 from streams.dispatch.config import DispatchConfig
+from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.project.alert_actions import person_of
 
 log = structlog.get_logger(__name__)
@@ -107,8 +109,10 @@ def audit_config(settings: Settings) -> AuditConfig | None:
     return AuditConfig(every_seconds=every, software=software, sign=partial(signed, key=key))
 
 
-def agents_config(settings: Settings, dispatch: Callable[[], DispatchConfig] | None = None) -> AgentsConfig:
-    """What the Kafka side needs; `dispatch` gives what the dispatcher decides by."""
+def agents_config(
+    settings: Settings, dispatch: Callable[[], DispatchConfig] | None = None, rules: RuleSet | None = None
+) -> AgentsConfig:
+    """What the Kafka side needs; `dispatch` gives what the dispatcher decides by, `rules` are those in force."""
     return AgentsConfig(
         monitor_id=settings.monitor_id,
         kafka=kafka_access(settings),
@@ -122,6 +126,7 @@ def agents_config(settings: Settings, dispatch: Callable[[], DispatchConfig] | N
         cached_projects=settings.cached_projects,
         stalled_seconds=settings.stalled_seconds,
         audit=audit_config(settings),
+        rules=None if rules is None else frozenset((*rules.by_id, DRIFT_RULE_ID)),
         dispatch=dispatch,
         worker_url=settings.public_url,
     )

@@ -15,7 +15,7 @@ from agents.dispatch.decision_log import DecisionLog
 from agents.dispatch.dispatch_counts import DispatchCounts
 from agents.dispatch.dispatcher import Dispatcher, DispatcherParts
 from agents.dispatch.input_reader import POLL_MS, InputReader, Sources, until_stopped
-from agents.dispatch.timed import Timed
+from agents.dispatch.timed import Timed, of_removed_rules
 from agents.engine.changelog import StateIsUnreadable
 from agents.engine.client_start import to_its_end
 from agents.engine.emitter import Failpoint
@@ -47,6 +47,7 @@ class OwnerParts:
     handover_seconds: float
     failpoint: Failpoint = lambda name: None
     worker: str = ""
+    rules: frozenset[str] | None = None  # ids of those in force; alerts of others end. None: it is not known
 
 
 class DispatchOwner:
@@ -139,6 +140,8 @@ class DispatchOwner:
             reader, meta = InputReader(sources, consumer), dispatcher.state.meta
             behind = {live.record.behind for live in dispatcher.state.alerts.values() if live.record.behind}
             await reader.begin(meta.positions, known_to, behind)
+            if ended := of_removed_rules(dispatcher.state, parts.rules, sources.now_ms()):
+                await dispatcher.take(ended)
             self.problem, self.is_live, self.dispatcher = "", True, dispatcher
             pauses.reset()
             log.info("the dispatcher is live", alerts=len(dispatcher.state.alerts))

@@ -6,9 +6,11 @@ import msgspec
 
 from agents.alerts.alert_headers import Mark
 from agents.dispatch.codecs import StampedAct
-from models.alert import Alert
+from models.alert import Alert, AlertStatus
 from streams.alerting.verdict import Reason
 from streams.dispatch.inputs import Acknowledge, AnyInput, Position, Tick, Transition, silence_of_alert
+from streams.dispatch.state import State
+from streams.dispatch.table import Status
 from streams.project.alert_actions import person_of
 
 ALERTS = "alerts"  # the origin of alerts that do not say whose events caused them
@@ -48,6 +50,19 @@ def of_alert(alert: Alert, position: Position, at_ms: int, *, behind: str, is_kn
         found.insert(0, silence_of_alert(alert, at_ms, alert.silenced_until_ms, by or "", comment or ""))
     found[-1] = msgspec.structs.replace(found[-1], position=position)
     return [Timed(given, at_ms, is_known=is_known) for given in found]
+
+
+def of_removed_rules(state: State, rules: frozenset[str] | None, now_ms: int) -> list[Timed]:
+    """Ends of the alerts whose rules are gone, for no core says so. `rules`: ids of those in force; None: unknown."""
+    lives = [live for _, live in sorted(state.alerts.items()) if live.record.status is not Status.RESOLVED]
+    gone = [live.record.alert for live in lives if rules is not None and live.record.alert.rule_id not in rules]
+    return [Timed(Transition(alert=_ended(alert, now_ms)), now_ms) for alert in gone]
+
+
+def _ended(alert: Alert, now_ms: int) -> Alert:
+    return msgspec.structs.replace(
+        alert, status=AlertStatus.RESOLVED, ends_at_ms=now_ms, updated_at_ms=now_ms, reason="rule_removed"
+    )
 
 
 def of_act(stamped: StampedAct, given: AnyInput, at_ms: int) -> Timed:

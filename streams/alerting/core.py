@@ -9,6 +9,8 @@ from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules, Trace
 from streams.base.outcome_flags import watched
 
+NEVER_MS = 100 * 365 * 86_400_000
+
 
 class Core:
     """Immutable by habit. Durations in milliseconds of event time."""

@@ -86,3 +86,16 @@ async def test_a_worker_that_is_killed_loses_nothing_and_repeats_only_with_the_s
     assert sorted(told(found)) == ["on-call -p1", "on-call p1", "team -p1", "team p1"], "on-call was due meanwhile"
     by_id = {each.notification_id: each for each in found}
     assert all(by_id[each.notification_id] == each for each in found), "a repetition is the same to the last field"
+
+
+async def test_an_alert_whose_rule_was_removed_ends_when_the_next_owner_begins(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = dispatching(broker, topic_prefix, tmp_path)
+    async with producing(broker) as producer:
+        async with running(Rig(config)):
+            await put_alert(producer, config, alert("p1"))
+            await put_alert(producer, config, alert("p2", rule="kept"))
+            await until_notified(config, 2)
+        async with running(Rig(msgspec.structs.replace(config, rules=frozenset(["kept"])))):
+            assert sorted(told(await until_notified(config, 3))) == ["team -p1", "team p1", "team p2"]

@@ -13,6 +13,7 @@ from agents.dispatch.read_model import ReadModel
 from agents.dispatching import Dispatching
 from episode_monitor.dispatch.alert_desk import DispatchedAlerts
 from episode_monitor.dispatch.desk import DispatchDesk
+from episode_monitor.fleet.acts.alert import ActOnAlert
 from episode_monitor.fleet.ask import Asks
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.fleet.question import Question
@@ -28,6 +29,7 @@ from streams.dispatch.inputs import Act, AnyInput, Tick, Transition
 from streams.dispatch.state import State
 from streams.dispatch.storage import take_changes
 from streams.dispatch.table import Refusal
+from streams.project.alert_actions import ActionKind
 from tests.streams.dispatch.scripts import MINUTE_MS, START_MS, alert
 from tests.web.conftest import Connect
 from tests.web.fake_views import FakeViews
@@ -68,7 +70,7 @@ class Dispatched:
 
     async def ask(self, question: Question[Any, Any]) -> Any:
         """The fleet: what it measures now, and the history."""
-        if isinstance(question, ActiveAlertsQuestion):
+        if isinstance(question, ActiveAlertsQuestion | ActOnAlert):
             return await self._views.ask(question)
         assert isinstance(question, AlertHistoryQuestion)
         rows = [_transition(one) for one in reversed(self.history) if one.alert_key == question.alert_key]
@@ -137,7 +139,7 @@ async def test_a_silenced_alert_stays_in_the_list_with_the_silence_that_hides_it
 
 
 async def test_an_alert_that_a_person_resolved_is_not_active_and_cannot_be_acted_on_again(
-    dispatched: Dispatched, audit: list[AuditEntry]
+    dispatched: Dispatched, views: FakeViews, audit: list[AuditEntry]
 ) -> None:
     dispatched.take(Transition(alert=P1), 0)
     status, body = await dispatched.post("rate:p1", "resolve", comment="renumbered")
@@ -146,7 +148,12 @@ async def test_an_alert_that_a_person_resolved_is_not_active_and_cannot_be_acted
     for verb in ("acknowledge", "unacknowledge", "resolve", "silence"):
         status, body = await dispatched.post("rate:p1", verb)
         assert (status, body["code"]) == (409, "already_resolved")
-    assert (await dispatched.get("rate:p1"))["timeline"][-1]["status"] == "resolved"
+    hush = ActOnAlert(alert_key="rate:p1", kind=ActionKind.RESOLVE, by="kim", comment="renumbered")
+    assert (hush,) in views.asked, "the core fires anew when there is more"
+    ended = alert("p1", AlertStatus.RESOLVED)
+    dispatched.take(Transition(alert=msgspec.structs.replace(ended, reason="resolved_by_person")))
+    timeline = (await dispatched.get("rate:p1"))["timeline"]
+    assert [(line["status"], line.get("by")) for line in timeline] == [("firing", None), ("resolved", "kim")]
     assert [(one.what, one.who, one.result) for one in audit][:2] == [
         ("alert.resolve", "kim", "done"), ("alert.acknowledge", "kim", "already_resolved")
     ]  # fmt: skip
