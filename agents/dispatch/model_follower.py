@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.dispatch.read_model import ReadModel
 from agents.engine.client_start import to_its_end
+from agents.fetching.patience import be_patient
 from agents.fetching.reading import stop
 from agents.kafka.access import Kafka, client_options
 from agents.kafka.refusals import words_of
@@ -71,6 +72,7 @@ class ReadModelFollower:
         )  # fmt: skip
         try:
             await to_its_end(consumer.start())
+            be_patient(consumer)
             end = await self._begin(consumer)
             while True:
                 await self._take(consumer)

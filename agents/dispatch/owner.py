@@ -20,6 +20,7 @@ from agents.engine.changelog import StateIsUnreadable
 from agents.engine.client_start import to_its_end
 from agents.engine.emitter import Failpoint
 from agents.engine.producer import Producer
+from agents.fetching.patience import be_patient
 from agents.fetching.reading import stop as stop_consumer
 from agents.kafka.access import Kafka, client_options
 from agents.kafka.refusals import words_of
@@ -134,6 +135,7 @@ class DispatchOwner:
         try:
             await decisions.claim()
             await to_its_end(consumer.start())
+            be_patient(consumer)
             dispatcher = Dispatcher(self._dispatcher_parts(decisions, sources), self.counts)
             known_to = await parts.known_to()
             await self._recovered(dispatcher, decisions, consumer)

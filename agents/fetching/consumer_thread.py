@@ -18,6 +18,7 @@ from faust.types import TP
 from mode.threads import WorkerThread
 
 from agents.fetching.fetch_results import budget
+from agents.fetching.patience import be_patient
 from agents.fetching.reading import Record
 from agents.fetching.refused_fetches import RefusedFetches
 from agents.fetching.taken_records import Taken
@@ -117,6 +118,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
         self.refused.watch(consumer._client)
+        be_patient(consumer)
         return consumer
 
     # --- in the thread

@@ -9,6 +9,7 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.engine.client_start import to_its_end
 from agents.fetching.fetch_results import install
+from agents.fetching.patience import be_patient
 from agents.fetching.taken_records import Taken
 from agents.kafka.access import Kafka, client_options
 from agents.kafka.ending import in_turn
@@ -44,6 +45,7 @@ async def reader(
     )
     try:
         await to_its_end(consumer.start())
+        be_patient(consumer)
         yield consumer
     finally:
         await stop(consumer)

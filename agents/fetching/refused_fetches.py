@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
-from aiokafka.protocol.fetch import FetchRequest
+
+from agents.fetching.fetch_answers import answers_in, watch
 
 REFUSED_AFTER_SECONDS = 10.0  # a broker that has just lost a disk hands its partitions over
 HEARD_LATELY_SECONDS = 5.0  # where nothing is asked any more, the refusal says nothing
 PAUSE_SECONDS = 0.1
 _REFUSALS = {-1: "UNKNOWN_SERVER_ERROR", 2: "CORRUPT_MESSAGE", 56: "KAFKA_STORAGE_ERROR"}
-_LAST_STABLE_FROM_VERSION = 4
 
 
 class _Refusal(NamedTuple):
@@ -32,41 +32,28 @@ class RefusedFetches:
 
     def watch(self, client: Any) -> None:
         """Read every answer that this aiokafka client gets."""
-        send = client.send
 
-        async def watched_send(node_id: int, request: Any, **options: Any) -> Any:
-            answer = await send(node_id, request, **options)
-            if isinstance(request, FetchRequest):
-                asked = {
-                    TopicPartition(topic, number): position
-                    for topic, partitions in request.topics
-                    for number, position, _ in partitions
-                }
-                if self.note(answer, asked, time.monotonic()):
-                    await asyncio.sleep(PAUSE_SECONDS)  # a refusal comes at once
-            return answer
+        async def see(response: Any, asked: Mapping[TopicPartition, int]) -> None:
+            if self.note(response, asked, time.monotonic()):
+                await asyncio.sleep(PAUSE_SECONDS)  # a refusal comes at once
 
-        client.send = watched_send
+        watch(client, see)
 
-    def note(self, answer: Any, asked: Mapping[TopicPartition, int], now: float) -> bool:
+    def note(self, response: Any, asked: Mapping[TopicPartition, int], now: float) -> bool:
         """Note the fetched partitions that were answered with an error; return whether there is one.
 
-        A full answer leaves some partitions out, but only briefly.
+        A full response leaves some partitions out, but only briefly.
         """
         before, is_refused = self._refusals, False
-        for topic, partitions in answer.topics:
-            for number, code, end, *more in partitions:
-                tp = TopicPartition(topic, number)
-                if answer.API_VERSION >= _LAST_STABLE_FROM_VERSION and 0 <= more[0] < end:
-                    end = more[0]
-                word = f"it answers {_REFUSALS[code]}" if code in _REFUSALS else ""
-                if not code and not more[-1] and asked.get(tp, end) < end:
-                    word = f"it answers nothing, although the log continues to offset {end}"
-                if not word:
-                    before.pop(tp, None)
-                    continue
-                is_refused = True
-                before[tp] = _Refusal(before[tp].since if tp in before else now, now, word)
+        for answer in answers_in(response):
+            tp, word = answer.tp, f"it answers {_REFUSALS[answer.code]}" if answer.code in _REFUSALS else ""
+            if answer.withholds(asked):
+                word = f"it answers nothing, although the log continues to offset {answer.end}"
+            if not word:
+                before.pop(tp, None)
+                continue
+            is_refused = True
+            before[tp] = _Refusal(before[tp].since if tp in before else now, now, word)
         return is_refused
 
     def lasting(self, now: float) -> Iterator[tuple[TopicPartition, str]]:

@@ -31,7 +31,8 @@ class EmbeddedBroker(LocalServer):
     - No idempotent or transactional producers.
     - A group is ready half a session time-out after its first member came; session time-outs of 2 to 6 s serve best.
     - A waiting fetch answers only after up to half its longest wait, and looks through all batches of the partition:
-      a wait of 100 ms brings news within 50 ms; one of 20 ms brings nothing at all beyond some 40 000 batches.
+      a wait of 100 ms brings news within 50 ms; one of 20 ms brings nothing at all beyond some 40 000 batches
+      (`agents.fetching.patience`).
     - Asked for the end of a partition, it names the record after the *first* of the last batch. Fetches know better.
     - Nothing is compacted or expires: 0.5 kB a record in large batches, 1.5 kB a record that is a batch of its own.
     - A topic that is only asked about is created, with 4 partitions; lookup by time always answers the beginning.

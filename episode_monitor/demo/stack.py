@@ -123,6 +123,7 @@ class Stack:
             "EVENTS_PARTITIONS": str(PARTITIONS),
             "PROJECT_SERVICE_PORT": str(port),
             "EVENTS_IDEMPOTENCE": "off",
+            "EVENTS_LINGER_MS": "500",  # the embedded broker keeps and searches batches
         }
 
     def _receiver(self, port: int) -> dict[str, str]:

@@ -27,7 +27,7 @@ from episode_monitor.replay.ranges import (
 )
 from episode_monitor.replay.source import NoSuchPartition, ReplayBatch, Replayed
 
-QUIET_POLLS = 20  # of half a second each; an end that the broker named and never reaches
+QUIET_POLLS = 40  # of half a second each; an end that the broker named and never reaches
 
 
 class TopicSource:

@@ -44,7 +44,7 @@ class Events:
             idempotence=settings.events_idempotence,
             queue_max=settings.events_waiting_max + QUEUE_ROOM_EVENTS,
             flush_seconds=settings.flush_seconds,
-            producer_options=security_options(),
+            producer_options={"linger_ms": settings.events_linger_ms, **security_options()},
         )
         self._sender = Sender(self._client_settings)
         self._client = EpisodeMonitorClient(self._client_settings, self._sender)

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     events_idempotence: Literal["auto", "required", "off"] = Field(
         default="auto", validation_alias="EVENTS_IDEMPOTENCE"
     )
+    events_linger_ms: int = Field(default=0, validation_alias="EVENTS_LINGER_MS", ge=0, le=10_000)
     events_delivery: Literal["queue", "outbox"] = Field(default="queue", validation_alias="EVENTS_DELIVERY")
     host: str = Field(default="127.0.0.1", validation_alias="PROJECT_SERVICE_HOST")
     port: int = Field(default=8001, validation_alias="PROJECT_SERVICE_PORT", ge=0, le=65_535)
