@@ -136,7 +136,7 @@ def _view(state: State, live: LiveAlert, query: AlertQuery, now_ms: int) -> Gett
 def status_of(state: State, live: LiveAlert) -> ApiAlertStatus:
     """What keeps it back."""
     inhibitors = sorted(set(state.inhibition.of(live.key)))[:INHIBITORS_MAX]
-    inhibited_by = [fingerprint(state.alerts[key].labels) for key in inhibitors]
+    inhibited_by = [fingerprint(state.alerts[key].labels) for key in inhibitors if key in state.alerts]
     is_suppressed = live.silenced_by or inhibited_by
     word = SUPPRESSED if is_suppressed else UNPROCESSED if live.record.behind else ACTIVE
     return ApiAlertStatus(word, sorted(live.silenced_by), inhibited_by)

@@ -166,3 +166,34 @@ def test_the_text_of_the_routes_in_force_says_the_same_as_they_do(name: str) -> 
     if name == "example":
         assert read.root == given.root
         assert "hooks.slack.com" not in text
+
+
+async def test_the_document_describes_each_path_and_the_fields_that_are_sent() -> None:
+    dispatcher = Dispatcher(default_config())
+    dispatcher.give(firing("p1"))
+    async with client_of(dispatcher, []) as client:
+        await client.post("/silences", json=BODY)
+        document = (await client.get("http://127.0.0.1:8002/openapi.json")).json()
+        ours = {path: set(item) for path, item in document["paths"].items() if path.startswith("/api/v2/")}
+        assert ours == {
+            "/api/v2/status": {"get"},
+            "/api/v2/receivers": {"get"},
+            "/api/v2/alerts": {"get"},
+            "/api/v2/alerts/groups": {"get"},
+            "/api/v2/silences": {"get", "post"},
+            "/api/v2/silence/{silence_id}": {"get", "delete"},
+        }
+        shapes = document["components"]["schemas"]
+        for path, name in {
+            "/alerts": "GettableAlert",
+            "/alerts/groups": "ApiAlertGroup",
+            "/silences": "GettableSilence",
+            "/receivers": "ApiReceiver",
+        }.items():
+            answers = document["paths"][f"/api/v2{path}"]["get"]["responses"]
+            schema = answers["200"]["content"]["application/json"]["schema"]
+            assert schema == {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
+            sent = (await client.get(path)).json()[0]
+            assert set(shapes[name]["required"]) <= set(sent) <= set(shapes[name]["properties"])
+        status = (await client.get("/status")).json()
+        assert set(status) == set(shapes["AlertmanagerStatus"]["required"])
