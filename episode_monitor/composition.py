@@ -6,20 +6,17 @@ from urllib.parse import urlsplit
 
 import httpx
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import SecretStr
 
 from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig, AuditConfig, Outlets
 from agents.engine.producer import Producer
-from agents.kafka.access import KafkaAccess
-from agents.kafka.topics import TopicNames
 from alert_sinks.address_guard import AddressGuard
 from alert_sinks.destinations import build_destinations
 from alert_sinks.limits import Limits
 from alert_sinks.posting import SinkClient, new_client
 from alert_sinks.sink import Destinations
 from episode_monitor import __version__
+from episode_monitor.access import audit_key, episodes_table, kafka_access, secret, topic_names
 from episode_monitor.checks.service import ChecksConfig
 from episode_monitor.fleet.ask import Fleet
 from episode_monitor.fleet.questions.project import ProjectQuestion
@@ -29,9 +26,7 @@ from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.parts import Parts, RepairSettings
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PostgresPlans
-from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.settings.api_tokens import ApiToken, Role, parse_api_tokens
-from episode_monitor.settings.audit import key_bytes
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.storage.address import Address, BadDatabaseUrl
 from episode_monitor.storage.database import Database
@@ -41,7 +36,7 @@ from episode_monitor.storage.storage import Storage, open_storage
 from episode_monitor.web.local_changes import demands_token, token_of_start
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
-from models.audit_signature import private_key, public_key, signed
+from models.audit_signature import signed
 from streams.alerting.rules import RuleSet
 from streams.dispatch.config import DispatchConfig
 from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
@@ -50,52 +45,8 @@ from streams.project.alert_actions import person_of
 log = structlog.get_logger(__name__)
 
 
-def secret(value: SecretStr | None) -> str | None:
-    """What a secret setting holds; None where it is not set."""
-    return None if value is None else value.get_secret_value()
-
-
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def topic_names(settings: Settings) -> TopicNames:
-    """The topics of this monitor."""
-    names = TopicNames.of(
-        settings.monitor_id,
-        settings.events_topic,
-        settings.alerts_topic,
-        settings.dead_letters_topic,
-        settings.alert_dead_letters_topic,
-        settings.audit_topic if settings.audit_checkpoint_seconds else "",
-    )
-    return names.with_dispatch(settings.monitor_id) if settings.alert_dispatcher else names
-
-
-def kafka_access(settings: Settings) -> KafkaAccess:
-    """Where Kafka is and how it is reached."""
-    return KafkaAccess(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
-        security_protocol=settings.kafka_security_protocol.value,
-        sasl_mechanism=settings.kafka_sasl_mechanism.value,
-        sasl_username=settings.kafka_sasl_username or "",
-        sasl_password=secret(settings.kafka_sasl_password) or "",
-        ssl_cafile=settings.kafka_ssl_cafile,
-    )
-
-
-def audit_key(settings: Settings) -> Ed25519PrivateKey | None:
-    """The key that signs audit checkpoints."""
-    text = secret(settings.audit_signing_key)
-    return None if text is None else private_key(key_bytes(text))
-
-
-def audit_public_key(settings: Settings) -> Ed25519PublicKey | None:
-    """The key that verifies them: the one that is set, or that of the signing key."""
-    if settings.audit_public_key is not None:
-        return public_key(key_bytes(settings.audit_public_key))
-    private = audit_key(settings)
-    return None if private is None else private.public_key()
 
 
 def audit_config(settings: Settings) -> AuditConfig | None:
@@ -192,19 +143,6 @@ def automatic_settings(settings: Settings) -> AutomaticSettings:
         projects=_words(settings.auto_repair_projects),
         max_per_hour=settings.auto_repair_max_per_hour,
         is_paused=settings.auto_repair_paused,
-    )
-
-
-def episodes_table(settings: Settings) -> EpisodesTable:
-    """Where the project service keeps its episodes."""
-    return EpisodesTable(
-        table=settings.episodes_table,
-        id_column=settings.episodes_id_column,
-        project_column=settings.episodes_project_column,
-        number_column=settings.episodes_number_column,
-        version_column=settings.episodes_version_column,
-        created_column=settings.episodes_created_column,
-        deleted_column=settings.episodes_deleted_column,
     )
 
 

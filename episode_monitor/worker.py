@@ -28,7 +28,7 @@ from agents.kafka.rights import MayNot
 from agents.kafka.topics import TopicMismatch
 from agents.runtime import Runtime
 from agents.supervised import vital
-from episode_monitor import __version__, composition
+from episode_monitor import __version__, access, composition
 from episode_monitor.alertmanager_api.routes import Monitor, alertmanager_router
 from episode_monitor.checks.service import Checks
 from episode_monitor.deliveries.routes import delivery_routers
@@ -107,11 +107,11 @@ class Worker:
         self._identity = Identity(
             worker_id=uuid.uuid4().hex[:12],
             url=settings.public_url,
-            token=composition.secret(settings.internal_token) or secrets.token_urlsafe(24),
+            token=access.secret(settings.internal_token) or secrets.token_urlsafe(24),
             settings=self._digest.packed,
         )
-        fleet_topic = composition.topic_names(settings).fleet
-        kafka, partitions = composition.kafka_access(settings), lambda: self.runtime.partitions
+        fleet_topic = access.topic_names(settings).fleet
+        kafka, partitions = access.kafka_access(settings), lambda: self.runtime.partitions
         self._reader = FleetReader(fleet_topic, kafka, partitions, now_ms)
         self._view = FleetView(self.runtime.engine, self._reader, partitions, now_ms, self._identity.worker_id)
         self.runtime.far_caught_up_at_ms = self._far_caught_up_at_ms

@@ -6,13 +6,14 @@ An address alone means an unencrypted connection without authentication.
 import ssl
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import faust
 import msgspec
-from faust.types.auth import CredentialsT
 
 import agents.kafka.client  # noqa: F401 - before any client is made: from then on they are of these classes
+
+if TYPE_CHECKING:
+    from faust.types.auth import CredentialsT
 
 
 class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +58,10 @@ class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
             }
         return options
 
-    def faust_credentials(self) -> CredentialsT | None:
+    def faust_credentials(self) -> "CredentialsT | None":
         """The same for Faust."""
+        import faust  # a second, which commands that only read topics save
+
         context = _trusting(self.ssl_cafile) if self.is_encrypted else None
         if self.has_user:
             return faust.SASLCredentials(

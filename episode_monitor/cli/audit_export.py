@@ -12,6 +12,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from episode_monitor import __version__
+from episode_monitor.access import kafka_access
 from episode_monitor.audit.export import ExportJob, collect
 from episode_monitor.audit.export_check import ExportReport, NotAnExport, check_export
 from episode_monitor.audit.export_files import CannotExport, Exported, write_export
@@ -21,7 +22,6 @@ from episode_monitor.cli.output import Json, count, print_json
 from episode_monitor.cli.replay_options import ShowsProgress, run
 from episode_monitor.cli.replay_progress import shown_progress
 from episode_monitor.cli.times import Before, From, asked_ms
-from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import Settings, load_settings

@@ -9,6 +9,7 @@ import msgspec
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from episode_monitor.access import audit_public_key, kafka_access, secret
 from episode_monitor.audit.due import due_before_ms
 from episode_monitor.audit.verify import Job, Verification
 from episode_monitor.audit.verify_report import VerifyReport
@@ -18,7 +19,6 @@ from episode_monitor.cli.interrupts import Interrupts
 from episode_monitor.cli.output import Json, print_json
 from episode_monitor.cli.replay_options import PartitionNumber, ShowsProgress, To, run, wanted
 from episode_monitor.cli.replay_progress import shown_progress
-from episode_monitor.composition import audit_public_key, kafka_access, secret
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.settings.audit import key_bytes
 from episode_monitor.settings.rules_file import core_from

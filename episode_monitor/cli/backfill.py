@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from episode_monitor.access import episodes_table, kafka_access, topic_names
 from episode_monitor.backfill.position import PositionFile
 from episode_monitor.backfill.run import Backfill, Orders
 from episode_monitor.backfill.sending import Partitioner
 from episode_monitor.cli.output import Json, print_json
 from episode_monitor.cli.service_database import failing_as_a_command
-from episode_monitor.composition import episodes_table, kafka_access, topic_names
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.settings.settings import Settings, load_settings
 from episode_monitor.storage.address import Address

@@ -12,7 +12,7 @@ from episode_monitor.exits import ExitCode, Failure, NotReady
 from episode_monitor.settings.api_tokens import Role
 from episode_monitor.settings.settings import Settings
 from episode_monitor.web.local_changes import read_token
-from episode_monitor.web.security import is_loopback_name
+from episode_monitor.web.loopback_names import is_loopback_name
 
 BASE = "/monitoring/episodes"
 PATIENCE_SECONDS = 30.0

@@ -11,12 +11,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from episode_monitor.access import episodes_table, secret
 from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker, UnknownProject
 from episode_monitor.cli import calling
 from episode_monitor.cli.calling import Url
 from episode_monitor.cli.output import Json, bar, console, count, print_json
 from episode_monitor.cli.service_database import failing_as_a_command
-from episode_monitor.composition import episodes_table, secret
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.settings.settings import Settings, load_settings
 from streams.base.numbering_rules import NumberingRules

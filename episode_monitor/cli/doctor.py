@@ -85,7 +85,7 @@ def _codecs() -> Diagnosis:
 
 async def _kafka(settings: Settings) -> Diagnosis:
     from agents.kafka.topics import kafka_trouble
-    from episode_monitor.composition import kafka_access
+    from episode_monitor.access import kafka_access
 
     kafka = kafka_access(settings)
     trouble = await kafka_trouble(kafka, PATIENCE_SECONDS)
@@ -101,7 +101,7 @@ async def _topics(settings: Settings) -> Diagnosis:
     from agents.kafka.rights import missing_rights, needs_of_worker
     from agents.kafka.rights import sentence as rights_sentence
     from agents.kafka.topics import describe_topics
-    from episode_monitor.composition import kafka_access, topic_names
+    from episode_monitor.access import kafka_access, topic_names
 
     names, kafka = topic_names(settings), kafka_access(settings)
     try:
@@ -129,7 +129,7 @@ async def _topic_settings(settings: Settings) -> list[Diagnosis]:
 
     from agents.kafka.refusals import why
     from agents.kafka.topic_check import check_topics
-    from episode_monitor.composition import kafka_access, topic_names
+    from episode_monitor.access import kafka_access, topic_names
 
     kafka = kafka_access(settings)
     session_ms = settings.kafka_session_timeout_seconds * 1000
@@ -164,8 +164,8 @@ async def _partitioning(settings: Settings) -> Diagnosis:
     from aiokafka.errors import KafkaError
 
     from agents.kafka.topics import describe_topics
+    from episode_monitor.access import kafka_access, topic_names
     from episode_monitor.cli.partitioning import look_at_partitioning
-    from episode_monitor.composition import kafka_access, topic_names
 
     kafka, names = kafka_access(settings), topic_names(settings)
     try:

@@ -1,7 +1,7 @@
 """What `doctor` says of the audit: whether checkpoints can be written, and whether the keys belong together."""
 
+from episode_monitor.access import audit_key, audit_public_key, kafka_access, topic_names
 from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel
-from episode_monitor.composition import audit_key, audit_public_key, kafka_access, topic_names
 from episode_monitor.settings.settings import Settings
 
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import structlog
 
+from episode_monitor.access import episodes_table, secret
 from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel, skipped
-from episode_monitor.composition import episodes_table, secret
 from episode_monitor.repair.episodes import Episodes
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
 from episode_monitor.service_database.reader import EpisodesReader

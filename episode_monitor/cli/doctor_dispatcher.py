@@ -2,8 +2,8 @@
 
 import time
 
+from episode_monitor.access import kafka_access, topic_names
 from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel
-from episode_monitor.composition import kafka_access, topic_names
 from episode_monitor.settings.settings import Settings
 
 _PART = "dispatcher"

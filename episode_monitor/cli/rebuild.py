@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 
 from agents.engine.gc_tuning import spare_the_state
 from agents.kafka.access import KafkaAccess
+from episode_monitor.access import kafka_access
 from episode_monitor.cli.calling import name_of
 from episode_monitor.cli.output import Json, bar, count, print_json, print_table, shown
-from episode_monitor.composition import kafka_access
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.observe.logs import configure_command
 from episode_monitor.rebuild.monitors import Pair, Refused, pair_of

@@ -13,12 +13,12 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from agents.engine.gc_tuning import spare_the_state
+from episode_monitor.access import episodes_table, kafka_access, secret
 from episode_monitor.cli.calling import WorkerClient
 from episode_monitor.cli.output import console, count, print_json
 from episode_monitor.cli.replay_options import run
 from episode_monitor.cli.replay_progress import shown_progress
 from episode_monitor.cli.service_database import failing_as_a_command
-from episode_monitor.composition import episodes_table, kafka_access, secret
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.against.database_run import AgainstDatabase, ServiceTable
 from episode_monitor.replay.against.difference import Comparison

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
-from episode_monitor.composition import kafka_access
+from episode_monitor.access import kafka_access
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.file_source import FileSource
 from episode_monitor.replay.ranges import BadRange, Position, Range, moment_ms, offsets_of, position_of

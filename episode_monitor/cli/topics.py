@@ -79,7 +79,7 @@ async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFact
         ensure_dispatch_topics,
         ensure_topics,
     )
-    from episode_monitor.composition import kafka_access, topic_names
+    from episode_monitor.access import kafka_access, topic_names
 
     settings = load_settings()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to say is said once, in words

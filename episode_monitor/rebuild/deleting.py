@@ -5,7 +5,7 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from agents.kafka.topics import connected_admin
-from episode_monitor.composition import kafka_access, topic_names
+from episode_monitor.access import kafka_access, topic_names
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.rebuild.monitors import Refused, refuse_workers_of, topics_there
 from episode_monitor.rebuild.stored import read_stored

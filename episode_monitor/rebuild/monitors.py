@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames, connected_admin
-from episode_monitor.composition import kafka_access, topic_names
+from episode_monitor.access import kafka_access, topic_names
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.topic_source import TopicSource
 from episode_monitor.settings.rules_file import core_from

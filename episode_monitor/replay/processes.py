@@ -117,7 +117,7 @@ def _child(settings: Settings, topic: str, packed: bytes, connection: "Connectio
 
 async def _work(settings: Settings, topic: str, work: Work, connection: "Connection[Any, Any]", stop: Event) -> Done:
     from agents.engine.gc_tuning import spare_the_state
-    from episode_monitor.composition import kafka_access
+    from episode_monitor.access import kafka_access
     from episode_monitor.settings.rules_file import core_from
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from agents.engine.gc_tuning import spare_the_state
-from episode_monitor.composition import kafka_access
+from episode_monitor.access import kafka_access
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.backtest import RulesSide, backtest
 from episode_monitor.replay.report import Report, merged

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from episode_monitor.settings.settings import LoopbackChanges, Settings
-from episode_monitor.web.security import is_loopback_name
+from episode_monitor.web.loopback_names import is_loopback_name
 
 FILE_NAME = "operator-token"
 _TOKEN_BYTES = 32

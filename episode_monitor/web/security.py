@@ -5,7 +5,6 @@ A header may take rights away but never gives any, except `Authorization`.
 
 import hashlib
 import hmac
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from starlette.types import Scope
 from episode_monitor.settings.api_tokens import ApiToken, Role
 from episode_monitor.web.cross_origin import is_preflight
 from episode_monitor.web.local_caller import Forwarded, check_direct
+from episode_monitor.web.loopback_names import is_loopback_name
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.settings import WebSettings
 
@@ -67,18 +67,6 @@ def _is_bare_probe(scope: Scope, headers: Headers) -> bool:
     """A load balancer's probe may come without Host, which no browser's request does; these answers contain no data."""
     has_no_data = scope["method"] == "OPTIONS" or (scope["method"] in READ_METHODS and scope["path"] in _PROBED)
     return has_no_data and not headers.get("host")
-
-
-def is_loopback_name(name: str) -> bool:
-    """`localhost`, 127.0.0.0/8, ::1, and ::ffff:127.0.0.0/104; brackets of an IPv6 literal are allowed."""
-    if name.lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def internal_guard(token: str) -> Callable[[Request], Awaitable[None]]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from alert_sinks.destinations import AllSinkSettings, addresses
 from alert_sinks.settings import ADDRESS
-from episode_monitor.composition import audit_public_key
+from episode_monitor.access import audit_public_key
 from episode_monitor.settings.settings import Settings, SettingsError, load_settings, settings_table
 from models.audit_signature import public_text
 from streams.alerting import rule_types

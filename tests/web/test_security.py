@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends
 
 from episode_monitor.settings.api_tokens import ApiToken, Role, parse_api_tokens
 from episode_monitor.storage.audit import AuditEntry
-from episode_monitor.web.security import internal_guard, is_loopback_name
+from episode_monitor.web.loopback_names import is_loopback_name
+from episode_monitor.web.security import internal_guard
 from episode_monitor.web.settings import WebSettings
 from tests.web.conftest import Connect
 from tests.web.fake_views import FakeViews, alert
