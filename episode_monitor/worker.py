@@ -35,6 +35,7 @@ from episode_monitor.deliveries.routes import delivery_routers
 from episode_monitor.dispatch.alert_desk import DispatchedAlerts
 from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.dispatch.loading import alerting_in_force
+from episode_monitor.dispatch.on_call_routes import on_call_router
 from episode_monitor.dispatch.reload import Files
 from episode_monitor.dispatch.reload_routes import reload_router
 from episode_monitor.dispatch.routes import silence_router
@@ -179,18 +180,16 @@ class Worker:
             repairs=self._repairs,
             alert_desk=DispatchedAlerts(desk, self._fleet) if has_dispatch else None,
         )
+        replays = (lambda: self.replays) if is_on else refuse
         routers = [
             peer_router(self._fleet.here, self._identity.token),
-            replay_router(
-                (lambda: self.replays) if is_on else refuse,
-                Requests(self.settings, lambda: self.files.core.rules),
-            ),
+            replay_router(replays, Requests(self.settings, lambda: self.files.core.rules)),
+            *([reload_router(self.files, self._fleet, self.settings.public_url)] if is_on else ()),
+            silence_router(desk),
+            on_call_router(desk, self.files.on_call),
+            *delivery_routers(self.runtime, now_ms),
+            alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)),
         ]
-        if is_on:
-            routers.append(reload_router(self.files, self._fleet, self.settings.public_url))
-        routers.append(silence_router(desk))
-        routers += delivery_routers(self.runtime, now_ms)
-        routers.append(alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)))
         return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)
 
     def _probes(self) -> list[Probe]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from streams.dispatch.outputs import Decision, Notification
+from streams.dispatch.table import NotifyReason
 
 RECEIVERS_MAX = 100  # with counts of their own; the others are summed
 OTHER = "_other"
@@ -10,9 +11,11 @@ OTHER = "_other"
 
 @dataclass
 class DispatchCounts:
-    """`notifications` by receiver and reason; `explanations`, receivers that were not notified, by why."""
+    """`empty_shifts`: pages for which a layer, or the whole schedule, had nobody. `notifications` by receiver and
+    reason; `explanations`, receivers that were not notified, by why."""
 
     inputs: int = 0
+    empty_shifts: int = 0
     decisions: int = 0
     repeated: int = 0  # notifications sent again after a restart; they are in `notifications` as well
     notifications: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -22,6 +25,7 @@ class DispatchCounts:
     def decided(self, decision: Decision) -> None:
         """An input was applied."""
         self.decisions += 1
+        self.empty_shifts += sum(has_empty_shift(each) for each in decision.notifications)
         for each in decision.explanations:
             self.explanations[each.reason.value] = self.explanations.get(each.reason.value, 0) + 1
 
@@ -33,3 +37,8 @@ class DispatchCounts:
         self._receivers.add(receiver)
         key = receiver, notification.reason.value
         self.notifications[key] = self.notifications.get(key, 0) + 1
+
+
+def has_empty_shift(notification: Notification) -> bool:
+    """Whether it is a page for which a layer of the schedule had nobody; its note says which."""
+    return notification.reason is NotifyReason.ESCALATED and bool(notification.note)

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from agents.dispatch.codecs import (
     Outcome,
     Presence,
@@ -18,7 +20,7 @@ from agents.dispatch.codecs import (
     encode_presence,
 )
 from agents.dispatch.decision_log import END, OUTBOX, OUTCOME, OWNER, DecisionLog
-from agents.dispatch.dispatch_counts import DispatchCounts
+from agents.dispatch.dispatch_counts import DispatchCounts, has_empty_shift
 from agents.dispatch.timed import Timed
 from agents.engine.emitter import Failpoint
 from agents.time_slices import Slice, in_slices
@@ -28,6 +30,8 @@ from streams.dispatch.inputs import Tick
 from streams.dispatch.outputs import Decision
 from streams.dispatch.state import META, State
 from streams.dispatch.storage import restoring, take_changes
+
+log = structlog.get_logger(__name__)
 
 OUTCOMES_KEPT_MS = 60_000  # a worker waits for the outcome of an act for less
 PRESENCE_MS = 5_000  # so often the owner stores that it is there
@@ -125,6 +129,10 @@ class Dispatcher:
         if decision.is_repetition:
             return
         self.counts.decided(decision)
+        for each in decision.notifications:
+            if has_empty_shift(each):
+                log.error("a shift of the on-call schedule is empty", receiver=each.receiver,
+                          person=each.person or None, note=each.note)  # fmt: skip
         if timed.act_id:
             key = OUTCOME + timed.act_id.encode()
             changes[key] = self._outcome(key, decision)

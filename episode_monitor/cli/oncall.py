@@ -1,40 +1,44 @@
-"""`oncall`: who is on call by a file of schedules."""
+"""`oncall`: who is on call, and overrides of shifts, asked of a running worker; or by a file of schedules."""
 
 import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
+import msgspec
 import typer
 
+from episode_monitor.cli.calling import By, Url, delete, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.dispatch.on_call_bodies import shift_view
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.ranges import BadRange, moment_ms
 from episode_monitor.settings.alerting_files import load_on_call
+from episode_monitor.settings.settings import load_settings
 from models.times import rfc3339
-from streams.routing.schedule import Schedule
-from streams.routing.shifts import Shift, following, who
 
-oncall = typer.Typer(no_args_is_help=True, help="Show who is on call by a file. Workers do not read such a file yet.")
-
-
-@oncall.callback()
-def _group() -> None:
-    """Keeps `show` a command of its own name while it is the only one."""
+oncall = typer.Typer(no_args_is_help=True, help="Show who is on call, and overrides of shifts.")
+override = typer.Typer(no_args_is_help=True, help="Show and handle overrides of a running monitor.")
+oncall.add_typer(override, name="override")
+At = Annotated[str | None, typer.Option(help="RFC 3339 with offset; default: now.")]
 
 
 @oncall.command("show")
 def show_on_call(
-    file: Annotated[Path, typer.Option(help="A file of schedules, such as oncall.yaml.")],
-    at: Annotated[str | None, typer.Option(help="RFC 3339 with offset; default: now.")] = None,
-    as_json: Json = False,
-) -> None:
+    file: Annotated[
+        Path | None, typer.Option(help="A file of schedules, without overrides; default: ask a running worker.")
+    ] = None,
+    at: At = None, url: Url = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Show who has the shift of each schedule, until when, and who is next. Exit code 1 if one has nobody."""
-    try:
-        at_ms = time.time_ns() // 1_000_000 if at is None else moment_ms(at, "--at")
-    except BadRange as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
-    found = [_shown(schedule, who(schedule, at_ms)) for schedule in load_on_call(file, None).schedules]
+    if file is None:
+        asked = {} if at is None else {"at": _given(at, "--at")}
+        found = get(load_settings(), url, "/oncall", asked)["schedules"]
+    else:
+        at_ms = time.time_ns() // 1_000_000 if at is None else _moment(at, "--at")
+        views = [shift_view(schedule, at_ms) for schedule in load_on_call(file, None).schedules]
+        found = msgspec.to_builtins(views)
     if as_json:
         print_json({"schedules": found})
     else:
@@ -52,19 +56,64 @@ def show_on_call(
         raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 
-def _shown(schedule: Schedule, shift: Shift) -> dict[str, Any]:
-    after = following(schedule, shift)
-    return {
-        "schedule": shift.schedule,
-        "person": shift.person,
-        "since": _moment(shift.since_ms),
-        "until": _moment(shift.until_ms),
-        "next": after and {"person": after.person, "since": _moment(after.since_ms), "until": _moment(after.until_ms)},
-        "source": shift.source,
-        "receiver": schedule.receiver_of(shift.person),
-        "empty_layers": list(shift.empty_layers),
-    }
+@override.command("list")
+def list_overrides(url: Url = None, as_json: Json = False) -> None:
+    """List overrides, those that begin first at the beginning."""
+    found = get(load_settings(), url, "/oncall/overrides")
+    if as_json:
+        print_json(found)
+        return
+    rows = [[one["id"], one["schedule"], one["person"], one["since"], one["until"], one["by"], one["comment"]]
+            for one in found["overrides"]]  # fmt: skip
+    print_table(("Id", "Schedule", "Person", "Since", "Until", "By", "Comment"), rows)
 
 
-def _moment(at_ms: int | None) -> str | None:
-    return None if at_ms is None else rfc3339(at_ms)
+@override.command("add")
+def add_override(
+    schedule: Annotated[str, typer.Argument(help="A schedule of the on-call file.")],
+    person: Annotated[str, typer.Argument(help="Who is on call.")],
+    minutes: Annotated[int | None, typer.Option(min=1, max=527_040, help="The duration; default: 60.")] = None,
+    until: Annotated[str | None, typer.Option(help="RFC 3339 with offset, in place of --minutes.")] = None,
+    since: Annotated[str | None, typer.Option(help="RFC 3339 with offset; default: now.")] = None,
+    by: By = None, comment: Annotated[str, typer.Option(help="The reason.")] = "", url: Url = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Put a person on call for a while, whatever the layers say. Prints the override's id."""
+    if minutes is not None and until is not None:
+        raise Failure("Give --minutes or --until, not both.", ExitCode.USAGE)
+    body: dict[str, Any] = {"schedule": schedule, "person": person, "by": name_of(by), "comment": comment}
+    if since is not None:
+        body["since"] = _given(since, "--since")
+    if until is not None:
+        body["until"] = _given(until, "--until")
+    else:
+        body["minutes"] = minutes or 60
+    made = post(load_settings(), url, "/oncall/overrides", body)
+    if as_json:
+        print_json(made)
+    else:
+        print(made["id"])
+
+
+@override.command("remove")
+def remove_override(
+    override_id: Annotated[str, typer.Argument(metavar="ID", help="As `oncall override list` shows it.")],
+    url: Url = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Remove an override: the layers count again."""
+    removed = delete(load_settings(), url, f"/oncall/overrides/{quote(override_id, safe='')}")
+    if as_json:
+        print_json(removed)
+    else:
+        print(f"{removed['person']} no longer has the shift of {removed['schedule']}.")
+
+
+def _moment(text: str, option: str) -> int:
+    try:
+        return moment_ms(text, option)
+    except BadRange as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+
+
+def _given(text: str, option: str) -> str:
+    return rfc3339(_moment(text, option))

@@ -26,6 +26,12 @@ _REFUSED: dict[Refusal, tuple[int, str]] = {
     Refusal.UNKNOWN_SILENCE: (404, "There is no silence of this id."),
     Refusal.ALREADY_EXPIRED: (409, "The silence has expired already; create a new one."),
     Refusal.SILENCE_ENDS_EARLY: (422, "The silence would end before it begins, or in the past; give a later end."),
+    Refusal.UNKNOWN_SCHEDULE: (
+        404,
+        "The dispatcher's on-call file has no such schedule; GET …/oncall lists them.",
+    ),
+    Refusal.UNKNOWN_OVERRIDE: (404, "There is no override of this id."),
+    Refusal.OVERRIDE_ENDS_EARLY: (422, "The override would end before it begins, or in the past; give a later end."),
     Refusal.SILENCE_MATCHES_ALL: (
         422,
         "These matchers fit an alert without any label, so they would silence everything; name a label and a value.",

@@ -18,6 +18,7 @@ from episode_monitor.settings.settings import Settings, SettingsError
 from models.reload_views import FileInForce, WorkerFiles
 from models.times import rfc3339
 from streams.alerting.core import Core
+from streams.routing.alerting import OnCall
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,10 @@ class Files:
         """Of the settings and the files in force."""
         versions = [] if self._alerting is None else self._alerting.versions
         return digest_of(self._settings, self.core.rules.fingerprint, *versions)
+
+    def on_call(self) -> OnCall:
+        """Chains and schedules; none without a dispatcher."""
+        return OnCall() if self._alerting is None else self._alerting.config().on_call
 
     def in_force(self) -> list[FileInForce]:
         """The files, and the versions that count now."""

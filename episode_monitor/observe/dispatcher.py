@@ -46,6 +46,10 @@ def families(status: DispatchStatus) -> Iterator[Metric]:
         kept_back.add_metric([reason], count)
     yield from (sent, kept_back)
     yield CounterMetricFamily(
+        "episode_monitor_empty_shifts", "Pages for which a layer of the on-call schedule, or all of it, had nobody",
+        value=counts.empty_shifts,
+    )  # fmt: skip
+    yield CounterMetricFamily(
         "episode_monitor_notifications_repeated", "Notifications sent again, with the same id, after a restart",
         value=counts.repeated,
     )  # fmt: skip

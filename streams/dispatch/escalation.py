@@ -98,13 +98,18 @@ def _page(turn: Turn, live: LiveAlert, name: str) -> bool:
 
 def on_call(state: State, schedule: Schedule, at_ms: int) -> Shift:
     """The shift of a schedule at a moment, with the overrides that people have made."""
+    return who(with_overrides(state, schedule), at_ms)
+
+
+def with_overrides(state: State, schedule: Schedule) -> Schedule:
+    """A schedule of the file with the overrides that people have made; the one that was made last counts."""
     made = sorted(state.overrides.values(), key=lambda one: (one.at_ms, one.override_id))
     overrides = tuple(
         Override(person=one.person, since_ms=one.since_ms, until_ms=one.until_ms, comment=one.comment)
         for one in made
         if one.schedule == schedule.name
     )
-    return who(msgspec.structs.replace(schedule, overrides=(*schedule.overrides, *overrides)), at_ms)
+    return msgspec.structs.replace(schedule, overrides=(*schedule.overrides, *overrides))
 
 
 def _call(turn: Turn, live: LiveAlert, receiver: str, person: str = "", note: str = "") -> bool:
