@@ -18,6 +18,7 @@ from alert_sinks.environment import Environment
 from alert_sinks.ledger import Ending, GuardedLedger
 from alert_sinks.limits import Limits
 from alert_sinks.outage import Outage
+from alert_sinks.pace import Pace, rate_of
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry, Sink, TakesDigests
 
 _log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class KeyQueues:
         self._queues: dict[str, _KeyQueue] = {}
         self._waiting: OrderedDict[Delivery, None] = OrderedDict()  # oldest first
         self._slots = asyncio.Semaphore(limits.concurrency)
+        self._pace = Pace(rate_of(sink))
         self._paused_until = environment.monotonic()
         self._off_reason: str | None = None
         self._closing = False
@@ -165,8 +167,7 @@ class KeyQueues:
     async def _deliver_until_done(self, queue: _KeyQueue, delivery: Delivery) -> None:
         while self._is_open(delivery):
             async with self._slots:
-                while self._is_open(delivery) and (held := self._paused_until - self._environment.monotonic()) > 0:
-                    await self._pause(queue, held)
+                await self._wait_for_turn(queue, delivery)
                 if not self._is_open(delivery):
                     return
                 delay = await self._try_once(delivery)
@@ -175,6 +176,19 @@ class KeyQueues:
             if not self._outage.is_on:
                 await self._pause(queue, delay)
             await self._until_probe(queue, delivery)
+
+    async def _wait_for_turn(self, queue: _KeyQueue, delivery: Delivery) -> None:
+        """Until the destination takes requests again, and then for this one's turn at its rate."""
+        turn: float | None = None
+        while self._is_open(delivery):
+            now = self._environment.monotonic()
+            until = max(self._paused_until, now if turn is None else turn)
+            if until > now:
+                await self._pause(queue, until - now)
+            elif turn is not None:
+                return
+            else:
+                turn = self._pace.turn(now)
 
     async def _until_probe(self, queue: _KeyQueue, delivery: Delivery) -> None:
         """Wait until the destination is back, or until it is this one's turn to find out."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import httpx
 
 from alert_sinks.destinations import RECEIVER_KINDS
+from alert_sinks.pace import Rate
 from alert_sinks.receivers import Receiver, ReceiverConfig
 from alert_sinks.sink import ReceiverSink, SinkKind, SinkParts
 
@@ -35,6 +36,11 @@ def build_receivers(
     if faults:
         raise ValueError("\n".join(faults))
     return found
+
+
+def rate_of_config(config: ReceiverConfig) -> Rate | None:
+    """How fast its destination takes messages; None: as fast as it answers."""
+    return _KIND_OF[type(config)][1].rate(config)
 
 
 def sink_name(receiver: str, key: str, number: int) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from alert_sinks.address_guard import AddressGuard
 from alert_sinks.digest import Digest
 from alert_sinks.environment import nothing_forbids
+from alert_sinks.pace import Rate
 from alert_sinks.receivers import ReceiverConfig, ReceiverKind
 from alert_sinks.settings import SinkSettings
 from models.alert import Alert
@@ -158,6 +159,7 @@ class SinkKind:
     build: Callable[[Any, httpx.AsyncClient], Destinations] = _none  # of an instance of `settings`
     configs: Callable[[Any], tuple[Sequence[ReceiverConfig], Sequence[ReceiverConfig]]] = lambda _: ((), ())
     receiver: ReceiverKind | None = None
+    rate: Callable[[Any], Rate | None] = lambda _: None  # of such a config's destination; None: as fast as it answers
     of_config: Callable[[Any, SinkParts], Sink] | None = None  # of an instance of `receiver.config`
 
     @property

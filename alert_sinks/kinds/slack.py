@@ -4,12 +4,15 @@ Slack may answer 200 and still have refused: only a body that is `ok`, or JSON w
 refusals, the words in `TRANSIENT` are tried again, every other one is a dead letter.
 """
 
+from urllib.parse import urlsplit
+
 import httpx
 import msgspec
 from pydantic import SecretStr
 
 from alert_sinks import wording
 from alert_sinks.digest import Digest
+from alert_sinks.pace import Rate
 from alert_sinks.posting import (
     TIMEOUT_SECONDS,
     HttpAnswer,
@@ -42,6 +45,7 @@ MAX_TITLE = 256
 MAX_TEXT = 3000
 MAX_FIELD = 2000
 
+RATE = Rate(interval_seconds=1.0, burst=10)  # Slack takes one a second to a channel, and short bursts
 _COLORS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "good"}
 
 
@@ -102,6 +106,7 @@ class SlackSink:
         self.name = name
         self._client = client
         self._url = url
+        self.rate = slack_rate(url)
         self._timeout_seconds = timeout_seconds
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
@@ -122,6 +127,11 @@ class SlackSink:
 
     async def aclose(self) -> None:
         """Nothing to close."""
+
+
+def slack_rate(url: str) -> Rate | None:
+    """Of a server that only takes Slack's messages nothing is known."""
+    return RATE if f".{urlsplit(url).hostname or ''}".endswith(".slack.com") else None
 
 
 def slack_outcome(answer: HttpAnswer | NoHttpAnswer, now_ms: int, *secrets: str) -> Outcome:
@@ -220,6 +230,10 @@ def _configs(settings: SlackSettings) -> tuple[list[SlackConfig], list[SlackConf
     return made(settings.slack_webhook_url), made(settings.oncall_slack_webhook_url)
 
 
+def _rate(config: SlackConfig) -> Rate | None:
+    return RATE if config.api_url is None else slack_rate(config.api_url.get_secret_value())
+
+
 def _of_config(config: SlackConfig, parts: SinkParts) -> SlackSink:
     if config.api_url is None:
         raise ValueError("posts as a bot, which is not supported yet; use `api_url`")
@@ -227,4 +241,4 @@ def _of_config(config: SlackConfig, parts: SinkParts) -> SlackSink:
     return SlackSink(parts.client, url, name=parts.name, timeout_seconds=parts.timeout_seconds)
 
 
-KIND = SinkKind(SlackSettings, _sinks, configs=_configs, receiver=RECEIVER, of_config=_of_config)
+KIND = SinkKind(SlackSettings, _sinks, configs=_configs, receiver=RECEIVER, of_config=_of_config, rate=_rate)

@@ -4,13 +4,13 @@ import httpx
 import structlog
 
 from alert_sinks.destinations import set_sinks
-from alert_sinks.receiver_sinks import build_receivers
+from alert_sinks.receiver_sinks import build_receivers, rate_of_config
 from alert_sinks.sink import Destinations
 from episode_monitor import composition
 from episode_monitor.dispatch.in_force import AlertingInForce, InForce
 from episode_monitor.settings.alerting_files import AlertingFiles, read_files
 from episode_monitor.settings.settings import Settings, SettingsError
-from streams.dispatch.config import DispatchConfig
+from streams.dispatch.config import DispatchConfig, RateLimit
 from streams.routing.alerting import ON_CALL, TEAM
 
 log = structlog.get_logger(__name__)
@@ -25,8 +25,20 @@ def dispatch_config(files: AlertingFiles) -> DispatchConfig:
         on_call=files.on_call,
         # without a file the team's alerts go to the log where nothing else is set
         empty_receivers=silent if is_file else silent - {TEAM},
+        rate_limits=rate_limits(files) if is_file else {},
         stand_ins=(ON_CALL, TEAM, root) if is_file else (ON_CALL, TEAM),
     )
+
+
+def rate_limits(files: AlertingFiles) -> dict[str, RateLimit]:
+    """Of receivers with a destination that takes only so many messages: what has to wait becomes one digest."""
+    limits: dict[str, RateLimit] = {}
+    for receiver in files.receivers:
+        rates = [rate for config in receiver.configs if (rate := rate_of_config(config)) is not None]
+        if rates:
+            interval_ms = round(1000 * max(rate.interval_seconds for rate in rates))
+            limits[receiver.name] = RateLimit(interval_ms=interval_ms, burst=min(rate.burst for rate in rates))
+    return limits
 
 
 def alerting_in_force(settings: Settings, client: httpx.AsyncClient) -> AlertingInForce | None:
