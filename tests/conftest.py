@@ -46,7 +46,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Says what runs, and on which broker."""
     broker = f"broker: {BROKER_KIND}" + ("" if BROKER_KIND == "apache" else " (TEST_BROKER=apache for Apache Kafka)")
-    return [*slow.header(_chosen(config), is_all=config.getoption("--all")), broker]
+    left = slow.left_out(_chosen(config), slow.EMBEDDED_SUFFICES) if BROKER_KIND == "apache" else {}
+    only_embedded = [f"  only on the embedded broker: {name}" for name in left]
+    return [*slow.header(_chosen(config), is_all=config.getoption("--all")), broker, *only_embedded]
 
 
 def _chosen(config: pytest.Config) -> list[str]:
@@ -57,9 +59,13 @@ def _chosen(config: pytest.Config) -> list[str]:
     return [os.path.relpath(folder / argument, root) for argument in config.args]
 
 
-def _leave_out_slow_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Those that stay come first, so that no process is left alone with one at the end."""
-    left = {} if config.getoption("--all") else slow.left_out(_chosen(config))
+def _leave_out_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow ones, and on Apache Kafka those that are not about it. Of the others the slow ones come first, so that no
+    process is left alone with one at the end."""
+    chosen = _chosen(config)
+    left = {} if config.getoption("--all") else slow.left_out(chosen)
+    if BROKER_KIND == "apache":
+        left |= slow.left_out(chosen, slow.EMBEDDED_SUFFICES)
     out = [item for item in items if slow.is_in(item.nodeid, left)]
     items[:] = [item for item in items if not slow.is_in(item.nodeid, left)]
     items.sort(key=lambda item: not slow.is_in(item.nodeid, slow.SLOW))
@@ -71,7 +77,7 @@ def _leave_out_slow_tests(config: pytest.Config, items: list[pytest.Item]) -> No
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves slow tests to --all; marks what uses a broker by its fixtures; skips, with the reason, what needs Apache
     Kafka and has it not."""
-    _leave_out_slow_tests(config, items)
+    _leave_out_tests(config, items)
     for item in items:
         needs_apache = item.get_closest_marker("apache") is not None
         if needs_apache or not _BROKER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):

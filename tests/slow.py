@@ -1,6 +1,7 @@
-"""What `./run test` leaves to `./run test --all`, and why each of it cannot be had in seconds. CI takes all."""
+"""What `./run test` leaves to `./run test --all`, and why each of it cannot be had in seconds; and what the run on
+Apache Kafka leaves to the embedded broker. CI takes all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 MINUTES, ALL_MINUTES = 6, 15  # on two cores, on the embedded broker
 
@@ -12,13 +13,31 @@ SLOW = {
     "tests/client/test_outbox_kills.py": "a service and its relays, killed again and again",
 }
 
+# The same, of tests that use a broker and are not about it. What they use of it, others try on Apache Kafka as well.
+EMBEDDED_SUFFICES = {
+    "tests/examples/test_load_driver.py": "the sample service; tests/client sends the same events",
+    "tests/examples/test_numbering_of_episodes.py": "the sample service and its database",
+    "tests/examples/test_project_service_over_http.py": "the sample service and its callers",
+    "tests/examples/test_trouble_on_demand.py": "the sample service and its database",
+    "tests/faults/test_hostile_input.py": "what records contain; tests/agents reads Kafka's own batches",
+    "tests/replay/test_against_database_command.py": "the database; tests/replay reads the topic",
+    "tests/system/test_amtool.py": "HTTP",
+    "tests/system/test_check_taken_over.py": "the database and its locks",
+    "tests/system/test_checks.py": "the database",
+    "tests/system/test_commands.py": "what commands print",
+    "tests/system/test_history_lives.py": "the database; tests/agents reads the alerts again",
+    "tests/system/test_repair.py": "the database",
+    "tests/system/test_repair_kill.py": "the database",
+    "tests/system/test_replay_jobs.py": "processes and HTTP; tests/replay reads the topic",
+}
 
-def left_out(chosen: Sequence[str]) -> dict[str, str]:
-    """Those of `SLOW` that do not run. `chosen` are the paths or ids that were asked for, relative to the tree; none
+
+def left_out(chosen: Sequence[str], parts: Mapping[str, str] = SLOW) -> dict[str, str]:
+    """Those of `parts` that do not run. `chosen` are the paths or ids that were asked for, relative to the tree; none
     of them: all tests. What is asked for by its own name runs."""
-    named = {slow for slow in SLOW if any(lies_in(each, slow) for each in chosen)}
-    wanted = {slow for slow in SLOW if not chosen or any(lies_in(slow, each) for each in chosen)}
-    return {slow: why for slow, why in SLOW.items() if slow in wanted - named}
+    named = {part for part in parts if any(lies_in(each, part) for each in chosen)}
+    wanted = {part for part in parts if not chosen or any(lies_in(part, each) for each in chosen)}
+    return {part: why for part, why in parts.items() if part in wanted - named}
 
 
 def header(chosen: Sequence[str], *, is_all: bool) -> list[str]:

@@ -111,8 +111,14 @@ def test_ci_runs_all_tests() -> None:
     assert all("./run test --all" in line for line in lines)
 
 
+def test_nothing_that_runs_on_apache_kafka_alone_is_left_to_the_embedded_broker() -> None:
+    files = [ROOT / part for part in slow.EMBEDDED_SUFFICES]
+    assert [file.name for file in files if "mark.apache" in file.read_text()] == []
+
+
 def test_what_is_left_to_all_exists() -> None:
-    assert [part for part in slow.SLOW if not (ROOT / part.partition("::")[0]).exists()] == []
+    left = [*slow.SLOW, *slow.EMBEDDED_SUFFICES]
+    assert [part for part in left if not (ROOT / part.partition("::")[0]).exists()] == []
 
 
 @pytest.mark.parametrize(
