@@ -68,9 +68,9 @@ _WRITES = ("send_request_headers.started", "send_request_body.started")  # httpc
 
 async def post(
     client: httpx.AsyncClient, url: str, content: bytes, headers: dict[str, str], timeout_seconds: float,
-    check: Callable[[], None] = nothing_forbids,
+    check: Callable[[], None] = nothing_forbids, *, max_answer_bytes: int = MAX_ANSWER_BYTES,
 ) -> HttpAnswer | NoHttpAnswer:  # fmt: skip
-    """Posts `content` and reads at most `MAX_ANSWER_BYTES` of the answer, all within `timeout_seconds`.
+    """Posts `content` and reads at most `max_answer_bytes` of the answer, all within `timeout_seconds`.
 
     `check` is called when there is a connection, right before each part of the request is written; what it raises ends
     the request.
@@ -95,8 +95,8 @@ async def post(
         ):
             answer = HttpAnswer(response.status_code, response.headers.get("retry-after"), b"", broke_off=True)
             async for piece in response.aiter_raw():
-                body += piece[: MAX_ANSWER_BYTES - len(body)]
-                if len(body) >= MAX_ANSWER_BYTES:
+                body += piece[: max_answer_bytes - len(body)]
+                if len(body) >= max_answer_bytes:
                     break
             return msgspec.structs.replace(answer, body=bytes(body), broke_off=False)
     except (httpx.HTTPError, TimeoutError) as error:

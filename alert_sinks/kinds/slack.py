@@ -26,7 +26,7 @@ from alert_sinks.posting import (
 from alert_sinks.receivers import HTTP, TEXTS, Fault, Form, ReceiverConfig, ReceiverKind, Values, each_of
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, sink_setting
-from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, SinkKind, SinkParts
+from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, Sink, SinkKind, SinkParts
 from models.alert import Alert, AlertStatus, Severity
 
 RATE_LIMITED = frozenset({"rate_limited", "ratelimited"})
@@ -234,9 +234,11 @@ def _rate(config: SlackConfig) -> Rate | None:
     return RATE if config.api_url is None else slack_rate(config.api_url.get_secret_value())
 
 
-def _of_config(config: SlackConfig, parts: SinkParts) -> SlackSink:
+def _of_config(config: SlackConfig, parts: SinkParts) -> Sink:
     if config.api_url is None:
-        raise ValueError("posts as a bot, which is not supported yet; use `api_url`")
+        from alert_sinks.kinds.slack_bot import SlackBot  # it takes its words from here
+
+        return SlackBot(config, parts)
     url = reachable(config.api_url)
     return SlackSink(parts.client, url, name=parts.name, timeout_seconds=parts.timeout_seconds)
 
