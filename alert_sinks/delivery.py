@@ -32,6 +32,8 @@ class Delivery:
     state: DeliveryState = DeliveryState.WAITING
     digest: Digest | None = None
     message_id: str = ""  # names the message, also in the ledger; "": the transitions do
+    receiver: str = ""
+    last_error: str = ""  # of the last attempt that failed
     group_key: str = ""  # of the group that a message is about
     after: tuple["Delivery", ...] = ()  # to be delivered first, though waited for no longer than `TEAM_FIRST_SECONDS`
     finished: asyncio.Event = field(default_factory=asyncio.Event)

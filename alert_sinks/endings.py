@@ -36,6 +36,7 @@ class Endings:
 
     def dead_letter(self, delivery: Delivery, ending: Ending, reason: str) -> None:
         """It is not sent any more; it has ended when its dead letters are written."""
+        delivery.last_error = reason
         before = self.counters[ending]
         self.counters[ending] += len(delivery.alerts)
         # A flood must not fill the log as well, and that a sink has switched off is already said.
@@ -80,7 +81,12 @@ class Endings:
         return False
 
     async def _record(self, delivery: Delivery, ending: Ending) -> None:
-        for name in delivery.names:
+        keys = [alert.alert_key for alert in delivery.alerts]
+        for place, name in enumerate(delivery.names):
+            about = keys if delivery.message_id else keys[place : place + 1]
             await self._ledger.record(
-                LedgerEntry(name, self._sink, ending.value, delivery.attempts, self._environment.now_ms())
-            )
+                LedgerEntry(
+                    name, self._sink, ending.value, delivery.attempts, self._environment.now_ms(), delivery.receiver,
+                    delivery.last_error, tuple(dict.fromkeys(about)),
+                )
+            )  # fmt: skip

@@ -28,6 +28,7 @@ from alert_sinks.sink import Destinations, Sink
 from alert_sinks.unknown_receivers import UnknownReceivers
 from models.alert import Alert
 from streams.dispatch.outputs import Notification
+from streams.routing.alerting import ON_CALL, TEAM
 
 _log = structlog.get_logger(__name__)
 
@@ -176,6 +177,7 @@ class Fanout(Generic[Token]):
             for message in messages_of(wanted, takes_digests=way.queues.takes_digests):
                 delivery = self._delivery(message.alert, mark, [transition], message.digest)
                 delivery.message_id, delivery.group_key = message.message_id, message.group_key
+                delivery.receiver = stand_in or notification.receiver
                 transition.deliveries.append((way.queues, delivery))
         transition.open_deliveries = len(transition.deliveries)
         if not transition.deliveries:
@@ -233,6 +235,7 @@ class Fanout(Generic[Token]):
         return Delivery(alert, shown, self._environment.monotonic(), ended, digest=digest)
 
     def _put(self, name: str, delivery: Delivery, transitions: list[_InFlight[Token]]) -> None:
+        delivery.receiver = ON_CALL if name in self._on_call else TEAM
         for transition in transitions:
             transition.deliveries.append((self._sinks[name], delivery))
         self._sinks[name].put(delivery)

@@ -260,7 +260,7 @@ class KeyQueues:
         if self._off_reason is not None:
             self._send_to_dead_letters(delivery, Ending.DISABLED, self._off_reason)
             return None
-        now = self._environment.monotonic()
+        now, delivery.last_error = self._environment.monotonic(), retry.reason
         delay = delay_seconds(delivery.attempts, retry.after_seconds, self._environment.jitter)
         if retry.holds_sink:
             # Others wait no longer than a minute: a new alert is worth one question to a destination in distress.

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections import OrderedDict, deque
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import structlog
@@ -47,6 +47,18 @@ class LedgerEntry(msgspec.Struct, frozen=True):
     outcome: str
     attempts: int
     at_ms: int
+    receiver: str = ""
+    last_error: str = ""
+    alert_keys: tuple[str, ...] = ()  # of all alerts in the message
+
+
+@runtime_checkable
+class NotesDeliveries(Protocol):
+    """A ledger that also keeps, for people, what each alert's messages came to."""
+
+    def note(self, entry: LedgerEntry) -> None:
+        """Keep it. Never waits and never raises."""
+        ...
 
 
 class MemoryLedger:
@@ -135,6 +147,8 @@ class GuardedLedger:
     async def record(self, entry: LedgerEntry) -> None:
         """Remembers the entry, and writes it now or later."""
         self._memory.keep(entry)
+        if isinstance(self._ledger, NotesDeliveries):
+            self._ledger.note(entry)
         if self._backlog or self.is_away or not await self._write(entry):
             self._backlog.append(entry)
             self._start_catching_up()

@@ -126,7 +126,7 @@ class Worker:
         here = LocalState(
             self._view, self.runtime.emit, self._publisher.mark_changed, self.storage.history, self.storage.audit
         )
-        here.monitor_id = settings.monitor_id
+        here.monitor_id, here.deliveries = settings.monitor_id, self.storage.deliveries
         here.files = self.files
         self._fleet = Fleet(here, PeerClient(self._peer_client))
         self._splits = SplitWatch(self._fleet)

@@ -23,7 +23,7 @@ class TimelineLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class DeliveryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a message about the alert ended at one sink of a receiver."""
+    """How a message about the alert ended at one sink of a receiver; `last_error` is of the last failed attempt."""
 
     receiver: str
     sink: str
@@ -52,7 +52,7 @@ class AlertDetails(ActiveAlert, frozen=True, kw_only=True):
     """One alert, what happened to it, who was notified of it, who was not and why, and what happens next."""
 
     timeline: list[TimelineLine]
-    deliveries: list[DeliveryLine]
+    deliveries: list[DeliveryLine] | None  # the newest 100, newest first; null where they cannot be read now
     not_told: list[NotTold]
     next: list[NextStep]
 

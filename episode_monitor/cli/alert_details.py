@@ -17,7 +17,7 @@ def print_details(found: dict[str, Any]) -> None:
             print(f"{word} by {', '.join(found[name])}.")
     _table("What happened", ("When", "Status", "Why", "By", "Comment"), found["timeline"],
            ("at", "status", "reason", "by", "comment"))  # fmt: skip
-    _table("Deliveries", ("When", "Receiver", "Sink", "Outcome", "Attempts", "Error"), found["deliveries"],
+    _table("Deliveries", ("When", "Receiver", "Sink", "Outcome", "Attempts", "Error"), found["deliveries"] or [],
            ("at", "receiver", "sink", "status", "attempts", "last_error"))  # fmt: skip
     _table("Not notified now", ("Receiver", "Why", "Until"), found["not_told"], ("receiver", "reason", "until"))
     _table("Next", ("When", "What"), found["next"], ("at", "what"))

@@ -15,12 +15,13 @@ from episode_monitor.web.alert_desk import (
     AlertAct,
     AlertActKind,
     active_alert,
+    deliveries_of,
     details_of_history,
     fields_of,
 )
 from episode_monitor.web.problems import Problem
 from models.alert import Alert, AlertStatus
-from models.alert_views import AlertDetails, NextStep, NotTold, TimelineLine
+from models.alert_views import AlertDetails, DeliveryLine, NextStep, NotTold, TimelineLine
 from models.times import rfc3339
 from streams.alerting.verdict import Reason
 from streams.dispatch.active import Place
@@ -129,7 +130,8 @@ class DispatchedAlerts:
             return await details_of_history(self._fleet, alert_key, None)
         state = self._desk.state()
         one = seen(state, state.alerts[alert_key])
-        return _details(one, found, _with_values(one.alert, await self._values()))
+        deliveries = await deliveries_of(self._fleet, alert_key)
+        return _details(one, found, _with_values(one.alert, await self._values()), deliveries)
 
 
 def _with_values(alert: Alert, now: dict[str, Alert]) -> Alert:
@@ -143,7 +145,9 @@ def _with_values(alert: Alert, now: dict[str, Alert]) -> Alert:
     )  # fmt: skip
 
 
-def _details(one: Seen, found: Explained, alert: Alert) -> AlertDetails:
+def _details(
+    one: Seen, found: Explained, alert: Alert, deliveries: list[DeliveryLine] | None
+) -> AlertDetails:  # fmt: skip
     return AlertDetails(
         **fields_of(alert), silenced_by=one.silenced_by, inhibited_by=one.inhibited_by,
         timeline=[
@@ -153,7 +157,7 @@ def _details(one: Seen, found: Explained, alert: Alert) -> AlertDetails:
             )
             for line in _told_once(found.timeline)
         ],
-        deliveries=[],
+        deliveries=deliveries,
         not_told=[
             NotTold(receiver=why.receiver, reason=why.text, until=rfc3339(why.until_ms) if why.until_ms else None)
             for why in found.not_told

@@ -11,6 +11,7 @@ from agents.fleet_topic.fleet_view import FleetView, Incomplete, Part
 from agents.fleet_topic.record import Unreadable
 from agents.time_slices import in_slices
 from episode_monitor.fleet.errors import Recovering
+from episode_monitor.storage.alert_deliveries import AlertDeliveries
 from episode_monitor.storage.audit import AuditLog
 from episode_monitor.storage.history import AlertHistory
 from models.alert import Alert
@@ -82,6 +83,7 @@ class LocalState:
 
     monitor_id = ""  # set by the worker, as the next
     rules_origin = RulesOrigin("", "", 0)
+    deliveries: AlertDeliveries
     jobs: LocalJobs
     replays: LocalReplays
     files: LocalFiles

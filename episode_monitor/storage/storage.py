@@ -4,6 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alert_sinks.ledger import Ledger, MemoryLedger
+from episode_monitor.storage.alert_deliveries import (
+    AlertDeliveries,
+    MemoryAlertDeliveries,
+    NotingLedger,
+    PostgresAlertDeliveries,
+)
 from episode_monitor.storage.audit import AuditLog, MemoryAuditLog, PostgresAuditLog
 from episode_monitor.storage.audit_checkpoints import AuditCheckpointRows
 from episode_monitor.storage.checks import CheckResults, MemoryCheckResults, PostgresCheckResults
@@ -26,6 +32,7 @@ class Storage:
     database: DatabaseService
     history: AlertHistory
     ledger: Ledger
+    deliveries: AlertDeliveries
     checks: CheckResults
     schedule: CheckSchedule
     audit: AuditLog
@@ -38,19 +45,23 @@ def open_storage(
 ) -> Storage:
     """The storage at this address, not connected yet. Raises `BadDatabaseUrl` for an address that cannot be one."""
     if not url:
+        in_memory = MemoryAlertDeliveries()
         return Storage(
             database=NullDatabase(),
             history=MemoryAlertHistory(),
-            ledger=MemoryLedger(_LEDGER_ENTRIES),
+            ledger=NotingLedger(MemoryLedger(_LEDGER_ENTRIES), in_memory),
+            deliveries=in_memory,
             checks=MemoryCheckResults(),
             schedule=MemoryCheckSchedule(),
             audit=MemoryAuditLog(),
         )
     database = Database(url, options)
+    deliveries = PostgresAlertDeliveries(database)
     return Storage(
         database=database,
         history=PostgresAlertHistory(database),
-        ledger=PostgresLedger(database),
+        ledger=NotingLedger(PostgresLedger(database), deliveries),
+        deliveries=deliveries,
         checks=PostgresCheckResults(database),
         schedule=PostgresCheckSchedule(database),
         audit=PostgresAuditLog(database),

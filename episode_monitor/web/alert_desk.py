@@ -9,13 +9,15 @@ import msgspec
 
 from episode_monitor.fleet.acts.alert import ActOnAlert
 from episode_monitor.fleet.ask import Asks
-from episode_monitor.fleet.errors import NotAvailable
+from episode_monitor.fleet.errors import NotAvailable, Recovering, Unreachable
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.questions.alert_deliveries import AlertDeliveriesQuestion, FleetAlertDeliveriesQuestion
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
 from models.alert import Alert
 from models.alert_codec import decode_alert
-from models.alert_views import ActiveAlert, AlertDetails, TimelineLine, inputs_of
+from models.alert_views import ActiveAlert, AlertDetails, DeliveryLine, TimelineLine, inputs_of
 from models.process_views import AlertTransition
+from models.times import rfc3339
 from streams.project.alert_actions import ActionKind
 
 TIMELINE_LINES = 50
@@ -100,10 +102,27 @@ async def details_of_history(fleet: Asks, alert_key: str, active: Alert | None) 
         silenced_by=[],
         inhibited_by=[],
         timeline=[_line(each) for each in reversed(page.transitions)],
-        deliveries=[],
+        deliveries=await deliveries_of(fleet, alert_key),
         not_told=[],
         next=[],
     )
+
+
+async def deliveries_of(fleet: Asks, alert_key: str) -> list[DeliveryLine] | None:
+    """What the messages about an alert came to; None where that cannot be read now."""
+    try:
+        known = await fleet.ask(AlertDeliveriesQuestion(alert_key=alert_key))
+        if not known.is_all:
+            known = await fleet.ask(FleetAlertDeliveriesQuestion(alert_key=alert_key))
+    except (Recovering, Unreachable):
+        return None
+    return [
+        DeliveryLine(
+            receiver=one.receiver, sink=one.sink, status=one.outcome, attempts=one.attempts, at=rfc3339(one.at_ms),
+            last_error=one.last_error,
+        )
+        for one in known.found
+    ]  # fmt: skip
 
 
 def fields_of(alert: Alert) -> dict[str, Any]:

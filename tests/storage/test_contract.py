@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from alert_sinks.ledger import LedgerEntry, NotesDeliveries
+from episode_monitor.storage.alert_deliveries import AlertDelivery
 from episode_monitor.storage.audit import AuditEntry, AuditQuery
 from episode_monitor.storage.checks import CheckKind, CheckQuery, UnknownCheck
 from episode_monitor.storage.database import Database
@@ -161,6 +163,23 @@ async def test_the_ledger_knows_a_delivery_by_transition_and_sink(storage: Stora
     assert await storage.ledger.already_delivered("t1", "slack")
     assert not await storage.ledger.already_delivered("t1", "webhook")
     assert not await storage.ledger.already_delivered("t2", "slack")
+
+
+async def test_what_messages_about_an_alert_came_to_is_known_by_alert_newest_first(storage: Storage) -> None:
+    assert isinstance(storage.ledger, NotesDeliveries)
+    both, first = ("r:p1", "r:p2"), LedgerEntry("n_1", "slack", "given_up", 7, NOON_MS, "team", "503", ("r:p1",))
+    storage.ledger.note(first)
+    storage.ledger.note(LedgerEntry("n_2", "slack", "delivered", 1, NOON_MS + 1, "on-call", "", both))
+    storage.ledger.note(LedgerEntry("n_1", "slack", "delivered", 8, NOON_MS + 2, "team", "503", ("r:p1",)))
+    if isinstance(storage.database, Database):
+        await all_written(storage.database)
+    assert await storage.deliveries.of_alert("r:p1", 10) == [
+        AlertDelivery("r:p1", "n_1", "slack", "team", "delivered", 8, "503", NOON_MS + 2),
+        AlertDelivery("r:p1", "n_2", "slack", "on-call", "delivered", 1, None, NOON_MS + 1),
+    ]
+    assert [one.message_id for one in await storage.deliveries.of_alert("r:p1", 1)] == ["n_1"]
+    assert [one.message_id for one in await storage.deliveries.of_alert("r:p2", 10)] == ["n_2"]
+    assert await storage.deliveries.of_alert("r:p3", 10) == []
 
 
 async def test_another_outcome_is_no_delivery_and_gives_way_to_one(storage: Storage) -> None:

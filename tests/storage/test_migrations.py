@@ -22,8 +22,10 @@ ALL = [
     "0005.repair-plans",
     "0006.check-schedule",
     "0007.audit-checkpoints",
+    "0008.alert-deliveries",
 ]
 OURS = [
+    "alert_deliveries",
     "alert_transitions",
     "audit",
     "audit_checkpoints",

@@ -38,7 +38,7 @@ async def test_rows_leave_when_they_are_too_old_and_the_audit_keeps_all(
 
     prune = pruner(database, KEPT, pause_seconds=0.0)
     removed = await prune(NOON_MS + 35 * DAY_MS)
-    assert removed == {"alert_transitions": 7, "deliveries": 7, "check_results": 3}
+    assert removed == {"alert_transitions": 7, "deliveries": 7, "alert_deliveries": 0, "check_results": 3}
     left = run(
         database_url, "select state, extract(day from started_at)::int from episode_monitor.check_results order by 2"
     )

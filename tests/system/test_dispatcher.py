@@ -104,6 +104,9 @@ async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_a
         assert [(line["status"], line.get("by")) for line in said["timeline"]] == [
             ("firing", None), ("acknowledged", "kim"), ("firing", "lee")
         ]  # fmt: skip
+        assert [(one["receiver"], one["status"], one["attempts"]) for one in said["deliveries"]][:1] == [
+            ("team", "delivered", 1)
+        ]  # fmt: skip
         assert said["inputs"] == {"bad": 1, "whole": 1, "rate": 100.0}
         assert [each["silenced_by"] for each in view(left, "/alerts/active")["alerts"]] == [[f"alert:{key}"]]
         assert delete(right, f"{BASE}/silences/alert:{key}")[1]["state"] == "expired"

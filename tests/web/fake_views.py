@@ -12,6 +12,7 @@ from episode_monitor.fleet.acts.waive import REFUSALS, WaiveFinding
 from episode_monitor.fleet.errors import Refused
 from episode_monitor.fleet.question import OfProject, Question
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.questions.alert_deliveries import AlertDeliveriesQuestion, Deliveries
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
 from episode_monitor.fleet.questions.audit import FleetAuditQuestion
 from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING, FindingQuestion
@@ -311,6 +312,7 @@ class FakeViews:
         FleetTrendQuestion: _trend,
         ProjectTrendQuestion: _trend,
         ActiveAlertsQuestion: _active_alerts,
+        AlertDeliveriesQuestion: lambda self, question: Deliveries([], True),
         AlertHistoryQuestion: _alert_history,
         FleetAuditQuestion: _audit,
         RulesQuestion: lambda self, question: RULES,

@@ -15,10 +15,16 @@ from episode_monitor.dispatch.alert_desk import DispatchedAlerts
 from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.fleet.acts.alert import ActOnAlert
 from episode_monitor.fleet.ask import Asks
-from episode_monitor.fleet.errors import Recovering
+from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.question import Question
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.questions.alert_deliveries import (
+    AlertDeliveriesQuestion,
+    Deliveries,
+    FleetAlertDeliveriesQuestion,
+)
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
+from episode_monitor.storage.alert_deliveries import AlertDelivery
 from episode_monitor.storage.audit import AuditEntry
 from models.alert import Alert, AlertStatus, Severity
 from models.process_views import AlertHistoryPage, AlertTransition
@@ -46,6 +52,7 @@ class Dispatched:
         self.now_ms = START_MS
         self.is_away = False
         self.history: list[Alert] = []
+        self.deliveries: list[AlertDelivery] | None = []
         self._views = views
         self._state, self._model = State(), ReadModel(lambda: CONFIG)
         caught_up = asyncio.Event()
@@ -72,6 +79,10 @@ class Dispatched:
         """The fleet: what it measures now, and the history."""
         if isinstance(question, ActiveAlertsQuestion | ActOnAlert):
             return await self._views.ask(question)
+        if isinstance(question, AlertDeliveriesQuestion):
+            if self.deliveries is None:
+                raise Unreachable("PostgreSQL is away.")
+            return Deliveries(self.deliveries, isinstance(question, FleetAlertDeliveriesQuestion))
         assert isinstance(question, AlertHistoryQuestion)
         rows = [_transition(one) for one in reversed(self.history) if one.alert_key == question.alert_key]
         return AlertHistoryPage(transitions=rows[: question.limit], next_cursor=None)
@@ -211,6 +222,23 @@ async def test_values_are_those_of_now_or_of_the_last_transition_where_nobody_ca
     assert details["inputs"] == {"state": "firing", "bad": 4, "whole": 8, "rate": 50.0}
     views.failing = Recovering()
     assert (await dispatched.get("active"))["alerts"][0]["value"] == P1.value
+
+
+async def test_deliveries_are_those_that_the_workers_know_of_and_null_where_nobody_can_be_asked(
+    dispatched: Dispatched,
+) -> None:
+    dispatched.take(Transition(alert=P1), 0)
+    dispatched.deliveries = [
+        AlertDelivery("rate:p1", "n_1", "slack", "team", "given_up", 7, "503 from the server", dispatched.now_ms)
+    ]
+    assert (await dispatched.get("rate:p1"))["deliveries"] == [
+        {
+            "receiver": "team", "sink": "slack", "status": "given_up", "attempts": 7, "at": at(0),
+            "last_error": "503 from the server",
+        }
+    ]  # fmt: skip
+    dispatched.deliveries = None
+    assert (await dispatched.get("rate:p1"))["deliveries"] is None
 
 
 async def test_details_of_an_alert_that_ended_long_ago_come_from_the_history(dispatched: Dispatched) -> None:
