@@ -6,26 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.alert import AlertStatus
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.decide import decide
 from streams.dispatch.inputs import Tick
-from streams.dispatch.outputs import Notification
 from streams.dispatch.state import State
 from testbed.properties import examples
-from tests.streams.dispatch.plain_model import PlainModel
 from tests.streams.dispatch.plain_state import Message
 from tests.streams.dispatch.random_scripts import CONFIGS, Script, script
-from tests.streams.dispatch.scripts import HOUR_MS, MINUTE_MS, START_MS
-
-LONGER_MS = 9 * HOUR_MS  # after the last input
-THREE_MONTHS_MS = 91 * 24 * HOUR_MS
-
-
-def message(one: Notification) -> Message:
-    firing = sorted(each.alert_id for each in one.alerts if each.status is not AlertStatus.RESOLVED)
-    ended = sorted(each.alert_id for each in one.alerts if each.status is AlertStatus.RESOLVED)
-    return one.at_ms // MINUTE_MS, one.receiver, one.reason.value, tuple(firing), tuple(ended), one.person
+from tests.streams.dispatch.three_months import LONGER_MS, message, modelled, run
 
 
 def played(config: DispatchConfig, inputs: Script) -> list[Message]:
@@ -33,13 +21,6 @@ def played(config: DispatchConfig, inputs: Script) -> list[Message]:
     for at_ms, given_input in inputs:
         found += decide(config, state, given_input, at_ms).notifications
     return [message(one) for one in found]
-
-
-def modelled(config: DispatchConfig, inputs: Script) -> list[Message]:
-    model = PlainModel(config)
-    for at_ms, given_input in inputs:
-        model.take(given_input, at_ms // MINUTE_MS)
-    return model.messages
 
 
 def assert_same(config: DispatchConfig, inputs: Script) -> None:
@@ -55,6 +36,8 @@ def test_any_script_leads_to_the_messages_of_the_model(name: str, random: Random
 
 
 def test_three_months_of_everything_lead_to_the_messages_of_the_model() -> None:
-    inputs = [one for one in script(Random(13), 2000) if one[0] < START_MS + THREE_MONTHS_MS]
-    assert inputs[-1][0] > START_MS + THREE_MONTHS_MS - 24 * HOUR_MS
-    assert_same(CONFIGS["everything"], inputs)
+    found = run(13)
+    assert found["model_sends_the_same"]
+    assert found["days"] == 91.4
+    assert found["notifications"] == sum(found["by_reason"].values())
+    assert set(found["by_receiver"]) == {"team", "on-call", "pager", "kim-phone"}
