@@ -135,7 +135,6 @@ class Worker:
             composition.checks_config(settings), self._fleet, self.storage.checks, self.storage.schedule, now_ms,
             self._identity.worker_id,
         )  # fmt: skip
-
         self.replays = here.replays = ReplayJobs(self._fleet.ask, now_ms)
         self.files.on_change.append(self._files_changed)
         self._files_changed()

@@ -9,6 +9,7 @@ import typer
 
 from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel, skipped
 from episode_monitor.cli.doctor_databases import own_database, service_database
+from episode_monitor.cli.doctor_files import alerting_files
 from episode_monitor.cli.doctor_sinks import sinks
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
@@ -40,7 +41,7 @@ def exit_code(findings: list[Diagnosis]) -> ExitCode:
 
 async def examine(settings: Settings) -> list[Diagnosis]:
     """Every part, in order."""
-    findings = [_rules(settings), _state_dir(settings), _codecs()]
+    findings = [_rules(settings), *alerting_files(settings), _state_dir(settings), _codecs()]
     kafka = await _kafka(settings)
     findings.append(kafka)
     topics = await _topics(settings) if kafka.verdict is DiagnosisLevel.OK else skipped("topics", "Kafka")
