@@ -46,7 +46,7 @@ DOCUMENTS = sorted(
     ],
     key=lambda path: path.relative_to(ROOT).as_posix(),
 )
-GUIDES = [("docs/find-and-repair.md", "docs/find-and-repair.ko.md"), ("docs/audit.md", "docs/audit.ko.md")]
+GUIDES = [(f"docs/{name}.md", f"docs/{name}.ko.md") for name in ("find-and-repair", "audit", "on-call")]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 SETTINGS = {row.name: row for row in settings_table()}
