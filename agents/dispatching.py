@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from agents.alerts.alert_headers import Ours
+from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig, Hooks
 from agents.dispatch.act_desk import ActDesk
 from agents.dispatch.input_reader import Sources
@@ -21,7 +22,7 @@ class Dispatching:
     def __init__(
         self, config: AgentsConfig, producer: Producer, ours: Ours, now_ms: Callable[[], int],
         caught_up_at_ms: Callable[[int], int | None], stop: Callable[[str], None], handover_seconds: float,
-        hooks: Hooks,
+        hooks: Hooks, history: HistoryStore,
     ) -> None:  # fmt: skip
         self._config = config
         self._alerts_partitions = 0
@@ -32,7 +33,7 @@ class Dispatching:
         if config.dispatch is None:
             return
         self.model = ReadModel(config.dispatch, now_ms)
-        self.follower = ReadModelFollower(config.topics.dispatch, config.kafka, self.model)
+        self.follower = ReadModelFollower(config.topics.dispatch, config.kafka, self.model, history)
         self.act_desk = ActDesk(config.topics.acts, producer, self.model, now_ms)
 
         def sources() -> Sources:
@@ -53,6 +54,7 @@ class Dispatching:
                 failpoint=hooks.failpoint,
                 worker=config.worker_url,
                 rules=config.rules,
+                history=history,
             )
         )
 

@@ -81,7 +81,7 @@ class Runtime:
         )  # fmt: skip
         self.dispatching = Dispatching(
             config, self.producer, self.ours, now_ms, self._caught_up_at_ms, stop,
-            HANDOVER_SHARE * config.rebalance_timeout_seconds, hooks,
+            HANDOVER_SHARE * config.rebalance_timeout_seconds, hooks, outlets.history,
         )  # fmt: skip
         self.history = HistoryFollower(
             topics.alerts, config.kafka, outlets.history,

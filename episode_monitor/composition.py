@@ -39,6 +39,7 @@ from models.alert import Alert
 from models.audit_signature import signed
 from streams.alerting.rules import RuleSet
 from streams.dispatch.config import DispatchConfig
+from streams.dispatch.outputs import Change
 from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.project.alert_actions import person_of
 
@@ -192,7 +193,11 @@ def history(storage: Storage) -> HistoryStore:
         stored = await storage.history.append(alert, partition, offset, by=by, comment=comment)
         return stored in (Stored.WRITTEN, Stored.REFUSED)
 
-    return HistoryStore(append, storage.history.last_offsets, storage.history.newest_only)
+    async def append_change(change: Change) -> bool:
+        stored = await storage.history.append_act(change.alert, by=change.by or None, comment=change.comment or None)
+        return stored in (Stored.WRITTEN, Stored.REFUSED)
+
+    return HistoryStore(append, storage.history.last_offsets, storage.history.newest_only, append_change)
 
 
 def checks_config(settings: Settings) -> ChecksConfig:

@@ -19,12 +19,17 @@ from agents.kafka.refusals import words_of
 from agents.retrying import Pauses, retry
 from models.alert import Alert
 from models.alert_codec import decode_alert
+from streams.dispatch.outputs import Change
 
 log = structlog.get_logger(__name__)
 
 BATCH_RECORDS = 500
 POLL_MS = 500
 LOOK_SECONDS = 0.2  # how soon a new assignment is noticed
+
+
+async def _passed_over(change: Change) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,14 @@ class HistoryStore:
     `append(alert, partition, offset)` returns True if stored; a repetition is already stored. Several run at once, in
     the order of their offsets. `last_offsets()` returns, by partition, the offset up to which nothing is missing.
     `newest_only`: an int: each worker keeps its own copy with this many transitions and loses it at exit. None: the
-    store is shared, and the owner of a partition appends its transitions.
+    store is shared, and the owner of a partition appends its transitions. `append_change`: the same for a change that
+    the dispatcher made, by its alert, reason and time.
     """
 
     append: Callable[[Alert, int, int], Awaitable[bool]]
     last_offsets: Callable[[], Awaitable[Mapping[int, int]]]
     newest_only: int | None = None
+    append_change: Callable[[Change], Awaitable[bool]] = _passed_over
 
 
 class _NotTaken(Exception):

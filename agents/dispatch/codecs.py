@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.dispatch.inputs import Act
-from streams.dispatch.outputs import Notification
+from streams.dispatch.outputs import Change, Notification
 
 FORMAT = 1
 
@@ -24,6 +24,11 @@ class _Sent(msgspec.Struct, frozen=True, kw_only=True):
     notification: Notification
 
 
+class _Changed(msgspec.Struct, frozen=True, kw_only=True):
+    version: int = FORMAT
+    change: Change
+
+
 class Outcome(NamedTuple):
     """What became of an act: "" or why it was refused (`streams.dispatch.table.Refusal`)."""
 
@@ -39,6 +44,7 @@ class Presence(NamedTuple):
 
 
 _encode = msgspec.json.Encoder().encode
+_changed = msgspec.json.Decoder(_Changed)
 _acts, _sent = msgspec.json.Decoder(StampedAct), msgspec.json.Decoder(_Sent)
 _outcomes, _presences = msgspec.json.Decoder(Outcome), msgspec.json.Decoder(Presence)
 
@@ -89,3 +95,17 @@ def encode_presence(presence: Presence) -> bytes:
 def decode_presence(value: bytes) -> Presence:
     """Inverse of `encode_presence`. Raises msgspec.MsgspecError."""
     return _presences.decode(value)
+
+
+def encode_change(change: Change) -> bytes:
+    """What the dispatcher stores of a change in an alert's life until the history has it."""
+    return _encode(_Changed(change=change))
+
+
+def decode_change(value: bytes) -> Change | None:
+    """The change, or None if these bytes are none, or are of a newer version."""
+    try:
+        found = _changed.decode(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return found.change if found.version <= FORMAT else None

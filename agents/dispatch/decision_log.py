@@ -1,8 +1,8 @@
 """The dispatcher's changelog: one partition, whole decisions, each ended by the record of positions and clock.
 
-What lies behind the last such record was cut off by the end of its writer, and does not count. Three kinds of records
-stand beside those of `streams.dispatch.storage`: notifications that are decided and not known to be sent, what became
-of acts, and which worker is the owner.
+What lies behind the last such record was cut off by the end of its writer, and does not count. Records that are not
+of `streams.dispatch.storage` stand beside the state: notifications that are decided and not known to be sent, what
+became of acts, changes that the history does not have yet, and which worker is the owner.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,8 +15,8 @@ from agents.engine.producer import Producer
 from streams.dispatch.state import META
 
 MARKER, END = b"!", META.encode()
-OUTBOX, OUTCOME, OWNER = b"n", b"x", b"w"  # the first letter of a stored key
-BESIDES = (OUTBOX, OUTCOME, OWNER)  # what is not of the state
+OUTBOX, OUTCOME, OWNER, CHANGE = b"n", b"x", b"w", b"h"  # the first letter of a stored key
+BESIDES = (OUTBOX, OUTCOME, OWNER, CHANGE)  # what is not of the state
 
 Records = Iterable[tuple[bytes, bytes | None]]
 

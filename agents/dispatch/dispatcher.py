@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from agents.alerts.history_follower import HistoryStore
+from agents.dispatch.change_outbox import ChangeOutbox
 from agents.dispatch.codecs import (
     Outcome,
     Presence,
@@ -19,14 +21,14 @@ from agents.dispatch.codecs import (
     encode_outcome,
     encode_presence,
 )
-from agents.dispatch.decision_log import END, OUTBOX, OUTCOME, OWNER, DecisionLog
+from agents.dispatch.decision_log import CHANGE, END, OUTBOX, OUTCOME, OWNER, DecisionLog
 from agents.dispatch.dispatch_counts import DispatchCounts, has_empty_shift
 from agents.dispatch.timed import Timed
 from agents.engine.emitter import Failpoint
 from agents.time_slices import Slice, in_slices
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.decide import decide, wiring
-from streams.dispatch.inputs import Tick
+from streams.dispatch.inputs import Acknowledge, SetSilence, Tick
 from streams.dispatch.outputs import Decision
 from streams.dispatch.state import META, State
 from streams.dispatch.storage import restoring, take_changes
@@ -51,6 +53,7 @@ class DispatcherParts:
     now_ms: Callable[[], int]
     failpoint: Failpoint = lambda name: None
     worker: str = ""
+    history: HistoryStore | None = None
 
 
 class Dispatcher:
@@ -61,6 +64,7 @@ class Dispatcher:
         self.counts = counts or DispatchCounts()
         self.deadline_ms: int | None = None  # when a tick is wanted
         self._parts = parts
+        self.changes = ChangeOutbox(parts.history, parts.failpoint)
         self._outbox: dict[bytes, bytes] = {}  # stored, and not known to be sent
         self._sent: list[bytes] = []  # stored in the outbox, and sent
         self._outcomes: dict[bytes, int] = {}
@@ -76,7 +80,7 @@ class Dispatcher:
         """Take up what is stored; overwrite what was cut off; send what may not have been sent. Raises KafkaError,
         NewerFormatError."""
         stored: dict[bytes, bytes] = {}
-        kinds: dict[bytes, dict[bytes, bytes]] = {OUTBOX: {}, OUTCOME: {}, OWNER: {}}
+        kinds: dict[bytes, dict[bytes, bytes]] = {OUTBOX: {}, OUTCOME: {}, OWNER: {}, CHANGE: {}}
         for key, value in values.items():
             kinds.get(key[:1], stored)[key] = value
         self.state = State()
@@ -84,6 +88,7 @@ class Dispatcher:
         self._outbox = dict(sorted(kinds[OUTBOX].items()))
         self._outcomes = {key: decode_outcome(value).at_ms for key, value in kinds[OUTCOME].items()}
         self._sequence = 1 + max((int(key[1:], 16) for key in self._outbox), default=-1)
+        self.changes.recover(kinds[CHANGE])
         await self._write({key: values.get(key) for key in torn})
         self.counts.repeated += len(self._outbox)
         await self._send()
@@ -114,7 +119,7 @@ class Dispatcher:
         outcomes."""
         now_ms = self._parts.now_ms()
         old = [key for key, at_ms in self._outcomes.items() if now_ms - at_ms > OUTCOMES_KEPT_MS]
-        if self._sent or old:
+        if self._sent or old or self.changes.has_done:
             await self._write(dict.fromkeys(old))
             for key in old:
                 del self._outcomes[key]
@@ -138,6 +143,9 @@ class Dispatcher:
             changes[key] = self._outcome(key, decision)
         if not timed.is_known:
             changes |= self._put_out(decision)
+            is_of_core = isinstance(timed.given, Acknowledge | SetSilence) and not timed.act_id
+            if not is_of_core:  # the history has it by its transition
+                changes |= self.changes.put(decision.changes)
 
     def _outcome(self, key: bytes, decision: Decision) -> bytes:
         now_ms = self._outcomes[key] = self._parts.now_ms()
@@ -152,13 +160,14 @@ class Dispatcher:
         return added
 
     async def _write(self, changes: Mapping[bytes, bytes | None]) -> None:
-        sent, self._sent = self._sent, []
+        sent, self._sent = [*self._sent, *self.changes.take_done()], []
         self.state.touch(META, "")
         end, now_ms = dict(take_changes(self.state))[END], self._parts.now_ms()
         is_due = now_ms - self._present_ms >= PRESENCE_MS
         presence = {OWNER: encode_presence(Presence(self._parts.worker, now_ms))} if is_due else {}
         await self._parts.log.write([*dict.fromkeys(sent).items(), *changes.items(), *presence.items()], end or b"")
         self._present_ms = now_ms if is_due else self._present_ms
+        self.changes.stored()
 
     async def _send(self) -> None:
         """Send what is stored, in order."""

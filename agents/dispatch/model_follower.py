@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.alerts.history_follower import HistoryStore
 from agents.dispatch.read_model import ReadModel
 from agents.engine.client_start import to_its_end
 from agents.fetching.patience import be_patient
@@ -15,7 +16,6 @@ from agents.kafka.access import Kafka, client_options
 from agents.kafka.refusals import words_of
 from agents.retrying import Pauses, is_kafka_failure, retry
 from agents.time_slices import Slice
-from streams.dispatch.storage import NewerFormatError
 
 log = structlog.get_logger(__name__)
 
@@ -25,16 +25,17 @@ POLL_RECORDS = 2_000
 AGAIN_SECONDS = 3_600.0  # after such an outage all is read: compaction may have dropped what says that a record is gone
 
 
-class _Inconsistent(Exception):
-    """The copy cannot be kept record by record; it is read again."""
+class _Unreadable(Exception):
+    """A record cannot be read, or not be applied; everything is read again."""
 
 
 class ReadModelFollower:
-    """`status`: "ok", or what is wrong in a few words."""
+    """`status`: "ok", or what is wrong in a few words. A `history` in memory gets the changes that are read."""
 
     def __init__(
-        self, topic: str, kafka: Kafka, model: ReadModel, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, topic: str, kafka: Kafka, model: ReadModel, history: HistoryStore | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self.status = "not read yet"
         self.caught_up = asyncio.Event()  # the changelog was read to its end once
         self.lag = 0  # records that the copy lacks
@@ -43,6 +44,7 @@ class ReadModelFollower:
         self._kafka = kafka
         self._model = model
         self._monotonic = monotonic
+        self._history = history if history is not None and history.newest_only is not None else None  # of this process
         self._next_offset: int | None = None  # None: from the beginning
 
     @property
@@ -61,7 +63,7 @@ class ReadModelFollower:
             self.status = f"the dispatcher's changelog cannot be read: {reason.rstrip('.')}"
 
         def is_retried(error: BaseException) -> bool:
-            return is_kafka_failure(error) or isinstance(error, _Inconsistent | NewerFormatError)
+            return is_kafka_failure(error) or isinstance(error, _Unreadable)
 
         await retry(lambda: self._follow(pauses), failed, pauses, is_retried=is_retried)
 
@@ -99,20 +101,23 @@ class ReadModelFollower:
     async def _take(self, consumer: AIOKafkaConsumer) -> None:
         polled = await consumer.getmany(self._tp, timeout_ms=POLL_MS, max_records=POLL_RECORDS)
         one, known = Slice(), self._next_offset is not None
-        for _ in self._model.reconfiguring():
-            await one.step()
+        await self._in_steps(self._model.reconfiguring(), one)
         self._next_offset = None  # until all of these are in
         for record in polled.get(self._tp, ()):
             if record.key is not None:
-                try:
-                    for _ in self._model.taking(record.key, record.value):
-                        await one.step()
-                except (KeyError, ValueError) as error:
-                    if isinstance(error, NewerFormatError):
-                        raise
-                    log.exception("the copy of the dispatcher's state is read anew", offset=record.offset)
-                    raise _Inconsistent("it was inconsistent, and is read anew") from error
+                await self._in_steps(self._model.taking(record.key, record.value), one)
+        for change in self._model.take_changes():
+            if self._history is not None:
+                await self._history.append_change(change)
         self._next_offset = await consumer.position(self._tp) if known else None
+
+    async def _in_steps(self, steps: Iterator[None], one: Slice) -> None:
+        try:
+            for _ in steps:
+                await one.step()
+        except Exception as error:  # bytes that no worker wrote, or a newer version: this worker goes on without a copy
+            log.warning("the dispatcher's state cannot be read", error=repr(error))
+            raise _Unreadable(f"it has a record that cannot be read ({type(error).__name__}: {error})") from error
 
     async def _look(self, consumer: AIOKafkaConsumer, end: int) -> None:
         """An end that a broker names may be too low; those of fetches are right."""
@@ -120,8 +125,6 @@ class ReadModelFollower:
         self.lag = max(0, max(end, consumer.highwater(self._tp) or 0) - position)
         if self.lag:
             return
-        one = Slice()
-        for _ in self._model.all_read():
-            await one.step()
+        await self._in_steps(self._model.all_read(), Slice())
         self._next_offset, self.read_at = position, self._monotonic()
         self.caught_up.set()

@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, ProducerFenced
 
+from agents.alerts.history_follower import HistoryStore
 from agents.dispatch.decision_log import DecisionLog
 from agents.dispatch.dispatch_counts import DispatchCounts
 from agents.dispatch.dispatcher import Dispatcher, DispatcherParts
@@ -49,6 +50,7 @@ class OwnerParts:
     failpoint: Failpoint = lambda name: None
     worker: str = ""
     rules: frozenset[str] | None = None  # ids of those in force; alerts of others end. None: it is not known
+    history: HistoryStore | None = None
 
 
 class DispatchOwner:
@@ -147,12 +149,22 @@ class DispatchOwner:
             self.problem, self.is_live, self.dispatcher = "", True, dispatcher
             pauses.reset()
             log.info("the dispatcher is live", alerts=len(dispatcher.state.alerts))
-            while not stopping.is_set():
-                await self._turn(dispatcher, reader, stopping)
-            await dispatcher.settle()
+            await self._run(dispatcher, reader, stopping)
         finally:
             await decisions.close()
             await stop_consumer(consumer)
+
+    async def _run(self, dispatcher: Dispatcher, reader: InputReader, stopping: asyncio.Event) -> None:
+        keeping = asyncio.create_task(dispatcher.changes.run())
+        try:
+            while not stopping.is_set():
+                await self._turn(dispatcher, reader, stopping)
+                if keeping.done():
+                    keeping.result()
+            await dispatcher.settle()
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
 
     def _dispatcher_parts(self, decisions: DecisionLog, sources: Sources) -> DispatcherParts:
         parts, topic = self._parts, sources.topics.notifications
@@ -162,7 +174,7 @@ class DispatchOwner:
 
         return DispatcherParts(
             log=decisions, send=send, config=parts.config, now_ms=sources.now_ms, failpoint=parts.failpoint,
-            worker=parts.worker,
+            worker=parts.worker, history=parts.history,
         )  # fmt: skip
 
     async def _turn(self, dispatcher: Dispatcher, reader: InputReader, stopping: asyncio.Event) -> None:

@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from agents.dispatch.codecs import Outcome, Presence, decode_outcome, decode_presence
-from agents.dispatch.decision_log import BESIDES, OUTBOX, OUTCOME, OWNER, Decisions, WholeDecisions
+from agents.dispatch.codecs import Outcome, Presence, decode_change, decode_outcome, decode_presence
+from agents.dispatch.decision_log import BESIDES, CHANGE, OUTBOX, OUTCOME, OWNER, Decisions, WholeDecisions
 from models.alert import Alert
 from streams.dispatch.active import ActiveList
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.copying import StateCopy
+from streams.dispatch.outputs import Change
 from streams.dispatch.state import State
 from streams.dispatch.storage import everything, restoring
 from streams.dispatch.turn import shown
@@ -32,6 +33,7 @@ class ReadModel:
         self._read: WholeDecisions | None = WholeDecisions()  # while everything is read
         self._stored = Stored()
         self._waiting: dict[bytes, asyncio.Future[Outcome]] = {}
+        self._changes: list[Change] = []
 
     @property
     def outbox(self) -> int:
@@ -92,10 +94,17 @@ class ReadModel:
             self._stored.put(name, new)
             if new is not None and self._read is None:
                 self._answer(name, new)
+            if new is not None and name[:1] == CHANGE and (change := decode_change(new)) is not None:
+                self._changes.append(change)
         value = changed.get(OWNER)
         if value is not None:
             self.owner, now_ms = decode_presence(value), self._now_ms()
             self.owner_heard_ms = min(self.owner.at_ms, now_ms) if self._read is not None else now_ms
+
+    def take_changes(self) -> list[Change]:
+        """Changes in the lives of alerts that were read since the last call; some more than once."""
+        found, self._changes = self._changes, []
+        return found
 
     def _answer(self, name: bytes, value: bytes) -> None:
         waiter = self._waiting.get(name)

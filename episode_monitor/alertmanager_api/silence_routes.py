@@ -113,8 +113,9 @@ async def _expire(request: Request, desk: DispatchDesk, silence_id: str) -> Resp
     if _record(desk, silence_id) is None:
         return text(500, NOT_FOUND)  # so says its document; newer versions answer 404
     try:
-        with audited(request, by=caller_of(request).role, action="silence.expire", target=silence_id, details={}):
-            await desk.perform(ExpireSilence(silence_id=silence_id))
+        by = caller_of(request).role
+        with audited(request, by=by, action="silence.expire", target=silence_id, details={}):
+            await desk.perform(ExpireSilence(silence_id=silence_id, by=by))
     except Problem as refused:
         if refused.code != Refusal.ALREADY_EXPIRED.value:
             raise

@@ -61,8 +61,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     escalation_level: int
     reason: str
     at_ms: int
-    kafka_partition: int
-    kafka_offset: int
+    kafka_partition: int | None  # None of what is no record of the alerts topic
+    kafka_offset: int | None
     acted_by: str | None
     comment: str | None
     alert: dict[str, Any]
@@ -92,6 +92,9 @@ class AlertHistory(Protocol):
         `by` and `comment` are the person's, where a person did it.
         """
 
+    async def append_act(self, alert: Alert, *, by: str | None, comment: str | None) -> Stored:
+        """Adds what a person or the dispatcher did with an alert, in any order; known by alert, reason and time."""
+
     async def list(self, query: HistoryQuery) -> Page[Transition]:
         """A page, newest first. Raises `DatabaseAway`, `BadQuery`."""
 
@@ -103,8 +106,10 @@ class AlertHistory(Protocol):
         """
 
 
-def transition_of(alert: Alert, partition: int, offset: int, by: str | None, comment: str | None) -> Transition:
-    """The transition that a record of the alerts topic is."""
+def transition_of(
+    alert: Alert, partition: int | None, offset: int | None, by: str | None, comment: str | None
+) -> Transition:
+    """The transition that a record of the alerts topic is, or without partition an act."""
     return Transition(
         transition_id=storable(alert.transition_id),
         alert_id=storable(alert.alert_id),
@@ -139,9 +144,15 @@ class MemoryAlertHistory:
         self, alert: Alert, partition: int, offset: int, *, by: str | None = None, comment: str | None = None
     ) -> Stored:
         """See `AlertHistory.append`."""
-        transition = transition_of(alert, partition, offset, by, comment)
-        identity = (transition.transition_id, transition.reason, transition.at_ms)
         self._offsets[partition] = offset
+        return self._keep(transition_of(alert, partition, offset, by, comment))
+
+    async def append_act(self, alert: Alert, *, by: str | None, comment: str | None) -> Stored:
+        """See `AlertHistory.append_act`."""
+        return self._keep(transition_of(alert, None, None, by, comment))
+
+    def _keep(self, transition: Transition) -> Stored:
+        identity = (transition.transition_id, transition.reason, transition.at_ms)
         if identity not in self._kept:
             self._drawn += 1
             self._kept[identity] = (self._drawn, transition)
@@ -191,6 +202,14 @@ class PostgresAlertHistory:
             return Stored.LEFT_TO_CATCH_UP
         return await self._database.store(self._lane, row, size_bytes)
 
+    async def append_act(self, alert: Alert, *, by: str | None, comment: str | None) -> Stored:
+        """See `AlertHistory.append_act`."""
+        row = _row(transition_of(alert, None, None, by, comment))
+        size_bytes = _OTHER_BYTES + len(row[_PAYLOAD])
+        if not self._lane.has_room(size_bytes):
+            return Stored.LEFT_TO_CATCH_UP
+        return await self._database.store(self._lane, row, size_bytes)
+
     async def list(self, query: HistoryQuery) -> Page[Transition]:
         """See `AlertHistory.list`."""
         return await listed(self._database, _SOURCE, conditions_of(query, _FILTERS), query, int, _transition)
@@ -206,7 +225,7 @@ class PostgresAlertHistory:
 
 async def _write(connection: Connection, rows: Sequence[_Row]) -> None:
     await connection.executemany(_INSERT, rows)
-    progress = {row[_PARTITION]: row[_OFFSET] for row in rows}
+    progress = {row[_PARTITION]: row[_OFFSET] for row in rows if row[_PARTITION] is not None}
     # In one order for all writers, so that two never wait for each other.
     await connection.executemany(_PROGRESS, sorted(progress.items()))
 

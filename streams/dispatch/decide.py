@@ -77,9 +77,14 @@ def _apply(turn: Turn, given: AnyInput) -> None:
         case Resolve():
             alerts.act(turn, Event.RESOLVE, given)
         case SetSilence():
-            alerts.wake(turn, silences.put(turn, given))
+            freed = silences.put(turn, given)
+            silences.report(turn, given.silence_id, "silenced_by_person", given.by, given.comment)
+            alerts.wake(turn, freed)
         case ExpireSilence():
-            alerts.wake(turn, silences.expire(turn, given))
+            silenced = silences.silenced(turn, given.silence_id)
+            freed = silences.expire(turn, given)
+            silences.report_all(turn, silenced, "unsilenced_by_person", given.by, given.comment)
+            alerts.wake(turn, freed)
         case SetOverride():
             _set_override(turn, given)
         case RemoveOverride():

@@ -89,6 +89,8 @@ class ExpireSilence(Input, frozen=True, kw_only=True):
     """End a silence now."""
 
     silence_id: str
+    by: str = ""
+    comment: str = ""
 
 
 class SetOverride(Input, frozen=True, kw_only=True):

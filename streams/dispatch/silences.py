@@ -1,6 +1,7 @@
 """Silences: made, changed and ended by people, active by the clock. An alert keeps the ids of those that match it."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 from streams.dispatch.inputs import ExpireSilence, SetSilence
 from streams.dispatch.records import SilenceRecord
@@ -10,6 +11,8 @@ from streams.dispatch.timers import Timer
 from streams.dispatch.turn import Turn
 from streams.routing.matcher import Matcher, matches_all
 from streams.routing.time_interval import changes_at, lies_in
+
+REPORTED_MAX = 100  # alerts in whose life a silence is noted; it shows at all that it silences
 
 
 def put(turn: Turn, given: SetSilence) -> list[LiveAlert]:
@@ -128,6 +131,27 @@ def _set_active(state: State, silence: LiveSilence, *, to: bool) -> list[LiveAle
             live.silenced_by.discard(silence_id)
             freed.append(live)
     return freed
+
+
+def silenced(turn: Turn, silence_id: str) -> list[LiveAlert]:
+    """The firing alerts that it silences now, by key; of many the first."""
+    state, silence = turn.state, turn.state.silences.get(silence_id)
+    if silence is None or not silence.is_active:
+        return []
+    lives = (state.alerts[key] for key in state.by_label.matching(silence.record.matchers))
+    return list(islice((live for live in lives if live.fires), REPORTED_MAX))
+
+
+def report(turn: Turn, silence_id: str, reason: str, by: str, comment: str) -> None:
+    """An act of a person that silences alerts is one in the life of each."""
+    report_all(turn, silenced(turn, silence_id), reason, by, comment)
+
+
+def report_all(turn: Turn, lives: Iterable[LiveAlert], reason: str, by: str, comment: str) -> None:
+    """The same of alerts that are known; a refused act is none."""
+    if turn.refusal is None:
+        for live in lives:
+            turn.report(live, reason, by, comment)
 
 
 def deactivate(state: State, silence: LiveSilence) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from agents.alerts.alert_headers import Ours, mark_headers
+from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig
 from agents.dispatch.codecs import StampedAct, decode_notification, encode_act
 from agents.dispatch.input_reader import Sources
@@ -60,7 +61,7 @@ class Desk:
     def __init__(
         self, config: AgentsConfig, producer: Producer, dispatch: DispatchConfig = QUIET,
         failpoint: Callable[[str], None] = lambda name: None, known_to: dict[int, int] | None = None,
-        caught_up: Callable[[int], bool] = lambda partition: True,
+        caught_up: Callable[[int], bool] = lambda partition: True, history: HistoryStore | None = None,
     ) -> None:  # fmt: skip
         self.stops: list[str] = []
         self.config = config
@@ -83,6 +84,7 @@ class Desk:
                 stop=self.stops.append,
                 handover_seconds=20.0,
                 failpoint=failpoint,
+                history=history,
             )
         )
 
@@ -96,11 +98,12 @@ class Desk:
 async def owning(
     config: AgentsConfig, dispatch: DispatchConfig = QUIET, failpoint: Callable[[str], None] = lambda name: None,
     known_to: dict[int, int] | None = None, caught_up: Callable[[int], bool] = lambda partition: True,
+    history: HistoryStore | None = None,
 ) -> AsyncIterator[Desk]:  # fmt: skip
     """An owner, started, and stopped in order at the end."""
     producer = Producer(config.kafka)
     await producer.start()
-    desk = Desk(config, producer, dispatch, failpoint, known_to, caught_up)
+    desk = Desk(config, producer, dispatch, failpoint, known_to, caught_up, history)
     try:
         desk.owner.assign()
         yield desk

@@ -42,7 +42,7 @@ async def noted(storage: Storage, row: AuditEntry) -> None:
         await all_written(storage.database)
 
 
-async def offsets(storage: Storage, **query: Any) -> list[int]:
+async def offsets(storage: Storage, **query: Any) -> list[int | None]:
     page = await storage.history.list(HistoryQuery(**query))
     return [row.kafka_offset for row in page.items]
 
@@ -57,6 +57,21 @@ async def test_a_transition_comes_back_with_all_that_was_known(storage: Storage)
     assert (row.at_ms, row.kafka_partition, row.kafka_offset) == (NOON_MS + 3000, 2, 41)
     assert (row.acted_by, row.comment) == ("kim", "looking")
     assert row.alert == sent.to_dict()
+
+
+async def test_an_act_is_in_the_history_once_with_its_person_and_moves_no_partition_on(storage: Storage) -> None:
+    await storage.history.append(alert(1), 2, 41)
+    acted = alert(2, reason="acknowledged_by_person")
+    for _ in range(2):
+        assert await storage.history.append_act(acted, by="kim", comment="looking") is Stored.WRITTEN
+    await storage.history.append_act(alert(3, reason="escalated_unacknowledged"), by=None, comment=None)
+    found = (await storage.history.list(HistoryQuery())).items
+    assert [(row.reason, row.acted_by, row.comment, row.kafka_partition, row.kafka_offset) for row in found] == [
+        ("escalated_unacknowledged", None, None, None, None),
+        ("acknowledged_by_person", "kim", "looking", None, None),
+        ("threshold_crossed", None, None, 2, 41),
+    ]
+    assert await storage.history.last_offsets() == {2: 41}
 
 
 async def test_the_same_transition_read_twice_is_in_the_history_once(storage: Storage) -> None:
@@ -102,7 +117,7 @@ async def test_every_filter_of_the_history_holds_and_they_hold_together(storage:
 async def test_pages_of_the_history_neither_repeat_nor_leave_out_while_new_rows_come(storage: Storage) -> None:
     for offset in range(7):
         await storage.history.append(alert(offset, updated_at_ms=NOON_MS + offset // 3), 0, offset)
-    pages: list[list[int]] = []
+    pages: list[list[int | None]] = []
     cursor = None
     for _ in range(10):
         page = await storage.history.list(HistoryQuery(limit=3, cursor=cursor))

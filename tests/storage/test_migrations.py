@@ -23,6 +23,7 @@ ALL = [
     "0006.check-schedule",
     "0007.audit-checkpoints",
     "0008.alert-deliveries",
+    "0009.history-of-acts",
 ]
 OURS = [
     "alert_deliveries",
