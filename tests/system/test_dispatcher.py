@@ -102,7 +102,7 @@ async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_a
         said = until(details, "the silence in the other worker's details")
         assert said["silenced_by"] == [f"alert:{key}"]
         assert [(line["status"], line.get("by")) for line in said["timeline"]] == [
-            ("firing", None), ("acknowledged", "kim"), ("firing", "lee")
+            ("firing", None), ("acknowledged", "kim"), ("firing", "lee"), ("firing", "lee")
         ]  # fmt: skip
         assert [(one["receiver"], one["status"], one["attempts"]) for one in said["deliveries"]][:1] == [
             ("team", "delivered", 1)
@@ -114,6 +114,17 @@ async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_a
         }
         assert [each["silenced_by"] for each in view(left, "/alerts/active")["alerts"]] == [[f"alert:{key}"]]
         assert delete(right, f"{BASE}/silences/alert:{key}")[1]["state"] == "expired"
+
+        def acts_at(program: Program) -> list[tuple[str, str, str]]:
+            found = (view(program, f"/alerts/history?alert_key={key}") or {}).get("transitions", ())
+            return [(each["reason"], each["by"], each["comment"]) for each in found if each["by"]]
+
+        for each in (left, right):
+            until(lambda: len(acts_at(each)) == 3, "the acts in the history")  # noqa: B023 - awaited here
+            assert acts_at(each) == [
+                ("silenced_by_person", "lee", ""), ("unacknowledged_by_person", "lee", ""),
+                ("acknowledged_by_person", "kim", "mine"),
+            ]  # fmt: skip
 
         matchers = [{"name": "project_id", "value": "p[34]", "operator": "=~"}]
         status, silence = post(right, f"{BASE}/silences", {"by": "kim", "matchers": matchers, "minutes": 60})
