@@ -7,9 +7,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import ProducerFenced
 
 from agents.alerts.history_follower import HistoryStore
 from agents.dispatch.decision_log import DecisionLog
@@ -120,9 +121,7 @@ class DispatchOwner:
         stored = await decisions.read(consumer)
         try:
             await dispatcher.recover(stored.values, stored.torn)
-        except (KafkaError, OSError):
-            raise
-        except Exception as error:
+        except (ValueError, TypeError, LookupError, msgspec.MsgspecError) as error:
             raise StateIsUnreadable(
                 f"{self._parts.sources().topics.dispatch} has a record that this version cannot read "
                 f"({type(error).__name__}: {str(error)[:200].rstrip('.')}). Use the version that wrote it; or delete "

@@ -2,7 +2,7 @@
 what fires.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 
 import msgspec
@@ -26,6 +26,16 @@ class Left(msgspec.Struct, frozen=True):
 
     alert: Alert
     partition: int | None
+
+
+async def unread(pair: Pair, positions: Mapping[str, int]) -> list[Left]:
+    """The old monitor's transitions that its dispatcher has not applied; `positions`: by source. Raises KafkaError."""
+    left = []
+    for number, bounds in (await bounds_of(pair.kafka, pair.old.alerts)).items():
+        first = max(bounds.first, positions.get(f"{pair.old.alerts}/{number}", -1) + 1)
+        rest = msgspec.structs.replace(bounds, first=first)
+        left += [found async for _, found in _transitions(pair, rest)]
+    return left
 
 
 async def undelivered(pair: Pair) -> list[Left]:

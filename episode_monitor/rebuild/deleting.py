@@ -1,4 +1,4 @@
-"""Deletes what carries a monitor's name: its two topics and its consumer group. Nothing that others share."""
+"""Deletes what carries a monitor's name: its topics and its consumer group. Nothing that others share."""
 
 import msgspec
 from aiokafka.errors import KafkaError, for_code
@@ -38,13 +38,15 @@ async def delete(settings: Settings, monitor_id: str, *, execute: bool) -> Delet
     if monitor_id == settings.monitor_id:
         raise Refused(f"{monitor_id} is the monitor in force (MONITOR_ID), which is never deleted.")
     kafka, names = kafka_access(settings), topic_names(settings.model_copy(update={"monitor_id": monitor_id}))
-    own = [names.changelog, names.fleet]
+    own = [names.changelog, names.fleet, *names.with_dispatch(monitor_id).of_dispatch]
     shared = sorted(set(own) & set(msgspec.structs.astuple(topic_names(settings))))
     if shared:
         raise Refused(f"{', '.join(shared)} belongs to the monitor in force; nothing was deleted.")
     there = await topics_there(kafka, *own)
     if not there:
-        raise Refused(f"There is no monitor {monitor_id} at {kafka}: neither {' nor '.join(own)} exists.")
+        raise Refused(
+            f"There is no monitor {monitor_id} at {kafka}: neither {names.changelog} nor {names.fleet} exists."
+        )
     await refuse_workers_of(kafka, monitor_id, names.fleet)
     notes = [each.standby for each in (await read_stored(kafka, names.changelog)).values()]
     standing = "in force: no other monitor has replaced it"

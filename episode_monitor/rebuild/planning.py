@@ -2,6 +2,7 @@
 
 import msgspec
 
+from episode_monitor.rebuild.dispatcher_carrying import CarriedDispatcher, dispatcher_left
 from episode_monitor.rebuild.monitors import RECENT_MS, Pair, Refused, now_ms, topics_there
 from episode_monitor.rebuild.stored import Stored, bounds_of, read_state
 
@@ -57,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True):
     create: list[str]
     partitions: list[PartitionPlan]
     records: int
+    dispatcher: CarriedDispatcher | None  # what a switch would carry over of its state now; null: there is none
     not_carried_over: list[str]
 
 
@@ -130,14 +132,17 @@ async def plan(pair: Pair, *, accepts_loss: bool) -> Plan:
     found = await outline(pair)
     if not accepts_loss:
         refuse_loss(pair, found)
-    there = await topics_there(pair.kafka, pair.new.changelog, pair.new.fleet)
+    own = (pair.new.changelog, pair.new.fleet, *pair.new.of_dispatch)
+    there = await topics_there(pair.kafka, *own)
+    dispatcher = await dispatcher_left(pair)
     return Plan(
         monitor_id=pair.old_id,
         to=pair.new_id,
         cases=found.cases,
-        create=[name for name in (pair.new.changelog, pair.new.fleet) if name not in there],
+        create=[name for name in own if name not in there],
         partitions=found.partitions,
         records=found.records,
+        dispatcher=None if dispatcher is None else dispatcher.counted(),
         not_carried_over=not_carried(found),
     )
 

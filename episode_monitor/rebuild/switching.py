@@ -11,10 +11,11 @@ from agents.engine.producer import Producer
 from agents.engine.standby import KEY as STANDBY
 from agents.engine.standby import Standby, encode_standby
 from agents.kafka.topics import ensure_topics
-from episode_monitor.rebuild.alerts_left import Left, firing, send_as, undelivered
+from episode_monitor.rebuild.alerts_left import Left, firing, send_as, undelivered, unread
 from episode_monitor.rebuild.building import NewMonitor, new_monitor, recovered, store
 from episode_monitor.rebuild.carrying import Carried, carry_over, sections_of
 from episode_monitor.rebuild.comparing import Compared, compare_monitors
+from episode_monitor.rebuild.dispatcher_carrying import CarriedDispatcher, carry_dispatcher, dispatcher_left
 from episode_monitor.rebuild.monitors import Pair, Refused, now_ms, refuse_workers_of, topics_there
 from episode_monitor.rebuild.planning import Outline, not_carried, outline, refuse_another
 from episode_monitor.rebuild.starting import build
@@ -31,6 +32,7 @@ class Switched(msgspec.Struct, frozen=True):
     differing: int
     behind: int
     carried_over: Carried | None  # null: nothing was yet
+    dispatcher: CarriedDispatcher | None  # what is carried over of its state; null: there is none
     not_carried_over: list[str]
     alerts_to_deliver: int
 
@@ -45,13 +47,16 @@ async def switch(pair: Pair, *, execute: bool, accept_differences: bool, within:
     differing = sum(each.differing for each in compared.comparison.partitions)
     if not found.is_replaced:  # an interrupted switch is completed
         _check(pair, found, compared, differing, accept_differences, within)
-    left, carried = await undelivered(pair), None
+    dispatcher, carried = await dispatcher_left(pair), None
+    left = await undelivered(pair) if dispatcher is None else await unread(pair, dispatcher.positions)
     if execute:
         async with new_monitor(pair, [each.partition for each in found.partitions]) as monitor:
             await build(monitor, found, lambda offsets: None)
             carried, more = await _carry(monitor, found)
             left += more
             if not found.is_replaced:
+                if dispatcher is not None:
+                    await carry_dispatcher(pair, monitor.producer, dispatcher)
                 await send_as(monitor.producer, pair, left)
                 await _mark(monitor.producer, pair, pair.old.changelog, Standby(True, pair.new_id, now_ms()))
             await monitor.end_life()
@@ -60,7 +65,7 @@ async def switch(pair: Pair, *, execute: bool, accept_differences: bool, within:
                     await owned.log.write([(STANDBY, None)])
     return Switched(
         execute, pair.old_id, pair.new_id, compared.comparison.equal, differing, compared.behind, carried,
-        not_carried(found), len(left),
+        None if dispatcher is None else dispatcher.counted(), not_carried(found), len(left),
     )  # fmt: skip
 
 

@@ -90,6 +90,7 @@ def test_an_alert_answers_what_happened_who_is_not_notified_and_what_is_next() -
     assert (found.status, found.alert.acknowledged_by, found.silenced_by) == (Status.ACKNOWLEDGED, "ann", ["s1"])
     assert [(clock(one.at_ms), one.status, one.reason, one.by) for one in found.timeline] == [
         ("0:00", "firing", "crossed", ""),
+        ("0:01", "firing", "silenced_by_person", "ann"),
         ("0:02", "acknowledged", "acknowledged_by_person", "ann"),
     ]
     assert [(one.receiver, one.text, clock(one.until_ms)) for one in found.not_told] == [
