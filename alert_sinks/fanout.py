@@ -18,6 +18,7 @@ from alert_sinks.delivery import Delivery
 from alert_sinks.digest import Digest
 from alert_sinks.environment import Environment
 from alert_sinks.held_past import Notice
+from alert_sinks.instead import InsteadOf
 from alert_sinks.key_queues import KeyQueues
 from alert_sinks.ledger import GuardedLedger, Ledger
 from alert_sinks.limits import Limits
@@ -64,8 +65,10 @@ class Fanout(Generic[Token]):
         self._limits = limits or Limits()
         self._on_done = on_done
         self._ledger = GuardedLedger(ledger, environment=self._environment)
-        self._dead_letters = DeadLetters(on_dead_letter, self._limits.queue_limit, self._environment)
+        self._on_dead_letter = on_dead_letter
+        self._dead_letters = DeadLetters(self._bury, self._limits.queue_limit, self._environment)
         self._receivers = ReceiverQueues(destinations, self._queues_of)
+        self._instead = InsteadOf(self._receivers, self._send_instead)
         self._unknown: UnknownReceivers[Token] = UnknownReceivers(self._to_stand_in, self._environment)
         self._team = [sink.name for sink in destinations.team]
         self._on_call = [sink.name for sink in destinations.on_call]
@@ -75,6 +78,16 @@ class Fanout(Generic[Token]):
 
     def _queues_of(self, sink: Sink) -> KeyQueues:
         return KeyQueues(sink, self._ledger, self._dead_letters, self._limits, self._environment)
+
+    async def _bury(self, alert: Alert, sink: str, reason: str) -> None:
+        await self._on_dead_letter(alert, sink, reason)
+        if not self._closing:
+            self._instead.undelivered(alert, sink, reason)
+
+    def _send_instead(self, alert: Alert, mark: str, queues: KeyQueues, message_id: str) -> None:
+        delivery = self._delivery(alert, mark, [])
+        delivery.message_id = message_id
+        queues.put(delivery)
 
     @property
     def _sinks(self) -> dict[str, KeyQueues]:

@@ -3,7 +3,7 @@
 A sink whose config was edited takes over what waits for it. What waits for one that was removed still goes there.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from alert_sinks.key_queues import KeyQueues
@@ -104,6 +104,23 @@ class ReceiverQueues:
         if nowhere is None:
             nowhere = self._nowhere[receiver] = self._queues_of(NoSink(receiver))
         return Ways((Way(nowhere, ReceiverSink(nowhere.sink)),))
+
+    def receiver_of(self, sink: str) -> str | None:
+        """Whose sink this is; None: of none that is in force."""
+        return next((name for name, ways in self._ways.items() if any(w.queues.sink.name == sink for w in ways)), None)
+
+    def is_reached(self, receiver: str, except_sink: str) -> bool:
+        """Whether another sink of it takes what it gets."""
+        others = [way.queues for way in self._ways.get(receiver, ()) if way.queues.sink.name != except_sink]
+        return any(queues.is_on and not queues.trouble for queues in others)
+
+    def next_of(self, failed: Collection[str]) -> tuple[str, list[KeyQueues]]:
+        """The first stand-in that has not failed, with its sinks; "" for none."""
+        for name in self._stand_ins:
+            on = [way.queues for way in self._ways.get(name, ()) if way.queues.is_on]
+            if on and name not in failed:
+                return name, on
+        return "", []
 
     def by_name(self) -> dict[str, KeyQueues]:
         """Those of the sinks in force, and of others while they have something to deliver."""
