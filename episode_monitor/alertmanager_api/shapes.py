@@ -10,6 +10,9 @@ from episode_monitor.dispatch.bodies import MAX_MATCHERS
 from streams.routing.matcher import Matcher, MatcherError, MatchOperator, matcher
 from streams.routing.matcher_parsing import LABEL_NAME
 
+_ONE_LINE = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"  # no control characters
+_LINES = "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$"  # none but tabs and line breaks
+
 
 class ApiReceiver(msgspec.Struct, frozen=True):
     """A receiver; the same name twice where two routes lead to it."""
@@ -104,8 +107,10 @@ class PostableSilence(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     matchers: Annotated[list[ApiMatcher], Meta(min_length=1, max_length=MAX_MATCHERS, description="All must fit.")]
     starts_at: Annotated[datetime, Meta(tz=True)]
     ends_at: Annotated[datetime, Meta(tz=True)]
-    created_by: Annotated[str, Meta(max_length=200, description="Who makes it; empty: the caller's role.")]
-    comment: Annotated[str, Meta(max_length=2000)]
+    created_by: Annotated[
+        str, Meta(max_length=200, pattern=_ONE_LINE, description="Who makes it; empty: the caller's role.")
+    ]
+    comment: Annotated[str, Meta(max_length=2000, pattern=_LINES)]
 
 
 class SilenceCreated(msgspec.Struct, frozen=True):

@@ -34,5 +34,8 @@ SILENCES: dict[str, tuple[dict[str, object], int, int, str]] = {
     "no author": ({"createdBy": ""}, 200, 200, ""),
     "no comment": ({"comment": ""}, 200, 200, ""),
     "long comment": ({"comment": "x" * 2001}, 200, 422, "a comment has at most 2000 characters"),
+    "author of two lines": ({"createdBy": "kim\nlee"}, 200, 422, "a name is one line"),
+    "comment of two lines": ({"comment": "works\nuntil noon"}, 200, 200, ""),
+    "control character": ({"comment": "works\x07"}, 200, 422, "control characters could change what a terminal shows"),
     "label with a dash": ({"matchers": [{"name": "a-b", "value": "c", "isRegex": False}]}, 400, 400, ""),
 }
