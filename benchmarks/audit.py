@@ -10,8 +10,10 @@ from statistics import median
 from agents.fetching.record_parsing import PlainRecord
 from agents.kafka.topics import TopicNames, ensure_topics
 from benchmarks import rig
+from benchmarks.state_size import project_at
 from examples.load_driver.events import episode_events
 from streams.partition.audit_chain import AuditChain
+from streams.project.state_digest import digest_of_project
 from testbed.apache_kafka import ApacheKafka
 
 SLICE_RECORDS = 200
@@ -41,6 +43,7 @@ def run(kafka: ApacheKafka, operations: int, projects: int, rounds: int = 3) -> 
         "cpu_seconds_per_million_without": round(without, 2),
         "cost_share": round(with_audit / without - 1, 4),
         "hash_cpu_seconds_per_million": round(hash_seconds(projects) * 1e6, 2),
+        "digest_cpu_milliseconds_a_project": round(digest_seconds() * 1e3, 3),
         "events_per_second_with": round(median(rate[WITH])),
         "events_per_second_without": round(median(rate[WITHOUT])),
     }
@@ -57,6 +60,18 @@ def hash_seconds(projects: int, times: int = 9) -> float:
             chain.take(records[begin : begin + SLICE_RECORDS])
         chain.cut(len(records))
         passes.append((time.process_time() - began) / len(records))
+    return median(passes)
+
+
+def digest_seconds(times: int = 9) -> float:
+    """CPU seconds for the digest of a project that had an event each second lately; within `DIGESTS_SHARE` a checkpoint
+    has one for each project that changed."""
+    state, passes = project_at(1.0, 1000, is_uuid=False), []
+    for _ in range(times):
+        began = time.process_time()
+        for _ in range(20):
+            digest_of_project(state)
+        passes.append((time.process_time() - began) / 20)
     return median(passes)
 
 

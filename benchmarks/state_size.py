@@ -29,9 +29,15 @@ def run() -> dict[str, dict[str, int]]:
 
 def bytes_at(pace_seconds: float, *, is_uuid: bool) -> int:
     """Bytes of a project with so many seconds between two creations."""
+    state = project_at(pace_seconds, EPISODES, is_uuid=is_uuid)
+    return len(checkpoint(state).head) + len(changelog_keys.head(state.project_id))
+
+
+def project_at(pace_seconds: float, episodes: int, *, is_uuid: bool) -> ProjectState:
+    """A project with so many seconds between two creations."""
     core = Core(RuleSet(parse_rules(yaml.safe_load(Path(__file__).parents[1].joinpath("rules.yaml").read_text()))))
     chance, state, at_ms = Random(1), ProjectState(core, "proj_0001"), 1_760_000_000_000
-    for number in range(1, EPISODES + 1):
+    for number in range(1, episodes + 1):
         at_ms += int(pace_seconds * 1000 * chance.uniform(0.5, 1.5))
         episode_id = str(UUID(int=chance.getrandbits(128))) if is_uuid else f"ep_{chance.randrange(10**6):06d}"
         event = Event(
@@ -40,4 +46,4 @@ def bytes_at(pace_seconds: float, *, is_uuid: bool) -> int:
             episode_number=number, duration_seconds=chance.lognormvariate(-1, 0.5), source="service-1", sequence=number,
         )  # fmt: skip
         step(core, state, event)
-    return len(checkpoint(state).head) + len(changelog_keys.head(state.project_id))
+    return state

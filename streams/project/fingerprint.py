@@ -70,10 +70,15 @@ def missing_numbers(numbering: Numbering) -> IntervalSet:
 
 
 def rolled_up(state: ProjectState) -> OperationSeries:
-    """The series as the latest event would have left it, had no clock held it back."""
-    series = OperationSeries((), state.core.detail_seconds, HOURS_KEPT)
-    series.decode(state.series.encode(), 0)
-    series.roll_up(state.latest_ms // 60_000)
+    """The series as the latest event would have left it, had no clock held it back. To be used at once: what needs no
+    rolling up is shared with the state."""
+    latest_minute, detail_seconds = state.latest_ms // 60_000, state.core.detail_seconds
+    series = OperationSeries((), detail_seconds, HOURS_KEPT)
+    now_second, minutes, hours = state.series.encode()
+    young_from = latest_minute - detail_seconds // 60 + 1  # they keep their seconds
+    series.decode((now_second, [each for each in minutes if each[0] < young_from], hours), 0)
+    series.minutes.update((minute, pane) for minute, pane in state.series.minutes.items() if minute >= young_from)
+    series.roll_up(latest_minute)
     series.now_second = state.latest_ms // 1000
     return series
 
