@@ -22,7 +22,7 @@ from streams.dispatch.decide import decide
 from streams.dispatch.inputs import CaughtUp, Position, Tick
 from streams.dispatch.outputs import Explanation
 from streams.dispatch.records import AlertRecord
-from streams.dispatch.state import ALERT
+from streams.dispatch.state import ALERT, State
 from streams.dispatch.storage import restored, take_changes
 
 Values = dict[bytes, bytes]
@@ -30,12 +30,12 @@ Values = dict[bytes, bytes]
 
 class DecidedAgain:
     """`waits_for_past`: alerts that were written while their events were behind wait (the workers are told likewise).
-    `explanations` are what the decisions said of receivers that were not notified."""
+    `explanations` are what the decisions said of receivers that were not notified, each with the id of the firing."""
 
     def __init__(
         self, config: DispatchConfig, topics: TopicNames, evidence: Evidence, *, waits_for_past: bool = False
     ) -> None:
-        self.explanations: list[Explanation] = []
+        self.explanations: list[tuple[str, Explanation]] = []
         self._config = config
         self._topics = topics
         self._waits_for_past = waits_for_past
@@ -126,10 +126,10 @@ class DecidedAgain:
         return {decision.meta.clock_ms} | {at_ms for at_ms in ends if at_ms <= decision.meta.clock_ms}
 
     def _tried(self, decision: StoredDecision, inputs: list[Timed], after: Values) -> str:
-        state, said, sent, outcomes = restored(self._values.items()), list[Explanation](), list[bytes](), set[str]()
+        state, said, sent, outcomes = restored(self._values.items()), self.explanations[:0], list[bytes](), set[str]()
         for timed in [*inputs, Timed(Tick(), decision.meta.clock_ms)]:
             found = decide(self._config, state, timed.given, timed.at_ms)
-            said += found.explanations
+            said += [(_firing(state, each.alert_key), each) for each in found.explanations]
             sent += [encode_notification(each) for each in found.notifications]
             outcomes |= {timed.act_id} if timed.act_id else set()
         wrong = self._compared(_applied(self._values, dict(take_changes(state))), after)
@@ -147,6 +147,11 @@ class DecidedAgain:
             return ""
         names = ", ".join(key.decode(errors="replace") for key in keys[:3])
         return f"is not what its inputs lead to: {len(keys)} records differ ({names})"
+
+
+def _firing(state: State, alert_key: str) -> str:
+    live = state.alerts.get(alert_key)
+    return "" if live is None else live.record.alert.alert_id
 
 
 def _alerts(values: Values) -> list[AlertRecord]:

@@ -48,8 +48,8 @@ class Notified:
         self._acts = [each.act for each in decoded if each is not None]
         self._firings = {firing.alert.alert_id: firing for firing in self._read()}
 
-    def check(self, explanations: Sequence[Explanation]) -> Sentences:
-        """All violations. `explanations`: what the decisions said of those who were not notified."""
+    def check(self, explanations: Sequence[tuple[str, Explanation]]) -> Sentences:
+        """All violations. `explanations`: what the decisions said of those who were not notified, by firing."""
         self.counts["firings"] = len(self._firings)
         yield from self._ends()
         yield from self._beginnings(explanations)
@@ -117,22 +117,20 @@ class Notified:
 
     # --- beginnings
 
-    def _beginnings(self, explanations: Sequence[Explanation]) -> Sentences:
+    def _beginnings(self, explanations: Sequence[tuple[str, Explanation]]) -> Sentences:
         """Each receiver of the routes is notified of a firing, or there is a reason, and it is true."""
         told = {(each.receiver, alert.alert_id) for each in self._stored for alert in each.alerts}
         why: dict[tuple[str, str], list[Explanation]] = defaultdict(list)
-        for one in explanations:
-            why[one.receiver, one.alert_key].append(one)
+        for name, one in explanations:
+            if one.reason not in (WhyNot.NOTHING_NEW, WhyNot.NEVER_NOTIFIED):
+                why[one.receiver, name].append(one)
         for name, firing in self._firings.items():
             for receiver in self._receivers(firing.alert):
                 if (receiver, name) in told:
                     self.counts["notified"] += 1
                     continue
                 end_ms = self._clock_ms if firing.ended_ms is None else firing.ended_ms
-                said = [
-                    one for one in why[receiver, firing.alert.alert_key] if firing.began_ms <= one.at_ms <= end_ms
-                    and one.reason not in (WhyNot.NOTHING_NEW, WhyNot.NEVER_NOTIFIED)
-                ]  # fmt: skip
+                said = why[receiver, name]
                 if not said:
                     yield f"{receiver} was not notified of {name} ({firing.alert.alert_key}), and there is no reason."
                 for reason in {one.reason: one for one in said}.values():

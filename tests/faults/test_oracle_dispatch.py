@@ -162,7 +162,7 @@ def test_a_reason_that_is_not_true_is_named(run: HonestDispatcher, reason: WhyNo
     stored = [notified(run, at) for at in range(len(run.evidence.notifications[0]))]
     decisions = decisions_of(run.evidence.dispatch)
     said = Explanation("rate:p4", "team", START_MS + 8 * MINUTE, reason, "s1", START_MS)
-    found = list(Notified(run.config, run.topics, run.evidence, stored, decisions[-1:]).check([said]))
+    found = list(Notified(run.config, run.topics, run.evidence, stored, decisions[-1:]).check([("rate:p4#1", said)]))
     assert f"team was not notified of rate:p4#1: {reason.value} s1, which is not so." in found
 
 
