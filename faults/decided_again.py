@@ -94,13 +94,12 @@ class DecidedAgain:
         The time of an input is not stored. A tick that changed nothing may have set the clock, and `CaughtUp` has no
         record: both are tried where the plain reading does not fit.
         """
-        clock_ms = decision.meta.clock_ms
-        late = [timed._replace(at_ms=max(timed.at_ms, clock_ms)) for timed in inputs]
-        caught_up = self._caught_up(decision, inputs)
-        tries = [inputs, late] if not caught_up else []
-        for at_ms in sorted(self._moments(decision)) if caught_up else ():
+        caught_up, moments = self._caught_up(decision, inputs), sorted(self._moments(decision))
+        late = [[timed._replace(at_ms=max(timed.at_ms, at_ms)) for timed in inputs] for at_ms in moments]
+        tries = [inputs, *late] if not caught_up else []
+        for at_ms in moments if caught_up else ():
             found = [Timed(CaughtUp(origin=origin), at_ms) for origin in caught_up]
-            tries += [[*inputs, *found], [*late, *found]]
+            tries += [[*tried, *found] for tried in (inputs, *late)]
         first = ""
         for tried in tries:
             said = self._tried(decision, tried, after)

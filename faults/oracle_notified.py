@@ -133,7 +133,7 @@ class Notified:
                 said = why[receiver, name]
                 if not said:
                     yield f"{receiver} was not notified of {name} ({firing.alert.alert_key}), and there is no reason."
-                for reason in {one.reason: one for one in said}.values():
+                for reason in said[-1:]:  # an earlier one was until then
                     self.counts[f"not notified: {reason.reason.name.lower()}"] += 1
                     if not self._is_true(reason, firing, end_ms):
                         yield f"{receiver} was not notified of {name}: {reason.text}, which is not so."

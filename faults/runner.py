@@ -21,6 +21,7 @@ from statistics import median
 
 import msgspec
 import structlog
+from aiokafka.errors import KafkaError
 
 from faults.dispatch_plan import Dispatch
 from faults.plan import Plan
@@ -77,6 +78,8 @@ async def play_round(scenario: Scenario, plan: Plan, folder: Path) -> RoundRepor
         report.counts = dict(oracle.counts)
     except TimeoutError:
         report.wrong = [*stage.wrong, f"The round did not end within {ROUND_SECONDS:.0f} s."]
+    except KafkaError as error:
+        report.wrong = [*stage.wrong, f"The broker did not serve the round itself: {error!r}."]
     report.deaths = {why: count for why, count in stage.deaths.items() if count}
     report.figures = stage.figures
     report.seconds = time.monotonic() - began

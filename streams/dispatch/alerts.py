@@ -42,8 +42,10 @@ def take(turn: Turn, given: Transition) -> None:
 
 
 def event_of(record: AlertRecord | None, alert: Alert) -> Event:
-    """What a transition means for an alert as it is."""
+    """What a transition means for an alert as it is. A core that recovers emits again what it emitted before."""
     is_same = record is not None and record.alert.alert_id == alert.alert_id
+    if record is not None and _is_before(alert, record.alert, is_same=is_same):
+        return Event.IS_LATE
     match alert.status:
         case AlertStatus.RESOLVED:
             return Event.ENDS if is_same else Event.IS_LATE
@@ -57,6 +59,14 @@ def event_of(record: AlertRecord | None, alert: Alert) -> Event:
         return Event.WORSENS
     grows = alert.window_minutes is None and (alert.value or 0) > record.hushed_at
     return Event.GROWS if record.status is Status.HUSHED and grows else Event.CONTINUES
+
+
+def _is_before(alert: Alert, known: Alert, *, is_same: bool) -> bool:
+    """Of an earlier firing, or of the same one from before it became as severe as it is known to be."""
+    if not is_same:
+        return alert.starts_at_ms < known.starts_at_ms
+    is_milder = RANK[alert.severity] < RANK[known.severity]
+    return is_milder and alert.status is AlertStatus.FIRING and alert.updated_at_ms < known.updated_at_ms
 
 
 def _begin(turn: Turn, live: LiveAlert, alert: Alert) -> None:
