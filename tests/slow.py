@@ -10,6 +10,7 @@ SLOW = {
     "tests/system": "whole systems of several processes, killed and started again",
     "tests/faults/test_hostile_input.py": "a worker under tens of thousands of hostile records",
     "tests/alertmanager_api/test_notifications_side_by_side.py": "half a minute of plays before a real Alertmanager",
+    "tests/faults/test_dispatch_on_a_broker.py": "owners of the dispatcher, ended again and again",
     "tests/client/test_outbox_kills.py": "a service and its relays, killed again and again",
 }
 
