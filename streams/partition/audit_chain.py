@@ -130,10 +130,13 @@ class AuditChain:
         return f"records from {end} to {position}" if end < position else f"records from {position} on, again"
 
     def _forget_after(self, cursor: int) -> None:
-        """What was decided for records beyond the cursor, none of which was sent."""
+        """What was decided for records beyond the cursor, none of which was sent; and a checkpoint that was written
+        over such a one just before a crash, without what says that it belongs to the chain."""
         while self.unsent:
             last = decode_audit_checkpoint(self.unsent[self.sequence - 1]) if self.sequence - 1 in self.unsent else None
-            if not isinstance(last, AuditCheckpoint) or last.offset_to <= cursor:
+            if not isinstance(last, AuditCheckpoint):
+                break
+            if last.offset_to <= cursor and link_hash(last) == self.previous:
                 break
             self.sequence, self.previous, self.offset_from = last.sequence, last.previous, last.offset_from
             self.ranges = [*last.ranges, *self.ranges]

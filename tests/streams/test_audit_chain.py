@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.audit_checkpoint import MAX_RANGES, AuditCheckpoint, decode_audit_checkpoint, link_hash
@@ -108,6 +108,8 @@ _STEPS: dict[str, Callable[[Monitor], object]] = {
 
 
 @given(st.lists(st.sampled_from(sorted(_STEPS)), max_size=40))
+@example(["take one", "flush", "take one", "checkpoint, and die before the cursor",
+          "checkpoint, and die before the chain"])  # fmt: skip
 @examples(600)
 def test_any_crash_leaves_one_chain_without_a_fork(steps: list[str]) -> None:
     monitor = Monitor()
