@@ -51,6 +51,8 @@ class AlertInputs(msgspec.Struct, frozen=True, kw_only=True):
     factor: float | msgspec.UnsetType = msgspec.UNSET
     burn_rate: float | msgspec.UnsetType | None = msgspec.UNSET  # how many times as fast as the objective allows
     short: ShortWindow | msgspec.UnsetType = msgspec.UNSET
+    score: int | msgspec.UnsetType = msgspec.UNSET  # of a CUSUM; `bad` and `whole` are since it was 0
+    limit: int | msgspec.UnsetType = msgspec.UNSET
     rule_version: str | msgspec.UnsetType = msgspec.UNSET  # changes with any key of the rule
 
 

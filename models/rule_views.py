@@ -14,6 +14,16 @@ class BurnRateView(msgspec.Struct, frozen=True, kw_only=True):
     short_minutes: int
 
 
+class CusumView(msgspec.Struct, frozen=True, kw_only=True):
+    """Shares in percent. A bad operation adds `weight` to the score, a good one takes 1."""
+
+    in_control: float
+    out_of_control: float
+    weight: int
+    limit: int
+    forget_minutes: int
+
+
 class RuleView(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. `firing` and `pending` count the projects for which it is so now."""
 
@@ -37,6 +47,7 @@ class RuleView(msgspec.Struct, frozen=True, kw_only=True):
     pending: int
     confidence: float | None = None  # percent: the lower end of Wilson's interval is judged in place of the rate
     burn_rate: BurnRateView | None = None
+    cusum: CusumView | None = None
 
 
 class WorkerRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -347,7 +347,10 @@ def test_the_example_of_a_rule_is_one() -> None:
     example, *statistics, _tests = [content for language, content in blocks if language == "yaml"]
     (rule,) = parse_rules(yaml.safe_load(example))
     assert (rule.rule_id, rule.min_samples, rule.window_minutes) == ("episode_failure_rate", 20, 15)
-    assert [parse_rules(yaml.safe_load(each))[0].rule_id for each in statistics] == ["episode_slo_fast"]
+    assert [parse_rules(yaml.safe_load(each))[0].rule_id for each in statistics] == [
+        "episode_slo_fast",
+        "episode_failures_quiet",
+    ]
 
 
 # --- events

@@ -99,6 +99,13 @@ def sentence(rule: Rule, escalate_after_minutes: int) -> str:
     if rule.burn_rate is not None:
         short = counted(rule.burn_rate.short_minutes, "minute", "minutes")
         words.append(f"and in the last {short} as well ({rule.burn_rate.factor:f} times the budget)")
+    if rule.cusum is not None:
+        cusum = rule.cusum
+        words = [
+            f"{rule.severity.value} when a score reaches {cusum.limit}, until it is 0: a bad operation adds "
+            f"{cusum.weight}, a good one takes 1 ({cusum.in_control:f} % bad are normal, "
+            f"{cusum.out_of_control:f} % are too many)"
+        ]
     words.append(f"fires after {rule.for_seconds} s of that" if rule.for_seconds else "fires at once")
     if rule.keep_firing_seconds:
         words.append(f"keeps firing for {rule.keep_firing_seconds} s after the condition has cleared")

@@ -26,7 +26,13 @@ def inputs_of(rule: Rule, version: str, memory: AlertState | None, verdict: Verd
     }
     if version:
         inputs["rule_version"] = version
-    if rule.measure.has_window:
+    if rule.cusum is not None:
+        inputs |= {
+            "rate": rate_percentage(verdict.bad, verdict.whole),
+            "score": verdict.score,
+            "limit": rule.cusum.limit,
+        }
+    elif rule.measure.has_window:
         inputs |= _of_share(rule, verdict)
     return AlertInputs(**inputs)
 

@@ -2,6 +2,7 @@
 
 from mypy_extensions import i64
 
+from streams.alerting.cusum import CusumRule
 from streams.alerting.rate_rules import RateRule
 from streams.alerting.rule import Rule
 from streams.alerting.rules import RuleSet
@@ -10,14 +11,16 @@ from streams.base.numbering_rules import NumberingRules, Trace
 from streams.base.outcome_flags import watched
 
 NEVER_MS = 100 * 365 * 86_400_000
+FINAL_GRACES = 2  # after so many no operation changes, and none is added
 
 
 class Core:
     """Immutable by habit. Durations in milliseconds of event time."""
 
     __slots__ = (
-        "calendar", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "hold_ms", "latency_limits",
-        "numbering", "open_conflicts_max", "packed_rules", "rates", "resend_memory", "rules", "watched_kinds",
+        "calendar", "cusums", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "hold_ms",
+        "latency_limits", "numbering", "open_conflicts_max", "packed_rules", "rates", "resend_memory", "rules",
+        "watched_kinds",
     )  # fmt: skip
 
     def __init__(
@@ -33,6 +36,7 @@ class Core:
     ) -> None:
         self.rules = rules
         self.rates: tuple[RateRule, ...] = tuple(rules.rate_of.values())
+        self.cusums: tuple[CusumRule, ...] = tuple(rules.cusum_of.values())
         self.latency_limits = rules.latency_limits  # these four stand here as well for the sake of compiled code
         self.packed_rules = rules.packed
         self.watched_kinds: i64 = watched(rules.watched_anywhere)
@@ -45,6 +49,8 @@ class Core:
         self.dashboard_url = dashboard_url
         self.hold_ms = {rule.rule_id: _hold_ms(rule, grace_ms) for rule in rules.by_id.values()}
         self.detail_seconds = rules.longest_window_seconds + grace_ms // 1000
+        if self.cusums:
+            self.detail_seconds = max(self.detail_seconds, FINAL_GRACES * grace_ms // 1000)
 
     def traced(self, trace: Trace) -> "Core":
         """The same, with a list in which all projects note what begins and ceases to be out of order."""

@@ -104,5 +104,5 @@ def _both(lasting: Verdict, short: Verdict) -> Verdict:
     """The verdict on a long window, under which the short one must be crossed as well."""
     return Verdict(
         lasting.crossed and short.crossed, lasting.bad, lasting.calm_reason, lasting.whole, lasting.is_above,
-        (short.bad, short.whole),
+        short=(short.bad, short.whole),
     )  # fmt: skip

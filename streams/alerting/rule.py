@@ -9,13 +9,14 @@ from msgspec import Meta
 
 from models.alert import Severity
 from models.wording import MOST_DIGITS, apart, number
+from streams.alerting.cusum import CusumRule
 from streams.alerting.rate_rules import RateRule
-from streams.alerting.statistics import BurnRate
+from streams.alerting.statistics import BurnRate, Cusum
 from streams.alerting.verdict import Measurement, Verdict
 from streams.numbering.numbering import Numbering
 from streams.rates.operation_series import OperationSeries
 
-STATISTICS = frozenset(("confidence", "burn_rate"))
+STATISTICS = frozenset(("confidence", "burn_rate", "cusum"))
 MAX_WINDOW_MINUTES = 1440  # a day of single seconds a project
 _Count = Annotated[int, Meta(ge=1, le=10**9)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
@@ -67,6 +68,10 @@ class RuleType:
         """What the alert reports."""
         raise NotImplementedError
 
+    def cusum_rule(self, rule: "Rule", version: str) -> CusumRule | None:
+        """For a rule with a CUSUM; None where the type cannot have one."""
+        return None
+
     # --- how it is written
 
     def parse_threshold(self, raw: object) -> Decimal | None:
@@ -110,10 +115,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     runbook_url: str | None = None
     confidence: Decimal | None = None  # percent: the lower end of Wilson's interval is judged in place of the rate
     burn_rate: BurnRate | None = None
+    cusum: Cusum | None = None
 
     @property
     def windows_minutes(self) -> tuple[int, ...]:
         """The lengths of its windows."""
+        if not self.window_minutes:
+            return ()
         return (self.window_minutes,) if self.burn_rate is None else (self.window_minutes, self.burn_rate.short_minutes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from models.alert import Severity
 from streams.alerting.rule import STATISTICS, Rule, RuleType
 from streams.alerting.rule_types import RULE_TYPES
 from streams.alerting.rules import RuleError, RuleFault, shared_id
-from streams.alerting.statistics_parsing import burn_rate_of, confidence_of
+from streams.alerting.statistics_parsing import burn_rate_of, confidence_of, cusum_of
 
 RESERVED_IDS = frozenset({"integrity_drift"})  # of the monitor's own alerts: their keys would be the rule's
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class _Reading:
         severity = self._one_of(_SEVERITIES, str(raw.get("severity", "")).lower(), "severity")
         self._check_scope(raw.get("scope", "project"))
         rule = self._converted(measure or RuleType(""), severity or Severity.INFO)
-        if self.faults or rule.measure not in overrides or rule.burn_rate is not None:
+        if self.faults or rule.measure not in overrides or rule.burn_rate is not None or rule.cusum is not None:
             return None if self.faults else rule
         threshold = overrides[rule.measure]
         description = _with_threshold(rule.description, rule.threshold, threshold, rule.measure)
@@ -114,21 +114,24 @@ class _Reading:
         fields |= {key: value for key, value in self._raw.items() if key in _WANTED.keys() - STATISTICS}
         confidence = confidence_of(self._raw, measure, self._fault_of)
         burn_rate = burn_rate_of(self._raw, measure, self._fault_of)
+        cusum = cusum_of(self._raw, measure, self._fault_of)
         if fields["description"] in (None, ""):
             fields["description"] = self._name
         if not measure.has_window:
             del fields["window_minutes"]
-        if self._raw.get("burn_rate") is None:
+        if self._raw.get("burn_rate") is None and self._raw.get("cusum") is None:
             threshold = self._threshold(measure)
         else:
-            threshold = Decimal(0) if burn_rate is None else burn_rate.threshold
+            threshold = burn_rate.threshold if burn_rate else cusum.in_control if cusum else Decimal(0)
             fields["window_minutes"] = 1
         fields |= {"measure": measure, "severity": severity.value, "threshold": threshold}
         while True:
             try:
                 rule = msgspec.convert(fields, Rule)
-                changes = {} if burn_rate is None else {"window_minutes": burn_rate.long_minutes}
-                return msgspec.structs.replace(rule, confidence=confidence, burn_rate=burn_rate, **changes)
+                minutes = burn_rate.long_minutes if burn_rate else 0 if cusum else rule.window_minutes
+                return msgspec.structs.replace(
+                    rule, window_minutes=minutes, confidence=confidence, burn_rate=burn_rate, cusum=cusum
+                )
             except msgspec.ValidationError as error:
                 key = str(error).partition("`$.")[2].partition("`")[0].partition("[")[0]
                 self.fault(f"Rule {self._name} needs `{key}` to {_WANTED[key]}.", key)

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from models.wording import counted, number
 from streams.alerting import wilson
+from streams.alerting.cusum import CusumRule
 from streams.alerting.rate_rules import RateRule
 from streams.alerting.rule import JudgedProject, Rule, RuleType
+from streams.alerting.statistics import Cusum
 from streams.alerting.verdict import Measurement, Reason, Verdict
 from streams.base import packed_counts
 from streams.base.sketch import RELATIVE_ACCURACY, quantile_seconds
@@ -36,9 +38,19 @@ class _Rate(RuleType):
         """Too much is a share strictly above the threshold."""
         return _rate_rule(rule, windows, self._counts, rule.threshold)
 
+    def cusum_rule(self, rule: Rule, version: str) -> CusumRule | None:
+        """Of ended operations alone: one without an ending may change after any time."""
+        bad, whole = self._counts
+        cusum = rule.cusum
+        if cusum is None or whole != packed_counts.ENDED:
+            return None
+        return CusumRule(rule.rule_id, version, bad, cusum.weight, cusum.limit, cusum.forget_minutes * 60)
+
     def measurement(self, rule: Rule, project: JudgedProject, verdict: Verdict) -> Measurement:
         """The share."""
         value = rate_percentage(verdict.bad, verdict.whole)
+        if rule.cusum is not None:
+            return Measurement(value, verdict.whole, _score_sentence(rule.cusum, project, verdict))
         if value is None:
             return _no_operations(rule, project)
         sentence = (
@@ -166,6 +178,14 @@ def _rate_rule(rule: Rule, windows: Sequence[int], counts: tuple[int, int], perc
     index = windows.index(rule.window_minutes * 60)
     z = 0 if rule.confidence is None else wilson.z_of(rule.confidence)
     return RateRule(rule.rule_id, index, counts, ratio, rule.min_bad, rule.min_samples, z, short)
+
+
+def _score_sentence(cusum: Cusum, project: JudgedProject, verdict: Verdict) -> str:
+    return (
+        f"Project {project.project_id}: the score is {verdict.score}, after {verdict.bad} bad of "
+        f"{counted(verdict.whole, 'operation', 'operations')} since it was 0; the limit is {cusum.limit} "
+        f"({cusum.in_control:f} % are normal, {cusum.out_of_control:f} % are too many)."
+    )
 
 
 def _sure(rule: Rule, verdict: Verdict) -> str:

@@ -41,7 +41,7 @@ class RuleSet:
     """Rules by their id. Those on a window are judged by `rate_of`, the others by their type."""
 
     __slots__ = (
-        "by_id", "fingerprint", "latency_limits", "packed", "rate_of", "unwindowed", "versions",
+        "by_id", "cusum_of", "fingerprint", "latency_limits", "packed", "rate_of", "unwindowed", "versions",
         "watched_anywhere", "window_lengths",
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ class RuleSet:
         if len(limits) > packed_counts.MAX_LATENCY_LIMITS:
             most = packed_counts.MAX_LATENCY_LIMITS
             raise RuleError([RuleFault(f"The rules name {len(limits)} latency limits; only {most} can be counted.")])
-        windowed = [rule for rule in rules if rule.measure.has_window]
+        windowed = [rule for rule in rules if rule.windows_minutes]
         lengths = sorted({minutes * 60 for rule in windowed for minutes in rule.windows_minutes})
         self.latency_limits = tuple(limits)
         self.window_lengths = tuple(lengths)
@@ -65,9 +65,13 @@ class RuleSet:
         self.fingerprint = _version([rule.to_dict() for rule in rules])
         pack = msgspec.msgpack.Encoder().encode
         self.packed = pack(self.fingerprint) + pack(limits)  # as two fields of every stored state
+        made = {rule.rule_id: rule.measure.cusum_rule(rule, self.versions[rule.rule_id]) for rule in rules}
+        self.cusum_of = {rule_id: cusum for rule_id, cusum in made.items() if cusum is not None}
         self.watched_anywhere = 0  # an operation without any of these counts cannot raise a rate
         for rate in self.rate_of.values():
             self.watched_anywhere |= rate.bad_mask
+        for cusum in self.cusum_of.values():
+            self.watched_anywhere |= cusum.bad_mask
 
     @property
     def longest_window_seconds(self) -> int:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 DAY_MINUTES = 1440
+MAX_FORGET_MINUTES = 30 * DAY_MINUTES
 MAX_BURN_MINUTES = 3 * DAY_MINUTES  # three days of single seconds a project
 # Long window -> factor and short window, in minutes: the alerts recommended by Beyer et al., "The Site Reliability
 # Workbook" (2018), chapter 5. Each stands for 2 %, 5 %, 10 % and 10 % of the budget of 30 days.
@@ -14,6 +15,16 @@ PRESETS = {
     "1d": (Decimal(3), DAY_MINUTES, 120),
     "3d": (Decimal(1), 3 * DAY_MINUTES, 360),
 }
+
+
+class Cusum(msgspec.Struct, frozen=True, kw_only=True):
+    """Shares of bad operations in percent. A bad operation adds `weight` to the score, a good one takes 1."""
+
+    in_control: Decimal
+    out_of_control: Decimal
+    weight: int
+    limit: int
+    forget_minutes: int
 
 
 class BurnRate(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,15 +1,18 @@
-"""The keys `confidence` and `burn_rate` of a rule. Each fault is a key and what it needs to be."""
+"""The keys `confidence`, `burn_rate` and `cusum` of a rule. Each fault is a key and what it needs to be."""
 
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from streams.alerting.cusum import MAX_LIMIT, limit_for, weight_of
 from streams.alerting.rule import RuleType
-from streams.alerting.statistics import MAX_BURN_MINUTES, PRESETS, BurnRate
+from streams.alerting.statistics import MAX_BURN_MINUTES, MAX_FORGET_MINUTES, PRESETS, BurnRate, Cusum
 
 Fault = Callable[[str, str], None]  # key, what is wrong with it
 _MINUTES = {"m": 1, "h": 60, "d": 1440}
+_CUSUM_KEYS = frozenset(("in_control", "out_of_control", "average_run_length", "limit", "forget"))
+_SCORED = ("HIGH_FAILURE_RATE", "HIGH_RETRY_RATE")
 _BURN_KEYS = frozenset(("objective", "preset", "factor", "long", "short"))
 
 
@@ -94,6 +97,53 @@ class _BurnReading:
         if self._is_good and short_minutes >= long_minutes:
             self._bad("short", "must be shorter than `long`")
         return factor or Decimal(1), long_minutes, short_minutes
+
+
+def cusum_of(raw: Mapping[str, Any], measure: RuleType, fault: Fault) -> Cusum | None:
+    """The CUSUM; None where there is none, or it has faults."""
+    given = raw.get("cusum")
+    if given is None:
+        return None
+    if measure.name and measure.name not in _SCORED:
+        fault("cusum", f"is for {' and '.join(_SCORED)}, whose operations have ended")
+        return None
+    for key in ("threshold", "window_minutes", "burn_rate", "confidence", "min_samples", "min_bad"):
+        if key in raw:
+            fault(key, "has no meaning beside `cusum`; remove one of them")
+    if not isinstance(given, dict):
+        fault("cusum", "must be a mapping such as {in_control: 1%, out_of_control: 5%, average_run_length: 10000}")
+        return None
+    return _cusum(given, lambda key, what: fault(f"cusum.{key}", what))
+
+
+def _cusum(raw: Mapping[str, Any], fault: Fault) -> Cusum | None:
+    for key in sorted(str(key) for key in raw.keys() - _CUSUM_KEYS):
+        fault(key, f"is not known; the keys are {', '.join(sorted(_CUSUM_KEYS))}")
+    low, high = percentage(raw.get("in_control")), percentage(raw.get("out_of_control"))
+    if low is None or not 0 < low < 100:
+        fault("in_control", "must be the percentage of bad operations in good times, above 0%, such as 1%")
+        return None
+    if high is None or not low < high < 100:
+        fault("out_of_control", "must be the percentage to be noticed, above `in_control` and below 100%, such as 5%")
+        return None
+    weight, limit = weight_of(float(low) / 100, float(high) / 100), raw.get("limit")
+    forget = minutes_of(raw.get("forget", "7d"))
+    if forget is None or not 1 <= forget <= MAX_FORGET_MINUTES:
+        fault("forget", "must be a duration from 1m to 30d, such as 7d")
+    if ("limit" in raw) == ("average_run_length" in raw):
+        fault("limit", "or `average_run_length` must be given, and only one of them")
+    elif "limit" in raw:
+        if type(limit) is not int or not 1 <= limit <= MAX_LIMIT:
+            fault("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
+    else:
+        length = _decimal(raw["average_run_length"])
+        limit = limit_for(float(low) / 100, weight, float(length)) if length is not None and length >= 1 else None
+        if limit is None:
+            fault("average_run_length", "must be the operations between two false alarms, such as 10000; no limit "
+                                        "gives this one")  # fmt: skip
+    if type(limit) is not int or not 1 <= limit <= MAX_LIMIT or forget is None:
+        return None
+    return Cusum(in_control=low, out_of_control=high, weight=weight, limit=limit, forget_minutes=forget)
 
 
 def percentage(raw: object) -> Decimal | None:

@@ -41,6 +41,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     calm_reason: Reason = Reason.BACK_TO_NORMAL  # why it is not crossed
     whole: int = 0
     is_above: bool = False  # by the counts alone, be they enough for a verdict or not
+    score: int = 0  # of a CUSUM
     short: tuple[int, int] | None = None  # bad and whole of the short window of a burn rate
 
 

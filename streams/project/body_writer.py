@@ -21,8 +21,9 @@ from streams.rates.operations import FLAG_BITS, FLAGS, Ended, Open, Operation
 
 _FIELDS: Final = 17
 _LATE_FIELDS: Final = 20
+_SCORE_FIELDS: Final = 21
 assert len(StoredBody.__struct_fields__) == _FIELDS
-assert len(StoredLateBody.__struct_fields__) == _LATE_FIELDS
+assert len(StoredLateBody.__struct_fields__) == _SCORE_FIELDS
 _pack = msgspec.msgpack.Encoder().encode
 _NO_OPERATIONS = _pack(StoredOperations(b"", [], b"", [], []))
 
@@ -32,8 +33,8 @@ def write_body(out: BytesWriter, state: ProjectState, deadline_ms: int | None, r
     newest_ms = state.newest_ms
     horizon_ms = newest_ms - state.core.grace_ms
     changes = changes_of(state.numbering, horizon_ms, newest_ms)
-    is_late = bool(changes) or state.latest_ms != newest_ms or state.behind_ms != 0
-    put_array(out, _LATE_FIELDS if is_late else _FIELDS)
+    is_late = bool(changes) or state.latest_ms != newest_ms or state.behind_ms != 0 or bool(state.cusums)
+    put_array(out, _SCORE_FIELDS if state.cusums else _LATE_FIELDS if is_late else _FIELDS)
     put_integer(out, newest_ms)
     put_integer(out, state.now_ms)
     if deadline_ms is None:
@@ -56,6 +57,8 @@ def write_body(out: BytesWriter, state: ProjectState, deadline_ms: int | None, r
         put_integer(out, state.latest_ms - newest_ms)
         put_integer(out, state.behind_ms)
         out.write(_pack(changes))
+    if state.cusums:
+        out.write(_pack({key: state.cusums[key] for key in sorted(state.cusums)}))
 
 
 def put_counted(out: BytesWriter, state: ProjectState) -> None:

@@ -4,6 +4,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from streams.alerting.alert_state import AlertState
 from streams.alerting.core import Core
+from streams.alerting.cusum import Score
 from streams.numbering.numbering import Numbering
 from streams.rates.days import DayTotals
 from streams.rates.dedup_window import RecentKeys, SequenceMemory
@@ -19,7 +20,7 @@ class ProjectState(Counter):
     """The state of one project. Times are event time in milliseconds."""
 
     __slots__ = (
-        "alerts", "applied", "begun", "behind_ms", "chunk_versions", "conflict_events", "core", "counted",
+        "alerts", "applied", "begun", "behind_ms", "chunk_versions", "conflict_events", "core", "counted", "cusums",
         "deadline_ms", "ending_conflicts", "is_dirty", "late", "latest_ms", "needs_evaluation", "newest_ms", "now_ms",
         "numbering", "operations", "project_id", "rate_check_ms", "resends", "retries", "seen", "sequences", "series",
         "shared", "split", "watchful",
@@ -44,6 +45,7 @@ class ProjectState(Counter):
         self.sequences = SequenceMemory()
         self.alerts: dict[str, AlertState] = {}  # rule -> where it stands
         self.begun: dict[str, int] = {}  # rule -> when it last began; two in one millisecond must not share an id
+        self.cusums: dict[str, Score] = {}  # by `CusumRule.key`
         self.counted = DayTotals()  # since the beginning, today and the day before
         self.conflict_events = 0
         self.ending_conflicts = 0  # endings with had_conflict whose operation sent no conflict event

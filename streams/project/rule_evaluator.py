@@ -3,12 +3,15 @@
 Between two evaluations no threshold may be crossed unnoticed: either an event comes, or the deadline is reached.
 """
 
+import msgspec
+
 from models.alert import Alert
 from streams.alerting import alert_state as life
 from streams.alerting.alert_inputs import inputs_of
 from streams.alerting.alert_of import alert_of
 from streams.alerting.alert_state import AlertPhase, AlertState
-from streams.alerting.core import Core
+from streams.alerting.core import FINAL_GRACES, Core
+from streams.alerting.cusum import CusumRule
 from streams.alerting.rule import Rule
 from streams.alerting.verdict import ENDS, Reason, Verdict
 from streams.project.project_state import ProjectState
@@ -31,13 +34,42 @@ def evaluate(core: Core, state: ProjectState, at_ms: int, emits: list[Alert], tr
         found = rate.next_check_second(state.series, verdict, is_active)
         if found is not None and (not check or found < check):
             check = found
+    if core.cusums:
+        check = _evaluate_scores(core, state, at_ms, emits, trace, check)
     for rule in core.rules.unwindowed:
         _keep(core, state, rule, rule.measure.verdict(rule, state), at_ms, emits, trace)
     state.rate_check_ms = check * 1000
 
 
+def _evaluate_scores(
+    core: Core, state: ProjectState, at_ms: int, emits: list[Alert], trace: str | None, check: int
+) -> int:
+    """Judge every CUSUM; when to look again."""
+    until, now = (state.newest_ms - FINAL_GRACES * core.grace_ms) // 1000, state.now_ms // 1000
+    for cusum in core.cusums:
+        score = cusum.look(state.cusums, state.series.minutes, until)
+        verdict = cusum.verdict(score, now)
+        if cusum.key in state.cusums or score.score:
+            state.watchful = True
+        if verdict.crossed or cusum.rule_id in state.alerts:
+            _keep(core, state, core.rules.by_id[cusum.rule_id], verdict, at_ms, emits, trace)
+        if cusum.rule_id in state.alerts and verdict.crossed:
+            forgotten = score.last_second + cusum.forget_seconds + 1
+            check = forgotten if not check else min(check, forgotten)
+    return check
+
+
+def _score_verdict(core: Core, state: ProjectState, cusum: CusumRule) -> Verdict:
+    until = (state.newest_ms - FINAL_GRACES * core.grace_ms) // 1000
+    scores = {key: msgspec.structs.replace(at) for key, at in state.cusums.items()}
+    return cusum.verdict(cusum.look(scores, state.series.minutes, until), state.now_ms // 1000)
+
+
 def verdict_of(core: Core, state: ProjectState, rule: Rule) -> Verdict:
     """The verdict of one rule now."""
+    cusum = core.rules.cusum_of.get(rule.rule_id)
+    if cusum is not None:
+        return _score_verdict(core, state, cusum)
     rate = core.rules.rate_of.get(rule.rule_id)
     if rate is None:
         return rule.measure.verdict(rule, state)
@@ -98,7 +130,7 @@ def next_deadline_ms(core: Core, state: ProjectState) -> int | None:
 
 def is_watchful(core: Core, state: ProjectState) -> bool:
     """Whether a rate waits for samples while bad operations are in its window; a function of the windows alone."""
-    return any(
+    return bool(state.cusums) or any(
         rate.waits_for_samples(rate.judged(state.series)) for rate in core.rates if rate.rule_id not in state.alerts
     )
 
@@ -107,6 +139,9 @@ def forget_removed_rules(core: Core, state: ProjectState) -> None:
     """Alerts of rules that no longer exist end silently with the rule."""
     for rule_id in [rule_id for rule_id in state.alerts if rule_id not in core.rules.by_id]:
         del state.alerts[rule_id]
+    known = {cusum.key for cusum in core.cusums}
+    for key in [key for key in state.cusums if key not in known]:
+        del state.cusums[key]
 
 
 def active_alerts(core: Core, state: ProjectState) -> list[Alert]:

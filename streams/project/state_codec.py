@@ -161,6 +161,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     _decode_seen(state.seen, body.seen, body.newest_ms)
     state.sequences.sources = {name: Source(at_ms, floor, intervals) for name, at_ms, floor, intervals in body.sources}
     state.alerts, state.begun = body.alerts, body.begun
+    state.cusums = body.cusums
     state.counted.totals = packed_counts.pack(body.totals)
     state.counted.days = {day: packed_counts.pack(counts) for day, counts in body.days}
     state.conflict_events, state.ending_conflicts, *state.retries, state.resends, state.late = body.counters

@@ -3,6 +3,7 @@
 import msgspec
 
 from streams.alerting.alert_state import AlertState
+from streams.alerting.cusum import Score
 from streams.numbering.finding_history import FindingHistory
 from streams.numbering.waivers import Waiver
 
@@ -90,6 +91,7 @@ class StoredLateBody(StoredBody, array_like=True, gc=False):
     ahead_ms: int = 0  # of `newest_ms`: the latest event
     behind_ms: int = 0
     changes: list[int] = []  # within the grace, in order: age before the newest event, number taken or (negative) left
+    cusums: dict[str, Score] = {}  # written where there are any
 
 
 class StoredState(msgspec.Struct, array_like=True, gc=False):

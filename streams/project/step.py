@@ -6,7 +6,8 @@ within the grace, and neither does repetition.
 
 from models.alert import Alert
 from models.event import Event, EventType, RetryReason, default_reason
-from streams.alerting.core import Core
+from streams.alerting.core import FINAL_GRACES, Core
+from streams.alerting.cusum import fold_all
 from streams.base import outcome_flags
 from streams.base.ids import hash_of, pack_id
 from streams.project.project_state import ProjectState
@@ -49,6 +50,9 @@ def step(
                 state.now_ms = seen_ms
                 series.slide(seen_ms // 1000)
             if seen_ms >= (series.minute + 1) * 60_000:
+                if state.cusums:
+                    until = (seen_ms - FINAL_GRACES * core.grace_ms) // 1000
+                    fold_all(core.cusums, state.cusums, series.minutes, until)
                 series.roll_up(seen_ms // 60_000)
         if at_ms > state.latest_ms:
             state.latest_ms = at_ms

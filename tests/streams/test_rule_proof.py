@@ -63,6 +63,8 @@ class Played:
                     self.project.failed(when)
                 case "created":
                     self.project.succeeded(when)
+                case "retried":
+                    self.project.succeeded(when, retry_count=1)
                 case "gap":
                     self.project.created(when, self.project.state.numbering.max_number + 2)
                 case "filled":

@@ -49,6 +49,23 @@ DURATION = "must be a duration from 1m to 3d in whole minutes, such as 5m or 1h;
 UNKNOWN_KEY = "Rule r: `burn_rate.windows` is not known; the keys are factor, long, objective, preset, short."
 NEVER = "Rule r: `burn_rate.objective` lets 14.4 times the budget be 144 %, which no rate is above; lower the factor."
 BURN = without(GOOD, "threshold", "window_minutes") | {"burn_rate": {"objective": "99.9%", "preset": "1h"}}
+CUSUM = "Rule r: `cusum` must be a mapping such as {in_control: 1%, out_of_control: 5%, average_run_length: 10000}."
+IN_CONTROL = "Rule r: `cusum.in_control` must be the percentage of bad operations in good times, above 0%, such as 1%."
+OUT_OF_CONTROL = (
+    "Rule r: `cusum.out_of_control` must be the percentage to be noticed, above `in_control` and below 100%, such as "
+    "5%."
+)
+ONE_LIMIT = "Rule r: `cusum.limit` or `average_run_length` must be given, and only one of them."
+CUSUM_KEY = (
+    "Rule r: `cusum.h` is not known; the keys are average_run_length, forget, in_control, limit, out_of_control."
+)
+SCORED = without(GOOD, "threshold", "window_minutes") | {"cusum": {"in_control": 1, "out_of_control": 5, "limit": 90}}
+CONFLICTS = SCORED | {"alert_type": "HIGH_CONFLICT_RATE"}
+
+
+def scoring(**keys: Any) -> dict[str, Any]:
+    """A rule with these keys under `cusum`."""
+    return SCORED | {"cusum": SCORED["cusum"] | keys}
 
 
 def burning(**keys: Any) -> dict[str, Any]:
@@ -64,6 +81,16 @@ def burning(**keys: Any) -> dict[str, Any]:
         (GOOD | {"confidence": True}, CONFIDENCE),
         (GOOD | {"confidence": [95]}, CONFIDENCE),
         (BROKEN | {"confidence": 95}, COUNTS_FINDINGS),
+        (CONFLICTS, "Rule r: `cusum` is for HIGH_FAILURE_RATE and HIGH_RETRY_RATE, whose operations have ended."),
+        (SCORED | {"cusum": 5}, CUSUM),
+        (SCORED | {"threshold": "1%"}, "Rule r: `threshold` has no meaning beside `cusum`; remove one of them."),
+        (SCORED | {"min_bad": 2}, "Rule r: `min_bad` has no meaning beside `cusum`; remove one of them."),
+        (scoring(in_control="0%"), IN_CONTROL),
+        (scoring(out_of_control="1%"), OUT_OF_CONTROL),
+        (scoring(limit=0), "Rule r: `cusum.limit` must be a whole number from 1 to 100000."),
+        (scoring(average_run_length=10), ONE_LIMIT),
+        (scoring(forget="31d"), "Rule r: `cusum.forget` must be a duration from 1m to 30d, such as 7d."),
+        (scoring(h=4), CUSUM_KEY),
         (SLOW | {"burn_rate": {"objective": 99}}, "Rule r: `burn_rate` is for rates; SLOW_CREATION is none."),
         (BURN | {"burn_rate": 14.4}, "Rule r: `burn_rate` must be a mapping such as {objective: 99.9%, preset: 1h}."),
         (BURN | {"threshold": "1%"}, "Rule r: `threshold` follows from `burn_rate`; remove one of them."),

@@ -1,6 +1,7 @@
 """The rules in force: those of the worker that answers, and whether the others have the same."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -8,11 +9,14 @@ from agents.time_slices import in_slices
 from episode_monitor import __version__
 from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.question import LONG_ANSWER_SECONDS, Question, Scope
-from models.rule_views import BurnRateView, RulesInForce, RuleView, WorkerRules
+from models.rule_views import BurnRateView, CusumView, RulesInForce, RuleView, WorkerRules
 from models.times import rfc3339
 from streams.alerting.rule import Rule
+from streams.alerting.statistics import BurnRate, Cusum
 from streams.project.state_digest import rules_digest
 from streams.views.rule_counts import RuleCounts, rule_counts
+
+V = TypeVar("V", BurnRateView, CusumView)
 
 
 class RulesOfWorker(msgspec.Struct, frozen=True):
@@ -63,12 +67,14 @@ def _view(rule: Rule, counts: Sequence[RuleCounts]) -> RuleView:
         for_seconds=rule.for_seconds, keep_firing_seconds=rule.keep_firing_seconds, scope="project",
         description=rule.description, labels=rule.labels, annotations=rule.annotations, runbook_url=rule.runbook_url,
         confidence=None if rule.confidence is None else float(rule.confidence),
-        burn_rate=None if rule.burn_rate is None else msgspec.convert(
-            msgspec.to_builtins(rule.burn_rate), BurnRateView, strict=False
-        ),
+        burn_rate=_converted(rule.burn_rate, BurnRateView), cusum=_converted(rule.cusum, CusumView),
         firing=sum(each.firing.get(rule.rule_id, 0) for each in counts),
         pending=sum(each.pending.get(rule.rule_id, 0) for each in counts),
     )  # fmt: skip
+
+
+def _converted(found: BurnRate | Cusum | None, view: type[V]) -> V | None:
+    return None if found is None else msgspec.convert(msgspec.to_builtins(found), view, strict=False)
 
 
 def _summed(rule: RuleView, parts: Sequence[RulesOfWorker]) -> RuleView:
