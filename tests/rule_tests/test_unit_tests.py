@@ -115,7 +115,7 @@ def test_an_event_that_the_monitor_would_refuse_is_a_broken_file(tmp_path: Path)
 
 
 def test_the_example_of_the_documents_holds(tmp_path: Path) -> None:
-    _rule, example = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "rules.md").read_text(), re.DOTALL)
+    *_rules, example = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "rules.md").read_text(), re.DOTALL)
     (tmp_path / "rules.yaml").write_text((ROOT / "rules.yaml").read_text())
     (tmp_path / "example.test.yaml").write_text(example)
     ran = run("rules", "test", str(tmp_path / "example.test.yaml"))
