@@ -115,15 +115,15 @@ async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_a
         assert [each["silenced_by"] for each in view(left, "/alerts/active")["alerts"]] == [[f"alert:{key}"]]
         assert delete(right, f"{BASE}/silences/alert:{key}")[1]["state"] == "expired"
 
-        def acts_at(program: Program) -> list[tuple[str, str, str]]:
+        def acts_at(program: Program) -> list[tuple[str, str, str | None]]:
             found = (view(program, f"/alerts/history?alert_key={key}") or {}).get("transitions", ())
             return [(each["reason"], each["by"], each["comment"]) for each in found if each["by"]]
 
         for each in (left, right):
-            until(lambda: len(acts_at(each)) == 3, "the acts in the history")  # noqa: B023 - awaited here
+            until(lambda: len(acts_at(each)) == 4, "the acts in the history")  # noqa: B023 - awaited here
             assert acts_at(each) == [
-                ("silenced_by_person", "lee", ""), ("unacknowledged_by_person", "lee", ""),
-                ("acknowledged_by_person", "kim", "mine"),
+                ("unsilenced_by_person", "loopback", None), ("silenced_by_person", "lee", None),
+                ("unacknowledged_by_person", "lee", None), ("acknowledged_by_person", "kim", "mine"),
             ]  # fmt: skip
 
         matchers = [{"name": "project_id", "value": "p[34]", "operator": "=~"}]
