@@ -3,6 +3,8 @@
 import uuid
 from collections.abc import Callable
 
+from aiokafka.errors import KafkaConnectionError
+
 from agents.dispatch.codecs import StampedAct, encode_act
 from agents.dispatch.read_model import ReadModel
 from agents.engine.producer import Producer
@@ -26,6 +28,8 @@ class ActDesk:
 
         Raises TimeoutError where it is not done yet, and may still be; KafkaError where it was not sent.
         """
+        if not self._producer.is_started:  # the copy may be read before the worker has started, and after it ended
+            raise KafkaConnectionError("this worker is not connected")
         act_id = uuid.uuid4().hex
         with self._model.awaited(act_id) as outcome:
             value = encode_act(StampedAct(act_id=act_id, at_ms=self._now_ms(), act=act))

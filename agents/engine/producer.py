@@ -103,6 +103,11 @@ class Producer:
         return client
 
     @property
+    def is_started(self) -> bool:
+        """Whether records can be sent."""
+        return self._client is not None
+
+    @property
     def client(self) -> AIOKafkaProducer:
         """The started client."""
         if self._client is None:
