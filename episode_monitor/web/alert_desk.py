@@ -12,7 +12,7 @@ from episode_monitor.fleet.ask import Asks
 from episode_monitor.fleet.errors import NotAvailable, Recovering, Unreachable
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.fleet.questions.alert_deliveries import AlertDeliveriesQuestion, FleetAlertDeliveriesQuestion
-from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
+from episode_monitor.fleet.questions.alert_history import last_transitions
 from models.alert import Alert
 from models.alert_codec import decode_alert
 from models.alert_views import ActiveAlert, AlertDetails, DeliveryLine, TimelineLine, inputs_of
@@ -93,7 +93,7 @@ class FleetAlertDesk:
 
 async def details_of_history(fleet: Asks, alert_key: str, active: Alert | None) -> AlertDetails | None:
     """What the history knows of an alert; `active` where it is. None: there is neither."""
-    page = await fleet.ask(AlertHistoryQuestion(alert_key=alert_key, limit=TIMELINE_LINES))
+    page = await fleet.ask(last_transitions(alert_key, TIMELINE_LINES))
     alert = active or next((decode_alert(msgspec.json.encode(each.alert)) for each in page.transitions), None)
     if alert is None:
         return None

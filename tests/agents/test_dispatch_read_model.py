@@ -4,9 +4,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
+from agents.dispatch.act_desk import ActDesk
 from agents.dispatch.codecs import Outcome, Presence, encode_outcome, encode_presence
 from agents.dispatch.read_model import ReadModel
+from agents.engine.producer import Producer
 from models.alert import Severity
 from streams.dispatch.config import default_config
 from streams.dispatch.decide import decide, wire
@@ -156,3 +159,9 @@ def test_what_is_in_the_outbox_is_counted() -> None:
     assert model.outbox == 2, "half a decision"
     model.take(b"m", END)
     assert (model.outbox, model.size_bytes) == (0, 1 + len(END))
+
+
+async def test_an_act_before_the_worker_is_connected_is_refused_as_a_failure_of_kafka() -> None:
+    desk = ActDesk("acts", Producer("127.0.0.1:9"), ReadModel(default_config), lambda: START_MS)
+    with pytest.raises(KafkaConnectionError, match="this worker is not connected"):
+        await desk.perform(Acknowledge(alert_key="r:p", by="kim"))

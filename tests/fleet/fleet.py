@@ -27,6 +27,7 @@ from episode_monitor.fleet.split_watch import SplitWatch
 from episode_monitor.observe.process_view import ProcessView
 from episode_monitor.observe.switched_off import refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
+from episode_monitor.storage.alert_deliveries import MemoryAlertDeliveries
 from episode_monitor.storage.audit import MemoryAuditLog
 from episode_monitor.storage.history import AlertHistory, MemoryAlertHistory
 from episode_monitor.web.app import create_web_app
@@ -152,6 +153,7 @@ class Worker:
             self.view, self._tell, lambda partition: self.publisher.mark_changed(partition), history, self.audit
         )
         self.own.files = NoFiles()
+        self.own.deliveries = MemoryAlertDeliveries()
         self.model = Asked(self.own, PeerClient(fleet.client))
         self.splits = SplitWatch(self.model)
         self.registry = CollectorRegistry()

@@ -34,6 +34,11 @@ class AlertHistoryQuestion(Question[AlertHistoryPage, AlertHistoryPage], frozen=
         return AlertHistoryPage(transitions=[_shown(row) for row in rows], next_cursor=next_cursor)
 
 
+def last_transitions(alert_key: str, limit: int) -> AlertHistoryQuestion:
+    """The newest of one alert."""
+    return AlertHistoryQuestion(alert_key=alert_key, limit=limit)
+
+
 async def is_known(history: AlertHistory, alert_key: str) -> bool:
     """Whether this alert was ever emitted, as far as the history goes. Raises Unreachable without database."""
     return bool((await _list(history, HistoryQuery(alert_key=alert_key, limit=1)))[0])
