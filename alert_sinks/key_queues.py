@@ -5,8 +5,6 @@ Every transition leaves in exactly one way: delivered, skipped (delivered before
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable
-from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,19 +16,13 @@ from alert_sinks.environment import Environment
 from alert_sinks.ledger import Ending, GuardedLedger
 from alert_sinks.limits import Limits
 from alert_sinks.outage import Outage
-from alert_sinks.pace import Pace, rate_of
+from alert_sinks.pace import rate_of
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry, Sink, TakesDigests
+from alert_sinks.turns import KeyQueue, Turns
 
 _log = structlog.get_logger(__name__)
 
 TEAM_FIRST_SECONDS = 30.0  # on-call waits this long for a delivery that the team is about to get
-
-
-@dataclass(eq=False)
-class _KeyQueue:
-    deliveries: OrderedDict[Delivery, None] = field(default_factory=OrderedDict)  # the first is the one at work
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
 
 
 class KeyQueues:
@@ -45,20 +37,19 @@ class KeyQueues:
         self.counters = self._endings.counters
         self._limits = limits
         self._environment = environment
-        self._queues: dict[str, _KeyQueue] = {}
+        self._queues: dict[str, KeyQueue] = {}
         self._waiting: OrderedDict[Delivery, None] = OrderedDict()  # oldest first
-        self._slots = asyncio.Semaphore(limits.concurrency)
-        self._pace = Pace(rate_of(sink))
-        self._paused_until = environment.monotonic()
         self._off_reason: str | None = None
         self._closing = False
         self._outage = Outage(environment, self._heads, self._wake)
+        self._turns = Turns(limits.concurrency, rate_of(sink), environment, self._outage, self._is_open)
         self._digests: dict[str, Delivery] = {}  # alert key -> the digest that goes before anything else of it
 
     def exchange(self, sink: Sink) -> None:
         """What waits goes to this sink of the same name from now on, at once."""
         self._former.append(self.sink)
-        self.sink, self._off_reason, self._paused_until = sink, None, self._environment.monotonic()
+        self.sink, self._off_reason = sink, None
+        self._turns.resume()
         self._outage.succeeded()
         self._wake_all()
 
@@ -100,12 +91,13 @@ class KeyQueues:
             return
         queue = self._queues.get(delivery.queue)
         if queue is None:
-            queue = self._queues[delivery.queue] = _KeyQueue()
+            queue = self._queues[delivery.queue] = KeyQueue()
             queue.task = asyncio.create_task(self._run(delivery.queue, queue), name=f"queue-{self.sink.name}")
         queue.deliveries[delivery] = None
         if delivery.digest is not None:
             self._digests.update((alert.alert_key, delivery) for alert in delivery.alerts)
         self._waiting[delivery] = None
+        self._turns.arrived()
         if len(self._waiting) > self._limits.queue_limit:
             reason = f"more than {self._limits.queue_limit} alerts waited for this sink"
             self._send_to_dead_letters(next(iter(self._waiting)), Ending.OVERFLOWED, reason)
@@ -140,7 +132,7 @@ class KeyQueues:
         for sink in (self.sink, *self._former):
             await sink.aclose()
 
-    async def _run(self, key: str, queue: _KeyQueue) -> None:
+    async def _run(self, key: str, queue: KeyQueue) -> None:
         while queue.deliveries and not self._closing:
             delivery = next(iter(queue.deliveries))
             try:
@@ -152,70 +144,36 @@ class KeyQueues:
         if not queue.deliveries:
             del self._queues[key]
 
-    async def _wait_for_digest(self, queue: _KeyQueue, delivery: Delivery) -> None:
+    async def _wait_for_digest(self, queue: KeyQueue, delivery: Delivery) -> None:
         """What happened to an alert after it was put into a digest is delivered after that digest."""
         ahead = None if delivery.digest is not None else self._digests.get(delivery.queue)
         while ahead is not None and self._is_open(delivery) and not ahead.finished.is_set():
-            await self._until(queue, ahead.finished.wait())
+            await queue.until(ahead.finished.wait())
         for first in delivery.after:
             while self._is_open(delivery) and not first.finished.is_set():
                 left = delivery.accepted_at + TEAM_FIRST_SECONDS - self._environment.monotonic()
                 if left <= 0:
                     break
-                await self._until(queue, first.finished.wait(), self._environment.sleep(left))
+                await queue.until(first.finished.wait(), self._environment.sleep(left))
 
-    async def _deliver_until_done(self, queue: _KeyQueue, delivery: Delivery) -> None:
+    async def _deliver_until_done(self, queue: KeyQueue, delivery: Delivery) -> None:
         while self._is_open(delivery):
-            async with self._slots:
-                await self._wait_for_turn(queue, delivery)
-                if not self._is_open(delivery):
-                    return
-                delay = await self._try_once(delivery)
+            async with self._turns.slots:
+                if self._turns.left_to_probe(delivery):
+                    delay: float | None = 0.0
+                else:
+                    await self._turns.wait(queue, delivery)
+                    if not self._is_open(delivery):
+                        return
+                    delay = await self._try_once(delivery)
             if delay is None or not self._is_open(delivery):
                 continue
             if not self._outage.is_on:
-                await self._pause(queue, delay)
-            await self._until_probe(queue, delivery)
-
-    async def _wait_for_turn(self, queue: _KeyQueue, delivery: Delivery) -> None:
-        """Until the destination takes requests again, and then for this one's turn at its rate."""
-        turn: float | None = None
-        while self._is_open(delivery):
-            now = self._environment.monotonic()
-            until = max(self._paused_until, now if turn is None else turn)
-            if until > now:
-                await self._pause(queue, until - now)
-            elif turn is not None:
-                return
-            else:
-                turn = self._pace.turn(now)
-
-    async def _until_probe(self, queue: _KeyQueue, delivery: Delivery) -> None:
-        """Wait until the destination is back, or until it is this one's turn to find out."""
-        while self._is_open(delivery) and self._outage.is_on:
-            seconds = self._outage.seconds_to_probe(delivery)
-            if seconds is None:
-                await self._until(queue)
-            elif seconds > 0:
-                await self._pause(queue, seconds)
-            else:
-                return
+                await self._turns.pause(queue, delay)
+            await self._turns.until_probe(queue, delivery)
 
     def _is_open(self, delivery: Delivery) -> bool:
         return not (delivery.is_over or self._closing)
-
-    async def _pause(self, queue: _KeyQueue, seconds: float) -> None:
-        """Sleeps, unless the queue is woken because its first delivery has gone or everything closes."""
-        await self._until(queue, self._environment.sleep(seconds))
-
-    async def _until(self, queue: _KeyQueue, *waiting: Awaitable[object]) -> None:
-        queue.wake.clear()
-        ways = {asyncio.ensure_future(way) for way in (*waiting, queue.wake.wait())}
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
 
     async def _try_once(self, delivery: Delivery) -> float | None:
         """One try and what follows from it; the seconds to wait if it is to be repeated."""
@@ -264,7 +222,7 @@ class KeyQueues:
         delay = delay_seconds(delivery.attempts, retry.after_seconds, self._environment.jitter)
         if retry.holds_sink:
             # Others wait no longer than a minute: a new alert is worth one question to a destination in distress.
-            self._paused_until = max(self._paused_until, now + min(delay, CAP_SECONDS))
+            self._turns.hold(min(delay, CAP_SECONDS))
         if now + delay - delivery.accepted_at > self._limits.give_up_seconds:
             spent = round(now - delivery.accepted_at)
             reason = f"gave up after {delivery.attempts} attempts in {spent} s: {retry.reason}"

@@ -18,6 +18,11 @@ class Pace:
         self._rate = rate
         self._next = float("-inf")  # when a message is due at an even rate
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether the destination has a rate."""
+        return self._rate is not None
+
     def turn(self, now: float) -> float:
         """When the next message may be sent: `now` or later. Whoever asks has that turn."""
         if self._rate is None:

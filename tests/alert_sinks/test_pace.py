@@ -32,10 +32,10 @@ class Slow:
         self.name = name
         self.taken: list[tuple[float, str]] = []
         self._time = time
-        self._back_at = back_at
+        self.back_at = back_at
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
-        if self._time.seconds < self._back_at:
+        if self._time.seconds < self.back_at:
             return Retry(None, "it is away")
         self.taken.append((self._time.seconds, alert.project_id))
         return Delivered()
@@ -107,21 +107,34 @@ class VirtualTime:
                 until.set_result(None)
 
 
-async def test_2_000_alerts_drain_in_order_at_the_rate_after_an_outage_of_an_hour(
+async def test_10_000_alerts_drain_in_order_at_the_rate_after_an_outage_of_an_hour(
     new_desk: NewDesk,
 ) -> None:
     time = VirtualTime()
     slow, fast = Slow(time, back_at=HOUR), Fast(time, "fast")
-    desk = new_desk(environment=time.environment, team=[slow, fast], limits=Limits(queue_limit=2_000))
-    for number in range(2_000):
-        desk.fanout.accept(alert_of(f"p{number:04}"), number)
-    await time.run_until(lambda: len(desk.done) == 2_000)
+    desk = new_desk(environment=time.environment, team=[slow, fast], limits=Limits(queue_limit=10_000))
+    for number in range(10_000):
+        desk.fanout.accept(alert_of(f"p{number:05}"), number)
+    await time.run_until(lambda: len(desk.done) == 10_000)
 
     assert [name for _, name in slow.taken[1:]] == sorted(name for _, name in slow.taken[1:]), "the oldest first"
-    assert sorted(name for _, name in slow.taken) == [f"p{number:04}" for number in range(2_000)], "each once"
+    assert sorted(name for _, name in slow.taken) == [f"p{number:05}" for number in range(10_000)], "each once"
     times = [at for at, _ in slow.taken]
     assert all(later - earlier >= 0.999 for earlier, later in zip(times[10:], times[20:], strict=False)), "10 in 10 s"
     assert times[0] >= HOUR
-    assert times[-1] - times[0] < 2_000 + 200, "nothing but the rate delays it"
+    assert times[-1] - times[0] < 10_000 + 200, "nothing but the rate delays it"
     assert fast.taken[-1][0] < HOUR, "another destination does not wait for it"
     assert desk.dead == []
+
+
+async def test_a_new_alert_asks_a_destination_that_has_come_back_since_the_last_probe(new_desk: NewDesk) -> None:
+    time = VirtualTime()
+    slow = Slow(time, back_at=HOUR)
+    desk = new_desk(environment=time.environment, team=[slow])
+    for name in ("p1", "p2"):
+        desk.fanout.accept(alert_of(name), name)
+    await time.run_until(lambda: time.seconds >= 500)
+    slow.back_at = time.seconds
+    desk.fanout.accept(alert_of("p3"), "p3")
+    await time.run_until(lambda: len(desk.done) == 3)
+    assert slow.taken[-1][0] - slow.back_at < 5
