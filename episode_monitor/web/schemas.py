@@ -99,7 +99,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(ANSWERS, ref_template=_REFERENCE)
     for kind in ANSWERS | {Alert, ActiveAlert}:
         if issubclass(kind, Alert):
-            schemas[kind.__name__] = _alert_on_the_wire(schemas[kind.__name__])
+            optional = {field.name for field in msgspec.structs.fields(Alert) if field.default is msgspec.UNSET}
+            schemas[kind.__name__] = _alert_on_the_wire(schemas[kind.__name__], optional)
     for item in document["paths"].values():
         for operation in item.values():
             if not operation.get("parameters") and "requestBody" not in operation:
@@ -115,8 +116,9 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _alert_on_the_wire(schema: dict[str, Any]) -> dict[str, Any]:
-    """`Alert.to_dict` writes each `*_ms` field as an RFC 3339 string without the suffix; so must its schema."""
+def _alert_on_the_wire(schema: dict[str, Any], optional: set[str]) -> dict[str, Any]:
+    """`Alert.to_dict` writes each `*_ms` field as an RFC 3339 string without the suffix; so must its schema. All fields
+    are written but `optional` ones, which it leaves out where they are unset."""
     properties = {}
     for name, shape in schema["properties"].items():
         if not name.endswith("_ms"):
@@ -125,7 +127,7 @@ def _alert_on_the_wire(schema: dict[str, Any]) -> dict[str, Any]:
         moment = {"type": "string", "format": "date-time"}
         nullable = {"type": "null"} in shape.get("anyOf", [])
         properties[name.removesuffix("_ms")] = {"anyOf": [moment, {"type": "null"}]} if nullable else moment
-    return {**schema, "properties": properties, "required": list(properties)}
+    return {**schema, "properties": properties, "required": [name for name in properties if name not in optional]}
 
 
 class DocumentedApp(FastAPI):
