@@ -10,7 +10,7 @@ the operations alone, in whatever order they came.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from math import log
+from math import inf, log, log1p
 from typing import Final
 
 import msgspec
@@ -20,6 +20,7 @@ from streams.base import packed_counts
 from streams.rates.panes import Pane
 
 MAX_LIMIT: Final = 100_000
+_MAX_GROWTH: Final = 9  # rounding errors of a run length grow with the limit: e^9 is 8000 times
 
 
 class Score(msgspec.Struct, array_like=True):
@@ -129,7 +130,7 @@ def weight_of(in_control: float, out_of_control: float) -> int:
 def average_run_length(share: float, weight: int, limit: int) -> float:
     """How many operations it takes on average until the limit is reached from 0, where such a share is bad.
 
-    Exact: E(s) = 1 + (1-p) E(max(s-1, 0)) + p E(s+w), E = 0 from the limit on; solved from the top down, with
+    E(s) = 1 + (1-p) E(max(s-1, 0)) + p E(s+w), E = 0 from the limit on; solved from the top down, with
     E(limit-1) = x and every E(s) = a + b x.
     """
     known: list[tuple[float, float]] = [(0.0, 0.0)] * (limit + weight)
@@ -138,16 +139,19 @@ def average_run_length(share: float, weight: int, limit: int) -> float:
         (a, b), (above_a, above_b) = known[score], known[score + weight]
         known[score - 1] = (a - 1 - share * above_a) / (1 - share), (b - share * above_b) / (1 - share)
     (a, b), (above_a, above_b) = known[0], known[weight]
+    if b - above_b < 1e-12 * b:
+        return inf  # longer than floats can tell
     return a + b * (1 / share - a + above_a) / (b - above_b)
 
 
 def limit_for(share: float, weight: int, run_length: float) -> int | None:
-    """The lowest limit with at least this average run length; None where it is above MAX_LIMIT."""
+    """The lowest limit with at least this average run length; None where it is too high to be computed."""
+    most = max(1, min(MAX_LIMIT, int(-_MAX_GROWTH / log1p(-share))))
     high = 1
     while average_run_length(share, weight, high) < run_length:
-        high *= 2
-        if high > MAX_LIMIT:
+        if high == most:
             return None
+        high = min(2 * high, most)
     low = high // 2 + 1
     while low < high:
         middle = (low + high) // 2

@@ -139,8 +139,8 @@ def _cusum(raw: Mapping[str, Any], fault: Fault) -> Cusum | None:
         length = _decimal(raw["average_run_length"])
         limit = limit_for(float(low) / 100, weight, float(length)) if length is not None and length >= 1 else None
         if limit is None:
-            fault("average_run_length", "must be the operations between two false alarms, such as 10000; no limit "
-                                        "gives this one")  # fmt: skip
+            fault("average_run_length", "must be the operations between two false alarms, such as 10000; for one "
+                                        "as long as this give a `limit`")  # fmt: skip
     if type(limit) is not int or not 1 <= limit <= MAX_LIMIT or forget is None:
         return None
     return Cusum(in_control=low, out_of_control=high, weight=weight, limit=limit, forget_minutes=forget)

@@ -1,4 +1,4 @@
-"""Writes `streams.project.state_shapes.StoredLateBody`, from which it is read again, without making it first.
+"""Writes `streams.project.state_shapes.StoredScoredBody`, from which it is read again, without making it first.
 
 A project with one episode is written in a third of the time that its structs would take; most of it is small integers.
 """
@@ -14,7 +14,7 @@ from streams.base import packed_counts
 from streams.base.packing import EMPTY_MAP, NIL, put_array, put_bytes, put_integer, put_integers
 from streams.project.numbering_codec import changes_of, put_numbering
 from streams.project.project_state import ProjectState
-from streams.project.state_shapes import StoredBody, StoredLateBody, StoredOperations
+from streams.project.state_shapes import StoredBody, StoredLateBody, StoredOperations, StoredScoredBody
 from streams.rates.dedup_window import RecentKeys, SequenceMemory
 from streams.rates.operation_series import OperationSeries
 from streams.rates.operations import FLAG_BITS, FLAGS, Ended, Open, Operation
@@ -23,7 +23,8 @@ _FIELDS: Final = 17
 _LATE_FIELDS: Final = 20
 _SCORE_FIELDS: Final = 21
 assert len(StoredBody.__struct_fields__) == _FIELDS
-assert len(StoredLateBody.__struct_fields__) == _SCORE_FIELDS
+assert len(StoredLateBody.__struct_fields__) == _LATE_FIELDS
+assert len(StoredScoredBody.__struct_fields__) == _SCORE_FIELDS
 _pack = msgspec.msgpack.Encoder().encode
 _NO_OPERATIONS = _pack(StoredOperations(b"", [], b"", [], []))
 

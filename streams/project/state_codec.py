@@ -25,8 +25,8 @@ from streams.project.rule_evaluator import forget_removed_rules, is_watchful
 from streams.project.state_shapes import (
     Checkpoint,
     Head,
-    StoredLateBody,
     StoredOperations,
+    StoredScoredBody,
     StoredStateWithHistory,
 )
 from streams.rates.dedup_window import RecentKeys, Source
@@ -174,7 +174,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     return state
 
 
-def _adopt_rules(core: Core, state: ProjectState, body: StoredLateBody) -> None:
+def _adopt_rules(core: Core, state: ProjectState, body: StoredScoredBody) -> None:
     """Rules may have changed since the state was written: nothing may stay that only the old ones explain."""
     if body.rules != core.rules.fingerprint:
         forget_removed_rules(core, state)

@@ -91,13 +91,18 @@ class StoredLateBody(StoredBody, array_like=True, gc=False):
     ahead_ms: int = 0  # of `newest_ms`: the latest event
     behind_ms: int = 0
     changes: list[int] = []  # within the grace, in order: age before the newest event, number taken or (negative) left
-    cusums: dict[str, Score] = {}  # written where there are any
+
+
+class StoredScoredBody(StoredLateBody, array_like=True, gc=False):
+    """The same of a project with scores. What is stored without them is read as this, too."""
+
+    cusums: dict[str, Score] = {}
 
 
 class StoredState(msgspec.Struct, array_like=True, gc=False):
     """All of a head after its header: the body, and where its numbers are."""
 
-    body: StoredLateBody
+    body: StoredScoredBody
     versions: list[tuple[int, int]]  # chunks stored apart
     inline: list[tuple[int, bytes]]
 

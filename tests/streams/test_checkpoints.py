@@ -1,5 +1,7 @@
 """Writing a project down and reading it back, at any moment, changes nothing of what it does afterwards."""
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -10,9 +12,16 @@ from models.alert import Alert
 from models.event import Event, EventType
 from streams.alerting import rule_types
 from streams.alerting.core import Core
+from streams.alerting.statistics import Cusum
 from streams.project.project_state import ProjectState
 from streams.project.state_codec import HEADER_BYTES, canonical, checkpoint, decode, head_of, read_head
-from streams.project.state_shapes import StoredBody, StoredState, StoredStateWithHistory
+from streams.project.state_shapes import (
+    StoredBody,
+    StoredLateBody,
+    StoredScoredBody,
+    StoredState,
+    StoredStateWithHistory,
+)
 from streams.project.step import advance, step
 from tests.streams.driving import (
     CONFLICT,
@@ -28,6 +37,7 @@ from tests.streams.driving import (
 )
 from tests.streams.lives import JUMPING, NUMBERING, ORDINARY, arrivals, lives, many_before, with_resends
 
+QUIET = Cusum(in_control=Decimal(10), out_of_control=Decimal(30), weight=4, limit=7, forget_minutes=60)
 CORE = core_with(
     FAILURE,
     CONFLICT,
@@ -35,6 +45,7 @@ CORE = core_with(
     INTEGRITY,
     rule(rule_types.RETRY_RATE, "3", rule_id="retry", min_samples=4, for_seconds=20, keep_firing_seconds=30,
          window_minutes=1),
+    rule(rule_types.FAILURE_RATE, "10", rule_id="quiet", window_minutes=0, cusum=QUIET),
     max_jump=20,
 )  # fmt: skip
 WAITS_MS = (0, 1, 1000, 31_000, 400_000, 4_000_000, 90_000_000)
@@ -44,8 +55,10 @@ def as_msgspec_writes_it(head: bytes) -> bytes:
     """What is written value by value, read into structs and written from these."""
     stored = msgspec.msgpack.decode(head[HEADER_BYTES:], type=StoredStateWithHistory)
     plain = stored if stored.finding_history else StoredState(stored.body, stored.versions, stored.inline)
-    if not (stored.body.ahead_ms or stored.body.behind_ms or stored.body.changes):
-        plain.body = StoredBody(*msgspec.structs.astuple(stored.body)[:-3])  # type: ignore[assignment]
+    body = stored.body
+    is_late = body.ahead_ms or body.behind_ms or body.changes
+    kind = StoredScoredBody if body.cusums else StoredLateBody if is_late else StoredBody
+    plain.body = kind(*(getattr(body, name) for name in kind.__struct_fields__))  # type: ignore[assignment]
     return head[:HEADER_BYTES] + msgspec.msgpack.encode(plain)
 
 

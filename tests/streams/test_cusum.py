@@ -44,9 +44,9 @@ def test_the_limit_is_the_lowest_with_the_wanted_run_length() -> None:
 
 
 @examples(60)
-@given(st.integers(1, 9), st.integers(1, 6), st.integers(1, 12))
-def test_run_lengths_solve_their_equations(tenths: int, weight: int, limit: int) -> None:
-    share = Fraction(tenths, 10)
+@given(st.integers(1, 50), st.integers(1, 6), st.integers(1, 12))
+def test_run_lengths_solve_their_equations(percent: int, weight: int, limit: int) -> None:
+    share = Fraction(percent, 100)
     rows = []
     for score in range(limit):  # E(s) - (1-p) E(max(s-1, 0)) - p E(s+w) = 1
         row = [Fraction(0)] * limit + [Fraction(1)]
