@@ -22,7 +22,7 @@ from alert_sinks.instead import InsteadOf
 from alert_sinks.key_queues import KeyQueues
 from alert_sinks.ledger import GuardedLedger, Ledger
 from alert_sinks.limits import Limits
-from alert_sinks.messages import messages_of, without_resolved
+from alert_sinks.messages import is_wanted, messages_of, without_resolved
 from alert_sinks.receiver_queues import ReceiverQueues
 from alert_sinks.routing import Route, RouteReason, reason_of, route
 from alert_sinks.sink import Destinations, Sink
@@ -186,6 +186,8 @@ class Fanout(Generic[Token]):
         self.routed[reason_of(notification, stand_in)] += 1
         transition = _InFlight(token, 0)
         for way in ways:
+            if not is_wanted(notification, keeps_incidents=way.of.keeps_incidents):
+                continue
             wanted = notification if way.of.sends_resolved else without_resolved(notification)
             for message in messages_of(wanted, takes_digests=way.queues.takes_digests):
                 delivery = self._delivery(message.alert, mark, [transition], message.digest)

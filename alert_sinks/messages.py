@@ -8,13 +8,15 @@ from alert_sinks.digest import Digest
 from models.alert import Alert, AlertStatus
 from streams.alerting.verdict import Reason
 from streams.dispatch.outputs import Notification
-from streams.dispatch.table import NotifyReason
+from streams.dispatch.table import ACT_REASONS, NotifyReason
 
 _INTROS = {
     NotifyReason.ESCALATED: "Not acknowledged",
     NotifyReason.REPEAT_INTERVAL_ELAPSED: "Still firing",
     NotifyReason.ACKNOWLEDGEMENT_EXPIRES: "An acknowledgement will expire",
     NotifyReason.SILENCE_EXPIRES: "A silence will expire",
+    NotifyReason.ACKNOWLEDGED: "Acknowledged",
+    NotifyReason.UNACKNOWLEDGED: "Acknowledgement removed",
 }
 
 
@@ -25,6 +27,13 @@ class Message(NamedTuple):
     alert: Alert
     digest: Digest | None = None
     group_key: str = ""
+
+
+def is_wanted(notification: Notification, *, keeps_incidents: bool) -> bool:
+    """Acts of people are for sinks that keep incidents. The end of a silence is about none of these."""
+    if notification.reason in ACT_REASONS:
+        return keeps_incidents
+    return not (keeps_incidents and notification.reason is NotifyReason.SILENCE_EXPIRES)
 
 
 def without_resolved(notification: Notification) -> Notification:
@@ -70,5 +79,9 @@ def _shown(notification: Notification, alert: Alert) -> Alert:
         alert,
         title=f"{notification.mark} {alert.title}".lstrip(),
         description=" ".join(each for each in said if each),
-        reason=Reason.ESCALATED_UNACKNOWLEDGED.value if is_escalated else alert.reason,
+        reason=notification.reason.value
+        if notification.reason in ACT_REASONS
+        else Reason.ESCALATED_UNACKNOWLEDGED.value
+        if is_escalated
+        else alert.reason,
     )

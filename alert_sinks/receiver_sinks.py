@@ -43,6 +43,11 @@ def rate_of_config(config: ReceiverConfig) -> Rate | None:
     return _KIND_OF[type(config)][1].rate(config)
 
 
+def keeps_incidents(config: ReceiverConfig) -> bool:
+    """Whether its destination has an incident for each group of alerts, which people acknowledge."""
+    return _KIND_OF[type(config)][1].keeps_incidents(config)
+
+
 def sink_name(receiver: str, key: str, number: int) -> str:
     """Names a sink in the ledger, in metrics and logs. `key` as in the file; `number` among its kind, from 1."""
     name = f"{receiver}/{key.removesuffix('_configs')}"
@@ -51,4 +56,4 @@ def sink_name(receiver: str, key: str, number: int) -> str:
 
 def _built(kind: SinkKind, config: ReceiverConfig, parts: SinkParts) -> ReceiverSink:
     assert kind.of_config is not None
-    return ReceiverSink(kind.of_config(config, parts), config)
+    return ReceiverSink(kind.of_config(config, parts), config, kind.keeps_incidents(config))

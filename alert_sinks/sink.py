@@ -95,6 +95,7 @@ class ReceiverSink:
 
     sink: Sink
     config: ReceiverConfig | None = None
+    keeps_incidents: bool = False  # it has an incident for each group of alerts, and learns of what people do
 
     @property
     def sends_resolved(self) -> bool:
@@ -159,6 +160,7 @@ class SinkKind:
     build: Callable[[Any, httpx.AsyncClient], Destinations] = _none  # of an instance of `settings`
     configs: Callable[[Any], tuple[Sequence[ReceiverConfig], Sequence[ReceiverConfig]]] = lambda _: ((), ())
     receiver: ReceiverKind | None = None
+    keeps_incidents: Callable[[Any], bool] = lambda _: False  # of such a config: one for each group, told of acts
     rate: Callable[[Any], Rate | None] = lambda _: None  # of such a config's destination; None: as fast as it answers
     of_config: Callable[[Any, SinkParts], Sink] | None = None  # of an instance of `receiver.config`
 

@@ -7,6 +7,7 @@ from models.alert import Alert, AlertStatus, Severity
 from models.times import rfc3339
 from streams.alerting.rule_types import alert_type
 from streams.alerting.verdict import Reason
+from streams.dispatch.table import NotifyReason
 from streams.project.alert_actions import person_of
 
 MAX_LINES = 10  # of a digest; people read no more
@@ -41,6 +42,17 @@ def headline(alert: Alert) -> str:
     """State and title in one line, with the project if the title does not name it."""
     project = "" if alert.project_id in alert.title else f" (project {alert.project_id})"
     return f"[{state(alert)}] {alert.title}{project}"
+
+
+def event(alert: Alert) -> str:
+    """What has happened, in one line: the headline, or who has taken the alert or given it back."""
+    if alert.reason == NotifyReason.ACKNOWLEDGED.value and alert.acknowledged_by:
+        return f"Acknowledged by {alert.acknowledged_by}: {alert.title}"
+    return (
+        f"Acknowledgement removed: {alert.title}"
+        if alert.reason == NotifyReason.UNACKNOWLEDGED.value
+        else headline(alert)
+    )
 
 
 def reason(word: str) -> str:

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import SecretStr
@@ -56,19 +57,26 @@ class PagerdutySink:
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Sends the alert once."""
         return await self._send(
-            alert, wording.headline(alert), wording.facts(alert), attempt.group_key or alert.alert_key, attempt
+            action_of([alert]),
+            alert,
+            wording.headline(alert),
+            wording.facts(alert),
+            attempt.group_key or alert.alert_key,
+            attempt,
         )
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Sends one event for all of them."""
         listed = wording.Fact("Alerts", "\n".join(wording.lines(digest)), False)
         facts = [listed, *wording.digest_facts(digest)]
-        return await self._send(digest.worst, digest.title, facts, attempt.group_key or digest.group_key, attempt)
+        return await self._send(
+            action_of(digest.alerts), digest.worst, digest.title, facts, attempt.group_key or digest.group_key, attempt
+        )
 
     async def _send(
-        self, alert: Alert, summary: str, facts: list[wording.Fact], group_key: str, attempt: Attempt
+        self, action: str, alert: Alert, summary: str, facts: list[wording.Fact], group_key: str, attempt: Attempt
     ) -> Outcome:
-        body = json_body({"routing_key": self._key, **_event(alert, summary, facts, dedup_key(group_key))})
+        body = json_body({"routing_key": self._key, **_event(action, alert, summary, facts, dedup_key(group_key))})
         answer = await post(self._parts.client, self._url, body, {}, self._parts.timeout_seconds, attempt.check)
         return outcome_of(answer, attempt.at_ms, self._key)
 
@@ -81,10 +89,10 @@ def dedup_key(group_key: str) -> str:
     return hashlib.sha256(group_key.encode("utf-8", "replace")).hexdigest()
 
 
-def _event(alert: Alert, summary: str, facts: list[wording.Fact], key: str) -> dict[str, Any]:
+def _event(action: str, alert: Alert, summary: str, facts: list[wording.Fact], key: str) -> dict[str, Any]:
     links = [(alert.runbook_url, "Runbook"), (alert.dashboard_url, "Dashboard")]
     return {
-        "event_action": _action(alert),
+        "event_action": action,
         "dedup_key": key,
         "client": CLIENT,
         "links": [{"href": address, "text": text} for address, text in links if address],
@@ -104,10 +112,12 @@ def _event(alert: Alert, summary: str, facts: list[wording.Fact], key: str) -> d
     }
 
 
-def _action(alert: Alert) -> str:
-    if alert.status is AlertStatus.RESOLVED:
+def action_of(alerts: Sequence[Alert]) -> str:
+    """Of an incident: it is over when nothing fires, and acknowledged when all that fires is."""
+    firing = [alert for alert in alerts if alert.status is not AlertStatus.RESOLVED]
+    if not firing:
         return "resolve"
-    return "acknowledge" if alert.acknowledged_by else "trigger"
+    return "acknowledge" if all(alert.acknowledged_by for alert in firing) else "trigger"
 
 
-KIND = SinkKind(receiver=RECEIVER, of_config=PagerdutySink)
+KIND = SinkKind(receiver=RECEIVER, of_config=PagerdutySink, keeps_incidents=lambda _: True)

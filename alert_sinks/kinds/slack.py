@@ -243,4 +243,5 @@ def _of_config(config: SlackConfig, parts: SinkParts) -> Sink:
     return SlackSink(parts.client, url, name=parts.name, timeout_seconds=parts.timeout_seconds)
 
 
-KIND = SinkKind(SlackSettings, _sinks, configs=_configs, receiver=RECEIVER, of_config=_of_config, rate=_rate)
+KIND = SinkKind(SlackSettings, _sinks, configs=_configs, receiver=RECEIVER, of_config=_of_config, rate=_rate,
+                keeps_incidents=lambda config: config.bot_token is not None)  # fmt: skip

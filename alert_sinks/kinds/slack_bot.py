@@ -68,7 +68,7 @@ class SlackBot:
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Posts or edits the incident's message once."""
         return await self._tell(
-            slack_payload(alert), wording.headline(alert), attempt.group_key or alert.alert_key,
+            slack_payload(alert), wording.event(alert), attempt.group_key or alert.alert_key,
             attempt.message_id or alert.transition_id, alert, attempt,
         )  # fmt: skip
 

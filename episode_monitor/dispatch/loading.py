@@ -4,7 +4,7 @@ import httpx
 import structlog
 
 from alert_sinks.destinations import set_sinks
-from alert_sinks.receiver_sinks import build_receivers, rate_of_config
+from alert_sinks.receiver_sinks import build_receivers, keeps_incidents, rate_of_config
 from alert_sinks.sink import Destinations
 from episode_monitor import composition
 from episode_monitor.dispatch.in_force import AlertingInForce, InForce
@@ -26,14 +26,25 @@ def dispatch_config(files: AlertingFiles) -> DispatchConfig:
         # without a file the team's alerts go to the log where nothing else is set
         empty_receivers=silent if is_file else silent - {TEAM},
         rate_limits=rate_limits(files) if is_file else {},
+        apart=apart(files),
         stand_ins=(ON_CALL, TEAM, root) if is_file else (ON_CALL, TEAM),
     )
 
 
+def apart(files: AlertingFiles) -> frozenset[str]:
+    """Receivers with a destination that keeps an incident for each group of alerts."""
+    return frozenset(each.name for each in files.receivers if any(map(keeps_incidents, each.configs)))
+
+
 def rate_limits(files: AlertingFiles) -> dict[str, RateLimit]:
-    """Of receivers with a destination that takes only so many messages: what has to wait becomes one digest."""
+    """Of receivers with a destination that takes only so many messages: what has to wait becomes one digest.
+
+    Where incidents are kept nothing is joined, and the sink alone keeps the rate.
+    """
     limits: dict[str, RateLimit] = {}
     for receiver in files.receivers:
+        if any(map(keeps_incidents, receiver.configs)):
+            continue
         rates = [rate for config in receiver.configs if (rate := rate_of_config(config)) is not None]
         if rates:
             interval_ms = round(1000 * max(rate.interval_seconds for rate in rates))

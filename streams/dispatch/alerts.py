@@ -10,7 +10,7 @@ from streams.dispatch.inputs import Acknowledge, ActOnAlert, Transition
 from streams.dispatch.outputs import RANK
 from streams.dispatch.records import Acknowledgement, AlertRecord
 from streams.dispatch.state import ALERT, LiveAlert
-from streams.dispatch.table import MOVES, REFUSALS, Effect, Event, Move, Refusal, Status
+from streams.dispatch.table import MOVES, REFUSALS, Effect, Event, Move, NotifyReason, Refusal, Status
 from streams.dispatch.timers import Timer
 from streams.dispatch.turn import Turn, shown
 from streams.routing.labels import labels_of
@@ -127,7 +127,7 @@ def _move(turn: Turn, live: LiveAlert, move: Move) -> None:
 
 
 def _start(turn: Turn, live: LiveAlert, move: Move) -> None:
-    """The effects of a move, in the order of `Effect`. `BEGIN` was before it, `STEP` is the timer's."""
+    """The effects of a move, in their order. `BEGIN` was before it, `STEP` is the timer's, `SAY` the act's."""
     effects = move.effects
     if Effect.REOPEN in effects:
         live.record.openings += 1
@@ -189,6 +189,8 @@ def act(turn: Turn, event: Event, given: ActOnAlert) -> None:
         schedule_acknowledgement(turn, live)
     turn.report(live, move.reason, given.by, given.comment)
     _start(turn, live, move)
+    if Effect.SAY in move.effects:
+        notices.acted(turn, live, NotifyReason(move.reason), given.by, given.comment)
 
 
 def schedule_acknowledgement(turn: Turn, live: LiveAlert) -> None:

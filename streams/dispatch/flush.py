@@ -66,7 +66,8 @@ def survey(turn: Turn, group: LiveGroup) -> Survey:
 def flush(turn: Turn, keys: Iterable[str]) -> None:
     """The time of these groups has come: notify their receivers, or say why not, and set when to look again.
 
-    Several groups of one receiver become one message if its rate is limited, or if they are many.
+    Several groups of one receiver become one message if its rate is limited, or if they are many. Those of one
+    that keeps incidents stay apart.
     """
     by_receiver: dict[str, list[Part]] = {}
     for key in sorted(keys):
@@ -74,7 +75,11 @@ def flush(turn: Turn, keys: Iterable[str]) -> None:
         part = _part(turn, group) if group else None
         if part is not None:
             by_receiver.setdefault(part.group.record.receiver, []).append(part)
-    for receiver, parts in sorted(by_receiver.items()):
+    bundles = [
+        (receiver, bundle) for receiver, parts in sorted(by_receiver.items())
+        for bundle in ([[part] for part in parts] if receiver in turn.config.apart else [parts])
+    ]  # fmt: skip
+    for receiver, parts in bundles:
         if free_ms := rates.take(turn, receiver):
             for part in parts:
                 _put_off(turn, part.group, part.found, WhyNot.RATE_LIMITED, free_ms)

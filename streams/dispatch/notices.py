@@ -1,10 +1,12 @@
-"""Notices to receivers: an acknowledgement, or a silence, will expire."""
+"""Notices to receivers: of an act of a person, and that an acknowledgement or a silence will expire."""
 
 from streams.dispatch.outputs import Notification, named, notification_id, worst_of
 from streams.dispatch.records import SilenceRecord
-from streams.dispatch.state import GROUP, LiveAlert
+from streams.dispatch.state import GROUP, LiveAlert, LiveGroup
 from streams.dispatch.table import NotifyReason
 from streams.dispatch.turn import Turn, mask_of, shown
+
+_ACTS = {NotifyReason.ACKNOWLEDGED: "Acknowledged", NotifyReason.UNACKNOWLEDGED: "Acknowledgement removed"}
 
 
 def acknowledgement_will_expire(turn: Turn, live: LiveAlert) -> None:
@@ -13,14 +15,39 @@ def acknowledgement_will_expire(turn: Turn, live: LiveAlert) -> None:
     if taken is None or mask_of(turn.state, live) is not None:
         return
     note = f"Acknowledged by {taken.by}; the acknowledgement will expire, and the alert still fires."
-    for group in turn.state.groups_of(live):
-        record = group.record
-        if live.told(group) is not None and turn.config.reaches(record.receiver):
-            _send(
-                turn, record.receiver, record.key, [live], record.sequence, NotifyReason.ACKNOWLEDGEMENT_EXPIRES, note
-            )
-            record.sequence += 1
-            turn.state.touch(GROUP, record.key)
+    for group in _notified(turn, live):
+        lives = _known(turn, group) if group.record.receiver in turn.config.apart else [live]
+        _send_of_group(turn, group, lives, NotifyReason.ACKNOWLEDGEMENT_EXPIRES, note)
+
+
+def acted(turn: Turn, live: LiveAlert, reason: NotifyReason, by: str, comment: str) -> None:
+    """One message to each receiver that keeps an incident with this firing, with all that it knows of the group and
+    that still fires, unless something keeps the alert back."""
+    if mask_of(turn.state, live) is not None:
+        return
+    note = f"{_ACTS[reason]} by {by}{f' ({comment})' if comment else ''}."
+    for group in _notified(turn, live):
+        if group.record.receiver in turn.config.apart:
+            _send_of_group(turn, group, _known(turn, group), reason, note)
+
+
+def _notified(turn: Turn, live: LiveAlert) -> list[LiveGroup]:
+    """Its groups whose receivers were notified of the firing, and can be."""
+    groups = turn.state.groups_of(live)
+    return [each for each in groups if live.told(each) is not None and turn.config.reaches(each.record.receiver)]
+
+
+def _known(turn: Turn, group: LiveGroup) -> list[LiveAlert]:
+    """What a group's receiver was notified of, and still fires, and nothing keeps back."""
+    known = (turn.state.alerts[key] for key in sorted(group.knows))
+    return [each for each in known if each.fires and each.told(group) and mask_of(turn.state, each) is None]
+
+
+def _send_of_group(turn: Turn, group: LiveGroup, lives: list[LiveAlert], reason: NotifyReason, note: str) -> None:
+    record = group.record
+    _send(turn, record.receiver, record.key, lives, record.sequence, reason, note)
+    record.sequence += 1
+    turn.state.touch(GROUP, record.key)
 
 
 def silence_will_expire(turn: Turn, silence: SilenceRecord) -> None:

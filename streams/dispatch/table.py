@@ -56,6 +56,7 @@ class Effect(Enum):
     STOP = "stop"  # no further step of the escalation chain
     ESCALATE = "escalate"  # the escalation chain begins, unless it is on its way
     LOOK = "look"  # its groups look whether there is something to notify
+    SAY = "say"  # the receivers notified before that keep incidents learn of the act
     REMIND = "remind"  # the receivers notified before learn that the acknowledgement will expire
     STEP = "step"  # the next step of the escalation chain
 
@@ -73,7 +74,8 @@ _FRESH = Move(_S.FIRING, "", (Effect.BEGIN, Effect.STOP, Effect.ESCALATE, Effect
 _AGAIN = (Effect.REOPEN, Effect.ESCALATE, Effect.LOOK)  # the same incident is news again
 _NEXT_PENDS = Move(_S.PENDING, "", (Effect.BEGIN, Effect.STOP, Effect.LOOK))
 _OVER = (Effect.STOP, Effect.LOOK)
-_GIVEN_BACK = (Effect.ESCALATE, Effect.LOOK)
+_TAKEN = (Effect.STOP, Effect.SAY)
+_GIVEN_BACK = (Effect.ESCALATE, Effect.LOOK, Effect.SAY)
 
 MOVES: dict[tuple[Status, Event], Move] = {
     # was              what happens               is                reason ("": the transition's own), what it starts
@@ -91,7 +93,7 @@ MOVES: dict[tuple[Status, Event], Move] = {
     (_S.FIRING,       _E.WORSENS):       Move(_S.FIRING,       "severity_rose", _AGAIN),
     (_S.FIRING,       _E.CONTINUES):     Move(_S.FIRING),
     (_S.FIRING,       _E.ENDS):          Move(_S.RESOLVED,     "", _OVER),
-    (_S.FIRING,       _E.ACKNOWLEDGE):   Move(_S.ACKNOWLEDGED, "acknowledged_by_person", (Effect.STOP,)),
+    (_S.FIRING,       _E.ACKNOWLEDGE):   Move(_S.ACKNOWLEDGED, "acknowledged_by_person", _TAKEN),
     (_S.FIRING,       _E.RESOLVE):       Move(_S.HUSHED,       "resolved_by_person", _OVER),
     (_S.FIRING,       _E.STEP_DUE):      Move(_S.FIRING,       "escalated_unacknowledged", (Effect.STEP,)),
 
@@ -100,7 +102,7 @@ MOVES: dict[tuple[Status, Event], Move] = {
     (_S.ACKNOWLEDGED, _E.WORSENS):       Move(_S.FIRING,       "severity_rose", _AGAIN),
     (_S.ACKNOWLEDGED, _E.CONTINUES):     Move(_S.ACKNOWLEDGED),
     (_S.ACKNOWLEDGED, _E.ENDS):          Move(_S.RESOLVED,     "", _OVER),
-    (_S.ACKNOWLEDGED, _E.ACKNOWLEDGE):   Move(_S.ACKNOWLEDGED, "acknowledged_by_person"),
+    (_S.ACKNOWLEDGED, _E.ACKNOWLEDGE):   Move(_S.ACKNOWLEDGED, "acknowledged_by_person", (Effect.SAY,)),
     (_S.ACKNOWLEDGED, _E.UNACKNOWLEDGE): Move(_S.FIRING,       "unacknowledged_by_person", _GIVEN_BACK),
     (_S.ACKNOWLEDGED, _E.RESOLVE):       Move(_S.HUSHED,       "resolved_by_person", _OVER),
     (_S.ACKNOWLEDGED, _E.REMINDER_DUE):  Move(_S.ACKNOWLEDGED, "acknowledgement_will_expire", (Effect.REMIND,)),
@@ -158,10 +160,15 @@ class NotifyReason(Enum):
     NEW_RESOLVED = "new_resolved_in_group"
     ALL_RESOLVED = "all_alerts_resolved"
     REPEAT_INTERVAL_ELAPSED = "repeat_interval_elapsed"
-    # not of a group
+    # not of a group that is due
+    ACKNOWLEDGED = "acknowledged_by_person"  # the values of these two are the reasons of their moves
+    UNACKNOWLEDGED = "unacknowledged_by_person"
     DIGEST = "digest"  # several groups in one message: the receiver's rate, or many that are due at once
     ACKNOWLEDGEMENT_EXPIRES = "acknowledgement_will_expire"
     SILENCE_EXPIRES = "silence_will_expire"
+
+
+ACT_REASONS = frozenset({NotifyReason.ACKNOWLEDGED, NotifyReason.UNACKNOWLEDGED})
 
 
 class Look(NamedTuple):

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
+from alert_sinks.kinds.pagerduty import PagerdutyConfig
 from alert_sinks.kinds.webhook import WebhookConfig
 from alert_sinks.receiver_sinks import build_receivers
 from alert_sinks.receivers import Receiver as FileReceiver
@@ -100,6 +101,23 @@ async def test_a_sink_that_is_not_sent_ends_gets_the_firing_alerts_only(
     quiet = [each.json for each in receiver.requests if each.path.endswith("quiet")]
     assert [[one["project_id"] for one in each["alerts"]] for each in quiet] == [["p1", "p2"]]
     assert len([each for each in receiver.requests if each.path.endswith("all")]) == 3
+
+
+async def test_acts_of_people_go_to_sinks_that_keep_incidents_and_silences_to_the_others(
+    new_desk: NewDesk, client: httpx.AsyncClient, file: File, receiver: Receiver
+) -> None:
+    pager = PagerdutyConfig(routing_key=SecretStr("R" * 32), url=f"{receiver.url}/pager")
+    ways = FileReceiver(name="db", configs=(file.way("web"), pager))
+    desk = new_desk(destinations=Destinations(receivers=build_receivers([ways], client, 10), stand_ins=()))
+    taken = msgspec.structs.replace(alert_of("p1"), acknowledged_by="ann")
+    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept_notification(sent("db", taken, reason=NotifyReason.ACKNOWLEDGED), 2)
+    desk.fanout.accept_notification(sent("db", taken, alert_of("p2"), reason=NotifyReason.UNACKNOWLEDGED), 3)
+    desk.fanout.accept_notification(sent("db", alert_of("p1"), reason=NotifyReason.SILENCE_EXPIRES), 4)
+    await desk.until_done(1, 2, 3, 4)
+    actions = [each.json["event_action"] for each in receiver.requests if each.path.endswith("pager")]
+    assert sorted(actions) == ["acknowledge", "trigger", "trigger"], "of a group all must be taken"
+    assert len([each for each in receiver.requests if each.path.endswith("web")]) == 2
 
 
 async def test_after_a_reload_what_waits_for_an_edited_address_goes_to_the_new_one_at_once(

@@ -77,12 +77,14 @@ async def test_an_incident_is_one_message_that_is_edited_with_a_timeline_in_its_
     slack: Workspace, parts: SinkParts, receiver: Receiver
 ) -> None:
     sink = bot(parts, receiver)
-    for number, alert in enumerate((an_alert(), an_alert(acknowledged_by="kim"), ENDED)):
+    for number, alert in enumerate(
+        (an_alert(), an_alert(acknowledged_by="kim", reason="acknowledged_by_person"), ENDED)
+    ):
         assert await sink.deliver(alert, attempt(number)) == Delivered()
     (message,) = slack.messages.values()
     assert str(message["text"]).startswith("[RESOLVED]")
     assert slack.replies == [
-        ("1.0", "[WARNING] High failure rate in proj_1"), ("1.0", "[RESOLVED] High failure rate in proj_1")
+        ("1.0", "Acknowledged by kim: High failure rate in proj_1"), ("1.0", "[RESOLVED] High failure rate in proj_1")
     ]  # fmt: skip
     assert await sink.deliver(an_alert(alert_id="next"), attempt(4)) == Delivered()
     assert len(slack.messages) == 2, "a new firing is a new incident"

@@ -102,12 +102,20 @@ class PlainActs(PlainState):
             case Acknowledge() if self.fires(one) and not 0 < given.until_ms <= self.now * MINUTE_MS:
                 one.taken, one.taken_at, one.reminded = given, self.now, False
                 one.step_at, one.held = None, False
+                self.say(one, "acknowledged_by_person")
             case Unacknowledge() if self.fires(one) and one.taken:
                 one.taken = None
                 self.start_chain(one)
+                self.say(one, "unacknowledged_by_person")
             case Resolve() if one.status in ("pending", "firing"):
                 one.hushed_at = one.alert.value or 0
                 self.stop(one, "hushed")
+
+    def say(self, one: Firing, reason: str) -> None:
+        for group in self.groups.values():
+            is_told = one.alert.alert_id in group.knows and group.receiver in self.config.apart
+            if is_told and self.config.reaches(group.receiver) and not self.is_kept_back(one):
+                self.send(group.receiver, reason, self.known_firing(group), [])
 
     def start_chain(self, one: Firing) -> None:
         chain = chain_for(self.config.on_call.chains, self.labels(one.alert))

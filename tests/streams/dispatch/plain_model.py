@@ -60,7 +60,8 @@ class PlainModel(PlainActs):
         elif self.now == until - before and until - one.taken_at >= 2 * before and not self.is_kept_back(one):
             for group in self.groups.values():
                 if one.alert.alert_id in group.knows and self.config.reaches(group.receiver):
-                    self.send(group.receiver, "acknowledgement_will_expire", [one], [])
+                    shown = self.known_firing(group) if group.receiver in self.config.apart else [one]
+                    self.send(group.receiver, "acknowledgement_will_expire", shown, [])
 
     def settle(self, *, is_new_minute: bool = False) -> None:
         """Groups look, then steps of escalation are taken, and so on until nothing happens."""
@@ -126,7 +127,11 @@ class PlainModel(PlainActs):
                 wants.setdefault(group.receiver, []).append(found)
             elif group.step is not None and not self.config.rate_limits.get(group.receiver):
                 group.step = None
-        for receiver, found_all in wants.items():
+        bundles = [
+            (receiver, bundle) for receiver, found in wants.items()
+            for bundle in ([[one] for one in found] if receiver in self.config.apart else [found])
+        ]  # fmt: skip
+        for receiver, found_all in bundles:
             limit = self.config.rate_limits.get(receiver)
             if limit is not None:
                 if self.room.get(receiver, 0) > self.now:

@@ -109,6 +109,10 @@ class PlainState:
             one for one in self.alerts.values() if self.fires(one) and (key in self.routes(one) or key in one.called)
         ]
 
+    def known_firing(self, group: Group) -> list[Firing]:
+        known = [one for one in self.alerts.values() if one.alert.alert_id in group.knows]
+        return [one for one in known if self.fires(one) and not self.is_kept_back(one)]
+
     def is_news(self, group: Group, one: Firing) -> bool:
         return group.step is not None or group.knows.get(one.alert.alert_id, ("", -1))[1] != one.openings
 

@@ -104,6 +104,9 @@ CONFIGS = {
         route(mute="nights"), Chain(name="again", matchers=CRITICAL, steps=(Wait(5 * MINUTE_MS), Notify(TEAM)))
     ),
     "grouped with a chain": msgspec.structs.replace(GROUPED, on_call=DEFAULT.on_call),
+    "incidents": msgspec.structs.replace(DEFAULT, apart=frozenset({TEAM})),
+    "grouped incidents": msgspec.structs.replace(GROUPED, apart=frozenset({TEAM})),
+    "limited incidents": msgspec.structs.replace(LIMITED, apart=frozenset({TEAM})),
     "no sinks": msgspec.structs.replace(DEFAULT, empty_receivers=frozenset({TEAM, ON_CALL})),
     "no sink for on-call": msgspec.structs.replace(DEFAULT, empty_receivers=frozenset({ON_CALL})),
 }

@@ -60,6 +60,7 @@ EVERYTHING = config(
 )
 CONFIGS: dict[str, DispatchConfig] = {
     "everything": EVERYTHING,
+    "incidents": msgspec.structs.replace(EVERYTHING, apart=frozenset({TEAM, "pager"})),
     "chain": ESCALATED,
     "default": DEFAULT,
     "no sink for on-call": msgspec.structs.replace(DEFAULT, empty_receivers=frozenset({ON_CALL})),
