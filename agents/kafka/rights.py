@@ -164,6 +164,11 @@ def needs_of_audit(names: TopicNames) -> Needs:
     return Needs({names.audit: (Right.WRITE,)} if names.audit else {})
 
 
+def needs_of_dead_letters(names: TopicNames) -> Needs:
+    """What listing dead letters of alerts, and sending those of events again, takes; a worker can do without."""
+    return Needs({names.alert_dead_letters: (Right.READ,), names.events: (Right.WRITE,)})
+
+
 async def missing_rights(kafka: Kafka, needs: Needs) -> list[Missing]:
     """The missing rights; a topic that does not exist lacks nothing. Raises KafkaError, OSError."""
     if not needs.topics:

@@ -99,7 +99,7 @@ async def _topics(settings: Settings) -> Diagnosis:
     from aiokafka.errors import KafkaError
 
     from agents.kafka.refusals import why
-    from agents.kafka.rights import missing_rights, needs_of_worker
+    from agents.kafka.rights import missing_rights, needs_of_dead_letters, needs_of_worker
     from agents.kafka.rights import sentence as rights_sentence
     from agents.kafka.topics import describe_topics
     from episode_monitor.access import kafka_access, topic_names
@@ -109,6 +109,7 @@ async def _topics(settings: Settings) -> Diagnosis:
         lacking = await missing_rights(kafka, needs_of_worker(names, settings.monitor_id))
         if lacking:
             return Diagnosis("topics", DiagnosisLevel.WRONG, rights_sentence(lacking, kafka))
+        lacking = await missing_rights(kafka, needs_of_dead_letters(names))
         counts = await describe_topics(kafka, names)
     except KafkaError as error:
         return Diagnosis("topics", DiagnosisLevel.UNREACHABLE, await why(error, kafka))
@@ -122,6 +123,9 @@ async def _topics(settings: Settings) -> Diagnosis:
                        f"{names.events} has {counts[names.events]} partitions and {names.changelog} "
                        f"{counts[names.changelog]}; start with a new MONITOR_ID.")  # fmt: skip
     sentence = f"All {len(counts)} are there; {names.events} has {counts[names.events]} partitions."
+    if lacking:
+        sentence += f" {rights_sentence(lacking, kafka)} Until then not all dead letters can be listed and sent again."
+        return Diagnosis("topics", DiagnosisLevel.WRONG, sentence)
     return Diagnosis("topics", DiagnosisLevel.OK, sentence)
 
 

@@ -21,7 +21,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from agents.kafka.access import KafkaAccess
-from agents.kafka.rights import MayNot, Missing, Needs, Right, missing_rights, needs_of_worker, sentence
+from agents.kafka.rights import (
+    MayNot,
+    Missing,
+    Needs,
+    Right,
+    missing_rights,
+    needs_of_dead_letters,
+    needs_of_worker,
+    sentence,
+)
 from agents.kafka.topics import TopicNames, ensure_topics
 from episode_monitor.demo.ports import free_port
 from testbed.locked_kafka import SECRET, USER
@@ -153,6 +162,10 @@ async def test_with_just_its_rights_a_worker_works_and_one_taken_away_is_said(
     granting = Granting(doors)
     await asyncio.to_thread(granting.give, topics, topic_prefix)
     await granted(login(doors), needs_of_worker(topics, topic_prefix), 0)
+    lacking = await missing_rights(login(doors), needs_of_dead_letters(topics))
+    assert [str(each) for each in lacking] == [
+        f"READ on the topic {topics.alert_dead_letters}", f"WRITE on the topic {topics.events}"
+    ]  # fmt: skip
     port = free_port()
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
         "KAFKA_BOOTSTRAP_SERVERS": doors.addresses["LOGIN"], "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
