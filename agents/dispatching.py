@@ -13,7 +13,7 @@ from agents.dispatch.owner import DispatchOwner, OwnerParts
 from agents.dispatch.read_model import ReadModel
 from agents.dispatch.status import DispatchStatus
 from agents.engine.producer import Producer
-from agents.kafka.topics import committed_offsets, ensure_dispatch_topics
+from agents.kafka.topics import committed_offsets, ensure_dispatch_topics, has_records
 
 
 class Dispatching:
@@ -93,6 +93,13 @@ class Dispatching:
         TopicMismatch."""
         self._alerts_partitions, config = alerts_partitions, self._config
         await ensure_dispatch_topics(config.kafka, config.topics, alerts_partitions, config.topic_replication_factor)
+
+    async def has_read(self) -> bool:
+        """Whether this monitor has read the alerts topic before: its dispatcher has stored what came of it, or its
+        group has committed a position. To be called after `prepare`. Raises KafkaError."""
+        config = self._config
+        is_stored = config.dispatch is not None and await has_records(config.kafka, config.topics.dispatch)
+        return is_stored or bool(await self._known_to())
 
     async def _known_to(self) -> Mapping[int, int]:
         """What the group has committed: a version without a dispatcher has delivered that."""

@@ -32,7 +32,7 @@ from agents.kafka.reach import named, unreachable
 from agents.kafka.refusals import reason_of, why
 from agents.kafka.rights import check_rights, needs_of_worker
 from agents.kafka.topic_check import warn_of_topics
-from agents.kafka.topics import ensure_topics, has_read
+from agents.kafka.topics import ensure_topics
 from agents.retrying import Pauses, retry
 from agents.supervised import every, vital
 from alert_sinks.environment import Environment
@@ -60,12 +60,12 @@ class Runtime:
         self, config: AgentsConfig, core: Core, outlets: Outlets, stop: Callable[[str], None],
         now_ms: Callable[[], int], hooks: Hooks | None = None,
     ) -> None:  # fmt: skip
-        hooks, topics = hooks or Hooks(), config.topics
+        hooks, topics, decides = hooks or Hooks(), config.topics, config.dispatch is not None
         self.config = config
         self.stall_guard = StallGuard(config.session_timeout_seconds, stop)
         self.producer = Producer(config.kafka, self.stall_guard.check)
         self.ours = Ours(config.monitor_id, now_ms())
-        self.writer = Writer(self.producer, topics.alerts, topics.dead_letters, config.monitor_id)
+        self.writer = Writer(self.producer, topics.alerts, topics.dead_letters, config.monitor_id, decides=decides)
         self.engine = self._engine_of(core, stop, now_ms, hooks, outlets)
         self.growth = Growth(config, self.engine, self.producer, stop)
         self.fanout: Fanout[Token] = Fanout(
@@ -74,7 +74,7 @@ class Runtime:
             environment=Environment(check=self.stall_guard.check),
         )  # fmt: skip
         self.far_caught_up_at_ms: Callable[[int], int | None] = lambda partition: None  # of other workers' partitions
-        consumer = AlertConsumer if config.dispatch is None else NotificationConsumer
+        consumer = NotificationConsumer if decides else AlertConsumer
         self.alert_consumer = consumer(
             config.delivered_topic, self.ours, self.fanout, HeldPast(core.escalate_after_ms),
             outlets.limits.queue_limit, now_ms, self._caught_up_at_ms,
@@ -190,9 +190,8 @@ class Runtime:
         self.growth.partitions = self.engine.assignment.partitions = counts[self.config.topics.events]
         session_ms = round(self.config.session_timeout_seconds * 1000)
         await warn_of_topics(self.config.kafka, self.config.topics, session_ms)
-        alerts = self.config.topics.alerts
-        self._alerts_partitions = counts[alerts]
-        self.ours.takes_unmarked = await has_read(self.config.kafka, self.config.monitor_id, alerts, counts[alerts])
+        self._alerts_partitions = counts[self.config.topics.alerts]
+        self.ours.takes_unmarked = await self.dispatching.has_read()
         if self.engine.auditor is not None:
             await prepare_audit(self.engine.auditor, self.config, counts[self.config.topics.events])
         self.recovery.letters_partitions = counts[self.config.topics.dead_letters]

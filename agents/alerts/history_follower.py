@@ -1,5 +1,7 @@
 """Stores every alert transition in the history, in order, at the history's speed.
 
+What a core emits because the dispatcher has taken an act is passed over: the dispatcher appends the act itself.
+
 It reads with its own consumer from the last offset that the history has: while the history is unavailable nothing is
 kept in memory, and afterwards nothing is missing. Deliveries do not depend on it.
 """
@@ -132,7 +134,8 @@ class HistoryFollower:
 
     async def _append(self, partition: int, records: Sequence[Record]) -> None:
         """All at once, so that they may be stored in one go; each call begins in the order of the records."""
-        own = [record for record in records if self._ours.has(read_mark(record.headers), record.timestamp)]
+        marked = [(record, read_mark(record.headers)) for record in records]
+        own = [one for one, mark in marked if self._ours.has(mark, one.timestamp) and not mark.follows_act]
         alerts = [(decode_alert(record.value) if record.value else None, record.offset) for record in own]
         answers = await asyncio.gather(
             *(self._history.append(alert, partition, offset) for alert, offset in alerts if alert is not None),

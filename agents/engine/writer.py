@@ -14,15 +14,20 @@ from agents.engine.producer import Producer
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from models.dead_letter import LETTER_MONITOR_ID, DeadLetter
+from streams.alerting.verdict import Reason
 
 log = structlog.get_logger(__name__)
 
 
 class Writer:
-    """Sends without waiting; `settled` waits for what is still in flight."""
+    """Sends without waiting; `settled` waits for what is still in flight. `decides`: there is a dispatcher."""
 
-    def __init__(self, producer: Producer, alerts_topic: str, dead_letters_topic: str, monitor_id: str) -> None:
+    def __init__(
+        self, producer: Producer, alerts_topic: str, dead_letters_topic: str, monitor_id: str, *,
+        decides: bool = False,
+    ) -> None:  # fmt: skip
         self.monitor_id = monitor_id
+        self._decides = decides
         self._producer = producer
         self._alerts_topic = alerts_topic
         self._dead_letters_topic = dead_letters_topic
@@ -37,8 +42,9 @@ class Writer:
         `is_behind`: the partition of events that caused them is still catching up with the past.
         """
         change.check()
-        headers = mark_headers(self.monitor_id, events_partition, is_behind)
         for alert in alerts:
+            follows_act = self._decides and alert.reason == Reason.RESOLVED_BY_PERSON.value
+            headers = mark_headers(self.monitor_id, events_partition, is_behind, follows_act=follows_act)
             key = alert.alert_key.encode()
             self._in_flight.append(await self._producer.send(self._alerts_topic, encode_alert(alert), key, headers))
 

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError, for_code
 
 from agents.engine.producer import MAX_RECORD_BYTES
+from agents.fetching.reading import reader
 from agents.kafka.access import Kafka, client_options
 from agents.kafka.refusals import refusal, why
 
@@ -211,9 +212,11 @@ async def kafka_trouble(kafka: Kafka, patience_seconds: float = 5.0) -> str:
         return await why(error, kafka)
 
 
-async def has_read(kafka: Kafka, group: str, topic: str, partitions: int) -> bool:
-    """Whether a consumer group has committed a position in a topic. Raises KafkaError."""
-    return bool(await committed_offsets(kafka, group, topic, partitions))
+async def has_records(kafka: Kafka, topic: str) -> bool:
+    """Whether anything was ever written to partition 0 of a topic. Raises KafkaError."""
+    tp = TopicPartition(topic, 0)
+    async with reader(kafka) as consumer:
+        return bool((await consumer.end_offsets([tp]))[tp])
 
 
 async def committed_offsets(kafka: Kafka, group: str, topic: str, partitions: int) -> dict[int, int]:

@@ -1,5 +1,7 @@
 """The dispatcher as those who ask about alerts see it; the values of now come from the owners of the projects."""
 
+import asyncio
+
 import msgspec
 import structlog
 
@@ -24,9 +26,10 @@ from models.alert import Alert, AlertStatus
 from models.alert_views import AlertDetails, DeliveryLine, NextStep, NotTold, TimelineLine
 from models.times import rfc3339
 from streams.alerting.verdict import Reason
-from streams.dispatch.active import Place
+from streams.dispatch.active import Place, place_of_alert
 from streams.dispatch.inputs import Acknowledge, Act, Resolve, Unacknowledge, silence_of_alert
 from streams.dispatch.records import TimelineEntry
+from streams.dispatch.state import State
 from streams.dispatch.table import Refusal, Status
 from streams.dispatch.views import Explained, Seen, seen
 from streams.project.alert_actions import ActionKind
@@ -34,6 +37,7 @@ from streams.project.alert_actions import ActionKind
 log = structlog.get_logger(__name__)
 
 _MINUTE_MS = 60_000
+LOOK_SECONDS, LOOKS = 0.02, 250  # until the dispatcher has read what a core has emitted
 
 
 class DispatchedAlerts:
@@ -44,17 +48,22 @@ class DispatchedAlerts:
         self._fleet = fleet
 
     async def active(self, limit: int, cursor: str | None) -> ActivePage:
-        """See `AlertDesk`. An alert that a person resolved is not active, though its rule may still be crossed."""
+        """See `AlertDesk`. An alert that a person resolved is not active, though its rule may still be crossed. One
+        that a core has just emitted is active before the dispatcher has read it."""
         now = await self._values()
         try:
             after = None if cursor is None else decode_place(cursor, Place)
         except BadQuery as error:
             raise InvalidQuery("cursor", str(error)) from error
         state, listed = self._desk.state(), self._desk.active()
-        places = listed.page(limit + 1, after)
-        page = [seen(state, state.alerts[place[-1]]) for place in places[:limit]]
+        ahead = {_place(one): one for one in now.values() if _is_ahead(state, one)}
+        replaced = {place[-1] for place in ahead}
+        known = [place for place in listed.page(limit + 1 + len(ahead), after) if place[-1] not in replaced]
+        places = sorted([*known, *(place for place in ahead if after is None or place > after)])
+        page = [Seen(ahead[at], [], []) if at in ahead else seen(state, state.alerts[at[-1]]) for at in places[:limit]]
         alerts = [active_alert(_with_values(one.alert, now), *one[1:]) for one in page]
-        return ActivePage(alerts, len(listed), encode_place(places[limit - 1]) if len(places) > limit else None)
+        total = len(listed) + sum(key not in listed for key in replaced)
+        return ActivePage(alerts, total, encode_place(places[limit - 1]) if len(places) > limit else None)
 
     async def _values(self) -> dict[str, Alert]:
         """By id, what the cores measure now; where they cannot be asked, the values of the last transition remain."""
@@ -63,9 +72,13 @@ class DispatchedAlerts:
         except ViewError:
             return {}
 
+    async def _emitted(self, alert_key: str) -> Alert | None:
+        return next((one for one in (await self._values()).values() if one.alert_key == alert_key), None)
+
     async def perform(self, act: AlertAct) -> Alert:
         """See `AlertDesk`."""
         try:
+            await self._has_come(act.alert_key)
             if act.kind is AlertActKind.SILENCE:
                 self._check_fires(act.alert_key)
             await self._desk.perform(self._given(act))
@@ -80,6 +93,14 @@ class DispatchedAlerts:
         if live is None:
             raise Refused(UNKNOWN_ALERT)
         return seen(state, live).alert
+
+    async def _has_come(self, alert_key: str) -> None:
+        """Wait for an alert that a core has just emitted, and that the dispatcher is about to read."""
+        emitted = None if alert_key in self._desk.active() else await self._emitted(alert_key)
+        for _ in range(LOOKS):
+            if emitted is None or not _is_ahead(self._desk.state(), emitted):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _hush(self, act: AlertAct) -> None:
         """The owner of the project counts its findings: it has to notice when there are more than were resolved."""
@@ -127,11 +148,24 @@ class DispatchedAlerts:
         """See `AlertDesk`."""
         found = self._desk.explained(alert_key)
         if found is None:
-            return await details_of_history(self._fleet, alert_key, None)
+            return await details_of_history(self._fleet, alert_key, await self._emitted(alert_key))
         state = self._desk.state()
         one = seen(state, state.alerts[alert_key])
         deliveries = await deliveries_of(self._fleet, alert_key)
         return _details(one, found, _with_values(one.alert, await self._values()), deliveries)
+
+
+def _is_ahead(state: State, emitted: Alert) -> bool:
+    """Whether the dispatcher has not read this firing yet."""
+    live = state.alerts.get(emitted.alert_key)
+    if live is None:
+        return True
+    known = live.record.alert
+    return known.alert_id != emitted.alert_id and known.starts_at_ms < emitted.starts_at_ms
+
+
+def _place(emitted: Alert) -> Place:
+    return place_of_alert(emitted, is_pending=emitted.status is AlertStatus.PENDING)
 
 
 def _with_values(alert: Alert, now: dict[str, Alert]) -> Alert:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 
+from models.alert import Alert
 from streams.dispatch.outputs import RANK
 from streams.dispatch.state import LiveAlert
 from streams.dispatch.table import Status
@@ -12,12 +13,14 @@ _ACTIVE = (Status.PENDING, Status.FIRING, Status.ACKNOWLEDGED)
 
 
 def place_of(live: LiveAlert) -> Place | None:
-    """The most severe first, firing before pending, the latest to start, then by key; None: it is not active."""
-    record = live.record
-    if record.status not in _ACTIVE:
-        return None
-    alert = record.alert
-    return -RANK[alert.severity], record.status is Status.PENDING, -alert.starts_at_ms, alert.alert_key
+    """Where an alert is in the list; None: it is not active."""
+    status = live.record.status
+    return place_of_alert(live.record.alert, is_pending=status is Status.PENDING) if status in _ACTIVE else None
+
+
+def place_of_alert(alert: Alert, *, is_pending: bool) -> Place:
+    """The most severe first, firing before pending, the latest to start, then by key."""
+    return -RANK[alert.severity], is_pending, -alert.starts_at_ms, alert.alert_key
 
 
 class ActiveList:
@@ -31,6 +34,9 @@ class ActiveList:
 
     def __len__(self) -> int:
         return len(self._order)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
 
     def put(self, live: LiveAlert) -> None:
         """An alert is new, or has changed."""

@@ -64,6 +64,19 @@ async def test_the_dispatcher_has_one_owner_and_moves_to_a_worker_that_goes_on(
     assert one.stops == two.stops == []
 
 
+async def test_a_monitor_whose_dispatcher_has_stored_something_has_read_the_alerts_before(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = dispatching(broker, topic_prefix, tmp_path)
+    await make_all_topics(config)
+    one = Rig(config)
+    await one.runtime.dispatching.prepare(2)
+    assert not await one.runtime.dispatching.has_read()
+    async with running(one):
+        await until(lambda: one.runtime.dispatching.is_live, "an owner")
+    assert await one.runtime.dispatching.has_read(), "although its group has committed nothing there"
+
+
 @pytest.mark.parametrize("place", ["decided", "stored", "sent", "cleared"])
 async def test_a_worker_that_is_killed_loses_nothing_and_repeats_only_with_the_same_id(
     broker: str, topic_prefix: str, tmp_path: Path, place: str

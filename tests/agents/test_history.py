@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.alerts.alert_headers import Ours
+from agents.alerts.alert_headers import Ours, mark_headers
 from agents.alerts.history_follower import HistoryFollower, HistoryStore, first_missing
 from models.alert import Alert
 from tests.agents.support import Rig, config_for, make_topics, producing, running, send, until
@@ -152,6 +152,19 @@ async def test_a_record_that_is_no_alert_holds_nothing_up(broker: str, topic: st
         for value in (b"not an alert", None, record(2).value):
             await send(producer, topic, 0, b"k", value)
         await until(lambda: table.order == [(0, 2)])
+
+
+@pytest.mark.broker
+async def test_what_a_core_emits_after_an_act_is_passed_over_because_the_dispatcher_appends_the_act(
+    broker: str, topic: str
+) -> None:
+    table = Table()
+    owner = Owner(topic, broker, table)
+    async with producing(broker) as producer, following(owner):
+        for number, follows_act in enumerate((False, True, False)):
+            headers = [(k, v or b"") for k, v in mark_headers("monitor", 0, False, follows_act=follows_act)]
+            await producer.send_and_wait(topic, record(number).value, b"k", 0, headers=headers)
+        await until(lambda: table.order == [(0, 0), (0, 2)])
 
 
 @pytest.mark.broker

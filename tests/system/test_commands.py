@@ -75,7 +75,8 @@ def test_the_doctor_says_what_is_away_and_what_it_could_not_look_at() -> None:
     assert ran.code == 3
     verdicts = {finding["part"]: finding["verdict"] for finding in ran.json}
     assert verdicts == {
-        "rules": "ok", "state": "ok", "codecs": "ok", "kafka": "unreachable", "topics": "skipped",
+        "rules": "ok", "alerting file": "ok", "on-call file": "ok", "state": "ok", "codecs": "ok",
+            "kafka": "unreachable", "topics": "skipped",
             "topic settings": "skipped", "audit": "skipped", "dispatcher": "skipped", "partitioning": "skipped",
             "sinks": "skipped",
             "database": "unreachable", "clock": "skipped", "project database": "skipped",
@@ -113,7 +114,8 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
         assert run("topics", "describe", **settings).code == 0
         well = run("doctor", "--json", **settings, MONITOR_DATABASE_URL=database_url)
         assert {finding["part"]: finding["verdict"] for finding in well.json} == {
-            "rules": "ok", "state": "ok", "codecs": "ok", "kafka": "ok", "topics": "ok",
+            "rules": "ok", "alerting file": "ok", "on-call file": "ok", "state": "ok", "codecs": "ok",
+            "kafka": "ok", "topics": "ok",
             "topic settings": "ok", "audit": "ok", "dispatcher": "ok", "partitioning": "ok", "sinks": "skipped",
             "database": "ok",
             "clock": "ok", "project database": "skipped",

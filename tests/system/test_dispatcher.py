@@ -1,4 +1,4 @@
-"""Workers with ALERT_DISPATCHER=true and a receiver: each firing and each end is delivered once, whoever owns what."""
+"""Workers with a dispatcher and a receiver: each firing and each end is delivered once, whoever owns what."""
 
 from contextlib import ExitStack
 from typing import Any

@@ -36,6 +36,7 @@ from streams.dispatch.state import State
 from streams.dispatch.storage import take_changes
 from streams.dispatch.table import Refusal
 from streams.project.alert_actions import ActionKind
+from tests.agents.support import until
 from tests.streams.dispatch.scripts import MINUTE_MS, START_MS, alert
 from tests.web.conftest import Connect
 from tests.web.fake_views import FakeViews
@@ -210,6 +211,26 @@ async def test_active_alerts_come_in_pages_the_most_severe_first(dispatched: Dis
     assert seen == ["p3", "p4", "p2", "p1", "p0"]
     for cursor in ("x", "WzFd"):
         assert (await dispatched.get("active", cursor=cursor))["code"] == "invalid_cursor"
+
+
+async def test_an_alert_that_the_dispatcher_has_not_read_is_active_in_its_place_and_may_be_acted_on(
+    dispatched: Dispatched, views: FakeViews
+) -> None:
+    for project in ("p1", "p4"):
+        dispatched.take(Transition(alert=alert(project)), 0)
+    later = [alert("p2", severity=Severity.CRITICAL), alert("p1", number=2, at_ms=START_MS + 9), alert("p3")]
+    views.alerts = {one.alert_key: one for one in later}
+    page = await dispatched.get("active", limit=2)
+    assert ([one["project_id"] for one in page["alerts"]], page["total"]) == (["p2", "p1"], 4)
+    assert page["alerts"][1]["alert_id"] == later[1].alert_id, "the firing before has ended"
+    rest = await dispatched.get("active", cursor=page["next_cursor"])
+    assert [one["project_id"] for one in rest["alerts"]] == ["p3", "p4"]
+    assert (await dispatched.get("rate:p2"))["status"] == "firing"
+    views.asked.clear()
+    asking = asyncio.create_task(dispatched.post("rate:p2", "acknowledge"))
+    await until(lambda: bool(views.asked), "the question about what the cores have emitted")
+    dispatched.take(Transition(alert=later[0]))
+    assert (await asking)[0] == 200
 
 
 async def test_values_are_those_of_now_or_of_the_last_transition_where_nobody_can_be_asked(
