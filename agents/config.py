@@ -15,6 +15,8 @@ from agents.kafka.topics import TopicNames
 from alert_sinks.ledger import Ledger
 from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
 from models.audit_checkpoint import AuditCheckpoint
 from streams.dispatch.config import DispatchConfig
 
@@ -64,6 +66,7 @@ class Outlets:
     history: HistoryStore
     limits: Limits = field(default_factory=Limits)
     audit: Callable[[AuditCheckpoint], None] = lambda checkpoint: None  # of each that the topic has; must not wait
+    texts: Texts = ENGLISH  # of messages
 
 
 @dataclass(frozen=True)

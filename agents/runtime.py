@@ -71,7 +71,7 @@ class Runtime:
         self.fanout: Fanout[Token] = Fanout(
             outlets.destinations, outlets.ledger, on_done=lambda token: self.alert_consumer.done(token),
             on_dead_letter=self._write_dead_letter, limits=outlets.limits,
-            environment=Environment(check=self.stall_guard.check),
+            environment=Environment(check=self.stall_guard.check), texts=outlets.texts,
         )  # fmt: skip
         self.far_caught_up_at_ms: Callable[[int], int | None] = lambda partition: None  # of other workers' partitions
         consumer = NotificationConsumer if decides else AlertConsumer

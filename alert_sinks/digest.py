@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
 from models.alert import Alert, AlertStatus, Severity
 
 OVER = 5  # at most this many are delivered one by one
@@ -15,14 +17,17 @@ _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """Several transitions, the worst first. `mark` is what `routing` puts before a title, `intro` begins it."""
+    """Several transitions, the worst first. `mark` is what `routing` puts before a title, `intro` names what
+    begins it: a key of the texts after `intro.`.
+    """
 
     alerts: tuple[Alert, ...]
     mark: str = ""
-    intro: str = "Caught up with the events"
+    intro: str = "caught_up"
     group_key: str = GROUP_KEY
     more_firing: int = 0  # alerts that are counted, and not among them
     more_resolved: int = 0
+    texts: Texts = ENGLISH
 
     @property
     def worst(self) -> Alert:
@@ -55,15 +60,16 @@ class Digest(msgspec.Struct, frozen=True):
         """What has happened, in one line."""
         on = sum(alert.status is AlertStatus.FIRING for alert in self.alerts) + self.more_firing
         ended = self.total - on
-        words = [_counted(on, "alert is on", "alerts are on")] if on else []
-        if ended:
-            words.append(_counted(ended, "alert has ended", "alerts have ended"))
-        if any(alert.escalation_level for alert in self.alerts) and on:
-            return f"{self.mark} Not acknowledged: {', '.join(words)}".strip()
-        return f"{self.mark} {self.intro}: {', '.join(words)}".strip()
+        counts = ", ".join(self._counted(key, count) for key, count in (("on", on), ("ended", ended)) if count)
+        intro = "escalated" if on and any(alert.escalation_level for alert in self.alerts) else self.intro
+        said = self.texts.say("digest", intro=self.texts.say(f"intro.{intro}"), counts=counts)
+        return f"{self.mark} {said}".strip()
+
+    def _counted(self, key: str, count: int) -> str:
+        return self.texts.say(f"digest.{key}.{'one' if count == 1 else 'many'}", count=count)
 
 
-def digest_of(alerts: Iterable[Alert], mark: str = "") -> Digest:
+def digest_of(alerts: Iterable[Alert], mark: str = "", texts: Texts = ENGLISH) -> Digest:
     """The worst first: what fires before what has ended, the severest first, and of those the oldest."""
     ordered = sorted(
         alerts,
@@ -71,7 +77,7 @@ def digest_of(alerts: Iterable[Alert], mark: str = "") -> Digest:
             alert.status is not AlertStatus.FIRING, _RANK[alert.severity], alert.starts_at_ms, alert.alert_key,
         ),
     )  # fmt: skip
-    return Digest(tuple(ordered), mark)
+    return Digest(tuple(ordered), mark, texts=texts)
 
 
 def without(digest: Digest, delivered: Sequence[Alert]) -> Digest | None:
@@ -79,7 +85,3 @@ def without(digest: Digest, delivered: Sequence[Alert]) -> Digest | None:
     known = {alert.transition_id for alert in delivered}
     left = tuple(alert for alert in digest.alerts if alert.transition_id not in known)
     return msgspec.structs.replace(digest, alerts=left) if left else None
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"

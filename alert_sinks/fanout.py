@@ -26,6 +26,9 @@ from alert_sinks.messages import is_wanted, messages_of, without_resolved
 from alert_sinks.receiver_queues import ReceiverQueues
 from alert_sinks.routing import Route, RouteReason, reason_of, route
 from alert_sinks.sink import Destinations, Sink
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
+from alert_sinks.texts.translation import translated
 from alert_sinks.unknown_receivers import UnknownReceivers
 from models.alert import Alert
 from streams.dispatch.outputs import Notification
@@ -60,9 +63,11 @@ class Fanout(Generic[Token]):
         on_dead_letter: WriteDeadLetter,
         limits: Limits | None = None,
         environment: Environment | None = None,
+        texts: Texts = ENGLISH,
     ) -> None:
         self._environment = environment or Environment()
         self._limits = limits or Limits()
+        self.texts = texts
         self._on_done = on_done
         self._ledger = GuardedLedger(ledger, environment=self._environment)
         self._on_dead_letter = on_dead_letter
@@ -77,7 +82,7 @@ class Fanout(Generic[Token]):
         self.routed = dict.fromkeys(RouteReason, 0)  # transitions by why they went where they went
 
     def _queues_of(self, sink: Sink) -> KeyQueues:
-        return KeyQueues(sink, self._ledger, self._dead_letters, self._limits, self._environment)
+        return KeyQueues(sink, self._ledger, self._dead_letters, self._limits, self._environment, self.texts)
 
     async def _bury(self, alert: Alert, sink: str, reason: str) -> None:
         await self._on_dead_letter(alert, sink, reason)
@@ -147,7 +152,7 @@ class Fanout(Generic[Token]):
         """
         if self._closing:
             return
-        decision = self._decide(alert, on_call_knows)
+        alert, decision = translated(alert, self.texts), self._decide(alert, on_call_knows)
         transition = self._accepted(token, decision)
         first = self._before_on_call(alert) if decision.reason is RouteReason.ON_CALL else ()
         for name in decision.sinks:
@@ -189,7 +194,7 @@ class Fanout(Generic[Token]):
             if not is_wanted(notification, keeps_incidents=way.of.keeps_incidents):
                 continue
             wanted = notification if way.of.sends_resolved else without_resolved(notification)
-            for message in messages_of(wanted, takes_digests=way.queues.takes_digests):
+            for message in messages_of(wanted, takes_digests=way.queues.takes_digests, texts=self.texts):
                 delivery = self._delivery(message.alert, mark, [transition], message.digest)
                 delivery.message_id, delivery.group_key = message.message_id, message.group_key
                 delivery.receiver = stand_in or notification.receiver
@@ -217,13 +222,13 @@ class Fanout(Generic[Token]):
             return
         messages: dict[tuple[str, str], list[tuple[Alert, _InFlight[Token]]]] = {}  # by sink and mark
         for each, decision in decided:
-            transition = self._accepted(each.token, decision)
+            alert, transition = translated(each.alert, self.texts), self._accepted(each.token, decision)
             for name in decision.sinks:
-                messages.setdefault((name, decision.mark), []).append((each.alert, transition))
+                messages.setdefault((name, decision.mark), []).append((alert, transition))
         for (name, mark), parts in messages.items():
             if self._sinks[name].takes_digests and len(parts) > digests.OVER:
                 transitions = [transition for _, transition in parts]
-                digest = digests.digest_of((alert for alert, _ in parts), mark)
+                digest = digests.digest_of((alert for alert, _ in parts), mark, self.texts)
                 self._put(name, self._delivery(digest.worst, mark, transitions, digest), transitions)
             else:
                 for alert, transition in parts:

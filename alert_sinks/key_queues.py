@@ -18,6 +18,8 @@ from alert_sinks.limits import Limits
 from alert_sinks.outage import Outage
 from alert_sinks.pace import rate_of
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry, Sink, TakesDigests
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
 from alert_sinks.turns import KeyQueue, Turns
 
 _log = structlog.get_logger(__name__)
@@ -29,14 +31,16 @@ class KeyQueues:
     """Brings deliveries to one sink. All methods but `aclose` return at once."""
 
     def __init__(
-        self, sink: Sink, ledger: GuardedLedger, dead_letters: DeadLetters, limits: Limits, environment: Environment
-    ) -> None:
+        self, sink: Sink, ledger: GuardedLedger, dead_letters: DeadLetters, limits: Limits, environment: Environment,
+        texts: Texts = ENGLISH,
+    ) -> None:  # fmt: skip
         self.sink = sink
         self._former: list[Sink] = []  # exchanged by a reload; a request of theirs may still be under way
         self._endings = Endings(sink.name, ledger, dead_letters, environment)
         self.counters = self._endings.counters
         self._limits = limits
         self._environment = environment
+        self._texts = texts
         self._queues: dict[str, KeyQueue] = {}
         self._waiting: OrderedDict[Delivery, None] = OrderedDict()  # oldest first
         self._off_reason: str | None = None
@@ -200,7 +204,7 @@ class KeyQueues:
     async def _attempt(self, delivery: Delivery) -> Outcome:
         attempt = Attempt(
             delivery.attempts, self._environment.now_ms(), self._environment.check, delivery.message_id,
-            delivery.group_key,
+            delivery.group_key, self._texts,
         )  # fmt: skip
         attempt.check()
         try:

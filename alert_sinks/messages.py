@@ -5,19 +5,23 @@ from typing import NamedTuple
 import msgspec
 
 from alert_sinks.digest import Digest
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
+from alert_sinks.texts.notes import note_of
+from alert_sinks.texts.translation import translated
 from models.alert import Alert, AlertStatus
 from streams.alerting.verdict import Reason
 from streams.dispatch.outputs import Notification
 from streams.dispatch.table import ACT_REASONS, NotifyReason
 
 _INTROS = {
-    NotifyReason.ESCALATED: "Not acknowledged",
-    NotifyReason.REPEAT_INTERVAL_ELAPSED: "Still firing",
-    NotifyReason.ACKNOWLEDGEMENT_EXPIRES: "An acknowledgement will expire",
-    NotifyReason.SILENCE_EXPIRES: "A silence will expire",
-    NotifyReason.ACKNOWLEDGED: "Acknowledged",
-    NotifyReason.UNACKNOWLEDGED: "Acknowledgement removed",
-}
+    NotifyReason.ESCALATED: "escalated",
+    NotifyReason.REPEAT_INTERVAL_ELAPSED: "repeat_interval_elapsed",
+    NotifyReason.ACKNOWLEDGEMENT_EXPIRES: "acknowledgement_expires",
+    NotifyReason.SILENCE_EXPIRES: "silence_expires",
+    NotifyReason.ACKNOWLEDGED: "acknowledged",
+    NotifyReason.UNACKNOWLEDGED: "unacknowledged",
+}  # keys of the texts after `intro.`
 
 
 class Message(NamedTuple):
@@ -44,36 +48,41 @@ def without_resolved(notification: Notification) -> Notification:
     return msgspec.structs.replace(notification, alerts=firing, resolved=0)
 
 
-def messages_of(notification: Notification, *, takes_digests: bool) -> list[Message]:
+def messages_of(notification: Notification, *, takes_digests: bool, texts: Texts = ENGLISH) -> list[Message]:
     """One message; for a sink that takes no digests one for each alert. None for a notification without alerts.
 
     A single alert is a message of its own, so that it looks as it always has.
     """
     group_key = "\n".join(notification.group_keys)
-    name, alerts = notification.notification_id, tuple(_shown(notification, each) for each in notification.alerts)
+    name, alerts = (
+        notification.notification_id,
+        tuple(_shown(notification, each, texts) for each in notification.alerts),
+    )
     if notification.firing + notification.resolved == 1:
         return [Message(name, alert, None, group_key) for alert in alerts]
     if not takes_digests:
         return [Message(f"{name}:{number}", alert, None, group_key) for number, alert in enumerate(alerts)]
-    return [Message(name, alerts[0], _digest(notification, alerts), group_key)] if alerts else []
+    return [Message(name, alerts[0], _digest(notification, alerts, texts), group_key)] if alerts else []
 
 
-def _digest(notification: Notification, alerts: tuple[Alert, ...]) -> Digest:
+def _digest(notification: Notification, alerts: tuple[Alert, ...], texts: Texts) -> Digest:
     firing = sum(alert.status is not AlertStatus.RESOLVED for alert in alerts)
     return Digest(
         alerts,
         notification.mark,
-        intro=_INTROS.get(notification.reason, "Alerts"),
+        intro=_INTROS.get(notification.reason, "alerts"),
         group_key=notification.group_keys[0] if len(notification.group_keys) == 1 else notification.reason.value,
         more_firing=notification.firing - firing,
         more_resolved=notification.resolved - (len(alerts) - firing),
+        texts=texts,
     )
 
 
-def _shown(notification: Notification, alert: Alert) -> Alert:
-    said = [alert.description, notification.note]
+def _shown(notification: Notification, alert: Alert, texts: Texts) -> Alert:
+    alert = translated(alert, texts)
+    said = [alert.description, note_of(notification, texts)]
     if notification.person:
-        said.append(f"On call: {notification.person}.")
+        said.append(texts.say("note.on_call", person=notification.person))
     is_escalated = notification.reason is NotifyReason.ESCALATED and alert.status is AlertStatus.FIRING
     return msgspec.structs.replace(
         alert,

@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr
 
 from alert_sinks.proxies import check_way
+from alert_sinks.texts.catalogue import Language
 
 GROUP = "Rules and alerts"  # in the documentation
 ADDRESS = "http:// or https:// address"
@@ -48,6 +49,9 @@ SecretAddress = Annotated[SecretStr, BeforeValidator(secret(http_address))]  # S
 class SinkSettings(BaseModel):
     """What all sinks share."""
 
+    alert_language: Language = sink_setting(
+        Language.EN, "The language of messages about alerts: en for English, ko for Korean."
+    )
     sink_timeout_seconds: int = sink_setting(10, "Timeout of one delivery attempt.", unit="seconds", ge=1, le=300)
     allow_private_sinks: bool = sink_setting(
         False,

@@ -13,6 +13,8 @@ from alert_sinks.environment import nothing_forbids
 from alert_sinks.pace import Rate
 from alert_sinks.receivers import ReceiverConfig, ReceiverKind
 from alert_sinks.settings import SinkSettings
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
 from models.alert import Alert
 from streams.routing.alerting import ON_CALL, TEAM
 
@@ -31,6 +33,7 @@ class Attempt(msgspec.Struct, frozen=True):
     check: Callable[[], None] = nothing_forbids
     message_id: str = ""
     group_key: str = ""
+    texts: Texts = ENGLISH  # the language in which people read it
 
 
 class Delivered(msgspec.Struct, frozen=True):

@@ -3,12 +3,14 @@
 import hashlib
 
 from alert_sinks.sink import Attempt, Delivered, Sink
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
 from models.alert import Alert, AlertStatus, Severity
 
 PROJECT = "_trial"
 
 
-def trial_alert(monitor_id: str, now_ms: int) -> Alert:
+def trial_alert(monitor_id: str, now_ms: int, texts: Texts = ENGLISH) -> Alert:
     """One that cannot be mistaken for a real one. `now_ms`: epoch milliseconds."""
     return Alert(
         alert_key=f"trial:{PROJECT}",
@@ -18,8 +20,8 @@ def trial_alert(monitor_id: str, now_ms: int) -> Alert:
         severity=Severity.INFO,
         status=AlertStatus.FIRING,
         project_id=PROJECT,
-        title=f"[TRIAL] Alerts of {monitor_id} arrive here",
-        description="A person has sent this to try the receiver: nothing is wrong, and nothing is to be done.",
+        title=texts.say("trial.title", monitor=monitor_id),
+        description=texts.say("trial.description"),
         value=None,
         threshold=0.0,
         window_minutes=None,
@@ -31,10 +33,10 @@ def trial_alert(monitor_id: str, now_ms: int) -> Alert:
     )
 
 
-async def tried(sink: Sink, alert: Alert, now_ms: int) -> str:
+async def tried(sink: Sink, alert: Alert, now_ms: int, texts: Texts = ENGLISH) -> str:
     """One delivery: "" if it was taken, else why not."""
     try:
-        outcome = await sink.deliver(alert, Attempt(number=1, at_ms=now_ms))
+        outcome = await sink.deliver(alert, Attempt(number=1, at_ms=now_ms, texts=texts))
     except Exception as error:
         return f"the sink raised {type(error).__name__}"
     return "" if isinstance(outcome, Delivered) else outcome.reason

@@ -1,28 +1,20 @@
 """Alerts in the words that people read, for every sink that writes to people. Nothing is escaped or cut here."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from alert_sinks.digest import Digest
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
+from alert_sinks.texts.numbers import threshold_of, value_of
 from models.alert import Alert, AlertStatus, Severity
 from models.times import rfc3339
-from streams.alerting.rule_types import alert_type
-from streams.alerting.verdict import Reason
 from streams.dispatch.table import NotifyReason
 from streams.project.alert_actions import person_of
 
-MAX_LINES = 10  # of a digest; people read no more
+_Row = tuple[str, str, bool]  # the key of its title, its value, whether it is short
 
-_REASONS = {
-    Reason.THRESHOLD_CROSSED: "the threshold was crossed",
-    Reason.CROSSED_FOR_LONG_ENOUGH: "the threshold has been crossed for the required time",
-    Reason.ESCALATED_UNACKNOWLEDGED: "not acknowledged in time",
-    Reason.BACK_TO_NORMAL: "back to normal",
-    Reason.NO_OPERATIONS: "no operations in the window",
-    Reason.INSUFFICIENT_DATA: "too few operations to judge",
-    Reason.RESOLVED_BY_PERSON: "resolved manually; the condition may still hold",
-    Reason.SILENCE_ENDED: "a silence has ended and it is still firing",
-    Reason.SPLIT: "its events are in several partitions and cannot be evaluated",
-}
+MAX_LINES = 10  # of a digest; people read no more
 
 
 class Fact(NamedTuple):
@@ -31,36 +23,32 @@ class Fact(NamedTuple):
     title: str
     value: str
     is_short: bool
+    is_link: bool = False
 
 
-def state(alert: Alert) -> str:
-    """`RESOLVED`, or the severity in capitals."""
-    return "RESOLVED" if alert.status is AlertStatus.RESOLVED else alert.severity.value.upper()
+def state(alert: Alert, texts: Texts = ENGLISH) -> str:
+    """That it is resolved, or the severity."""
+    return texts.say("state.resolved") if alert.status is AlertStatus.RESOLVED else _severity(alert.severity, texts)
 
 
-def headline(alert: Alert) -> str:
+def headline(alert: Alert, texts: Texts = ENGLISH) -> str:
     """State and title in one line, with the project if the title does not name it."""
-    project = "" if alert.project_id in alert.title else f" (project {alert.project_id})"
-    return f"[{state(alert)}] {alert.title}{project}"
+    key = "headline" if alert.project_id in alert.title else "headline.project"
+    return texts.say(key, state=state(alert, texts), title=alert.title, project=alert.project_id)
 
 
-def event(alert: Alert) -> str:
+def event(alert: Alert, texts: Texts = ENGLISH) -> str:
     """What has happened, in one line: the headline, or who has taken the alert or given it back."""
     if alert.reason == NotifyReason.ACKNOWLEDGED.value and alert.acknowledged_by:
-        return f"Acknowledged by {alert.acknowledged_by}: {alert.title}"
-    return (
-        f"Acknowledgement removed: {alert.title}"
-        if alert.reason == NotifyReason.UNACKNOWLEDGED.value
-        else headline(alert)
-    )
+        return texts.say("event.acknowledged", person=alert.acknowledged_by, title=alert.title)
+    if alert.reason == NotifyReason.UNACKNOWLEDGED.value:
+        return texts.say("event.unacknowledged", title=alert.title)
+    return headline(alert, texts)
 
 
-def reason(word: str) -> str:
+def reason(word: str, texts: Texts = ENGLISH) -> str:
     """Why the alert changed; a reason of a newer version as it is written."""
-    try:
-        return _REASONS[Reason(word)]
-    except (ValueError, KeyError):
-        return word.replace("_", " ")
+    return texts.words.get(f"reason.{word}", word.replace("_", " "))
 
 
 def moment(at_ms: int) -> str:
@@ -68,52 +56,51 @@ def moment(at_ms: int) -> str:
     return f"{rfc3339(at_ms)[:19].replace('T', ' ')} UTC"
 
 
-def facts(alert: Alert) -> list[Fact]:
+def facts(alert: Alert, texts: Texts = ENGLISH) -> list[Fact]:
     """What is known of an alert; a row without a value is left out."""
-    shown = alert_type(alert.alert_type)
     by, comment = person_of(alert)
-    return _filled(
-        Fact("Project", alert.project_id, True),
-        Fact("Severity", alert.severity.value.upper(), True),
-        Fact("Status", alert.status.value, True),
-        Fact("Value", shown.format_value(alert.value, alert.threshold), True),
-        Fact("Threshold", shown.format_threshold(alert.threshold), True),
-        Fact("Window", f"{alert.window_minutes} min" if alert.window_minutes else "", True),
-        Fact("Since", moment(alert.starts_at_ms), True),
-        Fact("Ended", "" if alert.ends_at_ms is None else moment(alert.ends_at_ms), True),
-        Fact("Reason", reason(alert.reason), False),
-        Fact("By", by or "", True),
-        Fact("Comment", comment or "", False),
-        Fact("Acknowledged by", alert.acknowledged_by or "", True),
-        Fact("Runbook", alert.runbook_url or "", False),
-        Fact("Dashboard", alert.dashboard_url or "", False),
+    rows: tuple[_Row, ...] = (
+        ("project", alert.project_id, True),
+        ("severity", _severity(alert.severity, texts), True),
+        ("status", texts.say(f"status.{alert.status.value}"), True),
+        ("value", value_of(alert, texts), True),
+        ("threshold", threshold_of(alert, texts), True),
+        ("window", texts.say("minutes", minutes=alert.window_minutes) if alert.window_minutes else "", True),
+        ("since", moment(alert.starts_at_ms), True),
+        ("ended", "" if alert.ends_at_ms is None else moment(alert.ends_at_ms), True),
+        ("reason", reason(alert.reason, texts), False),
+        ("by", by or "", True),
+        ("comment", comment or "", False),
+        ("acknowledged_by", alert.acknowledged_by or "", True),
     )
+    return [*_named(rows, texts), *_links(alert, texts)]
 
 
-def text(alert: Alert) -> str:
+def text(alert: Alert, texts: Texts = ENGLISH) -> str:
     """The whole message in plain text: the sentence, and a line for each fact."""
-    rows = [f"{title}: {value}" for title, value, _ in facts(alert)]
+    rows = _rows(facts(alert, texts))
     return "\n".join([*([alert.description, ""] if alert.description else []), *rows])
 
 
 def digest_text(digest: Digest) -> str:
     """The same for many: a line for each that is listed, then the counts."""
-    return "\n".join([*lines(digest), "", *(f"{title}: {value}" for title, value, _ in digest_facts(digest))])
+    return "\n".join([*lines(digest), "", *_rows(digest_facts(digest))])
 
 
 def lines(digest: Digest) -> list[str]:
     """One line for each alert, the worst first, at most `MAX_LINES`; then how many more there are."""
-    found = [_line(alert) for alert in digest.alerts[:MAX_LINES]]
+    found = [_line(alert, digest.texts) for alert in digest.alerts[:MAX_LINES]]
     if digest.total > len(found):
-        found.append(f"and {digest.total - len(found)} more")
+        found.append(digest.texts.say("more", count=digest.total - len(found)))
     return found
 
 
 def digest_facts(digest: Digest) -> list[Fact]:
-    """How many alerts of each severity fire, and the dashboard."""
+    """How many alerts of each severity fire, and the links of the worst."""
     on = [alert.severity for alert in digest.alerts if alert.status is AlertStatus.FIRING]
-    counts = [Fact(severity.value.upper(), str(on.count(severity) or ""), True) for severity in reversed(Severity)]
-    return _filled(*counts, Fact("Dashboard", digest.worst.dashboard_url or "", False))
+    texts = digest.texts
+    counts = [Fact(_severity(each, texts), str(on.count(each)), True) for each in reversed(Severity) if each in on]
+    return [*counts, *_links(digest.worst, texts)]
 
 
 def cut(text: str, limit: int) -> str:
@@ -131,10 +118,25 @@ def one_line(text: str) -> str:
     return "".join(letter for letter in " ".join(encodable(text).split()) if letter.isprintable())
 
 
-def _line(alert: Alert) -> str:
-    value = alert_type(alert.alert_type).format_value(alert.value, alert.threshold)
-    return f"{state(alert)} {alert.title}: {value}, since {moment(alert.starts_at_ms)}"
+def _line(alert: Alert, texts: Texts) -> str:
+    return texts.say(
+        "line", state=state(alert, texts), title=alert.title, value=value_of(alert, texts),
+        since=moment(alert.starts_at_ms),
+    )  # fmt: skip
 
 
-def _filled(*found: Fact) -> list[Fact]:
-    return [fact for fact in found if fact.value]
+def _severity(severity: Severity, texts: Texts) -> str:
+    return texts.say(f"severity.{severity.value}")
+
+
+def _links(alert: Alert, texts: Texts) -> list[Fact]:
+    found = (("runbook", alert.runbook_url), ("dashboard", alert.dashboard_url))
+    return [Fact(texts.say(f"fact.{key}"), address, False, is_link=True) for key, address in found if address]
+
+
+def _named(rows: Iterable[_Row], texts: Texts) -> list[Fact]:
+    return [Fact(texts.say(f"fact.{key}"), value, is_short) for key, value, is_short in rows if value]
+
+
+def _rows(found: Iterable[Fact]) -> Iterator[str]:
+    return (f"{fact.title}: {fact.value}" for fact in found)

@@ -15,6 +15,7 @@ from alert_sinks.destinations import build_destinations
 from alert_sinks.limits import Limits
 from alert_sinks.posting import SinkClient, new_client
 from alert_sinks.sink import Destinations
+from alert_sinks.texts.languages import texts_of
 from episode_monitor import __version__
 from episode_monitor.access import audit_key, episodes_table, kafka_access, secret, topic_names
 from episode_monitor.checks.service import ChecksConfig
@@ -182,7 +183,8 @@ def storage(settings: Settings) -> Storage:
 
 def outlets(settings: Settings, storage: Storage, sinks: Destinations) -> Outlets:
     """Where alerts go and are kept."""
-    return Outlets(sinks, storage.ledger, history(storage), delivery_limits(settings), storage.note_checkpoint)
+    limits, texts = delivery_limits(settings), texts_of(settings.alert_language)
+    return Outlets(sinks, storage.ledger, history(storage), limits, storage.note_checkpoint, texts)
 
 
 def history(storage: Storage) -> HistoryStore:

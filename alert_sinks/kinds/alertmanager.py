@@ -13,6 +13,8 @@ from alert_sinks.posting import json_body, outcome_of, post
 from alert_sinks.receivers import Form, ReceiverConfig, ReceiverKind
 from alert_sinks.settings import reachable
 from alert_sinks.sink import Attempt, Outcome, SinkKind, SinkParts
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
 from models.alert import Alert, AlertStatus
 from models.times import rfc3339
 from streams.routing.labels import labels_of
@@ -55,7 +57,7 @@ class AlertmanagerSink:
         return await self._push(digest.shown, attempt)
 
     async def _push(self, alerts: list[Alert] | tuple[Alert, ...], attempt: Attempt) -> Outcome:
-        body = json_body([pushed(alert, attempt.at_ms) for alert in alerts])
+        body = json_body([pushed(alert, attempt.at_ms, attempt.texts) for alert in alerts])
         headers = {"authorization": f"Bearer {self._secret}"} if self._secret else {}
         answer = await post(self._parts.client, self._url, body, headers, self._parts.timeout_seconds, attempt.check)
         return outcome_of(answer, attempt.at_ms, self._secret, self._url)
@@ -64,12 +66,12 @@ class AlertmanagerSink:
         """Nothing to close."""
 
 
-def pushed(alert: Alert, now_ms: int) -> dict[str, Any]:
+def pushed(alert: Alert, now_ms: int, texts: Texts = ENGLISH) -> dict[str, Any]:
     """The alert as `postableAlert` of Alertmanager's OpenAPI; empty labels and annotations are left out."""
     is_over = alert.status is AlertStatus.RESOLVED
     ends_at_ms = (alert.ends_at_ms or alert.updated_at_ms) if is_over else now_ms + FIRES_FOR_MS
     annotations = {
-        "summary": alert.title, "description": alert.description, "reason": wording.reason(alert.reason),
+        "summary": alert.title, "description": alert.description, "reason": wording.reason(alert.reason, texts),
         "runbook_url": alert.runbook_url, "dashboard_url": alert.dashboard_url,
     }  # fmt: skip
     return {

@@ -68,7 +68,9 @@ class AppriseSink:
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Sends the alert once."""
         kind = "success" if alert.status is AlertStatus.RESOLVED else _KINDS[alert.severity]
-        return await self._send(wording.headline(alert), wording.text(alert), kind, attempt)
+        return await self._send(
+            wording.headline(alert, attempt.texts), wording.text(alert, attempt.texts), kind, attempt
+        )
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Sends them all in one message."""

@@ -85,7 +85,9 @@ class EmailSink:
         """Sends the alert once."""
         name = attempt.message_id or alert.transition_id
         thread = attempt.group_key or alert.alert_key
-        return await self._send(wording.headline(alert), wording.text(alert), name, thread, attempt)
+        return await self._send(
+            wording.headline(alert, attempt.texts), wording.text(alert, attempt.texts), name, thread, attempt
+        )
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Sends them all in one message."""

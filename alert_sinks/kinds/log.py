@@ -4,8 +4,8 @@ import structlog
 
 from alert_sinks.digest import Digest
 from alert_sinks.sink import Attempt, Delivered, Outcome
+from alert_sinks.texts.numbers import threshold_of, value_of
 from models.alert import Alert, AlertStatus, Severity
-from streams.alerting.rule_types import alert_type
 
 _log = structlog.get_logger(__name__)
 
@@ -18,7 +18,8 @@ class LogSink:
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Logs the alert."""
-        say, shown = _log.info, alert_type(alert.alert_type)
+        say = _log.info
+        links = {"runbook_url": alert.runbook_url, "dashboard_url": alert.dashboard_url}
         if alert.status is AlertStatus.FIRING:
             say = {Severity.CRITICAL: _log.error, Severity.WARNING: _log.warning}.get(alert.severity, _log.info)
         say(
@@ -28,11 +29,12 @@ class LogSink:
             project_id=alert.project_id,
             rule_id=alert.rule_id,
             severity=alert.severity.value,
-            value=shown.format_value(alert.value, alert.threshold),
-            threshold=shown.format_threshold(alert.threshold),
+            value=value_of(alert, attempt.texts),
+            threshold=threshold_of(alert, attempt.texts),
             reason=alert.reason,
             alert_key=alert.alert_key,
             transition_id=alert.transition_id,
+            **{name: address for name, address in links.items() if address},
         )
         return Delivered()
 

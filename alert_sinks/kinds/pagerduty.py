@@ -15,6 +15,7 @@ from alert_sinks.posting import json_body, outcome_of, post
 from alert_sinks.receivers import ALERTS_OWN, HTTP, TEXTS, Form, ReceiverConfig, ReceiverKind, each_of
 from alert_sinks.settings import reachable
 from alert_sinks.sink import Attempt, Outcome, SinkKind, SinkParts
+from alert_sinks.texts.catalogue import Texts
 from models.alert import Alert, AlertStatus, Severity
 from models.times import rfc3339
 
@@ -56,18 +57,19 @@ class PagerdutySink:
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Sends the alert once."""
+        facts = wording.facts(alert, attempt.texts)
         return await self._send(
             action_of([alert]),
             alert,
-            wording.headline(alert),
-            wording.facts(alert),
+            wording.headline(alert, attempt.texts),
+            facts,
             attempt.group_key or alert.alert_key,
             attempt,
         )
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Sends one event for all of them."""
-        listed = wording.Fact("Alerts", "\n".join(wording.lines(digest)), False)
+        listed = wording.Fact(digest.texts.say("fact.alerts"), "\n".join(wording.lines(digest)), False)
         facts = [listed, *wording.digest_facts(digest)]
         return await self._send(
             action_of(digest.alerts), digest.worst, digest.title, facts, attempt.group_key or digest.group_key, attempt
@@ -76,7 +78,8 @@ class PagerdutySink:
     async def _send(
         self, action: str, alert: Alert, summary: str, facts: list[wording.Fact], group_key: str, attempt: Attempt
     ) -> Outcome:
-        body = json_body({"routing_key": self._key, **_event(action, alert, summary, facts, dedup_key(group_key))})
+        event = _event(action, alert, summary, facts, dedup_key(group_key), attempt.texts)
+        body = json_body({"routing_key": self._key, **event})
         answer = await post(self._parts.client, self._url, body, {}, self._parts.timeout_seconds, attempt.check)
         return outcome_of(answer, attempt.at_ms, self._key)
 
@@ -89,8 +92,10 @@ def dedup_key(group_key: str) -> str:
     return hashlib.sha256(group_key.encode("utf-8", "replace")).hexdigest()
 
 
-def _event(action: str, alert: Alert, summary: str, facts: list[wording.Fact], key: str) -> dict[str, Any]:
-    links = [(alert.runbook_url, "Runbook"), (alert.dashboard_url, "Dashboard")]
+def _event(
+    action: str, alert: Alert, summary: str, facts: list[wording.Fact], key: str, texts: Texts
+) -> dict[str, Any]:
+    links = [(alert.runbook_url, texts.say("fact.runbook")), (alert.dashboard_url, texts.say("fact.dashboard"))]
     return {
         "event_action": action,
         "dedup_key": key,
@@ -105,8 +110,8 @@ def _event(action: str, alert: Alert, summary: str, facts: list[wording.Fact], k
             "group": alert.rule_id,
             "class": alert.alert_type,
             "custom_details": {
-                "Description": wording.cut(alert.description, MAX_DETAIL),
-                **{title: wording.cut(value, MAX_DETAIL) for title, value, _ in facts},
+                texts.say("fact.description"): wording.cut(alert.description, MAX_DETAIL),
+                **{fact.title: wording.cut(fact.value, MAX_DETAIL) for fact in facts},
             },
         },
     }

@@ -10,8 +10,8 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from alert_sinks import wording
 from alert_sinks.digest import Digest
+from alert_sinks.kinds.slack_message import slack_digest, slack_payload
 from alert_sinks.pace import Rate
 from alert_sinks.posting import (
     TIMEOUT_SECONDS,
@@ -27,7 +27,7 @@ from alert_sinks.receivers import HTTP, TEXTS, Fault, Form, ReceiverConfig, Rece
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, sink_setting
 from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, Sink, SinkKind, SinkParts
-from models.alert import Alert, AlertStatus, Severity
+from models.alert import Alert
 
 RATE_LIMITED = frozenset({"rate_limited", "ratelimited"})
 TRANSIENT = RATE_LIMITED | {
@@ -39,14 +39,7 @@ TRANSIENT = RATE_LIMITED | {
     "team_added_to_org",  # the workspace is being moved; Slack asks to try later
 }
 
-# Slack cuts a message beyond 40 000 characters and shows 4 000 well; the rest are its limits for titles and fields.
-MAX_FALLBACK = 4000
-MAX_TITLE = 256
-MAX_TEXT = 3000
-MAX_FIELD = 2000
-
 RATE = Rate(interval_seconds=1.0, burst=10)  # Slack takes one a second to a channel, and short bursts
-_COLORS = {Severity.CRITICAL: "danger", Severity.WARNING: "warning", Severity.INFO: "good"}
 
 
 class SlackSettings(SinkSettings):
@@ -111,7 +104,7 @@ class SlackSink:
 
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Posts the alert once."""
-        return await self._post(slack_payload(alert), attempt)
+        return await self._post(slack_payload(alert, attempt.texts), attempt)
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Posts them all once."""
@@ -160,56 +153,6 @@ def _word(body: bytes) -> str:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return text
     return "ok" if verdict.ok else verdict.error or "not ok"
-
-
-def slack_payload(alert: Alert) -> dict[str, object]:
-    """The message: a fallback line, and one attachment with the facts."""
-    resolved = alert.status is AlertStatus.RESOLVED
-    return {
-        "text": escaped(wording.headline(alert), MAX_FALLBACK),
-        "attachments": [
-            {
-                "color": "good" if resolved else _COLORS[alert.severity],
-                "title": escaped(alert.title, MAX_TITLE),
-                "text": escaped(alert.description, MAX_TEXT),
-                "fields": _fields(wording.facts(alert)),
-                "ts": alert.updated_at_ms // 1000,  # Slack shows it in each reader's own time
-            }
-        ],
-    }
-
-
-def slack_digest(digest: Digest) -> dict[str, object]:
-    """The message for many: one line each, the worst first, as many as people read."""
-    is_on = digest.worst.status is AlertStatus.FIRING
-    return {
-        "text": escaped(digest.title, MAX_FALLBACK),
-        "attachments": [
-            {
-                "color": _COLORS[digest.worst.severity] if is_on else "good",
-                "title": escaped(digest.title, MAX_TITLE),
-                "text": escaped("\n".join(wording.lines(digest)), MAX_TEXT),
-                "fields": _fields(wording.digest_facts(digest)),
-                "ts": max(alert.updated_at_ms for alert in digest.alerts) // 1000,
-            }
-        ],
-    }
-
-
-def _fields(facts: list[wording.Fact]) -> list[dict[str, object]]:
-    return [{"title": title, "value": escaped(value, MAX_FIELD), "short": short} for title, value, short in facts]
-
-
-def escaped(text: str, limit: int) -> str:
-    """`text` with `&`, `<` and `>` as Slack wants them, at most `limit` characters, never cut inside an entity."""
-    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    if len(safe) <= limit:
-        return safe
-    cut = safe[: limit - 1]
-    entity = cut.rfind("&")
-    if entity != -1 and ";" not in cut[entity:]:
-        cut = cut[:entity]
-    return cut + "…"
 
 
 def _sinks(settings: SlackSettings, client: httpx.AsyncClient) -> Destinations:

@@ -13,7 +13,8 @@ import structlog
 
 from alert_sinks import wording
 from alert_sinks.digest import Digest
-from alert_sinks.kinds.slack import MAX_FALLBACK, RATE, SlackConfig, escaped, slack_digest, slack_outcome, slack_payload
+from alert_sinks.kinds.slack import RATE, SlackConfig, slack_outcome
+from alert_sinks.kinds.slack_message import MAX_FALLBACK, escaped, slack_digest, slack_payload
 from alert_sinks.posting import HttpAnswer, json_body, post
 from alert_sinks.sink import Attempt, Delivered, Outcome, Retry, SinkParts
 from models.alert import Alert, AlertStatus
@@ -68,8 +69,8 @@ class SlackBot:
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Posts or edits the incident's message once."""
         return await self._tell(
-            slack_payload(alert), wording.event(alert), attempt.group_key or alert.alert_key,
-            attempt.message_id or alert.transition_id, alert, attempt,
+            slack_payload(alert, attempt.texts), wording.event(alert, attempt.texts),
+            attempt.group_key or alert.alert_key, attempt.message_id or alert.transition_id, alert, attempt,
         )  # fmt: skip
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:

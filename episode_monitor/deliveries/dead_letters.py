@@ -9,6 +9,7 @@ from agents.engine.producer import Producer
 from agents.kafka.access import Kafka
 from agents.kafka.topics import TopicNames
 from alert_sinks.sink import Sink
+from alert_sinks.texts.catalogue import Texts
 from alert_sinks.trial import tried
 from episode_monitor.deliveries.views import DeadLetterView, Handled, Kind, Origin
 from episode_monitor.web.problems import Problem
@@ -26,7 +27,7 @@ class DeadLetterDesk:
 
     def __init__(
         self, kafka: Kafka, topics: TopicNames, monitor_id: str, producer: Callable[[], Producer],
-        sink_of: Callable[[str], Sink | None], now_ms: Callable[[], int],
+        sink_of: Callable[[str], Sink | None], now_ms: Callable[[], int], texts: Texts,
     ) -> None:  # fmt: skip
         self._kafka = kafka
         self._topics = topics
@@ -34,6 +35,7 @@ class DeadLetterDesk:
         self._producer = producer
         self._sink_of = sink_of
         self._now_ms = now_ms
+        self._texts = texts
 
     async def listed(self, kind: Kind | None) -> list[DeadLetterView]:
         """Those that nobody has handled, newest first. Raises Problem 503."""
@@ -70,7 +72,7 @@ class DeadLetterDesk:
         sink = self._sink_of(name)
         if sink is None:
             return f"there is no sink {name} any more; discard the letter, or set the sink again"
-        return await tried(sink, _alert(letter), self._now_ms())
+        return await tried(sink, _alert(letter), self._now_ms(), self._texts)
 
     async def _letter(self, letter_id: str) -> tuple[Kind, KeptLetter]:
         kind = next((each for each in _KINDS if letter_id.startswith(f"{each}-")), None)

@@ -45,7 +45,9 @@ def delivery_routers(runtime: Runtime, now_ms: Callable[[], int]) -> list[APIRou
         found = (sink for sinks in runtime.fanout.receivers.values() for sink in sinks if sink.name == name)
         return next(found, None)
 
-    desk = DeadLetterDesk(config.kafka, config.topics, config.monitor_id, lambda: runtime.producer, sink_of, now_ms)
+    desk = DeadLetterDesk(
+        config.kafka, config.topics, config.monitor_id, lambda: runtime.producer, sink_of, now_ms, runtime.fanout.texts
+    )
     return [receiver_router(runtime, config.monitor_id, now_ms), dead_letter_router(desk)]
 
 
@@ -86,10 +88,11 @@ def receiver_router(runtime: Runtime, monitor_id: str, now_ms: Callable[[], int]
         if sinks is None:
             raise Problem(404, "unknown_receiver", "There is no receiver of this name.")
         outcomes: list[TrialOutcome] = []
+        texts = runtime.fanout.texts
         by = body.by or caller_of(request).role
         with audited(request, by=by, action="receiver.test", target=name, details={}) as attempt:
             for sink in sinks:
-                reason = await tried(sink, trial_alert(monitor_id, now_ms()), now_ms())
+                reason = await tried(sink, trial_alert(monitor_id, now_ms(), texts), now_ms(), texts)
                 outcome = TrialOutcome(sink=sink.name, outcome="failed" if reason else "delivered", reason=reason)
                 outcomes.append(outcome)
             is_taken = bool(outcomes) and all(each.outcome == "delivered" for each in outcomes)

@@ -17,7 +17,7 @@ def acknowledgement_will_expire(turn: Turn, live: LiveAlert) -> None:
     note = f"Acknowledged by {taken.by}; the acknowledgement will expire, and the alert still fires."
     for group in _notified(turn, live):
         lives = _known(turn, group) if group.record.receiver in turn.config.apart else [live]
-        _send_of_group(turn, group, lives, NotifyReason.ACKNOWLEDGEMENT_EXPIRES, note)
+        _send_of_group(turn, group, lives, NotifyReason.ACKNOWLEDGEMENT_EXPIRES, note, taken.by)
 
 
 def acted(turn: Turn, live: LiveAlert, reason: NotifyReason, by: str, comment: str) -> None:
@@ -28,7 +28,7 @@ def acted(turn: Turn, live: LiveAlert, reason: NotifyReason, by: str, comment: s
     note = f"{_ACTS[reason]} by {by}{f' ({comment})' if comment else ''}."
     for group in _notified(turn, live):
         if group.record.receiver in turn.config.apart:
-            _send_of_group(turn, group, _known(turn, group), reason, note)
+            _send_of_group(turn, group, _known(turn, group), reason, note, by, comment)
 
 
 def _notified(turn: Turn, live: LiveAlert) -> list[LiveGroup]:
@@ -43,9 +43,11 @@ def _known(turn: Turn, group: LiveGroup) -> list[LiveAlert]:
     return [each for each in known if each.fires and each.told(group) and mask_of(turn.state, each) is None]
 
 
-def _send_of_group(turn: Turn, group: LiveGroup, lives: list[LiveAlert], reason: NotifyReason, note: str) -> None:
+def _send_of_group(
+    turn: Turn, group: LiveGroup, lives: list[LiveAlert], reason: NotifyReason, note: str, by: str, comment: str = ""
+) -> None:
     record = group.record
-    _send(turn, record.receiver, record.key, lives, record.sequence, reason, note)
+    _send(turn, record.receiver, record.key, lives, record.sequence, reason, note, by, comment)
     record.sequence += 1
     turn.state.touch(GROUP, record.key)
 
@@ -59,14 +61,16 @@ def silence_will_expire(turn: Turn, silence: SilenceRecord) -> None:
             hidden.setdefault(receiver, []).append(live)
     key = f"silence:{silence.silence_id}"
     note = f"The silence of {silence.created_by} will expire ({silence.comment or 'no comment'})."
+    reason = NotifyReason.SILENCE_EXPIRES
     for receiver, lives in sorted(hidden.items()):
         if turn.config.reaches(receiver):
-            _send(turn, receiver, key, lives, silence.ends_at_ms, NotifyReason.SILENCE_EXPIRES, note)
+            _send(turn, receiver, key, lives, silence.ends_at_ms, reason, note, silence.created_by, silence.comment)
 
 
 def _send(
-    turn: Turn, receiver: str, key: str, lives: list[LiveAlert], sequence: int, reason: NotifyReason, note: str
-) -> None:
+    turn: Turn, receiver: str, key: str, lives: list[LiveAlert], sequence: int, reason: NotifyReason, note: str,
+    by: str, comment: str = "",
+) -> None:  # fmt: skip
     alerts = worst_of((shown(turn.state, live), live.record.openings) for live in lives)
     notification = Notification(
         notification_id=notification_id(receiver, (key,), [*(named(*each) for each in alerts), reason.value], sequence),
@@ -79,5 +83,7 @@ def _send(
         resolved=0,
         at_ms=turn.now_ms,
         note=note,
+        by=by,
+        comment=comment,
     )
     turn.notifications.append(notification)

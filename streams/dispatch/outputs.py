@@ -50,6 +50,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     mark: str = ""  # before a title, where another receiver stands in
     person: str = ""  # who is on call
     note: str = ""  # sentences for people, of a reminder, an expiry, or a shift that is empty
+    by: str = ""  # whose act it is, or whose acknowledgement or silence will expire
+    comment: str = ""  # of the act, or of that silence
 
     @property
     def truncated(self) -> int:

@@ -9,7 +9,8 @@ import msgspec
 
 from alert_sinks.digest import digest_of
 from alert_sinks.held_past import Notice
-from alert_sinks.kinds.slack import SlackSink, slack_digest
+from alert_sinks.kinds.slack import SlackSink
+from alert_sinks.kinds.slack_message import slack_digest
 from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.ledger import MemoryLedger
 from models.alert import Alert, AlertStatus, Severity

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alert_sinks.kinds.slack import SlackSink, escaped, slack_outcome, slack_payload
+from alert_sinks.kinds.slack import SlackSink, slack_outcome
+from alert_sinks.kinds.slack_message import escaped, slack_payload
 from alert_sinks.posting import HttpAnswer
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry
 from models.alert import AlertStatus, Severity

@@ -1,0 +1,103 @@
+"""Title and description of an alert in another language: from what the alert measured, not from its words.
+
+Titles are translated where the monitor or its shipped rules wrote them. What an operator wrote in a rules file stays.
+"""
+
+import re
+from functools import cache
+
+import msgspec
+
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.numbers import threshold_of, value_of, with_unit, written
+from models.alert import Alert, AlertInputs
+from models.wording import number
+from streams.alerting.rule_types import CONFLICT_RATE, DRIFT, FAILURE_RATE, INTEGRITY, RETRY_RATE, SLOW_CREATION
+from streams.alerting.verdict import Reason
+from streams.partition.drift_alerts import FLEET
+from streams.project.alert_actions import person_of
+
+_SHARES = {FAILURE_RATE.name: "failure", RETRY_RATE.name: "retry", CONFLICT_RATE.name: "conflict"}
+_PLACE = re.compile(r"\\\{(\w+)\\\}")
+
+
+def translated(alert: Alert, texts: Texts) -> Alert:
+    """The alert as people read it in this language; as it is in the language in which alerts are written."""
+    if not texts.sentences:
+        return alert
+    return msgspec.structs.replace(alert, title=_title(alert, texts), description=_description(alert, texts))
+
+
+def _title(alert: Alert, texts: Texts) -> str:
+    ending = f" ({alert.project_id})"
+    bare = alert.title.removesuffix(ending)
+    for original, translation in texts.titles.items():
+        found = _pattern(original).fullmatch(bare)
+        if found:
+            return translation.format_map(found.groupdict()) + (ending if bare != alert.title else "")
+    return alert.title
+
+
+@cache
+def _pattern(original: str) -> re.Pattern[str]:
+    return re.compile(_PLACE.sub(r"(?P<\1>.+)", re.escape(original)), re.DOTALL)
+
+
+def _description(alert: Alert, texts: Texts) -> str:
+    sentence = alert.description
+    if isinstance(alert.inputs, AlertInputs):
+        sentence = _sentence(alert, alert.inputs, texts) or sentence
+    if alert.reason != Reason.RESOLVED_BY_PERSON.value:
+        return sentence
+    by, _ = person_of(alert)
+    said = texts.sentence("by_hand", person=by) if by else texts.sentence("by_hand.unknown")
+    return f"{said} {sentence}"
+
+
+def _sentence(alert: Alert, inputs: AlertInputs, texts: Texts) -> str:
+    """ "" for a type that only a newer version knows."""
+    counts = {"project": alert.project_id, "bad": f"{inputs.bad:,}", "whole": f"{inputs.whole:,}"}
+    if alert.alert_type == INTEGRITY.name:
+        if alert.reason == Reason.SPLIT.value:
+            return texts.sentence("split", **counts)
+        return texts.sentence("numbers" if inputs.bad else "numbers.none", **counts)
+    if alert.alert_type == DRIFT.name:
+        return texts.sentence("drift.fleet" if alert.project_id == FLEET else "drift", **counts)
+    kind = "latency" if alert.alert_type == SLOW_CREATION.name else _SHARES.get(alert.alert_type, "")
+    if not kind:
+        return ""
+    counts["window"] = _minutes(alert.window_minutes or 0, texts)
+    if alert.value is None:
+        return texts.sentence("nothing", **counts)
+    return texts.sentence(
+        kind, value=value_of(alert, texts), threshold=threshold_of(alert, texts),
+        limit=_limit(alert, inputs, texts), **counts,
+    )  # fmt: skip
+
+
+def _limit(alert: Alert, inputs: AlertInputs, texts: Texts) -> str:
+    threshold = threshold_of(alert, texts)
+    said = texts.sentence("limit", threshold=threshold)
+    if inputs.short and inputs.objective and inputs.factor:
+        short = inputs.short
+        said = texts.sentence(
+            "burn", window=_minutes(short.window_minutes, texts), threshold=threshold,
+            value=written(alert.alert_type, short.rate, alert.threshold, texts),
+            objective=_percent(inputs.objective, texts, digits=12), factor=number(inputs.factor, 12),
+        )  # fmt: skip
+    if inputs.lower_bound is msgspec.UNSET or inputs.confidence is msgspec.UNSET:
+        return said
+    sure = texts.sentence(
+        "sure", confidence=_percent(inputs.confidence, texts, digits=12), lower=_percent(inputs.lower_bound, texts)
+    )
+    return f"{said}, {sure}"
+
+
+def _percent(value: float, texts: Texts, digits: int = 3) -> str:
+    return with_unit("%", number(value, digits), texts)
+
+
+def _minutes(minutes: int, texts: Texts) -> str:
+    if minutes and minutes % 60 == 0:
+        return texts.sentence("hours", hours=minutes // 60)
+    return texts.sentence("minutes", minutes=minutes)
