@@ -11,7 +11,6 @@ import msgspec
 from pydantic import SecretStr
 
 from alert_sinks.digest import Digest
-from alert_sinks.kinds.slack_message import slack_digest, slack_payload
 from alert_sinks.pace import Rate
 from alert_sinks.posting import (
     TIMEOUT_SECONDS,
@@ -27,6 +26,7 @@ from alert_sinks.receivers import HTTP, TEXTS, Fault, Form, ReceiverConfig, Rece
 from alert_sinks.retry_after import retry_after_seconds
 from alert_sinks.settings import ADDRESS, SecretAddress, SinkSettings, reachable, sink_setting
 from alert_sinks.sink import Attempt, Delivered, Destinations, Outcome, Rejected, Retry, Sink, SinkKind, SinkParts
+from alert_sinks.slack_message import slack_digest, slack_payload
 from models.alert import Alert
 
 RATE_LIMITED = frozenset({"rate_limited", "ratelimited"})

@@ -14,9 +14,9 @@ import structlog
 from alert_sinks import wording
 from alert_sinks.digest import Digest
 from alert_sinks.kinds.slack import RATE, SlackConfig, slack_outcome
-from alert_sinks.kinds.slack_message import MAX_FALLBACK, escaped, slack_digest, slack_payload
 from alert_sinks.posting import HttpAnswer, json_body, post
 from alert_sinks.sink import Attempt, Delivered, Outcome, Retry, SinkParts
+from alert_sinks.slack_message import MAX_FALLBACK, escaped, slack_digest, slack_payload
 from models.alert import Alert, AlertStatus
 
 _log = structlog.get_logger(__name__)

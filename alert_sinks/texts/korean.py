@@ -84,6 +84,12 @@ SENTENCES = {
     "limit": "임계값 {threshold}",
     "burn": "최근 {window} 비율 {value}, 임계값 {threshold}(목표 {objective} 기준 허용치의 {factor}배)",
     "sure": "신뢰 수준 {confidence}에서 비율 {lower} 이상",
+    "score": (
+        "프로젝트 {project}: 누적 점수 {score}(0점 이후 생성 완료 {whole}건 중 {what} {bad}건). 기준 점수 {limit}."
+    ),
+    "score.failure": "실패",
+    "score.retry": "재시도",
+    "score.conflict": "충돌",
     "latency": (
         "프로젝트 {project}: 최근 {window} 동안 생성 완료 {whole}건의 p95 {value}, {threshold} 초과 {bad}건. {limit}."
     ),

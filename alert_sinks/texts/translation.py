@@ -66,6 +66,9 @@ def _sentence(alert: Alert, inputs: AlertInputs, texts: Texts) -> str:
     kind = "latency" if alert.alert_type == SLOW_CREATION.name else _SHARES.get(alert.alert_type, "")
     if not kind:
         return ""
+    if inputs.score is not msgspec.UNSET and inputs.limit is not msgspec.UNSET and kind != "latency":
+        what = texts.sentence(f"score.{kind}")
+        return texts.sentence("score", score=f"{inputs.score:,}", limit=f"{inputs.limit:,}", what=what, **counts)
     counts["window"] = _minutes(alert.window_minutes or 0, texts)
     if alert.value is None:
         return texts.sentence("nothing", **counts)

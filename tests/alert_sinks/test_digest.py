@@ -10,9 +10,9 @@ import msgspec
 from alert_sinks.digest import digest_of
 from alert_sinks.held_past import Notice
 from alert_sinks.kinds.slack import SlackSink
-from alert_sinks.kinds.slack_message import slack_digest
 from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.ledger import MemoryLedger
+from alert_sinks.slack_message import slack_digest
 from models.alert import Alert, AlertStatus, Severity
 from tests.alert_sinks.desk import Desk
 from tests.alert_sinks.receiver import Receiver, answers

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from alert_sinks.digest import Digest, digest_of
 from alert_sinks.kinds.slack import SlackConfig, SlackSink
 from alert_sinks.kinds.slack_bot import SlackBot
-from alert_sinks.kinds.slack_message import fitted
 from alert_sinks.sink import Attempt, Delivered, SinkParts
+from alert_sinks.slack_message import fitted
 from alert_sinks.texts.catalogue import Language, Texts
 from alert_sinks.texts.languages import texts_of
 from alert_sinks.texts.translation import translated

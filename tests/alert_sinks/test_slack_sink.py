@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alert_sinks.kinds.slack import SlackSink, slack_outcome
-from alert_sinks.kinds.slack_message import escaped, slack_payload
 from alert_sinks.posting import HttpAnswer
 from alert_sinks.sink import Attempt, Delivered, Disabled, Outcome, Rejected, Retry
+from alert_sinks.slack_message import escaped, slack_payload
 from models.alert import AlertStatus, Severity
 from tests.alert_sinks.receiver import Receiver, answers, sends
 from tests.alert_sinks.support import NOW_MS, an_alert

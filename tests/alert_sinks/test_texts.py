@@ -116,6 +116,10 @@ def test_in_english_an_alert_is_as_the_core_wrote_it() -> None:
             "프로젝트 proj_1: 최근 15분 동안 생성 완료 40건 중 실패 1건(2.5%). 임계값 1%.",
         ),
         (
+            korean(bad=12, whole=3400, inputs={"score": 512, "limit": 500}),
+            "프로젝트 proj_1: 누적 점수 512(0점 이후 생성 완료 3,400건 중 실패 12건). 기준 점수 500.",
+        ),
+        (
             korean("OF_A_NEWER_VERSION"),
             "Episode creation failure rate exceeds 1%",
         ),

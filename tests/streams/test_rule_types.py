@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from alert_sinks.digest import digest_of
 from alert_sinks.kinds.log import LogSink
-from alert_sinks.kinds.slack_message import slack_digest, slack_payload
 from alert_sinks.kinds.webhook import webhook_payload
 from alert_sinks.sink import Attempt
+from alert_sinks.slack_message import slack_digest, slack_payload
 from episode_monitor.cli.rules import check_rules, sentence, show_rules
 from episode_monitor.web.routes.pages import page_files
 from models.alert import Alert, Severity
