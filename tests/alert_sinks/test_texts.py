@@ -200,6 +200,9 @@ def notification(**changes: object) -> Notification:
          "kim 님의 확인이 곧 만료되며, 알림은 계속 발생 중입니다."),
         ({"reason": NotifyReason.SILENCE_EXPIRES, "note": "n", "by": "kim", "comment": "배포"},
          "kim 님의 알림 중지가 곧 끝납니다(메모: 배포)."),
+        ({"reason": NotifyReason.ACKNOWLEDGED, "note": "n", "by": "kim", "comment": "배포 중"},
+         "kim 님이 확인했습니다(메모: 배포 중)."),
+        ({"reason": NotifyReason.UNACKNOWLEDGED, "note": "n", "by": "kim"}, "kim 님이 확인을 취소했습니다."),
         ({"reason": NotifyReason.SILENCE_EXPIRES, "note": "n", "by": "kim"}, "kim 님의 알림 중지가 곧 끝납니다."),
         ({"reason": NotifyReason.SILENCE_EXPIRES, "note": "of a version before"}, "of a version before"),
     ],
@@ -244,6 +247,15 @@ def test_a_digest_in_korean_lists_the_worst_with_the_links_of_the_first() -> Non
     assert [(fact.title, fact.value) for fact in wording.digest_facts(digest)] == [
         ("심각", "1"), ("경고", "12"), ("대응 절차", "https://wiki/1"), ("대시보드", "https://d"),
     ]  # fmt: skip
+
+
+def test_the_line_of_an_act_in_a_thread() -> None:
+    taken = an_alert(reason="acknowledged_by_person", acknowledged_by="kim")
+    assert wording.event(taken, KOREAN) == "kim 님 확인: High failure rate in proj_1"
+    assert wording.event(an_alert(reason="unacknowledged_by_person"), KOREAN) == (
+        "확인 취소: High failure rate in proj_1"
+    )
+    assert wording.event(an_alert(), KOREAN) == "[경고] High failure rate in proj_1"
 
 
 def test_a_trial_in_korean() -> None:
