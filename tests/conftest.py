@@ -63,7 +63,7 @@ def _leave_out_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow ones, and on Apache Kafka those that are not about it. Of the others the slow ones come first, so that no
     process is left alone with one at the end."""
     chosen = _chosen(config)
-    left = {} if config.getoption("--all") else slow.left_out(chosen)
+    left = slow.left_out(chosen, slow.ALONE if config.getoption("--all") else slow.SLOW | slow.ALONE)
     if BROKER_KIND == "apache":
         left |= slow.left_out(chosen, slow.EMBEDDED_SUFFICES)
     out = [item for item in items if slow.is_in(item.nodeid, left)]

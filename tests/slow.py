@@ -9,9 +9,13 @@ MINUTES, ALL_MINUTES = 6, 15  # on two cores, on the embedded broker
 SLOW = {
     "tests/system": "whole systems of several processes, killed and started again",
     "tests/faults/test_hostile_input.py": "a worker under tens of thousands of hostile records",
-    "tests/alertmanager_api/test_notifications_side_by_side.py": "half a minute of plays before a real Alertmanager",
     "tests/faults/test_dispatch_on_a_broker.py": "owners of the dispatcher, ended again and again",
     "tests/client/test_outbox_kills.py": "a service and its relays, killed again and again",
+}
+
+# The same, of tests that run only where they are asked for by name, because nothing may run beside them.
+ALONE = {
+    "tests/alertmanager_api/test_notifications_side_by_side.py": "a real Alertmanager, and when it notifies of what",
 }
 
 # The same, of tests that use a broker and are not about it. What they use of it, others try on Apache Kafka as well.
@@ -43,13 +47,14 @@ def left_out(chosen: Sequence[str], parts: Mapping[str, str] = SLOW) -> dict[str
 
 def header(chosen: Sequence[str], *, is_all: bool) -> list[str]:
     """The first lines of a run: what runs, how long that takes, and what does not run."""
-    left = {} if is_all else left_out(chosen)
+    left = left_out(chosen, ALONE if is_all else SLOW | ALONE)
     takes = "" if chosen else f", about {ALL_MINUTES if is_all else MINUTES} minutes on two cores"
     runs = " ".join(chosen) or "all"
     if not left:
         return [f"tests: {runs}{takes}"]
     names = [f"  {name}: {why}" for name, why in left.items()]
-    return [f"tests: {runs} but these, which --all runs too{takes}", *names]
+    which = "which run by name" if is_all else "which --all runs, or their name"
+    return [f"tests: {runs} but these, {which}{takes}", *names]
 
 
 def is_in(test_id: str, parts: Iterable[str]) -> bool:
