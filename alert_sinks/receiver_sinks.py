@@ -16,7 +16,7 @@ _KIND_OF = {kind.receiver.config: (key, kind) for key, kind in RECEIVER_KINDS.it
 
 
 def build_receivers(
-    receivers: Iterable[Receiver], client: httpx.AsyncClient, timeout_seconds: float
+    receivers: Iterable[Receiver], client: httpx.AsyncClient, timeout_seconds: float, *, has_buttons: bool = False
 ) -> dict[str, list[ReceiverSink]]:
     """The sinks of each receiver: `team/slack`, and of several of a kind `team/slack/2`. Raises ValueError with a
     sentence for each one that cannot be made."""
@@ -29,7 +29,7 @@ def build_receivers(
             key, kind = _KIND_OF[type(config)]
             number = counts[key] = counts.get(key, 0) + 1
             try:
-                parts = SinkParts(client, sink_name(receiver.name, key, number), timeout_seconds)
+                parts = SinkParts(client, sink_name(receiver.name, key, number), timeout_seconds, has_buttons)
                 sinks.append(_built(kind, config, parts))
             except ValueError as error:
                 faults.append(f"receiver {receiver.name}, {key} {number}: {error}.")

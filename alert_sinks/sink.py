@@ -137,6 +137,7 @@ class SinkParts(NamedTuple):
     client: httpx.AsyncClient
     name: str
     timeout_seconds: float
+    has_buttons: bool = False  # presses of Slack's buttons are taken
 
     @property
     def guard(self) -> AddressGuard:

@@ -103,6 +103,7 @@ def web_settings(settings: Settings) -> WebSettings:
         api_tokens=parse_api_tokens(secret(settings.api_tokens) or ""),
         local_token=None if local is None else ApiToken.of(Role.OPERATOR, local),
         demands_local_token=demands_token(settings),
+        slack_signing_secret=secret(settings.slack_signing_secret) or "",
         allowed_hosts=_words(settings.monitoring_allowed_hosts),
         allowed_origins=_words(settings.monitoring_allowed_origins),
         base_path=urlsplit(settings.dashboard_url or "").path.rstrip("/"),

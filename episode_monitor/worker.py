@@ -56,6 +56,7 @@ from episode_monitor.replay_jobs.jobs import ReplayJobs
 from episode_monitor.replay_jobs.requests import Requests
 from episode_monitor.replay_jobs.routes import replay_router
 from episode_monitor.settings.settings import Settings
+from episode_monitor.slack.routes import say_by, slack_router
 from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.retention import prune_daily
 from episode_monitor.web.app import create_web_app
@@ -187,6 +188,7 @@ class Worker:
             silence_router(desk),
             on_call_router(desk, self.files.on_call),
             *delivery_routers(self.runtime, now_ms),
+            slack_router(say_by(self.client)),
             alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)),
         ]
         return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)

@@ -16,6 +16,7 @@ from alert_sinks.digest import Digest
 from alert_sinks.kinds.slack import RATE, SlackConfig, slack_outcome
 from alert_sinks.posting import HttpAnswer, json_body, post
 from alert_sinks.sink import Attempt, Delivered, Outcome, Retry, SinkParts
+from alert_sinks.slack_buttons import with_buttons
 from alert_sinks.slack_message import MAX_FALLBACK, escaped, slack_digest, slack_payload
 from models.alert import Alert, AlertStatus
 
@@ -69,7 +70,7 @@ class SlackBot:
     async def deliver(self, alert: Alert, attempt: Attempt) -> Outcome:
         """Posts or edits the incident's message once."""
         return await self._tell(
-            slack_payload(alert, attempt.texts), wording.event(alert, attempt.texts),
+            self._shown(alert, attempt), wording.event(alert, attempt.texts),
             attempt.group_key or alert.alert_key, attempt.message_id or alert.transition_id, alert, attempt,
         )  # fmt: skip
 
@@ -79,6 +80,10 @@ class SlackBot:
             slack_digest(digest), digest.title, attempt.group_key or digest.group_key,
             attempt.message_id or digest.digest_id, digest.worst, attempt,
         )  # fmt: skip
+
+    def _shown(self, alert: Alert, attempt: Attempt) -> dict[str, object]:
+        payload = slack_payload(alert, attempt.texts)
+        return with_buttons(payload, alert) if self._parts.has_buttons else payload
 
     async def _tell(
         self, payload: dict[str, object], line: str, incident: str, name: str, worst: Alert, attempt: Attempt

@@ -82,7 +82,9 @@ def file_destinations(
         log.warning("ALERT_ON_ISSUES is false: alerts are stored and shown, but not delivered")
         return Destinations(receivers={each.name: () for each in receivers})
     try:
-        built = build_receivers(receivers, client, settings.sink_timeout_seconds)
+        built = build_receivers(
+            receivers, client, settings.sink_timeout_seconds, has_buttons=bool(settings.slack_signing_secret)
+        )
     except ValueError as error:
         lines = str(error).splitlines()
         raise SettingsError("\n".join(f"{files.alerting_path}: {line}" for line in lines)) from None

@@ -48,6 +48,12 @@ class HttpSettings(BaseModel):
         "The token that workers of one monitor send to each other; the same on all workers.",
         form="at least 16 characters",
     )
+    slack_signing_secret: SecretStr | None = _http(
+        None,
+        "The signing secret of the Slack app whose bot posts alerts: its messages get buttons, and presses of them are "
+        "taken at /monitoring/episodes/slack/actions by Slack's signature, without a token.",
+        form="the signing secret",
+    )
     monitoring_allowed_hosts: Annotated[str, AfterValidator(validators.host_names)] = _http(
         "",
         "Additional host names that are accepted while the monitor listens on loopback.",

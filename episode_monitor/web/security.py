@@ -23,6 +23,7 @@ from episode_monitor.web.settings import WebSettings
 
 READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 INTERNAL_PREFIX: Final = "/internal/"  # routes between workers bring their own guard, `internal_guard`
+SLACK_PATH: Final = "/monitoring/episodes/slack/actions"  # its route checks Slack's signature
 _PROBED: Final = frozenset({"/livez", "/readyz"})
 _CALLER: Final = "episode_monitor.caller"  # where the gate leaves the `Caller` in the ASGI scope
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -31,7 +32,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 class Caller(msgspec.Struct, frozen=True):
     """Who may change things in this request. `peer` is the address of the connection, never one a header claims."""
 
-    role: str  # "operator" with a token, "loopback" for a program of this machine without one
+    role: str  # "operator" with a token, "loopback" for a program of this machine without one, "slack"
     peer: str
 
 
@@ -51,6 +52,9 @@ def check_request(scope: Scope, headers: Headers, settings: WebSettings) -> None
     if is_preflight(scope, headers):
         _check_origin(headers, settings)
     if scope["method"] in READ_METHODS or scope["path"].startswith(INTERNAL_PREFIX):
+        return
+    if settings.slack_signing_secret and scope["path"] == SLACK_PATH:
+        scope[_CALLER] = Caller("slack", _peer(scope))
         return
     if not settings.api_tokens and not local_only:
         _check_host(headers, settings)

@@ -18,6 +18,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_tokens: tuple[ApiToken, ...] = ()
     local_token: ApiToken | None = None  # lets changes from this machine in, whatever forwards them
     demands_local_token: bool = False  # no change from this machine without it
+    slack_signing_secret: str = ""  # "": presses of Slack's buttons are not taken
     allowed_hosts: tuple[str, ...] = ()  # further names, without port, that the Host header may have on loopback
     allowed_origins: tuple[
         str, ...

@@ -35,6 +35,7 @@ SECRETS = SINK_SECRETS | {
     "API_TOKENS": "operator:hushhush://x",
     "AUDIT_SIGNING_KEY": "hushhushhushhushhushhushhushhushhushhushhus=",
     "INTERNAL_TOKEN": "hushhush-hushhush",
+    "SLACK_SIGNING_SECRET": "hushhush",
     "MONITOR_DATABASE_URL": "postgresql://monitor:hushhush@db:5432/monitor",
     "DATABASE_URL": "postgresql://reader:hushhush@db/service",
 }
