@@ -96,15 +96,22 @@ class Watcher:
             gaps, _ = self.reference.settled(numbers.missing_since_ms, self.now_ms)
             duplicates, _ = self.reference.settled(numbers.shared_since_ms, self.now_ms)
             return len(gaps) + len(duplicates) > rule.threshold, "back_to_normal"
-        found = self.windowed(rule, rule.window_minutes)
+        return self.windows(rule)
+
+    def windows(self, rule: Rule, last: int | None = None) -> tuple[bool, str]:
+        """The verdict on the windows of now, or on those that ended with second `last`."""
+        found = self.windowed(rule, rule.window_minutes, last)
         if rule.burn_rate is not None and found[0]:
             plain = replace(rule, min_bad=1, min_samples=1, confidence=None)
-            return self.windowed(plain, rule.burn_rate.short_minutes)[0], "back_to_normal"
+            return self.windowed(plain, rule.burn_rate.short_minutes, last)[0], "back_to_normal"
         return found
 
-    def windowed(self, rule: Rule, minutes: int) -> tuple[bool, str]:
+    def windowed(self, rule: Rule, minutes: int, last: int | None) -> tuple[bool, str]:
         """The verdict on one window."""
-        counts = self.reference.window(minutes * 60, self.now_ms)
+        counts = self.reference.window(minutes * 60, self.now_ms if last is None else last * 1000)
+        if last is not None:
+            attempts = self.reference.attempts()
+            counts = self.reference.counted(a for a in attempts if last - minutes * 60 < a.at_ms // 1000 <= last)
         bad_name, whole_name = _PARTS[rule.measure]
         bad, whole = counts.get(bad_name, 0), counts.get(whole_name, 0)
         if not counts:
@@ -141,6 +148,9 @@ class Watcher:
         elif standing.calm_since_ms is None:
             standing.calm_since_ms = self.now_ms
         calm_since_ms = standing.calm_since_ms
+        is_over = calm_since_ms is not None and self.now_ms >= calm_since_ms + self.hold_ms(rule)
+        if is_over and rule.window_minutes and self.windows(rule, (self.now_ms - self.meaning.grace_ms) // 1000)[0]:
+            calm_since_ms = standing.calm_since_ms = self.now_ms  # an operation that ended was moved to a conflict
         if calm_since_ms is not None and self.now_ms >= calm_since_ms + self.hold_ms(rule):
             self.end(rule, calm_reason)
         elif standing.escalates_ms is not None and self.now_ms >= standing.escalates_ms:
