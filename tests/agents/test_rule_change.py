@@ -19,7 +19,9 @@ RULE = {"rule_id": "failures", "alert_type": "HIGH_FAILURE_RATE", "severity": "W
 
 
 def core(**changes: object) -> Core:
-    return Core(RuleSet(parse_rules(yaml.safe_load(yaml.safe_dump({"rules": [RULE | changes]})))))
+    """A rule is resolved when its window is final: a second after it is no longer crossed."""
+    rules = RuleSet(parse_rules(yaml.safe_load(yaml.safe_dump({"rules": [RULE | changes]}))))
+    return Core(rules, grace_ms=1_000)
 
 
 def failed(project: str, number: int) -> bytes:
