@@ -139,7 +139,7 @@ def average_run_length(share: float, weight: int, limit: int) -> float:
         (a, b), (above_a, above_b) = known[score], known[score + weight]
         known[score - 1] = (a - 1 - share * above_a) / (1 - share), (b - share * above_b) / (1 - share)
     (a, b), (above_a, above_b) = known[0], known[weight]
-    if b - above_b < 1e-12 * b:
+    if b - above_b < 1e-8 * b:
         return inf  # longer than floats can tell
     return a + b * (1 / share - a + above_a) / (b - above_b)
 
