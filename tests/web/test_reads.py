@@ -162,7 +162,8 @@ async def test_active_alerts_have_their_wire_names(client: httpx.AsyncClient, vi
     views.alerts = {"r:p": alert("r:p")}
     answer = (await client.get(f"{ROOT}/alerts/active")).json()
     assert answer["total"] == 1
-    assert answer["alerts"] == [alert("r:p").to_dict() | {"silenced_by": [], "inhibited_by": []}]
+    judged_by = {"inputs": {"state": "firing", "bad": 4, "whole": 26, "rate": None}}
+    assert answer["alerts"] == [alert("r:p").to_dict() | judged_by | {"silenced_by": [], "inhibited_by": []}]
     assert answer["alerts"][0]["starts_at"] == AS_OF
 
 
