@@ -33,7 +33,7 @@ from faults.sending import Sender
 from faults.settling import settled
 from faults.skew import skewed
 from faults.workers import WorkerProcess
-from streams.alerting.core import Core
+from streams.alerting.core import NEVER_MS, Core
 from streams.dispatch.config import DispatchConfig
 from testbed.hashes import PLACES
 
@@ -77,7 +77,10 @@ class Stage:
     @property
     def core(self) -> Core:
         """The workers' rules and settings."""
-        return core_from(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
+        core = core_from(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
+        if self.plan.dispatch is not None:
+            core.escalate_after_ms = NEVER_MS  # as the worker does: its dispatcher escalates
+        return core
 
     @property
     def dispatch(self) -> DispatchConfig | None:
