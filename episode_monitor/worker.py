@@ -64,7 +64,7 @@ from episode_monitor.web.context import WebContext
 from episode_monitor.web.peer_routes import peer_router
 from episode_monitor.web.server import CannotListen, serve
 from episode_monitor.web.timeouts import raise_descriptor_limit
-from streams.alerting.core import NEVER_MS, Core
+from streams.alerting.core import Core
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,6 @@ class Worker:
         self.settings = settings
         self.storage = composition.storage(settings)
         self.client = composition.sink_client(settings)
-        core.escalate_after_ms = NEVER_MS if settings.alert_dispatcher else core.escalate_after_ms
         alerting = alerting_in_force(settings, self.client)
         sinks = alerting.current.destinations if alerting else composition.destinations(settings, self.client)
         self.runtime = Runtime(

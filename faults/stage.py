@@ -18,7 +18,7 @@ from aiokafka.admin import NewPartitions
 from agents.kafka.topics import TopicNames, ensure_dispatch_topics, ensure_topics
 from episode_monitor.dispatch.loading import dispatch_config
 from episode_monitor.settings.alerting_files import read_files
-from episode_monitor.settings.rules_file import core_from
+from episode_monitor.settings.rules_file import core_of_worker
 from episode_monitor.settings.settings import load_settings
 from episode_monitor.web.server import serve
 from examples.receiver.app import create_app as create_receiver
@@ -33,7 +33,7 @@ from faults.sending import Sender
 from faults.settling import settled
 from faults.skew import skewed
 from faults.workers import WorkerProcess
-from streams.alerting.core import NEVER_MS, Core
+from streams.alerting.core import Core
 from streams.dispatch.config import DispatchConfig
 from testbed.hashes import PLACES
 
@@ -77,10 +77,7 @@ class Stage:
     @property
     def core(self) -> Core:
         """The workers' rules and settings."""
-        core = core_from(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
-        if self.plan.dispatch is not None:
-            core.escalate_after_ms = NEVER_MS  # as the worker does: its dispatcher escalates
-        return core
+        return core_of_worker(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
 
     @property
     def dispatch(self) -> DispatchConfig | None:
