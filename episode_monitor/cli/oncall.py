@@ -10,10 +10,10 @@ import msgspec
 import typer
 
 from episode_monitor.cli.calling import By, Url, delete, get, name_of, post
-from episode_monitor.cli.output import Json, print_json, print_table
+from episode_monitor.cli.output import Json, print_json, print_made, print_table
+from episode_monitor.cli.times import moment, span
 from episode_monitor.dispatch.on_call_bodies import shift_view
-from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.replay.ranges import BadRange, moment_ms
+from episode_monitor.exits import ExitCode
 from episode_monitor.settings.alerting_files import load_on_call
 from episode_monitor.settings.settings import load_settings
 from models.times import rfc3339
@@ -33,10 +33,10 @@ def show_on_call(
 ) -> None:  # fmt: skip
     """Show who has the shift of each schedule, until when, and who is next. Exit code 1 if one has nobody."""
     if file is None:
-        asked = {} if at is None else {"at": _given(at, "--at")}
+        asked = {} if at is None else {"at": rfc3339(moment(at, "--at"))}
         found = get(load_settings(), url, "/oncall", asked)["schedules"]
     else:
-        at_ms = time.time_ns() // 1_000_000 if at is None else _moment(at, "--at")
+        at_ms = time.time_ns() // 1_000_000 if at is None else moment(at, "--at")
         views = [shift_view(schedule, at_ms) for schedule in load_on_call(file, None).schedules]
         found = msgspec.to_builtins(views)
     if as_json:
@@ -79,20 +79,11 @@ def add_override(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Put a person on call for a while, whatever the layers say. Prints the override's id."""
-    if minutes is not None and until is not None:
-        raise Failure("Give --minutes or --until, not both.", ExitCode.USAGE)
     body: dict[str, Any] = {"schedule": schedule, "person": person, "by": name_of(by), "comment": comment}
+    body |= span(minutes, until, "until")
     if since is not None:
-        body["since"] = _given(since, "--since")
-    if until is not None:
-        body["until"] = _given(until, "--until")
-    else:
-        body["minutes"] = minutes or 60
-    made = post(load_settings(), url, "/oncall/overrides", body)
-    if as_json:
-        print_json(made)
-    else:
-        print(made["id"])
+        body["since"] = rfc3339(moment(since, "--since"))
+    print_made(post(load_settings(), url, "/oncall/overrides", body), as_json)
 
 
 @override.command("remove")
@@ -106,14 +97,3 @@ def remove_override(
         print_json(removed)
     else:
         print(f"{removed['person']} no longer has the shift of {removed['schedule']}.")
-
-
-def _moment(text: str, option: str) -> int:
-    try:
-        return moment_ms(text, option)
-    except BadRange as error:
-        raise Failure(str(error), ExitCode.USAGE) from None
-
-
-def _given(text: str, option: str) -> str:
-    return rfc3339(_moment(text, option))

@@ -52,6 +52,14 @@ def print_json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
+def print_made(made: Any, as_json: bool) -> None:
+    """What a worker has made: its id, or all of it."""
+    if as_json:
+        print_json(made)
+    else:
+        print(made["id"])
+
+
 def print_table(heads: tuple[str, ...], rows: list[list[str]]) -> None:
     """Rows of plain text: what stands in square brackets is no markup."""
     table = Table(*heads)

@@ -6,9 +6,9 @@ from urllib.parse import quote
 import typer
 
 from episode_monitor.cli.calling import By, Url, delete, every, name_of, post
-from episode_monitor.cli.output import Json, count, print_json, print_table
+from episode_monitor.cli.output import Json, count, print_json, print_made, print_table
+from episode_monitor.cli.times import moment, span
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.replay.ranges import BadRange, moment_ms
 from episode_monitor.settings.settings import load_settings
 from models.times import rfc3339
 from streams.routing.matcher import MatcherError
@@ -47,20 +47,11 @@ def add_silence(
     comment: Annotated[str, typer.Option(help="The reason.")] = "", url: Url = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Silence the alerts that all matchers fit; they stay visible. Prints the silence's id."""
-    if minutes is not None and until is not None:
-        raise Failure("Give --minutes or --until, not both.", ExitCode.USAGE)
-    body: dict[str, Any] = {"matchers": _parsed(matchers), "by": name_of(by), "comment": comment}
+    lasts = span(minutes, until, "ends_at")
+    body: dict[str, Any] = {"matchers": _parsed(matchers), "by": name_of(by), "comment": comment, **lasts}
     if start is not None:
-        body["starts_at"] = _moment(start, "--start")
-    if until is not None:
-        body["ends_at"] = _moment(until, "--until")
-    else:
-        body["minutes"] = minutes or 60
-    made = post(load_settings(), url, "/silences", body)
-    if as_json:
-        print_json(made)
-    else:
-        print(made["id"])
+        body["starts_at"] = rfc3339(moment(start, "--start"))
+    print_made(post(load_settings(), url, "/silences", body), as_json)
 
 
 @silence.command("preview")
@@ -100,10 +91,3 @@ def _parsed(texts: list[str]) -> list[dict[str, str]]:
 
 def _written(matchers: list[dict[str, str]]) -> str:
     return " ".join(f"{each['name']}{each['operator']}{each['value']}" for each in matchers)
-
-
-def _moment(text: str, option: str) -> str:
-    try:
-        return rfc3339(moment_ms(text, option))
-    except BadRange as error:
-        raise Failure(str(error), ExitCode.USAGE) from None

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.replay.ranges import BadRange, time_ms
+from episode_monitor.replay.ranges import BadRange, moment_ms, time_ms
 from models.times import rfc3339
 
 _AFTER: Final = "RFC 3339 with offset, or a time before now such as -2h; at or after it."
@@ -16,6 +16,22 @@ From = Annotated[str | None, typer.Option("--from", help=_AFTER)]
 Before = Annotated[str | None, typer.Option("--to", help=_BEFORE)]
 Since = Annotated[str | None, typer.Option("--since", help=_AFTER)]
 Until = Annotated[str | None, typer.Option("--until", help=_BEFORE)]
+
+
+def moment(text: str, option: str) -> int:
+    """Epoch milliseconds of an RFC 3339 time with offset. Raises Failure."""
+    try:
+        return moment_ms(text, option)
+    except BadRange as error:
+        raise Failure(str(error), ExitCode.USAGE) from None
+
+
+def span(minutes: int | None, until: str | None, end: str) -> dict[str, int | str]:
+    """How long something lasts that a worker is asked for: `minutes` (60 by default), or its `end`, by that name, in
+    RFC 3339. Raises Failure."""
+    if minutes is not None and until is not None:
+        raise Failure("Give --minutes or --until, not both.", ExitCode.USAGE)
+    return {"minutes": minutes or 60} if until is None else {end: rfc3339(moment(until, "--until"))}
 
 
 def asked_ms(text: str | None, option: str, now_ms: int) -> int | None:
