@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiokafka import TopicPartition
-from aiokafka.admin import NewTopic, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from faults.dispatch_plan import Dispatch
@@ -33,14 +33,27 @@ async def eager_cleaner(folder: Path, broker: str) -> AsyncIterator[Ground]:
         yield Ground(bootstrap_servers=kafka.bootstrap_servers)
 
 
+async def _cut(stage: InfraStage, admin: AIOKafkaAdminClient, topic: str) -> int:
+    """Delete the older half of partition 0; the offset at which it begins then."""
+    begins = (await end_offsets(stage.plan.bootstrap_servers, topic))[0] // 2
+    careless = {"cleanup.policy": "compact,delete", "max.message.bytes": str(16 * 1024 * 1024)}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, careless)])  # else Kafka refuses
+    await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(begins)})
+    return begins
+
+
+async def _delete(admin: AIOKafkaAdminClient, topic: str) -> None:
+    await admin.delete_topics([topic])
+    while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker does not notify
+        await asyncio.sleep(0.05)
+
+
 @scenario("changelog-compacted", eager_cleaner, seconds=14.0)
 async def changelog_compacted(stage: InfraStage) -> None:
     """The changelog is rolled twice a second and compacted at once, while workers die and read it back."""
     topic, partitions = stage.topics.changelog, stage.plan.partitions
     async with admin_client(stage.plan.bootstrap_servers) as admin:
-        await admin.delete_topics([topic])
-        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker does not notify
-            await asyncio.sleep(0.05)
+        await _delete(admin, topic)
         await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=COMPACTED_AT_ONCE)])
     await stage.start("a", "b")
     await stage.live("a", "b")
@@ -72,18 +85,13 @@ async def changelog_cut(stage: InfraStage) -> None:
     await stage.stop("a")
     topic = stage.topics.changelog
     async with admin_client(stage.plan.bootstrap_servers) as admin:
-        end = (await end_offsets(stage.plan.bootstrap_servers, topic))[0]
-        careless = {"cleanup.policy": "compact,delete", "max.message.bytes": str(16 * 1024 * 1024)}
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, careless)])  # else Kafka refuses
-        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(end // 2)})
+        begins = await _cut(stage, admin, topic)
         await stage.start("a")
-        await stage.until_status("a", lambda words: f"begins at offset {end // 2}" in words, "what was cut", 30.0)
+        await stage.until_status("a", lambda words: f"begins at offset {begins}" in words, "what was cut", 30.0)
         if await stage.live_partitions("a") > stage.plan.partitions - 1:
             stage.wrong.append("A partition whose changelog was cut went live.")
         await stage.stop("a")
-        await admin.delete_topics([topic])
-        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker does not notify
-            await asyncio.sleep(0.05)
+        await _delete(admin, topic)
     stage.evidence.lost_changelogs = 1
     await stage.start("a")
     await stage.live("a")
@@ -104,17 +112,12 @@ async def dispatch_cut(stage: InfraStage) -> None:
     await stage.stop("a")
     topic = stage.topics.dispatch
     async with admin_client(stage.plan.bootstrap_servers) as admin:
-        end = (await end_offsets(stage.plan.bootstrap_servers, topic))[0]
-        careless = {"cleanup.policy": "compact,delete", "max.message.bytes": str(16 * 1024 * 1024)}
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, careless)])  # else Kafka refuses
-        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(end // 2)})
+        begins = await _cut(stage, admin, topic)
         await stage.start("a")
         await stage.live("a")
-        await _until_logged(stage, "a", f"begins at offset {end // 2}")
+        await _until_logged(stage, "a", f"begins at offset {begins}")
         await stage.stop("a")
-        await admin.delete_topics([topic])
-        while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker does not notify
-            await asyncio.sleep(0.05)
+        await _delete(admin, topic)
     await stage.start("a")
     await stage.live("a")
 

@@ -33,6 +33,21 @@ def scenario(name: str, weight: int = 1, **plan: Any) -> Callable[[Play], Play]:
     return register
 
 
+def dies_at(place: str, most: int, deaths: int) -> Play:
+    """Two workers die by `kill -9` at a failpoint, so many times in all, each at one of its first `most` passes."""
+
+    async def play(stage: Stage) -> None:
+        def next_fault() -> tuple[str, int]:
+            return (place, stage.rnd.randint(1, most)) if stage.deaths[place] < deaths else ("", 1)
+
+        stage.next_fault = next_fault
+        await stage.start("a", fault=place, on=stage.rnd.randint(1, most))
+        await stage.start("b", fault=place, on=stage.rnd.randint(1, most))
+        await stage.feeding
+
+    return play
+
+
 async def die_at_random(stage: Stage) -> None:
     """Two workers die by `kill -9` at any moment, also while they start, join or recover."""
     await stage.start("a", "b")

@@ -12,7 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from agents.fetching.reading import reader, some_records
 from faults import scenarios_of_dispatch, scenarios_of_producers
 from faults.evidence import admin_client
-from faults.scenario import SCENARIOS, Play, Scenario, die_at_random, scenario
+from faults.scenario import SCENARIOS, Play, Scenario, die_at_random, dies_at, scenario
 from faults.stage import CRASHED, Stage
 from faults.worker_entry import AFTER_POST, AUDIT_PLACES, ENGINE_PLACES, IN_RECOVERY, READING_STOPS
 
@@ -25,31 +25,18 @@ async def kill_at_random(stage: Stage) -> None:
     await die_at_random(stage)
 
 
-def _dies(place: str, most: int, deaths: int = 3) -> Play:
-    async def play(stage: Stage) -> None:
-        def next_fault() -> tuple[str, int]:
-            return (place, stage.rnd.randint(1, most)) if stage.deaths[place] < deaths else ("", 1)
-
-        stage.next_fault = next_fault
-        await stage.start("a", fault=place, on=stage.rnd.randint(1, most))
-        await stage.start("b", fault=place, on=stage.rnd.randint(1, most))
-        await stage.feeding
-
-    return play
-
-
 for _place in ENGINE_PLACES:
-    _play = _dies(_place, 3)
+    _play = dies_at(_place, 3, 3)
     _play.__doc__ = f"Two workers die by `kill -9` at the failpoint {_place!r} of a flush, each time of another flush."
     scenario(f"kill-{_place.replace(' ', '-')}", weight=3)(_play)
 for _place in AUDIT_PLACES:
-    _play = _dies(_place, 3)
+    _play = dies_at(_place, 3, 3)
     _play.__doc__ = f"Two workers die by `kill -9` at the failpoint {_place!r} of an audit checkpoint."
     scenario(f"kill-{_place.replace(' ', '-')}", weight=2, seconds=6.0)(_play)
-_play = _dies(AFTER_POST, 4)
+_play = dies_at(AFTER_POST, 4, 3)
 _play.__doc__ = "Two workers die by `kill -9` when a receiver has answered and the delivery is not recorded yet."
 scenario("kill-after-post", weight=3)(_play)
-_play = _dies(IN_RECOVERY, 4, deaths=5)
+_play = dies_at(IN_RECOVERY, 4, 5)
 _play.__doc__ = "Workers die by `kill -9` while they recover, and those that recover after them do, too."
 scenario("kill-in-recovery", weight=3)(_play)
 

@@ -9,7 +9,7 @@ import time
 from aiokafka import AIOKafkaProducer
 
 from faults.dispatch_plan import Dispatch
-from faults.scenario import Play, die_at_random, scenario
+from faults.scenario import die_at_random, dies_at, scenario
 from faults.stage import CRASHED, Stage
 from faults.worker_entry import AFTER_POST, DISPATCH_PLACES
 from streams.dispatch.state import ALERT
@@ -20,19 +20,6 @@ LIVE = re.compile(r"the dispatcher is live")
 PATIENCE_SECONDS = 30.0
 
 
-def _dies(place: str, most: int, deaths: int = 4) -> Play:
-    async def play(stage: Stage) -> None:
-        def next_fault() -> tuple[str, int]:
-            return (place, stage.rnd.randint(1, most)) if stage.deaths[place] < deaths else ("", 1)
-
-        stage.next_fault = next_fault
-        await stage.start("a", fault=place, on=stage.rnd.randint(1, most))
-        await stage.start("b", fault=place, on=stage.rnd.randint(1, most))
-        await stage.feeding
-
-    return play
-
-
 _WHERE = {
     "dispatch decided": "when a decision is made and not stored",
     "dispatch stored": "between decision and notification: it is stored and nothing of it is sent",
@@ -40,10 +27,10 @@ _WHERE = {
     "dispatch cleared": "when it is noted that all was sent",
 }
 for _place in DISPATCH_PLACES:
-    _play = _dies(_place, 6)
+    _play = dies_at(_place, 6, 4)
     _play.__doc__ = f"Owners of the dispatcher die by `kill -9` {_WHERE[_place]}."
     scenario(f"kill-{_place.replace(' ', '-')}", weight=2, dispatch=Dispatch(), seconds=6.0)(_play)
-_play = _dies(AFTER_POST, 6)
+_play = dies_at(AFTER_POST, 6, 4)
 _play.__doc__ = "Workers die by `kill -9` between notification and ledger: a receiver has answered."
 scenario("kill-notified", weight=2, dispatch=Dispatch(), seconds=6.0)(_play)
 
