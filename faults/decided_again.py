@@ -4,7 +4,6 @@ Two owners at once, an input that was lost or taken twice, and a state that does
 decision that its inputs do not lead to.
 """
 
-import heapq
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -12,7 +11,7 @@ import msgspec
 from agents.alerts.alert_headers import read_mark
 from agents.dispatch.codecs import decode_act, encode_notification
 from agents.dispatch.decision_log import BESIDES, END
-from agents.dispatch.timed import Timed, of_act, of_alert, origin_of, passed_over
+from agents.dispatch.timed import Timed, in_order, of_act, of_alert, origin_of, passed_over
 from agents.kafka.topics import TopicNames
 from faults.decisions import Sentences, StoredDecision
 from faults.evidence import Evidence, Kept
@@ -59,12 +58,12 @@ class DecidedAgain:
 
     def _inputs(self, before: dict[str, int], upto: dict[str, int]) -> list[Timed]:
         """The records behind the positions before, in the order of their timestamps."""
-        rows = []
-        for source, last in sorted(upto.items()):
-            first = before.get(source, -1)
+        by_source = {}
+        for source, last in upto.items():
+            first, (topic, _, number) = before.get(source, -1), source.rpartition("/")
             taken = [record for record in self._logs.get(source, []) if first < record.offset <= last]
-            rows.append(list(self._timed(source, taken)))
-        return [timed for _, timed in heapq.merge(*rows, key=lambda pair: pair[0])]
+            by_source[topic, int(number)] = list(self._timed(source, taken))
+        return in_order(by_source, self._topics.acts)
 
     def _timed(self, source: str, records: Sequence[Kept]) -> Iterator[tuple[int, Timed]]:
         latest_ms = 0

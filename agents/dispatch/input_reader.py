@@ -4,7 +4,6 @@ It is no member of the group. Records of all sources come in the order of their 
 """
 
 import asyncio
-import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from agents.alerts.alert_headers import Mark, Ours, read_mark
 from agents.alerts.catching_up import CatchingUp
 from agents.dispatch.codecs import decode_act
-from agents.dispatch.timed import Timed, of_act, of_alert, origin_of, partition_of, passed_over
+from agents.dispatch.timed import Timed, in_order, of_act, of_alert, origin_of, partition_of, passed_over
 from agents.fetching.reading import Record
 from agents.fetching.record_parsing import UnreadableBatch
 from agents.kafka.topics import TopicNames
@@ -74,8 +73,7 @@ class InputReader:
         polled: Mapping[TopicPartition, list[Record]] = await self._consumer.getmany(
             timeout_ms=max(0, min(wait_ms, POLL_MS)), max_records=BATCH_RECORDS
         )
-        found = [timed for _, timed in heapq.merge(*(self._of(tp, records) for tp, records in polled.items()),
-                                                   key=lambda pair: pair[0])]  # fmt: skip
+        found = in_order({tp: self._of(tp, records) for tp, records in polled.items()}, self._sources.topics.acts)
         self.is_at_end = await self._look_at_ends()
         return found + self._caught_up()
 

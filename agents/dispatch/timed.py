@@ -1,5 +1,7 @@
 """From records to the dispatcher's inputs, each with the time that it happened at."""
 
+import heapq
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +25,13 @@ class Timed(NamedTuple):
     at_ms: int
     act_id: str = ""
     is_known: bool = False
+
+
+def in_order(by_source: Mapping[tuple[str, int], Iterable[tuple[int, Timed]]], acts_topic: str) -> list[Timed]:
+    """The inputs of all sources (topic, partition), each with the time (epoch ms) to sort by, which never goes back
+    within a source. Of the same millisecond acts come last: a person acts on an alert that is there."""
+    sources = sorted(by_source, key=lambda source: (source[0] == acts_topic, *source))
+    return [timed for _, timed in heapq.merge(*(by_source[each] for each in sources), key=lambda pair: pair[0])]
 
 
 def origin_of(events_topic: str, mark: Mark) -> str:
