@@ -83,17 +83,23 @@ def found_by_stream(monitor: str, project_id: str) -> Facts:
     return found
 
 
-def wait_for_newer(monitor: str, project_id: str) -> None:
-    """The traffic of the demo goes on: one more episode at least."""
-    before = project(monitor, project_id)["total_episodes"]
-    until(lambda: project(monitor, project_id)["total_episodes"] > before, "newer episode")
+def wait_for_newer(demo: Demo, project_id: str) -> None:
+    """The traffic of the demo goes on: one more episode at least. The database is asked, as the plan asked it: the
+    monitor may still be reading of episodes that the plan has."""
+    before = checked(demo, project_id)[1]["total_episodes"]
+    until(lambda: checked(demo, project_id)[1]["total_episodes"] > before, "newer episode")
+
+
+def checked(demo: Demo, project_id: str) -> tuple[int, Any]:
+    """Exit code of the check of one project, and its state by the database."""
+    ran = run(demo, f"episode-monitor check {project_id} --json")
+    return ran.code, json.loads(ran.out)["projects"][0]["database"]
 
 
 def in_the_database(demo: Demo, project_id: str) -> tuple[int, Facts]:
     """Exit code of the check of one project, and what the database says of it."""
-    ran = run(demo, f"episode-monitor check {project_id} --json")
-    database = json.loads(ran.out)["projects"][0]["database"]
-    return ran.code, {name: database[name] for name in FACTS}
+    code, database = checked(demo, project_id)
+    return code, facts(database)
 
 
 def is_mended(monitor: str, demo: Demo, project_id: str) -> None:
@@ -133,7 +139,7 @@ def test_it_is_found_simulated_repaired_and_rolled_back_over_http(demo: Demo, mo
     assert (status, plan["state"], plan["changes_needed"] > 0) == (200, "planned", True)
     assert facts(project(monitor, project_id)) == before
     path = f"{BASE}/repair-plans/{plan['plan_id']}"
-    wait_for_newer(monitor, project_id)
+    wait_for_newer(demo, project_id)
     body = {"by": "mina", "confirm": project_id}
     status, problem = change(monitor, f"{path}/apply", body)
     assert (status, problem["code"]) == (409, "data_moved")
@@ -145,7 +151,7 @@ def test_it_is_found_simulated_repaired_and_rolled_back_over_http(demo: Demo, mo
     verified(monitor, path, "applied")
     is_mended(monitor, demo, project_id)
 
-    wait_for_newer(monitor, project_id)
+    wait_for_newer(demo, project_id)
     status, back = change(monitor, f"{path}/rollback", {**body, "by": "jun", "with_newer": True})
     assert (status, back["state"], back["acted_by"]) == (200, "rolled_back", "jun"), back
     verified(monitor, path, "rolled_back")
@@ -170,7 +176,7 @@ def test_it_is_found_simulated_repaired_and_rolled_back_by_command_line(
     plan = json.loads(command(f"repair plan {project_id} --by mina --json").out)
     plan_id = shlex.quote(plan["plan_id"])
     yes = f"--confirm {project_id} --by mina"
-    wait_for_newer(monitor, project_id)
+    wait_for_newer(demo, project_id)
     assert "data_moved" in command(f"repair apply {plan_id} {yes}", code=4).said
     assert "invalid_confirm" in command(f"repair apply {plan_id} --confirm proj_hot --by mina", code=2).said
     assert ": planned\n" in command(f"repair show {plan_id}").out
@@ -180,7 +186,7 @@ def test_it_is_found_simulated_repaired_and_rolled_back_by_command_line(
     is_mended(monitor, demo, project_id)
     assert "plan_not_open" in command(f"repair apply {plan_id} {yes} --with-newer", code=4).said
 
-    wait_for_newer(monitor, project_id)
+    wait_for_newer(demo, project_id)
     assert ": rolled_back\n" in command(f"repair rollback {plan_id} {yes} --with-newer").out
     verified(monitor, f"{BASE}/repair-plans/{plan['plan_id']}", "rolled_back")
     is_as_before(monitor, demo, project_id, before)
