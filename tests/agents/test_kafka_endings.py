@@ -16,7 +16,16 @@ from testbed.locked_kafka import locked_kafka
 from testbed.worker_process import names
 from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send
 
-HANG_SECONDS = 20.0  # less than uvloop gives one connection; a whole test on a busy machine needs a part of it
+HANG_SECONDS = 120.0  # a whole test on a busy machine needs a part of it
+
+
+class PatientLoop(uvloop.Loop):
+    """It gives the TLS farewell of a connection longer than any test lasts; uvloop itself gives 30 seconds."""
+
+    async def create_connection(self, *args: Any, **options: Any) -> Any:
+        if options.get("ssl"):
+            options["ssl_shutdown_timeout"] = 3 * HANG_SECONDS
+        return await super().create_connection(*args, **options)
 
 
 class DeafTransport:
@@ -142,4 +151,4 @@ def test_over_tls_on_uvloop_reading_ends_and_workers_start_again_and_again(topic
                 async with asyncio.timeout(HANG_SECONDS), running(Rig(config, 4), 4) as rig:
                     assert rig.stops == []
 
-        uvloop.run(scenario())
+        uvloop.run(scenario(), loop_factory=PatientLoop)

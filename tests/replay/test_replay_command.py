@@ -20,23 +20,23 @@ from tests.replay.support import event
 from tests.system.test_commands import NOWHERE, ROOT, Ran, run
 
 pytestmark = pytest.mark.broker
-MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 
 
 async def filled(broker: str, prefix: str, folder: Path) -> tuple[str, int]:
-    """A topic of two partitions: 6 records in each, of which the last 3 are a minute younger. And when those began."""
+    """A topic of two partitions: 6 records in each, of which the last 3 are ten hours younger. And when those began."""
     config = config_for(broker, prefix, folder)
     await make_topics(broker, config, 2)
     topic, now_ms = config.topics.events, time.time_ns() // 1_000_000
     async with producing(broker) as producer:
         for number in range(1, 7):
-            written_ms = now_ms - (10 if number < 4 else 9) * MINUTE_MS
+            written_ms = now_ms - (20 if number < 4 else 10) * HOUR_MS
             for partition in (0, 1):
                 value = created(f"p{partition}", number if number < 6 else 8, occurred_at=written_ms + number)
                 await producer.send_and_wait(
                     topic, value, key=b"p%d" % partition, partition=partition, timestamp_ms=written_ms + number
                 )
-    return topic, now_ms - 9 * MINUTE_MS
+    return topic, now_ms - 10 * HOUR_MS
 
 
 def rfc3339(at_ms: int) -> str:
@@ -62,7 +62,7 @@ async def test_a_range_is_given_by_offsets_per_partition_or_by_times(
     timed = run("replay", "--from", rfc3339(later_ms), "--json", **there)
     assert places(timed.json) == {"from": [3, 3], "to": [6, 6]}
     assert places(run("replay", "--to", rfc3339(later_ms), "--json", **there).json) == {"from": [0, 0], "to": [3, 3]}
-    assert places(run("replay", "--from", "-570s", "--json", **there).json)["from"] == [3, 3]
+    assert places(run("replay", "--from", "-15h", "--json", **there).json)["from"] == [3, 3]
     one = run("replay", "--partition", "1", "--from", "-1d", "--to", "5", "--json", **there)
     assert (one.json["from"], one.json["to"]) == ([{"partition": 1, "offset": 0}], [{"partition": 1, "offset": 5}])
 
