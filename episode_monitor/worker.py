@@ -127,7 +127,7 @@ class Worker:
             self._view, self.runtime.emit, self._publisher.mark_changed, self.storage.history, self.storage.audit
         )
         here.monitor_id, here.deliveries = settings.monitor_id, self.storage.deliveries
-        here.files = self.files
+        here.files, here.time_zone = self.files, settings.monitoring_timezone
         self._fleet = Fleet(here, PeerClient(self._peer_client))
         self._splits = SplitWatch(self._fleet)
         self.runtime.engine.assignment.compare = self._splits.compare

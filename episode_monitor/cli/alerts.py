@@ -8,6 +8,7 @@ import typer
 
 from episode_monitor.cli.alert_details import print_details
 from episode_monitor.cli.alert_routes import routes
+from episode_monitor.cli.alert_statistics import statistics
 from episode_monitor.cli.alert_trial import send_trial
 from episode_monitor.cli.calling import By, Url, every, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
@@ -17,6 +18,7 @@ from episode_monitor.settings.settings import load_settings
 
 alerts = typer.Typer(no_args_is_help=True, help="Show and handle the alerts of a running monitor.")
 alerts.add_typer(routes, name="routes")
+alerts.command("statistics")(statistics)
 
 Key = Annotated[str, typer.Argument(help="RULE_ID:PROJECT_ID, as `alerts list` shows it.")]
 Comment = Annotated[str, typer.Option(help="The reason; stored in the history.")]

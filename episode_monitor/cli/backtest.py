@@ -26,11 +26,12 @@ from episode_monitor.cli.replay_progress import shown_progress
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.replay.backtest import RulesSide
 from episode_monitor.replay.backtest import backtest as run_backtest
-from episode_monitor.replay.backtest_firings import Night
+from episode_monitor.replay.backtest_firings import night_of
 from episode_monitor.replay.ranges import BadRange
 from episode_monitor.settings.rules_file import core_from, rule_set
 from episode_monitor.settings.settings import Settings, load_settings
 from models.backtest_views import BacktestResult
+from streams.base.night import Night
 
 Old = Annotated[Path | None, typer.Option("--rules", help="The old rules, to compare with; default: those in force.")]
 NightHours = Annotated[
@@ -95,6 +96,6 @@ def _issues(result: BacktestResult, is_compared: bool) -> list[str]:
 
 def _night(text: str, settings: Settings) -> Night:
     try:
-        return Night.parse(text, settings.monitoring_timezone)
+        return night_of(text, settings.monitoring_timezone)
     except BadRange as error:
         raise Failure(str(error), ExitCode.USAGE) from None

@@ -81,7 +81,8 @@ class LocalState:
     """`emit` sends transitions to the alerts topic; `mark_changed(partition)` is called after an act. `jobs`,
     `replays`, `files` and `find_parts` are set by those who have them."""
 
-    monitor_id = ""  # set by the worker, as the next
+    monitor_id = ""  # set by the worker, as the next two
+    time_zone = "UTC"  # of the operators
     rules_origin = RulesOrigin("", "", 0)
     deliveries: AlertDeliveries
     jobs: LocalJobs

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from episode_monitor.replay.backtest_firings import FiringLog, Night
+from episode_monitor.replay.backtest_firings import FiringLog
 from episode_monitor.replay.backtest_statistics import Fired, changes, over_range
 from episode_monitor.replay.partition_replay import Outcome, PartitionReplay
 from episode_monitor.replay.ranges import Bounds
@@ -15,6 +15,7 @@ from models.alert import Alert
 from models.backtest_views import BacktestResult, PartitionOffset
 from streams.alerting import rule_types
 from streams.alerting.core import Core
+from streams.base.night import Night
 
 
 class _Watched(PartitionReplay):

@@ -1,14 +1,13 @@
 """The firings of a replay: from when to when an alert fired, made of its transitions."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from episode_monitor.replay.ranges import BadRange
 from models.alert import Alert, AlertStatus, Severity
+from streams.base.night import Night
 
 MAX_FIRINGS: Final = 50_000  # kept of one partition; all are counted
 
@@ -57,30 +56,14 @@ class FiringLog:
         self._active[key] = firing
 
 
-class Night(msgspec.Struct, frozen=True):
-    """From hour to hour of the local time; over midnight where it begins later than it ends."""
+def night_of(text: str, zone_name: str, option: str = "--night") -> Night:
+    """`22-07`. Raises BadRange, which names the option."""
+    hours = text.split("-")
+    if len(hours) == 2 and all(hour.isdecimal() and len(hour) <= 2 and int(hour) < 24 for hour in hours):
+        return Night(int(hours[0]), int(hours[1]), zone_name)
+    raise BadRange(f"{option} {text} is no pair of hours from 0 to 23, such as 22-07.")
 
-    begins: int
-    ends: int
-    zone_name: str
 
-    @classmethod
-    def parse(cls, text: str, zone_name: str, option: str = "--night") -> "Night":
-        """`22-07`. Raises BadRange, which names the option."""
-        hours = text.split("-")
-        if len(hours) == 2 and all(hour.isdecimal() and len(hour) <= 2 and int(hour) < 24 for hour in hours):
-            return cls(int(hours[0]), int(hours[1]), zone_name)
-        raise BadRange(f"{option} {text} is no pair of hours from 0 to 23, such as 22-07.")
-
-    def __str__(self) -> str:
-        return f"{self.begins:02}-{self.ends:02} {self.zone_name}"
-
-    def count(self, firings: Sequence[Firing]) -> int:
-        """How many began at night."""
-        zone = ZoneInfo(self.zone_name)
-        return sum(self._has(datetime.fromtimestamp(firing.start_ms / 1000, zone).hour) for firing in firings)
-
-    def _has(self, hour: int) -> bool:
-        if self.begins <= self.ends:
-            return self.begins <= hour < self.ends
-        return hour >= self.begins or hour < self.ends
+def at_night(firings: Sequence[Firing], night: Night) -> int:
+    """How many began at night."""
+    return sum(night.has(firing.start_ms) for firing in firings)

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from episode_monitor.replay.backtest_firings import Firing, Night
+from episode_monitor.replay.backtest_firings import Firing, at_night
 from models.backtest_views import (
     ChangedFiring,
     FiringSpan,
@@ -19,6 +19,7 @@ from models.backtest_views import (
 )
 from models.times import rfc3339
 from streams.alerting.rules import RuleSet
+from streams.base.night import Night
 
 WORST: Final = 10
 MAX_CHANGED: Final = 100  # firings of a rule that are named; all are counted
@@ -72,7 +73,7 @@ def _statistics(fired: Fired, firings: Sequence[Firing], night: Night) -> Firing
         seconds=round(sum(seconds), 3),
         median_seconds=round(median(seconds), 3) if seconds else None,
         longest_seconds=max(seconds, default=None),
-        at_night=night.count(firings),
+        at_night=at_night(firings, night),
         escalated=sum(firing.is_escalated for firing in firings),
         still_firing=sum(firing.end_ms is None for firing in firings),
         projects=len(projects),

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import msgspec
 
-from episode_monitor.replay.backtest_firings import Night
 from episode_monitor.replay.ranges import Range
 from episode_monitor.settings.settings import Settings
 from streams.alerting.rule import Rule
 from streams.alerting.rule_types import RULE_TYPES
 from streams.alerting.rules import RuleSet
+from streams.base.night import Night
 
 MAX_RESULT_BYTES: Final = 32 << 20  # far above a report with all that it may list
 

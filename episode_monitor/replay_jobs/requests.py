@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from episode_monitor.replay.backtest_firings import Night
+from episode_monitor.replay.backtest_firings import night_of
 from episode_monitor.replay.ranges import BadRange, Position, Range, check_order, moment_ms, position_of
 from episode_monitor.replay_jobs.job import Asked
 from episode_monitor.replay_jobs.orders import BacktestOrder, Order, PackedRules
@@ -76,7 +76,7 @@ class Requests:
         """Reads up to twice 60 000 characters of YAML, so it belongs into a thread. Raises Problem."""
         chosen = _range_of(body, now_ms)
         try:
-            night = Night.parse(body.night, self._settings.monitoring_timezone, "night")
+            night = night_of(body.night, self._settings.monitoring_timezone, "night")
         except BadRange as error:
             raise _bad("night", error) from None
         new = self._packed("rules_yaml", body.rules_yaml)

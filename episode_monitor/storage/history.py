@@ -13,6 +13,7 @@ import structlog
 
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.database_service import Stored
+from episode_monitor.storage.history_steps import StepPage, StepQuery, fetched_steps, page_of_steps
 from episode_monitor.storage.listing import RangeQuery, conditions_of, listed
 from episode_monitor.storage.paging import (
     Page,
@@ -26,6 +27,7 @@ from episode_monitor.storage.text import optional_text, storable, storable_objec
 from episode_monitor.storage.write_behind import Connection, LaneLimits, WriteBehind
 from models.alert import Alert
 from models.times import epoch_ms
+from streams.views.alert_statistics import HistoryStep
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +100,9 @@ class AlertHistory(Protocol):
     async def list(self, query: HistoryQuery) -> Page[Transition]:
         """A page, newest first. Raises `DatabaseAway`, `BadQuery`."""
 
+    async def steps(self, query: StepQuery) -> StepPage:
+        """What statistics are made of, oldest first. Raises `DatabaseAway`."""
+
     async def last_offsets(self) -> dict[int, int]:
         """Partition → the offset up to which the history is complete; read on from the next one to catch up.
 
@@ -167,6 +172,10 @@ class MemoryAlertHistory:
         rows = ((row.at_ms, drawn, row) for drawn, row in self._kept.values() if is_wanted(row) and within(query, row))
         return page_of(rows, query.limit, decode(query.cursor, int))
 
+    async def steps(self, query: StepQuery) -> StepPage:
+        """See `AlertHistory.steps`."""
+        return page_of_steps(query, ((drawn, _step(row)) for drawn, row in self._kept.values()))
+
     async def last_offsets(self) -> dict[int, int]:
         """See `AlertHistory.last_offsets`."""
         return dict(self._offsets)
@@ -214,6 +223,10 @@ class PostgresAlertHistory:
         """See `AlertHistory.list`."""
         return await listed(self._database, _SOURCE, conditions_of(query, _FILTERS), query, int, _transition)
 
+    async def steps(self, query: StepQuery) -> StepPage:
+        """See `AlertHistory.steps`."""
+        return await fetched_steps(self._database, query)
+
     async def last_offsets(self) -> dict[int, int]:
         """See `AlertHistory.last_offsets`."""
         rows = await self._database.fetch("select kafka_partition, kafka_offset from episode_monitor.history_progress")
@@ -239,3 +252,9 @@ def _row(transition: Transition) -> _Row:
 def _transition(row: Any) -> Transition:
     values = {column: row[column] for column in _COLUMNS}
     return Transition(at_ms=epoch_ms(values.pop("at")), alert=unpacked(values.pop("payload")), **values)
+
+
+def _step(row: Transition) -> HistoryStep:
+    return HistoryStep(
+        row.at_ms, row.alert_id, row.alert_key, row.rule_id, row.project_id, row.status, row.reason, row.acted_by
+    )

@@ -66,6 +66,15 @@ class Conditions:
             key = storable(place[1]) if isinstance(place[1], str) else place[1]
             self._add(f"{columns} < ({{}}, {{}})", moment(place[0]), key)
 
+    def after(self, columns: str, place: tuple[int, int] | None) -> None:
+        """The pair of columns comes after `place`."""
+        if place is not None:
+            self._add(f"{columns} > ({{}}, {{}})", moment(place[0]), place[1])
+
+    def any_of(self, column: str, values: Sequence[str]) -> None:
+        """`column` is one of `values`."""
+        self._add(f"{column} = any({{}}::text[])", [storable(value) for value in values])
+
     def where(self) -> str:
         """The clause, or nothing."""
         return f"where {' and '.join(self._clauses)}" if self._clauses else ""

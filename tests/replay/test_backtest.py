@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from episode_monitor.replay.backtest_firings import Firing, FiringLog, Night
+from episode_monitor.replay.backtest_firings import Firing, FiringLog, at_night, night_of
 from episode_monitor.replay.backtest_statistics import Fired, changes, over_range
 from episode_monitor.replay.ranges import BadRange
 from models.alert import Alert, AlertStatus, Severity
 from streams.alerting.rule_parsing import parse_rules
 from streams.alerting.rules import RuleSet
+from streams.base.night import Night
 from tests.alert_sinks.support import an_alert
 from tests.replay.test_replay import line
 from tests.system.test_commands import run
@@ -99,16 +100,16 @@ def test_rules_are_added_removed_changed_or_the_same() -> None:
 
 def test_the_night_is_that_of_the_time_zone() -> None:
     half_past_six_in_seoul = firing("r", "a", 0, 1)
-    assert UTC_NIGHT.count([half_past_six_in_seoul]) == 0
-    assert Night(22, 7, "Asia/Seoul").count([half_past_six_in_seoul]) == 1
-    assert Night(6, 7, "Asia/Seoul").count([half_past_six_in_seoul]) == 1
-    assert Night(7, 22, "Asia/Seoul").count([half_past_six_in_seoul]) == 0
+    assert at_night([half_past_six_in_seoul], UTC_NIGHT) == 0
+    assert at_night([half_past_six_in_seoul], Night(22, 7, "Asia/Seoul")) == 1
+    assert at_night([half_past_six_in_seoul], Night(6, 7, "Asia/Seoul")) == 1
+    assert at_night([half_past_six_in_seoul], Night(7, 22, "Asia/Seoul")) == 0
 
 
 @pytest.mark.parametrize("text", ["", "22", "22-24", "a-b", "22-07-09", "-1-5"])
 def test_hours_that_are_no_night_are_refused(text: str) -> None:
     with pytest.raises(BadRange, match="--night"):
-        Night.parse(text, "UTC")
+        night_of(text, "UTC")
 
 
 def transition(status: AlertStatus, at: int, level: int = 0, project: str = "a") -> Alert:

@@ -7,6 +7,9 @@ from starlette.responses import Response
 
 from episode_monitor.fleet.acts.alert import UNKNOWN_ALERT
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion, TransitionStatus
+from episode_monitor.fleet.questions.alert_statistics import alert_statistics_of
+from episode_monitor.storage.alert_deliveries import CountQuery
+from episode_monitor.storage.paging import FIRST_MS
 from episode_monitor.web.alert_desk import AlertAct, AlertActKind
 from episode_monitor.web.answers import answer, done, read
 from episode_monitor.web.context import alert_desk_of, context_of
@@ -21,12 +24,14 @@ from episode_monitor.web.parameters import (
     OptionalProject,
     range_ms,
 )
-from episode_monitor.web.problems import Problem
+from episode_monitor.web.problems import Problem, invalid
 from episode_monitor.web.schemas import ActiveAlerts, returns, takes
 from episode_monitor.web.security import caller_of
 from models.alert import Alert
+from models.alert_statistics import AlertStatistics
 from models.alert_views import AlertDetails
 from models.process_views import AlertHistoryPage
+from models.times import epoch_ms
 
 router = APIRouter(prefix="/monitoring/episodes/alerts", tags=["alerts"])
 
@@ -34,12 +39,21 @@ _ACTED = returns(Alert, problems=(400, 404, 409, 503), mutation=True)
 _UNACKNOWLEDGED = returns(Alert, problems=(400, 404, 409, 501, 503), mutation=True)
 _BODY = takes(AlertActionBody, required=False)
 DEFAULT_SILENCE_MINUTES = 60
+STATISTICS_DAYS = 30
+DAY_MS = 86_400_000
 
 RuleId = Annotated[str | None, Query(max_length=128, description="Only this rule."), Clean]
 AlertKey = Annotated[str | None, Query(max_length=MAX_ALERT_KEY, description="Only this alert."), Clean]
 Status = Annotated[TransitionStatus | None, Query(description="Only transitions to this status.")]
 Since = Annotated[Moment | None, Query(description="RFC 3339 with offset; at or after this time.")]
 Until = Annotated[Moment | None, Query(description="RFC 3339 with offset; before this time.")]
+From = Annotated[
+    Moment | None,
+    Query(alias="from", description="RFC 3339 with offset; firings that began then or later. Default: 30 days before."),
+]
+To = Annotated[
+    Moment | None, Query(alias="to", description="RFC 3339 with offset; firings that began before it. Default: now.")
+]
 
 
 @router.get("/active", responses=returns(ActiveAlerts))
@@ -77,6 +91,23 @@ async def alert_history(
         **range_ms(since, until, ("since", "until")),
     )
     return await read(request, question)
+
+
+@router.get("/statistics", responses=returns(AlertStatistics))
+async def alert_statistics(
+    request: Request, since: From = None, until: To = None, rule_id: RuleId = None, project_id: OptionalProject = None
+) -> Response:
+    """By rule: how often alerts fired in a range, how soon people acknowledged them, and how long they lasted."""
+    until_ms = context_of(request).now_ms() if until is None else epoch_ms(until)
+    since_ms = max(FIRST_MS, until_ms - STATISTICS_DAYS * DAY_MS) if since is None else epoch_ms(since)
+    if since_ms > until_ms:
+        raise invalid("from", "must not be later than to")
+    asked = CountQuery(since_ms=since_ms, until_ms=until_ms, rule_id=rule_id, project_id=project_id)
+
+    async def counted() -> AlertStatistics:
+        return await alert_statistics_of(context_of(request).fleet, asked)
+
+    return await answer(request, counted)
 
 
 @router.get("/{alert_key}", responses=returns(AlertDetails, problems=(404, 503)))
