@@ -13,6 +13,7 @@ VALUES: dict[str, Any] = {
     "project_id": "p", "finding_id": "f", "alert_key": "integrity:p", "kind": "resolve", "by": "mina", "comment": "",
     "reason": "agreed", "until_ms": 4_000_000_000_000, "window_minutes": 15, "hours": 24, "projects": [],
     "partition": 0, "start": 0, "limit": 10, "numbers": 10, "job_id": "j", "is_all": True, "drifting": [],
+    "asked": {"since_ms": 0, "until_ms": 4_000_000_000_000},
 }  # fmt: skip
 
 

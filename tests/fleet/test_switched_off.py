@@ -59,6 +59,7 @@ async def test_the_health_check_is_green_and_says_that_it_is_off(url: str) -> No
         "performance/stats",
         "alerts/active",
         "alerts/history",
+        "alerts/statistics",
         "jobs",
         "rules",
         "replays",

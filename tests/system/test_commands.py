@@ -111,6 +111,13 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
         assert run("alerts", "resolve", "no:such", "--by", "kim", **settings).code == 2
         steps = ["resolved_by_person", "silenced_by_person", "acknowledged_by_person", "threshold_crossed"]
         until(lambda: [row["reason"] for row in _history(settings)] == steps, "whole history")
+        figures = run("alerts", "statistics", "--rule", "episode_integrity", "--json", **settings).json
+        assert [(one["rule_id"], one["firings"], one["resolved_by"]) for one in figures["rules"]] == [
+            ("episode_integrity", 1, [{"by": "kim", "count": 1}])
+        ]
+        assert figures["total"]["acknowledged_by"] == [{"by": "kim", "count": 1}]
+        shown = run("alerts", "statistics", "--since", "-1h", **settings)
+        assert (shown.code, "Acknowledged: kim 1." in shown.out) == (0, True), shown.out
         assert run("topics", "describe", **settings).code == 0
         well = run("doctor", "--json", **settings, MONITOR_DATABASE_URL=database_url)
         assert {finding["part"]: finding["verdict"] for finding in well.json} == {
@@ -138,7 +145,7 @@ async def _make_a_gap(broker: str, topic: str) -> None:
 @pytest.mark.parametrize(
     ("command", "option"),
     [(("audit", "list"), "--from"), (("audit", "list"), "--to"), (("alerts", "history"), "--since"),
-     (("audit", "export", "/nowhere-at-all/audit"), "--from")],
+     (("alerts", "statistics"), "--until"), (("audit", "export", "/nowhere-at-all/audit"), "--from")],
 )  # fmt: skip
 def test_a_time_is_rfc_3339_or_before_now_and_nothing_else(
     command: tuple[str, ...], option: str, tmp_path: Path

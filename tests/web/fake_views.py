@@ -14,6 +14,11 @@ from episode_monitor.fleet.question import OfProject, Question
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.fleet.questions.alert_deliveries import AlertDeliveriesQuestion, Deliveries
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
+from episode_monitor.fleet.questions.alert_statistics import (
+    AlertStatisticsQuestion,
+    DeliveryCounts,
+    DeliveryCountsQuestion,
+)
 from episode_monitor.fleet.questions.audit import FleetAuditQuestion
 from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING, FindingQuestion
 from episode_monitor.fleet.questions.findings import FindingsQuestion
@@ -32,6 +37,7 @@ from episode_monitor.web.context import WebContext
 from episode_monitor.web.schemas import DocumentedApp
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert, AlertStatus, Severity
+from models.alert_statistics import AlertStatistics
 from models.audit_views import AuditPage, AuditRow
 from models.check_views import BasicCheckResult, CheckSummary, JobList, JobState, JobStatus, ProjectDrift
 from models.finding_views import FindingDetail, FindingEntry, FindingList, FindingView, WaiverView
@@ -42,8 +48,10 @@ from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
 from models.rule_views import RulesInForce, RuleView
 from models.times import rfc3339
 from streams.alerting.rules import RuleSet
+from streams.base.night import Night
 from streams.project.alert_actions import ActionKind
 from streams.project.findings import WaiverRefusal
+from streams.views.alert_statistics import AlertStatisticsCount, HistoryStep
 from tests.web.fake_replays import FakeReplays
 
 AS_OF = "2025-10-09T08:53:20.123Z"
@@ -265,6 +273,16 @@ class FakeViews:
     def _active_alerts(self, question: ActiveAlertsQuestion) -> list[Alert]:
         return [found for found in self.alerts.values() if found.status is not AlertStatus.RESOLVED]
 
+    def _alert_statistics(self, question: AlertStatisticsQuestion) -> AlertStatistics:
+        known = question.notifications
+        count = AlertStatisticsCount(question.asked.since_ms, question.asked.until_ms, Night(22, 7, "UTC"))
+        count.add(HistoryStep(question.asked.since_ms, "a1", "r:p", "r", "p", "firing", "threshold_crossed"))
+        return AlertStatistics(
+            since=rfc3339(question.asked.since_ms), until=rfc3339(question.asked.until_ms), history_from=AS_OF,
+            time_zone="UTC", night="22-07", flap_minutes=10, total=count.total(None),
+            rules=count.rules(None if known is None else {}),
+        )  # fmt: skip
+
     def _alert_history(self, question: AlertHistoryQuestion) -> AlertHistoryPage:
         step = AlertTransition(
             transition_id="a1:resolved:0",
@@ -314,6 +332,8 @@ class FakeViews:
         ActiveAlertsQuestion: _active_alerts,
         AlertDeliveriesQuestion: lambda self, question: Deliveries([], True),
         AlertHistoryQuestion: _alert_history,
+        AlertStatisticsQuestion: _alert_statistics,
+        DeliveryCountsQuestion: lambda self, question: DeliveryCounts([], True),
         FleetAuditQuestion: _audit,
         RulesQuestion: lambda self, question: RULES,
         ActOnAlert: _act_on_alert,

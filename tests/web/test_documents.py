@@ -27,6 +27,7 @@ CONTRACT = {
     ("get", f"{ROOT}/performance/trend"): {"PerformanceTrend"},
     ("get", f"{ROOT}/alerts/active"): {"ActiveAlerts"},
     ("get", f"{ROOT}/alerts/history"): {"AlertHistoryPage"},
+    ("get", f"{ROOT}/alerts/statistics"): {"AlertStatistics"},
     ("get", f"{ROOT}/alerts/{{alert_key}}"): {"AlertDetails"},
     ("get", f"{ROOT}/audit"): {"AuditPage"},
     ("get", f"{ROOT}/rules"): {"RulesInForce"},

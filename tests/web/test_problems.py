@@ -61,6 +61,8 @@ def is_problem(answer: httpx.Response, status: int, code: str) -> bool:
         ("/alerts/history?until=0001-01-01T00:00:00%2B14:00", "until"),
         ("/alerts/history?since=2025-10-09T08:00:01Z&until=2025-10-09T08:00:00Z", "until"),
         ("/alerts/history?status=gone", "status"),
+        ("/alerts/statistics?from=yesterday", "from"),
+        ("/alerts/statistics?from=2025-10-09T08:00:01Z&to=2025-10-09T08:00:00Z", "from"),
         ("/metrics/export?format=xml", "format"),
         ("/jobs?limit=1001", "limit"),
     ],

@@ -28,6 +28,7 @@ READS = [
     f"{ROOT}/performance/trend",
     f"{ROOT}/alerts/active",
     f"{ROOT}/alerts/history",
+    f"{ROOT}/alerts/statistics?from=2025-10-09T08:00:00Z&to=2025-10-09T09:00:00Z",
     f"{ROOT}/audit",
     f"{ROOT}/rules",
     f"{ROOT}/replays",
