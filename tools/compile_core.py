@@ -32,6 +32,7 @@ NOT_COMPILED = {
     "streams/numbering": "finding_history waivers",
     "streams/partition": "splits",
     "streams/project": "state_shapes",
+    "streams/rates": "fleet_seconds stored_totals",
 }
 
 

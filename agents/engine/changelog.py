@@ -176,7 +176,9 @@ def keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) -> 
             return
         if kind == changelog_keys.CURSOR and _cursor(value).next_offset < _cursor(known).next_offset:
             return
-        if kind in (changelog_keys.TOTALS, changelog_keys.DRIFT) and _applied(value) < _applied(known):
+        if kind in (changelog_keys.TOTALS, changelog_keys.DRIFT, changelog_keys.FLEET) and _applied(value) < _applied(
+            known
+        ):
             return
         if key == changelog_keys.AUDIT and _applied(value) < _applied(known):
             return

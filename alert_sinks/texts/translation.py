@@ -12,9 +12,9 @@ from alert_sinks.texts.catalogue import Texts
 from alert_sinks.texts.numbers import threshold_of, value_of, with_unit, written
 from models.alert import Alert, AlertInputs
 from models.wording import number
+from streams.alerting.rule import FLEET
 from streams.alerting.rule_types import CONFLICT_RATE, DRIFT, FAILURE_RATE, INTEGRITY, RETRY_RATE, SLOW_CREATION
 from streams.alerting.verdict import Reason
-from streams.partition.drift_alerts import FLEET
 from streams.project.alert_actions import person_of
 
 _SHARES = {FAILURE_RATE.name: "failure", RETRY_RATE.name: "retry", CONFLICT_RATE.name: "conflict"}

@@ -18,8 +18,9 @@ from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from models.alert import Severity
 from streams.alerting.alert_state import AlertPhase
+from streams.alerting.rule import FLEET
 from streams.base.numbering_rules import NumberingRules
-from streams.partition.drift_alerts import FLEET, KEEPER, drifting, named
+from streams.partition.drift_alerts import KEEPER, drifting, named
 from streams.partition.partition import Partition
 
 log = structlog.get_logger(__name__)

@@ -3,6 +3,8 @@
 Thresholds are exact ratios of integers; whether one is crossed is decided by multiplication, never by a rounded rate.
 """
 
+from collections.abc import Sequence
+
 from mypy_extensions import i64, mypyc_attr
 
 from streams.alerting import wilson
@@ -58,6 +60,11 @@ class RateRule:
         verdict = self.verdict(series.windows[self.window_index].total)
         short = self.short
         return verdict if short is None else _both(verdict, short.judged(series))
+
+    def judged_on(self, totals: Sequence[int]) -> Verdict:
+        """On the tallies of all windows, in the order of their lengths."""
+        verdict, short = self.verdict(totals[self.window_index]), self.short
+        return verdict if short is None else _both(verdict, short.judged_on(totals))
 
     def was_crossed(self, series: OperationSeries, second: int) -> bool:
         """Whether the window that ended with an epoch second is crossed, by all that has come since."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -17,9 +18,17 @@ from streams.numbering.numbering import Numbering
 from streams.rates.operation_series import OperationSeries
 
 STATISTICS = frozenset(("confidence", "burn_rate", "cusum"))
+FLEET = "_fleet"  # the project of alerts that are about all projects
 MAX_WINDOW_MINUTES = 1440  # a day of single seconds a project
 _Count = Annotated[int, Meta(ge=1, le=10**9)]
 _Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+
+
+class Scope(Enum):
+    """What a rule is judged on: each project, or all of them together."""
+
+    PROJECT = "project"
+    FLEET = "fleet"
 
 
 class JudgedProject(Protocol):
@@ -66,6 +75,10 @@ class RuleType:
 
     def measurement(self, rule: "Rule", project: JudgedProject, verdict: Verdict) -> Measurement:
         """What the alert reports."""
+        raise NotImplementedError
+
+    def fleet_measurement(self, rule: "Rule", verdict: Verdict) -> Measurement:
+        """The same of a rule on all projects together, of a type with a window."""
         raise NotImplementedError
 
     def cusum_rule(self, rule: "Rule", version: str) -> CusumRule | None:
@@ -116,6 +129,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Decimal | None = None  # percent: the lower end of Wilson's interval is judged in place of the rate
     burn_rate: BurnRate | None = None
     cusum: Cusum | None = None
+    scope: Scope = Scope.PROJECT
 
     @property
     def windows_minutes(self) -> tuple[int, ...]:
@@ -125,6 +139,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return (self.window_minutes,) if self.burn_rate is None else (self.window_minutes, self.burn_rate.short_minutes)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON values; `measure` by its name. Statistics that the rule does not ask for are left out."""
+        """All fields as JSON values; `measure` by its name. Statistics that the rule does not ask for are left out, and
+        the scope of a rule on each project."""
         fields: dict[str, Any] = msgspec.to_builtins(self, enc_hook=lambda rule_type: rule_type.name)
+        if self.scope is Scope.PROJECT:
+            del fields["scope"]
         return {name: value for name, value in fields.items() if value is not None or name not in STATISTICS}

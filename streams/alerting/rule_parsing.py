@@ -10,13 +10,14 @@ import msgspec
 from msgspec import inspect
 
 from models.alert import Severity
-from streams.alerting.rule import STATISTICS, Rule, RuleType
+from streams.alerting.rule import STATISTICS, Rule, RuleType, Scope
 from streams.alerting.rule_types import RULE_TYPES
 from streams.alerting.rules import RuleError, RuleFault, shared_id
 from streams.alerting.statistics_parsing import burn_rate_of, confidence_of, cusum_of
 
 RESERVED_IDS = frozenset({"integrity_drift"})  # of the monitor's own alerts: their keys would be the rule's
 T = TypeVar("T")
+_SCOPES = {scope.value: scope for scope in Scope}
 _SEVERITIES = {severity.value: severity for severity in Severity}
 
 
@@ -91,7 +92,7 @@ class _Reading:
             self.fault(f"Rule {self._name} has the unknown key `{key}`; remove it or correct its spelling.", key)
         measure = self._one_of(RULE_TYPES, raw.get("alert_type"), "alert_type")
         severity = self._one_of(_SEVERITIES, str(raw.get("severity", "")).lower(), "severity")
-        self._check_scope(raw.get("scope", "project"))
+        self._check_scope(raw.get("scope", "project"), measure)
         rule = self._converted(measure or RuleType(""), severity or Severity.INFO)
         if self.faults or rule.measure not in overrides or rule.burn_rate is not None or rule.cusum is not None:
             return None if self.faults else rule
@@ -111,7 +112,8 @@ class _Reading:
     def _converted(self, measure: RuleType, severity: Severity) -> Rule:
         """What cannot be used is noted and left out."""
         fields: dict[str, Any] = {"description": None, "window_minutes": None}
-        fields |= {key: value for key, value in self._raw.items() if key in _WANTED.keys() - STATISTICS}
+        fields |= {key: value for key, value in self._raw.items() if key in _WANTED.keys() - STATISTICS - {"scope"}}
+        scope = _SCOPES.get(str(self._raw.get("scope", "project")), Scope.PROJECT)
         confidence = confidence_of(self._raw, measure, self._fault_of)
         burn_rate = burn_rate_of(self._raw, measure, self._fault_of)
         cusum = cusum_of(self._raw, measure, self._fault_of)
@@ -130,7 +132,7 @@ class _Reading:
                 rule = msgspec.convert(fields, Rule)
                 minutes = burn_rate.long_minutes if burn_rate else 0 if cusum else rule.window_minutes
                 return msgspec.structs.replace(
-                    rule, window_minutes=minutes, confidence=confidence, burn_rate=burn_rate, cusum=cusum
+                    rule, window_minutes=minutes, confidence=confidence, burn_rate=burn_rate, cusum=cusum, scope=scope
                 )
             except msgspec.ValidationError as error:
                 key = str(error).partition("`$.")[2].partition("`")[0].partition("[")[0]
@@ -165,15 +167,21 @@ class _Reading:
             self.fault(f"Rule {self._name} has an unknown `{key}`; it must be one of {', '.join(known)}.", key)
         return found
 
-    def _check_scope(self, scope: object) -> None:
-        if scope == "fleet":
+    def _check_scope(self, scope: object, measure: RuleType | None) -> None:
+        if not isinstance(scope, str) or scope not in _SCOPES:
+            self.fault(f"Rule {self._name} has an unknown `scope`; it must be one of {', '.join(_SCOPES)}.", "scope")
+        elif scope == "fleet":  # not wired yet
             self.fault(
                 f"Rule {self._name} has the `scope` fleet, which cannot be judged exactly here; leave it out for a "
                 f"rule on each project, or let Prometheus watch the fleet.",
                 "scope",
             )
-        elif scope != "project":
-            self.fault(f"Rule {self._name} has an unknown `scope`; the only one is `project`.", "scope")
+        elif _SCOPES[scope] is Scope.FLEET and measure is not None and not measure.has_window:
+            self.fault(
+                f"Rule {self._name} has the `scope` fleet, which is for rates and durations; {measure.name} counts the "
+                f"findings of a project. Remove `scope`, or group the alerts of projects in the alerting file.",
+                "scope",
+            )
 
 
 _NUMBER_AND_UNIT = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)(\s*)(%|percent\b|seconds?\b|secs?\b|s\b|초)")

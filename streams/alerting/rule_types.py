@@ -17,6 +17,7 @@ from streams.base import packed_counts
 from streams.base.sketch import RELATIVE_ACCURACY, quantile_seconds
 from streams.rates.operation_series import rate_percentage
 
+ALL_PROJECTS = "All projects"
 SLOW_SHARE = Decimal(5)  # percent: p95 is above a limit when more than this share of the endings is
 
 
@@ -48,13 +49,20 @@ class _Rate(RuleType):
 
     def measurement(self, rule: Rule, project: JudgedProject, verdict: Verdict) -> Measurement:
         """The share."""
+        return self._measured(rule, f"Project {project.project_id}", verdict)
+
+    def fleet_measurement(self, rule: Rule, verdict: Verdict) -> Measurement:
+        """The share."""
+        return self._measured(rule, ALL_PROJECTS, verdict)
+
+    def _measured(self, rule: Rule, subject: str, verdict: Verdict) -> Measurement:
         value = rate_percentage(verdict.bad, verdict.whole)
         if rule.cusum is not None:
-            return Measurement(value, verdict.whole, _score_sentence(rule.cusum, project, verdict))
+            return Measurement(value, verdict.whole, _score_sentence(rule.cusum, subject, verdict))
         if value is None:
-            return _no_operations(rule, project)
+            return _no_operations(rule, subject)
         sentence = (
-            f"Project {project.project_id}: {self.format_value(value, float(rule.threshold))} of "
+            f"{subject}: {self.format_value(value, float(rule.threshold))} of "
             f"{counted(verdict.whole, 'operation', 'operations')} in the last {_window(rule)}; "
             f"{self._limit(rule, verdict)}."
         )
@@ -94,7 +102,7 @@ class _Latency(RuleType):
         _, sketch = project.series.between(now - rule.window_minutes * 60, max(now, project.latest_ms // 1000))
         value = _beside_limit(quantile_seconds(sketch, 0.95), limit, verdict.is_above)
         if value is None:
-            return _no_operations(rule, project, verdict.whole)
+            return _no_operations(rule, f"Project {project.project_id}", verdict.whole)
         sentence = (
             f"Project {project.project_id}: 95th percentile {self.format_value(value, limit)} of "
             f"{counted(verdict.whole, 'creation', 'creations')} in the last {_window(rule)}, {verdict.bad} of them "
@@ -102,6 +110,18 @@ class _Latency(RuleType):
             f"{_sure(rule, verdict)}."
         )
         return Measurement(value, verdict.whole, sentence)
+
+    def fleet_measurement(self, rule: Rule, verdict: Verdict) -> Measurement:
+        """Without a percentile: partitions send counts, and how many were slower is exact."""
+        if not verdict.whole:
+            return _no_operations(rule, ALL_PROJECTS)
+        limit, share = self.format_threshold(float(rule.threshold)), rate_percentage(verdict.bad, verdict.whole)
+        sentence = (
+            f"{ALL_PROJECTS}: {FAILURE_RATE.format_value(share, float(SLOW_SHARE))} of "
+            f"{counted(verdict.whole, 'creation', 'creations')} in the last {_window(rule)} took longer than {limit}; "
+            f"the 95th percentile is above {limit} when more than {SLOW_SHARE} % do{_sure(rule, verdict)}."
+        )
+        return Measurement(None, verdict.whole, sentence)
 
 
 class _Numbers(RuleType):
@@ -180,9 +200,9 @@ def _rate_rule(rule: Rule, windows: Sequence[int], counts: tuple[int, int], perc
     return RateRule(rule.rule_id, index, counts, ratio, rule.min_bad, rule.min_samples, z, short)
 
 
-def _score_sentence(cusum: Cusum, project: JudgedProject, verdict: Verdict) -> str:
+def _score_sentence(cusum: Cusum, subject: str, verdict: Verdict) -> str:
     return (
-        f"Project {project.project_id}: the score is {verdict.score}, after {verdict.bad} bad of "
+        f"{subject}: the score is {verdict.score}, after {verdict.bad} bad of "
         f"{counted(verdict.whole, 'operation', 'operations')} since it was 0; the limit is {cusum.limit} "
         f"({cusum.in_control:f} % are normal, {cusum.out_of_control:f} % are too many)."
     )
@@ -200,8 +220,8 @@ def _window(rule: Rule) -> str:
     return counted(rule.window_minutes, "minute", "minutes")
 
 
-def _no_operations(rule: Rule, project: JudgedProject, ended: int = 0) -> Measurement:
-    return Measurement(None, ended, f"Project {project.project_id} had no operations in the last {_window(rule)}.")
+def _no_operations(rule: Rule, subject: str, ended: int = 0) -> Measurement:
+    return Measurement(None, ended, f"{subject} had no operations in the last {_window(rule)}.")
 
 
 def _beside_limit(p95_seconds: float | None, limit_seconds: float, is_above: bool) -> float | None:

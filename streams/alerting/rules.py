@@ -1,13 +1,15 @@
 """All rules of a monitor, with the windows and latency limits they share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
 
 from streams.alerting import rule_types
-from streams.alerting.rule import Rule
+from streams.alerting.cusum import CusumRule
+from streams.alerting.rate_rules import RateRule
+from streams.alerting.rule import Rule, Scope
 from streams.base import packed_counts
 
 
@@ -37,11 +39,46 @@ def _version(rules: list[dict[str, Any]]) -> str:
     return blake2b(msgspec.json.encode(rules), digest_size=8).hexdigest()
 
 
+def _lengths(rules: Sequence[Rule]) -> tuple[int, ...]:
+    """Of all their windows, in seconds."""
+    return tuple(sorted({minutes * 60 for rule in rules for minutes in rule.windows_minutes}))
+
+
+def _rates(rules: Sequence[Rule], lengths: Sequence[int], limits: tuple[float, ...]) -> dict[str, RateRule]:
+    return {rule.rule_id: rule.measure.rate_rule(rule, lengths, limits) for rule in rules if rule.windows_minutes}
+
+
+def _cusums(rules: Sequence[Rule], versions: Mapping[str, str]) -> dict[str, CusumRule]:
+    made = {rule.rule_id: rule.measure.cusum_rule(rule, versions[rule.rule_id]) for rule in rules}
+    return {rule_id: cusum for rule_id, cusum in made.items() if cusum is not None}
+
+
+class FleetRules:
+    """The rules on all projects together, ready to be judged on sums. False where there are none."""
+
+    __slots__ = ("cusum_of", "rate_of", "rules", "window_lengths")
+
+    def __init__(self, rules: Sequence[Rule], all_rules: "RuleSet") -> None:
+        self.rules = {rule.rule_id: rule for rule in rules}
+        self.window_lengths = _lengths(rules)
+        self.rate_of = _rates(rules, self.window_lengths, all_rules.latency_limits)
+        self.cusum_of = _cusums(rules, all_rules.versions)
+
+    def __bool__(self) -> bool:
+        return bool(self.rules)
+
+    @property
+    def longest_window_seconds(self) -> int:
+        """Of all of them; 0 without any."""
+        return max(self.window_lengths, default=0)
+
+
 class RuleSet:
-    """Rules by their id. Those on a window are judged by `rate_of`, the others by their type."""
+    """Rules by their id. Those on a window are judged by `rate_of`, the others by their type; those of the fleet stand
+    apart in `fleet`."""
 
     __slots__ = (
-        "by_id", "cusum_of", "fingerprint", "latency_limits", "packed", "rate_of", "unwindowed", "versions",
+        "by_id", "cusum_of", "fingerprint", "fleet", "latency_limits", "packed", "rate_of", "unwindowed", "versions",
         "watched_anywhere", "window_lengths",
     )  # fmt: skip
 
@@ -55,18 +92,17 @@ class RuleSet:
         if len(limits) > packed_counts.MAX_LATENCY_LIMITS:
             most = packed_counts.MAX_LATENCY_LIMITS
             raise RuleError([RuleFault(f"The rules name {len(limits)} latency limits; only {most} can be counted.")])
-        windowed = [rule for rule in rules if rule.windows_minutes]
-        lengths = sorted({minutes * 60 for rule in windowed for minutes in rule.windows_minutes})
+        of_projects = [rule for rule in rules if rule.scope is Scope.PROJECT]
         self.latency_limits = tuple(limits)
-        self.window_lengths = tuple(lengths)
-        self.unwindowed = tuple(rule for rule in rules if not rule.measure.has_window)
-        self.rate_of = {rule.rule_id: rule.measure.rate_rule(rule, lengths, self.latency_limits) for rule in windowed}
+        self.window_lengths = _lengths(of_projects)
+        self.unwindowed = tuple(rule for rule in of_projects if not rule.measure.has_window)
+        self.rate_of = _rates(of_projects, self.window_lengths, self.latency_limits)
         self.versions = {rule.rule_id: _version([rule.to_dict()]) for rule in rules}
         self.fingerprint = _version([rule.to_dict() for rule in rules])
         pack = msgspec.msgpack.Encoder().encode
         self.packed = pack(self.fingerprint) + pack(limits)  # as two fields of every stored state
-        made = {rule.rule_id: rule.measure.cusum_rule(rule, self.versions[rule.rule_id]) for rule in rules}
-        self.cusum_of = {rule_id: cusum for rule_id, cusum in made.items() if cusum is not None}
+        self.cusum_of = _cusums(of_projects, self.versions)
+        self.fleet = FleetRules([rule for rule in rules if rule.scope is Scope.FLEET], self)
         self.watched_anywhere = 0  # an operation without any of these counts cannot raise a rate
         for rate in self.rate_of.values():
             self.watched_anywhere |= rate.bad_mask

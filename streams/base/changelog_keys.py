@@ -7,6 +7,7 @@ CHUNK = b"c"  # numbers of a project, stored apart
 CURSOR = b"o"  # up to where the partition is complete
 TOTALS = b"t"  # what its projects add up to
 DRIFT = b"d"  # alerts about drift, of the whole fleet
+FLEET = b"f"  # rules on all projects: where they stand; followed by a minute: the sums of its seconds
 SPLIT = b"s"  # the partitions of a project that is in several
 AUDIT = b"a"  # the chain of audit checkpoints; followed by a sequence number: one that was not sent yet
 
@@ -37,6 +38,11 @@ def chunk(project_id: str, index: int, version: int) -> bytes:
 def audit_checkpoint(sequence: int) -> bytes:
     """Key of an audit checkpoint that was not sent yet."""
     return _CHECKPOINT.pack(AUDIT, sequence)
+
+
+def fleet_minute(minute: int) -> bytes:
+    """Key of the sums of a minute."""
+    return _CHECKPOINT.pack(FLEET, minute)
 
 
 def checkpoint_of(key: bytes) -> int:

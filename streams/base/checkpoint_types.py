@@ -1,6 +1,6 @@
 """What a partition reads from storage, and the writes that it returns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 import msgspec
@@ -19,16 +19,18 @@ class Store(Protocol):
 
 
 class Section(Protocol):
-    """State that a partition stores beside its projects, under a key of its own. Its owner changes it."""
+    """State that a partition stores beside its projects, under keys of its own. Its owner changes it."""
 
-    key: bytes
     is_dirty: bool  # changed since it was last stored; reset by the partition
 
-    def encode(self) -> bytes:
-        """The value to store."""
+    def writes(self) -> Mapping[bytes, bytes]:
+        """The values to store."""
 
-    def restore(self, encoded: bytes | None) -> None:
-        """Restore the stored value; None: nothing was stored."""
+    def garbage(self) -> Iterable[bytes]:
+        """Keys to remove once the values are stored. Asked for after `writes`."""
+
+    def read(self, store: Store) -> None:
+        """Restore what is stored, or be as new where nothing is."""
 
     def active(self) -> Iterator[Alert]:
         """Its firing alerts, listed with those of the projects."""

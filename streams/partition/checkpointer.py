@@ -51,15 +51,17 @@ class Checkpointer:
         state.is_dirty = True
         self._dirty[state.project_id] = state
 
-    def cut(self, cursor: Cursor, totals: PartitionTotals) -> None:
-        """Begin to collect what has changed. Totals are written first, so that they are never behind a project."""
+    def cut(self, cursor: Cursor, totals: PartitionTotals, *, has_closed: bool = False) -> None:
+        """Begin to collect what has changed. Totals are written first, so that they are never behind a project.
+        `has_closed`: seconds of the fleet were closed, so that totals have changed although no project has."""
         self.cursor = cursor
         self.waiting, self._dirty = self._dirty, {}
         for section in self.sections:
             if section.is_dirty:
-                self.writes[section.key] = section.encode()
+                self.writes.update(section.writes())
+                self._garbage.extend(section.garbage())
                 section.is_dirty = False
-        if self.waiting:
+        if self.waiting or has_closed:
             self.writes[changelog_keys.TOTALS] = totals.encode()
 
     def collecting(self) -> Steps[Changes]:

@@ -16,17 +16,17 @@ from streams.alerting.alert_inputs import inputs_of
 from streams.alerting.alert_of import alert_of
 from streams.alerting.alert_state import AlertPhase, AlertState
 from streams.alerting.core import Core
-from streams.alerting.rule import Rule
+from streams.alerting.rule import FLEET, Rule
 from streams.alerting.rule_types import DRIFT
 from streams.alerting.verdict import Measurement, Reason, Verdict
 from streams.base import changelog_keys
+from streams.base.checkpoint_types import Store
 from streams.partition.drift_values import Difference, Drifting, Drifts, Named
 from streams.project.alert_actions import ActionKind, ActionRefusal, AlertAction, apply, by_hand
 
 KEEPER = 0  # the partition that stores them
 RULE_ID = "integrity_drift"  # reserved in `streams.alerting.rule_parsing`
 FOUND, GONE = "found_by_check", "gone_at_check"
-FLEET = "_fleet"
 MAX_OWN_ALERTS = 50  # projects with alerts of their own; the others share one
 
 RULE = Rule(
@@ -73,10 +73,9 @@ class DriftAlerts:
     """The alerts about drift and what people did to them, a section of partition `KEEPER`. The caller of a change emits
     the transitions that it returns, then stores the partition."""
 
-    __slots__ = ("_core", "_kept", "_version", "is_dirty", "key")
+    __slots__ = ("_core", "_kept", "_version", "is_dirty")
 
     def __init__(self, core: Core) -> None:
-        self.key = changelog_keys.DRIFT
         self.is_dirty = False  # changed since it was last stored
         self._core = core
         self._version = 0
@@ -92,6 +91,18 @@ class DriftAlerts:
     def encode(self) -> bytes:
         """For `restore`."""
         return msgspec.msgpack.encode(_Stored(self._version, list(self._kept.values())))
+
+    def read(self, store: Store) -> None:
+        """Become what is stored."""
+        self.restore(store.get(changelog_keys.DRIFT))
+
+    def writes(self) -> dict[bytes, bytes]:
+        """All in one value."""
+        return {changelog_keys.DRIFT: self.encode()}
+
+    def garbage(self) -> Sequence[bytes]:
+        """Nothing is removed."""
+        return ()
 
     @property
     def drifts(self) -> dict[str, Drifting]:

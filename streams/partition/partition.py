@@ -10,7 +10,7 @@ import msgspec
 
 from models.alert import Alert
 from models.event import FUTURE_TOLERANCE_MS, Event
-from streams.alerting.core import Core
+from streams.alerting.core import FINAL_GRACES, Core
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Changes, Cursor, Section, Store
 from streams.base.steps import Steps, finish
@@ -44,6 +44,10 @@ class Partition:
         self.next_offset = 0
         self.emits: list[Alert] = []  # since the caller last took them
         self.totals = PartitionTotals(core.calendar, core.detail_seconds)
+        self._fleet_limits = core.latency_limits if core.rules.fleet else None
+        self._final_ms = FINAL_GRACES * core.grace_ms
+        if self._fleet_limits is not None:
+            self.totals.follow_fleet(self._fleet_limits)
         self.index = ProjectIndex(number)
         self.checkpointer = Checkpointer(store, sections)
         self._apart = apart
@@ -62,9 +66,11 @@ class Partition:
             self.checkpointer.cursor = cursor
         raw = self._store.get(changelog_keys.TOTALS)
         if raw is not None:
-            self.totals = PartitionTotals.decode(self.core.calendar, self.core.detail_seconds, raw)
+            core = self.core
+            self.totals = PartitionTotals.decode(core.calendar, core.detail_seconds, raw, self._fleet_limits)
+        self._raise_floor()
         for section in self.checkpointer.sections:
-            section.restore(self._store.get(section.key))
+            section.read(self._store)
         for seen, (key, value) in enumerate(self._store.items()):
             if key[:1] == changelog_keys.HEAD:
                 head = read_head(value)
@@ -88,6 +94,8 @@ class Partition:
             at_ms = _bounded(at_ms, written_ms, read_ms, self.clock_ms)
         if at_ms > self.clock_ms and not event.backfill:
             self.clock_ms = at_ms
+            if self._fleet_limits is not None:
+                self._raise_floor()
             heap = self._deadlines.heap
             if heap and heap[0][0] <= at_ms and not self._apart:
                 self.run_due(project_id)
@@ -132,7 +140,13 @@ class Partition:
         """Let event time reach `now_ms` without a record, as on an idle partition."""
         if now_ms > self.clock_ms:
             self.clock_ms = now_ms
+            self._raise_floor()
             self.run_due()
+
+    def _raise_floor(self) -> None:
+        """Two graces behind the clock no operation changes: before that, none counts for the fleet any more."""
+        if self._fleet_limits is not None and self.clock_ms:
+            self.totals.raise_floor((self.clock_ms - self._final_ms) // 1000)
 
     def next_deadline_ms(self) -> int | None:
         """No earlier than this does anything become due."""
@@ -277,12 +291,15 @@ class Partition:
     @property
     def is_dirty(self) -> bool:
         """Whether `collect` would write anything."""
-        return self.checkpointer.is_dirty or self.next_offset != self.checkpointer.cursor.next_offset
+        is_ahead = self.next_offset != self.checkpointer.cursor.next_offset
+        return is_ahead or self.checkpointer.is_dirty or self.totals.can_close
 
     def cut(self) -> None:
         """From now on `checkpointer.collecting` gives the partition as it is now, whatever is applied meanwhile: a
         project that is about to change is collected first."""
-        self.checkpointer.cut(Cursor(self.next_offset, self.clock_ms), self.totals)
+        has_closed = self.totals.can_close
+        self.totals.close()
+        self.checkpointer.cut(Cursor(self.next_offset, self.clock_ms), self.totals, has_closed=has_closed)
 
     def collect(self) -> Changes:
         """The changes since the last call, without steps."""

@@ -14,19 +14,19 @@ from streams.base import packed_counts
 from streams.base.calendar import Calendar
 from streams.base.outcome_flags import FAILED, TIMED, Sums
 from streams.base.sketch import bin_of
-from streams.rates.operation_series import Encoded, OperationSeries
+from streams.rates.fleet_seconds import NO_FLOOR, FleetSeconds
+from streams.rates.operation_series import OperationSeries
 from streams.rates.packed_operation import duration_of, entry_of, kind_of, second_of
+from streams.rates.stored_totals import decode_totals
 
 HOURS_KEPT = 169  # a week
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BOUNDS_US = vec[i64]([int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS])
-# applied, series, operations, counters, days, buckets, sums of durations
-_Stored = tuple[int, Encoded, list[int], list[int], list[tuple[int, list[int]]], list[list[int]], list[int]]
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(_Stored).decode
 _JOURNAL_MAX: Final = 16_384  # entries, 128 KiB a partition; more are folded without being asked
 _COUNTED: Final = 0  # in the place of an entry's second: that stands before it in the journal
 _TAKEN_BACK: Final = 1
+_LATE: Final = 2  # added to either: the second lies before the floor of the fleet
 
 
 @mypyc_attr(acyclic=True)
@@ -37,8 +37,8 @@ class PartitionTotals:
     """
 
     __slots__ = (
-        "_calendar", "_journal", "_second", "applied", "buckets", "conflicts", "days", "duration_us", "late",
-        "operations", "resends", "retries", "series",
+        "_calendar", "_journal", "_second", "applied", "buckets", "conflicts", "days", "duration_us", "fleet", "floor",
+        "late", "operations", "resends", "retries", "series",
     )  # fmt: skip
 
     def __init__(self, calendar: Calendar, detail_seconds: int) -> None:
@@ -55,14 +55,16 @@ class PartitionTotals:
         self.days: dict[int, int] = {}  # day -> tally
         self.buckets = [[0] * (len(_BOUNDS_US) + 1), [0] * (len(_BOUNDS_US) + 1)]  # failed, succeeded
         self.duration_us = [0, 0]
+        self.fleet: FleetSeconds | None = None  # while there are rules on all projects
+        self.floor: i64 = NO_FLOOR  # no operation before this second counts for the fleet
 
     def count(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Count one operation of some project at an epoch second."""
-        self._note(second, entry_of(_COUNTED, kind, duration_us))
+        self._note(second, entry_of(_COUNTED if second >= self.floor else _COUNTED + _LATE, kind, duration_us))
 
     def take_back(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Take back one operation that was counted."""
-        self._note(second, entry_of(_TAKEN_BACK, kind, duration_us))
+        self._note(second, entry_of(_TAKEN_BACK if second >= self.floor else _TAKEN_BACK + _LATE, kind, duration_us))
 
     def _note(self, second: i64, entry: i64) -> None:
         if second != self._second:
@@ -80,6 +82,7 @@ class PartitionTotals:
             return
         seconds: dict[int, int] = {}
         bins: dict[int, dict[int, int]] = {}
+        too_late: dict[int, int] = {}
         at: i64 = 0
         while at < count:
             second = int(_mark_of(journal[at]))
@@ -87,12 +90,16 @@ class PartitionTotals:
             sums, found = Sums(), bins.setdefault(second, {})
             while at < count and journal[at] >= 0:
                 self._fold_entry(journal[at], sums, found)
+                if second_of(journal[at]) >= _LATE:
+                    self._leave_out(second, journal[at], too_late)
                 at += 1
             seconds[second] = seconds.get(second, 0) + sums.total
+        if self.fleet is not None:
+            self.fleet.add(seconds, too_late)
         self._fold_seconds(seconds, bins)
 
     def _fold_entry(self, entry: i64, sums: Sums, bins: dict[int, int]) -> None:
-        sign: i64 = 1 if second_of(entry) == _COUNTED else -1
+        sign: i64 = _sign_of(entry)
         kind: i64 = kind_of(entry)
         duration_us: i64 = duration_of(entry)
         sums.add(kind, duration_us, sign)
@@ -105,6 +112,13 @@ class PartitionTotals:
             success = 0 if kind & FAILED else 1
             self.buckets[success][bucket] += int(sign)
             self.duration_us[success] += int(sign * duration_us)
+
+    def _leave_out(self, second: int, entry: i64, too_late: dict[int, int]) -> None:
+        sums = Sums()
+        sums.add(kind_of(entry), duration_of(entry), _sign_of(entry))
+        too_late[second] = too_late.get(second, 0) + sums.total
+        if self.fleet is not None:
+            self.fleet.late += 1
 
     def _fold_seconds(self, seconds: dict[int, int], bins: dict[int, dict[int, int]]) -> None:
         series = self.series
@@ -120,34 +134,74 @@ class PartitionTotals:
         newest = max(self.days, default=0)
         self.days = {day: total for day, total in self.days.items() if total and day > newest - 3}
 
+    # --- the sums of the fleet
+
+    def follow_fleet(self, limits: tuple[float, ...]) -> None:
+        """There are rules on all projects: from now on seconds are summed for them. Of what was counted before, no
+        second counts, for it may be taken back."""
+        if self.fleet is None:
+            self.fold()
+            self.fleet = FleetSeconds(limits, NO_FLOOR if self.applied < 0 else int(self.series.minute + 1) * 60)
+        self.floor = max(self.floor, self.fleet.closed_until)
+
+    def raise_floor(self, second: i64) -> None:
+        """Nothing before this second counts for the fleet any more."""
+        if second > self.floor:
+            self.floor = second
+
+    @property
+    def can_close(self) -> bool:
+        """Whether `close` would give any seconds."""
+        return self.fleet is not None and self.fleet.can_close(int(self.floor))
+
+    def close(self) -> None:
+        """Close what lies before the floor, where there are rules on all projects."""
+        if self.fleet is not None:
+            self.fold()
+            self.fleet.close(int(self.floor))
+
+    # --- storing
+
     def encode(self) -> bytes:
         """Everything, offset included."""
         self.fold()
-        return _pack(
-            (
-                self.applied,
-                self.series.encode(),
-                packed_counts.unpack(self.operations),
-                [self.conflicts, *self.retries, self.late, self.resends],
-                [(day, packed_counts.unpack(self.days[day])) for day in sorted(self.days)],
-                self.buckets,
-                self.duration_us,
-            )
-        )
+        fields: list[object] = [
+            self.applied,
+            self.series.encode(),
+            packed_counts.unpack(self.operations),
+            [self.conflicts, *self.retries, self.late, self.resends],
+            [(day, packed_counts.unpack(self.days[day])) for day in sorted(self.days)],
+            self.buckets,
+            self.duration_us,
+        ]
+        if self.fleet is not None:
+            fields.append(self.fleet.encode())
+        return _pack(fields)
 
     @classmethod
-    def decode(cls, calendar: Calendar, detail_seconds: int, encoded: bytes) -> "PartitionTotals":
-        """Inverse of `encode`."""
+    def decode(
+        cls, calendar: Calendar, detail_seconds: int, encoded: bytes, fleet_limits: tuple[float, ...] | None = None
+    ) -> "PartitionTotals":
+        """Inverse of `encode`. `fleet_limits`: the latency limits, where there are rules on all projects."""
         totals = cls(calendar, detail_seconds)
-        applied, series, operations, counters, days, buckets, duration_us = _unpack(encoded)
-        totals.applied = applied
-        totals.series.decode(series)
-        totals.operations = packed_counts.pack(operations)
-        totals.conflicts, totals.retries = counters[0], counters[1:4]
-        totals.late, totals.resends = counters[4:6]
-        totals.days = {day: packed_counts.pack(counts) for day, counts in days}
-        totals.buckets, totals.duration_us = buckets, duration_us
+        stored = decode_totals(encoded)
+        totals.applied = stored.applied
+        totals.series.decode(stored.series)
+        totals.operations = packed_counts.pack(stored.operations)
+        totals.conflicts, totals.retries = stored.counters[0], stored.counters[1:4]
+        totals.late, totals.resends = stored.counters[4:6]
+        totals.days = {day: packed_counts.pack(counts) for day, counts in stored.days}
+        totals.buckets, totals.duration_us = stored.buckets, stored.duration_us
+        if fleet_limits is not None:
+            if stored.fleet is not None:
+                totals.fleet = FleetSeconds.decode(fleet_limits, stored.fleet)
+            totals.follow_fleet(fleet_limits)
         return totals
+
+
+def _sign_of(entry: i64) -> i64:
+    """+1 counted, -1 taken back."""
+    return -1 if second_of(entry) & _TAKEN_BACK else 1
 
 
 def _mark_of(second: i64) -> i64:

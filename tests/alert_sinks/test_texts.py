@@ -15,10 +15,11 @@ from alert_sinks.texts.languages import texts_of
 from alert_sinks.texts.translation import translated
 from alert_sinks.trial import trial_alert
 from models.alert import Alert, AlertInputs, AlertStatus, Severity, ShortWindow
+from streams.alerting.rule import FLEET
 from streams.alerting.verdict import Reason
 from streams.dispatch.outputs import Notification
 from streams.dispatch.table import MOVES, NotifyReason
-from streams.partition.drift_alerts import FLEET, FOUND, GONE
+from streams.partition.drift_alerts import FOUND, GONE
 from tests.alert_sinks.support import NOW_MS, an_alert
 
 

@@ -154,7 +154,7 @@ def burning(**keys: Any) -> dict[str, Any]:
         (GOOD | {"scope": "fleet"},
             "Rule r has the `scope` fleet, which cannot be judged exactly here; leave it out for a rule on each "
             "project, or let Prometheus watch the fleet."),
-        (GOOD | {"scope": "world"}, "Rule r has an unknown `scope`; the only one is `project`."),
+        (GOOD | {"scope": "world"}, "Rule r has an unknown `scope`; it must be one of project, fleet."),
         (GOOD | {"enabled": "false"}, "Rule number 1 needs `enabled` to be true or false, without quotes."),
         (GOOD | {"enabled": 0}, "Rule number 1 needs `enabled` to be true or false, without quotes."),
         (GOOD | {"enabled": None}, "Rule number 1 needs `enabled` to be true or false, without quotes."),
