@@ -45,7 +45,7 @@ class AlertSettings(BaseModel):
         5, "A critical alert not acknowledged for this long is also sent to on-call.", unit="minutes", ge=1, le=1440
     )
     alert_dispatcher: bool = _alerts(
-        False,
+        True,
         "Whether one dispatcher for the whole fleet decides who is notified of what; its state is in Kafka. False: "
         "each worker decides for the alerts that it delivers. Change it in all workers at once.",
     )
