@@ -47,11 +47,13 @@ class StateFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StateCheck(msgspec.Struct, kw_only=True):
-    """States replayed beside those of checkpoints. `skipped`: sentences on what could not be compared."""
+    """States replayed beside those of checkpoints. Not compared: checkpoints `without_digest`, and those written under
+    `other_rules`."""
 
     compared: int = 0
+    without_digest: int = 0
+    other_rules: int = 0
     faults: list[StateFault] = []
-    skipped: list[str] = []
 
 
 class PartitionReport(msgspec.Struct, kw_only=True):

@@ -15,9 +15,22 @@ def sentences(report: VerifyReport) -> Iterator[str]:
     """One a line, the verdict last."""
     for each in report.partitions:
         yield from _partition(each)
-    yield from sorted({note for each in report.partitions for note in (*each.notes, *each.state.skipped)})
+    yield from sorted({note for each in report.partitions for note in each.notes})
+    yield from _states(report)
     yield key_sentence(_signatures(report))
     yield from _verdict(report)
+
+
+def _states(report: VerifyReport) -> Iterator[str]:
+    states = [each.state for each in report.partitions]
+    compared, without = sum(each.compared for each in states), sum(each.without_digest for each in states)
+    other_rules = sum(each.other_rules for each in states)
+    if not compared + without + other_rules:
+        return
+    reasons = [f"{number} {why}" for number, why in (
+        (without, "without a state digest"), (other_rules, "written under other rules")) if number]  # fmt: skip
+    left = f"; not compared: {', '.join(reasons)}" if reasons else ""
+    yield f"The replayed state was compared at {count(compared, 'checkpoint')}{left}."
 
 
 def _verdict(report: VerifyReport) -> Iterator[str]:

@@ -6,6 +6,8 @@ import pytest
 from episode_monitor.audit import state_check
 from episode_monitor.audit.records import Bare
 from episode_monitor.audit.state_check import StateReplay
+from episode_monitor.audit.verify_report import PartitionReport, StateCheck, VerifyReport
+from episode_monitor.cli.audit_words import sentences
 from episode_monitor.replay.partition_replay import PartitionReplay
 from episode_monitor.replay.source import Line
 from models.audit_checkpoint import AuditCheckpoint
@@ -48,7 +50,7 @@ def test_the_state_at_each_checkpoint_is_that_of_a_replay(most_decoded: int, mon
     monkeypatch.setattr(state_check, "MOST_DECODED", most_decoded)
     records = mixed()
     check = compared(records, stated(records)).check
-    assert (check.compared, check.faults, check.skipped) == (6, [], [])
+    assert (check.compared, check.without_digest, check.other_rules, check.faults) == (6, 0, 0, [])
 
 
 def test_a_state_that_no_replay_reaches_is_named_with_its_offset() -> None:
@@ -59,10 +61,20 @@ def test_a_state_that_no_replay_reaches_is_named_with_its_offset() -> None:
     assert (fault.sequence, fault.offset, fault.stated) == (2, 30, "0" * 32)
 
 
-def test_checkpoints_of_other_rules_or_without_a_state_are_passed_over_with_a_sentence() -> None:
+def test_checkpoints_of_other_rules_or_without_a_state_are_counted_and_not_compared() -> None:
     records = mixed()
     check = compared(
         records, [*stated(records, rules_digest="other")[:1], *stated(records, state_digest=None)[1:]]
     ).check
-    assert check.compared == 0
-    assert [sentence.split(" ")[1] for sentence in check.skipped] == ["written", "without"]
+    assert (check.compared, check.without_digest, check.other_rules, check.faults) == (0, 5, 1, [])
+
+
+def test_what_was_compared_and_what_was_not_is_one_sentence_for_all_partitions() -> None:
+    states = [StateCheck(compared=3, without_digest=2), StateCheck(compared=1, other_rules=1), StateCheck()]
+    report = VerifyReport(
+        intact=True, checkpoints=7, first_broken=None, records=[], monitor_id="m", topic="events", copy=None,
+        partitions=[PartitionReport(partition=n, state=state) for n, state in enumerate(states)], other_monitors=[],
+    )  # fmt: skip
+    said = "The replayed state was compared at 4 checkpoints"
+    (found,) = [sentence for sentence in sentences(report) if sentence.startswith(said)]
+    assert found == f"{said}; not compared: 2 without a state digest, 1 written under other rules."
