@@ -39,8 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two processes a core and one more, because tests of brokers and sessions wait most of their time; at most 6."""
-    return min(6, 2 * (os.cpu_count() or 2) + 1)
+    """Two processes a core, because tests of brokers and sessions wait most of their time. On Apache Kafka one more
+    than cores: each has a broker and workers in processes of their own, whose sessions end when they starve."""
+    cores = os.cpu_count() or 2
+    return min(6, cores + 1 if BROKER_KIND == "apache" else 2 * cores)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
