@@ -18,6 +18,7 @@ from agents.dispatch.notification_consumer import NotificationConsumer
 from agents.dispatching import Dispatching
 from agents.engine.changelog import Changelog
 from agents.engine.engine import Engine, EngineOptions, EngineParts
+from agents.engine.fleet_rules import FleetRules
 from agents.engine.gc_tuning import spare_the_state
 from agents.engine.idle import IdleClocks
 from agents.engine.ownership import Change, Owned, PartitionPhase
@@ -67,6 +68,9 @@ class Runtime:
         self.ours = Ours(config.monitor_id, now_ms())
         self.writer = Writer(self.producer, topics.alerts, topics.dead_letters, config.monitor_id, decides=decides)
         self.engine = self._engine_of(core, stop, now_ms, hooks, outlets)
+        self.fleet_rules = FleetRules(
+            self.engine, self.producer, config.kafka, topics.fleet_seconds, now_ms, hooks.failpoint
+        )
         self.growth = Growth(config, self.engine, self.producer, stop)
         self.fanout: Fanout[Token] = Fanout(
             outlets.destinations, outlets.ledger, on_done=lambda token: self.alert_consumer.done(token),
@@ -157,6 +161,7 @@ class Runtime:
             self.watchdog.run(),
             self.history.run(),
             self.growth.run(),
+            self.fleet_rules.run(),
             *self.dispatching.works(),
         ]
         if self.engine.auditor is not None:

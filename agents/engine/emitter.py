@@ -42,6 +42,14 @@ class Emitter:
             alerts = owned.held.hold_back(alerts)
         await self._send(change, alerts, letters)
 
+    async def emit_of_fleet(self, change: Change, alerts: Sequence[Alert], *, is_behind: bool) -> None:
+        """Send transitions that no single partition of events has caused."""
+        if self._halt.is_halted:
+            return
+        self._stall_guard.check()
+        await self._writer.emit(change, alerts, is_behind=is_behind)
+        self.failpoint("after emit")
+
     async def release(self, change: Change) -> None:
         """Send what was held back."""
         await self._send(change, change.owned.held.release(change.owned.partition.index.splits), [])

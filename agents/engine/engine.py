@@ -147,6 +147,10 @@ class Engine:
             if owned.log is not None:
                 await owned.log.close()
 
+    def halt(self, reason: str) -> None:
+        """End the process, and store nothing more: what was decided was not emitted."""
+        self._halt(reason)
+
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(self._guarded(work, name), name=name)
         self._tasks.add(task)

@@ -13,10 +13,12 @@ from agents.engine.clock import run_clock
 from agents.engine.engine import Engine
 from agents.engine.ownership import Change, Owned
 from streams.base.checkpoint_types import Cursor
+from streams.project.step import NO_CLOCK
 
 log = structlog.get_logger(__name__)
 
 
+FLEET_STEP_MS = 5_000  # so often an idle partition closes seconds where there are rules on all projects
 STEP_MS = 2_000  # so far the clock on the wall leaves the steady one only if it is set
 TRUST_AFTER_MS = 60_000  # a clock that was set is often set back, and time that has passed stays passed
 
@@ -82,6 +84,8 @@ class IdleClocks:
         if not owned.is_live or clock_ms <= owned.partition.clock_ms:
             return None
         due_ms = owned.partition.next_deadline_ms()
+        if owned.partition.totals.fleet is not None:  # the fleet waits for its seconds to be closed
+            due_ms = min(due_ms or NO_CLOCK, owned.partition.clock_ms + FLEET_STEP_MS)
         if due_ms is None or due_ms > clock_ms or not self._engine.progress.is_caught_up(owned, self._idle_ms / 1000):
             return None
         return clock_ms

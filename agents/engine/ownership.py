@@ -23,8 +23,9 @@ from models.codec import decode_event
 from models.dead_letter import DeadLetter, Malformed, dead_batch, dead_letter
 from models.event import Event
 from streams.alerting.core import Core
-from streams.base.checkpoint_types import Cursor
+from streams.base.checkpoint_types import Cursor, Section
 from streams.partition.drift_alerts import KEEPER, DriftAlerts
+from streams.partition.fleet_judge import FleetJudge
 from streams.partition.partition import Partition
 from streams.project.step import NO_CLOCK
 
@@ -117,7 +118,8 @@ class Owned:
         self._core = core
         self._cached_projects = cached_projects
         self.drift_alerts = DriftAlerts(core)  # of the whole fleet; stored with partition KEEPER alone
-        self.partition = self._new_partition(self.drift_alerts)
+        self.fleet_judge = self._new_judge()
+        self.partition = self._new_partition(self.drift_alerts, self.fleet_judge)
         self.audit = audit
         self.checkpoint = Checkpoint(audit)
         self._lock = asyncio.Lock()
@@ -136,14 +138,19 @@ class Owned:
         """The events' partition."""
         return TopicPartition(self.topic, self.number)
 
-    def _new_partition(self, drift_alerts: DriftAlerts) -> Partition:
-        sections = (drift_alerts,) if self.number == KEEPER else ()
+    def _new_judge(self) -> FleetJudge | None:
+        """Of the rules on all projects, where there are any; with partition KEEPER alone."""
+        return FleetJudge(self._core) if self.number == KEEPER and self._core.rules.fleet else None
+
+    def _new_partition(self, drift_alerts: DriftAlerts, judge: FleetJudge | None) -> Partition:
+        of_fleet: list[Section] = [drift_alerts] if judge is None else [drift_alerts, judge]
+        sections = of_fleet if self.number == KEEPER else ()
         return Partition(self._core, self.number, self.store, self._cached_projects, sections=sections)
 
     async def recover(self, values: dict[bytes, bytes]) -> None:
         """Make the partition from its changelog's values, in slices that leave the loop to others."""
         self.store = StoredValues(values)
-        self.partition = self._new_partition(self.drift_alerts)
+        self.partition = self._new_partition(self.drift_alerts, self.fleet_judge)
         await in_slices(self.partition.restore(), RESTORE_SLICE_SECONDS)
         self.recovered.projects = len(self.partition.index.head_keys)
         self.position = self.committed = self.partition.next_offset
@@ -156,10 +163,10 @@ class Owned:
         self._core = core
         before = Cursor(self.partition.next_offset, self.partition.clock_ms)  # which the values in memory lack
         self.store.values.update([cursor_record(before)])
-        drift_alerts = DriftAlerts(core)
-        partition = self._new_partition(drift_alerts)
+        drift_alerts, judge = DriftAlerts(core), self._new_judge()
+        partition = self._new_partition(drift_alerts, judge)
         await in_slices(partition.restore(), RESTORE_SLICE_SECONDS)
-        self.partition, self.drift_alerts = partition, drift_alerts
+        self.partition, self.drift_alerts, self.fleet_judge = partition, drift_alerts, judge
         if self.audit is not None:
             self.audit.adopt(core, partition, self.store)
 
@@ -193,6 +200,7 @@ class Owned:
     def stored(self, collected: Collected) -> None:
         """The broker has it."""
         self.checkpoint.stored(collected)
+        self.partition.totals.stored()
         self.committed = collected.next_offset
 
     # --- taking

@@ -153,6 +153,7 @@ def needs_of_worker(names: TopicNames, group: str) -> Needs:
             names.alert_dead_letters: (Right.WRITE,),
             names.changelog: both,
             names.fleet: both,
+            **({names.fleet_seconds: both} if names.fleet_seconds else {}),
             **dict.fromkeys(names.of_dispatch, both),  # it may become the owner of the dispatcher at any time
         },
         group,

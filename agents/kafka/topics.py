@@ -29,6 +29,7 @@ _COMPACTED = {
     "segment.bytes": str(64 * 1024 * 1024),
 }
 _KEPT_A_MONTH = {"retention.ms": "2592000000"}
+_KEPT_A_WEEK = {"retention.ms": "604800000"}  # the longest window of a rule is a day
 _KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 METADATA_PATIENCE_SECONDS = 20.0
 
@@ -43,6 +44,7 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
     alert_dead_letters: str = "alert-dead-letters"
     changelog: str
     fleet: str
+    fleet_seconds: str = ""
     audit: str = ""
     acts: str = ""
     dispatch: str = ""
@@ -60,6 +62,7 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
             alert_dead_letters=alert_dead_letters,
             changelog=f"{monitor_id}-state-changelog",
             fleet=f"{monitor_id}-fleet",
+            fleet_seconds=f"{monitor_id}-fleet-seconds",
             audit=audit,
         )
 
@@ -112,6 +115,7 @@ async def ensure_topics(
             (names.alert_dead_letters, 1, _KEPT_A_MONTH),
             (names.changelog, events, _COMPACTED | {"max.message.bytes": str(MAX_RECORD_BYTES)}),
             (names.fleet, 1, _COMPACTED),
+            *([(names.fleet_seconds, 1, _KEPT_A_WEEK)] if names.fleet_seconds else []),
         )
         await _create(admin, [_topic(name, count, replication_factor, config) for name, count, config in shapes])
         counts = await _partitions(admin, names.needed)

@@ -94,7 +94,8 @@ class _Reading:
         severity = self._one_of(_SEVERITIES, str(raw.get("severity", "")).lower(), "severity")
         self._check_scope(raw.get("scope", "project"), measure)
         rule = self._converted(measure or RuleType(""), severity or Severity.INFO)
-        if self.faults or rule.measure not in overrides or rule.burn_rate is not None or rule.cusum is not None:
+        has_own = rule.burn_rate is not None or rule.cusum is not None or rule.scope is Scope.FLEET
+        if self.faults or rule.measure not in overrides or has_own:
             return None if self.faults else rule
         threshold = overrides[rule.measure]
         description = _with_threshold(rule.description, rule.threshold, threshold, rule.measure)
@@ -170,12 +171,6 @@ class _Reading:
     def _check_scope(self, scope: object, measure: RuleType | None) -> None:
         if not isinstance(scope, str) or scope not in _SCOPES:
             self.fault(f"Rule {self._name} has an unknown `scope`; it must be one of {', '.join(_SCOPES)}.", "scope")
-        elif scope == "fleet":  # not wired yet
-            self.fault(
-                f"Rule {self._name} has the `scope` fleet, which cannot be judged exactly here; leave it out for a "
-                f"rule on each project, or let Prometheus watch the fleet.",
-                "scope",
-            )
         elif _SCOPES[scope] is Scope.FLEET and measure is not None and not measure.has_window:
             self.fault(
                 f"Rule {self._name} has the `scope` fleet, which is for rates and durations; {measure.name} counts the "

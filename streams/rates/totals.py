@@ -160,6 +160,11 @@ class PartitionTotals:
             self.fold()
             self.fleet.close(int(self.floor))
 
+    def stored(self) -> None:
+        """What was closed before the last `encode` is stored: it may be sent."""
+        if self.fleet is not None:
+            self.fleet.stored()
+
     # --- storing
 
     def encode(self) -> bytes:

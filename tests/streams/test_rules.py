@@ -151,9 +151,10 @@ def burning(**keys: Any) -> dict[str, Any]:
         (GOOD | {"labels": ["team"]}, "Rule r needs `labels` to map texts to texts."),
         (GOOD | {"labels": {"team": 5}}, "Rule r needs `labels` to map texts to texts."),
         (GOOD | {"annotations": {5: "a"}}, "Rule r needs `annotations` to map texts to texts."),
-        (GOOD | {"scope": "fleet"},
-            "Rule r has the `scope` fleet, which cannot be judged exactly here; leave it out for a rule on each "
-            "project, or let Prometheus watch the fleet."),
+        (GOOD | {"alert_type": "INTEGRITY_VIOLATION", "threshold": 0, "scope": "fleet"},
+            "Rule r has the `scope` fleet, which is for rates and durations; INTEGRITY_VIOLATION counts the findings "
+            "of a project. Remove `scope`, or group the alerts of projects in the alerting file."),
+        (GOOD | {"scope": ["fleet"]}, "Rule r has an unknown `scope`; it must be one of project, fleet."),
         (GOOD | {"scope": "world"}, "Rule r has an unknown `scope`; it must be one of project, fleet."),
         (GOOD | {"enabled": "false"}, "Rule number 1 needs `enabled` to be true or false, without quotes."),
         (GOOD | {"enabled": 0}, "Rule number 1 needs `enabled` to be true or false, without quotes."),

@@ -1,0 +1,103 @@
+"""Rules on all projects over the real broker: several partitions and workers, one alert, also where a process ends."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agents.config import AgentsConfig
+from agents.engine.fleet_rules import Pace
+from agents.engine.rule_change import put_rules_in_force
+from models.alert import Alert
+from streams.alerting.core import Core
+from streams.alerting.rule_parsing import parse_rules
+from streams.alerting.rules import RuleSet
+from tests.agents.dispatch_desk import KilledAt
+from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
+
+RULES = """
+rules:
+  - {rule_id: of_each, alert_type: HIGH_FAILURE_RATE, severity: warning, threshold: 40%, window_minutes: 1}
+  - {rule_id: of_all, alert_type: HIGH_FAILURE_RATE, severity: critical, threshold: 20%, window_minutes: 1, scope: fleet}
+"""
+
+
+def core() -> Core:
+    """A second is final two seconds after it."""
+    return Core(RuleSet(parse_rules(yaml.safe_load(RULES))), grace_ms=1_000)
+
+
+def failed(project: str, number: int) -> bytes:
+    return created(project, 1, type="episode.creation_failed", event_id=f"failed-{project}-{number}")
+
+
+def of_all(rig: Rig) -> list[Alert]:
+    """Its alerts about all projects, as the history has them."""
+    return [alert for alert, _, _ in rig.history if alert.rule_id == "of_all"]
+
+
+async def worker(config: AgentsConfig, failpoint: Callable[[str], None] = lambda name: None) -> Rig:
+    """With these rules from its start."""
+    rig = Rig(config, failpoint=failpoint)
+    await put_rules_in_force(rig.runtime.engine, core())
+    return rig
+
+
+async def send_events(broker: str, topic: str) -> None:
+    """In partition 0 one of four fails, in partition 1 one of three: no project is above 40 %, and 2 of 7 are 28.6 %."""
+    async with producing(broker) as producer:
+        for partition, project, good in ((0, "a", 3), (1, "b", 2)):
+            for number in range(good):
+                await send(producer, topic, partition, project.encode(), created(project, number + 1))
+            await send(producer, topic, partition, project.encode(), failed(project, 0))
+
+
+@pytest.mark.broker
+async def test_partitions_of_two_workers_are_judged_together_once(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = config_for(broker, topic_prefix, tmp_path)
+    await make_topics(broker, config)
+    first, second = await worker(config), await worker(config)
+    async with running(first, None), running(second, None):
+        await until(lambda: first.is_live(1) and second.is_live(1), "a partition each")
+        await send_events(broker, config.topics.events)
+        await until(lambda: bool(of_all(first) or of_all(second)), "it fires")
+        [fired] = of_all(first) or of_all(second)
+        assert (fired.alert_key, fired.status.value, fired.sample_size) == ("of_all:_fleet", "firing", 7)
+        assert {alert.rule_id for rig in (first, second) for alert, _, _ in rig.history} == {"of_all"}
+    assert (first.stops, second.stops) == ([], [])
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("place", ["fleet seconds stored", "fleet seconds sent", "fleet judged"])
+async def test_a_process_that_ends_between_two_steps_loses_and_doubles_nothing(
+    place: str, broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    config = config_for(broker, topic_prefix, tmp_path)
+    await make_topics(broker, config)
+    first = await worker(config, KilledAt(place, 1))
+    async with running(first):
+        await send_events(broker, config.topics.events)
+        await until(lambda: bool(first.stops), "the process ends")
+        assert of_all(first) == []
+    second = await worker(config)
+    async with running(second):
+        await until(lambda: bool(of_all(second)), "it fires")
+        [fired] = of_all(second)
+        assert (fired.status.value, fired.sample_size, fired.value) == ("firing", 7, 200 / 7)
+        judge = second.owned[0].fleet_judge
+        assert judge is not None
+        assert judge.verdict("of_all").whole == 7, "what was sent twice counts once"
+    assert second.stops == []
+
+
+def test_a_past_that_is_read_faster_than_time_passes_is_judged_when_it_is_read() -> None:
+    pace = Pace()
+    assert pace.is_catching_up(1_000, 5_000, 0.0)
+    assert pace.is_catching_up(2_000, 4_000, 4.0)
+    assert pace.is_catching_up(9_000, 400, 5.0)
+    assert not pace.is_catching_up(9_005, 405, 10.0), "it comes as late as that all the time"
+    assert not pace.is_catching_up(9_400, 20, 15.0)
+    assert not Pace().is_catching_up(1_000, 50, 0.0), "the present"
