@@ -6,6 +6,7 @@ from functools import partial
 
 from episode_monitor.replay.backtest_firings import FiringLog
 from episode_monitor.replay.backtest_statistics import Fired, changes, over_range
+from episode_monitor.replay.fleet import fleet_transitions
 from episode_monitor.replay.partition_replay import Outcome, PartitionReplay
 from episode_monitor.replay.ranges import Bounds
 from episode_monitor.replay.report import merged
@@ -54,7 +55,9 @@ class RulesSide(Partitions[_Watched]):
 
     def fired(self, split: set[str]) -> Fired:
         """Its firings, without those about the numbers of split projects."""
-        logs = [each.log for each in self.partitions.values()]
+        of_fleet = FiringLog()
+        of_fleet.note(self.of_fleet())
+        logs = [*(each.log for each in self.partitions.values()), of_fleet]
         numbers = rule_types.INTEGRITY.name
         return Fired(
             self.source,
@@ -64,9 +67,13 @@ class RulesSide(Partitions[_Watched]):
             max((each.partition.clock_ms for each in self.partitions.values()), default=0),
         )
 
+    def of_fleet(self) -> list[Alert]:
+        """The transitions of rules on all projects."""
+        return fleet_transitions(self.core, [each.tally for each in self.partitions.values()])
+
     def transitions(self) -> list[Alert]:
         """In order of time, as many as are kept."""
-        alerts = [alert for each in self.partitions.values() for alert in each.tally.alerts]
+        alerts = [alert for each in self.partitions.values() for alert in each.tally.alerts] + self.of_fleet()
         return sorted(alerts, key=lambda alert: alert.updated_at_ms)
 
 

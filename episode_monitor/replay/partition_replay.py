@@ -23,6 +23,7 @@ from streams.base.steps import finish
 from streams.partition.partition import Partition
 from streams.project.fingerprint import fingerprint
 from streams.project.step import NO_CLOCK
+from streams.rates.fleet_seconds import ClosedSeconds
 from streams.rates.performance import window
 
 UNKNOWN_TIME_MS = NO_CLOCK
@@ -40,6 +41,15 @@ class Refused(msgspec.Struct, frozen=True):
     detail: str
 
 
+class FleetTally(msgspec.Struct):
+    """What the partition adds to the sums of all projects, where there are rules on them: the seconds that it has
+    closed, all before `closed_until`, and at the end those that are open."""
+
+    closed: list[ClosedSeconds] = []
+    closed_until: int | None = None
+    open: list[tuple[int, list[int]]] = []
+
+
 class Tally(msgspec.Struct):
     """What was counted of one partition, from offset `first` to before offset `next`."""
 
@@ -55,6 +65,7 @@ class Tally(msgspec.Struct):
     transitions: int = 0
     alerts: list[Alert] = []  # the first 10 000 transitions
     about_numbers: dict[str, dict[str, tuple[int, int]]] = {}  # project -> rule -> transitions and firings of them
+    fleet: FleetTally = msgspec.field(default_factory=FleetTally)
     findings: FindingsOfPartition = msgspec.field(default_factory=lambda: FindingsOfPartition(0))
 
 
@@ -133,6 +144,16 @@ class PartitionReplay:
         tally.events += len(records)
         tally.next = max(tally.next, partition.next_offset if after is None else after)
         self._note_emits()
+        self._note_closed()
+
+    def _note_closed(self) -> None:
+        totals, tally = self.partition.totals, self.tally.fleet
+        totals.close()
+        fleet = totals.fleet
+        if fleet is not None and fleet.closed:
+            tally.closed += fleet.closed
+            tally.closed_until = fleet.closed_until
+            fleet.sent(fleet.closed_until)
 
     def _note_findings(self, event: Event, offset: int) -> None:
         state = self.partition.state(event.project_id)
@@ -193,6 +214,9 @@ class PartitionReplay:
         # Which project comes first at one moment depends on when states were packed.
         self.partition.emits.sort(key=lambda alert: (alert.updated_at_ms, alert.project_id))
         self._note_emits()
+        self._note_closed()
+        fleet = self.partition.totals.fleet
+        self.tally.fleet.open = [] if fleet is None else fleet.open
 
     def projects(self) -> Iterator[ProjectOutcome]:
         """Every project as it stands, in the order in which they were seen."""

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 
 from episode_monitor.replay.findings import CLOSED, MAX_FINDINGS, OPEN, SUSPECT, ReplayFinding
+from episode_monitor.replay.fleet import fleet_transitions
 from episode_monitor.replay.partition_replay import MAX_ALERTS, MAX_REFUSED, Outcome, ProjectOutcome, Refused
+from models.alert import Alert, AlertStatus
 from models.times import rfc3339
 from streams.alerting import rule_types
 from streams.alerting.core import Core
@@ -89,7 +91,9 @@ def merged(
     split = _splits(outcomes)
     projects = [each for outcome in outcomes for each in outcome.projects]
     judged = [each for each in projects if each.project_id not in split]
+    of_fleet = fleet_transitions(core, tallies)
     firings, transitions = _firings(core, outcomes, split)
+    firings.update(Counter(alert.rule_id for alert in of_fleet if alert.status is AlertStatus.FIRING))
     warnings = [*of_source, *_warnings(core, outcomes)]
     return Report(
         events=sum(tally.events for tally in tallies),
@@ -110,8 +114,8 @@ def merged(
         + _count((tally.findings.closed_total for tally in tallies), split),
         windows=_windows(core, outcomes),
         firings=firings,
-        transitions=transitions,
-        alerts=_alerts(outcomes, split),
+        transitions=transitions + len(of_fleet),
+        alerts=_alerts(outcomes, split, of_fleet),
         state_hash=state_hash((each.project_id, each.digest) for each in projects),
         project_states=_project_states(projects, all_projects),
         begin=[At(tally.partition, tally.first) for tally in tallies],
@@ -154,9 +158,9 @@ def _firings(core: Core, outcomes: Sequence[Outcome], split: Collection[str]) ->
     return dict(sorted(firings.items())), transitions
 
 
-def _alerts(outcomes: Sequence[Outcome], split: Collection[str]) -> list[dict[str, Any]]:
+def _alerts(outcomes: Sequence[Outcome], split: Collection[str], of_fleet: Sequence[Alert]) -> list[dict[str, Any]]:
     numbers = rule_types.INTEGRITY.name
-    alerts = [
+    alerts = [*of_fleet[:MAX_ALERTS]] + [
         alert
         for outcome in outcomes
         for alert in outcome.tally.alerts

@@ -12,6 +12,7 @@ from episode_monitor.settings.rules_file import load_rules
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.settings.strict_yaml import BadYaml, checked_nodes, line_of_key, load_yaml, value_of
 from models.alert import AlertStatus, Severity
+from streams.alerting.rule import FLEET
 from streams.alerting.rules import RuleError, RuleSet
 
 UNSET = msgspec.UNSET
@@ -134,7 +135,7 @@ def _case(test: UnitTest, number: int, rules: RuleSet, places: _Places) -> Case:
     for position, expected in enumerate(test.alert_rule_test):
         way = (*at, "alert_rule_test", position)
         expectations.append(
-            (_eval_ms(expected, way, rules, places), _named(test, expected, way, places), places.line(*way))
+            (_eval_ms(expected, way, rules, places), _named(test, expected, rules, way, places), places.line(*way))
         )
     return Case(test.name, sorted(events, key=lambda one: one.at_ms), sorted(expectations, key=lambda one: one[0]))
 
@@ -149,14 +150,17 @@ def _eval_ms(expected: AlertRuleTest, way: tuple[str | int, ...], rules: RuleSet
         raise places.refusal(str(error), *way, "eval_time") from None
 
 
-def _named(test: UnitTest, expected: AlertRuleTest, way: tuple[str | int, ...], places: _Places) -> AlertRuleTest:
+def _named(
+    test: UnitTest, expected: AlertRuleTest, rules: RuleSet, way: tuple[str | int, ...], places: _Places
+) -> AlertRuleTest:
     """With the project of every expected alert."""
     alerts: list[ExpectedAlert] = []
+    projects = [FLEET] if expected.rule_id in rules.fleet.rules else list(test.input_events)
     for position, alert in enumerate(expected.exp_alerts):
-        if alert.project_id is None and len(test.input_events) != 1:
+        if alert.project_id is None and len(projects) != 1:
             sentence = "The test has several projects; say with `project_id` which one the alert is about."
             raise places.refusal(sentence, *way, "exp_alerts", position)
-        project_id = alert.project_id or next(iter(test.input_events))
+        project_id = alert.project_id or projects[0]
         if project_id in {other.project_id for other in alerts}:
             sentence = f"Project {project_id} stands here twice; a rule has one alert a project."
             raise places.refusal(sentence, *way, "exp_alerts", position)

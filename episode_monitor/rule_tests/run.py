@@ -1,5 +1,6 @@
 """Runs unit tests of rules through the core that the worker uses. The same file gives the same result everywhere."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ from models.alert import Alert, AlertStatus
 from models.codec import decode_event
 from models.event import Event
 from streams.alerting.core import Core
+from streams.partition.fleet_judge import FleetJudge, FleetRecord
 from streams.partition.partition import Partition
 from streams.project.rule_evaluator import active_alerts
 
@@ -59,6 +61,7 @@ class _World:
         self.taken = 0
         self._core = core
         self._partition = Partition(core, 0, StoredValues({}), _CACHED)
+        self._judge = FleetJudge(core)
         self._resolved: dict[tuple[str, str], Alert] = {}  # rule, project -> the last that was resolved
 
     def take(self, planned: Planned) -> None:
@@ -76,9 +79,20 @@ class _World:
         self._partition.advance_clock(START_MS + at_ms)
         self._partition.run_due()
         emits, self._partition.emits = self._partition.emits, []
-        for alert in emits:
+        for alert in (*emits, *self._of_fleet()):
             if alert.status is AlertStatus.RESOLVED:
                 self._resolved[alert.rule_id, alert.project_id] = alert
+
+    def _of_fleet(self) -> Iterator[Alert]:
+        """Transitions of rules on all projects."""
+        judge, totals = self._judge, self._partition.totals
+        totals.close()
+        if totals.fleet is not None:
+            for closed in totals.fleet.closed:
+                judge.take(FleetRecord(0, 1, closed, self.taken), judge.position)
+            totals.fleet.sent(totals.fleet.closed_until)
+        while judge.has_work:
+            yield from judge.judge()
 
     def alerts(self, rule_id: str) -> dict[str, Alert]:
         """The alert of each project: active, or resolved before."""
@@ -88,7 +102,7 @@ class _World:
             for alert in () if state is None else active_alerts(self._core, state):
                 if alert.rule_id == rule_id:
                     found[project_id] = alert
-        return found
+        return found | {alert.project_id: alert for alert in self._judge.active() if alert.rule_id == rule_id}
 
 
 def _judged(expected: AlertRuleTest, alerts: dict[str, Alert], at_ms: int, line: int) -> Failure | None:

@@ -75,6 +75,11 @@ class FleetSeconds:
         """Whether `close` would give any seconds."""
         return floor > self.closed_until and floor > 0
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether any second was closed."""
+        return self._is_begun
+
     def close(self, floor: int) -> None:
         """Nothing before the floor changes any more."""
         if not self.can_close(floor):
@@ -97,11 +102,15 @@ class FleetSeconds:
         """What ends there, and all before it, was sent. After a crash it may be sent once more."""
         self.closed = [each for each in self.closed if each.until > until]
 
+    @property
+    def open(self) -> list[tuple[int, Packed]]:
+        """What is not closed yet, in order."""
+        return [(second, packed_counts.unpack(self._counts[second])) for second in sorted(self._counts)]
+
     def encode(self) -> bytes:
         """For `decode`."""
-        counts = [(second, packed_counts.unpack(self._counts[second])) for second in sorted(self._counts)]
         closed_until = self.closed_until if self._is_begun or self.closed_until > NO_FLOOR else None
-        return _pack((closed_until, self._is_begun, self.late, self.limits, counts, self.closed))
+        return _pack((closed_until, self._is_begun, self.late, self.limits, self.open, self.closed))
 
     @classmethod
     def decode(cls, limits: tuple[float, ...], encoded: bytes) -> "FleetSeconds":

@@ -106,6 +106,21 @@ def test_a_partition_that_is_new_is_waited_for_and_what_it_has_of_judged_seconds
     assert (fired.value, fired.sample_size) == (20.0, 5)
 
 
+def test_a_minute_that_was_stored_before_what_says_how_far_it_goes_is_not_added_twice() -> None:
+    topic = Topic()
+    judging = Judging(CORE, topic)
+    topic.send(record(0, 0, 10, {1: (9, 1)}))
+    judging.read()
+    judging.flush()
+    topic.send(record(0, 10, 20, {12: (10, 0)}))
+    judging.read()
+    judging.flush(1)  # the minute alone
+    judging.crash()
+    topic.send(record(1, 0, 20, {}))
+    judging.read()
+    assert judging.judge.verdict("fleet_failures").whole == 20
+
+
 def test_for_seconds_and_keep_firing_seconds_hold_for_all_projects_too() -> None:
     slow = msgspec.structs.replace(FAILURES, for_seconds=30, keep_firing_seconds=60)
     seconds = dict.fromkeys(range(40), (0, 1))
