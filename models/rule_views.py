@@ -38,7 +38,7 @@ class RuleView(msgspec.Struct, frozen=True, kw_only=True):
     min_bad: int
     for_seconds: int
     keep_firing_seconds: int
-    scope: str  # "project"
+    scope: str  # "project" or "fleet"
     description: str
     labels: dict[str, str]
     annotations: dict[str, str]

@@ -17,13 +17,14 @@ from episode_monitor.exits import ExitCode
 from episode_monitor.replay_jobs.jobs import MAX_KEPT, MAX_KEPT_BYTES, MAX_WAITING
 from episode_monitor.replay_jobs.orders import MAX_RESULT_BYTES
 from episode_monitor.settings import generated_docs
+from episode_monitor.settings.alerting_file import parse_alerting
 from episode_monitor.settings.settings import Settings, settings_table
 from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from models.dead_letter import DeadLetterReason
 from models.event import FUTURE_TOLERANCE_MS, MAX_EPISODE_NUMBER, MAX_VALUE_BYTES, EventType
 from models.wire import WireEvent
 from streams.alerting import rule_types
-from streams.alerting.rule import MAX_WINDOW_MINUTES
+from streams.alerting.rule import FLEET, MAX_WINDOW_MINUTES, Scope
 from streams.alerting.rule_parsing import KEYS, parse_rules
 from streams.alerting.verdict import Reason
 from streams.numbering import finding_history
@@ -344,13 +345,29 @@ def test_the_example_of_a_rule_is_one() -> None:
     import yaml
 
     blocks = code_blocks(text("docs/rules.md"))
-    example, *statistics, _tests = [content for language, content in blocks if language == "yaml"]
+    example, of_fleet, _inhibiting, *statistics, _tests = [
+        content for language, content in blocks if language == "yaml"
+    ]
     (rule,) = parse_rules(yaml.safe_load(example))
     assert (rule.rule_id, rule.min_samples, rule.window_minutes) == ("episode_failure_rate", 20, 15)
+    (rule,) = parse_rules(yaml.safe_load(of_fleet))
+    assert rule.scope is Scope.FLEET
     assert [parse_rules(yaml.safe_load(each))[0].rule_id for each in statistics] == [
         "episode_slo_fast",
         "episode_failures_quiet",
     ]
+
+
+def test_the_inhibit_rule_of_the_page_lets_an_alert_about_all_projects_stand_for_the_single_ones() -> None:
+    found = next(content for _, content in code_blocks(text("docs/rules.md")) if content.startswith("inhibit_rules"))
+    whole = f"{found}route: {{receiver: team}}\nreceivers: [{{name: team}}]\n"
+    (inhibit,) = parse_alerting(whole.encode(), "alerting.yaml").alerting.inhibit_rules
+    of_all = {"alert_type": "HIGH_FAILURE_RATE", "project_id": FLEET}
+    single = {"alert_type": "HIGH_FAILURE_RATE", "project_id": "proj_1"}
+    assert inhibit.inhibits(of_all, single)
+    assert not inhibit.inhibits(single, of_all)
+    assert not inhibit.inhibits(of_all, of_all)
+    assert not inhibit.inhibits(of_all, single | {"alert_type": "SLOW_CREATION"})
 
 
 # --- events

@@ -70,6 +70,7 @@ def _logs(names: TopicNames, topics: Mapping[str, TopicFacts]) -> Iterator[str]:
         (names.alerts, "the last transition of each alert, so the history loses the others"),
         (names.dead_letters, "the last dead letter of each project"),
         (names.alert_dead_letters, "the last dead letter of each alert"),
+        (names.fleet_seconds, "the last seconds of each partition"),
         (names.acts, "the last act"),
         (names.notifications, "the last notification of each receiver"),
     ):

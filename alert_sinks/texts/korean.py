@@ -78,22 +78,24 @@ WORDS = {
 }
 
 SENTENCES = {
-    "failure": "프로젝트 {project}: 최근 {window} 동안 생성 완료 {whole}건 중 실패 {bad}건({value}). {limit}.",
-    "retry": "프로젝트 {project}: 최근 {window} 동안 생성 완료 {whole}건 중 재시도 {bad}건({value}). {limit}.",
-    "conflict": "프로젝트 {project}: 최근 {window} 동안 생성 시도 {whole}건 중 충돌 {bad}건({value}). {limit}.",
+    "failure": "{subject}: 최근 {window} 동안 생성 완료 {whole}건 중 실패 {bad}건({value}). {limit}.",
+    "retry": "{subject}: 최근 {window} 동안 생성 완료 {whole}건 중 재시도 {bad}건({value}). {limit}.",
+    "conflict": "{subject}: 최근 {window} 동안 생성 시도 {whole}건 중 충돌 {bad}건({value}). {limit}.",
     "limit": "임계값 {threshold}",
     "burn": "최근 {window} 비율 {value}, 임계값 {threshold}(목표 {objective} 기준 허용치의 {factor}배)",
     "sure": "신뢰 수준 {confidence}에서 비율 {lower} 이상",
-    "score": (
-        "프로젝트 {project}: 누적 점수 {score}(0점 이후 생성 완료 {whole}건 중 {what} {bad}건). 기준 점수 {limit}."
-    ),
+    "score": ("{subject}: 누적 점수 {score}(0점 이후 생성 완료 {whole}건 중 {what} {bad}건). 기준 점수 {limit}."),
     "score.failure": "실패",
     "score.retry": "재시도",
     "score.conflict": "충돌",
-    "latency": (
-        "프로젝트 {project}: 최근 {window} 동안 생성 완료 {whole}건의 p95 {value}, {threshold} 초과 {bad}건. {limit}."
+    "latency": ("{subject}: 최근 {window} 동안 생성 완료 {whole}건의 p95 {value}, {threshold} 초과 {bad}건. {limit}."),
+    "latency.fleet": (
+        "{subject}: 최근 {window} 동안 생성 완료 {whole}건 중 {threshold} 초과 {bad}건({share}). 5%를 넘으면 p95가 "
+        "{threshold}를 초과합니다."
     ),
-    "nothing": "프로젝트 {project}: 최근 {window} 동안 생성 작업 없음.",
+    "subject": "프로젝트 {project}",
+    "subject.fleet": "전체 프로젝트",
+    "nothing": "{subject}: 최근 {window} 동안 생성 작업 없음.",
     "numbers": "프로젝트 {project}: 에피소드 {whole}건에서 번호 누락·중복 {bad}건.",
     "numbers.none": "프로젝트 {project}: 에피소드 {whole}건에서 번호 누락·중복 없음.",
     "split": "프로젝트 {project}: 이벤트가 여러 파티션에 나뉘어 번호 판정 불가. 원인은 프로젝트 조회 결과 참고.",

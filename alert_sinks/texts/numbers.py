@@ -1,13 +1,19 @@
 """Values and thresholds with their units, as each language writes them."""
 
 from alert_sinks.texts.catalogue import Texts
-from models.alert import Alert
+from models.alert import Alert, AlertInputs
 from models.wording import MOST_DIGITS, apart, number
-from streams.alerting.rule_types import alert_type
+from streams.alerting.rule import FLEET
+from streams.alerting.rule_types import FAILURE_RATE, SLOW_SHARE, alert_type
 
 
 def value_of(alert: Alert, texts: Texts) -> str:
-    """The value of an alert, in as many digits as distinguish it from its threshold."""
+    """The value of an alert, in as many digits as distinguish it from its threshold. Of a rule on all projects that has
+    no value in the unit of its threshold, the share that it was judged by."""
+    inputs = alert.inputs
+    rate = inputs.rate if isinstance(inputs, AlertInputs) else None
+    if alert.value is None and alert.project_id == FLEET and rate is not None:
+        return written(FAILURE_RATE.name, rate, float(SLOW_SHARE), texts)
     return written(alert.alert_type, alert.value, alert.threshold, texts)
 
 

@@ -13,7 +13,15 @@ from alert_sinks.texts.numbers import threshold_of, value_of, with_unit, written
 from models.alert import Alert, AlertInputs
 from models.wording import number
 from streams.alerting.rule import FLEET
-from streams.alerting.rule_types import CONFLICT_RATE, DRIFT, FAILURE_RATE, INTEGRITY, RETRY_RATE, SLOW_CREATION
+from streams.alerting.rule_types import (
+    ALL_PROJECTS,
+    CONFLICT_RATE,
+    DRIFT,
+    FAILURE_RATE,
+    INTEGRITY,
+    RETRY_RATE,
+    SLOW_CREATION,
+)
 from streams.alerting.verdict import Reason
 from streams.project.alert_actions import person_of
 
@@ -29,13 +37,16 @@ def translated(alert: Alert, texts: Texts) -> Alert:
 
 
 def _title(alert: Alert, texts: Texts) -> str:
-    ending = f" ({alert.project_id})"
+    is_of_fleet = alert.project_id == FLEET
+    ending = f" ({ALL_PROJECTS.lower()})" if is_of_fleet else f" ({alert.project_id})"
     bare = alert.title.removesuffix(ending)
+    if is_of_fleet:
+        ending = f" ({texts.sentence('subject.fleet')})"
     for original, translation in texts.titles.items():
         found = _pattern(original).fullmatch(bare)
         if found:
             return translation.format_map(found.groupdict()) + (ending if bare != alert.title else "")
-    return alert.title
+    return bare + ending if bare != alert.title else alert.title
 
 
 @cache
@@ -63,6 +74,7 @@ def _sentence(alert: Alert, inputs: AlertInputs, texts: Texts) -> str:
         return texts.sentence("numbers" if inputs.bad else "numbers.none", **counts)
     if alert.alert_type == DRIFT.name:
         return texts.sentence("drift.fleet" if alert.project_id == FLEET else "drift", **counts)
+    counts["subject"] = texts.sentence("subject.fleet" if alert.project_id == FLEET else "subject", **counts)
     kind = "latency" if alert.alert_type == SLOW_CREATION.name else _SHARES.get(alert.alert_type, "")
     if not kind:
         return ""
@@ -70,6 +82,9 @@ def _sentence(alert: Alert, inputs: AlertInputs, texts: Texts) -> str:
         what = texts.sentence(f"score.{kind}")
         return texts.sentence("score", score=f"{inputs.score:,}", limit=f"{inputs.limit:,}", what=what, **counts)
     counts["window"] = _minutes(alert.window_minutes or 0, texts)
+    if alert.value is None and kind == "latency" and inputs.whole and inputs.rate is not None:
+        share = _percent(inputs.rate, texts)
+        return texts.sentence("latency.fleet", threshold=threshold_of(alert, texts), share=share, **counts)
     if alert.value is None:
         return texts.sentence("nothing", **counts)
     return texts.sentence(

@@ -16,6 +16,7 @@ from streams.alerting.alert_state import AlertPhase, AlertState
 from streams.alerting.core import Core
 from streams.alerting.cusum import CusumRule, Score
 from streams.alerting.rule import FLEET, Rule
+from streams.alerting.rule_types import ALL_PROJECTS
 from streams.alerting.verdict import ENDS, Verdict
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Store
@@ -179,7 +180,7 @@ class FleetJudge:
         return alert_of(
             self._core, rule, memory, rule.measure.fleet_measurement(rule, verdict), at_ms, reason,
             inputs=inputs_of(rule, version, memory, verdict, is_over=is_over), is_over=is_over, project_id=FLEET,
-            title=f"{rule.description} (all projects)",
+            title=f"{rule.description} ({ALL_PROJECTS.lower()})",
         )  # fmt: skip
 
     # --- storing

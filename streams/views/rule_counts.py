@@ -4,6 +4,7 @@ from collections import Counter
 
 import msgspec
 
+from models.alert import AlertStatus
 from streams.alerting.alert_state import AlertPhase
 from streams.base.steps import Steps
 from streams.partition.partition import Partition
@@ -24,6 +25,9 @@ def rule_counts(partition: Partition) -> Steps[RuleCounts]:
     """Of this moment; the partition may change between two steps."""
     firing: Counter[str] = Counter()
     pending: Counter[str] = Counter()
+    for section in partition.checkpointer.sections:  # what is about all projects
+        for alert in section.active():
+            (firing if alert.status is AlertStatus.FIRING else pending)[alert.rule_id] += 1
     alerting = list(partition.index.alerting)
     for seen, project_id in enumerate(alerting[:MOST_PROJECTS], 1):
         state = partition.look(project_id)

@@ -36,6 +36,7 @@ async def test_what_is_missing_is_made_and_asking_again_changes_nothing(broker: 
     made = {
         topics.events: 3, topics.alerts: 3, topics.changelog: 3,
         topics.dead_letters: 1, topics.alert_dead_letters: 1, topics.fleet: 1,
+        topics.fleet_seconds: 1,
     }  # fmt: skip
     assert await ensure_topics(broker, topics, 3, None) == made
     assert await ensure_topics(broker, topics, 8, None) == made

@@ -31,7 +31,8 @@ def places(text: str) -> set[str]:
 def korean(alert_type: str = "HIGH_FAILURE_RATE", **changes: object) -> Alert:
     """An alert of this type for proj_1, translated."""
     bad, whole = changes.pop("bad", 1), changes.pop("whole", 40)
-    inputs = AlertInputs(state="firing", bad=bad, whole=whole, rate=None, **changes.pop("inputs", {}))  # type: ignore[arg-type]
+    given: dict[str, object] = {"rate": None} | changes.pop("inputs", {})  # type: ignore[operator]
+    inputs = AlertInputs(state="firing", bad=bad, whole=whole, **given)  # type: ignore[arg-type]
     return translated(an_alert(alert_type=alert_type, inputs=inputs, **changes), KOREAN)
 
 
@@ -96,6 +97,14 @@ def test_in_english_an_alert_is_as_the_core_wrote_it() -> None:
         (
             korean("INTEGRITY_DRIFT", bad=7, project_id=FLEET, window_minutes=None),
             "개별 알림이 없는 프로젝트 7개도 스트림과 데이터베이스 불일치. 목록은 최근 정밀 점검 결과 참고.",
+        ),
+        (
+            korean(project_id=FLEET),
+            "전체 프로젝트: 최근 15분 동안 생성 완료 40건 중 실패 1건(2.5%). 임계값 1%.",
+        ),
+        (
+            korean("SLOW_CREATION", bad=3, value=None, threshold=5.0, project_id=FLEET, inputs={"rate": 7.5}),
+            "전체 프로젝트: 최근 15분 동안 생성 완료 40건 중 5초 초과 3건(7.5%). 5%를 넘으면 p95가 5초를 초과합니다.",
         ),
         (
             korean(inputs={"confidence": 95.0, "lower_bound": 1.23456}),

@@ -64,7 +64,7 @@ def _view(rule: Rule, counts: Sequence[RuleCounts]) -> RuleView:
         rule_id=rule.rule_id, alert_type=measure.name, severity=rule.severity.value, threshold=float(rule.threshold),
         unit=measure.units, threshold_text=measure.format_threshold(float(rule.threshold)),
         window_minutes=rule.window_minutes or None, min_samples=rule.min_samples, min_bad=rule.min_bad,
-        for_seconds=rule.for_seconds, keep_firing_seconds=rule.keep_firing_seconds, scope="project",
+        for_seconds=rule.for_seconds, keep_firing_seconds=rule.keep_firing_seconds, scope=rule.scope.value,
         description=rule.description, labels=rule.labels, annotations=rule.annotations, runbook_url=rule.runbook_url,
         confidence=None if rule.confidence is None else float(rule.confidence),
         burn_rate=_converted(rule.burn_rate, BurnRateView), cusum=_converted(rule.cusum, CusumView),
