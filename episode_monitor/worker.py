@@ -199,6 +199,7 @@ class Worker:
             Probe("deliveries", lambda: outgoing.status(outgoing_of(self.runtime)), is_needed=False),
             Probe("settings", self._settings_watch.status, is_needed=False),
             Probe("files", self.files.status, is_needed=False),
+            Probe("fleet_rules", lambda: self.runtime.fleet_rules.problem or "ok", is_needed=False),
             Probe("history", lambda: self.runtime.history.status, is_needed=False),
         ]
         table_look = self.checks.table_look

@@ -21,6 +21,7 @@ from agents.fetching.reading import reader
 from agents.fetching.record_parsing import UnreadableBatch
 from agents.kafka.access import Kafka
 from agents.kafka.refusals import reason_for_log, words_of
+from models.times import rfc3339
 from streams.alerting.core import FINAL_GRACES
 from streams.partition.drift_alerts import KEEPER
 from streams.partition.fleet_judge import FleetJudge, FleetRecord
@@ -31,6 +32,7 @@ LOOK_SECONDS = 0.2
 PAUSE_SECONDS = 5.0  # after a refusal
 READ_RECORDS = 1_000
 PRESENT_SECONDS = 60  # so much older than two graces is of the past
+STALE_SECONDS = 300  # so much older than two graces, and somebody should look
 PACE_SECONDS = 5.0
 CATCHING_UP = 3.0  # seconds of events a second: partitions are still reading the past
 
@@ -58,16 +60,21 @@ class Pace:
 
 
 class FleetRules:
-    """One worker's part. `problem`: one sentence of what keeps rules on all projects from being judged, or ""."""
+    """One worker's part."""
 
     def __init__(
         self, engine: Engine, producer: Producer, kafka: Kafka, topic: str, now_ms: Callable[[], int],
         failpoint: Failpoint = lambda name: None,
     ) -> None:  # fmt: skip
         """`now_ms` is the wall clock, `failpoint` is where faults are injected."""
-        self.problem = ""
+        self._waits_for = self._is_stale = ""
         self._engine, self._producer, self._kafka, self._topic = engine, producer, kafka, topic
         self._now_ms, self._failpoint = now_ms, failpoint
+
+    @property
+    def problem(self) -> str:
+        """One sentence of what keeps them from being judged; "" where nothing does, or there are none."""
+        return (self._waits_for or self._is_stale) if self._engine.core.rules.fleet else ""
 
     async def run(self) -> None:
         """Send and judge for ever."""
@@ -83,9 +90,9 @@ class FleetRules:
             except (KafkaError, OSError) as error:
                 reason = words_of(error, self._kafka).rstrip(".")
                 sentence = f"Rules on all projects wait for {self._topic}: {reason}."
-                if sentence != self.problem:
+                if sentence != self._waits_for:
                     log.warning("rules on all projects wait for Kafka", topic=self._topic, reason=reason)
-                    self.problem = sentence
+                    self._waits_for = sentence
                 await asyncio.sleep(PAUSE_SECONDS)
 
     # --- what partitions have closed
@@ -105,7 +112,7 @@ class FleetRules:
             await asyncio.gather(*sending)
             self._failpoint("fleet seconds sent")
             fleet.sent(found[-1].until)
-        self.problem = ""
+        self._waits_for = ""
 
     # --- judging
 
@@ -116,7 +123,7 @@ class FleetRules:
         return owned, owned.fleet_judge
 
     async def _judge_while_keeper(self) -> None:
-        found = self._keeper()
+        found, self._is_stale = self._keeper(), ""
         if found is None:
             return
         owned, judge = found
@@ -151,12 +158,23 @@ class FleetRules:
                 return
             for offset, record in records:
                 judge.take(record, offset)
+        self._note_age(judge)
         while judge.has_work and not self._is_catching_up(judge, pace):
             async with owned.locked() as change:
                 if change is None or owned.fleet_judge is not judge:
                     return
                 await self._emit(change, judge)
             await asyncio.sleep(0)
+
+    def _note_age(self, judge: FleetJudge) -> None:
+        final, slowest = judge.final_until, judge.slowest
+        is_old = final is not None and self._age_seconds(final) > STALE_SECONDS
+        self._is_stale = ""
+        if final is not None and is_old and slowest is not None:
+            self._is_stale = (
+                f"Rules on all projects are judged up to {rfc3339(final * 1000)}: partition {slowest} has closed no "
+                f"second since then. Look at its events and at the worker that has it."
+            )
 
     async def _emit(self, change: Change, judge: FleetJudge) -> None:
         try:

@@ -87,6 +87,14 @@ class FleetJudge:
             self.final_until = max(final or 0, min(self.closed.values()))
 
     @property
+    def slowest(self) -> int | None:
+        """The partition that all others wait for; None where there is none yet."""
+        missing = [number for number in range(self.partitions) if number not in self.closed]
+        if missing:
+            return missing[0]
+        return min(self.closed, key=lambda number: (self.closed[number], number), default=None)
+
+    @property
     def has_work(self) -> bool:
         """Whether `judge` would get any further."""
         final, judged = self.final_until, self.judged_until

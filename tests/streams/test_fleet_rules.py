@@ -88,6 +88,12 @@ def test_it_resolves_when_the_failures_have_left_the_window_and_at_once_for_the_
     assert judging.emitted[-1].reason == "back_to_normal"
 
 
+def test_the_partition_that_all_others_wait_for_is_named() -> None:
+    assert judged(record(0, 0, 10, {}, partitions=3), record(2, 0, 10, {}, partitions=3)).judge.slowest == 1
+    both = judged(record(0, 0, 10, {}), record(1, 0, 9, {}))
+    assert (both.judge.slowest, both.judge.final_until) == (1, START + 9)
+
+
 def test_a_repetition_changes_nothing() -> None:
     one, other = record(0, 0, 10, {1: (8, 2)}), record(1, 0, 10, {1: (20, 0)})
     assert judged(one, other, one, one, other).transitions() == []
