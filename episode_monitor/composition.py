@@ -9,6 +9,7 @@ import structlog
 
 from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig, AuditConfig, Outlets
+from agents.dispatch.timed import rules_in_force
 from agents.engine.producer import Producer
 from alert_sinks.address_guard import AddressGuard
 from alert_sinks.destinations import build_destinations
@@ -41,7 +42,6 @@ from models.audit_signature import signed
 from streams.alerting.rules import RuleSet
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.outputs import Change
-from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.project.alert_actions import person_of
 
 log = structlog.get_logger(__name__)
@@ -79,7 +79,7 @@ def agents_config(
         cached_projects=settings.cached_projects,
         stalled_seconds=settings.stalled_seconds,
         audit=audit_config(settings),
-        rules=None if rules is None else frozenset((*rules.by_id, DRIFT_RULE_ID)),
+        rules=None if rules is None else rules_in_force(rules),
         dispatch=dispatch,
         worker_url=settings.public_url,
     )

@@ -9,10 +9,13 @@ import msgspec
 from agents.alerts.alert_headers import Mark
 from agents.dispatch.codecs import StampedAct
 from models.alert import Alert, AlertStatus
+from streams.alerting.rule import FLEET
+from streams.alerting.rules import RuleSet
 from streams.alerting.verdict import Reason
 from streams.dispatch.inputs import Acknowledge, AnyInput, Position, Tick, Transition, silence_of_alert
 from streams.dispatch.state import State
 from streams.dispatch.table import Status
+from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
 from streams.project.alert_actions import person_of
 
 ALERTS = "alerts"  # the origin of alerts that do not say whose events caused them
@@ -64,8 +67,18 @@ def of_alert(alert: Alert, position: Position, at_ms: int, *, behind: str, is_kn
 def of_removed_rules(state: State, rules: frozenset[str] | None, now_ms: int) -> list[Timed]:
     """Ends of the alerts whose rules are gone, for no core says so. `rules`: ids of those in force; None: unknown."""
     lives = [live for _, live in sorted(state.alerts.items()) if live.record.status is not Status.RESOLVED]
-    gone = [live.record.alert for live in lives if rules is not None and live.record.alert.rule_id not in rules]
+    gone = [live.record.alert for live in lives if rules is not None and _rule_of(live.record.alert) not in rules]
     return [Timed(Transition(alert=_ended(alert, now_ms)), now_ms) for alert in gone]
+
+
+def _rule_of(alert: Alert) -> str:
+    return alert.alert_key if alert.project_id == FLEET else alert.rule_id
+
+
+def rules_in_force(rules: RuleSet) -> frozenset[str]:
+    """The ids of rules whose alerts may fire; of those about all projects, with their project."""
+    of_fleet = (f"{rule_id}:{FLEET}" for rule_id in (*rules.fleet.rules, DRIFT_RULE_ID))
+    return frozenset((*rules.of_projects, DRIFT_RULE_ID, *of_fleet))
 
 
 def _ended(alert: Alert, now_ms: int) -> Alert:

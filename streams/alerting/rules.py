@@ -78,8 +78,8 @@ class RuleSet:
     apart in `fleet`."""
 
     __slots__ = (
-        "by_id", "cusum_of", "fingerprint", "fleet", "latency_limits", "packed", "rate_of", "unwindowed", "versions",
-        "watched_anywhere", "window_lengths",
+        "by_id", "cusum_of", "fingerprint", "fleet", "latency_limits", "of_projects", "packed", "rate_of", "unwindowed",
+        "versions", "watched_anywhere", "window_lengths",
     )  # fmt: skip
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
@@ -93,6 +93,7 @@ class RuleSet:
             most = packed_counts.MAX_LATENCY_LIMITS
             raise RuleError([RuleFault(f"The rules name {len(limits)} latency limits; only {most} can be counted.")])
         of_projects = [rule for rule in rules if rule.scope is Scope.PROJECT]
+        self.of_projects = {rule.rule_id: rule for rule in of_projects}
         self.latency_limits = tuple(limits)
         self.window_lengths = _lengths(of_projects)
         self.unwindowed = tuple(rule for rule in of_projects if not rule.measure.has_window)

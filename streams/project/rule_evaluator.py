@@ -137,7 +137,7 @@ def is_watchful(core: Core, state: ProjectState) -> bool:
 
 def forget_removed_rules(core: Core, state: ProjectState) -> None:
     """Alerts of rules that no longer exist end silently with the rule."""
-    for rule_id in [rule_id for rule_id in state.alerts if rule_id not in core.rules.by_id]:
+    for rule_id in [rule_id for rule_id in state.alerts if rule_id not in core.rules.of_projects]:
         del state.alerts[rule_id]
     known = {cusum.key for cusum in core.cusums}
     for key in [key for key in state.cusums if key not in known]:

@@ -1,7 +1,11 @@
 """In which order inputs of several topics are taken."""
 
-from agents.dispatch.timed import Timed, in_order
+from agents.dispatch.timed import Timed, in_order, rules_in_force
+from streams.alerting import rule_types
+from streams.alerting.rule import Scope
+from streams.alerting.rules import RuleSet
 from streams.dispatch.inputs import Position, Tick
+from tests.streams.driving import rule
 
 
 def rows(source: str, *times_ms: int) -> list[tuple[int, Timed]]:
@@ -23,3 +27,11 @@ def test_inputs_come_by_time_and_of_one_millisecond_acts_come_last() -> None:
         (Position("acts/0", 1), 30),
         (Position("alerts/0", 1), 40),
     ]
+
+
+def test_a_rule_on_all_projects_is_in_force_for_their_alert_alone() -> None:
+    rules = RuleSet((
+        rule(rule_types.FAILURE_RATE, "1", rule_id="of_each"),
+        rule(rule_types.FAILURE_RATE, "1", rule_id="of_all", scope=Scope.FLEET),
+    ))  # fmt: skip
+    assert rules_in_force(rules) == {"of_each", "of_all:_fleet", "integrity_drift", "integrity_drift:_fleet"}

@@ -400,3 +400,22 @@ def test_a_window_is_restored_as_long_as_it_is(minutes: int) -> None:
     assert judging.judge.verdict("fleet_failures") == before
     expected = {1: 0, 60: 2, 1440: 48}
     assert before.whole == expected[minutes]
+
+
+def test_an_alert_of_a_rule_whose_scope_has_changed_is_forgotten_where_it_was() -> None:
+    of_each = msgspec.structs.replace(FAILURES, scope=Scope.PROJECT)
+    one = OnePartition(core_with(of_each), 0, 1, Topic())
+    one.take(created("a", 0, 0, bad=True), 0)
+    one.flush()
+    assert [alert.status.value for alert in one.partition.emits] == ["firing"]
+    later = OnePartition(CORE, 0, 1, Topic())
+    later.store = one.store
+    later.crash()
+    state = later.partition.state("a")
+    assert state is not None
+    assert state.alerts == {}
+    judging = judged(record(0, 0, 10, {1: (0, 5)}, partitions=1))
+    judging.flush()
+    again = Judging(core_with(of_each, msgspec.structs.replace(FAILURES, rule_id="other")), Topic())
+    again.judge.read(judging.store)
+    assert list(again.judge.active()) == []
