@@ -1,5 +1,6 @@
 """The built-in page, its files, and the documentation. Everything comes from this process; nothing from outside."""
 
+import gzip
 import mimetypes
 from functools import cache
 from pathlib import Path
@@ -18,12 +19,20 @@ router = APIRouter(include_in_schema=False)
 _FOLDER = Path(__file__).parent.parent / "static"
 
 
+_PACKED = ("text/javascript", "text/css")  # the large ones
+
+
 @cache
 def page_files() -> dict[str, bytes]:
     """Every file of the page by name. Only what is in here can be asked for, so no path can lead elsewhere."""
     files = {path.name: path.read_bytes() for path in _FOLDER.iterdir() if path.is_file()}
     units = msgspec.json.encode({one.name: one.page_unit for one in ALERT_TYPES.values()})
     return files | {"alert-types.js": b"export const UNITS = " + units + b"; // by alert type, in English and Korean\n"}
+
+
+@cache
+def _packed(name: str) -> bytes:
+    return gzip.compress(page_files()[name], mtime=0)
 
 
 @router.get("/")
@@ -45,7 +54,15 @@ async def static_file(request: Request, name: str) -> Response:
     if body is None:
         raise Problem(404, "not_found", "There is nothing at this path: see /docs for the paths.")
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return conditional(request, body, f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type)
+    said = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+    if media_type not in _PACKED:
+        return conditional(request, body, said)
+    is_packed = "gzip" in request.headers.get("accept-encoding", "")
+    answer = conditional(request, _packed(name) if is_packed else body, said)
+    answer.headers["vary"] = "accept-encoding"
+    if is_packed and answer.status_code == 200:
+        answer.headers["content-encoding"] = "gzip"
+    return answer
 
 
 @router.get("/openapi.json")

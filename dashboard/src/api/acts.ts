@@ -1,0 +1,35 @@
+// Every change the page makes. Each takes the headers of the person who acts and throws ApiError.
+
+import { api, ok } from "./client";
+import type { components } from "./schema";
+
+const ROOT = "/monitoring/episodes";
+export type Headers = Record<string, string>;
+export type AlertVerb = "acknowledge" | "unacknowledge" | "silence" | "resolve";
+type Shapes = components["schemas"];
+
+export const acts = {
+  alert: (verb: AlertVerb, alert_key: string, body: { by: string; comment: string; minutes?: number }, headers: Headers) =>
+    ok(api.POST(`${ROOT}/alerts/{alert_key}/${verb}`, { params: { path: { alert_key } }, body, headers })),
+  silence: (body: Shapes["SilenceBody"], headers: Headers) => ok(api.POST(`${ROOT}/silences`, { body, headers })),
+  expireSilence: (silence_id: string, headers: Headers) => ok(api.DELETE(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id } }, headers })),
+  override: (body: Shapes["OverrideBody"], headers: Headers) => ok(api.POST(`${ROOT}/oncall/overrides`, { body, headers })),
+  removeOverride: (override_id: string, headers: Headers) =>
+    ok(api.DELETE(`${ROOT}/oncall/overrides/{override_id}`, { params: { path: { override_id } }, headers })),
+  letter: (verb: "retry" | "discard", letter_id: string, body: { by: string; comment: string }, headers: Headers) =>
+    ok(api.POST(`${ROOT}/dead-letters/{letter_id}/${verb}`, { params: { path: { letter_id } }, body, headers })),
+  tryReceiver: (name: string, by: string, headers: Headers) => ok(api.POST(`${ROOT}/receivers/{name}/test`, { params: { path: { name } }, body: { by }, headers })),
+  reloadRules: (by: string, headers: Headers) => ok(api.POST(`${ROOT}/rules/reload`, { body: { by }, headers })),
+  backtest: (body: Shapes["BacktestBody"], headers: Headers) => ok(api.POST(`${ROOT}/rules/backtest`, { body, headers })),
+  check: (deep_check: boolean, by: string, headers: Headers) => ok(api.POST(`${ROOT}/jobs/integrity/run-check`, { params: { query: { deep_check } }, body: { by }, headers })),
+  cancelJob: (job_id: string, by: string, headers: Headers) => ok(api.POST(`${ROOT}/jobs/{job_id}/cancel`, { params: { path: { job_id } }, body: { by }, headers })),
+  cancelReplay: (job_id: string, by: string, headers: Headers) =>
+    ok(api.POST(`${ROOT}/replays/{job_id}/cancel`, { params: { path: { job_id } }, body: { by }, headers })),
+  waive: (project_id: string, finding_id: string, body: { by: string; reason: string; minutes: number }, headers: Headers) =>
+    ok(api.POST(`${ROOT}/integrity/project/{project_id}/findings/{finding_id}/waive`, { params: { path: { project_id, finding_id } }, body: { ...body, until: null }, headers })),
+  plan: (project_id: string, body: { by: string; strategy: Shapes["Strategy"] }, headers: Headers) =>
+    ok(api.POST(`${ROOT}/integrity/project/{project_id}/repair-plans`, { params: { path: { project_id } }, body, headers })),
+  onPlan: (verb: "approve" | "apply" | "rollback", plan_id: string, body: { by: string; confirm: string; with_newer: boolean }, headers: Headers) =>
+    ok(api.POST(`${ROOT}/repair-plans/{plan_id}/${verb}`, { params: { path: { plan_id } }, body, headers })),
+  automatic: (paused: boolean, by: string, headers: Headers) => ok(api.POST(`${ROOT}/automatic-repair`, { body: { paused, by }, headers })),
+};

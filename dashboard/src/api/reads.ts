@@ -1,0 +1,70 @@
+// Every question the page asks: its key in the cache, and its request.
+
+import { queryOptions } from "@tanstack/react-query";
+import { api, ApiError, ok, within } from "./client";
+import type { paths } from "./schema";
+import type { Readiness } from "./types";
+
+const ROOT = "/monitoring/episodes";
+type QueryOf<P extends keyof paths> = paths[P] extends { get: { parameters: { query?: infer Q } } } ? Q : never;
+
+export type ProjectsAsked = NonNullable<QueryOf<"/monitoring/episodes/integrity/projects">>;
+export type HistoryAsked = NonNullable<QueryOf<"/monitoring/episodes/alerts/history">>;
+export type AuditAsked = NonNullable<QueryOf<"/monitoring/episodes/audit">>;
+export type SilencesAsked = NonNullable<QueryOf<"/monitoring/episodes/silences">>;
+export type LettersAsked = NonNullable<QueryOf<"/monitoring/episodes/dead-letters">>;
+
+/** 503 with parts is an answer too: the worker is there, and says what is not. */
+async function readiness(signal: AbortSignal): Promise<Readiness> {
+  try {
+    const { data, error } = await api.GET("/readyz", { signal: within(signal) });
+    const body = data ?? (error as unknown as Readiness | undefined);
+    if (body?.parts) return body;
+  } catch {
+    // below
+  }
+  throw new ApiError(0, "no_answer", "");
+}
+
+export const reads = {
+  readiness: () => queryOptions({ queryKey: ["readiness"], queryFn: ({ signal }) => readiness(signal) }),
+  summary: () =>
+    queryOptions({ queryKey: ["summary"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/integrity/summary`, { signal: within(signal) })) }),
+  projects: (query: ProjectsAsked) =>
+    queryOptions({ queryKey: ["projects", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/integrity/projects`, { params: { query }, signal: within(signal) })) }),
+  project: (project_id: string) =>
+    queryOptions({ queryKey: ["project", project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/integrity/project`, { params: { query: { project_id } }, signal: within(signal) })) }),
+  findings: (project_id: string) =>
+    queryOptions({ queryKey: ["findings", project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/integrity/project/{project_id}/findings`, { params: { path: { project_id } }, signal: within(signal) })) }),
+  drift: (project_id: string) =>
+    queryOptions({ queryKey: ["drift", project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/integrity/drift`, { params: { query: { project_id } }, signal: within(signal) })) }),
+  stats: (window_minutes: number, project_id?: string) =>
+    queryOptions({ queryKey: ["stats", window_minutes, project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/stats`, { params: { query: { window_minutes, project_id } }, signal: within(signal) })) }),
+  trend: (hours: number, project_id?: string) =>
+    queryOptions({ queryKey: ["trend", hours, project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/trend`, { params: { query: { hours, project_id } }, signal: within(signal) })) }),
+  alerts: () =>
+    queryOptions({ queryKey: ["alerts"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/active`, { params: { query: { limit: 1000 } }, signal: within(signal) })) }),
+  alert: (alert_key: string) =>
+    queryOptions({ queryKey: ["alert", alert_key], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/{alert_key}`, { params: { path: { alert_key } }, signal: within(signal) })) }),
+  history: (query: HistoryAsked) =>
+    queryOptions({ queryKey: ["history", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/history`, { params: { query }, signal: within(signal) })) }),
+  silences: (query: SilencesAsked) =>
+    queryOptions({ queryKey: ["silences", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/silences`, { params: { query }, signal: within(signal) })) }),
+  onCall: () => queryOptions({ queryKey: ["oncall"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/oncall`, { signal: within(signal) })) }),
+  overrides: () => queryOptions({ queryKey: ["overrides"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/oncall/overrides`, { signal: within(signal) })) }),
+  rules: () => queryOptions({ queryKey: ["rules"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/rules`, { signal: within(signal) })) }),
+  receivers: () => queryOptions({ queryKey: ["receivers"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/receivers`, { signal: within(signal) })) }),
+  letters: (query: LettersAsked) =>
+    queryOptions({ queryKey: ["letters", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/dead-letters`, { params: { query }, signal: within(signal) })) }),
+  jobs: () => queryOptions({ queryKey: ["jobs"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/jobs`, { params: { query: { limit: 50 } }, signal: within(signal) })) }),
+  replays: () => queryOptions({ queryKey: ["replays"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/replays`, { params: { query: { limit: 50 } }, signal: within(signal) })) }),
+  replay: (job_id: string) =>
+    queryOptions({ queryKey: ["replay", job_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/replays/{job_id}`, { params: { path: { job_id } }, signal: within(signal) })) }),
+  audit: (query: AuditAsked) =>
+    queryOptions({ queryKey: ["audit", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/audit`, { params: { query }, signal: within(signal) })) }),
+  plans: (project_id?: string) =>
+    queryOptions({ queryKey: ["plans", project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/repair-plans`, { params: { query: { project_id, limit: 100 } }, signal: within(signal) })) }),
+  plan: (plan_id: string) =>
+    queryOptions({ queryKey: ["plan", plan_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/repair-plans/{plan_id}`, { params: { path: { plan_id } }, signal: within(signal) })) }),
+  automatic: () => queryOptions({ queryKey: ["automatic"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/automatic-repair`, { signal: within(signal) })) }),
+};

@@ -1,0 +1,97 @@
+// The frame of every page: header, what is wrong with the connection, the page itself, help, and the title of the window.
+
+import { Kbd, Modal } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Suspense, useEffect, useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Outlet, useLocation } from "react-router";
+import { ApiError } from "~/api/client";
+import { reads } from "~/api/reads";
+import { Bones } from "~/parts/Answer";
+import { Icon } from "~/parts/Icon";
+import { badge, titleWith } from "./badge";
+import { Header } from "./Header";
+import { useKeyboard } from "./keyboard";
+import { useRefresh } from "./refresh";
+import { useFormat } from "./use-format";
+
+function Connection() {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const summary = useQuery(reads.summary());
+  const error = summary.error;
+  if (summary.data?.monitoring_enabled === false) {
+    return <p className="banner" role="status"><Icon name="pause" />{t("banner.switched_off")}</p>;
+  }
+  if (!(error instanceof ApiError)) return null;
+  const lost = error.status === 0;
+  const since = summary.data ? t("banner.since", { at: format.clock(summary.dataUpdatedAt) }) : "";
+  return (
+    <p className={`banner${lost ? " banner-critical" : ""}`} role="status">
+      <Icon name={lost ? "away" : "pending"} />
+      {t(lost ? "banner.lost" : error.code === "recovering" ? "banner.recovering" : "banner.trouble", { detail: error.message })} {since}
+    </p>
+  );
+}
+
+const KEYS: [string[], "help.go.o" | "help.go.a" | "help.go.i" | "help.go.p" | "help.go.j" | "help.search" | "help.refresh" | "help.help" | "help.close"][] = [
+  [["g", "o"], "help.go.o"],
+  [["g", "a"], "help.go.a"],
+  [["g", "i"], "help.go.i"],
+  [["g", "p"], "help.go.p"],
+  [["g", "j"], "help.go.j"],
+  [["/"], "help.search"],
+  [["r"], "help.refresh"],
+  [["?"], "help.help"],
+  [["Esc"], "help.close"],
+];
+
+function Help({ close }: { close: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Modal opened onClose={close} title={t("help.title")} closeButtonProps={{ "aria-label": t("act.close") }}>
+      <dl className="facts">
+        {KEYS.map(([keys, text]) => (
+          <div key={text} style={{ display: "contents" }}>
+            <dt>{keys.map((key) => <Kbd key={key} size="xs" mr={4}>{key}</Kbd>)}</dt>
+            <dd>{t(text)}</dd>
+          </div>
+        ))}
+      </dl>
+    </Modal>
+  );
+}
+
+function useBadge(): void {
+  const { t } = useTranslation();
+  const alerts = useQuery(reads.alerts()).data;
+  const firing = alerts?.alerts.filter((alert) => alert.status === "firing");
+  const critical = firing?.some((alert) => alert.severity === "critical") ?? false;
+  useEffect(() => {
+    document.title = titleWith(firing?.length ?? 0, t("title"));
+    badge(firing?.length ?? 0, critical);
+  }, [firing?.length, critical, t]);
+}
+
+export function Shell() {
+  const { t } = useTranslation();
+  const [helps, setHelps] = useState(false);
+  const { again } = useRefresh();
+  const { pathname } = useLocation();
+  useKeyboard(useMemo(() => ({ help: () => setHelps(true), again }), [again]));
+  useBadge();
+  useEffect(() => window.scrollTo(0, 0), [pathname]);
+  return (
+    <>
+      <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>{t("skip")}</a>
+      <Header help={() => setHelps(true)} />
+      <Connection />
+      <main id="main" className="main" tabIndex={-1}>
+        <Suspense fallback={<Bones lines={8} />}>
+          <Outlet />
+        </Suspense>
+      </main>
+      {helps ? <Help close={() => setHelps(false)} /> : null}
+    </>
+  );
+}

@@ -1,0 +1,58 @@
+// Language, theme, time zone and the person's name: kept in the browser. Only the token is forgotten with the session.
+
+import { useMantineColorScheme } from "@mantine/core";
+import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
+import type { Language, Zone } from "~/logic/format";
+import { i18next } from "~/text";
+
+export type Theme = "system" | "light" | "dark";
+
+interface Preferences {
+  language: Language;
+  theme: Theme;
+  zone: Zone;
+  intervalSeconds: number; // 0: off
+  name: string;
+}
+
+const KEY = "episode-monitor";
+const DEFAULTS: Preferences = { language: "en", theme: "system", zone: "local", intervalSeconds: 30, name: "" };
+
+function stored(): Partial<Preferences> {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Preferences>;
+  } catch {
+    return {};
+  }
+}
+
+function store(change: Partial<Preferences>): void {
+  try {
+    localStorage.setItem(KEY, JSON.stringify({ ...stored(), ...change }));
+  } catch {
+    // a browser that keeps nothing: the choice lasts as long as the page
+  }
+}
+
+const Context = createContext<{ now: Preferences; change: (change: Partial<Preferences>) => void } | null>(null);
+
+export function PreferencesProvider({ children }: { children: ReactNode }) {
+  const [now, setNow] = useState<Preferences>(() => ({ ...DEFAULTS, language: i18next.language as Language, ...stored() }));
+  const { setColorScheme } = useMantineColorScheme();
+  const change = useCallback((changed: Partial<Preferences>) => {
+    store(changed);
+    setNow((before) => ({ ...before, ...changed }));
+  }, []);
+  useEffect(() => {
+    void i18next.changeLanguage(now.language);
+    document.documentElement.lang = now.language;
+  }, [now.language]);
+  useEffect(() => setColorScheme(now.theme === "system" ? "auto" : now.theme), [now.theme, setColorScheme]);
+  return <Context value={useMemo(() => ({ now, change }), [now, change])}>{children}</Context>;
+}
+
+export function usePreferences() {
+  const found = use(Context);
+  if (!found) throw new Error("outside PreferencesProvider");
+  return found;
+}

@@ -1,0 +1,47 @@
+// Which page is at which address. Addresses are behind `#`, so that the page works below any path of any proxy.
+
+import { lazy } from "react";
+import { createHashRouter, Navigate, useParams } from "react-router";
+import { Shell } from "./Shell";
+import { toProject } from "~/logic/address";
+import { Overview } from "~/pages/overview/Overview";
+import { NotFound, PageFailed } from "~/pages/NotFound";
+
+const page = <T extends string>(load: () => Promise<Record<T, React.ComponentType>>, name: T) => lazy(async () => ({ default: (await load())[name] }));
+
+const Alerts = page(() => import("~/pages/alerts/Alerts"), "Alerts");
+const AlertPage = page(() => import("~/pages/alerts/AlertPage"), "AlertPage");
+const Integrity = page(() => import("~/pages/integrity/Integrity"), "Integrity");
+const ProjectPage = page(() => import("~/pages/integrity/ProjectPage"), "ProjectPage");
+const PlanPage = page(() => import("~/pages/integrity/PlanPage"), "PlanPage");
+const Performance = page(() => import("~/pages/performance/Performance"), "Performance");
+const Jobs = page(() => import("~/pages/jobs/Jobs"), "Jobs");
+
+/** `#project=ID`, as the page was linked to before it had tabs. */
+function OldLink() {
+  const found = /^project=(.+)$/.exec(useParams()["*"] ?? "");
+  return found ? <Navigate to={toProject(found[1] ?? "")} replace /> : <NotFound />;
+}
+
+export const router = createHashRouter([
+  {
+    element: <Shell />,
+    errorElement: <PageFailed />,
+    children: [
+      {
+        errorElement: <PageFailed />,
+        children: [
+          { index: true, element: <Overview /> },
+          { path: "alerts/:section?", element: <Alerts /> },
+          { path: "alert", element: <AlertPage /> },
+          { path: "integrity/:section?", element: <Integrity /> },
+          { path: "project", element: <ProjectPage /> },
+          { path: "plan", element: <PlanPage /> },
+          { path: "performance", element: <Performance /> },
+          { path: "jobs/:section?", element: <Jobs /> },
+          { path: "*", element: <OldLink /> },
+        ],
+      },
+    ],
+  },
+]);

@@ -1,0 +1,83 @@
+// The list of active alerts: its order, its groups, its filters, and what an alert's number reads like. Pure.
+
+import type { ActiveAlert } from "~/api/types";
+import { apart } from "./format";
+
+const RANK: Record<string, number> = { critical: 0, warning: 1, info: 2 };
+
+/** Worst first: firing before pending, what nobody has taken before what somebody has, then severity, then age. */
+export function worstFirst(alerts: readonly ActiveAlert[]): ActiveAlert[] {
+  const key = (alert: ActiveAlert) => [
+    alert.status === "firing" ? 0 : 1,
+    isSilenced(alert) ? 1 : 0,
+    RANK[alert.severity] ?? 3,
+    alert.acknowledged_by ? 1 : 0,
+    alert.starts_at,
+    alert.alert_key,
+  ];
+  return [...alerts].sort((one, other) => compare(key(one), key(other)));
+}
+
+function compare(one: (string | number)[], other: (string | number)[]): number {
+  for (const [place, value] of one.entries()) {
+    const against = other[place] as string | number;
+    if (value !== against) return value < against ? -1 : 1;
+  }
+  return 0;
+}
+
+export const isSilenced = (alert: ActiveAlert): boolean => alert.silenced_by.length > 0 || alert.silenced_until !== null;
+
+/** One word for where an alert stands with people. */
+export function standing(alert: ActiveAlert): "firing" | "pending" | "acknowledged" | "silenced" {
+  if (alert.status === "pending") return "pending";
+  if (isSilenced(alert)) return "silenced";
+  return alert.acknowledged_by ? "acknowledged" : "firing";
+}
+
+export type GroupBy = "none" | "rule" | "project" | "severity";
+
+export interface Group {
+  name: string;
+  alerts: ActiveAlert[];
+}
+
+/** Groups in the order of their worst alert. */
+export function grouped(alerts: readonly ActiveAlert[], by: GroupBy): Group[] {
+  const nameOf = (alert: ActiveAlert) => (by === "rule" ? alert.rule_id : by === "project" ? alert.project_id : by === "severity" ? alert.severity : "");
+  const groups = new Map<string, ActiveAlert[]>();
+  for (const alert of worstFirst(alerts)) {
+    const name = nameOf(alert);
+    const found = groups.get(name);
+    if (found) found.push(alert);
+    else groups.set(name, [alert]);
+  }
+  return [...groups].map(([name, found]) => ({ name, alerts: found }));
+}
+
+export interface AlertFilter {
+  q: string;
+  severity: string;
+  standing: string;
+}
+
+export function matching(alerts: readonly ActiveAlert[], { q, severity, standing: wanted }: AlertFilter): ActiveAlert[] {
+  const word = q.toLowerCase();
+  return alerts.filter(
+    (alert) =>
+      (!word || `${alert.project_id} ${alert.rule_id} ${alert.title} ${alert.description}`.toLowerCase().includes(word)) &&
+      (!severity || alert.severity === severity) &&
+      (!wanted || standing(alert) === wanted),
+  );
+}
+
+/** The value beside its threshold, in as many digits as tell them apart. */
+export function measured({ value, threshold }: Pick<ActiveAlert, "value" | "threshold">): { value: string; threshold: string } {
+  return value === null ? { value: "–", threshold: String(threshold) } : { value: apart(value, threshold), threshold: apart(threshold, value) };
+}
+
+/** An alert's title without the project that stands beside it anyway. */
+export function shortTitle(alert: Pick<ActiveAlert, "title" | "project_id">): string {
+  const ending = ` (${alert.project_id})`;
+  return alert.title.endsWith(ending) ? alert.title.slice(0, -ending.length) : alert.title;
+}

@@ -1,0 +1,81 @@
+// What needs a person now, worst first, each with its next step. Pure.
+
+import type { ActiveAlert, ProjectRow, Readiness, Summary } from "~/api/types";
+import type { TextKey } from "~/text";
+import { toAlert, toIntegrity, toProject } from "./address";
+import { isSilenced, shortTitle, worstFirst } from "./alerts";
+
+export interface Item {
+  id: string;
+  tone: "critical" | "warning";
+  title: string | { key: TextKey; given?: Record<string, string | number> };
+  name?: string; // the project, as the data has it
+  detail: string | { key: TextKey; given?: Record<string, string | number> };
+  since?: string;
+  step: TextKey;
+  to: string;
+}
+
+export interface Known {
+  alerts?: readonly ActiveAlert[];
+  summary?: Summary;
+  projects?: readonly ProjectRow[];
+  readiness?: Readiness;
+  letters?: number;
+}
+
+export function attention({ alerts = [], summary, projects = [], readiness, letters = 0 }: Known): Item[] {
+  const open = worstFirst(alerts).filter((alert) => alert.status === "firing" && !alert.acknowledged_by && !isSilenced(alert));
+  const told = new Set(alerts.map((alert) => alert.project_id));
+  return [
+    ...monitorItems(readiness, summary),
+    ...open.map(alertItem),
+    ...projects.filter((project) => !project.is_healthy && !told.has(project.project_id)).map(projectItem),
+    ...(letters ? [letterItem(letters)] : []),
+  ];
+}
+
+function alertItem(alert: ActiveAlert): Item {
+  const integrity = alert.alert_type === "INTEGRITY_VIOLATION";
+  return {
+    id: alert.alert_key,
+    tone: alert.severity === "critical" ? "critical" : "warning",
+    title: shortTitle(alert),
+    name: alert.project_id,
+    detail: alert.description,
+    since: alert.starts_at,
+    step: integrity ? "step.repair" : "step.alert",
+    to: integrity ? toProject(alert.project_id) : toAlert(alert.alert_key),
+  };
+}
+
+function projectItem(project: ProjectRow): Item {
+  return {
+    id: `project ${project.project_id}`,
+    tone: "warning",
+    title: { key: "attention.project" },
+    name: project.project_id,
+    detail: { key: "attention.project.detail", given: { gaps: project.gaps_total, duplicates: project.duplicates_total } },
+    step: "step.project",
+    to: toProject(project.project_id),
+  };
+}
+
+const letterItem = (letters: number): Item => ({
+  id: "letters",
+  tone: "warning",
+  title: { key: "attention.letters", given: { letters } },
+  detail: { key: "attention.letters.detail" },
+  step: "step.letters",
+  to: "/alerts/dead-letters",
+});
+
+function monitorItems(readiness?: Readiness, summary?: Summary): Item[] {
+  const stale = summary?.stale_partitions ?? [];
+  const parts = Object.entries(readiness?.parts ?? {}).filter(([, state]) => state !== "ok");
+  return [
+    ...(stale.length ? [{ id: "stale", tone: "critical" as const, title: { key: "attention.stale" as const }, detail: { key: "attention.stale.detail" as const, given: { partitions: stale.join(", ") } }, step: "step.monitor" as const, to: "#monitor" }] : []),
+    ...(summary?.split_projects ? [{ id: "split", tone: "warning" as const, title: { key: "attention.split" as const, given: { projects: summary.split_projects } }, detail: { key: "attention.split.detail" as const }, step: "step.project" as const, to: toIntegrity({ status: "split" }) }] : []),
+    ...parts.map(([part, state]) => ({ id: `part ${part}`, tone: readiness?.ready ? ("warning" as const) : ("critical" as const), title: { key: `part.${part}` as TextKey }, detail: state, step: "step.monitor" as const, to: "#monitor" })),
+  ];
+}

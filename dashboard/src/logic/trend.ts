@@ -1,0 +1,63 @@
+// Series of a chart out of the points of a trend. A missing interval is a gap in the line. Pure.
+
+import type { TrendPoint } from "~/api/types";
+
+export type Measure = "success" | "failure" | "conflict" | "retry" | "average" | "p95" | "p99" | "operations" | "failed";
+
+const FIELDS = {
+  success: "success_rate_percentage",
+  failure: "failure_rate_percentage",
+  conflict: "conflict_rate_percentage",
+  retry: "retry_rate_percentage",
+  average: "average_duration_seconds",
+  p95: "p95_duration_seconds",
+  p99: "p99_duration_seconds",
+  operations: "attempted_operations",
+  failed: "failed_operations",
+} as const satisfies Record<Measure, keyof TrendPoint>;
+
+export type Series = [times: number[], values: (number | null)[]]; // times in seconds
+
+export function series(points: readonly TrendPoint[], measure: Measure, intervalSeconds: number): Series {
+  const times: number[] = [];
+  const values: (number | null)[] = [];
+  for (const point of points) {
+    const at = Date.parse(point.starts_at) / 1000;
+    const before = times.at(-1);
+    if (before !== undefined && at - before > intervalSeconds * 1.5) {
+      times.push(before + intervalSeconds);
+      values.push(null);
+    }
+    times.push(at);
+    values.push(point[FIELDS[measure]]);
+  }
+  return [times, values];
+}
+
+export const valueOf = (point: TrendPoint, measure: Measure): number | null => point[FIELDS[measure]];
+
+export interface Totals {
+  operations: number;
+  failure: number | null;
+  conflict: number | null;
+}
+
+/** Totals of the intervals that begin in [from, to), in milliseconds; rates in percent. */
+export function totals(points: readonly TrendPoint[], from: number, to: number): Totals {
+  const sum = { attempted: 0, ended: 0, failed: 0, conflicted: 0 };
+  for (const point of points) {
+    const at = Date.parse(point.starts_at);
+    if (at < from || at >= to) continue;
+    sum.attempted += point.attempted_operations;
+    sum.ended += point.ended_operations;
+    sum.failed += point.failed_operations;
+    sum.conflicted += point.conflicted_operations;
+  }
+  const share = (part: number, whole: number) => (whole ? (100 * part) / whole : null);
+  return { operations: sum.attempted, failure: share(sum.failed, sum.ended), conflict: share(sum.conflicted, sum.attempted) };
+}
+
+/** How a number changed: "+12.5 %", "−3 %"; null where nothing can be compared. */
+export function change(now: number | null, before: number | null): number | null {
+  return now === null || before === null || before === 0 ? null : ((now - before) / before) * 100;
+}

@@ -1,0 +1,28 @@
+// What is shown where there is no page, and where a page broke.
+
+import { useTranslation } from "react-i18next";
+import { Link, useRouteError } from "react-router";
+import { State } from "~/parts/Answer";
+
+export function NotFound() {
+  const { t } = useTranslation();
+  return (
+    <div className="panel">
+      <State icon="help" title={t("missing.title")} action={<Link className="plain outlined" to="/">{t("tab.overview")}</Link>}>
+        {t("missing.detail")}
+      </State>
+    </div>
+  );
+}
+
+export function PageFailed() {
+  const { t } = useTranslation();
+  const error = useRouteError();
+  return (
+    <div className="panel">
+      <State icon="critical" title={t("broken.title")} action={<button type="button" className="plain outlined" onClick={() => location.reload()}>{t("broken.reload")}</button>}>
+        {error instanceof Error ? error.message : String(error)}
+      </State>
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+// The measure of an alert around the time it fired.
+
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { reads } from "~/api/reads";
+import type { AlertDetails } from "~/api/types";
+import { toPerformance } from "~/logic/address";
+import { series, type Measure } from "~/logic/trend";
+import { Answer, Bones } from "~/parts/Answer";
+import { Panel } from "~/parts/Panel";
+
+const Chart = lazy(async () => ({ default: (await import("~/parts/Chart")).Chart }));
+
+const MEASURES: Record<string, Measure> = { HIGH_FAILURE_RATE: "failure", HIGH_CONFLICT_RATE: "conflict", HIGH_RETRY_RATE: "retry", SLOW_CREATION: "p95" };
+
+export function Around({ alert }: { alert: AlertDetails }) {
+  const { t } = useTranslation();
+  const measure = MEASURES[alert.alert_type];
+  const minutes = Date.now() - Date.parse(alert.starts_at) < 5_400_000;
+  const hours = minutes ? 2 : 24;
+  const trend = useQuery({ ...reads.trend(hours, alert.project_id), enabled: measure !== undefined });
+  if (!measure) return null;
+  const marks = [Date.parse(alert.starts_at), ...(alert.ends_at ? [Date.parse(alert.ends_at)] : [])];
+  return (
+    <Panel title={t(`measure.${measure}`)} tools={<Link className="plain" to={toPerformance({ project: alert.project_id, hours: String(hours) })}>{t("tab.performance")}</Link>}>
+      <Answer of={trend} lines={5}>
+        {(data) => (
+          <Suspense fallback={<Bones lines={5} />}>
+            <Chart title={t(`measure.${measure}`)} unit={measure === "p95" ? "s" : "%"} lines={[{ label: t(`measure.${measure}`), tone: "critical", points: series(data.points, measure, data.interval_seconds) }]} threshold={alert.threshold} marks={marks} height={150} />
+          </Suspense>
+        )}
+      </Answer>
+    </Panel>
+  );
+}

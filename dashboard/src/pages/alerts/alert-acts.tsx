@@ -1,0 +1,42 @@
+// Acknowledge, silence, resolve: of one alert, or of many at once.
+
+import { useTranslation } from "react-i18next";
+import { acts, type AlertVerb } from "~/api/acts";
+import { ApiError } from "~/api/client";
+import type { Act, Given } from "~/parts/ActDialog";
+
+const SILENCE_MINUTES = [60, 15, 240, 1440];
+const MOST_NAMED = 8;
+
+type Named = { alert_key: string; project_id: string };
+
+/** Each in turn: the first that is refused stops the rest, except one that has ended meanwhile. */
+async function actOnAll(verb: AlertVerb, alerts: readonly Named[], { by, comment, minutes, headers }: Given): Promise<void> {
+  for (const { alert_key } of alerts) {
+    try {
+      await acts.alert(verb, alert_key, { by, comment, ...(minutes ? { minutes } : {}) }, headers);
+    } catch (error) {
+      const ended = error instanceof ApiError && error.status === 409 && alerts.length > 1;
+      if (!ended) throw error;
+    }
+  }
+}
+
+export function useAlertActs() {
+  const { t } = useTranslation();
+  return (verb: AlertVerb, alerts: readonly Named[]): Act => ({
+    title: t(`act.${verb}.title`, { count: alerts.length }),
+    submit: t(`act.${verb}`),
+    minutes: verb === "silence" ? SILENCE_MINUTES : verb === "acknowledge" ? [0, 60, 240] : undefined,
+    what: (
+      <>
+        <ul className="stack-tight">
+          {alerts.slice(0, MOST_NAMED).map((alert) => <li key={alert.alert_key}><code className="name">{alert.alert_key}</code></li>)}
+          {alerts.length > MOST_NAMED ? <li className="note">{t("act.and_more", { more: alerts.length - MOST_NAMED })}</li> : null}
+        </ul>
+        <p className="note">{t(`act.${verb}.what`)}</p>
+      </>
+    ),
+    run: (given) => actOnAll(verb, alerts, given),
+  });
+}

@@ -1,0 +1,54 @@
+// Replays and backtests that run as jobs.
+
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { acts } from "~/api/acts";
+import { reads } from "~/api/reads";
+import { useFormat } from "~/app/use-format";
+import { useAct } from "~/parts/ActDialog";
+import { Answer, State } from "~/parts/Answer";
+import { Ago } from "~/parts/Moment";
+import { Panel } from "~/parts/Panel";
+import { JobState } from "./Checks";
+
+const RUNNING_MS = 1000;
+
+export function Replays() {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const [dialog, open] = useAct();
+  const query = useQuery({ ...reads.replays(), refetchInterval: ({ state }) => (state.data?.replays.some((job) => job.state === "running" || job.state === "waiting") ? RUNNING_MS : false) });
+  const cancel = (id: string) => open({ title: t("job.cancel"), submit: t("job.cancel"), comment: "none", danger: true, run: ({ by, headers }) => acts.cancelReplay(id, by, headers) });
+  return (
+    <Panel title={t("jobs.replays")} tools={<Link className="plain outlined" to="/alerts/rules">{t("backtest.title")}</Link>}>
+      {dialog}
+      <Answer of={query}>
+        {({ replays }) =>
+          replays.length ? (
+            <div className="table-wrap">
+              <table className="table table-fold">
+                <thead><tr><th>{t("finding.state")}</th><th>{t("check.kind")}</th><th className="num">{t("replay.events")}</th><th className="num">{t("replay.speed")}</th><th>{t("silence.by")}</th><th className="num">{t("check.began")}</th><th><span className="sr">{t("alerts.acts")}</span></th></tr></thead>
+                <tbody>
+                  {replays.map((job) => (
+                    <tr key={job.job_id}>
+                      <td className="shrink"><JobState state={job.state} />{job.state === "running" ? <progress className="progress" value={job.progress ?? undefined} aria-label={t("job.running")} /> : null}</td>
+                      <td className="main-cell">{job.kind === "backtest" ? <Link to={`/alerts/rules?backtest=${encodeURIComponent(job.job_id)}`}>{t("replay.backtest")}</Link> : t("replay.replay")}{job.error ? <div className="critical sub name">{job.error}</div> : null}</td>
+                      <td className="num" data-label={t("replay.events")}>{format.count(job.events)}</td>
+                      <td className="num" data-label={t("replay.speed")}>{job.events_per_second ? format.count(Math.round(job.events_per_second)) : "–"}</td>
+                      <td className="name">{job.requested_by}</td>
+                      <td className="num sub"><Ago at={job.requested_at} /></td>
+                      <td className="acts">{job.state === "running" || job.state === "waiting" ? <button type="button" className="plain" onClick={() => cancel(job.job_id)}>{t("job.cancel")}</button> : null}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          ) : (
+            <State icon="info" title={t("replay.none")}>{t("replay.none.detail")}</State>
+          )
+        }
+      </Answer>
+    </Panel>
+  );
+}

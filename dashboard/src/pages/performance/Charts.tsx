@@ -1,0 +1,50 @@
+// The charts of a trend: one cursor and one zoom for all.
+
+import { useQuery } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { reads } from "~/api/reads";
+import type { Trend } from "~/api/types";
+import { limitsOf } from "~/logic/rules";
+import { series, type Measure } from "~/logic/trend";
+import { Chart, type LineTone } from "~/parts/Chart";
+import { Panel } from "~/parts/Panel";
+
+interface Drawn {
+  title: "perf.chart.rates" | "perf.chart.latency" | "perf.chart.operations" | "perf.chart.conflicts";
+  unit: string;
+  lines: [Measure, LineTone][];
+  limit: "failure" | "conflict" | "latency" | null;
+}
+
+const CHARTS: Drawn[] = [
+  { title: "perf.chart.latency", unit: "s", lines: [["p99", "warning"], ["p95", "accent"], ["average", "muted"]], limit: "latency" },
+  { title: "perf.chart.rates", unit: "%", lines: [["failure", "critical"]], limit: "failure" },
+  { title: "perf.chart.conflicts", unit: "%", lines: [["conflict", "warning"], ["retry", "accent"]], limit: "conflict" },
+  { title: "perf.chart.operations", unit: "", lines: [["operations", "accent"], ["failed", "critical"]], limit: null },
+];
+
+const TYPES: Record<string, string[]> = { failure: ["HIGH_FAILURE_RATE"], conflict: ["HIGH_CONFLICT_RATE", "HIGH_RETRY_RATE"], latency: ["SLOW_CREATION"] };
+
+export function Charts({ trend, project }: { trend: Trend; project: string | undefined }) {
+  const { t } = useTranslation();
+  const [zoom, setZoom] = useState<{ from: number; to: number } | null>(null);
+  const rules = useQuery(reads.rules()).data?.rules ?? [];
+  const limits = limitsOf(rules);
+  const since = trend.points[0]?.starts_at ?? null;
+  const history = useQuery({ ...reads.history({ status: "firing", since, project_id: project ?? null, limit: 200 }), enabled: since !== null });
+  const fired = history.data?.transitions;
+  const marksOf = useMemo(() => (limit: string | null) => (fired ?? []).filter((one) => limit && TYPES[limit]?.includes(String((one.alert as Record<string, unknown>)["alert_type"]))).map((one) => Date.parse(one.at)), [fired]);
+  return (
+    <>
+      {zoom ? <p className="note">{t("perf.zoomed")} <button type="button" className="plain outlined" onClick={() => setZoom(null)}>{t("perf.unzoom")}</button></p> : null}
+      <div className="charts">
+        {CHARTS.map(({ title, unit, lines, limit }) => (
+          <Panel key={title} title={t(title)} tools={limit && Number.isFinite(limits[limit]) ? <span className="note legend-limit">{t("perf.threshold", { threshold: `${limits[limit]} ${unit}` })}</span> : null}>
+            <Chart title={t(title)} unit={unit} lines={lines.map(([measure, tone]) => ({ label: t(`measure.${measure}`), tone, points: series(trend.points, measure, trend.interval_seconds) }))} threshold={limit ? limits[limit] : undefined} marks={marksOf(limit)} zoom={zoom} onZoom={setZoom} />
+          </Panel>
+        ))}
+      </div>
+    </>
+  );
+}

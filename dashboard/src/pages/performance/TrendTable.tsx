@@ -1,0 +1,34 @@
+// The numbers of the charts as a table.
+
+import { useTranslation } from "react-i18next";
+import type { Trend } from "~/api/types";
+import { useFormat } from "~/app/use-format";
+import { valueOf, type Measure } from "~/logic/trend";
+import { Export } from "~/parts/Copy";
+
+const COLUMNS: Measure[] = ["operations", "failed", "failure", "conflict", "retry", "average", "p95", "p99"];
+
+export function TrendTable({ trend, name }: { trend: Trend; name: string }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const shown = (measure: Measure, value: number | null) => (["average", "p95", "p99"].includes(measure) ? format.seconds(value) : ["operations", "failed"].includes(measure) ? format.count(value) : format.percent(value));
+  return (
+    <details className="panel">
+      <summary className="panel-head"><h2>{t("perf.table")}</h2><span className="push note">{t("pager.shown", { shown: format.count(trend.points.length) })}</span></summary>
+      <div className="row panel-body"><Export name={`trend-${name}`} heads={["starts_at", ...COLUMNS]} rows={() => trend.points.map((point) => [point.starts_at, ...COLUMNS.map((measure) => valueOf(point, measure))])} data={trend} path="/monitoring/episodes/performance/trend" /></div>
+      <div className="table-wrap">
+        <table className="table">
+          <thead><tr><th>{t("alert.at")}</th>{COLUMNS.map((measure) => <th key={measure} className="num">{t(`measure.${measure}`)}</th>)}</tr></thead>
+          <tbody>
+            {[...trend.points].reverse().map((point) => (
+              <tr key={point.starts_at}>
+                <td className="nowrap">{format.day(point.starts_at)}</td>
+                {COLUMNS.map((measure) => <td key={measure} className="num">{shown(measure, valueOf(point, measure))}</td>)}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}

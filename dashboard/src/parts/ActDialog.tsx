@@ -1,0 +1,110 @@
+// The one dialog of every change: who, why, how long, and what has to be typed to go on. Asks for a token where one is needed.
+
+import { Button, Modal, PasswordInput, TextInput, Textarea } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState, type FormEvent, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { ApiError } from "~/api/client";
+import { headersWith, keepToken, token } from "~/app/actor";
+import { usePreferences } from "~/app/preferences";
+import { problemTexts } from "./Answer";
+import { Choice } from "./Filters";
+import { Icon } from "./Icon";
+
+export interface Given {
+  by: string;
+  comment: string;
+  minutes: number;
+  headers: Record<string, string>;
+}
+
+export interface Act {
+  title: string;
+  what?: ReactNode;
+  submit: string;
+  comment?: "optional" | "required" | "none";
+  minutes?: number[]; // offered durations; 0: without an end
+  confirm?: string; // has to be typed
+  danger?: boolean;
+  extra?: ReactNode;
+  run: (given: Given) => Promise<unknown>;
+  done?: (answer: unknown) => void;
+}
+
+const needsToken = (error: unknown): boolean => error instanceof ApiError && (error.status === 401 || error.code === "operator_required" || error.code === "loopback_only");
+
+export function ActDialog({ act, close }: { act: Act; close: () => void }) {
+  const { t } = useTranslation();
+  const { now, change } = usePreferences();
+  const client = useQueryClient();
+  const [by, setBy] = useState(now.name);
+  const [comment, setComment] = useState("");
+  const [minutes, setMinutes] = useState(act.minutes?.[0] ?? 0);
+  const [typed, setTyped] = useState("");
+  const [given, setGiven] = useState(token);
+  const mutation = useMutation({
+    mutationFn: () => act.run({ by: by.trim(), comment: comment.trim(), minutes, headers: headersWith(given) }),
+    onSuccess: (answer) => {
+      change({ name: by.trim() });
+      keepToken(given);
+      void client.invalidateQueries();
+      close();
+      act.done?.(answer);
+    },
+  });
+  const send = (event: FormEvent) => {
+    event.preventDefault();
+    if (!mutation.isPending) mutation.mutate();
+  };
+  const isReady = by.trim() !== "" && (act.comment !== "required" || comment.trim() !== "") && (act.confirm === undefined || typed === act.confirm);
+  return (
+    <Modal opened onClose={close} title={act.title} size="lg" closeButtonProps={{ "aria-label": t("act.close") }}>
+      <form className="form" onSubmit={send}>
+        {act.what ? <div>{act.what}</div> : null}
+        {act.minutes ? (
+          <div className="row">
+            <span className="field-label">{t("act.duration")}</span>
+            <Choice label={t("act.duration")} value={String(minutes)} onChange={(value) => setMinutes(Number(value))} options={act.minutes.map((value) => ({ value: String(value), label: t(`minutes.${value}` as "minutes.60") }))} />
+          </div>
+        ) : null}
+        {act.extra}
+        <TextInput label={t("act.by")} required maxLength={200} autoComplete="name" value={by} onChange={(event) => setBy(event.target.value)} data-autofocus={by ? undefined : true} />
+        {act.comment === "none" ? null : (
+          <Textarea label={t(act.comment === "required" ? "act.reason" : "act.comment")} required={act.comment === "required"} rows={2} maxLength={2000} value={comment} onChange={(event) => setComment(event.target.value)} data-autofocus={by ? true : undefined} />
+        )}
+        {act.confirm === undefined ? null : (
+          <TextInput label={<>{t("act.confirm")} <code className="name">{act.confirm}</code></>} autoComplete="off" spellCheck={false} value={typed} onChange={(event) => setTyped(event.target.value)} />
+        )}
+        {given || needsToken(mutation.error) ? (
+          <PasswordInput label={t("act.token")} description={t("act.token.note")} autoComplete="off" value={given} onChange={(event) => setGiven(event.target.value)} />
+        ) : null}
+        {mutation.error ? <ActProblem error={mutation.error} /> : null}
+        <div className="form-actions">
+          <Button variant="default" size="xs" onClick={close}>{t("act.cancel")}</Button>
+          <Button type="submit" size="xs" color={act.danger ? "red" : undefined} disabled={!isReady} loading={mutation.isPending}>{act.submit}</Button>
+        </div>
+      </form>
+    </Modal>
+  );
+}
+
+export function ActProblem({ error }: { error: unknown }) {
+  const { t } = useTranslation();
+  const { title, detail, icon } = problemTexts(error, t as never);
+  const line = error instanceof ApiError ? error.line : null;
+  return (
+    <div className="notice notice-critical" role="alert">
+      <Icon name={icon} />
+      <span>
+        <strong>{title}</strong> {detail}
+        {line === null ? null : ` ${t("problem.line", { line })}`}
+      </span>
+    </div>
+  );
+}
+
+/** `[dialog, open]`: put the first in the page, call the second. */
+export function useAct(): [ReactNode, (act: Act) => void] {
+  const [act, setAct] = useState<Act | null>(null);
+  return [act ? <ActDialog act={act} close={() => setAct(null)} /> : null, setAct];
+}

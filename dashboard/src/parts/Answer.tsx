@@ -1,0 +1,77 @@
+// The states of an answer, the same everywhere: loading, none yet, failed, recovering, switched off, no permission, old.
+
+import type { UseQueryResult } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { ApiError } from "~/api/client";
+import { useRefresh } from "~/app/refresh";
+import { useFormat } from "~/app/use-format";
+import { hasText } from "~/text";
+import { Icon, type IconName } from "./Icon";
+
+export function Bones({ lines = 4 }: { lines?: number }) {
+  const { t } = useTranslation();
+  return (
+    <div className="bones" role="status" aria-label={t("state.loading")}>
+      {Array.from({ length: lines }, (_, line) => (
+        <div key={line} className="bone" style={{ width: `${92 - ((line * 17) % 40)}%` }} />
+      ))}
+    </div>
+  );
+}
+
+export function State({ icon, title, children, action }: { icon: IconName; title: string; children?: ReactNode; action?: ReactNode }) {
+  return (
+    <div className="state">
+      <Icon name={icon} size={20} />
+      <div>
+        <strong>{title}</strong>
+        {children}
+      </div>
+      {action ? <div className="push">{action}</div> : null}
+    </div>
+  );
+}
+
+const iconOf = (error: ApiError): IconName =>
+  error.status === 0 ? "away" : error.status === 501 ? "settings" : error.status === 401 || error.status === 403 ? "lock" : error.code === "recovering" ? "pending" : "warning";
+
+/** What went wrong and what comes next, in a title and a sentence. */
+export function problemTexts(error: unknown, t: (key: never, given?: never) => string): { title: string; detail: string; icon: IconName } {
+  const say = t as unknown as (key: string, given?: Record<string, unknown>) => string;
+  if (!(error instanceof ApiError)) return { title: say("problem.unknown"), detail: String(error), icon: "warning" };
+  const key = `problem.${error.code}`;
+  const family = error.status === 0 ? "problem.no_answer" : error.status === 501 ? "problem.not_available" : error.status === 503 ? "problem.unreachable" : "problem.unknown";
+  const title = say(hasText(key) ? key : family);
+  const next = `${key}.next`;
+  return { title, detail: hasText(next) ? say(next) : error.message, icon: iconOf(error) };
+}
+
+export function Failed({ error }: { error: unknown }) {
+  const { t } = useTranslation();
+  const { again } = useRefresh();
+  const { title, detail, icon } = problemTexts(error, t as never);
+  return (
+    <State icon={icon} title={title} action={<button type="button" className="plain outlined" onClick={again}>{t("refresh.again")}</button>}>
+      <span>{detail}</span>
+    </State>
+  );
+}
+
+/** Draws the answer of a query, or the state it is in. Old data stays, marked, when a later request fails. */
+export function Answer<T>({ of: query, lines, children }: { of: UseQueryResult<T>; lines?: number; children: (data: T) => ReactNode }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  if (query.data === undefined) return query.error ? <Failed error={query.error} /> : <Bones lines={lines} />;
+  if (!query.error) return children(query.data);
+  const { title } = problemTexts(query.error, t as never);
+  return (
+    <>
+      <p className="notice" role="status">
+        <Icon name="pending" />
+        <span>{t("state.old", { title, at: format.clock(query.dataUpdatedAt) })}</span>
+      </p>
+      <div className="panel-old">{children(query.data)}</div>
+    </>
+  );
+}
