@@ -212,6 +212,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/monitoring/episodes/alerts/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alert Statistics
+         * @description By rule: how often alerts fired in a range, how soon people acknowledged them, and how long they lasted.
+         */
+        get: operations["alert_statistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/monitoring/episodes/alerts/{alert_key}": {
         parameters: {
             query?: never;
@@ -1391,6 +1411,26 @@ export interface components {
             window_minutes: number | null;
         };
         /**
+         * AlertFigures
+         * @description The firings that began in the range. A firing is over with the next transition to resolved.
+         */
+        AlertFigures: {
+            acknowledged: number;
+            acknowledged_by: components["schemas"]["ByPerson"][];
+            at_night: number;
+            escalated: number;
+            firings: number;
+            flapping: number;
+            notifications: components["schemas"]["Notifications"] | null;
+            projects: number;
+            resolved: number;
+            resolved_by: components["schemas"]["ByPerson"][];
+            resolved_by_people: number;
+            still_firing: number;
+            time_to_acknowledge: components["schemas"]["Durations"];
+            time_to_resolve: components["schemas"]["Durations"];
+        };
+        /**
          * AlertHistoryPage
          * @description A page of transitions, newest first. `next_cursor` is null on the last page.
          */
@@ -1422,6 +1462,20 @@ export interface components {
             threshold?: number;
             whole: number;
             window_minutes?: number;
+        };
+        /**
+         * AlertStatistics
+         * @description Alerts of a range by rule, the one with most firings first.
+         */
+        AlertStatistics: {
+            flap_minutes: number;
+            from: string;
+            history_from: string | null;
+            night: string;
+            rules: components["schemas"]["RuleAlertFigures"][];
+            time_zone: string;
+            to: string;
+            total: components["schemas"]["AlertFigures"];
         };
         /**
          * AlertStatus
@@ -1674,6 +1728,14 @@ export interface components {
             short_minutes: number;
         };
         /**
+         * ByPerson
+         * @description What one person did.
+         */
+        ByPerson: {
+            by: string;
+            count: number;
+        };
+        /**
          * ChangedFiring
          * @description A firing that is not the same under both sets of rules: null where it is missing.
          *
@@ -1830,6 +1892,16 @@ export interface components {
             kind: string;
             number: number;
             stream: string[];
+        };
+        /**
+         * Durations
+         * @description Of `count` durations, none of them shown where there are none. P90 is the smallest that at least 90 % are not
+         *         above.
+         */
+        Durations: {
+            count: number;
+            median_seconds: number | null;
+            p90_seconds: number | null;
         };
         /**
          * FileInForce
@@ -2114,6 +2186,14 @@ export interface components {
             receiver: string;
             /** @default null */
             until: string | null;
+        };
+        /**
+         * Notifications
+         * @description Messages in the range. One message counts once for each sink.
+         */
+        Notifications: {
+            delivered: number;
+            failed: number;
         };
         /**
          * OnCallNow
@@ -2802,6 +2882,27 @@ export interface components {
             transitions: number;
             warnings: string[];
             windows: components["schemas"]["WindowReport"][];
+        };
+        /**
+         * RuleAlertFigures
+         * @description Those of one rule.
+         */
+        RuleAlertFigures: {
+            acknowledged: number;
+            acknowledged_by: components["schemas"]["ByPerson"][];
+            at_night: number;
+            escalated: number;
+            firings: number;
+            flapping: number;
+            notifications: components["schemas"]["Notifications"] | null;
+            projects: number;
+            resolved: number;
+            resolved_by: components["schemas"]["ByPerson"][];
+            resolved_by_people: number;
+            rule_id: string;
+            still_firing: number;
+            time_to_acknowledge: components["schemas"]["Durations"];
+            time_to_resolve: components["schemas"]["Durations"];
         };
         /**
          * RuleChange
@@ -3780,6 +3881,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertHistoryPage"];
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    alert_statistics: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339 with offset; firings that began then or later. Default: 30 days before. */
+                from?: string | null;
+                /** @description RFC 3339 with offset; firings that began before it. Default: now. */
+                to?: string | null;
+                /** @description Only this rule. */
+                rule_id?: string | null;
+                /** @description One project; default: the whole fleet. */
+                project_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertStatistics"];
                 };
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */

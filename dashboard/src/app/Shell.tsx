@@ -80,7 +80,7 @@ export function Shell() {
   const { pathname } = useLocation();
   useKeyboard(useMemo(() => ({ help: () => setHelps(true), again }), [again]));
   useBadge();
-  useEffect(() => window.scrollTo(0, 0), [pathname]);
+  useEffect(() => void window.scrollTo(0, 0), [pathname]); // newer browsers return a promise
   return (
     <>
       <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>{t("skip")}</a>

@@ -38,7 +38,7 @@ const Context = createContext<{ now: Preferences; change: (change: Partial<Prefe
 
 export function PreferencesProvider({ children }: { children: ReactNode }) {
   const [now, setNow] = useState<Preferences>(() => ({ ...DEFAULTS, language: i18next.language as Language, ...stored() }));
-  const { setColorScheme } = useMantineColorScheme();
+  const { setColorScheme } = useMantineColorScheme({ keepTransitions: true });
   const change = useCallback((changed: Partial<Preferences>) => {
     store(changed);
     setNow((before) => ({ ...before, ...changed }));
@@ -47,7 +47,7 @@ export function PreferencesProvider({ children }: { children: ReactNode }) {
     void i18next.changeLanguage(now.language);
     document.documentElement.lang = now.language;
   }, [now.language]);
-  useEffect(() => setColorScheme(now.theme === "system" ? "auto" : now.theme), [now.theme, setColorScheme]);
+  useEffect(() => void setColorScheme(now.theme === "system" ? "auto" : now.theme), [now.theme, setColorScheme]);
   return <Context value={useMemo(() => ({ now, change }), [now, change])}>{children}</Context>;
 }
 

@@ -1,6 +1,6 @@
 // Series of a chart out of the points of a trend. A missing interval is a gap in the line. Pure.
 
-import type { TrendPoint } from "~/api/types";
+import type { Trend, TrendPoint } from "~/api/types";
 
 export type Measure = "success" | "failure" | "conflict" | "retry" | "average" | "p95" | "p99" | "operations" | "failed";
 
@@ -60,4 +60,10 @@ export function totals(points: readonly TrendPoint[], from: number, to: number):
 /** How a number changed: "+12.5 %", "−3 %"; null where nothing can be compared. */
 export function change(now: number | null, before: number | null): number | null {
   return now === null || before === null || before === 0 ? null : ((now - before) / before) * 100;
+}
+
+/** What a chart of so many hours spans, in seconds: to the end of the interval that is being counted. */
+export function rangeOf(trend: Pick<Trend, "as_of" | "interval_seconds">, hours: number): { from: number; to: number } {
+  const to = Math.ceil(Date.parse(trend.as_of) / 1000 / trend.interval_seconds) * trend.interval_seconds;
+  return { from: to - hours * 3600, to };
 }

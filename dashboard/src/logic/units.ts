@@ -7,3 +7,7 @@ export function withUnit(alertType: string, number: string, language: Language):
   const [english, korean] = UNITS[alertType] ?? ["{0}", "{0}"];
   return (language === "ko" ? korean : english).replace("{0}", number);
 }
+
+/** A threshold beside a value that has named its unit: only a sign that follows the number is repeated. */
+export const limitWith = (alertType: string, number: string, language: Language): string =>
+  UNITS[alertType]?.[0].startsWith("{0}") ? withUnit(alertType, number, language) : number;

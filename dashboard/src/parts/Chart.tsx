@@ -22,6 +22,7 @@ interface Props {
   threshold?: number;
   marks?: number[]; // milliseconds
   height?: number;
+  range: { from: number; to: number }; // seconds
   onZoom?: (range: { from: number; to: number } | null) => void; // seconds
   zoom?: { from: number; to: number } | null;
 }
@@ -34,6 +35,8 @@ const FONT = "11px system-ui, sans-serif";
 function together(lines: Line[]): uPlot.AlignedData {
   return uPlot.join(lines.map((line) => line.points as unknown as uPlot.AlignedData), lines.map(() => [1, 1])) as uPlot.AlignedData;
 }
+
+const latest = (values: ArrayLike<number | null | undefined> | undefined): number | null => Array.from(values ?? []).findLast((value) => value !== null && value !== undefined) ?? null;
 
 function drawMarks(threshold: number | undefined, marks: number[]) {
   return (chart: uPlot) => {
@@ -65,7 +68,7 @@ function drawMarks(threshold: number | undefined, marks: number[]) {
   };
 }
 
-export function Chart({ title, unit, lines, threshold, marks = [], height = 170, zoom, onZoom }: Props) {
+export function Chart({ title, unit, lines, threshold, marks = [], height = 170, range, zoom, onZoom }: Props) {
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const zoomed = useRef(onZoom);
@@ -77,6 +80,7 @@ export function Chart({ title, unit, lines, threshold, marks = [], height = 170,
   useEffect(() => {
     const place = holder.current;
     if (!place) return;
+    const text = (value: number | null) => (value === null ? "–" : `${format.count(Math.round(value * 1000) / 1000)}${unit ? ` ${unit}` : ""}`);
     const axis = { stroke: colour("--text-3"), font: FONT, ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
     const made = new uPlot(
       {
@@ -84,17 +88,18 @@ export function Chart({ title, unit, lines, threshold, marks = [], height = 170,
         height,
         cursor: { sync: { key: "charts" }, points: { size: 6 }, drag: { x: true, y: false, setScale: false } },
         legend: { live: true },
+        padding: [10, 20, 0, 0],
         scales: {
           x: { time: true },
           y: { range: (_, min, max) => [0, Math.max(max ?? 0, min ?? 0, Number.isFinite(threshold) ? (threshold ?? 0) : 0) * 1.15 || 1] },
         },
         axes: [
-          { ...axis, values: (_, splits) => splits.map((at) => format.minute(at * 1000)), space: 60 },
+          { ...axis, size: 26, values: (_, splits, __, ___, step) => splits.map((at) => (step >= 86_400 ? format.day(at * 1000).replace(/,? ?00:00$/, "") : format.minute(at * 1000))), space: 60 },
           { ...axis, size: 48, values: (_, splits) => splits.map((value) => `${format.count(value)}${unit ? ` ${unit}` : ""}`), space: 34 },
         ],
         series: [
-          { label: "", value: (_, at) => (at === null ? "–" : format.day(at * 1000)) },
-          ...lines.map((line) => ({ label: line.label, stroke: colour(COLOURS[line.tone]), width: 1.75, points: { show: data[0].length < 40, size: 5 }, value: (_: uPlot, value: number | null) => (value === null ? "–" : `${format.count(Math.round(value * 1000) / 1000)}${unit ? ` ${unit}` : ""}`) })),
+          { label: "", value: (_, at) => (at === null ? "" : format.day(at * 1000)) },
+          ...lines.map((line) => ({ label: line.label, stroke: colour(COLOURS[line.tone]), width: 1.75, points: { show: data[0].length < 40, size: 5 }, value: (self: uPlot, value: number | null, place: number) => text(value ?? latest(self.data[place])) })),
         ],
         hooks: {
           draw: [drawMarks(threshold, marks)],
@@ -120,8 +125,11 @@ export function Chart({ title, unit, lines, threshold, marks = [], height = 170,
     // eslint-disable-next-line react-hooks/exhaustive-deps -- `key` is all that the chart is made of; its data follows below
   }, [key]);
   useEffect(() => {
-    chart.current?.setData(data, true);
-    if (zoom) chart.current?.setScale("x", { min: zoom.from, max: zoom.to });
-  }, [data, zoom, key]);
+    chart.current?.batch(() => {
+      chart.current?.setData(data, false);
+      const shown = zoom ?? range;
+      chart.current?.setScale("x", { min: shown.from, max: shown.to });
+    });
+  }, [data, zoom, range, key]);
   return <div ref={holder} className="chart" role="img" aria-label={title} style={{ minHeight: height + 28 }} onDoubleClick={() => onZoom?.(null)} />;
 }

@@ -62,6 +62,7 @@ export const OVERVIEW = {
   "part.deliveries": ["Deliveries", "알림 발송"],
   "part.settings": ["Settings", "설정"],
   "part.files": ["Files", "설정 파일"],
+  "part.dispatcher": ["Dispatcher", "알림 처리기"],
   "part.history": ["History", "이력"],
   "oncall.title": ["On call", "당직"],
   "oncall.open": ["Schedule", "일정"],

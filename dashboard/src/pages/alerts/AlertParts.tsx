@@ -58,8 +58,16 @@ export function NotTold({ alert }: { alert: AlertDetails }) {
   return (
     <Panel title={t("alert.told")}>
       <ul className="panel-body stack-tight">
-        {told.map((receiver) => <li key={receiver}><Tag tone="good" icon="check">{t("alert.told.yes")}</Tag> <strong className="name">{receiver}</strong></li>)}
-        {alert.not_told.map((one) => (
+        {told.map((receiver) => {
+          const still = alert.not_told.find((one) => one.receiver === receiver);
+          return (
+            <li key={receiver}>
+              <Tag tone="good" icon="check">{t("alert.told.yes")}</Tag> <strong className="name">{receiver}</strong>
+              {still ? <span className="note block name">{still.reason}{still.until ? ` · ${t("alert.until", { until: format.day(still.until) })}` : ""}</span> : null}
+            </li>
+          );
+        })}
+        {alert.not_told.filter((one) => !told.includes(one.receiver)).map((one) => (
           <li key={one.receiver}>
             <Tag icon="silence">{t("alert.told.no")}</Tag> <strong className="name">{one.receiver}</strong>
             <span className="note block name">{one.reason}{one.until ? ` · ${t("alert.until", { until: format.day(one.until) })}` : ""}</span>

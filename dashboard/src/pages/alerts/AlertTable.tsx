@@ -8,7 +8,7 @@ import type { ActiveAlert } from "~/api/types";
 import { toAlert, toProject } from "~/logic/address";
 import { measured, shortTitle, standing, type Group } from "~/logic/alerts";
 import { useFormat } from "~/app/use-format";
-import { withUnit } from "~/logic/units";
+import { limitWith, withUnit } from "~/logic/units";
 import { Ago } from "~/parts/Moment";
 import { SeverityTag, StatusTag } from "~/parts/Severity";
 
@@ -25,7 +25,7 @@ export function Measured({ alert }: { alert: Pick<ActiveAlert, "alert_type" | "v
   const { language } = useFormat();
   const { value, threshold } = measured(alert);
   const said = (number: string) => withUnit(alert.alert_type, number, language);
-  return <span className="nowrap"><strong>{said(value)}</strong> <span className="sub">{t("alerts.over", { threshold: said(threshold) })}</span></span>;
+  return <span className="nowrap"><strong>{said(value)}</strong> <span className="sub">{t("alerts.over", { threshold: limitWith(alert.alert_type, threshold, language) })}</span></span>;
 }
 
 function Row({ alert, chosen, toggle, act }: { alert: ActiveAlert; chosen: boolean; toggle: () => void; act: Props["act"] }) {

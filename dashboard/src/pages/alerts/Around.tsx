@@ -7,7 +7,7 @@ import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import type { AlertDetails } from "~/api/types";
 import { toPerformance } from "~/logic/address";
-import { series, type Measure } from "~/logic/trend";
+import { rangeOf, series, type Measure } from "~/logic/trend";
 import { Answer, Bones } from "~/parts/Answer";
 import { Panel } from "~/parts/Panel";
 
@@ -28,7 +28,7 @@ export function Around({ alert }: { alert: AlertDetails }) {
       <Answer of={trend} lines={5}>
         {(data) => (
           <Suspense fallback={<Bones lines={5} />}>
-            <Chart title={t(`measure.${measure}`)} unit={measure === "p95" ? "s" : "%"} lines={[{ label: t(`measure.${measure}`), tone: "critical", points: series(data.points, measure, data.interval_seconds) }]} threshold={alert.threshold} marks={marks} height={150} />
+            <Chart title={t(`measure.${measure}`)} unit={measure === "p95" ? "s" : "%"} lines={[{ label: t(`measure.${measure}`), tone: "critical", points: series(data.points, measure, data.interval_seconds) }]} threshold={alert.threshold} marks={marks} range={rangeOf(data, hours)} height={150} />
           </Suspense>
         )}
       </Answer>

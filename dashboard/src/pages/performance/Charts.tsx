@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import type { Trend } from "~/api/types";
 import { limitsOf } from "~/logic/rules";
-import { series, type Measure } from "~/logic/trend";
+import { rangeOf, series, type Measure } from "~/logic/trend";
 import { Chart, type LineTone } from "~/parts/Chart";
 import { Panel } from "~/parts/Panel";
 
@@ -26,9 +26,10 @@ const CHARTS: Drawn[] = [
 
 const TYPES: Record<string, string[]> = { failure: ["HIGH_FAILURE_RATE"], conflict: ["HIGH_CONFLICT_RATE", "HIGH_RETRY_RATE"], latency: ["SLOW_CREATION"] };
 
-export function Charts({ trend, project }: { trend: Trend; project: string | undefined }) {
+export function Charts({ trend, hours, project }: { trend: Trend; hours: number; project: string | undefined }) {
   const { t } = useTranslation();
   const [zoom, setZoom] = useState<{ from: number; to: number } | null>(null);
+  const range = useMemo(() => rangeOf(trend, hours), [trend, hours]);
   const rules = useQuery(reads.rules()).data?.rules ?? [];
   const limits = limitsOf(rules);
   const since = trend.points[0]?.starts_at ?? null;
@@ -41,7 +42,7 @@ export function Charts({ trend, project }: { trend: Trend; project: string | und
       <div className="charts">
         {CHARTS.map(({ title, unit, lines, limit }) => (
           <Panel key={title} title={t(title)} tools={limit && Number.isFinite(limits[limit]) ? <span className="note legend-limit">{t("perf.threshold", { threshold: `${limits[limit]} ${unit}` })}</span> : null}>
-            <Chart title={t(title)} unit={unit} lines={lines.map(([measure, tone]) => ({ label: t(`measure.${measure}`), tone, points: series(trend.points, measure, trend.interval_seconds) }))} threshold={limit ? limits[limit] : undefined} marks={marksOf(limit)} zoom={zoom} onZoom={setZoom} />
+            <Chart title={t(title)} unit={unit} lines={lines.map(([measure, tone]) => ({ label: t(`measure.${measure}`), tone, points: series(trend.points, measure, trend.interval_seconds) }))} threshold={limit ? limits[limit] : undefined} marks={marksOf(limit)} range={range} zoom={zoom} onZoom={setZoom} />
           </Panel>
         ))}
       </div>

@@ -84,7 +84,7 @@ export function Performance() {
           data.points.length ? (
             <>
               {doubled.data ? <Compared trend={doubled.data} hours={Number(hours)} /> : null}
-              <Charts trend={data} project={id} />
+              <Charts trend={data} hours={Number(hours)} project={id} />
               <TrendTable trend={data} name={project || "fleet"} />
             </>
           ) : (

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { titleWith } from "~/app/badge";
+import { letterOf, type Pressed } from "~/app/keyboard";
+import { waitsFor } from "~/app/refresh";
+import { matcherText, parseMatchers } from "~/logic/matchers";
+import { TEXTS } from "~/text";
+
+const pressed = (more: Partial<Pressed>): Pressed => ({ key: "g", code: "KeyG", ctrlKey: false, metaKey: false, altKey: false, isComposing: false, target: document.body, ...more });
+
+test("keys are places on the keyboard, so that a Korean layout works, and nothing happens while a person types", () => {
+  expect(letterOf(pressed({ key: "ㅎ" }))).toBe("g");
+  expect(letterOf(pressed({ key: "?", code: "Slash" }))).toBe("?");
+  for (const not of [{ isComposing: true }, { ctrlKey: true }, { metaKey: true }, { target: document.createElement("input") }, { target: document.createElement("textarea") }]) expect(letterOf(pressed(not))).toBeNull();
+});
+
+test("the refresh waits for a hidden page, an open dialog and selected text, and says for which", () => {
+  const page = (hidden: boolean, dialog: boolean, selected: string) => ({ hidden, querySelector: () => (dialog ? document.body : null), getSelection: () => ({ isCollapsed: !selected, toString: () => selected }) as unknown as Selection }) as unknown as Document;
+  expect(waitsFor(0, page(false, false, ""))).toBe("off");
+  expect(waitsFor(30, page(true, false, ""))).toBe("hidden");
+  expect(waitsFor(30, page(false, true, ""))).toBe("dialog");
+  expect(waitsFor(30, page(false, false, "proj_1"))).toBe("selection");
+  expect(waitsFor(30, page(false, false, ""))).toBeNull();
+});
+
+test("the title counts firing alerts", () => {
+  expect([titleWith(0, "Episodes"), titleWith(3, "Episodes"), titleWith(1000, "Episodes")]).toEqual(["Episodes", "(3) Episodes", "(99+) Episodes"]);
+});
+
+test("matchers are read as Alertmanager writes them, and written so that they read back", () => {
+  const [equal, regex, quoted, wrong] = parseMatchers('severity=critical\n project_id =~ "proj_.*" \nteam!="a b"\nnothing');
+  expect([equal, regex, quoted, wrong]).toEqual([{ name: "severity", operator: "=", value: "critical" }, { name: "project_id", operator: "=~", value: "proj_.*" }, { name: "team", operator: "!=", value: "a b" }, null]);
+  for (const one of [equal, regex, quoted]) expect(parseMatchers(matcherText(one as NonNullable<typeof one>))).toEqual([one]);
+});
+
+test("English and Korean take the same values", () => {
+  const taken = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1]).sort();
+  for (const [key, [english, korean]] of Object.entries(TEXTS)) expect(taken(korean), key).toEqual(taken(english));
+});
