@@ -14,7 +14,8 @@ test("a file begins with the mark that makes spreadsheets read Korean", () => {
 test("whatever an id contains, it is one word of the shell", () => {
   expect(shellWord("proj_1")).toBe("proj_1");
   expect(shellWord("a'b; rm -rf $HOME")).toBe("'a'\\''b; rm -rf $HOME'");
-  expect(command(["check"], "-x")).toBe("episode-monitor check -- '-x'");
+  expect([shellWord("=ls"), shellWord("~"), shellWord("")]).toEqual(["'=ls'", "'~'", "''"]);
+  expect(command(["check"], "-x")).toBe("episode-monitor check -- -x");
 });
 
 test("ids are parameters of an address, whatever they contain", () => {

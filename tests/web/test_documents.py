@@ -21,6 +21,7 @@ CONTRACT = {
     ("get", f"{ROOT}/integrity/project"): {"ProjectView"},
     ("get", f"{ROOT}/integrity/project/{{project_id}}"): {"ProjectView"},
     ("get", f"{ROOT}/integrity/project/{{project_id}}/findings"): {"FindingList"},
+    ("get", f"{ROOT}/integrity/findings"): {"FindingList"},
     ("get", f"{ROOT}/integrity/project/{{project_id}}/findings/{{finding_id}}"): {"FindingDetail"},
     ("post", f"{ROOT}/integrity/project/{{project_id}}/findings/{{finding_id}}/waive"): {"FindingView"},
     ("get", f"{ROOT}/performance/stats"): {"PerformanceStats"},
@@ -120,7 +121,7 @@ async def test_each_sent_answer_has_exactly_the_fields_of_its_shape(
     for (method, path), names in CONTRACT.items():
         if method == "get" and names and "repair" not in path:  # tests/repair asks those, with a database
             address = path.format(project_id="p", job_id="job-1", finding_id="f1", alert_key="r:p")
-            asks_for_one = address.endswith(("/project", "/drift", "/states", "/facts"))
+            asks_for_one = address.endswith(("/project", "/integrity/findings", "/drift", "/states", "/facts"))
             answer = await client.get(address, params={"project_id": "p", "partition": 0} if asks_for_one else None)
             assert set(answer.json()) in [set(schemas[name]["properties"]) for name in names], path
 

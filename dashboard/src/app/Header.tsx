@@ -56,7 +56,7 @@ function RefreshControl() {
       </button>
       <Menu position="bottom-end">
         <Menu.Target>
-          <button type="button" className="plain" aria-label={t("refresh.interval")}>
+          <button type="button" className="plain" aria-label={`${t("refresh.interval")}: ${now.intervalSeconds ? format.duration(now.intervalSeconds) : t("refresh.off.short")}`}>
             {now.intervalSeconds ? format.duration(now.intervalSeconds) : t("refresh.off.short")}
             <Icon name="down" size={11} />
           </button>

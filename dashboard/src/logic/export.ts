@@ -18,7 +18,7 @@ export function csv(heads: string[], rows: Cell[][]): string {
 }
 
 /** A word for a POSIX shell, whatever is in it. */
-export const shellWord = (word: string): string => (/^[\w@%+=:,./][\w@%+=:,./-]*$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+export const shellWord = (word: string): string => (/^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 /** `episode-monitor check -- -x`: an id that begins with a dash is not an option. */
 export const command = (words: string[], operand?: string): string =>

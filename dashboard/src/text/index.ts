@@ -31,6 +31,7 @@ void i18next.use(initReactI18next).init({
   interpolation: { escapeValue: false, prefix: "{", suffix: "}" },
   react: { useSuspense: false },
   initAsync: false,
+  showSupportNotice: false,
 });
 
 export { i18next };

@@ -91,6 +91,12 @@ async def waive_finding(request: Request, project_id: ProjectIdPath, finding_id:
         return done(await web.fleet.ask(act))
 
 
+@router.get("/findings", responses=returns(FindingList, problems=(404, 503)))
+async def findings_by_query(request: Request, project_id: ProjectIdQuery) -> Response:
+    """The same with the id as a parameter: for ids such as `..`, and for proxies that rewrite paths."""
+    return await read(request, FindingsQuestion(project_id=project_id))
+
+
 @router.get("/drift", responses=returns(ProjectDrift, problems=(404, 501, 503)))
 async def project_drift(request: Request, project_id: ProjectIdQuery) -> Response:
     """One project, number by number: the stream's state compared with the project service's table, read now."""

@@ -1,0 +1,126 @@
+"""Every page in a real browser against the running system: languages, themes, widths, axe, hostile names, the keyboard."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.parts import HOSTILE, System, failed, numbered, send, violations
+from tests.system.running import until, view
+
+pytestmark = pytest.mark.broker
+
+PAGES = {
+    "": "Overview", "#/alerts": "Alerts", "#/alerts/silences": "Alerts", "#/alerts/history": "Alerts",
+    "#/alerts/rules": "Alerts", "#/alerts/on-call": "Alerts", "#/alerts/dead-letters": "Alerts",
+    "#/integrity": "Integrity", "#/integrity/repairs": "Integrity", "#/project?id=gappy": "gappy",
+    "#/alert?key=episode_integrity:gappy": "gaps or duplicates", "#/performance": "Performance", "#/jobs": "Jobs",
+    "#/jobs/replays": "Jobs", "#/jobs/audit": "Jobs",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trouble(system: System) -> None:
+    """A gap, a failing project, and projects of hostile names with a gap each."""
+    send(system, {"gappy": numbered("gappy", 1, 2, 4), "failing": [failed("failing"), *numbered("failing", 1)]})
+    send(system, {name: numbered(name, 1, 3) for name in HOSTILE})
+    wanted = len(HOSTILE) + 2
+    until(lambda: (view(system.monitor, "/alerts/active") or {"total": 0})["total"] >= wanted, "an alert of each project")
+    until(lambda: (view(system.monitor, "/integrity/summary") or {}).get("total_gaps") == wanted - 1, "all gaps")
+
+
+def loaded(page: Page) -> None:
+    """No part of the page is waiting for its first answer."""
+    expect(page.locator(".bone")).to_have_count(0)
+
+
+def test_the_overview_says_whether_it_is_healthy_what_is_wrong_and_what_to_do(system: System, open_page: Open) -> None:
+    page = open_page(system.monitor)
+    figures = page.locator(".figure")
+    expect(figures).to_have_count(4)
+    expect(figures.nth(2)).to_contain_text(str(len(HOSTILE) + 1))
+    first = page.locator(".need").first
+    expect(first).to_contain_text("Critical")
+    expect(page).to_have_title(re.compile(r"^\(\d+\) Episode numbering$"))
+    page.locator(".need", has_text="gappy").get_by_role("link", name="Inspect and repair").click()
+    expect(page.get_by_role("heading", name="gappy")).to_be_visible()
+    expect(page.locator(".line .cell-gap")).to_have_text(re.compile("3"))
+    page.go_back()
+    expect(page.locator(".need").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), [("en-US", "light", 1440), ("ko-KR", "dark", 390)])
+def test_every_page_is_clean_for_axe_and_as_wide_as_the_window(
+    system: System, open_page: Open, language: str, theme: str, width: int
+) -> None:
+    page = open_page(system.monitor, language=language, theme=theme, width=width)
+    for place in PAGES:
+        page.goto(f"{system.monitor.url}/{place}")
+        loaded(page)
+        found = violations(page)
+        assert not found, f"{place}: {found}"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+    assert page.evaluate("document.documentElement.lang") == language[:2]
+    assert page.evaluate("document.documentElement.dataset.mantineColorScheme") == theme
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_text_and_its_page_opens(system: System, open_page: Open, name: str) -> None:
+    page = open_page(system.monitor, "#/integrity?status=unhealthy", width=390)
+    row = page.locator("tr", has=page.get_by_text(name, exact=True))
+    expect(row).to_have_count(1)
+    row.get_by_text(name, exact=True).click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    expect(page.locator(".line .cell-gap")).to_have_count(1)
+    loaded(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.reload()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+
+
+def test_language_theme_and_zone_are_kept(system: System, open_page: Open) -> None:
+    page = open_page(system.monitor)
+    page.get_by_role("button", name="Settings of this browser").click()
+    page.get_by_role("button", name="한국어").click()
+    page.get_by_role("button", name="어둡게").click()
+    page.get_by_role("button", name="UTC").click()
+    page.reload()
+    expect(page.get_by_role("link", name="개요")).to_be_visible()
+    assert page.evaluate("document.documentElement.dataset.mantineColorScheme") == "dark"
+    assert page.evaluate("document.documentElement.lang") == "ko"
+
+
+def test_the_keyboard_goes_everywhere_and_types_where_one_types(system: System, open_page: Open) -> None:
+    page = open_page(system.monitor)
+    loaded(page)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Keyboard shortcuts")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    expect(page).to_have_url(re.compile("#/integrity$"))
+    search = page.get_by_role("searchbox", name="Find a project")
+    expect(search).to_be_visible()
+    page.keyboard.press("/")
+    expect(search).to_be_focused()
+    page.keyboard.type("gap")
+    expect(page).to_have_url(re.compile("q=gap"))
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_an_old_link_to_a_project_opens_it(system: System, open_page: Open) -> None:
+    page = open_page(system.monitor, "#project=gappy")
+    expect(page.get_by_role("heading", name="gappy")).to_be_visible()
+
+
+def test_what_is_filtered_is_what_is_exported(system: System, open_page: Open) -> None:
+    page = open_page(system.monitor, "#/alerts?q=gappy+has")
+    expect(page.locator("tbody tr[data-alert]")).to_have_count(1)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="CSV of this list").click()
+    text = download.value.path().read_text(encoding="utf-8")
+    assert text.startswith("\ufeffalert_key,")
+    assert len(text.strip().splitlines()) == 2
