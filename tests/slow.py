@@ -7,6 +7,7 @@ MINUTES, ALL_MINUTES = 6, 15  # on two cores, on the embedded broker
 
 # Beginnings of test ids -> the reason.
 SLOW = {
+    "tests/browser": "a browser against whole systems",
     "tests/system": "whole systems of several processes, killed and started again",
     "tests/faults/test_hostile_input.py": "a worker under tens of thousands of hostile records",
     "tests/faults/test_dispatch_on_a_broker.py": "owners of the dispatcher, ended again and again",
@@ -20,6 +21,8 @@ ALONE = {
 
 # The same, of tests that use a broker and are not about it. What they use of it, others try on Apache Kafka as well.
 EMBEDDED_SUFFICES = {
+    "tests/browser/test_incident.py": "the page and HTTP",
+    "tests/browser/test_pages.py": "the page and HTTP",
     "tests/examples/test_load_driver.py": "the sample service; tests/client sends the same events",
     "tests/examples/test_numbering_of_episodes.py": "the sample service and its database",
     "tests/examples/test_project_service_over_http.py": "the sample service and its callers",

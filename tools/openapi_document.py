@@ -1,4 +1,4 @@
-"""Writes the OpenAPI document of all routes of a worker, for the types of the dashboard: `python -m tools.openapi_document`.
+"""Writes the OpenAPI document of a worker, for the dashboard's types: `python -m tools.openapi_document`.
 
 The routers are made without a worker: the document is of routes and shapes, and no handler is called.
 """

@@ -1,4 +1,4 @@
-"""A running system (broker, database, sample service, worker) and Debian's Chromium. Without a browser all is skipped."""
+"""A running system (broker, database, sample service, worker) and Chromium. Without a browser all is skipped."""
 
 import os
 import shutil

@@ -57,7 +57,8 @@ def numbered(project: str, *numbers: int) -> list[bytes]:
     """Created episodes with these numbers."""
     short = f"{project[:50]}-{len(project)}"  # ids are shorter than names may be
     return [
-        created(project, number, event_id=f"ev-{short}-{number}", episode_id=f"ep-{short}-{number}") for number in numbers
+        created(project, number, event_id=f"ev-{short}-{number}", episode_id=f"ep-{short}-{number}")
+        for number in numbers
     ]
 
 
@@ -75,6 +76,7 @@ def violations(page: Page) -> list[str]:
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
     return [
-        f"{one['id']}: {json.dumps([node['target'] for node in one['nodes']][:3])} {one['nodes'][0]['failureSummary'][:200]}"
+        f"{one['id']}: {json.dumps([node['target'] for node in one['nodes']][:3])} "
+        f"{one['nodes'][0]['failureSummary'][:200]}"
         for one in found["violations"]
     ]

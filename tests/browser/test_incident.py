@@ -100,7 +100,9 @@ def test_a_deep_check_is_a_quick_action(system: System, open_page: Open) -> None
 @pytest.mark.page_may_log("401", "403")
 def test_without_rights_the_page_reads_and_says_why_it_cannot_change(system: System, open_page: Open) -> None:
     prefix = f"{system.prefix}rights-"
-    with worker(system.broker, prefix, API_TOKENS="operator:right,viewer:look", EVENTS_TOPIC=f"{system.prefix}events") as guarded:
+    with worker(
+        system.broker, prefix, API_TOKENS="operator:right,viewer:look", EVENTS_TOPIC=f"{system.prefix}events"
+    ) as guarded:
         until(lambda: ready(guarded), "a ready worker")
         page = open_page(guarded, "#/jobs")
         page.get_by_role("button", name="Basic check").click()

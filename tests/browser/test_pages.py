@@ -1,4 +1,4 @@
-"""Every page in a real browser against the running system: languages, themes, widths, axe, hostile names, the keyboard."""
+"""Every page in a real browser against the running system: languages, themes, axe, hostile names, the keyboard."""
 
 import re
 
@@ -26,7 +26,9 @@ def trouble(system: System) -> None:
     send(system, {"gappy": numbered("gappy", 1, 2, 4), "failing": [failed("failing"), *numbered("failing", 1)]})
     send(system, {name: numbered(name, 1, 3) for name in HOSTILE})
     wanted = len(HOSTILE) + 2
-    until(lambda: (view(system.monitor, "/alerts/active") or {"total": 0})["total"] >= wanted, "an alert of each project")
+    until(
+        lambda: (view(system.monitor, "/alerts/active") or {"total": 0})["total"] >= wanted, "an alert of each project"
+    )
     until(lambda: (view(system.monitor, "/integrity/summary") or {}).get("total_gaps") == wanted - 1, "all gaps")
 
 

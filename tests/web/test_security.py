@@ -210,7 +210,9 @@ async def test_a_router_between_workers_is_guarded_by_its_own_token(connect: Con
         assert (await unset.post("/internal/ask", headers=headers)).json()["code"] == "internal_only"
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/livez", f"{ROOT}/integrity/summary", "/nothing", "/static/before-paint.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/livez", f"{ROOT}/integrity/summary", "/nothing", "/static/before-paint.js"]
+)
 async def test_every_answer_tells_the_browser_what_to_refuse(client: httpx.AsyncClient, path: str) -> None:
     headers = (await client.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"
