@@ -15,20 +15,27 @@ class Program(LocalServer):
     """`python -m MODULE` with an HTTP face. `environment` is made when the port is known."""
 
     def __init__(
-        self, name: str, words: list[str], port: int, environment: Callable[[int], Mapping[str, str]], ready: str = "/"
-    ) -> None:
-        """`words`: module and arguments; `ready`: the path that answers 200 when it is up."""
+        self, name: str, words: list[str], port: int, environment: Callable[[int], Mapping[str, str]], ready: str = "/",
+        files: Callable[[Path], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`words`: module and arguments; `ready`: the path that answers 200 when it is up; `files` writes what it reads
+        into its folder."""
         super().__init__(port)
         self.name = name  # type: ignore[misc]
         self.log = Path()
         self._words = words
         self._environment = environment
         self._ready = ready
+        self._files = files
 
     @property
     def url(self) -> str:
         """Where it is found, without a slash at the end."""
         return f"http://{LOOPBACK}:{self.port}"
+
+    def _prepare(self, folder: Path) -> None:
+        if self._files is not None:
+            self._files(folder)
 
     def _launch(self, folder: Path) -> GuardedProcess:
         self.log = folder / "log"

@@ -6,35 +6,32 @@ Everything is started here and everything is stopped here; Ctrl-C leaves no proc
 import asyncio
 import base64
 import contextlib
-import json
 import secrets
 import shlex
 import signal
 import sys
-import urllib.error
-import urllib.request
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
-from rich.markup import escape
 
+from episode_monitor.demo.alert_log import AlertLog
+from episode_monitor.demo.alerting_files import settings_of, write_alerting_files
 from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres, ServerError
+from episode_monitor.demo.person import ALERT_KEY, NAME, PROJECT, PersonOnCall
 from episode_monitor.demo.ports import NoFreePortError, free_port
 from episode_monitor.demo.programs import Driver, Program
 from episode_monitor.exits import ExitCode
 from models.audit_signature import public_text
 
 DASHBOARD_PORT, SERVICE_PORT, RECEIVER_PORT, KAFKA_PORT, POSTGRES_PORT = 8002, 8001, 8003, 9092, 5432
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback, whatever proxies are set
 SETTLE_SECONDS = 10  # a minute in production; the demo is to show its gap within its first minute
 APPROVAL_ABOVE = 1000  # the default of 100 is passed within two minutes here; one person is to be able to try it
 PARTITIONS = 2  # the embedded broker keeps all that was ever written in memory, and every partition writes its sums
 CHECKPOINT_SECONDS = 10  # a minute in production; an audit of the demo need not wait
 LOOK_SECONDS = 1.0
-_NOT_SHOWN = frozenset({"cleared_before_firing", "acknowledged_by_person", "silenced_by_person"})
 
 PROGRAMS = Path(sys.executable).parent  # where `episode-monitor` is
 
@@ -54,8 +51,9 @@ class Stack:
         self._signing_key = Ed25519PrivateKey.generate()
         self._databases: dict[str, str] = {}
         self.worker = Program(
-            "worker", ["episode_monitor", "worker"], self._claim("monitor", DASHBOARD_PORT), self._worker, "/livez"
-        )
+            "worker", ["episode_monitor", "worker"], self._claim("monitor", DASHBOARD_PORT), self._worker, "/livez",
+            lambda folder: write_alerting_files(folder, self.receiver.url, self._webhook_secret),
+        )  # fmt: skip
         self.service = Program(
             "project service",
             ["examples.project_service"],
@@ -109,10 +107,7 @@ class Stack:
             "AUDIT_CHECKPOINT_SECONDS": str(CHECKPOINT_SECONDS),
             "AUDIT_SIGNING_KEY": base64.b64encode(self._signing_key.private_bytes_raw()).decode(),
             "AUDIT_PUBLIC_KEY": public_text(self._signing_key.public_key()),
-            "SLACK_WEBHOOK_URL": f"{self.receiver.url}/slack",
-            "MONITORING_WEBHOOK_URL": f"{self.receiver.url}/webhook",
-            "ALLOW_PRIVATE_SINKS": "true",
-            "MONITORING_WEBHOOK_SECRET": self._webhook_secret,
+            **settings_of(self.worker.log.parent),
             **_SESSION,
         }
 
@@ -169,10 +164,14 @@ def _tell_addresses(console: Console, stage: Stack) -> None:
 
   Monitor                      [link={stage.worker.url}/]{stage.worker.url}/[/link]
   Its HTTP interface           {stage.worker.url}/docs
-  What Slack and webhook got   {stage.receiver.url}/
+  What the receivers got       {stage.receiver.url}/
   Sample project service       {stage.service.url}/openapi.json
   Kafka                        {stage.broker.bootstrap_servers}
   Log of the worker            {stage.worker.log}
+
+  Below is what happens to the alerts, and what their receivers get. A critical one that nobody acknowledges within a
+  minute is escalated to {NAME}, who is on call. {NAME} acknowledges the one of {PROJECT} and repairs the project; then
+  it is resolved. The others are left to you.
 
   Gaps and duplicates settle in {SETTLE_SECONDS} s here; the default is 60 s.
 
@@ -184,6 +183,13 @@ def _tell_addresses(console: Console, stage: Stack) -> None:
     episode-monitor repair plan proj_lost_number
 
   The last command shows how to apply the plan; docs/find-and-repair.md continues from there.
+
+  Acknowledge an alert before it is escalated, see what happened to it and who was notified, and how long it all took:
+
+    episode-monitor alerts ack episode_integrity:proj_used_twice --comment "I look at it"
+    episode-monitor alerts show {ALERT_KEY}
+    episode-monitor alerts statistics
+
   docs/audit.md audits the demo: what happened, and the proof that nothing else did.
 """,
         soft_wrap=True,
@@ -193,44 +199,17 @@ def _tell_addresses(console: Console, stage: Stack) -> None:
 async def _watch(console: Console, stage: Stack, stop: asyncio.Event, seconds: float | None) -> ExitCode:
     """Say what is delivered until the end comes."""
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
-    shown: set[str] = set()
+    log, person = AlertLog(stage.worker.url, stage.receiver.url), PersonOnCall(stage.worker.url)
     while not stop.is_set():
         if deadline is not None and asyncio.get_running_loop().time() >= deadline:
             break
         for part in (stage.worker, stage.service, stage.receiver, stage.broker, stage.postgres):
             if not part.is_running:
                 raise ServerError(f"The {part.name} has stopped unexpectedly; see its last output above or in its log.")
-        for line in await asyncio.to_thread(_new_steps, stage.worker.url, shown):
+        await asyncio.to_thread(person.look, datetime.now(UTC))
+        for line in await asyncio.to_thread(log.new_lines):
             console.print(line, soft_wrap=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
     print(file=sys.stderr)
     return ExitCode.CLEAN
-
-
-def _new_steps(url: str, shown: set[str]) -> list[str]:
-    """A line for every beginning, escalation and end since the last look, with the numbers that the receivers got."""
-    try:
-        with _DIRECT.open(f"{url}/monitoring/episodes/alerts/history?limit=200", timeout=2) as answer:
-            steps = json.load(answer)["transitions"]
-    except (OSError, urllib.error.URLError, ValueError, KeyError):
-        return []
-    lines = []
-    for step in reversed(steps):
-        if (
-            step["transition_id"] not in shown
-            and step["alert"]["status"] != "pending"
-            and step["reason"] not in _NOT_SHOWN
-        ):
-            lines.append(_line(step["alert"]))
-        shown.add(step["transition_id"])
-    return lines
-
-
-def _line(alert: dict[str, Any]) -> str:
-    word, colour = alert["severity"].upper(), {"critical": "red", "warning": "yellow"}.get(alert["severity"], "white")
-    if alert["status"] == "resolved":
-        word, colour = "ENDED", "green"
-    elif alert["escalation_level"]:
-        word = "ON-CALL"
-    return f"[{colour}]{word:8}[/{colour}] {escape(alert['description'])}"

@@ -9,8 +9,9 @@ USED_TWICE = "proj_used_twice"
 SLOW = "proj_slow"
 CONFLICTS = "proj_conflicts"
 FAILING = "proj_failing"
+REPAIRED = "proj_repaired"
 HOT = "proj_hot"
-TROUBLED = (LOST_NUMBER, USED_TWICE, SLOW, CONFLICTS, FAILING)
+TROUBLED = (LOST_NUMBER, USED_TWICE, SLOW, CONFLICTS, FAILING, REPAIRED)
 
 PROJECTS_MIN = len(TROUBLED) + 2  # the troubled ones, the hot one, and at least one quiet one
 TROUBLED_RATE_MIN = 0.5  # creations a second: fewer would take too long to be noticed
@@ -88,6 +89,7 @@ def make_plan(
         (SLOW, "slow", {"delay_seconds": slow_delay_seconds}),
         (CONFLICTS, "hot", {"pause_seconds": 0.01}),
         (FAILING, "fail", {"probability": failure_probability}),
+        (REPAIRED, "lose_number", {"times": 1}),
     ]
     injections = [
         Injection(first_trouble_seconds + i * trouble_every_seconds, *order) for i, order in enumerate(orders)
@@ -108,11 +110,11 @@ def _projects(count: int, rate: float) -> tuple[ProjectPlan, ...]:
         ProjectPlan(SLOW, min(2.0, max(TROUBLED_RATE_MIN, 0.05 * rate)), Arrivals.PACED),
         ProjectPlan(CONFLICTS, max(TROUBLED_RATE_MIN, 0.1 * rate), Arrivals.BURSTS),
         ProjectPlan(FAILING, max(TROUBLED_RATE_MIN, 0.05 * rate)),
+        ProjectPlan(REPAIRED, max(TROUBLED_RATE_MIN, 0.05 * rate)),
     ]
     quiet_count = count - len(troubled) - 1
     hot = ProjectPlan(HOT, 0.15 * rate, undo_ratio=UNDO_RATIO)
     quiet = [
-        ProjectPlan(f"proj_{n:03d}", 0.55 * rate / quiet_count, undo_ratio=UNDO_RATIO)
-        for n in range(1, quiet_count + 1)
+        ProjectPlan(f"proj_{n:03d}", 0.5 * rate / quiet_count, undo_ratio=UNDO_RATIO) for n in range(1, quiet_count + 1)
     ]
     return (*troubled, hot, *quiet)

@@ -1,4 +1,4 @@
-"""The receiver's HTTP side: `/slack` and `/webhook` take alerts, the rest shows them and programs faults.
+"""The receiver's HTTP side: `/slack`, `/webhook` and `/pagerduty` take alerts, the rest shows them and programs faults.
 
 Every request to a sink is journalled, also one that is refused or answered with a programmed fault.
 """
@@ -18,7 +18,7 @@ from ..serving import Problem, install_problems, require_loopback
 from .behaviour import Programs, Sink, Step, perform
 from .journal import Journal
 from .page import render
-from .reading import Reading, read_slack, read_webhook
+from .reading import Reading, read_pagerduty, read_slack, read_webhook
 from .settings import ReceiverSettings
 
 BODY_MAX_BYTES = 1024 * 1024
@@ -62,6 +62,20 @@ def _add_sinks(app: FastAPI, journal: Journal, programs: Programs, secret: str |
         wrong = _slack_fault(payload) if is_json else "invalid_payload"
         healthy = Response(wrong or "ok", 400 if wrong else 200, media_type="text/plain")
         return await _answer(journal, programs, "slack", read_slack(payload), request, payload, healthy, "unchecked")
+
+    @app.post("/pagerduty")
+    async def pagerduty(request: Request) -> Response:
+        """Answers as PagerDuty's Events API v2: 202, or 400 where a part of the event is missing."""
+        body = await _body(request)
+        payload, is_json = _parse(body)
+        is_event = is_json and isinstance(payload, dict) and {"routing_key", "event_action"} <= payload.keys()
+        if is_event:
+            payload = {**payload, "routing_key": "(not kept)"}
+        healthy = Response('{"status":"success"}' if is_event else '{"status":"invalid event"}',
+                           202 if is_event else 400, media_type="application/json")  # fmt: skip
+        return await _answer(
+            journal, programs, "pagerduty", read_pagerduty(payload), request, payload, healthy, "unchecked"
+        )
 
     @app.post("/webhook")
     async def webhook(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 STEPS_MAX = 100
 
-Sink = Literal["slack", "webhook"]
+Sink = Literal["slack", "webhook", "pagerduty"]
 
 
 class Step(BaseModel):
@@ -35,7 +35,7 @@ class Programs:
     """The steps each sink still has before it."""
 
     def __init__(self) -> None:
-        self._steps: dict[Sink, deque[tuple[Step, int | None]]] = {"slack": deque(), "webhook": deque()}
+        self._steps: dict[Sink, deque[tuple[Step, int | None]]] = {sink: deque() for sink in get_args(Sink)}
 
     def add(self, step: Step) -> None:
         """Appends a step. Raises OverflowError when too many wait."""

@@ -14,13 +14,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One request to a sink and how it was answered. `status` 0: the connection was closed midway."""
 
     number: int
-    sink: str  # "slack" or "webhook"
+    sink: str  # "slack", "webhook" or "pagerduty"
     received_at: str
     status: int
-    severity: str  # "critical", "warning", "info", "resolved", or "" where the body does not say
+    severity: str  # "critical", "warning", "info", "acknowledged", "resolved", or "" where the body does not say
     title: str
     text: str
     project_id: str
+    reason: str  # this and the next two: "" where the body does not say
+    by: str
+    comment: str
     message_id: str  # the webhook-id; "" where the sender gave none
     repeated: bool  # the same message_id was here before
     signature: str  # "valid", "invalid", or "unchecked"

@@ -1,4 +1,4 @@
-"""The receiver's page: two columns, newest first. Whatever arrived is shown as text and never as markup."""
+"""The receiver's page: a column for each sink, newest first. Whatever arrived is shown as text and never as markup."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,6 +7,7 @@ from .journal import Entry
 
 REFRESH_SECONDS = 2
 SHOWN_MAX = 100
+_COLOURS = ("critical", "warning", "info", "acknowledged", "resolved")
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
@@ -20,7 +21,8 @@ article { border: 1px solid var(--line); border-left: .4rem solid #888; border-r
 article h3 { font-size: 1rem; margin: .2rem 0; }
 article p { margin: .2rem 0; }
 .critical { border-left-color: #d13438; } .warning { border-left-color: #e0a100; }
-.info { border-left-color: #2b6fc2; } .resolved { border-left-color: #2e9e5b; }
+.info { border-left-color: #2b6fc2; } .acknowledged { border-left-color: #7a4fc2; }
+.resolved { border-left-color: #2e9e5b; }
 .badge { font-size: .75rem; font-weight: 700; letter-spacing: .03em; text-transform: uppercase; margin-right: .5rem; }
 pre { background: var(--soft); overflow: auto; padding: .5rem; white-space: pre-wrap; }
 """
@@ -30,15 +32,15 @@ def render(entries: Sequence[Entry], last: int) -> str:
     """The whole page for `entries`, oldest first as the journal gives them; `last` is how many ever arrived."""
     columns = "".join(
         _column(heading, [entry for entry in entries if entry.sink == sink])
-        for sink, heading in (("slack", "Slack"), ("webhook", "Webhook"))
+        for sink, heading in (("slack", "Slack"), ("pagerduty", "PagerDuty"), ("webhook", "Webhook"))
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>({last}) What the sinks got</title><style>{_STYLE}</style></head><body>"
-        "<h1>What Slack and the webhook got</h1>"
-        f'<p class="lead">A local stand-in for both. {last} received since the start, newest first; '
+        "<h1>What Slack, PagerDuty and the webhook got</h1>"
+        f'<p class="lead">A local stand-in for all three. {last} received since the start, newest first; '
         f"the page refreshes every {REFRESH_SECONDS} s.</p>"
         f'<main class="columns">{columns}</main></body></html>'
     )
@@ -51,7 +53,7 @@ def _column(heading: str, entries: Sequence[Entry]) -> str:
 
 
 def _article(entry: Entry) -> str:
-    colour = entry.severity if entry.severity in ("critical", "warning", "info", "resolved") else ""
+    colour = entry.severity if entry.severity in _COLOURS else ""
     badge = f'<span class="badge">{escape(entry.severity)}</span>' if entry.severity else ""
     project = f"<p>Project <strong>{escape(entry.project_id)}</strong></p>" if entry.project_id else ""
     notes = "; ".join(_notes(entry))
@@ -60,9 +62,16 @@ def _article(entry: Entry) -> str:
     raw = f"<pre>{escape(body[:2000])}</pre>" if body else ""
     return (
         f'<article class="{colour}" id="n{entry.number}">{badge}<time>{escape(entry.received_at)}</time>'
-        f"<h3>{title}</h3><p>{escape(entry.text)}</p>{project}{raw}"
+        f"<h3>{title}</h3><p>{escape(entry.text)}</p>{_why(entry)}{project}{raw}"
         f'<p class="note">{escape(notes)}</p></article>'
     )
+
+
+def _why(entry: Entry) -> str:
+    """The reason, the person and the comment, as far as the message has them."""
+    by = f"by {entry.by}" if entry.by else ""
+    words = ", ".join(part for part in (entry.reason.replace("_", " "), by, entry.comment) if part)
+    return f"<p>Why: {escape(words)}</p>" if words else ""
 
 
 def _notes(entry: Entry) -> list[str]:

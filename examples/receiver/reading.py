@@ -1,9 +1,10 @@
-"""Reads what matters to a person out of the two payloads. Total: any JSON gives a reading, however odd it is."""
+"""Reads what matters to a person out of the three payloads. Total: any JSON gives a reading, however odd it is."""
 
 from dataclasses import dataclass
 from typing import Any
 
 _COLOURS = {"danger": "critical", "warning": "warning", "good": "resolved"}
+_ACTIONS = {"resolve": "resolved", "acknowledge": "acknowledged"}
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,9 @@ class Reading:
     title: str = ""
     text: str = ""
     project_id: str = ""
+    reason: str = ""  # why there is a message
+    by: str = ""  # who has acknowledged or resolved the alert
+    comment: str = ""
 
 
 def read_slack(payload: Any) -> Reading:
@@ -33,6 +37,26 @@ def read_slack(payload: Any) -> Reading:
         title=_shown(first.get("title")) or _shown(message.get("text")),
         text=_shown(first.get("text")),
         project_id=_shown(named.get("project")),
+        reason=_shown(named.get("reason")),
+        by=_shown(named.get("by")) or _shown(named.get("acknowledged by")),
+        comment=_shown(named.get("comment")),
+    )
+
+
+def read_pagerduty(payload: Any) -> Reading:
+    """The severity of an event that ends or acknowledges an incident is that."""
+    event = _object(payload)
+    told = _object(event.get("payload"))
+    details = {name.lower(): _text(value) for name, value in _object(told.get("custom_details")).items()}
+    action = _text(event.get("event_action"))
+    return Reading(
+        severity=_ACTIONS.get(action, "") or _text(told.get("severity")).lower(),
+        title=_text(told.get("summary")),
+        text=details.get("description", ""),
+        project_id=details.get("project", ""),
+        reason=details.get("reason", ""),
+        by=details.get("by") or details.get("acknowledged by", ""),
+        comment=details.get("comment", ""),
     )
 
 
@@ -45,6 +69,8 @@ def read_webhook(payload: Any) -> Reading:
         title=_text(alert.get("title")),
         text=_text(alert.get("description")),
         project_id=_text(alert.get("project_id")),
+        reason=_text(alert.get("reason")),
+        by=_text(alert.get("acknowledged_by")),
     )
 
 

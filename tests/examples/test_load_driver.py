@@ -18,7 +18,7 @@ def test_the_standard_plan_names_forty_projects_that_share_the_rate() -> None:
     plan = make_plan()
     names = [project.project_id for project in plan.projects]
     assert len(names) == len(set(names)) == 40
-    assert set(TROUBLED) | {"proj_hot", "proj_001", "proj_034"} <= set(names)
+    assert set(TROUBLED) | {"proj_hot", "proj_001", "proj_033"} <= set(names)
     assert sum(project.rate_per_second for project in plan.projects) == pytest.approx(20.0)
     together = {project.project_id for project in plan.projects if project.arrivals is not Arrivals.ONE_CALLER}
     assert together == {"proj_slow", "proj_conflicts"}
@@ -32,11 +32,12 @@ def test_the_standard_plan_injects_every_trouble_in_the_first_ten_seconds() -> N
         (5.0, {"project_id": "proj_slow", "kind": "slow", "delay_seconds": 5.5}),
         (6.0, {"project_id": "proj_conflicts", "kind": "hot", "pause_seconds": 0.01}),
         (7.0, {"project_id": "proj_failing", "kind": "fail", "probability": 0.3}),
+        (8.0, {"project_id": "proj_repaired", "kind": "lose_number", "times": 1}),
     ]
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"projects": 6}, {"rate_per_second": 0}, {"burst_callers": 1}, {"failure_probability": 2}]
+    "wrong", [{"projects": 7}, {"rate_per_second": 0}, {"burst_callers": 1}, {"failure_probability": 2}]
 )
 def test_a_plan_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"needed|must be"):
@@ -56,7 +57,8 @@ async def test_only_the_troubled_projects_get_into_trouble(service: Service) -> 
     said: list[str] = []
     report = await drive(str(service.client.base_url), plan, seed=1, seconds=5.0, say=said.append)
 
-    assert [one["kind"] for one in report.injected] == ["lose_number", "use_twice", "slow", "hot", "fail"]
+    kinds_of_trouble = ["lose_number", "use_twice", "slow", "hot", "fail", "lose_number"]
+    assert [one["kind"] for one in report.injected] == kinds_of_trouble
     assert [one["at_seconds"] for one in report.injected] == sorted(one["at_seconds"] for one in report.injected)
     assert report.refused == []
     assert any("proj_slow: slow (delay_seconds 0.7)" in line for line in said)
@@ -65,7 +67,7 @@ async def test_only_the_troubled_projects_get_into_trouble(service: Service) -> 
     numbers = await _numbers(service)
     with_holes = {name for name, found in numbers.items() if set(found) != set(range(1, max(found) + 1))}
     with_doubles = {name for name, found in numbers.items() if len(set(found)) < len(found)}
-    assert with_holes == {"proj_lost_number"}
+    assert with_holes == {"proj_lost_number", "proj_repaired"}
     assert with_doubles == {"proj_used_twice"}
     assert {name: len(found) for name, found in numbers.items()} == {
         name: counts.created - counts.deleted for name, counts in report.projects.items()
@@ -88,7 +90,7 @@ async def test_only_the_troubled_projects_get_into_trouble(service: Service) -> 
 @pytest.mark.broker
 async def test_trouble_ends_when_the_plan_says_so_and_a_stop_ends_the_drive(service: Service) -> None:
     plan = make_plan(
-        projects=7, first_trouble_seconds=0, trouble_every_seconds=0, trouble_seconds=0.3, slow_delay_seconds=0.1
+        projects=8, first_trouble_seconds=0, trouble_every_seconds=0, trouble_seconds=0.3, slow_delay_seconds=0.1
     )
     stop = asyncio.Event()
 
@@ -97,13 +99,13 @@ async def test_trouble_ends_when_the_plan_says_so_and_a_stop_ends_the_drive(serv
             stop.set()
 
     report = await drive(str(service.client.base_url), plan, seed=1, stop=stop, say=say)
-    assert len(report.injected) == 5
+    assert len(report.injected) == 6
     assert (await service.client.get("/admin/trouble")).json() == {}
 
 
 @pytest.mark.broker
 async def test_without_trouble_nothing_is_injected(service: Service) -> None:
-    plan = make_plan(projects=7, rate_per_second=40, trouble=False)
+    plan = make_plan(projects=8, rate_per_second=40, trouble=False)
     report = await drive(str(service.client.base_url), plan, seed=1, seconds=1.0, say=lambda _: None)
     assert report.injected == []
     for name, numbers in (await _numbers(service)).items():
@@ -112,7 +114,7 @@ async def test_without_trouble_nothing_is_injected(service: Service) -> None:
 
 @pytest.mark.broker
 async def test_the_command_line_reports_as_json(service: Service) -> None:
-    arguments = ["--service", str(service.client.base_url), "--seconds", "1", "--projects", "7", "--no-trouble"]
+    arguments = ["--service", str(service.client.base_url), "--seconds", "1", "--projects", "8", "--no-trouble"]
     code, output, progress = await _load_driver(*arguments)
     assert code == 0, progress
     report = json.loads(output)
@@ -124,7 +126,7 @@ async def test_the_command_line_reports_as_json(service: Service) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--projects", "3"], 2, "At least 7 projects"),
+        (["--projects", "3"], 2, "At least 8 projects"),
         (["--rate", "lots"], 2, "invalid float"),
         (["--service", "http://127.0.0.1:1", "--wait", "0.3"], 3, "is not healthy after"),
     ],

@@ -83,6 +83,38 @@ async def test_slack_says_ok_and_the_journal_has_the_words_people_look_for(recei
     assert entry["body"] == SLACK
 
 
+async def test_pagerduty_takes_an_event_and_the_journal_says_who_did_what_and_why(receiver: httpx.AsyncClient) -> None:
+    details = {"Description": "1 gap. On call: kim.", "Project": "proj_1", "Reason": "not acknowledged in time"}
+    event = {
+        "routing_key": "hush", "event_action": "trigger", "dedup_key": "k",
+        "payload": {"summary": "Gaps", "severity": "critical", "custom_details": details},
+    }  # fmt: skip
+    taken = {**details, "Reason": "acknowledged", "By": "kim", "Comment": "I look"}
+    for body in (
+        event,
+        {**event, "event_action": "acknowledge", "payload": {"custom_details": taken}},
+        {**event, "event_action": "resolve"},
+    ):
+        answer = await receiver.post("/pagerduty", json=body)
+        assert (answer.status_code, answer.json()) == (202, {"status": "success"})
+    entries = await received(receiver, sink="pagerduty")
+    assert [[entry[name] for name in ("severity", "project_id", "reason", "by", "comment")] for entry in entries] == [
+        ["critical", "proj_1", "not acknowledged in time", "", ""],
+        ["acknowledged", "proj_1", "acknowledged", "kim", "I look"],
+        ["resolved", "proj_1", "not acknowledged in time", "", ""],
+    ]
+    assert entries[0]["text"] == "1 gap. On call: kim."
+    page = (await receiver.get("/")).text
+    assert "Why: acknowledged, by kim, I look" in page
+    assert "hush" not in page + json.dumps(entries)
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]", b"{}", b'{"routing_key": "k"}'])
+async def test_pagerduty_refuses_what_is_no_event(receiver: httpx.AsyncClient, body: bytes) -> None:
+    assert (await receiver.post("/pagerduty", content=body)).status_code == 400
+    assert (await receiver.get("/")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -33,7 +33,7 @@ class Demo:
         """What it says where its parts are."""
         found = {}
         for line in self._told():
-            for name in ("Monitor", "What Slack and webhook got", "Sample project service", "Kafka"):
+            for name in ("Monitor", "What the receivers got", "Sample project service", "Kafka"):
                 if line.strip().startswith(name + "  "):
                     found[name] = line.split()[-1]
         return found
@@ -51,6 +51,10 @@ class Demo:
         )  # fmt: skip
         return Ran(done.returncode, done.stdout, done.stderr)
 
+    def said(self) -> str:
+        """All that it has said so far."""
+        return self._output.read_text()
+
     def interrupt(self) -> int:
         """Ctrl-C, and the exit code."""
         if self.process.poll() is None:
@@ -58,5 +62,5 @@ class Demo:
         return self.process.wait(60)
 
     def _told(self) -> list[str]:
-        until(lambda: "continues from there" in self._output.read_text(), "demo that runs", 60)
+        until(lambda: "nothing else did" in self._output.read_text(), "demo that runs", 60)
         return self._output.read_text().splitlines()

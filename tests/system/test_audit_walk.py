@@ -9,6 +9,8 @@ import pytest
 from tests.system.demo_process import Demo, Ran
 from tests.system.running import until
 
+FAULTS = {("proj_lost_number", "gap"), ("proj_used_twice", "duplicate"), ("proj_repaired", "gap")}
+
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
@@ -25,9 +27,9 @@ def test_an_audit_of_the_demo_finds_its_faults_proves_the_rest_and_names_one_alt
     def found() -> Ran | None:
         ran = demo.run("episode-monitor replay --json")
         kinds = {(each["project_id"], each["kind"]) for each in json.loads(ran.out or "{}").get("findings", [])}
-        return ran if kinds == {("proj_lost_number", "gap"), ("proj_used_twice", "duplicate")} else None
+        return ran if kinds == FAULTS else None
 
-    until(found, "both injected faults", 90)
+    until(found, "the injected faults", 90)
     until(lambda: demo.run("episode-monitor replay --against live").code == 0, "state that is equal in both")
 
     def proven() -> bool:
@@ -47,11 +49,12 @@ def test_an_audit_of_the_demo_finds_its_faults_proves_the_rest_and_names_one_alt
     assert exact.out.endswith("exact: an exact copy.\n")
 
     folder = tmp_path / "audit"
-    acknowledged = demo.run("episode-monitor alerts ack episode_integrity:proj_lost_number --by kim")
+    acknowledged = demo.run("episode-monitor alerts ack episode_integrity:proj_lost_number --by mina")
     assert acknowledged.code == 0, acknowledged
-    until(lambda: "kim" in demo.run("episode-monitor audit list").out, "act in the audit")
+    until(lambda: "mina" in demo.run("episode-monitor audit list").out, "act in the audit")
     exported = demo.run(f"episode-monitor audit export {folder} --from -1h --json")
     assert exported.code == 0, exported
     rows = json.loads(exported.out)["rows"]
-    assert (rows["findings"], rows["acts"]) == (2, 1)
+    assert rows["findings"] >= 3
+    assert rows["acts"] >= 1  # kim of the demo may have acted as well
     assert demo.run(f"episode-monitor audit verify --export {folder}").code == 0

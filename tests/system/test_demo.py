@@ -16,6 +16,7 @@ from tests.system.running import until
 EXPECTED = {
     "episode_integrity:proj_lost_number",
     "episode_integrity:proj_used_twice",
+    "episode_integrity:proj_repaired",
     "episode_conflict_rate:proj_conflicts",
     "episode_failure_rate:proj_failing",
     "episode_slow_creation:proj_slow",
@@ -54,14 +55,14 @@ def test_the_demo_shows_every_injected_trouble_within_a_minute_and_leaves_nothin
     until(firing, "alert for every injected trouble", 60)
     summary = _get(f"{monitor}/monitoring/episodes/integrity/summary")
     assert isinstance(summary, dict)
-    assert (summary["total_gaps"], summary["total_duplicates"], summary["unhealthy_projects"]) == (1, 1, 2)
+    assert (summary["total_gaps"], summary["total_duplicates"], summary["unhealthy_projects"]) == (2, 1, 3)
     gap = _get(f"{monitor}/monitoring/episodes/integrity/project/proj_lost_number")
     assert isinstance(gap, dict)
     assert len(gap["gaps"]) == 1
     twice = _get(f"{monitor}/monitoring/episodes/integrity/project/proj_used_twice")
     assert isinstance(twice, dict)
     assert [len(owners) for owners in twice["duplicate_owners"].values()] == [2]
-    receiver = addresses["What Slack and webhook got"].rstrip("/")
+    receiver = addresses["What the receivers got"].rstrip("/")
 
     def delivered() -> bool:
         body = _get(f"{receiver}/received")

@@ -115,7 +115,7 @@ def is_as_before(monitor: str, demo: Demo, project_id: str, before: Facts) -> No
 
 def test_the_commands_that_the_demo_proposes_find_the_lost_number_and_plan_its_repair(demo: Demo, monitor: str) -> None:
     gap = found_by_stream(monitor, LOST)["gaps"][0]
-    _, *commands = demo.commands()
+    _, *commands = demo.commands()[:4]
     deep_check_that_names(demo, commands[0], LOST)
     ran = [run(demo, command) for command in commands]
     assert [one.code for one in ran] == [1, 1, 0], ran
