@@ -2,6 +2,8 @@
 
 import msgspec
 
+from models.alert import AlertInputs
+from models.integrity_views import Applied
 from models.reload_views import FileInForce
 
 
@@ -80,3 +82,27 @@ class RulesInForce(msgspec.Struct, frozen=True, kw_only=True):
     disagreements: list[str]  # a sentence for each worker that differs
     workers: list[WorkerRules]
     files: list[FileInForce]  # of the worker that answers
+
+
+class ProjectRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one rule of a project stands, and why. `state` and `inputs` are as in an alert; the first three states have
+    no alert. `since` is when the rule was crossed; null where it is not."""
+
+    rule_id: str
+    alert_type: str
+    severity: str
+    state: str
+    reason: str  # of the state: such as `back_to_normal`, `no_operations`, `insufficient_data`
+    description: str  # the measurement in a sentence
+    missing: str | None  # what keeps the rule from firing although its share is above the threshold; null: nothing
+    since: str | None
+    inputs: AlertInputs
+
+
+class ProjectRules(msgspec.Struct, frozen=True, kw_only=True):
+    """All rules of one project, in the order of the rules file, as of a time."""
+
+    project_id: str
+    as_of: str
+    applied: Applied
+    rules: list[ProjectRule]

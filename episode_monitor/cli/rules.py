@@ -3,11 +3,12 @@
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from episode_monitor.cli.backtest import backtest
-from episode_monitor.cli.calling import By, Url, name_of, post
+from episode_monitor.cli.calling import By, Url, get, name_of, post
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.cli.rule_unit_tests import run_unit_tests
 from episode_monitor.exits import ExitCode
@@ -36,6 +37,25 @@ def show_rules(as_json: Json = False) -> None:
         threshold = rule.measure.format_threshold(float(rule.threshold))
         rows.append([rule.rule_id, rule.measure.name, rule.severity.value, threshold, window])
     print_table(("Rule", "Measure", "Severity", "Threshold", "Window"), rows)
+
+
+@rules.command("explain")
+def explain_rules(
+    project: Annotated[str, typer.Argument(help="The project's id.")], url: Url = None, as_json: Json = False
+) -> None:
+    """Show where each rule of a project stands on a running worker, and why it fires or does not. Exit code 1 if one
+    fires."""
+    found = get(load_settings(), url, f"/integrity/project/{quote(project, safe='')}/rules")
+    if as_json:
+        print_json(found)
+    else:
+        rows = [
+            [one["rule_id"], one["state"], one["since"] or "", f"{one['description']} {one['missing'] or ''}".rstrip()]
+            for one in found["rules"]
+        ]
+        print_table(("Rule", "State", "Crossed since", "Why"), rows)
+    if any(one["state"] in ("firing", "recovering") for one in found["rules"]):
+        raise typer.Exit(ExitCode.ISSUES_FOUND)
 
 
 @rules.command("reload")

@@ -82,3 +82,18 @@ async def test_while_a_partition_has_no_owner_the_counts_are_not_known() -> None
         first = await one_more(fleet, "first", 0)
         await fleet.publish()
         assert (await first.get(PATH)).status_code == 503
+
+
+async def test_any_worker_says_where_each_rule_of_a_project_stands() -> None:
+    async with Fleet(2) as fleet:
+        first, second = await one_more(fleet, "first", 0), await one_more(fleet, "second", 1)
+        await fleet.publish()
+        path = "/monitoring/episodes/integrity/project/second-a/rules"
+        answer = json(await first.get(path))
+        assert answer == json(await second.get(path))
+        assert [(one["rule_id"], one["state"]) for one in answer["rules"]] == [
+            ("failures", "inactive"), ("conflicts", "inactive"), ("integrity", "firing"),
+        ]  # fmt: skip
+        assert (answer["project_id"], answer["applied"]["partition"]) == ("second-a", 1)
+        unknown = await first.get("/monitoring/episodes/integrity/project/nobody/rules")
+        assert json(unknown, 404)["code"] == "unknown_project"

@@ -95,6 +95,9 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
         await _make_a_gap(broker, settings["EVENTS_TOPIC"])
         until(lambda: view(program, "/alerts/active")["total"], "alert")
 
+        explained = run("rules", "explain", "team/one", "--json", **settings)
+        assert (explained.code, [one["state"] for one in explained.json["rules"]][-1]) == (1, "firing")
+        assert "1 missing" in run("rules", "explain", "team/one", **settings).out
         listed = run("alerts", "list", "--json", **settings)
         assert listed.code == 1
         key = listed.json["alerts"][0]["alert_key"]

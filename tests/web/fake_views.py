@@ -24,6 +24,7 @@ from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING, FindingQues
 from episode_monitor.fleet.questions.findings import FindingsQuestion
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.project_list import ProjectListQuestion
+from episode_monitor.fleet.questions.project_rules import ProjectRulesQuestion
 from episode_monitor.fleet.questions.rules import RulesQuestion
 from episode_monitor.fleet.questions.states import ProjectFactsQuestion, ProjectStatesQuestion
 from episode_monitor.fleet.questions.stats import FleetStatsQuestion, ProjectStatsQuestion
@@ -45,7 +46,7 @@ from models.integrity_views import Applied, IntegritySummary, ProjectPage, Proje
 from models.performance_views import PerformanceStats, PerformanceTrend, TrendPoint
 from models.process_views import AlertHistoryPage, AlertTransition, Readiness
 from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
-from models.rule_views import RulesInForce, RuleView
+from models.rule_views import ProjectRules, RulesInForce, RuleView
 from models.times import rfc3339
 from streams.alerting.rules import RuleSet
 from streams.base.night import Night
@@ -322,6 +323,9 @@ class FakeViews:
         ProjectQuestion: lambda self, question: project_view(question.project_id),
         ProjectStatesQuestion: lambda self, question: STATES,
         ProjectFactsQuestion: lambda self, question: ProjectFactsAnswer(partition=question.partition, facts=None),
+        ProjectRulesQuestion: lambda self, question: ProjectRules(
+            project_id=question.project_id, as_of=AS_OF, applied=Applied(partition=2, offset=1234), rules=[]
+        ),
         FindingsQuestion: _findings,
         FindingQuestion: _finding,
         WaiveFinding: _waive,

@@ -20,6 +20,7 @@ CONTRACT = {
     ("get", f"{ROOT}/integrity/projects"): {"ProjectPage"},
     ("get", f"{ROOT}/integrity/project"): {"ProjectView"},
     ("get", f"{ROOT}/integrity/project/{{project_id}}"): {"ProjectView"},
+    ("get", f"{ROOT}/integrity/project/{{project_id}}/rules"): {"ProjectRules"},
     ("get", f"{ROOT}/integrity/project/{{project_id}}/findings"): {"FindingList"},
     ("get", f"{ROOT}/integrity/findings"): {"FindingList"},
     ("get", f"{ROOT}/integrity/project/{{project_id}}/findings/{{finding_id}}"): {"FindingDetail"},

@@ -10,6 +10,7 @@ from episode_monitor.fleet.questions.finding import FindingQuestion
 from episode_monitor.fleet.questions.findings import FindingsQuestion
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.project_list import ProjectHealth, ProjectListQuestion, ProjectSort
+from episode_monitor.fleet.questions.project_rules import ProjectRulesQuestion
 from episode_monitor.fleet.questions.states import MAX_ROWS, ProjectFactsQuestion, ProjectStatesQuestion
 from episode_monitor.fleet.questions.summary import SummaryQuestion
 from episode_monitor.web.answers import answer, done, read
@@ -24,6 +25,7 @@ from models.check_views import ProjectDrift
 from models.finding_views import FindingDetail, FindingList, FindingView
 from models.integrity_views import IntegritySummary, ProjectPage, ProjectView, SwitchedOffSummary
 from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
+from models.rule_views import ProjectRules
 from models.times import epoch_ms, rfc3339
 
 router = APIRouter(prefix="/monitoring/episodes/integrity", tags=["integrity"])
@@ -52,6 +54,13 @@ async def list_projects(
     """Projects in pages, the worst first."""
     question = ProjectListQuestion(status=status, q=q or None, sort=sort, limit=limit, cursor=cursor)
     return await read(request, question)
+
+
+@router.get("/project/{project_id:path}/rules", responses=returns(ProjectRules, problems=(404, 503)))
+async def project_rules(request: Request, project_id: ProjectIdPath) -> Response:
+    """Where each rule of a project stands, and why it fires or does not."""
+    question = ProjectRulesQuestion(project_id=project_id)
+    return await read(request, question, otherwise=_with_such_an_ending(request, project_id, "/rules"))
 
 
 @router.get("/project/{project_id:path}/findings", responses=returns(FindingList, problems=(404, 503)))
