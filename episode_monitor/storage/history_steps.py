@@ -28,7 +28,7 @@ class StepQuery(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str | None = None
     alert_keys: Sequence[str] | None = None
     after: Place | None = None
-    limit: int = 2000
+    limit: int = 1000
 
 
 class StepPage(NamedTuple):
