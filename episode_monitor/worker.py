@@ -28,6 +28,7 @@ from agents.kafka.rights import MayNot
 from agents.kafka.topics import TopicMismatch
 from agents.runtime import Runtime
 from agents.supervised import vital
+from alert_sinks.texts.languages import texts_of
 from episode_monitor import __version__, access, composition
 from episode_monitor.alertmanager_api.routes import Monitor, alertmanager_router
 from episode_monitor.checks.service import Checks
@@ -187,7 +188,7 @@ class Worker:
             silence_router(desk),
             on_call_router(desk, self.files.on_call),
             *delivery_routers(self.runtime, now_ms),
-            slack_router(say_by(self.client)),
+            slack_router(say_by(self.client), texts_of(self.settings.alert_language)),
             alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)),
         ]
         return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)

@@ -83,7 +83,7 @@ class SlackBot:
 
     def _shown(self, alert: Alert, attempt: Attempt) -> dict[str, object]:
         payload = slack_payload(alert, attempt.texts)
-        return with_buttons(payload, alert) if self._parts.has_buttons else payload
+        return with_buttons(payload, alert, attempt.texts) if self._parts.has_buttons else payload
 
     async def _tell(
         self, payload: dict[str, object], line: str, incident: str, name: str, worst: Alert, attempt: Attempt

@@ -12,6 +12,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from alert_sinks.slack_buttons import ACTIONS, SILENCE
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
 from alert_sinks.wording import one_line
 from episode_monitor.slack.signature import is_from_slack
 from episode_monitor.web.alert_desk import AlertAct, AlertActKind
@@ -25,12 +27,6 @@ log = structlog.get_logger(__name__)
 ANSWER_SECONDS = 2.5  # Slack waits 3
 SILENCE_MINUTES = 60
 SAY_HOST = "hooks.slack.com"
-_DONE = {
-    AlertActKind.ACKNOWLEDGE: "Acknowledged by {by}.",
-    AlertActKind.SILENCE: "Silenced for an hour by {by}.",
-    AlertActKind.RESOLVE: "Resolved by {by}.",
-}
-_LATE = "This takes longer than Slack waits; it will still be done, or look at the alert again in a minute."
 
 Say = Callable[[str, str], Awaitable[None]]
 
@@ -67,15 +63,15 @@ def say_by(client: httpx.AsyncClient) -> Say:
     return say
 
 
-def slack_router(say: Say) -> APIRouter:
-    """For `create_web_app(extra_routers=[...])`."""
+def slack_router(say: Say, texts: Texts = ENGLISH) -> APIRouter:
+    """For `create_web_app(extra_routers=[...])`; refusals are said in English."""
     router, under_way = APIRouter(tags=["alerts"]), set[asyncio.Task[None]]()
 
     @router.post(SLACK_PATH, include_in_schema=False)
     async def slack_action(request: Request) -> Response:
         """A press of a button; Slack shows nothing of this answer, and the person is answered by `say`."""
         pressed = _read(await _signed(request))
-        task = asyncio.create_task(_act_and_say(request, pressed, say))
+        task = asyncio.create_task(_act_and_say(request, pressed, say, texts))
         under_way.add(task)  # goes on after the answer
         task.add_done_callback(under_way.discard)
         await asyncio.wait({task}, timeout=ANSWER_SECONDS)
@@ -107,25 +103,25 @@ def _read(body: bytes) -> _Pressed:
     raise Problem(400, "malformed_action", "This is not the press of one of the monitor's buttons.")
 
 
-async def _act_and_say(request: Request, pressed: _Pressed, say: Say) -> None:
+async def _act_and_say(request: Request, pressed: _Pressed, say: Say, texts: Texts) -> None:
     (action,), user = pressed.actions, pressed.user
     by = one_line(user.name or user.username or user.id)[:200] or "slack"
     kind = AlertActKind(action.action_id.removeprefix("episode_monitor_"))
     minutes = SILENCE_MINUTES if action.action_id == SILENCE else None
     act = AlertAct(alert_key=action.value, kind=kind, by=by, comment="by a button in Slack", minutes=minutes)
     details: dict[str, Any] = {"comment": act.comment, "slack_user": user.id[:200]}
-    text = _DONE[kind].format(by=by)
+    text = texts.say(f"pressed.{kind.value}", person=by)
     try:
         with audited(request, by=by, action=f"alert.{kind.value}", target=act.alert_key, details=details):
             await alert_desk_of(request).perform(act)
     except Exception as error:
-        text = _sentence(error)
+        text = _sentence(error, texts)
     await say(pressed.response_url, text)
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, texts: Texts) -> str:
     if isinstance(error, TimeoutError):
-        return _LATE
+        return texts.say("pressed.late")
     try:
         return to_problem(error).detail
     except Exception:

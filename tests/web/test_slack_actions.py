@@ -11,6 +11,9 @@ import pytest
 
 from alert_sinks.slack_buttons import ACKNOWLEDGE, RESOLVE, SILENCE, with_buttons
 from alert_sinks.slack_message import slack_payload
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
+from alert_sinks.texts.korean import KOREAN
 from episode_monitor.fleet.acts.alert import UNKNOWN_ALERT
 from episode_monitor.fleet.errors import Refused
 from episode_monitor.settings.api_tokens import parse_api_tokens
@@ -51,15 +54,15 @@ class Desk(FleetAlertDesk):
 class Slack:
     """Presses buttons, and hears what is said."""
 
-    def __init__(self, settings: WebSettings = SETTINGS) -> None:
+    def __init__(self, settings: WebSettings = SETTINGS, texts: Texts = ENGLISH) -> None:
         self.desk, self.audit, self.said = Desk(), list[AuditEntry](), list[tuple[str, str]]()
 
         async def say(url: str, text: str) -> None:
             self.said.append((url, text))
 
         app = fake_app(
-            FakeViews(), settings, extra_routers=[slack_router(say)], alert_desk=self.desk, audit=self.audit.append,
-            now_ms=lambda: NOW_S * 1000,
+            FakeViews(), settings, extra_routers=[slack_router(say, texts)], alert_desk=self.desk,
+            audit=self.audit.append, now_ms=lambda: NOW_S * 1000,
         )  # fmt: skip
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://monitor.example")
 
@@ -184,6 +187,24 @@ def test_the_example_of_slacks_own_documentation() -> None:
     signature = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
     secret = "8f742231b10e8888abcd99yyyzzz85a5"
     assert is_from_slack(secret, "1531420618", signature, body, 1_531_420_618_000)
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [(ACKNOWLEDGE, "kim 님이 확인했습니다."), (SILENCE, "kim 님이 1시간 동안 알림을 중지했습니다."),
+     (RESOLVE, "kim 님이 해소 처리했습니다.")],
+)  # fmt: skip
+async def test_a_person_is_answered_in_the_language_of_messages(action: str, said: str) -> None:
+    slack = Slack(texts=KOREAN)
+    await slack.press(action)
+    assert slack.said == [(URL, said)]
+
+
+def test_buttons_are_in_the_language_of_messages() -> None:
+    shown = with_buttons(slack_payload(an_alert(), KOREAN), an_alert(), KOREAN)["attachments"]
+    assert isinstance(shown, list)
+    (block,) = shown[-1]["blocks"]
+    assert [each["text"]["text"] for each in block["elements"]] == ["확인", "1시간 알림 중지", "해소 처리"]
 
 
 def test_buttons_are_below_a_firing_alert_and_say_what_is_left_to_do() -> None:
