@@ -12,8 +12,8 @@ from faust.types import TP
 from faust.types.transports import ConsumerT
 from yarl import URL
 
-from agents.alerts.alert_consumer import AlertConsumer
 from agents.config import AgentsConfig
+from agents.dispatch.notification_consumer import NotificationConsumer
 from agents.dispatch.owner import DispatchOwner
 from agents.engine.engine import Engine
 from agents.fetching.consumer_thread import Fetched
@@ -38,15 +38,15 @@ class NoTables(TableManager):
 
 
 class MonitorApp(faust.App):
-    """A Faust app whose consumer asks the engine and the alert_consumer where to read and what to commit."""
+    """A Faust app whose consumer asks the engine and the consumer of notifications where to read and what to commit."""
 
     engine: Engine
-    alert_consumer: AlertConsumer
-    dispatch_owner: DispatchOwner | None
+    notifications: NotificationConsumer
+    dispatch_owner: DispatchOwner
     stop_process: Callable[[str], None]
     alerts_partitions: frozenset[int] = frozenset()  # of the alerts topic, whose history this worker stores
     is_leaving = False  # for good: what is dealt out now is for others
-    _assigning: "asyncio.Future[None] | None" = None  # the alert_consumer's latest assignment
+    _assigning: "asyncio.Future[None] | None" = None  # the latest assignment of notifications
 
     def _create_directories(self) -> None:
         """Creates none: state is not on disk, and a failure to create one would look like an unavailable Kafka."""
@@ -56,11 +56,11 @@ class MonitorApp(faust.App):
         assert isinstance(consumer, Consumer)
         consumer.commit_position = self.commit_position
         consumer.out_of_range = self.out_of_range
-        self.engine.assignment.consumer = self.alert_consumer.tracks.reader = consumer
+        self.engine.assignment.consumer = self.notifications.tracks.reader = consumer
         return consumer
 
     def commit_position(self, tp: TP) -> int | None:
-        """What Faust may commit; None: nothing. The alert_consumer commits its positions itself."""
+        """What Faust may commit; None: nothing. Positions of notifications are committed beside it."""
         return self.engine.commit_position(tp) if tp.topic == self.engine.assignment.events_topic else None
 
     def out_of_range(self, fetched: Fetched) -> None:
@@ -68,7 +68,7 @@ class MonitorApp(faust.App):
         if fetched.tp.topic == self.engine.assignment.events_topic:
             self.engine.out_of_range(fetched)
         else:
-            self.supervise(self.alert_consumer.tracks.out_of_range(fetched))
+            self.supervise(self.notifications.tracks.out_of_range(fetched))
 
     async def leave_partitions(self, *, at_the_end: bool = False) -> None:
         """Store and commit if the partitions are still this worker's, then own none."""
@@ -87,16 +87,15 @@ class MonitorApp(faust.App):
             if consumer.is_member:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(COMMIT_SECONDS):
-                        await self.alert_consumer.commit()
-        if self.dispatch_owner is not None:
-            await self.dispatch_owner.revoke(at_the_end=at_the_end)
+                        await self.notifications.commit()
+        await self.dispatch_owner.revoke(at_the_end=at_the_end)
         self.alerts_partitions = frozenset()
-        self.alert_consumer.revoke()
+        self.notifications.revoke()
         await self.engine.revoke(at_the_end=at_the_end)
 
-    def assign_alerts(self, partitions: list[int], generation: int) -> None:
-        """Give these to the alert consumer until the partitions are revoked."""
-        self._assigning = self.supervise(self.alert_consumer.tracks.assign(partitions, generation))
+    def assign_notifications(self, partitions: list[int], generation: int) -> None:
+        """Deliver those of these partitions until they are revoked."""
+        self._assigning = self.supervise(self.notifications.tracks.assign(partitions, generation))
 
     def supervise(self, work: Coroutine[Any, Any, None]) -> "asyncio.Future[None]":
         """Run work whose failure ends the process."""
@@ -105,8 +104,8 @@ class MonitorApp(faust.App):
 
 
 def create_app(
-    config: AgentsConfig, engine: Engine, alert_consumer: AlertConsumer, stop_process: Callable[[str], None],
-    dispatch_owner: DispatchOwner | None = None,
+    config: AgentsConfig, engine: Engine, notifications: NotificationConsumer, stop_process: Callable[[str], None],
+    dispatch_owner: DispatchOwner,
 ) -> MonitorApp:  # fmt: skip
     """The app with both agents registered. Start it on the running loop. `stop_process` ends the process at once."""
     servers = [URL(f"kafka://{server.strip()}") for server in config.kafka.bootstrap_servers.split(",")]
@@ -134,7 +133,7 @@ def create_app(
         stream_buffer_maxsize=BUFFERED_BATCHES,
         reply_create_topic=False,
     )
-    app.engine, app.alert_consumer, app.stop_process = engine, alert_consumer, stop_process
+    app.engine, app.notifications, app.stop_process = engine, notifications, stop_process
     app.dispatch_owner = dispatch_owner
     app.transport = Transport(servers, app)
     _register(app, config)
@@ -142,19 +141,18 @@ def create_app(
 
 
 def _register(app: MonitorApp, config: AgentsConfig) -> None:
-    topics, engine, alert_consumer, owner = config.topics, app.engine, app.alert_consumer, app.dispatch_owner
+    topics, engine, notifications, owner = config.topics, app.engine, app.notifications, app.dispatch_owner
 
     @app.agent(_raw(app, topics.events), name="track", concurrency=1)
     async def track(stream: Any) -> None:
         await _hand_over(app, stream, engine.accept)
 
-    @app.agent(_raw(app, config.delivered_topic), name="deliver", concurrency=1)
+    @app.agent(_raw(app, topics.notifications), name="deliver", concurrency=1)
     async def deliver(stream: Any) -> None:
-        await _hand_over(app, stream, alert_consumer.accept)
+        await _hand_over(app, stream, notifications.accept)
 
-    if owner is not None:
-        _deal_out(app, topics.alerts)  # to store their history
-        _deal_out(app, topics.acts)  # its partition makes a worker the owner of the dispatcher
+    _deal_out(app, topics.alerts)  # to store their history
+    _deal_out(app, topics.acts)  # its partition makes a worker the owner of the dispatcher
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
@@ -167,9 +165,9 @@ def _register(app: MonitorApp, config: AgentsConfig) -> None:
         if app.is_leaving:
             return
         engine.assign(_of(partitions, topics.events), generation)
-        app.assign_alerts(_of(partitions, config.delivered_topic), generation)
+        app.assign_notifications(_of(partitions, topics.notifications), generation)
         app.alerts_partitions = frozenset(_of(partitions, topics.alerts))
-        if owner is not None and _of(partitions, topics.acts):
+        if _of(partitions, topics.acts):
             owner.assign()
 
 

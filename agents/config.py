@@ -45,16 +45,11 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     cached_projects: int = 20_000
     stalled_seconds: float = 30.0  # a backlog that does not move for so long ends the process
     audit: AuditConfig | None = None  # None: no audit checkpoints
-    rules: frozenset[str] | None = None  # ids of all rules that may have alerts; None: any
-    dispatch: Callable[[], DispatchConfig] | None = None  # what is in force now; None: there is no dispatcher
+    rules: Callable[[], frozenset[str]] | None = None  # ids of those in force; alerts of others end. None: of none
+    dispatch: Callable[[], DispatchConfig]  # what the dispatcher decides by now
     worker_url: str = ""  # how the dispatcher's owner is named to the others
     group_instance_id: str | None = None  # a name that outlives the process: after a restart its partitions come back
     # at once, and have no owner while it is away, until its session ends
-
-    @property
-    def delivered_topic(self) -> str:
-        """What is delivered: notifications, or without a dispatcher transitions."""
-        return self.topics.alerts if self.dispatch is None else self.topics.notifications
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,7 @@ class Dispatching:
     ) -> None:  # fmt: skip
         self._config = config
         self._alerts_partitions = 0
-        self.owner: DispatchOwner | None = None
-        self.model: ReadModel | None = None  # what every worker knows of all alerts
-        self.follower: ReadModelFollower | None = None
-        self.act_desk: ActDesk | None = None
-        if config.dispatch is None:
-            return
-        self.model = ReadModel(config.dispatch, now_ms)
+        self.model = ReadModel(config.dispatch, now_ms)  # what every worker knows of all alerts
         self.follower = ReadModelFollower(config.topics.dispatch, config.kafka, self.model, history)
         self.act_desk = ActDesk(config.topics.acts, producer, self.model, now_ms)
 
@@ -60,18 +54,17 @@ class Dispatching:
 
     def works(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the worker does."""
-        return [] if self.follower is None else [self.follower.run()]
+        return [self.follower.run()]
 
     @property
     def is_live(self) -> bool:
         """Whether this worker is the owner, and decides."""
-        return self.owner is not None and self.owner.is_live
+        return self.owner.is_live
 
-    def status(self, now_ms: int) -> DispatchStatus | None:
-        """How the dispatcher is, as this worker knows it; None: there is none."""
+    def status(self, now_ms: int) -> DispatchStatus:
+        """How the dispatcher is, as this worker knows it."""
         owner, model, follower = self.owner, self.model, self.follower
-        if owner is None or model is None or follower is None:
-            return None
+        state = owner.state
         return DispatchStatus(
             owner=model.owner.worker if model.owner else "",
             silent_seconds=(now_ms - model.owner_heard_ms) / 1000 if model.owner else None,
@@ -83,6 +76,7 @@ class Dispatching:
             is_copied=follower.caught_up.is_set(),
             copy_lag=follower.lag,
             behind_seconds=follower.behind_seconds,
+            held=0 if state is None else sum(bool(live.record.behind) for live in state.alerts.values()),
             outbox=model.outbox,
             state_bytes=model.size_bytes,
             counts=owner.counts,
@@ -98,8 +92,7 @@ class Dispatching:
         """Whether this monitor has read the alerts topic before: its dispatcher has stored what came of it, or its
         group has committed a position. To be called after `prepare`. Raises KafkaError."""
         config = self._config
-        is_stored = config.dispatch is not None and await has_records(config.kafka, config.topics.dispatch)
-        return is_stored or bool(await self._known_to())
+        return await has_records(config.kafka, config.topics.dispatch) or bool(await self._known_to())
 
     async def _known_to(self) -> Mapping[int, int]:
         """What the group has committed: a version without a dispatcher has delivered that."""

@@ -8,13 +8,12 @@ import structlog
 from faust.contrib.asgi import bind_to_running_loop
 from faust.types import TP
 
-from agents.alerts.alert_consumer import AlertConsumer, Token
 from agents.alerts.alert_headers import MONITOR_ID, Ours
 from agents.alerts.history_follower import HistoryFollower
 from agents.app import MonitorApp, create_app
 from agents.auditing import auditor_of, prepare_audit
 from agents.config import AgentsConfig, Hooks, Outlets
-from agents.dispatch.notification_consumer import NotificationConsumer
+from agents.dispatch.notification_consumer import NotificationConsumer, Token
 from agents.dispatching import Dispatching
 from agents.engine.changelog import Changelog
 from agents.engine.engine import Engine, EngineOptions, EngineParts
@@ -38,7 +37,6 @@ from agents.retrying import Pauses, retry
 from agents.supervised import every, vital
 from alert_sinks.environment import Environment
 from alert_sinks.fanout import Fanout
-from alert_sinks.held_past import HeldPast
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from streams.alerting.core import Core
@@ -47,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 IDLE_MS = 2_000  # an idle partition's clock follows the wall clock at this distance
 IDLE_LOOK_SECONDS = 0.5
-PAST_LOOK_SECONDS = 0.2
+ARRIVALS_LOOK_SECONDS = 0.2
 COMMIT_SECONDS = 0.5
 STOP_SECONDS = 10.0
 LOOK_AT_WAITS_SECONDS = 1.0
@@ -61,28 +59,24 @@ class Runtime:
         self, config: AgentsConfig, core: Core, outlets: Outlets, stop: Callable[[str], None],
         now_ms: Callable[[], int], hooks: Hooks | None = None,
     ) -> None:  # fmt: skip
-        hooks, topics, decides = hooks or Hooks(), config.topics, config.dispatch is not None
+        hooks, topics = hooks or Hooks(), config.topics
         self.config = config
         self.stall_guard = StallGuard(config.session_timeout_seconds, stop)
         self.producer = Producer(config.kafka, self.stall_guard.check)
         self.ours = Ours(config.monitor_id, now_ms())
-        self.writer = Writer(self.producer, topics.alerts, topics.dead_letters, config.monitor_id, decides=decides)
+        self.writer = Writer(self.producer, topics.alerts, topics.dead_letters, config.monitor_id)
         self.engine = self._engine_of(core, stop, now_ms, hooks, outlets)
         self.fleet_rules = FleetRules(
             self.engine, self.producer, config.kafka, topics.fleet_seconds, now_ms, hooks.failpoint
         )
         self.growth = Growth(config, self.engine, self.producer, stop)
         self.fanout: Fanout[Token] = Fanout(
-            outlets.destinations, outlets.ledger, on_done=lambda token: self.alert_consumer.done(token),
+            outlets.destinations, outlets.ledger, on_done=lambda token: self.notifications.done(token),
             on_dead_letter=self._write_dead_letter, limits=outlets.limits,
             environment=Environment(check=self.stall_guard.check), texts=outlets.texts,
         )  # fmt: skip
         self.far_caught_up_at_ms: Callable[[int], int | None] = lambda partition: None  # of other workers' partitions
-        consumer = NotificationConsumer if decides else AlertConsumer
-        self.alert_consumer = consumer(
-            config.delivered_topic, self.ours, self.fanout, HeldPast(core.escalate_after_ms),
-            outlets.limits.queue_limit, now_ms, self._caught_up_at_ms,
-        )  # fmt: skip
+        self.notifications = NotificationConsumer(topics.notifications, self.fanout, outlets.limits.queue_limit)
         self.dispatching = Dispatching(
             config, self.producer, self.ours, now_ms, self._caught_up_at_ms, stop,
             HANDOVER_SHARE * config.rebalance_timeout_seconds, hooks, outlets.history,
@@ -155,8 +149,8 @@ class Runtime:
         works = [
             self.stall_guard.run(),
             self.engine.flusher.run(self.config.flush_interval_seconds),
-            every(PAST_LOOK_SECONDS, self._release_past_alerts),
-            every(COMMIT_SECONDS, self._commit_alert_positions),
+            every(ARRIVALS_LOOK_SECONDS, self.engine.arrivals.look),
+            every(COMMIT_SECONDS, self._commit_notifications),
             every(LOOK_AT_WAITS_SECONDS, self._look_at_waits),
             self.watchdog.run(),
             self.history.run(),
@@ -173,7 +167,7 @@ class Runtime:
         self._waits_for = ""
 
     async def _start_app(self) -> None:
-        app = create_app(self.config, self.engine, self.alert_consumer, self._stop, self.dispatching.owner)
+        app = create_app(self.config, self.engine, self.notifications, self._stop, self.dispatching.owner)
         bind_to_running_loop(app)
         app.finalize()
         try:
@@ -225,7 +219,7 @@ class Runtime:
 
     def _backlogs(self) -> Iterator[tuple[TP, int, int]]:
         yield from self.engine.progress.backlogs()
-        yield from self.alert_consumer.backlogs()
+        yield from self.notifications.backlogs()
 
     async def _unreachable(self, numbers: Sequence[int]) -> str:
         kafka, topics = self.config.kafka, self.config.topics
@@ -237,13 +231,9 @@ class Runtime:
     def _supervised(self, work: Awaitable[None]) -> asyncio.Task[None]:
         return asyncio.create_task(vital(work, self._stop))
 
-    async def _release_past_alerts(self) -> None:
-        await self.engine.arrivals.look()
-        await self.alert_consumer.look()
-
-    async def _commit_alert_positions(self) -> None:
-        if self.alert_consumer.tracks.reader is not None:
-            await self.alert_consumer.commit()
+    async def _commit_notifications(self) -> None:
+        if self.notifications.tracks.reader is not None:
+            await self.notifications.commit()
 
     def _caught_up_at_ms(self, partition: int) -> int | None:
         """When a partition of events was last known to have caught up; None: it has not."""
@@ -276,7 +266,7 @@ class Runtime:
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
             await asyncio.wait([self._starting])
-        self.alert_consumer.stop_taking()
+        self.notifications.stop_taking()
         await self.fanout.aclose()
         if self.app is not None:
             await self._leave(self.app)

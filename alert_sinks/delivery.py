@@ -28,25 +28,19 @@ class Delivery:
     shown: Alert  # as the sink is to show it
     accepted_at: float  # seconds of the monotonic clock
     ended: Callable[[], None]
+    message_id: str  # names the message, also in the ledger
     attempts: int = 0
     state: DeliveryState = DeliveryState.WAITING
     digest: Digest | None = None
-    message_id: str = ""  # names the message, also in the ledger; "": the transitions do
     receiver: str = ""
     last_error: str = ""  # of the last attempt that failed
     group_key: str = ""  # of the group that a message is about
-    after: tuple["Delivery", ...] = ()  # to be delivered first, though waited for no longer than `TEAM_FIRST_SECONDS`
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
         """All transitions in it."""
         return (self.alert,) if self.digest is None else self.digest.alerts
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What stands for it in the ledger."""
-        return (self.message_id,) if self.message_id else tuple(alert.transition_id for alert in self.alerts)
 
     @property
     def queue(self) -> str:
@@ -66,7 +60,7 @@ class Delivery:
     def log_fields(self) -> dict[str, object]:
         """What names it in the log."""
         if self.digest is not None:
-            return {"alerts": len(self.alerts), "digest_id": self.digest.digest_id}
+            return {"alerts": len(self.alerts), "message_id": self.message_id}
         alert = self.alert
         return {
             "alert_key": alert.alert_key, "status": alert.status.value, "level": alert.escalation_level,

@@ -6,7 +6,6 @@ import structlog
 
 from alert_sinks.dead_letters import DeadLetters, UndeliveredAlert
 from alert_sinks.delivery import Delivery
-from alert_sinks.digest import without
 from alert_sinks.environment import Environment
 from alert_sinks.ledger import Ending, GuardedLedger, LedgerEntry
 
@@ -64,29 +63,15 @@ class Endings:
 
     async def was_delivered(self, delivery: Delivery) -> bool:
         """Whether all of it was delivered before: by an earlier process, or after an earlier reading."""
-        if delivery.message_id:
-            is_known = await self._ledger.already_delivered(delivery.message_id, self._sink)
-            self.counters["skipped"] += len(delivery.alerts) if is_known else 0
-            return is_known
-        known = [
-            alert for alert in delivery.alerts if await self._ledger.already_delivered(alert.transition_id, self._sink)
-        ]
-        self.counters["skipped"] += len(known)
-        if delivery.digest is None or not known:
-            return bool(known)
-        left = without(delivery.digest, known)
-        if left is None:
-            return True
-        delivery.digest, delivery.alert = left, left.worst
-        return False
+        is_known = await self._ledger.already_delivered(delivery.message_id, self._sink)
+        self.counters["skipped"] += len(delivery.alerts) if is_known else 0
+        return is_known
 
     async def _record(self, delivery: Delivery, ending: Ending) -> None:
-        keys = [alert.alert_key for alert in delivery.alerts]
-        for place, name in enumerate(delivery.names):
-            about = keys if delivery.message_id else keys[place : place + 1]
-            await self._ledger.record(
-                LedgerEntry(
-                    name, self._sink, ending.value, delivery.attempts, self._environment.now_ms(), delivery.receiver,
-                    delivery.last_error, tuple(dict.fromkeys(about)),
-                )
-            )  # fmt: skip
+        keys = dict.fromkeys(alert.alert_key for alert in delivery.alerts)
+        await self._ledger.record(
+            LedgerEntry(
+                delivery.message_id, self._sink, ending.value, delivery.attempts, self._environment.now_ms(),
+                delivery.receiver, delivery.last_error, tuple(keys),
+            )
+        )  # fmt: skip

@@ -1,38 +1,32 @@
-"""Brings every transition to the sinks it is meant for, and says when all of them have finished with it.
+"""Brings every notification to the sinks of its receiver, and says when all of them have finished with it.
 
-Accepting never waits. A transition that is not done when the process ends is left undone, so it will be read again.
+Accepting never waits. A notification that is not done when the process ends is left undone, so it will be read again.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
 import structlog
 
-from alert_sinks import digest as digests
 from alert_sinks.dead_letters import DeadLetters, WriteDeadLetter
 from alert_sinks.delivery import Delivery
-from alert_sinks.digest import Digest
 from alert_sinks.environment import Environment
-from alert_sinks.held_past import Notice
 from alert_sinks.instead import InsteadOf
 from alert_sinks.key_queues import KeyQueues
 from alert_sinks.ledger import GuardedLedger, Ledger
 from alert_sinks.limits import Limits
-from alert_sinks.messages import is_wanted, messages_of, without_resolved
+from alert_sinks.messages import Message, is_wanted, messages_of, without_resolved
 from alert_sinks.receiver_queues import ReceiverQueues
-from alert_sinks.routing import Route, RouteReason, reason_of, route
 from alert_sinks.sink import Destinations, Sink
 from alert_sinks.texts.catalogue import Texts
 from alert_sinks.texts.english import ENGLISH
-from alert_sinks.texts.translation import translated
 from alert_sinks.unknown_receivers import UnknownReceivers
 from models.alert import Alert
 from streams.dispatch.outputs import Notification
-from streams.routing.alerting import ON_CALL, TEAM
 
 _log = structlog.get_logger(__name__)
 
@@ -42,16 +36,16 @@ Token = TypeVar("Token")
 @dataclass(eq=False)
 class _InFlight(Generic[Token]):
     token: Token
-    open_deliveries: int
+    open_deliveries: int = 0
     deliveries: list[tuple[KeyQueues, Delivery]] = field(default_factory=list)
 
 
 class Fanout(Generic[Token]):
-    """Takes transitions with a token each, and gives each token back through `on_done`, in any order.
+    """Takes notifications with a token each, and gives each token back through `on_done`, in any order.
 
-    `on_done(token)` is called in the event loop and must not wait; it may be called before `accept` returns (an alert
-    without a message). `on_dead_letter(alert, sink, reason)` is awaited, and repeated until it succeeds, before a
-    transition that a sink did not take counts as done. To be used in one running event loop.
+    `on_done(token)` is called in the event loop and must not wait; it may be called before `accept` returns (no sink
+    wants the message). `on_dead_letter(alert, sink, reason)` is awaited, and repeated until it succeeds, before a
+    notification that a sink did not take counts as done. To be used in one running event loop.
     """
 
     def __init__(
@@ -75,11 +69,8 @@ class Fanout(Generic[Token]):
         self._receivers = ReceiverQueues(destinations, self._queues_of)
         self._instead = InsteadOf(self._receivers, self._send_instead)
         self._unknown: UnknownReceivers[Token] = UnknownReceivers(self._to_stand_in, self._environment)
-        self._team = [sink.name for sink in destinations.team]
-        self._on_call = [sink.name for sink in destinations.on_call]
         self._in_flight: set[_InFlight[Token]] = set()
         self._closing = False
-        self.routed = dict.fromkeys(RouteReason, 0)  # transitions by why they went where they went
 
     def _queues_of(self, sink: Sink) -> KeyQueues:
         return KeyQueues(sink, self._ledger, self._dead_letters, self._limits, self._environment, self.texts)
@@ -90,9 +81,7 @@ class Fanout(Generic[Token]):
             self._instead.undelivered(alert, sink, reason)
 
     def _send_instead(self, alert: Alert, mark: str, queues: KeyQueues, message_id: str) -> None:
-        delivery = self._delivery(alert, mark, [])
-        delivery.message_id = message_id
-        queues.put(delivery)
+        queues.put(self._delivery(Message(message_id, alert), mark, "", lambda: None))
 
     @property
     def _sinks(self) -> dict[str, KeyQueues]:
@@ -105,7 +94,7 @@ class Fanout(Generic[Token]):
 
     @property
     def pending(self) -> int:
-        """Transitions and notifications accepted and not done."""
+        """Notifications accepted and not done."""
         return len(self._in_flight) + sum(self._unknown.counts.values())
 
     @property
@@ -145,23 +134,10 @@ class Fanout(Generic[Token]):
         """The names of the sinks whose destinations are gone."""
         return [name for name, queues in self._sinks.items() if not queues.is_on]
 
-    def accept(self, alert: Alert, token: Token, *, on_call_knows: bool = True) -> None:
-        """Takes a transition; its requests start at once. Ignored after `aclose` has begun.
+    def accept(self, notification: Notification, token: Token) -> None:
+        """Takes what the dispatcher has decided; its requests start at once. Ignored after `aclose` has begun.
 
-        `on_call_knows`: whether on-call was notified of an escalated alert.
-        """
-        if self._closing:
-            return
-        alert, decision = translated(alert, self.texts), self._decide(alert, on_call_knows)
-        transition = self._accepted(token, decision)
-        first = self._before_on_call(alert) if decision.reason is RouteReason.ON_CALL else ()
-        for name in decision.sinks:
-            delivery = self._delivery(alert, decision.mark, [transition])
-            delivery.after = first
-            self._put(name, delivery, [transition])
-
-    def accept_notification(self, notification: Notification, token: Token) -> None:
-        """Takes what the dispatcher has decided: its receiver's sinks get one message with its id.
+        Its receiver's sinks get one message with its id.
 
         If the alerting file in force has no such receiver, the notification waits for a reload, and after
         `PATIENCE_SECONDS` a stand-in is notified.
@@ -188,88 +164,35 @@ class Fanout(Generic[Token]):
         if stand_in:
             _log.error("another receiver stands in for one without a sink", receiver=notification.receiver,
                        stand_in=stand_in, notification_id=notification.notification_id)  # fmt: skip
-        self.routed[reason_of(notification, stand_in)] += 1
-        transition = _InFlight(token, 0)
+        one, receiver = _InFlight(token), stand_in or notification.receiver
         for way in ways:
             if not is_wanted(notification, keeps_incidents=way.of.keeps_incidents):
                 continue
             wanted = notification if way.of.sends_resolved else without_resolved(notification)
             for message in messages_of(wanted, takes_digests=way.queues.takes_digests, texts=self.texts):
-                delivery = self._delivery(message.alert, mark, [transition], message.digest)
-                delivery.message_id, delivery.group_key = message.message_id, message.group_key
-                delivery.receiver = stand_in or notification.receiver
-                transition.deliveries.append((way.queues, delivery))
-        transition.open_deliveries = len(transition.deliveries)
-        if not transition.deliveries:
+                delivery = self._delivery(message, mark, receiver, lambda: self._delivery_ended(one))
+                one.deliveries.append((way.queues, delivery))
+        one.open_deliveries = len(one.deliveries)
+        if not one.deliveries:
             self._done(token)
             return
-        self._in_flight.add(transition)
-        for queues, delivery in list(transition.deliveries):
+        self._in_flight.add(one)
+        for queues, delivery in list(one.deliveries):
             queues.put(delivery)
 
-    def _before_on_call(self, alert: Alert) -> tuple[Delivery, ...]:
-        """What the team is still to hear of this alert."""
-        return tuple(delivery for name in self._team for delivery in self._sinks[name].of_alert(alert.alert_key))
-
-    def accept_together(self, notices: Sequence[Notice[Token]]) -> None:
-        """Takes several at once: if they are many, each sink gets one message; if few, one for each."""
-        if self._closing:
-            return
-        decided = [(each, self._decide(each.alert, each.on_call_knows)) for each in notices]
-        if sum(bool(decision.sinks) for _, decision in decided) <= digests.OVER:
-            for each in notices:
-                self.accept(each.alert, each.token, on_call_knows=each.on_call_knows)
-            return
-        messages: dict[tuple[str, str], list[tuple[Alert, _InFlight[Token]]]] = {}  # by sink and mark
-        for each, decision in decided:
-            alert, transition = translated(each.alert, self.texts), self._accepted(each.token, decision)
-            for name in decision.sinks:
-                messages.setdefault((name, decision.mark), []).append((alert, transition))
-        for (name, mark), parts in messages.items():
-            if self._sinks[name].takes_digests and len(parts) > digests.OVER:
-                transitions = [transition for _, transition in parts]
-                digest = digests.digest_of((alert for alert, _ in parts), mark, self.texts)
-                self._put(name, self._delivery(digest.worst, mark, transitions, digest), transitions)
-            else:
-                for alert, transition in parts:
-                    self._put(name, self._delivery(alert, mark, [transition]), [transition])
-
-    def _accepted(self, token: Token, decision: Route) -> _InFlight[Token]:
-        self.routed[decision.reason] += 1
-        transition = _InFlight(token, len(decision.sinks))
-        if decision.sinks:
-            self._in_flight.add(transition)
-        else:
-            self._done(token)
-        return transition
-
-    def _delivery(
-        self, alert: Alert, mark: str, transitions: list[_InFlight[Token]], digest: Digest | None = None
-    ) -> Delivery:
+    def _delivery(self, message: Message, mark: str, receiver: str, ended: Callable[[], None]) -> Delivery:
+        alert = message.alert
         shown = msgspec.structs.replace(alert, title=f"{mark} {alert.title}") if mark else alert
-
-        def ended() -> None:
-            for transition in transitions:
-                self._delivery_ended(transition)
-
-        return Delivery(alert, shown, self._environment.monotonic(), ended, digest=digest)
-
-    def _put(self, name: str, delivery: Delivery, transitions: list[_InFlight[Token]]) -> None:
-        delivery.receiver = ON_CALL if name in self._on_call else TEAM
-        for transition in transitions:
-            transition.deliveries.append((self._sinks[name], delivery))
-        self._sinks[name].put(delivery)
-
-    def _decide(self, alert: Alert, on_call_knows: bool) -> Route:
-        # A switched-off on-call sink counts as absent, so that escalations are delivered.
-        on_call = [name for name in self._on_call if self._sinks[name].is_on]
-        return route(alert, self._team, on_call, self._environment.now_ms(), on_call_knows=on_call_knows)
+        return Delivery(
+            alert, shown, self._environment.monotonic(), ended, message.message_id, digest=message.digest,
+            group_key=message.group_key, receiver=receiver,
+        )  # fmt: skip
 
     def forget(self, predicate: Callable[[Token], bool]) -> None:
-        """Drops the transitions whose token fits: they belong to another worker now. Their tokens are never done."""
-        for transition in [transition for transition in self._in_flight if predicate(transition.token)]:
-            self._in_flight.discard(transition)
-            for queues, delivery in transition.deliveries:
+        """Drops the notifications whose token fits: they belong to another worker now. Their tokens are never done."""
+        for one in [one for one in self._in_flight if predicate(one.token)]:
+            self._in_flight.discard(one)
+            for queues, delivery in one.deliveries:
                 queues.forget(delivery)
         self._unknown.forget(predicate)
 
@@ -285,16 +208,16 @@ class Fanout(Generic[Token]):
         await self._dead_letters.aclose(self._limits.close_seconds)
         await self._ledger.aclose(self._limits.close_seconds)
         if self._in_flight:
-            _log.info("undelivered alerts remain for the next start", alerts=len(self._in_flight))
+            _log.info("undelivered notifications remain for the next start", notifications=len(self._in_flight))
 
-    def _delivery_ended(self, transition: _InFlight[Token]) -> None:
-        transition.open_deliveries -= 1
-        if transition.open_deliveries == 0 and transition in self._in_flight:
-            self._in_flight.discard(transition)
-            self._done(transition.token)
+    def _delivery_ended(self, one: _InFlight[Token]) -> None:
+        one.open_deliveries -= 1
+        if one.open_deliveries == 0 and one in self._in_flight:
+            self._in_flight.discard(one)
+            self._done(one.token)
 
     def _done(self, token: Token) -> None:
         try:
             self._on_done(token)
         except Exception:
-            _log.exception("the callback for a finished alert raised; the alert will be read again")
+            _log.exception("the callback for a finished notification raised; the notification will be read again")

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from alert_sinks.key_queues import KeyQueues
-from alert_sinks.receiver_queues import ReceiverQueues
-from alert_sinks.routing import NO_ON_CALL_MARK
+from alert_sinks.receiver_queues import NO_ON_CALL_MARK, ReceiverQueues
 from models.alert import Alert, AlertStatus, Severity
 from streams.routing.alerting import ON_CALL
 

@@ -24,8 +24,6 @@ from alert_sinks.turns import KeyQueue, Turns
 
 _log = structlog.get_logger(__name__)
 
-TEAM_FIRST_SECONDS = 30.0  # on-call waits this long for a delivery that the team is about to get
-
 
 class KeyQueues:
     """Brings deliveries to one sink. All methods but `aclose` return at once."""
@@ -77,11 +75,6 @@ class KeyQueues:
     def trouble(self) -> str:
         """Why the last attempt failed; "" if it did not fail."""
         return self._outage.reason
-
-    def of_alert(self, alert_key: str) -> list[Delivery]:
-        """What still waits of an alert, a digest that holds it among it."""
-        queue, digest = self._queues.get(alert_key), self._digests.get(alert_key)
-        return [*(queue.deliveries if queue is not None else ()), *([digest] if digest is not None else [])]
 
     @property
     def takes_digests(self) -> bool:
@@ -153,12 +146,6 @@ class KeyQueues:
         ahead = None if delivery.digest is not None else self._digests.get(delivery.queue)
         while ahead is not None and self._is_open(delivery) and not ahead.finished.is_set():
             await queue.until(ahead.finished.wait())
-        for first in delivery.after:
-            while self._is_open(delivery) and not first.finished.is_set():
-                left = delivery.accepted_at + TEAM_FIRST_SECONDS - self._environment.monotonic()
-                if left <= 0:
-                    break
-                await queue.until(first.finished.wait(), self._environment.sleep(left))
 
     async def _deliver_until_done(self, queue: KeyQueue, delivery: Delivery) -> None:
         while self._is_open(delivery):

@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from alert_sinks.key_queues import KeyQueues
-from alert_sinks.routing import NO_ON_CALL_MARK
 from alert_sinks.sink import Attempt, Destinations, Outcome, ReceiverSink, Rejected, Sink
 from models.alert import Alert
 from streams.routing.alerting import ON_CALL
+
+NO_ON_CALL_MARK = "[ON-CALL]"  # opens the title of what others get for want of an on-call sink
 
 
 class Way(NamedTuple):

@@ -32,12 +32,12 @@ def run(kafka: ApacheKafka, options: argparse.Namespace) -> Figures | list[Figur
     """Milliseconds from sending the crossing event to its arrival; at one rate, or at shares of a capacity."""
     servers, bursts = kafka.bootstrap_servers, options.bursts
     if options.capacity is None:
-        return _both(servers, bursts, options.rate)
+        return asyncio.run(_monitor(servers, bursts, options.rate))
     missing = prometheus_beside.missing()
     results = []
     for share in SHARES:
         rate = int(options.capacity * share)
-        figures: Figures = {"share_of_capacity": share, "monitor": _both(servers, bursts, rate)}
+        figures: Figures = {"share_of_capacity": share, "monitor": asyncio.run(_monitor(servers, bursts, rate))}
         beside = missing or asyncio.run(_prometheus(servers, bursts, rate))
         results.append(figures | {"prometheus_and_alertmanager": beside})
     return results
@@ -52,19 +52,13 @@ async def _topics(servers: str) -> AsyncIterator[tuple[str, TopicNames]]:
     yield monitor_id, names
 
 
-def _both(servers: str, bursts: int, rate: int) -> Figures:
-    """With and without the dispatcher, one after the other: two more topics lie between event and receiver."""
-    named = {f"dispatcher_{word}": word == "on" for word in ("off", "on")}
-    return {name: asyncio.run(_monitor(servers, bursts, rate, is_on)) for name, is_on in named.items()}
-
-
-async def _monitor(servers: str, bursts: int, events_per_second: int, has_dispatcher: bool) -> Figures:
+async def _monitor(servers: str, bursts: int, events_per_second: int) -> Figures:
     receiver = Receiver()
     async with _topics(servers) as (monitor_id, names), await receiver.start():
         worker = rig.worker(
             servers, monitor_id, EVENTS_TOPIC=names.events, ALERTS_TOPIC=names.alerts,
             DEAD_LETTERS_TOPIC=names.dead_letters, ALERT_DEAD_LETTERS_TOPIC=names.alert_dead_letters,
-            SLACK_WEBHOOK_URL=f"http://127.0.0.1:{receiver.port}/slack", ALERT_DISPATCHER=str(has_dispatcher).lower(),
+            SLACK_WEBHOOK_URL=f"http://127.0.0.1:{receiver.port}/slack",
         )  # fmt: skip
         async with worker:
             await asyncio.to_thread(rig.until, lambda: rig.is_ready(worker.url), 60, "readiness")

@@ -21,7 +21,7 @@ def secret(value: SecretStr | None) -> str | None:
 
 def topic_names(settings: Settings) -> TopicNames:
     """The topics of this monitor."""
-    names = TopicNames.of(
+    return TopicNames.of(
         settings.monitor_id,
         settings.events_topic,
         settings.alerts_topic,
@@ -29,7 +29,6 @@ def topic_names(settings: Settings) -> TopicNames:
         settings.alert_dead_letters_topic,
         settings.audit_topic if settings.audit_checkpoint_seconds else "",
     )
-    return names.with_dispatch(settings.monitor_id) if settings.alert_dispatcher else names
 
 
 def kafka_access(settings: Settings) -> KafkaAccess:

@@ -63,9 +63,9 @@ def audit_config(settings: Settings) -> AuditConfig | None:
 
 
 def agents_config(
-    settings: Settings, dispatch: Callable[[], DispatchConfig] | None = None, rules: RuleSet | None = None
+    settings: Settings, dispatch: Callable[[], DispatchConfig], rules: Callable[[], RuleSet] | None = None
 ) -> AgentsConfig:
-    """What the Kafka side needs; `dispatch` gives what the dispatcher decides by, `rules` are those in force."""
+    """What the Kafka side needs; `dispatch` gives what the dispatcher decides by, `rules` those in force."""
     return AgentsConfig(
         monitor_id=settings.monitor_id,
         kafka=kafka_access(settings),
@@ -79,7 +79,7 @@ def agents_config(
         cached_projects=settings.cached_projects,
         stalled_seconds=settings.stalled_seconds,
         audit=audit_config(settings),
-        rules=None if rules is None else rules_in_force(rules),
+        rules=None if rules is None else lambda: rules_in_force(rules()),
         dispatch=dispatch,
         worker_url=settings.public_url,
     )

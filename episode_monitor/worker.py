@@ -91,10 +91,9 @@ class Worker:
         self.storage = composition.storage(settings)
         self.client = composition.sink_client(settings)
         alerting = alerting_in_force(settings, self.client)
-        sinks = alerting.current.destinations if alerting else composition.destinations(settings, self.client)
         self.runtime = Runtime(
-            composition.agents_config(settings, alerting.config if alerting else None, core.rules), core,
-            composition.outlets(settings, self.storage, sinks), stop, now_ms,
+            composition.agents_config(settings, alerting.config, lambda: self.files.core.rules), core,
+            composition.outlets(settings, self.storage, alerting.current.destinations), stop, now_ms,
         )  # fmt: skip
         self._stop = stop
         self.files = Files(settings, self.runtime, alerting, now_ms)
@@ -160,14 +159,16 @@ class Worker:
             lambda: len(self._settings_watch.found()),
             lambda: outgoing_of(self.runtime),
             self.storage.database.counters,
-            lambda: self.runtime.dispatching.status(now_ms()), self.files.metrics,
+            lambda: self.runtime.dispatching.status(now_ms()) if self.settings.episode_monitoring_enabled else None,
+            self.files.metrics,
         )  # fmt: skip
         process = ProcessView(self._view, state, registry, self.settings.metrics_max_projects)
         self._repairs = composition.automatic_repairs(
             self.settings, self.storage, lambda: self.runtime.producer, self._fleet, now_ms
         )
         is_on = self.settings.episode_monitoring_enabled
-        desk, has_dispatch = DispatchDesk(self.runtime.dispatching, now_ms), self.settings.alert_dispatcher and is_on
+        desk = DispatchDesk(self.runtime.dispatching, now_ms)
+        alert_desk = DispatchedAlerts(desk, self._fleet)
         context = WebContext(
             fleet=self._fleet if is_on else SwitchedOffFleet(),
             process=process if is_on else SwitchedOffProcess(process),
@@ -178,7 +179,7 @@ class Worker:
             audit_is_shared=self.settings.monitor_database_url is not None,
             now_ms=now_ms,
             repairs=self._repairs,
-            alert_desk=DispatchedAlerts(desk, self._fleet) if has_dispatch else None,
+            alert_desk=(lambda: alert_desk) if is_on else refuse,
         )
         replays = (lambda: self.replays) if is_on else refuse
         routers = [
@@ -257,7 +258,7 @@ class Worker:
         if self._repairs is not None:
             works.append(self._repairs.run())
         if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner
-            works.append(prune_daily(self.storage.prune, lambda: 0 in self.runtime.alert_consumer.partitions, now_ms))
+            works.append(prune_daily(self.storage.prune, lambda: 0 in self.runtime.notifications.partitions, now_ms))
         for work in works:
             self._tasks.append(asyncio.create_task(vital(work, self._stop)))
 

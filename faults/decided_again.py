@@ -97,8 +97,8 @@ class DecidedAgain:
         late = [[timed._replace(at_ms=max(timed.at_ms, at_ms)) for timed in inputs] for at_ms in moments]
         tries = [inputs, *late] if not caught_up else []
         for at_ms in moments if caught_up else ():
-            found = [Timed(CaughtUp(origin=origin), at_ms) for origin in caught_up]
-            tries += [[*tried, *found] for tried in (inputs, *late)]
+            found = Timed(CaughtUp(origins=caught_up), at_ms)
+            tries += [[*tried, found] for tried in (inputs, *late)]
         first = ""
         for tried in tries:
             said = self._tried(decision, tried, after)
@@ -107,14 +107,14 @@ class DecidedAgain:
             first = first or said
         return first
 
-    def _caught_up(self, decision: StoredDecision, inputs: list[Timed]) -> list[str]:
+    def _caught_up(self, decision: StoredDecision, inputs: list[Timed]) -> tuple[str, ...]:
         """The partitions of events for which alerts waited before, or were taken, and wait no more."""
         if not self._waits_for_past:
-            return []
+            return ()
         waited = {each.behind for each in _alerts(self._values)}
         waited |= {timed.given.behind for timed in inputs if hasattr(timed.given, "behind")}
         waiting = {each.behind for each in _alerts(_applied(self._values, decision.changes))}
-        return sorted(origin for origin in waited - waiting if origin)
+        return tuple(sorted(origin for origin in waited - waiting if origin))
 
     def _moments(self, decision: StoredDecision) -> set[int]:
         """When it may have been made."""

@@ -39,9 +39,8 @@ def planned(plan: Dispatch, config: DispatchConfig) -> DispatchConfig:
 
 
 def dispatch_settings(plan: Dispatch, receiver_url: str) -> dict[str, str]:
-    """The environment variables of a worker with a dispatcher."""
+    """The environment variables of a worker's dispatcher."""
     return {
-        "ALERT_DISPATCHER": "true",
         "ONCALL_WEBHOOK_URL": f"{receiver_url}/webhook",
         VARIABLE: msgspec.json.encode(plan).decode(),
     }

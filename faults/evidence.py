@@ -197,10 +197,9 @@ async def collect(
     ]
     if topics.audit:
         evidence.audit = await logs(topics.audit)
-    if topics.dispatch:
-        evidence.notifications = await logs(topics.notifications)
-        evidence.acts = await read_log(bootstrap_servers, topics.acts, 0)
-        evidence.dispatch = await read_log(bootstrap_servers, topics.dispatch, 0)
+    evidence.notifications = await logs(topics.notifications)
+    evidence.acts = await read_log(bootstrap_servers, topics.acts, 0)
+    evidence.dispatch = await read_log(bootstrap_servers, topics.dispatch, 0)
     evidence.dead_letters = await read_log(bootstrap_servers, topics.dead_letters, 0)
     evidence.alert_dead_letters = await read_log(bootstrap_servers, topics.alert_dead_letters, 0)
     if commits_from is not None:

@@ -2,9 +2,7 @@
 
 import msgspec
 
-from alert_sinks.kinds.webhook import webhook_id, webhook_payload
-from alert_sinks.sink import Attempt
-from faults.evidence import Answer, Commit, Evidence, Kept, Received, Sent
+from faults.evidence import Answer, Commit, Evidence, Kept, Sent
 from faults.feed import Feed
 from faults.replay import Stored
 from models.alert_codec import encode_alert
@@ -67,8 +65,6 @@ class HonestRun:
         for alert in partition.emits:
             emitted = evidence.alerts[number]
             emitted.append(Kept(len(emitted), alert.alert_key.encode(), encode_alert(alert)))
-            body = msgspec.json.decode(msgspec.json.encode(webhook_payload(alert, Attempt(1, START_MS))))
-            evidence.received.append(Received(webhook_id(alert.transition_id), 200, body))
         partition.emits = []
         changes = partition.collect()
         cursor = changelog_keys.CURSOR, msgspec.msgpack.encode(changes.cursor)

@@ -29,7 +29,7 @@ class HonestDispatcher:
 
     def __init__(self, config: DispatchConfig, prefix: str = "lies-") -> None:
         self.config = config
-        self.topics = TopicNames.of(prefix, "events", "alerts", "letters", "alert-letters").with_dispatch(prefix)
+        self.topics = TopicNames.of(prefix, "events", "alerts", "letters", "alert-letters")
         self.evidence = Evidence(wall_ms=START_MS, alerts={0: []}, notifications={0: []})
         self.state = State()
         self._outbox = 0

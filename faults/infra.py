@@ -82,7 +82,7 @@ MakeGround = Callable[[Path, str], AbstractAsyncContextManager[Ground]]
 class InfraScenario(msgspec.Struct, frozen=True):
     """`ground(folder, broker)` starts the infrastructure; `broker` is shared by the scenarios that do not harm it.
     `seconds`: how long records flow. `letters_once`: no worker loses its partitions while it runs with dead letters
-    still to send, of which its successor would write a second one."""
+    still to send, of which its successor would write a second one. `dispatch`: None: the default, and no people."""
 
     name: str
     ground: MakeGround
@@ -130,7 +130,8 @@ async def play_infra(name: str, seed: int, folder: Path, broker: str) -> RoundRe
         async with what.ground(folder, broker) as ground:
             plan = Plan(
                 bootstrap_servers=ground.bootstrap_servers, prefix=f"{name}-{seed}-{time.time_ns() // 1_000_000}-",
-                seed=seed, seconds=what.seconds, records=what.records, dispatch=what.dispatch,
+                seed=seed, seconds=what.seconds, records=what.records, dispatch=what.dispatch or Dispatch(),
+                has_people=what.dispatch is not None,
             )  # fmt: skip
             stage = InfraStage(plan, folder, ground)
             async with asyncio.timeout(PLAY_SECONDS), stage.entered():

@@ -8,7 +8,7 @@ It is pure: `Evidence` in, sentences out. Event times must lie behind the wall c
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from agents.kafka.topics import TopicNames
 from faults.evidence import Evidence
@@ -26,18 +26,17 @@ SHOWN = 8  # violations of one kind that are written out
 
 class Oracle:
     """Judges one run. `letters_once`: the broker can ensure that a dead letter is written once (the embedded one
-    cannot). `sinks`: the names of the team's sinks whose receivers kept journals; () without sinks. `dispatch`: what
-    the dispatcher decided by, None without one; `waits_for_past`: it held back what was written behind the events."""
+    cannot). `dispatch`: what the dispatcher decided by, None: it is not judged; `waits_for_past`: it held back what was
+    written behind the events."""
 
     def __init__(
         self, core: Core, topics: TopicNames, evidence: Evidence, *, letters_once: bool = True,
-        sinks: Sequence[str] = ("webhook",), dispatch: DispatchConfig | None = None, waits_for_past: bool = False,
+        dispatch: DispatchConfig | None = None, waits_for_past: bool = False,
     ) -> None:  # fmt: skip
         self._core = core
         self._topics = topics
         self._evidence = evidence
         self._letters_once = letters_once
-        self._sinks = tuple(sinks)
         self._dispatch = dispatch
         self._waits_for_past = waits_for_past
         self.counts: Counter[str] = Counter()  # what there was, for reports
@@ -56,12 +55,10 @@ class Oracle:
             stored = StoredPartition(self._core, number, evidence, clean, offsets)
             wrong += _shortened(stored.check())
             self.counts.update(stored.counts)
-        emitted = EmittedAlerts(evidence, self._topics, replays, self._sinks)
+        emitted = EmittedAlerts(evidence, self._topics, replays)
         wrong += _shortened(letters_are_right(evidence, self._topics, replays, once=self._letters_once))
         wrong += _shortened(emitted.in_the_topic())
-        if self._dispatch is None:
-            wrong += _shortened(emitted.at_the_receivers())
-        else:
+        if self._dispatch is not None:
             dispatched = DispatchedAlerts(
                 self._dispatch, self._topics, evidence, waits_for_past=self._waits_for_past
             )  # fmt: skip

@@ -1,18 +1,13 @@
-"""The oracle on output: dead letters, alert transitions in their topic, and deliveries to the receivers."""
+"""The oracle on output: dead letters, and alert transitions in their topic."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import msgspec
-
-from agents.alerts.alert_headers import read_mark
 from agents.kafka.topics import TopicNames
-from alert_sinks.kinds.webhook import webhook_id
-from alert_sinks.routing import route
-from faults.evidence import Evidence, Kept, Received
+from faults.evidence import Evidence
 from faults.oracle_state import Sentences, place
 from faults.replay import Replay
-from models.alert import Alert, AlertStatus
+from models.alert import Alert
 from models.alert_codec import decode_alert
 
 Replays = Mapping[int, Replay]
@@ -48,13 +43,12 @@ def letters_are_right(evidence: Evidence, topics: TopicNames, replays: Replays, 
 
 
 class EmittedAlerts:
-    """Transitions in the alerts' topic and at the receivers. `sinks`: names of the team's sinks with journals."""
+    """Transitions in the alerts' topic."""
 
-    def __init__(self, evidence: Evidence, topics: TopicNames, replays: Replays, sinks: Sequence[str]) -> None:
+    def __init__(self, evidence: Evidence, topics: TopicNames, replays: Replays) -> None:
         self._evidence = evidence
         self._topic = topics.alerts
         self._expected = {name: alert for each in replays.values() for name, alert in each.transitions.items()}
-        self._sinks = tuple(sinks)
         self.counts: Counter[str] = Counter()
 
     def in_the_topic(self) -> Sentences:
@@ -81,78 +75,6 @@ class EmittedAlerts:
             if found.get(key, order) != order and set(found[key]) == set(order):
                 yield f"The transitions of {key} were first emitted in another order."
 
-    def at_the_receivers(self) -> Sentences:
-        """Each at least once, alone or in a digest, repeated alone under one webhook-id only, and none that the model
-        lacks. An alert that ended while its events were behind need not be delivered, and its end neither."""
-        if not self._sinks:
-            return
-        wanted = {name: alert for name, alert in self._expected.items() if self._is_for_people(alert)}
-        by_message_id = {webhook_id(name): alert for name, alert in wanted.items()}
-        refused = {alert.transition_id for alert in map(_alert, self._evidence.alert_dead_letters) if alert is not None}
-        taken = [one for one in self._evidence.received if one.status == 200]
-        digests = [one for one in taken if _digest(one)]
-        arrived = Counter(_name(_alert_in(one)) for one in taken if not _digest(one))
-        arrived.update(_name(sent) for one in digests for sent in _digest(one))
-        self.counts["delivered"], self.counts["delivered again"] = len(arrived), arrived.total() - len(arrived)
-        for one in taken:
-            if _digest(one):
-                for sent in _digest(one):
-                    yield from _is_wanted(sent, wanted.get(_name(sent)))
-            else:
-                yield from _is_wanted(_alert_in(one), by_message_id.get(one.message_id))
-        undelivered, behind = _ended_undelivered(wanted, arrived), self._behind()
-        for name, alert in wanted.items():
-            is_past = alert.alert_id in undelivered and alert.alert_key in behind
-            if not arrived[name] and name not in refused and not is_past:
-                yield f"The transition {name} of {alert.alert_key} never reached its receiver."
-        names: dict[str, set[str]] = {}
-        for one in taken:
-            if not _digest(one):
-                names.setdefault(_name(_alert_in(one)), set()).add(one.message_id)
-        for name, message_ids in names.items():
-            if len(message_ids) > 1:
-                yield f"The transition {name} was delivered under {len(message_ids)} webhook-ids."
-
-    def _behind(self) -> set[str]:
-        """Keys of alerts of which something was written while the events were behind."""
-        logs = self._evidence.alerts.values()
-        return {(kept.key or b"").decode() for log in logs for kept in log if read_mark(kept.headers).is_behind}
-
-    def _is_for_people(self, alert: Alert) -> bool:
-        return bool(route(alert, self._sinks, (), self._evidence.wall_ms).sinks)
-
-
-def _alert_in(one: Received) -> dict[str, object]:
-    alert = one.body.get("alert") if isinstance(one.body, dict) else None
-    return alert if isinstance(alert, dict) else {}
-
-
-def _digest(one: Received) -> list[dict[str, object]]:
-    """The alerts of a message about many; empty for a message about one."""
-    alerts = one.body.get("alerts") if isinstance(one.body, dict) else None
-    return alerts if isinstance(alerts, list) else []
-
-
-def _ended_undelivered(wanted: Mapping[str, Alert], arrived: Counter[str]) -> set[str]:
-    """Ids of alerts that began and ended, and of which nothing arrived."""
-    ended = {alert.alert_id for alert in wanted.values() if alert.status is AlertStatus.RESOLVED}
-    delivered = {alert.alert_id for name, alert in wanted.items() if arrived[name]}
-    return ended - delivered
-
-
-def _name(sent: Mapping[str, object]) -> str:
-    return f"{sent.get('alert_id')}:{sent.get('status')}:{sent.get('escalation_level')}"
-
-
-def _is_wanted(sent: dict[str, object], expected: Alert | None) -> Iterator[str]:
-    """The title may have a prefix for on-call; all else must be equal."""
-    if expected is None:
-        yield f"A receiver got the alert {sent.get('alert_key')} ({_name(sent)}), which the model lacks."
-        return
-    alert = decode_alert(msgspec.json.encode(sent))
-    if alert is None or msgspec.structs.replace(alert, title=expected.title) != expected:
-        yield f"A receiver got the transition {_name(sent)} of {expected.alert_key} with other contents."
-
 
 def _orders(alerts: Sequence[Alert]) -> dict[str, list[str]]:
     """Alert key -> its transitions in the order in which they were first emitted."""
@@ -160,7 +82,3 @@ def _orders(alerts: Sequence[Alert]) -> dict[str, list[str]]:
     for alert in alerts:
         orders.setdefault(alert.alert_key, {}).setdefault(alert.transition_id)
     return {key: list(order) for key, order in orders.items()}
-
-
-def _alert(letter: Kept) -> Alert | None:
-    return decode_alert(letter.value or b"")

@@ -25,7 +25,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     styles: tuple[Style, ...] = (Style(),)
     keeps_places: bool = False
     is_skewed: bool = False
-    dispatch: Dispatch | None = None  # None: without a dispatcher
+    dispatch: Dispatch = Dispatch()
+    has_people: bool = True  # who act on alerts
 
 
 def worker_settings(plan: Plan, topics: TopicNames, receiver_url: str) -> dict[str, str]:
@@ -47,8 +48,7 @@ def worker_settings(plan: Plan, topics: TopicNames, receiver_url: str) -> dict[s
         "STALLED_SECONDS": "5",
         "MONITORING_WEBHOOK_URL": f"{receiver_url}/webhook",
         "DASHBOARD_URL": "http://127.0.0.1:8002",  # the same for all workers, or their alerts would differ
-        "ALERT_DISPATCHER": "false",
-        **(dispatch_settings(plan.dispatch, receiver_url) if plan.dispatch is not None else {}),
+        **dispatch_settings(plan.dispatch, receiver_url),
         # By event time, alerts from clocks that are behind would escalate at once; by wall clock people have their
         # time, which no round waits for.
         **({"ESCALATE_AFTER_MINUTES": "60"} if plan.is_skewed else {}),

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import msgspec
 import structlog
@@ -33,7 +34,6 @@ from testbed.apache_kafka import ApacheKafka
 Write = Callable[[str], None]
 ROUND_SECONDS = 240.0
 DISPATCHES = (  # by seed, where the scenario has no plan of its own
-    None,
     Dispatch(),
     Dispatch(group_by=("alertname",), group_wait_ms=500, group_interval_ms=1_000),
     Dispatch(waits_for_past=True),
@@ -129,7 +129,7 @@ def _plan(bootstrap_servers: str, seed: int, scenario: Scenario) -> Plan:
     """The seed picks codec, transactions and dispatcher where the scenario has none of its own."""
     prefix = f"faults-{seed}-{time.time_ns() // 1_000_000}-"
     styles = (Style(CODECS[seed % len(CODECS)], seed % 2 == 0),)
-    chosen_by_seed = {"styles": styles, "dispatch": DISPATCHES[seed % len(DISPATCHES)]}
+    chosen_by_seed: dict[str, Any] = {"styles": styles, "dispatch": DISPATCHES[seed % len(DISPATCHES)]}
     return Plan(bootstrap_servers=bootstrap_servers, prefix=prefix, seed=seed, **(chosen_by_seed | scenario.plan))
 
 

@@ -58,9 +58,8 @@ async def _unfinished(stage: "Stage", client: AIOKafkaAdminClient, consumer: AIO
         return [_lag(tp, committed.get((tp.topic, tp.partition), 0), end) for tp, end in ends.items()]
 
     found = await behind(stage.topics.events, stage.partitions)
-    if stage.topics.dispatch:
-        found += await _undecided(stage, consumer)
-    found += await behind(stage.topics.notifications or stage.topics.alerts, stage.plan.partitions)
+    found += await _undecided(stage, consumer)
+    found += await behind(stage.topics.notifications, stage.plan.partitions)
     return [each for each in found if each]
 
 
@@ -86,9 +85,8 @@ async def _undecided(stage: "Stage", consumer: AIOKafkaConsumer) -> list[str]:
 
 def _steps(stage: "Stage", alerts: list[AlertRecord]) -> list[str]:
     """Steps of escalation that a round waits for."""
-    is_awaited = stage.plan.dispatch is not None and stage.plan.dispatch.escalate_ms
     due = sum(1 for alert in alerts if alert.escalation is not None and alert.escalation.due_ms)
-    return [f"{due} steps of escalation"] if is_awaited and due else []
+    return [f"{due} steps of escalation"] if stage.plan.dispatch.escalate_ms and due else []
 
 
 def _lag(tp: TopicPartition, at: int, end: int) -> str:

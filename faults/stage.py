@@ -54,8 +54,6 @@ class Stage:
             plan.prefix, f"{plan.prefix}events", f"{plan.prefix}alerts", f"{plan.prefix}letters",
             f"{plan.prefix}alert-letters", f"{plan.prefix}audit",
         )  # fmt: skip
-        if plan.dispatch is not None:
-            self.topics = self.topics.with_dispatch(plan.prefix)
         self.evidence = Evidence(wall_ms=time.time_ns() // 1_000_000)
         self.workers: dict[str, WorkerProcess] = {}
         self.deaths: Counter[str] = Counter()
@@ -80,20 +78,18 @@ class Stage:
         return core_of_worker(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
 
     @property
-    def dispatch(self) -> DispatchConfig | None:
-        """What the workers' dispatcher decides by; None where there is none."""
+    def dispatch(self) -> DispatchConfig:
+        """What the workers' dispatcher decides by."""
         settings = load_settings({**self._environment, "MONITORING_PORT": "8002"})
-        if not settings.alert_dispatcher or self.plan.dispatch is None:
-            return None
         files = read_files(settings, settings.alerting_path, settings.oncall_path)
         return planned(self.plan.dispatch, dispatch_config(files))
 
     def judge(self, evidence: Evidence, *, letters_once: bool = True) -> Oracle:
         """The oracle of this round."""
-        waits = self.plan.dispatch is not None and self.plan.dispatch.waits_for_past
         return Oracle(
-            self.core, self.topics, evidence, letters_once=letters_once, dispatch=self.dispatch, waits_for_past=waits
-        )
+            self.core, self.topics, evidence, letters_once=letters_once, dispatch=self.dispatch,
+            waits_for_past=self.plan.dispatch.waits_for_past,
+        )  # fmt: skip
 
     @asynccontextmanager
     async def entered(self) -> AsyncIterator["Stage"]:
@@ -107,7 +103,7 @@ class Stage:
         self.receiver_url = server.url
         self._environment = self._settings(server.url)
         self.feeding = asyncio.create_task(self._feed())
-        works = [self._supervise(), self._look(), *([People(self).act()] if plan.dispatch is not None else [])]
+        works = [self._supervise(), self._look(), *([People(self).act()] if plan.has_people else [])]
         self._tasks = [asyncio.create_task(work) for work in works]
         try:
             yield self

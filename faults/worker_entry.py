@@ -26,7 +26,6 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 
 import episode_monitor.worker as product
-from agents.alerts import alert_consumer
 from agents.dispatch import input_reader
 from agents.engine.changelog import PartitionLog, Progress
 from agents.fetching.consumer_thread import Fetched
@@ -97,8 +96,6 @@ def _harm_dispatcher(worker: product.Worker, plan: Dispatch, fault: Fault) -> No
     """Its failpoints, and the plan's times in place of those of the settings."""
     dispatching = worker.runtime.dispatching
     owner, model = dispatching.owner, dispatching.model
-    if owner is None or model is None:
-        return
     in_force = planned(plan, owner._parts.config())
     owner._parts = dataclasses.replace(owner._parts, config=lambda: in_force, failpoint=fault)
     model._config = lambda: in_force
@@ -128,7 +125,6 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
     _harm_dispatcher(worker, plan, fault)
     runtime.engine.accept = accept_some  # type: ignore[method-assign]
     runtime._idle_clocks.run = _do_not_follow  # type: ignore[method-assign]
-    alert_consumer._is_past = lambda *_: False  # event time lies behind, and the oracle expects all alerts
     read = PartitionLog.read
 
     async def slow_read(self: PartitionLog, consumer: AIOKafkaConsumer, progress: Progress) -> dict[bytes, bytes]:

@@ -48,7 +48,6 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     flush_interval_seconds: float = 0.2
     stalled_seconds: float = 30.0
     audit_seconds: float = 0.0  # 0: no audit checkpoints
-    is_dispatching: bool = False
     idle_follows_wall: bool = True  # no oracle knows at which moment an idle partition would follow the wall clock
     fault_at: str = ""
     fault_on: int = 1
@@ -86,11 +85,6 @@ def audited_names(prefix: str) -> TopicNames:
     return msgspec.structs.replace(names(prefix), audit=f"{prefix}-audit")
 
 
-def _names_of(orders: Orders) -> TopicNames:
-    found = audited_names(orders.prefix) if orders.audit_seconds else names(orders.prefix)
-    return found.with_dispatch(orders.prefix) if orders.is_dispatching else found
-
-
 def make_core() -> Core:
     """A core with the rules that the monitor ships."""
     return Core(RuleSet(parse_rules(yaml.safe_load((ROOT / "rules.yaml").read_text()))))
@@ -109,7 +103,7 @@ def make_config(orders: Orders) -> AgentsConfig:
     return AgentsConfig(
         monitor_id=orders.prefix,
         kafka=KafkaAccess(bootstrap_servers=orders.bootstrap_servers),
-        topics=_names_of(orders),
+        topics=audited_names(orders.prefix) if orders.audit_seconds else names(orders.prefix),
         state_dir=Path(orders.status_file + ".state"),
         session_timeout_seconds=orders.session_timeout_seconds,
         rebalance_timeout_seconds=orders.rebalance_timeout_seconds,
@@ -117,7 +111,7 @@ def make_config(orders: Orders) -> AgentsConfig:
         events_partitions=orders.partitions,
         stalled_seconds=orders.stalled_seconds,
         audit=AuditConfig(every_seconds=orders.audit_seconds, software="test") if orders.audit_seconds else None,
-        dispatch=dispatch_config if orders.is_dispatching else None,
+        dispatch=dispatch_config,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from agents.alerts.alert_headers import Mark
 
+LIVE_MS = 30_000  # a transition of this age is still news
 READ_MARGIN_MS = 200  # an answer of the broker may have been on its way already
 
 
@@ -45,7 +46,3 @@ class CatchingUp:
         if self._said.get(partition, 0) <= taken_at_ms:
             return False
         return self._read_up_at_ms() > max(self._since_ms[partition], taken_at_ms) + READ_MARGIN_MS
-
-    def forget(self) -> None:
-        """No alert waits any more."""
-        self._interesting, self._said, self._since_ms = set(), {}, {}

@@ -12,13 +12,12 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.alerts.alert_headers import Mark, Ours, read_mark
-from agents.alerts.catching_up import CatchingUp
+from agents.alerts.catching_up import LIVE_MS, CatchingUp
 from agents.dispatch.codecs import decode_act
 from agents.dispatch.timed import Timed, in_order, of_act, of_alert, origin_of, partition_of, passed_over
 from agents.fetching.reading import Record
 from agents.fetching.record_parsing import UnreadableBatch
 from agents.kafka.topics import TopicNames
-from alert_sinks.held_past import LIVE_MS
 from models.alert_codec import decode_alert
 from streams.dispatch.inputs import CaughtUp, Position
 
@@ -26,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 BATCH_RECORDS = 500  # decided and stored together
 POLL_MS = 200
+SILENT_MS = 30_000  # brokers answer every tenth of a second; alerts of the past wait no longer for one that does not
+TOGETHER_MS = 30_000  # a partition that has caught up waits this long for others, to share one message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,8 @@ class InputReader:
         self._ends: dict[TopicPartition, int] = {}
         self._known_to: Mapping[int, int] = {}
         self._behind: dict[str, int] = {}  # origin -> when its last alert was taken
+        self._begun_ms = 0
+        self._ready_since_ms: int | None = None  # one of them has caught up
         self._catching_up = CatchingUp(sources.caught_up_at_ms, self._read_up_at_ms)
 
     async def begin(self, positions: Mapping[str, int], known_to: Mapping[int, int], behind: set[str]) -> None:
@@ -64,7 +67,7 @@ class InputReader:
         consumer.assign(tps)
         for tp in tps:
             consumer.seek(tp, max(beginnings[tp], positions.get(_source(tp), -1) + 1))
-        self._known_to = known_to
+        self._known_to, self._begun_ms = known_to, self._sources.now_ms()
         for origin in behind:
             self._wait_for(origin)
 
@@ -87,8 +90,10 @@ class InputReader:
     def _read_up_at_ms(self) -> int:
         if not self.is_at_end:
             return 0
-        alerts = (tp for tp in self._consumer.assignment() if tp.topic == self._sources.topics.alerts)
-        return min((self._consumer.last_poll_timestamp(tp) or 0 for tp in alerts), default=0)
+        alerts = [tp for tp in self._consumer.assignment() if tp.topic == self._sources.topics.alerts]
+        answered = [self._consumer.last_poll_timestamp(tp) or 0 for tp in alerts]
+        silent_ms = self._sources.now_ms() - SILENT_MS
+        return min((at_ms for at_ms in answered if max(at_ms, self._begun_ms) >= silent_ms), default=0)
 
     # --- records
 
@@ -142,9 +147,15 @@ class InputReader:
         now_ms = self._sources.now_ms()
         self._catching_up.look(now_ms)
         over = [each for each, at_ms in self._behind.items() if self._catching_up.has(partition_of(each), at_ms)]
+        self._ready_since_ms = (self._ready_since_ms or now_ms) if over else None
+        if self._ready_since_ms is None or (
+            len(over) < len(self._behind) and now_ms < self._ready_since_ms + TOGETHER_MS
+        ):
+            return []
+        self._ready_since_ms = None
         for origin in over:
             del self._behind[origin]
-        return [Timed(CaughtUp(origin=origin), now_ms) for origin in sorted(over)]
+        return [Timed(CaughtUp(origins=tuple(sorted(over))), now_ms)]
 
 
 def _source(tp: TopicPartition) -> str:

@@ -50,7 +50,7 @@ class OwnerParts:
     handover_seconds: float
     failpoint: Failpoint = lambda name: None
     worker: str = ""
-    rules: frozenset[str] | None = None  # ids of those in force; alerts of others end. None: it is not known
+    rules: Callable[[], frozenset[str]] | None = None  # ids of those in force; alerts of others end. None: of none
     history: HistoryStore | None = None
 
 
@@ -65,6 +65,8 @@ class DispatchOwner:
         self._parts = parts
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._rules: frozenset[str] = frozenset()
+        self._rules_since_ms = 0  # when this worker took them over
 
     @property
     def is_assigned(self) -> bool:
@@ -143,8 +145,7 @@ class DispatchOwner:
             reader, meta = InputReader(sources, consumer), dispatcher.state.meta
             behind = {live.record.behind for live in dispatcher.state.alerts.values() if live.record.behind}
             await reader.begin(meta.positions, known_to, behind)
-            if ended := of_removed_rules(dispatcher.state, parts.rules, sources.now_ms()):
-                await dispatcher.take(ended)
+            await self._end_removed(dispatcher)
             self.problem, self.is_live, self.dispatcher = "", True, dispatcher
             pauses.reset()
             log.info("the dispatcher is live", alerts=len(dispatcher.state.alerts))
@@ -165,6 +166,16 @@ class DispatchOwner:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
 
+    async def _end_removed(self, dispatcher: Dispatcher) -> None:
+        """End the alerts whose rules a restart or a reload has removed."""
+        rules, now_ms = self._parts.rules, self._parts.sources().now_ms()
+        if rules is None:
+            return
+        if rules() != self._rules:
+            self._rules, self._rules_since_ms = rules(), now_ms
+        if ended := of_removed_rules(dispatcher.state, self._rules, self._rules_since_ms, now_ms):
+            await dispatcher.take(ended)
+
     def _dispatcher_parts(self, decisions: DecisionLog, sources: Sources) -> DispatcherParts:
         parts, topic = self._parts, sources.topics.notifications
 
@@ -178,6 +189,8 @@ class DispatchOwner:
 
     async def _turn(self, dispatcher: Dispatcher, reader: InputReader, stopping: asyncio.Event) -> None:
         """What has come, and then what is due. Before all that waits was read, time is that of the records."""
+        if self._parts.rules is not None and self._parts.rules() != self._rules:
+            await self._end_removed(dispatcher)
         now_ms, due_ms = self._parts.sources().now_ms, dispatcher.deadline_ms
         wait_ms = POLL_MS if due_ms is None or not reader.is_at_end else due_ms - now_ms()
         inputs = await until_stopped(reader, wait_ms, stopping)

@@ -10,7 +10,8 @@ BEHIND_SECONDS = 5.0  # a copy may lack what was stored just now
 
 class DispatchStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`owner`: its address, "" where none was ever there; `silent_seconds` since it last said so. `is_owner`: it is
-    this worker. `copy_lag`: records that this worker's copy lacks. `outbox`, `state_bytes`: of the copy."""
+    this worker. `held`: alerts of the past that wait until their events have caught up; the owner knows.
+    `copy_lag`: records that this worker's copy lacks. `outbox`, `state_bytes`: of the copy."""
 
     owner: str = ""
     silent_seconds: float | None = None
@@ -18,6 +19,7 @@ class DispatchStatus(msgspec.Struct, frozen=True, kw_only=True):
     is_live: bool = False
     waits_for: str = ""
     deadline_ms: int | None = None
+    held: int = 0
     copy_problem: str = ""
     is_copied: bool = False
     copy_lag: int = 0

@@ -64,10 +64,16 @@ def of_alert(alert: Alert, position: Position, at_ms: int, *, behind: str, is_kn
     return [Timed(given, at_ms, is_known=is_known) for given in found]
 
 
-def of_removed_rules(state: State, rules: frozenset[str] | None, now_ms: int) -> list[Timed]:
-    """Ends of the alerts whose rules are gone, for no core says so. `rules`: ids of those in force; None: unknown."""
-    lives = [live for _, live in sorted(state.alerts.items()) if live.record.status is not Status.RESOLVED]
-    gone = [live.record.alert for live in lives if rules is not None and _rule_of(live.record.alert) not in rules]
+def of_removed_rules(state: State, rules: frozenset[str], since_ms: int, now_ms: int) -> list[Timed]:
+    """Ends of the alerts whose rules are gone, for no core says so. `rules`: ids of those in force since then; what has
+    begun later is of a worker with newer ones."""
+    gone = [
+        live.record.alert
+        for _, live in sorted(state.alerts.items())
+        if _rule_of(live.record.alert) not in rules
+        and live.record.since_ms <= since_ms
+        and live.record.status is not Status.RESOLVED
+    ]
     return [Timed(Transition(alert=_ended(alert, now_ms)), now_ms) for alert in gone]
 
 

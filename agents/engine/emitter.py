@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
+from agents.alerts.catching_up import LIVE_MS
 from agents.engine.assignment import Assignment
 from agents.engine.halt import Halt
 from agents.engine.letter_log import LetterLog
 from agents.engine.ownership import Change, Owned
 from agents.engine.stall_guard import StallGuard
 from agents.engine.writer import Writer
-from alert_sinks.held_past import LIVE_MS
 from models.alert import Alert
 from models.dead_letter import DeadLetter
 from models.event import FUTURE_TOLERANCE_MS

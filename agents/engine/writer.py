@@ -20,14 +20,10 @@ log = structlog.get_logger(__name__)
 
 
 class Writer:
-    """Sends without waiting; `settled` waits for what is still in flight. `decides`: there is a dispatcher."""
+    """Sends without waiting; `settled` waits for what is still in flight."""
 
-    def __init__(
-        self, producer: Producer, alerts_topic: str, dead_letters_topic: str, monitor_id: str, *,
-        decides: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, producer: Producer, alerts_topic: str, dead_letters_topic: str, monitor_id: str) -> None:
         self.monitor_id = monitor_id
-        self._decides = decides
         self._producer = producer
         self._alerts_topic = alerts_topic
         self._dead_letters_topic = dead_letters_topic
@@ -43,7 +39,7 @@ class Writer:
         """
         change.check()
         for alert in alerts:
-            follows_act = self._decides and alert.reason == Reason.RESOLVED_BY_PERSON.value
+            follows_act = alert.reason == Reason.RESOLVED_BY_PERSON.value
             headers = mark_headers(self.monitor_id, events_partition, is_behind, follows_act=follows_act)
             key = alert.alert_key.encode()
             self._in_flight.append(await self._producer.send(self._alerts_topic, encode_alert(alert), key, headers))

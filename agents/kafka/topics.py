@@ -35,8 +35,7 @@ METADATA_PATIENCE_SECONDS = 20.0
 
 
 class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
-    """The topics of one monitor. `audit` is "" where no audit checkpoints are written; `acts`, `dispatch` and
-    `notifications` are "" where no dispatcher decides who is notified."""
+    """The topics of one monitor. `audit` is "" where no audit checkpoints are written."""
 
     events: str = "episode-events"
     alerts: str = "episode-alerts"
@@ -46,9 +45,9 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
     fleet: str
     fleet_seconds: str = ""
     audit: str = ""
-    acts: str = ""
-    dispatch: str = ""
-    notifications: str = ""
+    acts: str
+    dispatch: str
+    notifications: str
 
     @classmethod
     def of(
@@ -64,27 +63,21 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
             fleet=f"{monitor_id}-fleet",
             fleet_seconds=f"{monitor_id}-fleet-seconds",
             audit=audit,
+            acts=f"{monitor_id}-acts",
+            dispatch=f"{monitor_id}-dispatch",
+            notifications=f"{monitor_id}-notifications",
         )
 
     @property
     def needed(self) -> list[str]:
-        """Those that a worker cannot do without."""
+        """Those of tracking, which a worker cannot do without."""
         optional = (self.audit, *self.of_dispatch)
         return [name for name in self.all if name not in optional]
 
     @property
     def of_dispatch(self) -> list[str]:
         """Those of the dispatcher: acts of people, its state, what it decides."""
-        return [name for name in (self.acts, self.dispatch, self.notifications) if name]
-
-    def with_dispatch(self, monitor_id: str) -> "TopicNames":
-        """The same with a dispatcher."""
-        return msgspec.structs.replace(
-            self,
-            acts=f"{monitor_id}-acts",
-            dispatch=f"{monitor_id}-dispatch",
-            notifications=f"{monitor_id}-notifications",
-        )
+        return [self.acts, self.dispatch, self.notifications]
 
     @property
     def all(self) -> list[str]:
@@ -99,7 +92,7 @@ class TopicMismatch(Exception):
 async def ensure_topics(
     kafka: Kafka, names: TopicNames, events_partitions: int, replication_factor: int | None
 ) -> dict[str, int]:
-    """Create missing topics, all but the audit's, and return each topic's number of partitions.
+    """Create missing topics, all but the audit's and the dispatcher's, and return each topic's number of partitions.
 
     A changelog with fewer partitions than the events gets those that were added there.
 
@@ -140,9 +133,7 @@ async def ensure_audit_topic(
 async def ensure_dispatch_topics(
     kafka: Kafka, names: TopicNames, partitions: int, replication_factor: int | None
 ) -> dict[str, int]:
-    """The same for the topics of the dispatcher, where there should be one. `partitions`: of the notifications."""
-    if not names.of_dispatch:
-        return {}
+    """The same for the topics of the dispatcher. `partitions`: of the notifications."""
     shapes = (
         (names.acts, 1, _KEPT_A_MONTH),
         (names.dispatch, 1, _COMPACTED | {"max.message.bytes": str(MAX_RECORD_BYTES)}),

@@ -91,7 +91,7 @@ class EmailSink:
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Sends them all in one message."""
-        name = attempt.message_id or digest.digest_id
+        name = attempt.message_id
         thread = attempt.group_key or digest.group_key
         return await self._send(digest.title, wording.digest_text(digest), name, thread, attempt)
 

@@ -78,7 +78,7 @@ class SlackBot:
         """The same for many."""
         return await self._tell(
             slack_digest(digest), digest.title, attempt.group_key or digest.group_key,
-            attempt.message_id or digest.digest_id, digest.worst, attempt,
+            attempt.message_id, digest.worst, attempt,
         )  # fmt: skip
 
     def _shown(self, alert: Alert, attempt: Attempt) -> dict[str, object]:

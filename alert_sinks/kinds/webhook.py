@@ -74,9 +74,7 @@ class WebhookSink:
 
     async def deliver_digest(self, digest: Digest, attempt: Attempt) -> Outcome:
         """Posts them all once."""
-        return await self._post(
-            digest_payload(digest, attempt, self._max_alerts), attempt.message_id or digest.digest_id, attempt
-        )
+        return await self._post(digest_payload(digest, attempt, self._max_alerts), attempt.message_id, attempt)
 
     async def _post(self, payload: dict[str, object], name: str, attempt: Attempt) -> Outcome:
         body = json_body(payload)

@@ -50,7 +50,6 @@ WORDS = {
     "digest.ended.one": "{count} alert has ended",
     "digest.ended.many": "{count} alerts have ended",
     "intro.alerts": "Alerts",
-    "intro.caught_up": "Caught up with the events",
     "intro.escalated": "Not acknowledged",
     "intro.repeat_interval_elapsed": "Still firing",
     "intro.acknowledgement_expires": "An acknowledgement will expire",

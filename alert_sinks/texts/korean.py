@@ -50,7 +50,6 @@ WORDS = {
     "digest.ended.one": "종료 {count}건",
     "digest.ended.many": "종료 {count}건",
     "intro.alerts": "알림",
-    "intro.caught_up": "밀린 이벤트 처리 완료",
     "intro.escalated": "미확인 알림",
     "intro.repeat_interval_elapsed": "발생 지속 중",
     "intro.acknowledgement_expires": "확인 만료 예정",

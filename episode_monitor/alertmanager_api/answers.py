@@ -6,15 +6,11 @@ import msgspec
 from fastapi import Query
 from starlette.responses import Response
 
-from episode_monitor.dispatch.desk import DispatchDesk
-from episode_monitor.fleet.errors import NotAvailable
 from episode_monitor.web.parameters import Clean
-from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import Responses, problem, reference
-from streams.dispatch.state import State
 
 TEXT: dict[str, Any] = {"content": {"application/json": {"schema": {"type": "string"}}}}
-UNAVAILABLE = problem("There is no dispatcher (ALERT_DISPATCHER), or its state is being read.")
+UNAVAILABLE = problem("The state of the dispatcher is being read.")
 Filter = Annotated[
     list[Annotated[str, Clean]],
     Query(max_length=100, alias="filter", description='Matchers that must all fit, such as `severity="critical"`.'),
@@ -24,14 +20,6 @@ Filter = Annotated[
 def text(status: int, sentence: str) -> Response:
     """An error as Alertmanager sends it."""
     return Response(msgspec.json.encode(sentence), status, {"cache-control": "no-store"}, media_type="application/json")
-
-
-def state_of(desk: DispatchDesk) -> State:
-    """Raises Problem 503, also where there is no dispatcher."""
-    try:
-        return desk.state()
-    except NotAvailable as error:
-        raise Problem(503, "not_available", error.detail) from None
 
 
 def lists(kind: type) -> Responses:

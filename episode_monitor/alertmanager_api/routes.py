@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from episode_monitor import __version__
 from episode_monitor.alertmanager_api.alert_views import AlertQuery, alerts_of, groups_of
-from episode_monitor.alertmanager_api.answers import TEXT, UNAVAILABLE, Filter, lists, one, state_of, text
+from episode_monitor.alertmanager_api.answers import TEXT, UNAVAILABLE, Filter, lists, one, text
 from episode_monitor.alertmanager_api.config_text import config_text
 from episode_monitor.alertmanager_api.shapes import (
     AlertmanagerStatus,
@@ -90,7 +90,7 @@ def _add_alerts(router: APIRouter, desk: DispatchDesk) -> None:
             return text(400, str(error))
 
         async def made() -> list[GettableAlert]:
-            return await alerts_of(state_of(desk), query, desk.now_ms())
+            return await alerts_of(desk.state(), query, desk.now_ms())
 
         return await answer(request, made)
 
@@ -113,7 +113,7 @@ def _add_alerts(router: APIRouter, desk: DispatchDesk) -> None:
             return text(400, str(error))
 
         async def made() -> list[ApiAlertGroup]:
-            return await groups_of(state_of(desk), query, desk.now_ms())
+            return await groups_of(desk.state(), query, desk.now_ms())
 
         return await answer(request, made)
 
@@ -126,7 +126,7 @@ def _query(filters: list[str], receiver: str | None, flags: dict[str, bool]) -> 
 
 
 def _alerting(desk: DispatchDesk) -> Alerting:
-    config = state_of(desk).config
+    config = desk.state().config
     if config is None:
         raise Problem(503, "recovering", "The dispatcher's state is being read: try again shortly.")
     return config.alerting

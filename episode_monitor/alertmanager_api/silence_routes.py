@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from episode_monitor.alertmanager_api.answers import TEXT, UNAVAILABLE, Filter, lists, one, state_of, text
+from episode_monitor.alertmanager_api.answers import TEXT, UNAVAILABLE, Filter, lists, one, text
 from episode_monitor.alertmanager_api.shapes import GettableSilence, PostableSilence, SilenceCreated
 from episode_monitor.alertmanager_api.silence_views import act_of, gettable, listed
 from episode_monitor.dispatch.desk import DispatchDesk
@@ -52,7 +52,7 @@ def add_silences(router: APIRouter, desk: DispatchDesk) -> None:
             return text(400, str(error))
 
         async def made() -> list[GettableSilence]:
-            return listed((each.record for each in state_of(desk).silences.values()), wanted, desk.now_ms())
+            return listed((each.record for each in desk.state().silences.values()), wanted, desk.now_ms())
 
         return await answer(request, made)
 
@@ -83,7 +83,7 @@ def add_silences(router: APIRouter, desk: DispatchDesk) -> None:
 
 
 def _record(desk: DispatchDesk, silence_id: str) -> SilenceRecord | None:
-    found = state_of(desk).silences.get(silence_id)
+    found = desk.state().silences.get(silence_id)
     return found.record if found else None
 
 

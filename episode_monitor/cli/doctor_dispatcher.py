@@ -17,9 +17,6 @@ async def dispatcher(settings: Settings) -> Diagnosis:
     from agents.dispatch.status import SILENT_SECONDS
     from agents.kafka.refusals import why
 
-    if not settings.alert_dispatcher:
-        sentence = "ALERT_DISPATCHER is false: the transitions of alerts are delivered as they are."
-        return Diagnosis(_PART, DiagnosisLevel.OK, sentence)
     kafka, names = kafka_access(settings), topic_names(settings)
     try:
         found = await last_owner(kafka, names.dispatch)

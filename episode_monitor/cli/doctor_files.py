@@ -17,10 +17,6 @@ def alerting_files(settings: Settings) -> list[Diagnosis]:
         files = read_files(settings, settings.alerting_path, settings.oncall_path)
     except SettingsError as error:
         return [Diagnosis(_ALERTING, DiagnosisLevel.WRONG, str(error))]
-    if not settings.alert_dispatcher and (files.alerting_path or files.oncall_path):
-        paths = " and ".join(str(path) for path in (files.alerting_path, files.oncall_path) if path)
-        sentence = f"{paths} has no effect: ALERT_DISPATCHER is false; set it to true on all workers."
-        return [Diagnosis(_ALERTING, DiagnosisLevel.WRONG, sentence)]
     return [_alerting(files), _on_call(files)]
 
 

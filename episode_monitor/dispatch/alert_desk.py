@@ -41,7 +41,7 @@ LOOK_SECONDS, LOOKS = 0.02, 250  # until the dispatcher has read what a core has
 
 
 class DispatchedAlerts:
-    """`episode_monitor.web.alert_desk.AlertDesk` of a fleet with a dispatcher."""
+    """`episode_monitor.web.alert_desk.AlertDesk`."""
 
     def __init__(self, desk: DispatchDesk, fleet: Asks) -> None:
         self._desk = desk

@@ -7,7 +7,6 @@ from aiokafka.errors import KafkaError
 from agents.dispatch.read_model import ReadModel
 from agents.dispatching import Dispatching
 from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT
-from episode_monitor.fleet.errors import NotAvailable
 from episode_monitor.web.problems import Problem, busy
 from streams.dispatch.active import ActiveList
 from streams.dispatch.inputs import Act
@@ -16,7 +15,6 @@ from streams.dispatch.table import Refusal
 from streams.dispatch.views import Explained
 
 RETRY_SECONDS = 2.0
-_OFF = "There is no dispatcher: start all workers with ALERT_DISPATCHER=true."
 _REFUSED: dict[Refusal, tuple[int, str]] = {
     Refusal.UNKNOWN_ALERT: (UNKNOWN_ALERT.status, UNKNOWN_ALERT.detail),
     Refusal.ALREADY_RESOLVED: (ALREADY_RESOLVED.status, ALREADY_RESOLVED.detail),
@@ -47,7 +45,7 @@ class DispatchDesk:
         self._dispatching = dispatching
 
     def state(self) -> State:
-        """What all workers know. Raises NotAvailable; Problem 503 until the changelog was read once."""
+        """What all workers know. Raises Problem 503 until the changelog was read once."""
         return self._model().state()
 
     def active(self) -> ActiveList:
@@ -59,21 +57,16 @@ class DispatchDesk:
         return self._model().explained(alert_key)
 
     def _model(self) -> ReadModel:
-        model, follower = self._dispatching.model, self._dispatching.follower
-        if model is None or follower is None:
-            raise NotAvailable(_OFF)
+        follower = self._dispatching.follower
         if not follower.caught_up.is_set():
             raise busy("recovering", f"The dispatcher's state is being read: {follower.status}.", RETRY_SECONDS)
-        return model
+        return self._dispatching.model
 
     async def perform(self, act: Act) -> None:
-        """Have it done: `state` shows it then. Raises Problem, NotAvailable."""
+        """Have it done: `state` shows it then. Raises Problem."""
         self._model()
-        desk = self._dispatching.act_desk
-        if desk is None:
-            raise NotAvailable(_OFF)
         try:
-            refusal = await desk.perform(act)
+            refusal = await self._dispatching.act_desk.perform(act)
         except (TimeoutError, KafkaError, OSError):
             detail = "The dispatcher has not done it yet and may still do it: look, and try again if it is not there."
             raise busy("dispatcher_busy", detail, RETRY_SECONDS) from None

@@ -52,13 +52,8 @@ def rate_limits(files: AlertingFiles) -> dict[str, RateLimit]:
     return limits
 
 
-def alerting_in_force(settings: Settings, client: httpx.AsyncClient) -> AlertingInForce | None:
-    """What the dispatcher decides by and delivers to; None where it is off. Raises SettingsError."""
-    if not settings.alert_dispatcher:
-        ignored = [str(path) for path in (settings.alerting_path, settings.oncall_path) if path is not None]
-        if ignored:
-            log.warning("ALERT_DISPATCHER is false: these files have no effect", files=ignored)
-        return None
+def alerting_in_force(settings: Settings, client: httpx.AsyncClient) -> AlertingInForce:
+    """What the dispatcher decides by and delivers to. Raises SettingsError."""
     of_settings: list[Destinations] = []  # made once: they do not change while the worker runs
 
     def load() -> InForce:

@@ -24,10 +24,10 @@ log = structlog.get_logger(__name__)
 
 
 class Files:
-    """The files of this worker. `alerting` is None without a dispatcher; `now_ms` is the wall clock."""
+    """The files of this worker. `now_ms` is the wall clock."""
 
     def __init__(
-        self, settings: Settings, runtime: Runtime, alerting: AlertingInForce | None, now_ms: Callable[[], int]
+        self, settings: Settings, runtime: Runtime, alerting: AlertingInForce, now_ms: Callable[[], int]
     ) -> None:
         self.refused = ""  # why the last reload changed nothing; "" if it did not fail
         self.reloads = 0  # since the start, refused ones among them
@@ -48,21 +48,20 @@ class Files:
     @property
     def digest(self) -> SettingsDigest:
         """Of the settings and the files in force."""
-        versions = [] if self._alerting is None else self._alerting.versions
-        return digest_of(self._settings, self.core.rules.fingerprint, *versions)
+        return digest_of(self._settings, self.core.rules.fingerprint, *self._alerting.versions)
 
     def on_call(self) -> OnCall:
-        """Chains and schedules; none without a dispatcher."""
-        return OnCall() if self._alerting is None else self._alerting.config().on_call
+        """Chains and schedules."""
+        return self._alerting.config().on_call
 
     def in_force(self) -> list[FileInForce]:
         """The files, and the versions that count now."""
-        loaded_at, settings = rfc3339(self.loaded_at_ms), self._settings
-        found: list[tuple[str, Path | None, str]] = [("rules", settings.rules_path, self.core.rules.fingerprint)]
-        if self._alerting is not None:
-            files = self._alerting.current.files
-            found += [("alerting", files.alerting_path, files.alerting.version),
-                      ("oncall", files.oncall_path, files.on_call.version)]  # fmt: skip
+        loaded_at, files = rfc3339(self.loaded_at_ms), self._alerting.current.files
+        found: list[tuple[str, Path | None, str]] = [
+            ("rules", self._settings.rules_path, self.core.rules.fingerprint),
+            ("alerting", files.alerting_path, files.alerting.version),
+            ("oncall", files.oncall_path, files.on_call.version),
+        ]
         return [
             FileInForce(what=what, file=None if path is None else str(path), version=version, loaded_at=loaded_at)
             for what, path, version in found
@@ -82,15 +81,13 @@ class Files:
             self.reloads += 1
             before = self.in_force()
             try:
-                core = core_of_worker(self._settings)
-                alerting = None if self._alerting is None else self._alerting.prepare()
+                core, alerting = core_of_worker(self._settings), self._alerting.prepare()
             except SettingsError as error:
                 self.refused = str(error)
                 log.error("a reload was refused; what was in force still is", by=by, reason=str(error))
                 raise
-            if self._alerting is not None and alerting is not None:
-                self._runtime.fanout.put_in_force(alerting.destinations)
-                self._alerting.put(alerting)
+            self._runtime.fanout.put_in_force(alerting.destinations)
+            self._alerting.put(alerting)
             if core.rules.fingerprint != self.core.rules.fingerprint:
                 await put_rules_in_force(self._runtime.engine, core)
             self.refused, self.loaded_at_ms = "", self._now_ms()

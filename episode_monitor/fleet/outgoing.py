@@ -20,17 +20,16 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """`held`: alerts that are emitted, if they still fire, when their events have caught up."""
+    """What one worker has to deliver."""
 
     sinks: Sequence[Waiting] = ()
-    held: int = 0
     switched_off: Sequence[str] = ()
     ledger_is_away: bool = False
     foreign: Sequence[str] = ()  # other monitors that write to the same topic of alerts
 
 
 def status(outgoing: Outgoing) -> str:
-    """ "ok", or what waits and why. Held alerts are no problem, nor is another monitor with the same topic."""
+    """ "ok", or what waits and why. Another monitor with the same topic is no problem."""
     words = []
     if outgoing.switched_off:
         off = ", ".join(outgoing.switched_off)
@@ -55,7 +54,6 @@ def outgoing_of(runtime: Runtime) -> Outgoing:
     waiting, oldest, troubles = fanout.waiting, fanout.oldest_seconds, fanout.troubles
     return Outgoing(
         sinks=[Waiting(name, waiting[name], oldest[name], troubles[name]) for name in sorted(waiting)],
-        held=runtime.alert_consumer.held,
         switched_off=fanout.switched_off,
         ledger_is_away=fanout.ledger_is_away,
         foreign=sorted(runtime.ours.foreign),

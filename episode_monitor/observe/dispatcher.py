@@ -54,6 +54,10 @@ def families(status: DispatchStatus) -> Iterator[Metric]:
         value=counts.repeated,
     )  # fmt: skip
     yield GaugeMetricFamily(
+        "episode_monitor_alerts_held",
+        "Alerts held back until the events have caught up; sent then if they are still firing", value=status.held,
+    )  # fmt: skip
+    yield GaugeMetricFamily(
         "episode_monitor_dispatcher_outbox", "Notifications that are decided and not known to be in the topic yet",
         value=status.outbox,
     )  # fmt: skip

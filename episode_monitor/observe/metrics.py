@@ -212,11 +212,6 @@ def _outgoing(outgoing: Outgoing) -> Iterator[Metric]:
         waiting.add_metric([each.sink], each.alerts)
         oldest.add_metric([each.sink], each.oldest_seconds)
     yield from (waiting, oldest)
-    yield _gauge(
-        "episode_monitor_alerts_held",
-        "Alerts held back until the events have caught up; sent then if they are still firing",
-        outgoing.held,
-    )
 
 
 def _rows(worker: WorkerMetrics) -> Iterator[Metric]:

@@ -27,7 +27,7 @@ class Probe(msgspec.Struct, frozen=True):
 class WorkerState:
     """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions; `outgoing` what
     waits to be delivered; `rows` of our own database `{table}_pending` and `{table}_lost`;
-    `dispatching` how the dispatcher is, None where there is none; `reload` is of `WorkerMetrics`."""
+    `dispatching` how the dispatcher is, None while nothing is monitored; `reload` is of `WorkerMetrics`."""
 
     def __init__(
         self,

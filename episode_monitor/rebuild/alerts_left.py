@@ -8,9 +8,8 @@ from contextlib import aclosing
 import msgspec
 
 from agents.alerts.alert_headers import mark_headers, read_mark
-from agents.alerts.committed_notes import read_note
+from agents.dispatch.committed_notes import read_note
 from agents.engine.producer import Producer
-from alert_sinks.routing import ACTS_OF_PERSONS
 from episode_monitor.rebuild.monitors import Pair, group_offsets
 from episode_monitor.rebuild.stored import batches_of, bounds_of
 from episode_monitor.replay.ranges import Bounds
@@ -39,7 +38,7 @@ async def unread(pair: Pair, positions: Mapping[str, int]) -> list[Left]:
 
 
 async def undelivered(pair: Pair) -> list[Left]:
-    """The old monitor's transitions that its group has not done. Raises KafkaError."""
+    """The same for a version without a dispatcher: what its group has not done. Raises KafkaError."""
     bounds = await bounds_of(pair.kafka, pair.old.alerts)
     committed = await group_offsets(pair.kafka, pair.old_id, pair.old.alerts, list(bounds))
     left = []
@@ -47,8 +46,7 @@ async def undelivered(pair: Pair) -> list[Left]:
         note, rest = read_note(position, text), bounds[number]
         rest = msgspec.structs.replace(rest, first=max(rest.first, position))
         async for offset, found in _transitions(pair, rest):
-            has_message = found.alert.status is not AlertStatus.PENDING and found.alert.reason not in ACTS_OF_PERSONS
-            if has_message and not note.is_done(offset):
+            if not note.is_done(offset):
                 left.append(found)
     return left
 

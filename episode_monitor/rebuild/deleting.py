@@ -38,7 +38,7 @@ async def delete(settings: Settings, monitor_id: str, *, execute: bool) -> Delet
     if monitor_id == settings.monitor_id:
         raise Refused(f"{monitor_id} is the monitor in force (MONITOR_ID), which is never deleted.")
     kafka, names = kafka_access(settings), topic_names(settings.model_copy(update={"monitor_id": monitor_id}))
-    own = [names.changelog, names.fleet, names.fleet_seconds, *names.with_dispatch(monitor_id).of_dispatch]
+    own = [names.changelog, names.fleet, names.fleet_seconds, *names.of_dispatch]
     shared = sorted(set(own) & set(msgspec.structs.astuple(topic_names(settings))))
     if shared:
         raise Refused(f"{', '.join(shared)} belongs to the monitor in force; nothing was deleted.")

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from agents.alerts.committed_notes import read_note
+from agents.dispatch.committed_notes import read_note
 from agents.dispatch.decision_log import BESIDES, CHANGE, OUTBOX, DecisionLog, WholeDecisions
 from agents.engine.producer import Producer
 from agents.kafka.topics import ensure_dispatch_topics
@@ -57,9 +57,7 @@ class DispatcherLeft(msgspec.Struct, frozen=True):
 
 
 async def dispatcher_left(pair: Pair) -> DispatcherLeft | None:
-    """None where the old monitor has no dispatcher, or it has stored nothing. Raises KafkaError, NewerFormatError."""
-    if not pair.old.of_dispatch:
-        return None
+    """None where the dispatcher of the old monitor has stored nothing. Raises KafkaError, NewerFormatError."""
     found = WholeDecisions()
     bounds = await bounds_of(pair.kafka, pair.old.dispatch)
     async with aclosing(batches_of(pair.kafka, pair.old.dispatch, *bounds.values())) as batches:

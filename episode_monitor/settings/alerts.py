@@ -38,27 +38,22 @@ class AlertSettings(BaseModel):
         24, "How long a delivery is retried before it becomes a dead letter.", unit="hours", ge=1, le=720
     )
     sink_queue_limit: int = _alerts(
-        5000, "Alerts in delivery at the same time; more wait in the alerts topic.", unit="alerts", ge=10, le=100_000
+        5000, "Alerts in delivery at the same time; more wait in Kafka.", unit="alerts", ge=10, le=100_000
     )
     sink_concurrency: int = _alerts(4, "Concurrent requests to one destination.", unit="requests", ge=1, le=100)
     escalate_after_minutes: int = _alerts(
         5, "A critical alert not acknowledged for this long is also sent to on-call.", unit="minutes", ge=1, le=1440
     )
-    alert_dispatcher: bool = _alerts(
-        True,
-        "Whether one dispatcher for the whole fleet decides who is notified of what; its state is in Kafka. False: "
-        "each worker decides for the alerts that it delivers. Change it in all workers at once.",
-    )
     alerting_file: ReadableFile | None = _alerts(
         None,
-        "Routes, receivers, inhibit rules and time intervals in the words of Alertmanager (docs/alerting.md), for the "
-        "dispatcher. Unset: alerting.yaml in the working directory, where it exists. With a file the settings of sinks "
+        "Routes, receivers, inhibit rules and time intervals in the words of Alertmanager (docs/alerting.md). "
+        "Unset: alerting.yaml in the working directory, where it exists. With a file the settings of sinks "
         "are not used; without one they make the receivers team and on-call.",
         form="path",
     )
     oncall_file: ReadableFile | None = _alerts(
         None,
-        "Escalation chains and on-call schedules (docs/on-call.md), for the dispatcher. Unset: oncall.yaml in the "
+        "Escalation chains and on-call schedules (docs/on-call.md). Unset: oncall.yaml in the "
         "working directory, where it exists; without a file ESCALATE_AFTER_MINUTES makes the only chain.",
         form="path",
     )

@@ -14,6 +14,9 @@ from dotenv.parser import parse_stream
 ENV_FILE: Final = Path(".env")
 _LIKENESS: Final = 0.85  # SLACK_WEBHOOK is like SLACK_WEBHOOK_URL, and LOG_PATH is not like LOG_LEVEL
 _MAX_NOTICES: Final = 20
+RETIRED: Final = {
+    "ALERT_DISPATCHER": "the dispatcher always decides who is notified of what",
+}  # settings of older versions, and what is so now
 
 
 def unusable(path: Path) -> str | None:
@@ -26,7 +29,8 @@ def unusable(path: Path) -> str | None:
 
 
 def notices(path: Path, environment: Mapping[str, str], settings: Iterable[str]) -> list[str]:
-    """Lines of the file that are no assignment, and names in file and environment that resemble a setting's."""
+    """Lines of the file that are no assignment, and names in file and environment that resemble a setting's, or are one
+    of an older version."""
     known = {name.upper() for name in settings}
     found = [*_of_file(path, known), *(_resembling("The environment", name, known) for name in environment)]
     said = [sentence for sentence in found if sentence]
@@ -63,5 +67,7 @@ def _resembling(place: str, name: str, known: set[str]) -> str:
     upper = name.upper()
     if upper in known:
         return ""
+    if upper in RETIRED:
+        return f"{place} sets {name}, which is not a setting any more and is ignored: {RETIRED[upper]}. Remove it."
     near = get_close_matches(upper, known, n=1, cutoff=_LIKENESS)
     return f"{place} sets {name}, which is not a setting and is ignored; {near[0]} may be meant." if near else ""

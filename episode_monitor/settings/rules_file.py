@@ -77,9 +77,8 @@ def core_from(settings: Settings, rules: RuleSet | None = None) -> Core:
 
 
 def core_of_worker(settings: Settings) -> Core:
-    """The same for a worker, at its start and at a reload: where there is a dispatcher, it escalates and the core never
-    does. Raises SettingsError."""
+    """The same for a worker, at its start and at a reload: the dispatcher escalates, the core never does. Raises
+    SettingsError."""
     core = core_from(settings)
-    if settings.alert_dispatcher:
-        core.escalate_after_ms = NEVER_MS
+    core.escalate_after_ms = NEVER_MS
     return core

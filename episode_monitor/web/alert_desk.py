@@ -1,5 +1,4 @@
-"""Who answers for active alerts and takes what people do with them: the dispatcher, or without one the owners of the
-projects' states."""
+"""Who answers for active alerts and takes what people do with them, and how alerts are shown."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -7,10 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from episode_monitor.fleet.acts.alert import ActOnAlert
 from episode_monitor.fleet.ask import Asks
-from episode_monitor.fleet.errors import NotAvailable, Recovering, Unreachable
-from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
+from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.questions.alert_deliveries import AlertDeliveriesQuestion, FleetAlertDeliveriesQuestion
 from episode_monitor.fleet.questions.alert_history import last_transitions
 from models.alert import Alert
@@ -18,7 +15,6 @@ from models.alert_codec import decode_alert
 from models.alert_views import ActiveAlert, AlertDetails, DeliveryLine, TimelineLine, inputs_of
 from models.process_views import AlertTransition
 from models.times import rfc3339
-from streams.project.alert_actions import ActionKind
 
 TIMELINE_LINES = 50
 
@@ -51,7 +47,7 @@ class ActivePage(NamedTuple):
 
 
 class AlertDesk(Protocol):
-    """Every method raises ViewError or Problem."""
+    """`episode_monitor.dispatch.alert_desk.DispatchedAlerts`. Every method raises ViewError or Problem."""
 
     async def active(self, limit: int, cursor: str | None) -> ActivePage:
         """What is pending or firing."""
@@ -61,34 +57,6 @@ class AlertDesk(Protocol):
 
     async def details(self, alert_key: str) -> AlertDetails | None:
         """All that is known of an alert; None: it was never seen."""
-
-
-class FleetAlertDesk:
-    """Without a dispatcher: each project's state has its alerts and what people did with them."""
-
-    def __init__(self, fleet: Asks) -> None:
-        self._fleet = fleet
-
-    async def active(self, limit: int, cursor: str | None) -> ActivePage:
-        """See `AlertDesk`; all of them in one page."""
-        alerts = await self._fleet.ask(ActiveAlertsQuestion())
-        return ActivePage([active_alert(alert) for alert in alerts], len(alerts))
-
-    async def perform(self, act: AlertAct) -> Alert:
-        """See `AlertDesk`."""
-        if act.kind is AlertActKind.UNACKNOWLEDGE:
-            raise NotAvailable("An acknowledgement is taken back by the dispatcher: set ALERT_DISPATCHER to true.")
-        kind = ActionKind(act.kind.value)
-        minutes = act.minutes if kind is ActionKind.SILENCE else None
-        return await self._fleet.ask(
-            ActOnAlert(alert_key=act.alert_key, kind=kind, by=act.by, comment=act.comment, minutes=minutes)
-        )
-
-    async def details(self, alert_key: str) -> AlertDetails | None:
-        """See `AlertDesk`."""
-        alerts = await self._fleet.ask(ActiveAlertsQuestion())
-        active = next((alert for alert in alerts if alert.alert_key == alert_key), None)
-        return await details_of_history(self._fleet, alert_key, active)
 
 
 async def details_of_history(fleet: Asks, alert_key: str, active: Alert | None) -> AlertDetails | None:

@@ -12,7 +12,7 @@ from episode_monitor.fleet.ask import Asks
 from episode_monitor.observe.process_view import Process
 from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.storage.audit import AuditEntry, MemoryAuditLog
-from episode_monitor.web.alert_desk import AlertDesk, FleetAlertDesk
+from episode_monitor.web.alert_desk import AlertDesk
 from episode_monitor.web.settings import WebSettings
 from models.check_views import JobList, JobStatus, ProjectDrift
 
@@ -39,8 +39,8 @@ class Jobs(Protocol):
 
 
 class WebContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts a route may use. `audit` must not block: it is called inside the request. `jobs` and `drift_of` raise
-    NotAvailable where there are none."""
+    """The parts a route may use. `audit` must not block: it is called inside the request. `jobs`, `drift_of` and
+    `alert_desk` raise NotAvailable where there are none."""
 
     fleet: Asks
     process: Process
@@ -50,7 +50,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     audit: Callable[[AuditEntry], None] = msgspec.field(default_factory=lambda: MemoryAuditLog().note)
     audit_is_shared: bool = False  # in one database, by all workers; else each has its own in memory
     now_ms: Callable[[], int] = wall_clock_ms
-    alert_desk: AlertDesk | None = None  # None: the fleet answers for alerts
+    alert_desk: Callable[[], AlertDesk]
     repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))
 
@@ -62,5 +62,4 @@ def context_of(request: Request) -> WebContext:
 
 def alert_desk_of(request: Request) -> AlertDesk:
     """Who answers for alerts."""
-    web = context_of(request)
-    return web.alert_desk or FleetAlertDesk(web.fleet)
+    return context_of(request).alert_desk()

@@ -1,6 +1,6 @@
 """What happens to one alert: looks its move up in the table, and starts the move's effects."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -149,9 +149,9 @@ def wake(turn: Turn, lives: Iterable[LiveAlert]) -> None:
             escalation.release(turn, live)
 
 
-def caught_up(turn: Turn, origin: str) -> None:
-    """What fired while the partition was behind, and fires still, is notified of."""
-    lives = [live for _, live in sorted(turn.state.alerts.items()) if live.record.behind == origin]
+def caught_up(turn: Turn, origins: Collection[str]) -> None:
+    """What fired while the partitions were behind, and fires still, is notified of."""
+    lives = [live for _, live in sorted(turn.state.alerts.items()) if live.record.behind in origins]
     for live in lives:
         live.record.behind = ""
         turn.state.touch(ALERT, live.key)

@@ -90,7 +90,7 @@ def _apply(turn: Turn, given: AnyInput) -> None:
         case RemoveOverride():
             _remove_override(turn, given.override_id)
         case CaughtUp():
-            alerts.caught_up(turn, given.origin)
+            alerts.caught_up(turn, given.origins)
         case Tick():
             pass
 

@@ -30,9 +30,9 @@ class Transition(Input, frozen=True, kw_only=True):
 
 
 class CaughtUp(Input, frozen=True, kw_only=True):
-    """A partition of events has caught up: what waits for it is notified of."""
+    """Partitions of events have caught up: what waits for them is notified of, together."""
 
-    origin: str
+    origins: tuple[str, ...]
 
 
 class Tick(Input, frozen=True, kw_only=True):

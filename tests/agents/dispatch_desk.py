@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-import msgspec
 from aiokafka import AIOKafkaProducer
 
 from agents.alerts.alert_headers import Ours, mark_headers
@@ -14,7 +13,6 @@ from agents.dispatch.codecs import StampedAct, decode_notification, encode_act
 from agents.dispatch.input_reader import Sources
 from agents.dispatch.owner import DispatchOwner, OwnerParts
 from agents.engine.producer import Producer
-from agents.kafka.topics import ensure_dispatch_topics
 from faults.evidence import read_log
 from models.alert import Alert
 from models.alert_codec import encode_alert
@@ -27,15 +25,9 @@ QUIET = default_config()  # on-call after five minutes, which no test waits for
 ALERTS_PARTITIONS = 2
 
 
-def dispatched(config: AgentsConfig) -> AgentsConfig:
-    """The same with the topics of a dispatcher."""
-    return msgspec.structs.replace(config, topics=config.topics.with_dispatch(config.monitor_id))
-
-
 async def make_all_topics(config: AgentsConfig) -> None:
-    """Those of the dispatcher too."""
+    """With as many partitions of alerts as are read here."""
     await make_topics(config.kafka, config, ALERTS_PARTITIONS)
-    await ensure_dispatch_topics(config.kafka, config.topics, ALERTS_PARTITIONS, None)
 
 
 class Killed(Exception):

@@ -17,13 +17,13 @@ from agents.config import AgentsConfig, Hooks, Outlets
 from agents.engine.dead_letter_backoff import DeadLetterBackoff
 from agents.engine.ownership import Owned
 from agents.kafka.access import Kafka, KafkaAccess
-from agents.kafka.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_dispatch_topics, ensure_topics
 from agents.runtime import Runtime
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations
 from models.alert import Alert
-from testbed.worker_process import make_core, names
+from testbed.worker_process import dispatch_config, make_core, names
 
 PATIENCE_SECONDS = 60.0
 
@@ -69,6 +69,7 @@ def config_for(kafka: Kafka, prefix: str, folder: Path, **changes: Any) -> Agent
         session_timeout_seconds=4.0,  # the embedded broker takes half of it for every joining
         rebalance_timeout_seconds=6.0,
         flush_interval_seconds=0.05,
+        dispatch=dispatch_config,
     )
     return msgspec.structs.replace(config, **changes)
 
@@ -177,6 +178,7 @@ async def send(
 async def make_topics(kafka: Kafka, config: AgentsConfig, partitions: int = 2) -> None:
     """All topics of a monitor, before any worker."""
     await ensure_topics(kafka, config.topics, partitions, None)
+    await ensure_dispatch_topics(kafka, config.topics, partitions, None)
 
 
 def headers_of(record: "ConsumerRecord[bytes, bytes]") -> dict[str, bytes]:

@@ -170,3 +170,11 @@ def test_the_name_of_another_monitor_is_kept_in_part_where_it_is_long() -> None:
     ours = Ours("m", 0)
     ours.pass_over(Mark("x" * 1_000_000))
     assert ours.foreign == {"x" * 200: 1}
+
+
+def test_a_record_without_a_mark_is_ours_where_we_have_read_the_topic_before_or_it_is_new() -> None:
+    ours = Ours("m", NOW_MS)
+    assert [ours.has(Mark(), NOW_MS - 1), ours.has(Mark(), NOW_MS)] == [False, True]
+    ours.takes_unmarked = True
+    assert ours.has(Mark(), NOW_MS - 1)
+    assert [ours.has(Mark("m"), 0), ours.has(Mark("other"), NOW_MS)] == [True, False]

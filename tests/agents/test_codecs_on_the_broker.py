@@ -59,7 +59,7 @@ async def test_what_the_broker_compresses_is_read_by_worker_recovery_history_fle
         await send(producer, names.events, 0, b"p", created("p", 6, occurred_at=began + LONG_AGO_MS))
         await until(lambda: rig.outcome("applied") == 7 and rig.is_stored(), "all taken")
         await until(lambda: any(alert.status is AlertStatus.FIRING for alert, _, _ in rig.history), "history")
-        await until(lambda: rig.runtime.alert_consumer.pending == 0, "delivered")
+        await until(lambda: rig.runtime.notifications.pending == 0, "delivered")
         await send(producer, names.fleet, 0, b"0", encode_record(record()))
     again = Rig(config, 1)
     async with running(again, 1), producing(broker) as producer:

@@ -19,7 +19,6 @@ from streams.dispatch.records import MetaRecord
 from streams.dispatch.table import REFUSALS, Event, Status
 from tests.agents.dispatch_desk import (
     KilledAt,
-    dispatched,
     make_all_topics,
     notifications,
     owning,
@@ -37,7 +36,7 @@ SOON = default_config(escalate_after_ms=300)
 
 
 async def a_monitor(broker: str, prefix: str, folder: Path) -> AgentsConfig:
-    config = dispatched(config_for(broker, prefix, folder))
+    config = config_for(broker, prefix, folder)
     await make_all_topics(config)
     return config
 

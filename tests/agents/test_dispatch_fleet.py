@@ -11,9 +11,8 @@ from agents.config import AgentsConfig
 from agents.dispatch.status import DispatchStatus
 from models.alert import AlertStatus, Severity
 from testbed.worker_handle import WorkerHandle
-from testbed.worker_process import Orders, dispatch_config
+from testbed.worker_process import Orders
 from tests.agents.dispatch_desk import (
-    dispatched,
     make_all_topics,
     notifications,
     put_alert,
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.broker
 
 
 def dispatching(broker: str, prefix: str, folder: Path) -> AgentsConfig:
-    return msgspec.structs.replace(dispatched(config_for(broker, prefix, folder)), dispatch=dispatch_config)
+    return config_for(broker, prefix, folder)
 
 
 def status(rig: Rig) -> DispatchStatus:
@@ -82,7 +81,7 @@ async def test_a_worker_that_is_killed_loses_nothing_and_repeats_only_with_the_s
     broker: str, topic_prefix: str, tmp_path: Path, place: str
 ) -> None:
     orders = Orders(
-        bootstrap_servers=broker, prefix=topic_prefix, status_file="", partitions=2, is_dispatching=True
+        bootstrap_servers=broker, prefix=topic_prefix, status_file="", partitions=2
     )  # fmt: skip
     config = dispatching(broker, topic_prefix, tmp_path)
     await make_all_topics(config)

@@ -14,7 +14,6 @@ from streams.dispatch.outputs import Notification
 from streams.dispatch.table import NotifyReason
 from streams.routing.chain import Wait
 from tests.agents.dispatch_desk import (
-    dispatched,
     make_all_topics,
     notifications,
     owning,
@@ -59,7 +58,7 @@ def quick(schedule: str = "primary", *, page_after_ms: int = 500) -> DispatchCon
 
 
 async def a_monitor(broker: str, prefix: str, folder: Path) -> AgentsConfig:
-    config = dispatched(config_for(broker, prefix, folder))
+    config = config_for(broker, prefix, folder)
     await make_all_topics(config)
     return config
 

@@ -10,8 +10,14 @@ import pytest
 from agents.alerts.alert_headers import Ours, mark_headers
 from agents.alerts.history_follower import HistoryFollower, HistoryStore, first_missing
 from models.alert import Alert
+from models.alert_codec import encode_alert
 from tests.agents.support import Rig, config_for, make_topics, producing, running, send, until
-from tests.agents.test_delivery import alert as record
+from tests.alert_sinks.support import alert_of
+
+
+def record(number: int) -> bytes:
+    """A transition with a title of its own."""
+    return encode_alert(alert_of("p", title=f"alert {number}"))
 
 
 @pytest.mark.parametrize(
@@ -94,14 +100,14 @@ async def test_a_history_that_was_away_has_everything_once_when_it_is_back(broke
     owner = Owner(topic, broker, table)
     async with producing(broker) as producer, following(owner):
         for number in range(3):
-            await send(producer, topic, 0, b"k", record(number).value)
+            await send(producer, topic, 0, b"k", record(number))
         await until(lambda: "PostgreSQL does not answer" in owner.follower.status)
         table.is_away = False
         await until(lambda: len(table.order) == 3)
         assert owner.follower.status == "ok"
         table.is_away = True  # and in the middle
         for number in range(3, 6):
-            await send(producer, topic, 0, b"k", record(number).value)
+            await send(producer, topic, 0, b"k", record(number))
         await until(lambda: owner.follower.status != "ok")
         table.is_away = False
         await until(lambda: len(table.order) == 6)
@@ -118,7 +124,7 @@ async def test_a_new_owner_asks_how_far_the_history_is_and_appends_its_own_parti
     owner.owned = frozenset()
     async with producing(broker) as producer, following(owner):
         for number in range(4):
-            await send(producer, topic, number % 2, b"k", record(number).value)
+            await send(producer, topic, number % 2, b"k", record(number))
         owner.owned = frozenset((1,))
         await until(lambda: len(table.order) == 2)
         asked = table.asked
@@ -137,8 +143,8 @@ async def test_a_history_that_nobody_shares_is_filled_from_all_partitions_with_t
     owner.owned = frozenset()
     async with producing(broker) as producer:
         for number in range(5):
-            await send(producer, topic, 0, b"k", record(number).value)
-        await send(producer, topic, 1, b"k", record(9).value)
+            await send(producer, topic, 0, b"k", record(number))
+        await send(producer, topic, 1, b"k", record(9))
         async with following(owner):
             await until(lambda: len(table.order) == 4)
     assert sorted(table.order) == [(0, 2), (0, 3), (0, 4), (1, 0)]
@@ -149,7 +155,7 @@ async def test_a_record_that_is_no_alert_holds_nothing_up(broker: str, topic: st
     table = Table()
     owner = Owner(topic, broker, table)
     async with producing(broker) as producer, following(owner):
-        for value in (b"not an alert", None, record(2).value):
+        for value in (b"not an alert", None, record(2)):
             await send(producer, topic, 0, b"k", value)
         await until(lambda: table.order == [(0, 2)])
 
@@ -163,7 +169,7 @@ async def test_what_a_core_emits_after_an_act_is_passed_over_because_the_dispatc
     async with producing(broker) as producer, following(owner):
         for number, follows_act in enumerate((False, True, False)):
             headers = [(k, v or b"") for k, v in mark_headers("monitor", 0, False, follows_act=follows_act)]
-            await producer.send_and_wait(topic, record(number).value, b"k", 0, headers=headers)
+            await producer.send_and_wait(topic, record(number), b"k", 0, headers=headers)
         await until(lambda: table.order == [(0, 0), (0, 2)])
 
 
@@ -177,7 +183,7 @@ async def test_the_history_of_a_topic_that_was_made_anew_begins_anew(
     table.order.append((0, 500))  # of the topic before
     owner = Owner(config.topics.alerts, broker, table)
     async with producing(broker) as producer:
-        await send(producer, config.topics.alerts, 0, b"k", record(0).value)
+        await send(producer, config.topics.alerts, 0, b"k", record(0))
         async with following(owner):
             await until(lambda: (0, 0) in table.kept)
 
@@ -187,7 +193,7 @@ async def test_a_worker_appends_what_it_owns(broker: str, topic_prefix: str, tmp
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
     async with running(rig), producing(broker) as producer:
         rig.history_is_away = True
-        await send(producer, rig.topics.alerts, 1, b"k", record(0).value)
+        await send(producer, rig.topics.alerts, 1, b"k", record(0))
         await until(lambda: rig.runtime.history.status != "ok")
         rig.history_is_away = False
         await until(lambda: [place[1:] for place in rig.history] == [(1, 0)])

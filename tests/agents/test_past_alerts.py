@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
@@ -56,8 +57,8 @@ class Desk:
         return (
             self.rig.is_live(2)
             and not is_behind
-            and not runtime.alert_consumer.held
-            and not runtime.alert_consumer.pending
+            and not runtime.dispatching.status(now_ms()).held
+            and not runtime.notifications.pending
         )
 
 
@@ -96,13 +97,8 @@ async def test_connecting_to_a_topic_with_a_past_tells_what_is_on_once_and_pages
         assert len(desk.told) == 2
 
         topics = names(f"{topic_prefix}two-")
-        shared = config_for(
-            broker, f"{topic_prefix}two-", tmp_path,
-            topics=type(topics)(
-                events=topics.events, alerts=config.topics.alerts, dead_letters=topics.dead_letters,
-                alert_dead_letters=topics.alert_dead_letters, changelog=topics.changelog, fleet=topics.fleet,
-            ),
-        )  # fmt: skip
+        topics = msgspec.structs.replace(topics, alerts=config.topics.alerts)
+        shared = config_for(broker, f"{topic_prefix}two-", tmp_path, topics=topics)
         other = Desk(shared)
         async with running(other.rig):
             await until(lambda: other.is_settled and other.rig.runtime.ours.foreign != {})

@@ -200,9 +200,9 @@ async def test_an_agent_that_fails_stops_the_process(
     broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
-    monkeypatch.setattr(rig.runtime.alert_consumer, "accept", _broken)
+    monkeypatch.setattr(rig.runtime.notifications, "accept", _broken)
     async with running(rig), producing(broker) as producer:
-        await send(producer, rig.topics.alerts, 0, b"k", b"x")
+        await send(producer, rig.topics.notifications, 0, b"k", b"x")
         await until(lambda: bool(rig.stops))
     assert rig.stops == ["an agent failed: ZeroDivisionError('a bug')"]
 
@@ -211,7 +211,7 @@ async def test_a_worker_that_is_asked_to_end_while_partitions_come_ends_in_peace
     broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
-    delivery, asked = rig.runtime.alert_consumer, asyncio.Event()
+    delivery, asked = rig.runtime.notifications, asyncio.Event()
 
     async def never_done(partitions: Iterable[int], generation: int) -> None:
         assert delivery.tracks.reader is not None
@@ -235,7 +235,7 @@ async def test_partitions_that_come_after_a_worker_was_asked_to_end_are_not_its_
         await app.leave_partitions(at_the_end=True)
         await app.on_partitions_assigned.send(set(app.consumer.assignment()))
         assert rig.owned == {}
-        assert rig.runtime.alert_consumer.partitions == frozenset()
+        assert rig.runtime.notifications.partitions == frozenset()
     assert rig.stops == []
 
 
@@ -471,7 +471,7 @@ async def test_alerts_that_are_read_before_faust_resumes_after_a_rebalance_are_d
         sink.asked.clear()
         async with running(two, partitions=None):
             await until(lambda: one.is_live(1) and two.is_live(1), "one partition each")
-            under_way = (one.runtime.alert_consumer, two.runtime.alert_consumer)
+            under_way = (one.runtime.notifications, two.runtime.notifications)
             await until(lambda: sum(each.pending for each in under_way) == 4, "nothing was done, so all are read again")
             sink.answer.set()
             await until(lambda: not any(each.pending for each in under_way))

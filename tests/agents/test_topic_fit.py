@@ -106,17 +106,16 @@ def test_audit_checkpoints_are_kept_for_ever(topic: TopicFacts, fault: str) -> N
 
 
 def test_the_dispatcher_has_one_order_of_everything() -> None:
-    names = NAMES.with_dispatch("m")
     topics = {
         "m-acts": facts("delete"),
         "m-dispatch": facts("compact", partitions=1),
         "m-notifications": facts("delete"),
     }
-    (found,) = misfits(names, topics, BrokerFacts(brokers=1), 1, 10_000)
+    (found,) = misfits(NAMES, topics, BrokerFacts(brokers=1), 1, 10_000)
     assert found.startswith(
         "m-acts has 2 partitions, and the dispatcher has one order of everything: no worker starts."
     )
-    assert misfits(names, topics | {"m-acts": facts("delete", partitions=1)}, BrokerFacts(brokers=1), 1, 10_000) == []
+    assert misfits(NAMES, topics | {"m-acts": facts("delete", partitions=1)}, BrokerFacts(brokers=1), 1, 10_000) == []
 
 
 @pytest.mark.apache

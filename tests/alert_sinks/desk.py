@@ -12,8 +12,9 @@ from alert_sinks.ledger import Ledger, MemoryLedger
 from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations, Sink
 from models.alert import Alert
+from streams.routing.alerting import TEAM
 from tests.alert_sinks.receiver import Receiver
-from tests.alert_sinks.support import FakeTime, Signal
+from tests.alert_sinks.support import FakeTime, Signal, notification
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class Desk:
             limits=limits,
             environment=environment or self.time.environment,
         )
+
+    def notify(self, alert: Alert, token: object, receiver: str = TEAM) -> None:
+        """The dispatcher has decided that a receiver is notified of one alert."""
+        self.fanout.accept(notification(receiver, alert), token)
 
     def _on_done(self, token: object) -> None:
         self.done.append(token)

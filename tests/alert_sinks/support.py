@@ -1,15 +1,20 @@
 """Alerts to deliver, a clock that stands still until told, and a way to wait for a condition instead of for a time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from alert_sinks.destinations import AllSinkSettings
+from alert_sinks.digest import Digest
 from alert_sinks.environment import Environment
 from alert_sinks.settings import SinkSettings
+from alert_sinks.texts.catalogue import Texts
+from alert_sinks.texts.english import ENGLISH
 from models.alert import Alert, AlertStatus, Severity
+from streams.dispatch.outputs import Notification
+from streams.dispatch.table import NotifyReason
 
 NOW_MS = 1_760_000_000_123  # 2025-10-09T08:53:20.123Z
 
@@ -47,6 +52,28 @@ def alert_of(project: str, firing: str = "1", **changes: Any) -> Alert:
         title=f"{project} {firing}",
         **changes,
     )
+
+
+def notification(
+    receiver: str, *alerts: Alert, reason: NotifyReason = NotifyReason.FIRST_NOTIFICATION, name: str = "",
+    group_key: str = "",
+) -> Notification:  # fmt: skip
+    """What the dispatcher sends; its id is made of the transitions, unless it has a name."""
+    resolved = sum(each.status is AlertStatus.RESOLVED for each in alerts)
+    return Notification(
+        notification_id=name or ",".join(each.transition_id for each in alerts), receiver=receiver, reason=reason,
+        group_keys=(group_key or receiver,), group_labels={}, alerts=alerts, firing=len(alerts) - resolved,
+        resolved=resolved, at_ms=NOW_MS,
+    )  # fmt: skip
+
+
+def digest_of(alerts: Iterable[Alert], texts: Texts = ENGLISH) -> Digest:
+    """The worst first, as the dispatcher orders them."""
+    rank = [Severity.CRITICAL, Severity.WARNING, Severity.INFO]
+    ordered = sorted(
+        alerts, key=lambda one: (one.status is not AlertStatus.FIRING, rank.index(one.severity), one.starts_at_ms)
+    )
+    return Digest(tuple(ordered), texts=texts)
 
 
 def sink_settings(**given: str | None) -> SinkSettings:

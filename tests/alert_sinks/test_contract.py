@@ -9,11 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from alert_sinks.destinations import KINDS, RECEIVER_KINDS
-from alert_sinks.digest import digest_of
 from alert_sinks.sink import Attempt, Delivered, Disabled, Rejected, Retry, Sink, TakesDigests
 from models.alert import AlertStatus, Severity
 from tests.alert_sinks.stands import SECRET, SHORT, Stand, stand_of
-from tests.alert_sinks.support import NOW_MS, alert_of, an_alert
+from tests.alert_sinks.support import NOW_MS, alert_of, an_alert, digest_of
 
 FIRST = Attempt(1, NOW_MS, message_id="n_1", group_key="team:k")
 WITHOUT_SERVER = {"handlers"}  # a process of its own, in test_handlers.py

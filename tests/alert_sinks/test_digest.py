@@ -5,99 +5,76 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import msgspec
 
-from alert_sinks.digest import digest_of
-from alert_sinks.held_past import Notice
 from alert_sinks.kinds.slack import SlackSink
 from alert_sinks.kinds.webhook import WebhookSink
-from alert_sinks.ledger import MemoryLedger
 from alert_sinks.slack_message import slack_digest
 from models.alert import Alert, AlertStatus, Severity
+from streams.dispatch.outputs import Notification
+from streams.routing.alerting import ON_CALL, TEAM
 from tests.alert_sinks.desk import Desk
 from tests.alert_sinks.receiver import Receiver, answers
-from tests.alert_sinks.support import NOW_MS, alert_of
+from tests.alert_sinks.support import alert_of, digest_of, notification
 
 NewDesk = Callable[..., Desk]
 
 
-def notices(*projects: str, **changes: Any) -> list[Notice[object]]:
-    return [Notice(alert_of(project, **changes), project) for project in projects]
+def many(*projects: str, receiver: str = TEAM) -> Notification:
+    return notification(receiver, *(alert_of(project) for project in projects), group_key="team:all")
 
 
-def letters(count: int) -> str:
-    return "abcdefghijklmnop"[:count]
-
-
-async def test_a_handful_is_told_one_by_one(desk: Desk, receiver: Receiver) -> None:
-    desk.fanout.accept_together(notices(*"abcde"))
-    await desk.until_done(*"abcde")
-    assert sorted(receiver.titles) == ["a 1", "b 1", "c 1", "d 1", "e 1"]
-
-
-async def test_more_than_a_handful_is_one_message_a_sink(
+async def test_many_alerts_are_one_message_a_sink(
     new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver
 ) -> None:
     receiver.choose = lambda request: answers(200, b"ok") if request.path == "/hook/slack" else answers(204, b"")
     desk = new_desk(team=[SlackSink(client, receiver.url + "/slack"), WebhookSink(client, receiver.url)])
-    desk.fanout.accept_together(notices(*"abcdef"))
-    await desk.until_done(*"abcdef")
+    desk.fanout.accept(many(*"abcdef"), "all")
+    await desk.until_done("all")
 
     assert sorted(request.path for request in receiver.requests) == ["/hook", "/hook/slack"]
     (body,) = [request.json for request in receiver.requests if request.path == "/hook"]
     assert sorted(body) == ["alert", "alerts", "component", "group_key", "service", "timestamp", "truncated"]
     assert body["alert"] == body["alerts"][0]
     assert [alert["project_id"] for alert in body["alerts"]] == list("abcdef")
-    assert (body["group_key"], body["truncated"]) == ("caught_up", 0)
+    assert (body["group_key"], body["truncated"]) == ("team:all", 0)
     assert desk.fanout.counters["webhook"]["delivered"] == 6
 
 
 async def test_the_same_alerts_bear_the_same_id_when_they_are_told_again(new_desk: NewDesk, receiver: Receiver) -> None:
     receiver.script.append(answers(500))
     desk = new_desk()
-    desk.fanout.accept_together(notices(*"abcdef"))
+    desk.fanout.accept(many(*"abcdef"), "all")
     await desk.until_asleep()
     desk.time.advance(0.5)
-    await desk.until_done(*"abcdef")
+    await desk.until_done("all")
     first, second = receiver.requests
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
-async def test_what_an_earlier_process_told_is_left_out(new_desk: NewDesk, receiver: Receiver) -> None:
-    ledger = MemoryLedger()
-    await ledger.record("b-1:firing:0", "webhook", "delivered", 1, NOW_MS)
-    desk = new_desk(ledger=ledger)
-    desk.fanout.accept_together(notices(*"abcdef"))
-    await desk.until_done(*"abcdef")
-    (request,) = receiver.requests
-    assert [alert["project_id"] for alert in request.json["alerts"]] == list("acdef")
-    assert desk.fanout.counters["webhook"]["skipped"] == 1
-
-
 async def test_what_happens_to_an_alert_after_its_digest_is_told_after_it(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(500))
-    desk.fanout.accept_together(notices(*"abcdef"))
+    desk.fanout.accept(many(*"abcdef"), "all")
     await desk.until_asleep()
-    desk.fanout.accept(alert_of("c", status=AlertStatus.RESOLVED), "end")
-    desk.fanout.accept(alert_of("z"), "other")
+    desk.notify(alert_of("c", status=AlertStatus.RESOLVED), "end")
+    desk.notify(alert_of("z"), "other")
     await receiver.got(2)
     desk.time.advance(0.5)
-    await desk.until_done(*"abcdef", "end", "other")
+    await desk.until_done("all", "end", "other")
     told = [request.json["alert"]["alert_id"] + " " + request.json["alert"]["status"] for request in receiver.requests]
     assert told == ["a-1 firing", "z-1 firing", "a-1 firing", "c-1 resolved"]
 
 
 async def test_a_refused_digest_is_a_dead_letter_for_each_of_its_alerts(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(400))
-    desk.fanout.accept_together(notices(*"abcdef"))
-    await desk.until_done(*"abcdef")
+    desk.fanout.accept(many(*"abcdef"), "all")
+    await desk.until_done("all")
     assert sorted(letter.title for letter in desk.dead) == [f"{name} 1" for name in "abcdef"]
 
 
 async def test_many_escalations_are_one_page(new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver) -> None:
     desk = new_desk(on_call=[WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")])
-    desk.fanout.accept_together(notices(*"abcdef", escalation_level=1))
-    await desk.until_done(*"abcdef")
+    desk.fanout.accept(many(*"abcdef", receiver=ON_CALL), "all")
+    await desk.until_done("all")
     assert [request.path for request in receiver.requests] == ["/hook/oncall"]
 
 
@@ -122,8 +99,8 @@ class OneByOne:
 async def test_a_sink_that_takes_no_digests_gets_every_alert(new_desk: NewDesk) -> None:
     sink = OneByOne()
     desk = new_desk(team=[sink])
-    desk.fanout.accept_together(notices(*"abcdef"))
-    await desk.until_done(*"abcdef")
+    desk.fanout.accept(many(*"abcdef"), "all")
+    await desk.until_done("all")
     assert sorted(sink.titles) == [f"{name} 1" for name in "abcdef"]
 
 
@@ -132,7 +109,7 @@ def test_slack_gets_the_worst_first_and_a_number_for_the_rest() -> None:
     critical = alert_of("bad", severity=Severity.CRITICAL, starts_at_ms=99)
     ended = alert_of("over", status=AlertStatus.RESOLVED)
     message: Any = slack_digest(digest_of([*warnings, ended, critical]))
-    assert message["text"] == "Caught up with the events: 25 alerts are on, 1 alert has ended"
+    assert message["text"] == "Alerts: 25 alerts are on, 1 alert has ended"
     (attachment,) = message["attachments"]
     lines = attachment["text"].split("\n")
     assert lines[0] == "CRITICAL bad 1: 2.5 %, since 1970-01-01 00:00:00 UTC"
@@ -146,4 +123,3 @@ def test_a_digest_of_thousands_stays_small() -> None:
     digest = digest_of(alert_of(f"p{number}", starts_at_ms=number) for number in range(3000))
     assert (len(digest.shown), digest.truncated) == (100, 2900)
     assert len(json.dumps(slack_digest(digest))) < 10_000
-    assert msgspec.structs.replace(digest).digest_id == digest.digest_id

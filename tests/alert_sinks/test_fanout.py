@@ -10,8 +10,8 @@ from alert_sinks.environment import Environment
 from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.ledger import MemoryLedger
 from alert_sinks.limits import Limits
-from alert_sinks.routing import RouteReason
 from models.alert import AlertStatus
+from streams.routing.alerting import ON_CALL
 from tests.alert_sinks.desk import Dead, Desk
 from tests.alert_sinks.receiver import Action, Receiver, Request, answers, hangs
 from tests.alert_sinks.support import NOW_MS, FakeTime, Signal, alert_of
@@ -20,7 +20,7 @@ NewDesk = Callable[..., Desk]
 
 
 async def test_an_alert_goes_out_at_once_and_is_done_when_it_is_delivered(desk: Desk, receiver: Receiver) -> None:
-    desk.fanout.accept(alert_of("a"), 7)
+    desk.notify(alert_of("a"), 7)
     assert desk.fanout.pending == 1
 
     await desk.until_done(7)
@@ -36,7 +36,7 @@ async def test_accepting_does_not_wait_for_a_destination_that_hangs(new_desk: Ne
     desk = new_desk(limits=Limits(close_seconds=0.0))
 
     for number in range(100):
-        desk.fanout.accept(alert_of(f"p{number}"), number)
+        desk.notify(alert_of(f"p{number}"), number)
 
     await receiver.got(4)
     assert desk.fanout.pending == 100
@@ -52,7 +52,7 @@ async def test_a_worker_that_may_tell_nobody_posts_nothing(new_desk: NewDesk, re
         raise RuntimeError("the process stood still and is about to end")
 
     desk = new_desk(environment=Environment(check=stood_still))
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     async with asyncio.timeout(5):
         await asked.wait()
     await desk.fanout.aclose()
@@ -67,8 +67,8 @@ async def test_a_transition_is_done_only_when_every_sink_has_finished(
     bad = WebhookSink(client, receiver.url + "/bad", name="bad")
     desk = new_desk(team=[good, bad])
 
-    desk.fanout.accept(alert_of("a"), 1)
-    desk.fanout.accept(alert_of("a", "2"), 2)
+    desk.notify(alert_of("a"), 1)
+    desk.notify(alert_of("a", "2"), 2)
     await receiver.got(3)  # the second one of the good sink follows its first
     await desk.until_asleep()
     assert desk.done == []
@@ -82,7 +82,7 @@ async def test_transitions_of_one_key_stay_in_order(desk: Desk, receiver: Receiv
     receiver.script.extend([answers(500), answers(200), answers(500)])
 
     for number in range(3):
-        desk.fanout.accept(alert_of("a", str(number)), number)
+        desk.notify(alert_of("a", str(number)), number)
     for _ in range(2):
         await desk.until_asleep()
         desk.time.advance(0.5)
@@ -94,11 +94,11 @@ async def test_transitions_of_one_key_stay_in_order(desk: Desk, receiver: Receiv
 
 async def test_a_key_that_is_tried_again_holds_back_no_other(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(500))
-    desk.fanout.accept(alert_of("a"), "a")
+    desk.notify(alert_of("a"), "a")
     await desk.until_asleep()
 
     for project in ("b", "c"):
-        desk.fanout.accept(alert_of(project), project)
+        desk.notify(alert_of(project), project)
     await desk.until_done("b", "c")
 
     assert sorted(receiver.titles) == ["a 1", "b 1", "c 1"]
@@ -113,7 +113,7 @@ async def test_a_sink_in_trouble_holds_back_no_other(
     desk = new_desk(team=[bad, WebhookSink(client, receiver.url, name="good")])
 
     for number in range(3):
-        desk.fanout.accept(alert_of("a", str(number)), number)
+        desk.notify(alert_of("a", str(number)), number)
     await signal.until(lambda: [request.path for request in receiver.requests].count("/hook") == 3)
 
     assert desk.fanout.counters["bad"]["delivered"] == 0
@@ -132,7 +132,7 @@ async def test_no_more_requests_than_allowed_are_on_their_way(
     receiver.default = waits
     desk = new_desk(limits=Limits(concurrency=3))
     for number in range(12):
-        desk.fanout.accept(alert_of(f"p{number}"), number)
+        desk.notify(alert_of(f"p{number}"), number)
     await receiver.got(3)
     gate.set()
     await desk.until_done(*range(12))
@@ -140,40 +140,25 @@ async def test_no_more_requests_than_allowed_are_on_their_way(
     assert receiver.most_in_flight == 3
 
 
-async def test_pending_and_silenced_alerts_are_done_without_telling_anybody(desk: Desk, receiver: Receiver) -> None:
-    desk.fanout.accept(alert_of("a", status=AlertStatus.PENDING), 1)
-    desk.fanout.accept(alert_of("b", silenced_until_ms=NOW_MS + 1), 2)
-
-    assert desk.done == [1, 2]
-    assert receiver.requests == []
-    assert desk.fanout.routed[RouteReason.PENDING] == 1
-    assert desk.fanout.routed[RouteReason.SILENCED] == 1
-
-
-async def test_an_escalation_goes_to_on_call_and_its_end_to_everybody(
+async def test_a_notification_goes_to_its_receiver_alone(
     new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver
 ) -> None:
     on_call = WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")
     desk = new_desk(on_call=[on_call])
 
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_done(1)
-    desk.fanout.accept(alert_of("a", escalation_level=1), 2)
+    desk.notify(alert_of("a", escalation_level=1), 2, ON_CALL)
     await desk.until_done(1, 2)
-    desk.fanout.accept(alert_of("a", escalation_level=1, status=AlertStatus.RESOLVED), 3)
-    await desk.until_done(1, 2, 3)
 
-    paths = [request.path for request in receiver.requests]
-    assert paths[:2] == ["/hook", "/hook/oncall"]
-    assert sorted(paths[2:]) == ["/hook", "/hook/oncall"]
+    assert [request.path for request in receiver.requests] == ["/hook", "/hook/oncall"]
 
 
 async def test_an_escalation_without_on_call_reaches_the_team_with_a_mark(desk: Desk, receiver: Receiver) -> None:
-    desk.fanout.accept(alert_of("a", escalation_level=1), 1)
+    desk.notify(alert_of("a", escalation_level=1), 1, ON_CALL)
     await desk.until_done(1)
 
     assert receiver.titles == ["[ON-CALL] a 1"]
-    assert desk.fanout.routed[RouteReason.ON_CALL_BY_TEAM] == 1
 
 
 async def test_an_escalation_reaches_the_team_when_on_call_has_switched_off(
@@ -182,10 +167,10 @@ async def test_an_escalation_reaches_the_team_when_on_call_has_switched_off(
     on_call = WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")
     desk = new_desk(on_call=[on_call])
     receiver.script.append(answers(410, b""))
-    desk.fanout.accept(alert_of("a", escalation_level=1), 1)
+    desk.notify(alert_of("a", escalation_level=1), 1, ON_CALL)
     await desk.until_done(1)
 
-    desk.fanout.accept(alert_of("b", escalation_level=1), 2)
+    desk.notify(alert_of("b", escalation_level=1), 2, ON_CALL)
     await desk.until_done(1, 2)
 
     assert receiver.titles == ["a 1", "[ON-CALL] b 1"]
@@ -193,9 +178,9 @@ async def test_an_escalation_reaches_the_team_when_on_call_has_switched_off(
     assert desk.fanout.switched_off == ["oncall_webhook"]
 
 
-async def test_a_transition_that_comes_twice_is_told_once(desk: Desk, receiver: Receiver) -> None:
+async def test_a_notification_that_comes_twice_is_told_once(desk: Desk, receiver: Receiver) -> None:
     for token in (1, 2, 3):
-        desk.fanout.accept(alert_of("a", acknowledged_by="kim" if token == 3 else None), token)
+        desk.notify(alert_of("a", acknowledged_by="kim" if token == 3 else None), token)
     await desk.until_done(1, 2, 3)
 
     assert len(receiver.requests) == 1
@@ -207,8 +192,8 @@ async def test_what_an_earlier_process_delivered_is_not_told_again(new_desk: New
     await ledger.record("a-1:firing:0", "webhook", "delivered", 1, NOW_MS)
     desk = new_desk(ledger=ledger)
 
-    desk.fanout.accept(alert_of("a"), 1)
-    desk.fanout.accept(alert_of("a", status=AlertStatus.RESOLVED), 2)
+    desk.notify(alert_of("a"), 1)
+    desk.notify(alert_of("a", status=AlertStatus.RESOLVED), 2)
     await desk.until_done(1, 2)
 
     assert [request.json["alert"]["status"] for request in receiver.requests] == ["resolved"]
@@ -219,7 +204,7 @@ async def test_what_an_earlier_process_could_not_deliver_is_tried_again(new_desk
     await ledger.record("a-1:firing:0", "webhook", "given_up", 9, NOW_MS)
     desk = new_desk(ledger=ledger)
 
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_done(1)
 
     assert len(receiver.requests) == 1
@@ -241,11 +226,11 @@ async def test_every_end_is_recorded_with_its_tries_and_time(
 
     receiver.script.extend([answers(500), answers(200), answers(400)])
     desk = new_desk(ledger=Recorder())
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_asleep()
     desk.time.advance(0.5)
     await desk.until_done(1)
-    desk.fanout.accept(alert_of("b"), 2)
+    desk.notify(alert_of("b"), 2)
     await desk.until_done(1, 2)
 
     assert rows == [
@@ -272,7 +257,7 @@ async def test_a_thousand_transitions_are_each_told_once_and_done_once(
     receiver.choose = choose
     desk = new_desk(environment=FakeTime(signal, jumps=True).environment)
     for number in range(1000):
-        desk.fanout.accept(alert_of(f"p{number % projects}", str(number)), number)
+        desk.notify(alert_of(f"p{number % projects}", str(number)), number)
     await signal.until(lambda: len(desk.done) == 1000, seconds=60)
 
     assert sorted(desk.done) == list(range(1000))  # type: ignore[type-var]

@@ -21,8 +21,8 @@ async def test_a_rejected_alert_is_a_dead_letter_at_once_and_the_next_one_goes_o
     desk: Desk, receiver: Receiver
 ) -> None:
     receiver.script.append(answers(400, b"no thanks"))
-    desk.fanout.accept(alert_of("a", "1"), 1)
-    desk.fanout.accept(alert_of("a", "2"), 2)
+    desk.notify(alert_of("a", "1"), 1)
+    desk.notify(alert_of("a", "2"), 2)
     await desk.until_done(1, 2)
 
     assert desk.dead == [Dead("a 1", "webhook", "HTTP 400: no thanks")]
@@ -36,7 +36,7 @@ async def test_an_alert_counts_as_done_only_after_its_dead_letter_is_written(
     receiver.script.append(answers(400, b""))
     trouble: list[BaseException] = [ConnectionError("no broker"), ConnectionError("no broker")]
     desk.dead_letter_trouble = lambda: trouble.pop() if trouble else None
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
 
     await desk.until_asleep()
     assert (desk.done, desk.dead, desk.fanout.dead_letters_pending) == ([], [], 1)
@@ -53,10 +53,10 @@ async def test_dead_letters_that_cannot_be_written_hold_back_no_alert(new_desk: 
     receiver.script.append(answers(400, b""))
     desk = new_desk(limits=Limits(close_seconds=0.0))
     desk.dead_letter_trouble = lambda: ConnectionError("no broker")
-    desk.fanout.accept(alert_of("a", "1"), 1)
+    desk.notify(alert_of("a", "1"), 1)
     await desk.until_asleep()
 
-    desk.fanout.accept(alert_of("a", "2"), 2)
+    desk.notify(alert_of("a", "2"), 2)
     await desk.until_done(2)
 
 
@@ -65,7 +65,7 @@ async def test_an_alert_is_given_up_after_the_time_allowed(
 ) -> None:
     receiver.default = answers(500, b"")
     desk = new_desk(limits=Limits(give_up_seconds=10.0), environment=FakeTime(signal, jumps=True).environment)
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_done(1)
 
     # Tries at 0, 0.5, 1.5, 3.5 and 7.5 s; the next would be at 15.5 s.
@@ -77,11 +77,11 @@ async def test_an_alert_is_given_up_after_the_time_allowed(
 async def test_a_sink_that_is_gone_switches_off_and_says_it_once(desk: Desk, receiver: Receiver) -> None:
     receiver.script.extend([answers(500, b""), answers(410, b"archived")])
     with capture_logs() as lines:
-        desk.fanout.accept(alert_of("a"), "a")
+        desk.notify(alert_of("a"), "a")
         await desk.until_asleep()
-        desk.fanout.accept(alert_of("b"), "b")
+        desk.notify(alert_of("b"), "b")
         await desk.until_done("a", "b")
-        desk.fanout.accept(alert_of("c"), "c")
+        desk.notify(alert_of("c"), "c")
         await desk.until_done("a", "b", "c")
 
     assert receiver.titles == ["a 1", "b 1"]
@@ -103,9 +103,9 @@ async def test_requests_on_their_way_when_a_sink_switches_off_are_not_repeated(
         writer.write(b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n")
 
     receiver.script.extend([fails_late, answers(410, b"")])
-    desk.fanout.accept(alert_of("a"), "a")
+    desk.notify(alert_of("a"), "a")
     await receiver.got(1)
-    desk.fanout.accept(alert_of("b"), "b")
+    desk.notify(alert_of("b"), "b")
     await desk.until_done("b")
     gate.set()
     await desk.until_done("a", "b")
@@ -119,11 +119,11 @@ async def test_beyond_the_queue_limit_the_oldest_waiting_alert_is_a_dead_letter(
 ) -> None:
     receiver.default = hangs
     desk = new_desk(limits=Limits(queue_limit=2, concurrency=1, close_seconds=0.0))
-    desk.fanout.accept(alert_of("sent"), 0)
+    desk.notify(alert_of("sent"), 0)
     await receiver.got(1)
 
     for number in range(1, 5):
-        desk.fanout.accept(alert_of(f"p{number}"), number)
+        desk.notify(alert_of(f"p{number}"), number)
     await desk.until_done(1, 2)
 
     reason = "more than 2 alerts waited for this sink"
@@ -137,11 +137,11 @@ async def test_an_alert_that_waits_for_its_next_try_is_the_oldest_and_makes_way(
 ) -> None:
     receiver.script.append(answers(500))
     desk = new_desk(limits=Limits(queue_limit=2))
-    desk.fanout.accept(alert_of("a", "1"), "a1")
+    desk.notify(alert_of("a", "1"), "a1")
     await desk.until_asleep()
 
-    desk.fanout.accept(alert_of("a", "2"), "a2")
-    desk.fanout.accept(alert_of("a", "3"), "a3")
+    desk.notify(alert_of("a", "2"), "a2")
+    desk.notify(alert_of("a", "3"), "a3")
     await desk.until_done("a1", "a2", "a3")
 
     assert [letter.title for letter in desk.dead] == ["a 1"]
@@ -159,14 +159,14 @@ async def test_an_alert_that_has_failed_stays_older_than_those_never_tried(
 
     receiver.script.extend([fails_late, hangs])
     desk = new_desk(limits=Limits(queue_limit=2, concurrency=1, close_seconds=0.0))
-    desk.fanout.accept(alert_of("a"), "a")
+    desk.notify(alert_of("a"), "a")
     await receiver.got(1)
-    desk.fanout.accept(alert_of("b"), "b")
-    desk.fanout.accept(alert_of("c"), "c")
+    desk.notify(alert_of("b"), "b")
+    desk.notify(alert_of("c"), "c")
     gate.set()
     await receiver.got(2)  # b is on its way; a and c wait
 
-    desk.fanout.accept(alert_of("d"), "d")
+    desk.notify(alert_of("d"), "d")
     await desk.until_done("a")
 
     assert [letter.title for letter in desk.dead] == ["a 1"]
@@ -198,7 +198,7 @@ async def test_a_sink_with_a_bug_stops_no_other_and_ends_in_the_dead_letters(
         limits=Limits(give_up_seconds=1.0),
         environment=time.environment,
     )
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_done(1)
 
     assert receiver.titles == ["a 1"]
@@ -214,10 +214,10 @@ async def test_room_is_waited_for_only_while_dead_letters_pile_up(
     desk.dead_letter_trouble = lambda: ConnectionError("no broker")
     await desk.fanout.wait_for_room()
     for number in range(2):
-        desk.fanout.accept(alert_of(f"p{number}"), number)
+        desk.notify(alert_of(f"p{number}"), number)
     await desk.until_asleep(2)
     await desk.fanout.wait_for_room()
-    desk.fanout.accept(alert_of("p2"), 2)
+    desk.notify(alert_of("p2"), 2)
     await desk.until_asleep(3)
 
     waiting = asyncio.create_task(desk.fanout.wait_for_room())

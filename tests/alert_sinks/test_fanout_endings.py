@@ -18,13 +18,13 @@ NewDesk = Callable[..., Desk]
 
 async def test_taking_out_a_later_alert_does_not_hurry_the_one_that_waits(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(500))
-    desk.fanout.accept(alert_of("a", "1"), "a1")
+    desk.notify(alert_of("a", "1"), "a1")
     await desk.until_asleep()
-    desk.fanout.accept(alert_of("a", "2"), "a2")
+    desk.notify(alert_of("a", "2"), "a2")
 
     desk.fanout.forget(lambda token: token == "a2")
     for others in (["b"], ["b", "c"], ["b", "c", "d"]):
-        desk.fanout.accept(alert_of(others[-1]), others[-1])
+        desk.notify(alert_of(others[-1]), others[-1])
         await desk.until_done(*others)
 
     assert receiver.titles == ["a 1", "b 1", "c 1", "d 1"]
@@ -44,7 +44,7 @@ async def test_forgotten_alerts_are_neither_told_nor_done(
     receiver.script.append(waits)
     desk = new_desk(limits=Limits(concurrency=1))
     for partition, project in [(0, "a"), (0, "b"), (1, "c"), (0, "d")]:
-        desk.fanout.accept(alert_of(project), (partition, project))
+        desk.notify(alert_of(project), (partition, project))
     await receiver.got(1)
 
     desk.fanout.forget(lambda token: token[0] == 0)  # type: ignore[index]
@@ -66,7 +66,7 @@ async def test_a_request_on_its_way_when_its_alert_is_forgotten_has_no_consequen
         writer.write(f"HTTP/1.1 {status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
 
     receiver.script.append(fails_late)
-    desk.fanout.accept(alert_of("a"), "a")
+    desk.notify(alert_of("a"), "a")
     await receiver.got(1)
     desk.fanout.forget(lambda token: True)
     gate.set()
@@ -85,10 +85,10 @@ async def test_a_forgotten_alert_that_comes_again_is_told_only_once(desk: Desk, 
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
     receiver.script.append(waits)
-    desk.fanout.accept(alert_of("a"), "before")
+    desk.notify(alert_of("a"), "before")
     await receiver.got(1)
     desk.fanout.forget(lambda token: True)
-    desk.fanout.accept(alert_of("a"), "after")
+    desk.notify(alert_of("a"), "after")
     gate.set()
     await desk.until_done("after")
 
@@ -97,16 +97,16 @@ async def test_a_forgotten_alert_that_comes_again_is_told_only_once(desk: Desk, 
 
 async def test_a_forgotten_alert_that_fails_is_left_to_its_new_owner(desk: Desk, receiver: Receiver) -> None:
     receiver.script.extend([answers(500), answers(400)])
-    desk.fanout.accept(alert_of("a"), "a")
+    desk.notify(alert_of("a"), "a")
     await desk.until_asleep()
     desk.dead_letter_trouble = lambda: ConnectionError("no broker")
-    desk.fanout.accept(alert_of("b"), "b")
+    desk.notify(alert_of("b"), "b")
     await desk.until_asleep(2)
 
     desk.fanout.forget(lambda token: True)
     desk.dead_letter_trouble = lambda: None
     desk.time.advance(60.0)
-    desk.fanout.accept(alert_of("c"), "c")
+    desk.notify(alert_of("c"), "c")
     await desk.until_done("c")
 
     assert receiver.titles == ["a 1", "b 1", "c 1"]
@@ -124,13 +124,13 @@ async def test_a_crash_between_the_post_and_the_record_repeats_it_with_the_same_
             await asyncio.Event().wait()  # the process dies here
 
     before = new_desk(ledger=Slow(), limits=Limits(close_seconds=0.0))
-    before.fanout.accept(alert_of("a"), 1)
+    before.notify(alert_of("a"), 1)
     await recording.wait()
     await before.close()
     assert before.done == []
 
     after = new_desk()
-    after.fanout.accept(alert_of("a"), 1)
+    after.notify(alert_of("a"), 1)
     await after.until_done(1)
 
     first, second = receiver.requests
@@ -148,15 +148,15 @@ async def test_closing_ends_what_is_on_its_way_and_leaves_the_rest_undone(
 
     receiver.script.extend([answers(500), waits])
     desk = new_desk(limits=Limits(concurrency=1, close_seconds=30.0))
-    desk.fanout.accept(alert_of("retrying"), 1)
+    desk.notify(alert_of("retrying"), 1)
     await desk.until_asleep()
-    desk.fanout.accept(alert_of("on its way"), 2)
+    desk.notify(alert_of("on its way"), 2)
     await receiver.got(2)
-    desk.fanout.accept(alert_of("waiting"), 3)
+    desk.notify(alert_of("waiting"), 3)
 
     closing = asyncio.create_task(desk.close())
     await asyncio.sleep(0)
-    desk.fanout.accept(alert_of("too late"), 4)
+    desk.notify(alert_of("too late"), 4)
     gate.set()
     async with asyncio.timeout(10.0):
         await closing
@@ -172,7 +172,7 @@ async def test_closing_waits_no_longer_than_allowed_for_a_destination_that_hangs
 ) -> None:
     receiver.default = hangs
     desk = new_desk(limits=Limits(close_seconds=0.05))
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await receiver.got(1)
 
     await desk.close()
@@ -184,7 +184,7 @@ async def test_closing_writes_the_dead_letters_that_are_left(desk: Desk, receive
     receiver.script.append(answers(400, b""))
     trouble: list[BaseException] = [ConnectionError("no broker")]
     desk.dead_letter_trouble = lambda: trouble.pop() if trouble else None
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_asleep()
 
     closing = asyncio.create_task(desk.close())
@@ -208,8 +208,8 @@ async def test_a_callback_that_raises_does_not_stop_the_next_delivery(desk: Desk
         desk._on_done(token)
 
     desk.fanout._on_done = on_done
-    desk.fanout.accept(alert_of("a", "1"), 1)
-    desk.fanout.accept(alert_of("a", "2"), 2)
+    desk.notify(alert_of("a", "1"), 1)
+    desk.notify(alert_of("a", "2"), 2)
     await desk.until_done(2)
 
     assert told == [1, 2]
@@ -221,7 +221,7 @@ async def test_a_callback_that_raises_does_not_reach_the_agent(desk: Desk) -> No
 
     desk.fanout._on_done = on_done
 
-    desk.fanout.accept(alert_of("a", status=AlertStatus.PENDING), 1)
+    desk.notify(alert_of("a", status=AlertStatus.PENDING), 1)
 
 
 async def test_a_bug_of_ours_costs_one_alert_its_token_and_the_key_goes_on(
@@ -232,8 +232,8 @@ async def test_a_bug_of_ours_costs_one_alert_its_token_and_the_key_goes_on(
 
     receiver.script.append(answers(500))
     desk = new_desk(environment=replace(FakeTime(signal).environment, jitter=breaks))
-    desk.fanout.accept(alert_of("a", "1"), 1)
-    desk.fanout.accept(alert_of("a", "2"), 2)
+    desk.notify(alert_of("a", "1"), 1)
+    desk.notify(alert_of("a", "2"), 2)
     await desk.until_done(2)
 
     assert desk.dead == []

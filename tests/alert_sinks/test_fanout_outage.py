@@ -3,12 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-import httpx
 from structlog.testing import capture_logs
 
-from alert_sinks.kinds.webhook import WebhookSink
 from alert_sinks.limits import Limits
-from models.alert import Severity
 from tests.alert_sinks.desk import Desk
 from tests.alert_sinks.receiver import Receiver, answers
 from tests.alert_sinks.support import alert_of
@@ -21,7 +18,7 @@ async def fail_in_turn(desk: Desk, receiver: Receiver, *projects: str) -> None:
     """Each is accepted a second after the one before, and fails once."""
     for project in projects:
         before = len(receiver.requests)
-        desk.fanout.accept(alert_of(project), project)
+        desk.notify(alert_of(project), project)
         await receiver.got(before + 1)
         desk.time.advance(0.1)
 
@@ -65,41 +62,18 @@ async def test_in_an_outage_one_at_a_time_asks_whether_it_is_over(new_desk: NewD
 async def test_what_is_always_refused_for_now_holds_no_other_back(new_desk: NewDesk, receiver: Receiver) -> None:
     receiver.choose = lambda request: answers(500) if request.json["alert"]["project_id"] == "poison" else None
     desk = new_desk()
-    desk.fanout.accept(alert_of("poison"), "poison")
+    desk.notify(alert_of("poison"), "poison")
     await desk.until_asleep()
     for project in "abc":
-        desk.fanout.accept(alert_of(project), project)
+        desk.notify(alert_of(project), project)
     await desk.until_done(*"abc")
-
-
-async def test_those_on_call_hear_after_the_team_but_not_too_late(
-    new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver
-) -> None:
-    receiver.choose = lambda request: answers(503) if request.path == "/hook" else None
-    desk = new_desk(on_call=[WebhookSink(client, receiver.url + "/oncall", name="oncall_webhook")])
-    desk.fanout.accept(alert_of("a", severity=Severity.CRITICAL), "a")
-    await desk.until_asleep()
-    desk.fanout.accept(alert_of("a", severity=Severity.CRITICAL, escalation_level=1), "page")
-    await desk.until_asleep(2)
-    assert [request.path for request in receiver.requests] == ["/hook"]
-    receiver.choose = lambda request: None
-    desk.time.advance(0.5)
-    await desk.until_done("a", "page")
-    assert [request.path for request in receiver.requests] == ["/hook", "/hook", "/hook/oncall"]
-
-    receiver.choose = lambda request: answers(503) if request.path == "/hook" else None
-    desk.fanout.accept(alert_of("b", severity=Severity.CRITICAL), "b")
-    await receiver.got(4)
-    desk.fanout.accept(alert_of("b", severity=Severity.CRITICAL, escalation_level=1), "page b")
-    desk.time.advance(30.0)
-    await desk._signal.until(lambda: "page b" in desk.done)
 
 
 async def test_what_waits_and_why_is_known(new_desk: NewDesk, receiver: Receiver) -> None:
     receiver.default = answers(503)
     desk = new_desk()
     with capture_logs() as lines:
-        desk.fanout.accept(alert_of("a"), "a")
+        desk.notify(alert_of("a"), "a")
         await desk.until_asleep()
     desk.time.advance(0.4)
     assert desk.fanout.waiting == {"webhook": 1}

@@ -24,7 +24,7 @@ async def test_the_waits_of_a_failing_destination_double_up_to_a_minute(
     time = FakeTime(signal, jumps=True)
     desk = new_desk(environment=time.environment)
 
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_done(1)
 
     assert time.asked == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
@@ -36,7 +36,7 @@ async def test_the_waits_of_a_failing_destination_double_up_to_a_minute(
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_destination_is_not_asked_before_the_time_it_named(desk: Desk, receiver: Receiver, status: int) -> None:
     receiver.script.append(answers(status, b"", retry_after="30"))
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_asleep()
 
     desk.time.advance(29.9)
@@ -50,10 +50,10 @@ async def test_a_destination_is_not_asked_before_the_time_it_named(desk: Desk, r
 
 async def test_a_destination_that_limits_us_is_left_alone_by_every_key(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(429, b"", retry_after="30"))
-    desk.fanout.accept(alert_of("a"), "a")
+    desk.notify(alert_of("a"), "a")
     await desk.until_asleep()
 
-    desk.fanout.accept(alert_of("b"), "b")
+    desk.notify(alert_of("b"), "b")
     await desk.until_asleep(2)
     assert receiver.titles == ["a 1"]
 
@@ -63,9 +63,9 @@ async def test_a_destination_that_limits_us_is_left_alone_by_every_key(desk: Des
 
 async def test_a_limit_of_an_hour_costs_another_key_no_more_than_a_minute(desk: Desk, receiver: Receiver) -> None:
     receiver.script.append(answers(429, b"", retry_after="3600"))
-    desk.fanout.accept(alert_of("a"), "a")
+    desk.notify(alert_of("a"), "a")
     await desk.until_asleep()
-    desk.fanout.accept(alert_of("b"), "b")
+    desk.notify(alert_of("b"), "b")
     await desk.until_asleep(2)
 
     desk.time.advance(60.0)
@@ -81,7 +81,7 @@ async def test_a_destination_that_comes_up_late_gets_its_alert(
         reserved.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         port = reserved.getsockname()[1]
         desk = new_desk(team=[WebhookSink(client, f"http://127.0.0.1:{port}/hook")])
-        desk.fanout.accept(alert_of("a"), 1)
+        desk.notify(alert_of("a"), 1)
         await desk.until_asleep()
 
     async with receiving(signal, port) as late:
@@ -95,7 +95,7 @@ async def test_an_answer_cut_off_before_its_status_is_tried_again_with_the_same_
     desk: Desk, receiver: Receiver
 ) -> None:
     receiver.script.append(sends(b"HTTP/1.1 2"))
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_asleep()
     desk.time.advance(0.5)
     await desk.until_done(1)
@@ -118,7 +118,7 @@ async def test_a_ledger_that_is_away_holds_back_no_alert(new_desk: NewDesk, rece
     desk = new_desk(ledger=_Away())
     with capture_logs() as lines:
         for number in range(5):
-            desk.fanout.accept(alert_of("a", str(number)), number)
+            desk.notify(alert_of("a", str(number)), number)
         await desk.until_done(0, 1, 2, 3, 4)
 
     assert len(receiver.requests) == 5
@@ -133,7 +133,7 @@ async def test_slack_and_a_webhook_are_told_side_by_side(
     receiver.choose = lambda request: answers(200, b"ok") if request.path == "/hook/slack" else answers(204, b"")
     desk = new_desk(team=[slack, WebhookSink(client, receiver.url)])
 
-    desk.fanout.accept(alert_of("a"), 1)
+    desk.notify(alert_of("a"), 1)
     await desk.until_done(1)
 
     assert sorted(request.path for request in receiver.requests) == ["/hook", "/hook/slack"]

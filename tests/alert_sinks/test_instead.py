@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from alert_sinks.kinds.webhook import WebhookSink
 from models.alert import AlertStatus, Severity
+from streams.routing.alerting import ON_CALL
 from tests.alert_sinks.desk import Desk
 from tests.alert_sinks.receiver import Receiver, answers
 from tests.alert_sinks.support import alert_of
@@ -36,7 +37,7 @@ async def test_what_on_call_cannot_get_goes_to_the_team_and_is_marked(
 ) -> None:
     desk = desk_of(new_desk, client, receiver, "oncall")
     with capture_logs() as lines:
-        desk.fanout.accept(PAGED, "a")
+        desk.notify(PAGED, "a", ON_CALL)
         await receiver.got(2)
     assert went(receiver) == [("oncall", "p1 1"), ("team0", "[ON-CALL] p1 1")]
     assert [letter.sink for letter in desk.dead] == ["oncall"], "the dead letter is written all the same"
@@ -49,7 +50,7 @@ async def test_where_every_receiver_fails_the_log_has_it(
 ) -> None:
     desk = desk_of(new_desk, client, receiver, "oncall", "team0")
     with capture_logs() as lines:
-        desk.fanout.accept(PAGED, "a")
+        desk.notify(PAGED, "a", ON_CALL)
         await desk._signal.until(lambda: len(desk.dead) == 2)
         await desk.until_done("a")
     await desk.close()
@@ -65,7 +66,7 @@ async def test_warnings_and_ends_go_nowhere_else(
     new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver, alert: object
 ) -> None:
     desk = desk_of(new_desk, client, receiver, "team0")
-    desk.fanout.accept(alert, "a")  # type: ignore[arg-type]
+    desk.notify(alert, "a")  # type: ignore[arg-type]
     await desk.until_done("a")
     await desk.close()
     assert [path for path, _ in went(receiver)] == ["team0"]
@@ -75,7 +76,7 @@ async def test_a_receiver_with_another_sink_that_works_was_notified(
     new_desk: NewDesk, client: httpx.AsyncClient, receiver: Receiver
 ) -> None:
     desk = desk_of(new_desk, client, receiver, "team0", team=2)
-    desk.fanout.accept(CRITICAL, "a")
+    desk.notify(CRITICAL, "a")
     await desk.until_done("a")
     await desk.close()
     assert sorted(path for path, _ in went(receiver)) == ["team0", "team1"]

@@ -12,7 +12,7 @@ from alert_sinks.ledger import MemoryLedger
 from alert_sinks.sink import Destinations
 from alert_sinks.texts.korean import KOREAN
 from models.alert import Alert
-from tests.alert_sinks.support import an_alert
+from tests.alert_sinks.support import an_alert, notification
 
 
 async def test_a_korean_fan_out_sends_korean_titles_labels_and_values() -> None:
@@ -32,7 +32,7 @@ async def test_a_korean_fan_out_sends_korean_titles_labels_and_values() -> None:
             destinations, MemoryLedger(), on_done=done.put_nowait, on_dead_letter=dead, environment=Environment(),
             texts=KOREAN,
         )  # fmt: skip
-        fanout.accept(an_alert(title="Episode creation failure rate exceeds 1% (proj_1)"), 1)
+        fanout.accept(notification("team", an_alert(title="Episode creation failure rate exceeds 1% (proj_1)")), 1)
         async with asyncio.timeout(10):
             assert await done.get() == 1
         await fanout.aclose()

@@ -114,7 +114,7 @@ async def test_10_000_alerts_drain_in_order_at_the_rate_after_an_outage_of_an_ho
     slow, fast = Slow(time, back_at=HOUR), Fast(time, "fast")
     desk = new_desk(environment=time.environment, team=[slow, fast], limits=Limits(queue_limit=10_000))
     for number in range(10_000):
-        desk.fanout.accept(alert_of(f"p{number:05}"), number)
+        desk.notify(alert_of(f"p{number:05}"), number)
     await time.run_until(lambda: len(desk.done) == 10_000)
 
     assert [name for _, name in slow.taken[1:]] == sorted(name for _, name in slow.taken[1:]), "the oldest first"
@@ -132,9 +132,9 @@ async def test_a_new_alert_asks_a_destination_that_has_come_back_since_the_last_
     slow = Slow(time, back_at=HOUR)
     desk = new_desk(environment=time.environment, team=[slow])
     for name in ("p1", "p2"):
-        desk.fanout.accept(alert_of(name), name)
+        desk.notify(alert_of(name), name)
     await time.run_until(lambda: time.seconds >= 500)
     slow.back_at = time.seconds
-    desk.fanout.accept(alert_of("p3"), "p3")
+    desk.notify(alert_of("p3"), "p3")
     await time.run_until(lambda: len(desk.done) == 3)
     assert slow.taken[-1][0] - slow.back_at < 5

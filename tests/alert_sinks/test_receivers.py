@@ -11,7 +11,6 @@ from alert_sinks.kinds.pagerduty import PagerdutyConfig
 from alert_sinks.kinds.webhook import WebhookConfig
 from alert_sinks.receiver_sinks import build_receivers
 from alert_sinks.receivers import Receiver as FileReceiver
-from alert_sinks.routing import RouteReason
 from alert_sinks.sink import Destinations
 from models.alert import Alert, AlertStatus
 from streams.dispatch.outputs import Notification
@@ -68,10 +67,9 @@ async def test_a_notification_goes_to_every_config_of_its_receiver_and_to_no_oth
     new_desk: NewDesk, file: File, receiver: Receiver
 ) -> None:
     desk = new_desk(destinations=file.of(db=["one", "two"], web=["three"]))
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
     await desk.until_done(1)
     assert sorted(got(receiver)) == [("one", "p1"), ("two", "p1")]
-    assert desk.fanout.routed[RouteReason.RECEIVER] == 1
     ids = {each.headers["webhook-id"] for each in receiver.requests}
     assert len(ids) == 1, "one id for one notification"
 
@@ -82,7 +80,7 @@ async def test_a_dead_sink_delays_no_other_one_of_its_receiver(
     receiver.choose = lambda request: answers(503) if request.path.endswith("dead") else None
     desk = new_desk(destinations=file.of(db=["dead", "good"]))
     for number in range(3):
-        desk.fanout.accept_notification(sent("db", alert_of(f"p{number}")), number)
+        desk.fanout.accept(sent("db", alert_of(f"p{number}")), number)
     await receiver.got(6)
     assert [pair for pair in got(receiver) if pair[0] == "good"] == [("good", f"p{number}") for number in range(3)]
     assert desk.fanout.waiting["db/webhook"] == 3
@@ -94,9 +92,9 @@ async def test_a_sink_that_is_not_sent_ends_gets_the_firing_alerts_only(
 ) -> None:
     desk = new_desk(destinations=file.of(db=[file.way("quiet", send_resolved=False), "all"]))
     mixed = sent("db", alert_of("p1"), alert_of("p2"), over("p3"), reason=NotifyReason.NEW_ALERTS)
-    desk.fanout.accept_notification(mixed, 1)
-    desk.fanout.accept_notification(sent("db", over("p1"), reason=ENDED), 2)
-    desk.fanout.accept_notification(sent("db", alert_of("p2"), over("p4"), reason=NotifyReason.NEW_RESOLVED), 3)
+    desk.fanout.accept(mixed, 1)
+    desk.fanout.accept(sent("db", over("p1"), reason=ENDED), 2)
+    desk.fanout.accept(sent("db", alert_of("p2"), over("p4"), reason=NotifyReason.NEW_RESOLVED), 3)
     await desk.until_done(1, 2, 3)
     quiet = [each.json for each in receiver.requests if each.path.endswith("quiet")]
     assert [[one["project_id"] for one in each["alerts"]] for each in quiet] == [["p1", "p2"]]
@@ -110,10 +108,10 @@ async def test_acts_of_people_go_to_sinks_that_keep_incidents_and_silences_to_th
     ways = FileReceiver(name="db", configs=(file.way("web"), pager))
     desk = new_desk(destinations=Destinations(receivers=build_receivers([ways], client, 10), stand_ins=()))
     taken = msgspec.structs.replace(alert_of("p1"), acknowledged_by="ann")
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
-    desk.fanout.accept_notification(sent("db", taken, reason=NotifyReason.ACKNOWLEDGED), 2)
-    desk.fanout.accept_notification(sent("db", taken, alert_of("p2"), reason=NotifyReason.UNACKNOWLEDGED), 3)
-    desk.fanout.accept_notification(sent("db", alert_of("p1"), reason=NotifyReason.SILENCE_EXPIRES), 4)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", taken, reason=NotifyReason.ACKNOWLEDGED), 2)
+    desk.fanout.accept(sent("db", taken, alert_of("p2"), reason=NotifyReason.UNACKNOWLEDGED), 3)
+    desk.fanout.accept(sent("db", alert_of("p1"), reason=NotifyReason.SILENCE_EXPIRES), 4)
     await desk.until_done(1, 2, 3, 4)
     actions = [each.json["event_action"] for each in receiver.requests if each.path.endswith("pager")]
     assert sorted(actions) == ["acknowledge", "trigger", "trigger"], "of a group all must be taken"
@@ -125,8 +123,8 @@ async def test_after_a_reload_what_waits_for_an_edited_address_goes_to_the_new_o
 ) -> None:
     receiver.choose = lambda request: answers(503) if request.path.endswith("wrong") else None
     desk = new_desk(destinations=file.of(db=["wrong"], web=["web"]))
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
-    desk.fanout.accept_notification(sent("db", alert_of("p2")), 2)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", alert_of("p2")), 2)
     await desk.until_asleep(1)
     desk.fanout.put_in_force(file.of(db=["right"], web=["web"]))
     await desk.until_done(1, 2)
@@ -139,11 +137,11 @@ async def test_an_edited_address_is_tried_although_the_one_before_was_gone(
 ) -> None:
     receiver.choose = lambda request: answers(410) if request.path.endswith("gone") else None
     desk = new_desk(destinations=file.of(db=["gone"]))
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
     await desk.until_done(1)
     assert desk.fanout.switched_off == ["db/webhook"]
     desk.fanout.put_in_force(file.of(db=["here"]))
-    desk.fanout.accept_notification(sent("db", alert_of("p2")), 2)
+    desk.fanout.accept(sent("db", alert_of("p2")), 2)
     await desk.until_done(1, 2)
     assert desk.fanout.switched_off == []
     assert got(receiver)[-1] == ("here", "p2")
@@ -154,7 +152,7 @@ async def test_what_waits_for_a_receiver_that_is_removed_still_goes_there_and_on
 ) -> None:
     receiver.script.append(answers(503))
     desk = new_desk(destinations=file.of(db=["db"], web=["web"]))
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
     await desk.until_asleep(1)
     desk.fanout.put_in_force(file.of(web=["web"]))
     assert desk.fanout.waiting == {"db/webhook (removed)": 1, "web/webhook": 0}
@@ -169,7 +167,7 @@ async def test_the_second_of_two_configs_is_not_sent_what_waits_for_the_first_wh
 ) -> None:
     receiver.choose = lambda request: answers(503) if request.path.endswith("one") else None
     desk = new_desk(destinations=file.of(db=["one", "two"]))
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
     await desk.until_asleep(1)
     desk.fanout.put_in_force(file.of(db=["two"]))
     receiver.choose = lambda request: None
@@ -182,7 +180,7 @@ async def test_a_notification_for_a_receiver_that_the_file_lacks_waits_for_a_rel
     new_desk: NewDesk, file: File, receiver: Receiver
 ) -> None:
     desk = new_desk(destinations=file.of(web=["web"], stand_ins=("web",)))
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
     await desk.until_asleep(1)
     desk.time.advance(30)
     assert (desk.fanout.waiting["db"], desk.fanout.oldest_seconds["db"], desk.fanout.pending) == (1, 30.0, 1)
@@ -197,17 +195,16 @@ async def test_after_a_minute_a_stand_in_is_notified_with_a_mark(
     new_desk: NewDesk, file: File, receiver: Receiver
 ) -> None:
     desk = new_desk(destinations=file.of(web=["web"], stand_ins=("on-call", "web")))
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
     await desk.until_asleep(1)
     desk.time.advance(60)
     await desk.until_done(1)
     assert receiver.titles == ["[db] p1 1"]
-    assert desk.fanout.routed[RouteReason.STAND_IN] == 1
 
 
 async def test_where_no_receiver_can_stand_in_it_becomes_a_dead_letter(new_desk: NewDesk, file: File) -> None:
     desk = new_desk(destinations=file.of(empty=[]))
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
     await desk.until_asleep(1)
     desk.time.advance(60)
     await desk.until_done(1)
@@ -219,10 +216,10 @@ async def test_a_notification_that_waits_for_its_receiver_is_forgotten_with_its_
     new_desk: NewDesk, file: File, receiver: Receiver
 ) -> None:
     desk = new_desk(destinations=file.of(web=["web"]))
-    desk.fanout.accept_notification(sent("db", alert_of("p1")), 1)
+    desk.fanout.accept(sent("db", alert_of("p1")), 1)
     desk.fanout.forget(lambda token: token == 1)
     desk.fanout.put_in_force(file.of(db=["db"]))
-    desk.fanout.accept_notification(sent("db", alert_of("p2")), 2)
+    desk.fanout.accept(sent("db", alert_of("p2")), 2)
     await desk.until_done(2)
     assert got(receiver) == [("db", "p2")]
 
@@ -232,10 +229,10 @@ async def test_receivers_of_the_settings_and_of_a_file_share_no_queue(
 ) -> None:
     receiver.script.append(answers(503))
     desk = new_desk()
-    desk.fanout.accept_notification(sent("team", alert_of("p1")), 1)
+    desk.fanout.accept(sent("team", alert_of("p1")), 1)
     await desk.until_asleep(1)
     desk.fanout.put_in_force(file.of(team=["team"]))
-    desk.fanout.accept_notification(sent("team", alert_of("p2")), 2)
+    desk.fanout.accept(sent("team", alert_of("p2")), 2)
     assert desk.fanout.waiting == {"webhook (removed)": 1, "team/webhook": 1}
     desk.time.advance(60)
     await desk.until_done(1, 2)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from alert_sinks.digest import Digest, digest_of
+from alert_sinks.digest import Digest
 from alert_sinks.kinds.slack import SlackConfig, SlackSink
 from alert_sinks.kinds.slack_bot import SlackBot
 from alert_sinks.sink import Attempt, Delivered, SinkParts
@@ -19,7 +19,7 @@ from alert_sinks.texts.languages import texts_of
 from alert_sinks.texts.translation import translated
 from models.alert import Alert, AlertInputs, AlertStatus, Severity
 from streams.alerting.rule_types import ALERT_TYPES
-from tests.alert_sinks.support import NOW_MS, an_alert
+from tests.alert_sinks.support import NOW_MS, an_alert, digest_of
 
 MOST = {"title": 256, "text": 3000, "value": 2000}  # in an attachment and its fields
 PIECES = ("&", "<!channel>", "&amp;", "{", "%s", "\n", "\0", "가", "😀", "\ud800", "a", "exceeds ", " (proj_1)")

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from alert_sinks import wording
-from alert_sinks.digest import digest_of
 from alert_sinks.messages import messages_of
 from alert_sinks.texts.catalogue import Language, Texts
 from alert_sinks.texts.english import ENGLISH
@@ -20,7 +19,7 @@ from streams.alerting.verdict import Reason
 from streams.dispatch.outputs import Notification
 from streams.dispatch.table import MOVES, NotifyReason
 from streams.partition.drift_alerts import FOUND, GONE
-from tests.alert_sinks.support import NOW_MS, an_alert
+from tests.alert_sinks.support import NOW_MS, an_alert, digest_of
 
 
 def places(text: str) -> set[str]:
@@ -251,7 +250,7 @@ def test_a_digest_in_korean_lists_the_worst_with_the_links_of_the_first() -> Non
         severity=Severity.CRITICAL, title="번호 누락", runbook_url="https://wiki/1", dashboard_url="https://d"
     )
     digest = digest_of([*alerts, worst], texts=KOREAN)
-    assert digest.title == "밀린 이벤트 처리 완료: 발생 중 13건"
+    assert digest.title == "알림: 발생 중 13건"
     assert wording.lines(digest)[0] == "심각 번호 누락: 2.5%, 2025-10-09 08:53:20 UTC 발생"
     assert wording.lines(digest)[-1] == "외 3건"
     assert [(fact.title, fact.value) for fact in wording.digest_facts(digest)] == [

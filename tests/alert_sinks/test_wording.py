@@ -3,9 +3,8 @@
 import pytest
 
 from alert_sinks import wording
-from alert_sinks.digest import digest_of
 from models.alert import AlertStatus, Severity
-from tests.alert_sinks.support import NOW_MS, an_alert
+from tests.alert_sinks.support import NOW_MS, an_alert, digest_of
 
 
 def test_a_headline_names_the_project_only_if_the_title_does_not() -> None:

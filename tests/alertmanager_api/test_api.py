@@ -52,7 +52,7 @@ async def test_an_alert_of_a_partition_that_reads_the_past_is_unprocessed() -> N
         assert await states(client) == {"p1": "unprocessed", "p2": "active"}
         assert await states(client, "?unprocessed=false") == {"p2": "active"}
         assert await states(client, "?active=false") == {"p1": "unprocessed"}
-        dispatcher.give(CaughtUp(origin="events/7"))
+        dispatcher.give(CaughtUp(origins=("events/7",)))
         assert await states(client) == {"p1": "active", "p2": "active"}
 
 
@@ -60,7 +60,7 @@ async def test_the_receiver_of_an_escalation_is_one_of_the_alerts() -> None:
     dispatcher = Dispatcher(default_config(escalate_after_ms=1))
     dispatcher.give(firing("p1", Severity.CRITICAL))
     await asyncio.sleep(0.01)
-    dispatcher.give(CaughtUp(origin=""))
+    dispatcher.give(CaughtUp(origins=()))
     async with client_of(dispatcher, []) as client:
         [found] = (await client.get("/alerts?receiver=on-call")).json()
         assert [each["name"] for each in found["receivers"]] == ["team", "on-call"]
@@ -104,12 +104,13 @@ async def test_each_change_leaves_an_entry_and_a_refused_one_says_why() -> None:
 
 
 @pytest.mark.parametrize("path", ["/status", "/receivers", "/alerts", "/alerts/groups", "/silences", "/silence/s1"])
-async def test_without_a_dispatcher_each_path_says_so(path: str) -> None:
-    parts = cast(Dispatching, SimpleNamespace(model=None, follower=None, act_desk=None))
+async def test_until_the_state_of_the_dispatcher_was_read_each_path_says_so(path: str) -> None:
+    follower = SimpleNamespace(caught_up=asyncio.Event(), status="not read yet")
+    parts = cast(Dispatching, SimpleNamespace(model=None, follower=follower, act_desk=None))
     async with client_of_parts(parts, []) as client:
         answer = await client.get(path)
-        assert (answer.status_code, answer.json()["code"]) == (503, "not_available")
-        assert answer.json()["detail"] == "There is no dispatcher: start all workers with ALERT_DISPATCHER=true."
+        assert (answer.status_code, answer.json()["code"]) == (503, "recovering")
+        assert answer.json()["detail"] == "The dispatcher's state is being read: not read yet."
         assert answer.headers["content-type"] == "application/json"  # amtool stops at a type that it does not know
         assert (await client.post("/silences", json=BODY)).status_code == 503
 

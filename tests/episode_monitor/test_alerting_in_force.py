@@ -49,10 +49,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def loaded(client: httpx.AsyncClient, **env: str) -> AlertingInForce:
-    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "ALERT_DISPATCHER": "true", **env})
-    found = alerting_in_force(settings, client)
-    assert found is not None
-    return found
+    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", **env})
+    return alerting_in_force(settings, client)
 
 
 def names(found: AlertingInForce) -> dict[str, list[str]]:
@@ -194,7 +192,7 @@ async def test_a_secret_that_changed_in_its_own_file_is_a_change(folder: Path, c
 def test_a_worker_with_a_wrong_file_ends_with_code_2_and_names_file_line_and_key(tmp_path: Path, name: str) -> None:
     file = tmp_path / "wrong.yaml"
     file.write_text("\nsomething: 1\n")
-    env = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "ALERT_DISPATCHER": "true", name: str(file)}
+    env = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", name: str(file)}
     done = subprocess.run(
         [sys.executable, "-m", "episode_monitor", "worker"], env=env, cwd=tmp_path, capture_output=True, text=True,
         timeout=60, check=False,

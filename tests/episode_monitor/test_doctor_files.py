@@ -17,7 +17,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def said(**env: str) -> list[tuple[str, str, str]]:
-    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "ALERT_DISPATCHER": "true", **env})
+    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", **env})
     return [(each.part, each.verdict.value, each.sentence) for each in alerting_files(settings)]
 
 
@@ -50,10 +50,3 @@ def test_a_fault_is_wrong_with_its_place(folder: Path, alerting: str, on_call: s
     found = said()[-1]
     assert found[1] == DiagnosisLevel.WRONG.value
     assert sentence in found[2]
-
-
-def test_files_without_a_dispatcher_have_no_effect_and_that_is_wrong(folder: Path) -> None:
-    (folder / "alerting.yaml").write_text(ALERTING)
-    ((_, verdict, sentence),) = said(ALERT_DISPATCHER="false")
-    assert verdict == DiagnosisLevel.WRONG.value
-    assert sentence == "alerting.yaml has no effect: ALERT_DISPATCHER is false; set it to true on all workers."

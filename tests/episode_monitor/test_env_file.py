@@ -41,6 +41,15 @@ def test_a_name_that_is_nearly_a_settings_is_named_with_the_setting(tmp_path: Pa
     assert said(tmp_path, **{name: "5"}) == [f"The environment {sentence}"]
 
 
+def test_a_setting_of_an_older_version_is_named_with_what_is_so_now(tmp_path: Path) -> None:
+    sentence = (
+        "sets ALERT_DISPATCHER, which is not a setting any more and is ignored: the dispatcher always decides who is "
+        "notified of what. Remove it."
+    )
+    assert said(tmp_path, "ALERT_DISPATCHER=true\n") == [f"env line 1 {sentence}"]
+    assert said(tmp_path, ALERT_DISPATCHER="false") == [f"The environment {sentence}"]
+
+
 def test_a_line_that_is_no_assignment_is_named(tmp_path: Path) -> None:
     text = "GRACE_SECONDS=5\nthis is nothing\n\nALONE\nexport MONITORING_PORT=8100\n"
     assert said(tmp_path, text) == [

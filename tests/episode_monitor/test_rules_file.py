@@ -109,7 +109,5 @@ def test_a_file_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
         loaded(tmp_path, "rules: " + "[" * 5000 + "]" * 5000)
 
 
-@pytest.mark.parametrize(("dispatcher", "escalates_after_ms"), [("false", 7 * 60_000), ("true", NEVER_MS)])
-def test_the_core_of_a_worker_escalates_only_where_no_dispatcher_does(dispatcher: str, escalates_after_ms: int) -> None:
-    settings = load_settings({"ALERT_DISPATCHER": dispatcher, "ESCALATE_AFTER_MINUTES": "7"})
-    assert core_of_worker(settings).escalate_after_ms == escalates_after_ms
+def test_the_core_of_a_worker_never_escalates_for_the_dispatcher_does() -> None:
+    assert core_of_worker(load_settings({"ESCALATE_AFTER_MINUTES": "7"})).escalate_after_ms == NEVER_MS

@@ -25,7 +25,6 @@ from tests.agents.dispatch_desk import (
     ALERTS_PARTITIONS,
     Desk,
     KilledAt,
-    dispatched,
     make_all_topics,
     notifications,
     owning,
@@ -135,7 +134,7 @@ async def ends_of(config: AgentsConfig) -> dict[str, int]:
 async def test_the_oracle_finds_no_violation_however_owners_end(
     broker: str, topic_prefix: str, tmp_path: Path, seed: int, plan: Dispatch
 ) -> None:
-    config = dispatched(config_for(broker, topic_prefix, tmp_path))
+    config = config_for(broker, topic_prefix, tmp_path)
     await make_all_topics(config)
     dispatch: DispatchConfig = planned(plan, default_config())
     script = Script(seed)

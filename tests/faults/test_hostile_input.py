@@ -76,7 +76,7 @@ class Trial:
         await until(self.is_settled, "everything stored")
         await self.worker.stop()
         await collect(self.evidence, self.broker, self.topics)
-        oracle = Oracle(make_core(), self.topics, self.evidence, letters_once=False, sinks=())
+        oracle = Oracle(make_core(), self.topics, self.evidence, letters_once=False)
         return oracle.verdict()
 
     def stored(self) -> dict[str, ProjectState]:

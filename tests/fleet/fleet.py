@@ -39,6 +39,7 @@ from models.alert import Alert
 from streams.alerting.core import Core
 from tests.fleet.questions import NoFiles
 from tests.streams_views.making import START_MS, Log, make_core
+from tests.web.fake_desk import FakeDesk
 
 LONG_AGO = -1e9
 PATIENCE_SECONDS = 60.0  # longer than a worker waits for others (10 s), which httpx does not by default
@@ -159,7 +160,7 @@ class Worker:
         self.registry = CollectorRegistry()
         self.broker, self.database = "ok", "ok"
         self.waits: list[Wait] = []
-        self.outgoing = Outgoing(sinks=[Waiting("slack", 2, 95.4, "HTTP 503")], held=7)
+        self.outgoing = Outgoing(sinks=[Waiting("slack", 2, 95.4, "HTTP 503")])
         probes = [Probe("broker", lambda: self.broker, True), Probe("database", lambda: self.database, False)]
         self.state = WorkerState(
             self.view,
@@ -184,7 +185,7 @@ class Worker:
     async def serve(self) -> None:
         context = WebContext(
             fleet=self.model, process=self.process, jobs=refuse, drift_of=refuse, settings=WebSettings(),
-            audit=self.audit.note, now_ms=self.fleet.clock,
+            audit=self.audit.note, now_ms=self.fleet.clock, alert_desk=lambda: FakeDesk(self.model),
         )  # fmt: skip
         app = create_web_app(context, extra_routers=[peer_router(self.own, self.token)])
         self.server = await serve(app, "127.0.0.1", 0)

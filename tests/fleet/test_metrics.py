@@ -110,7 +110,6 @@ async def test_values_are_those_of_the_fleet() -> None:
         assert value(samples, "episode_monitor_deliveries_total", sink="slack", outcome="delivered") == 3
         assert value(samples, "episode_monitor_deliveries_waiting", sink="slack") == 2
         assert value(samples, "episode_monitor_deliveries_oldest_seconds", sink="slack") == 95.4
-        assert value(samples, "episode_monitor_alerts_held") == 7
 
 
 async def test_p95_is_told_of_each_project_with_a_label_while_creations_end() -> None:

@@ -9,7 +9,7 @@ from episode_monitor.fleet.outgoing import Outgoing, Waiting, status
     ("outgoing", "said"),
     [
         (Outgoing(), "ok"),
-        (Outgoing(sinks=[Waiting("slack", 3, 29.9, "HTTP 503")], held=40, foreign=["other"]), "ok"),
+        (Outgoing(sinks=[Waiting("slack", 3, 29.9, "HTTP 503")], foreign=["other"]), "ok"),
         (
             Outgoing(sinks=[Waiting("slack", 1, 95.4, "HTTP 503"), Waiting("webhook", 2, 61.0, "")]),
             "1 alert waits for slack, the oldest for 95 s (HTTP 503); retrying. "

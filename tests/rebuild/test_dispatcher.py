@@ -2,11 +2,10 @@
 
 import pytest
 
-from agents.kafka.topics import ensure_dispatch_topics
 from models.alert import AlertStatus
 from streams.dispatch.inputs import Acknowledge, SetSilence
 from streams.routing.matcher import Matcher
-from tests.agents.dispatch_desk import dispatched, notifications, owning, put_act, put_alert, told, until_notified
+from tests.agents.dispatch_desk import notifications, owning, put_act, put_alert, told, until_notified
 from tests.agents.support import now_ms, producing, until
 from tests.rebuild.support import Stage, succeeds
 from tests.streams.dispatch.scripts import alert
@@ -16,10 +15,8 @@ pytestmark = pytest.mark.broker
 
 async def test_what_the_dispatcher_knows_survives_a_rebuild(stage: Stage) -> None:
     """Acts of people, a notification that was not delivered, a transition that was not read."""
-    stage.set("ALERT_DISPATCHER", "true")
     await stage.make_topics()
-    old = dispatched(stage.config(stage.old_id))
-    await ensure_dispatch_topics(old.kafka, old.topics, 2, None)
+    old = stage.config(stage.old_id)
     silence = SetSilence(
         silence_id="s", matchers=(Matcher("project_id", "p2"),), starts_at_ms=0, ends_at_ms=now_ms() + 600_000, by="ann"
     )
@@ -37,7 +34,7 @@ async def test_what_the_dispatcher_knows_survives_a_rebuild(stage: Stage) -> Non
                   "notifications": 2}  # fmt: skip
         planned = await succeeds("plan", "--to", stage.new_id)
         assert planned["dispatcher"] == counts
-        new = dispatched(stage.config(stage.new_id))
+        new = stage.config(stage.new_id)
         assert set(new.topics.of_dispatch) <= set(planned["create"])
         await succeeds("start", "--to", stage.new_id)
         switched = await succeeds("switch", "--to", stage.new_id, "--execute")

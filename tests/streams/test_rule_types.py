@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from alert_sinks.digest import digest_of
 from alert_sinks.kinds.log import LogSink
 from alert_sinks.kinds.webhook import webhook_payload
 from alert_sinks.sink import Attempt
@@ -27,7 +26,7 @@ from streams.base.steps import finish
 from streams.partition.partition import Partition
 from streams.partition.summary import alerts_of
 from streams.project.rule_evaluator import active_alerts
-from tests.alert_sinks.support import NOW_MS, an_alert
+from tests.alert_sinks.support import NOW_MS, an_alert, digest_of
 from tests.streams.driving import PROJECT, Driven, core_with, rule
 from tests.streams.stored import Stored
 

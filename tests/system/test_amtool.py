@@ -39,7 +39,7 @@ def projects(alerts: list[dict[str, Any]]) -> list[str]:
 
 async def test_amtool_works_against_a_worker(broker: str, topic_prefix: str, tmp_path: Path) -> None:
     with ExitStack() as running:
-        program = running.enter_context(worker(broker, topic_prefix, ALERT_DISPATCHER="true"))
+        program = running.enter_context(worker(broker, topic_prefix))
         until(lambda: ready(program), "ready worker")
         for project in ("p1", "p2"):
             await feed(broker, topic_prefix, project, [failed(project)])
@@ -112,12 +112,12 @@ def check_status(amtool: Amtool) -> None:
     assert "Cluster Status:  ready" in cluster
 
 
-async def test_amtool_needs_an_operators_token_where_there_are_tokens_and_hears_of_a_missing_dispatcher(
+async def test_amtool_needs_an_operators_token_where_there_are_tokens(
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     token = "amtool-token-0123456789abcdef"
     with ExitStack() as running:
-        options = {"ALERT_DISPATCHER": "true", "API_TOKENS": f"operator:{token}"}
+        options = {"API_TOKENS": f"operator:{token}"}
         program = running.enter_context(worker(broker, topic_prefix, **options))
         until(lambda: ready(program), "ready worker")
         until(lambda: ask(program, "/api/v2/receivers")[0] == 200, "dispatcher's state")
@@ -127,9 +127,3 @@ async def test_amtool_needs_an_operators_token_where_there_are_tokens_and_hears_
         file.write_text(f"authorization:\n  credentials: {token}\n", encoding="utf-8")
         silence_id = Amtool(program, f"--http.config.file={file}").run(*silence).strip()
         assert ask(program, f"/api/v2/silence/{silence_id}")[1]["status"] == {"state": "active"}
-        off = running.enter_context(worker(broker, f"{topic_prefix}off-", ALERT_DISPATCHER="false"))
-        until(lambda: ready(off), "ready worker")
-        status, problem = ask(off, "/api/v2/alerts")
-        assert (status, problem["detail"]) == (
-            503, "There is no dispatcher: start all workers with ALERT_DISPATCHER=true.",
-        )  # fmt: skip

@@ -77,7 +77,7 @@ async def test_an_alert_is_delivered_acknowledged_and_ended_while_workers_come_a
 ) -> None:
     with ExitStack() as running:
         team = running.enter_context(receiver())
-        options = {"ALERT_DISPATCHER": "true", "MONITORING_WEBHOOK_URL": f"{team.url}/webhook"}
+        options = {"MONITORING_WEBHOOK_URL": f"{team.url}/webhook"}
         left, right = (worker(broker, topic_prefix, **options) for _ in range(2))
         running.enter_context(left)
         until(lambda: ready(left), "ready worker")

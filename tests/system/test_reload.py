@@ -51,7 +51,7 @@ async def test_files_are_reloaded_on_all_workers_and_a_wrong_one_changes_nothing
             alerting.write_text(ALERTING.format(to=name, one=one.url, two=two.url))
 
         route_to("one")
-        options = {"ALERT_DISPATCHER": "true", "ALERTING_FILE": str(alerting), "RULES_FILE": str(rules)}
+        options = {"ALERTING_FILE": str(alerting), "RULES_FILE": str(rules)}
         left, right = (running.enter_context(worker(broker, topic_prefix, **options)) for _ in range(2))
         until(lambda: ready(left) and ready(right), "two workers")
         await feed(broker, topic_prefix, "p1", [failed("p1")])

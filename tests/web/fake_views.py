@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter
 
 from episode_monitor.checks.jobs import JOB_ENDED, UNKNOWN_JOB
-from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT, ActOnAlert
+from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT
 from episode_monitor.fleet.acts.waive import REFUSALS, WaiveFinding
 from episode_monitor.fleet.errors import Refused
 from episode_monitor.fleet.question import OfProject, Question
@@ -33,6 +33,7 @@ from episode_monitor.fleet.questions.trend import FleetTrendQuestion, ProjectTre
 from episode_monitor.replay_jobs.requests import Requests
 from episode_monitor.replay_jobs.routes import replay_router
 from episode_monitor.settings.settings import load_settings
+from episode_monitor.web.alert_desk import AlertAct, AlertActKind, AlertDesk
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.schemas import DocumentedApp
@@ -50,9 +51,9 @@ from models.rule_views import ProjectRules, RulesInForce, RuleView
 from models.times import rfc3339
 from streams.alerting.rules import RuleSet
 from streams.base.night import Night
-from streams.project.alert_actions import ActionKind
 from streams.project.findings import WaiverRefusal
 from streams.views.alert_statistics import AlertStatisticsCount, HistoryStep
+from tests.web.fake_desk import FakeDesk
 from tests.web.fake_replays import FakeReplays
 
 AS_OF = "2025-10-09T08:53:20.123Z"
@@ -301,18 +302,22 @@ class FakeViews:
         )
         return AuditPage(entries=[row], next_cursor=None, total=1, kept_in="memory")
 
-    def _act_on_alert(self, act: ActOnAlert) -> Alert:
+    def act(self, act: AlertAct) -> Alert:
+        """What a person does to an alert."""
+        self._come(act)
         found = self.alerts.get(act.alert_key)
         if found is None:
             raise Refused(UNKNOWN_ALERT)
         if found.status is AlertStatus.RESOLVED:
             raise Refused(ALREADY_RESOLVED)
         match act.kind:
-            case ActionKind.RESOLVE:
+            case AlertActKind.RESOLVE:
                 changes: dict[str, Any] = {"status": AlertStatus.RESOLVED, "ends_at_ms": STARTS_AT_MS}
-            case ActionKind.ACKNOWLEDGE:
+            case AlertActKind.ACKNOWLEDGE:
                 changes = {"acknowledged_by": act.by}
-            case ActionKind.SILENCE:
+            case AlertActKind.UNACKNOWLEDGE:
+                changes = {"acknowledged_by": None}
+            case AlertActKind.SILENCE:
                 changes = {"silenced_until_ms": STARTS_AT_MS + (act.minutes or 0) * 60_000}
         self.alerts[act.alert_key] = msgspec.structs.replace(found, **changes)
         return self.alerts[act.alert_key]
@@ -340,7 +345,6 @@ class FakeViews:
         DeliveryCountsQuestion: lambda self, question: DeliveryCounts([], True),
         FleetAuditQuestion: _audit,
         RulesQuestion: lambda self, question: RULES,
-        ActOnAlert: _act_on_alert,
     }
 
     async def drift_of(self, project_id: str) -> ProjectDrift | None:
@@ -382,14 +386,25 @@ class FakeViews:
         return {"episode_integrity_health_percentage": [{"labels": {}, "value": 93.3}]}
 
 
+class ViewsDesk(FakeDesk):
+    """The desk of the fake fleet."""
+
+    def __init__(self, views: FakeViews) -> None:
+        super().__init__(views)
+        self._views = views
+
+    async def perform(self, act: AlertAct) -> Alert:
+        return self._views.act(act)
+
+
 def fake_app(
     views: FakeViews, settings: WebSettings | None = None, *, registry: Any = None,
-    extra_routers: Sequence[APIRouter] = (), **parts: Any,
+    extra_routers: Sequence[APIRouter] = (), alert_desk: AlertDesk | None = None, **parts: Any,
 ) -> DocumentedApp:  # fmt: skip
     """The web app on the fake fleet. `parts` are further ones of `WebContext`."""
     context = WebContext(
         fleet=views, process=views, jobs=lambda: views, drift_of=views.drift_of, settings=settings or WebSettings(),
-        **parts,
+        alert_desk=lambda: alert_desk or ViewsDesk(views), **parts,
     )  # fmt: skip
     replays = replay_router(lambda: views.replay_jobs, Requests(load_settings({}), lambda: RuleSet(())))
     return create_web_app(context, registry=registry, extra_routers=[*extra_routers, replays])

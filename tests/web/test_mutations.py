@@ -7,14 +7,13 @@ import msgspec
 import pytest
 import structlog.testing
 
-from episode_monitor.fleet.acts.alert import ActOnAlert
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.fleet.questions.finding import FindingQuestion
 from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.storage.audit import AuditEntry
+from episode_monitor.web.alert_desk import AlertAct, AlertActKind
 from episode_monitor.web.settings import WebSettings
 from models.check_views import JobState
-from streams.project.alert_actions import ActionKind
 from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, FINISHED, STARTS_AT_MS, FakeViews, alert
 
@@ -52,18 +51,19 @@ async def test_resolving_gives_the_alert_and_leaves_an_entry(
     ("verb", "body", "minutes"),
     [
         ("acknowledge", {"by": "mina"}, None),
-        ("acknowledge", {"by": "mina", "minutes": 5}, None),
+        ("acknowledge", {"by": "mina", "minutes": 5}, 5),
+        ("unacknowledge", {"by": "mina"}, None),
         ("silence", {"by": "mina"}, 60),
         ("silence", {"by": "mina", "minutes": 5}, 5),
         ("resolve", {"by": "mina", "later": "unknown fields are ignored"}, None),
     ],
 )
-async def test_the_action_reaches_the_fleet(
+async def test_the_action_reaches_the_dispatcher(
     client: httpx.AsyncClient, views: FakeViews, verb: str, body: dict[str, object], minutes: int | None
 ) -> None:
     views.alerts = {KEY: alert(KEY)}
     assert (await client.post(path_of(KEY, verb), json=body)).status_code == 200
-    assert views.asked == [(ActOnAlert(alert_key=KEY, kind=ActionKind(verb), by="mina", comment="", minutes=minutes),)]
+    assert views.asked == [(AlertAct(alert_key=KEY, kind=AlertActKind(verb), by="mina", minutes=minutes),)]
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,12 @@ from episode_monitor.slack import routes
 from episode_monitor.slack.routes import slack_router
 from episode_monitor.slack.signature import is_from_slack
 from episode_monitor.storage.audit import AuditEntry
-from episode_monitor.web.alert_desk import AlertAct, FleetAlertDesk
+from episode_monitor.web.alert_desk import AlertAct
 from episode_monitor.web.security import SLACK_PATH
 from episode_monitor.web.settings import WebSettings
 from models.alert import Alert
 from tests.alert_sinks.support import an_alert
+from tests.web.fake_desk import FakeDesk
 from tests.web.fake_views import FakeViews, fake_app
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
@@ -34,7 +35,7 @@ SETTINGS = WebSettings(host="0.0.0.0", api_tokens=parse_api_tokens("operator:s3c
 URL = "https://hooks.slack.com/actions/1"
 
 
-class Desk(FleetAlertDesk):
+class Desk(FakeDesk):
     """Knows one alert; `gate` holds an act up."""
 
     def __init__(self) -> None:

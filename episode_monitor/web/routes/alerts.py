@@ -12,7 +12,7 @@ from episode_monitor.storage.alert_deliveries import CountQuery
 from episode_monitor.storage.paging import FIRST_MS
 from episode_monitor.web.alert_desk import AlertAct, AlertActKind
 from episode_monitor.web.answers import answer, done, read
-from episode_monitor.web.context import alert_desk_of, context_of
+from episode_monitor.web.context import alert_desk_of
 from episode_monitor.web.mutations import AlertActionBody, audited, read_body
 from episode_monitor.web.parameters import (
     MAX_ALERT_KEY,
@@ -36,7 +36,6 @@ from models.times import epoch_ms
 router = APIRouter(prefix="/monitoring/episodes/alerts", tags=["alerts"])
 
 _ACTED = returns(Alert, problems=(400, 404, 409, 503), mutation=True)
-_UNACKNOWLEDGED = returns(Alert, problems=(400, 404, 409, 501, 503), mutation=True)
 _BODY = takes(AlertActionBody, required=False)
 DEFAULT_SILENCE_MINUTES = 60
 STATISTICS_DAYS = 30
@@ -65,7 +64,7 @@ async def active_alerts(request: Request, limit: Limit = 1000, cursor: Cursor = 
         shown = [alert.to_dict() for alert in page.alerts]
         return {"alerts": shown, "total": page.total, "next_cursor": page.next_cursor}
 
-    return await answer(request, listed, follows_version=context_of(request).alert_desk is None)
+    return await answer(request, listed, follows_version=False)
 
 
 @router.get("/history", responses=returns(AlertHistoryPage))
@@ -135,7 +134,7 @@ async def acknowledge_alert(request: Request, alert_key: AlertKeyPath) -> Respon
     return await _act(request, alert_key, AlertActKind.ACKNOWLEDGE)
 
 
-@router.post("/{alert_key:path}/unacknowledge", responses=_UNACKNOWLEDGED, openapi_extra=_BODY)
+@router.post("/{alert_key:path}/unacknowledge", responses=_ACTED, openapi_extra=_BODY)
 async def unacknowledge_alert(request: Request, alert_key: AlertKeyPath) -> Response:
     """Take the acknowledgement back: escalation begins anew."""
     return await _act(request, alert_key, AlertActKind.UNACKNOWLEDGE)

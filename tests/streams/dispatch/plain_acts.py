@@ -41,7 +41,7 @@ class PlainActs(PlainState):
                 self.overrides.pop(given.override_id, None)
             case CaughtUp():
                 for one in self.alerts.values():
-                    if one.behind == given.origin:
+                    if one.behind in given.origins:
                         self.arrive(one)
             case Tick():
                 pass

@@ -103,7 +103,7 @@ def _input(random: Random, at_ms: int, numbers: dict[str, int]) -> AnyInput:
         case 6:
             return ExpireSilence(silence_id=random.choice(["s1", "s2", "s3"]))
         case 7:
-            return CaughtUp(origin="7")
+            return CaughtUp(origins=("7",))
         case 8:
             if random.randrange(2):
                 return RemoveOverride(override_id="o1")

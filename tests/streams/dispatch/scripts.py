@@ -181,7 +181,7 @@ _VERBS: dict[str, Callable[[Stage, str, list[str], int], AnyInput]] = {
     "expires": lambda _, name, __, ___: ExpireSilence(silence_id=name),
     "overrides": _override,
     "removed": lambda _, name, __, ___: RemoveOverride(override_id=name),
-    "caught-up": lambda _, name, __, ___: CaughtUp(origin=name),
+    "caught-up": lambda _, name, __, ___: CaughtUp(origins=(name,)),
 }
 
 

@@ -1,4 +1,4 @@
-"""Where each partition of the alerts topic is read and what of it is done, up to the commit.
+"""Where each partition of the notifications topic is read and what of it is done, up to the commit.
 
 What was not done at a crash is read again; the note beside the committed position says what was done behind it.
 """
@@ -11,10 +11,8 @@ import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.types import TP
 
-from agents.alerts.alert_headers import Mark
-from agents.alerts.committed_notes import Note, note_of, read_note
+from agents.dispatch.committed_notes import Note, note_of, read_note
 from agents.fetching.consumer_thread import Fetched
-from agents.fetching.reading import Record
 from agents.retrying import Pauses, retry
 
 log = structlog.get_logger(__name__)
@@ -23,11 +21,9 @@ T = TypeVar("T")
 TOGETHER_SECONDS = 5.0  # for the beginnings of all partitions in one answer; then each is asked for alone
 ASK_AGAIN_SECONDS = 1.0
 COMMIT_PATIENCE_SECONDS = 10.0
-SILENT_MS = 30_000  # brokers answer every tenth of a second
-LOOK_BACK_RECORDS = 1000  # before the committed position: what was delivered when
 
 
-class AlertReader(Protocol):
+class NotificationReader(Protocol):
     """The part of the consumer that is used."""
 
     async def begin(self, tp: TP, offset: int) -> int:
@@ -41,9 +37,6 @@ class AlertReader(Protocol):
 
     def end(self, tp: TP) -> int | None:
         """The end of what may be read, as far as the fetcher has heard."""
-
-    def answered_at(self, tp: TP) -> float | None:
-        """When a broker last answered for this partition, in seconds of the wall clock."""
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int, str]]:
         """What the group has committed, and what was noted beside it. Raises KafkaError."""
@@ -65,19 +58,11 @@ class Track:
         self.next_offset: int | None = None  # next offset to take; None before reading has begun
         self.open: set[int] = set()
         self.note = Note()  # what the owner before had said
-        self.held: set[int] = set()
-        self.assigned_ms = 0
         self.said: tuple[int, str] | None = None  # position and note that were committed last
 
     def was_done(self, offset: int) -> bool:
         """Whether it was done before this worker had the partition."""
         return offset < self.committed or self.note.is_done(offset)
-
-    def may_be_delivered(self, record: Record, mark: Mark) -> bool:
-        """Whether the former owner may have delivered it; what is of the past only after a note that says so."""
-        if self.note.may_be_delivered(record.offset):
-            return True
-        return not mark.is_behind and record.timestamp < self.assigned_ms and record.offset >= self.note.read_to
 
     def to_commit(self) -> tuple[int, str] | None:
         """Position and note; None before reading has begun, or if the group knows more."""
@@ -86,28 +71,27 @@ class Track:
             return None
         if self.next_offset < self.note.read_to:
             return None
-        return position, note_of(position, self.next_offset, self.open, self.held)
+        return position, note_of(position, self.next_offset, self.open)
 
     @property
     def done_up_to(self) -> int | None:
-        """Every transition before this offset is done."""
+        """Every notification before this offset is done."""
         if self.next_offset is None:
             return None
         return min(self.open, default=max(self.next_offset, self.committed))
 
 
 class Tracks:
-    """The read positions of this worker's partitions. `now_ms` is the wall clock."""
+    """The read positions of this worker's partitions."""
 
-    def __init__(self, alerts_topic: str, now_ms: Callable[[], int]) -> None:
+    def __init__(self, topic: str) -> None:
         self.by_number: dict[int, Track] = {}
-        self.reader: AlertReader | None = None
-        self._topic = alerts_topic
-        self._now_ms = now_ms
+        self.reader: NotificationReader | None = None
+        self._topic = topic
 
     @property
     def open(self) -> int:
-        """Transitions read and not done."""
+        """Notifications read and not done."""
         return sum(len(track.open) for track in self.by_number.values())
 
     def is_current(self, track: Track, fetched: Fetched) -> bool:
@@ -121,14 +105,6 @@ class Tracks:
         if track is not None and track.generation == generation:
             track.open.discard(offset)
 
-    def note_held(self, tokens: Iterable[tuple[int, int, int]]) -> None:
-        """These are held back, and no others."""
-        held: dict[int, set[int]] = {}
-        for _, number, offset in tokens:
-            held.setdefault(number, set()).add(offset)
-        for number, track in self.by_number.items():
-            track.held = held.get(number, set())
-
     def want(self, is_wanted: bool) -> None:
         """Let the records of all partitions come, or wait."""
         for number in self.by_number:
@@ -136,15 +112,13 @@ class Tracks:
             (reader.want if is_wanted else reader.do_not_want)(self._tp(number))
 
     async def assign(self, partitions: Iterable[int], generation: int) -> None:
-        """Own these partitions of the alerts topic and read on where the group has committed.
+        """Own these partitions of the topic and read on where the group has committed.
 
         What Kafka does not answer is asked again; a partition without a leader does not keep the others waiting.
         """
         tracks = self.by_number = {number: Track(generation) for number in partitions}
         if not tracks:
             return
-        for track in tracks.values():
-            track.assigned_ms = self._now_ms()
         reader, tps = self._reader(), [self._tp(number) for number in tracks]
         committed = await self._retry(lambda: reader.committed(tps))
         try:
@@ -167,7 +141,7 @@ class Tracks:
         beginning = beginnings.get(self._tp(number), 0)
         position, note = committed.get(self._tp(number), (0, ""))
         track.committed, track.note = max(position, beginning), read_note(position, note)
-        await self._begin(number, track, max(beginning, track.committed - LOOK_BACK_RECORDS))
+        await self._begin(number, track, track.committed)
 
     async def _retry(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask until Kafka answers; cancelled if the partitions are lost. Raises KafkaError that is not transient."""
@@ -175,7 +149,9 @@ class Tracks:
 
         def failed(error: BaseException) -> None:
             if pauses.failures == 1:
-                log.warning("the positions of the alerts cannot be read; retrying", reason=str(error) or repr(error))
+                log.warning(
+                    "the positions of the notifications cannot be read; retrying", reason=str(error) or repr(error)
+                )
 
         return await retry(ask, failed, pauses, is_retried=_is_transient)
 
@@ -189,7 +165,7 @@ class Tracks:
         if self.by_number.get(number) is not track:
             return
         beginning = beginnings.get(fetched.tp, 0)
-        log.error("alerts were deleted before they were read; continuing at the first one", partition=number,
+        log.error("notifications were deleted before they were read; continuing at the first one", partition=number,
                   offset=fetched.start, beginning=beginning)  # fmt: skip
         track.open.clear()
         track.committed, track.note = beginning, Note()
@@ -199,9 +175,9 @@ class Tracks:
         track.next_offset = start
         track.reading = await self._reader().begin(self._tp(number), start)
 
-    def _reader(self) -> AlertReader:
+    def _reader(self) -> NotificationReader:
         if self.reader is None:
-            raise RuntimeError("the alerts consumer was not started")
+            raise RuntimeError("the consumer of notifications was not started")
         return self.reader
 
     def _tp(self, number: int) -> TP:
@@ -229,7 +205,7 @@ class Tracks:
                 await self._reader().commit_with_notes({self._tp(number): said for number, said in news.items()})
         except (KafkaError, TimeoutError) as error:
             log.debug(
-                "the offsets of the alerts topic cannot be committed; retrying",
+                "the offsets of the notifications topic cannot be committed; retrying",
                 error=str(error) or type(error).__name__,
             )
             return
@@ -237,28 +213,11 @@ class Tracks:
             tracks[number].said = said
 
     def backlogs(self) -> Iterator[tuple[TP, int, int]]:
-        """Partition, position and how many transitions wait, for all that should move on."""
+        """Partition, position and how many notifications wait, for all that should move on."""
         for number, track in self.by_number.items():
             end = None if self.reader is None else self.reader.end(self._tp(number))
             if track.next_offset is not None and end is not None:
                 yield self._tp(number), track.next_offset, max(0, end - track.next_offset)
-
-    def read_up_at_ms(self) -> int:
-        """Up to when everything in this worker's partitions of the topic was read; 0: it was not.
-
-        A partition whose broker has been silent for long is left out: the alerts of the others do not wait for it.
-        """
-        now_ms, earliest_ms = self._now_ms(), 0
-        for number, track in self.by_number.items():
-            tp, reader = self._tp(number), self._reader()
-            end, answered_at = reader.end(tp), reader.answered_at(tp)
-            answered_ms = 0 if answered_at is None else int(answered_at * 1000)
-            if now_ms - max(answered_ms, track.assigned_ms) > SILENT_MS:
-                continue
-            if end is None or answered_at is None or track.next_offset is None or end > track.next_offset:
-                return 0
-            earliest_ms = min(earliest_ms or now_ms, answered_ms)
-        return earliest_ms
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -1,5 +1,4 @@
-"""The committed offset of a partition, with a note of the records after it that are already done, or are held back and
-so were surely not delivered.
+"""The committed offset of a partition, with a note of the records after it that are already done.
 
 The note is the metadata of the group's committed offset, so that after a crash no record is delivered twice because an
 earlier one was still open.
@@ -14,44 +13,38 @@ _VERSION = "1"
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What a former owner said: offsets done, offsets held, and up to where it had read; 0: nothing is known."""
+    """What a former owner said: offsets done, and up to where it had read; 0: nothing is known."""
 
     done: tuple[range, ...] = ()
-    held: tuple[range, ...] = ()
     read_to: int = 0
 
     def is_done(self, offset: int) -> bool:
         """Whether this offset was done, although others before it were not."""
         return any(offset in part for part in self.done)
 
-    def may_be_delivered(self, offset: int) -> bool:
-        """Whether it was read and not held: perhaps it was delivered, and its owner ended before a commit."""
-        return offset < self.read_to and not any(offset in part for part in self.held)
 
-
-def note_of(position: int, next_offset: int, still_open: Collection[int], held: Collection[int] = ()) -> str:
+def note_of(position: int, next_offset: int, still_open: Collection[int]) -> str:
     """What lies from `position` up to `next_offset`, counted from the position.
 
-    >>> note_of(10, 20, {10, 13, 14, 19}, {13, 14}), note_of(10, 10, ())
-    ('1:10:1-2,5-8:3-4', '1:0::')
+    >>> note_of(10, 20, {10, 13, 14, 19}), note_of(10, 10, ())
+    ('1:10:1-2,5-8:', '1:0::')
     """
-    held_words = _words(position, _runs(sorted(held)))
     done_words = _words(position, _between(position, next_offset, sorted(still_open)))
-    return f"{_VERSION}:{next_offset - position}:{done_words}:{held_words}"
+    return f"{_VERSION}:{next_offset - position}:{done_words}:"
 
 
 def read_note(position: int, note: str) -> Note:
-    """Inverse of `note_of`; a note of another program says nothing.
+    """Inverse of `note_of`; a note of another program says nothing. The last part is of an older version.
 
     >>> read_note(10, "1:10:1-2,5-8:3-4")
-    Note(done=(range(11, 13), range(15, 19)), held=(range(13, 15),), read_to=20)
+    Note(done=(range(11, 13), range(15, 19)), read_to=20)
     >>> read_note(10, "") == read_note(10, "by hand") == read_note(10, "1:x::") == Note()
     True
     """
     version, *parts = note.split(":")
     if version != _VERSION or len(parts) != 3 or not parts[0].isdecimal():
         return Note()
-    return Note(_ranges(position, parts[1]), _ranges(position, parts[2]), position + int(parts[0]))
+    return Note(_ranges(position, parts[1]), position + int(parts[0]))
 
 
 def _words(position: int, parts: Iterable[tuple[int, int]]) -> str:
@@ -60,7 +53,7 @@ def _words(position: int, parts: Iterable[tuple[int, int]]) -> str:
     for first, last in parts:
         word = f"{first - position}-{last - position}"
         length += len(word) + 1
-        if length > NOTE_MAX_CHARACTERS // 2:
+        if length > NOTE_MAX_CHARACTERS:
             break
         words.append(word)
     return ",".join(words)
@@ -83,21 +76,3 @@ def _between(position: int, next_offset: int, others: Iterable[int]) -> Iterator
         if begin < offset:
             yield begin, offset - 1
         begin = offset + 1
-
-
-def _runs(offsets: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Neighbours put together.
-
-    >>> list(_runs([3, 4, 5, 9]))
-    [(3, 5), (9, 9)]
-    """
-    first = last = None
-    for offset in offsets:
-        if last is not None and offset == last + 1:
-            last = offset
-            continue
-        if first is not None and last is not None:
-            yield first, last
-        first = last = offset
-    if first is not None and last is not None:
-        yield first, last
