@@ -12,12 +12,12 @@ from agents.alerts.history_follower import HistoryFollower, HistoryStore, first_
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from tests.agents.support import Rig, config_for, make_topics, producing, running, send, until
-from tests.alert_sinks.support import alert_of
+from tests.alert_sinks.support import an_alert
 
 
 def record(number: int) -> bytes:
     """A transition with a title of its own."""
-    return encode_alert(alert_of("p", title=f"alert {number}"))
+    return encode_alert(an_alert(title=f"alert {number}"))
 
 
 @pytest.mark.parametrize(

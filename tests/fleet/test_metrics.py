@@ -40,7 +40,6 @@ WORKER_NAMES = {
     "episode_monitor_deliveries": "counter",
     "episode_monitor_deliveries_waiting": "gauge",
     "episode_monitor_deliveries_oldest_seconds": "gauge",
-    "episode_monitor_alerts_held": "gauge",
     "episode_monitor_recovering_partitions": "gauge",
     "episode_monitor_recovery_seconds": "gauge",
     "episode_monitor_build_info": "gauge",
@@ -289,7 +288,9 @@ async def test_the_dispatcher_is_told_of_where_there_is_one() -> None:
         worker = await fleet.worker("only")
         _, samples = await scraped(worker)
         assert not [name for name, _ in samples if "dispatcher" in name or "notif" in name]
-        worker.dispatching = DispatchStatus(is_live=True, copy_lag=2, outbox=5, state_bytes=9_000, counts=counts)
+        worker.dispatching = DispatchStatus(
+            is_live=True, copy_lag=2, outbox=5, state_bytes=9_000, held=7, counts=counts
+        )
         _, samples = await scraped(worker)
         assert value(samples, "episode_monitor_dispatcher_live") == 1
         assert value(samples, "episode_monitor_dispatcher_decisions_total") == 12
@@ -298,5 +299,6 @@ async def test_the_dispatcher_is_told_of_where_there_is_one() -> None:
         assert value(samples, "episode_monitor_not_notified_total", reason="silenced by") == 3
         assert value(samples, "episode_monitor_notifications_repeated_total") == 1
         assert value(samples, "episode_monitor_dispatcher_outbox") == 5
+        assert value(samples, "episode_monitor_alerts_held") == 7
         assert value(samples, "episode_monitor_dispatcher_copy_lag_records") == 2
         assert value(samples, "episode_monitor_dispatcher_state_bytes") == 9_000

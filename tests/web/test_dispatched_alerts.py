@@ -78,7 +78,9 @@ class Dispatched:
 
     async def ask(self, question: Question[Any, Any]) -> Any:
         """The fleet: what it measures now, and the history."""
-        if isinstance(question, ActiveAlertsQuestion | ActOnAlert):
+        if isinstance(question, ActOnAlert):
+            return self._views._come(question)
+        if isinstance(question, ActiveAlertsQuestion):
             return await self._views.ask(question)
         if isinstance(question, AlertDeliveriesQuestion):
             if self.deliveries is None:
@@ -270,14 +272,3 @@ async def test_details_of_an_alert_that_ended_long_ago_come_from_the_history(dis
         "resolved", ["firing", "resolved"]
     )  # fmt: skip
     assert (await dispatched.get("rate:p9"))["code"] == "unknown_alert"
-
-
-async def test_without_a_dispatcher_details_are_what_the_history_has(
-    client: httpx.AsyncClient, views: FakeViews
-) -> None:
-    views.alerts = {"r:p": alert("p")}
-    details = (await client.get(f"{ROOT}/alerts/r%3Ap")).json()
-    assert [(line["status"], line["by"]) for line in details["timeline"]] == [("firing", "mina")]
-    assert (details["not_told"], details["next"]) == ([], [])
-    answer = await client.post(f"{ROOT}/alerts/r%3Ap/unacknowledge", json={"by": "kim"})
-    assert (answer.status_code, answer.json()["code"]) == (501, "not_available")
