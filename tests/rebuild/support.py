@@ -67,7 +67,6 @@ class Stage:
         monkeypatch.setattr(
             "episode_monitor.cli.rebuild.configure_command", lambda *_: None
         )  # it is the tests' own process
-        self.set("ALERT_DISPATCHER", "false")  # as the workers here have none
         self.in_force(self.old_id)
 
     def in_force(self, monitor_id: str) -> None:

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import quote
 
-import httpx
 import msgspec
 import pytest
 

@@ -12,7 +12,7 @@ from episode_monitor.storage.alert_deliveries import CountQuery
 from episode_monitor.storage.paging import FIRST_MS
 from episode_monitor.web.alert_desk import AlertAct, AlertActKind
 from episode_monitor.web.answers import answer, done, read
-from episode_monitor.web.context import alert_desk_of
+from episode_monitor.web.context import alert_desk_of, context_of
 from episode_monitor.web.mutations import AlertActionBody, audited, read_body
 from episode_monitor.web.parameters import (
     MAX_ALERT_KEY,
