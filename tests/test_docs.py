@@ -67,7 +67,7 @@ OTHER_NAMES = {
     "TEST_BROKER",
     "METRIC_LABELS",
     "EVENT_FIELDS",
-    "ACTS_OF_PERSONS",
+    "ALERT_DISPATCHER",  # of older versions
     "COMPILED_CORE",
     "POSTGRES_PASSWORD",
     "FIELD_RULES",

@@ -23,7 +23,7 @@ from alert_sinks.ledger import MemoryLedger
 from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations
 from models.alert import Alert
-from testbed.worker_process import dispatch_config, make_core, names
+from testbed.worker_process import make_core, names, quiet_config
 
 PATIENCE_SECONDS = 60.0
 
@@ -69,7 +69,7 @@ def config_for(kafka: Kafka, prefix: str, folder: Path, **changes: Any) -> Agent
         session_timeout_seconds=4.0,  # the embedded broker takes half of it for every joining
         rebalance_timeout_seconds=6.0,
         flush_interval_seconds=0.05,
-        dispatch=dispatch_config,
+        dispatch=quiet_config,
     )
     return msgspec.structs.replace(config, **changes)
 

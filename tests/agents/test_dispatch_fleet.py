@@ -26,7 +26,7 @@ pytestmark = pytest.mark.broker
 
 
 def dispatching(broker: str, prefix: str, folder: Path) -> AgentsConfig:
-    return config_for(broker, prefix, folder)
+    return config_for(broker, prefix, folder, dispatch=dispatch_config)
 
 
 def status(rig: Rig) -> DispatchStatus:

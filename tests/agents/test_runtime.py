@@ -397,14 +397,15 @@ def told(title: str) -> bytes:
     return encode_alert(an_alert(alert_key=f"r:{title}", alert_id=title, title=title))
 
 
-async def committed(broker: str, group: str, topic: str) -> int | None:
+async def committed(broker: str, group: str, topic: str) -> int:
+    """How many records of both partitions are done."""
     consumer = AIOKafkaConsumer(bootstrap_servers=broker, group_id=group, enable_auto_commit=False)
     await consumer.start()
-    partition = TopicPartition(topic, 0)
-    consumer.assign([partition])
-    offset: int | None = await consumer.committed(partition)
+    partitions = [TopicPartition(topic, number) for number in range(2)]
+    consumer.assign(partitions)
+    offsets = [await consumer.committed(partition) or 0 for partition in partitions]
     await consumer.stop()
-    return offset
+    return sum(offsets)
 
 
 async def test_events_are_taken_and_stored_while_a_destination_does_not_answer(
@@ -440,7 +441,7 @@ async def test_at_its_end_a_worker_lets_requests_under_way_end_and_commits_them(
             assert rig.is_live(2), "events are taken meanwhile"
             sink.answer.set()
             await closing
-        assert await committed(broker, config.monitor_id, config.topics.alerts) == 2
+        assert await committed(broker, config.monitor_id, config.topics.notifications) == 2
         again = SlowSink()
         again.answer.set()
         async with running(Rig(config, destinations=Destinations((again,)))):
@@ -488,4 +489,6 @@ async def test_a_destination_that_does_not_answer_holds_the_end_up_for_a_bounded
         for title in ("a", "stuck", "b"):
             await send(producer, config.topics.alerts, 0, b"k", told(title))
         await until(lambda: sink.asked == ["a", "stuck", "b"] and rig.runtime.fanout.pending == 1)
-    assert await committed(broker, config.monitor_id, config.topics.alerts) == 1, "what is not done is read again"
+    assert await committed(broker, config.monitor_id, config.topics.notifications) == 1, (
+        "what is not done is read again"
+    )

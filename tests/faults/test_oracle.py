@@ -69,7 +69,7 @@ def test_a_flawless_run_is_found_flawless_and_adds_up(run: HonestRun) -> None:
     kinds = ("applied", "late", "re-sends", "dead letters", "tombstones")
     assert min(counts[kind] for kind in kinds) > 0
     assert counts["acknowledged"] == sum(counts[kind] for kind in kinds)
-    assert counts["delivered"] == counts["transitions"] > 20
+    assert counts["transitions"] > 20
 
 
 # --- events
