@@ -11,7 +11,7 @@ from agents.config import AgentsConfig
 from agents.dispatch.status import DispatchStatus
 from models.alert import AlertStatus, Severity
 from testbed.worker_handle import WorkerHandle
-from testbed.worker_process import Orders
+from testbed.worker_process import Orders, dispatch_config
 from tests.agents.dispatch_desk import (
     make_all_topics,
     notifications,

@@ -394,7 +394,7 @@ class SlowSink:
 
 
 def told(title: str) -> bytes:
-    return encode_alert(an_alert(alert_key=f"r:{title}", alert_id=title, title=title))
+    return encode_alert(an_alert(alert_key=f"r:{title}", alert_id=title, title=title, project_id=title))
 
 
 async def committed(broker: str, group: str, topic: str) -> int:
