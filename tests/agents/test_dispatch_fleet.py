@@ -109,5 +109,19 @@ async def test_an_alert_whose_rule_was_removed_ends_when_the_next_owner_begins(
             await put_alert(producer, config, alert("p1"))
             await put_alert(producer, config, alert("p2", rule="kept"))
             await until_notified(config, 2)
-        async with running(Rig(msgspec.structs.replace(config, rules=frozenset(["kept"])))):
+        async with running(Rig(msgspec.structs.replace(config, rules=lambda: frozenset(["kept"])))):
             assert sorted(told(await until_notified(config, 3))) == ["team -p1", "team p1", "team p2"]
+
+
+async def test_an_alert_whose_rule_a_reload_removed_ends_and_one_of_a_rule_to_come_does_not(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    rules = [frozenset(["rate", "kept"])]
+    config = msgspec.structs.replace(dispatching(broker, topic_prefix, tmp_path), rules=lambda: rules[0])
+    async with producing(broker) as producer, running(Rig(config)):
+        await put_alert(producer, config, alert("p1"))
+        await put_alert(producer, config, alert("p2", rule="kept"))
+        await put_alert(producer, config, alert("p3", rule="of another worker, which has reloaded first"))
+        await until_notified(config, 3)
+        rules[0] = frozenset(["kept", "of another worker, which has reloaded first"])
+        assert sorted(told(await until_notified(config, 4))) == ["team -p1", "team p1", "team p2", "team p3"]

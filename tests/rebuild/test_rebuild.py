@@ -32,7 +32,8 @@ async def test_the_new_monitor_continues_where_the_old_one_stopped_and_notifies_
 
         planned = await succeeds("plan", *to)
         assert (planned["cases"], planned["records"]) == (["same_events_same_rules"], 25)
-        assert planned["create"] == [f"{stage.new_id}-state-changelog", f"{stage.new_id}-fleet"]
+        own = ("state-changelog", "fleet", "acts", "dispatch", "notifications")
+        assert planned["create"] == [f"{stage.new_id}-{name}" for name in own]
         assert (await run("compare", *to)).code == 4, "nothing was built yet"
 
         started = await succeeds("start", *to)
@@ -103,17 +104,18 @@ def audited_to(rig: Rig) -> int:
 
 async def test_only_another_monitor_than_the_one_in_force_is_deleted_and_its_name_is_typed_twice(stage: Stage) -> None:
     await stage.make_topics()
-    old = f"{stage.old_id}-state-changelog", f"{stage.old_id}-fleet"
+    own = ("state-changelog", "fleet", "fleet-seconds", "acts", "dispatch", "notifications")
+    old = [f"{stage.old_id}-{name}" for name in own]
     refused = await run("delete", stage.old_id, "--execute", "--confirm", stage.old_id)
     assert (refused.code, refused.err) == (4, f"{stage.old_id} is the monitor in force (MONITOR_ID), which is never "
                                               "deleted.")  # fmt: skip
     stage.in_force(stage.new_id)
     listed = await succeeds("delete", stage.old_id)
-    assert (listed["executed"], listed["topics"]) == (False, list(old))
+    assert (listed["executed"], listed["topics"]) == (False, old)
     assert listed["standing"] == "in force: no other monitor has replaced it"
     wrong = await run("delete", stage.old_id, "--execute", "--confirm", stage.new_id)
     assert (wrong.code, wrong.err) == (4, f"Nothing was deleted: --confirm must repeat the name, {stage.old_id}.")
     assert (await run("delete", stage.old_id, "--execute")).code == 4
     deleted = await succeeds("delete", stage.old_id, "--execute", "--confirm", stage.old_id)
-    assert (deleted["executed"], deleted["topics"]) == (True, list(old))
+    assert (deleted["executed"], deleted["topics"]) == (True, old)
     assert (await run("delete", stage.old_id)).code == 4, "it is gone"
