@@ -1,5 +1,7 @@
 """The alert that leaves the core, made of a rule, its state, and what it measures now."""
 
+from urllib.parse import quote
+
 from models.alert import Alert, AlertInputs, AlertStatus
 from streams.alerting.alert_state import AlertPhase, AlertState, alert_id
 from streams.alerting.core import Core
@@ -36,10 +38,15 @@ def alert_of(
         labels=rule.labels,
         annotations=rule.annotations,
         runbook_url=rule.runbook_url,
-        dashboard_url=core.dashboard_url,
+        dashboard_url=_link(core.dashboard_url, f"{rule.rule_id}:{project_id}"),
         trace_ids=memory.trace_ids,
         inputs=inputs,
     )
+
+
+def _link(dashboard_url: str | None, alert_key: str) -> str | None:
+    """The alert's own page of the dashboard."""
+    return f"{dashboard_url.rstrip('/')}/#/alert?key={quote(alert_key, safe='')}" if dashboard_url else None
 
 
 def _active_status(memory: AlertState) -> AlertStatus:

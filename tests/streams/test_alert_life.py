@@ -411,7 +411,10 @@ def test_an_alert_carries_the_words_of_its_rule() -> None:
     )
     assert (alert.value, alert.threshold, alert.window_minutes, alert.sample_size) == (100.0, 50.0, 10, 1)
     assert (alert.labels, alert.annotations) == ({"team": "dev"}, {"a": "b"})
-    assert (alert.runbook_url, alert.dashboard_url) == ("https://run/book", "https://dash")
+    assert (alert.runbook_url, alert.dashboard_url) == (
+        "https://run/book",
+        f"https://dash/#/alert?key={alert.alert_key.replace(':', '%3A')}",
+    )
     assert alert.trace_ids == ["4bf92f3577b34da6a3ce929d0e0e4736"]
 
 

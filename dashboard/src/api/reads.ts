@@ -53,6 +53,8 @@ export const reads = {
   onCall: () => queryOptions({ queryKey: ["oncall"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/oncall`, { signal: within(signal) })) }),
   overrides: () => queryOptions({ queryKey: ["overrides"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/oncall/overrides`, { signal: within(signal) })) }),
   rules: () => queryOptions({ queryKey: ["rules"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/rules`, { signal: within(signal) })) }),
+  statistics: (from: string) =>
+    queryOptions({ queryKey: ["statistics", from], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/statistics`, { params: { query: { from } }, signal: within(signal) })) }),
   receivers: () => queryOptions({ queryKey: ["receivers"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/receivers`, { signal: within(signal) })) }),
   letters: (query: LettersAsked) =>
     queryOptions({ queryKey: ["letters", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/dead-letters`, { params: { query }, signal: within(signal) })) }),

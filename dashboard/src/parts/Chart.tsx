@@ -1,6 +1,7 @@
 // A line chart: thresholds, moments of alerts, one cursor over all charts of a page, and a brush that zooms all of them.
 
 import { useEffect, useRef } from "react";
+import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useFormat } from "~/app/use-format";
@@ -74,6 +75,7 @@ export function Chart({ title, unit, lines, threshold, marks = [], height = 170,
   const zoomed = useRef(onZoom);
   zoomed.current = onZoom;
   const format = useFormat();
+  const { t } = useTranslation();
   const { theme } = usePreferences().now;
   const key = JSON.stringify([title, unit, lines.map((line) => [line.label, line.tone]), threshold, marks, height, theme, format.language, format.zone]);
   const data = together(lines);
@@ -98,7 +100,7 @@ export function Chart({ title, unit, lines, threshold, marks = [], height = 170,
           { ...axis, size: 48, values: (_, splits) => splits.map((value) => `${format.count(value)}${unit ? ` ${unit}` : ""}`), space: 34 },
         ],
         series: [
-          { label: "", value: (_, at) => (at === null ? "" : format.day(at * 1000)) },
+          { label: t("alert.at"), value: (_, at) => (at === null ? "" : format.day(at * 1000)) },
           ...lines.map((line) => ({ label: line.label, stroke: colour(COLOURS[line.tone]), width: 1.75, points: { show: data[0].length < 40, size: 5 }, value: (self: uPlot, value: number | null, place: number) => text(value ?? latest(self.data[place])) })),
         ],
         hooks: {

@@ -5,7 +5,8 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
-import type { Rule } from "~/api/types";
+import type { Rule, RuleFigures } from "~/api/types";
+import { useNow } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
 import { useAct } from "~/parts/ActDialog";
 import { Answer } from "~/parts/Answer";
@@ -16,9 +17,13 @@ import { At } from "~/parts/Moment";
 import { SeverityTag, Tag } from "~/parts/Severity";
 import { Backtest } from "./Backtest";
 
-function Row({ rule, marked }: { rule: Rule; marked: boolean }) {
+const WEEK_MS = 7 * 86_400_000;
+const HOUR_MS = 3_600_000;
+
+function Row({ rule, marked, figures }: { rule: Rule; marked: boolean; figures: RuleFigures | undefined }) {
   const { t } = useTranslation();
   const format = useFormat();
+  const typical = (seconds: number | null | undefined) => (seconds === null || seconds === undefined ? "–" : format.duration(seconds));
   const method = rule.burn_rate ? t("rules.burn_rate", { factor: rule.burn_rate.factor }) : rule.cusum ? t("rules.cusum") : rule.confidence ? t("rules.confidence", { percent: rule.confidence }) : "";
   return (
     <tr className={marked ? "marked" : ""}>
@@ -30,6 +35,9 @@ function Row({ rule, marked }: { rule: Rule; marked: boolean }) {
       <td className="num" data-label={t("rules.scope")}>{rule.scope}</td>
       <td className="num" data-label={t("status.firing")}><Link to={`/alerts?q=${encodeURIComponent(rule.rule_id)}`}>{format.count(rule.firing)}</Link></td>
       <td className="num" data-label={t("status.pending")}>{format.count(rule.pending)}</td>
+      <td className="num" data-label={t("rules.week")}><Link to={`/alerts/history?rule=${encodeURIComponent(rule.rule_id)}&status=firing&hours=168`}>{format.count(figures?.firings ?? 0)}</Link></td>
+      <td className="num" data-label={t("rules.to_acknowledge")}>{typical(figures?.time_to_acknowledge.median_seconds)}</td>
+      <td className="num" data-label={t("rules.to_resolve")}>{typical(figures?.time_to_resolve.median_seconds)}</td>
     </tr>
   );
 }
@@ -39,6 +47,8 @@ export function Rules() {
   const [marked] = useParameter("rule");
   const [dialog, open] = useAct();
   const query = useQuery(reads.rules());
+  const now = useNow();
+  const figures = useQuery(reads.statistics(new Date(Math.floor(now / HOUR_MS) * HOUR_MS - WEEK_MS).toISOString())).data?.rules;
   const reload = () => open({ title: t("rules.reload"), submit: t("rules.reload"), comment: "none", what: <p className="note">{t("rules.reload.what")}</p>, run: ({ by, headers }) => acts.reloadRules(by, headers) });
   return (
     <div className="stack">
@@ -59,8 +69,8 @@ export function Rules() {
               {data.agree ? null : <div className="notice"><Icon name="warning" /><span>{t("rules.disagree")} {data.disagreements.join(" ")}</span></div>}
               <div className="table-wrap">
                 <table className="table table-fold">
-                  <thead><tr><th>{t("alerts.severity")}</th><th>{t("alert.rule")}</th><th className="num">{t("rules.threshold")}</th><th className="num">{t("rules.window")}</th><th className="num">{t("rules.for")}</th><th className="num">{t("rules.scope")}</th><th className="num">{t("status.firing")}</th><th className="num">{t("status.pending")}</th></tr></thead>
-                  <tbody>{data.rules.map((rule) => <Row key={rule.rule_id} rule={rule} marked={rule.rule_id === marked} />)}</tbody>
+                  <thead><tr><th>{t("alerts.severity")}</th><th>{t("alert.rule")}</th><th className="num">{t("rules.threshold")}</th><th className="num">{t("rules.window")}</th><th className="num">{t("rules.for")}</th><th className="num">{t("rules.scope")}</th><th className="num">{t("status.firing")}</th><th className="num">{t("status.pending")}</th><th className="num">{t("rules.week")}</th><th className="num" title={t("rules.median")}>{t("rules.to_acknowledge")}</th><th className="num" title={t("rules.median")}>{t("rules.to_resolve")}</th></tr></thead>
+                  <tbody>{data.rules.map((rule) => <Row key={rule.rule_id} rule={rule} marked={rule.rule_id === marked} figures={figures?.find((one) => one.rule_id === rule.rule_id)} />)}</tbody>
                 </table>
               </div>
               {data.workers.length > 1 ? <p className="pager">{t("rules.workers", { count: data.workers.length })} {data.agree ? <Tag tone="good" icon="check">{t("rules.agree")}</Tag> : null}</p> : null}
