@@ -59,8 +59,8 @@ class AlertSettings(BaseModel):
     )
     dashboard_url: BaseAddress | None = _alerts(
         None,
-        "The public address of the dashboard, for links in alerts, which open the page of the alert; it may have a path, "
-        "which a proxy removes or keeps. Unset: WORKER_URL.",
+        "The public address of the dashboard, for links in alerts, which open the page of the alert; it may have a "
+        "path, which a proxy removes or keeps. Unset: WORKER_URL.",
         form=ADDRESS,
     )
 
