@@ -618,6 +618,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/monitoring/episodes/integrity/project/{project_id}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Project Rules
+         * @description Where each rule of a project stands, and why it fires or does not.
+         */
+        get: operations["project_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/monitoring/episodes/integrity/projects": {
         parameters: {
             query?: never;
@@ -2522,6 +2542,32 @@ export interface components {
             max_number: number;
             project_id: string;
             total_episodes: number;
+        };
+        /**
+         * ProjectRule
+         * @description Where one rule of a project stands, and why. `state` and `inputs` are as in an alert; the first three states have
+         *         no alert. `since` is when the rule was crossed; null where it is not.
+         */
+        ProjectRule: {
+            alert_type: string;
+            description: string;
+            inputs: components["schemas"]["AlertInputs"];
+            missing: string | null;
+            reason: string;
+            rule_id: string;
+            severity: string;
+            since: string | null;
+            state: string;
+        };
+        /**
+         * ProjectRules
+         * @description All rules of one project, in the order of the rules file, as of a time.
+         */
+        ProjectRules: {
+            applied: components["schemas"]["Applied"];
+            as_of: string;
+            project_id: string;
+            rules: components["schemas"]["ProjectRule"][];
         };
         /**
          * ProjectStateRow
@@ -5463,6 +5509,56 @@ export interface operations {
             };
             /** @description This monitor runs without the part that is needed; the detail names the setting. */
             501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    project_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's id, percent-encoded (a slash as `%2F`). */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectRules"];
+                };
+            };
+            /** @description The resource in the path does not exist. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
