@@ -34,7 +34,13 @@ def document() -> bytes:
         alertmanager_router(nothing, Monitor("", 0, dict)),
     ]
     context = WebContext(
-        fleet=nothing, process=nothing, jobs=nothing, drift_of=nothing, settings=WebSettings(), audit=nothing
+        fleet=nothing,
+        process=nothing,
+        jobs=nothing,
+        drift_of=nothing,
+        settings=WebSettings(),
+        audit=nothing,
+        alert_desk=nothing,
     )
     app = create_web_app(context, extra_routers=routers, version="0")
     made = msgspec.json.encode(app.openapi(), order="sorted")

@@ -3421,7 +3421,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description There is no dispatcher (ALERT_DISPATCHER), or its state is being read. */
+            /** @description The state of the dispatcher is being read. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3479,7 +3479,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description There is no dispatcher (ALERT_DISPATCHER), or its state is being read. */
+            /** @description The state of the dispatcher is being read. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3508,7 +3508,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiReceiver"][];
                 };
             };
-            /** @description There is no dispatcher (ALERT_DISPATCHER), or its state is being read. */
+            /** @description The state of the dispatcher is being read. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3558,7 +3558,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description There is no dispatcher (ALERT_DISPATCHER), or its state is being read. */
+            /** @description The state of the dispatcher is being read. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3644,7 +3644,7 @@ export interface operations {
                     "application/json": string;
                 };
             };
-            /** @description There is no dispatcher (ALERT_DISPATCHER), or its state is being read. */
+            /** @description The state of the dispatcher is being read. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3694,7 +3694,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description There is no dispatcher (ALERT_DISPATCHER), or its state is being read. */
+            /** @description The state of the dispatcher is being read. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3790,7 +3790,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description There is no dispatcher (ALERT_DISPATCHER), or its state is being read. */
+            /** @description The state of the dispatcher is being read. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3819,7 +3819,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlertmanagerStatus"];
                 };
             };
-            /** @description There is no dispatcher (ALERT_DISPATCHER), or its state is being read. */
+            /** @description The state of the dispatcher is being read. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4480,15 +4480,6 @@ export interface operations {
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description This monitor runs without the part that is needed; the detail names the setting. */
-            501: {
                 headers: {
                     [name: string]: unknown;
                 };
