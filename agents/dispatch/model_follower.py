@@ -9,10 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.alerts.history_follower import HistoryStore
 from agents.dispatch.read_model import ReadModel
-from agents.engine.client_start import to_its_end
-from agents.fetching.patience import be_patient
-from agents.fetching.reading import stop
-from agents.kafka.access import Kafka, client_options
+from agents.fetching.reading import consumer_of, started
+from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of
 from agents.retrying import Pauses, is_kafka_failure, retry
 from agents.time_slices import Slice
@@ -68,13 +66,7 @@ class ReadModelFollower:
         await retry(lambda: self._follow(pauses), failed, pauses, is_retried=is_retried)
 
     async def _follow(self, pauses: Pauses) -> None:
-        consumer = AIOKafkaConsumer(
-            **client_options(self._kafka), enable_auto_commit=False, auto_offset_reset="earliest",
-            fetch_max_wait_ms=FETCH_MAX_WAIT_MS, max_partition_fetch_bytes=8 * 1024 * 1024,
-        )  # fmt: skip
-        try:
-            await to_its_end(consumer.start())
-            be_patient(consumer)
+        async with started(consumer_of(self._kafka, fetch_max_wait_ms=FETCH_MAX_WAIT_MS)) as consumer:
             end = await self._begin(consumer)
             while True:
                 await self._take(consumer)
@@ -82,8 +74,6 @@ class ReadModelFollower:
                 if not self.lag:
                     self.status = "ok"
                     pauses.reset()
-        finally:
-            await stop(consumer)
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> int:
         """Where it was, or at the beginning; the end that the broker names."""

@@ -19,12 +19,10 @@ from agents.dispatch.dispatcher import Dispatcher, DispatcherParts
 from agents.dispatch.input_reader import POLL_MS, InputReader, Sources, until_stopped
 from agents.dispatch.timed import Timed, of_removed_rules
 from agents.engine.changelog import StateIsUnreadable
-from agents.engine.client_start import to_its_end
 from agents.engine.emitter import Failpoint
 from agents.engine.producer import Producer
-from agents.fetching.patience import be_patient
-from agents.fetching.reading import stop as stop_consumer
-from agents.kafka.access import Kafka, client_options
+from agents.fetching.reading import consumer_of, started
+from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of
 from agents.retrying import Pauses, is_kafka_failure, retry
 from streams.dispatch.config import DispatchConfig
@@ -65,8 +63,8 @@ class DispatchOwner:
         self._parts = parts
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
-        self._rules: frozenset[str] = frozenset()
-        self._rules_since_ms = 0  # when this worker took them over
+        self._rules: frozenset[str] | None = None
+        self._rules_since_ms = parts.sources().now_ms()  # when this worker took them over
 
     @property
     def is_assigned(self) -> bool:
@@ -134,25 +132,25 @@ class DispatchOwner:
         parts, sources = self._parts, self._parts.sources()
         self.is_live, self.dispatcher = False, None
         decisions = DecisionLog(sources.topics.dispatch, parts.producer)
-        consumer = _consumer(parts.kafka)
+        consumer = consumer_of(
+            parts.kafka, isolation_level="read_committed", fetch_max_wait_ms=FETCH_MAX_WAIT_MS, retry_backoff_ms=20
+        )
         try:
             await decisions.claim()
-            await to_its_end(consumer.start())
-            be_patient(consumer)
-            dispatcher = Dispatcher(self._dispatcher_parts(decisions, sources), self.counts)
-            known_to = await parts.known_to()
-            await self._recovered(dispatcher, decisions, consumer)
-            reader, meta = InputReader(sources, consumer), dispatcher.state.meta
-            behind = {live.record.behind for live in dispatcher.state.alerts.values() if live.record.behind}
-            await reader.begin(meta.positions, known_to, behind)
-            await self._end_removed(dispatcher)
-            self.problem, self.is_live, self.dispatcher = "", True, dispatcher
-            pauses.reset()
-            log.info("the dispatcher is live", alerts=len(dispatcher.state.alerts))
-            await self._run(dispatcher, reader, stopping)
+            async with started(consumer):
+                dispatcher = Dispatcher(self._dispatcher_parts(decisions, sources), self.counts)
+                known_to = await parts.known_to()
+                await self._recovered(dispatcher, decisions, consumer)
+                reader, meta = InputReader(sources, consumer), dispatcher.state.meta
+                behind = {live.record.behind for live in dispatcher.state.alerts.values() if live.record.behind}
+                await reader.begin(meta.positions, known_to, behind)
+                await self._end_removed(dispatcher)
+                self.problem, self.is_live, self.dispatcher = "", True, dispatcher
+                pauses.reset()
+                log.info("the dispatcher is live", alerts=len(dispatcher.state.alerts))
+                await self._run(dispatcher, reader, stopping)
         finally:
             await decisions.close()
-            await stop_consumer(consumer)
 
     async def _run(self, dispatcher: Dispatcher, reader: InputReader, stopping: asyncio.Event) -> None:
         keeping = asyncio.create_task(dispatcher.changes.run())
@@ -171,8 +169,9 @@ class DispatchOwner:
         rules, now_ms = self._parts.rules, self._parts.sources().now_ms()
         if rules is None:
             return
-        if rules() != self._rules:
-            self._rules, self._rules_since_ms = rules(), now_ms
+        if self._rules is not None and self._rules != rules():
+            self._rules_since_ms = now_ms
+        self._rules = rules()
         if ended := of_removed_rules(dispatcher.state, self._rules, self._rules_since_ms, now_ms):
             await dispatcher.take(ended)
 
@@ -205,15 +204,3 @@ class DispatchOwner:
 def _is_retried(error: BaseException) -> bool:
     """Tracking goes on while an operator has something to do."""
     return not isinstance(error, ProducerFenced) and (isinstance(error, StateIsUnreadable) or is_kafka_failure(error))
-
-
-def _consumer(kafka: Kafka) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
-        **client_options(kafka),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
-        retry_backoff_ms=20,
-        max_partition_fetch_bytes=8 * 1024 * 1024,
-    )

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
@@ -16,12 +16,35 @@ from agents.kafka.ending import in_turn
 
 READ_TIMEOUT_MS = 500
 FETCH_MAX_WAIT_MS = 20  # whatever is asked next waits behind a fetch that waits for news
+PARTITION_FETCH_BYTES = 8 * 1024 * 1024
 READ_RECORDS = 2_000  # at once: some 10 ms of work
 
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
 
 install()
+
+
+def consumer_of(kafka: Kafka, **options: Any) -> AIOKafkaConsumer:
+    """Made, not started: without a group, from the beginning where an offset is not in the log, unless the options of
+    aiokafka say otherwise."""
+    usual = {
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "max_partition_fetch_bytes": PARTITION_FETCH_BYTES,
+    }
+    return AIOKafkaConsumer(**client_options(kafka), **usual | options)
+
+
+@asynccontextmanager
+async def started(consumer: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]:
+    """The consumer, stopped at the end. Raises KafkaError."""
+    try:
+        await to_its_end(consumer.start())
+        be_patient(consumer)
+        yield consumer
+    finally:
+        await stop(consumer)
 
 
 @asynccontextmanager
@@ -33,22 +56,16 @@ async def reader(
 
     `committed_only`: skip open and aborted transactions, as the worker does for events.
     """
-    consumer = AIOKafkaConsumer(
-        **client_options(kafka),
-        enable_auto_commit=False,
+    consumer = consumer_of(
+        kafka,
         auto_offset_reset="none" if is_strict else "earliest",
         isolation_level="read_committed" if committed_only else "read_uncommitted",
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         retry_backoff_ms=20,  # every first question about a topic waits once for this
         fetch_max_bytes=16 * 1024 * 1024,
-        max_partition_fetch_bytes=8 * 1024 * 1024,
     )
-    try:
-        await to_its_end(consumer.start())
-        be_patient(consumer)
+    async with started(consumer):
         yield consumer
-    finally:
-        await stop(consumer)
 
 
 async def stop(consumer: AIOKafkaConsumer) -> None:

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from agents.engine.client_start import to_its_end
-from agents.fetching.reading import stop
+from agents.fetching.reading import consumer_of, started
 from agents.fleet_topic.record import Body, FleetRecord, Unreadable, decode_record, unpack_body
-from agents.kafka.access import Kafka, client_options
+from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of
 from agents.retrying import Pauses, retry
 from streams.alerting.core import Core
@@ -120,17 +119,9 @@ class FleetReader:
         await retry(lambda: self._follow(pauses), failed, pauses)
 
     async def _follow(self, pauses: Pauses) -> None:
-        consumer = AIOKafkaConsumer(
-            **client_options(self._kafka),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            fetch_max_wait_ms=POLL_MS,
-            max_partition_fetch_bytes=8 * 1024 * 1024,
-        )
+        consumer = consumer_of(self._kafka, request_timeout_ms=REQUEST_TIMEOUT_MS, fetch_max_wait_ms=POLL_MS)
         self._is_live = False
-        try:
-            await to_its_end(consumer.start())
+        async with started(consumer):
             tp = TopicPartition(self._topic, 0)
             consumer.assign([tp])
             end = (await consumer.end_offsets([tp]))[tp]
@@ -141,8 +132,6 @@ class FleetReader:
             pauses.reset()
             while True:
                 await self._poll(consumer, tp, end)
-        finally:
-            await stop(consumer)
 
     async def _poll(self, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
         """`end` is the topic's end when reading began; a broker may return one that is too low."""

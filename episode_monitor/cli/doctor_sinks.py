@@ -30,7 +30,10 @@ async def sinks(settings: Settings) -> list[Diagnosis]:
             elif not any(name.lower() in kind.settings.model_fields for name in set_addresses):
                 names = [sink.name for sink in (*built.team, *built.on_call)]
                 found += [Diagnosis(f"sink {name}", DiagnosisLevel.OK, _CREATED) for name in names]
-    if not has_team_sink:
+    if not settings.alert_on_issues:
+        sentence = "ALERT_ON_ISSUES is false, so alerts are stored and shown, and nobody is notified."
+        found.append(Diagnosis("sinks", DiagnosisLevel.SKIPPED, sentence))
+    elif not has_team_sink and settings.alerting_path is None:
         sentence = f"The team has no sink, so alerts go to the log; set one of {', '.join(first_settings())}."
         found.append(Diagnosis("sinks", DiagnosisLevel.SKIPPED, sentence))
     return found

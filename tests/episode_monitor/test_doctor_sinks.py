@@ -39,6 +39,11 @@ async def test_without_a_receiver_it_is_said_that_alerts_go_to_the_log() -> None
     }
 
 
+async def test_where_alert_on_issues_is_off_it_is_said_that_nobody_is_notified() -> None:
+    sentence = "ALERT_ON_ISSUES is false, so alerts are stored and shown, and nobody is notified."
+    assert await verdicts(ALERT_ON_ISSUES="false") == {"sinks": (DiagnosisLevel.SKIPPED, sentence)}
+
+
 async def test_a_receiver_at_a_closed_port_or_an_unknown_name_is_away_and_its_path_is_not_said() -> None:
     found = await verdicts(
         SLACK_WEBHOOK_URL=f"http://127.0.0.1:{free_port()}/services/hushhush",
