@@ -48,6 +48,11 @@ def keeps_incidents(config: ReceiverConfig) -> bool:
     return _KIND_OF[type(config)][1].keeps_incidents(config)
 
 
+def takes_all(config: ReceiverConfig) -> bool:
+    """Whether its destination wants each alert of a group."""
+    return _KIND_OF[type(config)][1].takes_all
+
+
 def sink_name(receiver: str, key: str, number: int) -> str:
     """Names a sink in the ledger, in metrics and logs. `key` as in the file; `number` among its kind, from 1."""
     name = f"{receiver}/{key.removesuffix('_configs')}"

@@ -165,6 +165,7 @@ class SinkKind:
     configs: Callable[[Any], tuple[Sequence[ReceiverConfig], Sequence[ReceiverConfig]]] = lambda _: ((), ())
     receiver: ReceiverKind | None = None
     keeps_incidents: Callable[[Any], bool] = lambda _: False  # of such a config: one for each group, told of acts
+    takes_all: bool = False  # each alert of a group, in several messages where it has to be
     rate: Callable[[Any], Rate | None] = lambda _: None  # of such a config's destination; None: as fast as it answers
     of_config: Callable[[Any, SinkParts], Sink] | None = None  # of an instance of `receiver.config`
 

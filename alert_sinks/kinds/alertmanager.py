@@ -83,4 +83,4 @@ def pushed(alert: Alert, now_ms: int, texts: Texts = ENGLISH) -> dict[str, Any]:
     }
 
 
-KIND = SinkKind(receiver=RECEIVER, of_config=AlertmanagerSink)
+KIND = SinkKind(receiver=RECEIVER, of_config=AlertmanagerSink, takes_all=True)

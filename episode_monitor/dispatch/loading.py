@@ -4,7 +4,7 @@ import httpx
 import structlog
 
 from alert_sinks.destinations import set_sinks
-from alert_sinks.receiver_sinks import build_receivers, keeps_incidents, rate_of_config
+from alert_sinks.receiver_sinks import build_receivers, keeps_incidents, rate_of_config, takes_all
 from alert_sinks.sink import Destinations
 from episode_monitor import composition
 from episode_monitor.dispatch.in_force import AlertingInForce, InForce
@@ -27,6 +27,7 @@ def dispatch_config(files: AlertingFiles) -> DispatchConfig:
         empty_receivers=silent if is_file else silent - {TEAM},
         rate_limits=rate_limits(files) if is_file else {},
         apart=apart(files),
+        in_parts=in_parts(files),
         stand_ins=(ON_CALL, TEAM, root) if is_file else (ON_CALL, TEAM),
     )
 
@@ -34,6 +35,11 @@ def dispatch_config(files: AlertingFiles) -> DispatchConfig:
 def apart(files: AlertingFiles) -> frozenset[str]:
     """Receivers with a destination that keeps an incident for each group of alerts."""
     return frozenset(each.name for each in files.receivers if any(map(keeps_incidents, each.configs)))
+
+
+def in_parts(files: AlertingFiles) -> frozenset[str]:
+    """Receivers of which every destination wants each alert of a group: others get the worst and a count."""
+    return frozenset(each.name for each in files.receivers if each.configs and all(map(takes_all, each.configs)))
 
 
 def rate_limits(files: AlertingFiles) -> dict[str, RateLimit]:

@@ -24,6 +24,7 @@ class DispatchConfig(msgspec.Struct, frozen=True, kw_only=True):
     empty_receivers: frozenset[str] = frozenset()  # those without a single sink
     rate_limits: dict[str, RateLimit] = {}  # by receiver
     apart: frozenset[str] = frozenset()  # keep an incident for each group: no digests of several, and acts are notified
+    in_parts: frozenset[str] = frozenset()  # want all alerts of a group, in as many notifications as that takes
     stand_ins: tuple[str, ...] = (ON_CALL, TEAM)  # the first that has a sink gets the pages of one that has none
     digest_over: int = 5  # groups of one receiver that are due at once: more become one message
     resolved_retention_ms: int = DAY_MS  # how long an ended alert is still shown

@@ -1,12 +1,12 @@
 """Groups are due: what their receivers do not know yet, whether that is a message, and the message."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from models.alert import Alert, AlertStatus
 from streams.dispatch import groups, rates
 from streams.dispatch.config import DispatchConfig
-from streams.dispatch.outputs import Notification, named, notification_id, worst_of
+from streams.dispatch.outputs import PARTS_MAX, SHOWN_MAX, Notification, named, notification_id, worst_of
 from streams.dispatch.records import Told
 from streams.dispatch.state import ALERT, GROUP, LiveAlert, LiveGroup
 from streams.dispatch.table import Look, NotifyReason, WhyNot, message_reason
@@ -130,45 +130,60 @@ def _put_off(turn: Turn, group: LiveGroup, found: Survey, why: WhyNot, until_ms:
 
 
 def _send(turn: Turn, parts: list[Part], reason: NotifyReason) -> None:
-    """One notification of one group, or a digest of several of one receiver."""
+    """One notification of one group, or a digest of several of one receiver; several where it wants all alerts."""
     record = parts[0].group.record
     sequence, labels = record.sequence, record.labels
     if len(parts) > 1:
         sequence, labels = rates.next_digest(turn, record.receiver), {}
-    firing = {live.key: live for part in parts for live in part.found.firing}
-    ended = {one.alert_id: one for part in parts for _, one in part.found.ended}
-    alerts = _worst(turn, firing, ended)
     keys = tuple(part.group.record.key for part in parts)
-    notification = Notification(
-        notification_id=notification_id(record.receiver, keys, (named(*each) for each in alerts), sequence),
-        receiver=record.receiver,
-        reason=reason,
-        group_keys=keys,
-        group_labels=labels,
-        alerts=tuple(alert for alert, _ in alerts),
-        firing=len(firing),
-        resolved=len(ended),
-        at_ms=turn.now_ms,
-        mark=_joined(part.group.record.mark for part in parts),
-        person=_joined(part.group.record.person for part in parts),
-        note=_joined(part.group.record.note for part in parts),
-    )
-    turn.notifications.append(notification)
+    for alerts, firing, resolved in _chunks(turn, parts, wants_all=record.receiver in turn.config.in_parts):
+        notification = Notification(
+            notification_id=notification_id(record.receiver, keys, (named(*each) for each in alerts), sequence),
+            receiver=record.receiver,
+            reason=reason,
+            group_keys=keys,
+            group_labels=labels,
+            alerts=tuple(alert for alert, _ in alerts),
+            firing=firing,
+            resolved=resolved,
+            at_ms=turn.now_ms,
+            mark=_joined(part.group.record.mark for part in parts),
+            person=_joined(part.group.record.person for part in parts),
+            note=_joined(part.group.record.note for part in parts),
+        )
+        turn.notifications.append(notification)
     for part in parts:
         _told(turn, part.group, part.found.news)
         _settle(turn, part.group, part.found)
+
+
+def _chunks(
+    turn: Turn, parts: list[Part], *, wants_all: bool
+) -> Iterator[tuple[list[tuple[Alert, int]], int, int]]:  # fmt: skip
+    """The alerts of each notification with their openings, and how many fire and have ended; the last one counts those
+    that none has."""
+    firing = {live.key: live for part in parts for live in part.found.firing}
+    ended = {one.alert_id: one for part in parts for _, one in part.found.ended}
+    alerts = _worst(turn, firing, ended, SHOWN_MAX * PARTS_MAX if wants_all else SHOWN_MAX)
+    firing_left, ended_left = len(firing), len(ended)
+    for start in range(0, len(alerts) - SHOWN_MAX, SHOWN_MAX):
+        chunk = alerts[start : start + SHOWN_MAX]
+        over = sum(alert.status is AlertStatus.RESOLVED for alert, _ in chunk)
+        firing_left, ended_left = firing_left - (len(chunk) - over), ended_left - over
+        yield chunk, len(chunk) - over, over
+    yield alerts[max(0, len(alerts) - 1) // SHOWN_MAX * SHOWN_MAX :], firing_left, ended_left
 
 
 def _joined(values: Iterable[str]) -> str:
     return " ".join(dict.fromkeys(value for value in values if value))
 
 
-def _worst(turn: Turn, firing: dict[str, LiveAlert], ended: dict[str, Told]) -> list[tuple[Alert, int]]:
+def _worst(turn: Turn, firing: dict[str, LiveAlert], ended: dict[str, Told], most: int) -> list[tuple[Alert, int]]:
     pairs = [(live.record.alert, live.record.openings) for live in firing.values()]
     pairs += [(one.end, one.openings) for one in ended.values() if one.end]
     return [
         (alert if alert.status is AlertStatus.RESOLVED else shown(turn.state, firing[alert.alert_key]), openings)
-        for alert, openings in worst_of(pairs)
+        for alert, openings in worst_of(pairs, most)
     ]
 
 

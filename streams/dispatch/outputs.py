@@ -11,6 +11,7 @@ from models.alert import Alert, AlertStatus, Severity
 from streams.dispatch.table import NotifyReason, Refusal, WhyNot
 
 SHOWN_MAX = 100  # alerts in one notification; more are a number
+PARTS_MAX = 50  # notifications of one decision for a receiver that wants all alerts
 WORST = 10  # of them in a message for people
 
 RANK = {Severity.CRITICAL: 2, Severity.WARNING: 1, Severity.INFO: 0}
@@ -101,6 +102,6 @@ def _order(alert: Alert) -> tuple[bool, int, int, str, str]:
     return is_over, -RANK[alert.severity], alert.starts_at_ms, alert.alert_key, alert.alert_id
 
 
-def worst_of(pairs: Iterable[tuple[Alert, int]]) -> list[tuple[Alert, int]]:
-    """At most `SHOWN_MAX` alerts with their openings: firing before resolved, the severest first, then the oldest."""
-    return heapq.nsmallest(SHOWN_MAX, pairs, key=lambda pair: _order(pair[0]))
+def worst_of(pairs: Iterable[tuple[Alert, int]], most: int = SHOWN_MAX) -> list[tuple[Alert, int]]:
+    """At most so many alerts with their openings: firing before resolved, the severest first, then the oldest."""
+    return heapq.nsmallest(most, pairs, key=lambda pair: _order(pair[0]))

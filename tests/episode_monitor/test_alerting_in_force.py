@@ -200,3 +200,22 @@ def test_a_worker_with_a_wrong_file_ends_with_code_2_and_names_file_line_and_key
     assert done.returncode == 2
     assert f"{file}, line 2: " in done.stderr
     assert "something" in done.stderr
+
+
+async def test_a_receiver_of_alertmanagers_alone_gets_all_alerts_and_one_with_other_kinds_the_worst(
+    folder: Path, client: httpx.AsyncClient
+) -> None:
+    alertmanager = 'alertmanager_configs: [{url: "http://127.0.0.1:9/am"}]'
+    slack = 'slack_configs: [{api_url: "http://127.0.0.1:9/slack"}]'
+    text = f"""
+route: {{receiver: all}}
+receivers:
+  - name: all
+    {alertmanager}
+  - name: mixed
+    {alertmanager}
+    {slack}
+  - name: quiet
+"""
+    (folder / "alerting.yaml").write_text(text)
+    assert loaded(client).config().in_parts == {"all"}

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from models.alert import Severity
-from streams.dispatch.config import DispatchConfig
+from models.alert import AlertStatus, Severity
+from streams.dispatch.config import HOUR_MS, DispatchConfig
 from streams.dispatch.decide import decide
 from streams.dispatch.inputs import Acknowledge, Resolve, Tick, Transition, Unacknowledge
 from streams.dispatch.outputs import WORST
@@ -33,6 +33,35 @@ def test_a_burst_of_500_projects_is_one_message_with_the_count_and_the_worst_ten
         "p077", "p400", "p000", "p001", "p002", "p003", "p004", "p005", "p006", "p007",
     ]  # fmt: skip
     assert len(sent[0].worst) == WORST
+
+
+def test_a_receiver_that_wants_all_alerts_gets_a_burst_in_parts_of_a_hundred_each_with_an_id_of_its_own() -> None:
+    state, all_of_it = State(), msgspec.structs.replace(GROUPED, in_parts=frozenset({"team"}))
+    for number in range(250):
+        at_ms = START_MS + number * 20
+        decide(all_of_it, state, Transition(alert=alert(f"p{number:03}", at_ms=at_ms)), at_ms)
+    sent = decide(all_of_it, state, Tick(), START_MS + 60 * SECOND_MS).notifications
+    assert [(len(one.alerts), one.firing, one.resolved, one.truncated) for one in sent] == [
+        (100, 100, 0, 0), (100, 100, 0, 0), (50, 50, 0, 0),
+    ]  # fmt: skip
+    assert len({one.notification_id for one in sent}) == 3
+    told = [each.project_id for one in sent for each in one.alerts]
+    assert sorted(told) == [f"p{number:03}" for number in range(250)]
+    ends_ms = START_MS + 10 * MINUTE_MS
+    for number in range(120):
+        ended = alert(f"p{number:03}", at_ms=START_MS + number * 20)
+        ended = msgspec.structs.replace(ended, status=AlertStatus.RESOLVED, ends_at_ms=ends_ms, updated_at_ms=ends_ms)
+        decide(all_of_it, state, Transition(alert=ended), ends_ms + number)
+    later = decide(all_of_it, state, Tick(), ends_ms + HOUR_MS).notifications
+    assert [(one.firing, one.resolved, one.truncated) for one in later] == [(100, 0, 0), (30, 70, 0), (0, 50, 0)]
+
+
+def test_more_than_fifty_parts_are_counted_in_the_last() -> None:
+    state, all_of_it = State(), msgspec.structs.replace(GROUPED, in_parts=frozenset({"team"}))
+    for number in range(5003):
+        decide(all_of_it, state, Transition(alert=alert(f"p{number:04}", at_ms=START_MS)), START_MS)
+    sent = decide(all_of_it, state, Tick(), START_MS + 60 * SECOND_MS).notifications
+    assert (len(sent), sum(one.firing for one in sent), sent[-1].firing, sent[-1].truncated) == (50, 5003, 103, 3)
 
 
 def test_a_chain_is_that_of_the_start_of_the_incident() -> None:
