@@ -11,6 +11,7 @@ from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
 from episode_monitor.fleet.questions.project_list import ProjectListQuestion
 from episode_monitor.fleet.questions.stats import FleetStatsQuestion
 from episode_monitor.fleet.questions.trend import ProjectTrendQuestion
+from models.alert import AlertInputs
 from models.process_views import Readiness
 from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, SUMMARY, FakeViews, alert
@@ -313,3 +314,18 @@ async def test_metrics_are_the_same_text_at_both_addresses(client: httpx.AsyncCl
 async def test_metrics_are_to_be_had_as_json_too(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"{ROOT}/metrics/export?format=json")
     assert answer.json() == {"episode_integrity_health_percentage": [{"labels": {}, "value": 93.3}]}
+
+
+async def test_titles_and_descriptions_of_alerts_come_in_the_language_asked_for(
+    client: httpx.AsyncClient, views: FakeViews
+) -> None:
+    inputs = AlertInputs(state="firing", bad=4, whole=26, rate=None)
+    views.alerts = {"r:p": alert("r:p", title="Episode numbers have gaps or duplicates (p)", inputs=inputs)}
+    (korean,) = (await client.get(f"{ROOT}/alerts/active?language=ko")).json()["alerts"]
+    assert korean["title"] == "에피소드 번호 누락 또는 중복 (p)"
+    assert korean["description"] == "프로젝트 p: 에피소드 26건에서 번호 누락·중복 4건."
+    assert (await client.get(f"{ROOT}/alerts/r:p?language=ko")).json()["title"] == korean["title"]
+    (english,) = (await client.get(f"{ROOT}/alerts/active")).json()["alerts"]
+    assert english["title"] == "Episode numbers have gaps or duplicates (p)"
+    refused = await client.get(f"{ROOT}/alerts/active?language=xx")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_language")

@@ -3,6 +3,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, ApiError, ok, within } from "./client";
 import type { paths } from "./schema";
+import { i18next } from "~/text";
 import type { Readiness } from "./types";
 
 const ROOT = "/monitoring/episodes";
@@ -13,6 +14,9 @@ export type HistoryAsked = NonNullable<QueryOf<"/monitoring/episodes/alerts/hist
 export type AuditAsked = NonNullable<QueryOf<"/monitoring/episodes/audit">>;
 export type SilencesAsked = NonNullable<QueryOf<"/monitoring/episodes/silences">>;
 export type LettersAsked = NonNullable<QueryOf<"/monitoring/episodes/dead-letters">>;
+
+/** Titles and descriptions come in the language of the page. */
+const speaks = (): "en" | "ko" => (i18next.language === "ko" ? "ko" : "en");
 
 /** 503 with parts is an answer too: the worker is there, and says what is not. */
 async function readiness(signal: AbortSignal): Promise<Readiness> {
@@ -42,10 +46,10 @@ export const reads = {
     queryOptions({ queryKey: ["stats", window_minutes, project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/stats`, { params: { query: { window_minutes, project_id } }, signal: within(signal) })) }),
   trend: (hours: number, project_id?: string) =>
     queryOptions({ queryKey: ["trend", hours, project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/trend`, { params: { query: { hours, project_id } }, signal: within(signal) })) }),
-  alerts: () =>
-    queryOptions({ queryKey: ["alerts"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/active`, { params: { query: { limit: 1000 } }, signal: within(signal) })) }),
-  alert: (alert_key: string) =>
-    queryOptions({ queryKey: ["alert", alert_key], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/{alert_key}`, { params: { path: { alert_key } }, signal: within(signal) })) }),
+  alerts: (language = speaks()) =>
+    queryOptions({ queryKey: ["alerts", language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/active`, { params: { query: { limit: 1000, language } }, signal: within(signal) })) }),
+  alert: (alert_key: string, language = speaks()) =>
+    queryOptions({ queryKey: ["alert", alert_key, language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/{alert_key}`, { params: { path: { alert_key }, query: { language } }, signal: within(signal) })) }),
   history: (query: HistoryAsked) =>
     queryOptions({ queryKey: ["history", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/history`, { params: { query }, signal: within(signal) })) }),
   silences: (query: SilencesAsked) =>

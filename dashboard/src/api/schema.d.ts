@@ -2180,6 +2180,12 @@ export interface components {
             state: components["schemas"]["JobState"];
         };
         /**
+         * Language
+         * @description The language of messages.
+         * @enum {string}
+         */
+        Language: "en" | "ko";
+        /**
          * MatchOperator
          * @description How a matcher compares.
          * @enum {unknown}
@@ -3878,6 +3884,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the previous page; the other parameters must not change. */
                 cursor?: string | null;
+                /** @description The language of titles and descriptions: en or ko. */
+                language?: components["schemas"]["Language"];
             };
             header?: never;
             path?: never;
@@ -4018,7 +4026,10 @@ export interface operations {
     };
     alert_details: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and descriptions: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: never;
             path: {
                 /** @description The alert's `alert_key`, percent-encoded. */

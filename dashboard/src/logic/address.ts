@@ -5,7 +5,9 @@ const withParameters = (path: string, given: Record<string, string | undefined>)
   return kept.length ? `${path}?${new URLSearchParams(kept)}` : path;
 };
 
-export const toProject = (id: string): string => withParameters("/project", { id });
+export const FLEET = "_fleet"; // the project of alerts that are about all projects
+
+export const toProject = (id: string): string => (id === FLEET ? "/performance" : withParameters("/project", { id }));
 export const toAlert = (key: string): string => withParameters("/alert", { key });
 export const toPlan = (id: string): string => withParameters("/plan", { id });
 export const toAlerts = (given: Record<string, string | undefined> = {}): string => withParameters("/alerts", given);

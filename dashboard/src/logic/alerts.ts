@@ -1,6 +1,7 @@
 // The list of active alerts: its order, its groups, its filters, and what an alert's number reads like. Pure.
 
 import type { ActiveAlert } from "~/api/types";
+import { FLEET } from "./address";
 import { apart } from "./format";
 
 const RANK: Record<string, number> = { critical: 0, warning: 1, info: 2 };
@@ -78,6 +79,7 @@ export function measured({ value, threshold }: Pick<ActiveAlert, "value" | "thre
 
 /** An alert's title without the project that stands beside it anyway. */
 export function shortTitle(alert: Pick<ActiveAlert, "title" | "project_id">): string {
+  if (alert.project_id === FLEET) return alert.title.replace(/ \([^()]*\)$/, "");
   const ending = ` (${alert.project_id})`;
   return alert.title.endsWith(ending) ? alert.title.slice(0, -ending.length) : alert.title;
 }

@@ -5,6 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from alert_sinks.texts.catalogue import Language
+from alert_sinks.texts.languages import texts_of
+from alert_sinks.texts.translation import translated
 from episode_monitor.fleet.acts.alert import UNKNOWN_ALERT
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion, TransitionStatus
 from episode_monitor.fleet.questions.alert_statistics import alert_statistics_of
@@ -46,6 +49,7 @@ AlertKey = Annotated[str | None, Query(max_length=MAX_ALERT_KEY, description="On
 Status = Annotated[TransitionStatus | None, Query(description="Only transitions to this status.")]
 Since = Annotated[Moment | None, Query(description="RFC 3339 with offset; at or after this time.")]
 Until = Annotated[Moment | None, Query(description="RFC 3339 with offset; before this time.")]
+InLanguage = Annotated[Language, Query(description="The language of titles and descriptions: en or ko.")]
 From = Annotated[
     Moment | None,
     Query(alias="from", description="RFC 3339 with offset; firings that began then or later. Default: 30 days before."),
@@ -56,12 +60,14 @@ To = Annotated[
 
 
 @router.get("/active", responses=returns(ActiveAlerts))
-async def active_alerts(request: Request, limit: Limit = 1000, cursor: Cursor = None) -> Response:
+async def active_alerts(
+    request: Request, limit: Limit = 1000, cursor: Cursor = None, language: InLanguage = Language.EN
+) -> Response:
     """All pending and firing alerts of the fleet, the most severe first, silenced ones too."""
 
     async def listed() -> dict[str, Any]:
         page = await alert_desk_of(request).active(limit, cursor)
-        shown = [alert.to_dict() for alert in page.alerts]
+        shown = [translated(alert, texts_of(language)).to_dict() for alert in page.alerts]
         return {"alerts": shown, "total": page.total, "next_cursor": page.next_cursor}
 
     return await answer(request, listed, follows_version=False)
@@ -110,14 +116,14 @@ async def alert_statistics(
 
 
 @router.get("/{alert_key}", responses=returns(AlertDetails, problems=(404, 503)))
-async def alert_details(request: Request, alert_key: AlertKeyPath) -> Response:
+async def alert_details(request: Request, alert_key: AlertKeyPath, language: InLanguage = Language.EN) -> Response:
     """One alert: what happened, who was notified, who was not and why, and what happens next."""
 
     async def found() -> dict[str, Any]:
         details = await alert_desk_of(request).details(alert_key)
         if details is None:
             raise Problem(404, UNKNOWN_ALERT.code, UNKNOWN_ALERT.detail)
-        return details.to_dict()
+        return translated(details, texts_of(language)).to_dict()
 
     return await answer(request, found)
 

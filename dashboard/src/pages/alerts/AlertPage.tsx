@@ -6,7 +6,7 @@ import { Link, useSearchParams } from "react-router";
 import { reads } from "~/api/reads";
 import type { AlertDetails } from "~/api/types";
 import { useFormat } from "~/app/use-format";
-import { toProject, toSilences, webAddress } from "~/logic/address";
+import { toAlert, toProject, toSilences, webAddress } from "~/logic/address";
 import { shortTitle, standing } from "~/logic/alerts";
 import { command, curl } from "~/logic/export";
 import { useAct } from "~/parts/ActDialog";
@@ -19,7 +19,7 @@ import { useAlertActs } from "./alert-acts";
 import { Deliveries, NextSteps, NotTold, Timeline } from "./AlertParts";
 import { Measured } from "./AlertTable";
 import { Around } from "./Around";
-import { toAlert } from "~/logic/address";
+import { ProjectLink } from "~/parts/ProjectName";
 
 function Head({ alert }: { alert: AlertDetails }) {
   const { t } = useTranslation();
@@ -55,7 +55,7 @@ function Facts({ alert }: { alert: AlertDetails }) {
         <p className="name">{alert.description}</p>
         <dl className="facts">
           <dt>{t("alert.project")}</dt>
-          <dd><Link to={toProject(alert.project_id)} className="name">{alert.project_id}</Link>{alert.alert_type === "INTEGRITY_VIOLATION" ? <> · <Link to={toProject(alert.project_id)}>{t("step.repair")}</Link></> : null}</dd>
+          <dd><ProjectLink id={alert.project_id} />{alert.alert_type === "INTEGRITY_VIOLATION" ? <> · <Link to={toProject(alert.project_id)}>{t("step.repair")}</Link></> : null}</dd>
           <dt>{t("alerts.value")}</dt>
           <dd><Measured alert={alert} />{inputs ? <span className="note"> · {t("alert.inputs", { bad: format.count(inputs.bad), whole: format.count(inputs.whole) })}{inputs.lower_bound === undefined ? "" : ` · ${t("alert.lower_bound", { bound: format.percent(inputs.lower_bound) })}`}</span> : null}</dd>
           <dt>{t("alert.rule")}</dt>

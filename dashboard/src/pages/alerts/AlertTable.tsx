@@ -5,10 +5,11 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { AlertVerb } from "~/api/acts";
 import type { ActiveAlert } from "~/api/types";
-import { toAlert, toProject } from "~/logic/address";
+import { toAlert } from "~/logic/address";
 import { measured, shortTitle, standing, type Group } from "~/logic/alerts";
 import { useFormat } from "~/app/use-format";
 import { limitWith, withUnit } from "~/logic/units";
+import { ProjectLink } from "~/parts/ProjectName";
 import { Ago } from "~/parts/Moment";
 import { SeverityTag, StatusTag } from "~/parts/Severity";
 
@@ -38,7 +39,7 @@ function Row({ alert, chosen, toggle, act }: { alert: ActiveAlert; chosen: boole
       <td className="shrink"><SeverityTag severity={alert.severity} /></td>
       <td className="main-cell">
         <Link to={toAlert(alert.alert_key)} className="name strong">{shortTitle(alert)}</Link>
-        <div className="sub"><Link to={toProject(alert.project_id)} className="name quiet-link">{alert.project_id}</Link></div>
+        <div className="sub"><ProjectLink id={alert.project_id} className="quiet-link" /></div>
       </td>
       <td className="num" data-label={t("alerts.value")}><Measured alert={alert} /></td>
       <td className="shrink">

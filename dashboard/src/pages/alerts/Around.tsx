@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import type { AlertDetails } from "~/api/types";
-import { toPerformance } from "~/logic/address";
+import { FLEET, toPerformance } from "~/logic/address";
 import { rangeOf, series, type Measure } from "~/logic/trend";
 import { Answer, Bones } from "~/parts/Answer";
 import { Panel } from "~/parts/Panel";
@@ -20,11 +20,12 @@ export function Around({ alert }: { alert: AlertDetails }) {
   const measure = MEASURES[alert.alert_type];
   const minutes = Date.now() - Date.parse(alert.starts_at) < 5_400_000;
   const hours = minutes ? 2 : 24;
-  const trend = useQuery({ ...reads.trend(hours, alert.project_id), enabled: measure !== undefined });
+  const project = alert.project_id === FLEET ? undefined : alert.project_id;
+  const trend = useQuery({ ...reads.trend(hours, project), enabled: measure !== undefined });
   if (!measure) return null;
   const marks = [Date.parse(alert.starts_at), ...(alert.ends_at ? [Date.parse(alert.ends_at)] : [])];
   return (
-    <Panel title={t(`measure.${measure}`)} tools={<Link className="plain" to={toPerformance({ project: alert.project_id, hours: String(hours) })}>{t("tab.performance")}</Link>}>
+    <Panel title={t(`measure.${measure}`)} tools={<Link className="plain" to={toPerformance({ project, hours: String(hours) })}>{t("tab.performance")}</Link>}>
       <Answer of={trend} lines={5}>
         {(data) => (
           <Suspense fallback={<Bones lines={5} />}>

@@ -8,6 +8,7 @@ import type { Item } from "~/logic/attention";
 import { Bones, Failed, State } from "~/parts/Answer";
 import { Icon } from "~/parts/Icon";
 import { Ago } from "~/parts/Moment";
+import { ProjectName } from "~/parts/ProjectName";
 import { SeverityTag } from "~/parts/Severity";
 
 const MOST = 12;
@@ -27,7 +28,7 @@ function Row({ item }: { item: Item }) {
       <SeverityTag severity={item.tone} />
       <div className="need-text">
         <p>
-          {item.name ? <><strong className="name">{item.name}</strong> <span className="muted">·</span> </> : null}
+          {item.name ? <><ProjectName id={item.name} className="strong" /> <span className="muted">·</span> </> : null}
           <span>{text(item.title)}</span>
         </p>
         <p className="note name">{text(item.detail)}</p>

@@ -4,9 +4,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
-import { toAlert, toPerformance } from "~/logic/address";
+import { FLEET, toAlert, toPerformance } from "~/logic/address";
 import { worstFirst } from "~/logic/alerts";
 import { Answer } from "~/parts/Answer";
+import { ProjectName } from "~/parts/ProjectName";
 import { Panel } from "~/parts/Panel";
 import { SeverityTag } from "~/parts/Severity";
 import { Measured } from "../alerts/AlertTable";
@@ -29,7 +30,7 @@ export function Worst() {
                 {found.map((alert) => (
                   <tr key={alert.alert_key}>
                     <td className="shrink"><SeverityTag severity={alert.severity} /></td>
-                    <td className="main-cell"><Link className="name strong" to={toPerformance({ project: alert.project_id, hours: "2" })}>{alert.project_id}</Link></td>
+                    <td className="main-cell"><Link className="name strong" to={toPerformance({ project: alert.project_id === FLEET ? undefined : alert.project_id, hours: "2" })}><ProjectName id={alert.project_id} /></Link></td>
                     <td><Link className="name" to={toAlert(alert.alert_key)}>{alert.rule_id}</Link></td>
                     <td className="num"><Measured alert={alert} /></td>
                   </tr>
