@@ -49,6 +49,8 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     stalled_seconds: float = 30.0
     audit_seconds: float = 0.0  # 0: no audit checkpoints
     idle_follows_wall: bool = True  # no oracle knows at which moment an idle partition would follow the wall clock
+    rules: str = ""  # a rules file as text; "": the one that is shipped
+    grace_ms: int = 60_000
     fault_at: str = ""
     fault_on: int = 1
     fault_signal: int = signal.SIGKILL
@@ -85,9 +87,10 @@ def audited_names(prefix: str) -> TopicNames:
     return msgspec.structs.replace(names(prefix), audit=f"{prefix}-audit")
 
 
-def make_core() -> Core:
-    """A core with the rules that the monitor ships."""
-    return Core(RuleSet(parse_rules(yaml.safe_load((ROOT / "rules.yaml").read_text()))))
+def make_core(rules: str = "", grace_ms: int = 60_000) -> Core:
+    """A core with these rules, or those that the monitor ships."""
+    text = rules or (ROOT / "rules.yaml").read_text()
+    return Core(RuleSet(parse_rules(yaml.safe_load(text))), grace_ms=grace_ms)
 
 
 DISPATCH_CONFIG = default_config(escalate_after_ms=300)
@@ -159,8 +162,8 @@ async def run(orders: Orders) -> None:
     began, stopping = time.monotonic(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     runtime = Runtime(
-        make_config(orders), make_core(), Outlets(Destinations(()), MemoryLedger(1000), NO_HISTORY), stop_at_once,
-        lambda: time.time_ns() // 1_000_000,
+        make_config(orders), make_core(orders.rules, orders.grace_ms),
+        Outlets(Destinations(()), MemoryLedger(1000), NO_HISTORY), stop_at_once, lambda: time.time_ns() // 1_000_000,
         Hooks(failpoint=Failpoint(orders), idle_follows_wall=orders.idle_follows_wall),
     )  # fmt: skip
     started_seconds = 0.0

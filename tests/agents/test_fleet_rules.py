@@ -1,6 +1,6 @@
 """Rules on all projects over the real broker: several partitions and workers, one alert, also where a process ends."""
 
-from collections.abc import Callable
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,11 +9,14 @@ import yaml
 from agents.config import AgentsConfig
 from agents.engine.fleet_rules import Pace
 from agents.engine.rule_change import put_rules_in_force
+from faults.evidence import read_log
 from models.alert import Alert
+from models.alert_codec import decode_alert
 from streams.alerting.core import Core
 from streams.alerting.rule_parsing import parse_rules
 from streams.alerting.rules import RuleSet
-from tests.agents.dispatch_desk import KilledAt
+from testbed.worker_handle import WorkerHandle
+from testbed.worker_process import Orders
 from tests.agents.support import Rig, config_for, created, make_topics, producing, running, send, until
 
 RULES = """
@@ -37,9 +40,9 @@ def of_all(rig: Rig) -> list[Alert]:
     return [alert for alert, _, _ in rig.history if alert.rule_id == "of_all"]
 
 
-async def worker(config: AgentsConfig, failpoint: Callable[[str], None] = lambda name: None) -> Rig:
+async def worker(config: AgentsConfig) -> Rig:
     """With these rules from its start."""
-    rig = Rig(config, failpoint=failpoint)
+    rig = Rig(config)
     await put_rules_in_force(rig.runtime.engine, core())
     return rig
 
@@ -74,26 +77,36 @@ async def test_partitions_of_two_workers_are_judged_together_once(
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize("place", ["fleet seconds stored", "fleet seconds sent", "fleet judged"])
-async def test_a_process_that_ends_between_two_steps_loses_and_doubles_nothing(
+@pytest.mark.parametrize("place", ["fleet seconds stored", "fleet seconds sent", "fleet judged", "after emit"])
+async def test_a_process_that_is_killed_between_two_steps_loses_and_doubles_nothing(
     place: str, broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     config = config_for(broker, topic_prefix, tmp_path)
     await make_topics(broker, config)
-    first = await worker(config, KilledAt(place, 1))
-    async with running(first):
+    orders = Orders(
+        bootstrap_servers=broker, prefix=topic_prefix, status_file="", partitions=2, rules=RULES, grace_ms=1_000
+    )
+    with WorkerHandle(tmp_path, "w", orders) as killed:
+        killed.start(fault_at=place)
         await send_events(broker, config.topics.events)
-        await until(lambda: bool(first.stops), "the process ends")
-        assert of_all(first) == []
+        await until(lambda: killed.returncode is not None, "the process ends")
+        assert killed.returncode == -signal.SIGKILL, killed.log_text()
     second = await worker(config)
     async with running(second):
         await until(lambda: bool(of_all(second)), "it fires")
-        [fired] = of_all(second)
-        assert (fired.status.value, fired.sample_size, fired.value) == ("firing", 7, 200 / 7)
         judge = second.owned[0].fleet_judge
         assert judge is not None
         assert judge.verdict("of_all").whole == 7, "what was sent twice counts once"
+        await until(second.is_stored)
     assert second.stops == []
+    found = [
+        decode_alert(record.value or b"")
+        for number in (0, 1)
+        for record in await read_log(broker, config.topics.alerts, number)
+    ]
+    [fired] = {alert.transition_id: alert for alert in found if alert is not None}.values()
+    assert (fired.alert_key, fired.status.value, fired.value) == ("of_all:_fleet", "firing", 200 / 7)
+    assert all(alert == fired for alert in found), "what was emitted twice is the same"
 
 
 def test_a_past_that_is_read_faster_than_time_passes_is_judged_when_it_is_read() -> None:
