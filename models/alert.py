@@ -7,7 +7,10 @@ import msgspec
 
 from models.times import rfc3339
 
-SILENCE_ENDED = "silence_ended"  # the reason of a transition that is emitted once more
+FINDINGS_ROSE = "findings_rose"  # the reason of a transition of an alert that fires already
+_SILENCE_ENDED = "silence_ended"  # the same, of an older version
+ACTED_BY = "acted_by"  # annotations of a transition that a person caused
+COMMENT = "comment"
 
 
 class Severity(Enum):
@@ -60,8 +63,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One firing of one rule for one project. Times are epoch milliseconds; `to_dict` writes them as RFC 3339.
 
     `alert_key` names the rule and project; `alert_id` names this firing and is computed, never drawn.
-    `alert_id`, `status` and `escalation_level` together name one transition; when a silence ends, the transition that
-    it kept from people is emitted once more.
+    `alert_id`, `status` and `escalation_level` together name one transition; where more findings are reported of an
+    alert that fires, its time is part of the name.
     """
 
     alert_key: str
@@ -93,9 +96,14 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def transition_id(self) -> str:
-        """Names this transition; the same on every repetition, except that at the end of a silence."""
+        """Names this transition; the same on every repetition."""
         name = f"{self.alert_id}:{self.status.value}:{self.escalation_level}"
-        return f"{name}:{self.updated_at_ms}" if self.reason == SILENCE_ENDED else name
+        return f"{name}:{self.updated_at_ms}" if self.reason in (FINDINGS_ROSE, _SILENCE_ENDED) else name
+
+    @property
+    def person(self) -> tuple[str | None, str | None]:
+        """The person who caused this transition, and the comment; None for others."""
+        return self.annotations.get(ACTED_BY), self.annotations.get(COMMENT)
 
     def to_dict(self) -> dict[str, Any]:
         """The alert as the contract's JSON object: `*_ms` fields leave as RFC 3339 strings in UTC."""

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from models.alert import Alert, AlertInputs, AlertStatus
-from streams.alerting.alert_state import AlertPhase, AlertState, alert_id
+from streams.alerting.alert_state import AlertState, alert_id
 from streams.alerting.core import Core
 from streams.alerting.rule import Rule
 from streams.alerting.verdict import Measurement
@@ -14,13 +14,15 @@ def alert_of(
     inputs: AlertInputs, is_over: bool, project_id: str, title: str, cause: str | None = None,
 ) -> Alert:  # fmt: skip
     """The alert at the time of a transition, or of a question. `cause` is what its id names in place of the rule."""
+    active = AlertStatus.PENDING if memory.is_pending else AlertStatus.FIRING
+    status = AlertStatus.RESOLVED if is_over else active
     return Alert(
         alert_key=f"{rule.rule_id}:{project_id}",
         alert_id=alert_id(cause or rule.rule_id, project_id, memory.named_ms),
         rule_id=rule.rule_id,
         alert_type=rule.measure.name,
         severity=rule.severity,
-        status=AlertStatus.RESOLVED if is_over else _active_status(memory),
+        status=status,
         project_id=project_id,
         title=title,
         description=measured.sentence,
@@ -31,9 +33,6 @@ def alert_of(
         starts_at_ms=memory.starts_at_ms or memory.since_ms,
         ends_at_ms=at_ms if is_over else None,
         updated_at_ms=at_ms,
-        acknowledged_by=memory.acknowledged_by,
-        silenced_until_ms=memory.silenced_until_ms or None,
-        escalation_level=memory.escalation_level,
         reason=reason,
         labels=rule.labels,
         annotations=rule.annotations,
@@ -47,7 +46,3 @@ def alert_of(
 def _link(dashboard_url: str | None, alert_key: str) -> str | None:
     """The alert's own page of the dashboard."""
     return f"{dashboard_url.rstrip('/')}/#/alert?key={quote(alert_key, safe='')}" if dashboard_url else None
-
-
-def _active_status(memory: AlertState) -> AlertStatus:
-    return AlertStatus.PENDING if memory.phase is AlertPhase.PENDING else AlertStatus.FIRING

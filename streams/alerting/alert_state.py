@@ -1,42 +1,57 @@
-"""The life cycle of an alert: all changes are in `judge` and the three acts of people below it.
+"""The life of an alert in the core: pending, firing, over. All changes are in `judge`.
 
 A transition has the event time at which it became due, not the time of the evaluation.
 """
 
-from enum import Enum
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
-from models.alert import Severity
 from streams.alerting.rule import Rule
 from streams.alerting.verdict import Reason, Verdict
 
-
-class AlertPhase(Enum):
-    """The status of a rule of a project; there is no state of a rule that is content."""
-
-    PENDING = 1  # crossed, but not for long enough
-    FIRING = 2
-    HUSHED = 3  # resolved by a person although still crossed: silent until it was content once, or got worse
+RISE_INTERVAL_MS = 60_000  # of event time between two transitions that report more findings
 
 
 class AlertState(msgspec.Struct, array_like=True):
-    """The state of one rule of one project. Event times in ms; 0: none."""
+    """The state of a rule of a project that is crossed, or fires still. Event times in ms; 0: none."""
 
-    phase: AlertPhase
     since_ms: int  # crossed since
     named_ms: int = 0  # its id is made of this: `since_ms`, or the next that is free if another began just then
-    starts_at_ms: int = 0  # of this firing
+    starts_at_ms: int = 0  # of this firing; 0: it is pending, crossed but not for long enough
     calm_since_ms: int = 0  # while it is kept firing
-    escalation_level: int = 0
-    escalates_at_ms: int = 0
-    hushed_at_bad: int = 0
-    acknowledged_by: str | None = None
-    silenced_until_ms: int = 0
-    updated_at_ms: int = 0
+    findings: int = 0  # as last emitted, or fewer if there were fewer since; 0 of a rule with a window
+    rose_at_ms: int = 0  # when more of them were last emitted
     trace_ids: list[str] = []
-    reason: str = ""  # of the newest transition; "" in what an older version stored
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it does not fire yet."""
+        return not self.starts_at_ms
+
+    @property
+    def changed_ms(self) -> int:
+        """When its newest transition was due."""
+        return self.rose_at_ms or self.starts_at_ms or self.since_ms
+
+    @property
+    def reason(self) -> Reason:
+        """Why it had its newest transition."""
+        if self.rose_at_ms:
+            return Reason.FINDINGS_ROSE
+        has_waited = self.starts_at_ms > self.since_ms
+        return Reason.CROSSED_FOR_LONG_ENOUGH if has_waited else Reason.THRESHOLD_CROSSED
+
+
+def read_alert(stored: list[Any], findings: int) -> AlertState:
+    """One that was stored as an array. Of an older version, which stored what people did as well, the rule's part is
+    read; `findings` is what there is now."""
+    if len(stored) > len(AlertState.__struct_fields__):
+        since_ms, named_ms, starts_at_ms, calm_since_ms = stored[1:5]
+        resolved_at, trace_ids = stored[7], stored[11]  # findings when a person resolved it, 0 if nobody did
+        stored = [since_ms, named_ms, starts_at_ms, calm_since_ms, resolved_at or findings, 0, trace_ids]
+    return msgspec.convert(stored, AlertState)
 
 
 def alert_id(rule_id: str, project_id: str, starts_at_ms: int) -> str:
@@ -45,120 +60,64 @@ def alert_id(rule_id: str, project_id: str, starts_at_ms: int) -> str:
 
 
 def judge(
-    rule: Rule, memory: AlertState | None, verdict: Verdict, at_ms: int, escalate_after_ms: int, trace_id: str | None,
-    hold_ms: int = 0,
-) -> tuple[AlertState | None, Reason | None]:  # fmt: skip
+    rule: Rule, memory: AlertState | None, verdict: Verdict, at_ms: int, trace_id: str | None, hold_ms: int = 0
+) -> tuple[AlertState | None, Reason | None]:
     """The next state, and the reason of the transition to emit (None: none). May change `memory` in place. `hold_ms`:
     how long a firing rule must not be crossed until it is resolved."""
     if memory is None:
-        return _begin(rule, at_ms, escalate_after_ms, trace_id) if verdict.crossed else (None, None)
-    match memory.phase:
-        case AlertPhase.PENDING:
-            return _pending(rule, memory, verdict, at_ms, escalate_after_ms)
-        case AlertPhase.FIRING:
-            return _firing(memory, verdict, at_ms, hold_ms)
-        case AlertPhase.HUSHED:
-            if not verdict.crossed:
-                return None, None
-            if verdict.bad > memory.hushed_at_bad and not rule.window_minutes:  # a new gap is new trouble
-                return _begin(rule, at_ms, escalate_after_ms, trace_id)
-            memory.hushed_at_bad = min(memory.hushed_at_bad, verdict.bad)
-            return memory, None
-
-
-def _begin(rule: Rule, at_ms: int, escalate_after_ms: int, trace_id: str | None) -> tuple[AlertState, Reason | None]:
-    memory = AlertState(
-        AlertPhase.PENDING, since_ms=at_ms, updated_at_ms=at_ms, trace_ids=[trace_id] if trace_id else []
-    )
-    if rule.for_seconds:
-        return memory, Reason.THRESHOLD_CROSSED
-    return _fire(rule, memory, at_ms, escalate_after_ms, Reason.THRESHOLD_CROSSED)
-
-
-def _fire(
-    rule: Rule, memory: AlertState, at_ms: int, escalate_after_ms: int, reason: Reason
-) -> tuple[AlertState, Reason | None]:
-    memory.phase = AlertPhase.FIRING
-    memory.starts_at_ms = memory.updated_at_ms = at_ms
-    if memory.silenced_until_ms <= at_ms:  # over before there was a transition to emit
-        memory.silenced_until_ms = 0
-    escalates = rule.severity is Severity.CRITICAL and memory.acknowledged_by is None
-    memory.escalates_at_ms = at_ms + escalate_after_ms if escalates else 0
-    return memory, reason
-
-
-def _pending(
-    rule: Rule, memory: AlertState, verdict: Verdict, at_ms: int, escalate_after_ms: int
-) -> tuple[AlertState | None, Reason | None]:
-    if not verdict.crossed:
-        return None, Reason.CLEARED_BEFORE_FIRING
-    if at_ms >= memory.since_ms + rule.for_seconds * 1000:
-        return _fire(rule, memory, at_ms, escalate_after_ms, Reason.CROSSED_FOR_LONG_ENOUGH)
-    return memory, None
-
-
-def _firing(memory: AlertState, verdict: Verdict, at_ms: int, hold_ms: int) -> tuple[AlertState | None, Reason | None]:
+        return _begin(rule, verdict, at_ms, trace_id) if verdict.crossed else (None, None)
+    if memory.is_pending:
+        return _pending(rule, memory, verdict, at_ms)
     if verdict.crossed:
         memory.calm_since_ms = 0
     else:
         memory.calm_since_ms = memory.calm_since_ms or at_ms
         if at_ms >= memory.calm_since_ms + hold_ms:
             return None, verdict.calm_reason
-    if memory.silenced_until_ms and at_ms >= memory.silenced_until_ms:
-        memory.silenced_until_ms = 0
-        if memory.escalates_at_ms:  # the team is notified first
-            memory.escalates_at_ms = max(memory.escalates_at_ms, at_ms + 1)
-        memory.updated_at_ms = at_ms
-        return memory, Reason.SILENCE_ENDED
-    if memory.escalates_at_ms and at_ms >= max(memory.escalates_at_ms, memory.silenced_until_ms):
-        memory.escalates_at_ms = 0
-        memory.escalation_level = 1
-        memory.updated_at_ms = at_ms
-        return memory, Reason.ESCALATED_UNACKNOWLEDGED
-    return memory, None
+    return memory, None if rule.measure.has_window else _rise(memory, verdict, at_ms)
 
 
-def deadline_ms(rule: Rule, memory: AlertState, hold_ms: int = 0) -> int | None:
-    """When the next transition is due if nothing else happens; None where only an event can move it."""
-    if memory.phase is AlertPhase.PENDING:
+def _begin(rule: Rule, verdict: Verdict, at_ms: int, trace_id: str | None) -> tuple[AlertState, Reason]:
+    memory = AlertState(at_ms, trace_ids=[trace_id] if trace_id else [])
+    if not rule.for_seconds:
+        _fire(rule, memory, verdict, at_ms)
+    return memory, Reason.THRESHOLD_CROSSED
+
+
+def _fire(rule: Rule, memory: AlertState, verdict: Verdict, at_ms: int) -> None:
+    memory.starts_at_ms = at_ms
+    memory.findings = 0 if rule.measure.has_window else verdict.bad
+
+
+def _pending(rule: Rule, memory: AlertState, verdict: Verdict, at_ms: int) -> tuple[AlertState | None, Reason | None]:
+    if not verdict.crossed:
+        return None, Reason.CLEARED_BEFORE_FIRING
+    if at_ms < memory.since_ms + rule.for_seconds * 1000:
+        return memory, None
+    _fire(rule, memory, verdict, at_ms)
+    return memory, Reason.CROSSED_FOR_LONG_ENOUGH
+
+
+def _rise(memory: AlertState, verdict: Verdict, at_ms: int) -> Reason | None:
+    if not _has_more(memory, verdict):
+        memory.findings = min(memory.findings, verdict.bad)
+    elif at_ms >= memory.changed_ms + RISE_INTERVAL_MS:
+        memory.findings, memory.rose_at_ms = verdict.bad, at_ms
+        return Reason.FINDINGS_ROSE
+    return None
+
+
+def _has_more(memory: AlertState, verdict: Verdict) -> bool:
+    return verdict.crossed and verdict.bad > memory.findings
+
+
+def deadline_ms(rule: Rule, memory: AlertState, verdict: Verdict | None, hold_ms: int = 0) -> int | None:
+    """When the next transition is due if nothing else happens; None where only an event can move it. `verdict` is that
+    of a rule without a window."""
+    if memory.is_pending:
         return memory.since_ms + rule.for_seconds * 1000
-    if memory.phase is AlertPhase.HUSHED:
-        return None
-    due = []
     if memory.calm_since_ms:
-        due.append(memory.calm_since_ms + hold_ms)
-    if memory.silenced_until_ms:
-        due.append(memory.silenced_until_ms)
-    elif memory.escalates_at_ms:
-        due.append(memory.escalates_at_ms)
-    return min(due, default=None)
-
-
-# --- acts of people; each returns the reason of the transition
-
-
-def acknowledge(memory: AlertState, by: str, at_ms: int) -> Reason:
-    """A person takes it: it no longer escalates."""
-    memory.acknowledged_by = by
-    memory.escalates_at_ms = 0
-    memory.updated_at_ms = at_ms
-    return Reason.ACKNOWLEDGED_BY_PERSON
-
-
-def silence(memory: AlertState, until_ms: int, at_ms: int) -> Reason:
-    """Nothing is delivered until then; it goes on firing, and if it still fires then it is emitted once more."""
-    memory.silenced_until_ms = until_ms
-    memory.updated_at_ms = at_ms
-    return Reason.SILENCED_BY_PERSON
-
-
-def resolve_manually(memory: AlertState, bad: int, at_ms: int) -> Reason:
-    """Resolved by a person: silent until the measure was content once or, for numbering, until there is more.
-
-    One that had not fired yet ends as any other pending one: its beginning was not delivered.
-    """
-    fired = memory.phase is AlertPhase.FIRING
-    memory.phase = AlertPhase.HUSHED
-    memory.hushed_at_bad = bad
-    memory.updated_at_ms = at_ms
-    return Reason.RESOLVED_BY_PERSON if fired else Reason.CLEARED_BEFORE_FIRING
+        return memory.calm_since_ms + hold_ms
+    if verdict is not None and _has_more(memory, verdict):
+        return memory.changed_ms + RISE_INTERVAL_MS
+    return None

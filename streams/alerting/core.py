@@ -10,7 +10,6 @@ from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules, Trace
 from streams.base.outcome_flags import watched
 
-NEVER_MS = 100 * 365 * 86_400_000
 FINAL_GRACES = 2  # after so many no operation changes, and none is added
 
 
@@ -18,7 +17,7 @@ class Core:
     """Immutable by habit. Durations in milliseconds of event time."""
 
     __slots__ = (
-        "calendar", "cusums", "dashboard_url", "detail_seconds", "escalate_after_ms", "grace_ms", "hold_ms",
+        "calendar", "cusums", "dashboard_url", "detail_seconds", "grace_ms", "hold_ms",
         "latency_limits", "numbering", "open_conflicts_max", "packed_rules", "rates", "resend_memory", "rules",
         "watched_kinds",
     )  # fmt: skip
@@ -29,7 +28,6 @@ class Core:
         numbering: NumberingRules | None = None,
         calendar: Calendar | None = None,
         grace_ms: int = 60_000,
-        escalate_after_ms: int = 300_000,
         resend_memory: int = 256,
         open_conflicts_max: int = 1000,
         dashboard_url: str | None = None,
@@ -43,7 +41,6 @@ class Core:
         self.numbering = numbering or NumberingRules()
         self.calendar = calendar or Calendar()
         self.grace_ms = grace_ms
-        self.escalate_after_ms = escalate_after_ms
         self.resend_memory = resend_memory
         self.open_conflicts_max = open_conflicts_max
         self.dashboard_url = dashboard_url
@@ -59,7 +56,7 @@ class Core:
             rules.settle_ms, rules.deleted, rules.first_number, rules.max_jump, rules.max_episodes, trace
         )
         return Core(
-            self.rules, numbering, self.calendar, self.grace_ms, self.escalate_after_ms, self.resend_memory,
+            self.rules, numbering, self.calendar, self.grace_ms, self.resend_memory,
             self.open_conflicts_max, self.dashboard_url,
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Final
 
-from streams.alerting.alert_state import AlertPhase, AlertState
+from streams.alerting.alert_state import AlertState
 from streams.alerting.verdict import Reason, Verdict
 
 
@@ -16,18 +16,19 @@ class RuleState(Enum):
     PENDING = "pending"  # crossed, not yet for `for_seconds`
     FIRING = "firing"
     RECOVERING = "recovering"  # still firing: no longer crossed, but that is not final or `keep_firing_seconds` lasts
-    RESOLVED = "resolved"  # by a person, while it is still crossed
+    RESOLVED = "resolved"  # the transition that ends an alert
 
 
 _CALM = frozenset((RuleState.INACTIVE, RuleState.NO_DATA, RuleState.INSUFFICIENT_DATA))
-_ACTIVE = frozenset((RuleState.PENDING, RuleState.FIRING))
+_BEGINS = frozenset((RuleState.PENDING, RuleState.FIRING))
+_FIRES = frozenset((RuleState.FIRING, RuleState.RECOVERING, RuleState.RESOLVED))
 # The next state after one event, or after something became due.
 MAY_FOLLOW: Final[dict[RuleState, frozenset[RuleState]]] = {
-    **dict.fromkeys(_CALM, _CALM | _ACTIVE),
-    RuleState.PENDING: _CALM | _ACTIVE | {RuleState.RESOLVED},
-    RuleState.FIRING: _CALM | {RuleState.FIRING, RuleState.RECOVERING, RuleState.RESOLVED},
-    RuleState.RECOVERING: _CALM | {RuleState.FIRING, RuleState.RECOVERING, RuleState.RESOLVED},
-    RuleState.RESOLVED: _CALM | _ACTIVE | {RuleState.RESOLVED},
+    **dict.fromkeys(_CALM, _CALM | _BEGINS),
+    RuleState.PENDING: _BEGINS | {RuleState.RESOLVED},
+    RuleState.FIRING: _FIRES,
+    RuleState.RECOVERING: _FIRES,
+    RuleState.RESOLVED: _CALM,
 }
 _CALM_OF: Final = {Reason.NO_OPERATIONS: RuleState.NO_DATA, Reason.INSUFFICIENT_DATA: RuleState.INSUFFICIENT_DATA}
 
@@ -36,9 +37,6 @@ def state_of(memory: AlertState | None, verdict: Verdict) -> RuleState:
     """Where a rule stands with this alert, or without one."""
     if memory is None:
         return _CALM_OF.get(verdict.calm_reason, RuleState.INACTIVE)
-    match memory.phase:
-        case AlertPhase.PENDING:
-            return RuleState.PENDING
-        case AlertPhase.HUSHED:
-            return RuleState.RESOLVED
+    if memory.is_pending:
+        return RuleState.PENDING
     return RuleState.RECOVERING if memory.calm_since_ms else RuleState.FIRING

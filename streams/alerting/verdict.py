@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from models.alert import SILENCE_ENDED
+from models.alert import FINDINGS_ROSE
 
 
 class Reason(Enum):
@@ -13,22 +13,18 @@ class Reason(Enum):
 
     THRESHOLD_CROSSED = "threshold_crossed"
     CROSSED_FOR_LONG_ENOUGH = "crossed_for_long_enough"
-    ESCALATED_UNACKNOWLEDGED = "escalated_unacknowledged"
+    FINDINGS_ROSE = FINDINGS_ROSE  # it fires, and more findings are open than were emitted
     BACK_TO_NORMAL = "back_to_normal"
     NO_OPERATIONS = "no_operations"
     INSUFFICIENT_DATA = "insufficient_data"
     CLEARED_BEFORE_FIRING = "cleared_before_firing"
     SPLIT = "split"  # the project is in several partitions, each of which lacks what the others have
-    RESOLVED_BY_PERSON = "resolved_by_person"
-    ACKNOWLEDGED_BY_PERSON = "acknowledged_by_person"
-    SILENCED_BY_PERSON = "silenced_by_person"
-    SILENCE_ENDED = SILENCE_ENDED  # it still fires: emitted once more
 
 
 ENDS = frozenset(
     (
         Reason.BACK_TO_NORMAL, Reason.NO_OPERATIONS, Reason.INSUFFICIENT_DATA, Reason.CLEARED_BEFORE_FIRING,
-        Reason.SPLIT, Reason.RESOLVED_BY_PERSON,
+        Reason.SPLIT,
     )
 )  # fmt: skip
 

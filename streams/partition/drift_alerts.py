@@ -1,11 +1,12 @@
 """Alerts about drift, which a check finds and events cannot show. Their ids are computed from what drifts.
 
-They follow `streams.alerting.alert_state` as all alerts do, but by the wall clock. One partition stores those of the
-whole fleet, so that one worker at a time emits them and none is lost.
+They follow `streams.alerting.alert_state` as all alerts do, but by the wall clock, and only a check moves them. One
+partition stores those of the whole fleet, so that one worker at a time emits them and none is lost.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -14,15 +15,14 @@ from models.wording import counted
 from streams.alerting import alert_state as life
 from streams.alerting.alert_inputs import inputs_of
 from streams.alerting.alert_of import alert_of
-from streams.alerting.alert_state import AlertPhase, AlertState
+from streams.alerting.alert_state import AlertState, read_alert
 from streams.alerting.core import Core
 from streams.alerting.rule import FLEET, Rule
 from streams.alerting.rule_types import DRIFT
-from streams.alerting.verdict import Measurement, Reason, Verdict
+from streams.alerting.verdict import Measurement, Verdict
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Store
 from streams.partition.drift_values import Difference, Drifting, Drifts, Named
-from streams.project.alert_actions import ActionKind, ActionRefusal, AlertAction, apply, by_hand
 
 KEEPER = 0  # the partition that stores them
 RULE_ID = "integrity_drift"  # reserved in `streams.alerting.rule_parsing`
@@ -33,7 +33,6 @@ RULE = Rule(
     rule_id=RULE_ID, measure=DRIFT, severity=Severity.CRITICAL, threshold=Decimal(0), window_minutes=0,
     description="Stream and database disagree",
 )  # fmt: skip
-_REASONS = {Reason.THRESHOLD_CROSSED: FOUND, Reason.BACK_TO_NORMAL: GONE}
 
 
 def drifting(before: Drifts, project: str, differences: Iterable[Difference], episodes: int, at_ms: int) -> Drifting:
@@ -58,20 +57,30 @@ def named(drifts: Drifts) -> list[Named]:
 
 
 class _Kept(msgspec.Struct, array_like=True):
-    """One alert that fires, or that a person resolved while the drift goes on."""
+    """One alert that fires."""
 
     named: Named
     memory: AlertState
 
+    @property
+    def reason(self) -> str:
+        """Why it had its newest transition."""
+        return self.memory.reason.value if self.memory.rose_at_ms else FOUND
+
+
+class _StoredAlert(msgspec.Struct, array_like=True):
+    named: Named
+    memory: list[Any]
+
 
 class _Stored(msgspec.Struct, array_like=True):
     version: int  # rises with every change, so that recovery can drop an older one that was written later
-    kept: list[_Kept]
+    kept: list[_StoredAlert]
 
 
 class DriftAlerts:
-    """The alerts about drift and what people did to them, a section of partition `KEEPER`. The caller of a change emits
-    the transitions that it returns, then stores the partition."""
+    """The alerts about drift, a section of partition `KEEPER`. The caller of a change emits the transitions that it
+    returns, then stores the partition."""
 
     __slots__ = ("_core", "_kept", "_version", "is_dirty")
 
@@ -86,11 +95,14 @@ class DriftAlerts:
         stored = _Stored(0, []) if encoded is None else msgspec.msgpack.decode(encoded, type=_Stored)
         self.is_dirty = False
         self._version = stored.version
-        self._kept = {one.named.project: one for one in stored.kept}
+        self._kept = {
+            one.named.project: _Kept(one.named, read_alert(one.memory, one.named.drift.differences))
+            for one in stored.kept
+        }
 
     def encode(self) -> bytes:
         """For `restore`."""
-        return msgspec.msgpack.encode(_Stored(self._version, list(self._kept.values())))
+        return msgspec.msgpack.encode((self._version, list(self._kept.values())))
 
     def read(self, store: Store) -> None:
         """Become what is stored."""
@@ -123,8 +135,8 @@ class DriftAlerts:
 
     def change(self, found: Sequence[Named], over: Iterable[str], at_ms: int) -> list[Alert]:
         """Some projects were checked: `found` drift, `over` no longer do; the transitions to emit. A drift that goes on
-        gives none, unless it got worse after a person resolved it."""
-        emits = self.run_due(at_ms)
+        gives none, unless it got worse."""
+        emits: list[Alert] = []
         for project in over:
             emits += self._end(project, at_ms)
         for one in found:
@@ -136,61 +148,29 @@ class DriftAlerts:
                 emits += self._keep(known, one, at_ms)
         return emits
 
-    def run_due(self, now_ms: int) -> list[Alert]:
-        """Transitions that became due by now: escalations, ends of silences. Each has the time at which it was due."""
-        emits: list[Alert] = []
-        while (due := self._next_due()) is not None and due[0] <= now_ms:
-            at_ms, one = due
-            emits += self._keep(one, one.named, at_ms)
-        return emits
-
-    def act(self, project: str, act: AlertAction, at_ms: int) -> tuple[list[Alert], Alert] | ActionRefusal:
-        """Apply what a person does: all transitions to emit, and the one of the act, which is their last."""
-        if project not in self._kept:
-            return ActionRefusal.NOT_ACTIVE
-        if self._kept[project].memory.phase is AlertPhase.HUSHED:
-            return ActionRefusal.RESOLVED_BY_PERSON
-        emits = self.run_due(at_ms)
-        one = self._kept[project]
-        reason = apply(one.memory, act, one.named.drift.differences, at_ms)
-        self._changed()
-        one.memory.reason = reason.value
-        alert = by_hand(self._describe(one, reason.value, is_over=act.kind is ActionKind.RESOLVE), reason, act)
-        return [*emits, alert], alert
-
     def _keep(self, known: _Kept | None, one: Named, at_ms: int) -> list[Alert]:
         """`one` drifts: judge it and remember the outcome."""
-        before = None if known is None else known.memory
         verdict = Verdict(True, one.drift.differences)
-        after, reason = life.judge(RULE, before, verdict, at_ms, self._core.escalate_after_ms, None)
-        assert after is not None, "what is crossed is remembered"
-        if known is not None:
-            one = Named(one.project, one.what, msgspec.structs.replace(one.drift, since_ms=known.named.drift.since_ms))
-        if before is None:  # it began with the check that found it; escalation counts from now
-            after.named_ms = after.since_ms = after.starts_at_ms = after.updated_at_ms = one.drift.since_ms
-        elif after is not before:
-            after.named_ms = max(at_ms, before.named_ms + 1)
-        if reason is not None:
-            after.reason = _REASONS.get(reason, reason.value)
-        kept = _Kept(one, after)
-        if reason is not None or known is None or known.named != one:
+        if known is None:  # it began with the check that found it
+            since_ms = one.drift.since_ms
+            memory, reason = life.judge(RULE, None, verdict, since_ms, None)
+        else:
+            since_ms = known.named.drift.since_ms
+            memory, reason = life.judge(RULE, known.memory, verdict, at_ms, None)
+        assert memory is not None, "what is crossed is remembered"
+        memory.named_ms = memory.named_ms or since_ms
+        kept = _Kept(Named(one.project, one.what, msgspec.structs.replace(one.drift, since_ms=since_ms)), memory)
+        if reason is not None or known is None or known.named != kept.named:
             self._kept[one.project] = kept
             self._changed()
-        return [] if reason is None else [self._describe(kept, _REASONS.get(reason, reason.value))]
+        return [] if reason is None else [self._describe(kept, memory.changed_ms)]
 
     def _end(self, project: str, at_ms: int) -> list[Alert]:
         one = self._kept.pop(project, None)
         if one is None:
             return []
         self._changed()
-        if one.memory.phase is AlertPhase.HUSHED:
-            return []
-        one.memory.updated_at_ms = at_ms
-        return [self._describe(one, GONE, is_over=True)]
-
-    def _next_due(self) -> tuple[int, _Kept] | None:
-        due = [(at_ms, one) for one in self._kept.values() if (at_ms := life.deadline_ms(RULE, one.memory)) is not None]
-        return min(due, key=lambda entry: entry[0], default=None)
+        return [self._describe(one, at_ms, is_over=True)]
 
     def _changed(self) -> None:
         self._version += 1
@@ -201,21 +181,15 @@ class DriftAlerts:
     def active(self) -> Iterator[Alert]:
         """Those that fire."""
         for one in self._kept.values():
-            if one.memory.phase is AlertPhase.FIRING:
-                yield self._describe(one, one.memory.reason or FOUND)
+            yield self._describe(one, one.memory.changed_ms)
 
-    def next_due_ms(self) -> int | None:
-        """When the next transition is due."""
-        due = self._next_due()
-        return None if due is None else due[0]
-
-    def _describe(self, one: _Kept, reason: str, *, is_over: bool = False) -> Alert:
+    def _describe(self, one: _Kept, at_ms: int, *, is_over: bool = False) -> Alert:
         project, drift = one.named.project, one.named.drift
         title, sentence = _words(project, drift)
         verdict = Verdict(True, drift.differences, whole=drift.episodes)
         measured = Measurement(float(drift.differences), drift.episodes, sentence)
         return alert_of(
-            self._core, RULE, one.memory, measured, one.memory.updated_at_ms, reason,
+            self._core, RULE, one.memory, measured, at_ms, GONE if is_over else one.reason,
             inputs=inputs_of(RULE, "", one.memory, verdict, is_over=is_over), is_over=is_over, project_id=project,
             title=title, cause=f"{RULE_ID}:{one.named.what}",
         )  # fmt: skip

@@ -1,6 +1,5 @@
 """Sums over a partition's projects, and which projects have findings or alerts."""
 
-from streams.alerting.alert_state import AlertPhase
 from streams.base import changelog_keys
 from streams.partition.splits import Split
 from streams.project.project_state import ProjectState
@@ -62,10 +61,7 @@ class ProjectIndex:
         """The findings or alerts of a project may have changed."""
         anomalies = state.numbering.anomalies
         gaps, duplicates = anomalies.open_gaps.count, len(anomalies.open_duplicates)
-        is_alerting = False
-        for memory in state.alerts.values():
-            is_alerting = is_alerting or memory.phase is not AlertPhase.HUSHED
-        self._note(state.project_id, gaps, duplicates, is_alerting)
+        self._note(state.project_id, gaps, duplicates, bool(state.alerts))
 
     def know_split(self, project_id: str, split: Split) -> None:
         """The project is in several partitions: its findings no longer count."""

@@ -11,7 +11,6 @@ from itertools import chain, islice
 import msgspec
 
 from models.alert import Alert, AlertStatus, Severity
-from streams.alerting.alert_state import AlertPhase
 from streams.base import changelog_keys
 from streams.base.ranking import Lowest, Rank, rank
 from streams.base.sketch import quantile_seconds
@@ -200,9 +199,9 @@ def alerts_of(partition: Partition, limit: int) -> Steps[tuple[list[Alert], list
 
 
 def _count_kinds(partition: Partition, state: ProjectState, counts: Counter[tuple[str, str]]) -> None:
-    for rule_id, memory in state.alerts.items():
+    for rule_id in state.alerts:
         rule = partition.core.rules.by_id.get(rule_id)
-        if rule is not None and memory.phase is not AlertPhase.HUSHED:
+        if rule is not None:
             counts[rule.severity.value, rule.measure.name] += 1
 
 

@@ -12,13 +12,12 @@ from hashlib import blake2b
 
 import msgspec
 
-from models.alert import Alert
+from models.alert import ACTED_BY, COMMENT, Alert
 from streams.alerting.alert_state import AlertState
 from streams.alerting.core import Core
 from streams.numbering.finding_history import OPENED, FindingHistory, FindingRecord
 from streams.numbering.numbering import Numbering
 from streams.numbering.waivers import DUPLICATE, GAP, MAX_WAIVERS, Waiver, place
-from streams.project.alert_actions import ACTED_BY, COMMENT
 from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import evaluate, next_deadline_ms
 

@@ -1,4 +1,5 @@
-"""The state of one project. Changed by `streams.project.step` and by acts of people (`alert_actions`, `findings`)."""
+"""The state of one project. Changed by `streams.project.step` and, where a finding is waived, by
+`streams.project.findings`."""
 
 from mypy_extensions import i64, mypyc_attr
 

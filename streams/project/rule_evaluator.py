@@ -9,7 +9,7 @@ from models.alert import Alert
 from streams.alerting import alert_state as life
 from streams.alerting.alert_inputs import inputs_of
 from streams.alerting.alert_of import alert_of
-from streams.alerting.alert_state import AlertPhase, AlertState
+from streams.alerting.alert_state import AlertState
 from streams.alerting.core import FINAL_GRACES, Core
 from streams.alerting.cusum import CusumRule
 from streams.alerting.rule import Rule
@@ -87,7 +87,7 @@ def _keep(
         rate = core.rules.rate_of.get(rule.rule_id)
         if rate is not None and rate.was_crossed(state.series, (at_ms - core.grace_ms) // 1000):
             before.calm_since_ms = at_ms  # late events have corrected the window that is final now
-    after, reason = life.judge(rule, before, verdict, at_ms, core.escalate_after_ms, _trace_id(trace), hold_ms)
+    after, reason = life.judge(rule, before, verdict, at_ms, _trace_id(trace), hold_ms)
     if after is None:
         state.alerts.pop(rule.rule_id, None)
     elif after is not before:
@@ -97,7 +97,6 @@ def _keep(
         state.alerts[rule.rule_id] = after
     changed = after or before
     if reason is not None and changed is not None:
-        changed.reason = reason.value
         emits.append(describe(core, state, rule, changed, verdict, reason, at_ms))
 
 
@@ -122,7 +121,10 @@ def next_deadline_ms(core: Core, state: ProjectState) -> int | None:
     due = [at for at in (state.numbering.next_settling_ms(), state.rate_check_ms or None) if at is not None]
     for rule_id, memory in state.alerts.items():
         rule = core.rules.by_id.get(rule_id)
-        at = life.deadline_ms(rule, memory, core.hold_ms[rule_id]) if rule is not None else None
+        if rule is None:
+            continue
+        verdict = None if rule.measure.has_window else rule.measure.verdict(rule, state)
+        at = life.deadline_ms(rule, memory, verdict, core.hold_ms[rule_id])
         if at is not None:
             due.append(at)
     return min(due, default=None)
@@ -150,8 +152,8 @@ def active_alerts(core: Core, state: ProjectState) -> list[Alert]:
     return [
         describe(
             core, state, rule, memory, verdict_of(core, state, rule),
-            Reason(memory.reason or Reason.THRESHOLD_CROSSED.value), max(memory.updated_at_ms, state.now_ms),
+            memory.reason, max(memory.changed_ms, state.now_ms),
         )
         for rule_id, memory in state.alerts.items()
-        if memory.phase is not AlertPhase.HUSHED and (rule := core.rules.by_id.get(rule_id)) is not None
+        if (rule := core.rules.by_id.get(rule_id)) is not None
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from librt.strings import BytesWriter
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from streams.alerting import alert_state as life
+from streams.alerting.alert_state import read_alert
 from streams.alerting.core import Core
 from streams.base import packed_counts
 from streams.base.packing import put_array, put_bytes, put_integer
@@ -69,7 +69,7 @@ def head_of(state: ProjectState) -> Head:
         numbering.max_number,
         min(numbering.anomalies.open_gaps.count, 2**32 - 1),
         len(numbering.anomalies.open_duplicates),
-        sum(memory.phase is not life.AlertPhase.HUSHED for memory in state.alerts.values()),
+        len(state.alerts),
         numbering.capped,
     )
 
@@ -160,7 +160,7 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     _decode_ended(state.operations.ended, body.ended, body.newest_ms)
     _decode_seen(state.seen, body.seen, body.newest_ms)
     state.sequences.sources = {name: Source(at_ms, floor, intervals) for name, at_ms, floor, intervals in body.sources}
-    state.alerts, state.begun = body.alerts, body.begun
+    state.begun = body.begun
     state.cusums = body.cusums
     state.counted.totals = packed_counts.pack(body.totals)
     state.counted.days = {day: packed_counts.pack(counts) for day, counts in body.days}
@@ -168,6 +168,9 @@ def decode(core: Core, project_id: str, encoded: bytes, load_chunk: Callable[[in
     state.chunk_versions = dict(stored.versions)
     chunks = [(index, load_chunk(index, version)) for index, version in stored.versions]
     decode_numbering(state.numbering, body.numbers, [*chunks, *stored.inline], body.changes, body.newest_ms)
+    if body.alerts:
+        findings = state.numbering.anomalies.findings
+        state.alerts = {rule: read_alert(alert, findings) for rule, alert in body.alerts.items()}
     if stored.finding_history is not None:
         state.numbering.own().history = stored.finding_history
     _adopt_rules(core, state, body)

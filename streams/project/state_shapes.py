@@ -1,8 +1,9 @@
 """The shapes in which a project's state is stored, apart from the codec because that is compiled."""
 
+from typing import Any
+
 import msgspec
 
-from streams.alerting.alert_state import AlertState
 from streams.alerting.cusum import Score
 from streams.numbering.finding_history import FindingHistory
 from streams.numbering.waivers import Waiver
@@ -74,7 +75,7 @@ class StoredBody(msgspec.Struct, array_like=True, gc=False):
     ended: StoredOperations
     seen: tuple[bytes, list[int]]  # hashes in order; ages of those within the grace
     sources: list[tuple[str, int, int, list[list[int]]]]  # name, newest event time, floor, intervals
-    alerts: dict[str, AlertState]
+    alerts: dict[str, list[Any]]  # for `streams.alerting.alert_state.read_alert`
     begun: dict[str, int]
     totals: list[int]
     days: list[tuple[int, list[int]]]

@@ -5,7 +5,6 @@ from collections import Counter
 import msgspec
 
 from models.alert import AlertStatus
-from streams.alerting.alert_state import AlertPhase
 from streams.base.steps import Steps
 from streams.partition.partition import Partition
 
@@ -32,10 +31,7 @@ def rule_counts(partition: Partition) -> Steps[RuleCounts]:
     for seen, project_id in enumerate(alerting[:MOST_PROJECTS], 1):
         state = partition.look(project_id)
         for rule_id, memory in () if state is None else state.alerts.items():
-            if memory.phase is AlertPhase.FIRING:
-                firing[rule_id] += 1
-            elif memory.phase is AlertPhase.PENDING:
-                pending[rule_id] += 1
+            (pending if memory.is_pending else firing)[rule_id] += 1
         if seen % _STEP == 0:
             yield
     return RuleCounts(firing, pending, len(alerting) <= MOST_PROJECTS)

@@ -1,4 +1,4 @@
-"""The life of an alert, sentence by sentence: pending, firing, escalated, acknowledged, silenced, hushed, resolved."""
+"""The life of an alert in the core, sentence by sentence: pending, firing, more findings, resolved."""
 
 from hashlib import blake2b
 from typing import Any
@@ -7,11 +7,8 @@ import pytest
 
 from models.alert import Alert, Severity
 from streams.alerting import rule_types
-from streams.alerting.alert_state import AlertPhase
 from streams.alerting.rule import Rule
-from streams.project.alert_actions import ActionKind, ActionRefusal, AlertAction, perform, person_of
 from streams.project.rule_evaluator import active_alerts
-from streams.project.state_codec import head_of
 from tests.streams.driving import CONFLICT, FAILURE, INTEGRITY, PROJECT, SHIPPED, Driven, at_ms, core_with, rule, told
 
 
@@ -23,12 +20,6 @@ def failing(**changes: Any) -> Rule:
 def states(alerts: list[Alert]) -> list[tuple[str, str, float]]:
     """Transitions as (status, reason, seconds)."""
     return [(status, reason, at) for _, status, reason, at in told(alerts)]
-
-
-def act(project: Driven, rule_id: str, kind: ActionKind, at: float, minutes: int = 0) -> Alert | ActionRefusal:
-    """Somebody does something."""
-    done = AlertAction(kind=kind, by="kim", comment="on it", silent_until_ms=at_ms(at + 60 * minutes))
-    return perform(project.core, project.state, rule_id, done, at_ms(at))
 
 
 # --- firing and resolving
@@ -69,7 +60,6 @@ def test_a_transition_bears_the_time_at_which_it_became_due_however_late_anybody
         ("f", "firing", "threshold_crossed", 0),
         ("f", "resolved", "back_to_normal", 61),
         ("integrity", "firing", "threshold_crossed", 61),
-        ("integrity", "firing", "escalated_unacknowledged", 361),
     ]
 
 
@@ -154,28 +144,7 @@ def test_keep_firing_seconds_bridge_a_calm_moment() -> None:
     assert states(p.alerts[1:]) == [("resolved", "back_to_normal", 160)]
 
 
-# --- escalation
-
-
-def test_a_critical_alert_escalates_after_5_minutes_unacknowledged_and_only_once() -> None:
-    p = Driven(core_with(INTEGRITY))
-    p.created(0, 2)
-    p.until(359.999)
-    assert states(p.alerts) == [("firing", "threshold_crossed", 60)]
-    p.until(10_000)
-    assert states(p.alerts[1:]) == [("firing", "escalated_unacknowledged", 360)]
-    assert [(a.escalation_level, a.transition_id.split(":")[1:]) for a in p.alerts] == [
-        (0, ["firing", "0"]),
-        (1, ["firing", "1"]),
-    ]
-    assert p.alerts[0].alert_id == p.alerts[1].alert_id
-
-
-def test_a_warning_never_escalates() -> None:
-    p = Driven(core_with(failing(severity=Severity.WARNING, window_minutes=60)))
-    p.failed(0)
-    p.until(3599)
-    assert states(p.alerts) == [("firing", "threshold_crossed", 0)]
+# --- findings
 
 
 def test_an_integrity_violation_is_critical_at_once() -> None:
@@ -187,164 +156,81 @@ def test_an_integrity_violation_is_critical_at_once() -> None:
     ]
 
 
-def test_a_resolved_transition_keeps_the_level_to_which_it_had_escalated() -> None:
+def test_more_findings_are_told_of_the_same_alert() -> None:
     p = Driven(core_with(INTEGRITY))
     p.created(0, 2)
-    p.until(400)
-    p.created(401, 1)
-    assert (p.alerts[-1].status.value, p.alerts[-1].escalation_level) == ("resolved", 1)
+    p.created(1000, 4)
+    p.until(9000)
+    assert states(p.alerts) == [("firing", "threshold_crossed", 60), ("firing", "findings_rose", 1060)]
+    first, more = p.alerts
+    assert (more.alert_id, more.starts_at_ms, more.value) == (first.alert_id, at_ms(60), 2.0)
+    assert more.transition_id == f"{first.transition_id}:{at_ms(1060)}", "what was delivered before does not hide it"
+    assert more.inputs
+    assert (more.inputs.state, more.inputs.bad) == ("firing", 2)
+    p.created(9001, 1)
+    p.created(9002, 3)
+    assert states(p.alerts[2:]) == [("resolved", "back_to_normal", 9002)]
 
 
-# --- what people do
-
-
-def test_acknowledging_stops_the_escalation() -> None:
+def test_a_storm_of_gaps_is_told_once_a_minute() -> None:
     p = Driven(core_with(INTEGRITY))
-    p.created(0, 2)
-    p.until(60)
-    answer = act(p, "integrity", ActionKind.ACKNOWLEDGE, 100)
-    assert isinstance(answer, Alert)
-    assert (answer.acknowledged_by, answer.status.value) == ("kim", "firing")
-    p.until(10_000)
-    assert len(p.alerts) == 1
+    for second in range(200):
+        p.created(second, 2 * (second + 1))
+    p.until(9000)
+    assert [(at, alert.value) for (_, _, at), alert in zip(states(p.alerts), p.alerts, strict=True)] == [
+        (60, 1.0), (120, 61.0), (180, 121.0), (240, 181.0), (300, 200.0),
+    ]  # fmt: skip
 
 
-def test_silence_postpones_the_escalation_until_it_ends() -> None:
-    p = Driven(core_with(INTEGRITY))
-    p.created(0, 2)
-    p.until(60)
-    act(p, "integrity", ActionKind.SILENCE, 100, minutes=30)
-    p.created(1000, 3)
-    p.until(1899.999)
-    assert len(p.alerts) == 1
-    p.until(1900.001)
-    assert states(p.alerts[1:]) == [
-        ("firing", "silence_ended", 1900),  # to the team
-        ("firing", "escalated_unacknowledged", 1900.001),  # to those on call
-    ]
-
-
-def test_an_alert_that_outlives_its_silence_is_told_once_more_under_a_name_of_its_own() -> None:
-    p = Driven(core_with(failing()))
-    p.failed(0)
-    act(p, "f", ActionKind.SILENCE, 10, minutes=5)
-    p.until(5000)
-    assert states(p.alerts) == [
-        ("firing", "threshold_crossed", 0),
-        ("firing", "silence_ended", 310),
-        ("resolved", "no_operations", 660),
-    ]
-    first, again, _ = p.alerts
-    assert (again.alert_id, again.silenced_until_ms) == (first.alert_id, None)
-    assert again.transition_id == f"{first.transition_id}:{at_ms(310)}", "what was delivered before does not hide it"
-
-
-def test_an_alert_that_ends_within_its_silence_is_not_told_again() -> None:
-    p = Driven(core_with(failing()))
-    p.failed(0)
-    act(p, "f", ActionKind.SILENCE, 10, minutes=30)
-    p.until(5000)
-    assert states(p.alerts[1:]) == [("resolved", "no_operations", 660)]
-
-
-def test_a_silence_that_ended_while_the_alert_was_pending_is_forgotten() -> None:
-    p = Driven(core_with(failing(for_seconds=300)))
-    p.failed(0)
-    act(p, "f", ActionKind.SILENCE, 10, minutes=1)
-    p.until(500)
-    assert states(p.alerts[1:]) == [("firing", "crossed_for_long_enough", 300)]
-    assert p.alerts[1].silenced_until_ms is None
-
-
-def test_an_alert_that_began_to_fire_in_silence_is_told_when_it_ends() -> None:
-    p = Driven(core_with(failing(for_seconds=60)))
-    p.failed(0)
-    act(p, "f", ActionKind.SILENCE, 10, minutes=5)
-    p.until(500)
-    assert states(p.alerts[1:]) == [("firing", "crossed_for_long_enough", 60), ("firing", "silence_ended", 310)]
-
-
-def test_a_longer_silence_takes_the_place_of_a_shorter_one() -> None:
-    p = Driven(core_with(failing()))
-    p.failed(0)
-    act(p, "f", ActionKind.SILENCE, 10, minutes=1)
-    act(p, "f", ActionKind.SILENCE, 20, minutes=5)
-    p.until(500)
-    assert states(p.alerts[1:]) == [("firing", "silence_ended", 320)]
-
-
-def test_silence_goes_on_when_other_rules_move() -> None:
-    p = Driven(core_with(INTEGRITY, failing()))
-    p.created(0, 2)
-    p.until(60)
-    act(p, "integrity", ActionKind.SILENCE, 100, minutes=30)
-    p.failed(200)
-    assert [a.silenced_until_ms for a in active_alerts(p.core, p.state) if a.rule_id == "integrity"] == [at_ms(1900)]
-
-
-def test_after_a_manual_resolve_the_same_gap_is_silent_and_a_new_one_is_not() -> None:
-    p = Driven(core_with(INTEGRITY))
-    p.created(0, 2)
-    p.until(60)
-    answer = act(p, "integrity", ActionKind.RESOLVE, 70)
-    assert isinstance(answer, Alert)
-    assert (answer.status.value, answer.reason, answer.ends_at_ms) == ("resolved", "resolved_by_person", at_ms(70))
-    assert active_alerts(p.core, p.state) == []
-    assert head_of(p.state).alerts == 0
-    p.until(5000)
-    assert len(p.alerts) == 1, "the old gap is still there, and silent"
-    p.created(5000, 4)
-    p.until(6000)
-    assert states(p.alerts[1:]) == [
-        ("firing", "threshold_crossed", 5060),
-        ("firing", "escalated_unacknowledged", 5360),
-    ]
-    assert p.alerts[1].alert_id != p.alerts[0].alert_id
-
-
-def test_a_hushed_alert_that_got_better_speaks_again_when_it_gets_worse() -> None:
+def test_where_there_were_fewer_findings_meanwhile_one_more_is_told() -> None:
     p = Driven(core_with(INTEGRITY))
     p.created(0, 4)
-    p.until(60)
-    act(p, "integrity", ActionKind.RESOLVE, 70)
-    p.created(100, 2)  # 3 gaps become 2
-    p.deleted(200, "ep-2")  # and 3 again
-    p.until(300)
-    assert states(p.alerts[1:]) == [("firing", "threshold_crossed", 260)]
+    p.until(200)
+    p.created(200, 2)  # 3 gaps become 2
+    p.deleted(300, "ep-2")  # and 3 again
+    p.until(9000)
+    assert states(p.alerts[1:]) == [("firing", "findings_rose", 360)]
+    assert p.alerts[1].value == 3.0
 
 
-def test_a_hushed_rate_is_silent_until_it_was_content_once() -> None:
-    p = Driven(core_with(failing()))
-    p.failed(0)
-    act(p, "f", ActionKind.RESOLVE, 1)
-    p.failed(2)
-    p.failed(3)
-    assert len(p.alerts) == 1
-    p.endings(4, 3)
-    p.failed(10)
-    assert states(p.alerts[1:]) == [("firing", "threshold_crossed", 10)]
-
-
-def test_a_pending_alert_that_a_person_ends_leaves_as_one_that_never_fired() -> None:
-    p = Driven(core_with(failing(for_seconds=300)))
-    p.failed(0)
-    answer = act(p, "f", ActionKind.RESOLVE, 10)
-    assert isinstance(answer, Alert)
-    assert (answer.status.value, answer.reason) == ("resolved", "cleared_before_firing")
-    assert person_of(answer) == ("kim", "on it")
-    p.until(500)
-    assert len(p.alerts) == 1, "and it stays quiet"
-
-
-def test_what_is_content_or_hushed_already_cannot_be_acted_upon() -> None:
+def test_what_rose_and_fell_within_the_minute_is_not_told() -> None:
     p = Driven(core_with(INTEGRITY))
-    assert act(p, "integrity", ActionKind.RESOLVE, 0) is ActionRefusal.NOT_ACTIVE
-    assert act(p, "no such rule", ActionKind.RESOLVE, 0) is ActionRefusal.NOT_ACTIVE
     p.created(0, 2)
-    p.until(60)
-    act(p, "integrity", ActionKind.RESOLVE, 70)
-    assert act(p, "integrity", ActionKind.ACKNOWLEDGE, 80) is ActionRefusal.RESOLVED_BY_PERSON
-    assert p.state.alerts["integrity"].phase is AlertPhase.HUSHED
+    p.created(10, 4)
+    p.created(100, 3)
+    p.until(9000)
+    assert states(p.alerts) == [("firing", "threshold_crossed", 60)]
+
+
+def test_findings_below_the_threshold_do_not_rise_while_the_alert_is_kept_firing() -> None:
+    p = Driven(core_with(rule(rule_types.INTEGRITY, "2", keep_firing_seconds=3600)))
+    p.created(0, 4)
+    p.until(100)
+    p.created(100, 1)
+    p.created(100, 2)
+    p.created(200, 6)
+    p.until(3699)
+    assert states(p.alerts) == [("firing", "threshold_crossed", 60)], "3 findings, then 1, then 2 of 2"
+    p.until(3700)
+    assert states(p.alerts[1:]) == [("resolved", "back_to_normal", 3700)]
+
+
+def test_a_rate_that_gets_worse_is_not_told_again() -> None:
+    p = Driven(core_with(failing()))
+    for second in range(0, 300, 50):
+        p.failed(second)
+    assert states(p.alerts) == [("firing", "threshold_crossed", 0)]
+
+
+def test_a_pending_alert_has_no_findings_to_compare_with_until_it_fires() -> None:
+    p = Driven(core_with(rule(rule_types.INTEGRITY, "0", for_seconds=300)))
+    p.created(0, 2)
+    p.created(100, 4)
+    p.until(1000)
+    assert states(p.alerts) == [("pending", "threshold_crossed", 60), ("firing", "crossed_for_long_enough", 360)]
+    assert p.alerts[1].value == 2.0
+    (active,) = active_alerts(p.core, p.state)
+    assert active.reason == "crossed_for_long_enough"
 
 
 # --- identity

@@ -17,19 +17,19 @@ from tests.streams.driving import INTEGRITY, PROJECT, START_MS, core_with, examp
 from tests.streams.lives import NUMBERING, ORDINARY, lives
 from tests.streams.watching import Told, Watcher
 
-SETTLE_MS, ESCALATE_MS = 20_500, 45_000
+SETTLE_MS = 20_500
 
 
 def told_by_the_core(rules: tuple[Rule, ...], events: list[Event], until_ms: int) -> list[Told]:
     """Transitions of one project, up to a moment."""
-    core = core_with(*rules, settle_ms=SETTLE_MS, escalate_after_ms=ESCALATE_MS)
+    core = core_with(*rules, settle_ms=SETTLE_MS)
     state = ProjectState(core, PROJECT)
     alerts = [alert for event in events for alert in step(core, state, event)]
     alerts += advance(core, state, until_ms)
     assert state.deadline_ms is None or state.deadline_ms > until_ms
     ids = [alert.transition_id for alert in alerts]
     assert len(set(ids)) == len(ids), "two transitions with one name"
-    return [(a.updated_at_ms, a.rule_id, a.status.value, a.reason, a.escalation_level) for a in alerts]
+    return [(a.updated_at_ms, a.rule_id, a.status.value, a.reason) for a in alerts]
 
 
 rates = st.builds(
@@ -74,7 +74,7 @@ def test_the_core_tells_what_one_tells_who_looks_all_the_time(
     slows = [rule(rule_types.SLOW_CREATION, "5", window_minutes=1)] if slow else []
     rules = (*named, *slows, INTEGRITY)
     until_ms = max([START_MS, *(event.occurred_at_ms for event in life)]) + later_ms
-    expected = Watcher(rules, Meaning(settle_ms=SETTLE_MS), ESCALATE_MS).watch(life, until_ms)
+    expected = Watcher(rules, Meaning(settle_ms=SETTLE_MS)).watch(life, until_ms)
     assert told_by_the_core(rules, life, until_ms) == expected
 
 
@@ -87,7 +87,7 @@ def test_a_threshold_that_is_crossed_because_good_operations_leave_is_noticed_in
     life: list[Event], one: Rule
 ) -> None:
     until_ms = max([START_MS, *(event.occurred_at_ms for event in life)]) + 200_000
-    expected = Watcher((one,), Meaning(settle_ms=SETTLE_MS), ESCALATE_MS).watch(life, until_ms)
+    expected = Watcher((one,), Meaning(settle_ms=SETTLE_MS)).watch(life, until_ms)
     assert told_by_the_core((one,), life, until_ms) == expected
 
 

@@ -1,20 +1,21 @@
-"""Alerts about drift: named by what drifts, escalated and acted upon as all alerts are, and kept over restarts."""
+"""Alerts about drift: named by what drifts, emitted again where it gets worse, and kept over restarts."""
 
-from collections.abc import Callable
+import json
+from pathlib import Path
 
-import pytest
+from msgspec.structs import replace
 
 from models.alert import Alert
 from streams.alerting.core import Core
 from streams.alerting.rules import RuleSet
 from streams.partition.drift_alerts import MAX_OWN_ALERTS, DriftAlerts, drifting, named
 from streams.partition.drift_values import Difference, Drifting
-from streams.project.alert_actions import ActionKind, ActionRefusal, AlertAction
 
 MINUTE = 60_000
 KNOWN = Drifting(1000, 7, "missing_in_stream", 2, 9)
-CORE = Core(RuleSet(()), escalate_after_ms=5 * MINUTE)
-STEP = tuple[str, str, int, int]
+CORE = Core(RuleSet(()))
+OLD = json.loads(Path(__file__).with_name("stored_with_acts.json").read_text())
+STEP = tuple[str, str, int]
 
 
 def missing(number: int) -> Difference:
@@ -22,18 +23,21 @@ def missing(number: int) -> Difference:
 
 
 def steps(alerts: list[Alert]) -> list[STEP]:
-    """Status, reason, level and time of each."""
-    return [(one.status.value, one.reason, one.escalation_level, one.updated_at_ms) for one in alerts]
-
-
-def act(kind: str, until_ms: int = 0) -> AlertAction:
-    return AlertAction(kind=ActionKind(kind), by="ada", comment="mine", silent_until_ms=until_ms)
+    """Status, reason and time of each."""
+    return [(one.status.value, one.reason, one.updated_at_ms) for one in alerts]
 
 
 def firing(at_ms: int = 2000, drift: Drifting = KNOWN) -> DriftAlerts:
     """`p` drifts since 1000, and was found at 2000."""
     alerts = DriftAlerts(CORE)
     assert len(alerts.replace(named({"p": drift}), at_ms)) == 1
+    return alerts
+
+
+def firing_at_all_of(*projects: str) -> DriftAlerts:
+    """The same of several projects."""
+    alerts = DriftAlerts(CORE)
+    alerts.replace(named(dict.fromkeys(projects, KNOWN)), 2000)
     return alerts
 
 
@@ -59,7 +63,7 @@ def test_it_is_emitted_once_and_ends_under_its_own_id() -> None:
     alerts = DriftAlerts(CORE)
     (first,) = alerts.replace(named({"p": KNOWN}), 2000)
     assert (first.alert_key, first.starts_at_ms) == ("integrity_drift:p", 1000)
-    assert steps([first]) == [("firing", "found_by_check", 0, 1000)]
+    assert steps([first]) == [("firing", "found_by_check", 1000)]
     assert alerts.replace(named({"p": KNOWN}), 3000) == []
     (over,) = alerts.replace([], 4000)
     assert (over.alert_id, over.ends_at_ms, list(alerts.active())) == (first.alert_id, 4000, [])
@@ -73,7 +77,7 @@ def test_the_same_drift_coming_back_later_is_another_alert() -> None:
 def test_another_lowest_difference_is_another_alert() -> None:
     alerts = firing()
     emitted = alerts.replace(named({"p": Drifting(5000, 6, "missing_in_stream", 3, 9)}), 6000)
-    assert steps(emitted) == [("resolved", "gone_at_check", 0, 6000), ("firing", "found_by_check", 0, 5000)]
+    assert steps(emitted) == [("resolved", "gone_at_check", 6000), ("firing", "found_by_check", 5000)]
     assert emitted[0].alert_id != emitted[1].alert_id
 
 
@@ -82,81 +86,48 @@ def test_looking_at_some_projects_leaves_the_others_alone_and_knows_what_goes_on
     seen_later = Drifting(50_000, 7, "missing_in_stream", 1, 9)
     assert alerts.change(named({"p": seen_later}), [], 60_000) == []
     assert (alerts.drifts["p"].since_ms, only(alerts).value) == (1000, 1.0)
-    assert steps(alerts.change(named({"q": KNOWN}), ["unknown"], 61_000)) == [("firing", "found_by_check", 0, 1000)]
+    assert steps(alerts.change(named({"q": KNOWN}), ["unknown"], 61_000)) == [("firing", "found_by_check", 1000)]
     assert [one.project_id for one in alerts.change([], ["p"], 62_000)] == ["p"]
     assert alerts.drifts.keys() == {"q"}
 
 
-def test_unacknowledged_it_escalates_once_at_its_deadline_however_late_it_is_run() -> None:
-    alerts = firing()
-    assert alerts.run_due(2000 + 5 * MINUTE - 1) == []
-    (emitted,) = alerts.run_due(2000 + 60 * MINUTE)
-    assert steps([emitted]) == [("firing", "escalated_unacknowledged", 1, 2000 + 5 * MINUTE)]
-    assert alerts.run_due(2000 + 90 * MINUTE) == []
-    assert only(alerts).escalation_level == 1
-
-
-def test_a_check_that_comes_after_the_deadline_emits_the_escalation_first() -> None:
-    emitted = firing().replace([], 2000 + 6 * MINUTE)
-    assert [one[:3] for one in steps(emitted)] == [
-        ("firing", "escalated_unacknowledged", 1), ("resolved", "gone_at_check", 1),
-    ]  # fmt: skip
-
-
-def test_acknowledged_it_does_not_escalate() -> None:
-    alerts = firing()
-    done = alerts.act("p", act("acknowledge"), 3000)
-    assert not isinstance(done, ActionRefusal)
-    assert (done[1].acknowledged_by, done[1].annotations) == ("ada", {"acted_by": "ada", "comment": "mine"})
-    assert alerts.run_due(2000 + 60 * MINUTE) == []
-
-
-def test_silenced_it_escalates_after_the_silence_and_is_emitted_once_more_first() -> None:
-    alerts = firing()
-    alerts.act("p", act("silence", 10 * MINUTE), 3000)
-    assert only(alerts).silenced_until_ms == 10 * MINUTE
-    emitted = alerts.run_due(20 * MINUTE)
-    assert steps(emitted) == [
-        ("firing", "silence_ended", 0, 10 * MINUTE), ("firing", "escalated_unacknowledged", 1, 10 * MINUTE + 1),
-    ]  # fmt: skip
-
-
-def test_resolved_by_a_person_it_is_silent_until_it_gets_worse() -> None:
+def test_one_that_got_worse_is_emitted_again_under_the_same_id_and_a_minute_later_at_the_earliest() -> None:
     alerts = firing()
     first = only(alerts)
-    done = alerts.act("p", act("resolve"), 3000)
-    assert not isinstance(done, ActionRefusal)
-    assert (done[1].status.value, done[1].ends_at_ms, list(alerts.active())) == ("resolved", 3000, [])
-    assert alerts.replace(named({"p": KNOWN}), 4000) == []
-    assert alerts.act("p", act("acknowledge"), 5000) is ActionRefusal.RESOLVED_BY_PERSON
-    (worse,) = alerts.replace(named({"p": Drifting(1000, 7, "missing_in_stream", 3, 9)}), 6000)
-    assert (worse.status.value, worse.starts_at_ms) == ("firing", 6000)
-    assert worse.alert_id != first.alert_id
+    worse, better = replace(KNOWN, differences=3), replace(KNOWN, differences=1)
+    assert alerts.replace(named({"p": worse}), 1000 + MINUTE - 1) == []
+    (told,) = alerts.replace(named({"p": worse}), 1000 + MINUTE)
+    assert steps([told]) == [("firing", "findings_rose", 1000 + MINUTE)]
+    assert (told.alert_id, told.starts_at_ms, told.value) == (first.alert_id, 1000, 3.0)
+    assert (only(alerts).reason, only(alerts).updated_at_ms) == ("findings_rose", 1000 + MINUTE)
+    assert alerts.replace(named({"p": worse}), 5 * MINUTE) == []
+    assert alerts.replace(named({"p": better}), 6 * MINUTE) == []
+    assert steps(alerts.replace(named({"p": KNOWN}), 7 * MINUTE)) == [("firing", "findings_rose", 7 * MINUTE)]
 
 
-def test_one_that_a_person_resolved_ends_without_a_word() -> None:
-    alerts = firing()
-    alerts.act("p", act("resolve"), 3000)
-    assert alerts.replace([], 4000) == []
-    assert alerts.act("p", act("acknowledge"), 5000) is ActionRefusal.NOT_ACTIVE
-
-
-@pytest.mark.parametrize("kind", ["none", "acknowledge", "silence", "resolve"])
-def test_after_a_restart_everything_goes_on_under_the_same_ids(kind: str) -> None:
+def test_after_a_restart_everything_goes_on_under_the_same_ids() -> None:
     here = firing()
-    if kind != "none":
-        here.act("p", act(kind, 3 * MINUTE), 3000)
     there = restarted(here)
     assert list(there.active()) == list(here.active())
-    worse = named({"p": Drifting(1000, 7, "missing_in_stream", 3, 9), "q": KNOWN})
-    changes: list[Callable[[DriftAlerts], list[Alert]]] = [
-        lambda one: one.run_due(60 * MINUTE),
-        lambda one: one.replace(worse, 61 * MINUTE),
-        lambda one: one.replace([], 62 * MINUTE),
-    ]
-    for change in changes:
-        assert change(there) == change(here)
+    worse = named({"p": replace(KNOWN, differences=3), "q": KNOWN})
+    for alerts, at_ms in ((worse, 61 * MINUTE), ([], 62 * MINUTE)):
+        emitted = there.replace(alerts, at_ms)
+        assert emitted == here.replace(alerts, at_ms)
+        assert len(emitted) == 2
         there = restarted(there)
+
+
+def test_what_a_version_stored_that_kept_acts_of_people_goes_on_under_the_same_ids() -> None:
+    alerts = DriftAlerts(CORE)
+    alerts.restore(bytes.fromhex(OLD["drift"]))
+    ids = {one.project_id: one.alert_id for one in alerts.active()}
+    assert ids == {one.project_id: one.alert_id for one in firing_at_all_of("p", "acked", "resolved").active()}
+    drifts = {"p": KNOWN, "acked": KNOWN, "resolved": KNOWN}
+    assert alerts.replace(named(drifts), 10 * MINUTE) == [], "nothing is new"
+    (worse,) = alerts.replace(named(drifts | {"resolved": replace(KNOWN, differences=3)}), 20 * MINUTE)
+    assert (worse.project_id, worse.reason, worse.alert_id) == ("resolved", "findings_rose", ids["resolved"])
+    over = alerts.replace([], 30 * MINUTE)
+    assert {one.project_id: one.alert_id for one in over} == ids
 
 
 def test_very_many_projects_share_one_alert_that_knows_its_first() -> None:

@@ -10,7 +10,6 @@ from streams.alerting.rule import Rule
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Cursor
 from streams.partition.partition import Partition
-from streams.project.alert_actions import ActionKind, AlertAction, perform
 from tests.streams.driving import INTEGRITY, SHIPPED, at_ms, core_with, rule
 from tests.streams.stored import Stored
 
@@ -73,7 +72,7 @@ def test_an_idle_partition_is_moved_by_the_clock() -> None:
     d.partition.advance_clock(at_ms(59))
     assert d.emitted() == []
     d.partition.advance_clock(at_ms(10_000))
-    assert d.emitted() == [("quiet", "integrity", "firing", 60), ("quiet", "integrity", "firing", 360)]
+    assert d.emitted() == [("quiet", "integrity", "firing", 60)]
     d.partition.advance_clock(at_ms(5000))
     assert d.partition.clock_ms == at_ms(10_000), "time never goes back"
 
@@ -82,7 +81,7 @@ def test_what_the_partitions_time_has_passed_already_happens_at_once() -> None:
     d = Driver()
     d.created("ahead", 1000, 1)
     d.created("behind", 0, 2)
-    assert d.emitted() == [("behind", "integrity", "firing", 60), ("behind", "integrity", "firing", 360)]
+    assert d.emitted() == [("behind", "integrity", "firing", 60)]
     state = d.partition.state("behind")
     assert state is not None
     assert state.deadline_ms is None or state.deadline_ms > d.partition.clock_ms
@@ -114,7 +113,7 @@ def test_no_deadline_is_lost_however_often_it_changes() -> None:
         d.created(f"other-{i}", 150 + i * 0.001, 1)
     d.emitted()
     d.partition.advance_clock(at_ms(10_000))
-    assert d.emitted() == [("p", "integrity", "firing", 210), ("p", "integrity", "firing", 510)]
+    assert d.emitted() == [("p", "integrity", "firing", 210)]
 
 
 def test_the_queue_of_deadlines_stays_as_small_as_there_are_projects() -> None:
@@ -147,34 +146,6 @@ def test_sums_and_lists_follow_every_project() -> None:
     d.created("a", 61, 2)
     d.take(EventType.DELETED, "b", 61, episode_id="twin")
     assert (p.projects, p.episodes, p.gaps, p.duplicates, p.unhealthy, p.alerting) == (3, 5, 0, 0, {}, set())
-
-
-def test_a_project_that_alerts_beside_a_hushed_rule_is_alerting() -> None:
-    d = Driver()
-    d.created("p", 0, 2)
-    d.partition.advance_clock(at_ms(60))
-    state = d.partition.state("p")
-    assert state is not None
-    perform(d.core, state, "integrity", AlertAction(kind=ActionKind.RESOLVE, by="kim", comment=""), at_ms(61))
-    d.partition.touch(state)
-    assert d.partition.index.alerting == set()
-    d.take(EventType.CREATION_FAILED, "p", 62)
-    assert d.partition.index.alerting == {"p"}
-    d.created("p", 63, 1)
-    assert d.partition.index.alerting == {"p"}, "the gap is filled, the failures are not over"
-
-
-def test_a_project_that_begins_to_alert_while_a_hushed_rule_becomes_content_is_alerting() -> None:
-    d = Driver(rules=(rule(rule_types.FAILURE_RATE, "50"), rule(rule_types.SLOW_CREATION, "5")))
-    d.take(EventType.CREATION_FAILED, "p", 0)
-    state = d.partition.state("p")
-    assert state is not None
-    perform(d.core, state, "failure_rate", AlertAction(kind=ActionKind.RESOLVE, by="kim", comment=""), at_ms(1))
-    d.partition.touch(state)
-    assert d.partition.index.alerting == set()
-    d.created("p", 2, 1, duration_seconds=9.0)
-    assert set(state.alerts) == {"slow_creation"}
-    assert d.partition.index.alerting == {"p"}
 
 
 def test_sums_after_a_restart_are_those_before_it() -> None:

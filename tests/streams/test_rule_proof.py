@@ -32,7 +32,7 @@ class Played:
     """One project under one rule, and what followed so far."""
 
     def __init__(self, rule: Rule) -> None:
-        self.rule, self.project = rule, Driven(core_with(rule, escalate_after_ms=10**9))
+        self.rule, self.project = rule, Driven(core_with(rule))
         self.known = RuleState.NO_DATA if rule.measure.has_window else RuleState.INACTIVE
 
     def play(self, script: str) -> str:
@@ -88,12 +88,7 @@ class Played:
 
     def follow(self, found: RuleState, reason: str, bad: int, whole: int) -> Iterator[str]:
         """One line."""
-        is_end = found is RuleState.RESOLVED and self.known in (
-            RuleState.PENDING,
-            RuleState.FIRING,
-            RuleState.RECOVERING,
-        )
-        assert is_end or found in MAY_FOLLOW[self.known], f"{found} after {self.known}"
+        assert found in MAY_FOLLOW[self.known], f"{found} after {self.known}"
         self.known = found
         yield f"{clock(self.project.state.now_ms)} < {found.value} {reason}{bad}/{whole}"
 

@@ -46,4 +46,4 @@ def test_the_digest_of_the_rules_follows_every_setting_that_decides_a_state() ->
         make_core(INTEGRITY),
     ]  # fmt: skip
     assert len({rules_digest(one) for one in cores}) == len(cores)
-    assert rules_digest(core()) == rules_digest(core(escalate_after_ms=1, numbering=NumberingRules(settle_ms=5)))
+    assert rules_digest(core()) == rules_digest(core(numbering=NumberingRules(settle_ms=5)))

@@ -7,13 +7,13 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from faults.reference import Meaning, Reference
-from models.alert import Severity
 from models.event import Event
 from streams.alerting import rule_types
 from streams.alerting.rule import Rule
 
 QUANTILES = {Decimal(80): Fraction("1.281552"), Decimal(95): Fraction("1.959964")}
-Told = tuple[int, str, str, str, int]  # when (ms), rule, status, reason, escalation level
+Told = tuple[int, str, str, str]  # when (ms), rule, status, reason
+RISES_APART_MS = 60_000
 
 _PARTS = {
     rule_types.FAILURE_RATE: ("failed", "ended"),
@@ -30,17 +30,16 @@ class Firing:
     since_ms: int
     fires: bool
     calm_since_ms: int | None = None
-    escalates_ms: int | None = None
-    level: int = 0
+    told_ms: int = 0  # when its newest transition was
+    findings: int = 0  # told of it, or fewer since
 
 
 class Watcher:
     """Takes events in the order of event time and says what must be told."""
 
-    def __init__(self, rules: tuple[Rule, ...], meaning: Meaning, escalate_after_ms: int) -> None:
+    def __init__(self, rules: tuple[Rule, ...], meaning: Meaning) -> None:
         self.rules = rules
         self.meaning = meaning
-        self.escalate_after_ms = escalate_after_ms
         self.reference = Reference(meaning)
         self.standing: dict[str, Firing] = {}
         self.told: list[Told] = []
@@ -77,7 +76,7 @@ class Watcher:
             if standing is not None:
                 found.add(standing.since_ms + rule.for_seconds * 1000)
                 found.add((standing.calm_since_ms or 0) + self.hold_ms(rule))
-                found.add(standing.escalates_ms or 0)
+                found.add(standing.told_ms + RISES_APART_MS)
         return found
 
     def hold_ms(self, rule: Rule) -> int:
@@ -92,11 +91,17 @@ class Watcher:
     def verdict(self, rule: Rule) -> tuple[bool, str]:
         """Whether it is crossed, and why it is not."""
         if rule.measure is rule_types.INTEGRITY:
-            numbers = self.reference.numbers()
-            gaps, _ = self.reference.settled(numbers.missing_since_ms, self.now_ms)
-            duplicates, _ = self.reference.settled(numbers.shared_since_ms, self.now_ms)
-            return len(gaps) + len(duplicates) > rule.threshold, "back_to_normal"
+            return self.findings(rule) > rule.threshold, "back_to_normal"
         return self.windows(rule)
+
+    def findings(self, rule: Rule) -> int:
+        """Open ones now; none for a rule about rates."""
+        if rule.measure is not rule_types.INTEGRITY:
+            return 0
+        numbers = self.reference.numbers()
+        gaps, _ = self.reference.settled(numbers.missing_since_ms, self.now_ms)
+        duplicates, _ = self.reference.settled(numbers.shared_since_ms, self.now_ms)
+        return len(gaps) + len(duplicates)
 
     def windows(self, rule: Rule, last: int | None = None) -> tuple[bool, str]:
         """The verdict on the windows of now, or on those that ended with second `last`."""
@@ -142,7 +147,7 @@ class Watcher:
             self.judge_firing(rule, standing, crossed, calm_reason)
 
     def judge_firing(self, rule: Rule, standing: Firing, crossed: bool, calm_reason: str) -> None:
-        """A rule that fires: does it end, or escalate?"""
+        """A rule that fires: does it end, or are there more findings than were told?"""
         if crossed:
             standing.calm_since_ms = None
         elif standing.calm_since_ms is None:
@@ -153,16 +158,15 @@ class Watcher:
             calm_since_ms = standing.calm_since_ms = self.now_ms  # an operation that ended was moved to a conflict
         if calm_since_ms is not None and self.now_ms >= calm_since_ms + self.hold_ms(rule):
             self.end(rule, calm_reason)
-        elif standing.escalates_ms is not None and self.now_ms >= standing.escalates_ms:
-            standing.escalates_ms, standing.level = None, 1
-            self.tell(rule, "firing", "escalated_unacknowledged")
+        elif not crossed or self.findings(rule) <= standing.findings:
+            standing.findings = min(standing.findings, self.findings(rule))
+        elif self.now_ms >= standing.told_ms + RISES_APART_MS:
+            self.tell(rule, "firing", "findings_rose")
 
     def fire(self, rule: Rule, reason: str, *, starts: bool) -> None:
         """Tell that it is pending, or that it fires."""
         standing = self.standing[rule.rule_id]
         standing.fires = starts
-        if starts and rule.severity is Severity.CRITICAL:
-            standing.escalates_ms = self.now_ms + self.escalate_after_ms
         self.tell(rule, "firing" if starts else "pending", reason)
 
     def end(self, rule: Rule, reason: str) -> None:
@@ -172,4 +176,6 @@ class Watcher:
 
     def tell(self, rule: Rule, status: str, reason: str) -> None:
         """Note a transition."""
-        self.told.append((self.now_ms, rule.rule_id, status, reason, self.standing[rule.rule_id].level))
+        standing = self.standing[rule.rule_id]
+        standing.told_ms, standing.findings = self.now_ms, self.findings(rule)
+        self.told.append((self.now_ms, rule.rule_id, status, reason))

@@ -14,7 +14,6 @@ from streams.partition.summary import (
     lists_of,
     worst_projects,
 )
-from streams.project.alert_actions import ActionKind, AlertAction, perform
 from streams.rates.totals import PartitionTotals
 from tests.streams_views.making import FAILURES, INTEGRITY, START_MS, make_core, new_log, seed_project, store
 
@@ -71,22 +70,6 @@ def test_alerts_are_listed_by_severity_and_counted_by_kind() -> None:
     assert [alert.alert_key for alert in alerts] == ["integrity:gappy", "failures:failing"]
     assert [alert.severity for alert in alerts] == [Severity.CRITICAL, Severity.WARNING]
     assert counts == [AlertCount("critical", "INTEGRITY_VIOLATION", 1), AlertCount("warning", "HIGH_FAILURE_RATE", 1)]
-
-
-def test_what_a_person_resolved_is_neither_listed_nor_counted() -> None:
-    log = new_log()
-    log.numbers("p", 1, 3)
-    log.failed("p")
-    log.settle(60)
-    state = log.partition.state("p")
-    assert state is not None
-    perform(
-        log.partition.core, state, "integrity", AlertAction(kind=ActionKind.RESOLVE, by="mina", comment=""), START_MS
-    )
-    log.partition.touch(state)
-    alerts, counts = finish(alerts_of(log.partition, 10))
-    assert [alert.alert_key for alert in alerts] == ["failures:p"]
-    assert counts == [AlertCount("warning", "HIGH_FAILURE_RATE", 1)]
 
 
 def test_more_alerts_than_fit_are_counted_all_the_same_and_the_most_severe_stay() -> None:
