@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from models.alert import Alert, AlertStatus
+from models.alert import FINDINGS_ROSE, Alert, AlertStatus
 from streams.dispatch import escalation, groups, notices, silences
 from streams.dispatch.inputs import Acknowledge, ActOnAlert, Transition
 from streams.dispatch.outputs import RANK
@@ -57,7 +57,7 @@ def event_of(record: AlertRecord | None, alert: Alert) -> Event:
         return Event.FIRES
     if RANK[alert.severity] > RANK[record.alert.severity]:
         return Event.WORSENS
-    grows = alert.window_minutes is None and (alert.value or 0) > record.hushed_at
+    grows = alert.reason == FINDINGS_ROSE and alert.updated_at_ms > record.hushed_at
     return Event.GROWS if record.status is Status.HUSHED and grows else Event.CONTINUES
 
 
@@ -182,7 +182,7 @@ def act(turn: Turn, event: Event, given: ActOnAlert) -> None:
         turn.refusal = Refusal.EXPIRY_PASSED
         return
     if event is Event.RESOLVE:
-        live.record.hushed_by, live.record.hushed_at = given.by, live.record.alert.value or 0.0
+        live.record.hushed_by, live.record.hushed_at = given.by, live.record.alert.updated_at_ms
     _move(turn, live, move)
     if event is Event.ACKNOWLEDGE:
         live.record.acknowledgement = Acknowledgement(given.by, given.comment, turn.now_ms, until_ms)

@@ -20,7 +20,7 @@ class Status(Enum):
     PENDING = "pending"  # crossed, but not for long enough
     FIRING = "firing"
     ACKNOWLEDGED = "acknowledged"  # firing, and a person has taken it
-    HUSHED = "hushed"  # resolved by a person although the rule is still crossed
+    HUSHED = "hushed"  # resolved by a person; the core knows nothing of that, the rule is crossed as before
     RESOLVED = "resolved"
 
 
@@ -31,7 +31,7 @@ class Event(Enum):
     PENDS = "pends"
     FIRES = "fires"  # a new firing, or a pending alert fires
     WORSENS = "worsens"  # the same firing has become more severe
-    GROWS = "grows"  # resolved by a person with fewer findings than there are now
+    GROWS = "grows"  # resolved by a person, and since then the core has found more
     CONTINUES = "continues"  # the same firing once more, no worse
     ENDS = "ends"
     IS_LATE = "is_late"  # of an earlier firing, or from before it fired: it changes nothing

@@ -72,7 +72,8 @@ class PlainActs(PlainState):
             one.alert = alert if one.status == "pending" else one.alert
             return
         worse = RANKS.index(alert.severity) > RANKS.index(one.alert.severity)
-        grows = one.status == "hushed" and alert.window_minutes is None and (alert.value or 0) > one.hushed_at
+        has_more = alert.reason == "findings_rose" and alert.updated_at_ms > one.hushed_at
+        grows = one.status == "hushed" and has_more
         was_behind, waits = one.behind, behind if not self.fires(one) else one.behind if behind else ""
         one.alert, one.behind = alert, waits
         if one.status == "pending":
@@ -108,7 +109,7 @@ class PlainActs(PlainState):
                 self.start_chain(one)
                 self.say(one, "unacknowledged_by_person")
             case Resolve() if one.status in ("pending", "firing"):
-                one.hushed_at = one.alert.value or 0
+                one.hushed_at = one.alert.updated_at_ms
                 self.stop(one, "hushed")
 
     def say(self, one: Firing, reason: str) -> None:

@@ -30,7 +30,7 @@ class Firing:
     taken_at: int = 0
     reminded: bool = False
     behind: str = ""
-    hushed_at: float = 0
+    hushed_at: int = 0
     steps: tuple[tuple[int, Step], ...] = ()  # of its chain, those to come: minutes after the one before
     waited: int = 0  # minutes, in the steps taken
     step_at: int | None = None  # None: no step is due by itself

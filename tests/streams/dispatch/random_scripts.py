@@ -4,7 +4,7 @@ from random import Random
 
 import msgspec
 
-from models.alert import AlertStatus, Severity
+from models.alert import FINDINGS_ROSE, AlertStatus, Severity
 from streams.dispatch.config import DispatchConfig, RateLimit
 from streams.dispatch.inputs import (
     Acknowledge,
@@ -124,6 +124,8 @@ def _transition(random: Random, at_ms: int, numbers: dict[str, int]) -> Transiti
     elif status is AlertStatus.RESOLVED:
         numbers[key] = -abs(numbers.get(key, 1))
     severity = random.choice([Severity.WARNING, Severity.CRITICAL])
-    value = float(random.randrange(4))
+    has_more = random.randrange(4) > 1 and rule == "gaps" and status is AlertStatus.FIRING
+    reason = FINDINGS_ROSE if has_more else "threshold_crossed"
     behind = random.choice(["", "", "", "", "7"])
-    return Transition(alert=alert(project, status, severity, abs(numbers[key]), at_ms, rule, value), behind=behind)
+    found = alert(project, status, severity, abs(numbers[key]), at_ms, rule, reason=reason)
+    return Transition(alert=found, behind=behind)

@@ -10,7 +10,9 @@
 import re
 from collections.abc import Callable
 
-from models.alert import Alert, AlertStatus, Severity
+from msgspec import structs
+
+from models.alert import FINDINGS_ROSE, Alert, AlertStatus, Severity
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.decide import decide
 from streams.dispatch.inputs import (
@@ -55,6 +57,7 @@ def alert(
     rule: str = "rate",
     value: float | None = None,
     labels: dict[str, str] | None = None,
+    reason: str = "threshold_crossed",
 ) -> Alert:
     """A transition of the core: the `number`th firing of a rule for a project."""
     return Alert(
@@ -74,7 +77,7 @@ def alert(
         starts_at_ms=at_ms,
         ends_at_ms=at_ms if status is AlertStatus.RESOLVED else None,
         updated_at_ms=at_ms,
-        reason="crossed",
+        reason=reason,
         labels=labels or {},
     )
 
@@ -132,6 +135,11 @@ class Stage:
         )
         return Transition(alert=found, behind=behind)
 
+    def grows(self, name: str, words: list[str], at_ms: int) -> Transition:
+        """The same firing with more findings."""
+        found = self.transition(name, words, at_ms, AlertStatus.FIRING)
+        return structs.replace(found, alert=structs.replace(found.alert, reason=FINDINGS_ROSE))
+
     def anew(self, name: str, words: list[str], at_ms: int, status: AlertStatus) -> Transition:
         """The next firing."""
         self.numbers[name] = self.numbers.get(name, 0) + 1
@@ -172,6 +180,7 @@ def _override(_: Stage, name: str, words: list[str], __: int) -> SetOverride:
 _VERBS: dict[str, Callable[[Stage, str, list[str], int], AnyInput]] = {
     "pends": lambda stage, name, words, at_ms: stage.anew(name, words, at_ms, AlertStatus.PENDING),
     "fires": lambda stage, name, words, at_ms: stage.transition(name, words, at_ms, AlertStatus.FIRING),
+    "grows": lambda stage, name, words, at_ms: stage.grows(name, words, at_ms),
     "anew": lambda stage, name, words, at_ms: stage.anew(name, words, at_ms, AlertStatus.FIRING),
     "ends": lambda stage, name, words, at_ms: stage.transition(name, words, at_ms, AlertStatus.RESOLVED),
     "acknowledged": _acknowledge,

@@ -106,6 +106,18 @@ def test_a_receiver_that_has_a_sink_now_is_notified_of_what_fires() -> None:
     assert stage.play("0:01 end") == "0:01 < team first_notification p1\n0:01 end"
 
 
+def test_what_a_core_emits_again_after_a_crash_opens_nothing_that_a_person_resolved() -> None:
+    stage = Stage(DEFAULT)
+    first = stage.input("gaps/p1 fires warning", START_MS)
+    more = stage.input("gaps/p1 grows", START_MS + MINUTE_MS)
+    for minute, each in enumerate((first, more, Resolve(alert_key="gaps:p1", by="ann"), first, more)):
+        stage.decided(each, START_MS + minute * MINUTE_MS)
+    assert stage.state.alerts["gaps:p1"].record.status is Status.HUSHED
+    again = stage.input("gaps/p1 grows", START_MS + 2 * MINUTE_MS)
+    sent = stage.decided(again, START_MS + 5 * MINUTE_MS).notifications
+    assert [(one.receiver, one.reason) for one in sent] == [("team", NotifyReason.REOPENED)]
+
+
 def test_an_alert_answers_what_happened_who_is_not_notified_and_what_is_next() -> None:
     stage = Stage(DEFAULT)
     stage.play("""
@@ -118,7 +130,7 @@ def test_an_alert_answers_what_happened_who_is_not_notified_and_what_is_next() -
     assert found is not None
     assert (found.status, found.alert.acknowledged_by, found.silenced_by) == (Status.ACKNOWLEDGED, "ann", ["s1"])
     assert [(clock(one.at_ms), one.status, one.reason, one.by) for one in found.timeline] == [
-        ("0:00", "firing", "crossed", ""),
+        ("0:00", "firing", "threshold_crossed", ""),
         ("0:01", "firing", "silenced_by_person", "ann"),
         ("0:02", "acknowledged", "acknowledged_by_person", "ann"),
     ]
