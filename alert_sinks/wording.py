@@ -10,7 +10,6 @@ from alert_sinks.texts.numbers import threshold_of, value_of
 from models.alert import Alert, AlertStatus, Severity
 from models.times import rfc3339
 from streams.dispatch.table import NotifyReason
-from streams.project.alert_actions import person_of
 
 _Row = tuple[str, str, bool]  # the key of its title, its value, whether it is short
 
@@ -58,7 +57,7 @@ def moment(at_ms: int) -> str:
 
 def facts(alert: Alert, texts: Texts = ENGLISH) -> list[Fact]:
     """What is known of an alert; a row without a value is left out."""
-    by, comment = person_of(alert)
+    by, comment = alert.person
     rows: tuple[_Row, ...] = (
         ("project", alert.project_id, True),
         ("severity", _severity(alert.severity, texts), True),

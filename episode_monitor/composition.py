@@ -42,7 +42,6 @@ from models.audit_signature import signed
 from streams.alerting.rules import RuleSet
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.outputs import Change
-from streams.project.alert_actions import person_of
 
 log = structlog.get_logger(__name__)
 
@@ -192,7 +191,7 @@ def history(storage: Storage) -> HistoryStore:
     """Where alert transitions are kept. A row that the database cannot hold was logged, and must not stop the rest."""
 
     async def append(alert: Alert, partition: int, offset: int) -> bool:
-        by, comment = person_of(alert)
+        by, comment = alert.person
         stored = await storage.history.append(alert, partition, offset, by=by, comment=comment)
         return stored in (Stored.WRITTEN, Stored.REFUSED)
 

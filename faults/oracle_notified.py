@@ -11,7 +11,6 @@ from faults.decisions import Sentences, StoredDecision
 from faults.evidence import Evidence, Kept
 from models.alert import Alert, AlertStatus
 from models.alert_codec import decode_alert
-from streams.alerting.verdict import Reason
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.inputs import Acknowledge, Resolve, SetSilence
 from streams.dispatch.outputs import Explanation, Notification
@@ -144,12 +143,9 @@ class Notified:
             case WhyNot.SILENCED:
                 labels, ids = labels_of(firing.alert), {said.by}
                 silences = [act for act in self._acts if isinstance(act, SetSilence) and act.silence_id in ids]
-                return any(matches_all(act.matchers, labels) for act in silences) or self._has_record(
-                    key, Reason.SILENCED_BY_PERSON
-                )
+                return any(matches_all(act.matchers, labels) for act in silences)
             case WhyNot.ACKNOWLEDGED:
-                by_act = any(isinstance(act, Acknowledge) and act.alert_key == key for act in self._acts)
-                return by_act or self._has_record(key, Reason.ACKNOWLEDGED_BY_PERSON)
+                return any(isinstance(act, Acknowledge) and act.alert_key == key for act in self._acts)
             case WhyNot.BEHIND:
                 return self._was_behind(key)
             case WhyNot.GROUPED | WhyNot.MUTED | WhyNot.RATE_LIMITED:
@@ -160,10 +156,6 @@ class Notified:
                 return bool(self._config.alerting.inhibit_rules)
             case _:
                 return False
-
-    def _has_record(self, key: str, reason: Reason) -> bool:
-        alerts = (decode_alert(record.value or b"") for record in self._records(key))
-        return any(alert is not None and alert.reason == reason.value for alert in alerts)
 
     def _was_behind(self, key: str) -> bool:
         return any(read_mark(record.headers).is_behind for record in self._records(key))
@@ -201,5 +193,4 @@ class Notified:
             else isinstance(act, Acknowledge | Resolve) and act.alert_key == key
             for act in self._acts
         )  # fmt: skip
-        reasons = (Reason.ACKNOWLEDGED_BY_PERSON, Reason.SILENCED_BY_PERSON)
-        return by_act or self._was_behind(key) or any(self._has_record(key, reason) for reason in reasons)
+        return by_act or self._was_behind(key)

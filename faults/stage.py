@@ -18,7 +18,7 @@ from aiokafka.admin import NewPartitions
 from agents.kafka.topics import TopicNames, ensure_dispatch_topics, ensure_topics
 from episode_monitor.dispatch.loading import dispatch_config
 from episode_monitor.settings.alerting_files import read_files
-from episode_monitor.settings.rules_file import core_of_worker
+from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import load_settings
 from episode_monitor.web.server import serve
 from examples.receiver.app import create_app as create_receiver
@@ -75,7 +75,7 @@ class Stage:
     @property
     def core(self) -> Core:
         """The workers' rules and settings."""
-        return core_of_worker(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
+        return core_from(load_settings({**self._environment, "MONITORING_PORT": "8002"}))
 
     @property
     def dispatch(self) -> DispatchConfig:

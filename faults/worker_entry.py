@@ -33,7 +33,7 @@ from alert_sinks.digest import Digest
 from alert_sinks.sink import Attempt, Delivered, Outcome, Sink
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.observe.logs import configure
-from episode_monitor.settings.rules_file import core_of_worker
+from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import SettingsError, load_settings
 from faults.dispatch_plan import VARIABLE, Dispatch, planned
 from models.alert import Alert
@@ -167,7 +167,7 @@ def main(environment: dict[str, str], log: Path) -> None:
     try:
         settings = load_settings(environment)
         configure(settings.log_level, settings.log_format)
-        core = core_of_worker(settings)
+        core = core_from(settings)
 
         class HarmedWorker(product.Worker):
             def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -11,13 +11,13 @@ from agents.dispatch.codecs import StampedAct
 from models.alert import Alert, AlertStatus
 from streams.alerting.rule import FLEET
 from streams.alerting.rules import RuleSet
-from streams.alerting.verdict import Reason
-from streams.dispatch.inputs import Acknowledge, AnyInput, Position, Tick, Transition, silence_of_alert
+from streams.dispatch.inputs import Acknowledge, AnyInput, Position, Resolve, Tick, Transition, silence_of_alert
 from streams.dispatch.state import State
 from streams.dispatch.table import Status
 from streams.partition.drift_alerts import RULE_ID as DRIFT_RULE_ID
-from streams.project.alert_actions import person_of
 
+# Reasons of transitions that a core emitted which kept what people did; newer ones keep nothing of people.
+_ACKNOWLEDGED, _SILENCED, _RESOLVED = "acknowledged_by_person", "silenced_by_person", "resolved_by_person"
 ALERTS = "alerts"  # the origin of alerts that do not say whose events caused them
 
 
@@ -49,17 +49,19 @@ def partition_of(origin: str) -> int | None:
 
 
 def of_alert(alert: Alert, position: Position, at_ms: int, *, behind: str, is_known: bool) -> list[Timed]:
-    """A record of the alerts topic. An act of a person that a project's state has taken is an act here as well.
+    """A record of the alerts topic. An act of a person that an older version kept in a project's state is an act here:
+    what such a person resolved goes on in the core, which may find more.
 
     The position stands with the last input: all of a record's inputs are stored together.
     """
-    by, comment = person_of(alert)
+    by, comment = (each or "" for each in alert.person)
     found: list[AnyInput] = [Transition(alert=alert, behind=behind)]
-    if alert.reason == Reason.ACKNOWLEDGED_BY_PERSON.value:
-        taken_by = alert.acknowledged_by or by or ""
-        found.append(Acknowledge(alert_key=alert.alert_key, by=taken_by, comment=comment or ""))
-    elif alert.reason == Reason.SILENCED_BY_PERSON.value and alert.silenced_until_ms is not None:
-        found.insert(0, silence_of_alert(alert, at_ms, alert.silenced_until_ms, by or "", comment or ""))
+    if alert.reason == _ACKNOWLEDGED:
+        found.append(Acknowledge(alert_key=alert.alert_key, by=alert.acknowledged_by or by, comment=comment))
+    elif alert.reason == _SILENCED and alert.silenced_until_ms is not None:
+        found.insert(0, silence_of_alert(alert, at_ms, alert.silenced_until_ms, by, comment))
+    elif alert.reason == _RESOLVED:
+        found = [Resolve(alert_key=alert.alert_key, by=by, comment=comment)]
     found[-1] = msgspec.structs.replace(found[-1], position=position)
     return [Timed(given, at_ms, is_known=is_known) for given in found]
 

@@ -23,7 +23,6 @@ from streams.alerting.rule_types import (
     SLOW_CREATION,
 )
 from streams.alerting.verdict import Reason
-from streams.project.alert_actions import person_of
 
 _SHARES = {FAILURE_RATE.name: "failure", RETRY_RATE.name: "retry", CONFLICT_RATE.name: "conflict"}
 _PLACE = re.compile(r"\\\{(\w+)\\\}")
@@ -60,7 +59,7 @@ def _description(alert: Alert, texts: Texts) -> str:
         sentence = _sentence(alert, alert.inputs, texts) or sentence
     if alert.reason != Reason.RESOLVED_BY_PERSON.value:
         return sentence
-    by, _ = person_of(alert)
+    by, _ = alert.person
     said = texts.sentence("by_hand", person=by) if by else texts.sentence("by_hand.unknown")
     return f"{said} {sentence}"
 

@@ -5,7 +5,7 @@ A worker asks for a scheduled check only when its own partitions are read to the
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
@@ -19,9 +19,8 @@ from episode_monitor.checks.project_drift import project_drift
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.checks.table_comparison import OpenReader
 from episode_monitor.checks.table_look import TableLook
-from episode_monitor.fleet.acts.drift import EscalateDrift
 from episode_monitor.fleet.ask import Fleet
-from episode_monitor.fleet.errors import NotAvailable, Recovering, Unreachable
+from episode_monitor.fleet.errors import NotAvailable, Unreachable
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from episode_monitor.service_database.reader import EpisodesReader
@@ -83,7 +82,6 @@ class Checks:
         """Start what is due, for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_schedule())
-            group.create_task(self._keep_drift_alerts())
             if self.watch is not None:
                 group.create_task(self.watch.run())
 
@@ -106,12 +104,6 @@ class Checks:
         except Incomplete:
             return False
         return bool(live) and sum(engine.progress.lag(owned) for owned in live) < READY_LAG
-
-    async def _keep_drift_alerts(self) -> None:
-        while True:
-            await asyncio.sleep(DUE_SECONDS)
-            with suppress(Recovering, Unreachable):  # tried again a second later
-                await self._fleet.ask(EscalateDrift())
 
     async def drift_of(self, project_id: str) -> ProjectDrift | None:
         """One project's stream side compared with the table; None where neither side knows it. Raises ViewError."""

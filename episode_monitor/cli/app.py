@@ -15,7 +15,7 @@ from episode_monitor.cli.output import Json, print_json, print_table, shown
 from episode_monitor.exits import ExitCode, Failure, end_start, is_interruption
 from episode_monitor.observe.logs import configure, configure_quiet
 from episode_monitor.settings.env_file import ENV_FILE, notices, source_of
-from episode_monitor.settings.rules_file import core_of_worker
+from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import Settings, SettingsError, load_settings
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, a quota, a limit of files
@@ -89,7 +89,7 @@ def worker() -> None:
     from episode_monitor.worker import run_worker
 
     settings = _settings()
-    core = core_of_worker(settings)
+    core = core_from(settings)
     raise SystemExit(int(uvloop.run(run_worker(settings, core))))
 
 

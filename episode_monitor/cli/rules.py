@@ -97,7 +97,7 @@ def check_rules(
         run_unit_tests(file, settings, as_json)
         return
     core = core_from(settings, None if file is None else rule_set(file, settings, ""))
-    said = {rule.rule_id: sentence(rule, core.escalate_after_ms // 60_000) for rule in core.rules.by_id.values()}
+    said = {rule.rule_id: sentence(rule, settings.escalate_after_minutes) for rule in core.rules.by_id.values()}
     if as_json:
         print_json(said)
         return

@@ -13,7 +13,7 @@ from agents.engine.rule_change import put_rules_in_force
 from agents.runtime import Runtime
 from episode_monitor.dispatch.in_force import AlertingInForce
 from episode_monitor.settings.agreement import SettingsDigest, digest_of
-from episode_monitor.settings.rules_file import core_of_worker
+from episode_monitor.settings.rules_file import core_from
 from episode_monitor.settings.settings import Settings, SettingsError
 from models.reload_views import FileInForce, WorkerFiles
 from models.times import rfc3339
@@ -81,7 +81,7 @@ class Files:
             self.reloads += 1
             before = self.in_force()
             try:
-                core, alerting = core_of_worker(self._settings), self._alerting.prepare()
+                core, alerting = core_from(self._settings), self._alerting.prepare()
             except SettingsError as error:
                 self.refused = str(error)
                 log.error("a reload was refused; what was in force still is", by=by, reason=str(error))

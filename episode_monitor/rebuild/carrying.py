@@ -1,5 +1,5 @@
-"""Carries over what events do not contain: alerts as they stand, with what people did to them, waivers, and the alerts
-about drift. Pure.
+"""Carries over what events do not contain: alerts as they stand, waivers, and the alerts about drift. Pure. What people
+did with alerts is in the dispatcher's state (`dispatcher_carrying`).
 
 An alert of the old monitor goes on under its id, so nobody is notified of it again; what is new under other rules
 begins when the new monitor judges the project, and what is over ends then.
@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from streams.alerting.alert_state import AlertPhase
 from streams.alerting.core import Core
 from streams.base import changelog_keys
 from streams.numbering.finding_history import FindingHistory
@@ -27,9 +26,6 @@ class Carried(msgspec.Struct):
     """How many of each."""
 
     alerts: int = 0
-    acknowledgements: int = 0
-    silences: int = 0
-    resolved_by_hand: int = 0
     waivers: int = 0
     waivers_without_finding: int = 0
 
@@ -42,16 +38,6 @@ class Carried(msgspec.Struct):
 def sections_of(values: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     """What of a partition's stored values is carried over as it is."""
     return {key: value for key, value in values.items() if key[:1] in CARRIED_KINDS}
-
-
-def _acts_of(state: ProjectState) -> Carried:
-    found = Carried(waivers=len(state.numbering.anomalies.waived))
-    for memory in state.alerts.values():
-        found.alerts += memory.phase is not AlertPhase.HUSHED
-        found.acknowledgements += memory.acknowledged_by is not None
-        found.silences += memory.silenced_until_ms > state.now_ms
-        found.resolved_by_hand += memory.phase is AlertPhase.HUSHED
-    return found
 
 
 def carry_over(core: Core, old: Sequence[Partition], new: Partition) -> Carried:
@@ -71,7 +57,7 @@ def carry_over(core: Core, old: Sequence[Partition], new: Partition) -> Carried:
 
 
 def _carry(core: Core, old: ProjectState, new: ProjectState) -> Carried:
-    carried = _acts_of(old)
+    carried = Carried(alerts=len(old.alerts))
     is_same = fingerprint(old) == fingerprint(new)
     new.alerts = {
         rule: msgspec.structs.replace(alert) for rule, alert in old.alerts.items() if rule in core.rules.by_id

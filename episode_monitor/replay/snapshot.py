@@ -80,7 +80,6 @@ def settings_of(core: Core) -> dict[str, Setting]:
         "MAX_EPISODES": numbering.max_episodes,
         "MONITORING_TIMEZONE": core.calendar.zone_name,
         "GRACE_SECONDS": core.grace_ms // 1000,
-        "ESCALATE_AFTER_MINUTES": core.escalate_after_ms // 60_000,
         "RESEND_MEMORY": core.resend_memory,
         "OPEN_CONFLICTS_MAX": core.open_conflicts_max,
         "DASHBOARD_URL": core.dashboard_url,

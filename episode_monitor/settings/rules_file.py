@@ -7,7 +7,7 @@ import yaml
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.settings.strict_yaml import BadYaml, checked_nodes, line_of_key, load_yaml, value_of
 from episode_monitor.settings.yaml_reading import Fault, FileError
-from streams.alerting.core import NEVER_MS, Core
+from streams.alerting.core import Core
 from streams.alerting.rule import Rule
 from streams.alerting.rule_parsing import parse_rules
 from streams.alerting.rules import RuleError, RuleFault, RuleSet
@@ -69,16 +69,7 @@ def core_from(settings: Settings, rules: RuleSet | None = None) -> Core:
         ),
         calendar=Calendar(settings.monitoring_timezone),
         grace_ms=settings.grace_seconds * 1000,
-        escalate_after_ms=settings.escalate_after_minutes * 60_000,
         resend_memory=settings.resend_memory,
         open_conflicts_max=settings.open_conflicts_max,
         dashboard_url=settings.dashboard_url or settings.public_url,
     )
-
-
-def core_of_worker(settings: Settings) -> Core:
-    """The same for a worker, at its start and at a reload: the dispatcher escalates, the core never does. Raises
-    SettingsError."""
-    core = core_from(settings)
-    core.escalate_after_ms = NEVER_MS
-    return core

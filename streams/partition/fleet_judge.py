@@ -12,7 +12,7 @@ from models.alert import Alert
 from streams.alerting import alert_state as life
 from streams.alerting.alert_inputs import inputs_of
 from streams.alerting.alert_of import alert_of
-from streams.alerting.alert_state import AlertPhase, AlertState
+from streams.alerting.alert_state import AlertState
 from streams.alerting.core import Core
 from streams.alerting.cusum import CusumRule, Score
 from streams.alerting.rule import FLEET, Rule
@@ -153,7 +153,7 @@ class FleetJudge:
     def _keep(self, rule: Rule, verdict: Verdict, at_ms: int, emits: list[Alert]) -> None:
         before = self._kept.get(rule.rule_id)
         hold_ms = rule.keep_firing_seconds * 1000
-        after, reason = life.judge(rule, before, verdict, at_ms, self._core.escalate_after_ms, None, hold_ms)
+        after, reason = life.judge(rule, before, verdict, at_ms, None, hold_ms)
         if after is None:
             self._kept.pop(rule.rule_id, None)
         else:
@@ -161,7 +161,6 @@ class FleetJudge:
             self._kept[rule.rule_id] = after
         changed = after or before
         if reason is not None and changed is not None:
-            changed.reason = reason.value
             emits.append(self._describe(rule, changed, verdict, reason.value, at_ms, is_over=reason in ENDS))
 
     # --- reading
@@ -170,9 +169,8 @@ class FleetJudge:
         """Those that are pending or firing, as judged last."""
         judged = self.judged_until or 0
         for rule_id, memory in self._kept.items():
-            if memory.phase is not AlertPhase.HUSHED:
-                yield self._describe(self._rules.rules[rule_id], memory, self.verdict(rule_id), memory.reason,
-                                     judged * 1000)  # fmt: skip
+            rule, reason = self._rules.rules[rule_id], memory.reason.value
+            yield self._describe(rule, memory, self.verdict(rule_id), reason, judged * 1000)
 
     def verdict(self, rule_id: str) -> Verdict:
         """The verdict on a rule, as judged last."""

@@ -1,4 +1,4 @@
-"""What checks find, handed to the worker that keeps the alerts about drift; and what becomes due there.
+"""What checks find, handed to the worker that keeps the alerts about drift.
 
 It keeps them in the state of one partition. The same report twice changes nothing.
 """
@@ -38,23 +38,7 @@ class ReportDrift(Act[bool, bool], frozen=True, kw_only=True):
         return _changed(owned, lambda kept: kept.change(self.drifting, self.over, view.now_ms()))
 
 
-class EscalateDrift(Act[bool, bool | None], frozen=True, kw_only=True):
-    """Escalates, and ends silences, where it is time; at this worker alone, which need not keep the alerts."""
-
-    scope = Scope.LOCAL
-    moved = _MOVED
-
-    def place(self, here: LocalState) -> Owned | None:
-        owned = here.drift_keeper
-        due_ms = None if owned is None else owned.drift_alerts.next_due_ms()
-        return owned if due_ms is not None and due_ms <= here.view.now_ms() else None
-
-    def perform(self, owned: Owned, view: FleetView) -> Performed[bool] | bool:
-        return _changed(owned, lambda kept: kept.run_due(view.now_ms()))
-
-
-def restorer(owned: Owned) -> Callable[[], None]:
-    """Brings the alerts about drift back to what they are now."""
+def _changed(owned: Owned, change: Callable[[DriftAlerts], list[Alert]]) -> Performed[bool] | bool:
     kept = owned.drift_alerts
     before, was_dirty = kept.encode(), kept.is_dirty
 
@@ -62,10 +46,5 @@ def restorer(owned: Owned) -> Callable[[], None]:
         kept.restore(before)
         kept.is_dirty = was_dirty
 
-    return undo
-
-
-def _changed(owned: Owned, change: Callable[[DriftAlerts], list[Alert]]) -> Performed[bool] | bool:
-    undo = restorer(owned)
-    emits = change(owned.drift_alerts)
-    return Performed(answer=True, emits=emits, undo=undo) if owned.drift_alerts.is_dirty else True
+    emits = change(kept)
+    return Performed(answer=True, emits=emits, undo=undo) if kept.is_dirty else True

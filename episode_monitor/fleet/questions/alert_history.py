@@ -8,9 +8,9 @@ from episode_monitor.fleet.question import Question
 from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.storage.history import AlertHistory, HistoryQuery, Transition
 from episode_monitor.storage.paging import BadQuery
+from models.alert import ACTED_BY, COMMENT
 from models.process_views import AlertHistoryPage, AlertTransition
 from models.times import rfc3339
-from streams.project.alert_actions import ACTED_BY, COMMENT
 
 TransitionStatus = Literal["pending", "firing", "resolved"]
 
