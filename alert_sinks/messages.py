@@ -10,7 +10,6 @@ from alert_sinks.texts.english import ENGLISH
 from alert_sinks.texts.notes import note_of
 from alert_sinks.texts.translation import translated
 from models.alert import Alert, AlertStatus
-from streams.alerting.verdict import Reason
 from streams.dispatch.outputs import Notification
 from streams.dispatch.table import ACT_REASONS, NotifyReason
 
@@ -90,7 +89,7 @@ def _shown(notification: Notification, alert: Alert, texts: Texts) -> Alert:
         description=" ".join(each for each in said if each),
         reason=notification.reason.value
         if notification.reason in ACT_REASONS
-        else Reason.ESCALATED_UNACKNOWLEDGED.value
+        else NotifyReason.ESCALATED.value
         if is_escalated
         else alert.reason,
     )

@@ -14,7 +14,6 @@ from agents.engine.producer import Producer
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from models.dead_letter import LETTER_MONITOR_ID, DeadLetter
-from streams.alerting.verdict import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +38,7 @@ class Writer:
         """
         change.check()
         for alert in alerts:
-            follows_act = alert.reason == Reason.RESOLVED_BY_PERSON.value
-            headers = mark_headers(self.monitor_id, events_partition, is_behind, follows_act=follows_act)
+            headers = mark_headers(self.monitor_id, events_partition, is_behind)
             key = alert.alert_key.encode()
             self._in_flight.append(await self._producer.send(self._alerts_topic, encode_alert(alert), key, headers))
 

@@ -23,6 +23,7 @@ from streams.alerting.rule_types import (
     SLOW_CREATION,
 )
 from streams.alerting.verdict import Reason
+from streams.dispatch.table import RESOLVED_BY_PERSON
 
 _SHARES = {FAILURE_RATE.name: "failure", RETRY_RATE.name: "retry", CONFLICT_RATE.name: "conflict"}
 _PLACE = re.compile(r"\\\{(\w+)\\\}")
@@ -57,7 +58,7 @@ def _description(alert: Alert, texts: Texts) -> str:
     sentence = alert.description
     if isinstance(alert.inputs, AlertInputs):
         sentence = _sentence(alert, alert.inputs, texts) or sentence
-    if alert.reason != Reason.RESOLVED_BY_PERSON.value:
+    if alert.reason != RESOLVED_BY_PERSON:
         return sentence
     by, _ = alert.person
     said = texts.sentence("by_hand", person=by) if by else texts.sentence("by_hand.unknown")

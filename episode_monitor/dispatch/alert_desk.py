@@ -6,9 +6,8 @@ import msgspec
 import structlog
 
 from episode_monitor.dispatch.desk import DispatchDesk
-from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT, ActOnAlert
 from episode_monitor.fleet.ask import Asks
-from episode_monitor.fleet.errors import InvalidQuery, Refused, Unreachable, ViewError
+from episode_monitor.fleet.errors import ALREADY_RESOLVED, UNKNOWN_ALERT, InvalidQuery, Refused, Unreachable, ViewError
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
 from episode_monitor.storage.paging import BadQuery, decode_place, encode_place
@@ -25,14 +24,11 @@ from episode_monitor.web.problems import Problem
 from models.alert import Alert, AlertStatus
 from models.alert_views import AlertDetails, DeliveryLine, NextStep, NotTold, TimelineLine
 from models.times import rfc3339
-from streams.alerting.verdict import Reason
 from streams.dispatch.active import Place, place_of_alert
 from streams.dispatch.inputs import Acknowledge, Act, Resolve, Unacknowledge, silence_of_alert
-from streams.dispatch.records import TimelineEntry
 from streams.dispatch.state import State
 from streams.dispatch.table import Refusal, Status
 from streams.dispatch.views import Explained, Seen, seen
-from streams.project.alert_actions import ActionKind
 
 log = structlog.get_logger(__name__)
 
@@ -82,8 +78,6 @@ class DispatchedAlerts:
             if act.kind is AlertActKind.SILENCE:
                 self._check_fires(act.alert_key)
             await self._desk.perform(self._given(act))
-            if act.kind is AlertActKind.RESOLVE:
-                await self._hush(act)
         except Problem as problem:
             if problem.code == Refusal.UNKNOWN_ALERT.value:
                 raise await self._unknown(act.alert_key) from None
@@ -101,17 +95,6 @@ class DispatchedAlerts:
             if emitted is None or not _is_ahead(self._desk.state(), emitted):
                 return
             await asyncio.sleep(LOOK_SECONDS)
-
-    async def _hush(self, act: AlertAct) -> None:
-        """The owner of the project counts its findings: it has to notice when there are more than were resolved."""
-        kind = ActionKind.RESOLVE
-        try:
-            await self._fleet.ask(ActOnAlert(alert_key=act.alert_key, kind=kind, by=act.by, comment=act.comment))
-        except Refused:
-            pass  # it has ended there
-        except ViewError as error:
-            log.warning("an alert that a person resolved will not fire for more findings until its rule was content",
-                        alert_key=act.alert_key, error=str(error))  # fmt: skip
 
     def _given(self, act: AlertAct) -> Act:
         now_ms = self._desk.now_ms()
@@ -189,7 +172,7 @@ def _details(
                 at=rfc3339(line.at_ms), status=_word(line.status), reason=line.reason, by=line.by or None,
                 comment=line.comment or None,
             )
-            for line in _told_once(found.timeline)
+            for line in found.timeline
         ],
         deliveries=deliveries,
         not_told=[
@@ -198,13 +181,6 @@ def _details(
         ],
         next=[NextStep(at=rfc3339(step.at_ms), what=step.what) for step in found.next],
     )  # fmt: skip
-
-
-def _told_once(timeline: list[TimelineEntry]) -> list[TimelineEntry]:
-    """What a person resolved ends in the core as well; people read that once."""
-    resolved = Reason.RESOLVED_BY_PERSON.value
-    pairs = zip([None, *timeline[:-1]], timeline, strict=True)
-    return [line for before, line in pairs if before is None or {before.reason, line.reason} != {resolved}]
 
 
 def _word(status: str) -> str:

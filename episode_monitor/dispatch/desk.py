@@ -6,7 +6,7 @@ from aiokafka.errors import KafkaError
 
 from agents.dispatch.read_model import ReadModel
 from agents.dispatching import Dispatching
-from episode_monitor.fleet.acts.alert import ALREADY_RESOLVED, UNKNOWN_ALERT
+from episode_monitor.fleet.errors import ALREADY_RESOLVED, UNKNOWN_ALERT
 from episode_monitor.web.problems import Problem, busy
 from streams.dispatch.active import ActiveList
 from streams.dispatch.inputs import Act

@@ -55,3 +55,7 @@ class Refused(ViewError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.detail)
         self.refusal = refusal
+
+
+UNKNOWN_ALERT = Refusal(404, "unknown_alert", "There is no alert with this key: see the active alerts for their keys.")
+ALREADY_RESOLVED = Refusal(409, "already_resolved", "This alert is already resolved: no further action is possible.")

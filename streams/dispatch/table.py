@@ -10,7 +10,12 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
+from models.alert import FINDINGS_ROSE
+
 # --- 1. The life of an alert
+
+
+RESOLVED_BY_PERSON = "resolved_by_person"
 
 
 class Status(Enum):
@@ -94,7 +99,7 @@ MOVES: dict[tuple[Status, Event], Move] = {
     (_S.FIRING,       _E.CONTINUES):     Move(_S.FIRING),
     (_S.FIRING,       _E.ENDS):          Move(_S.RESOLVED,     "", _OVER),
     (_S.FIRING,       _E.ACKNOWLEDGE):   Move(_S.ACKNOWLEDGED, "acknowledged_by_person", _TAKEN),
-    (_S.FIRING,       _E.RESOLVE):       Move(_S.HUSHED,       "resolved_by_person", _OVER),
+    (_S.FIRING,       _E.RESOLVE):       Move(_S.HUSHED,       RESOLVED_BY_PERSON, _OVER),
     (_S.FIRING,       _E.STEP_DUE):      Move(_S.FIRING,       "escalated_unacknowledged", (Effect.STEP,)),
 
     (_S.ACKNOWLEDGED, _E.PENDS):         _NEXT_PENDS,
@@ -104,14 +109,14 @@ MOVES: dict[tuple[Status, Event], Move] = {
     (_S.ACKNOWLEDGED, _E.ENDS):          Move(_S.RESOLVED,     "", _OVER),
     (_S.ACKNOWLEDGED, _E.ACKNOWLEDGE):   Move(_S.ACKNOWLEDGED, "acknowledged_by_person", (Effect.SAY,)),
     (_S.ACKNOWLEDGED, _E.UNACKNOWLEDGE): Move(_S.FIRING,       "unacknowledged_by_person", _GIVEN_BACK),
-    (_S.ACKNOWLEDGED, _E.RESOLVE):       Move(_S.HUSHED,       "resolved_by_person", _OVER),
+    (_S.ACKNOWLEDGED, _E.RESOLVE):       Move(_S.HUSHED,       RESOLVED_BY_PERSON, _OVER),
     (_S.ACKNOWLEDGED, _E.REMINDER_DUE):  Move(_S.ACKNOWLEDGED, "acknowledgement_will_expire", (Effect.REMIND,)),
     (_S.ACKNOWLEDGED, _E.ACKNOWLEDGEMENT_EXPIRES): Move(_S.FIRING, "acknowledgement_expired", _AGAIN),
 
     (_S.HUSHED,       _E.PENDS):         _NEXT_PENDS,
     (_S.HUSHED,       _E.FIRES):         _FRESH,
     (_S.HUSHED,       _E.WORSENS):       Move(_S.FIRING,       "severity_rose", _AGAIN),
-    (_S.HUSHED,       _E.GROWS):         Move(_S.FIRING,       "findings_rose", _AGAIN),
+    (_S.HUSHED,       _E.GROWS):         Move(_S.FIRING,       FINDINGS_ROSE, _AGAIN),
     (_S.HUSHED,       _E.CONTINUES):     Move(_S.HUSHED),
     (_S.HUSHED,       _E.ENDS):          Move(_S.RESOLVED),
 

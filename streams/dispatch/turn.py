@@ -7,7 +7,7 @@ from streams.dispatch.config import DispatchConfig
 from streams.dispatch.outputs import Change, Explanation, Notification
 from streams.dispatch.records import TimelineEntry
 from streams.dispatch.state import ALERT, LiveAlert, State
-from streams.dispatch.table import Refusal, Status, WhyNot
+from streams.dispatch.table import RESOLVED_BY_PERSON, Refusal, Status, WhyNot
 
 Mask = tuple[WhyNot, str, int]  # why, by what, until when (epoch ms; 0: not known)
 
@@ -71,6 +71,6 @@ def shown(state: State, live: LiveAlert) -> Alert:
         alert,
         status=AlertStatus.RESOLVED,
         ends_at_ms=record.since_ms,
-        reason="resolved_by_person",
+        reason=RESOLVED_BY_PERSON,
         description=f"Resolved by {record.hushed_by}, not by the numbers, which may still be bad. {alert.description}",
     )

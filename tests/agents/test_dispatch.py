@@ -12,7 +12,6 @@ from agents.engine.producer import Producer
 from agents.fetching.reading import reader
 from models.alert import AlertStatus, Severity
 from models.alert_codec import encode_alert
-from streams.alerting.verdict import Reason
 from streams.dispatch.config import default_config
 from streams.dispatch.inputs import Acknowledge, Resolve
 from streams.dispatch.records import MetaRecord
@@ -202,10 +201,10 @@ async def test_acts_that_a_projects_state_has_taken_are_acts_here_too(
     config = await a_monitor(broker, topic_prefix, tmp_path)
     firing = alert("p1", severity=Severity.CRITICAL)
     acknowledged = msgspec.structs.replace(
-        firing, acknowledged_by="kim", reason=Reason.ACKNOWLEDGED_BY_PERSON.value, annotations={"comment": "mine"}
+        firing, acknowledged_by="kim", reason="acknowledged_by_person", annotations={"comment": "mine"}
     )
     silenced = msgspec.structs.replace(
-        alert("p2"), silenced_until_ms=now_ms() + 600_000, reason=Reason.SILENCED_BY_PERSON.value,
+        alert("p2"), silenced_until_ms=now_ms() + 600_000, reason="silenced_by_person",
         annotations={"acted_by": "lee"},
     )  # fmt: skip
     async with producing(broker) as producer, owning(config, SOON) as desk:

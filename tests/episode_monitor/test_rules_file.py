@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from episode_monitor.settings.rules_file import core_of_worker, load_rules
+from episode_monitor.settings.rules_file import load_rules
 from episode_monitor.settings.settings import SettingsError, load_settings
-from streams.alerting.core import NEVER_MS
 from streams.alerting.rule_parsing import RESERVED_IDS
 from streams.partition.drift_alerts import RULE_ID
 
@@ -107,7 +106,3 @@ def test_aliases_that_grow_without_end_are_refused(tmp_path: Path, text: str) ->
 def test_a_file_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="nested too deeply"):
         loaded(tmp_path, "rules: " + "[" * 5000 + "]" * 5000)
-
-
-def test_the_core_of_a_worker_never_escalates_for_the_dispatcher_does() -> None:
-    assert core_of_worker(load_settings({"ESCALATE_AFTER_MINUTES": "7"})).escalate_after_ms == NEVER_MS

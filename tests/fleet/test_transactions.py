@@ -10,8 +10,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import PartitionPhase
-from episode_monitor.fleet.acts.alert import ActOnAlert
-from episode_monitor.fleet.acts.drift import EscalateDrift, ReportDrift
+from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.fleet.acts.waive import WaiveFinding
 from episode_monitor.fleet.catalogue import all_questions
 from episode_monitor.fleet.errors import Recovering, Refused, Unreachable
@@ -19,20 +18,16 @@ from episode_monitor.fleet.questions.findings import FindingsQuestion
 from episode_monitor.fleet.transaction import Act
 from streams.partition.drift_alerts import named
 from streams.partition.drift_values import Drifting
-from streams.project.alert_actions import ActionKind
 from streams.project.state_codec import canonical
 from tests.fleet.fleet import Fleet, Worker
 from tests.streams_views.making import START_MS, seed_project
 
 DRIFT = named({"p": Drifting(START_MS, 7, "missing_in_stream", 2, 9)})
-ACTS = ["alert", "drift alert", "waive", "report", "escalate"]
+ACTS = ["waive", "report"]
 
 
 async def act_of(name: str, worker: Worker) -> Act[Any, Any]:
     match name:
-        case "alert" | "drift alert":
-            key = "integrity:proj_123" if name == "alert" else "integrity_drift:p"
-            return ActOnAlert(alert_key=key, kind=ActionKind.RESOLVE, by="mina", comment="")
         case "waive":
             found = await worker.model.ask(FindingsQuestion(project_id="proj_123"))
             assert found is not None
@@ -40,11 +35,8 @@ async def act_of(name: str, worker: Worker) -> Act[Any, Any]:
             return WaiveFinding(
                 project_id="proj_123", finding_id=finding, by="mina", reason="agreed", until_ms=START_MS + 3_600_000
             )
-        case "report":
-            return ReportDrift(is_all=True, drifting=[])
         case _:
-            worker.fleet.clock.ms += 600_000  # twice the time after which it escalates
-            return EscalateDrift()
+            return ReportDrift(is_all=True, drifting=[])
 
 
 @asynccontextmanager
@@ -72,7 +64,7 @@ def state_of(worker: Worker) -> tuple[object, ...]:
 
 def test_all_acts_of_the_list_are_tried_here() -> None:
     acts = {kind for kind in all_questions().values() if issubclass(kind, Act)}
-    assert acts == {ActOnAlert, WaiveFinding, ReportDrift, EscalateDrift}
+    assert acts == {WaiveFinding, ReportDrift}
 
 
 @pytest.mark.parametrize("name", ACTS)

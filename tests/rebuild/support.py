@@ -1,4 +1,4 @@
-"""A monitor with a past, the acts of people on it, and the commands of a rebuild as a person calls them."""
+"""A monitor with a past, what a person waived in it, and the commands of a rebuild as a person calls them."""
 
 import asyncio
 import json
@@ -17,14 +17,10 @@ from agents.kafka.topics import TopicNames
 from episode_monitor.cli.rebuild import rebuild
 from episode_monitor.exits import Failure
 from episode_monitor.rebuild.stored import Stored, read_stored
-from streams.project import alert_actions
-from streams.project.alert_actions import ActionKind, AlertAction
 from streams.project.findings import WaiverRefusal, findings_of, waive_and_judge
 from testbed.worker_process import make_core, names
 from tests.agents.support import config_for, created, make_topics, now_ms, send, until
 from tests.agents.test_past_alerts import MINUTE_MS, Desk
-
-TEN_DAYS_MS = 864_000_000
 
 
 class Ran(NamedTuple):
@@ -127,21 +123,6 @@ def gaps(project: str) -> list[bytes]:
 async def has_processed(desk: Desk, events: int) -> None:
     """Wait until a worker of two partitions has stored the state after so many events, and delivered its alerts."""
     await until(lambda: desk.is_settled and desk.rig.is_stored() and desk.rig.outcome("applied") >= events)
-
-
-async def act(desk: Desk, project: str, kind: ActionKind, rule_id: str = "episode_integrity") -> None:
-    """A person acts on an alert."""
-    owned = _owner(desk, project)
-    async with owned.locked() as change:
-        state = owned.partition.state_to_change(project)
-        assert change is not None
-        assert state is not None
-        action = AlertAction(kind=kind, by="kim", comment="seen", silent_until_ms=state.now_ms + TEN_DAYS_MS)
-        alert = alert_actions.perform(make_core(), state, rule_id, action, state.now_ms)
-        assert not isinstance(alert, alert_actions.ActionRefusal), alert
-        owned.partition.touch(state)
-        await desk.rig.runtime.emit(change, [alert])
-    await desk.rig.runtime.engine.flusher.flush()
 
 
 async def waive(desk: Desk, project: str, first: int) -> None:

@@ -9,10 +9,9 @@ from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import connected_admin
 from episode_monitor.rebuild import monitors
 from streams.alerting.alert_state import AlertState
-from streams.project.alert_actions import ActionKind
 from tests.agents.support import created, producing, running, send, until
 from tests.agents.test_past_alerts import failed
-from tests.rebuild.support import Stage, act, ago, gaps, give_gaps, has_processed, run, succeeds
+from tests.rebuild.support import Stage, ago, gaps, give_gaps, has_processed, run, succeeds
 
 pytestmark = pytest.mark.broker
 
@@ -57,22 +56,21 @@ async def test_under_other_rules_the_projects_that_differ_are_named_and_the_swit
     assert [each.standby for each in (await stage.stored(stage.new_id)).values()] == [None, None]
 
 
-async def test_into_a_topic_with_more_partitions_alerts_and_acts_go_along_with_their_projects(stage: Stage) -> None:
+async def test_into_a_topic_with_more_partitions_alerts_go_along_with_their_projects(stage: Stage) -> None:
     await stage.make_topics()
     to, wide = ("--to", stage.new_id, "--events", f"{stage.old_id}-wide"), f"{stage.old_id}-wide"
     async with connected_admin(KafkaAccess(bootstrap_servers=stage.broker)) as admin:
         await admin.create_topics([NewTopic(wide, 3, 1)])
     async with producing(stage.broker) as producer:
-        whole, acked = created("whole", 1, occurred_at=ago(3)), gaps("acked")
+        whole, gappy = created("whole", 1, occurred_at=ago(3)), gaps("gappy")
         for topic, partitions in ((stage.topics.events, (0, 1)), (wide, (2, 0))):
-            for value in acked:
-                await send(producer, topic, partitions[0], b"acked", value)
+            for value in gappy:
+                await send(producer, topic, partitions[0], b"gappy", value)
             await send(producer, topic, partitions[1], b"whole", whole)
         old = stage.desk(stage.old_id)
         async with running(old.rig):
             await has_processed(old, 6)
-            await until(lambda: "acked episode_integrity firing" in old.team.told)
-            await act(old, "acked", ActionKind.ACKNOWLEDGE)
+            await until(lambda: "gappy episode_integrity firing" in old.team.told)
             await until(lambda: old.is_settled and old.rig.is_stored())
 
         planned = await succeeds("plan", *to)
@@ -82,14 +80,13 @@ async def test_into_a_topic_with_more_partitions_alerts_and_acts_go_along_with_t
         assert [(each["partition"], each["projects"]) for each in compared["partitions"]] == [(0, 1), (1, 0), (2, 1)]
         assert compared["old_digest"] == compared["new_digest"]
         switched = await succeeds("switch", *to, "--execute")
-        assert switched["carried_over"]["acknowledgements"] == 1
+        assert switched["carried_over"]["alerts"] == 1
 
         new = stage.desk(stage.new_id, wide)
         async with running(new.rig, partitions=3):
             await until(lambda: not any(owned.is_behind for owned in new.rig.owned.values()))
-            alert = alert_of(new, "acked", "episode_integrity")
+            alert = alert_of(new, "gappy", "episode_integrity")
             assert alert is not None
-            assert alert.acknowledged_by == "kim"
             await send(producer, wide, 1, b"new", failed("new", 1, 0))
             await until(lambda: bool(new.told))
             assert new.told == ["new episode_failure_rate firing"]

@@ -19,9 +19,8 @@ from episode_monitor.rebuild.building import new_monitor
 from episode_monitor.rebuild.monitors import pair_of
 from episode_monitor.settings.settings import load_settings
 from streams.base import changelog_keys
-from streams.project.alert_actions import ActionKind
 from tests.agents.support import created, producing, running, send, until
-from tests.rebuild.support import Stage, act, ago, give_gaps, has_processed, run, succeeds
+from tests.rebuild.support import Stage, ago, give_gaps, has_processed, run, succeeds
 
 pytestmark = pytest.mark.broker
 
@@ -59,23 +58,22 @@ class Kills:
         return True
 
 
-async def give_an_acknowledged_alert(stage: Stage) -> None:
+async def give_an_alert(stage: Stage) -> None:
     await stage.make_topics()
     async with producing(stage.broker) as producer:
-        await give_gaps(producer, stage.topics.events, "acked", 0)
+        await give_gaps(producer, stage.topics.events, "gappy", 0)
         await send(producer, stage.topics.events, 1, b"whole", created("whole", 1, occurred_at=ago(3)))
         old = stage.desk(stage.old_id)
         async with running(old.rig):
             await has_processed(old, 6)
-            await until(lambda: "acked episode_integrity firing" in old.team.told)
-            await act(old, "acked", ActionKind.ACKNOWLEDGE)
+            await until(lambda: "gappy episode_integrity firing" in old.team.told)
             await until(lambda: old.is_settled and old.rig.is_stored())
 
 
 async def test_killed_at_any_write_of_build_or_switch_it_continues_and_never_are_both_in_force(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await give_an_acknowledged_alert(stage)
+    await give_an_alert(stage)
     to, kills, ends = ("--to", stage.new_id), Kills(monkeypatch), []
     commands: tuple[tuple[str, ...], ...] = (("start", *to), ("switch", *to, "--execute"))
     for words in commands:
@@ -92,14 +90,14 @@ async def test_killed_at_any_write_of_build_or_switch_it_continues_and_never_are
     new = stage.desk(stage.new_id)
     async with running(new.rig):
         await until(lambda: new.is_settled)
-        states = [owned.partition.look("acked") for owned in new.rig.owned.values()]
+        states = [owned.partition.look("gappy") for owned in new.rig.owned.values()]
         (alerts,) = [state.alerts for state in states if state is not None]
-        assert alerts["episode_integrity"].acknowledged_by == "kim"
+        assert list(alerts) == ["episode_integrity"]
         assert new.told == []
 
 
 async def test_a_build_that_got_sigkill_is_continued_by_the_next_one(stage: Stage) -> None:
-    await give_an_acknowledged_alert(stage)
+    await give_an_alert(stage)
     building_ = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "episode_monitor", "rebuild", "start", "--to", stage.new_id, "--json",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, env=dict(os.environ),
@@ -120,7 +118,7 @@ async def test_a_build_that_got_sigkill_is_continued_by_the_next_one(stage: Stag
 
 
 async def test_a_build_says_nothing_but_its_sentences(stage: Stage) -> None:
-    await give_an_acknowledged_alert(stage)
+    await give_an_alert(stage)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "episode_monitor", "rebuild", "start", "--to", stage.new_id, "--json",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env=dict(os.environ),
@@ -131,7 +129,7 @@ async def test_a_build_says_nothing_but_its_sentences(stage: Stage) -> None:
 
 
 async def test_a_second_rebuild_at_the_same_time_is_refused(stage: Stage) -> None:
-    await give_an_acknowledged_alert(stage)
+    await give_an_alert(stage)
     await succeeds("start", "--to", stage.new_id)
     async with new_monitor(pair_of(load_settings(), stage.new_id), [0, 1]) as monitor:
         await monitor.claim(0)
@@ -145,7 +143,7 @@ async def test_a_second_rebuild_at_the_same_time_is_refused(stage: Stage) -> Non
 
 
 async def test_a_name_that_a_monitor_has_already_is_refused(stage: Stage) -> None:
-    await give_an_acknowledged_alert(stage)
+    await give_an_alert(stage)
     other = stage.desk(stage.new_id)
     async with running(other.rig):
         await has_processed(other, 6)
@@ -186,7 +184,7 @@ async def test_a_partition_that_would_lack_deleted_events_is_built_only_when_tha
 
 
 async def test_undo_puts_the_old_monitor_back_in_force(stage: Stage) -> None:
-    await give_an_acknowledged_alert(stage)
+    await give_an_alert(stage)
     to = ("--to", stage.new_id)
     await succeeds("start", *to)
     await succeeds("switch", *to, "--execute")
@@ -242,7 +240,7 @@ async def test_switch_and_delete_leave_rows_in_the_audit(stage: Stage, database_
     from episode_monitor.storage.audit import AuditQuery
     from episode_monitor.storage.storage import open_storage
 
-    await give_an_acknowledged_alert(stage)
+    await give_an_alert(stage)
     stage.set("MONITOR_DATABASE_URL", database_url)
     to = ("--to", stage.new_id)
     await succeeds("start", *to)

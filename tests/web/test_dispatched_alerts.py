@@ -12,7 +12,7 @@ from agents.dispatch.read_model import ReadModel
 from agents.dispatching import Dispatching
 from episode_monitor.dispatch.alert_desk import DispatchedAlerts
 from episode_monitor.dispatch.desk import DispatchDesk
-from episode_monitor.fleet.acts.alert import ActOnAlert
+from episode_monitor.fleet.errors import ActOnAlert
 from episode_monitor.fleet.ask import Asks
 from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.question import Question

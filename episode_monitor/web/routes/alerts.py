@@ -8,7 +8,7 @@ from starlette.responses import Response
 from alert_sinks.texts.catalogue import Language
 from alert_sinks.texts.languages import texts_of
 from alert_sinks.texts.translation import translated
-from episode_monitor.fleet.acts.alert import UNKNOWN_ALERT
+from episode_monitor.fleet.errors import UNKNOWN_ALERT
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion, TransitionStatus
 from episode_monitor.fleet.questions.alert_statistics import alert_statistics_of
 from episode_monitor.storage.alert_deliveries import CountQuery
