@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 MONITOR_ID = "monitor_id"
 EVENTS_PARTITION = "events_partition"  # whose events caused it
 BEHIND = "behind"  # written while that partition was catching up: more of the past was still to be read
-FOLLOWS_ACT = "follows_act"  # of an act that the dispatcher has taken, and has in the history
+FOLLOWS_ACT = "follows_act"  # of an older version: of an act that the dispatcher has taken, and has in the history
 NAME_MAX_CHARACTERS = 200
 FOREIGN_MAX = 100  # other monitors that are counted by name
 
@@ -30,22 +30,18 @@ class Mark(msgspec.Struct, frozen=True):
     follows_act: bool = False
 
 
-def mark_headers(
-    monitor_id: str, events_partition: int | None, is_behind: bool, *, follows_act: bool = False
-) -> list[tuple[str, bytes | None]]:
+def mark_headers(monitor_id: str, events_partition: int | None, is_behind: bool) -> list[tuple[str, bytes | None]]:
     """The headers that say it."""
     headers: list[tuple[str, bytes | None]] = [(MONITOR_ID, monitor_id.encode())]
     if events_partition is not None:
         headers.append((EVENTS_PARTITION, b"%d" % events_partition))
     if is_behind:
         headers.append((BEHIND, b"1"))
-    if follows_act:
-        headers.append((FOLLOWS_ACT, b"1"))
     return headers
 
 
 def read_mark(headers: Headers) -> Mark:
-    """Inverse of `mark_headers`, for headers of any bytes. Never raises."""
+    """What `mark_headers` says, or an older version said, for headers of any bytes. Never raises."""
     found = dict(headers)
     writer, partition = found.get(MONITOR_ID), found.get(EVENTS_PARTITION)
     return Mark(

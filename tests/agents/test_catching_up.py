@@ -151,7 +151,7 @@ async def test_a_log_that_was_long_not_at_its_end_is_read_as_a_past_again(desk: 
 
 def test_marks_of_any_bytes_are_read() -> None:
     assert read_mark(mark_headers("m", 3, True)) == Mark("m", 3, is_behind=True)
-    assert read_mark(mark_headers("m", 3, False, follows_act=True)) == Mark("m", 3, follows_act=True)
+    assert read_mark([*mark_headers("m", 3, False), ("follows_act", b"1")]) == Mark("m", 3, follows_act=True)
     assert read_mark([("monitor_id", b"\xff"), ("events_partition", b"-1"), ("behind", None)]) == Mark("\ufffd", None)
     assert read_mark([("events_partition", b"1" * 5000)]) == Mark()
     assert read_mark([("monitor_id", None)]) == read_mark([]) == Mark()

@@ -1,4 +1,5 @@
-"""A monitor without a dispatcher has acknowledged, silenced, resolved and escalated alerts; with one it keeps them.
+"""A monitor without a dispatcher has acknowledged, silenced, resolved and escalated alerts; with one it keeps them, and
+what a person resolved is sent again when the core finds more.
 
 `alerts_before_dispatcher.json` has the alerts topic as that version wrote it: four firings, then what became of each.
 """
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from agents.alerts.alert_headers import mark_headers
-from models.alert import AlertStatus
+from models.alert import FINDINGS_ROSE, AlertStatus
 from models.alert_codec import decode_alert
 from streams.dispatch.table import Status
 from tests.agents.dispatch_desk import notifications, owning, put_alert, told, until_notified
@@ -40,7 +41,7 @@ async def test_what_people_and_the_escalation_did_before_is_kept_and_nobody_is_n
             assert state is not None
             alerts = {live.record.alert.project_id: live for live in state.alerts.values()}
             assert {project: live.record.status for project, live in alerts.items()} == {
-                "acked": Status.ACKNOWLEDGED, "silent": Status.FIRING, "resolved": Status.RESOLVED,
+                "acked": Status.ACKNOWLEDGED, "silent": Status.FIRING, "resolved": Status.HUSHED,
                 "escalated": Status.FIRING,
             }  # fmt: skip
             taken = alerts["acked"].record.acknowledgement
@@ -52,10 +53,16 @@ async def test_what_people_and_the_escalation_did_before_is_kept_and_nobody_is_n
             assert alerts["escalated"].record.level == 1
             assert await notifications(config) == [], "the version before has notified of all of it"
 
+            more = decode_alert(BEFORE[2])
+            assert more is not None
+            assert alerts["resolved"].record.hushed_by == "kim"
+            await put_alert(
+                producer, config, msgspec.structs.replace(more, reason=FINDINGS_ROSE, updated_at_ms=now_ms())
+            )
             for number in (0, 3):
                 fired = decode_alert(BEFORE[number])
                 assert fired is not None
                 ended = msgspec.structs.replace(fired, status=AlertStatus.RESOLVED, ends_at_ms=now_ms())
                 await put_alert(producer, config, ended)
-            found = sorted(told(await until_notified(config, 3)))
-            assert found == ["on-call -escalated", "team -acked", "team -escalated"]
+            found = sorted(told(await until_notified(config, 4)))
+            assert found == ["on-call -escalated", "team -acked", "team -escalated", "team resolved"]

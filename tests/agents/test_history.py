@@ -168,7 +168,8 @@ async def test_what_a_core_emits_after_an_act_is_passed_over_because_the_dispatc
     owner = Owner(topic, broker, table)
     async with producing(broker) as producer, following(owner):
         for number, follows_act in enumerate((False, True, False)):
-            headers = [(k, v or b"") for k, v in mark_headers("monitor", 0, False, follows_act=follows_act)]
+            headers = [(k, v or b"") for k, v in mark_headers("monitor", 0, False)]
+            headers += [("follows_act", b"1")] * follows_act
             await producer.send_and_wait(topic, record(number), b"k", 0, headers=headers)
         await until(lambda: table.order == [(0, 0), (0, 2)])
 

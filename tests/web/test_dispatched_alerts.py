@@ -12,7 +12,6 @@ from agents.dispatch.read_model import ReadModel
 from agents.dispatching import Dispatching
 from episode_monitor.dispatch.alert_desk import DispatchedAlerts
 from episode_monitor.dispatch.desk import DispatchDesk
-from episode_monitor.fleet.errors import ActOnAlert
 from episode_monitor.fleet.ask import Asks
 from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.question import Question
@@ -34,7 +33,6 @@ from streams.dispatch.inputs import Act, AnyInput, Tick, Transition
 from streams.dispatch.state import State
 from streams.dispatch.storage import take_changes
 from streams.dispatch.table import Refusal
-from streams.project.alert_actions import ActionKind
 from tests.agents.support import until
 from tests.streams.dispatch.scripts import MINUTE_MS, START_MS, alert
 from tests.web.conftest import Connect
@@ -77,8 +75,6 @@ class Dispatched:
 
     async def ask(self, question: Question[Any, Any]) -> Any:
         """The fleet: what it measures now, and the history."""
-        if isinstance(question, ActOnAlert):
-            return self._views._come(question)
         if isinstance(question, ActiveAlertsQuestion):
             return await self._views.ask(question)
         if isinstance(question, AlertDeliveriesQuestion):
@@ -161,10 +157,6 @@ async def test_an_alert_that_a_person_resolved_is_not_active_and_cannot_be_acted
     for verb in ("acknowledge", "unacknowledge", "resolve", "silence"):
         status, body = await dispatched.post("rate:p1", verb)
         assert (status, body["code"]) == (409, "already_resolved")
-    hush = ActOnAlert(alert_key="rate:p1", kind=ActionKind.RESOLVE, by="kim", comment="renumbered")
-    assert (hush,) in views.asked, "the core fires anew when there is more"
-    ended = alert("p1", AlertStatus.RESOLVED)
-    dispatched.take(Transition(alert=msgspec.structs.replace(ended, reason="resolved_by_person")))
     timeline = (await dispatched.get("rate:p1"))["timeline"]
     assert [(line["status"], line.get("by")) for line in timeline] == [("firing", None), ("resolved", "kim")]
     assert [(one.what, one.who, one.result) for one in audit][:2] == [
