@@ -19,7 +19,6 @@ class FiringStatistics(msgspec.Struct, frozen=True, kw_only=True):
     median_seconds: float | None  # null without firings
     longest_seconds: float | None
     at_night: int  # that began at night
-    escalated: int
     still_firing: int
     projects: int
     worst_projects: list[ProjectFirings]  # the ten that fired longest

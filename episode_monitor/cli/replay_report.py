@@ -39,7 +39,7 @@ def _fired(report: Report) -> Iterator[list[str]]:
     """Each alert that would have fired, in that order."""
     resolved = {one["alert_id"]: one["ends_at"] for one in report.alerts if one["status"] == "resolved"}
     for one in report.alerts:
-        if one["status"] == "firing" and not one["escalation_level"]:
+        if one["status"] == "firing" and one["reason"] != FINDINGS_ROSE:
             names = (one["rule_id"], one["project_id"], one["severity"], one["starts_at"])
             yield [*names, resolved.get(one["alert_id"]) or ""]
 

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from episode_monitor.replay.ranges import BadRange
-from models.alert import Alert, AlertStatus, Severity
+from models.alert import FINDINGS_ROSE, Alert, AlertStatus, Severity
 from streams.base.night import Night
 
 MAX_FIRINGS: Final = 50_000  # kept of one partition; all are counted
@@ -21,7 +21,6 @@ class Firing(msgspec.Struct):
     severity: Severity
     start_ms: int
     end_ms: int | None = None
-    is_escalated: bool = False
 
 
 class FiringLog:
@@ -41,15 +40,13 @@ class FiringLog:
             if alert.status is AlertStatus.FIRING:
                 if active is None:
                     self._begin(key, alert)
-                elif alert.escalation_level:
-                    active.is_escalated = True
             elif alert.status is AlertStatus.RESOLVED and active is not None:
                 active.end_ms = alert.updated_at_ms
                 del self._active[key]
 
     def _begin(self, key: tuple[str, str], alert: Alert) -> None:
         if len(self.firings) >= self._most:
-            self.left_out += not alert.escalation_level
+            self.left_out += alert.reason != FINDINGS_ROSE
             return
         firing = Firing(alert.rule_id, alert.alert_type, alert.project_id, alert.severity, alert.updated_at_ms)
         self.firings.append(firing)

@@ -74,7 +74,6 @@ def _statistics(fired: Fired, firings: Sequence[Firing], night: Night) -> Firing
         median_seconds=round(median(seconds), 3) if seconds else None,
         longest_seconds=max(seconds, default=None),
         at_night=at_night(firings, night),
-        escalated=sum(firing.is_escalated for firing in firings),
         still_firing=sum(firing.end_ms is None for firing in firings),
         projects=len(projects),
         worst_projects=[

@@ -11,7 +11,7 @@ from agents.engine.stored_values import StoredValues
 from agents.fetching.record_parsing import UnreadableBatch
 from episode_monitor.replay.findings import MAX_FINDINGS, SUSPECT, FindingsOfPartition, ReplayFinding
 from episode_monitor.replay.source import Line, Replayed
-from models.alert import Alert, AlertStatus
+from models.alert import FINDINGS_ROSE, Alert, AlertStatus
 from models.codec import decode_event
 from models.dead_letter import Malformed
 from models.event import Event
@@ -178,7 +178,7 @@ class PartitionReplay:
         tally = self.tally
         tally.transitions += len(emits)
         for alert in emits:
-            is_firing = alert.status is AlertStatus.FIRING and not alert.escalation_level
+            is_firing = alert.status is AlertStatus.FIRING and alert.reason != FINDINGS_ROSE
             tally.firings[alert.rule_id] = tally.firings.get(alert.rule_id, 0) + is_firing
             if alert.alert_type == rule_types.INTEGRITY.name:
                 by_rule = tally.about_numbers.setdefault(alert.project_id, {})

@@ -27,7 +27,6 @@ class ExpectedAlert(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     value: float | msgspec.UnsetType | None = UNSET
     threshold: float | msgspec.UnsetType = UNSET
     sample_size: int | msgspec.UnsetType = UNSET
-    escalation_level: int | msgspec.UnsetType = UNSET
     reason: str | msgspec.UnsetType = UNSET
     title: str | msgspec.UnsetType = UNSET
     description: str | msgspec.UnsetType = UNSET

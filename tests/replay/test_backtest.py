@@ -8,7 +8,7 @@ import pytest
 from episode_monitor.replay.backtest_firings import Firing, FiringLog, at_night, night_of
 from episode_monitor.replay.backtest_statistics import Fired, changes, over_range
 from episode_monitor.replay.ranges import BadRange
-from models.alert import Alert, AlertStatus, Severity
+from models.alert import FINDINGS_ROSE, Alert, AlertStatus, Severity
 from streams.alerting.rule_parsing import parse_rules
 from streams.alerting.rules import RuleSet
 from streams.base.night import Night
@@ -112,10 +112,10 @@ def test_hours_that_are_no_night_are_refused(text: str) -> None:
         night_of(text, "UTC")
 
 
-def transition(status: AlertStatus, at: int, level: int = 0, project: str = "a") -> Alert:
+def transition(status: AlertStatus, at: int, reason: str = "threshold_crossed", project: str = "a") -> Alert:
     return an_alert(
         rule_id="r", project_id=project, status=status, updated_at_ms=EVENING_MS + at * MINUTE_MS,
-        escalation_level=level,
+        reason=reason,
     )  # fmt: skip
 
 
@@ -127,18 +127,17 @@ def test_a_firing_begins_and_ends_with_its_transitions() -> None:
     log = FiringLog()
     log.note([
         transition(AlertStatus.PENDING, 0), transition(AlertStatus.RESOLVED, 1),  # ended before it fired
-        transition(AlertStatus.PENDING, 2), transition(AlertStatus.FIRING, 3), transition(AlertStatus.FIRING, 8, 1),
+        transition(AlertStatus.PENDING, 2), transition(AlertStatus.FIRING, 3), transition(AlertStatus.FIRING, 8, FINDINGS_ROSE),
         transition(AlertStatus.RESOLVED, 9), transition(AlertStatus.FIRING, 12),
     ])  # fmt: skip
     minutes = [
         (
             (one.start_ms - EVENING_MS) // MINUTE_MS,
             one.end_ms and (one.end_ms - EVENING_MS) // MINUTE_MS,
-            one.is_escalated,
         )
         for one in log.firings
     ]
-    assert minutes == [(3, 9, True), (12, None, False)]
+    assert minutes == [(3, 9), (12, None)]
 
 
 def test_firings_beyond_the_bound_are_only_counted() -> None:
