@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from episode_monitor.cli.output import print_table
 from episode_monitor.replay.findings import IMPLAUSIBLE, SUSPECT, ReplayFinding
 from episode_monitor.replay.report import At, Report
+from models.alert import FINDINGS_ROSE
 
 MOST_ROWS = 50  # of a table; `--json` has all
 ACTS = "What people did (acknowledged, silenced, waived) is not replayed: it is no record of the events topic."

@@ -49,7 +49,7 @@ def _project_rule(core: Core, state: ProjectState, rule: Rule, at_ms: int) -> Pr
         alert_type=rule.measure.name,
         severity=rule.severity.value,
         state=stands.value,
-        reason=memory.reason if memory is not None and memory.reason else verdict.calm_reason.value,
+        reason=(verdict.calm_reason if memory is None else memory.reason).value,
         description=rule.measure.measurement(rule, as_of, verdict).sentence,
         missing=_missing(rule, stands, verdict),
         since=rfc3339(memory.since_ms) if memory is not None else None,

@@ -127,7 +127,8 @@ def test_a_firing_begins_and_ends_with_its_transitions() -> None:
     log = FiringLog()
     log.note([
         transition(AlertStatus.PENDING, 0), transition(AlertStatus.RESOLVED, 1),  # ended before it fired
-        transition(AlertStatus.PENDING, 2), transition(AlertStatus.FIRING, 3), transition(AlertStatus.FIRING, 8, FINDINGS_ROSE),
+        transition(AlertStatus.PENDING, 2), transition(AlertStatus.FIRING, 3),
+        transition(AlertStatus.FIRING, 8, FINDINGS_ROSE),
         transition(AlertStatus.RESOLVED, 9), transition(AlertStatus.FIRING, 12),
     ])  # fmt: skip
     minutes = [

@@ -7,9 +7,8 @@ import msgspec
 from fastapi import APIRouter
 
 from episode_monitor.checks.jobs import JOB_ENDED, UNKNOWN_JOB
-from episode_monitor.fleet.errors import ALREADY_RESOLVED, UNKNOWN_ALERT
 from episode_monitor.fleet.acts.waive import REFUSALS, WaiveFinding
-from episode_monitor.fleet.errors import Refused
+from episode_monitor.fleet.errors import ALREADY_RESOLVED, UNKNOWN_ALERT, Refused
 from episode_monitor.fleet.question import OfProject, Question
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
 from episode_monitor.fleet.questions.alert_deliveries import AlertDeliveriesQuestion, Deliveries

@@ -14,8 +14,7 @@ from alert_sinks.slack_message import slack_payload
 from alert_sinks.texts.catalogue import Texts
 from alert_sinks.texts.english import ENGLISH
 from alert_sinks.texts.korean import KOREAN
-from episode_monitor.fleet.errors import UNKNOWN_ALERT
-from episode_monitor.fleet.errors import Refused
+from episode_monitor.fleet.errors import UNKNOWN_ALERT, Refused
 from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.slack import routes
 from episode_monitor.slack.routes import slack_router
