@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 15.0
 
 class People:
     """They silence projects, expire silences, and acknowledge, give back or silence an alert, each with a comment of
-    its own, and keep the answers. They resolve none: that changes the core's state, which a clean replay cannot know.
+    its own, and keep the answers. They resolve none.
     """
 
     def __init__(self, stage: "Stage") -> None:

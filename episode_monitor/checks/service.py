@@ -31,7 +31,6 @@ from models.check_views import ProjectDrift
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 15.0
-DUE_SECONDS = 1.0  # between two looks at whether an alert about drift escalates
 FIRST_LOOK_SECONDS = 5.0
 READY_LAG = 1000  # events not yet applied; fewer are normal while a service is busy
 

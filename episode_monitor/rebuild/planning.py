@@ -152,7 +152,7 @@ def not_carried(found: Outline) -> list[str]:
     sentences = ["The chain of audit checkpoints begins anew under the new name; the old one stays as it is."]
     if found.is_lost:
         sentences.append(
-            "Of partitions whose old state is lost, acknowledgements, silences, waivers and the history of findings "
-            "are gone, and what fires in them is sent again."
+            "Of partitions whose old state is lost, waivers and the history of findings are gone, and what fires in "
+            "them is sent again."
         )
     return sentences

@@ -182,7 +182,7 @@ class Partition:
     # --- changes that no record causes
 
     def state_to_change(self, project_id: str) -> ProjectState | None:
-        """A state that the caller changes now, as when an alert is acknowledged, and then passes to `touch`."""
+        """A state that the caller changes now, as when a finding is waived, and then passes to `touch`."""
         self.checkpointer.collect(project_id)
         return self.state(project_id)
 

@@ -126,7 +126,7 @@ async def test_after_the_changelog_was_lost_what_fires_is_sent_again_and_it_is_s
         await until_gone(stage, f"{stage.old_id}-state-changelog")
     planned = await succeeds("plan", *to)
     assert (planned["cases"], planned["records"]) == (["lost_changelog"], 7)
-    assert "acknowledgements, silences, waivers" in planned["not_carried_over"][1]
+    assert "waivers and the history of findings are gone" in planned["not_carried_over"][1]
     assert (await succeeds("start", *to))["projects"] == 2
     compared = await succeeds("compare", *to)
     assert compared["notes"] == [

@@ -39,11 +39,6 @@ def last_transitions(alert_key: str, limit: int) -> AlertHistoryQuestion:
     return AlertHistoryQuestion(alert_key=alert_key, limit=limit)
 
 
-async def is_known(history: AlertHistory, alert_key: str) -> bool:
-    """Whether this alert was ever emitted, as far as the history goes. Raises Unreachable without database."""
-    return bool((await _list(history, HistoryQuery(alert_key=alert_key, limit=1)))[0])
-
-
 async def _list(history: AlertHistory, query: HistoryQuery) -> tuple[list[Transition], str | None]:
     try:
         page = await history.list(query)
