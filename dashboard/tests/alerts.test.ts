@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { ActiveAlert } from "~/api/types";
 import { grouped, matching, shortTitle, standing, worstFirst } from "~/logic/alerts";
+import { phraseOf } from "~/logic/phrases";
 import { attention } from "~/logic/attention";
 
 const alert = (project_id: string, more: Partial<ActiveAlert> = {}): ActiveAlert =>
@@ -43,4 +44,10 @@ test("what needs a person leaves out what somebody has taken, and names projects
   const project = { project_id: "lonely", is_healthy: false, total_episodes: 3, max_number: 4, gaps_total: 1, duplicates_total: 0, health_score: 75, as_of: "", is_split: false };
   const items = attention({ alerts: [alert("taken", { acknowledged_by: "kim" }), alert("new"), alert("gap", { alert_type: "INTEGRITY_VIOLATION", severity: "critical" })], projects: [project, { ...project, project_id: "gap" }], letters: 2 });
   expect(items.map((item) => [item.name ?? item.id, item.tone, item.step])).toEqual([["gap", "critical", "step.repair"], ["new", "warning", "step.alert"], ["lonely", "warning", "step.project"], ["letters", "warning", "step.letters"]]);
+});
+
+test("a phrase of the monitor is translated, and one of another version is shown as it came", () => {
+  expect(phraseOf("escalation to who is on call in numbering")).toEqual({ key: "phrase.escalation.schedule", name: "numbering" });
+  expect(phraseOf("silenced by alert:rule:p")).toEqual({ key: "phrase.silenced", name: "alert:rule:p" });
+  expect(phraseOf("something else")).toBeNull();
 });

@@ -63,6 +63,7 @@ export const OVERVIEW = {
   "part.settings": ["Settings", "설정"],
   "part.files": ["Files", "설정 파일"],
   "part.dispatcher": ["Dispatcher", "알림 처리기"],
+  "part.fleet_rules": ["Rules on all projects", "전체 프로젝트 규칙"],
   "part.history": ["History", "이력"],
   "oncall.title": ["On call", "당직"],
   "oncall.open": ["Schedule", "일정"],

@@ -3,11 +3,18 @@
 import { useTranslation } from "react-i18next";
 import type { AlertDetails } from "~/api/types";
 import { useFormat } from "~/app/use-format";
+import { phraseOf } from "~/logic/phrases";
 import { State } from "~/parts/Answer";
 import { Ago } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { StatusTag, Tag } from "~/parts/Severity";
 import { sayOr } from "~/text";
+
+function Phrase({ text }: { text: string }) {
+  const { t } = useTranslation();
+  const found = phraseOf(text);
+  return <span className="name">{found ? t(found.key, { name: found.name }) : text}</span>;
+}
 
 export function Timeline({ lines }: { lines: AlertDetails["timeline"] }) {
   const { t } = useTranslation();
@@ -40,7 +47,7 @@ export function NextSteps({ alert }: { alert: AlertDetails }) {
           {alert.next.map((step) => (
             <li key={`${step.at} ${step.what}`}>
               <time dateTime={step.at} className="note nowrap" title={format.full(step.at)}>{format.clock(step.at)}</time>
-              <span><strong className="nowrap"><Ago at={step.at} /></strong> · <span className="name">{step.what}</span></span>
+              <span><strong className="nowrap"><Ago at={step.at} /></strong> · <Phrase text={step.what} /></span>
             </li>
           ))}
         </ol>
@@ -63,14 +70,14 @@ export function NotTold({ alert }: { alert: AlertDetails }) {
           return (
             <li key={receiver}>
               <Tag tone="good" icon="check">{t("alert.told.yes")}</Tag> <strong className="name">{receiver}</strong>
-              {still ? <span className="note block name">{still.reason}{still.until ? ` · ${t("alert.until", { until: format.day(still.until) })}` : ""}</span> : null}
+              {still ? <span className="note block name"><Phrase text={still.reason} />{still.until ? ` · ${t("alert.until", { until: format.day(still.until) })}` : ""}</span> : null}
             </li>
           );
         })}
         {alert.not_told.filter((one) => !told.includes(one.receiver)).map((one) => (
           <li key={one.receiver}>
             <Tag icon="silence">{t("alert.told.no")}</Tag> <strong className="name">{one.receiver}</strong>
-            <span className="note block name">{one.reason}{one.until ? ` · ${t("alert.until", { until: format.day(one.until) })}` : ""}</span>
+            <span className="note block name"><Phrase text={one.reason} />{one.until ? ` · ${t("alert.until", { until: format.day(one.until) })}` : ""}</span>
           </li>
         ))}
         {told.length + alert.not_told.length === 0 ? <li className="note">{t("alert.told.nobody")}</li> : null}
