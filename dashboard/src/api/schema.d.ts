@@ -1338,8 +1338,8 @@ export interface components {
          * @description One firing of one rule for one project. Times are epoch milliseconds; `to_dict` writes them as RFC 3339.
          *
          *         `alert_key` names the rule and project; `alert_id` names this firing and is computed, never drawn.
-         *         `alert_id`, `status` and `escalation_level` together name one transition; when a silence ends, the transition that
-         *         it kept from people is emitted once more.
+         *         `alert_id`, `status` and `escalation_level` together name one transition; where more findings are reported of an
+         *         alert that fires, its time is part of the name.
          */
         Alert: {
             /** @default null */
@@ -2059,7 +2059,6 @@ export interface components {
          */
         FiringStatistics: {
             at_night: number;
-            escalated: number;
             firings: number;
             longest_seconds: number | null;
             median_seconds: number | null;

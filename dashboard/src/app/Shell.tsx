@@ -1,6 +1,6 @@
 // The frame of every page: header, what is wrong with the connection, the page itself, help, and the title of the window.
 
-import { Kbd, Modal } from "@mantine/core";
+import { Modal } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Suspense, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -53,7 +53,7 @@ function Help({ close }: { close: () => void }) {
       <dl className="facts">
         {KEYS.map(([keys, text]) => (
           <div key={text} style={{ display: "contents" }}>
-            <dt>{keys.map((key) => <Kbd key={key} size="xs" mr={4}>{key}</Kbd>)}</dt>
+            <dt>{keys.map((key) => <kbd key={key} className="key">{key}</kbd>)}</dt>
             <dd>{t(text)}</dd>
           </div>
         ))}

@@ -1,6 +1,6 @@
 // The one dialog of every change: who, why, how long, and what has to be typed to go on. Asks for a token where one is needed.
 
-import { Button, Modal, PasswordInput, TextInput, Textarea } from "@mantine/core";
+import { Modal, TextInput, Textarea } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -76,12 +76,12 @@ export function ActDialog({ act, close }: { act: Act; close: () => void }) {
           <TextInput label={<>{t("act.confirm")} <code className="name">{act.confirm}</code></>} autoComplete="off" spellCheck={false} value={typed} onChange={(event) => setTyped(event.target.value)} />
         )}
         {given || needsToken(mutation.error) ? (
-          <PasswordInput label={t("act.token")} description={t("act.token.note")} autoComplete="off" value={given} onChange={(event) => setGiven(event.target.value)} />
+          <TextInput type="password" label={t("act.token")} description={t("act.token.note")} autoComplete="off" value={given} onChange={(event) => setGiven(event.target.value)} />
         ) : null}
         {mutation.error ? <ActProblem error={mutation.error} /> : null}
         <div className="form-actions">
-          <Button variant="default" size="xs" onClick={close}>{t("act.cancel")}</Button>
-          <Button type="submit" size="xs" color={act.danger ? "red" : undefined} disabled={!isReady} loading={mutation.isPending}>{act.submit}</Button>
+          <button type="button" className="plain outlined button" onClick={close}>{t("act.cancel")}</button>
+          <button type="submit" className={`plain outlined button ${act.danger ? "danger" : "primary"}`} disabled={!isReady || mutation.isPending} aria-busy={mutation.isPending}>{act.submit}</button>
         </div>
       </form>
     </Modal>
