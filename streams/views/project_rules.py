@@ -35,7 +35,7 @@ def project_rules(core: Core, state: ProjectState, partition: int, at_ms: int) -
         project_id=state.project_id,
         as_of=rfc3339(at_ms),
         applied=Applied(partition=partition, offset=state.applied),
-        rules=[_project_rule(core, state, rule, at_ms) for rule in core.rules.by_id.values()],
+        rules=[_project_rule(core, state, rule, at_ms) for rule in core.rules.of_projects.values()],
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from models.rule_views import ProjectRule
-from streams.alerting.rule import Rule
+from streams.alerting.rule import Rule, Scope
 from streams.partition.partition import Partition
 from streams.views.project_rules import project_rules
 from tests.streams_views.making import CONFLICTS, FAILURES, INTEGRITY, START, START_MS, Log, MemoryStore, make_core
@@ -80,3 +80,8 @@ def test_without_an_operation_in_the_window_there_is_no_data() -> None:
 
     assert stood_at(15 * 60 - 1) == ("inactive", "back_to_normal", 1, 0.0)
     assert stood_at(15 * 60) == ("no_data", "no_operations", 0, None)
+
+
+def test_a_rule_on_all_projects_is_none_of_a_project() -> None:
+    of_all = msgspec.structs.replace(failures(), rule_id="of_all", scope=Scope.FLEET)
+    assert list(stood(failures(), of_all, created=1)) == [failures().rule_id]
