@@ -182,7 +182,7 @@ def act(turn: Turn, event: Event, given: ActOnAlert) -> None:
         turn.refusal = Refusal.EXPIRY_PASSED
         return
     if event is Event.RESOLVE:
-        live.record.hushed_by, live.record.hushed_at = given.by, live.record.alert.updated_at_ms
+        live.record.hushed_by, live.record.hushed_at = given.by, float(live.record.alert.updated_at_ms)
     _move(turn, live, move)
     if event is Event.ACKNOWLEDGE:
         live.record.acknowledgement = Acknowledgement(given.by, given.comment, turn.now_ms, until_ms)

@@ -56,11 +56,11 @@ async def test_the_team_is_notified_at_once_and_on_call_if_nobody_acknowledges(
     async with producing(broker) as producer, running(two.rig(config)) as rig:
         await put_alert(producer, config, P1)
         await until(lambda: len(two.on_call.got) == 1)
-        assert two.team.lines == ["p1 firing crossed"]
+        assert two.team.lines == ["p1 firing threshold_crossed"]
         assert two.on_call.lines == ["p1 firing escalated_unacknowledged"]
         await put_alert(producer, config, alert("p1", AlertStatus.RESOLVED, Severity.CRITICAL))
         await until(lambda: len(two.team.got) == len(two.on_call.got) == 2)
-        assert two.team.lines[1] == two.on_call.lines[1] == "p1 resolved crossed"
+        assert two.team.lines[1] == two.on_call.lines[1] == "p1 resolved threshold_crossed"
         assert [each.alert_key for each, _, _ in rig.history] == ["rate:p1", "rate:p1"], "history reads the transitions"
         ids = [message_id for _, message_id in (*two.team.got, *two.on_call.got)]
         assert sorted(ids) == sorted(each.notification_id for each in await notifications(config))
@@ -79,7 +79,7 @@ async def test_what_was_delivered_is_not_delivered_again_by_the_next_worker(
         async with running(two.rig(config)):
             await put_alert(producer, config, alert("p2"))
             await until(lambda: len(two.team.got) == 2)
-    assert two.team.lines == ["p1 firing crossed", "p2 firing crossed"]
+    assert two.team.lines == ["p1 firing threshold_crossed", "p2 firing threshold_crossed"]
 
 
 async def test_a_notification_that_is_sent_twice_is_delivered_once(
@@ -97,7 +97,7 @@ async def test_a_notification_that_is_sent_twice_is_delivered_once(
         next_rig = two.rig(config)
         async with running(next_rig):
             await put_alert(producer, config, alert("p2"))
-            await until(lambda: "p2 firing crossed" in two.team.lines)
+            await until(lambda: "p2 firing threshold_crossed" in two.team.lines)
     found = [each.notification_id for each in await notifications(config)]
     assert len(found) == 3
     assert len(set(found)) == 2

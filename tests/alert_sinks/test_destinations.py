@@ -106,7 +106,7 @@ def with_pager(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SinkSettings]:
     monkeypatch.setattr("alert_sinks.destinations.KINDS", (*KINDS, PAGER))
 
     class AllWithPager(AllSinkSettings, PagerSettings):  # type: ignore[misc,valid-type]
-        pass
+        alert_on_issues: bool = True
 
     return AllWithPager
 

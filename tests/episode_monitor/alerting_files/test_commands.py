@@ -38,7 +38,7 @@ def answer(*words: str, code: ExitCode = ExitCode.CLEAN) -> dict[str, Any]:
 def test_check_counts_what_the_files_hold() -> None:
     done = run("alerts", "routes", "check", ALERTING, "--oncall", ON_CALL)
     assert done.output.splitlines() == [
-        f"{ALERTING}: 7 receivers, 8 routes, 2 inhibit rules, 3 time intervals.",
+        f"{ALERTING}: 7 receivers, 8 routes, 3 inhibit rules, 3 time intervals.",
         f"{ON_CALL}: 2 chains, 2 schedules.",
     ]
     found = answer("alerts", "routes", "check", ALERTING, "--oncall", ON_CALL)
@@ -69,7 +69,9 @@ def test_test_shows_receivers_what_inhibits_and_the_chain() -> None:
     assert found["receivers"] == ["team"]
     assert found["labels"]["service"] == "project-service"
     assert found["routes"][0]["active_time_intervals"] == ["working-hours"]
-    assert found["inhibited_by"] == ['{alert_type="HIGH_FAILURE_RATE"}', '{severity="critical"}']
+    assert found["inhibited_by"] == [
+        '{alert_type="HIGH_FAILURE_RATE"}', '{project_id="_fleet"}', '{severity="critical"}',
+    ]  # fmt: skip
     assert found["chain"] is None
 
 
