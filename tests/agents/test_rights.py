@@ -31,7 +31,7 @@ from agents.kafka.rights import (
     needs_of_worker,
     sentence,
 )
-from agents.kafka.topics import TopicNames, ensure_topics
+from agents.kafka.topics import TopicNames, ensure_dispatch_topics, ensure_topics
 from episode_monitor.demo.ports import free_port
 from testbed.locked_kafka import SECRET, USER
 from testbed.many_doors import Doors, kafka_with_many_doors
@@ -159,6 +159,7 @@ async def test_with_just_its_rights_a_worker_works_and_one_taken_away_is_said(
 ) -> None:
     topics = TopicNames.of(topic_prefix, *(f"{topic_prefix}{name}" for name in ("e", "a", "d", "ad")))
     await ensure_topics(doors.addresses["PLAINTEXT"], topics, 2, None)
+    await ensure_dispatch_topics(doors.addresses["PLAINTEXT"], topics, 2, None)
     granting = Granting(doors)
     await asyncio.to_thread(granting.give, topics, topic_prefix)
     await granted(login(doors), needs_of_worker(topics, topic_prefix), 0)
