@@ -17,9 +17,8 @@ PATIENCE_SECONDS = 15.0
 
 
 class People:
-    """They silence projects, expire silences, and acknowledge, give back or silence an alert, each with a comment of
-    its own, and keep the answers. They resolve none.
-    """
+    """They silence projects, expire silences, and acknowledge, give back, resolve or silence an alert, each with a
+    comment of its own, and keep the answers."""
 
     def __init__(self, stage: "Stage") -> None:
         self._stage = stage
@@ -56,7 +55,7 @@ class People:
         except (httpx.HTTPError, ValueError):
             return
         if alerts:
-            verb = self._rnd.choice(("acknowledge", "acknowledge", "unacknowledge", "silence"))
+            verb = self._rnd.choice(("acknowledge", "acknowledge", "unacknowledge", "resolve", "silence"))
             key, body = self._rnd.choice(alerts)["alert_key"], {"by": "kim", "comment": comment}
             await self._ask(client, "POST", url, f"/alerts/{key}/{verb}", body, comment)
 
