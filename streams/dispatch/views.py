@@ -105,7 +105,8 @@ def _has_news(live: LiveAlert, group: LiveGroup) -> bool:
 def next_of(state: State, live: LiveAlert) -> list[Next]:
     """What happens to the alert if nobody does anything, in order."""
     record, found = live.record, []
-    for group in state.groups_of(live):
+    is_held = live.fires and (record.acknowledgement is not None or mask_of(state, live) is not None)
+    for group in () if is_held else state.groups_of(live):
         if group.record.due_ms:
             what = f"{'notification to' if _has_news(live, group) else 'repetition to'} {group.record.receiver}"
             found.append(Next(group.record.due_ms, what))

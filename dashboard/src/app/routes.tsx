@@ -7,7 +7,13 @@ import { toProject } from "~/logic/address";
 import { Overview } from "~/pages/overview/Overview";
 import { NotFound, PageFailed } from "~/pages/NotFound";
 
-const page = <T extends string>(load: () => Promise<Record<T, React.ComponentType>>, name: T) => lazy(async () => ({ default: (await load())[name] }));
+const READ_AHEAD_MS = 2000;
+
+/** Loaded when it is opened, or soon after the first page: a worker that has died by then does not break the others. */
+const page = <T extends string>(load: () => Promise<Record<T, React.ComponentType>>, name: T) => {
+  setTimeout(() => void load().catch(() => undefined), READ_AHEAD_MS);
+  return lazy(async () => ({ default: (await load())[name] }));
+};
 
 const Alerts = page(() => import("~/pages/alerts/Alerts"), "Alerts");
 const AlertPage = page(() => import("~/pages/alerts/AlertPage"), "AlertPage");

@@ -144,6 +144,20 @@ def test_an_alert_answers_what_happened_who_is_not_notified_and_what_is_next() -
     assert explained(DEFAULT, stage.state, "rate:p9") is None
 
 
+@pytest.mark.parametrize("held", ["p1 acknowledged ann", "s1 silences project_id=p1 until 9:00"])
+def test_of_an_alert_that_is_held_back_no_repetition_is_announced(held: str) -> None:
+    def announced() -> list[str]:
+        found = explained(GROUPED, stage.state, "rate:p1")
+        assert found is not None
+        return [one.what for one in found.next]
+
+    stage = Stage(GROUPED)
+    stage.play("0:00 p1 fires warning\n0:30 end")
+    assert announced() == ["repetition to team"]
+    stage.play(f"0:31 {held}\n0:40 end")
+    assert not any("repetition" in what for what in announced())
+
+
 def test_an_alert_that_is_on_its_way_up_names_the_next_step() -> None:
     stage = Stage(GROUPED)
     stage.config = msgspec.structs.replace(GROUPED, on_call=DEFAULT.on_call)
