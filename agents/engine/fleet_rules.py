@@ -67,14 +67,14 @@ class FleetRules:
         failpoint: Failpoint = lambda name: None,
     ) -> None:  # fmt: skip
         """`now_ms` is the wall clock, `failpoint` is where faults are injected."""
-        self._waits_for = self._is_stale = ""
+        self._waits_for = self._stalled = ""
         self._engine, self._producer, self._kafka, self._topic = engine, producer, kafka, topic
         self._now_ms, self._failpoint = now_ms, failpoint
 
     @property
     def problem(self) -> str:
         """One sentence of what keeps them from being judged; "" where nothing does, or there are none."""
-        return (self._waits_for or self._is_stale) if self._engine.core.rules.fleet else ""
+        return (self._waits_for or self._stalled) if self._engine.core.rules.fleet else ""
 
     async def run(self) -> None:
         """Send and judge for ever."""
@@ -123,7 +123,7 @@ class FleetRules:
         return owned, owned.fleet_judge
 
     async def _judge_while_keeper(self) -> None:
-        found, self._is_stale = self._keeper(), ""
+        found, self._stalled = self._keeper(), ""
         if found is None:
             return
         owned, judge = found
@@ -167,11 +167,12 @@ class FleetRules:
             await asyncio.sleep(0)
 
     def _note_age(self, judge: FleetJudge) -> None:
-        final, slowest = judge.final_until, judge.slowest
-        is_old = final is not None and self._age_seconds(final) > STALE_SECONDS
-        self._is_stale = ""
-        if final is not None and is_old and slowest is not None:
-            self._is_stale = (
+        final, self._stalled = judge.final_until, ""
+        if final is None or self._age_seconds(final) <= STALE_SECONDS:
+            return
+        slowest = judge.slowest
+        if slowest is not None:
+            self._stalled = (
                 f"Rules on all projects are judged up to {rfc3339(final * 1000)}: partition {slowest} has closed no "
                 f"second since then. Look at its events and at the worker that has it."
             )
