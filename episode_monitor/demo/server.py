@@ -90,6 +90,16 @@ class LocalServer(ABC):
         """The server's own process id while it is started."""
         return self._process.pid if self._process else None
 
+    @property
+    def returncode(self) -> int | None:
+        """The exit code of a server that has ended by itself, negative: by that signal; else None."""
+        return self._process.returncode if self._process else None
+
+    @property
+    def log_file(self) -> Path:
+        """What the server wrote. It goes with the server's folder."""
+        return (self._folder or Path()) / "log"
+
     def _run(self, folder: Path) -> None:
         process = self._process = self._launch(folder)
         process.wait_until(lambda: self._answers(folder), self.start_seconds)

@@ -23,6 +23,7 @@ from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres, Serv
 from episode_monitor.demo.person import ALERT_KEY, NAME, PROJECT, PersonOnCall
 from episode_monitor.demo.ports import NoFreePortError, free_port
 from episode_monitor.demo.programs import Driver, Program
+from episode_monitor.demo.watching import Watch
 from episode_monitor.exits import ExitCode
 from models.audit_signature import public_text
 
@@ -126,7 +127,7 @@ class Stack:
 
 
 async def run_demo(seconds: float | None, rate: float) -> ExitCode:
-    """Run until Ctrl-C, SIGTERM, the end of `seconds`, or the end of a part."""
+    """Run until Ctrl-C, SIGTERM, the end of `seconds`, or the end of a part that is not started again."""
     console, stop = Console(stderr=True, highlight=False), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -137,8 +138,8 @@ async def run_demo(seconds: float | None, rate: float) -> ExitCode:
             with console.status("Starting broker and database ..."):
                 await _raise(stage, running)
             _tell_addresses(console, stage)
-            await running.enter_async_context(stage.driver())
-            return await _watch(console, stage, stop, seconds)
+            driver = await running.enter_async_context(stage.driver())
+            return await _watch(console, stage, driver, stop, seconds)
     except (ServerError, NoFreePortError) as error:
         console.print(f"episode-monitor: {error}", style="red")
         return ExitCode.UNREACHABLE
@@ -196,16 +197,20 @@ def _tell_addresses(console: Console, stage: Stack) -> None:
     )
 
 
-async def _watch(console: Console, stage: Stack, stop: asyncio.Event, seconds: float | None) -> ExitCode:
+async def _watch(
+    console: Console, stage: Stack, driver: Driver, stop: asyncio.Event, seconds: float | None
+) -> ExitCode:
     """Say what is delivered until the end comes."""
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
+    watch = Watch(
+        (stage.worker, stage.service, driver), (stage.receiver, stage.broker, stage.postgres),
+        lambda line: console.print(line, style="yellow", soft_wrap=True),
+    )  # fmt: skip
     log, person = AlertLog(stage.worker.url, stage.receiver.url), PersonOnCall(stage.worker.url)
     while not stop.is_set():
         if deadline is not None and asyncio.get_running_loop().time() >= deadline:
             break
-        for part in (stage.worker, stage.service, stage.receiver, stage.broker, stage.postgres):
-            if not part.is_running:
-                raise ServerError(f"The {part.name} has stopped unexpectedly; see its last output above or in its log.")
+        await watch.look()
         await asyncio.to_thread(person.look, datetime.now(UTC))
         for line in await asyncio.to_thread(log.new_lines):
             console.print(line, soft_wrap=True)
