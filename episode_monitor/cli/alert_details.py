@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from alert_sinks.wording import reason
 from episode_monitor.cli.output import count, print_table
 
 
@@ -15,7 +16,8 @@ def print_details(found: dict[str, Any]) -> None:
     for name, word in (("silenced_by", "Silenced"), ("inhibited_by", "Inhibited")):
         if found[name]:
             print(f"{word} by {', '.join(found[name])}.")
-    _table("What happened", ("When", "Status", "Why", "By", "Comment"), found["timeline"],
+    timeline = [{**line, "reason": reason(line["reason"])} for line in found["timeline"]]
+    _table("What happened", ("When", "Status", "Why", "By", "Comment"), timeline,
            ("at", "status", "reason", "by", "comment"))  # fmt: skip
     _table("Deliveries", ("When", "Receiver", "Sink", "Outcome", "Attempts", "Error"), found["deliveries"] or [],
            ("at", "receiver", "sink", "status", "attempts", "last_error"))  # fmt: skip
@@ -34,4 +36,10 @@ def _counts(inputs: dict[str, Any]) -> str:
 def _table(title: str, heads: tuple[str, ...], rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
     if rows:
         print(f"\n{title}")
-        print_table(heads, [[str(row.get(name) or "") for name in names] for row in rows])
+        print_table(heads, [[_words(name, row.get(name)) for name in names] for row in rows])
+
+
+def _words(name: str, value: object) -> str:
+    """Codes as words; what people and receivers wrote stays."""
+    text = str(value or "")
+    return text.replace("_", " ") if name in ("status", "reason", "what") else text

@@ -9,8 +9,8 @@ from episode_monitor.cli.output import Json, count, print_json, print_table
 from episode_monitor.cli.times import Since, Until, asked_times
 from episode_monitor.settings.settings import load_settings
 
-_HEADS = ("Rule", "Firings", "Now", "Night", "Flapping", "Escalated", "Acknowledged", "after", "p90", "Resolved",
-          "after", "p90", "Messages")  # fmt: skip
+_HEADS = ("Rule", "Firings", "Now", "Night", "Flapping", "Escalated", "Acknowledged", "Acknowledged after",
+          "Acknowledged p90", "Resolved", "Resolved after", "Resolved p90", "Messages")  # fmt: skip
 
 
 def statistics(

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import typer
 
+from alert_sinks.wording import reason
 from episode_monitor.cli.alert_details import print_details
 from episode_monitor.cli.alert_routes import routes
 from episode_monitor.cli.alert_statistics import statistics
@@ -68,7 +69,7 @@ def history(
     if as_json:
         print_json(page)
         return
-    rows = [[t["at"], t["alert"]["alert_key"], t["alert"]["status"], t["reason"], t["by"] or ""]
+    rows = [[t["at"], t["alert"]["alert_key"], t["alert"]["status"], reason(t["reason"]), t["by"] or ""]
             for t in page["transitions"]]  # fmt: skip
     print_table(("When", "Alert", "Status", "Why", "By"), rows)
 
@@ -140,4 +141,4 @@ def _act(key: str, what: str, body: dict[str, Any], url: str | None, as_json: bo
         print_json(alert)
     else:
         until = f", silenced until {alert['silenced_until']}" if alert["silenced_until"] else ""
-        print(f"{alert['alert_key']} is {alert['status']} ({alert['reason']}){until}.")
+        print(f"{alert['alert_key']} is {alert['status']} ({reason(alert['reason'])}){until}.")

@@ -9,13 +9,12 @@ from urllib.parse import quote
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
 
 from episode_monitor.access import episodes_table, secret
 from episode_monitor.checks.integrity_checker import EpisodeIntegrityChecker, UnknownProject
 from episode_monitor.cli import calling
 from episode_monitor.cli.calling import Url
-from episode_monitor.cli.output import Json, bar, console, count, print_json
+from episode_monitor.cli.output import Json, bar, count, print_json, print_table
 from episode_monitor.cli.service_database import failing_as_a_command
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.settings.settings import Settings, load_settings
@@ -23,6 +22,7 @@ from streams.base.numbering_rules import NumberingRules
 
 POLL_SECONDS = 0.5
 _SHOWN = 20  # numbers in a table's cell
+_SIDES = ("stream", "database")
 
 
 def check(
@@ -179,14 +179,7 @@ def show_fleet(result: dict[str, Any]) -> None:
             f"{count(database['invalid_rows'], 'invalid row')}."
         )
     if result["project_issues"]:
-        table = Table(Column("Project", overflow="fold"), "Score", "Gaps", "Duplicates", "Drift")
-        for issue in result["project_issues"]:
-            drift = issue.get("drift") or {"numbers": []}
-            table.add_row(
-                escape(issue["project_id"]), str(issue["health_score"]), _numbers(issue["gaps"]),
-                _numbers(issue["duplicates"]), _numbers([one["number"] for one in drift["numbers"]]),
-            )  # fmt: skip
-        console().print(table)
+        _show_issues(result["project_issues"], "" if database is None else " on a side")
     if result["split"]:
         print(
             f"{count(len(result['split']), 'project')} in several partitions, not compared (docs/operations.md): "
@@ -196,20 +189,30 @@ def show_fleet(result: dict[str, Any]) -> None:
         print(f"The {len(result['project_issues'])} worst are listed.", file=sys.stderr)
 
 
+def _show_issues(issues: list[dict[str, Any]], where: str) -> None:
+    """With a database, a number is listed that is missing or held twice in the stream or in the database."""
+    heads = ("Project", "Score", f"Missing{where}", f"Held twice{where}", "Drift")
+    rows = []
+    for issue in issues:
+        drift = issue.get("drift") or {"numbers": []}
+        rows.append([
+            issue["project_id"], str(issue["health_score"]), _numbers(issue["gaps"], issue.get("gaps_total", 0)),
+            _numbers(issue["duplicates"], issue.get("duplicates_total", 0)),
+            _numbers([one["number"] for one in drift["numbers"]], _differences(drift)),
+        ])  # fmt: skip
+    print_table(heads, rows)
+
+
 def show_projects(projects: list[dict[str, Any]]) -> None:
     """A line for each project and side; then one for each number on which they disagree."""
-    table = Table(
-        Column("Project", overflow="fold"), "Side", "Episodes", "Highest", "Gaps", "Duplicates", "Suspect", "Score"
-    )
-    for project in projects:
-        for side in ("stream", "database"):
-            one = project[side]
-            if one is not None:
-                table.add_row(
-                    escape(project["project_id"]), side, str(one["total_episodes"]), str(one["max_number"]),
-                    _numbers(one["gaps"]), _numbers(one["duplicates"]), _suspects(one), str(one["health_score"]),
-                )  # fmt: skip
-    console().print(table)
+    rows = [
+        [project["project_id"], side, str(one["total_episodes"]), str(one["max_number"]), _numbers(one["gaps"]),
+         _numbers(one["duplicates"]), _suspects(one), str(one["health_score"])]
+        for project in projects
+        for side, one in (("stream", project["stream"]), ("database", project["database"]))
+        if one is not None
+    ]  # fmt: skip
+    print_table(("Project", "Side", "Episodes", "Highest", "Gaps", "Duplicates", "Suspect", "Score"), rows)
     for project in projects:
         if project["drift"] is not None:
             show_drift(project["project_id"], project["drift"])
@@ -217,12 +220,12 @@ def show_projects(projects: list[dict[str, Any]]) -> None:
 
 def show_drift(project: str, drift: dict[str, Any]) -> None:
     """A line for each number on which stream and database disagree."""
-    table = Table(Column("Project", overflow="fold"), "Number", "Difference", "Stream", "Database")
-    for one in drift["numbers"]:
-        owners = (", ".join(one[side]) or "-" for side in ("stream", "database"))
-        table.add_row(escape(project), str(one["number"]), one["kind"].replace("_", " "), *map(escape, owners))
-    console().print(table)
-    total = drift["missing_in_stream"] + drift["missing_in_database"] + drift["different_owner"]
+    rows = [
+        [project, str(one["number"]), one["kind"].replace("_", " "), *(", ".join(one[side]) or "-" for side in _SIDES)]
+        for one in drift["numbers"]
+    ]
+    print_table(("Project", "Number", "Difference", "Stream", "Database"), rows)
+    total = _differences(drift)
     if total > len(drift["numbers"]):
         print(f"The first {len(drift['numbers'])} of {total} differences are listed.", file=sys.stderr)
 
@@ -233,6 +236,11 @@ def _suspects(side: dict[str, Any]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
-def _numbers(numbers: list[int]) -> str:
-    shown = ", ".join(map(str, numbers[:_SHOWN]))
-    return f"{shown}, …" if len(numbers) > _SHOWN else shown
+def _differences(drift: dict[str, Any]) -> int:
+    return sum(drift.get(kind, 0) for kind in ("missing_in_stream", "missing_in_database", "different_owner"))
+
+
+def _numbers(numbers: list[int], total: int = 0) -> str:
+    """The first ones; `total` counts all, also those that the answer does not list."""
+    shown, total = ", ".join(map(str, numbers[:_SHOWN])), max(total, len(numbers))
+    return f"{shown}, … ({total} in all)" if total > _SHOWN else shown

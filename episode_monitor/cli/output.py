@@ -3,14 +3,20 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 PIPED_COLUMNS: Final = 200
+_FRAME: Final = "│  "  # of a column
+_FOLDED: Final = 3  # columns of a table that is always one: a name, and a value whose words may be broken
+_MOST_LINES: Final = 3  # of a row, on the average
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
 
@@ -60,9 +66,39 @@ def print_made(made: Any, as_json: bool) -> None:
         print(made["id"])
 
 
-def print_table(heads: tuple[str, ...], rows: list[list[str]]) -> None:
-    """Rows of plain text: what stands in square brackets is no markup."""
-    table = Table(*heads)
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows of plain text. Where the terminal is too narrow for a table that can be read, each row is a block of lines,
+    one for each cell that is not empty."""
+    out = console()
+    table = _table(heads, rows, out.width)
+    if table is not None:
+        out.print(table)
+        return
     for row in rows:
-        table.add_row(*(cell.replace("[", "\\[") for cell in row))
-    console().print(table)
+        out.print(_block(heads, row))
+        out.print()
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table | None:
+    """The widest column takes what the others leave. None: that breaks its words, or makes a tall strip of it."""
+    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    widest = widths.index(max(widths))
+    left = width - sum(widths) + widths[widest] - len(_FRAME) * len(heads) - 1
+    words = max(cell_len(word) for row in (heads, *rows) for word in row[widest].split() or [""])
+    lines = sum(cell_len(row[widest]) for row in rows) / (max(left, 1) * max(len(rows), 1))
+    if len(heads) > _FOLDED and (left < words or lines > _MOST_LINES):
+        return None
+    fixed = len(heads) > _FOLDED
+    columns = (Column(head, overflow="fold", no_wrap=fixed and at != widest) for at, head in enumerate(heads))
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _block(heads: Sequence[str], row: Sequence[str]) -> Table:
+    lines = Table.grid(Column(style="bold", no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0))
+    for head, cell in zip(heads, row, strict=True):
+        if cell:
+            lines.add_row(head, Text(cell))
+    return lines

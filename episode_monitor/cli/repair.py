@@ -11,12 +11,10 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from episode_monitor.cli.calling import By, Url, WorkerClient, name_of
-from episode_monitor.cli.output import Json, bar, console, print_json, print_table
+from episode_monitor.cli.output import Json, bar, print_json, print_table
 from episode_monitor.exits import ExitCode, Failure, Interrupted
 from episode_monitor.repair.planning import Strategy
 from episode_monitor.settings.settings import load_settings
@@ -169,13 +167,13 @@ def _print_changes(plan: Any) -> None:
     print(f"Plan {plan['plan_id']} for {plan['project_id']}: {plan['state']}")
     is_back = plan["state"] == "rolled_back"
     heads = ("As applied", "Restored") if is_back else ("Number before", "New number")
-    table = Table("Episode", *(("Number now", "New number") if plan["state"] == "planned" else heads))
     changes = [*plan["changes"], *plan["newer_changes"]]
+    rows = []
     for change in changes[:SHOWN_CHANGES]:
         numbers = [str(change["old_number"]), str(change["new_number"])]
-        table.add_row(escape(change["episode_id"]), *(reversed(numbers) if is_back else numbers))
-    if changes:
-        console().print(table)
+        rows.append([change["episode_id"], *(reversed(numbers) if is_back else numbers)])
+    if rows:
+        print_table(("Episode", *(("Number now", "New number") if plan["state"] == "planned" else heads)), rows)
     if len(changes) > SHOWN_CHANGES:
         print(f"... and {len(changes) - SHOWN_CHANGES} more; --json has them all.")
 

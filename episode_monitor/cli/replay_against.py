@@ -9,13 +9,11 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.markup import escape
-from rich.table import Column, Table
 
 from agents.engine.gc_tuning import spare_the_state
 from episode_monitor.access import episodes_table, kafka_access, secret
 from episode_monitor.cli.calling import WorkerClient
-from episode_monitor.cli.output import console, count, print_json
+from episode_monitor.cli.output import count, print_json, print_table
 from episode_monitor.cli.replay_options import run
 from episode_monitor.cli.replay_progress import shown_progress
 from episode_monitor.cli.service_database import failing_as_a_command
@@ -144,12 +142,12 @@ def _print(found: Comparison, other: str) -> None:
         return
     counts = ", ".join(f"{what} {number}" for what, number in found.counts.items())
     print(f"{count(found.projects, 'project')} of {partitions} compared; differences: {counts}.")
-    table = Table(Column("Project", overflow="fold"), "Partition", "What", "Replayed", other, "Explanation")
-    for one in found.differences[:_SHOWN]:
-        sides = (escape(_short(side)) for side in (one.replayed, one.other))
-        partition = "" if one.partition is None else str(one.partition)
-        table.add_row(escape(one.project_id or "-"), partition, one.what, *sides, escape(one.explanation))
-    console().print(table)
+    rows = [
+        [one.project_id or "-", "" if one.partition is None else str(one.partition), one.what, _short(one.replayed),
+         _short(one.other), one.explanation]
+        for one in found.differences[:_SHOWN]
+    ]  # fmt: skip
+    print_table(("Project", "Partition", "What", "Replayed", other, "Explanation"), rows)
     if found.truncated or len(found.differences) > _SHOWN:
         print(f"The first {min(len(found.differences), _SHOWN)} are listed; --json lists more.", file=sys.stderr)
 

@@ -50,7 +50,12 @@ def explain_rules(
         print_json(found)
     else:
         rows = [
-            [one["rule_id"], one["state"], one["since"] or "", f"{one['description']} {one['missing'] or ''}".rstrip()]
+            [
+                one["rule_id"],
+                one["state"].replace("_", " "),
+                one["since"] or "",
+                f"{one['description']} {one['missing'] or ''}".rstrip(),
+            ]
             for one in found["rules"]
         ]
         print_table(("Rule", "State", "Crossed since", "Why"), rows)

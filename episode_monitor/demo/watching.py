@@ -1,4 +1,4 @@
-"""What happens when a part of the demo stops: its programs are started again, a few times, so that a reader can kill one
+"""What happens when a part of the demo stops: a program is started again, a few times, so that a reader can kill one
 and watch the recovery. Broker, database and receiver have their data in memory, so without them the demo ends."""
 
 import asyncio
@@ -35,7 +35,7 @@ class Watch:
         how = _how_it_ended(part.returncode)
         if part in self._servers or self._restarts[part.name] == RESTARTS:
             often = f" after {RESTARTS} restarts" if part not in self._servers else ""
-            raise ServerError(f"The {part.name} has stopped{often} ({how}); the logs of all parts are in {self._keep()}")
+            raise ServerError(f"The {part.name} has stopped{often} ({how}); all parts' logs are in {self._keep()}")
         self._restarts[part.name] += 1
         number = self._restarts[part.name]
         self._say(f"The {part.name} has stopped ({how}) and is started again ({number} of {RESTARTS}): {part.log_file}")

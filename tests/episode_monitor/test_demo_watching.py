@@ -71,7 +71,7 @@ async def test_a_server_that_stops_ends_the_demo_at_once_and_its_log_stays(progr
 
 
 def _assert_log_is_kept(error: ServerError) -> None:
-    named = re.search(r"are in (\S+)$", str(error))
+    named = re.search(r"logs are in (\S+)$", str(error))
     assert named is not None
     folder = Path(named[1])
     assert "GET / HTTP" in (folder / "worker.log").read_text()
