@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.engine.gc_tuning import spare_the_state
 from agents.fetching.decompression import missing_codecs
@@ -49,6 +49,7 @@ from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from episode_monitor.fleet.split_watch import SplitWatch
 from episode_monitor.observe.loop_lag import LoopLag
+from episode_monitor.observe.metrics import PassedOver
 from episode_monitor.observe.process_view import ProcessView
 from episode_monitor.observe.switched_off import SwitchedOffFleet, SwitchedOffProcess, refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
@@ -149,6 +150,7 @@ class Worker:
 
     def _make_web(self) -> FastAPI:
         registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         self._loop_lag = LoopLag(registry)
         state = WorkerState(
             self._view,
@@ -161,6 +163,7 @@ class Worker:
             self.storage.database.counters,
             lambda: self.runtime.dispatching.status(now_ms()) if self.settings.episode_monitoring_enabled else None,
             self.files.metrics,
+            self._passed_over,
         )  # fmt: skip
         process = ProcessView(self._view, state, registry, self.settings.metrics_max_projects)
         self._repairs = composition.automatic_repairs(
@@ -220,6 +223,13 @@ class Worker:
         """How the database is now; where that is well, what was lost before."""
         word, losses = self.storage.database.status(), self.storage.database.losses()
         return losses if word == "ok" and losses else word
+
+    def _passed_over(self) -> PassedOver:
+        runtime = self.runtime
+        return PassedOver(
+            alerts=runtime.dispatching.owner.counts.undecodable, notifications=runtime.notifications.undecodable,
+            foreign=sum(runtime.ours.foreign.values()),
+        )  # fmt: skip
 
     def _audit(self, entry: AuditEntry) -> None:
         log.info("audit", by=entry.who, action=entry.what, target=entry.target, result=entry.result)

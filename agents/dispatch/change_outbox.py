@@ -12,6 +12,7 @@ import structlog
 from agents.alerts.history_follower import HistoryStore
 from agents.dispatch.codecs import decode_change, encode_change
 from agents.dispatch.decision_log import CHANGE
+from agents.dispatch.dispatch_counts import DispatchCounts
 from agents.engine.emitter import Failpoint
 from streams.dispatch.outputs import Change
 
@@ -26,8 +27,11 @@ PAUSE_SECONDS = 1.0  # while the history is away
 class ChangeOutbox:
     """The owner's. `history` None keeps nothing."""
 
-    def __init__(self, history: HistoryStore | None, failpoint: Failpoint) -> None:
+    def __init__(
+        self, history: HistoryStore | None, failpoint: Failpoint, counts: DispatchCounts | None = None
+    ) -> None:
         self.lost = 0
+        self._counts = counts or DispatchCounts()
         self._history = history
         self._failpoint = failpoint
         self._staged: dict[bytes, bytes] = {}
@@ -75,6 +79,7 @@ class ChangeOutbox:
             self._remove(key)
             if self._is_shared:
                 self.lost += 1
+                self._counts.changes_lost += 1
                 if self.lost == 1 or self.lost % 1000 == 0:
                     log.error("a change of an alert is not in the history: too many wait", lost_so_far=self.lost)
 

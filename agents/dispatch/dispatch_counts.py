@@ -5,16 +5,19 @@ from dataclasses import dataclass, field
 from streams.dispatch.outputs import Decision, Notification
 from streams.dispatch.table import NotifyReason
 
-RECEIVERS_MAX = 100  # with counts of their own; the others are summed
+RECEIVERS_MAX = 20  # with counts of their own; the others are summed
 OTHER = "_other"
 
 
 @dataclass
 class DispatchCounts:
-    """`empty_shifts`: pages for which a layer, or the whole schedule, had nobody. `notifications` by receiver and
+    """`changes_lost`: changes of alerts that are not in the history. `undecodable`: records that are no inputs.
+    `empty_shifts`: pages for which a layer, or the whole schedule, had nobody. `notifications` by receiver and
     reason; `explanations`, receivers that were not notified, by why."""
 
     inputs: int = 0
+    undecodable: int = 0
+    changes_lost: int = 0
     empty_shifts: int = 0
     decisions: int = 0
     repeated: int = 0  # notifications sent again after a restart; they are in `notifications` as well

@@ -64,7 +64,7 @@ class Dispatcher:
         self.counts = counts or DispatchCounts()
         self.deadline_ms: int | None = None  # when a tick is wanted
         self._parts = parts
-        self.changes = ChangeOutbox(parts.history, parts.failpoint)
+        self.changes = ChangeOutbox(parts.history, parts.failpoint, self.counts)
         self._outbox: dict[bytes, bytes] = {}  # stored, and not known to be sent
         self._sent: list[bytes] = []  # stored in the outbox, and sent
         self._outcomes: dict[bytes, int] = {}

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from agents.alerts.alert_headers import Mark, Ours, read_mark
 from agents.alerts.catching_up import LIVE_MS, CatchingUp
 from agents.dispatch.codecs import decode_act
+from agents.dispatch.dispatch_counts import DispatchCounts
 from agents.dispatch.timed import Timed, in_order, of_act, of_alert, origin_of, partition_of, passed_over
 from agents.fetching.reading import Record
 from agents.fetching.record_parsing import UnreadableBatch
@@ -44,8 +45,9 @@ class Sources:
 class InputReader:
     """One reading, with a started consumer of its own."""
 
-    def __init__(self, sources: Sources, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, sources: Sources, consumer: AIOKafkaConsumer, counts: DispatchCounts | None = None) -> None:
         self.undecodable = 0
+        self._counts = counts or DispatchCounts()
         self.is_at_end = False  # nothing waited at the last look
         self._sources = sources
         self._consumer = consumer
@@ -132,6 +134,7 @@ class InputReader:
 
     def _unreadable(self, position: Position, at_ms: int) -> list[Timed]:
         self.undecodable += 1
+        self._counts.undecodable += 1
         log.error("a record is no input of the dispatcher", source=position.source, offset=position.offset)
         return [passed_over(position, at_ms)]
 

@@ -141,7 +141,7 @@ class DispatchOwner:
                 dispatcher = Dispatcher(self._dispatcher_parts(decisions, sources), self.counts)
                 known_to = await parts.known_to()
                 await self._recovered(dispatcher, decisions, consumer)
-                reader, meta = InputReader(sources, consumer), dispatcher.state.meta
+                reader, meta = InputReader(sources, consumer, self.counts), dispatcher.state.meta
                 behind = {live.record.behind for live in dispatcher.state.alerts.values() if live.record.behind}
                 await reader.begin(meta.positions, known_to, behind)
                 await self._end_removed(dispatcher)

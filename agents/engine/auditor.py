@@ -45,6 +45,7 @@ class Auditor:
         self.is_off = False  # for as long as this process runs
         self.partitions = 1  # of the audit's topic
         self.written = 0
+        self.given_up = 0  # records that no checkpoint will cover
         self._producer = producer
         self._assignment = assignment
         self._allowance = Allowance(DIGESTS_SHARE, SAVED_SECONDS, MOST_SAVED_SECONDS)
@@ -63,8 +64,11 @@ class Auditor:
             return None
         return PartitionAudit(
             self.options, topic, number, core, self._allowance, lambda name: self.failpoint(name),
-            partial(BackgroundHash, self._threads),
+            partial(BackgroundHash, self._threads), self._give_up,
         )  # fmt: skip
+
+    def _give_up(self, records: int) -> None:
+        self.given_up += records
 
     async def run(self) -> None:
         """Send and compute for ever."""

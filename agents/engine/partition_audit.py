@@ -64,7 +64,7 @@ class PartitionAudit:
 
     def __init__(
         self, options: AuditOptions, topic: str, number: int, core: Core, allowance: Allowance, failpoint: Failpoint,
-        new_hash: Callable[[], Hash] = hashlib.sha256,
+        new_hash: Callable[[], Hash] = hashlib.sha256, on_given_up: Callable[[int], None] = lambda records: None,
     ) -> None:  # fmt: skip
         self._new_chain = partial(AuditChain, options.monitor_id, topic, number, options.sign, new_hash)
         self.chain = self._new_chain()
@@ -75,6 +75,7 @@ class PartitionAudit:
         self._core = core
         self._rules_digest = rules_digest(core)
         self._allowance = allowance
+        self._on_given_up = on_given_up
         self._unit_seconds = FIRST_GUESS_SECONDS
         self._decided: _Decided | None = None
         self._cursor = self._projects = 0  # of the last cut
@@ -172,6 +173,7 @@ class PartitionAudit:
         if self.chain.is_clogged:
             lost = self.chain.give_up()
             if lost:
+                self._on_given_up(lost)
                 log.error("the audit's topic takes no checkpoints; records stay uncovered", partition=self._number,
                           records=lost)  # fmt: skip
             return

@@ -87,6 +87,10 @@ class Audits(Protocol):
     def written(self) -> int:
         """How many it wrote."""
 
+    @property
+    def given_up(self) -> int:
+        """How many records no checkpoint will cover."""
+
 
 class EngineView(Protocol):
     """The part of `agents.engine.engine.Engine` that the read side uses."""

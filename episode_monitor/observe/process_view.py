@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any, Protocol
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.fleet.errors import Recovering
@@ -22,8 +23,8 @@ class Process(Protocol):
     async def readiness(self) -> Readiness:
         """Never raises: not being ready is an answer."""
 
-    async def metrics(self) -> bytes:
-        """The Prometheus text exposition."""
+    async def metrics(self, accept: str = "") -> tuple[bytes, str]:
+        """The samples and their content type: OpenMetrics if the header `accept` asks for it, else text."""
 
     async def metrics_json(self) -> dict[str, Any]:
         """The same samples: a name, and a list of labels and value."""
@@ -52,11 +53,12 @@ class ProcessView:
         """See `Process`."""
         return self._worker.readiness()
 
-    async def metrics(self) -> bytes:
+    async def metrics(self, accept: str = "") -> tuple[bytes, str]:
         """See `Process`."""
+        encode, content_type = choose_encoder(accept)
         async with self._measuring:
             await self._measure()
-            return generate_latest(self._registry)
+            return encode(self._registry), content_type
 
     async def metrics_json(self) -> dict[str, Any]:
         """See `Process`."""

@@ -1,31 +1,43 @@
 """How many requests of which kind, and how long they took. Labels are bounded: route templates, never paths."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from episode_monitor.observe import catalogue
+from episode_monitor.observe.described import OTHER
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # others are counted as one
-_BUCKETS_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+_PROCESS: Final = frozenset({"/livez", "/readyz", "/metrics", "/monitoring/episodes/metrics/export"})
+_VIEWS: Final = ("/monitoring/", "/api/")
+_PEERS: Final = "/internal/"
 
 
 class RequestMetrics:
     """Registers its two metrics; one registry takes one web app."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
-            "episode_monitor_http_requests",
-            "HTTP requests answered, by route template and status",
-            ["method", "route", "status"],
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "episode_monitor_http_request_duration_seconds",
-            "Time to answer an HTTP request, by route template",
-            ["method", "route"],
-            buckets=_BUCKETS_SECONDS,
-            registry=registry,
-        )
+        self._requests = catalogue.REQUESTS.counter(registry)
+        self._seconds = catalogue.REQUEST_SECONDS.histogram(registry)
+        self._known: set[tuple[str, str, str]] = set()
 
-    def observe(self, method: str, route: str, status: int | None, seconds: float) -> None:
-        """Count one request; `status` is None where the answer never started."""
-        method = method if method in _METHODS else "OTHER"
-        self._requests.labels(method, route, str(status or "none")).inc()
-        self._seconds.labels(method, route).observe(seconds)
+    def observe(self, method: str, route: str, status: int | None, seconds: float, trace_id: str | None = None) -> None:
+        """Count one request; `status` is None where the answer never started. `trace_id` is shown as an exemplar."""
+        labels = (method if method in _METHODS else "OTHER", route, str(status or "none"))
+        if labels not in self._known:
+            if len(self._known) >= catalogue.REQUESTS.most_sets - 1:
+                labels = (OTHER, OTHER, OTHER)
+            self._known.add(labels)
+        exemplar = None if trace_id is None else {"trace_id": trace_id}
+        self._requests.labels(*labels).inc()
+        self._seconds.labels(_kind(method, route)).observe(seconds, exemplar)
+
+
+def _kind(method: str, route: str) -> str:
+    if route in _PROCESS:
+        return "process"
+    if route.startswith(_PEERS):
+        return "peer"
+    if not route.startswith(_VIEWS):
+        return "page"
+    return "read" if method in ("GET", "HEAD", "OPTIONS") else "change"

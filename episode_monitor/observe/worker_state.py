@@ -12,7 +12,7 @@ from agents.fleet_topic.fleet_view import FleetView, Incomplete
 from episode_monitor.fleet.outgoing import Outgoing
 from episode_monitor.fleet.split_views import splits_status
 from episode_monitor.observe import dispatcher
-from episode_monitor.observe.metrics import WorkerMetrics
+from episode_monitor.observe.metrics import PassedOver, WorkerMetrics
 from models.process_views import PartitionReadiness, Readiness
 
 
@@ -27,6 +27,7 @@ class Probe(msgspec.Struct, frozen=True):
 class WorkerState:
     """`deliveries` gives sink, outcome and how many; `waits` what waits of this worker's partitions; `outgoing` what
     waits to be delivered; `rows` of our own database `{table}_pending` and `{table}_lost`;
+    `passed_over` records of our own topics;
     `dispatching` how the dispatcher is, None while nothing is monitored; `reload` is of `WorkerMetrics`."""
 
     def __init__(
@@ -41,6 +42,7 @@ class WorkerState:
         rows: Callable[[], Mapping[str, int]] = dict,
         dispatching: Callable[[], DispatchStatus | None] = lambda: None,
         reload: Callable[[], tuple[bool, float]] = lambda: (True, 0.0),
+        passed_over: Callable[[], PassedOver] = PassedOver,
     ) -> None:
         self._view = view
         self._probes = tuple(probes)
@@ -52,6 +54,7 @@ class WorkerState:
         self._rows = rows
         self._dispatching = dispatching
         self._reload = reload
+        self._passed_over = passed_over
 
     def readiness(self) -> Readiness:
         """Part by part. The worker is ready when all parts that it needs are well."""
@@ -161,10 +164,18 @@ class WorkerState:
             rows_waiting=_ending(self._rows(), "_pending"),
             rows_lost=_ending(self._rows(), "_lost"),
             audit_checkpoints=0 if engine.auditor is None else engine.auditor.written,
+            audit_uncovered=0 if engine.auditor is None else engine.auditor.given_up,
+            clock_age=self._clock_age(),
+            passed_over=self._passed_over(),
             audit_lag=self._audit_lag(),
             dispatcher=self._dispatching(),
             reload=self._reload(),
         )
+
+    def _clock_age(self) -> dict[int, float]:
+        """Of each live partition."""
+        now_ms = self._view.now_ms()
+        return {owned.number: max(0, now_ms - self._view.as_of_ms(owned)) / 1000 for owned in self._view.live}
 
     def _audit_lag(self) -> dict[int, int]:
         return {

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import msgspec
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.dispatch.status import DispatchStatus
 from agents.engine.ownership import Change, Owned, PartitionPhase
@@ -24,6 +24,7 @@ from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.outgoing import Outgoing, Waiting
 from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.split_watch import SplitWatch
+from episode_monitor.observe.loop_lag import LoopLag
 from episode_monitor.observe.process_view import ProcessView
 from episode_monitor.observe.switched_off import refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
@@ -158,6 +159,8 @@ class Worker:
         self.model = Asked(self.own, PeerClient(fleet.client))
         self.splits = SplitWatch(self.model)
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        LoopLag(self.registry)
         self.broker, self.database = "ok", "ok"
         self.waits: list[Wait] = []
         self.outgoing = Outgoing(sinks=[Waiting("slack", 2, 95.4, "HTTP 503")])
@@ -187,7 +190,7 @@ class Worker:
             fleet=self.model, process=self.process, jobs=refuse, drift_of=refuse, settings=WebSettings(),
             audit=self.audit.note, now_ms=self.fleet.clock, alert_desk=lambda: FakeDesk(self.model),
         )  # fmt: skip
-        app = create_web_app(context, extra_routers=[peer_router(self.own, self.token)])
+        app = create_web_app(context, registry=self.registry, extra_routers=[peer_router(self.own, self.token)])
         self.server = await serve(app, "127.0.0.1", 0)
         self.publisher = FleetPublisher(
             "fleet", self.fleet.bus, self.view,

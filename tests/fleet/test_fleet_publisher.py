@@ -249,7 +249,7 @@ async def test_a_bulk_that_cannot_be_unpacked_makes_views_recovering_and_leaves_
         for path in ("alerts/active", "performance/stats", "performance/trend"):
             answer = await worker.get(f"/monitoring/episodes/{path}")
             assert answer.status_code == 503
-        assert b"episode_integrity_health_percentage" not in await worker.process.metrics()
+        assert b"episode_integrity_health_percentage" not in (await worker.process.metrics())[0]
 
 
 @pytest.mark.parametrize("totals", [b"", b"\xa1\xff", b"\x90", b"\xc1"])

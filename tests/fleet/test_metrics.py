@@ -227,7 +227,7 @@ async def test_many_scrapes_at_once_are_all_whole() -> None:
     async with Fleet(1) as fleet:
         worker, _ = await one_worker(fleet)
         answers = await asyncio.gather(*(worker.process.metrics() for _ in range(5)))
-        assert all(b"episode_number_gaps_detected" in answer for answer in answers)
+        assert all(b"episode_number_gaps_detected" in answer for answer, _ in answers)
 
 
 async def test_sums_over_labels_are_the_fleets_from_every_worker_while_labels_come_and_go() -> None:

@@ -378,8 +378,9 @@ class FakeViews:
     async def readiness(self) -> Readiness:
         return self.readiness_view
 
-    async def metrics(self) -> bytes:
-        return b"# TYPE episode_integrity_health_percentage gauge\nepisode_integrity_health_percentage 93.3\n"
+    async def metrics(self, accept: str = "") -> tuple[bytes, str]:
+        text = b"# TYPE episode_integrity_health_percentage gauge\nepisode_integrity_health_percentage 93.3\n"
+        return text, "text/plain; version=0.0.4; charset=utf-8"
 
     async def metrics_json(self) -> dict[str, Any]:
         return {"episode_integrity_health_percentage": [{"labels": {}, "value": 93.3}]}

@@ -161,7 +161,7 @@ export interface paths {
         };
         /**
          * Metrics
-         * @description The Prometheus text exposition.
+         * @description The samples as Prometheus' text, or as OpenMetrics with exemplars if `Accept` asks for it.
          */
         get: operations["metrics"];
         put?: never;
@@ -3871,6 +3871,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                    "application/openmetrics-text": unknown;
                     "text/plain": unknown;
                 };
             };
@@ -6025,6 +6026,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                    "application/openmetrics-text": unknown;
                     "text/plain": unknown;
                 };
             };

@@ -12,13 +12,13 @@ from models.process_views import Readiness
 
 router = APIRouter(tags=["process"])
 
-_TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 _NO_STORE = {"cache-control": "no-store"}
 _READY: Responses = {
     status: {"description": text, "content": {"application/json": {"schema": reference(Readiness)}}}
     for status, text in ((200, "Able to serve."), (503, "Not able to serve; `parts` says why."))
 }
-_EXPOSITION: Responses = {200: {"description": "The samples.", "content": {"text/plain": {}, "application/json": {}}}}
+_FORMATS: dict[str, dict[str, object]] = {"text/plain": {}, "application/openmetrics-text": {}, "application/json": {}}
+_EXPOSITION: Responses = {200: {"description": "The samples.", "content": _FORMATS}}
 Format = Annotated[Literal["prometheus", "json"], Query(description="The text exposition, or the samples as JSON.")]
 
 
@@ -39,7 +39,7 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", responses=_EXPOSITION)
 async def metrics(request: Request) -> Response:
-    """The Prometheus text exposition."""
+    """The samples as Prometheus' text, or as OpenMetrics with exemplars if `Accept` asks for it."""
     return await _prometheus(request)
 
 
@@ -53,4 +53,5 @@ async def export_metrics(request: Request, format: Format = "prometheus") -> Res
 
 
 async def _prometheus(request: Request) -> Response:
-    return Response(await context_of(request).process.metrics(), headers={**_NO_STORE, "content-type": _TEXT_FORMAT})
+    body, content_type = await context_of(request).process.metrics(request.headers.get("accept", ""))
+    return Response(body, headers={**_NO_STORE, "content-type": content_type, "vary": "Accept"})
