@@ -13,7 +13,8 @@ class WaiverView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingView(msgspec.Struct, frozen=True, kw_only=True):
-    """One gap or duplicate. `since` and `settles_at` of a suspect, `waiver` of a waived one."""
+    """One gap or duplicate. `since` is when its first number began to be missing or shared; null where that was before
+    the recorded history. `settles_at` of a suspect, `waiver` of a waived one."""
 
     finding_id: str
     kind: str  # "gap" | "duplicate"

@@ -44,6 +44,7 @@ class ProjectRow(msgspec.Struct, frozen=True, kw_only=True):
     health_score: float
     as_of: str
     is_split: bool = False  # in several partitions: its numbers are not judged
+    since: str | None = None  # of its oldest open finding; null without one, or before the recorded history
 
 
 class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +94,8 @@ class SplitView(msgspec.Struct, frozen=True, kw_only=True):
 
 class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     """The numbering of one project. `gaps` lists at most 1000 numbers, `gap_ranges` all intervals that are kept.
+    `gap_since` has an entry for each of `gap_ranges`: since when its oldest number has been missing, null where that
+    was before the recorded history or the project is split; so has `duplicate_since` for each of `duplicates`.
 
     `state_hash` is of all that the events up to `applied` say; a replay comes to the same one there. Of a split project
     the numbers are those of all parts together, `applied` and `state_hash` those of the lowest partition.
@@ -117,3 +120,5 @@ class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
     restatements: int = 0
     late_events: int = 0
     split: SplitView | None = None  # the project is in several partitions
+    gap_since: list[str | None] = []
+    duplicate_since: dict[str, str | None] = {}

@@ -41,7 +41,7 @@ test("an alert stands with people in one way", () => {
 });
 
 test("what needs a person leaves out what somebody has taken, and names projects without an alert", () => {
-  const project = { project_id: "lonely", is_healthy: false, total_episodes: 3, max_number: 4, gaps_total: 1, duplicates_total: 0, health_score: 75, as_of: "", is_split: false };
+  const project = { project_id: "lonely", is_healthy: false, total_episodes: 3, max_number: 4, gaps_total: 1, duplicates_total: 0, health_score: 75, as_of: "", is_split: false, since: null };
   const items = attention({ alerts: [alert("taken", { acknowledged_by: "kim" }), alert("new"), alert("gap", { alert_type: "INTEGRITY_VIOLATION", severity: "critical" })], projects: [project, { ...project, project_id: "gap" }], letters: 2 });
   expect(items.map((item) => [item.name ?? item.id, item.tone, item.step])).toEqual([["gap", "critical", "step.repair"], ["new", "warning", "step.alert"], ["lonely", "warning", "step.project"], ["letters", "warning", "step.letters"]]);
 });

@@ -16,6 +16,7 @@ from models.alert import ACTED_BY, COMMENT, Alert
 from streams.alerting.alert_state import AlertState
 from streams.alerting.core import Core
 from streams.numbering.finding_history import OPENED, FindingHistory, FindingRecord
+from streams.numbering.finding_since import duplicates_since, gaps_since
 from streams.numbering.numbering import Numbering
 from streams.numbering.waivers import DUPLICATE, GAP, MAX_WAIVERS, Waiver, place
 from streams.project.project_state import ProjectState
@@ -25,14 +26,15 @@ LONGEST_WAIVER_MS = timedelta(days=366) // timedelta(milliseconds=1)
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Numbers first … last. `since_ms` and `settles_ms` of a suspect; `waiver` of a waived one."""
+    """Numbers first … last. `settles_ms` of a suspect; `waiver` of a waived one. `since_ms` is None where the finding
+    is older than the recorded history."""
 
     finding_id: str
     kind: str
     state: str  # "suspect" | "open" | "waived"; of `finding_of` "over" too
     first: int
     last: int
-    since_ms: int | None = None  # of a suspect
+    since_ms: int | None = None
     settles_ms: int | None = None
     waiver: Waiver | None = None
 
@@ -53,8 +55,8 @@ def finding_id(project_id: str, kind: str, first: int) -> str:
 def findings_of(project_id: str, numbering: Numbering) -> Iterator[Finding]:
     """All findings: gaps by their intervals, then duplicates by their numbers; suspect, then open, then waived."""
 
-    def named(kind: str, state: str, first: int, last: int, since_ms: int | None = None) -> Finding:
-        settles_ms = None if since_ms is None else since_ms + numbering.rules.settle_ms
+    def named(kind: str, state: str, first: int, last: int, since_ms: int | None) -> Finding:
+        settles_ms = since_ms + numbering.rules.settle_ms if state == "suspect" and since_ms is not None else None
         return Finding(finding_id(project_id, kind, first), kind, state, first, last, since_ms, settles_ms)
 
     anomalies, shared = numbering.anomalies, numbering.anomalies.suspects.shared
@@ -62,13 +64,23 @@ def findings_of(project_id: str, numbering: Numbering) -> Iterator[Finding]:
         yield named(GAP, "suspect", hole.start, hole.end, hole.since_ms)
     for number in sorted(shared):
         yield named(DUPLICATE, "suspect", number, number, shared[number])
+    since = opened_since(numbering)
     for first, last in anomalies.open_gaps:
-        yield named(GAP, "open", first, last)
+        yield named(GAP, "open", first, last, since.get((GAP, first)))
     for number in sorted(anomalies.open_duplicates):
-        yield named(DUPLICATE, "open", number, number)
+        yield named(DUPLICATE, "open", number, number, since.get((DUPLICATE, number)))
     for waiver in sorted(anomalies.waived, key=place):
-        found = named(waiver.kind, "waived", waiver.first, waiver.last)
+        found = named(waiver.kind, "waived", waiver.first, waiver.last, since.get((waiver.kind, waiver.first)))
         yield msgspec.structs.replace(found, waiver=waiver)
+
+
+def opened_since(numbering: Numbering) -> dict[tuple[str, int], int]:
+    """Kind and first number of open and waived findings -> since when they have been there, where that is known."""
+    anomalies = numbering.anomalies
+    gaps = [*anomalies.open_gaps, *((one.first, one.last) for one in anomalies.waived if one.kind == GAP)]
+    shared = [*anomalies.open_duplicates, *(one.first for one in anomalies.waived if one.kind == DUPLICATE)]
+    found = {(GAP, first): at_ms for first, at_ms in gaps_since(gaps, anomalies.history).items()}
+    return found | {(DUPLICATE, number): at for number, at in duplicates_since(shared, anomalies.history).items()}
 
 
 def finding_of(project_id: str, numbering: Numbering, wanted: str) -> tuple[Finding, list[FindingRecord]] | None:

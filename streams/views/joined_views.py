@@ -61,6 +61,8 @@ def joined_view(pieces: Sequence[Piece], rules: NumberingRules, split: SplitView
         restatements=sum(view.restatements for view in views),
         late_events=sum(view.late_events for view in views),
         split=split,
+        gap_since=[None] * len(open_gaps),
+        duplicate_since=dict.fromkeys(map(str, duplicates)),
     )
 
 

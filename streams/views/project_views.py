@@ -6,8 +6,11 @@ from models.integrity_views import Applied, IntegritySummary, ProjectRow, Projec
 from models.times import rfc3339
 from streams.base.ids import unpack_id
 from streams.base.numbering_rules import health_score
+from streams.numbering.finding_since import duplicates_since, gaps_since
 from streams.numbering.numbering import Numbering
+from streams.numbering.waivers import DUPLICATE, GAP
 from streams.partition.summary import PartitionCounts
+from streams.project.findings import opened_since
 from streams.project.fingerprint import fingerprint
 from streams.project.project_state import ProjectState
 from streams.project.state_shapes import Head
@@ -30,6 +33,7 @@ def project_view(state: ProjectState, partition: int, at_ms: int) -> ProjectView
     numbering, anomalies = state.numbering, state.numbering.anomalies
     owners = numbering.episodes.duplicates
     gaps, duplicates = anomalies.open_gaps, sorted(anomalies.open_duplicates)
+    since = {} if state.split else opened_since(numbering)
     return ProjectView(
         project_id=state.project_id,
         is_healthy=not anomalies.findings,
@@ -50,7 +54,25 @@ def project_view(state: ProjectState, partition: int, at_ms: int) -> ProjectView
         restatements=numbering.restatements,
         late_events=state.late,
         split=_ONE_PART if state.split else None,
+        gap_since=[_moment(since.get((GAP, first))) for first, _ in gaps],
+        duplicate_since={str(number): _moment(since.get((DUPLICATE, number))) for number in duplicates},
     )
+
+
+def oldest_since(state: ProjectState) -> str | None:
+    """Since when the oldest open finding has been there; None without one, or where that is not known."""
+    anomalies = state.numbering.anomalies
+    gaps = gaps_since(anomalies.open_gaps, anomalies.history)
+    duplicates = duplicates_since(anomalies.open_duplicates, anomalies.history)
+    if not anomalies.findings or len(gaps) + len(duplicates) < len(anomalies.open_gaps) + len(
+        anomalies.open_duplicates
+    ):
+        return None
+    return rfc3339(min((*gaps.values(), *duplicates.values())))
+
+
+def _moment(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)
 
 
 def _suspects(numbering: Numbering) -> list[Suspect]:
@@ -76,7 +98,7 @@ def _suspect(kind: str, first: int, last: int, since_ms: int, settles_ms: int | 
         first_number=first,
         last_number=last,
         since=rfc3339(since_ms),
-        settles_at=None if settles_ms is None else rfc3339(settles_ms),
+        settles_at=_moment(settles_ms),
     )
 
 

@@ -128,6 +128,7 @@ async def test_a_row_shows_the_projects_facts() -> None:
                 "health_score": 85.7,
                 "as_of": "2025-10-09T08:54:20.000Z",
                 "is_split": False,
+                "since": "2025-10-09T08:53:20.000Z",
             }
         ]
 

@@ -12,6 +12,7 @@ from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import evaluate
 from streams.project.state_codec import canonical, checkpoint, decode, head_of
 from streams.project.step import advance
+from streams.views.project_views import oldest_since, project_view
 from tests.streams.driving import PROJECT, Driven, at_ms, examples
 
 HOUR = 3600
@@ -174,3 +175,63 @@ def test_what_comes_after_a_waiver_ends_the_same_in_any_order_and_repeated(
         plain.hold(episode, number, at_ms(200), at_ms(200), at_ms(200) - 60_000)
     plain.settle(at_ms(500))
     assert ends[0][1:] == (list(plain.anomalies.open_gaps), sorted(plain.anomalies.open_duplicates))
+
+
+def since(state: ProjectState) -> dict[tuple[str, str, int], int | None]:
+    """Kind, state and first number -> seconds."""
+    return {
+        (one.kind, one.state, one.first): None if one.since_ms is None else (one.since_ms - at_ms(0)) // 1000
+        for one in findings_of(PROJECT, state.numbering)
+    }
+
+
+def test_an_open_finding_says_since_when_its_numbers_were_missing_or_shared() -> None:
+    assert since(trouble().state) == {("gap", "open", 3): 0, ("duplicate", "open", 6): 1}
+
+
+def test_a_waived_finding_says_the_same() -> None:
+    driven = trouble()
+    waived(driven, 3, at=100, until=HOUR)
+    waived(driven, 6, at=100, until=HOUR)
+    assert since(driven.state) == {("gap", "waived", 3): 0, ("duplicate", "waived", 6): 1}
+
+
+def test_of_a_gap_that_grew_together_the_oldest_part_decides_and_the_refilled_part_counts_anew() -> None:
+    driven = Driven()
+    driven.created(0, 1)
+    driven.created(0, 5)  # 2 … 4 are missing
+    driven.until(100)
+    driven.created(200, 3, episode="three")  # 2 and 4 are left
+    assert since(driven.state) == {("gap", "open", 2): 0, ("gap", "open", 4): 0}
+    driven.created(210, 2, episode="two")
+    driven.created(220, 4, episode="four")
+    driven.deleted(300, "two")
+    driven.until(400)
+    assert since(driven.state) == {("gap", "open", 2): 300}
+    driven.deleted(500, "three")
+    driven.until(600)
+    assert since(driven.state) == {("gap", "open", 2): 300}
+
+
+def test_a_finding_that_is_older_than_the_recorded_history_has_no_time() -> None:
+    driven = trouble()
+    history = driven.state.numbering.anomalies.history
+    assert history is not None
+    del history.entries[0]  # the gap opened
+    assert since(driven.state) == {("gap", "open", 3): None, ("duplicate", "open", 6): 1}
+
+
+def test_the_list_of_projects_says_since_when_the_oldest_finding_is_there_if_all_are_known() -> None:
+    driven = Driven()
+    driven.created(0, 1)
+    assert oldest_since(driven.state) is None
+    driven = trouble()
+    assert oldest_since(driven.state) == "2025-10-09T08:54:00.000Z"
+    view = project_view(driven.state, 0, at_ms(100))
+    assert view.gap_since == ["2025-10-09T08:54:00.000Z"]
+    assert view.duplicate_since == {"6": "2025-10-09T08:54:01.000Z"}
+    history = driven.state.numbering.anomalies.history
+    assert history is not None
+    del history.entries[0]
+    assert oldest_since(driven.state) is None
+    assert project_view(driven.state, 0, at_ms(100)).gap_since == [None]

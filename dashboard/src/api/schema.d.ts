@@ -2029,7 +2029,8 @@ export interface components {
         };
         /**
          * FindingView
-         * @description One gap or duplicate. `since` and `settles_at` of a suspect, `waiver` of a waived one.
+         * @description One gap or duplicate. `since` is when its first number began to be missing or shared; null where that was before
+         *         the recorded history. `settles_at` of a suspect, `waiver` of a waived one.
          */
         FindingView: {
             finding_id: string;
@@ -2546,6 +2547,8 @@ export interface components {
             is_split: boolean;
             max_number: number;
             project_id: string;
+            /** @default null */
+            since: string | null;
             total_episodes: number;
         };
         /**
@@ -2613,6 +2616,8 @@ export interface components {
         /**
          * ProjectView
          * @description The numbering of one project. `gaps` lists at most 1000 numbers, `gap_ranges` all intervals that are kept.
+         *         `gap_since` has an entry for each of `gap_ranges`: since when its oldest number has been missing, null where that
+         *         was before the recorded history or the project is split; so has `duplicate_since` for each of `duplicates`.
          *
          *         `state_hash` is of all that the events up to `applied` say; a replay comes to the same one there. Of a split project
          *         the numbers are those of all parts together, `applied` and `state_hash` those of the lowest partition.
@@ -2625,11 +2630,17 @@ export interface components {
             duplicate_owners: {
                 [key: string]: string[];
             };
+            /** @default {} */
+            duplicate_since: {
+                [key: string]: string | null;
+            };
             duplicates: number[];
             gap_ranges: [
                 number,
                 number
             ][];
+            /** @default [] */
+            gap_since: (string | null)[];
             gaps: number[];
             gaps_total: number;
             health_score: number;

@@ -21,8 +21,8 @@ from streams.base import changelog_keys
 from streams.base.ranking import HEALTHIEST, Lowest, rank
 from streams.base.steps import Steps
 from streams.partition.partition import Partition
-from streams.partition.summary import STEP
-from streams.views.project_views import project_row
+from streams.partition.summary import STATE_STEP, STEP
+from streams.views.project_views import oldest_since, project_row
 
 ProjectHealth = Literal["all", "healthy", "unhealthy", "split"]
 ProjectSort = Literal["worst", "project_id", "gaps", "duplicates", "episodes"]
@@ -102,13 +102,27 @@ def own_page(live: Sequence[Owned], question: ProjectListQuestion, as_of_ms: Cal
         total = sum(owned.partition.index.counted_projects for owned in live)
     elif question.status in ("all", "healthy"):
         total += yield from _look(live, question, after, best, _healthy_ids)
-    rows = []
-    for place, owned in best.entries():
-        head = owned.partition.head(place[2])
-        if head is not None:
-            is_split = place[2] in owned.partition.index.splits
-            rows.append((place, project_row(place[2], head, as_of_ms(owned), is_split=is_split)))
+    rows = yield from _rows(best, as_of_ms)
     return OwnPage(rows=rows, total=total)
+
+
+def _rows(best: Best, as_of_ms: Callable[[Owned], int]) -> Steps[list[tuple[Place, ProjectRow]]]:
+    """Only the state of an unhealthy project is looked at: it knows since when."""
+    rows, looked_at = [], 0
+    for place, owned in best.entries():
+        partition, project_id = owned.partition, place[2]
+        head = partition.head(project_id)
+        if head is None:
+            continue
+        row = project_row(project_id, head, as_of_ms(owned), is_split=project_id in partition.index.splits)
+        state = None if row.is_healthy else partition.look(project_id)
+        if state is not None:
+            row = msgspec.structs.replace(row, since=oldest_since(state))
+            looked_at += 1
+            if looked_at % STATE_STEP == 0:
+                yield
+        rows.append((place, row))
+    return rows
 
 
 Ids = Callable[[Partition], Iterable[str | None]]
