@@ -56,15 +56,24 @@ def check_request(scope: Scope, headers: Headers, settings: WebSettings) -> None
     if settings.slack_signing_secret and scope["path"] == SLACK_PATH:
         scope[_CALLER] = Caller("slack", _peer(scope))
         return
-    if not settings.api_tokens and not local_only:
+    scope[_CALLER] = caller_that_changes(scope, headers, settings)
+
+
+def caller_that_changes(scope: Scope, headers: Headers, settings: WebSettings) -> Caller:
+    """Who sends this request, if it may change things; else a Problem (401 or 403) that says why it may not."""
+    if not settings.api_tokens and not is_loopback_name(settings.host):
         _check_host(headers, settings)
     _check_origin(headers, settings)
     peer = _peer(scope)
     if settings.api_tokens:
         _check_token(headers.get("authorization", ""), settings.api_tokens)
-        scope[_CALLER] = Caller("operator", peer)
-        return
-    scope[_CALLER] = Caller(_local_role(scope, headers, peer, settings), peer)
+        return Caller("operator", peer)
+    return Caller(_local_role(scope, headers, peer, settings), peer)
+
+
+def bearer_of(headers: Headers) -> str | None:
+    """The token of the request; None where it has none."""
+    return _bearer(headers.get("authorization", ""))
 
 
 def _is_bare_probe(scope: Scope, headers: Headers) -> bool:

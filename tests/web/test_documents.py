@@ -58,6 +58,7 @@ CONTRACT = {
     ("get", f"{ROOT}/automatic-repair"): {"AutomaticRepair"},
     ("post", f"{ROOT}/automatic-repair"): {"AutomaticRepair"},
     ("post", f"{ROOT}/jobs/{{job_id}}/cancel"): {"JobStatus"},
+    ("get", f"{ROOT}/whoami"): {"WhoAmI"},
     ("get", "/readyz"): {"Readiness"},
     ("get", "/livez"): set(),
     ("get", "/metrics"): set(),

@@ -1251,6 +1251,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/monitoring/episodes/whoami": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who Am I
+         * @description The caller's role and rights, and whether changes need a token. A token that is wrong is a 401.
+         */
+        get: operations["who_am_i"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -2323,6 +2343,8 @@ export interface components {
         PartitionReadiness: {
             applied: number;
             audited_to: number | null;
+            /** @default 0 */
+            late_events: number;
             partition: number;
             state_digest: string | null;
             state_digest_at: number | null;
@@ -2668,6 +2690,8 @@ export interface components {
             /** @default null */
             dispatcher: components["schemas"]["DispatcherReadiness"] | null;
             lag: number | null;
+            /** @default 0 */
+            late_events: number;
             /** @default [] */
             partitions: components["schemas"]["PartitionReadiness"][];
             parts: {
@@ -3336,6 +3360,24 @@ export interface components {
             by: string;
             reason: string;
             until: string;
+        };
+        /**
+         * WhoAmI
+         * @description What the caller may do. `refused` and `detail` say why it may not change anything; both are null if it may.
+         *
+         *         A name is part of each change (`by`), not of the token, so there is none here.
+         */
+        WhoAmI: {
+            /** @default null */
+            detail: string | null;
+            /** @default null */
+            refused: string | null;
+            /** @enum {unknown} */
+            role: "anonymous" | "loopback" | "operator" | "viewer";
+            scopes: ("change" | "read")[];
+            /** @enum {unknown} */
+            token: "accepted" | "none" | "not_checked";
+            tokens_required: boolean;
         };
         /**
          * WindowReport
@@ -8061,6 +8103,35 @@ export interface operations {
             };
             /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    who_am_i: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhoAmI"];
+                };
+            };
+            /** @description A token was sent, and it is not one of this monitor. */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
