@@ -13,6 +13,7 @@ class PartitionReadiness(msgspec.Struct, frozen=True, kw_only=True):
     audited_to: int | None  # what the audit's topic covers; None where no audit checkpoints are written
     state_digest: str | None  # of the partition's projects at `state_digest_at`, as in audit checkpoints
     state_digest_at: int | None
+    late_events: int = 0  # since the topic's beginning
 
 
 class DispatcherReadiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +37,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     recovery: dict[str, float | int | bool]
     partitions: list[PartitionReadiness] = []  # the live ones of this worker
     dispatcher: DispatcherReadiness | None = None  # null where there is none
+    late_events: int = 0  # of this worker's live partitions: they came later than the grace
 
 
 class AlertTransition(msgspec.Struct, frozen=True, kw_only=True):

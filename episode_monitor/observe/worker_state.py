@@ -67,12 +67,14 @@ class WorkerState:
         dispatching = self._dispatching()
         if dispatching is not None:
             looked.append(("dispatcher", dispatching.word, False))
+        live = self._view.live
         return Readiness(
             ready=all(word == "ok" for _, word, is_needed in looked if is_needed),
             parts={name: word for name, word, _ in looked},
             lag=self._lag_in_all(),
             recovery=self._recovery(),
-            partitions=[_partition(owned) for owned in self._view.live],
+            partitions=[_partition(owned) for owned in live],
+            late_events=sum(owned.partition.totals.late for owned in live),
             dispatcher=None if dispatching is None else dispatcher.readiness(dispatching),
         )
 
@@ -190,7 +192,7 @@ def _partition(owned: Owned) -> PartitionReadiness:
     state = (None, None) if audit is None or audit.state_digest is None else audit.state_digest
     return PartitionReadiness(
         partition=owned.number, applied=owned.position, audited_to=None if audit is None else audit.chain.audited_to,
-        state_digest=state[0], state_digest_at=state[1],
+        state_digest=state[0], state_digest_at=state[1], late_events=owned.partition.totals.late,
     )  # fmt: skip
 
 

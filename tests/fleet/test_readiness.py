@@ -172,6 +172,7 @@ async def test_audit_checkpoints_that_are_not_taken_are_said_and_keep_nothing_fr
         assert (unaudited["audited_to"], unaudited["state_digest"], unaudited["state_digest_at"]) == (None, None, None)
         assert audited == {
             "partition": 1, "applied": 40, "audited_to": 15, "state_digest": f"{0xABC:032x}", "state_digest_at": 15,
+            "late_events": 0,
         }  # fmt: skip
         samples = (await worker.get("/metrics")).text
         assert "episode_monitor_audit_checkpoints_total 3.0" in samples
@@ -198,3 +199,17 @@ async def test_it_says_who_decides_about_notifications_and_is_ready_without_an_o
         worker.dispatching = msgspec.structs.replace(status, is_owner=False, is_live=False, silent_seconds=61.0)
         answer = json(await worker.get("/readyz"))
         assert answer["parts"]["dispatcher"].startswith("No worker is the owner of the dispatcher")
+
+
+async def test_late_events_are_counted_by_partition_and_in_all() -> None:
+    async with Fleet(2) as fleet:
+        worker = await fleet.worker("only")
+        first, second = worker.own_partition(0), worker.own_partition(1)
+        first.created("p", 1, at=100)
+        first.created("p", 2, at=5)  # 95 s behind
+        first.created("p", 3, at=41)  # 59 s: within the grace
+        for number, at in ((1, 200), (2, 10), (3, 20)):
+            second.created("q", number, at=at)
+        answer = json(await worker.get("/readyz"))
+        late = {each["partition"]: each["late_events"] for each in answer["partitions"]}
+        assert (late, answer["late_events"]) == ({0: 1, 1: 2}, 3)
