@@ -31,11 +31,13 @@ class DeadLetterBackoff:
         self._first_seconds = first_seconds
         self._longest_seconds = longest_seconds
 
-    def slice_records(self, partitions: int) -> int:
-        """How many records to take before asking `after` again, where so many partitions take turns."""
+    def slice_records(self, partitions: int, letters_in_a_row: int) -> int:
+        """How many records to take before asking `after` again, where so many partitions take turns: never so many
+        that more letters than the limit are written before the first pause."""
         if self.pause_seconds:
             return min(PROBE_RECORDS, self.limit)
-        return min(max(FEWEST_RECORDS, SLICE_RECORDS // max(1, partitions)), self.limit)
+        fair = max(FEWEST_RECORDS, SLICE_RECORDS // max(1, partitions))
+        return min(fair, max(1, self.limit - letters_in_a_row))
 
     def after(self, letters_in_a_row: int) -> float:
         """How many seconds to wait now; 0: go on."""

@@ -246,7 +246,7 @@ class Engine:
             owned.pass_to(fetched.next_offset)
 
     def _slice_records(self, owned: Owned, backoff: DeadLetterBackoff) -> int:
-        records = backoff.slice_records(len(self.owned))
+        records = backoff.slice_records(len(self.owned), owned.letters_in_a_row)
         return min(records, RECORDS_BESIDE_COLLECTING) if owned.partition.checkpointer.waiting else records
 
     def _taken(self, owned: Owned, piece: list[Record]) -> list[DeadLetter]:

@@ -5,7 +5,6 @@ import errno
 import io
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from episode_monitor.audit.export_check import ExportReport, NotAnExport, check_
 from episode_monitor.audit.export_files import CannotExport, Exported, csv_of, write_export
 from models.audit_checkpoint import encode_audit_checkpoint
 from models.audit_signature import key_id
+from tests.audit.interruption import pressed_ctrl_c
 from tests.audit.ledger import MONITOR, chain, events
 from tests.system.test_commands import ROOT
 
@@ -148,8 +148,7 @@ def test_ctrl_c_while_a_worker_does_not_answer_is_one_sentence(tmp_path: Path) -
             subprocess.Popen([*command, address], cwd=ROOT, text=True, stdout=pipe, stderr=pipe) as running,
             silent.accept()[0],
         ):
-            running.send_signal(signal.SIGINT)
-            out, err = running.communicate(timeout=60)
+            out, err = pressed_ctrl_c(running)
     assert (running.returncode, out) == (130, "")
     assert err == "episode-monitor: The export was interrupted; nothing was left behind.\n"
     assert [*tmp_path.iterdir()] == []

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from episode_monitor.storage.storage import open_storage
 from models.audit_checkpoint import AuditCheckpoint, checkpoint_key
 from models.audit_signature import public_text
 from tests.agents.support import producing
+from tests.audit.interruption import pressed_ctrl_c
 from tests.audit.ledger import MONITOR, chain, events, make_topic, write, write_ledger
 from tests.system.test_commands import ROOT, Ran, run
 
@@ -172,8 +172,7 @@ async def test_ctrl_c_ends_it_with_a_sentence(case: Case, tmp_path: Path) -> Non
         ) as running,
         file.open("wb"),
     ):  # which opens when it is read
-        running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
+        out, err = pressed_ctrl_c(running)
     assert (running.returncode, out) == (130, "")
     assert err == "episode-monitor: The audit was interrupted, so it says nothing; nothing was written.\n"
 

@@ -20,7 +20,8 @@ async def test_every_scenario_and_thirty_deaths_end_where_one_undisturbed_run_do
         broker, range(SEED, SEED + len(picked)), picked=picked, at_once=AT_ONCE, write=lines.append
     )
     whole = summary(reports, 0.0)
-    assert [sentence for report in reports for sentence in report.wrong] == [], "\n".join(lines)
+    wrong = [f"{report.scenario} (seed {report.seed}): {sentence}" for report in reports for sentence in report.wrong]
+    assert not wrong, "\n".join([" | ".join(wrong), *lines])  # the first line is all that a summary shows
     assert {report.scenario for report in reports} == set(SHORT)
     deaths = whole["kills"]
     assert isinstance(deaths, int)
