@@ -25,6 +25,8 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from faults.dispatch_plan import Dispatch
+from faults.evidence import READ_PATIENCE_SECONDS
+from faults.kept_round import judged_again, keep
 from faults.plan import Plan
 from faults.scenarios import SCENARIOS, Scenario
 from faults.sending import CODECS, Style
@@ -33,6 +35,7 @@ from testbed.apache_kafka import ApacheKafka
 
 Write = Callable[[str], None]
 ROUND_SECONDS = 240.0
+UNREAD = f"The broker did not return within {READ_PATIENCE_SECONDS:.0f} s what a log holds."
 DISPATCHES = (  # by seed, where the scenario has no plan of its own
     Dispatch(),
     Dispatch(group_by=("alertname",), group_wait_ms=500, group_interval_ms=1_000),
@@ -69,7 +72,7 @@ async def play_round(scenario: Scenario, plan: Plan, folder: Path) -> RoundRepor
     began, report = time.monotonic(), RoundReport(scenario.name, plan.seed)
     stage = Stage(plan, folder)
     try:
-        async with asyncio.timeout(ROUND_SECONDS), stage.entered():
+        async with asyncio.timeout(ROUND_SECONDS) as bound, stage.entered():
             await scenario.play(stage)
             await stage.settle()
             await stage.end()
@@ -77,15 +80,18 @@ async def play_round(scenario: Scenario, plan: Plan, folder: Path) -> RoundRepor
         report.wrong = [*stage.wrong, *stage.zombies(), *await asyncio.to_thread(oracle.verdict)]
         report.counts = dict(oracle.counts)
     except TimeoutError:
-        report.wrong = [*stage.wrong, f"The round did not end within {ROUND_SECONDS:.0f} s."]
+        why = f"The round did not end within {ROUND_SECONDS:.0f} s." if bound.expired() else UNREAD
+        report.wrong = [*stage.wrong, why]
     except KafkaError as error:
         report.wrong = [*stage.wrong, f"The broker did not serve the round itself: {error!r}."]
     report.deaths = {why: count for why, count in stage.deaths.items() if count}
     report.figures = stage.figures
     report.seconds = time.monotonic() - began
-    if not report.wrong:
-        with contextlib.suppress(Exception):
-            await stage.remove()
+    if report.wrong:
+        keep(stage, report.wrong)
+        return report
+    with contextlib.suppress(Exception):
+        await stage.remove()
     return report
 
 
@@ -118,7 +124,7 @@ async def play_rounds(
             for sentence in report.wrong:
                 write(f"    {sentence}")
             write(f"    Repeat it: ./run faults --only {scenario.name} --seed {seed} --rounds 1")
-            write(f"    The workers' logs: {folder}")
+            write(f"    The workers' logs and the evidence (--judge): {folder}")
 
     scenarios = [SCENARIOS[name] for name in picked] or [chosen(seed) for seed in seeds]
     await asyncio.gather(*(play(seed, scenario) for seed, scenario in zip(seeds, scenarios, strict=True)))
@@ -167,6 +173,10 @@ def main() -> None:
 
     does = {name: scenario.play.__doc__ or "" for name, scenario in SCENARIOS.items()}
     options = _parser(does | {name: scenario.does for name, scenario in INFRA_SCENARIOS.items()}).parse_args()
+    if options.judge is not None:
+        found = judged_again(options.judge)
+        _print("\n".join(found) or "no violation")
+        sys.exit(1 if found else 0)
     first = int(time.time()) if options.seed is None else options.seed
     if options.only in INFRA_SCENARIOS:
         sys.exit(1 if play_named([options.only], first, options.rounds, options.broker, _print) else 0)
@@ -214,4 +224,5 @@ def _parser(does: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help="rounds played at the same time")
     parser.add_argument("--broker", metavar="HOST:PORT", help="use this Apache Kafka (default: start one)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a summary as JSON")
+    parser.add_argument("--judge", type=Path, metavar="FOLDER", help="judge a kept round again; nothing is played")
     return parser

@@ -91,6 +91,11 @@ class Stage:
             waits_for_past=self.plan.dispatch.waits_for_past,
         )  # fmt: skip
 
+    def configure(self, receiver_url: str) -> None:
+        """Workers get their settings with this receiver; core and dispatch are of them, too."""
+        self.receiver_url = receiver_url
+        self._environment = self._settings(receiver_url)
+
     @asynccontextmanager
     async def entered(self) -> AsyncIterator["Stage"]:
         """Topics, receiver and feed; no worker yet."""
@@ -100,8 +105,7 @@ class Stage:
         self._commits_from = await end_offsets(plan.bootstrap_servers, CONSUMER_OFFSETS)
         receiver = create_receiver(ReceiverSettings(host="127.0.0.1", port=0, journal_max=100_000))
         server = await serve(receiver, "127.0.0.1", 0)
-        self.receiver_url = server.url
-        self._environment = self._settings(server.url)
+        self.configure(server.url)
         self.feeding = asyncio.create_task(self._feed())
         works = [self._supervise(), self._look(), *([People(self).act()] if plan.has_people else [])]
         self._tasks = [asyncio.create_task(work) for work in works]
