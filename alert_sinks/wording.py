@@ -66,6 +66,7 @@ def facts(alert: Alert, texts: Texts = ENGLISH) -> list[Fact]:
         ("threshold", threshold_of(alert, texts), True),
         ("window", texts.say("minutes", minutes=alert.window_minutes) if alert.window_minutes else "", True),
         ("since", moment(alert.starts_at_ms), True),
+        ("measured", moment(alert.updated_at_ms) if _is_measured_apart(alert) else "", True),
         ("ended", "" if alert.ends_at_ms is None else moment(alert.ends_at_ms), True),
         ("reason", reason(alert.reason, texts), False),
         ("by", by or "", True),
@@ -126,6 +127,11 @@ def _line(alert: Alert, texts: Texts) -> str:
 
 def _severity(severity: Severity, texts: Texts) -> str:
     return texts.say(f"severity.{severity.value}")
+
+
+def _is_measured_apart(alert: Alert) -> bool:
+    """Whether the value is neither of the beginning nor of the end: more findings were reported in between."""
+    return alert.updated_at_ms not in (alert.starts_at_ms, alert.ends_at_ms)
 
 
 def _links(alert: Alert, texts: Texts) -> list[Fact]:

@@ -33,6 +33,7 @@ WORDS = {
     "fact.threshold": "Threshold",
     "fact.window": "Window",
     "fact.since": "Since",
+    "fact.measured": "Measured",
     "fact.ended": "Ended",
     "fact.reason": "Reason",
     "fact.by": "By",

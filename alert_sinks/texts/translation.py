@@ -26,6 +26,7 @@ from streams.alerting.verdict import Reason
 from streams.dispatch.table import RESOLVED_BY_PERSON
 
 _SHARES = {FAILURE_RATE.name: "failure", RETRY_RATE.name: "retry", CONFLICT_RATE.name: "conflict"}
+_FINDINGS = re.compile(r" has (\d+) missing and (\d+) duplicate numbers? among \d+ episodes? \(highest number \d+\)\.$")
 _PLACE = re.compile(r"\\\{(\w+)\\\}")
 
 
@@ -71,7 +72,7 @@ def _sentence(alert: Alert, inputs: AlertInputs, texts: Texts) -> str:
     if alert.alert_type == INTEGRITY.name:
         if alert.reason == Reason.SPLIT.value:
             return texts.sentence("split", **counts)
-        return texts.sentence("numbers" if inputs.bad else "numbers.none", **counts)
+        return _of_numbers(alert, texts, counts) if inputs.bad else texts.sentence("numbers.none", **counts)
     if alert.alert_type == DRIFT.name:
         return texts.sentence("drift.fleet" if alert.project_id == FLEET else "drift", **counts)
     counts["subject"] = texts.sentence("subject.fleet" if alert.project_id == FLEET else "subject", **counts)
@@ -91,6 +92,15 @@ def _sentence(alert: Alert, inputs: AlertInputs, texts: Texts) -> str:
         kind, value=value_of(alert, texts), threshold=threshold_of(alert, texts),
         limit=_limit(alert, inputs, texts), **counts,
     )  # fmt: skip
+
+
+def _of_numbers(alert: Alert, texts: Texts, counts: dict[str, str]) -> str:
+    """How many of the findings are missing, and how many duplicate numbers, is in the sentence alone."""
+    found = _FINDINGS.search(alert.description)
+    if found is None:
+        return texts.sentence("numbers.sum", **counts)
+    missing, duplicates = (f"{int(number):,}" for number in found.groups())
+    return texts.sentence("numbers", missing=missing, duplicates=duplicates, **counts)
 
 
 def _limit(alert: Alert, inputs: AlertInputs, texts: Texts) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from models.alert import FINDINGS_ROSE, Alert, AlertStatus
+from models.alert import ACTED_BY, COMMENT, FINDINGS_ROSE, Alert, AlertStatus
 from streams.dispatch import escalation, groups, notices, silences
 from streams.dispatch.inputs import Acknowledge, ActOnAlert, Transition
 from streams.dispatch.outputs import RANK
@@ -183,6 +183,7 @@ def act(turn: Turn, event: Event, given: ActOnAlert) -> None:
         return
     if event is Event.RESOLVE:
         live.record.hushed_by, live.record.hushed_at = given.by, float(live.record.alert.updated_at_ms)
+        live.record.alert = _resolved_by(live.record.alert, given)
     _move(turn, live, move)
     if event is Event.ACKNOWLEDGE:
         live.record.acknowledgement = Acknowledgement(given.by, given.comment, turn.now_ms, until_ms)
@@ -191,6 +192,12 @@ def act(turn: Turn, event: Event, given: ActOnAlert) -> None:
     _start(turn, live, move)
     if Effect.SAY in move.effects:
         notices.acted(turn, live, NotifyReason(move.reason), given.by, given.comment)
+
+
+def _resolved_by(alert: Alert, given: ActOnAlert) -> Alert:
+    """With who resolved it and why, for receivers; the next transition of its core knows nothing of that."""
+    said = {ACTED_BY: given.by} | ({COMMENT: given.comment} if given.comment else {})
+    return msgspec.structs.replace(alert, annotations=alert.annotations | said)
 
 
 def schedule_acknowledgement(turn: Turn, live: LiveAlert) -> None:

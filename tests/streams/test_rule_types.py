@@ -14,6 +14,8 @@ from alert_sinks.kinds.log import LogSink
 from alert_sinks.kinds.webhook import webhook_payload
 from alert_sinks.sink import Attempt
 from alert_sinks.slack_message import slack_digest, slack_payload
+from alert_sinks.texts.korean import KOREAN
+from alert_sinks.texts.translation import translated
 from episode_monitor.cli.rules import check_rules, sentence, show_rules
 from episode_monitor.web.routes.pages import page_files
 from models.alert import Alert, Severity
@@ -264,9 +266,25 @@ def test_a_message_says_when_why_and_who() -> None:
     fields = {field["title"]: field["value"] for field in attachment["fields"]}
     assert attachment["ts"] == NOW_MS // 1000
     assert fields["Since"] == "2025-10-09 08:52:20 UTC"
+    assert "Measured" not in fields  # that is the end
     assert fields["Ended"] == "2025-10-09 08:53:20 UTC"
     assert fields["Reason"] == "resolved manually; the condition may still hold"
     assert (fields["By"], fields["Comment"]) == ("kim", "a known restart")
+
+
+def test_a_message_says_when_its_value_was_measured_where_that_is_later_than_the_beginning() -> None:
+    alert = an_alert(reason="escalated_unacknowledged", starts_at_ms=NOW_MS - 60_000, updated_at_ms=NOW_MS)
+    message: Any = slack_payload(alert)
+    fields = {field["title"]: field["value"] for field in message["attachments"][0]["fields"]}
+    assert (fields["Since"], fields["Measured"]) == ("2025-10-09 08:52:20 UTC", "2025-10-09 08:53:20 UTC")
+
+
+async def test_in_korean_missing_and_duplicate_numbers_are_two_counts() -> None:
+    p = Driven(core_with(rule(RULE_TYPES["INTEGRITY_VIOLATION"], "0")))
+    leave_a_gap(p)
+    (alert,) = p.alerts
+    said = translated(alert, KOREAN).description
+    assert said == f"프로젝트 {PROJECT}: 에피소드 2건에서 누락 번호 2개, 중복 번호 0개."
 
 
 def test_the_webhook_bears_the_sentence_of_the_rule() -> None:

@@ -222,6 +222,21 @@ def test_who_acted_and_why_is_in_the_changes() -> None:
     assert changes[0].alert.description.startswith("Resolved by bo, not by the numbers")
 
 
+def test_receivers_learn_who_resolved_an_alert_and_why_and_the_next_firing_has_nobody() -> None:
+    stage = Stage(DEFAULT)
+    stage.play("0:00 p1 fires critical")
+    given = Resolve(alert_key="rate:p1", by="bo", comment="a known restart")
+    (told,) = stage.decided(given, START_MS + MINUTE_MS).notifications
+    assert [(one.status.value, one.reason, one.person) for one in told.alerts] == [
+        ("resolved", "resolved_by_person", ("bo", "a known restart"))
+    ]
+    stage.play("""
+        0:02 p1 ends
+        0:03 p1 fires critical
+    """)
+    assert stage.state.alerts["rate:p1"].record.alert.person == (None, None)
+
+
 def test_every_act_on_every_status_has_a_move_or_a_refusal_and_never_both() -> None:
     for status in Status:
         for act in ACTS:
