@@ -142,3 +142,6 @@ def _act(key: str, what: str, body: dict[str, Any], url: str | None, as_json: bo
     else:
         until = f", silenced until {alert['silenced_until']}" if alert["silenced_until"] else ""
         print(f"{alert['alert_key']} is {alert['status']} ({reason(alert['reason'])}){until}.")
+        before = alert["annotations"].get("acknowledged_before_by")
+        if before:
+            print(f"{before} had acknowledged it before; both are in `alerts show`.")

@@ -33,6 +33,7 @@ from streams.dispatch.views import Explained, Seen, seen
 log = structlog.get_logger(__name__)
 
 _MINUTE_MS = 60_000
+TAKEN_OVER_FROM = "acknowledged_before_by"  # annotation of the answer to a second acknowledgement
 LOOK_SECONDS, LOOKS = 0.02, 250  # until the dispatcher has read what a core has emitted
 
 
@@ -77,6 +78,7 @@ class DispatchedAlerts:
             await self._has_come(act.alert_key)
             if act.kind is AlertActKind.SILENCE:
                 self._check_fires(act.alert_key)
+            before = self._taken_by(act)
             await self._desk.perform(self._given(act))
         except Problem as problem:
             if problem.code == Refusal.UNKNOWN_ALERT.value:
@@ -86,7 +88,16 @@ class DispatchedAlerts:
         live = state.alerts.get(act.alert_key)
         if live is None:
             raise Refused(UNKNOWN_ALERT)
-        return seen(state, live).alert
+        alert = seen(state, live).alert
+        if before in ("", act.by):
+            return alert
+        return msgspec.structs.replace(alert, annotations={**alert.annotations, TAKEN_OVER_FROM: before})
+
+    def _taken_by(self, act: AlertAct) -> str:
+        """Who has the alert, where another acknowledgement is about to replace it; "" for other acts."""
+        live = self._desk.state().alerts.get(act.alert_key)
+        taken = live.record.acknowledgement if live else None
+        return taken.by if taken and act.kind is AlertActKind.ACKNOWLEDGE else ""
 
     async def _has_come(self, alert_key: str) -> None:
         """Wait for an alert that a core has just emitted, and that the dispatcher is about to read."""

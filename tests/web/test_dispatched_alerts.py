@@ -124,6 +124,20 @@ async def test_an_acknowledgement_with_an_expiry_is_shown_and_what_follows_from_
     assert (await dispatched.get("rate:p1"))["acknowledged_by"] is None
 
 
+async def test_a_second_acknowledgement_names_the_person_whom_it_replaces_and_both_stay(dispatched: Dispatched) -> None:
+    dispatched.take(Transition(alert=P1), 0)
+    _, first = await dispatched.post("rate:p1", "acknowledge", comment="I look")
+    _, again = await dispatched.post("rate:p1", "acknowledge", comment="still")
+    assert "acknowledged_before_by" not in first["annotations"] | again["annotations"]
+    status, taken = await dispatched.post("rate:p1", "acknowledge", by="lee", comment="my shift")
+    assert (status, taken["acknowledged_by"]) == (200, "lee")
+    assert taken["annotations"]["acknowledged_before_by"] == "kim"
+    timeline = (await dispatched.get("rate:p1"))["timeline"]
+    assert [(line["by"], line["comment"]) for line in timeline if line["reason"] == "acknowledged_by_person"] == [
+        ("kim", "I look"), ("kim", "still"), ("lee", "my shift"),
+    ]  # fmt: skip
+
+
 async def test_taking_an_acknowledgement_back_begins_the_escalation_anew(dispatched: Dispatched) -> None:
     dispatched.take(Transition(alert=P1), 0)
     assert (await dispatched.post("rate:p1", "unacknowledge"))[1]["code"] == "not_acknowledged"

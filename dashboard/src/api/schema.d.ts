@@ -264,6 +264,9 @@ export interface paths {
         /**
          * Acknowledge Alert
          * @description Acknowledge the alert, which stops its escalation; with `minutes` until then.
+         *
+         *     It replaces an acknowledgement of another person, who is in `annotations.acknowledged_before_by` of the answer; both
+         *     stay in the timeline.
          */
         post: operations["acknowledge_alert"];
         delete?: never;

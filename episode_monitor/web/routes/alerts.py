@@ -136,7 +136,11 @@ async def resolve_alert(request: Request, alert_key: AlertKeyPath) -> Response:
 
 @router.post("/{alert_key:path}/acknowledge", responses=_ACTED, openapi_extra=_BODY)
 async def acknowledge_alert(request: Request, alert_key: AlertKeyPath) -> Response:
-    """Acknowledge the alert, which stops its escalation; with `minutes` until then."""
+    """Acknowledge the alert, which stops its escalation; with `minutes` until then.
+
+    It replaces an acknowledgement of another person, who is in `annotations.acknowledged_before_by` of the answer; both
+    stay in the timeline.
+    """
     return await _act(request, alert_key, AlertActKind.ACKNOWLEDGE)
 
 
