@@ -16,9 +16,7 @@ import pytest
 import yaml
 
 from agents.fleet_topic.reader import STALE_MS
-from alert_sinks.endings import OUTCOMES
 from episode_monitor.observe import health
-from episode_monitor.observe.catalogue import CATALOGUE
 from episode_monitor.settings.settings import load_settings, settings_table
 from examples.project_service.settings import Settings as ServiceSettings
 from testbed.apache_kafka import KAFKA_VERSION
@@ -306,25 +304,6 @@ def test_prometheus_asks_both_monitors() -> None:
     assert job["static_configs"] == [{"targets": [f"{name}:8002" for name in MONITORS]}]
     mounted = {volume.split(":")[1] for volume in SERVICES["prometheus"]["volumes"]}
     assert set(config["rule_files"]) <= mounted
-
-
-def test_rules_of_prometheus_ask_only_for_metrics_that_the_monitor_gives() -> None:
-    given = {name for each in CATALOGUE for name in each.series_names()}
-    document = yaml.safe_load((ROOT / "deploy" / "prometheus-rules.yml").read_text())
-    asked = {
-        name
-        for group in document["groups"]
-        for rule in group["rules"]
-        for name in re.findall(r"episode_\w+", rule["expr"])
-    }
-    assert asked
-    assert asked <= given
-
-
-def test_rules_of_prometheus_ask_only_for_outcomes_that_exist() -> None:
-    text = (ROOT / "deploy" / "prometheus-rules.yml").read_text()
-    (outcomes,) = re.findall(r'outcome=~"([a-z_|]+)"', text)
-    assert set(outcomes.split("|")) <= set(OUTCOMES)
 
 
 def test_a_silent_partition_is_told_of_later_than_the_monitor_itself_calls_it_silent() -> None:

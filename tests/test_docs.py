@@ -47,7 +47,9 @@ DOCUMENTS = sorted(
     ],
     key=lambda path: path.relative_to(ROOT).as_posix(),
 )
-GUIDES = [(f"docs/{name}.md", f"docs/{name}.ko.md") for name in ("find-and-repair", "audit", "on-call", "rules")]
+GUIDES = [
+    (f"docs/{name}.md", f"docs/{name}.ko.md") for name in ("find-and-repair", "audit", "on-call", "rules", "runbook")
+]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 SETTINGS = {row.name: row for row in settings_table()}
