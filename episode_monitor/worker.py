@@ -65,6 +65,8 @@ from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.peer_routes import peer_router
 from episode_monitor.web.server import CannotListen, serve
+from episode_monitor.web.sources import sources_of
+from episode_monitor.web.stream import ChangeFeed
 from episode_monitor.web.timeouts import raise_descriptor_limit
 from streams.alerting.core import Core
 
@@ -172,6 +174,9 @@ class Worker:
         is_on = self.settings.episode_monitoring_enabled
         desk = DispatchDesk(self.runtime.dispatching, now_ms)
         alert_desk = DispatchedAlerts(desk, self._fleet)
+        self._changes = ChangeFeed(
+            sources_of(self._view, desk.version, lambda: self.checks.jobs, self.replays) if is_on else ()
+        )
         context = WebContext(
             fleet=self._fleet if is_on else SwitchedOffFleet(),
             process=process if is_on else SwitchedOffProcess(process),
@@ -181,6 +186,7 @@ class Worker:
             audit=self._audit,
             audit_is_shared=self.settings.monitor_database_url is not None,
             now_ms=now_ms,
+            changes=self._changes,
             repairs=self._repairs,
             alert_desk=(lambda: alert_desk) if is_on else refuse,
         )
@@ -249,6 +255,7 @@ class Worker:
             await _first_of(stopping.wait(), server.task)
         finally:
             log.info("stopping")
+            self._changes.close()
             await self._close()
             await server.stop()
             await self._peer_client.aclose()  # until here a caller may ask for what another worker has

@@ -25,6 +25,7 @@ class ReadModel:
 
     def __init__(self, config: Callable[[], DispatchConfig], now_ms: Callable[[], int] = lambda: 0) -> None:
         self.owner: Presence | None = None  # as it said last
+        self.version = 0  # rises whenever the state does
         self.owner_heard_ms = 0  # when that was true, by this worker's wall clock
         self._now_ms = now_ms
         self._config = config
@@ -64,6 +65,7 @@ class ReadModel:
         if self._read is None and self._copy is not None:
             records = {name: new for name, new in changed.items() if name[:1] not in BESIDES}
             yield from self._copy.apply(records)
+            self.version += bool(records)
         self._note(changed)
 
     def all_read(self) -> Iterator[None]:
@@ -88,6 +90,7 @@ class ReadModel:
         copy = StateCopy(self._config(), state)
         yield from copy.wiring()
         self._copy = copy
+        self.version += 1
 
     def _note(self, changed: Mapping[bytes, bytes | None]) -> None:
         for name, new in changed.items():

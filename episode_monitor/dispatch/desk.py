@@ -48,6 +48,10 @@ class DispatchDesk:
         """What all workers know. Raises Problem 503 until the changelog was read once."""
         return self._model().state()
 
+    def version(self) -> int:
+        """Differs whenever `state` does. Raises as it does."""
+        return self._model().version
+
     def active(self) -> ActiveList:
         """The active alerts in order. Raises as `state` does."""
         return self._model().active()

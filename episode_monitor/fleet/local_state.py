@@ -11,6 +11,7 @@ from agents.fleet_topic.fleet_view import FleetView, Incomplete, Part
 from agents.fleet_topic.record import Unreadable
 from agents.time_slices import in_slices
 from episode_monitor.fleet.errors import Recovering
+from episode_monitor.fleet.kept import Kept
 from episode_monitor.storage.alert_deliveries import AlertDeliveries
 from episode_monitor.storage.audit import AuditLog
 from episode_monitor.storage.history import AlertHistory
@@ -24,6 +25,8 @@ from streams.project.project_state import ProjectState
 from streams.rates.totals import PartitionTotals
 
 log = structlog.get_logger(__name__)
+
+RANKS_KEPT_MS, RANKS_KEPT = 60_000, 4  # to find them takes up to a second of a core
 
 Emit = Callable[[Change, Iterable[Alert]], Awaitable[None]]
 
@@ -99,6 +102,7 @@ class LocalState:
         self.history = history
         self.audit = audit
         self.acts_done = 0
+        self.ranks: Kept[Any] = Kept(RANKS_KEPT_MS, RANKS_KEPT)  # of projects in a window
 
     @property
     def live(self) -> list[Owned]:

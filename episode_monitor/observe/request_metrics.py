@@ -21,8 +21,11 @@ class RequestMetrics:
         self._seconds = catalogue.REQUEST_SECONDS.histogram(registry)
         self._known: set[tuple[str, str, str]] = set()
 
-    def observe(self, method: str, route: str, status: int | None, seconds: float, trace_id: str | None = None) -> None:
-        """Count one request; `status` is None where the answer never started. `trace_id` is shown as an exemplar."""
+    def observe(
+        self, method: str, route: str, status: int | None, seconds: float | None, trace_id: str | None = None
+    ) -> None:
+        """Count one request; `status` is None where the answer never started, `seconds` where it lasts as long as the
+        caller stays. `trace_id` is shown as an exemplar."""
         labels = (method if method in _METHODS else "OTHER", route, str(status or "none"))
         if labels not in self._known:
             if len(self._known) >= catalogue.REQUESTS.most_sets - 1:
@@ -30,7 +33,8 @@ class RequestMetrics:
             self._known.add(labels)
         exemplar = None if trace_id is None else {"trace_id": trace_id}
         self._requests.labels(*labels).inc()
-        self._seconds.labels(_kind(method, route)).observe(seconds, exemplar)
+        if seconds is not None:
+            self._seconds.labels(_kind(method, route)).observe(seconds, exemplar)
 
 
 def _kind(method: str, route: str) -> str:

@@ -10,7 +10,18 @@ from episode_monitor.observe.request_metrics import RequestMetrics
 from episode_monitor.web import problems
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.gate import Gate, Outermost
-from episode_monitor.web.routes import alerts, audit, integrity, jobs, pages, performance, process, rules, whoami
+from episode_monitor.web.routes import (
+    alerts,
+    audit,
+    integrity,
+    jobs,
+    pages,
+    performance,
+    process,
+    rules,
+    stream,
+    whoami,
+)
 from episode_monitor.web.routes import repairs as repair_routes
 from episode_monitor.web.schemas import DocumentedApp
 
@@ -46,7 +57,7 @@ def create_web_app(
     )
     app.state.web = context
     problems.install(app)
-    parts = (repair_routes, integrity, performance, alerts, rules, audit, jobs, whoami, process, pages)
+    parts = (repair_routes, integrity, performance, alerts, rules, audit, jobs, stream, whoami, process, pages)
     for router in (*extra_routers, *(part.router for part in parts)):
         app.include_router(router)
     app.add_middleware(Gate, settings=context.settings)

@@ -14,6 +14,7 @@ from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.storage.audit import AuditEntry, MemoryAuditLog
 from episode_monitor.web.alert_desk import AlertDesk
 from episode_monitor.web.settings import WebSettings
+from episode_monitor.web.stream import ChangeFeed
 from models.check_views import JobList, JobStatus, ProjectDrift
 
 
@@ -51,6 +52,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     audit_is_shared: bool = False  # in one database, by all workers; else each has its own in memory
     now_ms: Callable[[], int] = wall_clock_ms
     alert_desk: Callable[[], AlertDesk]
+    changes: ChangeFeed = msgspec.field(default_factory=ChangeFeed)
     repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))
 

@@ -35,6 +35,10 @@ SECURITY_HEADERS = {
 }
 
 
+IS_HEAD = "episode_monitor.is_head"  # in the scope: the caller wants no body
+UNTIMED = "episode_monitor.untimed"  # in the scope: the answer lasts as long as the caller stays
+
+
 class Outermost:
     """Sees every request first and every answer last."""
 
@@ -47,7 +51,8 @@ class Outermost:
             await self.app(scope, receive, send)
             return
         answer = _Answer(send)
-        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the server drops the body of HEAD
+        is_head = scope["method"] == "HEAD"
+        inner = {**scope, "method": "GET", IS_HEAD: True} if is_head else scope  # the server drops the body of HEAD
         started = time.perf_counter()
         try:
             await self.app(inner, receive, answer.send)
@@ -57,7 +62,8 @@ class Outermost:
             await self._last_resort(inner, receive, answer, error)
         finally:
             route = getattr(inner.get("route"), "path_format", "_unmatched")
-            self.metrics.observe(scope["method"], route, answer.status, time.perf_counter() - started)
+            seconds = None if inner.get(UNTIMED) else time.perf_counter() - started
+            self.metrics.observe(scope["method"], route, answer.status, seconds)
 
     async def _last_resort(self, scope: Scope, receive: Receive, answer: "_Answer", error: Exception) -> None:
         error_id = uuid.uuid4().hex[:12]

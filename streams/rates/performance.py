@@ -15,10 +15,11 @@ from streams.base.sketch import Sketch, merge, quantile_seconds
 from streams.rates.operation_series import OperationSeries, rate_percentage
 
 MINUTE_TREND_HOURS = 2  # up to so many hours the trend has a point a minute
+FLEET_HOURS, PROJECT_HOURS = 168, 24  # whole ones that are kept; a test compares them with what keeps them
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
 
-_COUNTS = (
+COUNTS = (
     packed_counts.ATTEMPTED, packed_counts.ENDED, packed_counts.FAILED, packed_counts.CONFLICTED, packed_counts.RETRIED,
 )  # fmt: skip
 
@@ -69,15 +70,16 @@ def stats(
     )
 
 
-def interval_seconds(hours: int) -> int:
-    """How long an interval of a trend over so many hours is."""
-    return MINUTE_SECONDS if hours <= MINUTE_TREND_HOURS else HOUR_SECONDS
+def interval_seconds(hours: int, before_hours: int = 0) -> int:
+    """How long an interval of a trend over so many hours is; minutes are not kept for longer."""
+    return MINUTE_SECONDS if hours + before_hours <= MINUTE_TREND_HOURS else HOUR_SECONDS
 
 
-def intervals(series: OperationSeries, hours: int, as_of_ms: int) -> ByInterval:
-    """The intervals of the last `hours` hours that hold anything; the one that `as_of_ms` is in counts as the last."""
-    length = interval_seconds(hours)
-    last = as_of_ms // 1000 // length
+def intervals(series: OperationSeries, hours: int, as_of_ms: int, before_hours: int = 0) -> ByInterval:
+    """The intervals of the last `hours` hours that hold anything; the one that `as_of_ms` is in counts as the last.
+    With `before_hours` those that were the last ones so many hours before."""
+    length = interval_seconds(hours, before_hours)
+    last = (as_of_ms // 1000 - before_hours * HOUR_SECONDS) // length
     first = last - hours * HOUR_SECONDS // length
     found = series.by_minute(first) if length == MINUTE_SECONDS else series.by_hour(first)
     return {interval: measured for interval, measured in found.items() if interval <= last}
@@ -92,11 +94,16 @@ def merge_intervals(parts: Iterable[ByInterval]) -> ByInterval:
     return {interval: add_up(measured) for interval, measured in collected.items()}
 
 
-def trend(project_id: str | None, found: ByInterval, hours: int, as_of_ms: int) -> PerformanceTrend:
+def trend(
+    project_id: str | None, found: ByInterval, hours: int, as_of_ms: int, before_hours: int = 0
+) -> PerformanceTrend:
     """The view of a trend: a point a minute or an hour, in order; intervals without operations are left out."""
-    length = interval_seconds(hours)
+    length = interval_seconds(hours, before_hours)
     points = [_point(number, length, found[number]) for number in sorted(found) if found[number][0]]
-    return PerformanceTrend(project_id=project_id, interval_seconds=length, points=points, as_of=rfc3339(as_of_ms))
+    return PerformanceTrend(
+        project_id=project_id, interval_seconds=length, points=points, as_of=rfc3339(as_of_ms),
+        before_hours=before_hours, kept_hours=FLEET_HOURS if project_id is None else PROJECT_HOURS,
+    )  # fmt: skip
 
 
 def _point(number: int, length: int, measured: Measured) -> TrendPoint:
@@ -107,7 +114,7 @@ def _point(number: int, length: int, measured: Measured) -> TrendPoint:
 def _figures(measured: Measured) -> dict[str, Any]:
     """The fields that both views have, by name."""
     operations, sketch = measured
-    attempted, ended, failed, conflicted, retried = (packed_counts.field(operations, shift) for shift in _COUNTS)
+    attempted, ended, failed, conflicted, retried = (packed_counts.field(operations, shift) for shift in COUNTS)
     failure = rate_percentage(failed, ended)
     return {
         "attempted_operations": attempted,

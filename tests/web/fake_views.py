@@ -23,7 +23,9 @@ from episode_monitor.fleet.questions.finding import UNKNOWN_FINDING, FindingQues
 from episode_monitor.fleet.questions.findings import FindingsQuestion
 from episode_monitor.fleet.questions.project import ProjectQuestion
 from episode_monitor.fleet.questions.project_list import ProjectListQuestion
+from episode_monitor.fleet.questions.project_ranks import ProjectRankingQuestion
 from episode_monitor.fleet.questions.project_rules import ProjectRulesQuestion
+from episode_monitor.fleet.questions.retry_reasons import FleetRetriesQuestion, ProjectRetriesQuestion, retry_reasons
 from episode_monitor.fleet.questions.rules import RulesQuestion
 from episode_monitor.fleet.questions.states import ProjectFactsQuestion, ProjectStatesQuestion
 from episode_monitor.fleet.questions.stats import FleetStatsQuestion, ProjectStatsQuestion
@@ -37,13 +39,14 @@ from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.schemas import DocumentedApp
 from episode_monitor.web.settings import WebSettings
+from episode_monitor.web.stream import ChangeFeed
 from models.alert import Alert, AlertStatus, Severity
 from models.alert_statistics import AlertStatistics
 from models.audit_views import AuditPage, AuditRow
 from models.check_views import BasicCheckResult, CheckSummary, JobList, JobState, JobStatus, ProjectDrift
 from models.finding_views import FindingDetail, FindingEntry, FindingList, FindingView, WaiverView
 from models.integrity_views import Applied, IntegritySummary, ProjectPage, ProjectRow, ProjectView, Suspect
-from models.performance_views import PerformanceStats, PerformanceTrend, TrendPoint
+from models.performance_views import PerformanceStats, PerformanceTrend, ProjectRanking, RetryReasons, TrendPoint
 from models.process_views import AlertHistoryPage, AlertTransition, Readiness
 from models.project_facts import ProjectFactsAnswer, ProjectStatesPage
 from models.rule_views import ProjectRules, RulesInForce, RuleView
@@ -271,6 +274,15 @@ class FakeViews:
         project_id = getattr(question, "project_id", None)
         return PerformanceTrend(project_id=project_id, interval_seconds=3600, points=[point], as_of=AS_OF)
 
+    def _ranking(self, question: ProjectRankingQuestion) -> ProjectRanking:
+        return ProjectRanking(
+            window_minutes=question.window_minutes, slowest=[], most_conflicted=[], projects_looked_at=45,
+            is_complete=True, as_of=AS_OF,
+        )  # fmt: skip
+
+    def _retries(self, question: FleetRetriesQuestion | ProjectRetriesQuestion) -> RetryReasons:
+        return retry_reasons(getattr(question, "project_id", None), [[5, 3, 0]], STARTS_AT_MS)
+
     def _active_alerts(self, question: ActiveAlertsQuestion) -> list[Alert]:
         return [found for found in self.alerts.values() if found.status is not AlertStatus.RESOLVED]
 
@@ -335,6 +347,9 @@ class FakeViews:
         WaiveFinding: _waive,
         FleetStatsQuestion: _stats,
         ProjectStatsQuestion: _stats,
+        ProjectRankingQuestion: _ranking,
+        FleetRetriesQuestion: _retries,
+        ProjectRetriesQuestion: _retries,
         FleetTrendQuestion: _trend,
         ProjectTrendQuestion: _trend,
         ActiveAlertsQuestion: _active_alerts,
@@ -401,7 +416,9 @@ def fake_app(
     views: FakeViews, settings: WebSettings | None = None, *, registry: Any = None,
     extra_routers: Sequence[APIRouter] = (), alert_desk: AlertDesk | None = None, **parts: Any,
 ) -> DocumentedApp:  # fmt: skip
-    """The web app on the fake fleet. `parts` are further ones of `WebContext`."""
+    """The web app on the fake fleet. `parts` are further ones of `WebContext`; without `changes` none can be followed,
+    for a client without a server would wait for the end of an answer that has none."""
+    parts.setdefault("changes", ChangeFeed(most_readers=0))
     context = WebContext(
         fleet=views, process=views, jobs=lambda: views, drift_of=views.drift_of, settings=settings or WebSettings(),
         alert_desk=lambda: alert_desk or ViewsDesk(views), **parts,

@@ -867,6 +867,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/monitoring/episodes/performance/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Performance Projects
+         * @description The projects with the longest average duration, and those with the most conflicted operations, of the window.
+         *
+         *     Each worker looks for them at most once a minute, among at most 200 000 projects and 2000 that are not in memory.
+         */
+        get: operations["performance_projects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitoring/episodes/performance/retries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Performance Retries
+         * @description Retries by reason since the beginning of the topic; no window keeps reasons.
+         */
+        get: operations["performance_retries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/monitoring/episodes/performance/stats": {
         parameters: {
             query?: never;
@@ -896,7 +938,9 @@ export interface paths {
         };
         /**
          * Performance Trend
-         * @description One point per hour, or per minute for up to two hours; intervals without data are left out.
+         * @description One point per hour, or per minute within the last two hours; intervals without data are left out.
+         *
+         *     The fleet keeps a week, a project a day.
          */
         get: operations["performance_trend"];
         put?: never;
@@ -1249,6 +1293,26 @@ export interface paths {
          * @description End a silence now; alerts that still fire are then delivered.
          */
         delete: operations["expire_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitoring/episodes/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream
+         * @description Names each resource whose answers have changed, so that a page asks again. `EventSource` reads it.
+         */
+        get: operations["stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2387,11 +2451,16 @@ export interface components {
         };
         /**
          * PerformanceTrend
-         * @description Points in time order.
+         * @description Points in time order. The range ended `before_hours` before `as_of`; what is older than `kept_hours` before it is
+         *         not kept, so an absent point there does not mean that nothing happened.
          */
         PerformanceTrend: {
             as_of: string;
+            /** @default 0 */
+            before_hours: number;
             interval_seconds: number;
+            /** @default 168 */
+            kept_hours: number;
             points: components["schemas"]["TrendPoint"][];
             project_id: string | null;
         };
@@ -2559,6 +2628,20 @@ export interface components {
             total: number;
         };
         /**
+         * ProjectRanking
+         * @description Projects with the longest average duration, and those with the most conflicted operations. `as_of` is when they
+         *         were looked for, at most a minute ago. Not `is_complete`: projects that are not in memory were too many to look at,
+         *         so one of them may be missing here.
+         */
+        ProjectRanking: {
+            as_of: string;
+            is_complete: boolean;
+            most_conflicted: components["schemas"]["RankedProject"][];
+            projects_looked_at: number;
+            slowest: components["schemas"]["RankedProject"][];
+            window_minutes: number;
+        };
+        /**
          * ProjectRow
          * @description One line of the list of projects.
          */
@@ -2684,6 +2767,21 @@ export interface components {
             state_hash: string;
             suspects: components["schemas"]["Suspect"][];
             total_episodes: number;
+        };
+        /**
+         * RankedProject
+         * @description One project in a window: its operations, and how long they took.
+         */
+        RankedProject: {
+            attempted_operations: number;
+            average_duration_seconds: number | null;
+            conflict_rate_percentage: number | null;
+            conflicted_operations: number;
+            ended_operations: number;
+            failed_operations: number;
+            p95_duration_seconds: number | null;
+            project_id: string;
+            retried_operations: number;
         };
         /**
          * Readiness
@@ -2991,6 +3089,33 @@ export interface components {
             transitions: number;
             warnings: string[];
             windows: components["schemas"]["WindowReport"][];
+        };
+        /**
+         * ResourceChanged
+         * @description One event. `version` only tells changes apart; the first events of a connection say where everything stands.
+         */
+        ResourceChanged: {
+            resource: string;
+            version: string;
+        };
+        /**
+         * RetryReason
+         * @description `percentage` of all retries; null where there are none.
+         */
+        RetryReason: {
+            percentage: number | null;
+            reason: string;
+            retries: number;
+        };
+        /**
+         * RetryReasons
+         * @description Retries by reason since the beginning of the topic; reasons are not kept by window.
+         */
+        RetryReasons: {
+            as_of: string;
+            project_id: string | null;
+            reasons: components["schemas"]["RetryReason"][];
+            total_retries: number;
         };
         /**
          * RuleAlertFigures
@@ -6385,6 +6510,99 @@ export interface operations {
             };
         };
     };
+    performance_projects: {
+        parameters: {
+            query?: {
+                /** @description How far back to look, in minutes. */
+                window_minutes?: number;
+                /** @description The maximum number of projects of each kind. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectRanking"];
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    performance_retries: {
+        parameters: {
+            query?: {
+                /** @description One project; default: the whole fleet. */
+                project_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryReasons"];
+                };
+            };
+            /** @description The resource in the path does not exist. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     performance_stats: {
         parameters: {
             query?: {
@@ -6444,6 +6662,8 @@ export interface operations {
                 project_id?: string | null;
                 /** @description How far back to look, in hours; up to 2 gives minutes. */
                 hours?: number;
+                /** @description End the range so many hours before now: 1, 24 and 168 compare with before. */
+                before_hours?: number;
             };
             header?: never;
             path?: never;
@@ -8105,6 +8325,36 @@ export interface operations {
                 };
             };
             /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    stream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events whose data is the JSON of this shape, and a comment at least each 15 s. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/event-stream": components["schemas"]["ResourceChanged"];
+                };
+            };
+            /** @description Too many pages listen to this worker, or it is stopping; see Retry-After. */
             503: {
                 headers: {
                     [name: string]: unknown;
