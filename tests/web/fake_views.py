@@ -305,7 +305,7 @@ class FakeViews:
             comment="renumbered",
             alert=alert("episode_integrity:webtoon/7").to_dict(),
         )
-        return AlertHistoryPage(transitions=[step], next_cursor="next")
+        return AlertHistoryPage(transitions=[step], next_cursor="next" if question.cursor is None else None)
 
     def _audit(self, question: FleetAuditQuestion) -> AuditPage:
         row = AuditRow(

@@ -212,6 +212,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/monitoring/episodes/alerts/history/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Alert History
+         * @description All transitions of such a list as a file; in CSV the alert's own fields are columns.
+         */
+        get: operations["export_alert_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/monitoring/episodes/alerts/statistics": {
         parameters: {
             query?: never;
@@ -349,6 +369,26 @@ export interface paths {
          *     Without MONITOR_DATABASE_URL the entries are those in the memory of the workers that own partitions now.
          */
         get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitoring/episodes/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Audit
+         * @description All mutations of such a list as a file.
+         */
+        get: operations["export_audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -653,6 +693,26 @@ export interface paths {
          * @description Projects in pages, the worst first.
          */
         get: operations["list_projects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitoring/episodes/integrity/projects/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Projects
+         * @description All projects of such a list as a file.
+         */
+        get: operations["export_projects"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4158,6 +4218,60 @@ export interface operations {
             };
         };
     };
+    export_alert_history: {
+        parameters: {
+            query?: {
+                /** @description csv (UTF-8 with a byte order mark) or json. */
+                format?: "csv" | "json";
+                /** @description One project; default: the whole fleet. */
+                project_id?: string | null;
+                /** @description Only this rule. */
+                rule_id?: string | null;
+                /** @description Only this alert. */
+                alert_key?: string | null;
+                /** @description Only transitions to this status. */
+                status?: ("pending" | "firing" | "resolved") | null;
+                /** @description RFC 3339 with offset; at or after this time. */
+                since?: string | null;
+                /** @description RFC 3339 with offset; before this time. */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A file with at most 100000 rows. The connection is cut where a further page fails. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                    "text/csv": string;
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     alert_statistics: {
         parameters: {
             query?: {
@@ -4721,6 +4835,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: {
+                /** @description csv (UTF-8 with a byte order mark) or json. */
+                format?: "csv" | "json";
+                /** @description Only changes by this name. */
+                who?: string | null;
+                /** @description Only this kind, such as `alert.resolve`. */
+                what?: string | null;
+                /** @description Only changes of this alert key, project, plan, … */
+                target?: string | null;
+                /** @description RFC 3339 with offset; at or after this time. */
+                from?: string | null;
+                /** @description RFC 3339 with offset; before this time. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A file with at most 100000 rows. The connection is cut where a further page fails. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                    "text/csv": string;
                 };
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */
@@ -5785,6 +5951,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProjectPage"];
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    export_projects: {
+        parameters: {
+            query?: {
+                /** @description csv (UTF-8 with a byte order mark) or json. */
+                format?: "csv" | "json";
+                status?: "all" | "healthy" | "unhealthy" | "split";
+                /** @description Part of the project's id, in either case. */
+                q?: string | null;
+                sort?: "worst" | "project_id" | "gaps" | "duplicates" | "episodes";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A file with at most 100000 rows. The connection is cut where a further page fails. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                    "text/csv": string;
                 };
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */

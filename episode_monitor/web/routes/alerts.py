@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -12,10 +13,11 @@ from episode_monitor.fleet.errors import UNKNOWN_ALERT
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion, TransitionStatus
 from episode_monitor.fleet.questions.alert_statistics import alert_statistics_of
 from episode_monitor.storage.alert_deliveries import CountQuery
-from episode_monitor.storage.paging import FIRST_MS
+from episode_monitor.storage.paging import FIRST_MS, MAX_PAGE_ROWS
 from episode_monitor.web.alert_desk import AlertAct, AlertActKind
 from episode_monitor.web.answers import answer, done, read
 from episode_monitor.web.context import alert_desk_of, context_of
+from episode_monitor.web.exports import EXPORTED, ExportFormat, Listed, export
 from episode_monitor.web.mutations import AlertActionBody, audited, read_body
 from episode_monitor.web.parameters import (
     MAX_ALERT_KEY,
@@ -43,6 +45,12 @@ _BODY = takes(AlertActionBody, required=False)
 DEFAULT_SILENCE_MINUTES = 60
 STATISTICS_DAYS = 30
 DAY_MS = 86_400_000
+
+_COLUMNS = (
+    "at", "alert_key", "status", "reason", "by", "comment", "severity", "alert_type", "project_id", "title", "value",
+    "threshold", "window_minutes", "sample_size", "starts_at", "ends_at", "escalation_level", "alert_id",
+    "transition_id",
+)  # fmt: skip
 
 RuleId = Annotated[str | None, Query(max_length=128, description="Only this rule."), Clean]
 AlertKey = Annotated[str | None, Query(max_length=MAX_ALERT_KEY, description="Only this alert."), Clean]
@@ -96,6 +104,30 @@ async def alert_history(
         **range_ms(since, until, ("since", "until")),
     )
     return await read(request, question)
+
+
+@router.get("/history/export", responses=EXPORTED)
+async def export_alert_history(
+    request: Request,
+    kind: ExportFormat = "csv",
+    project_id: OptionalProject = None,
+    rule_id: RuleId = None,
+    alert_key: AlertKey = None,
+    status: Status = None,
+    since: Since = None,
+    until: Until = None,
+) -> Response:
+    """All transitions of such a list as a file; in CSV the alert's own fields are columns."""
+
+    def read_page(page: AlertHistoryPage) -> Listed:
+        rows = [msgspec.to_builtins(step) for step in page.transitions]
+        return Listed(rows if kind == "json" else [row["alert"] | row for row in rows], page.next_cursor)
+
+    question = AlertHistoryQuestion(
+        project_id=project_id, rule_id=rule_id, alert_key=alert_key, status=status, limit=MAX_PAGE_ROWS,
+        **range_ms(since, until, ("since", "until")),
+    )  # fmt: skip
+    return await export(request, kind, "alert-history", _COLUMNS, question, read_page)
 
 
 @router.get("/statistics", responses=returns(AlertStatistics))

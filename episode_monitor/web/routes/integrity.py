@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from episode_monitor.fleet.questions.states import MAX_ROWS, ProjectFactsQuestio
 from episode_monitor.fleet.questions.summary import SummaryQuestion
 from episode_monitor.web.answers import answer, done, read
 from episode_monitor.web.context import context_of
+from episode_monitor.web.exports import EXPORTED, ExportFormat, Listed, export
 from episode_monitor.web.mutations import WaiveBody, audited, read_body
 from episode_monitor.web.parameters import Clean, Cursor, Limit, ProjectIdPath, ProjectIdQuery
 from episode_monitor.web.paths import Whole
@@ -29,6 +31,12 @@ from models.rule_views import ProjectRules
 from models.times import epoch_ms, rfc3339
 
 router = APIRouter(prefix="/monitoring/episodes/integrity", tags=["integrity"])
+
+_EXPORTED_AT_ONCE = 5000  # each page looks through all projects once
+_COLUMNS = (
+    "project_id", "is_healthy", "total_episodes", "max_number", "gaps_total", "duplicates_total", "health_score",
+    "since", "is_split", "as_of",
+)  # fmt: skip
 
 FindingId = Annotated[str, Path(min_length=1, max_length=64, description="The finding's id."), Whole, Clean]
 PartitionNumber = Annotated[int, Query(ge=0, le=1_000_000, description="A partition of the events topic.")]
@@ -54,6 +62,23 @@ async def list_projects(
     """Projects in pages, the worst first."""
     question = ProjectListQuestion(status=status, q=q or None, sort=sort, limit=limit, cursor=cursor)
     return await read(request, question)
+
+
+@router.get("/projects/export", responses=EXPORTED)
+async def export_projects(
+    request: Request,
+    kind: ExportFormat = "csv",
+    status: ProjectHealth = "all",
+    q: Search = None,
+    sort: ProjectSort = "worst",
+) -> Response:
+    """All projects of such a list as a file."""
+
+    def read_page(page: ProjectPage) -> Listed:
+        return Listed([msgspec.to_builtins(row) for row in page.projects], page.next_cursor)
+
+    question = ProjectListQuestion(status=status, q=q or None, sort=sort, limit=_EXPORTED_AT_ONCE)
+    return await export(request, kind, "projects", _COLUMNS, question, read_page)
 
 
 @router.get("/project/{project_id:path}/rules", responses=returns(ProjectRules, problems=(404, 503)))
