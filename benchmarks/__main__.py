@@ -16,6 +16,7 @@ from benchmarks import (
     check,
     client_events,
     hostile,
+    open_page,
     query_latency,
     rig,
     state_size,
@@ -29,7 +30,7 @@ from testbed.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = ("state", "client", "throughput", "latency")
-MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit")
+MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit", "page")
 
 
 def main() -> int:
@@ -72,6 +73,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--requests", type=int, default=200, help="queries: requests a second (default 200)")
     parser.add_argument("--hostile-projects", type=int, default=1_000_000, help="hostile: once each (default 1000000)")
     parser.add_argument("--greedy-numbers", type=int, default=200_000, help="hostile: of one project (default 200000)")
+    parser.add_argument("--page-projects", type=int, default=100_000, help="page: projects (default 100000)")
+    parser.add_argument("--page-alerts", type=int, default=1000, help="page: active alerts (default 1000)")
     parser.add_argument("--check-projects", type=int, default=100_000, help="check: projects (default 100000)")
     parser.add_argument("--check-episodes", type=int, default=100, help="check: episodes of each (default 100)")
 
@@ -90,6 +93,7 @@ def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
         "latency": ("alert_latency", lambda kafka: alert_latency.run(kafka, options)),
         "queries": ("queries", lambda kafka: query_latency.run(kafka, options)),
         "audit": ("audit_checkpoints", lambda kafka: audit.run(kafka, options.operations, options.projects)),
+        "page": ("open_page", lambda kafka: open_page.run(kafka, options.page_projects, options.page_alerts)),
         "hostile": ("hostile", lambda kafka: hostile.run(kafka, options.hostile_projects, options.greedy_numbers)),
     }
     if set(wanted) & on_kafka.keys():
