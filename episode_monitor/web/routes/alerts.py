@@ -124,7 +124,7 @@ async def export_alert_history(
         return Listed(rows if kind == "json" else [row["alert"] | row for row in rows], page.next_cursor)
 
     question = AlertHistoryQuestion(
-        project_id=project_id, rule_id=rule_id, alert_key=alert_key, status=status, limit=MAX_PAGE_ROWS,
+        project_id=project_id, rule_id=rule_id, alert_key=alert_key, status=status, limit=MAX_PAGE_ROWS, cursor=None,
         **range_ms(since, until, ("since", "until")),
     )  # fmt: skip
     return await export(request, kind, "alert-history", _COLUMNS, question, read_page)

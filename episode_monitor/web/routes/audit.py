@@ -67,7 +67,7 @@ async def export_audit(
         return Listed([msgspec.to_builtins(row) for row in page.entries], page.next_cursor)
 
     question = _kept(request)(
-        who=who, what=what, target=target, limit=MAX_PAGE_ROWS, **range_ms(since, until, ("from", "to")),
+        who=who, what=what, target=target, limit=MAX_PAGE_ROWS, cursor=None, **range_ms(since, until, ("from", "to")),
     )  # fmt: skip
     return await export(request, kind, "audit", _COLUMNS, question, read_page)
 
