@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 HEARTBEAT_SECONDS = 15.0
 MOST_READERS = 64  # of one worker
 RECONNECT_MS = 3000
+LOOKING = "changes for open pages"  # the task's name
 
 
 class Source(NamedTuple):
@@ -118,7 +119,7 @@ class ChangeFeed:
             raise busy("too_many_streams", detail, 60)
         if not self.is_looking:
             self._versions.clear()  # nobody has looked meanwhile
-            self._looking = asyncio.create_task(self._look(), name="changes for open pages")
+            self._looking = asyncio.create_task(self._look(), name=LOOKING)
         reader = Reader(self._versions)
         self._readers.add(reader)
         return reader

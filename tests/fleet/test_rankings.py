@@ -90,6 +90,17 @@ def test_projects_that_are_stored_alone_are_found_too_as_long_as_few_have_to_be_
     assert len(found.slowest) < 4
 
 
+def test_a_project_without_operations_in_the_window_is_not_decoded() -> None:
+    log = new_log(cached_projects=2)
+    for name in ("a", "b"):
+        busy(log, name, 4.0)
+        store(log)
+    for name in ("c", "d"):
+        busy(log, name, 1.0, at=2 * HOUR)
+    found = ranks(log, decoded=0)
+    assert (names(found.slowest), found.looked_at, found.is_complete) == (["c", "d"], 4, True)
+
+
 def test_no_more_projects_are_looked_at_than_allowed() -> None:
     log = new_log()
     for name in ("a", "b", "c"):

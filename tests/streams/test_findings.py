@@ -213,6 +213,21 @@ def test_of_a_gap_that_grew_together_the_oldest_part_decides_and_the_refilled_pa
     assert since(driven.state) == {("gap", "open", 2): 300}
 
 
+def test_a_gap_of_which_one_part_is_older_than_the_recorded_history_has_no_time() -> None:
+    driven = Driven()
+    driven.created(0, 1)
+    driven.created(0, 3, episode="three")
+    driven.created(0, 5)
+    driven.until(100)  # 2 and 4 are open
+    driven.deleted(200, "three")
+    driven.until(300)
+    assert since(driven.state) == {("gap", "open", 2): 0}
+    history = driven.state.numbering.anomalies.history
+    assert history is not None
+    del history.entries[0]  # 2 opened
+    assert since(driven.state) == {("gap", "open", 2): None}
+
+
 def test_a_finding_that_is_older_than_the_recorded_history_has_no_time() -> None:
     driven = trouble()
     history = driven.state.numbering.anomalies.history

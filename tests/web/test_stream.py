@@ -11,7 +11,7 @@ import pytest
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
-from episode_monitor.web.stream import ChangeFeed, Reader, Source
+from episode_monitor.web.stream import LOOKING, ChangeFeed, Reader, Source
 from tests.web.fake_views import FakeViews, fake_app
 
 PATH = "/monitoring/episodes/stream"
@@ -112,6 +112,7 @@ async def test_nothing_is_looked_at_without_a_reader_and_looking_ends_with_the_l
             assert (feed.readers, feed.is_looking) == (1, True)
         await until(lambda: feed.readers == 0)
         assert not feed.is_looking
+        await until(lambda: all(task.get_name() != LOOKING for task in asyncio.all_tasks()))
 
 
 async def test_a_page_too_many_is_refused_and_comes_in_when_another_has_left() -> None:
