@@ -22,10 +22,9 @@ import { createTheme, MantineProvider, Modal } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { RouterProvider } from "react-router/dom";
 import { PreferencesProvider } from "./app/preferences";
 import { RefreshProvider } from "./app/refresh";
-import { router } from "./app/routes";
+import { Pages } from "./app/routes";
 import "./text";
 
 const queries = new QueryClient({
@@ -47,7 +46,7 @@ createRoot(document.getElementById("root") as HTMLElement).render(
       <QueryClientProvider client={queries}>
         <PreferencesProvider>
           <RefreshProvider>
-            <RouterProvider router={router} />
+            <Pages />
           </RefreshProvider>
         </PreferencesProvider>
       </QueryClientProvider>

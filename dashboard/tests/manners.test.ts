@@ -3,7 +3,8 @@ import { titleWith } from "~/app/badge";
 import { letterOf, type Pressed } from "~/app/keyboard";
 import { waitsFor } from "~/app/refresh";
 import { matcherText, parseMatchers } from "~/logic/matchers";
-import { TEXTS } from "~/text";
+import { i18next, TEXTS } from "~/text";
+import { NOUNS } from "~/text/nouns";
 
 const pressed = (more: Partial<Pressed>): Pressed => ({ key: "g", code: "KeyG", ctrlKey: false, metaKey: false, altKey: false, isComposing: false, target: document.body, ...more });
 
@@ -32,7 +33,21 @@ test("matchers are read as Alertmanager writes them, and written so that they re
   for (const one of [equal, regex, quoted]) expect(parseMatchers(matcherText(one as NonNullable<typeof one>))).toEqual([one]);
 });
 
+test("a counted thing is one or many, and a language without a plural has one form", async () => {
+  const said = (many: number) => i18next.t("figure.problems.note", { gaps: many, duplicates: many });
+  expect([0, 1, 2, 1234].map(said)).toEqual(["0 gaps, 0 duplicates", "1 gap, 1 duplicate", "2 gaps, 2 duplicates", "1,234 gaps, 1,234 duplicates"]);
+  await i18next.changeLanguage("ko");
+  expect([1, 1234].map(said)).toEqual(["누락 1건, 중복 1건", "누락 1,234건, 중복 1,234건"]);
+  await i18next.changeLanguage("en");
+});
+
+test("no English text puts a number before a plural: it names the counted thing instead", () => {
+  const plurals = Object.values(NOUNS).map(([, other]) => other.replace("{shown} ", "").split(" ")[0]).join("|");
+  const wrong = new RegExp(`\\{\\w+\\} (\\w+ )?(${plurals}|alerts|things|entries|minutes|partitions)\\b`);
+  expect(Object.entries(TEXTS).filter(([, [english]]) => wrong.test(english) && !/ of \{/.test(english)).map(([key]) => key)).toEqual([]);
+});
+
 test("English and Korean take the same values", () => {
-  const taken = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1]).sort();
+  const taken = (text: string) => [...text.matchAll(/\{(\w+)[},]/g)].map((found) => found[1]).sort();
   for (const [key, [english, korean]] of Object.entries(TEXTS)) expect(taken(korean), key).toEqual(taken(english));
 });

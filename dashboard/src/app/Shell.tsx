@@ -8,6 +8,8 @@ import { Outlet, useLocation } from "react-router";
 import { ApiError } from "~/api/client";
 import { reads } from "~/api/reads";
 import { Bones } from "~/parts/Answer";
+import { PageFailed } from "~/pages/NotFound";
+import { Guard } from "~/parts/Guard";
 import { Icon } from "~/parts/Icon";
 import { badge, titleWith } from "./badge";
 import { Header } from "./Header";
@@ -77,7 +79,7 @@ export function Shell() {
   const { t } = useTranslation();
   const [helps, setHelps] = useState(false);
   const { again } = useRefresh();
-  const { pathname } = useLocation();
+  const { pathname, search } = useLocation();
   useKeyboard(useMemo(() => ({ help: () => setHelps(true), again }), [again]));
   useBadge();
   useEffect(() => void window.scrollTo(0, 0), [pathname]); // newer browsers return a promise
@@ -87,9 +89,11 @@ export function Shell() {
       <Header help={() => setHelps(true)} />
       <Connection />
       <main id="main" className="main" tabIndex={-1}>
-        <Suspense fallback={<Bones lines={8} />}>
-          <Outlet />
-        </Suspense>
+        <Guard page={PageFailed} at={pathname + search}>
+          <Suspense fallback={<Bones lines={8} />}>
+            <Outlet />
+          </Suspense>
+        </Guard>
       </main>
       {helps ? <Help close={() => setHelps(false)} /> : null}
     </>

@@ -1,7 +1,8 @@
 // Which page is at which address. Addresses are behind `#`, so that the page works below any path of any proxy.
 
 import { lazy } from "react";
-import { createHashRouter, Navigate, useParams } from "react-router";
+import { HashRouter, Navigate, Route, Routes, useParams } from "react-router";
+import { Guard } from "~/parts/Guard";
 import { Shell } from "./Shell";
 import { toProject } from "~/logic/address";
 import { Overview } from "~/pages/overview/Overview";
@@ -29,25 +30,22 @@ function OldLink() {
   return found ? <Navigate to={toProject(found[1] ?? "")} replace /> : <NotFound />;
 }
 
-export const router = createHashRouter([
-  {
-    element: <Shell />,
-    errorElement: <PageFailed />,
-    children: [
-      {
-        errorElement: <PageFailed />,
-        children: [
-          { index: true, element: <Overview /> },
-          { path: "alerts/:section?", element: <Alerts /> },
-          { path: "alert", element: <AlertPage /> },
-          { path: "integrity/:section?", element: <Integrity /> },
-          { path: "project", element: <ProjectPage /> },
-          { path: "plan", element: <PlanPage /> },
-          { path: "performance", element: <Performance /> },
-          { path: "jobs/:section?", element: <Jobs /> },
-          { path: "*", element: <OldLink /> },
-        ],
-      },
-    ],
-  },
-]);
+export const Pages = () => (
+  <HashRouter>
+    <Guard page={PageFailed}>
+      <Routes>
+        <Route element={<Shell />}>
+          <Route index element={<Overview />} />
+          <Route path="alerts/:section?" element={<Alerts />} />
+          <Route path="alert" element={<AlertPage />} />
+          <Route path="integrity/:section?" element={<Integrity />} />
+          <Route path="project" element={<ProjectPage />} />
+          <Route path="plan" element={<PlanPage />} />
+          <Route path="performance" element={<Performance />} />
+          <Route path="jobs/:section?" element={<Jobs />} />
+          <Route path="*" element={<OldLink />} />
+        </Route>
+      </Routes>
+    </Guard>
+  </HashRouter>
+);

@@ -1,7 +1,7 @@
 // What is shown where there is no page, and where a page broke.
 
 import { useTranslation } from "react-i18next";
-import { Link, useRouteError } from "react-router";
+import { Link } from "react-router";
 import { State } from "~/parts/Answer";
 
 export function NotFound() {
@@ -15,9 +15,8 @@ export function NotFound() {
   );
 }
 
-export function PageFailed() {
+export function PageFailed({ error }: { error: unknown }) {
   const { t } = useTranslation();
-  const error = useRouteError();
   return (
     <div className="panel">
       <State icon="critical" title={t("broken.title")} action={<button type="button" className="plain outlined" onClick={() => location.reload()}>{t("broken.reload")}</button>}>

@@ -2,8 +2,10 @@
 
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+import { count } from "~/logic/format";
 import { ALERTS } from "./alerts";
 import { INTEGRITY } from "./integrity";
+import { NOUNS, type Noun } from "./nouns";
 import { OVERVIEW } from "./overview";
 import { SHELL } from "./shell";
 import { WORK } from "./work";
@@ -11,7 +13,11 @@ import { WORK } from "./work";
 export const TEXTS = { ...SHELL, ...OVERVIEW, ...ALERTS, ...INTEGRITY, ...WORK };
 export type TextKey = keyof typeof TEXTS;
 
-const inLanguage = (place: 0 | 1) => Object.fromEntries(Object.entries(TEXTS).map(([key, texts]) => [key, texts[place]]));
+const inLanguage = (place: 0 | 1) => ({
+  ...Object.fromEntries(Object.entries(TEXTS).map(([key, texts]) => [key, texts[place]])),
+  ...Object.fromEntries(Object.entries(NOUNS).map(([noun, texts]) => [`n.${noun}_one`, texts[place * 2]])),
+  ...Object.fromEntries(Object.entries(NOUNS).map(([noun, texts]) => [`n.${noun}_other`, texts[place + 1]])),
+});
 
 declare module "i18next" {
   interface CustomTypeOptions {
@@ -33,6 +39,12 @@ void i18next.use(initReactI18next).init({
   initAsync: false,
   showSupportNotice: false,
 });
+
+for (const noun of Object.keys(NOUNS) as Noun[]) {
+  i18next.services.formatter?.add(noun, (value: number | null | undefined, language) =>
+    i18next.t(`n.${noun}` as TextKey, { count: value ?? 0, shown: count(value, language === "ko" ? "ko" : "en"), lng: language }),
+  );
+}
 
 export { i18next };
 

@@ -51,7 +51,7 @@ function Compared({ result }: { result: Result }) {
           </tbody>
         </table>
       </div>
-      <p className="pager">{t("backtest.events", { events: format.count(result.events) })} {result.warnings.join(" ")}</p>
+      <p className="pager">{t("backtest.events", { events: result.events })} {result.warnings.join(" ")}</p>
     </>
   );
 }
@@ -67,7 +67,7 @@ function Outcome({ id }: { id: string }) {
         if (result?.kind === "backtest") return <Compared result={result} />;
         return (
           <div className="panel-body stack-tight">
-            <p>{t(`job.${job.state}` as "job.running")} · {t("backtest.events", { events: format.count(job.events) })}{job.seconds_left ? ` · ${t("job.left", { left: format.duration(job.seconds_left) })}` : ""}</p>
+            <p>{t(`job.${job.state}` as "job.running")} · {t("backtest.events", { events: job.events })}{job.seconds_left ? ` · ${t("job.left", { left: format.duration(job.seconds_left) })}` : ""}</p>
             {job.error ? <p className="critical name">{job.error}</p> : <progress className="progress" value={job.progress ?? undefined} aria-label={t("backtest.title")} />}
           </div>
         );

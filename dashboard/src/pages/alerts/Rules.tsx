@@ -73,7 +73,7 @@ export function Rules() {
                   <tbody>{data.rules.map((rule) => <Row key={rule.rule_id} rule={rule} marked={rule.rule_id === marked} figures={figures?.find((one) => one.rule_id === rule.rule_id)} />)}</tbody>
                 </table>
               </div>
-              {data.workers.length > 1 ? <p className="pager">{t("rules.workers", { count: data.workers.length })} {data.agree ? <Tag tone="good" icon="check">{t("rules.agree")}</Tag> : null}</p> : null}
+              {data.workers.length > 1 ? <p className="pager">{t("rules.workers", { many: data.workers.length })} {data.agree ? <Tag tone="good" icon="check">{t("rules.agree")}</Tag> : null}</p> : null}
             </>
           )}
         </Answer>

@@ -36,7 +36,6 @@ function Row({ finding, owners, waive }: { finding: Finding; owners: string[] | 
 
 function HistoryList({ history, dropped }: { history: readonly FindingEntry[]; dropped: number }) {
   const { t } = useTranslation();
-  const format = useFormat();
   return (
     <Panel title={t("finding.history")}>
       {history.length ? (
@@ -51,7 +50,7 @@ function HistoryList({ history, dropped }: { history: readonly FindingEntry[]; d
       ) : (
         <p className="panel-body note">{t("finding.history.none")}</p>
       )}
-      {dropped ? <p className="pager">{t("finding.history.dropped", { many: format.count(dropped) })}</p> : null}
+      {dropped ? <p className="pager">{t("finding.history.dropped", { many: dropped })}</p> : null}
     </Panel>
   );
 }

@@ -62,7 +62,7 @@ export function NumberLine({ view, findings }: { view: ProjectView; findings: re
       </ol>
       <div className="row row-between note">
         <span>{format.count(range.first)}</span>
-        {isSingle ? null : <span>{t("line.each", { numbers: format.count((cells[0]?.last ?? 1) - (cells[0]?.first ?? 1) + 1) })}</span>}
+        {isSingle ? null : <span>{t("line.each", { numbers: (cells[0]?.last ?? 1) - (cells[0]?.first ?? 1) + 1 })}</span>}
         <span>{format.count(range.last)}</span>
       </div>
     </div>

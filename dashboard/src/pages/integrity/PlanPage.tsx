@@ -93,7 +93,7 @@ function Radius({ plan }: { plan: RepairPlan }) {
           {line(t("project.episodes"), before.episodes, after.episodes)}
         </tbody>
       </table>
-      <p className="pager">{t("repair.changed", { many: format.count(episodes_changed), share: format.percent(share_percentage) })}</p>
+      <p className="pager">{t("repair.changed", { many: episodes_changed, share: format.percent(share_percentage) })}</p>
     </Panel>
   );
 }

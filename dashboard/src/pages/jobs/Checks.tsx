@@ -31,12 +31,12 @@ function Result({ job }: { job: Job }) {
   if (!result) return job.state === "running" ? <progress className="progress" value={job.progress ?? undefined} aria-label={t("job.running")} /> : <>–</>;
   if (result.kind === "basic") {
     const { summary } = result;
-    return <>{t("check.basic.result", { health: format.percent(summary.health_percentage), unhealthy: format.count(summary.unhealthy_projects), total: format.count(summary.total_projects) })}</>;
+    return <>{t("check.basic.result", { health: format.percent(summary.health_percentage), unhealthy: format.count(summary.unhealthy_projects), total: summary.total_projects })}</>;
   }
-  const drift = result.database ? t("check.deep.drift", { drift: format.count(result.database.projects_with_drift) }) : t("check.deep.no_database");
+  const drift = result.database ? t("check.deep.drift", { drift: result.database.projects_with_drift }) : t("check.deep.no_database");
   return (
     <>
-      {t("check.deep.result", { issues: format.count(result.projects_with_issues), checked: format.count(result.projects_checked) })} · {drift}
+      {t("check.deep.result", { issues: format.count(result.projects_with_issues), checked: result.projects_checked })} · {drift}
       {result.project_issues.length ? (
         <details>
           <summary className="sub">{t("check.deep.projects")}</summary>

@@ -49,7 +49,7 @@ export function Attention({ items, alerts, summary }: { items: Item[]; alerts: U
     <section className="panel attention" aria-labelledby="attention">
       <div className="panel-head">
         <h2 id="attention" className={known ? (items.length ? (critical ? "critical" : "warning") : "good") : ""}>
-          {known ? (items.length ? t("attention.some", { count: items.length, shown: format.count(items.length) }) : t("attention.none")) : t("attention.title")}
+          {known ? (items.length ? t("attention.some", { many: items.length }) : t("attention.none")) : t("attention.title")}
         </h2>
         <Link className="push plain" to="/alerts">{t("attention.all")}</Link>
       </div>

@@ -49,7 +49,7 @@ export function Figures({ summary, alerts, stats }: Props) {
       <Figure
         label={t("figure.health")} to={toIntegrity()} old={Boolean(summary.error)} tone={all?.unhealthy_projects ? "critical" : "good"}
         value={all ? format.percent(all.health_percentage) : null}
-        note={all ? t("figure.health.note", { healthy: format.count(all.healthy_projects), total: format.count(all.total_projects) }) : ""}
+        note={all ? t("figure.health.note", { healthy: format.count(all.healthy_projects), total: all.total_projects }) : ""}
       />
       <Figure
         label={t("figure.success")} to={toPerformance()} old={Boolean(stats.error)} tone={rate?.failed_operations ? "warning" : "good"}
@@ -59,7 +59,7 @@ export function Figures({ summary, alerts, stats }: Props) {
       <Figure
         label={t("figure.problems")} to={toIntegrity({ status: "unhealthy" })} old={Boolean(summary.error)} tone={findings ? "critical" : "good"}
         value={all ? format.count(all.total_gaps === null ? null : findings) : null}
-        note={all ? t("figure.problems.note", { gaps: format.count(all.total_gaps), duplicates: format.count(all.total_duplicates) }) : ""}
+        note={all ? t("figure.problems.note", { gaps: all.total_gaps, duplicates: all.total_duplicates }) : ""}
       />
       <Figure
         label={t("figure.alerts")} to={toAlerts()} old={Boolean(alerts.error)} tone={alertTone}

@@ -18,7 +18,7 @@ function Cell({ beat, most }: { beat: Beat; most: number }) {
   const { point } = beat;
   const hour = `${format.minute(beat.startsAt)}–${format.minute(beat.startsAt + HOUR_MS)}`;
   const text = point
-    ? t("heartbeat.cell", { hour, operations: format.count(point.attempted_operations), failure: format.percent(point.failure_rate_percentage), conflict: format.percent(point.conflict_rate_percentage), fired: beat.fired })
+    ? t("heartbeat.cell", { hour, operations: point.attempted_operations, failure: format.percent(point.failure_rate_percentage), conflict: format.percent(point.conflict_rate_percentage), fired: beat.fired })
     : t("heartbeat.gap", { hour });
   const share = point && most ? Math.max(0.12, point.attempted_operations / most) : 1;
   return (

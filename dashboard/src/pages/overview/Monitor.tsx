@@ -29,7 +29,7 @@ export function Monitor({ readiness, letters }: { readiness: UseQueryResult<Read
             <div className="panel-body stack-tight">
               <dl className="facts">
                 <dt>{t("monitor.lag")}</dt>
-                <dd className="num-left">{data.lag === null ? t("monitor.unknown") : t("monitor.lag.value", { events: format.count(data.lag) })}</dd>
+                <dd className="num-left">{data.lag === null ? t("monitor.unknown") : t("monitor.lag.value", { events: data.lag })}</dd>
                 <dt>{t("monitor.recovery")}</dt>
                 <dd>
                   {t("monitor.recovery.value", { live: format.count(live), partitions: format.count(partitions) })}
@@ -45,7 +45,7 @@ export function Monitor({ readiness, letters }: { readiness: UseQueryResult<Read
                   {bad.map(([part, state]) => <li key={part}><Tag tone={data.ready ? "warning" : "critical"} icon="warning">{sayOr(`part.${part}`, part)}</Tag> <span className="note name">{state}</span></li>)}
                 </ul>
               ) : null}
-              <p className="note">{t("monitor.parts", { count: good.length, parts: good.map(([part]) => sayOr(`part.${part}`, part)).join(", ") })}</p>
+              <p className="note">{t("monitor.parts", { many: good.length, parts: good.map(([part]) => sayOr(`part.${part}`, part)).join(", ") })}</p>
             </div>
           );
         }}
