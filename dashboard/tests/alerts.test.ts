@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import type { ActiveAlert } from "~/api/types";
-import { grouped, matching, shortTitle, standing, worstFirst } from "~/logic/alerts";
+import { grouped, happened, matching, shortTitle, standing, worstFirst } from "~/logic/alerts";
 import { phraseOf } from "~/logic/phrases";
+import { toHistory } from "~/logic/address";
 import { attention } from "~/logic/attention";
+import type { Readiness, Summary } from "~/api/types";
 
 const alert = (project_id: string, more: Partial<ActiveAlert> = {}): ActiveAlert =>
   ({
@@ -50,4 +52,24 @@ test("a phrase of the monitor is translated, and one of another version is shown
   expect(phraseOf("escalation to who is on call in numbering")).toEqual({ key: "phrase.escalation.schedule", name: "numbering" });
   expect(phraseOf("silenced by alert:rule:p")).toEqual({ key: "phrase.silenced", name: "alert:rule:p" });
   expect(phraseOf("something else")).toBeNull();
+});
+
+test("a line of a timeline is about what happened: a silence or an escalation is no new firing", () => {
+  expect([happened("threshold_crossed", "firing"), happened("silenced_by_person", "firing"), happened("escalated_unacknowledged", "firing"), happened("acknowledged_by_person", "firing"), happened("resolved_by_person", "resolved")]).toEqual(["firing", "silenced", "escalated", "acknowledged", "resolved"]);
+});
+
+test("the history of an alert that is not known is found by its rule and its project", () => {
+  expect(toHistory("rule:a:b")).toBe("/alerts/history?rule=rule&project=a%3Ab");
+  expect(toHistory("nonsense")).toBe("/alerts/history");
+});
+
+const readiness = (more: Partial<Readiness>): Readiness => ({ ready: false, parts: { broker: "ok", tables: "2 of 2 partitions are recovering.", fleet: "Incomplete: x." }, lag: null, recovery: { complete: false, partitions: 2, partitions_live: 0 }, partitions: [], dispatcher: null, ...more }) as Readiness;
+
+test("a start is one line that is no fault, and a database that is away is named beside it", () => {
+  const summary = { stale_partitions: [0, 1] } as unknown as Summary;
+  expect(attention({ readiness: readiness({}), summary }).map((item) => [item.id, item.tone])).toEqual([["recovering", "info"]]);
+  const away = readiness({ parts: { broker: "ok", tables: "x", database: "away" } });
+  expect(attention({ readiness: away }).map((item) => [item.id, item.tone])).toEqual([["recovering", "info"], ["part database", "warning"]]);
+  const lost = readiness({ parts: { broker: "Kafka does not answer.", tables: "ok" }, recovery: { complete: true, partitions: 2, partitions_live: 2 } });
+  expect(attention({ readiness: lost, summary }).map((item) => [item.id, item.tone])).toEqual([["stale", "critical"], ["part broker", "critical"]]);
 });

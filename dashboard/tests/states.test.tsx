@@ -7,6 +7,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { reads } from "~/api/reads";
 import { PreferencesProvider } from "~/app/preferences";
 import { RefreshProvider } from "~/app/refresh";
+import { ApiError } from "~/api/client";
+import { ActProblem } from "~/parts/ActDialog";
 import { Answer } from "~/parts/Answer";
 import "~/text";
 
@@ -53,6 +55,20 @@ test.each([
   show();
   expect(screen.getByRole("status").getAttribute("aria-label")).toBe("Loading …");
   expect(await screen.findByText(said)).toBeTruthy();
+});
+
+test("a token that the monitor does not know is another fault than none, and a refused repair names the box to tick", () => {
+  const said = (error: ApiError, sent = "") => {
+    render(<ActProblem error={error} sent={sent} />);
+    const text = screen.getByRole("alert").textContent;
+    cleanup();
+    return text;
+  };
+  const unknown = new ApiError(401, "unauthorized", "x");
+  expect(said(unknown)).toContain("This needs an operator's token");
+  expect(said(unknown, "secret")).toContain("The monitor does not know this token");
+  expect(said(new ApiError(409, "data_moved", "Nothing was changed. Say with_newer (--with-newer)."))).toContain("tick “Also renumber episodes created since the plan was made”");
+  expect(said(new ApiError(409, "data_moved", "Nothing was changed: episode e7 has been changed. Make a new plan."))).toContain("episode e7");
 });
 
 test("old data stays when a later request fails, marked with its time", async () => {

@@ -4,14 +4,23 @@ import { heartbeat } from "~/logic/heartbeat";
 import { change, rangeOf, series, totals } from "~/logic/trend";
 
 const HOUR = 3_600_000;
-const at = (hour: number) => new Date(Date.UTC(2026, 0, 1, hour)).toISOString();
+const at = (hour: number) => new Date(Date.UTC(2026, 0, 1) + hour * HOUR).toISOString();
 const point = (hour: number, more: Partial<TrendPoint> = {}): TrendPoint =>
   ({ starts_at: at(hour), ends_at: at(hour + 1), attempted_operations: 100, ended_operations: 100, failed_operations: 1, conflicted_operations: 2, retried_operations: 0, failure_rate_percentage: 1, conflict_rate_percentage: 2, ...more }) as TrendPoint;
 
 test("an interval without data is a gap in the line", () => {
-  const [times, values] = series([point(0), point(1), point(4)], "failure", 3600);
+  const [times, values] = series({ points: [point(0), point(1), point(4)], interval_seconds: 3600, as_of: at(9) }, "failure");
   expect(values).toEqual([1, 1, null, 1]);
   expect(times.map((time) => (time - Date.parse(at(0)) / 1000) / 3600)).toEqual([0, 1, 2, 4]);
+});
+
+test("the interval that is still being counted does not look like a fall: a minute is left out, of an hour only counts", () => {
+  const points = [point(0), point(1)];
+  const drawn = (interval_seconds: number, measure: "operations" | "failure", as_of: string) => series({ points, interval_seconds, as_of }, measure)[1];
+  expect(drawn(3600, "operations", at(1.5))).toEqual([100, null]);
+  expect(drawn(3600, "failure", at(1.5))).toEqual([1, 1]);
+  expect(drawn(60, "failure", at(1.5)).at(-1)).toBeNull();
+  expect(drawn(3600, "operations", at(2))).toEqual([100, 100]);
 });
 
 test("totals are of whole numbers, not averages of rates", () => {

@@ -250,6 +250,16 @@ async def test_a_finding_is_waived_for_minutes_or_until_a_moment(
     assert (await client.post(WAIVE, json={"by": "mina", "reason": "agreed", "minutes": 60})).status_code == 200
 
 
+@pytest.mark.parametrize("project", ["..", ".", "webtoon/7", "a?b#c"])
+async def test_a_finding_of_a_project_whose_id_is_no_part_of_a_path_is_waived(
+    client: httpx.AsyncClient, views: FakeViews, project: str
+) -> None:
+    body = {"by": "mina", "reason": "agreed", "minutes": 60}
+    answer = await client.post(f"{ROOT}/integrity/findings/f1/waive", params={"project_id": project}, json=body)
+    assert answer.status_code == 200
+    assert [(act.project_id, act.finding_id) for (act,) in views.asked[:1]] == [(project, "f1")]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [

@@ -26,9 +26,9 @@ export const acts = {
   cancelReplay: (job_id: string, by: string, headers: Headers) =>
     ok(api.POST(`${ROOT}/replays/{job_id}/cancel`, { params: { path: { job_id } }, body: { by }, headers })),
   waive: (project_id: string, finding_id: string, body: { by: string; reason: string; minutes: number }, headers: Headers) =>
-    ok(api.POST(`${ROOT}/integrity/project/{project_id}/findings/{finding_id}/waive`, { params: { path: { project_id, finding_id } }, body: { ...body, until: null }, headers })),
+    ok(api.POST(`${ROOT}/integrity/findings/{finding_id}/waive`, { params: { path: { finding_id }, query: { project_id } }, body: { ...body, until: null }, headers })),
   plan: (project_id: string, body: { by: string; strategy: Shapes["Strategy"] }, headers: Headers) =>
-    ok(api.POST(`${ROOT}/integrity/project/{project_id}/repair-plans`, { params: { path: { project_id } }, body, headers })),
+    ok(api.POST(`${ROOT}/repair-plans`, { params: { query: { project_id } }, body, headers })),
   onPlan: (verb: "approve" | "apply" | "rollback", plan_id: string, body: { by: string; confirm: string; with_newer: boolean }, headers: Headers) =>
     ok(api.POST(`${ROOT}/repair-plans/{plan_id}/${verb}`, { params: { path: { plan_id } }, body, headers })),
   automatic: (paused: boolean, by: string, headers: Headers) => ok(api.POST(`${ROOT}/automatic-repair`, { body: { paused, by }, headers })),

@@ -54,6 +54,8 @@ export const reads = {
     queryOptions({ queryKey: ["history", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/history`, { params: { query }, signal: within(signal) })) }),
   silences: (query: SilencesAsked) =>
     queryOptions({ queryKey: ["silences", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/silences`, { params: { query }, signal: within(signal) })) }),
+  silence: (silence_id: string) =>
+    queryOptions({ queryKey: ["silence", silence_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id } }, signal: within(signal) })) }),
   onCall: () => queryOptions({ queryKey: ["oncall"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/oncall`, { signal: within(signal) })) }),
   overrides: () => queryOptions({ queryKey: ["overrides"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/oncall/overrides`, { signal: within(signal) })) }),
   rules: () => queryOptions({ queryKey: ["rules"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/rules`, { signal: within(signal) })) }),

@@ -11,6 +11,11 @@ export const toProject = (id: string): string => (id === FLEET ? "/performance" 
 export const toAlert = (key: string): string => withParameters("/alert", { key });
 export const toPlan = (id: string): string => withParameters("/plan", { id });
 export const toAlerts = (given: Record<string, string | undefined> = {}): string => withParameters("/alerts", given);
+/** What happened to the alert of a key, RULE:PROJECT. */
+export const toHistory = (key: string): string => {
+  const [rule = "", ...project] = key.split(":");
+  return withParameters("/alerts/history", project.length ? { rule, project: project.join(":") } : {});
+};
 export const toIntegrity = (given: Record<string, string | undefined> = {}): string => withParameters("/integrity", given);
 export const toPerformance = (given: Record<string, string | undefined> = {}): string => withParameters("/performance", given);
 export const toSilences = (given: Record<string, string | undefined> = {}): string => withParameters("/alerts/silences", given);

@@ -36,6 +36,17 @@ export function standing(alert: ActiveAlert): "firing" | "pending" | "acknowledg
   return alert.acknowledged_by ? "acknowledged" : "firing";
 }
 
+const HAPPENED: Record<string, string> = {
+  escalated_unacknowledged: "escalated",
+  silenced_by_person: "silenced",
+  silence_ended: "firing",
+  acknowledged_by_person: "acknowledged",
+  unacknowledged_by_person: "firing",
+};
+
+/** What a line of a timeline is about: an alert that is silenced or escalated still fires, but that is not the news. */
+export const happened = (reason: string, status: string): string => (status === "resolved" ? status : (HAPPENED[reason] ?? status));
+
 export type GroupBy = "none" | "rule" | "project" | "severity";
 
 export interface Group {

@@ -3,11 +3,12 @@
 import type { ActiveAlert, ProjectRow, Readiness, Summary } from "~/api/types";
 import type { TextKey } from "~/text";
 import { toAlert, toIntegrity, toProject } from "./address";
+import { partText } from "./phrases";
 import { isSilenced, shortTitle, worstFirst } from "./alerts";
 
 export interface Item {
   id: string;
-  tone: "critical" | "warning";
+  tone: "critical" | "warning" | "info";
   title: string | { key: TextKey; given?: Record<string, string | number> };
   name?: string; // the project, as the data has it
   detail: string | { key: TextKey; given?: Record<string, string | number> };
@@ -70,12 +71,33 @@ const letterItem = (letters: number): Item => ({
   to: "/alerts/dead-letters",
 });
 
+/** A start is no fault: what is not there yet because tables are being restored is one line. */
+export const isRecovering = (readiness: Pick<Readiness, "parts" | "recovery"> | undefined): boolean =>
+  readiness !== undefined && readiness.recovery["complete"] === false && readiness.parts["tables"] !== "ok";
+
+const STARTING = ["tables", "events", "fleet", "partitioning", "dispatcher", "audit"];
+
+const recoveringItem = ({ recovery, parts }: Readiness): Item => ({
+  id: "recovering",
+  tone: "info",
+  title: { key: "attention.recovering" },
+  detail: parts["broker"] === "ok" ? { key: "monitor.recovery.value", given: { live: Number(recovery["partitions_live"]), partitions: Number(recovery["partitions"]) } } : (parts["broker"] ?? ""),
+  step: "step.monitor",
+  to: "#monitor",
+});
+
 function monitorItems(readiness?: Readiness, summary?: Summary): Item[] {
+  if (readiness && isRecovering(readiness)) {
+    const others = Object.entries(readiness.parts).filter(([part, state]) => state !== "ok" && part !== "broker" && !STARTING.includes(part));
+    return [recoveringItem(readiness), ...others.map(([part, state]) => partItem(part, state, true))];
+  }
   const stale = summary?.stale_partitions ?? [];
   const parts = Object.entries(readiness?.parts ?? {}).filter(([, state]) => state !== "ok");
   return [
     ...(stale.length ? [{ id: "stale", tone: "critical" as const, title: { key: "attention.stale" as const }, detail: { key: "attention.stale.detail" as const, given: { partitions: stale.join(", ") } }, step: "step.monitor" as const, to: "#monitor" }] : []),
     ...(summary?.split_projects ? [{ id: "split", tone: "warning" as const, title: { key: "attention.split" as const, given: { projects: summary.split_projects } }, detail: { key: "attention.split.detail" as const }, step: "step.project" as const, to: toIntegrity({ status: "split" }) }] : []),
-    ...parts.map(([part, state]) => ({ id: `part ${part}`, tone: readiness?.ready ? ("warning" as const) : ("critical" as const), title: { key: `part.${part}` as TextKey }, detail: state, step: "step.monitor" as const, to: "#monitor" })),
+    ...parts.map(([part, state]) => partItem(part, state, readiness?.ready ?? false)),
   ];
 }
+
+const partItem = (part: string, state: string, isReady: boolean): Item => ({ id: `part ${part}`, tone: isReady ? "warning" : "critical", title: { key: `part.${part}` as TextKey }, detail: partText(part, state), step: "step.monitor", to: "#monitor" });

@@ -18,7 +18,13 @@ const FIELDS = {
 
 export type Series = [times: number[], values: (number | null)[]]; // times in seconds
 
-export function series(points: readonly TrendPoint[], measure: Measure, intervalSeconds: number): Series {
+const COUNTS: readonly Measure[] = ["operations", "failed"];
+
+/** Whether a point's interval is still being counted. */
+export const isRunning = (point: Pick<TrendPoint, "ends_at">, asOf: string): boolean => Date.parse(point.ends_at) > Date.parse(asOf);
+
+/** The interval that is still being counted is left out: it would look like a fall. Of a long one, rates are shown. */
+export function series({ points, interval_seconds: intervalSeconds, as_of }: Pick<Trend, "points" | "interval_seconds" | "as_of">, measure: Measure): Series {
   const times: number[] = [];
   const values: (number | null)[] = [];
   for (const point of points) {
@@ -29,7 +35,8 @@ export function series(points: readonly TrendPoint[], measure: Measure, interval
       values.push(null);
     }
     times.push(at);
-    values.push(point[FIELDS[measure]]);
+    const cut = isRunning(point, as_of) && (intervalSeconds <= 60 || COUNTS.includes(measure));
+    values.push(cut ? null : point[FIELDS[measure]]);
   }
   return [times, values];
 }

@@ -23,7 +23,8 @@ export interface Act {
   what?: ReactNode;
   submit: string;
   comment?: "optional" | "required" | "none";
-  minutes?: number[]; // offered durations; 0: without an end
+  minutes?: number[]; // offered durations, short ones first; 0: without an end
+  preset?: number; // the duration that is chosen at first; default: the first
   confirm?: string; // has to be typed
   danger?: boolean;
   extra?: ReactNode;
@@ -39,14 +40,18 @@ export function ActDialog({ act, close }: { act: Act; close: () => void }) {
   const client = useQueryClient();
   const [by, setBy] = useState(now.name);
   const [comment, setComment] = useState("");
-  const [minutes, setMinutes] = useState(act.minutes?.[0] ?? 0);
+  const [minutes, setMinutes] = useState(act.preset ?? act.minutes?.[0] ?? 0);
   const [typed, setTyped] = useState("");
   const [given, setGiven] = useState(token);
+  const [sent, setSent] = useState("");
   const mutation = useMutation({
-    mutationFn: () => act.run({ by: by.trim(), comment: comment.trim(), minutes, headers: headersWith(given) }),
+    mutationFn: () => {
+      setSent(given.trim());
+      return act.run({ by: by.trim(), comment: comment.trim(), minutes, headers: headersWith(given.trim()) });
+    },
     onSuccess: (answer) => {
       change({ name: by.trim() });
-      keepToken(given);
+      keepToken(given.trim());
       void client.invalidateQueries();
       close();
       act.done?.(answer);
@@ -78,7 +83,7 @@ export function ActDialog({ act, close }: { act: Act; close: () => void }) {
         {given || needsToken(mutation.error) ? (
           <TextInput type="password" label={t("act.token")} description={t("act.token.note")} autoComplete="off" value={given} onChange={(event) => setGiven(event.target.value)} />
         ) : null}
-        {mutation.error ? <ActProblem error={mutation.error} /> : null}
+        {mutation.error ? <ActProblem error={mutation.error} sent={sent} /> : null}
         <div className="form-actions">
           <button type="button" className="plain outlined button" onClick={close}>{t("act.cancel")}</button>
           <button type="submit" className={`plain outlined button ${act.danger ? "danger" : "primary"}`} disabled={!isReady || mutation.isPending} aria-busy={mutation.isPending}>{act.submit}</button>
@@ -88,9 +93,10 @@ export function ActDialog({ act, close }: { act: Act; close: () => void }) {
   );
 }
 
-export function ActProblem({ error }: { error: unknown }) {
+/** `sent`: the token that the monitor was given: one that it does not know is another fault than none. */
+export function ActProblem({ error, sent = "" }: { error: unknown; sent?: string }) {
   const { t } = useTranslation();
-  const { title, detail, icon } = problemTexts(error, t as never);
+  const { title, detail, icon } = problemTexts(error instanceof ApiError && error.status === 401 && sent ? new ApiError(401, "wrong_token", error.message) : error, t as never);
   const line = error instanceof ApiError ? error.line : null;
   return (
     <div className="notice notice-critical" role="alert">

@@ -36,6 +36,8 @@ export function State({ icon, title, children, action }: { icon: IconName; title
 const iconOf = (error: ApiError): IconName =>
   error.status === 0 ? "away" : error.status === 501 ? "settings" : error.status === 401 || error.status === 403 ? "lock" : error.code === "recovering" ? "pending" : "warning";
 
+const NEWER_ALONE = "with_newer"; // only newer episodes are in the way
+
 /** What went wrong and what comes next, in a title and a sentence. */
 export function problemTexts(error: unknown, t: (key: never, given?: never) => string): { title: string; detail: string; icon: IconName } {
   const say = t as unknown as (key: string, given?: Record<string, unknown>) => string;
@@ -44,25 +46,26 @@ export function problemTexts(error: unknown, t: (key: never, given?: never) => s
   const family = error.status === 0 ? "problem.no_answer" : error.status === 501 ? "problem.not_available" : error.status === 503 ? "problem.unreachable" : "problem.unknown";
   const title = say(hasText(key) ? key : family);
   const next = `${key}.next`;
-  return { title, detail: hasText(next) ? say(next) : error.message, icon: iconOf(error) };
+  const newer = error.code === "data_moved" && error.message.includes(NEWER_ALONE);
+  return { title, detail: newer ? say("problem.data_moved.newer", { option: say("repair.with_newer") }) : hasText(next) ? say(next) : error.message, icon: iconOf(error) };
 }
 
-export function Failed({ error }: { error: unknown }) {
+export function Failed({ error, action }: { error: unknown; action?: ReactNode }) {
   const { t } = useTranslation();
   const { again } = useRefresh();
   const { title, detail, icon } = problemTexts(error, t as never);
   return (
-    <State icon={icon} title={title} action={<button type="button" className="plain outlined" onClick={again}>{t("refresh.again")}</button>}>
+    <State icon={icon} title={title} action={<span className="row">{action}<button type="button" className="plain outlined" onClick={again}>{t("refresh.again")}</button></span>}>
       <span>{detail}</span>
     </State>
   );
 }
 
-/** Draws the answer of a query, or the state it is in. Old data stays, marked, when a later request fails. */
-export function Answer<T>({ of: query, lines, children }: { of: UseQueryResult<T>; lines?: number; children: (data: T) => ReactNode }) {
+/** Draws the answer of a query, or the state it is in; `otherwise`: where to go when there is none. Old data stays, marked, when a later request fails. */
+export function Answer<T>({ of: query, lines, otherwise, children }: { of: UseQueryResult<T>; lines?: number; otherwise?: ReactNode; children: (data: T) => ReactNode }) {
   const { t } = useTranslation();
   const format = useFormat();
-  if (query.data === undefined) return query.error ? <Failed error={query.error} /> : <Bones lines={lines} />;
+  if (query.data === undefined) return query.error ? <Failed error={query.error} action={otherwise} /> : <Bones lines={lines} />;
   if (!query.error) return children(query.data);
   const { title } = problemTexts(query.error, t as never);
   return (

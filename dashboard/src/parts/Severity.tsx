@@ -33,6 +33,8 @@ const STATES: Record<string, { tone?: Tone; icon: IconName }> = {
   resolved: { tone: "good", icon: "good" },
   acknowledged: { tone: "info", icon: "person" },
   silenced: { icon: "silence" },
+  escalated: { tone: "warning", icon: "warning" },
+  repeated: { icon: "refresh" },
 };
 
 export function StatusTag({ status }: { status: string }) {

@@ -27,6 +27,8 @@ export const WORK = {
   "perf.threshold": ["threshold {threshold}", "임계값 {threshold}"],
   "perf.zoomed": ["Zoomed in.", "확대했습니다."],
   "perf.unzoom": ["Show all", "전체 보기"],
+  "perf.running": ["so far", "집계 중"],
+  "perf.running.note": ["The interval that is still being counted is not drawn as a count.", "집계가 끝나지 않은 구간의 건수는 그리지 않습니다."],
   "perf.table": ["The same as a table", "표로 보기"],
   "perf.none": ["No operations in this range", "이 범위에 작업이 없습니다"],
   "perf.none.detail": ["Choose a longer range, or check that the project service sends events.", "범위를 넓히거나 프로젝트 서비스가 이벤트를 보내는지 확인하세요."],

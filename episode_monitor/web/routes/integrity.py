@@ -110,6 +110,20 @@ async def project_finding(request: Request, project_id: ProjectIdPath, finding_i
 )
 async def waive_finding(request: Request, project_id: ProjectIdPath, finding_id: FindingId) -> Response:
     """Exclude an open finding from totals, health and alerts for a while; then it counts again unless it was filled."""
+    return await _waive(request, project_id, finding_id)
+
+
+@router.post(
+    "/findings/{finding_id}/waive",
+    responses=returns(FindingView, problems=(400, 404, 409, 503), mutation=True),
+    openapi_extra=takes(WaiveBody, required=True),
+)
+async def waive_finding_of(request: Request, finding_id: FindingId, project_id: ProjectIdQuery) -> Response:
+    """The same in a project of any id: one such as `..` is no part of a path."""
+    return await _waive(request, project_id, finding_id)
+
+
+async def _waive(request: Request, project_id: str, finding_id: str) -> Response:
     body = await read_body(request, WaiveBody)
     web = context_of(request)
     lasting_ms = (body.minutes or 0) * 60_000

@@ -17,7 +17,7 @@ from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.context import context_of
 from episode_monitor.web.mutations import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
-from episode_monitor.web.parameters import Clean, OptionalProject, ProjectIdPath
+from episode_monitor.web.parameters import Clean, OptionalProject, ProjectIdPath, ProjectIdQuery
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem, busy
 from episode_monitor.web.schemas import returns, takes
@@ -52,6 +52,16 @@ _ACT_BODY: Final = takes(RepairActBody, required=True)
 )
 async def plan_repair(request: Request, project_id: ProjectIdPath) -> Response:
     """Make a plan that lists every change and its consequences. Writes nothing to the project service."""
+    return await _plan(request, project_id)
+
+
+@router.post("/repair-plans", responses=_ANSWERS, openapi_extra=takes(RepairPlanBody, required=False))
+async def plan_repair_of(request: Request, project_id: ProjectIdQuery) -> Response:
+    """The same of any project id: one such as `..` is no part of a path."""
+    return await _plan(request, project_id)
+
+
+async def _plan(request: Request, project_id: str) -> Response:
     body = await read_body(request, RepairPlanBody)
     by = body.by or caller_of(request).role
     details = {"strategy": body.strategy.value}

@@ -6,7 +6,7 @@ import { Link, useSearchParams } from "react-router";
 import { reads } from "~/api/reads";
 import type { AlertDetails } from "~/api/types";
 import { useFormat } from "~/app/use-format";
-import { toAlert, toProject, toSilences, webAddress } from "~/logic/address";
+import { toAlert, toHistory, toProject, toSilences, webAddress } from "~/logic/address";
 import { shortTitle, standing } from "~/logic/alerts";
 import { command, curl } from "~/logic/export";
 import { useAct } from "~/parts/ActDialog";
@@ -15,7 +15,7 @@ import { Copy } from "~/parts/Copy";
 import { Icon } from "~/parts/Icon";
 import { Ago, At } from "~/parts/Moment";
 import { SeverityTag, StatusTag } from "~/parts/Severity";
-import { useAlertActs } from "./alert-acts";
+import { useAlertActs, useEndSilence } from "./alert-acts";
 import { Deliveries, NextSteps, NotTold, Timeline } from "./AlertParts";
 import { Measured } from "./AlertTable";
 import { Around } from "./Around";
@@ -25,6 +25,7 @@ function Head({ alert }: { alert: AlertDetails }) {
   const { t } = useTranslation();
   const [dialog, open] = useAct();
   const act = useAlertActs();
+  const end = useEndSilence();
   const over = alert.status === "resolved";
   return (
     <div className="page-head">
@@ -35,7 +36,7 @@ function Head({ alert }: { alert: AlertDetails }) {
       {over ? null : (
         <div className="row push">
           <button type="button" className="plain outlined" onClick={() => open(act(alert.acknowledged_by ? "unacknowledge" : "acknowledge", [alert]))}>{t(alert.acknowledged_by ? "act.unacknowledge" : "act.acknowledge")}</button>
-          <button type="button" className="plain outlined" onClick={() => open(act("silence", [alert]))}>{t("act.silence")}</button>
+          {alert.silenced_by.length ? <button type="button" className="plain outlined" onClick={() => open(end(alert.silenced_by))}>{t("act.unsilence")}</button> : <button type="button" className="plain outlined" onClick={() => open(act("silence", [alert]))}>{t("act.silence")}</button>}
           <button type="button" className="plain outlined" onClick={() => open(act("resolve", [alert]))}>{t("act.resolve")}</button>
         </div>
       )}
@@ -93,7 +94,7 @@ export function AlertPage() {
   return (
     <>
       <p className="crumbs"><Link to="/alerts">{t("tab.alerts")}</Link> <Icon name="right" size={11} /> <code className="name">{key}</code></p>
-      <Answer of={query} lines={10}>
+      <Answer of={query} lines={10} otherwise={<Link className="plain outlined" to={toHistory(key)}>{t("alert.history")}</Link>}>
         {(alert) => (
           <div className="stack">
             <Head alert={alert} />

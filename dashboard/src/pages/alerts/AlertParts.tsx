@@ -3,6 +3,7 @@
 import { useTranslation } from "react-i18next";
 import type { AlertDetails } from "~/api/types";
 import { useFormat } from "~/app/use-format";
+import { happened } from "~/logic/alerts";
 import { phraseOf } from "~/logic/phrases";
 import { State } from "~/parts/Answer";
 import { Ago } from "~/parts/Moment";
@@ -26,7 +27,7 @@ export function Timeline({ lines }: { lines: AlertDetails["timeline"] }) {
           <li key={`${line.at} ${place}`}>
             <time dateTime={line.at} className="note nowrap" title={format.full(line.at)}>{format.day(line.at)}</time>
             <div>
-              <StatusTag status={line.status} /> {sayOr(`reason.${line.reason}`, line.reason.replaceAll("_", " "))}
+              <StatusTag status={happened(line.reason, line.status)} /> {sayOr(`reason.${line.reason}`, line.reason.replaceAll("_", " "))}
               {line.by ? <> · <strong className="name">{line.by}</strong></> : null}
               {line.comment ? <p className="note name">{line.comment}</p> : null}
             </div>

@@ -49,7 +49,8 @@ export function NewSilence({ close }: { close: () => void }) {
       act={{
         title: t("silence.new"),
         submit: t("act.silence"),
-        minutes: [60, 15, 240, 1440, 10080],
+        minutes: [15, 60, 240, 1440, 10080],
+        preset: 60,
         comment: "required",
         extra: (
           <>

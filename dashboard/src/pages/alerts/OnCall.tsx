@@ -39,7 +39,7 @@ function Schedule({ shift, override }: { shift: Shift; override: () => void }) {
       <td className="name strong">{shift.schedule}</td>
       <td>{person(shift.person)}<div className="sub name">{shift.source}</div></td>
       <td className="sub">{shift.until ? <At at={shift.until} /> : "–"}</td>
-      <td>{shift.next ? <>{person(shift.next.person)} <span className="sub">{shift.next.since ? <At at={shift.next.since} /> : null}</span></> : "–"}</td>
+      <td>{shift.next ? <>{shift.next.person === shift.person ? <span className="sub">{t("oncall.stays")}</span> : person(shift.next.person)} <span className="sub">{shift.next.since ? <At at={shift.next.since} /> : null}</span></> : "–"}</td>
       <td className="name">{shift.receiver}</td>
       <td className="acts"><button type="button" className="plain outlined" onClick={override}>{t("oncall.override")}</button></td>
     </tr>

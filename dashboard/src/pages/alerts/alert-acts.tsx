@@ -1,11 +1,14 @@
 // Acknowledge, silence, resolve: of one alert, or of many at once.
 
+import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { acts, type AlertVerb } from "~/api/acts";
 import { ApiError } from "~/api/client";
+import { reads } from "~/api/reads";
+import { matcherText } from "~/logic/matchers";
 import type { Act, Given } from "~/parts/ActDialog";
 
-const SILENCE_MINUTES = [60, 15, 240, 1440];
+const SILENCE_MINUTES = [15, 60, 240, 1440];
 const MOST_NAMED = 8;
 
 type Named = { alert_key: string; project_id: string };
@@ -22,11 +25,36 @@ async function actOnAll(verb: AlertVerb, alerts: readonly Named[], { by, comment
   }
 }
 
+/** Ends every silence of its own that keeps an alert quiet; one that others share ends for them too, and is named. */
+export function useEndSilence() {
+  const { t } = useTranslation();
+  return (silences: readonly string[]): Act => ({
+    title: t("act.unsilence.title"),
+    submit: t("act.unsilence"),
+    comment: "none",
+    what: (
+      <>
+        <ul className="stack-tight">{silences.map((id) => <SilenceLine key={id} id={id} />)}</ul>
+        <p className="note">{t("act.unsilence.what")}</p>
+      </>
+    ),
+    run: async ({ headers }) => {
+      for (const id of silences) await acts.expireSilence(id, headers);
+    },
+  });
+}
+
+function SilenceLine({ id }: { id: string }) {
+  const { data } = useQuery(reads.silence(id));
+  return <li><code className="name">{data ? data.matchers.map(matcherText).join(", ") : id}</code>{data ? <span className="note name"> {data.created_by}{data.comment ? `: ${data.comment}` : ""}</span> : null}</li>;
+}
+
 export function useAlertActs() {
   const { t } = useTranslation();
   return (verb: AlertVerb, alerts: readonly Named[]): Act => ({
     title: t(`act.${verb}.title`, { count: alerts.length }),
     submit: t(`act.${verb}`),
+    preset: verb === "silence" ? 60 : undefined,
     minutes: verb === "silence" ? SILENCE_MINUTES : verb === "acknowledge" ? [0, 60, 240] : undefined,
     what: (
       <>

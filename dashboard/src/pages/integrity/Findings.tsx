@@ -10,13 +10,14 @@ import { Answer, State } from "~/parts/Answer";
 import { Ago, At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag, type Tone } from "~/parts/Severity";
+import { entryText, openSince } from "~/logic/finding-history";
 import { sayOr } from "~/text";
 
 const TONES: Record<string, Tone | undefined> = { open: "critical", suspect: "warning", waived: "info" };
 const MOST = 200;
 const MOST_OWNERS = 5;
 
-function Row({ finding, owners, waive }: { finding: Finding; owners: string[] | undefined; waive: () => void }) {
+function Row({ finding, since, owners, waive }: { finding: Finding; since: string | null; owners: string[] | undefined; waive: () => void }) {
   const { t } = useTranslation();
   const format = useFormat();
   const numbers = finding.first_number === finding.last_number ? format.count(finding.first_number) : `${format.count(finding.first_number)}–${format.count(finding.last_number)}`;
@@ -28,7 +29,7 @@ function Row({ finding, owners, waive }: { finding: Finding; owners: string[] | 
         {owners?.length ? <div className="sub name">{t("line.owners", { owners: owners.slice(0, MOST_OWNERS).join(", ") })}{owners.length > MOST_OWNERS ? ` ${t("act.and_more", { more: owners.length - MOST_OWNERS })}` : ""}</div> : null}
         {finding.waiver ? <div className="sub name">{t("finding.waiver", { by: finding.waiver.by, reason: finding.waiver.reason, until: format.day(finding.waiver.until) })}</div> : null}
       </td>
-      <td className="num sub">{finding.settles_at ? <>{t("finding.settles")} <Ago at={finding.settles_at} /></> : finding.since ? <Ago at={finding.since} /> : null}</td>
+      <td className="num sub">{finding.settles_at ? <>{t("finding.settles")} <Ago at={finding.settles_at} /></> : since ? <Ago at={since} /> : null}</td>
       <td className="acts">{finding.state === "open" ? <button type="button" className="plain" onClick={waive}>{t("finding.waive")}</button> : null}</td>
     </tr>
   );
@@ -36,6 +37,7 @@ function Row({ finding, owners, waive }: { finding: Finding; owners: string[] | 
 
 function HistoryList({ history, dropped }: { history: readonly FindingEntry[]; dropped: number }) {
   const { t } = useTranslation();
+  const format = useFormat();
   return (
     <Panel title={t("finding.history")}>
       {history.length ? (
@@ -43,7 +45,7 @@ function HistoryList({ history, dropped }: { history: readonly FindingEntry[]; d
           {[...history].reverse().map((entry, place) => (
             <li key={`${entry.at} ${place}`}>
               <span className="note"><At at={entry.at} /></span>
-              <span><Tag tone={entry.what === "opened" || entry.what === "reopened" ? "critical" : entry.what === "waived" ? "info" : "good"}>{sayOr(`entry.${entry.what}`, entry.what)}</Tag> <span className="name">{entry.text}</span></span>
+              <span><Tag tone={entry.what === "opened" || entry.what === "reopened" ? "critical" : entry.what === "waived" ? "info" : "good"}>{sayOr(`entry.${entry.what}`, entry.what)}</Tag> <span className="name">{entryText(entry, format)}</span></span>
             </li>
           ))}
         </ol>
@@ -59,19 +61,19 @@ export function Findings({ project, view, query }: { project: string; view: Proj
   const { t } = useTranslation();
   const [dialog, open] = useAct();
   const waive = (finding: Finding) =>
-    open({ title: t("finding.waive"), submit: t("finding.waive"), comment: "required", minutes: [1440, 60, 10080, 43200], what: <p className="note">{t("finding.waive.what")}</p>, run: ({ by, comment, minutes, headers }) => acts.waive(project, finding.finding_id, { by, reason: comment, minutes }, headers) });
+    open({ title: t("finding.waive"), submit: t("finding.waive"), comment: "required", minutes: [60, 1440, 10080, 43200], preset: 1440, what: <p className="note">{t("finding.waive.what")}</p>, run: ({ by, comment, minutes, headers }) => acts.waive(project, finding.finding_id, { by, reason: comment, minutes }, headers) });
   return (
     <div className="stack">
       {dialog}
       <Panel title={t("finding.title")}>
         <Answer of={query} lines={4}>
-          {({ findings }) =>
+          {({ findings, history }) =>
             findings.length ? (
               <>
                 <div className="table-wrap">
                   <table className="table">
                     <thead><tr><th>{t("finding.state")}</th><th>{t("finding.numbers")}</th><th className="num">{t("alerts.since")}</th><th><span className="sr">{t("alerts.acts")}</span></th></tr></thead>
-                    <tbody>{findings.slice(0, MOST).map((finding) => <Row key={finding.finding_id} finding={finding} owners={finding.kind === "duplicate" ? view.duplicate_owners[String(finding.first_number)] : undefined} waive={() => waive(finding)} />)}</tbody>
+                    <tbody>{findings.slice(0, MOST).map((finding) => <Row key={finding.finding_id} finding={finding} since={openSince(finding, history)} owners={finding.kind === "duplicate" ? view.duplicate_owners[String(finding.first_number)] : undefined} waive={() => waive(finding)} />)}</tbody>
                   </table>
                 </div>
                 {findings.length > MOST ? <p className="pager">{t("act.and_more", { more: findings.length - MOST })}</p> : null}

@@ -10,6 +10,7 @@ import type { RepairPlan } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { toProject } from "~/logic/address";
 import { command } from "~/logic/export";
+import { stateAmong } from "~/logic/plans";
 import { ActDialog } from "~/parts/ActDialog";
 import { Answer } from "~/parts/Answer";
 import { Copy } from "~/parts/Copy";
@@ -101,19 +102,22 @@ function Radius({ plan }: { plan: RepairPlan }) {
 function Plan({ plan }: { plan: RepairPlan }) {
   const { t } = useTranslation();
   const moving = isMoving(plan);
+  const plans = useQuery(reads.plans(plan.project_id)).data?.plans ?? [];
+  const stale = stateAmong(plan, plans) === "stale";
   return (
     <div className="stack">
       <div className="page-head">
-        <PlanState plan={plan} />
+        <PlanState plan={plan} among={plans} />
         {plan.verification === "none" ? null : <Tag tone={VERIFIED[plan.verification]} icon={plan.verification === "passed" ? "check" : "pending"}>{sayOr(`verification.${plan.verification}`, plan.verification)}</Tag>}
         <h1>{t("repair.of")} <Link to={toProject(plan.project_id)} className="name">{plan.project_id}</Link></h1>
         <div className="row push">
           <Copy label={t("copy.id")} text={plan.plan_id} />
           <Copy label={t("export.command")} text={command(["repair", "apply"], plan.plan_id)} />
-          <Acts plan={plan} />
+          {stale ? null : <Acts plan={plan} />}
         </div>
       </div>
       {moving ? <div className="notice notice-info" role="status"><Icon name="pending" /><span>{t("repair.moving")} <progress className="progress" aria-label={t("repair.moving")} /></span></div> : null}
+      {stale ? <div className="notice"><Icon name="warning" /><span>{t("repair.stale")} <Link to={toProject(plan.project_id)}>{t("step.project")}</Link></span></div> : null}
       {plan.approval_needed ? <div className="notice"><Icon name="person" /><span>{plan.approved_by ? t("repair.approved_by", { by: plan.approved_by }) : t("repair.needs_second")}</span></div> : null}
       {plan.warnings.map((warning) => <div key={warning} className="notice"><Icon name="warning" /><span className="name">{warning}</span></div>)}
       <p className="note">{t(`strategy.${plan.strategy}` as "strategy.compact")} · <span className="name">{plan.created_by}</span> · <At at={plan.created_at} />{plan.state === "planned" ? <> · {t("repair.expires")} <Ago at={plan.expires_at} /></> : null}</p>

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { RepairPlanSummary } from "~/api/types";
 import type { IconName } from "~/parts/Icon";
 import { Tag, type Tone } from "~/parts/Severity";
+import { stateAmong } from "~/logic/plans";
 import { sayOr } from "~/text";
 
 const STATES: Record<string, { tone?: Tone; icon: IconName }> = {
@@ -12,12 +13,15 @@ const STATES: Record<string, { tone?: Tone; icon: IconName }> = {
   applied: { tone: "good", icon: "good" },
   rolling_back: { tone: "warning", icon: "refresh" },
   rolled_back: { icon: "check" },
-  stale: { tone: "critical", icon: "warning" },
+  stale: { tone: "warning", icon: "warning" },
   expired: { icon: "pending" },
 };
 
-export function PlanState({ plan }: { plan: Pick<RepairPlanSummary, "state" | "verification"> }) {
+type Shown = Pick<RepairPlanSummary, "plan_id" | "project_id" | "state" | "verification" | "created_at" | "acted_at">;
+
+export function PlanState({ plan, among }: { plan: Shown; among: readonly RepairPlanSummary[] }) {
   useTranslation();
-  const { tone, icon } = STATES[plan.state] ?? { icon: "info" as const };
-  return <Tag tone={plan.verification === "failed" ? "critical" : tone} icon={icon}>{sayOr(`plan.${plan.state}`, plan.state)}</Tag>;
+  const state = stateAmong(plan, among);
+  const { tone, icon } = STATES[state] ?? { icon: "info" as const };
+  return <Tag tone={plan.verification === "failed" ? "critical" : tone} icon={icon}>{sayOr(`plan.${state}`, state)}</Tag>;
 }

@@ -54,7 +54,7 @@ export function Plans() {
                   <tbody>
                     {plans.map((plan) => (
                       <tr key={plan.plan_id}>
-                        <td className="shrink"><PlanState plan={plan} /></td>
+                        <td className="shrink"><PlanState plan={plan} among={plans} /></td>
                         <td className="main-cell"><Link to={toPlan(plan.plan_id)} className="strong mono">{plan.plan_id}</Link><div className="sub"><Link to={toProject(plan.project_id)} className="name quiet-link">{plan.project_id}</Link></div></td>
                         <td className="num" data-label={t("repair.changes.head")}>{format.count(plan.changes_needed)}</td>
                         <td>{sayOr(`verification.${plan.verification}`, plan.verification)}</td>

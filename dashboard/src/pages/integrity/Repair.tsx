@@ -56,7 +56,7 @@ export function Repair({ project, healthy }: { project: string; healthy: boolean
             <ul className="panel-body stack-tight">
               {plans.slice(0, 5).map((plan) => (
                 <li key={plan.plan_id} className="row">
-                  <PlanState plan={plan} />
+                  <PlanState plan={plan} among={plans} />
                   <Link to={toPlan(plan.plan_id)}>{t("repair.changes", { many: plan.changes_needed })}</Link>
                   <span className="note push"><span className="name">{plan.created_by}</span> · <Ago at={plan.created_at} /></span>
                 </li>

@@ -44,12 +44,14 @@ export function Attention({ items, alerts, summary }: { items: Item[]; alerts: U
   const format = useFormat();
   const known = alerts.data !== undefined && summary.data !== undefined;
   const failed = alerts.data === undefined ? alerts.error : summary.data === undefined ? summary.error : null;
-  const critical = items.some((item) => item.tone === "critical");
+  const tone = (["critical", "warning"] as const).find((one) => items.some((item) => item.tone === one));
+  const needs = items.filter((item) => item.tone !== "info").length;
+  const starts = needs < items.length;
   return (
     <section className="panel attention" aria-labelledby="attention">
       <div className="panel-head">
-        <h2 id="attention" className={known ? (items.length ? (critical ? "critical" : "warning") : "good") : ""}>
-          {known ? (items.length ? t("attention.some", { many: items.length }) : t("attention.none")) : t("attention.title")}
+        <h2 id="attention" className={tone ?? (known && !starts ? "good" : "")}>
+          {needs ? t("attention.some", { many: needs }) : starts ? t("monitor.recovering") : known ? t("attention.none") : t("attention.title")}
         </h2>
         <Link className="push plain" to="/alerts">{t("attention.all")}</Link>
       </div>

@@ -7,6 +7,8 @@ import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import type { Readiness } from "~/api/types";
 import { useFormat } from "~/app/use-format";
+import { isRecovering } from "~/logic/attention";
+import { partText } from "~/logic/phrases";
 import { Answer } from "~/parts/Answer";
 import { Panel } from "~/parts/Panel";
 import { Tag } from "~/parts/Severity";
@@ -19,7 +21,7 @@ export function Monitor({ readiness, letters }: { readiness: UseQueryResult<Read
   const sinks = receivers.flatMap((receiver) => receiver.sinks);
   const waiting = sinks.reduce((sum, sink) => sum + sink.waiting, 0);
   return (
-    <Panel id="monitor" title={t("monitor.title")} tools={readiness.data ? <Tag tone={readiness.data.ready ? "good" : "critical"} icon={readiness.data.ready ? "good" : "critical"}>{t(readiness.data.ready ? "monitor.ready" : "monitor.not_ready")}</Tag> : null}>
+    <Panel id="monitor" title={t("monitor.title")} tools={isRecovering(readiness.data) ? <Tag tone="info" icon="pending">{t("monitor.recovering")}</Tag> : readiness.data ? <Tag tone={readiness.data.ready ? "good" : "critical"} icon={readiness.data.ready ? "good" : "critical"}>{t(readiness.data.ready ? "monitor.ready" : "monitor.not_ready")}</Tag> : null}>
       <Answer of={readiness} lines={4}>
         {(data) => {
           const { partitions_live: live, partitions } = data.recovery as Record<string, number>;
@@ -42,7 +44,7 @@ export function Monitor({ readiness, letters }: { readiness: UseQueryResult<Read
               </dl>
               {bad.length ? (
                 <ul className="stack-tight">
-                  {bad.map(([part, state]) => <li key={part}><Tag tone={data.ready ? "warning" : "critical"} icon="warning">{sayOr(`part.${part}`, part)}</Tag> <span className="note name">{state}</span></li>)}
+                  {bad.map(([part, state]) => <li key={part}><Tag tone={data.ready || isRecovering(data) ? "warning" : "critical"} icon="warning">{sayOr(`part.${part}`, part)}</Tag> <span className="note name">{partText(part, state)}</span></li>)}
                 </ul>
               ) : null}
               <p className="note">{t("monitor.parts", { many: good.length, parts: good.map(([part]) => sayOr(`part.${part}`, part)).join(", ") })}</p>

@@ -26,7 +26,7 @@ export function OnCallNow() {
                     <strong className="name">{shift.person ?? t("oncall.nobody")}</strong> <span className="note name">{shift.schedule}</span>
                     <span className="note block">
                       {shift.until ? t("oncall.until", { until: format.day(shift.until) }) : ""}
-                      {shift.next ? ` · ${t("oncall.next", { person: shift.next.person ?? t("oncall.nobody") })}` : ""}
+                      {shift.next ? ` · ${shift.next.person === shift.person ? t("oncall.stays") : t("oncall.next", { person: shift.next.person ?? t("oncall.nobody") })}` : ""}
                     </span>
                   </span>
                 </li>

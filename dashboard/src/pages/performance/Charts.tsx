@@ -42,7 +42,7 @@ export function Charts({ trend, hours, project }: { trend: Trend; hours: number;
       <div className="charts">
         {CHARTS.map(({ title, unit, lines, limit }) => (
           <Panel key={title} title={t(title)} tools={limit && Number.isFinite(limits[limit]) ? <span className="note legend-limit">{t("perf.threshold", { threshold: `${limits[limit]} ${unit}` })}</span> : null}>
-            <Chart title={t(title)} unit={unit} lines={lines.map(([measure, tone]) => ({ label: t(`measure.${measure}`), tone, points: series(trend.points, measure, trend.interval_seconds) }))} threshold={limit ? limits[limit] : undefined} marks={marksOf(limit)} range={range} zoom={zoom} onZoom={setZoom} />
+            <Chart title={t(title)} unit={unit} lines={lines.map(([measure, tone]) => ({ label: t(`measure.${measure}`), tone, points: series(trend, measure) }))} threshold={limit ? limits[limit] : undefined} marks={marksOf(limit)} range={range} zoom={zoom} onZoom={setZoom} />
           </Panel>
         ))}
       </div>

@@ -3,7 +3,7 @@
 import { useTranslation } from "react-i18next";
 import type { Trend } from "~/api/types";
 import { useFormat } from "~/app/use-format";
-import { valueOf, type Measure } from "~/logic/trend";
+import { isRunning, valueOf, type Measure } from "~/logic/trend";
 import { Export } from "~/parts/Copy";
 
 const COLUMNS: Measure[] = ["operations", "failed", "failure", "conflict", "retry", "average", "p95", "p99"];
@@ -22,7 +22,7 @@ export function TrendTable({ trend, name }: { trend: Trend; name: string }) {
           <tbody>
             {[...trend.points].reverse().map((point) => (
               <tr key={point.starts_at}>
-                <td className="nowrap">{format.day(point.starts_at)}</td>
+                <td className="nowrap">{format.day(point.starts_at)}{isRunning(point, trend.as_of) ? <span className="sub"> {t("perf.running")}</span> : null}</td>
                 {COLUMNS.map((measure) => <td key={measure} className="num">{shown(measure, valueOf(point, measure))}</td>)}
               </tr>
             ))}
