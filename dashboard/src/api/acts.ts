@@ -12,6 +12,8 @@ export const acts = {
   alert: (verb: AlertVerb, alert_key: string, body: { by: string; comment: string; minutes?: number }, headers: Headers) =>
     ok(api.POST(`${ROOT}/alerts/{alert_key}/${verb}`, { params: { path: { alert_key } }, body, headers })),
   silence: (body: Shapes["SilenceBody"], headers: Headers) => ok(api.POST(`${ROOT}/silences`, { body, headers })),
+  changeSilence: (silence_id: string, body: Shapes["SilenceBody"], headers: Headers) =>
+    ok(api.PUT(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id } }, body, headers })),
   expireSilence: (silence_id: string, headers: Headers) => ok(api.DELETE(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id } }, headers })),
   override: (body: Shapes["OverrideBody"], headers: Headers) => ok(api.POST(`${ROOT}/oncall/overrides`, { body, headers })),
   removeOverride: (override_id: string, headers: Headers) =>
@@ -23,6 +25,7 @@ export const acts = {
   backtest: (body: Shapes["BacktestBody"], headers: Headers) => ok(api.POST(`${ROOT}/rules/backtest`, { body, headers })),
   check: (deep_check: boolean, by: string, headers: Headers) => ok(api.POST(`${ROOT}/jobs/integrity/run-check`, { params: { query: { deep_check } }, body: { by }, headers })),
   cancelJob: (job_id: string, by: string, headers: Headers) => ok(api.POST(`${ROOT}/jobs/{job_id}/cancel`, { params: { path: { job_id } }, body: { by }, headers })),
+  replay: (body: Shapes["ReplayBody"], headers: Headers) => ok(api.POST(`${ROOT}/replays`, { body, headers })),
   cancelReplay: (job_id: string, by: string, headers: Headers) =>
     ok(api.POST(`${ROOT}/replays/{job_id}/cancel`, { params: { path: { job_id } }, body: { by }, headers })),
   waive: (project_id: string, finding_id: string, body: { by: string; reason: string; minutes: number }, headers: Headers) =>

@@ -1,6 +1,7 @@
 // Every question the page asks: its key in the cache, and its request.
 
 import { queryOptions } from "@tanstack/react-query";
+import { headersWith } from "~/app/actor";
 import { api, ApiError, ok, within } from "./client";
 import type { paths } from "./schema";
 import { i18next } from "~/text";
@@ -32,6 +33,21 @@ async function readiness(signal: AbortSignal): Promise<Readiness> {
 
 export const reads = {
   readiness: () => queryOptions({ queryKey: ["readiness"], queryFn: ({ signal }) => readiness(signal) }),
+  /** Of a monitor that knows no such route nothing is claimed: null. */
+  caller: (token: string) =>
+    queryOptions({
+      queryKey: ["caller", token],
+      staleTime: 60_000,
+      retry: false,
+      queryFn: async ({ signal }) => {
+        try {
+          return await ok(api.GET(`${ROOT}/whoami`, { headers: headersWith(token), signal: within(signal) }));
+        } catch (error) {
+          if (error instanceof ApiError && error.status === 404) return null;
+          throw error;
+        }
+      },
+    }),
   summary: () =>
     queryOptions({ queryKey: ["summary"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/integrity/summary`, { signal: within(signal) })) }),
   projects: (query: ProjectsAsked) =>
@@ -48,6 +64,7 @@ export const reads = {
     queryOptions({ queryKey: ["trend", hours, project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/trend`, { params: { query: { hours, project_id } }, signal: within(signal) })) }),
   alerts: (language = speaks()) =>
     queryOptions({ queryKey: ["alerts", language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/active`, { params: { query: { limit: 1000, language } }, signal: within(signal) })) }),
+  groups: () => queryOptions({ queryKey: ["alerts", "groups"], queryFn: ({ signal }) => ok(api.GET("/api/v2/alerts/groups", { signal: within(signal) })) }),
   alert: (alert_key: string, language = speaks()) =>
     queryOptions({ queryKey: ["alert", alert_key, language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/{alert_key}`, { params: { path: { alert_key }, query: { language } }, signal: within(signal) })) }),
   history: (query: HistoryAsked) =>

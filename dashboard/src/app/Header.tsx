@@ -7,6 +7,7 @@ import { Link, NavLink } from "react-router";
 import { reads } from "~/api/reads";
 import { Choice } from "~/parts/Filters";
 import { Icon } from "~/parts/Icon";
+import { Caller } from "./Caller";
 import { usePreferences, type Theme } from "./preferences";
 import { useRefresh } from "./refresh";
 import { useFormat } from "./use-format";
@@ -120,6 +121,7 @@ export function Header({ help }: { help: () => void }) {
         </Link>
         <Tabs />
         <div className="tools">
+          <Caller />
           <RefreshControl />
           <Settings />
           <button type="button" className="plain" onClick={help} aria-label={t("help.title")} title={`${t("help.title")} (?)`}>

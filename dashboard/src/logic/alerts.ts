@@ -47,16 +47,35 @@ const HAPPENED: Record<string, string> = {
 /** What a line of a timeline is about: an alert that is silenced or escalated still fires, but that is not the news. */
 export const happened = (reason: string, status: string): string => (status === "resolved" ? status : (HAPPENED[reason] ?? status));
 
-export type GroupBy = "none" | "rule" | "project" | "severity";
+export type GroupBy = "told" | "none" | "rule" | "project" | "severity";
 
 export interface Group {
   name: string;
   alerts: ActiveAlert[];
 }
 
-/** Groups in the order of their worst alert. */
-export function grouped(alerts: readonly ActiveAlert[], by: GroupBy): Group[] {
-  const nameOf = (alert: ActiveAlert) => (by === "rule" ? alert.rule_id : by === "project" ? alert.project_id : by === "severity" ? alert.severity : "");
+export interface ToldGroup {
+  labels: Record<string, string>;
+  receiver: { name: string };
+  alerts: { labels: Record<string, string> }[];
+}
+
+/** Each alert's receivers and the labels that its messages have in common, as text: what is told together reads alike. */
+export function toldTo(groups: readonly ToldGroup[]): Map<string, string> {
+  const found = new Map<string, string[]>();
+  for (const { labels, receiver, alerts } of groups) {
+    const shared = Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ");
+    for (const { labels: own } of alerts) {
+      const key = `${own["alertname"]}:${own["project_id"]}`;
+      found.set(key, [...(found.get(key) ?? []), shared ? `${receiver.name} {${shared}}` : receiver.name]);
+    }
+  }
+  return new Map([...found].map(([key, names]) => [key, [...new Set(names)].sort().join(" · ")]));
+}
+
+/** Groups in the order of their worst alert. `told` names the group of an alert key; one that is in none has the name "". */
+export function grouped(alerts: readonly ActiveAlert[], by: GroupBy, told: ReadonlyMap<string, string> = new Map()): Group[] {
+  const nameOf = (alert: ActiveAlert) => (by === "told" ? (told.get(alert.alert_key) ?? "") : by === "rule" ? alert.rule_id : by === "project" ? alert.project_id : by === "severity" ? alert.severity : "");
   const groups = new Map<string, ActiveAlert[]>();
   for (const alert of worstFirst(alerts)) {
     const name = nameOf(alert);

@@ -87,3 +87,9 @@ export function relative(at: number, now: number, language: Language): string {
   if (language === "ko") return `${many}${korean} ${away < 0 ? "전" : "후"}`;
   return away < 0 ? `${many} ${english} ago` : `in ${many} ${english}`;
 }
+
+/** What an input of a date and a time holds: the wall clock of this browser, to the minute. */
+export function localInput(at: number): string {
+  const shifted = new Date(at - new Date(at).getTimezoneOffset() * 60_000);
+  return shifted.toISOString().slice(0, 16);
+}

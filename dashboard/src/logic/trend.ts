@@ -74,3 +74,10 @@ export function rangeOf(trend: Pick<Trend, "as_of" | "interval_seconds">, hours:
   const to = Math.ceil(Date.parse(trend.as_of) / 1000 / trend.interval_seconds) * trend.interval_seconds;
   return { from: to - hours * 3600, to };
 }
+
+/** The part of the charts that an address asks for, "FROM-TO" in seconds; null: all. */
+export function zoomOf(text: string): { from: number; to: number } | null {
+  const found = /^(\d{9,11})-(\d{9,11})$/.exec(text);
+  const [from, to] = [Number(found?.[1]), Number(found?.[2])];
+  return found && from < to ? { from, to } : null;
+}

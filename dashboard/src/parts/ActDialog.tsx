@@ -6,6 +6,7 @@ import { useState, type FormEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "~/api/client";
 import { headersWith, keepToken, token } from "~/app/actor";
+import { useRefusal } from "~/app/Caller";
 import { usePreferences } from "~/app/preferences";
 import { problemTexts } from "./Answer";
 import { Choice } from "./Filters";
@@ -44,6 +45,8 @@ export function ActDialog({ act, close }: { act: Act; close: () => void }) {
   const [typed, setTyped] = useState("");
   const [given, setGiven] = useState(token);
   const [sent, setSent] = useState("");
+  const [kept] = useState(token);
+  const refusal = useRefusal(kept);
   const mutation = useMutation({
     mutationFn: () => {
       setSent(given.trim());
@@ -80,10 +83,10 @@ export function ActDialog({ act, close }: { act: Act; close: () => void }) {
         {act.confirm === undefined ? null : (
           <TextInput label={<>{t("act.confirm")} <code className="name">{act.confirm}</code></>} autoComplete="off" spellCheck={false} value={typed} onChange={(event) => setTyped(event.target.value)} />
         )}
-        {given || needsToken(mutation.error) ? (
+        {given || refusal || needsToken(mutation.error) ? (
           <TextInput type="password" label={t("act.token")} description={t("act.token.note")} autoComplete="off" value={given} onChange={(event) => setGiven(event.target.value)} />
         ) : null}
-        {mutation.error ? <ActProblem error={mutation.error} sent={sent} /> : null}
+        {mutation.error ? <ActProblem error={mutation.error} sent={sent} /> : refusal ? <ActProblem error={refusal} sent={kept} /> : null}
         <div className="form-actions">
           <button type="button" className="plain outlined button" onClick={close}>{t("act.cancel")}</button>
           <button type="submit" className={`plain outlined button ${act.danger ? "danger" : "primary"}`} disabled={!isReady || mutation.isPending} aria-busy={mutation.isPending}>{act.submit}</button>

@@ -49,6 +49,7 @@ export const OVERVIEW = {
   "monitor.deliveries": ["Deliveries", "알림 발송"],
   "monitor.deliveries.value": ["{waiting} waiting", "대기 {waiting}건"],
   "monitor.sink_off": ["a sink is switched off", "꺼진 싱크가 있습니다"],
+  "monitor.late": ["Late", "늦게 도착"],
   "monitor.letters": ["Dead letters", "처리 불가 레코드"],
   "monitor.parts": ["{many, part} ok: {parts}", "{many, part} 정상: {parts}"],
   "part.broker": ["Broker", "브로커"],

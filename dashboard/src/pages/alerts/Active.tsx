@@ -1,12 +1,12 @@
 // The alerts that are active now: grouped, filtered, and acted on in their rows or many at once.
 
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import type { ActiveAlert } from "~/api/types";
 import { useFormat } from "~/app/use-format";
-import { grouped, matching, standing, type GroupBy } from "~/logic/alerts";
+import { grouped, matching, standing, toldTo, type GroupBy } from "~/logic/alerts";
 import { command } from "~/logic/export";
 import { useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
@@ -25,7 +25,7 @@ function Toolbar({ alerts, shown, total }: { alerts: readonly ActiveAlert[]; sho
   const [q, setQ] = useParameter("q");
   const [severity, setSeverity] = useParameter("severity");
   const [stands, setStands] = useParameter("standing");
-  const [by, setBy] = useParameter("group", "rule");
+  const [by, setBy] = useParameter("group", "told");
   const of = (wanted: string, found: (alert: ActiveAlert) => string) => format.count(alerts.filter((alert) => found(alert) === wanted).length);
   return (
     <div className="panel-head">
@@ -33,9 +33,9 @@ function Toolbar({ alerts, shown, total }: { alerts: readonly ActiveAlert[]; sho
         <Search label={t("alerts.search")} value={q} onChange={setQ} />
         <Choice label={t("alerts.severity")} value={severity} onChange={setSeverity} options={[{ value: "", label: `${t("filter.all")} ${format.count(total)}` }, ...["critical", "warning", "info"].map((one) => ({ value: one, label: `${t(`severity.${one}` as "severity.info")} ${of(one, (alert) => alert.severity)}` }))]} />
         <Pick label={t("alerts.standing")} value={stands} onChange={setStands} options={[{ value: "", label: t("filter.all") }, ...["firing", "acknowledged", "silenced", "pending"].map((one) => ({ value: one, label: `${t(`status.${one}` as "status.firing")} (${of(one, standing)})` }))]} />
-        <Pick label={t("alerts.group")} value={by} onChange={setBy} options={["rule", "project", "severity", "none"].map((value) => ({ value, label: t(`alerts.group.${value}` as "alerts.group.rule") }))} />
+        <Pick label={t("alerts.group")} value={by} onChange={setBy} options={["told", "rule", "project", "severity", "none"].map((value) => ({ value, label: t(`alerts.group.${value}` as "alerts.group.rule") }))} />
       </div>
-      <span className="push"><Export name="alerts" heads={HEADS} rows={() => shown.map(rowOf)} data={shown} path="/monitoring/episodes/alerts/active" command={command(["alerts", "list"])} /></span>
+      <span className="push"><Export name="alerts" heads={HEADS} rows={shown} row={rowOf} path="/monitoring/episodes/alerts/active" command={command(["alerts", "list"])} /></span>
     </div>
   );
 }
@@ -46,7 +46,9 @@ export function Active() {
   const [q] = useParameter("q");
   const [severity] = useParameter("severity");
   const [stands] = useParameter("standing");
-  const [by] = useParameter("group", "rule");
+  const [by] = useParameter("group", "told");
+  const groups = useQuery({ ...reads.groups(), enabled: by === "told" });
+  const told = useMemo(() => toldTo(groups.data ?? []), [groups.data]);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [dialog, open] = useAct();
   const act = useAlertActs();
@@ -71,7 +73,7 @@ export function Active() {
                 </div>
               ) : null}
               {alerts.length === 0 ? <State icon="good" title={t("alerts.none")}>{t("alerts.none.detail")}</State> : shown.length === 0 ? <State icon="search" title={t("filter.none")}>{t("filter.none.detail")}</State> : null}
-              {shown.length ? <AlertTable groups={grouped(shown.slice(0, MOST_ROWS), by as GroupBy)} showGroups={by !== "none"} chosen={chosen} choose={setChosen} act={(verb, alert) => open(act(verb, [alert]))} /> : null}
+              {shown.length ? <AlertTable groups={grouped(shown.slice(0, MOST_ROWS), groups.error ? "rule" : (by as GroupBy), told).map((group) => (group.name || by !== "told" ? group : { ...group, name: t("alerts.group.nobody") }))} showGroups={by !== "none"} chosen={chosen} choose={setChosen} act={(verb, alert) => open(act(verb, [alert]))} /> : null}
               {shown.length > MOST_ROWS ? <p className="pager">{t("alerts.more", { more: shown.length - MOST_ROWS })}</p> : null}
             </>
           );

@@ -59,7 +59,7 @@ export function Rules() {
           {query.data ? <span className="note">{t("rules.version")} <code>{query.data.version}</code> · <At at={query.data.loaded_at} /></span> : null}
           <div className="row push">
             {query.data ? <Copy label={t("rules.file")} text={query.data.file} /> : null}
-            {query.data ? <Export name="rules" heads={["rule_id", "alert_type", "severity", "threshold", "unit", "window_minutes", "firing", "pending"]} rows={() => query.data.rules.map((one) => [one.rule_id, one.alert_type, one.severity, one.threshold, one.unit, one.window_minutes, one.firing, one.pending])} data={query.data} path="/monitoring/episodes/rules" /> : null}
+            {query.data ? <Export name="rules" heads={["rule_id", "alert_type", "severity", "threshold", "unit", "window_minutes", "firing", "pending"]} rows={query.data.rules} row={(one) => [one.rule_id, one.alert_type, one.severity, one.threshold, one.unit, one.window_minutes, one.firing, one.pending]} path="/monitoring/episodes/rules" /> : null}
             <button type="button" className="plain outlined" onClick={reload}><Icon name="refresh" size={13} />{t("rules.reload")}</button>
           </div>
         </div>

@@ -3,8 +3,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
+import { useEverything } from "~/api/everything";
 import { reads, type SilencesAsked } from "~/api/reads";
 import type { Silence } from "~/api/types";
+import type { components } from "~/api/schema";
 import { useFormat } from "~/app/use-format";
 import { command } from "~/logic/export";
 import { matcherText } from "~/logic/matchers";
@@ -18,7 +20,7 @@ import { Tag } from "~/parts/Severity";
 import { useState } from "react";
 import { NewSilence } from "./NewSilence";
 
-function Row({ silence, marked, expire }: { silence: Silence; marked: boolean; expire: () => void }) {
+function Row({ silence, marked, expire, edit }: { silence: Silence; marked: boolean; expire: () => void; edit: () => void }) {
   const { t } = useTranslation();
   return (
     <tr className={marked ? "marked" : ""}>
@@ -30,7 +32,7 @@ function Row({ silence, marked, expire }: { silence: Silence; marked: boolean; e
       <td className="name" data-label={t("silence.by")}>{silence.created_by}</td>
       <td className="num sub" data-label={t("silence.starts")}><Ago at={silence.starts_at} /></td>
       <td className="num sub" data-label={t("silence.ends")}><Ago at={silence.ends_at} /></td>
-      <td className="acts">{silence.state === "expired" ? null : <button type="button" className="plain" onClick={expire}>{t("silence.expire")}</button>}</td>
+      <td className="acts">{silence.state === "expired" ? null : <><button type="button" className="plain" onClick={edit}>{t("silence.change")}</button><button type="button" className="plain" onClick={expire}>{t("silence.expire")}</button></>}</td>
     </tr>
   );
 }
@@ -42,18 +44,22 @@ export function Silences() {
   const [cursor] = useParameter("cursor");
   const [id] = useParameter("id");
   const [adds, setAdds] = useState(false);
+  const [edits, setEdits] = useState<Silence | null>(null);
   const [dialog, open] = useAct();
-  const query = useQuery(reads.silences({ state: (state || null) as SilencesAsked["state"], limit: 100, cursor: cursor || null }));
+  const asked = { state: (state || null) as SilencesAsked["state"], limit: 100, cursor: cursor || null };
+  const query = useQuery(reads.silences(asked));
+  const everything = useEverything((page) => reads.silences({ ...asked, ...page }), (answer: components["schemas"]["SilenceList"]) => answer.silences);
   const expire = (silence: Silence) =>
     open({ title: t("silence.expire"), submit: t("silence.expire"), comment: "none", what: <code className="name">{silence.matchers.map(matcherText).join(", ")}</code>, run: ({ headers }) => acts.expireSilence(silence.id, headers) });
   return (
     <section className="panel">
       {dialog}
+      {edits ? <NewSilence silence={edits} close={() => setEdits(null)} /> : null}
       {adds ? <NewSilence close={() => setAdds(false)} /> : null}
       <div className="panel-head">
         <Choice label={t("silence.state")} value={state} onChange={setState} options={[{ value: "", label: t("filter.all") }, ...["active", "pending", "expired"].map((value) => ({ value, label: t(`silence.${value}` as "silence.active") }))]} />
         <div className="row push">
-          {query.data ? <Export name="silences" heads={["id", "state", "matchers", "starts_at", "ends_at", "created_by", "comment"]} rows={() => query.data.silences.map((one) => [one.id, one.state, one.matchers.map(matcherText).join(", "), one.starts_at, one.ends_at, one.created_by, one.comment])} data={query.data.silences} path="/monitoring/episodes/silences" command={command(["silence", "list"])} /> : null}
+          {query.data ? <Export name="silences" more={everything} heads={["id", "state", "matchers", "starts_at", "ends_at", "created_by", "comment"]} rows={query.data.silences} row={(one) => [one.id, one.state, one.matchers.map(matcherText).join(", "), one.starts_at, one.ends_at, one.created_by, one.comment]} path="/monitoring/episodes/silences" command={command(["silence", "list"])} /> : null}
           <button type="button" className="plain outlined" onClick={() => setAdds(true)}><Icon name="silence" size={13} />{t("silence.new")}</button>
         </div>
       </div>
@@ -64,7 +70,7 @@ export function Silences() {
               <div className="table-wrap">
                 <table className="table table-fold">
                   <thead><tr><th>{t("silence.state")}</th><th>{t("silence.matchers")}</th><th>{t("silence.by")}</th><th className="num">{t("silence.starts")}</th><th className="num">{t("silence.ends")}</th><th><span className="sr">{t("alerts.acts")}</span></th></tr></thead>
-                  <tbody>{silences.map((silence) => <Row key={silence.id} silence={silence} marked={silence.id === id} expire={() => expire(silence)} />)}</tbody>
+                  <tbody>{silences.map((silence) => <Row key={silence.id} silence={silence} marked={silence.id === id} expire={() => expire(silence)} edit={() => setEdits(silence)} />)}</tbody>
                 </table>
               </div>
               <Pager shown={silences.length} total={total} next={next_cursor} format={format.count} />

@@ -44,7 +44,7 @@ export function Plans() {
   return (
     <div className="stack">
       <Automatic />
-      <Panel title={t("integrity.repairs")} tools={query.data ? <Export name="repair-plans" heads={["plan_id", "project_id", "state", "verification", "changes_needed", "created_by", "created_at"]} rows={() => query.data.plans.map((one) => [one.plan_id, one.project_id, one.state, one.verification, one.changes_needed, one.created_by, one.created_at])} data={query.data.plans} path="/monitoring/episodes/repair-plans" /> : null}>
+      <Panel title={t("integrity.repairs")} tools={query.data ? <Export name="repair-plans" heads={["plan_id", "project_id", "state", "verification", "changes_needed", "created_by", "created_at"]} rows={query.data.plans} row={(one) => [one.plan_id, one.project_id, one.state, one.verification, one.changes_needed, one.created_by, one.created_at]} path="/monitoring/episodes/repair-plans" /> : null}>
         <Answer of={query}>
           {({ plans }) =>
             plans.length ? (

@@ -1,12 +1,14 @@
 // Replays and backtests that run as jobs.
 
+import { TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
 import { useFormat } from "~/app/use-format";
-import { useAct } from "~/parts/ActDialog";
+import { ActDialog, useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
 import { Ago } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
@@ -14,14 +16,41 @@ import { JobState } from "./Checks";
 
 const RUNNING_MS = 1000;
 
+/** Which events to process again; all where nothing is given. */
+function Start({ close }: { close: () => void }) {
+  const { t } = useTranslation();
+  const [from, setFrom] = useState("-1h");
+  const [to, setTo] = useState("");
+  return (
+    <ActDialog
+      close={close}
+      act={{
+        title: t("replay.start"),
+        submit: t("replay.start"),
+        comment: "none",
+        what: <p className="note">{t("replay.what")}</p>,
+        extra: (
+          <>
+            <TextInput label={t("silence.from")} description={t("replay.place")} maxLength={2000} spellCheck={false} value={from} onChange={(event) => setFrom(event.target.value)} />
+            <TextInput label={t("silence.until")} maxLength={2000} spellCheck={false} value={to} onChange={(event) => setTo(event.target.value)} />
+          </>
+        ),
+        run: ({ by, headers }) => acts.replay({ by, from: from.trim() || null, to: to.trim() || null, partition: null, projects: false, until: null }, headers),
+      }}
+    />
+  );
+}
+
 export function Replays() {
   const { t } = useTranslation();
   const format = useFormat();
+  const [starts, setStarts] = useState(false);
   const [dialog, open] = useAct();
   const query = useQuery({ ...reads.replays(), refetchInterval: ({ state }) => (state.data?.replays.some((job) => job.state === "running" || job.state === "waiting") ? RUNNING_MS : false) });
   const cancel = (id: string) => open({ title: t("job.cancel"), submit: t("job.cancel"), comment: "none", danger: true, run: ({ by, headers }) => acts.cancelReplay(id, by, headers) });
   return (
-    <Panel title={t("jobs.replays")} tools={<Link className="plain outlined" to="/alerts/rules">{t("backtest.title")}</Link>}>
+    <Panel title={t("jobs.replays")} tools={<><button type="button" className="plain outlined" onClick={() => setStarts(true)}>{t("replay.start")}</button><Link className="plain outlined" to="/alerts/rules">{t("backtest.title")}</Link></>}>
+      {starts ? <Start close={() => setStarts(false)} /> : null}
       {dialog}
       <Answer of={query}>
         {({ replays }) =>

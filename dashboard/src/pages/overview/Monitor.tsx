@@ -39,6 +39,8 @@ export function Monitor({ readiness, letters }: { readiness: UseQueryResult<Read
                 </dd>
                 <dt>{t("monitor.deliveries")}</dt>
                 <dd>{t("monitor.deliveries.value", { waiting: format.count(waiting) })}{sinks.some((sink) => sink.switched_off) ? ` · ${t("monitor.sink_off")}` : ""}</dd>
+                <dt>{t("monitor.late")}</dt>
+                <dd>{t("monitor.lag.value", { events: data.late_events ?? 0 })}</dd>
                 <dt>{t("monitor.letters")}</dt>
                 <dd><Link to="/alerts/dead-letters">{letters === undefined ? "–" : format.count(letters)}</Link></dd>
               </dl>

@@ -1,13 +1,15 @@
 // The charts of a trend: one cursor and one zoom for all.
 
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
+import { useFormat } from "~/app/use-format";
 import type { Trend } from "~/api/types";
 import { limitsOf } from "~/logic/rules";
-import { rangeOf, series, type Measure } from "~/logic/trend";
+import { rangeOf, series, zoomOf, type Measure } from "~/logic/trend";
 import { Chart, type LineTone } from "~/parts/Chart";
+import { useParameter } from "~/parts/Filters";
 import { Panel } from "~/parts/Panel";
 
 interface Drawn {
@@ -28,7 +30,10 @@ const TYPES: Record<string, string[]> = { failure: ["HIGH_FAILURE_RATE"], confli
 
 export function Charts({ trend, hours, project }: { trend: Trend; hours: number; project: string | undefined }) {
   const { t } = useTranslation();
-  const [zoom, setZoom] = useState<{ from: number; to: number } | null>(null);
+  const format = useFormat();
+  const [shown, show] = useParameter("zoom");
+  const zoom = useMemo(() => zoomOf(shown), [shown]);
+  const setZoom = (to: { from: number; to: number } | null) => show(to ? `${Math.floor(to.from)}-${Math.ceil(to.to)}` : "");
   const range = useMemo(() => rangeOf(trend, hours), [trend, hours]);
   const rules = useQuery(reads.rules()).data?.rules ?? [];
   const limits = limitsOf(rules);
@@ -38,7 +43,7 @@ export function Charts({ trend, hours, project }: { trend: Trend; hours: number;
   const marksOf = useMemo(() => (limit: string | null) => (fired ?? []).filter((one) => limit && TYPES[limit]?.includes(String((one.alert as Record<string, unknown>)["alert_type"]))).map((one) => Date.parse(one.at)), [fired]);
   return (
     <>
-      {zoom ? <p className="note">{t("perf.zoomed")} <button type="button" className="plain outlined" onClick={() => setZoom(null)}>{t("perf.unzoom")}</button></p> : null}
+      {zoom ? <p className="note">{t("perf.zoomed")} <button type="button" className="plain outlined" onClick={() => setZoom(null)}>{t("perf.unzoom")}</button> {format.day(zoom.from * 1000)} – {format.day(zoom.to * 1000)}</p> : null}
       <div className="charts">
         {CHARTS.map(({ title, unit, lines, limit }) => (
           <Panel key={title} title={t(title)} tools={limit && Number.isFinite(limits[limit]) ? <span className="note legend-limit">{t("perf.threshold", { threshold: `${limits[limit]} ${unit}` })}</span> : null}>

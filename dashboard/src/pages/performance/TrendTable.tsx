@@ -15,7 +15,7 @@ export function TrendTable({ trend, name }: { trend: Trend; name: string }) {
   return (
     <details className="panel">
       <summary className="panel-head"><h2>{t("perf.table")}</h2><span className="push note">{t("pager.shown", { shown: format.count(trend.points.length) })}</span></summary>
-      <div className="row panel-body"><Export name={`trend-${name}`} heads={["starts_at", ...COLUMNS]} rows={() => trend.points.map((point) => [point.starts_at, ...COLUMNS.map((measure) => valueOf(point, measure))])} data={trend} path="/monitoring/episodes/performance/trend" /></div>
+      <div className="row panel-body"><Export name={`trend-${name}`} heads={["starts_at", ...COLUMNS]} rows={trend.points} row={(point) => [point.starts_at, ...COLUMNS.map((measure) => valueOf(point, measure))]} path="/monitoring/episodes/performance/trend" /></div>
       <div className="table-wrap">
         <table className="table">
           <thead><tr><th>{t("alert.at")}</th>{COLUMNS.map((measure) => <th key={measure} className="num">{t(`measure.${measure}`)}</th>)}</tr></thead>
