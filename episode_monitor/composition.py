@@ -28,7 +28,7 @@ from episode_monitor.repair.automatic import AutomaticRepairs, AutomaticSettings
 from episode_monitor.repair.parts import Parts, RepairSettings
 from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PostgresPlans
-from episode_monitor.settings.api_tokens import ApiToken, Role, parse_api_tokens
+from episode_monitor.settings.api_tokens import ApiToken, Role, parse_api_tokens, read_token_file
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.storage.address import Address, BadDatabaseUrl
 from episode_monitor.storage.database import Database
@@ -99,7 +99,7 @@ def web_settings(settings: Settings) -> WebSettings:
     return WebSettings(
         host=settings.monitoring_host,
         port=settings.monitoring_port,
-        api_tokens=parse_api_tokens(secret(settings.api_tokens) or ""),
+        api_tokens=_api_tokens(settings),
         local_token=None if local is None else ApiToken.of(Role.OPERATOR, local),
         demands_local_token=demands_token(settings),
         slack_signing_secret=secret(settings.slack_signing_secret) or "",
@@ -107,6 +107,17 @@ def web_settings(settings: Settings) -> WebSettings:
         allowed_origins=_words(settings.monitoring_allowed_origins),
         base_path=urlsplit(settings.dashboard_url or "").path.rstrip("/"),
     )
+
+
+def _api_tokens(settings: Settings) -> tuple[ApiToken, ...]:
+    """Of both settings. Raises SettingsError."""
+    named: tuple[ApiToken, ...] = ()
+    if settings.api_tokens_file is not None:
+        try:
+            named = read_token_file(settings.api_tokens_file)
+        except ValueError as error:
+            raise SettingsError(f"{error}.") from None
+    return (*named, *parse_api_tokens(secret(settings.api_tokens) or ""))
 
 
 def sink_client(settings: Settings) -> SinkClient:

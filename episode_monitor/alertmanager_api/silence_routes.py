@@ -92,7 +92,7 @@ async def _set(request: Request, desk: DispatchDesk) -> Response:
     before = _record(desk, body.id)
     if body.id and before is None:
         return text(404, NOT_FOUND)
-    by = body.created_by.strip() or caller_of(request).role
+    by = body.created_by.strip() or caller_of(request).who
     try:
         act = act_of(body, before, by, desk.now_ms())
     except MatcherError as error:
@@ -113,7 +113,7 @@ async def _expire(request: Request, desk: DispatchDesk, silence_id: str) -> Resp
     if _record(desk, silence_id) is None:
         return text(500, NOT_FOUND)  # so says its document; newer versions answer 404
     try:
-        by = caller_of(request).role
+        by = caller_of(request).who
         with audited(request, by=by, action="silence.expire", target=silence_id, details={}):
             await desk.perform(ExpireSilence(silence_id=silence_id, by=by))
     except Problem as refused:

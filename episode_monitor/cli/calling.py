@@ -138,7 +138,9 @@ def _address(settings: Settings, url: str | None) -> str:
 
 
 def _operator_token(settings: Settings, address: str) -> str | None:
-    """The first token of API_TOKENS that may change things, or the one of STATE_DIR, which stays on this machine."""
+    """OPERATOR_TOKEN, the first operator's token of API_TOKENS, or the one of STATE_DIR, for this machine alone."""
+    if settings.operator_token is not None:
+        return settings.operator_token.get_secret_value().strip()
     entries = settings.api_tokens.get_secret_value().split(",") if settings.api_tokens is not None else []
     pairs = [entry.strip().partition(":") for entry in entries]
     found = next((token.strip() for role, _, token in pairs if role.strip() == Role.OPERATOR.value), None)

@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "dead-letters": "dead_letters:dead_letters",
     "oncall": "oncall:oncall",
     "audit": "audit:audit",
+    "tokens": "tokens:tokens",
     "repair": "repair:app",
     "check": "check:check",
     "doctor": "doctor:doctor",

@@ -77,7 +77,7 @@ def on_call_router(desk: DispatchDesk, in_force: Callable[[], OnCall]) -> APIRou
     async def remove_override(request: Request, override_id: OverrideId) -> Response:
         """The layers count again; answers what was removed."""
         removed = _view(desk, override_id)
-        by = caller_of(request).role
+        by = caller_of(request).who
         with audited(request, by=by, action="override.remove", target=override_id, details={"person": removed.person}):
             await desk.perform(RemoveOverride(override_id=override_id))
         return done(removed)

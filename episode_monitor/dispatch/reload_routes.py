@@ -27,7 +27,7 @@ def reload_router(files: Files, fleet: Asks, url: str) -> APIRouter:
     async def reload(request: Request) -> Response:
         """Read the rules, the alerting and the on-call file again, on all workers. A file with a fault is refused
         as a whole (422, with its line), and what was in force still is."""
-        by = (await read_body(request, CheckBody)).by or caller_of(request).role
+        by = (await read_body(request, CheckBody)).by or caller_of(request).who
         with audited(request, by=by, action="files.reload", target="rules", details={}):
             try:
                 changed = await files.reload(by)

@@ -83,7 +83,7 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
     @router.delete("/{silence_id}", responses=_SET)
     async def expire_silence(request: Request, silence_id: SilenceId) -> Response:
         """End a silence now; alerts that still fire are then delivered."""
-        by = caller_of(request).role
+        by = caller_of(request).who
         with audited(request, by=by, action="silence.expire", target=silence_id, details={}):
             await desk.perform(ExpireSilence(silence_id=silence_id, by=by))
         return done(_view(desk, silence_id))

@@ -73,7 +73,7 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
         It reads the topic without a group and changes nothing. One job runs on a worker, four wait.
         """
         body = await read_body(request, ReplayBody)
-        by = body.by or caller_of(request).role
+        by = body.by or caller_of(request).who
         asked = requests.replay(body, by, context_of(request).now_ms())
         return _start(request, find_jobs(), asked, "replay.start")
 
@@ -86,7 +86,7 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
         Rules that cannot be used are refused with 422: `errors` has each fault with its line.
         """
         body = await read_body(request, BacktestBody)
-        by, now_ms = body.by or caller_of(request).role, context_of(request).now_ms()
+        by, now_ms = body.by or caller_of(request).who, context_of(request).now_ms()
         asked = await asyncio.to_thread(requests.backtest, body, by, now_ms)
         return _start(request, find_jobs(), asked, "backtest.start")
 
@@ -110,7 +110,7 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
 
     async def ended(request: Request, job_id: str, asked_by: str) -> Response:
         body = await read_body(request, CheckBody)
-        by = body.by or asked_by.strip() or caller_of(request).role
+        by = body.by or asked_by.strip() or caller_of(request).who
         with audited(request, by=by, action="replay.cancel", target=job_id, details={}):
             status = await find_jobs().cancel(job_id, by)
         return done(status)

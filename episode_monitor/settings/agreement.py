@@ -14,7 +14,7 @@ _OWN = frozenset(
     (
         "kafka_bootstrap_servers", "kafka_security_protocol", "kafka_sasl_mechanism", "kafka_sasl_username",
         "kafka_sasl_password", "kafka_ssl_cafile", "events_partitions", "topic_replication_factor",
-        "alerting_file", "oncall_file",
+        "alerting_file", "oncall_file", "api_tokens_file", "operator_token",
         "kafka_session_timeout_seconds", "kafka_rebalance_timeout_seconds", "flush_interval_ms", "rules_file",
         "sink_timeout_seconds", "sink_queue_limit", "sink_concurrency", "monitoring_host", "monitoring_port",
         "worker_url", "internal_token", "monitoring_allowed_hosts", "episode_monitoring_enabled", "state_dir",

@@ -3,18 +3,15 @@
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel
+from pydantic import BaseModel
 
 from alert_sinks.settings import ADDRESS, GROUP
-from episode_monitor.settings import validators
-from episode_monitor.settings.fields import BaseAddress, Percent, Seconds, setting
+from episode_monitor.settings.fields import BaseAddress, Percent, ReadableFile, Seconds, setting
 from streams.alerting import rule_types
 from streams.alerting.rule import RuleType
 
 _alerts = partial(setting, GROUP)
-ReadableFile = Annotated[Path, AfterValidator(validators.readable_file)]
 _SHIPPED_RULES = Path(__file__).resolve().parents[2] / "rules.yaml"
 
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -23,4 +24,5 @@ Percent = Annotated[Decimal, BeforeValidator(partial(validators.number_with_unit
 Seconds = Annotated[Decimal, BeforeValidator(partial(validators.number_with_unit, unit="s"))]
 BaseAddress = Annotated[str, AfterValidator(validators.base_address)]
 Column = Annotated[str, AfterValidator(validators.sql_column)]
+ReadableFile = Annotated[Path, AfterValidator(validators.readable_file)]
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(secret(validators.database_url))]

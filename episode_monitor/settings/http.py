@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, SecretStr
 
 from alert_sinks.settings import ADDRESS, secret
 from episode_monitor.settings import validators
-from episode_monitor.settings.fields import BaseAddress, setting
+from episode_monitor.settings.fields import BaseAddress, ReadableFile, setting
 
 _http = partial(setting, "HTTP")
 
@@ -37,6 +37,18 @@ class HttpSettings(BaseModel):
         "The tokens of viewers and operators; changes need an operator's. Required behind a proxy and for callers on "
         "other machines. Unset: only programs of the monitor's own user on this machine may make changes.",
         form="role:token, several separated by commas",
+    )
+    api_tokens_file: ReadableFile | None = _http(
+        None,
+        "A file with the hashes of further tokens, each with a role and a name, which the audit has of every change; "
+        "`episode-monitor tokens create NAME` makes a line. It is read at the start.",
+        form="path",
+    )
+    operator_token: SecretStr | None = _http(
+        None,
+        "The token that commands on this machine send; unset: the first operator's token of API_TOKENS, or the one in "
+        "STATE_DIR/operator-token.",
+        form="the token",
     )
     loopback_changes: Annotated[LoopbackChanges, BeforeValidator(validators.lower)] = _http(
         LoopbackChanges.AUTO,

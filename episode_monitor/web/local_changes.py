@@ -44,8 +44,8 @@ def demands_token(settings: Settings) -> bool:
 
 
 def token_of_start(settings: Settings) -> str | None:
-    """The token of the file, made where there is none; None with API_TOKENS, or where no file can be had."""
-    if settings.api_tokens is not None:
+    """The token of the file, made where there is none; None where other tokens are set, or where no file can be had."""
+    if settings.api_tokens is not None or settings.api_tokens_file is not None:
         return None
     path = settings.state_dir / FILE_NAME
     token = read_token(settings) or _made(settings, path)

@@ -16,7 +16,7 @@ from episode_monitor.repair.planning import Strategy
 from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.web.context import context_of
 from episode_monitor.web.problems import Problem, invalid, to_problem
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import Caller, caller_of
 
 log = structlog.get_logger(__name__)
 
@@ -169,12 +169,17 @@ def audited(request: Request, *, by: str, action: str, target: str, details: dic
             target=target,
             result=attempt.result,
             at_ms=web.now_ms(),
-            request={"role": caller.role, "peer": caller.peer, **details},
+            request={"role": caller.role, "peer": caller.peer, **_token_name(caller), **details},
         )
         try:
             web.audit(entry)
         except Exception:
             log.exception("audit failed", **msgspec.to_builtins(entry))
+
+
+def _token_name(caller: Caller) -> dict[str, str]:
+    """Whose token it was, whatever name the request gave."""
+    return {"token": caller.name} if caller.name else {}
 
 
 def _code_of(error: BaseException) -> str:

@@ -34,6 +34,12 @@ class Caller(msgspec.Struct, frozen=True):
 
     role: str  # "operator" with a token, "loopback" for a program of this machine without one, "slack"
     peer: str
+    name: str = ""  # of the token, if it has one
+
+    @property
+    def who(self) -> str:
+        """The name for the audit where the request gives none."""
+        return self.name or self.role
 
 
 def caller_of(request: Request) -> Caller:
@@ -66,8 +72,8 @@ def caller_that_changes(scope: Scope, headers: Headers, settings: WebSettings) -
     _check_origin(headers, settings)
     peer = _peer(scope)
     if settings.api_tokens:
-        _check_token(headers.get("authorization", ""), settings.api_tokens)
-        return Caller("operator", peer)
+        token = _operator_of(headers.get("authorization", ""), settings.api_tokens)
+        return Caller("operator", peer, token.name)
     return Caller(_local_role(scope, headers, peer, settings), peer)
 
 
@@ -142,17 +148,19 @@ def _same_place(origin: str, host: str) -> bool:
         return False
 
 
-def _check_token(authorization: str, tokens: tuple[ApiToken, ...]) -> None:
+def _operator_of(authorization: str, tokens: tuple[ApiToken, ...]) -> ApiToken:
     """Every known token is compared, in constant time, so that timing reveals nothing."""
     given = _bearer(authorization)
     if given is None:
         raise _unauthorized("Changes need a token: send Authorization: Bearer TOKEN with an operator's token.")
     digest = _digest(given)
-    roles = [token.role for token in tokens if hmac.compare_digest(token.digest, digest)]
-    if not roles:
+    known = [token for token in tokens if hmac.compare_digest(token.digest, digest)]
+    if not known:
         raise _unauthorized("This token is unknown: check API_TOKENS of the monitor.")
-    if Role.OPERATOR not in roles:
+    operators = [token for token in known if token.role is Role.OPERATOR]
+    if not operators:
         raise Problem(403, "operator_required", "A viewer's token allows reading only: use an operator's token.")
+    return operators[0]
 
 
 def _unauthorized(detail: str) -> Problem:

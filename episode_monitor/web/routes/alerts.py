@@ -190,7 +190,7 @@ async def silence_alert(request: Request, alert_key: AlertKeyPath) -> Response:
 
 async def _act(request: Request, alert_key: str, kind: AlertActKind) -> Response:
     body = await read_body(request, AlertActionBody)
-    by = body.by or caller_of(request).role
+    by = body.by or caller_of(request).who
     act = AlertAct(alert_key=alert_key, kind=kind, by=by, comment=body.comment, minutes=_minutes(kind, body))
     details = {"comment": body.comment} | ({} if act.minutes is None else {"minutes": act.minutes})
     with audited(request, by=by, action=f"alert.{kind.value}", target=alert_key, details=details):

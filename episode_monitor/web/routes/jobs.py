@@ -40,7 +40,7 @@ async def run_check(request: Request, deep_check: Deep = False) -> Response:
     """
     web = context_of(request)
     body = await read_body(request, CheckBody)
-    by = body.by or caller_of(request).role
+    by = body.by or caller_of(request).who
     action = "check.deep" if deep_check else "check.basic"
     with audited(request, by=by, action=action, target="fleet", details={}) as attempt:
         job = await web.jobs().run_check(deep=deep_check, by=by, wait_seconds=web.settings.check_wait_seconds)
@@ -80,7 +80,7 @@ async def job(request: Request, job_id: JobId) -> Response:
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a running job; its results so far are discarded."""
     body = await read_body(request, CheckBody)
-    by = body.by or caller_of(request).role
+    by = body.by or caller_of(request).who
     with audited(request, by=by, action="check.cancel", target=job_id, details={}):
         status = await context_of(request).jobs().cancel_job(job_id, by)
     return done(status)

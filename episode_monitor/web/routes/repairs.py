@@ -63,7 +63,7 @@ async def plan_repair_of(request: Request, project_id: ProjectIdQuery) -> Respon
 
 async def _plan(request: Request, project_id: str) -> Response:
     body = await read_body(request, RepairPlanBody)
-    by = body.by or caller_of(request).role
+    by = body.by or caller_of(request).who
     details = {"strategy": body.strategy.value}
     with audited(request, by=by, action="repair.plan", target=project_id, details=details):
         kept = await _answered(_repairs(request).plan(project_id, body.strategy, by))
