@@ -34,6 +34,7 @@ SECRETS = SINK_SECRETS | {
     "KAFKA_SASL_PASSWORD": "hushhush",
     "API_TOKENS": "operator:hushhush://x",
     "AUDIT_SIGNING_KEY": "hushhushhushhushhushhushhushhushhushhushhus=",
+    "OPERATOR_TOKEN": "hushhush",
     "INTERNAL_TOKEN": "hushhush-hushhush",
     "SLACK_SIGNING_SECRET": "hushhush",
     "MONITOR_DATABASE_URL": "postgresql://monitor:hushhush@db:5432/monitor",
