@@ -101,8 +101,11 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
         if issubclass(kind, Alert):
             optional = {field.name for field in msgspec.structs.fields(Alert) if field.default is msgspec.UNSET}
             schemas[kind.__name__] = _alert_on_the_wire(schemas[kind.__name__], optional)
-    for item in document["paths"].values():
+    for path, item in document["paths"].items():
         for operation in item.values():
+            if "{" in path:  # an id that is not UTF-8, or has control characters
+                answers = operation["responses"] | {"400": problem(_PROBLEMS[400])}
+                operation["responses"] = dict(sorted(answers.items()))
             if not operation.get("parameters") and "requestBody" not in operation:
                 operation["responses"].pop("422", None)  # nothing to get wrong
             elif "422" in operation["responses"]:

@@ -1,5 +1,6 @@
 """Whatever is asked, the answer is JSON or a problem, and never a 5xx: those mean the monitor is at fault."""
 
+import re
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -68,7 +69,22 @@ async def ask(method: str, target: str, **more: Any) -> httpx.Response:
         return await client.request(method, target, **more)
 
 
+ANSWERS = [
+    (method.upper(), re.compile(re.sub(r"\\{\w+(?::path)?\\}", ".+", re.escape(path))), set(operation["responses"]))
+    for path, item in app.openapi()["paths"].items()
+    for method, operation in item.items()
+]
+
+
+def documented(method: str, path: str) -> set[str] | None:
+    """The statuses that the OpenAPI document names for this request; None where it has no such route."""
+    found = [codes for name, pattern, codes in ANSWERS if name == method and pattern.fullmatch(path)]
+    return set().union(*found) if found else None
+
+
 def check(answer: httpx.Response) -> None:
+    codes = documented(answer.request.method, answer.url.path)
+    assert codes is None or str(answer.status_code) in codes, (answer.request.method, answer.url, answer.status_code)
     is_without_repair = answer.status_code == 501 and "repair" in answer.url.path  # this app was made without it
     assert answer.status_code < 500 or is_without_repair, answer.text
     if answer.status_code >= 400:
