@@ -12,6 +12,7 @@ from agents.engine.emitter import Failpoint
 from agents.engine.idle import steady_ms
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
+from agents.tracing import TracePoints
 from alert_sinks.ledger import Ledger
 from alert_sinks.limits import Limits
 from alert_sinks.sink import Destinations
@@ -62,6 +63,7 @@ class Outlets:
     limits: Limits = field(default_factory=Limits)
     audit: Callable[[AuditCheckpoint], None] = lambda checkpoint: None  # of each that the topic has; must not wait
     texts: Texts = ENGLISH  # of messages
+    traces: TracePoints = field(default_factory=TracePoints)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Runtime:
         self.stall_guard = StallGuard(config.session_timeout_seconds, stop)
         self.producer = Producer(config.kafka, self.stall_guard.check)
         self.ours = Ours(config.monitor_id, now_ms())
-        self.writer = Writer(self.producer, topics.alerts, topics.dead_letters, config.monitor_id)
+        self.writer = Writer(self.producer, topics.alerts, topics.dead_letters, config.monitor_id, outlets.traces)
         self.engine = self._engine_of(core, stop, now_ms, hooks, outlets)
         self.fleet_rules = FleetRules(
             self.engine, self.producer, config.kafka, topics.fleet_seconds, now_ms, hooks.failpoint
@@ -73,7 +73,7 @@ class Runtime:
         self.fanout: Fanout[Token] = Fanout(
             outlets.destinations, outlets.ledger, on_done=lambda token: self.notifications.done(token),
             on_dead_letter=self._write_dead_letter, limits=outlets.limits,
-            environment=Environment(check=self.stall_guard.check), texts=outlets.texts,
+            environment=Environment(check=self.stall_guard.check, on_ended=outlets.traces.ended), texts=outlets.texts,
         )  # fmt: skip
         self.far_caught_up_at_ms: Callable[[int], int | None] = lambda partition: None  # of other workers' partitions
         self.notifications = NotificationConsumer(topics.notifications, self.fanout, outlets.limits.queue_limit)
@@ -81,6 +81,7 @@ class Runtime:
             config, self.producer, self.ours, now_ms, self._caught_up_at_ms, stop,
             HANDOVER_SHARE * config.rebalance_timeout_seconds, hooks, outlets.history,
         )  # fmt: skip
+        self.dispatching.owner.counts.on_sent = outlets.traces.notified
         self.history = HistoryFollower(
             topics.alerts, config.kafka, outlets.history,
             lambda: frozenset() if self.app is None else self.app.alerts_partitions,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from alert_sinks.digest import Digest
 from models.alert import Alert
@@ -18,6 +19,15 @@ class DeliveryState(Enum):
     SENDING = "sending"
     ENDED = "ended"
     FORGOTTEN = "forgotten"
+
+
+class Ended(NamedTuple):
+    """One delivery at a sink, after its last attempt. `seconds` since it was accepted."""
+
+    delivery: "Delivery"
+    sink: str
+    ending: str
+    seconds: float
 
 
 @dataclass(eq=False)
@@ -64,5 +74,5 @@ class Delivery:
         alert = self.alert
         return {
             "alert_key": alert.alert_key, "status": alert.status.value, "level": alert.escalation_level,
-            "alert_id": alert.alert_id,
+            "alert_id": alert.alert_id, "trace_ids": alert.trace_ids or None,
         }  # fmt: skip

@@ -5,7 +5,7 @@ from collections import Counter
 import structlog
 
 from alert_sinks.dead_letters import DeadLetters, UndeliveredAlert
-from alert_sinks.delivery import Delivery
+from alert_sinks.delivery import Delivery, Ended
 from alert_sinks.environment import Environment
 from alert_sinks.ledger import Ending, GuardedLedger, LedgerEntry
 
@@ -31,11 +31,17 @@ class Endings:
         """The destination took it."""
         self.counters[Ending.DELIVERED] += len(delivery.alerts)
         _log.info("alert delivered", sink=self._sink, **delivery.log_fields(), attempts=delivery.attempts)
+        self._say_ended(delivery, Ending.DELIVERED)
         await self._record(delivery, Ending.DELIVERED)
+
+    def _say_ended(self, delivery: Delivery, ending: Ending) -> None:
+        seconds = self._environment.monotonic() - delivery.accepted_at
+        self._environment.on_ended(Ended(delivery, self._sink, ending.value, seconds))
 
     def dead_letter(self, delivery: Delivery, ending: Ending, reason: str) -> None:
         """It is not sent any more; it has ended when its dead letters are written."""
         delivery.last_error = reason
+        self._say_ended(delivery, ending)
         before = self.counters[ending]
         self.counters[ending] += len(delivery.alerts)
         # A flood must not fill the log as well, and that a sink has switched off is already said.

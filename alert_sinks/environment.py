@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from alert_sinks.delivery import Ended
+
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
@@ -13,6 +15,10 @@ def _now_ms() -> int:
 
 def nothing_forbids() -> None:
     """No guard."""
+
+
+def nothing_watches(ended: Ended) -> None:
+    """No metric and no trace."""
 
 
 @dataclass(frozen=True)
@@ -24,3 +30,4 @@ class Environment:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds
     jitter: Callable[[], float] = random.random  # from 0 to 1
     check: Callable[[], None] = nothing_forbids  # before every request; raises if this worker may no longer deliver
+    on_ended: Callable[[Ended], None] = nothing_watches  # every delivery that was made, or that became a dead letter

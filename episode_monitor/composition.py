@@ -11,6 +11,7 @@ from agents.alerts.history_follower import HistoryStore
 from agents.config import AgentsConfig, AuditConfig, Outlets
 from agents.dispatch.timed import rules_in_force
 from agents.engine.producer import Producer
+from agents.tracing import TracePoints
 from alert_sinks.address_guard import AddressGuard
 from alert_sinks.destinations import build_destinations
 from alert_sinks.limits import Limits
@@ -192,10 +193,10 @@ def storage(settings: Settings) -> Storage:
         raise SettingsError(str(error)) from None
 
 
-def outlets(settings: Settings, storage: Storage, sinks: Destinations) -> Outlets:
+def outlets(settings: Settings, storage: Storage, sinks: Destinations, points: TracePoints) -> Outlets:
     """Where alerts go and are kept."""
     limits, texts = delivery_limits(settings), texts_of(settings.alert_language)
-    return Outlets(sinks, storage.ledger, history(storage), limits, storage.note_checkpoint, texts)
+    return Outlets(sinks, storage.ledger, history(storage), limits, storage.note_checkpoint, texts, points)
 
 
 def history(storage: Storage) -> HistoryStore:

@@ -49,7 +49,7 @@ from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from episode_monitor.fleet.split_watch import SplitWatch
 from episode_monitor.observe.loop_lag import LoopLag
-from episode_monitor.observe.metrics import PassedOver
+from episode_monitor.observe.passed_over import passed_over_by
 from episode_monitor.observe.process_view import ProcessView
 from episode_monitor.observe.switched_off import SwitchedOffFleet, SwitchedOffProcess, refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
@@ -68,6 +68,7 @@ from episode_monitor.web.server import CannotListen, serve
 from episode_monitor.web.sources import sources_of
 from episode_monitor.web.stream import ChangeFeed
 from episode_monitor.web.timeouts import raise_descriptor_limit
+from episode_monitor.worker_traces import WorkerTraces
 from streams.alerting.core import Core
 
 log = structlog.get_logger(__name__)
@@ -94,9 +95,13 @@ class Worker:
         self.storage = composition.storage(settings)
         self.client = composition.sink_client(settings)
         alerting = alerting_in_force(settings, self.client)
+        self.registry = CollectorRegistry()
+        self.traces = WorkerTraces(settings, self.registry)
         self.runtime = Runtime(
             composition.agents_config(settings, alerting.config, lambda: self.files.core.rules), core,
-            composition.outlets(settings, self.storage, alerting.current.destinations), stop, now_ms,
+            composition.outlets(settings, self.storage, alerting.current.destinations,
+                                self.traces.points),
+            stop, now_ms,
         )  # fmt: skip
         self._stop = stop
         self.files = Files(settings, self.runtime, alerting, now_ms)
@@ -151,7 +156,7 @@ class Worker:
             here.mark_changed(partition)
 
     def _make_web(self) -> FastAPI:
-        registry = CollectorRegistry()
+        registry = self.registry
         ProcessCollector(registry=registry)
         self._loop_lag = LoopLag(registry)
         state = WorkerState(
@@ -165,7 +170,7 @@ class Worker:
             self.storage.database.counters,
             lambda: self.runtime.dispatching.status(now_ms()) if self.settings.episode_monitoring_enabled else None,
             self.files.metrics,
-            self._passed_over,
+            lambda: passed_over_by(self.runtime),
         )  # fmt: skip
         process = ProcessView(self._view, state, registry, self.settings.metrics_max_projects)
         self._repairs = composition.automatic_repairs(
@@ -201,7 +206,9 @@ class Worker:
             slack_router(say_by(self.client), texts_of(self.settings.alert_language)),
             alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)),
         ]
-        return create_web_app(context, registry=registry, extra_routers=routers, version=__version__)
+        return create_web_app(
+            context, registry=registry, extra_routers=routers, version=__version__, is_traced=self.traces.points.is_on
+        )
 
     def _probes(self) -> list[Probe]:
         probes = [
@@ -229,13 +236,6 @@ class Worker:
         """How the database is now; where that is well, what was lost before."""
         word, losses = self.storage.database.status(), self.storage.database.losses()
         return losses if word == "ok" and losses else word
-
-    def _passed_over(self) -> PassedOver:
-        runtime = self.runtime
-        return PassedOver(
-            alerts=runtime.dispatching.owner.counts.undecodable, notifications=runtime.notifications.undecodable,
-            foreign=sum(runtime.ours.foreign.values()),
-        )  # fmt: skip
 
     def _audit(self, entry: AuditEntry) -> None:
         log.info("audit", by=entry.who, action=entry.what, target=entry.target, result=entry.result)
@@ -288,6 +288,7 @@ class Worker:
         await self.runtime.close()
         await self.storage.database.close()
         await self.client.aclose()
+        await self.traces.aclose()
 
 
 async def _first_of(waiting: Coroutine[Any, Any, object], work: asyncio.Task[None]) -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 LOCKS = {
-    "requirements.lock": PROJECT["dependencies"],
+    "requirements.lock": [*PROJECT["dependencies"], *EXTRAS["tracing"]],
     "requirements-dev.lock": [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)],
 }
 
@@ -63,7 +63,12 @@ def test_production_runs_what_was_tested() -> None:
 
 
 def test_the_embedded_servers_and_the_tools_are_not_in_production() -> None:
-    only_for_people = {canonicalize_name(Requirement(line).name) for extra in EXTRAS.values() for line in extra}
+    only_for_people = {
+        canonicalize_name(Requirement(line).name)
+        for name, extra in EXTRAS.items()
+        for line in extra
+        if name != "tracing"
+    }
     assert not only_for_people & pins("requirements.lock").keys()
 
 

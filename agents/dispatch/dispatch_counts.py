@@ -1,5 +1,6 @@
 """What an owner of the dispatcher counts, since the start of its process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streams.dispatch.outputs import Decision, Notification
@@ -11,9 +12,9 @@ OTHER = "_other"
 
 @dataclass
 class DispatchCounts:
-    """`changes_lost`: changes of alerts that are not in the history. `undecodable`: records that are no inputs.
-    `empty_shifts`: pages for which a layer, or the whole schedule, had nobody. `notifications` by receiver and
-    reason; `explanations`, receivers that were not notified, by why."""
+    """`on_sent` is called with each notification. `changes_lost`: changes of alerts that are not in the history.
+    `undecodable`: records that are no inputs. `empty_shifts`: pages for which a layer, or the whole schedule, had
+    nobody. `notifications` by receiver and reason; `explanations`, receivers that were not notified, by why."""
 
     inputs: int = 0
     undecodable: int = 0
@@ -23,6 +24,7 @@ class DispatchCounts:
     repeated: int = 0  # notifications sent again after a restart; they are in `notifications` as well
     notifications: dict[tuple[str, str], int] = field(default_factory=dict)
     explanations: dict[str, int] = field(default_factory=dict)
+    on_sent: Callable[[Notification], None] = lambda notification: None
     _receivers: set[str] = field(default_factory=set)
 
     def decided(self, decision: Decision) -> None:
@@ -34,6 +36,7 @@ class DispatchCounts:
 
     def sent(self, notification: Notification) -> None:
         """A notification was handed to the broker."""
+        self.on_sent(notification)
         receiver = notification.receiver
         if receiver not in self._receivers and len(self._receivers) >= RECEIVERS_MAX:
             receiver = OTHER

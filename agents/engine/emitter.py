@@ -9,6 +9,7 @@ from agents.engine.letter_log import LetterLog
 from agents.engine.ownership import Change, Owned
 from agents.engine.stall_guard import StallGuard
 from agents.engine.writer import Writer
+from agents.fetching.reading import Record
 from models.alert import Alert
 from models.dead_letter import DeadLetter
 from models.event import FUTURE_TOLERANCE_MS
@@ -33,14 +34,14 @@ class Emitter:
         self._now_ms = now_ms
         self._letter_log = LetterLog()
 
-    async def emit(self, change: Change, letters: Sequence[DeadLetter] = ()) -> None:
-        """Send what the partition has to emit, and these dead letters. Alerts about numbers are held back where the
-        other partitions must be asked first."""
+    async def emit(self, change: Change, letters: Sequence[DeadLetter] = (), records: Sequence[Record] = ()) -> None:
+        """Send what the partition has to emit after it took `records`, and these dead letters. Alerts about numbers are
+        held back where the other partitions must be asked first."""
         owned = change.owned
         alerts, owned.partition.emits = owned.partition.emits, []
         if alerts and self._assignment.compare is not None and self._assignment.partitions > 1:
             alerts = owned.held.hold_back(alerts)
-        await self._send(change, alerts, letters)
+        await self._send(change, alerts, letters, records)
 
     async def emit_of_fleet(self, change: Change, alerts: Sequence[Alert], *, is_behind: bool) -> None:
         """Send transitions that no single partition of events has caused."""
@@ -54,7 +55,9 @@ class Emitter:
         """Send what was held back."""
         await self._send(change, change.owned.held.release(change.owned.partition.index.splits), [])
 
-    async def _send(self, change: Change, alerts: Sequence[Alert], letters: Sequence[DeadLetter]) -> None:
+    async def _send(
+        self, change: Change, alerts: Sequence[Alert], letters: Sequence[DeadLetter], records: Sequence[Record] = ()
+    ) -> None:
         if self._halt.is_halted or not (letters or alerts):
             return
         self._stall_guard.check()
@@ -64,7 +67,7 @@ class Emitter:
         if alerts:
             owned = change.owned
             self._note_age(owned, self._now_ms() - min(alert.updated_at_ms for alert in alerts))
-            await self._writer.emit(change, alerts, owned.number, is_behind=owned.is_behind)
+            await self._writer.emit(change, alerts, owned.number, is_behind=owned.is_behind, records=records)
             self.failpoint("after emit")
 
     def _note_age(self, owned: Owned, age_ms: int) -> None:

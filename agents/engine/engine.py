@@ -237,7 +237,7 @@ class Engine:
             async with owned.locked() as change:
                 if change is None:
                     return
-                await self.emitter.emit(change, self._taken(owned, piece))
+                await self.emitter.emit(change, self._taken(owned, piece), piece)
             begin += len(piece)
             await asyncio.sleep(0)
             await pause(backoff, owned)

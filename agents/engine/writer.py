@@ -1,7 +1,7 @@
 """What leaves the tracking agent at once: alert transitions and dead letters. A flush waits for the broker."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,8 @@ from aiokafka.errors import MessageSizeTooLargeError
 from agents.alerts.alert_headers import mark_headers
 from agents.engine.ownership import Change
 from agents.engine.producer import Producer
+from agents.fetching.reading import Record
+from agents.tracing import TRACEPARENT, TracePoints
 from models.alert import Alert
 from models.alert_codec import encode_alert
 from models.dead_letter import LETTER_MONITOR_ID, DeadLetter
@@ -21,24 +23,32 @@ log = structlog.get_logger(__name__)
 class Writer:
     """Sends without waiting; `settled` waits for what is still in flight."""
 
-    def __init__(self, producer: Producer, alerts_topic: str, dead_letters_topic: str, monitor_id: str) -> None:
+    def __init__(
+        self, producer: Producer, alerts_topic: str, dead_letters_topic: str, monitor_id: str,
+        traces: TracePoints | None = None,
+    ) -> None:  # fmt: skip
         self.monitor_id = monitor_id
         self._producer = producer
+        self._traces = traces or TracePoints()
         self._alerts_topic = alerts_topic
         self._dead_letters_topic = dead_letters_topic
         self.letters_end = -1  # no letter sent from now on lies before this offset of their topic; -1: not known
         self._in_flight: list[Awaitable[object]] = []
 
     async def emit(
-        self, change: Change, alerts: Iterable[Alert], events_partition: int | None = None, *, is_behind: bool = False
-    ) -> None:
+        self, change: Change, alerts: Iterable[Alert], events_partition: int | None = None, *, is_behind: bool = False,
+        records: Sequence[Record] = (),
+    ) -> None:  # fmt: skip
         """Send the transitions of a change, keyed by alert, so that those of one alert stay in order.
 
-        `is_behind`: the partition of events that caused them is still catching up with the past.
+        `is_behind`: the partition of events that caused them is still catching up with the past. `records`: the events
+        that were taken just now.
         """
         change.check()
         for alert in alerts:
             headers = mark_headers(self.monitor_id, events_partition, is_behind)
+            if self._traces.is_on:
+                headers.append((TRACEPARENT, self._traces.emitted(alert, records).encode()))
             key = alert.alert_key.encode()
             self._in_flight.append(await self._producer.send(self._alerts_topic, encode_alert(alert), key, headers))
 

@@ -178,6 +178,11 @@ AUDIT_GIVEN_UP = _counter(
 DELIVERIES = _counter(
     "episode_monitor_deliveries_total", Of.WORKER, "alerts", "Alert transitions by sink and outcome", SINK, ENDING
 )
+DELIVERY_SECONDS = _histogram(
+    "episode_monitor_delivery_seconds", Of.WORKER, "seconds",
+    "Time from a notification's arrival at this worker to the end of its delivery, retries included",
+    buckets=(0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 1800.0, 3600.0),
+)  # fmt: skip
 DELIVERIES_WAITING = _gauge(
     "episode_monitor_deliveries_waiting", Of.WORKER, "alerts",
     "Alert transitions that wait for a sink or are being sent to it", SINK,

@@ -18,7 +18,7 @@ _CHATTY = (
     "agents.app", "agents.fetching.transport",  # where Faust's services log by the names of our subclasses
 )  # fmt: skip
 
-_RETRYING = ("aiokafka",)  # says so at each of a hundred tries a second while Kafka is away
+_RETRYING = ("aiokafka", "opentelemetry")  # says so at each of a hundred tries a second while Kafka is away
 
 
 def _without_nothing(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:

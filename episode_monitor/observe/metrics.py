@@ -15,17 +15,10 @@ from prometheus_client.registry import Collector
 from agents.dispatch.status import DispatchStatus
 from episode_monitor.fleet.outgoing import Outgoing
 from episode_monitor.observe import catalogue, dispatcher
+from episode_monitor.observe.passed_over import PassedOver
 from streams.views.fleet_metrics import FleetMetrics
 
 METRIC_LABELS: Final = {label.name: label.about for label in catalogue.EPISODE_LABELS}
-
-
-class PassedOver(msgspec.Struct, frozen=True):
-    """Records of the monitor's own topics. `alerts` and `notifications` cannot be read; `foreign` are of others."""
-
-    alerts: int = 0
-    notifications: int = 0
-    foreign: int = 0
 
 
 class WorkerMetrics(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,8 @@ _HEAD = """\
 Made by `python -m episode_monitor.observe.metrics_page` from `episode_monitor/observe/catalogue.py`; change it there.
 
 `GET /metrics` has them as Prometheus' text, or as OpenMetrics if `Accept` asks for `application/openmetrics-text`, as
-Prometheus does. How to use them: [operations](operations.md#prometheus).
+Prometheus does. OpenMetrics has exemplars with a `trace_id` if [tracing](tracing.md) is on. How to use them:
+[operations](operations.md#prometheus). What alerts are made of them: [runbook](runbook.md).
 
 A worker exports at most {most} series, with a million projects as with ten: labels by project stop at
 `METRICS_MAX_PROJECTS` ({projects}), worst first. If a label has no closed set of values, what exceeds its bound is one

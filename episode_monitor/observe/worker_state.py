@@ -12,7 +12,8 @@ from agents.fleet_topic.fleet_view import FleetView, Incomplete
 from episode_monitor.fleet.outgoing import Outgoing
 from episode_monitor.fleet.split_views import splits_status
 from episode_monitor.observe import dispatcher
-from episode_monitor.observe.metrics import PassedOver, WorkerMetrics
+from episode_monitor.observe.metrics import WorkerMetrics
+from episode_monitor.observe.passed_over import PassedOver
 from models.process_views import PartitionReadiness, Readiness
 
 

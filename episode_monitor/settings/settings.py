@@ -22,6 +22,7 @@ from episode_monitor.settings.events import EventSettings
 from episode_monitor.settings.http import HttpSettings, LoopbackChanges
 from episode_monitor.settings.kafka import KafkaSettings
 from episode_monitor.settings.process import LogFormat, LogLevel, ProcessSettings
+from episode_monitor.settings.tracing import TracingSettings
 from episode_monitor.settings.validators import FIRST_SEEN
 
 __all__ = [
@@ -38,8 +39,8 @@ else:
 
 class Settings(
     # The last base's fields come first in the documentation.
-    ProcessSettings, AuditSettings, CheckSettings, DatabaseSettings, HttpSettings, _OfSinks, AlertSettings,
-    EventSettings, KafkaSettings, BaseSettings,
+    TracingSettings, ProcessSettings, AuditSettings, CheckSettings, DatabaseSettings, HttpSettings, _OfSinks,
+    AlertSettings, EventSettings, KafkaSettings, BaseSettings,
 ):  # fmt: skip
     """All settings, checked. `load_settings` is the way to make them; secrets show neither in `repr` nor in errors."""
 

@@ -38,11 +38,12 @@ def create_web_app(
     registry: CollectorRegistry | None = None,
     extra_routers: Sequence[APIRouter] = (),
     version: str = __version__,
+    is_traced: bool = False,
 ) -> DocumentedApp:
     """Make the app.
 
     `registry` takes the request metrics (one app a registry). `extra_routers` come before our own routes; those under
-    `/internal/` must bring `security.internal_guard`, all others are guarded like ours.
+    `/internal/` must bring `security.internal_guard`, all others are guarded like ours. `is_traced`: see `Outermost`.
     """
     app = DocumentedApp(
         title="Episode monitor",
@@ -61,5 +62,5 @@ def create_web_app(
     for router in (*extra_routers, *(part.router for part in parts)):
         app.include_router(router)
     app.add_middleware(Gate, settings=context.settings)
-    app.add_middleware(Outermost, metrics=RequestMetrics(registry or CollectorRegistry()))
+    app.add_middleware(Outermost, metrics=RequestMetrics(registry or CollectorRegistry()), is_traced=is_traced)
     return app

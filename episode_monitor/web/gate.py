@@ -19,6 +19,7 @@ from episode_monitor.web.problems import Problem
 from episode_monitor.web.security import check_request
 from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
 from episode_monitor.web.targets import MovedTo, aim
+from models.record_headers import parse_traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +43,11 @@ UNTIMED = "episode_monitor.untimed"  # in the scope: the answer lasts as long as
 class Outermost:
     """Sees every request first and every answer last."""
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics, is_traced: bool = False) -> None:
+        """`is_traced`: the caller's trace becomes an exemplar of the request's time."""
         self.app = app
         self.metrics = metrics
+        self.is_traced = is_traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,7 +66,8 @@ class Outermost:
         finally:
             route = getattr(inner.get("route"), "path_format", "_unmatched")
             seconds = None if inner.get(UNTIMED) else time.perf_counter() - started
-            self.metrics.observe(scope["method"], route, answer.status, seconds)
+            trace_id = _trace_of(scope) if self.is_traced else None
+            self.metrics.observe(scope["method"], route, answer.status, seconds, trace_id)
 
     async def _last_resort(self, scope: Scope, receive: Receive, answer: "_Answer", error: Exception) -> None:
         error_id = uuid.uuid4().hex[:12]
@@ -73,6 +77,11 @@ class Outermost:
         detail = f"Internal error: see the monitor's log for the error id {error_id}."
         problem = Problem(500, "internal_error", detail, extra={"error_id": error_id})
         await problem.response(whole(scope["path"]))(scope, receive, answer.send)
+
+
+def _trace_of(scope: Scope) -> str | None:
+    traceparent = parse_traceparent(Headers(scope=scope).get("traceparent"))
+    return None if traceparent is None else traceparent.split("-")[1]
 
 
 class _Answer:

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -39,3 +40,32 @@ def test_a_line_of_json_has_time_level_and_event_first(capsys: pytest.CaptureFix
     first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert list(first) == ["at", "level", "event", "action", "kind"]
     assert list(second)[:3] == ["at", "level", "event"]
+
+
+def test_one_event_is_one_line_of_json_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(LogLevel.INFO, LogFormat.JSON)
+    log = structlog.get_logger("a")
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        log.exception("request failed", error_id="e1", path="/a\nb")
+        logging.getLogger("b").exception("a library's\nline")
+    log.info("alert delivered", alert_key="r:p", trace_ids=["0af7651916cd43dd8448eb211c80319c"])
+    first, second, third = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (first["event"], first["error_id"]) == ("request failed", "e1")
+    assert "ValueError: two\nlines" in first["exception"]
+    assert "ValueError" in second["exception"]
+    assert third["trace_ids"] == ["0af7651916cd43dd8448eb211c80319c"]
+
+
+def test_the_events_that_the_documents_name_are_logged() -> None:
+    root = Path(__file__).resolve().parents[2]
+    page = (root / "docs" / "tracing.md").read_text(encoding="utf-8")
+    events = re.findall(r"^\| `([^`]+)` \|", page.partition("| `event` |")[2], re.MULTILINE)
+    sources = "".join(
+        path.read_text(encoding="utf-8")
+        for package in ("agents", "alert_sinks", "episode_monitor")
+        for path in (root / package).rglob("*.py")
+    )
+    assert len(events) == 6
+    assert [event for event in events if f'"{event}"' not in sources] == []

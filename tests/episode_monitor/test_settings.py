@@ -36,6 +36,7 @@ SECRETS = SINK_SECRETS | {
     "AUDIT_SIGNING_KEY": "hushhushhushhushhushhushhushhushhushhushhus=",
     "OPERATOR_TOKEN": "hushhush",
     "INTERNAL_TOKEN": "hushhush-hushhush",
+    "OTEL_EXPORTER_OTLP_HEADERS": "authorization=hushhush",
     "SLACK_SIGNING_SECRET": "hushhush",
     "MONITOR_DATABASE_URL": "postgresql://monitor:hushhush@db:5432/monitor",
     "DATABASE_URL": "postgresql://reader:hushhush@db/service",

@@ -24,6 +24,7 @@ from episode_monitor.fleet.local_state import LocalState
 from episode_monitor.fleet.outgoing import Outgoing, Waiting
 from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.split_watch import SplitWatch
+from episode_monitor.observe.deliveries import DeliveryTimes
 from episode_monitor.observe.loop_lag import LoopLag
 from episode_monitor.observe.process_view import ProcessView
 from episode_monitor.observe.switched_off import refuse
@@ -161,6 +162,7 @@ class Worker:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         LoopLag(self.registry)
+        DeliveryTimes(self.registry)
         self.broker, self.database = "ok", "ok"
         self.waits: list[Wait] = []
         self.outgoing = Outgoing(sinks=[Waiting("slack", 2, 95.4, "HTTP 503")])

@@ -414,7 +414,8 @@ class ViewsDesk(FakeDesk):
 
 def fake_app(
     views: FakeViews, settings: WebSettings | None = None, *, registry: Any = None,
-    extra_routers: Sequence[APIRouter] = (), alert_desk: AlertDesk | None = None, **parts: Any,
+    extra_routers: Sequence[APIRouter] = (), alert_desk: AlertDesk | None = None,
+    is_traced: bool = False, **parts: Any,
 ) -> DocumentedApp:  # fmt: skip
     """The web app on the fake fleet. `parts` are further ones of `WebContext`; without `changes` none can be followed,
     for a client without a server would wait for the end of an answer that has none."""
@@ -424,4 +425,4 @@ def fake_app(
         alert_desk=lambda: alert_desk or ViewsDesk(views), **parts,
     )  # fmt: skip
     replays = replay_router(lambda: views.replay_jobs, Requests(load_settings({}), lambda: RuleSet(())))
-    return create_web_app(context, registry=registry, extra_routers=[*extra_routers, replays])
+    return create_web_app(context, registry=registry, extra_routers=[*extra_routers, replays], is_traced=is_traced)

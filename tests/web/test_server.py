@@ -21,9 +21,9 @@ ROOT = "/monitoring/episodes"
 
 @asynccontextmanager
 async def running(
-    registry: CollectorRegistry | None = None,
+    registry: CollectorRegistry | None = None, *, is_traced: bool = False
 ) -> AsyncIterator[tuple[HttpServer, httpx.AsyncClient]]:
-    app = fake_app(FakeViews(), WebSettings(), registry=registry, audit=lambda entry: None)
+    app = fake_app(FakeViews(), WebSettings(), registry=registry, audit=lambda entry: None, is_traced=is_traced)
     server = await serve(app, "127.0.0.1", 0)
     try:
         async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
@@ -228,3 +228,17 @@ async def test_requests_are_counted_by_route_and_status_and_never_by_path() -> N
     text = generate_latest(registry)
     assert b"p1" not in text
     assert b"episode_monitor_http_request_duration_seconds_bucket" in text
+
+
+async def test_the_callers_trace_is_an_exemplar_of_the_requests_time_where_tracing_is_on() -> None:
+    headers = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    for is_traced in (False, True):
+        registry = CollectorRegistry()
+        async with running(registry=registry, is_traced=is_traced) as (_, client):
+            await client.get("/livez", headers=headers)
+            await client.get("/livez", headers={"traceparent": "nonsense"})
+            await client.get("/livez")
+        exemplars = [
+            sample.exemplar.labels for family in registry.collect() for sample in family.samples if sample.exemplar
+        ]
+        assert exemplars == ([{"trace_id": "0af7651916cd43dd8448eb211c80319c"}] if is_traced else [])
