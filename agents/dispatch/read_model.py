@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from agents.dispatch.codecs import Outcome, Presence, decode_change, decode_outcome, decode_presence
-from agents.dispatch.decision_log import BESIDES, CHANGE, OUTBOX, OUTCOME, OWNER, Decisions, WholeDecisions
+from agents.dispatch.decision_log import BESIDES, CHANGE, END, OUTBOX, OUTCOME, OWNER, Decisions, WholeDecisions
 from models.alert import Alert
 from streams.dispatch.active import ActiveList
 from streams.dispatch.config import DispatchConfig
@@ -25,7 +25,7 @@ class ReadModel:
 
     def __init__(self, config: Callable[[], DispatchConfig], now_ms: Callable[[], int] = lambda: 0) -> None:
         self.owner: Presence | None = None  # as it said last
-        self.version = 0  # rises whenever the state does
+        self.version = 0  # rises with each change that people see; positions and the clock are none
         self.owner_heard_ms = 0  # when that was true, by this worker's wall clock
         self._now_ms = now_ms
         self._config = config
@@ -65,7 +65,7 @@ class ReadModel:
         if self._read is None and self._copy is not None:
             records = {name: new for name, new in changed.items() if name[:1] not in BESIDES}
             yield from self._copy.apply(records)
-            self.version += bool(records)
+            self.version += any(name != END for name in records)
         self._note(changed)
 
     def all_read(self) -> Iterator[None]:

@@ -62,6 +62,18 @@ def test_half_a_decision_is_not_seen() -> None:
     assert [each.alert_key for each in model.firing()] == ["rate:p1"]
 
 
+def test_its_version_rises_with_what_people_see_and_not_with_the_clock_alone() -> None:
+    state, model = State(), ReadModel(lambda: CONFIG)
+    model.state()  # all that there is was read
+    versions = [model.version]
+    for second, given in enumerate((Transition(alert=P1), Tick(), Tick(), Acknowledge(alert_key="rate:p1", by="kim"))):
+        decide(CONFIG, state, given, START_MS + second * 1000)
+        feed(model, state)
+        versions.append(model.version)
+    before, fired, ticked, ticked_again, acknowledged = versions
+    assert before < fired == ticked == ticked_again < acknowledged
+
+
 END = dict(everything(State()))[b"m"]
 
 
