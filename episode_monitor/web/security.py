@@ -153,14 +153,19 @@ def _operator_of(authorization: str, tokens: tuple[ApiToken, ...]) -> ApiToken:
     given = _bearer(authorization)
     if given is None:
         raise _unauthorized("Changes need a token: send Authorization: Bearer TOKEN with an operator's token.")
-    digest = _digest(given)
-    known = [token for token in tokens if hmac.compare_digest(token.digest, digest)]
+    known = known_as(given, tokens)
     if not known:
         raise _unauthorized("This token is unknown: check API_TOKENS of the monitor.")
     operators = [token for token in known if token.role is Role.OPERATOR]
     if not operators:
         raise Problem(403, "operator_required", "A viewer's token allows reading only: use an operator's token.")
     return operators[0]
+
+
+def known_as(given: str, tokens: tuple[ApiToken, ...]) -> list[ApiToken]:
+    """The tokens of the configuration that this one is: the same may be there with both roles."""
+    digest = _digest(given)
+    return [token for token in tokens if hmac.compare_digest(token.digest, digest)]
 
 
 def _unauthorized(detail: str) -> Problem:

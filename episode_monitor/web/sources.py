@@ -33,8 +33,8 @@ def sources_of(
         return checks, [(one.job_id, one.state, one.progress) for one in replays.own_replays(_JOBS_LOOKED_AT).replays]
 
     return [
-        Source("alerts", 2.0, of_alerts),
-        Source("integrity", 5.0, of_integrity),
-        Source("jobs", 3.0, of_jobs),
-        Source("performance", 15.0, of_performance),
+        Source("alerts", 2.0, 10.0, of_alerts),
+        Source("integrity", 5.0, 15.0, of_integrity),
+        Source("jobs", 3.0, 3.0, of_jobs),
+        Source("performance", 15.0, 15.0, of_performance),
     ]

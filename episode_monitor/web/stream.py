@@ -25,10 +25,12 @@ LOOKING = "changes for open pages"  # the task's name
 
 class Source(NamedTuple):
     """A resource, how often to look at it, and what differs whenever an answer about it would. `value` may raise
-    ViewError or Problem: then nothing is known to have changed."""
+    ViewError or Problem: then nothing is known to have changed. After a change it is not looked at for `rest_seconds`,
+    which bounds what the questions of all pages cost while it changes all the time."""
 
     resource: str
     every_seconds: float
+    rest_seconds: float
     value: Callable[[], Awaitable[object]]
 
 
@@ -148,22 +150,23 @@ class ChangeFeed:
             while due:
                 for at, source in enumerate(self._sources):
                     if due[at] <= loop.time():
-                        due[at] = loop.time() + source.every_seconds
-                        await self._look_at(source)
+                        has_changed = await self._look_at(source)
+                        due[at] = loop.time() + (source.rest_seconds if has_changed else source.every_seconds)
                 await asyncio.sleep(max(0.0, min(due) - loop.time()))
         except Exception:
             log.exception("what has changed is not known any more; open pages connect again")
             for reader in self._readers:
                 reader.end()
 
-    async def _look_at(self, source: Source) -> None:
+    async def _look_at(self, source: Source) -> bool:
         try:
             value = await source.value()
         except (ViewError, Problem):
-            return
+            return False
         version = blake2b(repr(value).encode(), digest_size=8).hexdigest()
         if self._versions.get(source.resource) == version:
-            return
+            return False
         self._versions[source.resource] = version
         for reader in self._readers:
             reader.note(source.resource, version)
+        return True

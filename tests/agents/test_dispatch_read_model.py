@@ -66,7 +66,8 @@ def test_its_version_rises_with_what_people_see_and_not_with_the_clock_alone() -
     state, model = State(), ReadModel(lambda: CONFIG)
     model.state()  # all that there is was read
     versions = [model.version]
-    for second, given in enumerate((Transition(alert=P1), Tick(), Tick(), Acknowledge(alert_key="rate:p1", by="kim"))):
+    inputs: tuple[AnyInput, ...] = (Transition(alert=P1), Tick(), Tick(), Acknowledge(alert_key="rate:p1", by="kim"))
+    for second, given in enumerate(inputs):
         decide(CONFIG, state, given, START_MS + second * 1000)
         feed(model, state)
         versions.append(model.version)

@@ -24,9 +24,10 @@ class Facts:
     def __init__(self, **values: object) -> None:
         self.values: dict[str, object] = dict(values)
         self.asked = 0
+        self.rest_seconds = 0.01
 
     def sources(self) -> Sequence[Source]:
-        return [Source(name, 0.01, self._value_of(name)) for name in sorted(self.values)]
+        return [Source(name, 0.01, self.rest_seconds, self._value_of(name)) for name in sorted(self.values)]
 
     def _value_of(self, name: str) -> Callable[[], "asyncio.Future[object]"]:
         async def value() -> object:
@@ -187,3 +188,16 @@ async def test_a_reader_that_takes_nothing_holds_one_event_of_each_resource() ->
     reader.end()
     with pytest.raises(StopAsyncIteration):
         await anext(lines)
+
+
+async def test_what_changes_all_the_time_is_named_at_once_and_then_rests() -> None:
+    facts = Facts(alerts=1, jobs=1)
+    facts.rest_seconds = 3600.0
+    sources = [one._replace(rest_seconds=0.01) if one.resource == "jobs" else one for one in facts.sources()]
+    async with running(ChangeFeed(sources)) as (_, client), client.stream("GET", PATH) as answer:
+        lines = answer.aiter_lines()
+        assert {(await next_event(lines))[0], (await next_event(lines))[0]} == {"alerts", "jobs"}
+        facts.values = {"alerts": 2, "jobs": 2}
+        assert (await next_event(lines))[0] == "jobs"
+        facts.values = {"alerts": 3, "jobs": 3}
+        assert (await next_event(lines))[0] == "jobs"

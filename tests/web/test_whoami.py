@@ -75,3 +75,14 @@ async def test_where_the_token_of_the_file_is_demanded_a_wrong_one_is_refused(co
 async def test_the_answer_is_never_stored(connect: Connect) -> None:
     answer = await connect(WITH_TOKENS).get(PATH)
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_token_with_a_name_says_whose_it_is(connect: Connect) -> None:
+    tokens = (ApiToken.of(Role.OPERATOR, "one", "mina"), ApiToken.of(Role.VIEWER, "two", "jun"))
+    settings = WebSettings(api_tokens=tokens)
+    found = [(await asked(connect, settings, token, "127.0.0.1"))[1] for token in ("one", "two", None)]
+    assert [(one["role"], one["name"]) for one in found] == [
+        ("operator", "mina"),
+        ("viewer", "jun"),
+        ("anonymous", None),
+    ]

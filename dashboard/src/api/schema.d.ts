@@ -3576,12 +3576,13 @@ export interface components {
         /**
          * WhoAmI
          * @description What the caller may do. `refused` and `detail` say why it may not change anything; both are null if it may.
-         *
-         *         A name is part of each change (`by`), not of the token, so there is none here.
+         *         `name` is that of the token, null where it has none.
          */
         WhoAmI: {
             /** @default null */
             detail: string | null;
+            /** @default null */
+            name: string | null;
             /** @default null */
             refused: string | null;
             /** @enum {unknown} */

@@ -9,7 +9,8 @@ from episode_monitor.web.answers import done
 from episode_monitor.web.context import context_of
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import problem, returns
-from episode_monitor.web.security import bearer_of, caller_that_changes
+from episode_monitor.web.security import bearer_of, caller_that_changes, known_as
+from episode_monitor.web.settings import WebSettings
 from models.caller_views import WhoAmI
 
 router = APIRouter(prefix="/monitoring/episodes", tags=["process"])
@@ -31,6 +32,7 @@ async def who_am_i(request: Request) -> Response:
         return done(
             WhoAmI(
                 role="viewer" if is_viewer else "anonymous",
+                name=_name(token, settings),
                 scopes=["read"],
                 token="accepted" if is_viewer else _unchecked(token),
                 tokens_required=depends_on_token,
@@ -42,11 +44,17 @@ async def who_am_i(request: Request) -> Response:
     return done(
         WhoAmI(
             role="operator" if is_operator else "loopback",
+            name=caller.name or None,
             scopes=["read", "change"],
             token="accepted" if is_operator else _unchecked(token),
             tokens_required=depends_on_token,
         )
     )
+
+
+def _name(token: str | None, settings: WebSettings) -> str | None:
+    known = [] if token is None else known_as(token, settings.api_tokens)
+    return next((one.name for one in known if one.name), None)
 
 
 def _unchecked(token: str | None) -> Literal["none", "not_checked"]:
