@@ -60,8 +60,12 @@ export const reads = {
     queryOptions({ queryKey: ["drift", project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/integrity/drift`, { params: { query: { project_id } }, signal: within(signal) })) }),
   stats: (window_minutes: number, project_id?: string) =>
     queryOptions({ queryKey: ["stats", window_minutes, project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/stats`, { params: { query: { window_minutes, project_id } }, signal: within(signal) })) }),
-  trend: (hours: number, project_id?: string) =>
-    queryOptions({ queryKey: ["trend", hours, project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/trend`, { params: { query: { hours, project_id } }, signal: within(signal) })) }),
+  ranking: (window_minutes: number) =>
+    queryOptions({ queryKey: ["ranking", window_minutes], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/projects`, { params: { query: { window_minutes } }, signal: within(signal) })) }),
+  retries: (project_id?: string) =>
+    queryOptions({ queryKey: ["retries", project_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/retries`, { params: { query: { project_id } }, signal: within(signal) })) }),
+  trend: (hours: number, project_id?: string, before_hours = 0) =>
+    queryOptions({ queryKey: ["trend", hours, project_id, before_hours], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/trend`, { params: { query: { hours, project_id, before_hours } }, signal: within(signal) })) }),
   alerts: (language = speaks()) =>
     queryOptions({ queryKey: ["alerts", language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/active`, { params: { query: { limit: 1000, language } }, signal: within(signal) })) }),
   groups: () => queryOptions({ queryKey: ["alerts", "groups"], queryFn: ({ signal }) => ok(api.GET("/api/v2/alerts/groups", { signal: within(signal) })) }),

@@ -15,6 +15,7 @@ import { badge, titleWith } from "./badge";
 import { Header } from "./Header";
 import { useKeyboard } from "./keyboard";
 import { useRefresh } from "./refresh";
+import { useStream } from "./stream";
 import { useFormat } from "./use-format";
 
 function Connection() {
@@ -82,6 +83,7 @@ export function Shell() {
   const { pathname, search } = useLocation();
   useKeyboard(useMemo(() => ({ help: () => setHelps(true), again }), [again]));
   useBadge();
+  useStream();
   useEffect(() => void window.scrollTo(0, 0), [pathname]); // newer browsers return a promise
   return (
     <>

@@ -81,3 +81,6 @@ export function zoomOf(text: string): { from: number; to: number } | null {
   const [from, to] = [Number(found?.[1]), Number(found?.[2])];
   return found && from < to ? { from, to } : null;
 }
+
+/** A series of an earlier time, laid over the present one. */
+export const moved = ([times, values]: Series, bySeconds: number): Series => [times.map((at) => at + bySeconds), values];

@@ -14,6 +14,7 @@ export interface Line {
   label: string;
   tone: LineTone;
   points: Series;
+  isDashed?: boolean;
 }
 
 interface Props {
@@ -77,7 +78,7 @@ export function Chart({ title, unit, lines, threshold, marks = [], height = 170,
   const format = useFormat();
   const { t } = useTranslation();
   const { theme } = usePreferences().now;
-  const key = JSON.stringify([title, unit, lines.map((line) => [line.label, line.tone]), threshold, marks, height, theme, format.language, format.zone]);
+  const key = JSON.stringify([title, unit, lines.map((line) => [line.label, line.tone, line.isDashed]), threshold, marks, height, theme, format.language, format.zone]);
   const data = together(lines);
   useEffect(() => {
     const place = holder.current;
@@ -101,7 +102,7 @@ export function Chart({ title, unit, lines, threshold, marks = [], height = 170,
         ],
         series: [
           { label: t("alert.at"), value: (_, at) => (at === null ? "" : format.day(at * 1000)) },
-          ...lines.map((line) => ({ label: line.label, stroke: colour(COLOURS[line.tone]), width: 1.75, points: { show: data[0].length < 40, size: 5 }, value: (self: uPlot, value: number | null, place: number) => text(value ?? latest(self.data[place])) })),
+          ...lines.map((line) => ({ label: line.label, stroke: colour(COLOURS[line.tone]), width: line.isDashed ? 1.25 : 1.75, dash: line.isDashed ? [4, 3] : undefined, points: { show: data[0].length < 40, size: 5 }, value: (self: uPlot, value: number | null, place: number) => text(value ?? latest(self.data[place])) })),
         ],
         hooks: {
           draw: [drawMarks(threshold, marks)],

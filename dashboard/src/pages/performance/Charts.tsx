@@ -7,8 +7,8 @@ import { reads } from "~/api/reads";
 import { useFormat } from "~/app/use-format";
 import type { Trend } from "~/api/types";
 import { limitsOf } from "~/logic/rules";
-import { rangeOf, series, zoomOf, type Measure } from "~/logic/trend";
-import { Chart, type LineTone } from "~/parts/Chart";
+import { moved, rangeOf, series, zoomOf, type Measure } from "~/logic/trend";
+import { Chart, type Line, type LineTone } from "~/parts/Chart";
 import { useParameter } from "~/parts/Filters";
 import { Panel } from "~/parts/Panel";
 
@@ -28,7 +28,7 @@ const CHARTS: Drawn[] = [
 
 const TYPES: Record<string, string[]> = { failure: ["HIGH_FAILURE_RATE"], conflict: ["HIGH_CONFLICT_RATE", "HIGH_RETRY_RATE"], latency: ["SLOW_CREATION"] };
 
-export function Charts({ trend, hours, project }: { trend: Trend; hours: number; project: string | undefined }) {
+export function Charts({ trend, earlier, hours, project }: { trend: Trend; earlier: Trend | undefined; hours: number; project: string | undefined }) {
   const { t } = useTranslation();
   const format = useFormat();
   const [shown, show] = useParameter("zoom");
@@ -41,13 +41,18 @@ export function Charts({ trend, hours, project }: { trend: Trend; hours: number;
   const history = useQuery({ ...reads.history({ status: "firing", since, project_id: project ?? null, limit: 200 }), enabled: since !== null });
   const fired = history.data?.transitions;
   const marksOf = useMemo(() => (limit: string | null) => (fired ?? []).filter((one) => limit && TYPES[limit]?.includes(String((one.alert as Record<string, unknown>)["alert_type"]))).map((one) => Date.parse(one.at)), [fired]);
+  const linesOf = (lines: Drawn["lines"]): Line[] => {
+    const now = lines.map(([measure, tone]) => ({ label: t(`measure.${measure}`), tone, points: series(trend, measure) }));
+    const main = lines.find(([, tone]) => tone !== "warning")?.[0] ?? "operations";
+    return earlier?.points.length ? [...now, { label: t("perf.earlier", { measure: t(`measure.${main}`) }), tone: "muted", isDashed: true, points: moved(series(earlier, main), (earlier.before_hours ?? 0) * 3600) }] : now;
+  };
   return (
     <>
       {zoom ? <p className="note">{t("perf.zoomed")} <button type="button" className="plain outlined" onClick={() => setZoom(null)}>{t("perf.unzoom")}</button> {format.day(zoom.from * 1000)} – {format.day(zoom.to * 1000)}</p> : null}
       <div className="charts">
         {CHARTS.map(({ title, unit, lines, limit }) => (
           <Panel key={title} title={t(title)} tools={limit && Number.isFinite(limits[limit]) ? <span className="note legend-limit">{t("perf.threshold", { threshold: `${limits[limit]} ${unit}` })}</span> : null}>
-            <Chart title={t(title)} unit={unit} lines={lines.map(([measure, tone]) => ({ label: t(`measure.${measure}`), tone, points: series(trend, measure) }))} threshold={limit ? limits[limit] : undefined} marks={marksOf(limit)} range={range} zoom={zoom} onZoom={setZoom} />
+            <Chart title={t(title)} unit={unit} lines={linesOf(lines)} threshold={limit ? limits[limit] : undefined} marks={marksOf(limit)} range={range} zoom={zoom} onZoom={setZoom} />
           </Panel>
         ))}
       </div>

@@ -5,17 +5,15 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import type { Stats, Trend } from "~/api/types";
-import { useNow } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
 import { toProject } from "~/logic/address";
 import { change, totals } from "~/logic/trend";
 import { Answer, State } from "~/parts/Answer";
 import { Choice, Search, useParameter } from "~/parts/Filters";
 import { Charts } from "./Charts";
+import { Ranking, Retries } from "./Ranking";
 import { TrendTable } from "./TrendTable";
 import { Worst } from "./Worst";
-
-const HOUR_MS = 3_600_000;
 
 function Numbers({ stats }: { stats: Stats }) {
   const { t } = useTranslation();
@@ -36,27 +34,23 @@ function Numbers({ stats }: { stats: Stats }) {
   );
 }
 
-function Compared({ trend, hours }: { trend: Trend; hours: number }) {
+function Compared({ trend, earlier, before }: { trend: Trend; earlier: Trend; before: number }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const now = useNow();
-  const span = hours * HOUR_MS;
-  const [here, before] = [totals(trend.points, now - span, now + HOUR_MS), totals(trend.points, now - 2 * span, now - span)];
+  const [here, other] = [totals(trend.points, -Infinity, Infinity), totals(earlier.points, -Infinity, Infinity)];
   const line = (label: string, value: string, one: number | null, other: number | null, badUp: boolean) => {
     const by = change(one, other);
     return <span key={label}>{label} <strong>{value}</strong> {by === null ? <span className="note">{t("perf.no_before")}</span> : <span className={badUp && by > 5 ? "critical" : badUp && by < -5 ? "good" : "muted"}>{by > 0 ? "▲" : by < 0 ? "▼" : ""} {format.percent(Math.abs(by))}</span>}</span>;
   };
   return (
     <p className="compared note">
-      {t("perf.compared", { span: format.duration(hours * 3600) })}
-      {line(t("measure.operations"), format.count(here.operations), here.operations, before.operations, false)}
-      {line(t("measure.failure"), format.percent(here.failure), here.failure, before.failure, true)}
-      {line(t("measure.conflict"), format.percent(here.conflict), here.conflict, before.conflict, true)}
+      {t("perf.compared", { span: format.duration(before * 3600) })}
+      {line(t("measure.operations"), format.count(here.operations), here.operations, other.operations, false)}
+      {line(t("measure.failure"), format.percent(here.failure), here.failure, other.failure, true)}
+      {line(t("measure.conflict"), format.percent(here.conflict), here.conflict, other.conflict, true)}
     </p>
   );
 }
-
-const MOST_HOURS = 168;
 
 export function Performance() {
   const { t } = useTranslation();
@@ -66,7 +60,8 @@ export function Performance() {
   const id = project || undefined;
   const stats = useQuery(reads.stats(Number(window), id));
   const trend = useQuery(reads.trend(Number(hours), id));
-  const doubled = useQuery(reads.trend(Math.min(MOST_HOURS, Math.max(3, Number(hours) * 2)), id));
+  const [before, setBefore] = useParameter("before", "24");
+  const earlier = useQuery(reads.trend(Number(hours), id, Number(before)));
   return (
     <div className="stack">
       <h1 className="sr">{t("tab.performance")}</h1>
@@ -75,6 +70,7 @@ export function Performance() {
         {project ? <Link to={toProject(project)} className="plain name">{t("perf.open")}</Link> : <span className="note">{t("perf.fleet")}</span>}
         <span className="row push">
           <span className="field-label">{t("perf.window")}<Choice label={t("perf.window")} value={window} onChange={setWindow} options={["5", "15", "60", "1440"].map((value) => ({ value, label: t(`minutes.${value}` as "minutes.60") }))} /></span>
+          <span className="field-label">{t("perf.before")}<Choice label={t("perf.before")} value={before} onChange={setBefore} options={["1", "24", "168"].map((value) => ({ value, label: t(`before.${value}` as "before.24") }))} /></span>
           <span className="field-label">{t("perf.range")}<Choice label={t("perf.range")} value={hours} onChange={setHours} options={["1", "2", "24", "72", "168"].map((value) => ({ value, label: t(`range.${value}` as "range.24") }))} /></span>
         </span>
       </div>
@@ -83,8 +79,8 @@ export function Performance() {
         {(data) =>
           data.points.length ? (
             <>
-              {doubled.data ? <Compared trend={doubled.data} hours={Number(hours)} /> : null}
-              <Charts trend={data} hours={Number(hours)} project={id} />
+              {earlier.data ? <Compared trend={data} earlier={earlier.data} before={Number(before)} /> : null}
+              <Charts trend={data} earlier={earlier.data} hours={Number(hours)} project={id} />
               <TrendTable trend={data} name={project || "fleet"} />
             </>
           ) : (
@@ -93,6 +89,8 @@ export function Performance() {
         }
       </Answer>
       {project ? null : <Worst />}
+      {project ? null : <Ranking minutes={Number(window)} />}
+      <Retries project={id} />
     </div>
   );
 }
