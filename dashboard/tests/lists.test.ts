@@ -20,11 +20,11 @@ test("an export has every page of what the filters find, and says where it had t
 const alert = (project_id: string, severity: "critical" | "warning" = "warning") => ({ alert_key: `rule:${project_id}`, rule_id: "rule", project_id, severity, status: "firing", silenced_by: [], silenced_until: null, acknowledged_by: null, starts_at: "" }) as unknown as ActiveAlert;
 const labels = (project_id: string) => ({ labels: { alertname: "rule", project_id } });
 
-test("alerts whose messages go to the same receivers with the same labels are one group; one that is told to nobody is apart", () => {
+test("alerts of one message are a group, others are grouped by their receivers, and one that is told to nobody is apart", () => {
   const told = toldTo([
     { labels: { alertname: "rule" }, receiver: { name: "team" }, alerts: [labels("a"), labels("b")] },
     { labels: {}, receiver: { name: "on-call" }, alerts: [labels("a")] },
-    { labels: {}, receiver: { name: "on-call" }, alerts: [labels("c:d")] },
+    { labels: { project_id: "c:d" }, receiver: { name: "on-call" }, alerts: [labels("c:d")] },
   ]);
   const groups = grouped([alert("a", "critical"), alert("b"), alert("c:d"), alert("new")], "told", told);
   expect(groups.map((group) => [group.name, group.alerts.map((one) => one.project_id)])).toEqual([["on-call · team {alertname=rule}", ["a"]], ["team {alertname=rule}", ["b"]], ["on-call", ["c:d"]], ["", ["new"]]]);

@@ -120,7 +120,7 @@ def test_without_rights_the_page_reads_and_says_why_it_cannot_change(system: Sys
         assert page.evaluate("localStorage.getItem('episode-monitor').includes('right')") is False
 
 
-@pytest.mark.page_may_log("ERR_CONNECTION_REFUSED", "503")
+@pytest.mark.page_may_log("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "503")
 def test_a_monitor_that_goes_away_and_comes_back_is_said_and_old_numbers_stay(system: System, open_page: Open) -> None:
     monitor = worker(system.broker, f"{system.prefix}away-", EVENTS_TOPIC=f"{system.prefix}events")
     with ExitStack() as running:

@@ -60,11 +60,11 @@ export interface ToldGroup {
   alerts: { labels: Record<string, string> }[];
 }
 
-/** Each alert's receivers and the labels that its messages have in common, as text: what is told together reads alike. */
+/** Each alert's receivers, and the labels of the message that it shares with others: what is told together reads alike. */
 export function toldTo(groups: readonly ToldGroup[]): Map<string, string> {
   const found = new Map<string, string[]>();
   for (const { labels, receiver, alerts } of groups) {
-    const shared = Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ");
+    const shared = alerts.length < 2 ? "" : Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ");
     for (const { labels: own } of alerts) {
       const key = `${own["alertname"]}:${own["project_id"]}`;
       found.set(key, [...(found.get(key) ?? []), shared ? `${receiver.name} {${shared}}` : receiver.name]);
