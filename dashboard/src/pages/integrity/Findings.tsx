@@ -71,7 +71,7 @@ export function Findings({ project, view, query }: { project: string; view: Proj
             findings.length ? (
               <>
                 <div className="table-wrap">
-                  <table className="table">
+                  <table className="table table-fold">
                     <thead><tr><th>{t("finding.state")}</th><th>{t("finding.numbers")}</th><th className="num">{t("alerts.since")}</th><th><span className="sr">{t("alerts.acts")}</span></th></tr></thead>
                     <tbody>{findings.slice(0, MOST).map((finding) => <Row key={finding.finding_id} finding={finding} since={openSince(finding, history)} owners={finding.kind === "duplicate" ? view.duplicate_owners[String(finding.first_number)] : undefined} waive={() => waive(finding)} />)}</tbody>
                   </table>
