@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 from aiokafka.admin import NewPartitions
+from aiokafka.errors import RequestTimedOutError
 
 from agents.kafka.topics import TopicNames, ensure_dispatch_topics, ensure_topics
 from episode_monitor.dispatch.loading import dispatch_config
@@ -100,8 +101,7 @@ class Stage:
     async def entered(self) -> AsyncIterator["Stage"]:
         """Topics, receiver and feed; no worker yet."""
         plan = self.plan
-        await ensure_topics(plan.bootstrap_servers, self.topics, plan.partitions, 1)
-        await ensure_dispatch_topics(plan.bootstrap_servers, self.topics, plan.partitions, 1)
+        await self._make_topics()
         self._commits_from = await end_offsets(plan.bootstrap_servers, CONSUMER_OFFSETS)
         receiver = create_receiver(ReceiverSettings(host="127.0.0.1", port=0, journal_max=100_000))
         server = await serve(receiver, "127.0.0.1", 0)
@@ -252,6 +252,18 @@ class Stage:
         for worker in wanted:
             worker.wanted = False
         await asyncio.gather(*(self._ask_to_end(worker) for worker in wanted if not worker.fault))
+
+    async def _make_topics(self) -> None:
+        """A broker that has just started may take longer than a client waits; what it made by then is there."""
+        plan = self.plan
+        for attempt in range(5):
+            try:
+                await ensure_topics(plan.bootstrap_servers, self.topics, plan.partitions, 1)
+                await ensure_dispatch_topics(plan.bootstrap_servers, self.topics, plan.partitions, 1)
+                return
+            except RequestTimedOutError:
+                if attempt == 4:
+                    raise
 
     async def collect(self) -> Evidence:
         """All evidence."""
