@@ -15,6 +15,7 @@ from benchmarks import (
     capacity_model,
     check,
     client_events,
+    dashboard,
     hostile,
     open_page,
     query_latency,
@@ -30,7 +31,7 @@ from testbed.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = ("state", "client", "throughput", "latency")
-MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit", "page")
+MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit", "page", "dashboard")
 
 
 def main() -> int:
@@ -40,6 +41,7 @@ def main() -> int:
     _add_options(parser)
     peers.add_options(parser)
     capacity_model.add_options(parser)
+    dashboard.add_options(parser)
     options = parser.parse_args()
     os.environ["no_proxy"] = "*"  # all that is measured is on this machine
     unknown = set(options.measures) - set(MEASURES)
@@ -88,6 +90,8 @@ def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
         results["client_event_microseconds"] = _show("client", client_events.run())
     if "check" in wanted:
         results["deep_check"] = _show("check", check.run(options.check_projects, options.check_episodes))
+    if "dashboard" in wanted:
+        results["dashboard"] = _show("dashboard", dashboard.run(options))
     on_kafka: dict[str, tuple[str, Callable[[ApacheKafka], Any]]] = {
         "throughput": ("throughput", lambda kafka: throughput.run(kafka, options.operations, options.projects)),
         "latency": ("alert_latency", lambda kafka: alert_latency.run(kafka, options)),

@@ -21,8 +21,7 @@ ALONE = {
 
 # The same, of tests that use a broker and are not about it. What they use of it, others try on Apache Kafka as well.
 EMBEDDED_SUFFICES = {
-    "tests/browser/test_incident.py": "the page and HTTP",
-    "tests/browser/test_pages.py": "the page and HTTP",
+    "tests/browser": "the page and HTTP",
     "tests/examples/test_load_driver.py": "the sample service; tests/client sends the same events",
     "tests/examples/test_numbering_of_episodes.py": "the sample service and its database",
     "tests/examples/test_project_service_over_http.py": "the sample service and its callers",

@@ -1,12 +1,26 @@
-"""Pictures of every page of a running monitor: `python -m tools.dashboard_pictures URL FOLDER [PAGE...]`."""
+"""Pictures of the dashboard.
 
+python -m tools.dashboard_pictures docs/pictures            those of the documents, of a demo that it starts
+python -m tools.dashboard_pictures FOLDER --url URL [PAGE…]  every page, language, theme and width of a running monitor
+"""
+
+import argparse
+import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PAGES: Final = {
     "overview": "", "alerts": "#/alerts", "silences": "#/alerts/silences", "history": "#/alerts/history",
@@ -15,40 +29,102 @@ PAGES: Final = {
     "project": "#/project?id=proj_used_twice", "repairs": "#/integrity/repairs", "performance": "#/performance?hours=1",
     "jobs": "#/jobs", "audit": "#/jobs/audit",
 }  # fmt: skip
+IN_DOCUMENTS: Final = ("overview", "alerts", "alert", "integrity", "project", "performance", "jobs")
 LANGUAGES: Final = {"en": "en-US", "ko": "ko-KR"}
+THEMES: Final = ("light", "dark")
 WIDTHS: Final = (1440, 1024, 390)
-SETTLE_MS: Final = 1500  # charts are loaded after the page
+HEIGHT: Final = 900
+DEMO_SECONDS: Final = 900
+PATIENCE_SECONDS: Final = 300
+AWAITED: Final = {"episode_integrity:proj_used_twice", "episode_conflict_rate:proj_conflicts"}
+
+Picture = tuple[str, str, str, int]  # page, language, theme, width
 
 
-def take(browser: Browser, url: str, folder: Path, pages: list[str]) -> None:
-    """One picture for each page, language, theme and width."""
-    themes: tuple[Any, ...] = ("light", "dark")
-    for theme in themes:
-        for language, locale in LANGUAGES.items():
-            for width in WIDTHS:
-                viewport: Any = {"width": width, "height": 900}
-                context = browser.new_context(
-                    viewport=viewport, color_scheme=theme, locale=locale, timezone_id="Asia/Seoul"
-                )
-                page = context.new_page()
-                for name in pages:
-                    page.goto(f"{url.rstrip('/')}/{PAGES[name]}")
-                    page.wait_for_load_state("networkidle")
-                    page.wait_for_timeout(SETTLE_MS)
-                    page.screenshot(path=folder / f"{name}-{language}-{theme}-{width}.png")
-                context.close()
+def take(browser: Browser, url: str, folder: Path, pictures: Iterable[Picture]) -> None:
+    """One file each; at the usual width its name has none."""
+    for name, language, theme, width in pictures:
+        viewport: Any = {"width": width, "height": HEIGHT}
+        scheme: Any = theme
+        context = browser.new_context(
+            viewport=viewport, color_scheme=scheme, locale=LANGUAGES[language], timezone_id="Asia/Seoul"
+        )
+        page = context.new_page()
+        page.goto(f"{url.rstrip('/')}/{PAGES[name]}")
+        _settled(page)
+        end = "" if width == WIDTHS[0] else f"-{width}"
+        page.screenshot(path=folder / f"dashboard-{name}-{language}-{theme}{end}.png")
+        context.close()
 
 
-def main(words: list[str]) -> None:
-    """Pages default to all."""
-    url, folder, *pages = words
-    Path(folder).mkdir(parents=True, exist_ok=True)
+def _settled(page: Page) -> None:
+    """What was asked for is there, and charts are drawn."""
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(".bone")).to_have_count(0, timeout=PATIENCE_SECONDS * 1000)
+    expect(page.locator(".chart:not(:has(canvas))")).to_have_count(0, timeout=PATIENCE_SECONDS * 1000)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@contextmanager
+def demo() -> Iterator[str]:
+    """The address of the monitor of a demo in which the awaited alerts are active."""
+    with tempfile.TemporaryDirectory(prefix="episode-monitor-pictures-") as folder:
+        said = Path(folder) / "said"
+        command = [sys.executable, "-P", "-m", "episode_monitor", "demo", "--seconds", str(DEMO_SECONDS)]
+        with said.open("w") as file:
+            process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        try:
+            url = _until(lambda: _address(said.read_text()), "the demo's address", said)
+            _until(lambda: _active(url) >= AWAITED, "its alerts", said)
+            yield url
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+            process.wait(60)
+
+
+def _address(said: str) -> str | None:
+    lines = (line.split() for line in said.splitlines())
+    return next((words[-1] for words in lines if len(words) == 2 and words[0] == "Monitor"), None)
+
+
+def _active(url: str) -> set[str]:
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/monitoring/episodes/alerts/active", timeout=10) as answer:
+            return {alert["alert_key"] for alert in json.load(answer)["alerts"]}
+    except OSError:
+        return set()
+
+
+def _until(look: Any, what: str, said: Path) -> Any:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"pictures: {what} did not come within {PATIENCE_SECONDS} s:\n{said.read_text()[-2000:]}")
+        time.sleep(0.5)
+    return found
+
+
+def main() -> None:
+    """Fails where a page does not load."""
+    parser = argparse.ArgumentParser(prog="python -m tools.dashboard_pictures", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"of {', '.join(PAGES)}")
+    parser.add_argument("--url", help="of a running monitor; without it a demo is started")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        take(browser, url, Path(folder), pages or list(PAGES))
+        if options.url:
+            pages = options.pages or list(PAGES)
+            take(browser, options.url, options.folder, product(pages, LANGUAGES, THEMES, WIDTHS))
+        else:
+            with demo() as url:
+                pages = options.pages or list(IN_DOCUMENTS)
+                take(browser, url, options.folder, product(pages, LANGUAGES, THEMES, WIDTHS[:1]))
         browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

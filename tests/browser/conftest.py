@@ -1,5 +1,6 @@
 """A running system (broker, database, sample service, worker) and Chromium. Without a browser all is skipped."""
 
+import json
 import os
 import shutil
 import uuid
@@ -8,21 +9,24 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.demo.programs import Program
-from tests.browser.parts import System
+from tests.browser.parts import DASHBOARD_URL, Slack, System
 from tests.system.running import ready, until, worker
 from tests.system.test_repair import service
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 Open = Callable[..., Page]
+Start = Callable[..., Program]
+PATIENCE_MS = int(os.environ.get("PATIENCE_MS") or 60_000)
+expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Headless; one a file, because no event loop of another test can run beside Playwright's."""
+    """Headless; for this folder alone, because no event loop of another test can run beside Playwright's."""
     path = os.environ.get("CHROMIUM") or next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         if os.environ.get("CI"):
@@ -34,29 +38,45 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def system(browser: Browser, broker: str, postgres: EmbeddedPostgres) -> Iterator[System]:
-    """`browser` comes first, so that nothing is started where there is none."""
+    """Shared by all files, so a test has projects of its own, and counts no others. `browser` comes first, so that
+    nothing is started where there is none."""
     prefix = f"browser-{uuid.uuid4().hex[:8]}-"
     names = [f"{prefix.strip('-').replace('-', '_')}_{part}" for part in ("service", "monitor")]
     theirs, ours = (postgres.create_database(name) for name in names)
     with ExitStack() as running:
         for name in names:
             running.callback(postgres.drop_database, name)
+        slack = running.enter_context(Slack())
         made = running.enter_context(service(broker, prefix, theirs))
         monitor = worker(
             broker, prefix, DATABASE_URL=theirs, MONITOR_DATABASE_URL=ours, EPISODES_VERSION_COLUMN="version",
-            AUTO_FIX_ENABLED="true", GAP_SETTLE_SECONDS="1",
+            AUTO_FIX_ENABLED="true", GAP_SETTLE_SECONDS="1", REPAIR_APPROVAL_ABOVE="2", SLACK_WEBHOOK_URL=slack.url,
+            DASHBOARD_URL=DASHBOARD_URL,
         )  # fmt: skip
         running.enter_context(monitor)
         until(lambda: ready(monitor), "a ready worker")
-        yield System(broker, prefix, made, monitor)
+        yield System(broker, prefix, made, monitor, slack, theirs)
 
 
 @pytest.fixture
-def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
-    """`open_page(program, "#/alerts", language="ko-KR", theme="dark", width=390)`. At the end of the test the page must
-    have logged no error, asked no other origin, and violated no policy."""
+def started() -> Iterator[Start]:
+    """`started(broker, prefix, **settings)`: a ready worker of this test alone. It outlives the pages that show it."""
+    with ExitStack() as running:
+
+        def start(broker: str, prefix: str, **settings: str) -> Program:
+            made = running.enter_context(worker(broker, prefix, **settings))
+            until(lambda: ready(made), "a ready worker")
+            return made
+
+        yield start
+
+
+@pytest.fixture
+def open_page(browser: Browser, started: Start, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """`open_page(program, "#/alerts", language="ko-KR", theme="dark", width=390, refresh=1)`. At the end of the test
+    the page must have logged no error, asked no other origin, and violated no policy."""
     faults: list[str] = []
     with ExitStack() as closing:
 
@@ -68,10 +88,14 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
                 permissions=["clipboard-read", "clipboard-write"],
             )  # fmt: skip
             closing.callback(context.close)
+            if "refresh" in given:  # seconds; a person chooses at least five
+                kept = json.dumps({"intervalSeconds": given["refresh"]})
+                context.add_init_script(f"localStorage.setItem('episode-monitor', JSON.stringify({kept}))")
             page = context.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(PATIENCE_MS)
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda message: _note(message, faults))
+            page.on("dialog", lambda dialog: _dismiss(dialog, faults))
             page.on("request", lambda asked: _note_address(asked.url, url, faults))
             page.goto(f"{url}/{place}")
             return page
@@ -84,6 +108,12 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
 def _note_address(asked: str, url: str, faults: list[str]) -> None:
     if not asked.startswith((url, "data:", "blob:")):
         faults.append(f"outside: {asked}")
+
+
+def _dismiss(dialog: Dialog, faults: list[str]) -> None:
+    """The page has no dialogs of the browser; a text that has become a script may open one."""
+    faults.append(f"dialog: {dialog.message}")
+    dialog.dismiss()
 
 
 def _note(message: ConsoleMessage, faults: list[str]) -> None:

@@ -1,0 +1,141 @@
+"""Workers that share the work, end and come back while a page is open, and one that lets a viewer only read."""
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from episode_monitor.demo.programs import Program
+from tests.browser.conftest import Open, Start
+from tests.browser.parts import System, confirm, numbered, send, submit
+from tests.conftest import Broker
+from tests.system.running import ask, ready, until, view
+
+pytestmark = pytest.mark.broker
+
+PARTITIONS = 4
+REFRESH = 1  # seconds
+
+
+def partitions(program: Program) -> int:
+    """Those that it has."""
+    _, body = ask(program, "/readyz")
+    return int(body["recovery"]["partitions_live"]) if body else 0
+
+
+def summed(page: Page, projects: int) -> None:
+    """The overview is fresh, and about so many projects."""
+    expect(page.locator(".banner")).to_have_count(0)
+    expect(page.locator(".panel-old")).to_have_count(0)
+    expect(page.locator(".figure-note").first).to_contain_text(f"of {projects} projects")
+
+
+@pytest.mark.page_may_log("501", "503")
+def test_a_page_on_one_worker_shows_the_projects_of_both_and_goes_on_when_the_other_is_killed(
+    system: System, started: Start, open_page: Open
+) -> None:
+    prefix = f"{system.prefix}two-"
+    one, other = (started(system.broker, prefix, GAP_SETTLE_SECONDS="1") for _ in range(2))
+    until(lambda: partitions(one) and partitions(other) and partitions(one) + partitions(other) == PARTITIONS, "shares")
+    names = [f"shared-{number}" for number in range(24)]
+    send(system, {name: numbered(name, 1, 3) for name in names}, prefix)
+    until(lambda: (view(one, "/integrity/summary") or {}).get("total_gaps") == len(names), "all gaps")
+    page = open_page(one, refresh=REFRESH)
+    page.evaluate("window.isSamePage = true")
+    summed(page, len(names))
+    page.goto(f"{one.url}/#/alerts")
+    expect(page.locator("tr[data-alert]")).to_have_count(len(names))
+    pages = [(name, _opened(open_page, one, name)) for name in _one_of_each_partition(one, names)]
+    page.goto(f"{one.url}/#/")
+    other.kill9()
+    lost = until(lambda: [each for each in pages if _is_old(each[1])], "a page that is marked as old")
+    for _, each in lost:
+        expect(each.locator(".line .cell-gap")).to_have_count(1)  # what was known stays
+    send(system, {name: numbered(name, 2) for name, _ in pages}, prefix)
+    for _, each in pages:
+        expect(each.locator(".page-head")).to_contain_text("healthy")
+        expect(each.locator(".panel-old")).to_have_count(0)
+    summed(page, len(names))
+    expect(page.locator(".figure-note").first).to_contain_text(f"{PARTITIONS} of {len(names)} projects")
+    assert page.evaluate("window.isSamePage") is True
+
+
+def _one_of_each_partition(program: Program, names: list[str]) -> list[str]:
+    found = {view(program, f"/integrity/project/{name}")["applied"]["partition"]: name for name in names}
+    assert len(found) == PARTITIONS
+    return list(found.values())
+
+
+def _opened(open_page: Open, program: Program, name: str) -> Page:
+    page = open_page(program, f"#/project?id={name}", refresh=REFRESH)
+    expect(page.locator(".line .cell-gap")).to_have_count(1)
+    return page
+
+
+def _is_old(page: Page) -> bool:
+    return page.locator("main > .notice", has_text="What is shown is from").count() > 0
+
+
+@pytest.mark.page_may_log("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "503")
+def test_a_worker_is_killed_and_recovers_while_the_page_is_open(
+    system: System, private_broker: Callable[[], Broker], started: Start, open_page: Open
+) -> None:
+    broker = private_broker()
+    monitor = started(broker.bootstrap_servers, "", GAP_SETTLE_SECONDS="1", KAFKA_SESSION_TIMEOUT_SECONDS="6")
+    own = System(broker.bootstrap_servers, "", system.service, monitor, system.slack, "")
+    send(own, {"kept": numbered("kept", 1, 3)})
+    page = open_page(monitor, refresh=REFRESH)
+    page.evaluate("window.isSamePage = true")
+    summed(page, 1)
+    monitor.kill9()
+    expect(page.locator(".banner")).to_contain_text("does not respond")
+    expect(page.locator(".banner")).to_contain_text("What is shown is from")
+    expect(page.locator(".figure.panel-old").first).to_contain_text("of 1 projects")
+    monitor.start()
+    until(lambda: _is_recovering(monitor), "a worker that knows the partitions and has none")
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGSTOP)  # so that it recovers until we have seen it
+    try:
+        expect(page.locator(".banner")).to_contain_text("recovering")
+        expect(page.locator("#monitor")).to_contain_text(f"0 of {PARTITIONS} live")
+        expect(page.locator("#monitor progress")).to_be_visible()
+        expect(page.locator(".figure.panel-old").first).to_contain_text("of 1 projects")
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    until(lambda: ready(monitor), "the worker again")
+    send(own, {"new": numbered("new", 1, 2)})
+    summed(page, 2)
+    assert page.evaluate("window.isSamePage") is True
+
+
+def _is_recovering(program: Program) -> bool:
+    """Half a session time-out lies between the first of it and the last."""
+    _, body = ask(program, "/readyz")
+    return bool(body and body["recovery"]["partitions"] == PARTITIONS and not body["recovery"]["partitions_live"])
+
+
+@pytest.mark.page_may_log("401", "403")
+def test_without_rights_the_page_reads_and_says_why_it_cannot_change(
+    system: System, started: Start, open_page: Open
+) -> None:
+    guarded = started(
+        system.broker, f"{system.prefix}rights-", API_TOKENS="operator:right,viewer:look",
+        EVENTS_TOPIC=f"{system.prefix}events",
+    )  # fmt: skip
+    page = open_page(guarded, "#/jobs")
+    page.get_by_role("button", name="Basic check").click()
+    dialog = page.get_by_role("dialog")
+    submit(page, "Run")
+    expect(dialog.get_by_role("alert")).to_contain_text("operator's token")
+    dialog.get_by_label("Operator token").fill("look")
+    submit(page, "Run")
+    expect(dialog.get_by_role("alert")).to_contain_text("Read-only")
+    expect(dialog.get_by_role("alert")).to_contain_text("A viewer's token allows reading only")
+    assert (view(guarded, "/jobs") or {})["jobs"] == []
+    dialog.get_by_label("Operator token").fill("right")
+    confirm(page, "Run")
+    expect(page.locator("tbody tr").first).to_contain_text("mina")
+    assert page.evaluate("localStorage.getItem('episode-monitor').includes('right')") is False
+    assert page.evaluate("sessionStorage.length") == 1
