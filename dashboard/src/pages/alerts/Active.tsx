@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import type { ActiveAlert } from "~/api/types";
 import { useFormat } from "~/app/use-format";
-import { grouped, matching, standing, toldTo, type GroupBy } from "~/logic/alerts";
+import { grouped, matching, standing, toldTo, worstFirst, type GroupBy } from "~/logic/alerts";
 import { command } from "~/logic/export";
 import { useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
@@ -73,7 +73,7 @@ export function Active() {
                 </div>
               ) : null}
               {alerts.length === 0 ? <State icon="good" title={t("alerts.none")}>{t("alerts.none.detail")}</State> : shown.length === 0 ? <State icon="search" title={t("filter.none")}>{t("filter.none.detail")}</State> : null}
-              {shown.length ? <AlertTable groups={grouped(shown.slice(0, MOST_ROWS), groups.error ? "rule" : (by as GroupBy), told).map((group) => (group.name || by !== "told" ? group : { ...group, name: t("alerts.group.nobody") }))} showGroups={by !== "none"} chosen={chosen} choose={setChosen} act={(verb, alert) => open(act(verb, [alert]))} /> : null}
+              {shown.length ? <AlertTable groups={grouped(worstFirst(shown).slice(0, MOST_ROWS), groups.error ? "rule" : (by as GroupBy), told).map((group) => (group.name || by !== "told" ? group : { ...group, name: t("alerts.group.nobody") }))} showGroups={by !== "none"} chosen={chosen} choose={setChosen} act={(verb, alert) => open(act(verb, [alert]))} /> : null}
               {shown.length > MOST_ROWS ? <p className="pager">{t("alerts.more", { more: shown.length - MOST_ROWS })}</p> : null}
             </>
           );
