@@ -29,7 +29,8 @@ PAGES: Final = {
     "project": "#/project?id=proj_used_twice", "repairs": "#/integrity/repairs", "performance": "#/performance?hours=1",
     "jobs": "#/jobs", "audit": "#/jobs/audit",
 }  # fmt: skip
-IN_DOCUMENTS: Final = ("overview", "alerts", "alert", "integrity", "project", "performance", "jobs")
+IN_BOTH_THEMES: Final = ("overview", "project")
+IN_ONE_THEME: Final = ("alerts", "alert", "integrity", "performance", "jobs")
 LANGUAGES: Final = {"en": "en-US", "ko": "ko-KR"}
 THEMES: Final = ("light", "dark")
 WIDTHS: Final = (1440, 1024, 390)
@@ -55,6 +56,12 @@ def take(browser: Browser, url: str, folder: Path, pictures: Iterable[Picture]) 
         end = "" if width == WIDTHS[0] else f"-{width}"
         page.screenshot(path=folder / f"dashboard-{name}-{language}-{theme}{end}.png")
         context.close()
+
+
+def _of_documents() -> Iterator[Picture]:
+    yield from product(IN_BOTH_THEMES, LANGUAGES, THEMES, WIDTHS[:1])
+    for page in IN_ONE_THEME:
+        yield from ((page, language, theme, WIDTHS[0]) for language, theme in zip(LANGUAGES, THEMES, strict=True))
 
 
 def _settled(page: Page) -> None:
@@ -109,7 +116,7 @@ def main() -> None:
     """Fails where a page does not load."""
     parser = argparse.ArgumentParser(prog="python -m tools.dashboard_pictures", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"of {', '.join(PAGES)}")
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"with --url: of {', '.join(PAGES)}")
     parser.add_argument("--url", help="of a running monitor; without it a demo is started")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -121,8 +128,7 @@ def main() -> None:
             take(browser, options.url, options.folder, product(pages, LANGUAGES, THEMES, WIDTHS))
         else:
             with demo() as url:
-                pages = options.pages or list(IN_DOCUMENTS)
-                take(browser, url, options.folder, product(pages, LANGUAGES, THEMES, WIDTHS[:1]))
+                take(browser, url, options.folder, _of_documents())
         browser.close()
 
 
