@@ -150,6 +150,17 @@ def submit(page: Page, label: str, *, by: str = "mina", comment: str = "", typed
     dialog.get_by_role("button", name=label, exact=True).click()
 
 
+def too_wide(page: Page) -> list[str]:
+    """Elements that make the page wider than its window, once nothing is loaded any more."""
+    expect(page.locator(".bone")).to_have_count(0)
+    found: list[str] = page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')]
+        .filter((each) => each.getBoundingClientRect().right > innerWidth && !each.closest('.table-wrap'))
+        .map((each) => `${each.tagName} ${each.className} ${each.textContent.slice(0, 40)}`).slice(0, 8)"""
+    )
+    return found
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds on the page as it is now."""
     if not AXE.exists():
