@@ -151,8 +151,18 @@ def submit(page: Page, label: str, *, by: str = "mina", comment: str = "", typed
 
 
 def too_wide(page: Page) -> list[str]:
-    """Elements that make the page wider than its window, once nothing is loaded any more."""
+    """Elements that keep the page wider than its window, once nothing is loaded any more."""
     expect(page.locator(".bone")).to_have_count(0)
+    found: list[str] = []
+    for _ in range(40):
+        found = _wide(page)
+        if not found:
+            break
+        page.wait_for_timeout(250)
+    return found
+
+
+def _wide(page: Page) -> list[str]:
     found: list[str] = page.evaluate(
         """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')]
         .filter((each) => each.getBoundingClientRect().right > innerWidth && !each.closest('.table-wrap'))
