@@ -77,7 +77,9 @@ def _owned(program: Program) -> set[str]:
         )
 
 
-@pytest.mark.page_may_log("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "503")
+@pytest.mark.page_may_log(
+    "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED_ENCODING", "503"
+)
 def test_a_worker_is_killed_and_recovers_while_the_page_is_open(
     system: System, private_broker: Callable[[], Broker], started: Start, open_page: Open
 ) -> None:
