@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import structlog
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.engine.gc_tuning import spare_the_state
@@ -28,47 +27,24 @@ from agents.kafka.rights import MayNot
 from agents.kafka.topics import TopicMismatch
 from agents.runtime import Runtime
 from agents.supervised import vital
-from alert_sinks.texts.languages import texts_of
-from episode_monitor import __version__, access, composition
-from episode_monitor.alertmanager_api.routes import Monitor, alertmanager_router
+from episode_monitor import access, composition
 from episode_monitor.checks.service import Checks
-from episode_monitor.deliveries.routes import delivery_routers
-from episode_monitor.dispatch.alert_desk import DispatchedAlerts
-from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.dispatch.loading import alerting_in_force
-from episode_monitor.dispatch.on_call_routes import on_call_router
 from episode_monitor.dispatch.reload import Files
-from episode_monitor.dispatch.reload_routes import reload_router
-from episode_monitor.dispatch.routes import silence_router
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.fleet import outgoing
 from episode_monitor.fleet.ask import Fleet
 from episode_monitor.fleet.local_state import LocalState, RulesOrigin
-from episode_monitor.fleet.outgoing import deliveries_of, outgoing_of
 from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from episode_monitor.fleet.split_watch import SplitWatch
 from episode_monitor.observe.loop_lag import LoopLag
-from episode_monitor.observe.passed_over import passed_over_by
-from episode_monitor.observe.process_view import ProcessView
-from episode_monitor.observe.switched_off import SwitchedOffFleet, SwitchedOffProcess, refuse
-from episode_monitor.observe.worker_state import Probe, WorkerState
-from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.replay_jobs.jobs import ReplayJobs
-from episode_monitor.replay_jobs.requests import Requests
-from episode_monitor.replay_jobs.routes import replay_router
 from episode_monitor.settings.settings import Settings
-from episode_monitor.slack.routes import say_by, slack_router
-from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.retention import prune_daily
-from episode_monitor.web.app import create_web_app
-from episode_monitor.web.context import WebContext
-from episode_monitor.web.peer_routes import peer_router
 from episode_monitor.web.server import CannotListen, serve
-from episode_monitor.web.sources import sources_of
-from episode_monitor.web.stream import ChangeFeed
 from episode_monitor.web.timeouts import raise_descriptor_limit
 from episode_monitor.worker_traces import WorkerTraces
+from episode_monitor.worker_web import WebParts, WorkerWeb
 from streams.alerting.core import Core
 
 log = structlog.get_logger(__name__)
@@ -107,8 +83,9 @@ class Worker:
         self.files = Files(settings, self.runtime, alerting, now_ms)
         self._make_fleet()
         self._tasks: list[asyncio.Task[None]] = []
-        self._repairs: AutomaticRepairs | None = None
-        self.web = self._make_web()
+        ProcessCollector(registry=self.registry)
+        self._loop_lag = LoopLag(self.registry)
+        self.http = WorkerWeb(self._web_parts())
 
     def _make_fleet(self) -> None:
         settings = self.settings
@@ -155,75 +132,24 @@ class Worker:
         for partition in here.partitions:
             here.mark_changed(partition)
 
-    def _make_web(self) -> FastAPI:
-        registry = self.registry
-        ProcessCollector(registry=registry)
-        self._loop_lag = LoopLag(registry)
-        state = WorkerState(
-            self._view,
-            self._probes(),
-            __version__,
-            lambda: deliveries_of(self.runtime),
-            self.runtime.waits_now,
-            lambda: len(self._settings_watch.found()),
-            lambda: outgoing_of(self.runtime),
-            self.storage.database.counters,
-            lambda: self.runtime.dispatching.status(now_ms()) if self.settings.episode_monitoring_enabled else None,
-            self.files.metrics,
-            lambda: passed_over_by(self.runtime),
-        )  # fmt: skip
-        process = ProcessView(self._view, state, registry, self.settings.metrics_max_projects)
-        self._repairs = composition.automatic_repairs(
-            self.settings, self.storage, lambda: self.runtime.producer, self._fleet, now_ms
-        )
-        is_on = self.settings.episode_monitoring_enabled
-        desk = DispatchDesk(self.runtime.dispatching, now_ms)
-        alert_desk = DispatchedAlerts(desk, self._fleet)
-        self._changes = ChangeFeed(
-            sources_of(self._view, desk.version, lambda: self.checks.jobs, self.replays) if is_on else ()
-        )
-        context = WebContext(
-            fleet=self._fleet if is_on else SwitchedOffFleet(),
-            process=process if is_on else SwitchedOffProcess(process),
-            jobs=(lambda: self.checks.jobs) if is_on else refuse,
-            drift_of=self.checks.drift_of if is_on else refuse,
-            settings=composition.web_settings(self.settings),
-            audit=self._audit,
-            audit_is_shared=self.settings.monitor_database_url is not None,
+    def _web_parts(self) -> WebParts:
+        return WebParts(
+            settings=self.settings,
+            runtime=self.runtime,
+            storage=self.storage,
+            client=self.client,
+            registry=self.registry,
+            files=self.files,
+            checks=self.checks,
+            replays=self.replays,
+            fleet=self._fleet,
+            view=self._view,
+            reader=self._reader,
+            settings_watch=self._settings_watch,
+            peer_token=self._identity.token,
+            is_traced=self.traces.points.is_on,
             now_ms=now_ms,
-            changes=self._changes,
-            repairs=self._repairs,
-            alert_desk=(lambda: alert_desk) if is_on else refuse,
         )
-        replays = (lambda: self.replays) if is_on else refuse
-        routers = [
-            peer_router(self._fleet.here, self._identity.token),
-            replay_router(replays, Requests(self.settings, lambda: self.files.core.rules)),
-            *([reload_router(self.files, self._fleet, self.settings.public_url)] if is_on else ()),
-            silence_router(desk),
-            on_call_router(desk, self.files.on_call),
-            *delivery_routers(self.runtime, now_ms),
-            slack_router(say_by(self.client), texts_of(self.settings.alert_language)),
-            alertmanager_router(desk, Monitor(self.settings.monitor_id, now_ms(), self._reader.addresses)),
-        ]
-        return create_web_app(
-            context, registry=registry, extra_routers=routers, version=__version__, is_traced=self.traces.points.is_on
-        )
-
-    def _probes(self) -> list[Probe]:
-        probes = [
-            Probe("broker", lambda: self.runtime.status, is_needed=True),
-            Probe("database", self._database_status, is_needed=False),
-            Probe("deliveries", lambda: outgoing.status(outgoing_of(self.runtime)), is_needed=False),
-            Probe("settings", self._settings_watch.status, is_needed=False),
-            Probe("files", self.files.status, is_needed=False),
-            Probe("fleet_rules", lambda: self.runtime.fleet_rules.problem or "ok", is_needed=False),
-            Probe("history", lambda: self.runtime.history.status, is_needed=False),
-        ]
-        table_look = self.checks.table_look
-        if table_look is not None:
-            probes.append(Probe("project_database", lambda: table_look.status, is_needed=False))
-        return probes
 
     def _far_caught_up_at_ms(self, partition: int) -> int | None:
         """When the owner of another worker's partition last published that it has caught up; None: it has not."""
@@ -232,18 +158,9 @@ class Worker:
             return None
         return known.heard_ms
 
-    def _database_status(self) -> str:
-        """How the database is now; where that is well, what was lost before."""
-        word, losses = self.storage.database.status(), self.storage.database.losses()
-        return losses if word == "ok" and losses else word
-
-    def _audit(self, entry: AuditEntry) -> None:
-        log.info("audit", by=entry.who, action=entry.what, target=entry.target, result=entry.result)
-        self.storage.audit.note(entry)
-
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set. Raises CannotListen, TopicMismatch, MayNot."""
-        server = await serve(self.web, self.settings.monitoring_host, self.settings.monitoring_port)
+        server = await serve(self.http.app, self.settings.monitoring_host, self.settings.monitoring_port)
         log.info("listening", url=server.url)
         self._tasks.append(asyncio.create_task(self._loop_lag.run()))
         try:
@@ -255,7 +172,7 @@ class Worker:
             await _first_of(stopping.wait(), server.task)
         finally:
             log.info("stopping")
-            self._changes.close()
+            self.http.changes.close()
             await self._close()
             await server.stop()
             await self._peer_client.aclose()  # until here a caller may ask for what another worker has
@@ -272,8 +189,8 @@ class Worker:
             self._settings_watch.run(),
             self.checks.run(),
         ]
-        if self._repairs is not None:
-            works.append(self._repairs.run())
+        if self.http.repairs is not None:
+            works.append(self.http.repairs.run())
         if self.storage.prune is not None:  # one worker is enough, and partition 0 has one owner
             works.append(prune_daily(self.storage.prune, lambda: 0 in self.runtime.notifications.partitions, now_ms))
         for work in works:

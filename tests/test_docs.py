@@ -399,7 +399,7 @@ def test_the_table_of_exit_codes_is_whole() -> None:
 
 
 def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
-    sources = text("episode_monitor/worker.py") + text("episode_monitor/observe/worker_state.py")
+    sources = text("episode_monitor/worker_web.py") + text("episode_monitor/observe/worker_state.py")
     parts = re.findall(r'(?:Probe\(|looked\.append\(\()"(\w+)"', sources)
     assert sorted(names_in(row[0])[0] for row in table(text("docs/operations.md"), "part")) == sorted(parts)
 

@@ -35,4 +35,4 @@ def test_a_worker_tells_of_it_where_the_address_is_set(url: Any, is_told: bool) 
 
     settings = Settings(_env_file=None, database_url=url)  # type: ignore[call-arg]
     worker = Worker(settings, core_from(settings))
-    assert ("project_database" in {probe.name for probe in worker._probes()}) is is_told
+    assert ("project_database" in {probe.name for probe in worker.http.probes}) is is_told

@@ -26,7 +26,7 @@ OFF = {"EPISODE_MONITORING_ENABLED": "false", "KAFKA_BOOTSTRAP_SERVERS": "127.0.
 async def url(tmp_path: object) -> AsyncIterator[str]:
     settings = load_settings({**OFF, "STATE_DIR": str(tmp_path)})
     worker = Worker(settings, core_from(settings))
-    server = await serve(worker.web, "127.0.0.1", 0)
+    server = await serve(worker.http.app, "127.0.0.1", 0)
     yield server.url
     await server.stop()
     await worker.client.aclose()
