@@ -5,6 +5,7 @@ Every server listens on loopback alone and ends with pytest, however that ends.
 
 import itertools
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -34,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuses a wrong TEST_BROKER at once, instead of in every test."""
     if BROKER_KIND not in ("embedded", "apache"):
         raise pytest.UsageError(f"TEST_BROKER is {BROKER_KIND!r}; it must be 'embedded' or 'apache'.")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script, and children inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     properties.set_default(is_all=config.getoption("--all"))
 
 

@@ -108,7 +108,8 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
         silent = run("alerts", "silence", key, "--by", "kim", "--minutes", "5", "--json", **settings)
         assert silent.json["silenced_until"] is not None
         resolved = run("alerts", "resolve", key, "--by", "kim", **settings).out
-        assert resolved.startswith("episode_integrity:team/one is resolved (resolved_by_person), silenced until ")
+        how = "resolved manually; the condition may still hold"
+        assert resolved.startswith(f"episode_integrity:team/one is resolved ({how}), silenced until ")
         again = run("alerts", "resolve", key, "--by", "kim", **settings)
         assert again.code == 4, again.err
         assert run("alerts", "resolve", "no:such", "--by", "kim", **settings).code == 2

@@ -196,7 +196,9 @@ async def test_the_history_takes_moments_with_an_offset(client: httpx.AsyncClien
         )
     ]
     assert page["transitions"][0]["reason"] == "resolved_by_hand"
-    assert page["next_cursor"] == "next"
+    del parameters["cursor"]
+    first = (await client.get(f"{ROOT}/alerts/history", params=parameters)).json()
+    assert (first["next_cursor"], page["next_cursor"]) == ("next", None)
 
 
 @pytest.mark.parametrize("path", READS)
@@ -294,6 +296,7 @@ async def test_readiness_is_503_with_its_parts_while_not_ready(client: httpx.Asy
         "recovery": {"remaining": 400},
         "partitions": [],
         "dispatcher": None,
+        "late_events": 0,
     }
     assert answer.headers["cache-control"] == "no-store"
 
