@@ -174,7 +174,11 @@ class KeyQueues:
             self._finish(delivery)
             return None
         delivery.attempts += 1
-        match await self._attempt(delivery):
+        sink, outcome = self.sink, await self._attempt(delivery)
+        if sink is not self.sink and not isinstance(outcome, Delivered):
+            self._wait_again(delivery)  # the address before says nothing about the one now, which is tried at once
+            return None
+        match outcome:
             case Delivered():
                 self._outage.succeeded()
                 await self._endings.delivered(delivery)
@@ -223,11 +227,17 @@ class KeyQueues:
         say = _log.warning if delivery.attempts == 1 else _log.debug
         say("alert not delivered; it will be retried", sink=self.sink.name, **delivery.log_fields(),
             reason=retry.reason, wait_seconds=delay)  # fmt: skip
+        self._wait_again(delivery)
+        self._outage.failed(delivery, retry.reason, delay)
+        return delay
+
+    def _wait_again(self, delivery: Delivery) -> None:
+        if delivery.is_forgotten:
+            self._take_out(delivery)
+            return
         delivery.state = DeliveryState.WAITING
         self._waiting[delivery] = None
         self._waiting.move_to_end(delivery, last=False)  # it came before those that have not been tried
-        self._outage.failed(delivery, retry.reason, delay)
-        return delay
 
     def _switch_off(self, reason: str) -> None:
         if self._off_reason is not None:
