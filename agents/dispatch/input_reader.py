@@ -46,7 +46,6 @@ class InputReader:
     """One reading, with a started consumer of its own."""
 
     def __init__(self, sources: Sources, consumer: AIOKafkaConsumer, counts: DispatchCounts | None = None) -> None:
-        self.undecodable = 0
         self._counts = counts or DispatchCounts()
         self.is_at_end = False  # nothing waited at the last look
         self._sources = sources
@@ -133,7 +132,6 @@ class InputReader:
         return [of_act(stamped, msgspec.structs.replace(stamped.act, position=position), at_ms)]
 
     def _unreadable(self, position: Position, at_ms: int) -> list[Timed]:
-        self.undecodable += 1
         self._counts.undecodable += 1
         log.error("a record is no input of the dispatcher", source=position.source, offset=position.offset)
         return [passed_over(position, at_ms)]

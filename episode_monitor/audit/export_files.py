@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import msgspec
 
+from episode_monitor.web.tables import defused
 from models.audit_checkpoint import AuditCheckpoint
 
 MANIFEST: Final = "manifest.json"
 VERSION: Final = 1
 CHECKPOINTS: Final = "checkpoints.jsonl"  # canonical bytes, so that links and signatures can be checked
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also full width
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "findings": (
@@ -128,6 +128,4 @@ def _cell(value: Any) -> Any:
         value = json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return defused(value) if isinstance(value, str) else value

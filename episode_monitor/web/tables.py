@@ -11,13 +11,17 @@ Row = Mapping[str, Any]
 
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _BOM = "\ufeff"  # without it, spreadsheets take Korean for something else
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also full width
 _QUOTED = re.compile(r'[",\r\n]')
 
 
+def defused(text: str) -> str:
+    """The text; what a spreadsheet would take for a formula gets an apostrophe in front."""
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
 def csv_cell(value: Any) -> str:
-    """One cell: a text that a spreadsheet would take for a formula gets an apostrophe in front; what is no number or
-    text is JSON."""
+    """One cell, defused; what is no number or text is JSON."""
     match value:
         case None:
             return ""
@@ -29,7 +33,7 @@ def csv_cell(value: Any) -> str:
             text = value
         case _:
             text = msgspec.json.encode(value).decode()
-    safe = f"'{text}" if _FORMULA.match(text) else text
+    safe = defused(text)
     return '"' + safe.replace('"', '""') + '"' if _QUOTED.search(safe) else safe
 
 

@@ -25,6 +25,8 @@ from testbed.properties import examples
         ("-x", "'-x"),
         ("@sum", "'@sum"),
         ("\tx", "'\tx"),
+        ("  =1", "'  =1"),
+        ("\uff1d1", "'\uff1d1"),
         ('a "b", c', '"a ""b"", c"'),
         ("two\nlines", '"two\nlines"'),
         ('=HYPERLINK("x")', '"\'=HYPERLINK(""x"")"'),
