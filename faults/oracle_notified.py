@@ -43,8 +43,12 @@ class Notified:
         self._evidence = evidence
         self._stored = stored
         self._clock_ms = last[0].meta.clock_ms if last else 0
-        decoded = [decode_act(record.value) for record in evidence.acts]
-        self._acts = [each.act for each in decoded if each is not None]
+        decoded = [(decode_act(record.value), record.timestamp) for record in evidence.acts]
+        self._acts = [each.act for each, _ in decoded if each is not None]
+        self._resolved = [
+            (each.act.alert_key, at_ms)
+            for each, at_ms in decoded if each is not None and isinstance(each.act, Resolve)
+        ]  # fmt: skip
         self._firings = {firing.alert.alert_id: firing for firing in self._read()}
 
     def check(self, explanations: Sequence[tuple[str, Explanation]]) -> Sentences:
@@ -149,7 +153,8 @@ class Notified:
             case WhyNot.BEHIND:
                 return self._was_behind(key)
             case WhyNot.GROUPED | WhyNot.MUTED | WhyNot.RATE_LIMITED:
-                return said.until_ms >= min(end_ms, self._clock_ms)
+                by_person = [at_ms for name, at_ms in self._resolved if name == key and at_ms >= said.at_ms]
+                return said.until_ms >= min(end_ms, self._clock_ms, *by_person)
             case WhyNot.NO_RECEIVER:
                 return not self._config.reaches(said.receiver)
             case WhyNot.INHIBITED:

@@ -12,11 +12,12 @@ from faults.oracle_dispatch import DispatchedAlerts
 from faults.oracle_notified import Notified
 from models.alert import AlertStatus, Severity
 from streams.dispatch.config import default_config
-from streams.dispatch.inputs import SetSilence
+from streams.dispatch.inputs import Resolve, SetSilence
 from streams.dispatch.outputs import Explanation, Notification
 from streams.dispatch.records import MetaRecord
 from streams.dispatch.table import WhyNot
 from streams.routing.matcher import Matcher
+from tests.streams.dispatch.proof_configs import GROUPED
 from tests.streams.dispatch.scripts import alert
 
 MINUTE = 60_000
@@ -252,3 +253,27 @@ def test_positions_are_read_from_the_record_that_ends_a_decision(run: HonestDisp
     end = next(each for each in run.evidence.dispatch if each.key == END)
     meta = msgspec.msgpack.decode((end.value or b"")[1:], type=MetaRecord)
     assert (meta.clock_ms, meta.positions) == (START_MS, {"alerts/0": 0})
+
+
+def resolved_by_a_person(at_ms: int) -> HonestDispatcher:
+    """p5 waits 30 s for its group; a person resolves it at `at_ms`, and its numbers end after two minutes."""
+    found = HonestDispatcher(GROUPED)
+    found.alert(alert("p5"), 0)
+    found.act(Resolve(alert_key="rate:p5", by="kim", comment="known"), at_ms, "known")
+    found.tick(MINUTE)
+    found.alert(alert("p5", AlertStatus.RESOLVED), 2 * MINUTE)
+    found.tick(3 * MINUTE)
+    return found
+
+
+def test_nobody_is_notified_of_a_firing_that_a_person_resolves_while_its_group_waits() -> None:
+    assert verdict(resolved_by_a_person(10_000)) == []
+
+
+def test_a_person_who_resolves_when_the_time_of_the_group_is_over_is_no_reason() -> None:
+    run = resolved_by_a_person(40_000)
+    said = Explanation("rate:p5", "team", START_MS, WhyNot.GROUPED, until_ms=START_MS + 30_000)
+    notified = Notified(run.config, run.topics, run.evidence, [], decisions_of(run.evidence.dispatch)[-1:])
+    assert list(notified.check([("rate:p5#1", said)])) == [
+        "team was not notified of rate:p5#1: grouped until, which is not so."
+    ]
