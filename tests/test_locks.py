@@ -14,9 +14,11 @@ import episode_monitor
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 LOCKS = {
     "requirements.lock": [*PROJECT["dependencies"], *EXTRAS["tracing"]],
     "requirements-dev.lock": [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)],
+    "requirements-docs.lock": GROUPS["docs"],
 }
 
 
