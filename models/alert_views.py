@@ -49,12 +49,14 @@ class NextStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertDetails(ActiveAlert, frozen=True, kw_only=True):
-    """One alert, what happened to it, who was notified of it, who was not and why, and what happens next."""
+    """One alert, what happened to it, who was notified of it, who was not and why, and what happens next. While
+    partitions recover `values_are_current` is false for one that fires: its values are those of its last transition."""
 
     timeline: list[TimelineLine]
     deliveries: list[DeliveryLine] | None  # the newest 100, newest first; null where they cannot be read now
     not_told: list[NotTold]
     next: list[NextStep]
+    values_are_current: bool
 
 
 def inputs_of(alert: Alert) -> AlertInputs | msgspec.UnsetType:

@@ -47,7 +47,8 @@ class DispatchedAlerts:
     async def active(self, limit: int, cursor: str | None) -> ActivePage:
         """See `AlertDesk`. An alert that a person resolved is not active, though its rule may still be crossed. One
         that a core has just emitted is active before the dispatcher has read it."""
-        now = await self._values()
+        current = await self._values()
+        now = current or {}
         try:
             after = None if cursor is None else decode_place(cursor, Place)
         except BadQuery as error:
@@ -60,17 +61,19 @@ class DispatchedAlerts:
         page = [Seen(ahead[at], [], []) if at in ahead else seen(state, state.alerts[at[-1]]) for at in places[:limit]]
         alerts = [active_alert(_with_values(one.alert, now), *one[1:]) for one in page]
         total = len(listed) + sum(key not in listed for key in replaced)
-        return ActivePage(alerts, total, encode_place(places[limit - 1]) if len(places) > limit else None)
+        following = encode_place(places[limit - 1]) if len(places) > limit else None
+        return ActivePage(alerts, total, following, values_are_current=current is not None)
 
-    async def _values(self) -> dict[str, Alert]:
-        """By id, what the cores measure now; where they cannot be asked, the values of the last transition remain."""
+    async def _values(self) -> dict[str, Alert] | None:
+        """By id, what the cores measure now. None: they cannot be asked, the values of the last transition remain."""
         try:
             return {alert.alert_id: alert for alert in await self._fleet.ask(ActiveAlertsQuestion())}
         except ViewError:
-            return {}
+            return None
 
     async def _emitted(self, alert_key: str) -> Alert | None:
-        return next((one for one in (await self._values()).values() if one.alert_key == alert_key), None)
+        values = await self._values() or {}
+        return next((one for one in values.values() if one.alert_key == alert_key), None)
 
     async def perform(self, act: AlertAct) -> Alert:
         """See `AlertDesk`."""
@@ -146,7 +149,11 @@ class DispatchedAlerts:
         state = self._desk.state()
         one = seen(state, state.alerts[alert_key])
         deliveries = await deliveries_of(self._fleet, alert_key)
-        return _details(one, found, _with_values(one.alert, await self._values()), deliveries)
+        values = await self._values()
+        return _details(
+            one, found, _with_values(one.alert, values or {}), deliveries,
+            values_are_current=values is not None or one.alert.status is AlertStatus.RESOLVED,
+        )  # fmt: skip
 
 
 def _is_ahead(state: State, emitted: Alert) -> bool:
@@ -174,8 +181,8 @@ def _with_values(alert: Alert, now: dict[str, Alert]) -> Alert:
 
 
 def _details(
-    one: Seen, found: Explained, alert: Alert, deliveries: list[DeliveryLine] | None
-) -> AlertDetails:  # fmt: skip
+    one: Seen, found: Explained, alert: Alert, deliveries: list[DeliveryLine] | None, *, values_are_current: bool
+) -> AlertDetails:
     return AlertDetails(
         **fields_of(alert), silenced_by=one.silenced_by, inhibited_by=one.inhibited_by,
         timeline=[
@@ -191,6 +198,7 @@ def _details(
             for why in found.not_told
         ],
         next=[NextStep(at=rfc3339(step.at_ms), what=step.what) for step in found.next],
+        values_are_current=values_are_current,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from episode_monitor.fleet.ask import Asks
 from episode_monitor.fleet.errors import Recovering, Unreachable
 from episode_monitor.fleet.questions.alert_deliveries import AlertDeliveriesQuestion, FleetAlertDeliveriesQuestion
 from episode_monitor.fleet.questions.alert_history import last_transitions
-from models.alert import Alert
+from models.alert import Alert, AlertStatus
 from models.alert_codec import decode_alert
 from models.alert_views import ActiveAlert, AlertDetails, DeliveryLine, TimelineLine, inputs_of
 from models.process_views import AlertTransition
@@ -39,11 +39,13 @@ class AlertAct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActivePage(NamedTuple):
-    """Alerts of the whole fleet, the most severe first. `next_cursor` is None on the last page."""
+    """Alerts of the whole fleet, the most severe first. `next_cursor` is None on the last page. Unless
+    `values_are_current` each alert has the values of its last transition, which was at its `updated_at`."""
 
     alerts: Sequence[ActiveAlert]
     total: int
     next_cursor: str | None = None
+    values_are_current: bool = True
 
 
 class AlertDesk(Protocol):
@@ -73,6 +75,7 @@ async def details_of_history(fleet: Asks, alert_key: str, active: Alert | None) 
         deliveries=await deliveries_of(fleet, alert_key),
         not_told=[],
         next=[],
+        values_are_current=active is not None or alert.status is AlertStatus.RESOLVED,
     )
 
 

@@ -36,11 +36,13 @@ class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 class ActiveAlerts(msgspec.Struct, frozen=True, kw_only=True):
     """Pending and firing alerts, the most severe first; `total` counts all of them. `next_cursor` is null on the last
-    page."""
+    page. While partitions recover `values_are_current` is false: each alert has the values of its last transition,
+    which was at its `updated_at`."""
 
     alerts: list[ActiveAlert]
     total: int
     next_cursor: str | None
+    values_are_current: bool
 
 
 ANSWERS: set[type] = set()  # every type that a route names

@@ -167,7 +167,7 @@ async def test_an_alert_that_a_person_resolved_is_not_active_and_cannot_be_acted
     dispatched.take(Transition(alert=P1), 0)
     status, body = await dispatched.post("rate:p1", "resolve", comment="renumbered")
     assert (status, body["status"], body["reason"]) == (200, "resolved", "resolved_by_person")
-    assert await dispatched.get("active") == {"alerts": [], "total": 0, "next_cursor": None}
+    assert (await dispatched.get("active"))["total"] == 0
     for verb in ("acknowledge", "unacknowledge", "resolve", "silence"):
         status, body = await dispatched.post("rate:p1", verb)
         assert (status, body["code"]) == (409, "already_resolved")
@@ -248,8 +248,19 @@ async def test_values_are_those_of_now_or_of_the_last_transition_where_nobody_ca
     details = await dispatched.get("rate:p1")
     assert (details["value"], details["description"]) == (50.0, "half of them")
     assert details["inputs"] == {"state": "firing", "bad": 4, "whole": 8, "rate": 50.0}
+    assert details["values_are_current"]
+    assert (await dispatched.get("active"))["values_are_current"]
     views.failing = Recovering()
-    assert (await dispatched.get("active"))["alerts"][0]["value"] == P1.value
+    active = await dispatched.get("active")
+    assert (active["alerts"][0]["value"], active["values_are_current"]) == (P1.value, False)
+    assert not (await dispatched.get("rate:p1"))["values_are_current"]
+
+
+async def test_the_values_of_an_alert_that_is_over_are_final(dispatched: Dispatched, views: FakeViews) -> None:
+    dispatched.take(Transition(alert=P1), 0)
+    dispatched.take(Transition(alert=alert("p1", AlertStatus.RESOLVED)), 1)
+    views.failing = Recovering()
+    assert (await dispatched.get("rate:p1"))["values_are_current"]
 
 
 async def test_deliveries_are_those_that_the_workers_know_of_and_null_where_nobody_can_be_asked(

@@ -1497,12 +1497,14 @@ export interface components {
         /**
          * ActiveAlerts
          * @description Pending and firing alerts, the most severe first; `total` counts all of them. `next_cursor` is null on the last
-         *         page.
+         *         page. While partitions recover `values_are_current` is false: each alert has the values of its last transition,
+         *         which was at its `updated_at`.
          */
         ActiveAlerts: {
             alerts: components["schemas"]["ActiveAlert"][];
             next_cursor: string | null;
             total: number;
+            values_are_current: boolean;
         };
         /**
          * Alert
@@ -1571,7 +1573,8 @@ export interface components {
         };
         /**
          * AlertDetails
-         * @description One alert, what happened to it, who was notified of it, who was not and why, and what happens next.
+         * @description One alert, what happened to it, who was notified of it, who was not and why, and what happens next. While
+         *         partitions recover `values_are_current` is false for one that fires: its values are those of its last transition.
          */
         AlertDetails: {
             /** @default null */
@@ -1619,6 +1622,7 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             value: number | null;
+            values_are_current: boolean;
             window_minutes: number | null;
         };
         /**
