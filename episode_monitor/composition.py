@@ -188,7 +188,8 @@ def automatic_repairs(
 def storage(settings: Settings) -> Storage:
     """Our own tables, not connected yet. Raises SettingsError."""
     try:
-        return open_storage(secret(settings.monitor_database_url), retention=retention(settings))
+        url = secret(settings.monitor_database_url)
+        return open_storage(url, retention=retention(settings), monitor_id=settings.monitor_id)
     except BadDatabaseUrl as error:
         raise SettingsError(str(error)) from None
 

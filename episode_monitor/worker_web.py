@@ -100,6 +100,7 @@ class WorkerWeb:
             settings=composition.web_settings(parts.settings),
             audit=self._audit,
             audit_is_shared=parts.settings.monitor_database_url is not None,
+            idempotency=parts.storage.idempotency,
             now_ms=parts.now_ms,
             changes=self.changes,
             repairs=self.repairs,

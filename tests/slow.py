@@ -35,6 +35,7 @@ EMBEDDED_SUFFICES = {
     "tests/system/test_history_lives.py": "the database; tests/agents reads the alerts again",
     "tests/system/test_repair.py": "the database",
     "tests/system/test_repair_kill.py": "the database",
+    "tests/system/test_openapi.py": "HTTP",
     "tests/system/test_replay_jobs.py": "processes and HTTP; tests/replay reads the topic",
     "tests/system/test_slack_buttons.py": "HTTP, by Slack's signature",
 }

@@ -1,5 +1,6 @@
 """Silences below /api/v2: what a person changes here is done by the dispatcher and leaves an audit entry."""
 
+import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -10,6 +11,7 @@ from episode_monitor.alertmanager_api.shapes import GettableSilence, PostableSil
 from episode_monitor.alertmanager_api.silence_views import act_of, gettable, listed
 from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.web.answers import answer, done
+from episode_monitor.web.idempotency import REPLAY, id_of_creation
 from episode_monitor.web.mutations import audited, read_json
 from episode_monitor.web.parameters import Clean
 from episode_monitor.web.paths import Whole
@@ -25,7 +27,13 @@ from streams.routing.matcher_parsing import parse_matcher
 NOT_FOUND = "silence not found"  # Alertmanager's own words
 _WRONG: Responses = {400: {"description": "The silence cannot be made; the string says why.", **TEXT}}
 _UNKNOWN: Responses = {404: {"description": "There is no silence of this id.", **TEXT}}
-_CREATED: Responses = {**returns(SilenceCreated, mutation=True), **_WRONG, **_UNKNOWN, 503: UNAVAILABLE}
+_MALFORMED = problem("The silence cannot be made; a string says why, or a problem where the body is no JSON.")
+_CREATED: Responses = {
+    **returns(SilenceCreated, mutation=True),
+    400: {**_MALFORMED, "content": {**_MALFORMED["content"], **TEXT["content"]}},
+    **_UNKNOWN,
+    503: UNAVAILABLE,
+}
 _FOUND: Responses = {
     200: one(GettableSilence),
     404: problem("There is no silence of this id."),
@@ -92,9 +100,13 @@ async def _set(request: Request, desk: DispatchDesk) -> Response:
     before = _record(desk, body.id)
     if body.id and before is None:
         return text(404, NOT_FOUND)
+    new_id, is_there = id_of_creation(request, desk.state().silences)
+    new_id = str(uuid.UUID(new_id))
+    if is_there:
+        return done(SilenceCreated(new_id), headers=REPLAY)
     by = body.created_by.strip() or caller_of(request).who
     try:
-        act = act_of(body, before, by, desk.now_ms())
+        act = act_of(body, before, by, desk.now_ms(), new_id)
     except MatcherError as error:
         return text(400, str(error))
     action = "silence.create" if act.silence_id != body.id else "silence.change"

@@ -1,6 +1,5 @@
 """Silences in Alertmanager's words, in its order, and what a posted one asks of the dispatcher."""
 
-import uuid
 from collections.abc import Iterable
 
 from episode_monitor.alertmanager_api.shapes import ApiSilenceStatus, GettableSilence, PostableSilence, api_matcher
@@ -42,14 +41,16 @@ def _place(record: SilenceRecord, now_ms: int) -> tuple[int, int]:
             return 2, -record.ends_at_ms
 
 
-def act_of(body: PostableSilence, before: SilenceRecord | None, by: str, now_ms: int) -> SetSilence:
-    """Create a silence, or change the one it was `before`. One that has expired is made anew, under another id.
+def act_of(
+    body: PostableSilence, before: SilenceRecord | None, by: str, now_ms: int, new_id: str
+) -> SetSilence:  # fmt: skip
+    """Create a silence, or change the one it was `before`. One that has expired is made anew, under `new_id`.
 
     Raises MatcherError.
     """
     matchers = tuple(one.parsed() for one in body.matchers)
     if before is None or silence_state(before, now_ms) == "expired":
-        silence_id, starts_at_ms = str(uuid.uuid4()), max(now_ms, epoch_ms(body.starts_at))
+        silence_id, starts_at_ms = new_id, max(now_ms, epoch_ms(body.starts_at))
     else:
         silence_id, starts_at_ms = before.silence_id, epoch_ms(body.starts_at)
     return SetSilence(

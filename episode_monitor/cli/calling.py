@@ -1,7 +1,12 @@
-"""Questions to a running worker over HTTP, for commands. Every way to fail is one sentence and an exit code."""
+"""Questions to a running worker over HTTP, for commands. Every way to fail is one sentence and an exit code.
+
+A change is sent with an Idempotency-Key of its own, so that it may be sent again where the connection broke before the
+answer came: it is done once.
+"""
 
 import asyncio
 import getpass
+import uuid
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -16,6 +21,8 @@ from episode_monitor.web.loopback_names import is_loopback_name
 
 BASE = "/monitoring/episodes"
 PATIENCE_SECONDS = 30.0
+AGAIN_SECONDS = (0.2, 1.0, 3.0)  # pauses before a change is sent again
+_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 By = Annotated[str | None, typer.Option(help="Your name, for the audit; default: your login name.")]
 Url = Annotated[str | None, typer.Option("--url", help="A worker's address; default: the one in the settings.")]
@@ -54,10 +61,13 @@ class WorkerClient:
         has_token = self._token and (self._sends_always or method != "GET")
         headers = {"authorization": f"Bearer {self._token}"} if has_token else {}
         given = {name: value for name, value in (parameters or {}).items() if value is not None}
+        if method == "POST":
+            headers["idempotency-key"] = uuid.uuid4().hex
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=self._patience_seconds) as client:
                 url = f"{self.address}{BASE}{path}"
-                answer = await client.request(method, url, params=given, json=body, headers=headers)
+                asked = client.build_request(method, url, params=given, json=body, headers=headers)
+                answer = await _sent(client, asked, may_repeat=method == "POST")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = str(error) or type(error).__name__
             raise Failure(
@@ -84,6 +94,20 @@ class WorkerClient:
             raise Failure(
                 f"The server at {self.address} is not a worker of the monitor; check the address.", ExitCode.UNREACHABLE
             ) from None
+
+
+async def _sent(client: httpx.AsyncClient, asked: httpx.Request, *, may_repeat: bool) -> httpx.Response:
+    """The answer. Where the connection breaks before it comes, or the first request still runs, it is asked again."""
+    for pause_seconds in AGAIN_SECONDS if may_repeat else ():
+        try:
+            answer = await client.send(asked)
+        except _BROKEN:
+            pass
+        else:
+            if answer.status_code != httpx.codes.CONFLICT or b'"request_in_flight"' not in answer.content:
+                return answer
+        await asyncio.sleep(pause_seconds)
+    return await client.send(asked)
 
 
 def get(

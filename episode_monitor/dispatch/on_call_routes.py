@@ -1,6 +1,5 @@
 """On-call over HTTP: who has the shift of each schedule, and overrides, which are acts of the dispatcher."""
 
-import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
@@ -19,6 +18,7 @@ from episode_monitor.dispatch.on_call_bodies import (
 )
 from episode_monitor.fleet.errors import InvalidQuery
 from episode_monitor.web.answers import answer, done
+from episode_monitor.web.idempotency import REPLAY, id_of_creation
 from episode_monitor.web.mutations import audited, read_body
 from episode_monitor.web.parameters import Clean
 from episode_monitor.web.paths import Whole
@@ -66,7 +66,10 @@ def on_call_router(desk: DispatchDesk, in_force: Callable[[], OnCall]) -> APIRou
     @router.post("/overrides", status_code=201, responses=_CHANGED, openapi_extra=body)
     async def create_override(request: Request) -> Response:
         """Put a person on call for a while, whatever the layers say."""
-        given, override_id = await read_body(request, OverrideBody), uuid.uuid4().hex
+        given = await read_body(request, OverrideBody)
+        override_id, is_there = id_of_creation(request, desk.state().overrides)
+        if is_there:
+            return done(_view(desk, override_id), 201, REPLAY)
         act = given.act(override_id, desk.now_ms())
         details = {"schedule": act.schedule, "person": act.person, "comment": act.comment}
         with audited(request, by=given.by, action="override.create", target=override_id, details=details):

@@ -1,6 +1,5 @@
 """Silences over HTTP: listed, previewed, created, changed, expired."""
 
-import uuid
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -18,6 +17,7 @@ from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.fleet.errors import InvalidQuery
 from episode_monitor.storage.paging import BadQuery, decode_place, encode_place
 from episode_monitor.web.answers import answer, done
+from episode_monitor.web.idempotency import REPLAY, id_of_creation
 from episode_monitor.web.mutations import audited, read_body
 from episode_monitor.web.parameters import Clean, Cursor, Limit
 from episode_monitor.web.paths import Whole
@@ -32,6 +32,7 @@ MAX_MATCHES = 1000
 SilenceId = Annotated[str, Path(min_length=1, max_length=500, description="The silence's id."), Whole, Clean]
 State = Annotated[Literal["pending", "active", "expired"] | None, Query(description="Only silences in this state.")]
 _Place = tuple[int, str]
+_PREVIEW = takes(PreviewBody, required=True)
 _SET = returns(SilenceView, problems=(400, 404, 409, 503), mutation=True)
 _BODY = takes(SilenceBody, required=True)
 
@@ -57,9 +58,12 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
     @router.post("", status_code=201, responses=_SET, openapi_extra=_BODY)
     async def create_silence(request: Request) -> Response:
         """Silence the alerts that all matchers fit; they stay visible."""
-        return await _set(request, desk, uuid.uuid4().hex, "silence.create", 201)
+        silence_id, is_there = id_of_creation(request, desk.state().silences)
+        if is_there:
+            return done(_view(desk, silence_id), 201, REPLAY)
+        return await _set(request, desk, silence_id, "silence.create", 201)
 
-    @router.post("/preview", responses=returns(SilencePreview), openapi_extra=takes(PreviewBody, required=True))
+    @router.post("/preview", responses=returns(SilencePreview, mutation=True), openapi_extra=_PREVIEW)
     async def preview(request: Request) -> Response:
         """The alerts that these matchers fit now; nothing is changed."""
         found = desk.state().by_label.matching((await read_body(request, PreviewBody)).parsed())

@@ -62,15 +62,16 @@ def checked_nodes(text: str) -> yaml.Node | None:
 @contextmanager
 def _reading(text: str) -> Iterator[_Loader]:
     """Every failure inside is a BadYaml."""
-    loader = _Loader(text)
     try:
-        yield loader
+        loader = _Loader(text)  # refuses control characters at once
+        try:
+            yield loader
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         raise _bad(error) from None
     except RecursionError:
         raise BadYaml("It is nested too deeply; make it flatter.") from None
-    finally:
-        loader.dispose()
 
 
 def _composed(loader: _Loader) -> yaml.Node | None:
@@ -82,6 +83,8 @@ def _composed(loader: _Loader) -> yaml.Node | None:
 
 def _bad(error: yaml.YAMLError) -> BadYaml:
     problem = f": {error.problem}" if isinstance(error, yaml.constructor.ConstructorError) else ""
+    if isinstance(error, yaml.reader.ReaderError):
+        problem = f": it contains the character U+{error.character:04X}, which YAML does not allow"
     return BadYaml(f"It is not valid YAML{problem}; correct it there.", getattr(error, "problem_mark", None))
 
 

@@ -49,6 +49,7 @@ def pruner(database: Database, retention: Retention, pause_seconds: float = 0.1)
         ("alert_transitions", "at", "", retention.history_days),
         ("deliveries", "at", "", retention.deliveries_days),
         ("alert_deliveries", "at", "", retention.deliveries_days),
+        ("idempotency_keys", "expires_at", "", 0),
         ("check_results", "started_at", " and state <> 'running'", retention.checks_days),
     )
 

@@ -1,5 +1,6 @@
 """All of the storage in one hand, made from one address: PostgreSQL where it is set, memory where it is not."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from episode_monitor.storage.connecting import DatabaseOptions
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.database_service import DatabaseService, NullDatabase
 from episode_monitor.storage.history import AlertHistory, MemoryAlertHistory, PostgresAlertHistory
+from episode_monitor.storage.idempotency import IdempotencyKeys, MemoryKeys, PostgresKeys
 from episode_monitor.storage.ledger import PostgresLedger
 from episode_monitor.storage.retention import Prune, Retention, pruner
 from episode_monitor.storage.schedule import CheckSchedule, MemoryCheckSchedule, PostgresCheckSchedule
@@ -36,14 +38,19 @@ class Storage:
     checks: CheckResults
     schedule: CheckSchedule
     audit: AuditLog
+    idempotency: IdempotencyKeys
     note_checkpoint: Callable[[AuditCheckpoint], None] = lambda checkpoint: None  # of the audit; never waits
     prune: Prune | None = None  # None: memory is bounded by itself
 
 
 def open_storage(
-    url: str | None, options: DatabaseOptions | None = None, retention: Retention | None = None
-) -> Storage:
-    """The storage at this address, not connected yet. Raises `BadDatabaseUrl` for an address that cannot be one."""
+    url: str | None, options: DatabaseOptions | None = None, retention: Retention | None = None,
+    monitor_id: str = "", now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+) -> Storage:  # fmt: skip
+    """The storage at this address, not connected yet. Raises `BadDatabaseUrl` for an address that cannot be one.
+
+    `monitor_id`: several monitors may have one database, and keys of their own.
+    """
     if not url:
         in_memory = MemoryAlertDeliveries()
         return Storage(
@@ -54,6 +61,7 @@ def open_storage(
             checks=MemoryCheckResults(),
             schedule=MemoryCheckSchedule(),
             audit=MemoryAuditLog(),
+            idempotency=MemoryKeys(now_ms),
         )
     database = Database(url, options)
     deliveries = PostgresAlertDeliveries(database)
@@ -65,6 +73,7 @@ def open_storage(
         checks=PostgresCheckResults(database),
         schedule=PostgresCheckSchedule(database),
         audit=PostgresAuditLog(database),
+        idempotency=PostgresKeys(database, monitor_id, MemoryKeys(now_ms)),
         note_checkpoint=AuditCheckpointRows(database).note,
         prune=None if retention is None else pruner(database, retention),
     )

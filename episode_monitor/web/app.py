@@ -10,6 +10,7 @@ from episode_monitor.observe.request_metrics import RequestMetrics
 from episode_monitor.web import problems
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.gate import Gate, Outermost
+from episode_monitor.web.idempotency import Idempotency
 from episode_monitor.web.routes import (
     alerts,
     audit,
@@ -61,6 +62,7 @@ def create_web_app(
     parts = (repair_routes, integrity, performance, alerts, rules, audit, jobs, stream, whoami, process, pages)
     for router in (*extra_routers, *(part.router for part in parts)):
         app.include_router(router)
+    app.add_middleware(Idempotency, keys=context.idempotency)
     app.add_middleware(Gate, settings=context.settings)
     app.add_middleware(Outermost, metrics=RequestMetrics(registry or CollectorRegistry()), is_traced=is_traced)
     return app

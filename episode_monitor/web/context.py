@@ -12,6 +12,7 @@ from episode_monitor.fleet.ask import Asks
 from episode_monitor.observe.process_view import Process
 from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.storage.audit import AuditEntry, MemoryAuditLog
+from episode_monitor.storage.idempotency import IdempotencyKeys, MemoryKeys
 from episode_monitor.web.alert_desk import AlertDesk
 from episode_monitor.web.settings import WebSettings
 from episode_monitor.web.stream import ChangeFeed
@@ -54,6 +55,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     alert_desk: Callable[[], AlertDesk]
     changes: ChangeFeed = msgspec.field(default_factory=ChangeFeed)
     repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
+    idempotency: IdempotencyKeys = msgspec.field(default_factory=lambda: MemoryKeys(wall_clock_ms))
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))
 
 

@@ -13,7 +13,7 @@ from starlette.types import Message, Scope, Send
 from episode_monitor.web.targets import methods_at
 
 _NAMES: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
-_EXPOSED: Final = "etag, location, content-location, retry-after, www-authenticate"
+_EXPOSED: Final = "etag, location, content-location, retry-after, www-authenticate, idempotent-replayed"
 _REMEMBER_SECONDS: Final = 600
 
 

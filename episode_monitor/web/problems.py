@@ -16,8 +16,7 @@ from starlette.responses import Response
 
 from episode_monitor.fleet.errors import InvalidQuery, NotAvailable, Recovering, Refused, Unreachable, ViewError
 from episode_monitor.web.paths import whole
-
-_PLAIN_JSON = "/api/"  # Alertmanager's API, whose clients stop at a type they do not know
+from episode_monitor.web.schemas import PLAIN_JSON, PROBLEM_JSON
 
 
 class Problem(Exception):
@@ -51,7 +50,7 @@ class Problem(Exception):
             **self.extra,
         }
         headers = {"cache-control": "no-store", **self.headers}
-        media_type = "application/json" if path.startswith(_PLAIN_JSON) else "application/problem+json"
+        media_type = "application/json" if path.startswith(PLAIN_JSON) else PROBLEM_JSON
         return Response(msgspec.json.encode(body), self.status, headers, media_type=media_type)
 
 

@@ -45,6 +45,8 @@ class ActiveAlerts(msgspec.Struct, frozen=True, kw_only=True):
     values_are_current: bool
 
 
+PLAIN_JSON = "/api/"  # Alertmanager's API, whose clients stop at a media type that they do not know
+PROBLEM_JSON = "application/problem+json"
 ANSWERS: set[type] = set()  # every type that a route names
 _REFERENCE = "#/components/schemas/{name}"
 _PROBLEMS = {
@@ -55,7 +57,21 @@ _PROBLEMS = {
     503: "Tables are recovering, or a dependency does not answer; see Retry-After.",
 }
 _INVALID = "A parameter is wrong; `code` and `errors` name it."
+_IN_FLIGHT = "The first request with this Idempotency-Key has no answer yet; see Retry-After."
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A text of your choice, new for each change: sent again within a day with the same request, it "
+    "gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+}
+_REPLAYED_HEADER = {
+    "description": "`true`: this is the first answer of this Idempotency-Key, given again.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
 _MUTATION_PROBLEMS = {
+    400: _PROBLEMS[400],
     401: "The token is missing or unknown.",
     403: "The caller is not an operator, not on this machine, or a page of a foreign origin.",
     413: "The body is over 64 KiB.",
@@ -86,7 +102,7 @@ def returns(*kinds: type, problems: tuple[int, ...] = (503,), mutation: bool = F
 
 def problem(description: str) -> dict[str, Any]:
     """A response with a problem."""
-    content = {"application/problem+json": {"schema": reference(ProblemBody)}}
+    content = {PROBLEM_JSON: {"schema": reference(ProblemBody)}}
     return {"description": description, "content": content}
 
 
@@ -104,14 +120,18 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
             optional = {field.name for field in msgspec.structs.fields(Alert) if field.default is msgspec.UNSET}
             schemas[kind.__name__] = _alert_on_the_wire(schemas[kind.__name__], optional)
     for path, item in document["paths"].items():
-        for operation in item.values():
+        for method, operation in item.items():
             if "{" in path:  # an id that is not UTF-8, or has control characters
                 answers = operation["responses"] | {"400": problem(_PROBLEMS[400])}
                 operation["responses"] = dict(sorted(answers.items()))
+            if method == "post":
+                _with_key(operation)
             if not operation.get("parameters") and "requestBody" not in operation:
                 operation["responses"].pop("422", None)  # nothing to get wrong
             elif "422" in operation["responses"]:
                 operation["responses"]["422"] = problem(_INVALID)  # a route that named none has FastAPI's own shape
+            if path.startswith(PLAIN_JSON):
+                operation["responses"] = {code: _plain(each) for code, each in operation["responses"].items()}
     components = document.setdefault("components", {})
     others = components.get("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
@@ -119,6 +139,29 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     components["schemas"] = dict(sorted({**others, **schemas}.items()))
     components["securitySchemes"] = {"operatorToken": {"type": "http", "scheme": "bearer"}}
     return document
+
+
+def _with_key(operation: dict[str, Any]) -> None:
+    """A POST takes `Idempotency-Key`: what may come of it, and the header of an answer that is given again."""
+    operation["parameters"] = [*operation.get("parameters", []), _KEY_PARAMETER]
+    answers = operation["responses"]
+    answers.setdefault("409", problem(_IN_FLIGHT))
+    answers["422"] = problem(_INVALID)
+    for code in [code for code in answers if code.startswith("2")]:
+        replayed = {"Idempotent-Replayed": _REPLAYED_HEADER}
+        answers[code] = {**answers[code], "headers": replayed}
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+def _plain(response: dict[str, Any]) -> dict[str, Any]:
+    """The same with its problem as plain JSON, beside the other shape that the status may have."""
+    content = dict(response.get("content", {}))
+    as_problem = content.pop(PROBLEM_JSON, None)
+    if as_problem is None:
+        return response
+    shapes = [each["schema"] for each in (content.get("application/json"), as_problem) if each]
+    schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+    return {**response, "content": {**content, "application/json": {"schema": schema}}}
 
 
 def _alert_on_the_wire(schema: dict[str, Any], optional: set[str]) -> dict[str, Any]:

@@ -44,7 +44,12 @@ class Caller(msgspec.Struct, frozen=True):
 
 def caller_of(request: Request) -> Caller:
     """The caller that the gate admitted. A mutation that did not pass the gate is a bug and must not run."""
-    caller = request.scope.get(_CALLER)
+    return caller_of_scope(request.scope)
+
+
+def caller_of_scope(scope: Scope) -> Caller:
+    """The same for a layer in front of the routes."""
+    caller = scope.get(_CALLER)
     if not isinstance(caller, Caller):
         raise RuntimeError("a mutation was reached without passing the gate")
     return caller

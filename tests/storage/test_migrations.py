@@ -24,6 +24,7 @@ ALL = [
     "0007.audit-checkpoints",
     "0008.alert-deliveries",
     "0009.history-of-acts",
+    "0010.idempotency-keys",
 ]
 OURS = [
     "alert_deliveries",
@@ -34,6 +35,7 @@ OURS = [
     "check_schedule",
     "deliveries",
     "history_progress",
+    "idempotency_keys",
     "repair_plans",
     "repair_switch",
 ]

@@ -36,9 +36,14 @@ async def test_rows_leave_when_they_are_too_old_and_the_audit_keeps_all(
         audit.note(entry(number))
     await all_written(database)
 
+    for key, day in (("old", 34), ("young", 36)):
+        values = f"'m', 'c', '{key}', '', 't', now(), to_timestamp({(NOON_MS + day * DAY_MS) // 1000})"
+        run(database_url, f"insert into episode_monitor.idempotency_keys values ({values})")
     prune = pruner(database, KEPT, pause_seconds=0.0)
     removed = await prune(NOON_MS + 35 * DAY_MS)
-    assert removed == {"alert_transitions": 7, "deliveries": 7, "alert_deliveries": 0, "check_results": 3}
+    assert removed == {
+        "alert_transitions": 7, "deliveries": 7, "alert_deliveries": 0, "idempotency_keys": 1, "check_results": 3,
+    }  # fmt: skip
     left = run(
         database_url, "select state, extract(day from started_at)::int from episode_monitor.check_results order by 2"
     )

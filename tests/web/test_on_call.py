@@ -54,8 +54,8 @@ class Stage:
         caught_up.set()
         follower = SimpleNamespace(caught_up=caught_up, status="ok")
         parts = cast(Dispatching, SimpleNamespace(model=self._model, follower=follower, act_desk=self))
-        desk = DispatchDesk(parts, lambda: self.now_ms)
-        self.client = connect(extra_routers=[on_call_router(desk, lambda: ON_CALL)], now_ms=lambda: self.now_ms)
+        self.desk = DispatchDesk(parts, lambda: self.now_ms)
+        self.client = connect(extra_routers=[on_call_router(self.desk, lambda: ON_CALL)], now_ms=lambda: self.now_ms)
 
     def _take(self, given: Any) -> Refusal | None:
         decision = decide(CONFIG, self._state, given, self.now_ms)

@@ -3693,7 +3693,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The state of the dispatcher is being read. */
@@ -3702,7 +3702,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -3751,7 +3751,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The state of the dispatcher is being read. */
@@ -3760,7 +3760,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -3789,7 +3789,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -3821,7 +3821,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description It does not exist. */
@@ -3830,7 +3830,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */
@@ -3839,7 +3839,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The state of the dispatcher is being read. */
@@ -3848,7 +3848,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -3880,7 +3880,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The token is missing or unknown. */
@@ -3889,7 +3889,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The caller is not an operator, not on this machine, or a page of a foreign origin. */
@@ -3898,7 +3898,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The body is over 64 KiB. */
@@ -3907,7 +3907,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The body is not JSON. */
@@ -3916,7 +3916,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */
@@ -3925,7 +3925,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description There is no silence of this id; the string says so. */
@@ -3943,7 +3943,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -3984,7 +3984,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The state of the dispatcher is being read. */
@@ -3993,7 +3993,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -4001,7 +4001,10 @@ export interface operations {
     alertmanager_set_silence: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4014,19 +4017,21 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SilenceCreated"];
                 };
             };
-            /** @description The silence cannot be made; the string says why. */
+            /** @description The silence cannot be made; a string says why, or a problem where the body is no JSON. */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": string;
+                    "application/json": string | components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The token is missing or unknown. */
@@ -4035,7 +4040,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The caller is not an operator, not on this machine, or a page of a foreign origin. */
@@ -4044,7 +4049,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description There is no silence of this id. */
@@ -4056,13 +4061,22 @@ export interface operations {
                     "application/json": string;
                 };
             };
+            /** @description The first request with this Idempotency-Key has no answer yet; see Retry-After. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description The body is over 64 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The body is not JSON. */
@@ -4071,7 +4085,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */
@@ -4080,7 +4094,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The state of the dispatcher is being read. */
@@ -4089,7 +4103,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -4118,7 +4132,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -4431,7 +4445,10 @@ export interface operations {
     acknowledge_alert: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The alert's `alert_key`, percent-encoded. */
                 alert_key: string;
@@ -4447,6 +4464,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -4539,7 +4558,10 @@ export interface operations {
     resolve_alert: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The alert's `alert_key`, percent-encoded. */
                 alert_key: string;
@@ -4555,6 +4577,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -4647,7 +4671,10 @@ export interface operations {
     silence_alert: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The alert's `alert_key`, percent-encoded. */
                 alert_key: string;
@@ -4663,6 +4690,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -4755,7 +4784,10 @@ export interface operations {
     unacknowledge_alert: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The alert's `alert_key`, percent-encoded. */
                 alert_key: string;
@@ -4771,6 +4803,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -5006,7 +5040,10 @@ export interface operations {
     switch_automatic_repair: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5019,6 +5056,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -5045,6 +5084,15 @@ export interface operations {
             };
             /** @description The caller is not an operator, not on this machine, or a page of a foreign origin. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key has no answer yet; see Retry-After. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5147,7 +5195,10 @@ export interface operations {
     discard_dead_letter: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The dead letter's id. */
                 letter_id: string;
@@ -5163,6 +5214,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -5255,7 +5308,10 @@ export interface operations {
     retry_dead_letter: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The dead letter's id. */
                 letter_id: string;
@@ -5271,6 +5327,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -5527,7 +5585,10 @@ export interface operations {
                 /** @description The project's id. */
                 project_id: string;
             };
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The finding's id. */
                 finding_id: string;
@@ -5543,6 +5604,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -5864,7 +5927,10 @@ export interface operations {
     waive_finding: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The project's id, percent-encoded (a slash as `%2F`). */
                 project_id: string;
@@ -5882,6 +5948,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -5974,7 +6042,10 @@ export interface operations {
     plan_repair: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The project's id, percent-encoded (a slash as `%2F`). */
                 project_id: string;
@@ -5990,6 +6061,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -6370,7 +6443,10 @@ export interface operations {
                 /** @description Check every project, and compare it with DATABASE_URL where that is set. */
                 deep_check?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6383,6 +6459,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -6392,6 +6470,8 @@ export interface operations {
             /** @description The check is still running; `Location` names the job. */
             202: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -6418,6 +6498,15 @@ export interface operations {
             };
             /** @description The caller is not an operator, not on this machine, or a page of a foreign origin. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key has no answer yet; see Retry-After. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6525,7 +6614,10 @@ export interface operations {
     cancel_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The job's id. */
                 job_id: string;
@@ -6541,6 +6633,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -6737,7 +6831,10 @@ export interface operations {
     create_override: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6750,6 +6847,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -6759,6 +6858,8 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7183,7 +7284,10 @@ export interface operations {
     send_sample: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The receiver's name. */
                 name: string;
@@ -7199,6 +7303,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7234,6 +7340,15 @@ export interface operations {
             };
             /** @description The resource in the path does not exist. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key has no answer yet; see Retry-After. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7328,7 +7443,10 @@ export interface operations {
                 /** @description The project's id. */
                 project_id: string;
             };
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7341,6 +7459,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7510,7 +7630,10 @@ export interface operations {
     apply_repair: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The plan's id. */
                 plan_id: string;
@@ -7526,6 +7649,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7627,7 +7752,10 @@ export interface operations {
     approve_repair: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The plan's id. */
                 plan_id: string;
@@ -7643,6 +7771,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7744,7 +7874,10 @@ export interface operations {
     rollback_repair: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The plan's id. */
                 plan_id: string;
@@ -7760,6 +7893,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7902,7 +8037,10 @@ export interface operations {
     start_replay: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7915,6 +8053,8 @@ export interface operations {
             /** @description The job waits or runs; `Location` names it. */
             202: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -7941,6 +8081,15 @@ export interface operations {
             };
             /** @description The caller is not an operator, not on this machine, or a page of a foreign origin. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key has no answer yet; see Retry-After. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8159,7 +8308,10 @@ export interface operations {
     cancel_replay: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The job's id. */
                 job_id: string;
@@ -8175,6 +8327,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -8296,7 +8450,10 @@ export interface operations {
     start_backtest: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8309,6 +8466,8 @@ export interface operations {
             /** @description The job waits or runs; `Location` names it. */
             202: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -8335,6 +8494,15 @@ export interface operations {
             };
             /** @description The caller is not an operator, not on this machine, or a page of a foreign origin. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key has no answer yet; see Retry-After. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8383,7 +8551,10 @@ export interface operations {
     reload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8396,10 +8567,21 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description The token is missing or unknown. */
@@ -8413,6 +8595,15 @@ export interface operations {
             };
             /** @description The caller is not an operator, not on this machine, or a page of a foreign origin. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key has no answer yet; see Retry-After. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8506,7 +8697,10 @@ export interface operations {
     create_silence: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8519,6 +8713,8 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -8528,6 +8724,8 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
@@ -8620,7 +8818,10 @@ export interface operations {
     preview: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8633,10 +8834,66 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    /** @description `true`: this is the first answer of this Idempotency-Key, given again. */
+                    "Idempotent-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SilencePreview"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The token is missing or unknown. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller is not an operator, not on this machine, or a page of a foreign origin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key has no answer yet; see Retry-After. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is over 64 KiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */

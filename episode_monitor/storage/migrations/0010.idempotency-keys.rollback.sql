@@ -1,0 +1,1 @@
+drop table if exists episode_monitor.idempotency_keys;
