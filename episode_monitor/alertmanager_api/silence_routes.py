@@ -84,7 +84,7 @@ def add_silences(router: APIRouter, desk: DispatchDesk) -> None:
         """Create a silence, or change the one of this `id`."""
         return await _set(request, desk)
 
-    @router.delete("/silence/{silence_id}", responses=_EXPIRED)
+    @router.delete("/silence/{silence_id}", responses=_EXPIRED, response_class=Response)
     async def alertmanager_expire_silence(request: Request, silence_id: SilenceId) -> Response:
         """End a silence now; one that has ended stays as it is."""
         return await _expire(request, desk, silence_id)

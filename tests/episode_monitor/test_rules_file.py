@@ -37,6 +37,7 @@ def test_a_single_rule_as_the_users_document_prints_it_is_a_whole_file(tmp_path:
             r", line 7: It is not valid YAML: `threshold` appears twice in one mapping; correct it there",
         ),
         ("labels: {a: b, a: c}", r", line 7: It is not valid YAML: `a` appears twice in one mapping"),
+        ("note: \x06", r"It is not valid YAML: it contains the character U\+0006, which YAML does not allow"),
         ("for_seconds: 1:30", r", line 7: Rule episode_failure_rate needs `for_seconds` to be an integer"),
         ("for_seconds: 010", r"Rule episode_failure_rate needs `for_seconds` to be an integer"),
         ("for_seconds: 0x10", r"Rule episode_failure_rate needs `for_seconds` to be an integer"),
