@@ -5,15 +5,12 @@ It waits for the audit's topic, and nothing waits for it: a topic that is away l
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from agents.engine.allowance import Allowance
 from agents.engine.assignment import Assignment
-from agents.engine.background_hash import BackgroundHash
 from agents.engine.ownership import Owned
 from agents.engine.partition_audit import AuditOptions, Failpoint, PartitionAudit
 from agents.engine.producer import Producer
@@ -51,7 +48,6 @@ class Auditor:
         self._allowance = Allowance(DIGESTS_SHARE, SAVED_SECONDS, MOST_SAVED_SECONDS)
         self._sending: dict[int, asyncio.Task[None]] = {}  # by partition
         self._paused_until = 0.0
-        self._threads = ThreadPoolExecutor(1, "audit-hash")
 
     def turn_off(self, why: str) -> None:
         """No checkpoints from this worker: tracking goes on without."""
@@ -64,7 +60,7 @@ class Auditor:
             return None
         return PartitionAudit(
             self.options, topic, number, core, self._allowance, lambda name: self.failpoint(name),
-            partial(BackgroundHash, self._threads), self._give_up,
+            self._give_up,
         )  # fmt: skip
 
     def _give_up(self, records: int) -> None:

@@ -3,7 +3,6 @@
 Nothing waits for the audit's topic: a checkpoint is stored with the cursor, and sent afterwards by `Auditor`.
 """
 
-import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from models.audit_checkpoint import AuditCheckpoint
 from streams.alerting.core import Core
 from streams.base.checkpoint_types import Changes
 from streams.base.steps import Steps
-from streams.partition.audit_chain import AuditChain, Hash, Statement, StoredSum, Writes
+from streams.partition.audit_chain import AuditChain, Statement, StoredSum, Writes
 from streams.partition.partition import Partition
 from streams.partition.state_sum import StateSum
 from streams.project.project_state import ProjectState
@@ -64,9 +63,9 @@ class PartitionAudit:
 
     def __init__(
         self, options: AuditOptions, topic: str, number: int, core: Core, allowance: Allowance, failpoint: Failpoint,
-        new_hash: Callable[[], Hash] = hashlib.sha256, on_given_up: Callable[[int], None] = lambda records: None,
+        on_given_up: Callable[[int], None] = lambda records: None,
     ) -> None:  # fmt: skip
-        self._new_chain = partial(AuditChain, options.monitor_id, topic, number, options.sign, new_hash)
+        self._new_chain = partial(AuditChain, options.monitor_id, topic, number, options.sign)
         self.chain = self._new_chain()
         self.sum: StateSum | None = None
         self._options = options

@@ -6,7 +6,6 @@ are applied again are hashed once, and a checkpoint that was decided is sent aga
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import msgspec
 
@@ -26,20 +25,10 @@ from streams.base import changelog_keys
 
 MOST_RANGES = 120  # then a checkpoint is cut early: all ranges are stored again with each flush
 MOST_UNSENT = 500  # checkpoints that wait for the audit's topic: eight hours of a minute each
-HASHED_AT_BYTES = 512 * 1024  # a thread may hash them; waking it more often costs more than it saves
+HASHED_BYTES = 2047  # hashlib keeps the interpreter lock for as many; to release it costs more than to hash them
 
 Writes = list[tuple[bytes, bytes | None]]
 Sign = Callable[[AuditCheckpoint], AuditCheckpoint]
-
-
-class Hash(Protocol):
-    """Of `hashlib`, or one that works in a thread."""
-
-    def update(self, data: bytes, /) -> None:
-        """Add these bytes."""
-
-    def hexdigest(self) -> str:
-        """Of all bytes so far."""
 
 
 class StoredSum(msgspec.Struct, frozen=True, array_like=True):
@@ -74,12 +63,9 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditChain:
-    """`sign` gives a checkpoint its signature, or leaves it as it is; `new_hash` begins a SHA-256."""
+    """`sign` gives a checkpoint its signature, or leaves it as it is."""
 
-    def __init__(
-        self, monitor_id: str, topic: str, partition: int, sign: Sign = lambda checkpoint: checkpoint,
-        new_hash: Callable[[], Hash] = hashlib.sha256,
-    ) -> None:  # fmt: skip
+    def __init__(self, monitor_id: str, topic: str, partition: int, sign: Sign = lambda checkpoint: checkpoint) -> None:
         self.sequence = 0  # of the next checkpoint
         self.previous = NO_LINK
         self.offset_from = 0
@@ -94,10 +80,7 @@ class AuditChain:
         self._stored_sequence = 0  # checkpoints before it are stored, and may be sent
         self._written: list[int] = []  # made, and not written yet
         self._cleared: list[int] = []  # sent, and still stored
-        self._new_hash = new_hash
-        self._hash, self._records = new_hash(), 0
-        self._parts: list[bytes] = []
-        self._parts_bytes = 0
+        self._hash, self._records = hashlib.sha256(), 0
 
     # --- recovery
 
@@ -161,24 +144,17 @@ class AuditChain:
 
     def take(self, records: Sequence[AuditedRecord]) -> None:
         """These records were applied, or refused; in order, each once since `begin_at`."""
-        part = audited_bytes(records)
-        self._parts.append(part)
+        part, update = memoryview(audited_bytes(records)), self._hash.update
+        for begin in range(0, len(part), HASHED_BYTES):
+            update(part[begin : begin + HASHED_BYTES])
         self._records += len(records)
-        self._parts_bytes += len(part)
-        if self._parts_bytes >= HASHED_AT_BYTES:
-            self._hash_parts()
-
-    def _hash_parts(self) -> None:
-        self._hash.update(b"".join(self._parts))
-        self._parts, self._parts_bytes = [], 0
 
     def cut(self, next_offset: int) -> None:
         """The partition is stored as it is now, up to this offset."""
         if next_offset <= self.end:
             return
-        self._hash_parts()
         self.ranges.append(AuditRange(next_offset, self._records, self._hash.hexdigest()))
-        self._hash, self._records, self.is_changed = self._new_hash(), 0, True
+        self._hash, self._records, self.is_changed = hashlib.sha256(), 0, True
 
     # --- checkpoints
 
