@@ -29,7 +29,8 @@ Values = dict[bytes, bytes]
 
 class DecidedAgain:
     """`waits_for_past`: alerts that were written while their events were behind wait (the workers are told likewise).
-    `explanations` are what the decisions said of receivers that were not notified, each with the id of the firing."""
+    `explanations` are what the decisions said of receivers that were not notified, each with the id of the firing; of
+    one that differs, what it should have said."""
 
     def __init__(
         self, config: DispatchConfig, topics: TopicNames, evidence: Evidence, *, waits_for_past: bool = False
@@ -99,13 +100,15 @@ class DecidedAgain:
         for at_ms in moments if caught_up else ():
             found = Timed(CaughtUp(origins=caught_up), at_ms)
             tries += [[*tried, found] for tried in (inputs, *late)]
-        first = ""
+        first = ("", self.explanations[:0])
         for tried in tries:
-            said = self._tried(decision, tried, after)
-            if not said:
+            wrong, said = self._tried(decision, tried, after)
+            if not wrong:
+                self.explanations += said
                 return ""
-            first = first or said
-        return first
+            first = first if first[0] else (wrong, said)
+        self.explanations += first[1]
+        return first[0]
 
     def _caught_up(self, decision: StoredDecision, inputs: list[Timed]) -> tuple[str, ...]:
         """The partitions of events for which alerts waited before, or were taken, and wait no more."""
@@ -123,7 +126,9 @@ class DecidedAgain:
         ends |= {entry.at_ms for record in records for entry in record.told}
         return {decision.meta.clock_ms} | {at_ms for at_ms in ends if at_ms <= decision.meta.clock_ms}
 
-    def _tried(self, decision: StoredDecision, inputs: list[Timed], after: Values) -> str:
+    def _tried(
+        self, decision: StoredDecision, inputs: list[Timed], after: Values
+    ) -> tuple[str, list[tuple[str, Explanation]]]:
         state, said, sent, outcomes = restored(self._values.items()), self.explanations[:0], list[bytes](), set[str]()
         for timed in [*inputs, Timed(Tick(), decision.meta.clock_ms)]:
             found = decide(self._config, state, timed.given, timed.at_ms)
@@ -135,9 +140,7 @@ class DecidedAgain:
             wrong = f"stored {len(decision.added)} notifications where its inputs lead to {len(sent)}, or others"
         if not wrong and outcomes != set(decision.outcomes):
             wrong = f"says what became of the acts {sorted(decision.outcomes)} and took {sorted(outcomes)}"
-        if not wrong:
-            self.explanations += said
-        return wrong
+        return wrong, said
 
     def _compared(self, mine: Values, stored: Values) -> str:
         keys = sorted(key for key in mine.keys() | stored.keys() if mine.get(key) != stored.get(key) and key != END)

@@ -27,11 +27,11 @@ SHOWN = 8  # violations of one kind that are written out
 class Oracle:
     """Judges one run. `letters_once`: the broker can ensure that a dead letter is written once (the embedded one
     cannot). `dispatch`: what the dispatcher decided by, None: it is not judged; `waits_for_past`: it held back what was
-    written behind the events."""
+    written behind the events; `has_versions`: an older version decided, too, and its decisions are not made again."""
 
     def __init__(
         self, core: Core, topics: TopicNames, evidence: Evidence, *, letters_once: bool = True,
-        dispatch: DispatchConfig | None = None, waits_for_past: bool = False,
+        dispatch: DispatchConfig | None = None, waits_for_past: bool = False, has_versions: bool = False,
     ) -> None:  # fmt: skip
         self._core = core
         self._topics = topics
@@ -39,6 +39,7 @@ class Oracle:
         self._letters_once = letters_once
         self._dispatch = dispatch
         self._waits_for_past = waits_for_past
+        self._has_versions = has_versions
         self.counts: Counter[str] = Counter()  # what there was, for reports
 
     def verdict(self) -> list[str]:
@@ -60,7 +61,8 @@ class Oracle:
         wrong += _shortened(emitted.in_the_topic())
         if self._dispatch is not None:
             dispatched = DispatchedAlerts(
-                self._dispatch, self._topics, evidence, waits_for_past=self._waits_for_past
+                self._dispatch, self._topics, evidence, waits_for_past=self._waits_for_past,
+                has_versions=self._has_versions,
             )  # fmt: skip
             wrong += [sentence for kind in dispatched.check() for sentence in _shortened(kind)]
             self.counts.update(dispatched.counts)

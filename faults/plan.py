@@ -10,7 +10,8 @@ from faults.sending import Style
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One round. `seconds`: how long its records flow. `styles`: one for each producer. `keeps_places`: a key keeps
-    its partition when partitions are added. `is_skewed`: the clocks of the events' producers are wrong."""
+    its partition when partitions are added. `is_skewed`: the clocks of the events' producers are wrong. `has_versions`:
+    workers of an older version take part, which may decide otherwise whom to notify."""
 
     bootstrap_servers: str
     prefix: str
@@ -27,6 +28,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     is_skewed: bool = False
     dispatch: Dispatch = Dispatch()
     has_people: bool = True  # who act on alerts
+    has_versions: bool = False
 
 
 def worker_settings(plan: Plan, topics: TopicNames, receiver_url: str) -> dict[str, str]:

@@ -89,7 +89,7 @@ class Stage:
         """The oracle of this round."""
         return Oracle(
             self.core, self.topics, evidence, letters_once=letters_once, dispatch=self.dispatch,
-            waits_for_past=self.plan.dispatch.waits_for_past,
+            waits_for_past=self.plan.dispatch.waits_for_past, has_versions=self.plan.has_versions,
         )  # fmt: skip
 
     def configure(self, receiver_url: str) -> None:
@@ -131,13 +131,15 @@ class Stage:
     # --- workers
 
     async def start(
-        self, *names: str, fault: str = "", on: int = 1, environment: Mapping[str, str] | None = None
-    ) -> None:
-        """Start workers, new ones or those that have ended."""
+        self, *names: str, fault: str = "", on: int = 1, environment: Mapping[str, str] | None = None,
+        tree: Path | None = None,
+    ) -> None:  # fmt: skip
+        """Start workers, new ones or those that have ended. `tree`: of another version, whose code they run."""
         for name in names:
             worker = self.workers.get(name)
             if worker is None:
                 worker = self.workers[name] = WorkerProcess(name, self.folder, self._environment)
+            worker.tree = tree
             worker.start(fault, on, **(environment or {}))
 
     async def kill(self, name: str, why: str = "at random") -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from episode_monitor.demo.ports import LOOPBACK, free_port
 from faults import worker_entry
+from faults.versions import OldProcess
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload([worker_entry.__name__])
@@ -30,7 +31,8 @@ class WorkerProcess:
         self.fault = ""  # the failpoint of the present process
         self.wanted = False  # whether the supervisor restarts it when it dies
         self._environment = {**environment, "STATE_DIR": str(folder / f"{name}.state")}
-        self._process: ForkServerProcess | None = None
+        self.tree: Path | None = None  # of another version, whose code the next process runs; None: this one
+        self._process: ForkServerProcess | OldProcess | None = None
 
     @property
     def life(self) -> str:
@@ -45,6 +47,9 @@ class WorkerProcess:
         self.url = f"http://{LOOPBACK}:{port}"
         given = {**self._environment, "MONITORING_PORT": str(port), "TEST_WORKER": self.life, "TEST_FAULT": fault,
                  "TEST_FAULT_ON": str(on), **environment}  # fmt: skip
+        if self.tree is not None:
+            self._process = OldProcess(self.tree, given, self.log)
+            return
         self._process = _forks.Process(target=worker_entry.main, args=(given, self.log), daemon=True)
         self._process.start()
 
