@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -17,9 +18,10 @@ OPERATOR = {"ServiceMonitor": prometheus_operator.ServiceMonitor, "PrometheusRul
 
 def faults_of_compose(document: dict[str, Any]) -> list[str]:
     """What the Compose specification refuses, each with its place."""
-    schema = json.loads(
-        resources.files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json").read_bytes()
-    )
+    package = find_spec("check_jsonschema")  # found and not imported: its command line is of no use here
+    assert package is not None
+    assert package.origin is not None
+    schema = json.loads((Path(package.origin).parent / "builtin_schemas/vendor/compose-spec.json").read_bytes())
     return _faults(validator_for(schema)(schema), document)
 
 

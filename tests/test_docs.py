@@ -71,6 +71,7 @@ OTHER_NAMES = {
     "EVENT_FIELDS",
     "ALERT_DISPATCHER",  # of older versions
     "COMPILED_CORE",
+    "COMPOSE_PROFILES",
     "POSTGRES_PASSWORD",
     "FAULTS_OLD_VERSION",
     "ROLLS_FROM",

@@ -38,12 +38,17 @@ _ENV_HEAD = """\
 # Letters and digits only, because it becomes part of a URL. It cannot change once PostgreSQL has its volume.
 POSTGRES_PASSWORD=
 
+# What is started besides Apache Kafka and two monitors. Without database and service set MONITOR_DATABASE_URL and
+# DATABASE_URL below, to databases of your own or to nothing.
+COMPOSE_PROFILES=database,service,observability
+
 # Which address of this machine the ports are opened on, and the ports.
 # PUBLISH_ADDRESS=127.0.0.1
 # MONITOR_1_PORT=8002
 # MONITOR_2_PORT=8012
 # PROJECT_SERVICE_PORT=8001
 # PROMETHEUS_PORT=9090
+# ALERTMANAGER_PORT=9093
 # GRAFANA_PORT=3000
 # KAFKA_PORT=9092
 # POSTGRES_PORT=5432
