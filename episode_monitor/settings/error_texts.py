@@ -11,11 +11,16 @@ import msgspec
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from episode_monitor.exits import ExitCode, Failure
+
 _SHOWN_MAX = 60  # of a wrong value
 
 
-class SettingsError(Exception):
+class SettingsError(Failure):
     """Wrong settings. The text is one sentence for each: its name, what is wrong and what would be right."""
+
+    def __init__(self, sentences: str) -> None:
+        super().__init__(sentences, ExitCode.USAGE)
 
 
 class SettingRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from episode_monitor.cli.diagnosis import DiagnosisLevel
 from episode_monitor.cli.doctor_databases import own_database, service_database
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.settings.settings import Settings
+from episode_monitor.storage.migrate import known_migrations
 from testbed.pooler import PGBOUNCER, front_door, pgbouncer
 from tests.service_database.making import make_table, run
 
@@ -88,7 +89,7 @@ async def test_a_pooler_that_the_worker_could_not_use_is_no_ok(database_url: str
     async with front_door(database_url) as (_, url):
         assert (await of_own(url)) == (
             DiagnosisLevel.OK,
-            f"PostgreSQL answers at {url.partition('@')[2]}; 9 migrations will run at the next start.",
+            f"PostgreSQL answers at {url.partition('@')[2]}; {len(known_migrations())} migrations will run at the next start.",
         )  # fmt: skip
         verdict, said = await of_own(f"{url}?options=-cgeqo%3Doff")
         assert (verdict, "unsupported startup parameter: options" in said) == (DiagnosisLevel.UNREACHABLE, True)

@@ -8,22 +8,25 @@ import pytest
 from typer.testing import CliRunner
 
 from episode_monitor.cli.app import app
+from episode_monitor.cli.commands import COMMANDS, imported
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("asyncpg", "aiokafka", "fastapi", "faust", "psycopg", "yoyo")
+HEAVY = ("asyncpg", "aiokafka", "fastapi", "faust", "psycopg", "pydantic", "structlog", "yoyo")
 
 
 @pytest.mark.parametrize(
     ("words", "needs"),
     [
-        ("config --help", ""),
-        ("health --help", ""),
-        ("repair show --help", ""),
-        ("alerts list --help", ""),
-        ("replay --help", "asyncpg aiokafka psycopg"),
-        ("audit verify --help", "asyncpg aiokafka psycopg"),
-        ("backfill --help", "asyncpg aiokafka psycopg"),
-        ("rebuild plan --help", "aiokafka"),
+        ("--help", ""),
+        ("--version", ""),
+        ("config --help", "pydantic structlog"),
+        ("health --help", "pydantic structlog"),
+        ("repair show --help", "pydantic structlog"),
+        ("alerts list --help", "pydantic structlog"),
+        ("replay --help", "asyncpg aiokafka psycopg pydantic structlog"),
+        ("audit verify --help", "asyncpg aiokafka psycopg pydantic structlog"),
+        ("backfill --help", "asyncpg aiokafka psycopg pydantic structlog"),
+        ("rebuild plan --help", "aiokafka pydantic structlog"),
     ],
 )
 def test_a_command_imports_only_what_it_needs(words: str, needs: str) -> None:
@@ -44,3 +47,9 @@ def test_help_lists_every_command_once() -> None:
         "worker demo config topics rules alerts silence receivers dead-letters oncall audit tokens repair check doctor "
         "health replay rebuild backfill"
     )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_the_first_sentence_of_each_command(name: str) -> None:
+    command = imported(name)
+    assert COMMANDS[name][1] == (command.short_help or command.help)
