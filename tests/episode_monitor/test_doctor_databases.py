@@ -89,7 +89,8 @@ async def test_a_pooler_that_the_worker_could_not_use_is_no_ok(database_url: str
     async with front_door(database_url) as (_, url):
         assert (await of_own(url)) == (
             DiagnosisLevel.OK,
-            f"PostgreSQL answers at {url.partition('@')[2]}; {len(known_migrations())} migrations will run at the next start.",
+            f"PostgreSQL answers at {url.partition('@')[2]}; "
+            f"{len(known_migrations())} migrations will run at the next start.",
         )  # fmt: skip
         verdict, said = await of_own(f"{url}?options=-cgeqo%3Doff")
         assert (verdict, "unsupported startup parameter: options" in said) == (DiagnosisLevel.UNREACHABLE, True)
