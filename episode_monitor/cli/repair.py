@@ -184,12 +184,12 @@ def _print_facts(plan: Any) -> None:
     if plan["state"] == "rolled_back":
         before, after, verb = after, before, "changed back"
     print(
-        f"{plan['changes_needed']} of {before['episodes']} episodes {verb} ({radius['share_percentage']} %); "
+        f"{radius['episodes_changed']} of {before['episodes']} episodes {verb} ({radius['share_percentage']} %); "
         f"gaps {before['gaps']} -> {after['gaps']}, duplicates {before['duplicates']} -> {after['duplicates']}, "
         f"highest number {before['max_number']} -> {after['max_number']}."
     )
     if plan["newer_changes"]:
-        print(f"{len(plan['newer_changes'])} episodes created after the plan are renumbered too.")
+        print(f"Created after the plan, of these: {len(plan['newer_changes'])}.")
     for warning in plan["warnings"]:
         print(warning)
     for step in plan["steps"]:

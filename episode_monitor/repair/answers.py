@@ -3,7 +3,7 @@
 import msgspec
 
 from episode_monitor.repair.plan_state import KeptPlan, PlanState
-from episode_monitor.repair.planning import Change
+from episode_monitor.repair.planning import Change, with_newer_numbers
 from models.repair import BlastRadius, RepairChange, RepairPlan, RepairPlanSummary, RepairStep
 from models.times import rfc3339
 
@@ -58,14 +58,16 @@ def _change(change: Change) -> RepairChange:
 
 
 def _blast_radius(kept: KeptPlan) -> BlastRadius:
-    plan = kept.plan
-    touched = [number for change in plan.changes for number in (change.old_number, change.new_number)]
-    episodes = plan.before.episodes
+    """Of all changes that the plan lists: with the newer episodes that an act took along."""
+    plan, newer = kept.plan, [*kept.progress.newer, *kept.progress.newer_since]
+    changes = [*plan.changes, *newer]
+    touched = [number for change in changes for number in (change.old_number, change.new_number)]
+    before = with_newer_numbers(plan.before, [change.old_number for change in newer])
     return BlastRadius(
-        episodes_changed=len(plan.changes),
-        share_percentage=round(100.0 * len(plan.changes) / episodes, 1) if episodes else 0.0,
+        episodes_changed=len(changes),
+        share_percentage=round(100.0 * len(changes) / before.episodes, 1) if before.episodes else 0.0,
         lowest_number=min(touched, default=None),
         highest_number=max(touched, default=None),
-        before=plan.before,
-        after=plan.after,
+        before=before,
+        after=with_newer_numbers(plan.after, [change.new_number for change in newer]),
     )

@@ -15,6 +15,7 @@ from episode_monitor.repair.verifying import verdict
 from episode_monitor.service_database.errors import ServiceDatabaseAway, ServiceDatabaseError
 from episode_monitor.storage.database_service import DatabaseAway
 from models.integrity_views import ProjectView
+from models.wording import counted
 
 log = structlog.get_logger(__name__)
 
@@ -62,9 +63,10 @@ class Executor:
         """Stores that the transaction was committed and its events are to be sent."""
         self._parts.failpoint("before_note_of_commit")
         along = len(kept.progress.newer) + len(kept.progress.newer_since)
-        detail = f"{len(kept.plan.changes)} numbers changed" + (f", and those of {along} newer episodes" * bool(along))
-        if act is PlanAction.ROLLBACK and kept.progress.left_behind:
-            detail += f"; {kept.progress.left_behind} newer episodes keep their numbers, above a gap"
+        left = kept.progress.left_behind if act is PlanAction.ROLLBACK else 0
+        detail = f"{counted(len(kept.plan.changes), 'number', 'numbers')} changed"
+        detail += f", and of newer episodes: {along}" * bool(along)
+        detail += f"; newer episodes that keep their numbers, above a gap: {left}" * bool(left)
         return await self._parts.move(
             kept, self._parts.step(by, act.done.value, detail),
             state=act.done, pending=act, verification=Verification.PENDING, sent_offset=None,

@@ -106,6 +106,18 @@ def numbers_of(rows: Iterable[EpisodeRow]) -> ProjectNumbers:
     )
 
 
+def with_newer_numbers(numbers: ProjectNumbers, newer: Sequence[int]) -> ProjectNumbers:
+    """The same with episodes of these numbers, no two alike and all above its highest."""
+    if not newer:
+        return numbers
+    return msgspec.structs.replace(
+        numbers,
+        episodes=numbers.episodes + len(newer),
+        max_number=max(newer),
+        gaps=numbers.gaps + max(newer) - numbers.max_number - len(newer),
+    )
+
+
 def after(rows: Iterable[EpisodeRow], changes: Iterable[Change]) -> list[EpisodeRow]:
     """The rows as they will be."""
     new = {change.episode_id: change.new_number for change in changes}

@@ -19,6 +19,7 @@ from episode_monitor.repair.plan_warnings import warnings
 from episode_monitor.repair.planning import Change, EpisodeRow, Strategy, after, numbers_of, plan
 from episode_monitor.repair.recovery import Recovery
 from episode_monitor.repair.store import is_unfinished
+from models.wording import counted
 
 
 class Repairs:
@@ -43,7 +44,7 @@ class Repairs:
             )
         changes = plan(rows, strategy)
         made = self._made(project_id, strategy, by, rows, changes)
-        step = Step(at_ms=made.created_at_ms, by=by, what="planned", detail=f"{len(changes)} changes")
+        step = Step(at_ms=made.created_at_ms, by=by, what="planned", detail=counted(len(changes), "change", "changes"))
         kept = KeptPlan(plan=made, progress=RepairProgress(steps=[step]))
         await self.store.add(kept)
         self._parts.note(made, step)

@@ -2,9 +2,11 @@
 
 import pytest
 
+from episode_monitor.repair.answers import plan_view
 from episode_monitor.repair.errors import Code, RepairRefused
 from episode_monitor.repair.plan_state import KeptPlan, PlanState, Verification
 from episode_monitor.repair.planning import Strategy
+from models.repair import BlastRadius, ProjectNumbers
 from tests.repair.desk import Desk
 
 
@@ -50,7 +52,20 @@ async def test_newer_episodes_make_a_plan_wait_and_may_be_taken_along(desk: Desk
     assert await desk.numbers("p") == {"p_1": 1, "p_2": 2, "p_3": 3, "new_5": 4, "new_6": 5}
     assert await desk.numbers("p") == desk.stream.numbers["p"]
     assert moved_along(kept) == [("new_5", 5, 4), ("new_6", 6, 5)]
-    assert kept.progress.steps[-3].detail == "2 numbers changed, and those of 2 newer episodes"
+    assert kept.progress.steps[-3].detail == "2 numbers changed, and of newer episodes: 2"
+
+
+async def test_an_applied_plan_shows_all_that_it_changed_newer_episodes_among_them(desk: Desk) -> None:
+    await desk.hold("p", 1, 3)
+    plan_id = await planned(desk)
+    await create(desk, 4, 6)
+    kept = await desk.repairs.apply(plan_id, "mina", "p", with_newer=True)
+    radius = plan_view(kept, approval_needed=False, kept_in="memory", now_ms=0).blast_radius
+    assert radius == BlastRadius(
+        episodes_changed=3, share_percentage=75.0, lowest_number=2, highest_number=6,
+        before=ProjectNumbers(episodes=4, max_number=6, gaps=2, duplicates=0, out_of_range=0),
+        after=ProjectNumbers(episodes=4, max_number=5, gaps=1, duplicates=0, out_of_range=0),
+    )  # fmt: skip
 
 
 async def test_what_was_taken_along_goes_back_as_well(desk: Desk) -> None:
@@ -100,7 +115,7 @@ async def test_a_rollback_without_newer_ones_says_that_it_leaves_a_gap_below_the
     kept = await desk.repairs.rollback(plan_id, "mina", "p")
     assert await desk.numbers("p") == {"p_1": 1, "p_2": 1, "new_3": 3}
     details = [step.detail for step in kept.progress.steps if step.what == "rolled_back"]
-    assert details == ["1 numbers changed; 1 newer episodes keep their numbers, above a gap"]
+    assert details == ["1 number changed; newer episodes that keep their numbers, above a gap: 1"]
 
 
 async def test_duplicates_that_go_to_the_end_go_before_newer_ones(desk: Desk) -> None:

@@ -43,13 +43,13 @@ function Tabs() {
 function RefreshControl() {
   const { t } = useTranslation();
   const { now, change } = usePreferences();
-  const { again, updatedAt, waits, isFetching } = useRefresh();
+  const { again, updatedAt, isLate, waits, isFetching } = useRefresh();
   const format = useFormat();
   const label = (interval: number) => (interval ? t("refresh.every", { interval: format.duration(interval) }) : t("refresh.off"));
   return (
     <>
-      <span className="updated" title={waits ? t(`refresh.waits.${waits}`) : label(now.intervalSeconds)}>
-        {waits && waits !== "off" ? <Icon name="pause" size={11} /> : null} <span className="updated-word">{t("refresh.updated")}</span>{" "}
+      <span className={`updated${isLate ? " warning" : ""}`} title={isLate ? t("refresh.late") : waits ? t(`refresh.waits.${waits}`) : label(now.intervalSeconds)}>
+        {isLate ? <><Icon name="warning" size={11} /><span className="sr">{t("refresh.late")}</span></> : waits && waits !== "off" ? <Icon name="pause" size={11} /> : null} <span className="updated-word">{t("refresh.updated")}</span>{" "}
         <span data-testid="updated">{updatedAt ? format.clock(updatedAt) : "–"}</span>
       </span>
       <button type="button" className="plain" onClick={again} aria-label={t("refresh.again")} title={`${t("refresh.again")} (r)`} aria-busy={isFetching}>

@@ -14,7 +14,7 @@ import { Icon } from "~/parts/Icon";
 import { badge, titleWith } from "./badge";
 import { Header } from "./Header";
 import { useKeyboard } from "./keyboard";
-import { useRefresh } from "./refresh";
+import { useAgain } from "./refresh";
 import { useStream } from "./stream";
 import { useFormat } from "./use-format";
 
@@ -79,7 +79,7 @@ function useBadge(): void {
 export function Shell() {
   const { t } = useTranslation();
   const [helps, setHelps] = useState(false);
-  const { again } = useRefresh();
+  const { again } = useAgain();
   const { pathname, search } = useLocation();
   useKeyboard(useMemo(() => ({ help: () => setHelps(true), again }), [again]));
   useBadge();

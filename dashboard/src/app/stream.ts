@@ -3,7 +3,9 @@
 import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { usePreferences } from "./preferences";
-import { waitsFor } from "./refresh";
+import { useAgain, waitsFor } from "./refresh";
+
+const REFUSED_MS = 10_000; // after an answer that is no stream
 
 /** The questions whose answers a resource is in. Rates change with every event: they keep to the interval. */
 export const ASKED: Record<string, readonly string[]> = {
@@ -28,28 +30,62 @@ export function note(text: string, known: Map<string, string>, client: Pick<Quer
   for (const name of ASKED[resource] ?? []) void client.invalidateQueries({ queryKey: [name] });
 }
 
-/** Listens while the page is seen and refreshes by itself. */
+/** What a connection does to the page: the loss of it may be an outage, and what was missed meanwhile is unknown. */
+export interface Connected {
+  note: (text: string) => void;
+  lost: () => void; // once for each loss
+  back: () => void;
+}
+
+/** Listens, and connects again where the browser would not; the function it returns ends that. */
+export function listen(address: string, { note, lost, back }: Connected): () => void {
+  let source: EventSource | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isLost = false;
+  const connect = () => {
+    const made = new EventSource(address);
+    source = made;
+    made.onmessage = ({ data }) => note(String(data));
+    made.onopen = () => {
+      if (isLost) back();
+      isLost = false;
+    };
+    made.onerror = () => {
+      if (!isLost) lost();
+      isLost = true;
+      if (made.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
+      timer = setTimeout(connect, REFUSED_MS);
+    };
+  };
+  connect();
+  return () => {
+    clearTimeout(timer);
+    source?.close();
+  };
+}
+
+/** Listens while the page is seen. Without automatic refresh it only learns of an outage. */
 export function useStream(): void {
   const client = useQueryClient();
+  const { again, soon } = useAgain();
   const { intervalSeconds } = usePreferences().now;
   useEffect(() => {
-    if (!intervalSeconds || typeof EventSource === "undefined") return;
+    if (typeof EventSource === "undefined") return;
     const known = new Map<string, string>();
-    let source: EventSource | null = null;
-    const listen = () => {
+    const waits = () => waitsFor(intervalSeconds, document) !== null;
+    let end: (() => void) | null = null;
+    const lost = () => (waits() ? void client.invalidateQueries({ queryKey: ["summary"] }) : again());
+    const follow = () => {
       if (document.hidden) {
-        source?.close();
-        source = null;
-      } else if (source === null) {
-        source = new EventSource("./monitoring/episodes/stream");
-        source.onmessage = ({ data }) => note(String(data), known, client, waitsFor(intervalSeconds, document) !== null);
-      }
+        end?.();
+        end = null;
+      } else end ??= listen("./monitoring/episodes/stream", { note: (text) => intervalSeconds && note(text, known, client, waits()), lost, back: () => (intervalSeconds ? soon() : lost()) });
     };
-    listen();
-    document.addEventListener("visibilitychange", listen);
+    follow();
+    document.addEventListener("visibilitychange", follow);
     return () => {
-      document.removeEventListener("visibilitychange", listen);
-      source?.close();
+      document.removeEventListener("visibilitychange", follow);
+      end?.();
     };
-  }, [client, intervalSeconds]);
+  }, [client, intervalSeconds, again, soon]);
 }

@@ -4,7 +4,7 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "~/api/client";
-import { useRefresh } from "~/app/refresh";
+import { useAgain } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
 import { hasText } from "~/text";
 import { Icon, type IconName } from "./Icon";
@@ -52,7 +52,7 @@ export function problemTexts(error: unknown, t: (key: never, given?: never) => s
 
 export function Failed({ error, action }: { error: unknown; action?: ReactNode }) {
   const { t } = useTranslation();
-  const { again } = useRefresh();
+  const { again } = useAgain();
   const { title, detail, icon } = problemTexts(error, t as never);
   return (
     <State icon={icon} title={title} action={<span className="row">{action}<button type="button" className="plain outlined" onClick={again}>{t("refresh.again")}</button></span>}>

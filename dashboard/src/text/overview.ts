@@ -3,6 +3,7 @@
 export const OVERVIEW = {
   "figure.health": ["Integrity health", "무결성 건강도"],
   "figure.health.note": ["{healthy} of {total, project}", "{total, project} 중 {healthy}개 정상"],
+  "figure.stale": ["{partitions, partition} not up to date", "{partitions, partition} 갱신 안 됨"],
   "figure.success": ["Success rate", "성공률"],
   "figure.success.note": ["{failed} of {ended} failed in {minutes} min", "최근 {minutes}분 {ended}건 중 {failed}건 실패"],
   "figure.problems": ["Problems found", "발견된 문제"],

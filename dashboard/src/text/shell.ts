@@ -15,6 +15,7 @@ export const SHELL = {
   "refresh.off": ["Off: refresh by hand", "끄기: 직접 새로 고침"],
   "refresh.off.short": ["Off", "끔"],
   "refresh.updated": ["Updated", "갱신"],
+  "refresh.late": ["Something on this page is older than it should be", "이 페이지에 갱신되지 않은 수치가 있습니다"],
   "refresh.waits.off": ["Automatic refresh is off", "자동 새로 고침이 꺼져 있습니다"],
   "refresh.waits.hidden": ["Waits while the page is hidden", "페이지가 보이지 않아 대기 중입니다"],
   "refresh.waits.dialog": ["Waits while a dialog is open", "대화 상자가 열려 있어 대기 중입니다"],

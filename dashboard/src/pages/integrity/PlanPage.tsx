@@ -4,14 +4,13 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
-import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
 import type { RepairPlan } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { toProject } from "~/logic/address";
 import { command } from "~/logic/export";
 import { stateAmong } from "~/logic/plans";
-import { ActDialog } from "~/parts/ActDialog";
+import { actorText, inWords } from "~/logic/sentences";
 import { Answer } from "~/parts/Answer";
 import { Copy } from "~/parts/Copy";
 import { Icon } from "~/parts/Icon";
@@ -20,44 +19,14 @@ import { Panel } from "~/parts/Panel";
 import { Tag, type Tone } from "~/parts/Severity";
 import { sayOr } from "~/text";
 import { Difference } from "./Difference";
+import { PlanActs } from "./PlanActs";
 import { PlanState } from "./PlanState";
+import { Simulate } from "./Repair";
 
-type Verb = "approve" | "apply" | "rollback";
 const WATCH_MS = 1000;
 const VERIFIED: Record<string, Tone> = { passed: "good", failed: "critical", pending: "warning", inconclusive: "warning" };
 
 const isMoving = (plan: RepairPlan): boolean => plan.state === "applying" || plan.state === "rolling_back" || plan.events_pending || plan.verification === "pending";
-
-function verbsOf(plan: RepairPlan): Verb[] {
-  if (plan.state === "planned") return plan.approval_needed && !plan.approved_by ? ["approve"] : ["apply"];
-  return plan.state === "applied" ? ["rollback"] : [];
-}
-
-function Acts({ plan }: { plan: RepairPlan }) {
-  const { t } = useTranslation();
-  const [verb, setVerb] = useState<Verb | null>(null);
-  const [withNewer, setWithNewer] = useState(false);
-  return (
-    <>
-      {verb ? (
-        <ActDialog
-          close={() => setVerb(null)}
-          act={{
-            title: t(`repair.${verb}`),
-            submit: t(`repair.${verb}`),
-            comment: "none",
-            confirm: plan.project_id,
-            danger: verb !== "approve",
-            what: <p>{t(`repair.${verb}.what`, { changes: plan.changes_needed })}</p>,
-            extra: verb === "approve" ? null : <label className="row"><input type="checkbox" checked={withNewer} onChange={(event) => setWithNewer(event.target.checked)} />{t("repair.with_newer")}</label>,
-            run: ({ by, headers }) => acts.onPlan(verb, plan.plan_id, { by, confirm: plan.project_id, with_newer: withNewer }, headers),
-          }}
-        />
-      ) : null}
-      {verbsOf(plan).map((one) => <button key={one} type="button" className={`plain outlined${one === "rollback" ? "" : " primary"}`} onClick={() => setVerb(one)}>{t(`repair.${one}`)}</button>)}
-    </>
-  );
-}
 
 function Steps({ plan }: { plan: RepairPlan }) {
   const { t } = useTranslation();
@@ -68,7 +37,7 @@ function Steps({ plan }: { plan: RepairPlan }) {
         {[...plan.steps].reverse().map((step, place) => (
           <li key={`${step.at} ${place}`}>
             <time dateTime={step.at} className="note nowrap" title={format.full(step.at)}>{format.clock(step.at)}</time>
-            <span><strong>{sayOr(`planstep.${step.what}`, step.what.replaceAll("_", " "))}</strong> · <span className="name">{step.by}</span>{step.detail ? <span className="note block name">{step.detail}</span> : null}</span>
+            <span><strong>{sayOr(`planstep.${step.what}`, step.what.replaceAll("_", " "))}</strong> · <span className="name">{actorText(step.by)}</span>{step.detail ? <span className="note block name">{inWords(step.detail)}</span> : null}</span>
           </li>
         ))}
       </ol>
@@ -104,8 +73,10 @@ function Plan({ plan }: { plan: RepairPlan }) {
   const moving = isMoving(plan);
   const plans = useQuery(reads.plans(plan.project_id)).data?.plans ?? [];
   const stale = stateAmong(plan, plans) === "stale";
+  const [simulates, setSimulates] = useState(false);
   return (
     <div className="stack">
+      {simulates ? <Simulate project={plan.project_id} first={plan.strategy as "compact"} close={() => setSimulates(false)} /> : null}
       <div className="page-head">
         <PlanState plan={plan} among={plans} />
         {plan.verification === "none" ? null : <Tag tone={VERIFIED[plan.verification]} icon={plan.verification === "passed" ? "check" : "pending"}>{sayOr(`verification.${plan.verification}`, plan.verification)}</Tag>}
@@ -113,14 +84,14 @@ function Plan({ plan }: { plan: RepairPlan }) {
         <div className="row push">
           <Copy label={t("copy.id")} text={plan.plan_id} />
           <Copy label={t("export.command")} text={command(["repair", "apply"], plan.plan_id)} />
-          {stale ? null : <Acts plan={plan} />}
+          {stale ? <button type="button" className="plain outlined primary" onClick={() => setSimulates(true)}>{t("repair.again")}</button> : <PlanActs plan={plan} simulate={() => setSimulates(true)} />}
         </div>
       </div>
       {moving ? <div className="notice notice-info" role="status"><Icon name="pending" /><span>{t("repair.moving")} <progress className="progress" aria-label={t("repair.moving")} /></span></div> : null}
       {stale ? <div className="notice"><Icon name="warning" /><span>{t("repair.stale")} <Link to={toProject(plan.project_id)}>{t("step.project")}</Link></span></div> : null}
       {plan.approval_needed ? <div className="notice"><Icon name="person" /><span>{plan.approved_by ? t("repair.approved_by", { by: plan.approved_by }) : t("repair.needs_second")}</span></div> : null}
-      {plan.warnings.map((warning) => <div key={warning} className="notice"><Icon name="warning" /><span className="name">{warning}</span></div>)}
-      <p className="note">{t(`strategy.${plan.strategy}` as "strategy.compact")} · <span className="name">{plan.created_by}</span> · <At at={plan.created_at} />{plan.state === "planned" ? <> · {t("repair.expires")} <Ago at={plan.expires_at} /></> : null}</p>
+      {plan.warnings.map((warning) => <div key={warning} className="notice"><Icon name="warning" /><span className="name">{inWords(warning)}</span></div>)}
+      <p className="note">{t(`strategy.${plan.strategy}` as "strategy.compact")} · <span className="name">{actorText(plan.created_by)}</span> · <At at={plan.created_at} />{plan.state === "planned" ? <> · {t("repair.expires")} <Ago at={plan.expires_at} /></> : null}</p>
       <div className="two">
         <Difference plan={plan} />
         <div className="stack"><Radius plan={plan} /><Steps plan={plan} /></div>

@@ -7,6 +7,7 @@ import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
 import { useFormat } from "~/app/use-format";
 import { toPlan, toProject } from "~/logic/address";
+import { actorText, inWords } from "~/logic/sentences";
 import { useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
 import { Export } from "~/parts/Copy";
@@ -30,7 +31,7 @@ function Automatic() {
       {dialog}
       <Answer of={query} lines={1}>
         {(automatic) => (
-          <p className="panel-body"><Tag tone={automatic.active ? "good" : undefined} icon={automatic.active ? "good" : "pause"}>{t(automatic.active ? "automatic.on" : "automatic.off")}</Tag> <span className="name">{automatic.reason}</span>{automatic.paused_by ? <span className="note name"> · {automatic.paused_by}</span> : null}</p>
+          <p className="panel-body"><Tag tone={automatic.active ? "good" : undefined} icon={automatic.active ? "good" : "pause"}>{t(automatic.active ? "automatic.on" : "automatic.off")}</Tag> <span className="name">{inWords(automatic.reason)}</span></p>
         )}
       </Answer>
     </Panel>
@@ -58,7 +59,7 @@ export function Plans() {
                         <td className="main-cell"><Link to={toPlan(plan.plan_id)} className="strong mono">{plan.plan_id}</Link><div className="sub"><Link to={toProject(plan.project_id)} className="name quiet-link">{plan.project_id}</Link></div></td>
                         <td className="num" data-label={t("repair.changes.head")}>{format.count(plan.changes_needed)}</td>
                         <td>{sayOr(`verification.${plan.verification}`, plan.verification)}</td>
-                        <td className="name">{plan.acted_by ?? plan.created_by}</td>
+                        <td className="name">{actorText(plan.acted_by ?? plan.created_by)}</td>
                         <td className="num sub"><Ago at={plan.acted_at ?? plan.created_at} /></td>
                       </tr>
                     ))}

@@ -8,6 +8,7 @@ import { acts } from "~/api/acts";
 import type { components } from "~/api/schema";
 import { reads } from "~/api/reads";
 import { toPlan } from "~/logic/address";
+import { actorText } from "~/logic/sentences";
 import { ActDialog } from "~/parts/ActDialog";
 import { Answer } from "~/parts/Answer";
 import { Pick } from "~/parts/Filters";
@@ -18,10 +19,10 @@ import { PlanState } from "./PlanState";
 type Strategy = components["schemas"]["Strategy"];
 const STRATEGIES: Strategy[] = ["compact", "duplicates_to_gaps", "duplicates_to_end"];
 
-function Simulate({ project, close }: { project: string; close: () => void }) {
+export function Simulate({ project, first = "compact", close }: { project: string; first?: Strategy; close: () => void }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const [strategy, setStrategy] = useState<Strategy>("compact");
+  const [strategy, setStrategy] = useState<Strategy>(first);
   return (
     <ActDialog
       close={close}
@@ -58,7 +59,7 @@ export function Repair({ project, healthy }: { project: string; healthy: boolean
                 <li key={plan.plan_id} className="row">
                   <PlanState plan={plan} among={plans} />
                   <Link to={toPlan(plan.plan_id)}>{t("repair.changes", { many: plan.changes_needed })}</Link>
-                  <span className="note push"><span className="name">{plan.created_by}</span> · <Ago at={plan.created_at} /></span>
+                  <span className="note push"><span className="name">{actorText(plan.created_by)}</span> · <Ago at={plan.created_at} /></span>
                 </li>
               ))}
             </ul>

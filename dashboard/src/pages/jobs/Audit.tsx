@@ -6,6 +6,7 @@ import { useEverything } from "~/api/everything";
 import { reads } from "~/api/reads";
 import type { components } from "~/api/schema";
 import { useFormat } from "~/app/use-format";
+import { actorText } from "~/logic/sentences";
 import { command } from "~/logic/export";
 import { Answer, State } from "~/parts/Answer";
 import { Export } from "~/parts/Copy";
@@ -39,7 +40,7 @@ export function Audit() {
                     {entries.map((row, place) => (
                       <tr key={`${row.at} ${row.target} ${place}`}>
                         <td className="shrink sub"><At at={row.at} /></td>
-                        <td><strong className="name">{row.who}</strong> <span className="sub">{sayOr(`role.${row.role}`, row.role)}</span></td>
+                        <td><strong className="name">{actorText(row.who)}</strong> <span className="sub">{sayOr(`role.${row.role}`, row.role)}</span></td>
                         <td>{sayOr(`audit.${row.what}`, row.what)}</td>
                         <td className="main-cell name mono">{row.target}</td>
                         <td className={row.result === "done" ? "good" : "name"}>{sayOr(`result.${row.result}`, row.result)}</td>

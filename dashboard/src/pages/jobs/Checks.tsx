@@ -8,9 +8,10 @@ import { reads } from "~/api/reads";
 import type { Job } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { toProject } from "~/logic/address";
+import { actorText } from "~/logic/sentences";
 import { useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
-import { Ago } from "~/parts/Moment";
+import { Ago, At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag, type Tone } from "~/parts/Severity";
 
@@ -79,8 +80,8 @@ export function Checks() {
                       <td className="shrink"><JobState state={job.state} /></td>
                       <td className="shrink">{t(job.kind === "deep" ? "check.deep" : "check.basic")}</td>
                       <td className="main-cell"><Result job={job} /></td>
-                      <td className="name">{job.requested_by}</td>
-                      <td className="num sub"><Ago at={job.started_at} /></td>
+                      <td className="name">{actorText(job.requested_by)}</td>
+                      <td className="num sub" data-label={t("check.began")}><At at={job.started_at} /> <Ago at={job.started_at} /></td>
                       <td className="num">{job.ended_at ? format.seconds((Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000) : "–"}</td>
                       <td className="acts">{job.state === "running" ? <button type="button" className="plain" onClick={() => cancel(job)}>{t("job.cancel")}</button> : null}</td>
                     </tr>

@@ -1,0 +1,44 @@
+// The monitor's English sentences about repairs in the words of the page, by what they look like. What no pattern knows,
+// such as a sentence of another version, is shown as it came.
+
+import { i18next, sayOr, type TextKey } from "~/text";
+
+const SENTENCES: [RegExp, TextKey][] = [
+  [/^(\d+) changes?$/, "sentence.changes"],
+  [/^(\d+) numbers? changed$/, "sentence.changed"],
+  [/^(\d+) numbers? changed, and of newer episodes: (\d+)$/, "sentence.changed.newer"],
+  [/^(\d+) numbers? changed; newer episodes that keep their numbers, above a gap: (\d+)$/, "sentence.changed.left"],
+  [/^(\d+) numbers? changed, and of newer episodes: (\d+); newer episodes that keep their numbers, above a gap: (\d+)$/, "sentence.changed.both"],
+  [/^The stream shows the new numbers\.$/, "sentence.passed"],
+  [/^The stream has not processed the events yet\.$/, "sentence.waits"],
+  [/^The stream does not know this project/, "sentence.skipped"],
+  [/^Number (\d+) was derived from the old highest number/, "sentence.derived"],
+  [/^Numbers that the stream still reports as missing or duplicate and are not: (\d+)\.$/, "sentence.failed"],
+  [/^the worker stopped during the transaction, which was rolled back$/, "sentence.interrupted"],
+  [/^Nothing was changed: (an|\d+) episodes? (?:was|were) created since the plan was made\./, "sentence.newer"],
+  [/^Nothing was changed: episodes of the project were created, deleted or renumbered/, "sentence.moved"],
+  [/^Nothing was changed: episode (\S+) has been changed since the plan was made/, "sentence.moved.one"],
+  [/^Concurrent changes of /, "sentence.contended"],
+  [/^compact changes (\d+) of (\d+) episodes; the strategy duplicates_to_end would end the duplicates with (\d+)\.$/, "sentence.smaller"],
+  [/^compact changes (\d+) of (\d+) episodes; the strategy duplicates_to_end would end the duplicates with (\d+) and leave (\d+) missing numbers?\.$/, "sentence.smaller.gaps"],
+  [/^Projects that opted in are repaired automatically\.$/, "sentence.auto.on"],
+  [/^AUTO_FIX_ENABLED is false/, "sentence.auto.fix_off"],
+  [/^AUTO_REPAIR_PROJECTS is empty/, "sentence.auto.empty"],
+  [/^AUTO_REPAIR_PAUSED is true/, "sentence.auto.paused"],
+  [/^(.+) has paused it: only manual repairs are possible\.$/s, "sentence.auto.paused_by"],
+];
+
+const valueOf = (text: string): string | number => (text === "an" ? 1 : /^\d+$/.test(text) ? Number(text) : text);
+
+export function inWords(text: string): string {
+  for (const [pattern, key] of SENTENCES) {
+    const found = pattern.exec(text);
+    if (!found) continue;
+    const [a, b, c, d] = found.slice(1).map(valueOf);
+    return i18next.t(key, { a, b, c, d });
+  }
+  return text;
+}
+
+/** Who acted: a person's own name, or a word where the monitor acted by itself. */
+export const actorText = (by: string): string => sayOr(`actor.${by}`, by);
