@@ -3,7 +3,7 @@ import { toAlert, toProject, webAddress } from "~/logic/address";
 import { command, csv, csvCell, shellWord } from "~/logic/export";
 
 test("a text that a spreadsheet would run is defused, and a negative number is not", () => {
-  expect(["=1+1", "+x", "-x", "@x", "\tx"].map(csvCell)).toEqual(["'=1+1", "'+x", "'-x", "'@x", "'\tx"]);
+  expect(["=1+1", "+x", "-x", "@x", "\tx", "  =1", "\uff1d1", "\uff0d1"].map(csvCell)).toEqual(["'=1+1", "'+x", "'-x", "'@x", "'\tx", "'  =1", "'\uff1d1", "'\uff0d1"]);
   expect([csvCell(-1), csvCell(null), csvCell('a"b,c'), csvCell("한글")]).toEqual(["-1", "", '"a""b,c"', "한글"]);
 });
 

@@ -1,21 +1,8 @@
 import { expect, test } from "vitest";
 import type { ActiveAlert } from "~/api/types";
-import { allPages } from "~/logic/all-pages";
 import { grouped, toldTo } from "~/logic/alerts";
 import { localInput } from "~/logic/format";
 import { zoomOf } from "~/logic/trend";
-
-test("an export has every page of what the filters find, and says where it had to end", async () => {
-  const asked: (string | null)[] = [];
-  const ask = async (cursor: string | null) => {
-    asked.push(cursor);
-    const page = Number(cursor ?? 0);
-    return { found: [page * 2, page * 2 + 1], next: page < 3 ? String(page + 1) : null };
-  };
-  expect(await allPages(ask)).toEqual({ found: [0, 1, 2, 3, 4, 5, 6, 7], isWhole: true });
-  expect(asked).toEqual([null, "1", "2", "3"]);
-  expect(await allPages(ask, 2)).toEqual({ found: [0, 1, 2, 3], isWhole: false });
-});
 
 const alert = (project_id: string, severity: "critical" | "warning" = "warning") => ({ alert_key: `rule:${project_id}`, rule_id: "rule", project_id, severity, status: "firing", silenced_by: [], silenced_until: null, acknowledged_by: null, starts_at: "" }) as unknown as ActiveAlert;
 const labels = (project_id: string) => ({ labels: { alertname: "rule", project_id } });

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
@@ -24,6 +25,7 @@ from episode_monitor.deliveries.views import (
 from episode_monitor.fleet.errors import InvalidQuery
 from episode_monitor.storage.paging import BadQuery, decode_place, encode_place
 from episode_monitor.web.answers import answer, done
+from episode_monitor.web.exports import EXPORTED, ExportFormat, export_rows
 from episode_monitor.web.mutations import CheckBody, audited, read_body
 from episode_monitor.web.parameters import Clean, Cursor, Limit
 from episode_monitor.web.paths import Whole
@@ -32,6 +34,7 @@ from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.security import caller_of
 
 ROOT = "/monitoring/episodes"
+_COLUMNS = ("id", "kind", "at", "reason", "detail", "origin", "key", "size", "first_kib")
 Name = Annotated[str, Path(min_length=1, max_length=100, description="The receiver's name."), Whole, Clean]
 LetterId = Annotated[str, Path(min_length=1, max_length=40, description="The dead letter's id."), Whole, Clean]
 OfKind = Annotated[Kind | None, Query(description="Only dead letters of events, or of alerts.")]
@@ -121,6 +124,12 @@ def dead_letter_router(desk: DeadLetterDesk) -> APIRouter:
             return DeadLetterList(dead_letters=left[:limit], total=len(found), next_cursor=more)
 
         return await answer(request, made)
+
+    @router.get("/export", responses=EXPORTED)
+    async def export_dead_letters(request: Request, form: ExportFormat = "csv", kind: OfKind = None) -> Response:
+        """All dead letters of such a list as a file."""
+        rows = [msgspec.to_builtins(letter) for letter in await desk.listed(kind)]
+        return export_rows(request, form, "dead-letters", _COLUMNS, rows)
 
     @router.post("/{letter_id}/retry", responses=handled, openapi_extra=takes(HandleBody, required=False))
     async def retry_dead_letter(request: Request, letter_id: LetterId) -> Response:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
@@ -17,6 +18,7 @@ from episode_monitor.dispatch.desk import DispatchDesk
 from episode_monitor.fleet.errors import InvalidQuery
 from episode_monitor.storage.paging import BadQuery, decode_place, encode_place
 from episode_monitor.web.answers import answer, done
+from episode_monitor.web.exports import EXPORTED, MOST_ROWS, ExportFormat, export_rows
 from episode_monitor.web.idempotency import REPLAY, id_of_creation
 from episode_monitor.web.mutations import audited, read_body
 from episode_monitor.web.parameters import Clean, Cursor, Limit
@@ -33,6 +35,7 @@ SilenceId = Annotated[str, Path(min_length=1, max_length=500, description="The s
 State = Annotated[Literal["pending", "active", "expired"] | None, Query(description="Only silences in this state.")]
 _Place = tuple[int, str]
 _PREVIEW = takes(PreviewBody, required=True)
+_COLUMNS = ("id", "state", "matchers", "starts_at", "ends_at", "created_by", "comment", "updated_at")
 _SET = returns(SilenceView, problems=(400, 404, 409, 503), mutation=True)
 _BODY = takes(SilenceBody, required=True)
 
@@ -46,14 +49,20 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
         """All silences of the fleet; expired ones are kept for five days."""
 
         async def listed() -> SilenceList:
-            now_ms, records = desk.now_ms(), [each.record for each in desk.state().silences.values()]
-            found = [each for each in records if state in (None, silence_state(each, now_ms))]
+            now_ms, found = desk.now_ms(), _found(desk, state)
             page, next_cursor = _page(found, limit, cursor)
             return SilenceList(
                 silences=[silence_view(each, now_ms) for each in page], total=len(found), next_cursor=next_cursor
             )
 
         return await answer(request, listed)
+
+    @router.get("/export", responses=EXPORTED)
+    async def export_silences(request: Request, kind: ExportFormat = "csv", state: State = None) -> Response:
+        """All silences of such a list as a file."""
+        now_ms, (found, _) = desk.now_ms(), _page(_found(desk, state), MOST_ROWS, None)
+        rows = [msgspec.to_builtins(silence_view(each, now_ms)) for each in found]
+        return export_rows(request, kind, "silences", _COLUMNS, rows)
 
     @router.post("", status_code=201, responses=_SET, openapi_extra=_BODY)
     async def create_silence(request: Request) -> Response:
@@ -93,6 +102,11 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
         return done(_view(desk, silence_id))
 
     return router
+
+
+def _found(desk: DispatchDesk, state: str | None) -> list[SilenceRecord]:
+    now_ms, records = desk.now_ms(), [each.record for each in desk.state().silences.values()]
+    return [each for each in records if state in (None, silence_state(each, now_ms))]
 
 
 def _page(

@@ -84,5 +84,7 @@ async def _look(kept: KeptPlan, ask: AskStream, look: Look, before: Verdict) -> 
         )
     wrong = contradictions(view, rows)
     if wrong > progress.surplus:
-        return Verification.FAILED, f"Numbers that the stream still reports as missing or duplicate and are not: {wrong}."
+        return Verification.FAILED, (
+            f"Numbers that the stream still reports as missing or duplicate and are not: {wrong}."
+        )
     return Verification.PASSED, "The stream shows the new numbers."

@@ -1,7 +1,7 @@
 """Whole lists as files: exactly what the same filters list, page after page, sent while it is read. At most
 MOST_ROWS rows, a page of them in memory."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -49,12 +49,7 @@ async def export(
     begins, so that what is wrong with the question is still an error of its own."""
     web = context_of(request)
     first = read(await web.fleet.ask(question))
-    stamp = rfc3339(web.now_ms())[:19].replace("-", "").replace(":", "")
-    headers = {
-        "cache-control": "no-store",
-        "content-disposition": f'attachment; filename="{name}-{stamp}Z.{kind}"',
-        "x-most-rows": str(MOST_ROWS),
-    }
+    headers = _headers(request, kind, name)
     if request.scope.get(IS_HEAD):
         return Response(headers=headers, media_type=MEDIA_TYPES[kind])
 
@@ -71,3 +66,21 @@ async def export(
         yield writer.end()
 
     return StreamingResponse(parts(), headers=headers, media_type=MEDIA_TYPES[kind])
+
+
+def export_rows(
+    request: Request, kind: Format, name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> Response:
+    """The same of a list that is in memory as a whole."""
+    writer, headers = TableWriter(kind, columns), _headers(request, kind, name)
+    body = b"" if request.scope.get(IS_HEAD) else writer.begin() + writer.rows(rows[:MOST_ROWS]) + writer.end()
+    return Response(body, headers=headers, media_type=MEDIA_TYPES[kind])
+
+
+def _headers(request: Request, kind: Format, name: str) -> dict[str, str]:
+    stamp = rfc3339(context_of(request).now_ms())[:19].replace("-", "").replace(":", "")
+    return {
+        "cache-control": "no-store",
+        "content-disposition": f'attachment; filename="{name}-{stamp}Z.{kind}"',
+        "x-most-rows": str(MOST_ROWS),
+    }

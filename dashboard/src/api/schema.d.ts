@@ -441,6 +441,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/monitoring/episodes/dead-letters/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Dead Letters
+         * @description All dead letters of such a list as a file.
+         */
+        get: operations["export_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/monitoring/episodes/dead-letters/{letter_id}/discard": {
         parameters: {
             query?: never;
@@ -1328,6 +1348,26 @@ export interface paths {
          * @description Silence the alerts that all matchers fit; they stay visible.
          */
         post: operations["create_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/monitoring/episodes/silences/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Silences
+         * @description All silences of such a list as a file.
+         */
+        get: operations["export_silences"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -5190,6 +5230,50 @@ export interface operations {
             };
         };
     };
+    export_dead_letters: {
+        parameters: {
+            query?: {
+                /** @description csv (UTF-8 with a byte order mark) or json. */
+                format?: "csv" | "json";
+                /** @description Only dead letters of events, or of alerts. */
+                kind?: ("event" | "alert") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A file with at most 100000 rows. The connection is cut where a further page fails. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                    "text/csv": string;
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     discard_dead_letter: {
         parameters: {
             query?: never;
@@ -8791,6 +8875,50 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    export_silences: {
+        parameters: {
+            query?: {
+                /** @description csv (UTF-8 with a byte order mark) or json. */
+                format?: "csv" | "json";
+                /** @description Only silences in this state. */
+                state?: ("pending" | "active" | "expired") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A file with at most 100000 rows. The connection is cut where a further page fails. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                    "text/csv": string;
                 };
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */

@@ -26,7 +26,7 @@ function Tabs() {
     { to: "/alerts", label: t("tab.alerts"), count: alerts?.total, tone: critical ? "critical" : "warning" },
     { to: "/integrity", label: t("tab.integrity"), count: summary?.unhealthy_projects ?? undefined, tone: "critical" },
     { to: "/performance", label: t("tab.performance") },
-    { to: "/jobs", label: t("tab.jobs") },
+    { to: "/jobs", label: <><span className="wide">{t("tab.jobs")}</span><span className="narrow">{t("tab.jobs.short")}</span></> },
   ];
   return (
     <nav className="tabs" aria-label={t("tab.all")}>

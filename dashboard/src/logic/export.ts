@@ -2,7 +2,7 @@
 
 export type Cell = string | number | boolean | null | undefined;
 
-const FORMULA = /^[=+\-@\t\r]/;
+const FORMULA = /^ *[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/; // as the monitor has it: after spaces, and of full width too
 
 /** One cell: a text that a spreadsheet would take for a formula gets an apostrophe in front. */
 export function csvCell(value: Cell): string {

@@ -49,6 +49,13 @@ export interface Totals {
   conflict: number | null;
 }
 
+/** How many hours to show where nobody has chosen: a day, but of a monitor that has not counted two hours yet, its minutes. */
+export function hoursOf(day: Pick<Trend, "points" | "as_of"> | undefined): number | null {
+  if (!day) return null;
+  const complete = day.points.filter((point) => !isRunning(point, day.as_of)).length;
+  return day.points.length === 0 || complete >= 2 ? 24 : complete ? 2 : 1;
+}
+
 /** Totals of the intervals that begin in [from, to), in milliseconds; rates in percent. */
 export function totals(points: readonly TrendPoint[], from: number, to: number): Totals {
   const sum = { attempted: 0, ended: 0, failed: 0, conflicted: 0 };

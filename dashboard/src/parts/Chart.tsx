@@ -19,7 +19,7 @@ export interface Line {
 
 interface Props {
   title: string;
-  unit: string;
+  unit: string; // with the space before it, where its language has one
   lines: Line[];
   threshold?: number;
   marks?: number[]; // milliseconds
@@ -83,7 +83,7 @@ export function Chart({ title, unit, lines, threshold, marks = [], height = 170,
   useEffect(() => {
     const place = holder.current;
     if (!place) return;
-    const text = (value: number | null) => (value === null ? "–" : `${format.count(Math.round(value * 1000) / 1000)}${unit ? ` ${unit}` : ""}`);
+    const text = (value: number | null) => (value === null ? "–" : `${format.count(Math.round(value * 1000) / 1000)}${unit}`);
     const axis = { stroke: colour("--text-3"), font: FONT, ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
     const made = new uPlot(
       {
@@ -98,7 +98,7 @@ export function Chart({ title, unit, lines, threshold, marks = [], height = 170,
         },
         axes: [
           { ...axis, size: 26, values: (_, splits, __, ___, step) => splits.map((at) => (step >= 86_400 ? format.day(at * 1000).replace(/,? ?00:00$/, "") : format.minute(at * 1000))), space: 60 },
-          { ...axis, size: 48, values: (_, splits) => splits.map((value) => `${format.count(value)}${unit ? ` ${unit}` : ""}`), space: 34 },
+          { ...axis, size: 48, values: (_, splits) => splits.map((value) => `${format.count(value)}${unit}`), space: 34 },
         ],
         series: [
           { label: t("alert.at"), value: (_, at) => (at === null ? "" : format.day(at * 1000)) },

@@ -10,7 +10,7 @@ import { grouped, matching, standing, toldTo, worstFirst, type GroupBy } from "~
 import { command } from "~/logic/export";
 import { useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
-import { Export } from "~/parts/Copy";
+import { ExportShown } from "~/parts/Export";
 import { Choice, Pick, Search, useParameter } from "~/parts/Filters";
 import { useAlertActs } from "./alert-acts";
 import { AlertTable } from "./AlertTable";
@@ -35,7 +35,7 @@ function Toolbar({ alerts, shown, total }: { alerts: readonly ActiveAlert[]; sho
         <Pick label={t("alerts.standing")} value={stands} onChange={setStands} options={[{ value: "", label: t("filter.all") }, ...["firing", "acknowledged", "silenced", "pending"].map((one) => ({ value: one, label: `${t(`status.${one}` as "status.firing")} (${of(one, standing)})` }))]} />
         <Pick label={t("alerts.group")} value={by} onChange={setBy} options={["told", "rule", "project", "severity", "none"].map((value) => ({ value, label: t(`alerts.group.${value}` as "alerts.group.rule") }))} />
       </div>
-      <span className="push"><Export name="alerts" heads={HEADS} rows={shown} row={rowOf} path="/monitoring/episodes/alerts/active" command={command(["alerts", "list"])} /></span>
+      <span className="push"><ExportShown name="alerts" heads={HEADS} rows={shown} row={rowOf} path="/monitoring/episodes/alerts/active" command={command(["alerts", "list"])} /></span>
     </div>
   );
 }

@@ -19,6 +19,7 @@ import { useAlertActs, useEndSilence } from "./alert-acts";
 import { Deliveries, NextSteps, NotTold, Timeline } from "./AlertParts";
 import { Measured } from "./AlertTable";
 import { Around } from "./Around";
+import { FirstSteps } from "./FirstSteps";
 import { ProjectLink } from "~/parts/ProjectName";
 
 function Head({ alert }: { alert: AlertDetails }) {
@@ -58,7 +59,7 @@ function Facts({ alert }: { alert: AlertDetails }) {
           <dt>{t("alert.project")}</dt>
           <dd><ProjectLink id={alert.project_id} />{alert.alert_type === "INTEGRITY_VIOLATION" ? <> · <Link to={toProject(alert.project_id)}>{t("step.repair")}</Link></> : null}</dd>
           <dt>{t("alerts.value")}</dt>
-          <dd><Measured alert={alert} />{inputs ? <span className="note"> · {t("alert.inputs", { bad: format.count(inputs.bad), whole: format.count(inputs.whole) })}{inputs.lower_bound === undefined ? "" : ` · ${t("alert.lower_bound", { bound: format.percent(inputs.lower_bound) })}`}</span> : null}</dd>
+          <dd><Measured alert={alert} />{inputs ? <span className="note"> · {t(alert.window_minutes === null ? "alert.inputs.numbers" : "alert.inputs", { bad: format.count(inputs.bad), whole: inputs.whole })}{inputs.lower_bound === undefined ? "" : ` · ${t("alert.lower_bound", { bound: format.percent(inputs.lower_bound) })}`}</span> : null}</dd>
           <dt>{t("alert.rule")}</dt>
           <dd><Link to={`/alerts/rules?rule=${encodeURIComponent(alert.rule_id)}`} className="name">{alert.rule_id}</Link>{alert.window_minutes ? <span className="note"> · {t("alert.window", { window: format.duration(alert.window_minutes * 60) })}</span> : null}</dd>
           <dt>{t("alerts.since")}</dt>
@@ -98,6 +99,7 @@ export function AlertPage() {
         {(alert) => (
           <div className="stack">
             <Head alert={alert} />
+            {alert.status === "resolved" ? null : <FirstSteps alert={alert} />}
             <div className="two">
               <div className="stack">
                 <Facts alert={alert} />

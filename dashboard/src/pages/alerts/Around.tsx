@@ -29,7 +29,7 @@ export function Around({ alert }: { alert: AlertDetails }) {
       <Answer of={trend} lines={5}>
         {(data) => (
           <Suspense fallback={<Bones lines={5} />}>
-            <Chart title={t(`measure.${measure}`)} unit={measure === "p95" ? "s" : "%"} lines={[{ label: t(`measure.${measure}`), tone: "critical", points: series(data, measure) }]} threshold={alert.threshold} marks={marks} range={rangeOf(data, hours)} height={150} />
+            <Chart title={t(`measure.${measure}`)} unit={t(measure === "p95" ? "unit.seconds" : "unit.percent")} lines={[{ label: t(`measure.${measure}`), tone: "critical", points: series(data, measure) }]} threshold={alert.threshold} marks={marks} range={rangeOf(data, hours)} height={150} />
           </Suspense>
         )}
       </Answer>

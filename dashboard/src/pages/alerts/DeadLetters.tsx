@@ -3,15 +3,13 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
-import { useEverything } from "~/api/everything";
 import { reads, type LettersAsked } from "~/api/reads";
 import type { DeadLetter } from "~/api/types";
-import type { components } from "~/api/schema";
 import { useFormat } from "~/app/use-format";
 import { command } from "~/logic/export";
 import { useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
-import { Export } from "~/parts/Copy";
+import { Export } from "~/parts/Export";
 import { Choice, Pager, useParameter } from "~/parts/Filters";
 import { Ago } from "~/parts/Moment";
 import { Tag } from "~/parts/Severity";
@@ -47,7 +45,6 @@ export function DeadLetters() {
   const [dialog, open] = useAct();
   const asked = { kind: (kind || null) as LettersAsked["kind"], limit: 50, cursor: cursor || null };
   const query = useQuery({ ...reads.letters(asked), placeholderData: keepPreviousData });
-  const everything = useEverything((page) => reads.letters({ ...asked, ...page }), (answer: components["schemas"]["DeadLetterList"]) => answer.dead_letters);
   const handle = (verb: "retry" | "discard", letter: DeadLetter) =>
     open({ title: t(`letters.${verb}`), submit: t(`letters.${verb}`), danger: verb === "discard", comment: verb === "discard" ? "required" : "optional", what: <p><code>{letter.id}</code> <span className="note">{t(`letters.${verb}.what`)}</span></p>, run: ({ by, comment, headers }) => acts.letter(verb, letter.id, { by, comment }, headers) });
   return (
@@ -55,7 +52,7 @@ export function DeadLetters() {
       {dialog}
       <div className="panel-head">
         <Choice label={t("letters.kind")} value={kind} onChange={setKind} options={[{ value: "", label: t("filter.all") }, { value: "event", label: t("letters.event") }, { value: "alert", label: t("letters.alert") }]} />
-        <span className="push">{query.data ? <Export name="dead-letters" more={everything} heads={["id", "kind", "at", "reason", "detail", "key"]} rows={query.data.dead_letters} row={(one) => [one.id, one.kind, one.at, one.reason, one.detail, one.key]} path="/monitoring/episodes/dead-letters" command={command(["dead-letters", "list"])} /> : null}</span>
+        <span className="push">{query.data ? <Export path="/monitoring/episodes/dead-letters" asked={{ kind }} command={command(["dead-letters", "list"])} /> : null}</span>
       </div>
       <Answer of={query} lines={5}>
         {({ dead_letters, total, next_cursor }) =>

@@ -3,14 +3,12 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { useEverything } from "~/api/everything";
 import { reads, type HistoryAsked } from "~/api/reads";
 import type { AlertTransition } from "~/api/types";
-import type { components } from "~/api/schema";
 import { useFormat } from "~/app/use-format";
 import { toAlert } from "~/logic/address";
 import { Answer, State } from "~/parts/Answer";
-import { Export } from "~/parts/Copy";
+import { Export } from "~/parts/Export";
 import { Choice, Pager, Pick, Search, useParameter } from "~/parts/Filters";
 import { At } from "~/parts/Moment";
 import { SeverityTag, StatusTag } from "~/parts/Severity";
@@ -50,7 +48,6 @@ export function History() {
   const [cursor] = useParameter("cursor");
   const asked: HistoryAsked = { project_id: project || null, rule_id: rule || null, status: (status || null) as HistoryAsked["status"], since: since(hours), limit: 100, cursor: cursor || null };
   const query = useQuery({ ...reads.history(asked), placeholderData: keepPreviousData });
-  const everything = useEverything((page) => reads.history({ ...asked, ...page }), (answer: components["schemas"]["AlertHistoryPage"]) => answer.transitions);
   const rules = useQuery(reads.rules()).data?.rules ?? [];
   return (
     <section className="panel">
@@ -62,7 +59,7 @@ export function History() {
           <Choice label={t("range.title")} value={hours} onChange={setHours} options={["", "1", "24", "168"].map((value) => ({ value, label: t(`range.${value || "all"}` as "range.all") }))} />
         </div>
         <span className="push">
-          {query.data ? <Export name="alert-history" more={everything} heads={["at", "alert_key", "status", "severity", "reason", "by", "comment"]} rows={query.data.transitions} row={(one) => [one.at, text(one.alert, "alert_key"), text(one.alert, "status"), text(one.alert, "severity"), one.reason, one.by, one.comment]} path="/monitoring/episodes/alerts/history" /> : null}
+          {query.data ? <Export path="/monitoring/episodes/alerts/history" asked={{ project_id: project, rule_id: rule, status, since: asked.since }} /> : null}
         </span>
       </div>
       <Answer of={query} lines={8}>

@@ -10,11 +10,13 @@ import { useNow } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
 import { useAct } from "~/parts/ActDialog";
 import { Answer } from "~/parts/Answer";
-import { Copy, Export } from "~/parts/Copy";
+import { Copy } from "~/parts/Copy";
+import { ExportShown } from "~/parts/Export";
 import { useParameter } from "~/parts/Filters";
 import { Icon } from "~/parts/Icon";
 import { At } from "~/parts/Moment";
 import { SeverityTag, Tag } from "~/parts/Severity";
+import { sayOr } from "~/text";
 import { Backtest } from "./Backtest";
 
 const WEEK_MS = 7 * 86_400_000;
@@ -32,7 +34,7 @@ function Row({ rule, marked, figures }: { rule: Rule; marked: boolean; figures: 
       <td className="num" data-label={t("rules.threshold")}>{rule.threshold_text}{method ? <div className="sub">{method}</div> : null}</td>
       <td className="num" data-label={t("rules.window")}>{rule.window_minutes ? format.duration(rule.window_minutes * 60) : "–"}</td>
       <td className="num" data-label={t("rules.for")}>{rule.for_seconds ? format.duration(rule.for_seconds) : "–"}</td>
-      <td className="num" data-label={t("rules.scope")}>{rule.scope}</td>
+      <td className="num" data-label={t("rules.scope")}>{sayOr(`scope.${rule.scope}`, rule.scope)}</td>
       <td className="num" data-label={t("status.firing")}><Link to={`/alerts?q=${encodeURIComponent(rule.rule_id)}`}>{format.count(rule.firing)}</Link></td>
       <td className="num" data-label={t("status.pending")}>{format.count(rule.pending)}</td>
       <td className="num" data-label={t("rules.week")}><Link to={`/alerts/history?rule=${encodeURIComponent(rule.rule_id)}&status=firing&hours=168`}>{format.count(figures?.firings ?? 0)}</Link></td>
@@ -59,7 +61,7 @@ export function Rules() {
           {query.data ? <span className="note">{t("rules.version")} <code>{query.data.version}</code> · <At at={query.data.loaded_at} /></span> : null}
           <div className="row push">
             {query.data ? <Copy label={t("rules.file")} text={query.data.file} /> : null}
-            {query.data ? <Export name="rules" heads={["rule_id", "alert_type", "severity", "threshold", "unit", "window_minutes", "firing", "pending"]} rows={query.data.rules} row={(one) => [one.rule_id, one.alert_type, one.severity, one.threshold, one.unit, one.window_minutes, one.firing, one.pending]} path="/monitoring/episodes/rules" /> : null}
+            {query.data ? <ExportShown name="rules" heads={["rule_id", "alert_type", "severity", "threshold", "unit", "window_minutes", "firing", "pending"]} rows={query.data.rules} row={(one) => [one.rule_id, one.alert_type, one.severity, one.threshold, one.unit, one.window_minutes, one.firing, one.pending]} path="/monitoring/episodes/rules" /> : null}
             <button type="button" className="plain outlined" onClick={reload}><Icon name="refresh" size={13} />{t("rules.reload")}</button>
           </div>
         </div>

@@ -3,16 +3,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
-import { useEverything } from "~/api/everything";
 import { reads, type SilencesAsked } from "~/api/reads";
 import type { Silence } from "~/api/types";
-import type { components } from "~/api/schema";
 import { useFormat } from "~/app/use-format";
 import { command } from "~/logic/export";
 import { matcherText } from "~/logic/matchers";
 import { useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
-import { Export } from "~/parts/Copy";
+import { Export } from "~/parts/Export";
 import { Choice, Pager, useParameter } from "~/parts/Filters";
 import { Icon } from "~/parts/Icon";
 import { Ago } from "~/parts/Moment";
@@ -48,7 +46,6 @@ export function Silences() {
   const [dialog, open] = useAct();
   const asked = { state: (state || null) as SilencesAsked["state"], limit: 100, cursor: cursor || null };
   const query = useQuery(reads.silences(asked));
-  const everything = useEverything((page) => reads.silences({ ...asked, ...page }), (answer: components["schemas"]["SilenceList"]) => answer.silences);
   const expire = (silence: Silence) =>
     open({ title: t("silence.expire"), submit: t("silence.expire"), comment: "none", what: <code className="name">{silence.matchers.map(matcherText).join(", ")}</code>, run: ({ headers }) => acts.expireSilence(silence.id, headers) });
   return (
@@ -59,7 +56,7 @@ export function Silences() {
       <div className="panel-head">
         <Choice label={t("silence.state")} value={state} onChange={setState} options={[{ value: "", label: t("filter.all") }, ...["active", "pending", "expired"].map((value) => ({ value, label: t(`silence.${value}` as "silence.active") }))]} />
         <div className="row push">
-          {query.data ? <Export name="silences" more={everything} heads={["id", "state", "matchers", "starts_at", "ends_at", "created_by", "comment"]} rows={query.data.silences} row={(one) => [one.id, one.state, one.matchers.map(matcherText).join(", "), one.starts_at, one.ends_at, one.created_by, one.comment]} path="/monitoring/episodes/silences" command={command(["silence", "list"])} /> : null}
+          {query.data ? <Export path="/monitoring/episodes/silences" asked={{ state }} command={command(["silence", "list"])} /> : null}
           <button type="button" className="plain outlined" onClick={() => setAdds(true)}><Icon name="silence" size={13} />{t("silence.new")}</button>
         </div>
       </div>

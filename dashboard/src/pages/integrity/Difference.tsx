@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RepairPlan } from "~/api/types";
 import { useFormat } from "~/app/use-format";
-import { Export } from "~/parts/Copy";
+import { ExportShown } from "~/parts/Export";
 import { Icon } from "~/parts/Icon";
 import { Panel } from "~/parts/Panel";
 
@@ -17,7 +17,7 @@ export function Difference({ plan }: { plan: RepairPlan }) {
   const changes = [...plan.changes, ...plan.newer_changes];
   const shown = changes.slice(page * PAGE, (page + 1) * PAGE);
   return (
-    <Panel title={t("repair.difference")} tools={<Export name={plan.plan_id} heads={["episode_id", "old_number", "new_number"]} rows={changes} row={(one) => [one.episode_id, one.old_number, one.new_number]} path={`/monitoring/episodes/repair-plans/${encodeURIComponent(plan.plan_id)}`} />}>
+    <Panel title={t("repair.difference")} tools={<ExportShown name={plan.plan_id} heads={["episode_id", "old_number", "new_number"]} rows={changes} row={(one) => [one.episode_id, one.old_number, one.new_number]} path={`/monitoring/episodes/repair-plans/${encodeURIComponent(plan.plan_id)}`} />}>
       {changes.length ? (
         <>
           <div className="table-wrap">

@@ -10,7 +10,7 @@ import { toPlan, toProject } from "~/logic/address";
 import { actorText, inWords } from "~/logic/sentences";
 import { useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
-import { Export } from "~/parts/Copy";
+import { ExportShown } from "~/parts/Export";
 import { Ago } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag } from "~/parts/Severity";
@@ -45,7 +45,7 @@ export function Plans() {
   return (
     <div className="stack">
       <Automatic />
-      <Panel title={t("integrity.repairs")} tools={query.data ? <Export name="repair-plans" heads={["plan_id", "project_id", "state", "verification", "changes_needed", "created_by", "created_at"]} rows={query.data.plans} row={(one) => [one.plan_id, one.project_id, one.state, one.verification, one.changes_needed, one.created_by, one.created_at]} path="/monitoring/episodes/repair-plans" /> : null}>
+      <Panel title={t("integrity.repairs")} tools={query.data ? <ExportShown name="repair-plans" heads={["plan_id", "project_id", "state", "verification", "changes_needed", "created_by", "created_at"]} rows={query.data.plans} row={(one) => [one.plan_id, one.project_id, one.state, one.verification, one.changes_needed, one.created_by, one.created_at]} path="/monitoring/episodes/repair-plans" /> : null}>
         <Answer of={query}>
           {({ plans }) =>
             plans.length ? (

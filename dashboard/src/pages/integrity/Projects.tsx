@@ -3,15 +3,13 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { useEverything } from "~/api/everything";
 import { reads, type ProjectsAsked } from "~/api/reads";
 import type { ProjectRow } from "~/api/types";
-import type { components } from "~/api/schema";
 import { useFormat } from "~/app/use-format";
 import { toProject } from "~/logic/address";
 import { command } from "~/logic/export";
 import { Answer, State } from "~/parts/Answer";
-import { Export } from "~/parts/Copy";
+import { Export } from "~/parts/Export";
 import { Choice, Pager, Search, useParameter } from "~/parts/Filters";
 import { Icon } from "~/parts/Icon";
 import { Tag } from "~/parts/Severity";
@@ -28,10 +26,10 @@ function Row({ project }: { project: ProjectRow }) {
       <td className="main-cell"><Link to={toProject(project.project_id)} className="name strong">{project.project_id}</Link></td>
       <td className="num" data-label={t("project.gaps")}>{bad(project.gaps_total)}</td>
       <td className="num" data-label={t("project.duplicates")}>{bad(project.duplicates_total)}</td>
-      <td className="num" data-label={t("project.score")}>{project.health_score.toFixed(1)}</td>
-      <td className="num" data-label={t("project.episodes")}>{format.count(project.total_episodes)}</td>
-      <td className="num" data-label={t("project.max")}>{format.count(project.max_number)}</td>
-      <td className="acts">{project.is_healthy ? null : <Link to={toProject(project.project_id)} className="plain outlined">{t("step.repair")}<Icon name="right" size={12} /></Link>}</td>
+      <td className="num is-detail" data-label={t("project.score")}>{project.health_score.toFixed(1)}</td>
+      <td className="num is-detail" data-label={t("project.episodes")}>{format.count(project.total_episodes)}</td>
+      <td className="num is-detail" data-label={t("project.max")}>{format.count(project.max_number)}</td>
+      <td className="acts acts-inline">{project.is_healthy ? null : <Link to={toProject(project.project_id)} className="plain outlined">{t("step.repair")}<Icon name="right" size={12} /></Link>}</td>
     </tr>
   );
 }
@@ -55,7 +53,6 @@ export function Projects() {
   const summary = useQuery(reads.summary()).data;
   const asked = { q: q || null, status: status as ProjectsAsked["status"], sort: (sort || "worst") as ProjectsAsked["sort"], limit: 50, cursor: cursor || null };
   const query = useQuery({ ...reads.projects(asked), placeholderData: keepPreviousData });
-  const everything = useEverything((page) => reads.projects({ ...asked, ...page }), (answer: components["schemas"]["ProjectPage"]) => answer.projects);
   const counts: Record<string, number | null | undefined> = { all: summary?.total_projects, unhealthy: summary?.unhealthy_projects, healthy: summary?.healthy_projects, split: summary && "split_projects" in summary ? summary.split_projects : undefined };
   const shown = ["all", "unhealthy", "healthy", ...(counts["split"] || status === "split" ? ["split"] : [])];
   return (
@@ -65,7 +62,7 @@ export function Projects() {
           <Search label={t("project.search")} value={q} onChange={setQ} />
           <Choice label={t("project.status")} value={status} onChange={setStatus} options={shown.map((value) => ({ value, label: `${t(`projects.${value}` as "projects.all")} ${counts[value] === undefined ? "" : format.count(counts[value])}` }))} />
         </div>
-        <span className="push">{query.data ? <Export name="projects" more={everything} heads={["project_id", "is_healthy", "gaps_total", "duplicates_total", "health_score", "total_episodes", "max_number", "as_of"]} rows={query.data.projects} row={(one) => [one.project_id, one.is_healthy, one.gaps_total, one.duplicates_total, one.health_score, one.total_episodes, one.max_number, one.as_of]} path={`/monitoring/episodes/integrity/projects?${new URLSearchParams({ status, sort: sort || "worst", limit: "50", ...(q ? { q } : {}), ...(cursor ? { cursor } : {}) })}`} command={command(["check", "--deep"])} /> : null}</span>
+        <span className="push">{query.data ? <Export path="/monitoring/episodes/integrity/projects" asked={{ status, sort: sort || "worst", q }} command={command(["check", "--deep"])} /> : null}</span>
       </div>
       <Answer of={query} lines={10}>
         {({ projects, total, next_cursor }) =>

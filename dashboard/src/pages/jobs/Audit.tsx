@@ -2,14 +2,12 @@
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { useEverything } from "~/api/everything";
 import { reads } from "~/api/reads";
-import type { components } from "~/api/schema";
 import { useFormat } from "~/app/use-format";
 import { actorText } from "~/logic/sentences";
 import { command } from "~/logic/export";
 import { Answer, State } from "~/parts/Answer";
-import { Export } from "~/parts/Copy";
+import { Export } from "~/parts/Export";
 import { Pager, Search, useParameter } from "~/parts/Filters";
 import { At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
@@ -24,9 +22,8 @@ export function Audit() {
   const [cursor] = useParameter("cursor");
   const asked = { who: who || null, what: what || null, target: target || null, limit: 100, cursor: cursor || null };
   const query = useQuery({ ...reads.audit(asked), placeholderData: keepPreviousData });
-  const everything = useEverything((page) => reads.audit({ ...asked, ...page }), (answer: components["schemas"]["AuditPage"]) => answer.entries);
   return (
-    <Panel title={t("jobs.audit")} tools={query.data ? <Export name="audit" more={everything} heads={["at", "who", "role", "what", "target", "result", "request"]} rows={query.data.entries} row={(row) => [row.at, row.who, row.role, row.what, row.target, row.result, JSON.stringify(row.request)]} path="/monitoring/episodes/audit" command={command(["audit", "list"])} /> : null}>
+    <Panel title={t("jobs.audit")} tools={query.data ? <Export path="/monitoring/episodes/audit" asked={{ who, what, target }} command={command(["audit", "list"])} /> : null}>
       <div className="panel-head"><div className="filters"><Search label={t("audit.who")} value={who} onChange={setWho} /><Search label={t("audit.what")} value={what} onChange={setWhat} /><Search label={t("audit.target")} value={target} onChange={setTarget} /></div></div>
       <Answer of={query} lines={8}>
         {({ entries, total, next_cursor, kept_in }) =>

@@ -12,7 +12,9 @@ import { ActDialog, useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
 import { Ago } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
+import { useParameter } from "~/parts/Filters";
 import { JobState } from "./Checks";
+import { ReplayResult } from "./ReplayResult";
 
 const RUNNING_MS = 1000;
 
@@ -42,6 +44,11 @@ function Start({ close }: { close: () => void }) {
 }
 
 export function Replays() {
+  const [id] = useParameter("id");
+  return id ? <ReplayResult id={id} /> : <List />;
+}
+
+function List() {
   const { t } = useTranslation();
   const format = useFormat();
   const [starts, setStarts] = useState(false);
@@ -62,7 +69,7 @@ export function Replays() {
                   {replays.map((job) => (
                     <tr key={job.job_id}>
                       <td className="shrink"><JobState state={job.state} />{job.state === "running" ? <progress className="progress" value={job.progress ?? undefined} aria-label={t("job.running")} /> : null}</td>
-                      <td className="main-cell">{job.kind === "backtest" ? <Link to={`/alerts/rules?backtest=${encodeURIComponent(job.job_id)}`}>{t("replay.backtest")}</Link> : t("replay.replay")}{job.error ? <div className="critical sub name">{job.error}</div> : null}</td>
+                      <td className="main-cell">{job.kind === "backtest" ? <Link to={`/alerts/rules?backtest=${encodeURIComponent(job.job_id)}`}>{t("replay.backtest")}</Link> : <Link to={`/jobs/replays?id=${encodeURIComponent(job.job_id)}`}>{t(job.has_result ? "replay.open" : "replay.replay")}</Link>}{job.error ? <div className="critical sub name">{job.error}</div> : null}</td>
                       <td className="num" data-label={t("replay.events")}>{format.count(job.events)}</td>
                       <td className="num" data-label={t("replay.speed")}>{job.events_per_second ? format.count(Math.round(job.events_per_second)) : "–"}</td>
                       <td className="name">{job.requested_by}</td>

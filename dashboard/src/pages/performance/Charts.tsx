@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import { useFormat } from "~/app/use-format";
 import type { Trend } from "~/api/types";
-import { limitsOf } from "~/logic/rules";
+import { limitsOfChart } from "~/logic/rules";
 import { moved, rangeOf, series, zoomOf, type Measure } from "~/logic/trend";
 import { Chart, type Line, type LineTone } from "~/parts/Chart";
 import { useParameter } from "~/parts/Filters";
@@ -14,16 +14,16 @@ import { Panel } from "~/parts/Panel";
 
 interface Drawn {
   title: "perf.chart.rates" | "perf.chart.latency" | "perf.chart.operations" | "perf.chart.conflicts";
-  unit: string;
+  unit: "unit.seconds" | "unit.percent" | null;
   lines: [Measure, LineTone][];
   limit: "failure" | "conflict" | "latency" | null;
 }
 
 const CHARTS: Drawn[] = [
-  { title: "perf.chart.latency", unit: "s", lines: [["p99", "warning"], ["p95", "accent"], ["average", "muted"]], limit: "latency" },
-  { title: "perf.chart.rates", unit: "%", lines: [["failure", "critical"]], limit: "failure" },
-  { title: "perf.chart.conflicts", unit: "%", lines: [["conflict", "warning"], ["retry", "accent"]], limit: "conflict" },
-  { title: "perf.chart.operations", unit: "", lines: [["operations", "accent"], ["failed", "critical"]], limit: null },
+  { title: "perf.chart.latency", unit: "unit.seconds", lines: [["p99", "warning"], ["p95", "accent"], ["average", "muted"]], limit: "latency" },
+  { title: "perf.chart.rates", unit: "unit.percent", lines: [["failure", "critical"]], limit: "failure" },
+  { title: "perf.chart.conflicts", unit: "unit.percent", lines: [["conflict", "warning"], ["retry", "accent"]], limit: "conflict" },
+  { title: "perf.chart.operations", unit: null, lines: [["operations", "accent"], ["failed", "critical"]], limit: null },
 ];
 
 const TYPES: Record<string, string[]> = { failure: ["HIGH_FAILURE_RATE"], conflict: ["HIGH_CONFLICT_RATE", "HIGH_RETRY_RATE"], latency: ["SLOW_CREATION"] };
@@ -36,7 +36,7 @@ export function Charts({ trend, earlier, hours, project }: { trend: Trend; earli
   const setZoom = (to: { from: number; to: number } | null) => show(to ? `${Math.floor(to.from)}-${Math.ceil(to.to)}` : "");
   const range = useMemo(() => rangeOf(trend, hours), [trend, hours]);
   const rules = useQuery(reads.rules()).data?.rules ?? [];
-  const limits = limitsOf(rules);
+  const limits = limitsOfChart(rules, project === undefined);
   const since = trend.points[0]?.starts_at ?? null;
   const history = useQuery({ ...reads.history({ status: "firing", since, project_id: project ?? null, limit: 200 }), enabled: since !== null });
   const fired = history.data?.transitions;
@@ -51,8 +51,8 @@ export function Charts({ trend, earlier, hours, project }: { trend: Trend; earli
       {zoom ? <p className="note">{t("perf.zoomed")} <button type="button" className="plain outlined" onClick={() => setZoom(null)}>{t("perf.unzoom")}</button> {format.day(zoom.from * 1000)} – {format.day(zoom.to * 1000)}</p> : null}
       <div className="charts">
         {CHARTS.map(({ title, unit, lines, limit }) => (
-          <Panel key={title} title={t(title)} tools={limit && Number.isFinite(limits[limit]) ? <span className="note legend-limit">{t("perf.threshold", { threshold: `${limits[limit]} ${unit}` })}</span> : null}>
-            <Chart title={t(title)} unit={unit} lines={linesOf(lines)} threshold={limit ? limits[limit] : undefined} marks={marksOf(limit)} range={range} zoom={zoom} onZoom={setZoom} />
+          <Panel key={title} title={t(title)} tools={limit && Number.isFinite(limits[limit]) ? <span className="note legend-limit">{t("perf.threshold", { threshold: `${limits[limit]}${unit ? t(unit) : ""}` })}</span> : null}>
+            <Chart title={t(title)} unit={unit ? t(unit) : ""} lines={linesOf(lines)} threshold={limit ? limits[limit] : undefined} marks={marksOf(limit)} range={range} zoom={zoom} onZoom={setZoom} />
           </Panel>
         ))}
       </div>

@@ -7,7 +7,7 @@ import { reads } from "~/api/reads";
 import type { Stats, Trend } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { toProject } from "~/logic/address";
-import { change, totals } from "~/logic/trend";
+import { change, hoursOf, totals } from "~/logic/trend";
 import { Answer, State } from "~/parts/Answer";
 import { Choice, Search, useParameter } from "~/parts/Filters";
 import { Charts } from "./Charts";
@@ -56,12 +56,15 @@ export function Performance() {
   const { t } = useTranslation();
   const [project, setProject] = useParameter("project");
   const [window, setWindow] = useParameter("window", "15");
-  const [hours, setHours] = useParameter("hours", "24");
+  const [chosen, setHours] = useParameter("hours");
   const id = project || undefined;
+  const day = useQuery(reads.trend(24, id));
+  const hours = chosen ? Number(chosen) : (hoursOf(day.data) ?? 24);
+  const isKnown = Boolean(chosen) || day.data !== undefined;
   const stats = useQuery(reads.stats(Number(window), id));
-  const trend = useQuery(reads.trend(Number(hours), id));
+  const trend = useQuery({ ...reads.trend(hours, id), enabled: isKnown });
   const [before, setBefore] = useParameter("before", "24");
-  const earlier = useQuery(reads.trend(Number(hours), id, Number(before)));
+  const earlier = useQuery({ ...reads.trend(hours, id, Number(before)), enabled: isKnown });
   return (
     <div className="stack">
       <h1 className="sr">{t("tab.performance")}</h1>
@@ -71,17 +74,17 @@ export function Performance() {
         <span className="row push">
           <span className="field-label">{t("perf.window")}<Choice label={t("perf.window")} value={window} onChange={setWindow} options={["5", "15", "60", "1440"].map((value) => ({ value, label: t(`minutes.${value}` as "minutes.60") }))} /></span>
           <span className="field-label">{t("perf.before")}<Choice label={t("perf.before")} value={before} onChange={setBefore} options={["1", "24", "168"].map((value) => ({ value, label: t(`before.${value}` as "before.24") }))} /></span>
-          <span className="field-label">{t("perf.range")}<Choice label={t("perf.range")} value={hours} onChange={setHours} options={["1", "2", "24", "72", "168"].map((value) => ({ value, label: t(`range.${value}` as "range.24") }))} /></span>
+          <span className="field-label">{t("perf.range")}<Choice label={t("perf.range")} value={String(hours)} onChange={setHours} options={["1", "2", "24", "72", "168"].map((value) => ({ value, label: t(`range.${value}` as "range.24") }))} /></span>
         </span>
       </div>
       <Answer of={stats} lines={2}>{(data) => <Numbers stats={data} />}</Answer>
-      <Answer of={trend} lines={10}>
+      <Answer of={isKnown ? trend : day} lines={10}>
         {(data) =>
           data.points.length ? (
             <>
               {earlier.data ? <Compared trend={data} earlier={earlier.data} before={Number(before)} /> : null}
-              <Charts trend={data} earlier={earlier.data} hours={Number(hours)} project={id} />
-              <TrendTable trend={data} name={project || "fleet"} />
+              <Charts trend={data} earlier={earlier.data} hours={hours} project={id} />
+              <TrendTable trend={data} hours={hours} project={id} />
             </>
           ) : (
             <div className="panel"><State icon="info" title={t("perf.none")}>{t("perf.none.detail")}</State></div>

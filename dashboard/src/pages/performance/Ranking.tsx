@@ -36,7 +36,7 @@ export function Ranking({ minutes }: { minutes: number }) {
   const format = useFormat();
   const query = useQuery(reads.ranking(minutes));
   const panel = (title: "perf.slowest" | "perf.conflicted", children: (data: components["schemas"]["ProjectRanking"]) => React.ReactNode) => (
-    <Panel title={t(title)} tools={<span className="note">{format.duration(minutes * 60)}</span>}>
+    <Panel title={t(title)} tools={<span className="note">{query.data ? t("perf.ranking.as_of", { window: format.duration(minutes * 60), at: format.clock(query.data.as_of) }) : format.duration(minutes * 60)}</span>}>
       <Answer of={query} lines={4}>{(data) => <>{children(data)}{data.is_complete ? null : <p className="pager">{t("perf.ranking.part", { projects: data.projects_looked_at })}</p>}</>}</Answer>
     </Panel>
   );

@@ -1,0 +1,25 @@
+// What to do first about an alert, by its type: English, Korean.
+
+export const FIRST_STEPS = {
+  "first.title": ["First steps", "먼저 할 일"],
+  "first.runbook": ["Runbook of this rule", "이 규칙의 대응 절차"],
+  "first.no_runbook": ["The rule has no runbook_url: with one, its runbook is linked here.", "규칙에 runbook_url이 없습니다. 설정하면 여기에 대응 절차 링크가 표시됩니다."],
+  "first.project": ["Open project", "프로젝트 열기"],
+  "first.performance": ["Open performance", "성능 열기"],
+  "first.letters": ["Dead letters", "처리 불가 레코드"],
+  "first.INTEGRITY_VIOLATION.1": ["Open the project: which numbers are missing or held twice, and since when? Are other projects affected too?", "프로젝트를 열어 어떤 번호가 언제부터 누락되거나 중복됐는지, 다른 프로젝트도 그런지 확인하세요."],
+  "first.INTEGRITY_VIOLATION.2": ["Compare it there with the project service's database. If the database is right, an event is missing: look at the dead letters.", "그 화면에서 프로젝트 서비스 데이터베이스와 비교하세요. 데이터베이스가 맞다면 이벤트가 빠진 것이니 처리 불가 레코드를 확인하세요."],
+  "first.INTEGRITY_VIOLATION.3": ["If the database is wrong too, simulate a repair.", "데이터베이스도 틀렸다면 보정을 시뮬레이션하세요."],
+  "first.INTEGRITY_DRIFT.1": ["Open the project and compare it with the database now: which numbers differ?", "프로젝트를 열어 지금 데이터베이스와 비교하고 어떤 번호가 다른지 확인하세요."],
+  "first.INTEGRITY_DRIFT.2": ["Missing in the stream: the event was never sent, or is a dead letter. Send it again with backfill.", "스트림에 없는 번호: 이벤트를 보내지 않았거나 처리 불가 레코드입니다. backfill로 다시 보내세요."],
+  "first.INTEGRITY_DRIFT.3": ["Missing in the database: the row is gone. If that is intended, send episode.deleted.", "데이터베이스에 없는 번호: 행이 없어졌습니다. 의도한 것이라면 episode.deleted를 보내세요."],
+  "first.HIGH_FAILURE_RATE.1": ["Since when, and is it one project or many? The chart below and performance show it.", "언제부터인지, 한 프로젝트인지 여러 프로젝트인지 아래 차트와 성능 화면에서 확인하세요."],
+  "first.HIGH_FAILURE_RATE.2": ["The field error of the episode.creation_failed events names the cause. Was there a deployment?", "episode.creation_failed 이벤트의 error 필드에 원인이 있습니다. 그때 배포가 있었는지도 확인하세요."],
+  "first.HIGH_CONFLICT_RATE.1": ["One project or many? Concurrent creations in one project conflict by design.", "한 프로젝트인지 여러 프로젝트인지 확인하세요. 한 프로젝트에서 동시에 생성하면 충돌은 정상입니다."],
+  "first.HIGH_CONFLICT_RATE.2": ["Do operations fail in the end, or do retries help? Look at the failure and retry rates.", "작업이 결국 실패하는지, 재시도로 성공하는지 실패율과 재시도율을 확인하세요."],
+  "first.HIGH_CONFLICT_RATE.3": ["In the service: isolation and retries of the transaction that assigns the number, clients that repeat requests.", "서비스에서 번호를 부여하는 트랜잭션의 격리 수준과 재시도, 요청을 반복하는 클라이언트를 확인하세요."],
+  "first.HIGH_RETRY_RATE.1": ["Retries by reason are on performance: conflict, timeout or error?", "성능 화면의 사유별 재시도에서 충돌, 시간 초과, 오류 중 무엇인지 확인하세요."],
+  "first.HIGH_RETRY_RATE.2": ["Timeouts: slow statements and locks in the service's database. Errors: the service's log.", "시간 초과라면 서비스 데이터베이스의 느린 쿼리와 잠금을, 오류라면 서비스 로그를 확인하세요."],
+  "first.SLOW_CREATION.1": ["Is one project slow, or all? Performance names the slowest.", "한 프로젝트만 느린지 전체가 느린지, 성능 화면에서 가장 느린 프로젝트를 확인하세요."],
+  "first.SLOW_CREATION.2": ["If conflicts rise too, the time is spent in retries. Otherwise look for slow statements, missing indexes and locks in the service's database.", "충돌도 늘었다면 재시도에 시간이 쓰이고 있습니다. 아니라면 서비스 데이터베이스의 느린 쿼리, 빠진 인덱스, 잠금을 확인하세요."],
+} as const;
