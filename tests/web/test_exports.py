@@ -6,13 +6,17 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import APIRouter, Request
+from starlette.responses import Response
 
 from episode_monitor.fleet.errors import InvalidQuery, Recovering, Unreachable
 from episode_monitor.fleet.question import Question
 from episode_monitor.fleet.questions.alert_history import AlertHistoryQuestion
 from episode_monitor.fleet.questions.project_list import ProjectListQuestion
 from episode_monitor.web import exports
+from episode_monitor.web.exports import ExportFormat, export_rows
 from models.integrity_views import ProjectPage, ProjectRow
+from tests.web.conftest import Connect
 from tests.web.fake_views import AS_OF, FakeViews
 
 ROOT = "/monitoring/episodes"
@@ -128,3 +132,20 @@ async def test_the_audit_has_the_request_as_json(client: httpx.AsyncClient) -> N
 async def test_head_reads_nothing_but_the_first_page(client: httpx.AsyncClient, views: FakeViews) -> None:
     answer = await client.head(PROJECTS)
     assert (answer.status_code, answer.content, len(views.asked)) == (200, b"", 1)
+
+
+async def test_a_list_that_is_in_memory_is_a_file_as_well(connect: Connect) -> None:
+    router = APIRouter()
+
+    @router.get("/kept/export", name="export_kept")
+    async def kept(request: Request, kind: ExportFormat = "csv") -> Response:
+        return export_rows(request, kind, "kept", ("name", "many"), [{"name": "=1", "many": [2], "more": None}])
+
+    client = connect(extra_routers=[router])
+    answer = await client.get("/kept/export")
+    assert table(answer) == [{"name": "'=1", "many": "[2]"}]
+    assert answer.headers["content-disposition"] == 'attachment; filename="kept-20251009T085320Z.csv"'
+    assert (await client.get("/kept/export", params={"format": "json"})).json() == [
+        {"name": "=1", "many": [2], "more": None}
+    ]
+    assert (await client.head("/kept/export")).content == b""

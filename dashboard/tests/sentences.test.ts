@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { createdSince } from "~/logic/plans";
+import { limitsOfChart } from "~/logic/rules";
+import { actorText, inWords } from "~/logic/sentences";
+import { hoursOf } from "~/logic/trend";
+import { firstSteps } from "~/pages/alerts/FirstSteps";
+import { i18next } from "~/text";
+
+test("what the monitor says about a repair is in the language of the page, one thing is not many, and the unknown stays", async () => {
+  expect(["1 change", "459 changes", "1 number changed, and of newer episodes: 2"].map(inWords)).toEqual(["1 change", "459 changes", "1 number changed, and 2 newer episodes"]);
+  expect(inWords("1 number changed; newer episodes that keep their numbers, above a gap: 1")).toBe("1 number changed; 1 newer episode stays above a gap");
+  await i18next.changeLanguage("ko");
+  expect(inWords("3 numbers changed, and of newer episodes: 2")).toBe("번호 3개 변경, 이후 만들어진 에피소드 2개 포함");
+  expect(inWords("Nothing was changed: an episode was created since the plan was made. Say with_newer (--with-newer) to move newer episodes along.")).toBe("아무것도 바꾸지 않았습니다. 계획 이후 에피소드 1개가 만들어졌습니다.");
+  expect(["automatic", "schedule", "mina"].map(actorText)).toEqual(["자동 보정", "정기 실행", "mina"]);
+  expect(inWords("A sentence of another version.")).toBe("A sentence of another version.");
+  await i18next.changeLanguage("en");
+});
+
+const radius = (episodes: number) => ({ before: { episodes } }) as never;
+
+test("a planned repair knows how many episodes were created since, an applied one does not ask", () => {
+  expect(createdSince({ state: "planned", blast_radius: radius(459) }, { total_episodes: 461 })).toBe(2);
+  expect(createdSince({ state: "planned", blast_radius: radius(459) }, undefined)).toBe(0);
+  expect(createdSince({ state: "applied", blast_radius: radius(459) }, { total_episodes: 461 })).toBe(0);
+});
+
+test("a chart has the thresholds of the rules that judge what it draws, and none in another unit", () => {
+  const rule = (scope: string, threshold: number, more = {}) => ({ alert_type: "HIGH_FAILURE_RATE", scope, threshold, ...more });
+  const rules = [rule("project", 1), rule("fleet", 3), rule("fleet", 2, { burn_rate: { factor: 14 } })];
+  expect(limitsOfChart(rules, true).failure).toBe(3);
+  expect(limitsOfChart(rules, false).failure).toBe(1);
+  expect(limitsOfChart(rules, true).latency).toBe(Infinity);
+});
+
+test("charts open on minutes as long as there are not two whole hours, and on a day otherwise", () => {
+  const day = (...ends: string[]) => ({ as_of: "2026-01-01T02:30:00Z", points: ends.map((ends_at) => ({ ends_at })) as never });
+  expect(hoursOf(undefined)).toBeNull();
+  expect(hoursOf(day("2026-01-01T03:00:00Z"))).toBe(1);
+  expect(hoursOf(day("2026-01-01T02:00:00Z", "2026-01-01T03:00:00Z"))).toBe(2);
+  expect(hoursOf(day("2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z", "2026-01-01T03:00:00Z"))).toBe(24);
+  expect(hoursOf(day())).toBe(24);
+});
+
+test("every alert type of the monitor has first steps, a new one none", () => {
+  for (const type of ["INTEGRITY_VIOLATION", "INTEGRITY_DRIFT", "HIGH_FAILURE_RATE", "HIGH_CONFLICT_RATE", "HIGH_RETRY_RATE", "SLOW_CREATION"]) expect(firstSteps(type).length, type).toBeGreaterThan(1);
+  expect(firstSteps("ANOTHER")).toEqual([]);
+});
