@@ -1,1 +1,0 @@
-import{ct as e}from"./index-B_CezvrV.js";var t=1e3;function n(n,r){let i=e();return async e=>{let a=await i.fetchQuery({...n({limit:t,cursor:e}),gcTime:0});return{found:r(a),next:a.next_cursor}}}export{n as t};
