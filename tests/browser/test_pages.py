@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.parts import System, failed, numbered, send, too_wide, violations
+from tests.browser.parts import System, confirm, failed, numbered, send, too_wide, violations
 from tests.system.running import until, view
 
 pytestmark = pytest.mark.broker
@@ -121,6 +121,34 @@ def test_the_keyboard_goes_everywhere_and_types_where_one_types(system: System, 
 def test_an_old_link_to_a_project_opens_it(system: System, open_page: Open) -> None:
     page = open_page(system.monitor, "#project=gappy")
     expect(page.get_by_role("heading", name="gappy")).to_be_visible()
+
+
+def test_an_export_of_a_list_is_the_monitors_own_file(system: System, open_page: Open) -> None:
+    page = open_page(system.monitor, "#/integrity?q=gappy&status=unhealthy")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="CSV of this list").click()
+    assert download.value.suggested_filename.startswith("projects-")
+    head, *rows = download.value.path().read_text(encoding="utf-8-sig").splitlines()
+    assert head.startswith("project_id,is_healthy,")
+    assert [row.split(",")[0] for row in rows] == ["gappy"]
+
+
+def test_an_alert_says_what_to_do_first_and_a_replay_what_it_found(system: System, open_page: Open) -> None:
+    page = open_page(system.monitor, "#/alert?key=episode_integrity:gappy")
+    steps = page.locator(".panel", has=page.get_by_role("heading", name="First steps"))
+    expect(steps).to_contain_text("which numbers are missing or held twice")
+    expect(steps.get_by_role("link", name="Open project")).to_be_visible()
+    page.goto(f"{system.monitor.url}/#/jobs/replays")
+    page.get_by_role("button", name="Start a replay").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("From").fill("")
+    confirm(page, "Start a replay")
+    page.get_by_role("link", name="Replay: result").click()
+    expect(page.locator("main")).to_contain_text("Digest of the state")
+    expect(page.locator("tbody tr", has_text="gappy")).to_contain_text("Gap 3")
+    expect(page.get_by_role("heading", name="Unusable records")).to_be_visible()
 
 
 def test_what_is_filtered_is_what_is_exported(system: System, open_page: Open) -> None:

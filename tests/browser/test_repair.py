@@ -70,7 +70,11 @@ def test_a_repair_is_refused_where_the_data_moved_and_says_what_moved(system: Sy
     page = open_page(system.monitor)
     simulate(system, page, "moved")
     trouble(system, "moved", None)
+    until(lambda: view(system.monitor, "/integrity/project/moved")["total_episodes"] == 3, "the newer episode")
+    page.get_by_role("button", name="Refresh", exact=True).click()
     page.get_by_role("button", name="Apply", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("1 episode was created since this plan was made.")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Simulate again")).to_be_visible()
     submit(page, "Apply", typed="moved")
     refusal = page.get_by_role("dialog").get_by_role("alert")
     expect(refusal).to_contain_text("The data has changed since the plan was made")
@@ -78,6 +82,8 @@ def test_a_repair_is_refused_where_the_data_moved_and_says_what_moved(system: Sy
     page.get_by_role("dialog").get_by_label(re.compile("Also renumber")).check()
     confirm(page, "Apply", typed="moved")
     expect(page.locator(".page-head")).to_contain_text("verified by the stream")
+    expect(page.locator(".steps")).to_contain_text("1 number changed, and 1 newer episode")
+    expect(page.locator("main")).to_contain_text("2 episodes change, 66.7 % of the project")
 
 
 def test_a_deep_check_is_a_quick_action(system: System, open_page: Open) -> None:

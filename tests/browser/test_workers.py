@@ -94,6 +94,7 @@ def test_a_worker_is_killed_and_recovers_while_the_page_is_open(
     page = open_page(monitor, refresh=REFRESH)
     page.evaluate("window.isSamePage = true")
     summed(page, 1)
+    shown = page.get_by_test_id("updated").text_content()
     monitor.kill9()
     expect(page.locator(".banner")).to_contain_text("does not respond")
     expect(page.locator(".banner")).to_contain_text("What is shown is from")
