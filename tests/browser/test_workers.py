@@ -57,7 +57,10 @@ def test_a_page_on_one_worker_shows_the_projects_of_both_and_goes_on_when_the_ot
     lost = next(name for name in names if _partition(one, name) in _owned(other))
     page.goto(f"{one.url}/#/project?id={lost}")
     expect(page.locator(".line .cell-gap")).to_have_count(1)
+    beside = open_page(one, refresh=REFRESH)
+    summed(beside, len(names))
     other.kill9()
+    expect(beside.locator(".figure.panel-old").first).to_contain_text("not up to date")
     expect(page.locator("main > .notice", has_text="What is shown is from")).to_be_visible()
     expect(page.locator(".line .cell-gap")).to_have_count(1)  # what was known stays
     send(system, {lost: numbered(lost, 2)}, prefix)
@@ -94,7 +97,6 @@ def test_a_worker_is_killed_and_recovers_while_the_page_is_open(
     page = open_page(monitor, refresh=REFRESH)
     page.evaluate("window.isSamePage = true")
     summed(page, 1)
-    shown = page.get_by_test_id("updated").text_content()
     monitor.kill9()
     expect(page.locator(".banner")).to_contain_text("does not respond")
     expect(page.locator(".banner")).to_contain_text("What is shown is from")
@@ -114,6 +116,25 @@ def test_a_worker_is_killed_and_recovers_while_the_page_is_open(
     send(own, {"new": numbered("new", 1, 2)})
     summed(page, 2)
     assert page.evaluate("window.isSamePage") is True
+
+
+@pytest.mark.page_may_log(
+    "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED_ENCODING", "503"
+)
+def test_an_outage_is_marked_without_a_click_and_all_is_asked_for_again_when_it_is_over(
+    system: System, started: Start, open_page: Open
+) -> None:
+    own = started(system.broker, f"{system.prefix}gone-", **SESSION)
+    page = open_page(own, refresh=3600)  # so that only the lost connection can tell
+    summed(page, 0)
+    updated = page.get_by_test_id("updated")
+    before = updated.text_content() or ""
+    own.kill9()
+    expect(page.locator(".banner")).to_contain_text("does not respond")
+    expect(updated).to_have_text(before)
+    own.start()
+    expect(page.locator(".banner")).to_have_count(0)
+    expect(updated).not_to_have_text(before)
 
 
 def _is_recovering(program: Program) -> bool:

@@ -2,10 +2,12 @@
 
 import { useIsFetching, useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { createContext, use, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
+import { ApiError } from "~/api/client";
 import { isLate, oldest } from "~/logic/freshness";
 import { usePreferences } from "./preferences";
 
 const TICK_OF_REFRESH_MS = 500;
+const FAILED_MS = 5000;
 const GATHER_MS = 50; // answers that come together are one news
 
 export type Waits = "off" | "hidden" | "dialog" | "selection" | null;
@@ -54,10 +56,12 @@ export function RefreshProvider({ children }: { children: ReactNode }) {
       const reason = waitsFor(intervalSeconds, document);
       setWaits(reason);
       setLate(isLate(updatedAt, intervalSeconds, Date.now()));
-      if (reason === null && Date.now() - askedAt.current >= intervalSeconds * 1000) again();
+      if (reason !== null) return;
+      if (Date.now() - askedAt.current >= intervalSeconds * 1000) again();
+      else askAgainForWhatFailed(client, Date.now());
     }, TICK_OF_REFRESH_MS);
     return () => clearInterval(timer);
-  }, [intervalSeconds, again, updatedAt]);
+  }, [intervalSeconds, again, updatedAt, client]);
   useEffect(() => {
     const shown = () => !document.hidden && intervalSeconds && Date.now() - askedAt.current >= intervalSeconds * 1000 && again();
     document.addEventListener("visibilitychange", shown);
@@ -66,6 +70,14 @@ export function RefreshProvider({ children }: { children: ReactNode }) {
   const refresh = useMemo(() => ({ again, updatedAt, isLate: late, waits, isFetching }), [again, updatedAt, late, waits, isFetching]);
   return <Again value={asks}><Context value={refresh}>{children}</Context></Again>;
 }
+
+/** What a monitor could not answer for the moment is asked for sooner than all the rest. */
+function askAgainForWhatFailed(client: QueryClient, now: number): void {
+  const failed = client.getQueryCache().findAll({ type: "active", fetchStatus: "idle", predicate: ({ state }) => isPassing(state.error) && now - state.errorUpdatedAt >= FAILED_MS });
+  for (const query of failed) void client.invalidateQueries({ queryKey: query.queryKey, exact: true });
+}
+
+const isPassing = (error: unknown): boolean => error instanceof ApiError && (error.status === 0 || (error.status >= 500 && error.status !== 501));
 
 /** Follows what the page shows now; a part that was asked for alone does not make all of it newer. */
 function useUpdatedAt(client: QueryClient): number | null {
