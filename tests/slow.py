@@ -8,6 +8,7 @@ MINUTES, ALL_MINUTES = 6, 15  # on two cores, on the embedded broker
 # Beginnings of test ids -> the reason.
 SLOW = {
     "tests/browser": "a browser against whole systems",
+    "tests/docs_commands/test_commands.py": "every command of the documents, beside whole systems",
     "tests/system": "whole systems of several processes, killed and started again",
     "tests/faults/test_hostile_input.py": "a worker under tens of thousands of hostile records",
     "tests/faults/test_dispatch_on_a_broker.py": "owners of the dispatcher, ended again and again",
