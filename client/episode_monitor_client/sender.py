@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from .encoding import Record, record_of
 from .events import EpisodeEvent
 from .kafka import OrderedProducer, Producer, send_or_refuse
+from .late_threads import LateThreads
 from .refusals import why
 from .sequences import Sequences
 from .settings import ClientSettings
@@ -182,6 +183,8 @@ class Sender:
             try:
                 return asyncio.run(self._main())
             except Exception as error:  # the host may have no file left for a loop, for one
+                if self._closed and self._is_empty():  # the process ends, and a loop cannot end its threads any more
+                    return None
                 self._fault = f"nothing can be sent: {error!r}"
                 log.exception("episode events wait, retrying in %g s", CONNECT_PAUSES_SECONDS[-1])
                 if self._closed:
@@ -190,6 +193,7 @@ class Sender:
 
     async def _main(self) -> None:
         closing = asyncio.Event()
+        asyncio.get_running_loop().set_default_executor(LateThreads(thread_name_prefix="episode-events"))
         with self._lock:
             self._loop, self._closing = asyncio.get_running_loop(), closing
             if self._closed:  # before there was a loop to notify

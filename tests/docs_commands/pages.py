@@ -8,7 +8,7 @@ A mark is an HTML comment of YAML before a block of `sh` or `console`, which no 
 
 `exit` is one code for all commands, or one for each. `within`: seconds for which a command is tried again. `shows`: an
 expression that the output of the last command has. `before`: what is run first and no reader types. `put`: what stands
-in the block -> what is run for it, as far as it is different in each run. `until`: the block does not end; go on when its
+in the block -> what is run for it, where each run has another. `until`: the block does not end; go on when its
 output shows this.
 """
 

@@ -19,6 +19,7 @@ PLAN = {
         "docs/client.md",
         "docs/backfill.md",
     ],
+    "kafka": ["docs/tutorial.md"],
 }
 
 

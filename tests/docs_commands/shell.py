@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -47,12 +48,13 @@ class Shell:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for sent in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, sent)
-            except ProcessLookupError:
-                break
-            if sent is signal.SIGTERM:
-                self._wait_for_group(10.0)
+            for pid in self._started():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, sent)
+            deadline = time.monotonic() + 10.0
+            while self._started() and time.monotonic() < deadline:
+                self._process.poll()
+                time.sleep(0.1)
         self._process.wait(10)
         assert self._process.stdin is not None
         self._process.stdin.close()
@@ -121,12 +123,12 @@ class Shell:
         self._process.stdin.write(text)
         self._process.stdin.flush()
 
-    def _wait_for_group(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self._process.poll()
-            try:
-                os.killpg(self._process.pid, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.1)
+    def _started(self) -> list[int]:
+        """The processes of this shell's session: itself, and all that its commands have started and that still runs."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                state, _, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+                if int(session) == self._process.pid and state != "Z":
+                    found.append(int(folder.name))
+        return found

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from episode_monitor.demo.ports import free_port
+from tests.docs_commands.kafka_distribution import make_distribution
 from tests.docs_commands.pages import ROOT, Run, blocks_of
 from tests.docs_commands.plan import PLAN, page
 from tests.docs_commands.shell import Shell
 from tests.system.demo_process import Demo
 
 SECONDS = 600
+PORTS = ("KAFKA_PORT", "CONTROLLER", "TLS_PORT", "RECEIVER", "MONITOR")
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +48,17 @@ def test_commands_that_need_nothing_else(name: str, tmp_path: Path) -> None:
 def test_commands_beside_the_demo(name: str, tmp_path: Path, demo: Demo) -> None:
     (file_of_settings,) = [line.removeprefix(". ") for line in demo.commands() if line.startswith(". ")]
     run_page(name, tmp_path, f". {file_of_settings}", DEMO_ENV=file_of_settings)
+
+
+@pytest.mark.broker
+@pytest.mark.apache
+@pytest.mark.parametrize("name", PLAN["kafka"])
+def test_commands_that_start_apache_kafka(name: str, tmp_path: Path) -> None:
+    make_distribution(tmp_path / "kafka")
+    taken: list[int] = []
+    for _ in PORTS:
+        taken.append(free_port(avoid=taken))
+    ports = {port: str(number) for port, number in zip(PORTS, taken, strict=True)}
+    work = tmp_path / "tutorial"
+    run_page(name, tmp_path, WORK=str(work), KAFKA_FOLDER=str(tmp_path / "kafka"), **ports)
+    assert not work.exists()
