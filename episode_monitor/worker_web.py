@@ -40,6 +40,7 @@ from episode_monitor.storage.storage import Storage
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.peer_routes import peer_router
+from episode_monitor.web.rates import Rates
 from episode_monitor.web.sources import sources_of
 from episode_monitor.web.stream import ChangeFeed
 
@@ -100,6 +101,7 @@ class WorkerWeb:
             settings=composition.web_settings(parts.settings),
             audit=self._audit,
             audit_is_shared=parts.settings.monitor_database_url is not None,
+            rates=Rates(parts.settings.costly_requests_per_minute),
             idempotency=parts.storage.idempotency,
             now_ms=parts.now_ms,
             changes=self.changes,

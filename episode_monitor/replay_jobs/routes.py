@@ -14,11 +14,12 @@ from episode_monitor.replay_jobs.jobs import TooManyJobs
 from episode_monitor.replay_jobs.requests import BacktestBody, ReplayBody, Requests
 from episode_monitor.web.answers import answer, conditional, done
 from episode_monitor.web.context import context_of
+from episode_monitor.web.costly import TOO_OFTEN, spend
 from episode_monitor.web.mutations import CheckBody, audited, read_body
 from episode_monitor.web.parameters import Clean, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
-from episode_monitor.web.schemas import Responses, problem, reference, returns, takes
+from episode_monitor.web.schemas import Responses, reference, returns, takes
 from episode_monitor.web.security import caller_of
 from models.backtest_views import BacktestResult
 from models.replay_job_views import ReplayJob, ReplayJobList
@@ -58,8 +59,7 @@ def _begun() -> Responses:
     del described[200]
     schema = {"application/json": {"schema": reference(ReplayJob)}}
     described[202] = {"description": "The job waits or runs; `Location` names it.", "content": schema}
-    described[429] = problem("As many jobs wait as may wait; see Retry-After.")
-    return described
+    return described | TOO_OFTEN
 
 
 def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRouter:
@@ -74,6 +74,7 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
         """
         body = await read_body(request, ReplayBody)
         by = body.by or caller_of(request).who
+        spend(request, "replay")
         asked = requests.replay(body, by, context_of(request).now_ms())
         return _start(request, find_jobs(), asked, "replay.start")
 
@@ -87,6 +88,7 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
         """
         body = await read_body(request, BacktestBody)
         by, now_ms = body.by or caller_of(request).who, context_of(request).now_ms()
+        spend(request, "backtest")
         asked = await asyncio.to_thread(requests.backtest, body, by, now_ms)
         return _start(request, find_jobs(), asked, "backtest.start")
 

@@ -74,6 +74,13 @@ class HttpSettings(BaseModel):
     monitoring_allowed_origins: Annotated[str, AfterValidator(validators.origins)] = _http(
         "", "Other origins whose pages may read answers and make changes here.", form="origins, comma-separated"
     )
+    costly_requests_per_minute: int = _http(
+        30,
+        "How often a minute one caller may start a replay, a backtest or a deep check or make a repair plan, each "
+        "counted apart, at one worker; beyond it the answer is 429. 0: no limit.",
+        ge=0,
+        le=10_000,
+    )
     metrics_max_projects: int = _http(
         100,
         "How many projects have metrics of their own, the worst first; the rest are summed as `_other`.",

@@ -6223,6 +6223,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The caller asks for this too often, or as many jobs wait as may wait; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description This monitor runs without the part that is needed; the detail names the setting. */
             501: {
                 headers: {
@@ -6616,6 +6625,15 @@ export interface operations {
             };
             /** @description A parameter is wrong; `code` and `errors` name it. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller asks for this too often, or as many jobs wait as may wait; see Retry-After. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7621,6 +7639,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
+            /** @description The caller asks for this too often, or as many jobs wait as may wait; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description This monitor runs without the part that is needed; the detail names the setting. */
             501: {
                 headers: {
@@ -8206,7 +8233,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description As many jobs wait as may wait; see Retry-After. */
+            /** @description The caller asks for this too often, or as many jobs wait as may wait; see Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8619,7 +8646,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description As many jobs wait as may wait; see Retry-After. */
+            /** @description The caller asks for this too often, or as many jobs wait as may wait; see Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;

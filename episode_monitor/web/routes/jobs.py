@@ -10,6 +10,7 @@ from episode_monitor.checks.jobs import UNKNOWN_JOB
 from episode_monitor.fleet.errors import Refused
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.context import context_of
+from episode_monitor.web.costly import TOO_OFTEN, spend
 from episode_monitor.web.mutations import CheckBody, audited, read_body
 from episode_monitor.web.parameters import Clean, Limit
 from episode_monitor.web.paths import Whole
@@ -25,10 +26,11 @@ JobId = Annotated[str, Path(min_length=1, max_length=128, description="The job's
 Deep = Annotated[bool, Query(description="Check every project, and compare it with DATABASE_URL where that is set.")]
 
 _STARTED = returns(BasicCheckResult, DeepCheckResult, problems=(400, 503), mutation=True) | {
+    **TOO_OFTEN,
     202: {
         "description": "The check is still running; `Location` names the job.",
         "content": {"application/json": {"schema": reference(JobStatus)}},
-    }
+    },
 }
 
 
@@ -41,6 +43,8 @@ async def run_check(request: Request, deep_check: Deep = False) -> Response:
     web = context_of(request)
     body = await read_body(request, CheckBody)
     by = body.by or caller_of(request).who
+    if deep_check:
+        spend(request, "deep_check")
     action = "check.deep" if deep_check else "check.basic"
     with audited(request, by=by, action=action, target="fleet", details={}) as attempt:
         job = await web.jobs().run_check(deep=deep_check, by=by, wait_seconds=web.settings.check_wait_seconds)

@@ -16,6 +16,7 @@ from episode_monitor.service_database.errors import ServiceDatabaseAway, Service
 from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.context import context_of
+from episode_monitor.web.costly import TOO_OFTEN, spend
 from episode_monitor.web.mutations import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
 from episode_monitor.web.parameters import Clean, OptionalProject, ProjectIdPath, ProjectIdQuery
 from episode_monitor.web.paths import Whole
@@ -42,12 +43,13 @@ _STATUS: Final = {
     Code.WRONG_CONFIRMATION: 422,
 }  # every other code is 409
 _ANSWERS: Final = returns(RepairPlan, problems=(400, 404, 409, 501, 503), mutation=True)
+_PLANNED: Final = _ANSWERS | TOO_OFTEN
 _ACT_BODY: Final = takes(RepairActBody, required=True)
 
 
 @router.post(
     "/integrity/project/{project_id:path}/repair-plans",
-    responses=_ANSWERS,
+    responses=_PLANNED,
     openapi_extra=takes(RepairPlanBody, required=False),
 )
 async def plan_repair(request: Request, project_id: ProjectIdPath) -> Response:
@@ -55,7 +57,7 @@ async def plan_repair(request: Request, project_id: ProjectIdPath) -> Response:
     return await _plan(request, project_id)
 
 
-@router.post("/repair-plans", responses=_ANSWERS, openapi_extra=takes(RepairPlanBody, required=False))
+@router.post("/repair-plans", responses=_PLANNED, openapi_extra=takes(RepairPlanBody, required=False))
 async def plan_repair_of(request: Request, project_id: ProjectIdQuery) -> Response:
     """The same of any project id: one such as `..` is no part of a path."""
     return await _plan(request, project_id)
@@ -64,6 +66,7 @@ async def plan_repair_of(request: Request, project_id: ProjectIdQuery) -> Respon
 async def _plan(request: Request, project_id: str) -> Response:
     body = await read_body(request, RepairPlanBody)
     by = body.by or caller_of(request).who
+    spend(request, "repair_plan")
     details = {"strategy": body.strategy.value}
     with audited(request, by=by, action="repair.plan", target=project_id, details=details):
         kept = await _answered(_repairs(request).plan(project_id, body.strategy, by))
