@@ -39,7 +39,12 @@ def kafka_access(settings: Settings) -> KafkaAccess:
         sasl_mechanism=settings.kafka_sasl_mechanism.value,
         sasl_username=settings.kafka_sasl_username or "",
         sasl_password=secret(settings.kafka_sasl_password) or "",
+        oauth_token_file=settings.kafka_sasl_oauth_token_file,
+        oauth_token_command=settings.kafka_sasl_oauth_token_command or "",
         ssl_cafile=settings.kafka_ssl_cafile,
+        ssl_certfile=settings.kafka_ssl_certfile,
+        ssl_keyfile=settings.kafka_ssl_keyfile,
+        ssl_key_password=secret(settings.kafka_ssl_key_password) or "",
     )
 
 

@@ -23,6 +23,7 @@ from aiokafka.producer import producer as producer_module
 from aiokafka.protocol.metadata import MetadataRequest
 
 from agents.kafka.ending import FAREWELL_SECONDS, end_tasks, farewell
+from agents.kafka.tokens import BearerAuthenticator
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
@@ -64,6 +65,10 @@ def _plain(error: BaseException) -> str:
 
 class Connection(AIOKafkaConnection):  # type: ignore[misc]
     """A connection that is lost at most FAREWELL_SECONDS after it is closed."""
+
+    def authenticator_oauth(self) -> BearerAuthenticator:
+        """With a token."""
+        return BearerAuthenticator(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
 
     def close(self, reason: Any = None, exc: BaseException | None = None) -> Any:
         """Returns the future of the loss."""
@@ -205,6 +210,7 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
             "ssl_context": self._ssl_context, "security_protocol": self._security_protocol,
             "max_idle_ms": self._connections_max_idle_ms, "sasl_mechanism": self._sasl_mechanism,
             "sasl_plain_username": self._sasl_plain_username, "sasl_plain_password": self._sasl_plain_password,
+            "sasl_oauth_token_provider": self._sasl_oauth_token_provider,
         }  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from aiokafka.errors import KafkaError
 
 from agents.kafka.access import Kafka, KafkaAccess, access_of
 from agents.kafka.client import KafkaUnreachable, NotServed
+from agents.kafka.tls import alert_of, trouble_of_own
+from agents.kafka.tokens import COMMAND_SETTING, FILE_SETTING, NoToken
 
 PROBE_SECONDS = 3.0
 _ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id
@@ -99,6 +101,10 @@ def _lacking(error: BaseException) -> str:
 
 def user_of(access: KafkaAccess) -> str:
     """The user in words."""
+    if access.has_token:
+        return "the bearer of this token"
+    if not access.has_user and access.ssl_certfile is not None:
+        return "the bearer of the certificate in KAFKA_SSL_CERTFILE"
     return f"the user {access.sasl_username}" if access.has_user else "clients without authentication"
 
 
@@ -118,7 +124,15 @@ def refusal(error: BaseException) -> str:
 
 
 def _of_login(error: BaseException, address: str, access: KafkaAccess) -> str | None:
+    if isinstance(error, NoToken):
+        return f"Kafka at {address} requires a token: {error}"
     if isinstance(error, errors.SaslAuthenticationFailed | errors.AuthenticationFailedError):
+        if access.has_token:
+            setting = FILE_SETTING if access.oauth_token_file else COMMAND_SETTING
+            return (
+                f"Kafka at {address} rejects the token of {setting}; check its issuer, audience and expiry, and the "
+                f"clocks."
+            )
         return (
             f"Kafka at {address} rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, "
             f"KAFKA_SASL_MECHANISM {access.sasl_mechanism})."
@@ -172,6 +186,9 @@ async def _of_protocol(address: str, access: KafkaAccess, failure: BaseException
         return f"Kafka at {address} accepts TLS only, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it {encrypted}."
     elif not await _answers(host, int(port), None):
         return None if _is_plain_loss(failure) else _no_kafka(address, access)
+    refused = await _of_own_certificate(host, int(port), access)
+    if refused is not None:
+        return refused
     if isinstance(failure, NotServed) and not access.has_user:
         login = "SASL_SSL" if access.is_encrypted else "SASL_PLAINTEXT"
         return (
@@ -181,6 +198,27 @@ async def _of_protocol(address: str, access: KafkaAccess, failure: BaseException
     if access.is_encrypted and isinstance(failure, ssl.SSLError):
         return f"Kafka at {address} and this client find no way to speak TLS; the broker may ask for a certificate."
     return None
+
+
+async def _of_own_certificate(host: str, port: int, access: KafkaAccess) -> str | None:
+    """What the broker says of the certificate that the monitor shows, or that it shows none."""
+    context = access.tls()
+    alert = "" if context is None else await alert_of(host, port, context)
+    if "CERTIFICATE" not in alert and "UNKNOWN_CA" not in alert and "HANDSHAKE_FAILURE" not in alert:
+        return None
+    said = alert.lower().replace("_", " ").removeprefix("tlsv13 ").removeprefix("tlsv1 ").removeprefix("sslv3 ")
+    if access.ssl_certfile is None:
+        return (
+            f"Kafka at {host}:{port} requires a certificate of its clients; set KAFKA_SSL_CERTFILE and "
+            f"KAFKA_SSL_KEYFILE."
+        )
+    own = trouble_of_own(access.ssl_certfile)
+    if own:
+        return f"Kafka at {host}:{port} rejects this client. {own}"
+    return (
+        f"Kafka at {host}:{port} rejects the certificate in KAFKA_SSL_CERTFILE ({said}); use one that an authority in "
+        f"the broker's trust store has signed."
+    )
 
 
 def _is_plain_loss(failure: BaseException) -> bool:

@@ -13,7 +13,9 @@ from episode_monitor.settings.settings import Settings
 _OWN = frozenset(
     (
         "kafka_bootstrap_servers", "kafka_security_protocol", "kafka_sasl_mechanism", "kafka_sasl_username",
-        "kafka_sasl_password", "kafka_ssl_cafile", "events_partitions", "topic_replication_factor",
+        "kafka_sasl_password", "kafka_sasl_oauth_token_file", "kafka_sasl_oauth_token_command", "kafka_ssl_cafile",
+        "kafka_ssl_certfile", "kafka_ssl_keyfile", "kafka_ssl_key_password", "costly_requests_per_minute",
+         "events_partitions", "topic_replication_factor",
         "alerting_file", "oncall_file", "api_tokens_file", "operator_token",
         "kafka_session_timeout_seconds", "kafka_rebalance_timeout_seconds", "flush_interval_ms", "rules_file",
         "sink_timeout_seconds", "sink_queue_limit", "sink_concurrency", "monitoring_host", "monitoring_port",

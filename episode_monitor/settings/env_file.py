@@ -11,6 +11,8 @@ from typing import Final
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
+from episode_monitor.settings.secret_files import SUFFIX
+
 ENV_FILE: Final = Path(".env")
 _LIKENESS: Final = 0.85  # SLACK_WEBHOOK is like SLACK_WEBHOOK_URL, and LOG_PATH is not like LOG_LEVEL
 _MAX_NOTICES: Final = 20
@@ -32,6 +34,7 @@ def notices(path: Path, environment: Mapping[str, str], settings: Iterable[str])
     """Lines of the file that are no assignment, and names in file and environment that resemble a setting's, or are one
     of an older version."""
     known = {name.upper() for name in settings}
+    known |= {name + SUFFIX for name in known}  # a secret may be a file
     found = [*_of_file(path, known), *(_resembling("The environment", name, known) for name in environment)]
     said = [sentence for sentence in found if sentence]
     return said[:_MAX_NOTICES]
@@ -39,10 +42,11 @@ def notices(path: Path, environment: Mapping[str, str], settings: Iterable[str])
 
 def source_of(name: str, path: Path, environment: Mapping[str, str]) -> str:
     """Where the value of a setting comes from. An empty text is unset."""
-    if any(value for key, value in environment.items() if key.upper() == name):
+    names = (name, name + SUFFIX)
+    if any(value for key, value in environment.items() if key.upper() in names):
         return "environment"
     values = dotenv_values(path) if path.is_file() else {}
-    return str(path) if any(value for key, value in values.items() if key.upper() == name) else "default"
+    return str(path) if any(value for key, value in values.items() if key.upper() in names) else "default"
 
 
 def _of_file(path: Path, known: set[str]) -> Iterator[str]:

@@ -22,7 +22,8 @@ there.
 Settings are environment variables. A file `.env` in the working directory is read as well; the environment wins over
 it. An empty value counts as unset. A wrong value stops the start with one sentence that names the setting, and exit
 code 2. `episode-monitor config show` prints what is in force. Settings marked *secret* are never printed: of an address
-only scheme, host and port are shown.
+only scheme, host and port are shown. Each of them may be a file instead: `NAME_FILE` is its path, and a line break at
+its end is no part of the secret. Only `API_TOKENS_FILE` is something else: it holds hashes.
 
 With nothing but `KAFKA_BOOTSTRAP_SERVERS` set, `episode-monitor worker` runs.
 """

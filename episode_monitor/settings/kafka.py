@@ -7,8 +7,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, SecretStr, model_validator
 
 from episode_monitor.settings import validators
-from episode_monitor.settings.fields import Topic, setting
-from episode_monitor.settings.kafka_login import SaslMechanism, SecurityProtocol, check_login
+from episode_monitor.settings.fields import ReadableFile, Topic, setting
+from episode_monitor.settings.kafka_login import (
+    Login,
+    SaslMechanism,
+    SecurityProtocol,
+    check_login,
+    check_own_certificate,
+)
 
 _kafka = partial(setting, "Kafka")
 
@@ -29,6 +35,24 @@ class KafkaSettings(BaseModel):
     kafka_sasl_password: SecretStr | None = _kafka(None, "The SASL user's password.", form="text")
     kafka_ssl_cafile: Annotated[Path, AfterValidator(validators.certificates)] | None = _kafka(
         None, "A PEM file with the trusted certificate authorities; unset: those of this machine.", form="path"
+    )
+    kafka_ssl_certfile: ReadableFile | None = _kafka(
+        None, "A PEM file with the certificate that the monitor shows to Kafka, and those of its signers.", form="path"
+    )
+    kafka_ssl_keyfile: ReadableFile | None = _kafka(
+        None, "A PEM file with the key of KAFKA_SSL_CERTFILE; unset: the key is in that file too.", form="path"
+    )
+    kafka_ssl_key_password: SecretStr | None = _kafka(None, "The password of that key, if it has one.", form="text")
+    kafka_sasl_oauth_token_file: Path | None = _kafka(
+        None,
+        "For the mechanism OAUTHBEARER: a file with the token, read at each login; another program may renew it.",
+        form="path",
+    )
+    kafka_sasl_oauth_token_command: str | None = _kafka(
+        None,
+        "For the mechanism OAUTHBEARER, instead of a file: a command that prints a token, run without a shell when the "
+        "last token ends within 30 s.",
+        form="command",
     )
     monitor_id: Annotated[str, AfterValidator(validators.monitor_id)] = _kafka(
         "episode-monitor",
@@ -70,8 +94,15 @@ class KafkaSettings(BaseModel):
     @model_validator(mode="after")
     def _kafka_user_is_whole(self) -> "KafkaSettings":
         check_login(
-            self.kafka_security_protocol, bool(self.kafka_sasl_username), bool(self.kafka_sasl_password),
-            bool(self.kafka_ssl_cafile),
+            Login(
+                self.kafka_security_protocol, self.kafka_sasl_mechanism, bool(self.kafka_sasl_username),
+                bool(self.kafka_sasl_password), bool(self.kafka_sasl_oauth_token_file),
+                bool(self.kafka_sasl_oauth_token_command), bool(self.kafka_ssl_cafile),
+            )
+        )  # fmt: skip
+        check_own_certificate(
+            self.kafka_security_protocol, self.kafka_ssl_certfile, self.kafka_ssl_keyfile,
+            None if self.kafka_ssl_key_password is None else self.kafka_ssl_key_password.get_secret_value(),
         )  # fmt: skip
         return self
 

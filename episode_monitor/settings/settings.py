@@ -4,9 +4,11 @@ A setting's environment name is its field's name in capitals. Each group has a f
 documentation shows.
 """
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -22,6 +24,7 @@ from episode_monitor.settings.events import EventSettings
 from episode_monitor.settings.http import HttpSettings, LoopbackChanges
 from episode_monitor.settings.kafka import KafkaSettings
 from episode_monitor.settings.process import LogFormat, LogLevel, ProcessSettings
+from episode_monitor.settings.secret_files import SUFFIX, BadSecretFile, secrets_of_files
 from episode_monitor.settings.tracing import TracingSettings
 from episode_monitor.settings.validators import FIRST_SEEN
 
@@ -74,6 +77,15 @@ class _Given(Settings):
         return (init_settings,)
 
 
+def _set(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name.upper(): text for name, text in environment.items() if text}
+
+
+def _of_env_file() -> dict[str, str]:
+    values = dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
+    return _set({name: text for name, text in values.items() if text})
+
+
 def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     """Settings from `env`, or from the environment and, behind it, `.env` in the working directory.
 
@@ -83,13 +95,25 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         if env is None:
             if sentence := unusable(ENV_FILE):
                 raise SettingsError(sentence)
-            return Settings()
+            files = secrets_of_files({**_of_env_file(), **_set(os.environ)}, SECRET_NAMES)
+            return Settings(**{name.lower(): text for name, text in files.items()})
         given: dict[str, Any] = {name.lower(): text for name, text in env.items() if text}
-        return _Given(**given)
+        files = secrets_of_files(env, SECRET_NAMES)
+        return _Given(**given, **{name.lower(): text for name, text in files.items()})
+    except BadSecretFile as error:
+        raise SettingsError(str(error)) from None
     except ValidationError as error:
         raise SettingsError(sentences(error, Settings.model_fields)) from None
     except (OSError, UnicodeDecodeError):
         raise SettingsError("The file .env cannot be read as text; correct or remove it.") from None
+
+
+# The secrets that may be files. A setting of the name that their file would have goes first.
+SECRET_NAMES = tuple(
+    found.name
+    for found in (row(name, field) for name, field in Settings.model_fields.items())
+    if found.is_secret and f"{found.name}{SUFFIX}".lower() not in Settings.model_fields
+)
 
 
 def settings_table() -> list[SettingRow]:

@@ -32,6 +32,7 @@ SECRETS = SINK_SECRETS | {
     "ONCALL_WEBHOOK_URL": "https://hooks.example/hushhush",
     "ONCALL_WEBHOOK_SECRET": "hushhush",
     "KAFKA_SASL_PASSWORD": "hushhush",
+    "KAFKA_SSL_KEY_PASSWORD": "hushhush",
     "API_TOKENS": "operator:hushhush://x",
     "AUDIT_SIGNING_KEY": "hushhushhushhushhushhushhushhushhushhushhus=",
     "OPERATOR_TOKEN": "hushhush",
@@ -202,6 +203,44 @@ def test_two_topics_may_not_be_the_same() -> None:
         ({"KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}, "needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"),
         ({"KAFKA_SASL_USERNAME": "m", "KAFKA_SASL_PASSWORD": "hush"}, "which does not authenticate"),
         ({"KAFKA_SSL_CAFILE": __file__}, "KAFKA_SSL_CAFILE is"),
+        (
+            {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "oauthbearer"},
+            "which needs one of KAFKA_SASL_OAUTH_TOKEN_FILE and KAFKA_SASL_OAUTH_TOKEN_COMMAND; set exactly one",
+        ),
+        (
+            {
+                "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+                "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+                "KAFKA_SASL_OAUTH_TOKEN_FILE": "/t",
+                "KAFKA_SASL_OAUTH_TOKEN_COMMAND": "t",
+            },
+            "set exactly one",
+        ),
+        (
+            {
+                "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+                "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+                "KAFKA_SASL_OAUTH_TOKEN_FILE": "/t",
+                "KAFKA_SASL_USERNAME": "m",
+            },
+            "takes a token and no password",
+        ),
+        (
+            {
+                "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+                "KAFKA_SASL_USERNAME": "m",
+                "KAFKA_SASL_PASSWORD": "hush",
+                "KAFKA_SASL_OAUTH_TOKEN_FILE": "/t",
+            },
+            "which takes no token; change it to OAUTHBEARER, or unset",
+        ),
+        ({"KAFKA_SASL_OAUTH_TOKEN_FILE": "/t"}, "or unset the KAFKA_SASL_OAUTH_ settings"),
+        ({"KAFKA_SSL_CERTFILE": __file__}, "which shows no certificate; change it to SSL or SASL_SSL"),
+        ({"KAFKA_SSL_KEYFILE": __file__}, "KAFKA_SSL_CERTFILE is not; set both, or neither"),
+        (
+            {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CERTFILE": __file__},
+            "KAFKA_SSL_CERTFILE must hold a certificate, and KAFKA_SSL_CERTFILE its key, both in PEM",
+        ),
         ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "PLAINTEXT or SSL or SASL_PLAINTEXT or SASL_SSL"),
     ],
 )
