@@ -42,10 +42,10 @@ class TrustedKafka:
 
     def mutual(self, client: str = "monitor") -> KafkaAccess:
         """By the certificate of a client; "": none is shown."""
-        files = {"ssl_certfile": self.folder / f"{client}.pem", "ssl_keyfile": self.folder / f"{client}.key"}
+        shown = [self.folder / f"{client}{ending}" if client else None for ending in (".pem", ".key")]
         return KafkaAccess(
             bootstrap_servers=self.addresses["MUTUAL"], security_protocol="SSL", ssl_cafile=self.folder / "ca.pem",
-            **(files if client else {}),
+            ssl_certfile=shown[0], ssl_keyfile=shown[1],
         )  # fmt: skip
 
     def by_token(self, **source: Any) -> KafkaAccess:

@@ -96,10 +96,11 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
             if sentence := unusable(ENV_FILE):
                 raise SettingsError(sentence)
             files = secrets_of_files({**_of_env_file(), **_set(os.environ)}, SECRET_NAMES)
-            return Settings(**{name.lower(): text for name, text in files.items()})
+            of_files: dict[str, Any] = {name.lower(): text for name, text in files.items()}
+            return Settings(**of_files)
         given: dict[str, Any] = {name.lower(): text for name, text in env.items() if text}
-        files = secrets_of_files(env, SECRET_NAMES)
-        return _Given(**given, **{name.lower(): text for name, text in files.items()})
+        given |= {name.lower(): text for name, text in secrets_of_files(env, SECRET_NAMES).items()}
+        return _Given(**given)
     except BadSecretFile as error:
         raise SettingsError(str(error)) from None
     except ValidationError as error:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import faust
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
@@ -44,7 +45,7 @@ def environment(files: dict[str, str], cert: str, key: str = "", password: str =
 def test_files_that_fit_are_used_by_every_client(files: dict[str, str], cert: str, key: str, password: str) -> None:
     access = kafka_access(load_settings(environment(files, cert, key, password)))
     credentials = access.faust_credentials()
-    assert credentials is not None
+    assert isinstance(credentials, faust.SSLCredentials)
     assert credentials.context is access.client_options()["ssl_context"] is access.tls()
 
 
