@@ -61,6 +61,8 @@ CLIENT_SETTINGS = {
     )
 }
 OTHER_NAMES = {
+    "NAME_FILE",  # of any secret
+    "SASL_SSL",  # a value
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
