@@ -70,7 +70,7 @@ def agents_config(
         monitor_id=settings.monitor_id,
         kafka=kafka_access(settings),
         topics=topic_names(settings),
-        state_dir=settings.state_dir,
+        state_dir=settings.own_dir,
         session_timeout_seconds=settings.kafka_session_timeout_seconds,
         rebalance_timeout_seconds=settings.kafka_rebalance_timeout_seconds,
         flush_interval_seconds=settings.flush_interval_ms / 1000,
@@ -81,7 +81,7 @@ def agents_config(
         audit=audit_config(settings),
         rules=None if rules is None else lambda: rules_in_force(rules()),
         dispatch=dispatch,
-        worker_url=settings.public_url,
+        worker_url=settings.own_url,
     )
 
 

@@ -37,12 +37,16 @@ from episode_monitor.fleet.local_state import LocalState, RulesOrigin
 from episode_monitor.fleet.peer_client import PeerClient
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from episode_monitor.fleet.split_watch import SplitWatch
+from episode_monitor.listening import CannotListen
+from episode_monitor.observe.kept_counters import KeptCounters
 from episode_monitor.observe.loop_lag import LoopLag
+from episode_monitor.observe.siblings import Siblings
 from episode_monitor.replay_jobs.jobs import ReplayJobs
-from episode_monitor.settings.settings import Settings
+from episode_monitor.settings.settings import Settings, of_process
 from episode_monitor.storage.retention import prune_daily
-from episode_monitor.web.server import CannotListen, serve
+from episode_monitor.supervising.seat import TAKES_SIGNALS, Line, Seat
 from episode_monitor.web.timeouts import raise_descriptor_limit
+from episode_monitor.worker_doors import Doors, SharedDoors
 from episode_monitor.worker_traces import WorkerTraces
 from episode_monitor.worker_web import WebParts, WorkerWeb
 from streams.alerting.core import Core
@@ -65,9 +69,14 @@ def stop_at_once(reason: str) -> None:
 class Worker:
     """The parts of one worker, made but not started."""
 
-    def __init__(self, settings: Settings, core: Core, stop: Callable[[str], None] = stop_at_once) -> None:
-        """Raises SettingsError where a setting cannot be used."""
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, core: Core, stop: Callable[[str], None] = stop_at_once, line: Line | None = None
+    ) -> None:  # fmt: skip
+        """`line` is to the supervisor, where this is one of several processes. Raises SettingsError where a setting
+        cannot be used."""
+        if line is not None:
+            settings = of_process(settings, line.seat.number, line.seat.url)
+        self.settings, self._line = settings, line
         self.storage = composition.storage(settings)
         self.client = composition.sink_client(settings)
         alerting = alerting_in_force(settings, self.client)
@@ -92,7 +101,7 @@ class Worker:
         self._digest = self.files.digest
         self._identity = Identity(
             worker_id=uuid.uuid4().hex[:12],
-            url=settings.public_url,
+            url=settings.own_url,
             token=access.secret(settings.internal_token) or secrets.token_urlsafe(24),
             settings=self._digest.packed,
         )
@@ -108,6 +117,7 @@ class Worker:
             fleet_topic, self.runtime.producer, self._view, self._identity, now_ms, settings.metrics_max_projects
         )
         self._peer_client = httpx.AsyncClient(trust_env=False)
+        self._siblings = None if self._line is None else _siblings(self._line.seat, self._peer_client)
         here = LocalState(
             self._view, self.runtime.emit, self._publisher.mark_changed, self.storage.history, self.storage.audit
         )
@@ -128,7 +138,7 @@ class Worker:
         settings, here = self.settings, self._fleet.here
         self._digest = self.files.digest
         self._publisher.settings_changed(self._digest.packed)
-        here.rules_origin = RulesOrigin(settings.public_url, str(settings.rules_path), self.files.loaded_at_ms)
+        here.rules_origin = RulesOrigin(settings.own_url, str(settings.rules_path), self.files.loaded_at_ms)
         for partition in here.partitions:
             here.mark_changed(partition)
 
@@ -147,6 +157,7 @@ class Worker:
             reader=self._reader,
             settings_watch=self._settings_watch,
             peer_token=self._identity.token,
+            siblings=self._siblings,
             is_traced=self.traces.points.is_on,
             now_ms=now_ms,
         )
@@ -160,8 +171,8 @@ class Worker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set. Raises CannotListen, TopicMismatch, MayNot."""
-        server = await serve(self.http.app, self.settings.monitoring_host, self.settings.monitoring_port)
-        log.info("listening", url=server.url)
+        doors = self._doors()
+        await doors.open()
         self._tasks.append(asyncio.create_task(self._loop_lag.run()))
         try:
             if self.settings.episode_monitoring_enabled:
@@ -169,13 +180,23 @@ class Worker:
                 await _first_of(stopping.wait(), starting)
             else:
                 log.warning("EPISODE_MONITORING_ENABLED is false: no events are read")
-            await _first_of(stopping.wait(), server.task)
+            await _first_of(stopping.wait(), doors.own.task)
         finally:
             log.info("stopping")
             self.http.changes.close()
+            await doors.leave()
             await self._close()
-            await server.stop()
+            if self.http.seated is not None:
+                await self.http.seated.families()  # the last counts, for the process that comes after this one
+            await doors.close()
             await self._peer_client.aclose()  # until here a caller may ask for what another worker has
+
+    def _doors(self) -> Doors:
+        if self._line is None or self._siblings is None or self.http.seated is None:
+            return Doors(self.http.app, self.settings.monitoring_host, self.settings.monitoring_port)
+        return SharedDoors(
+            self.http.app, self.settings.monitoring_host, self._line, self.http.seated, self._siblings
+        )  # fmt: skip
 
     async def _start(self) -> None:
         if self.checks.table_look is not None:  # before Kafka, which may be long in coming
@@ -217,8 +238,12 @@ async def _first_of(waiting: Coroutine[Any, Any, object], work: asyncio.Task[Non
         work.result()
 
 
-async def run_worker(settings: Settings, core: Core) -> ExitCode:
-    """Run one worker until SIGTERM or Ctrl-C."""
+def _siblings(seat: Seat, client: httpx.AsyncClient) -> Siblings:
+    return Siblings(seat.number, seat.addresses, seat.token, [KeptCounters(fd) for fd in seat.counters_fds], client)
+
+
+async def run_worker(settings: Settings, core: Core, line: Line | None = None) -> ExitCode:
+    """Run one worker until SIGTERM or Ctrl-C, or until the supervisor at the other end of `line` is gone."""
     missing = missing_codecs()
     if missing is not None:
         raise Failure(missing, ExitCode.USAGE)
@@ -229,8 +254,12 @@ async def run_worker(settings: Settings, core: Core) -> ExitCode:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
-        worker = Worker(settings, core)
+        worker = Worker(settings, core, line=line)
         loop.add_signal_handler(signal.SIGHUP, worker.files.reload_soon)
+        if line is not None:
+            line.say(TAKES_SIGNALS)
+            follower = asyncio.create_task(line.ended())
+            follower.add_done_callback(lambda _: stopping.set())
         await worker.run(stopping)
     except CannotListen as error:
         raise Failure(str(error), ExitCode.USAGE) from None

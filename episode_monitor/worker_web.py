@@ -27,7 +27,8 @@ from episode_monitor.fleet.ask import Fleet
 from episode_monitor.fleet.outgoing import deliveries_of, outgoing_of
 from episode_monitor.fleet.settings_watch import SettingsWatch
 from episode_monitor.observe.passed_over import passed_over_by
-from episode_monitor.observe.process_view import ProcessView
+from episode_monitor.observe.process_view import Process, ProcessView
+from episode_monitor.observe.siblings import OneOfSeveral, SeenAsOne, Siblings
 from episode_monitor.observe.switched_off import SwitchedOffFleet, SwitchedOffProcess, refuse
 from episode_monitor.observe.worker_state import Probe, WorkerState
 from episode_monitor.replay_jobs.jobs import ReplayJobs
@@ -41,6 +42,7 @@ from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.peer_routes import peer_router
 from episode_monitor.web.rates import Rates
+from episode_monitor.web.sibling_routes import sibling_router
 from episode_monitor.web.sources import sources_of
 from episode_monitor.web.stream import ChangeFeed
 
@@ -64,12 +66,16 @@ class WebParts:
     reader: FleetReader
     settings_watch: SettingsWatch
     peer_token: str
+    siblings: Siblings | None  # None: this process is the worker
     is_traced: bool
     now_ms: Callable[[], int]
 
 
 class WorkerWeb:
-    """`app` serves; `changes` feeds open pages, to be closed before the server; `repairs` run if they are not None."""
+    """`app` serves; `changes` feeds open pages, to be closed before the server; `repairs` run if they are not None;
+    `seated` is this process to its siblings."""
+
+    seated: OneOfSeveral | None = None
 
     def __init__(self, parts: WebParts) -> None:
         self._parts = parts
@@ -92,10 +98,10 @@ class WorkerWeb:
 
     def _context(self) -> WebContext:
         parts, is_on, alert_desk = self._parts, self._is_on, DispatchedAlerts(self._desk, self._parts.fleet)
-        process = ProcessView(parts.view, self._state(), parts.registry, parts.settings.metrics_max_projects)
+        process = self._make_process()
         return WebContext(
             fleet=parts.fleet if is_on else SwitchedOffFleet(),
-            process=process if is_on else SwitchedOffProcess(process),
+            process=process,
             jobs=(lambda: parts.checks.jobs) if is_on else refuse,
             drift_of=parts.checks.drift_of if is_on else refuse,
             settings=composition.web_settings(parts.settings),
@@ -108,6 +114,15 @@ class WorkerWeb:
             repairs=self.repairs,
             alert_desk=(lambda: alert_desk) if is_on else refuse,
         )
+
+    def _make_process(self) -> Process:
+        parts = self._parts
+        view = ProcessView(parts.view, self._state(), parts.registry, parts.settings.metrics_max_projects)
+        process: Process = view if self._is_on else SwitchedOffProcess(view)
+        if parts.siblings is None:
+            return process
+        self.seated = OneOfSeveral(process, view, parts.siblings)
+        return SeenAsOne(self.seated, parts.siblings)
 
     def _state(self) -> WorkerState:
         parts = self._parts
@@ -130,8 +145,9 @@ class WorkerWeb:
         replays = (lambda: parts.replays) if self._is_on else refuse
         return [
             peer_router(parts.fleet.here, parts.peer_token),
+            *(() if self.seated is None else (sibling_router(self.seated),)),
             replay_router(replays, Requests(settings, lambda: parts.files.core.rules)),
-            *([reload_router(parts.files, parts.fleet, settings.public_url)] if self._is_on else ()),
+            *([reload_router(parts.files, parts.fleet, settings.own_url)] if self._is_on else ()),
             silence_router(desk),
             on_call_router(desk, parts.files.on_call),
             *delivery_routers(parts.runtime, parts.now_ms),

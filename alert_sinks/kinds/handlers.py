@@ -98,7 +98,7 @@ class HandlerSink:
             self._process = await asyncio.create_subprocess_exec(
                 *_PROGRAM, self._handler, stdin=pipe, stdout=pipe, limit=MAX_ANSWER_BYTES
             )
-            _log.info("alert handler started", handler=self._handler, process=self._process.pid)
+            _log.info("alert handler started", handler=self._handler, pid=self._process.pid)
         return self._process
 
     async def _end(self) -> None:

@@ -33,7 +33,7 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Monitors episode numbering in real time: gaps, duplicates, conflict and failure rates."""
-    if not context.resilient_parsing and "--help" not in sys.argv:
+    if not context.resilient_parsing and not {"--help", "--seat"} & set(sys.argv):
         _prepare()
     end_start()
 

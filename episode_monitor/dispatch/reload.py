@@ -103,8 +103,8 @@ class Files:
         try:
             changed = await self.reload(by)
         except SettingsError as error:
-            return WorkerFiles(url=self._settings.public_url, files=self.in_force(), refused=str(error))
-        return WorkerFiles(url=self._settings.public_url, files=self.in_force(), changed=changed)
+            return WorkerFiles(url=self._settings.own_url, files=self.in_force(), refused=str(error))
+        return WorkerFiles(url=self._settings.own_url, files=self.in_force(), changed=changed)
 
     def reload_soon(self) -> None:
         """For SIGHUP: what is wrong is in the log, in /readyz and in the metrics."""

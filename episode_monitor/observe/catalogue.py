@@ -10,7 +10,7 @@ from agents.dispatch.dispatch_counts import RECEIVERS_MAX
 from agents.engine.record_counts import RecordCounts
 from agents.engine.waits import WaitsFor
 from alert_sinks.endings import OUTCOMES
-from episode_monitor.observe.described import Described, Kind, Label, Of
+from episode_monitor.observe.described import Described, Kind, Label, Of, Together
 from models.alert import Severity
 from models.dead_letter import DeadLetterReason
 from models.event import RetryReason
@@ -19,9 +19,7 @@ from streams.dispatch.table import NotifyReason, WhyNot
 from streams.partition.summary import P95_WINDOW_MINUTES
 from streams.rates.totals import DURATION_BUCKETS_SECONDS
 
-MAX_SERIES: Final = (
-    2_000  # of one worker with METRICS_MAX_PROJECTS as it is by default, however many projects there are
-)
+MAX_SERIES: Final = 2_000  # of one worker with METRICS_MAX_PROJECTS as it is by default, with any number of projects
 PROJECTS: Final = 100  # the default of METRICS_MAX_PROJECTS
 
 PROJECT = Label(
@@ -69,17 +67,18 @@ def _counter(name: str, of: Of, unit: str, about: str, *labels: Label, sets_at_m
     )
 
 
-def _gauge(name: str, of: Of, unit: str, about: str, *labels: Label, sets_at_most: int = 0) -> Described:
+def _gauge(
+    name: str, of: Of, unit: str, about: str, *labels: Label, sets_at_most: int = 0, together: Together | None = None
+) -> Described:
     return Described(
         name=name, kind=Kind.GAUGE, of=of, unit=unit, about=about, labels=labels, sets_at_most=sets_at_most,
-        rest=max if unit == "seconds" else float.__add__,
+        together_as=together, rest=max if unit == "seconds" else float.__add__,
     )  # fmt: skip
 
 
 def _histogram(name: str, of: Of, unit: str, about: str, *labels: Label, buckets: Iterable[float]) -> Described:
-    return Described(
-        name=name, kind=Kind.HISTOGRAM, of=of, unit=unit, about=about, labels=labels, buckets=tuple(buckets)
-    )
+    kind = Kind.HISTOGRAM
+    return Described(name=name, kind=kind, of=of, unit=unit, about=about, labels=labels, buckets=tuple(buckets))
 
 
 # --- episodes, of the whole fleet
@@ -154,7 +153,7 @@ RECOVERED = _gauge(
 )
 STALE = _gauge(
     "episode_monitor_stale_partitions", Of.WORKER, "partitions",
-    "Partitions without a summary from their owner for 10 s",
+    "Partitions without a summary from their owner for 10 s", together=Together.MAX,
 )  # fmt: skip
 FLUSHES = _counter("episode_monitor_flushes_total", Of.WORKER, "flushes", "How often state was stored")
 FLUSH_SECONDS = _counter("episode_monitor_flush_seconds_total", Of.WORKER, "seconds", "Seconds spent storing state")
@@ -240,34 +239,36 @@ CHANGES_LOST = _counter(
 )  # fmt: skip
 HELD = _gauge(
     "episode_monitor_alerts_held", Of.WORKER, "alerts",
-    "Alerts held back until the events have caught up; sent then if they are still firing",
+    "Alerts held back until the events have caught up; sent then if they are still firing", together=Together.MAX,
 )  # fmt: skip
 OUTBOX = _gauge(
     "episode_monitor_dispatcher_outbox", Of.WORKER, "notifications",
-    "Notifications that are decided and not known to be in the topic yet",
+    "Notifications that are decided and not known to be in the topic yet", together=Together.MAX,
 )  # fmt: skip
 COPY_LAG = _gauge(
     "episode_monitor_dispatcher_copy_lag_records", Of.WORKER, "records",
-    "Records of the dispatcher's state that this worker's copy lacks",
+    "Records of the dispatcher's state that this worker's copy lacks", together=Together.MAX,
 )  # fmt: skip
 DISPATCHER_BYTES = _gauge(
-    "episode_monitor_dispatcher_state_bytes", Of.WORKER, "bytes", "Stored size of the dispatcher's state"
-)
+    "episode_monitor_dispatcher_state_bytes", Of.WORKER, "bytes", "Stored size of the dispatcher's state",
+    together=Together.MAX,
+)  # fmt: skip
 
 # --- the process
 
 BUILD = _gauge("episode_monitor_build_info", Of.WORKER, "info", "Always 1; the label names the version", VERSION)
 OTHER_SETTINGS = _gauge(
     "episode_monitor_workers_with_other_settings", Of.WORKER, "workers",
-    "Workers whose settings differ from those of this one",
+    "Workers whose settings differ from those of this one", together=Together.MAX,
 )  # fmt: skip
 RELOADED = _gauge(
     "episode_monitor_config_last_reload_successful", Of.WORKER, "boolean",
     "1 where the last reload of rules, alerting and on-call file was taken over, 0 where it was refused",
+    together=Together.MIN,
 )  # fmt: skip
 RELOADED_AT = _gauge(
     "episode_monitor_config_last_reload_success_timestamp_seconds", Of.WORKER, "seconds",
-    "When rules, alerting and on-call file were loaded last",
+    "When rules, alerting and on-call file were loaded last", together=Together.MIN,
 )  # fmt: skip
 LOOP_LAG = _histogram(
     "episode_monitor_loop_lag_seconds", Of.WORKER, "seconds", "Delay of the worker's event loop",
@@ -288,8 +289,8 @@ PROCESS = (
         "process_start_time_seconds", Of.PROCESS, "seconds", "Start time of the process since unix epoch in seconds."
     ),
     _counter("process_cpu_seconds_total", Of.PROCESS, "seconds", "Total user and system CPU time spent in seconds."),
-    _gauge("process_open_fds", Of.PROCESS, "files", "Number of open file descriptors."),
-    _gauge("process_max_fds", Of.PROCESS, "files", "Maximum number of open file descriptors."),
+    _gauge("process_open_fds", Of.PROCESS, "files", "Number of open file descriptors.", together=Together.MAX),
+    _gauge("process_max_fds", Of.PROCESS, "files", "Maximum number of open file descriptors.", together=Together.MIN),
 )
 
 CATALOGUE: Final[tuple[Described, ...]] = (

@@ -37,6 +37,15 @@ class Of(Enum):
     PROCESS = "process"  # made by the Prometheus client
 
 
+class Together(Enum):
+    """What several processes that are seen as one worker show of a metric that each of them has."""
+
+    SUM = "sum"
+    MAX = "max"
+    MIN = "min"
+    ONE = "one"  # of the first process that has it: the fleet's, which all have alike
+
+
 class Label(msgspec.Struct, frozen=True, kw_only=True):
     """`values` is the closed set; where there is none, there are at most `at_most` values, `_other` included.
 
@@ -57,7 +66,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
     """`name` as queries name it, of a counter with `_total`. `sets_at_most`: combinations of label values; 0: all.
-    `rest` puts together what exceeds it."""
+    `rest` puts together what exceeds it. `together_as`: see `together`."""
 
     name: str
     kind: Kind
@@ -68,6 +77,18 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     buckets: tuple[float, ...] = ()
     sets_at_most: int = 0
     rest: Callable[[float, float], float] = float.__add__
+    together_as: Together | None = None
+
+    @property
+    def together(self) -> Together:
+        """Of several processes, seconds are the longest, what is 0 or 1 is 1 where it is of any, and all else is added
+        up, unless `together_as` differs."""
+        if self.together_as is not None:
+            return self.together_as
+        if self.of is Of.FLEET:
+            return Together.ONE
+        is_largest = self.kind is Kind.GAUGE and self.unit in ("seconds", "boolean", "info")
+        return Together.MAX if is_largest else Together.SUM
 
     @property
     def help(self) -> str:

@@ -26,6 +26,14 @@ def _without_nothing(_: Any, __: str, line: structlog.typing.EventDict) -> struc
     return {name: value for name, value in line.items() if value is not None}
 
 
+def _of_process(process: int | str) -> structlog.typing.Processor:
+    def with_process(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        line["process"] = process
+        return line
+
+    return with_process
+
+
 def _in_order(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
     return {name: line[name] for name in (*_FIRST, *sorted(line.keys() - set(_FIRST))) if name in line}
 
@@ -73,14 +81,16 @@ def configure_command(level: LogLevel, form: LogFormat) -> None:
             logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def configure(level: LogLevel, form: LogFormat) -> None:
-    """Set up structlog and hand it what libraries log, from warnings on."""
+def configure(level: LogLevel, form: LogFormat, process: int | str | None = None) -> None:
+    """Set up structlog and hand it what libraries log, from warnings on. `process`: which of several processes that
+    write to one log this is."""
     threshold = getattr(logging, level.value.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key=TIME_KEY),
         structlog.processors.StackInfoRenderer(),
+        *(() if process is None else (_of_process(process),)),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -20,6 +20,9 @@ Prometheus does. OpenMetrics has exemplars with a `trace_id` if [tracing](tracin
 A worker exports at most {most} series, with a million projects as with ten: labels by project stop at
 `METRICS_MAX_PROJECTS` ({projects}), worst first. If a label has no closed set of values, what exceeds its bound is one
 series with `_other` as the value. The tables add up to {sum}, with every label at its bound.
+
+Several processes that are [one worker](operations.md#all-cores) have one exposition. `together` says what it shows of
+their values: the sum, the largest or smallest one, or (`one`) that of the first process that has it.
 """
 _SECTIONS: Final = {
     Of.FLEET: (
@@ -37,8 +40,8 @@ def page() -> str:
     parts = [_HEAD.format(most=f"{MAX_SERIES:,}".replace(",", " "), projects=PROJECTS, sum=whole)]
     for of, (title, about) in _SECTIONS.items():
         parts.append(
-            f"\n## {title}\n\n{about}\n\n| metric | type | unit | labels | series | meaning |\n"
-            "|---|---|---|---|---|---|\n"
+            f"\n## {title}\n\n{about}\n\n| metric | type | unit | labels | series | together | meaning |\n"
+            "|---|---|---|---|---|---|---|\n"
         )
         parts.extend(_row(each) for each in CATALOGUE if each.of is of)
     parts.append("\n## Labels\n\n| label | of | values | meaning |\n|---|---|---|---|\n")
@@ -48,7 +51,16 @@ def page() -> str:
 
 def _row(each: Described) -> str:
     labels = ", ".join(f"`{name}`" for name in each.label_names) or "–"
-    return f"| `{each.name}` | {each.kind.value} | {each.unit} | {labels} | {each.most_series} | {each.about} |\n"
+    cells = (
+        f"`{each.name}`",
+        each.kind.value,
+        each.unit,
+        labels,
+        str(each.most_series),
+        each.together.value,
+        each.about,
+    )
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _labels() -> list[tuple[Label, list[str]]]:

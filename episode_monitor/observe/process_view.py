@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
 
 from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.fleet.errors import Recovering
@@ -69,6 +70,12 @@ class ProcessView:
                 for sample in family.samples:
                     samples.setdefault(sample.name, []).append({"labels": sample.labels, "value": sample.value})
             return samples
+
+    async def collected(self) -> list[Metric]:
+        """The same samples as objects."""
+        async with self._measuring:
+            await self._measure()
+            return list(self._registry.collect())
 
     async def _measure(self) -> None:
         self._collector.worker = self._worker.metrics()

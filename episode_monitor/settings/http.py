@@ -5,7 +5,7 @@ from enum import Enum
 from functools import partial
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, PrivateAttr, SecretStr
 
 from alert_sinks.settings import ADDRESS, secret
 from episode_monitor.settings import validators
@@ -88,9 +88,16 @@ class HttpSettings(BaseModel):
         le=10_000,
     )
 
+    _own_url: str = PrivateAttr("")
+
+    @property
+    def own_url(self) -> str:
+        """How other workers reach this process: `public_url`, unless it is one of several behind that."""
+        return self._own_url or self.public_url
+
     @property
     def public_url(self) -> str:
-        """How other workers reach this one: `worker_url`, or made of host and port."""
+        """How this worker is reached, as one or as several processes: `worker_url`, or made of host and port."""
         if self.worker_url:
             return self.worker_url
         host = self.monitoring_host

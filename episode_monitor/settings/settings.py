@@ -62,6 +62,13 @@ class Settings(
         return shown | {"FIRST_NUMBER": self.first_number or FIRST_SEEN}
 
 
+def of_process(settings: Settings, number: int, own_url: str) -> Settings:
+    """The settings of one of several processes: it has an address of its own, and a folder for its own files."""
+    own = settings.model_copy()
+    own._own_url, own._process_number = own_url, number
+    return own
+
+
 class _Given(Settings):
     """Settings from arguments alone: neither the environment nor `.env` is looked at."""
 

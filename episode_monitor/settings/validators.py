@@ -16,6 +16,7 @@ from alert_sinks.settings import http_address
 from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.storage.address import Address
 
+PROCESSES_MOST = 64  # of one worker
 FIRST_SEEN = "first_seen"  # of FIRST_NUMBER: whatever number comes first
 _HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
 _SQL_NAME = r"[A-Za-z_][A-Za-z0-9_$]{0,62}"
@@ -170,6 +171,14 @@ def internal_token(text: str) -> str:
     if len(text) < 16 or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("must be at least 16 printable ASCII characters without spaces")
     return text
+
+
+def process_count(text: str) -> str:
+    """A number of processes, or `auto`."""
+    text = text.lower()
+    if text != "auto" and not (text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= PROCESSES_MOST):
+        raise ValueError(f"must be a whole number from 1 to {PROCESSES_MOST}, or auto")
+    return text if text == "auto" else str(int(text))
 
 
 def upper(text: object) -> object:

@@ -10,9 +10,10 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from episode_monitor.listening import CannotListen, listen
 from episode_monitor.settings.api_tokens import parse_api_tokens
 from episode_monitor.storage.audit import AuditEntry
-from episode_monitor.web.server import CannotListen, HttpServer, listen, serve
+from episode_monitor.web.server import HttpServer, serve
 from episode_monitor.web.settings import WebSettings
 from tests.web.fake_views import FakeViews, fake_app
 
