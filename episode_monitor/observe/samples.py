@@ -110,8 +110,10 @@ def _folded(parts: Sequence[Family]) -> Family:
 
 def _row(sample: Sample) -> Row:
     shown = sample.exemplar
-    exemplar = None if shown is None else (dict(shown.labels), float(shown.value), shown.timestamp)
-    return Row(sample.name, dict(sample.labels), float(sample.value), exemplar)
+    if shown is None:
+        return Row(sample.name, dict(sample.labels), float(sample.value))
+    at = None if shown.timestamp is None else float(shown.timestamp)
+    return Row(sample.name, dict(sample.labels), float(sample.value), (dict(shown.labels), float(shown.value), at))
 
 
 class Exposed(Collector):

@@ -68,8 +68,8 @@ class Supervisor:
     def run(self) -> int:
         """The exit code, when all have ended."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        for number in _LISTENED_TO:
-            signal.signal(number, _nothing)
+        for listened_to in _LISTENED_TO:
+            signal.signal(listened_to, _nothing)
         log.info("supervising", url=local_url(*self._public.getsockname()[:2]), processes=len(self._own))
         self._do(self._processes.begin(time.monotonic()))
         while self._processes.exit_code is None:
@@ -83,7 +83,7 @@ class Supervisor:
 
     def _wait(self) -> None:
         due, now = self._processes.next_due(), time.monotonic()
-        watched = [self._wake, *(child.line for child in self._children.values() if child.is_heard)]
+        watched = [self._wake, *(child.line.fileno() for child in self._children.values() if child.is_heard)]
         select.select(watched, [], [], None if due is None else max(0.0, due - now))
 
     def _signals(self) -> set[int]:

@@ -63,7 +63,7 @@ def test_histograms_are_summed_bucket_by_bucket_and_exposed_as_before() -> None:
     for registry, seconds in zip(registries, (0.05, 3.0), strict=True):
         Histogram("episode_monitor_delivery_seconds", "Time", buckets=(0.1, 5.0), registry=registry).observe(seconds)
     together = added_up([families_of(registry.collect()) for registry in registries])
-    assert generate_latest(Exposed(together)).decode().splitlines()[2:] == [  # type: ignore[arg-type]
+    assert generate_latest(Exposed(together)).decode().splitlines()[2:] == [
         'episode_monitor_delivery_seconds_bucket{le="0.1"} 1.0',
         'episode_monitor_delivery_seconds_bucket{le="5.0"} 2.0',
         'episode_monitor_delivery_seconds_bucket{le="+Inf"} 2.0',

@@ -1,5 +1,6 @@
 """One command, several processes, seen as one worker: one address, one count of events, one end."""
 
+import asyncio
 import os
 import signal
 from collections import Counter
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from episode_monitor.demo.ports import free_port
 from episode_monitor.demo.programs import Program
@@ -31,7 +33,9 @@ def processes(broker: str, prefix: str, count: int = PROCESSES, **settings: str)
         }  # fmt: skip
 
     words = ["episode_monitor", "worker", "--processes", str(count)]
-    return Program("worker", words, free_port(), environment, "/livez")
+    made = Program("worker", words, free_port(), environment, "/livez")
+    made.start_seconds = 120.0  # each process imports all for itself
+    return made
 
 
 def log_of(program: Program) -> list[dict[str, Any]]:
@@ -63,6 +67,21 @@ def applied(program: Program) -> float:
 def answer(program: Program, path: str) -> Any:
     """A view as soon as it is given: while partitions move, it is not."""
     return until(lambda: view(program, path), f"answer of {path}")
+
+
+async def stored(broker: str, prefix: str, count: int) -> None:
+    """Wait until the group has committed so many records: a process that dies before that has them counted again."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                known = await admin.list_consumer_group_offsets(f"{prefix}monitor")
+                if sum(each.offset for at, each in known.items() if at.topic == f"{prefix}events") == count:
+                    return
+                await asyncio.sleep(0.1)
+    finally:
+        await admin.close()
 
 
 async def feed(broker: str, prefix: str, records: list[tuple[bytes, bytes]]) -> None:
