@@ -28,7 +28,7 @@ def processes(broker: str, prefix: str, count: int = PROCESSES, **settings: str)
     def environment(port: int) -> dict[str, str]:
         return {
             **monitor_settings(broker, prefix), "EVENTS_PARTITIONS": "4", "TOPIC_REPLICATION_FACTOR": "1",
-            "KAFKA_SESSION_TIMEOUT_SECONDS": "3", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3", "LOG_FORMAT": "json",
+            "KAFKA_SESSION_TIMEOUT_SECONDS": "6", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "6", "LOG_FORMAT": "json",
             "MONITORING_PORT": str(port), **settings,
         }  # fmt: skip
 
