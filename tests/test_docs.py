@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from alert_sinks.limits import Limits
 from episode_monitor.cli.app import app
 from episode_monitor.exits import ExitCode
+from episode_monitor.observe import one_readiness
 from episode_monitor.replay_jobs.jobs import MAX_KEPT, MAX_KEPT_BYTES, MAX_WAITING
 from episode_monitor.replay_jobs.orders import MAX_RESULT_BYTES
 from episode_monitor.settings import generated_docs
@@ -406,6 +407,7 @@ def test_the_table_of_exit_codes_is_whole() -> None:
 def test_the_table_of_the_parts_of_readiness_is_whole() -> None:
     sources = text("episode_monitor/worker_web.py") + text("episode_monitor/observe/worker_state.py")
     parts = re.findall(r'(?:Probe\(|looked\.append\(\()"(\w+)"', sources)
+    parts.append(one_readiness.PART)
     assert sorted(names_in(row[0])[0] for row in table(text("docs/operations.md"), "part")) == sorted(parts)
 
 

@@ -33,7 +33,7 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Monitors episode numbering in real time: gaps, duplicates, conflict and failure rates."""
-    if not context.resilient_parsing and not {"--help", "--seat"} & set(sys.argv):
+    if not context.resilient_parsing and "--help" not in sys.argv:
         _prepare()
     end_start()
 
@@ -45,6 +45,8 @@ def _prepare() -> None:
     from episode_monitor.settings.settings import Settings
 
     configure_quiet()
+    if "--seat" in sys.argv:  # one of several processes, whose supervisor has said it
+        return
     for sentence in notices(ENV_FILE, os.environ, Settings.model_fields):
         print(f"episode-monitor: {sentence}", file=sys.stderr)
 

@@ -22,6 +22,10 @@ pytestmark = pytest.mark.broker
 PROJECTS, OPERATIONS, PARTITIONS, PROCESSES = 30, 1500, 4, 3
 
 
+class _Processes(Program):
+    start_seconds = 120.0  # each process imports all for itself
+
+
 def processes(broker: str, prefix: str, count: int = PROCESSES, **settings: str) -> Program:
     """A worker of several processes; not started."""
 
@@ -32,9 +36,7 @@ def processes(broker: str, prefix: str, count: int = PROCESSES, **settings: str)
         }  # fmt: skip
 
     words = ["episode_monitor", "worker", "--processes", str(count)]
-    made = Program("worker", words, free_port(), environment, "/livez")
-    made.start_seconds = 120.0  # each process imports all for itself
-    return made
+    return _Processes("worker", words, free_port(), environment, "/livez")
 
 
 def log_of(program: Program) -> list[dict[str, Any]]:
