@@ -48,7 +48,7 @@ DOCUMENTS = sorted(
     ],
     key=lambda path: path.relative_to(ROOT).as_posix(),
 )
-GUIDE_NAMES = ("tutorial", "find-and-repair", "audit", "alerting", "on-call", "rules", "runbook", "dashboard")
+GUIDE_NAMES = ("duty", "tutorial", "find-and-repair", "audit", "alerting", "on-call", "rules", "runbook", "dashboard")
 GUIDES = [(f"docs/{name}.md", f"docs/{name}.ko.md") for name in GUIDE_NAMES]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
@@ -377,6 +377,11 @@ def test_the_inhibit_rule_of_the_page_lets_an_alert_about_all_projects_stand_for
     assert not inhibit.inhibits(single, of_all)
     assert not inhibit.inhibits(of_all, of_all)
     assert not inhibit.inhibits(of_all, single | {"alert_type": "SLOW_CREATION"})
+
+
+@pytest.mark.parametrize("name", ["docs/duty.md", "docs/duty.ko.md"])
+def test_every_alert_type_has_the_section_that_its_alerts_link_to(name: str) -> None:
+    assert {*rule_types.ALERT_TYPES} <= {words for _, words in headings(text(name))}
 
 
 # --- events

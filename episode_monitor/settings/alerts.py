@@ -54,6 +54,12 @@ class AlertSettings(BaseModel):
         "working directory, where it exists; without a file ESCALATE_AFTER_MINUTES makes the only chain.",
         form="path",
     )
+    runbook_url: BaseAddress | None = _alerts(
+        None,
+        "The address of the page docs/duty.md, as people read it: alerts of rules without a runbook_url link "
+        "to their type's section there.",
+        form=ADDRESS,
+    )
     dashboard_url: BaseAddress | None = _alerts(
         None,
         "The public address of the dashboard, for links in alerts, which open the page of the alert; it may have a "

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import yaml
+from msgspec import structs
 
 from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.settings.strict_yaml import BadYaml, checked_nodes, line_of_key, load_yaml, value_of
@@ -35,13 +36,21 @@ def rule_set(path: Path, settings: Settings, named_by: str = "RULES_FILE") -> Ru
 def rule_set_of(text: str, name: str, settings: Settings) -> RuleSet:
     """The rules of a text, overrides applied; `name` begins each sentence. Raises FileError."""
     try:
-        return RuleSet(parse_rules(load_yaml(text), settings.threshold_overrides))
+        rules = parse_rules(load_yaml(text), settings.threshold_overrides)
+        return RuleSet(tuple(_with_runbook(rule, settings.runbook_url) for rule in rules))
     except BadYaml as error:
         raise FileError(name, [Fault(error.line, "", str(error))]) from None
     except RuleError as error:
         root = checked_nodes(text)
         found = [Fault(_line_of(root, fault), "", fault.sentence) for fault in error.faults]
         raise FileError(name, found) from None
+
+
+def _with_runbook(rule: Rule, page: str | None) -> Rule:
+    """The rule, with the section of its type on that page where it names no runbook itself."""
+    if page is None or rule.runbook_url is not None:
+        return rule
+    return structs.replace(rule, runbook_url=f"{page}#{rule.measure.name.lower()}")
 
 
 def _line_of(root: yaml.Node | None, fault: RuleFault) -> int:

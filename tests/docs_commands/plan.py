@@ -14,6 +14,7 @@ PLAN = {
         "docs/integrity.md",
         "docs/on-call.md",
         "docs/alerting.md",
+        "docs/duty.md",
         "docs/operations.md",
         "docs/repair.md",
         "docs/client.md",

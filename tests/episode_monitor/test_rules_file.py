@@ -107,3 +107,16 @@ def test_aliases_that_grow_without_end_are_refused(tmp_path: Path, text: str) ->
 def test_a_file_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="nested too deeply"):
         loaded(tmp_path, "rules: " + "[" * 5000 + "]" * 5000)
+
+
+def test_a_rule_without_a_runbook_gets_the_section_of_its_type_on_the_page_that_is_set(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    own = SEED.replace("episode_failure_rate", "own") + "runbook_url: https://wiki.example/own\n"
+    settings = load_settings({"RUNBOOK_URL": "https://docs.example/docs/duty.html"})
+    path.write_text(SEED, encoding="utf-8")
+    assert [rule.runbook_url for rule in load_rules(path, settings)] == [
+        "https://docs.example/docs/duty.html#high_failure_rate"
+    ]
+    assert [rule.runbook_url for rule in load_rules(path, load_settings({}))] == [None]
+    path.write_text(own, encoding="utf-8")
+    assert [rule.runbook_url for rule in load_rules(path, settings)] == ["https://wiki.example/own"]
