@@ -6,10 +6,11 @@ Names of sinks of the settings have no slash, so no sink of a file has the name 
 from collections.abc import Iterable
 
 import httpx
+from pydantic import SecretStr
 
 from alert_sinks.destinations import RECEIVER_KINDS
 from alert_sinks.pace import Rate
-from alert_sinks.receivers import Receiver, ReceiverConfig
+from alert_sinks.receivers import Form, Receiver, ReceiverConfig
 from alert_sinks.sink import ReceiverSink, SinkKind, SinkParts
 
 _KIND_OF = {kind.receiver.config: (key, kind) for key, kind in RECEIVER_KINDS.items() if kind.receiver is not None}
@@ -35,6 +36,21 @@ def build_receivers(
                 faults.append(f"receiver {receiver.name}, {key} {number}: {error}.")
     if faults:
         raise ValueError("\n".join(faults))
+    return found
+
+
+def addresses_of(config: ReceiverConfig) -> dict[str, str]:
+    """Where it sends, by key of the file: http and https addresses, and smtp://HOST:PORT of a mail server."""
+    kind = _KIND_OF[type(config)][1].receiver
+    assert kind is not None
+    found: dict[str, str] = {}
+    for key, form in kind.forms.items():
+        value = getattr(config, kind.renamed.get(key, key), None)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text and form in (Form.ADDRESS, Form.SECRET_ADDRESS):
+            found[key] = text
+        elif text and form is Form.HOST_PORT:
+            found[key] = f"smtp://{text}"
     return found
 
 

@@ -97,11 +97,12 @@ class _TopicsRequestV8(RequestStruct):  # type: ignore[misc]
 class _TopicsRequest(Request[_TopicsRequestV8]):  # type: ignore[misc]
     API_KEY = _METADATA
 
-    def __init__(self, topics: Sequence[str]) -> None:
+    def __init__(self, topics: Sequence[str], *, with_cluster: bool = False) -> None:
         self._topics = list(topics)
+        self._with_cluster = with_cluster
 
     def build(self, request_struct_class: type[_TopicsRequestV8]) -> _TopicsRequestV8:
-        return request_struct_class(self._topics, False, False, True)
+        return request_struct_class(self._topics, False, self._with_cluster, True)
 
 
 class _GroupsResponse(Response):  # type: ignore[misc]
@@ -183,6 +184,21 @@ async def missing_rights(kafka: Kafka, needs: Needs) -> list[Missing]:
         return missing
     except (IncompatibleBrokerVersion, NotImplementedError):
         return []
+    finally:
+        await admin.close()
+
+
+async def may_create_topics(kafka: Kafka) -> bool:
+    """Whether the broker grants CREATE on the cluster, or returns no rights. Without it this user may still have the
+    right for names that begin in a certain way. Raises KafkaError, OSError."""
+    admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        answer = await admin._send_request(_TopicsRequest([], with_cluster=True))
+        operations: int = answer.cluster_operations  # 0 for a user who may not even see them
+        return operations == _NOT_RETURNED[0] or bool(operations & (1 << Right.CREATE))
+    except (IncompatibleBrokerVersion, NotImplementedError):
+        return True
     finally:
         await admin.close()
 

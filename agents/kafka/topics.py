@@ -5,7 +5,7 @@ Faust subscribes to nothing if a topic is missing, and a topic that the broker c
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -14,23 +14,13 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError, for_code
 
-from agents.engine.producer import MAX_RECORD_BYTES
 from agents.fetching.reading import reader
 from agents.kafka.access import Kafka, client_options
 from agents.kafka.refusals import refusal, why
+from agents.kafka.topic_shapes import TopicShape, create_commands, topic_shapes
 
 log = structlog.get_logger(__name__)
 
-_COMPACTED = {
-    "cleanup.policy": "compact",
-    "min.cleanable.dirty.ratio": "0.2",
-    # What was overwritten must soon be out of the way of a recovery, and the segment at the end is never compacted.
-    "segment.ms": "600000",
-    "segment.bytes": str(64 * 1024 * 1024),
-}
-_KEPT_A_MONTH = {"retention.ms": "2592000000"}
-_KEPT_A_WEEK = {"retention.ms": "604800000"}  # the longest window of a rule is a day
-_KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 METADATA_PATIENCE_SECONDS = 20.0
 
 
@@ -86,7 +76,17 @@ class TopicNames(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TopicMismatch(Exception):
-    """Topics do not have the needed settings and cannot be changed; the message names them and the next step."""
+    """Topics do not have the needed settings and cannot be changed; the message names them and the next step.
+    `commands` are for the cluster's administrator, where the broker lets nobody else create topics."""
+
+    def __init__(self, sentence: str, commands: Sequence[str] = ()) -> None:
+        super().__init__(sentence)
+        self.commands = list(commands)
+
+    @property
+    def text(self) -> str:
+        """The sentence, and each command on a line of its own."""
+        return "\n".join([str(self), *(f"    {command}" for command in self.commands)])
 
 
 async def ensure_topics(
@@ -100,17 +100,9 @@ async def ensure_topics(
     answers.
     """
     async with connected_admin(kafka) as admin:
-        await _create(admin, [_topic(names.events, events_partitions, replication_factor, {})])
+        await _create(admin, _Wanted(kafka, topic_shapes(names, events_partitions), replication_factor), [names.events])
         events = (await _partitions(admin, [names.events]))[names.events]
-        shapes = (
-            (names.alerts, events, _KEPT_A_MONTH),
-            (names.dead_letters, 1, _KEPT_A_MONTH),
-            (names.alert_dead_letters, 1, _KEPT_A_MONTH),
-            (names.changelog, events, _COMPACTED | {"max.message.bytes": str(MAX_RECORD_BYTES)}),
-            (names.fleet, 1, _COMPACTED),
-            *([(names.fleet_seconds, 1, _KEPT_A_WEEK)] if names.fleet_seconds else []),
-        )
-        await _create(admin, [_topic(name, count, replication_factor, config) for name, count, config in shapes])
+        await _create(admin, _Wanted(kafka, topic_shapes(names, events), replication_factor), names.needed)
         counts = await _partitions(admin, names.needed)
         if counts[names.changelog] < events:
             counts[names.changelog] = await _grow(admin, names.changelog, events)
@@ -126,7 +118,7 @@ async def ensure_audit_topic(
     if not names.audit:
         return {}
     async with connected_admin(kafka) as admin:
-        await _create(admin, [_topic(names.audit, partitions, replication_factor, _KEPT_FOR_EVER)])
+        await _create(admin, _Wanted(kafka, topic_shapes(names, partitions), replication_factor), [names.audit])
         return await _partitions(admin, [names.audit])
 
 
@@ -134,13 +126,8 @@ async def ensure_dispatch_topics(
     kafka: Kafka, names: TopicNames, partitions: int, replication_factor: int | None
 ) -> dict[str, int]:
     """The same for the topics of the dispatcher. `partitions`: of the notifications."""
-    shapes = (
-        (names.acts, 1, _KEPT_A_MONTH),
-        (names.dispatch, 1, _COMPACTED | {"max.message.bytes": str(MAX_RECORD_BYTES)}),
-        (names.notifications, partitions, _KEPT_A_MONTH),
-    )
     async with connected_admin(kafka) as admin:
-        await _create(admin, [_topic(name, count, replication_factor, config) for name, count, config in shapes])
+        await _create(admin, _Wanted(kafka, topic_shapes(names, partitions), replication_factor), names.of_dispatch)
         counts = await _partitions(admin, names.of_dispatch)
     for name in (names.acts, names.dispatch):
         if counts[name] != 1:
@@ -233,33 +220,58 @@ async def connected_admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-def _topic(name: str, partitions: int, replicas: int | None, config: Mapping[str, str]) -> NewTopic:
+class _Wanted(msgspec.Struct, frozen=True):
+    """All topics of a monitor, and where they are made."""
+
+    kafka: Kafka
+    shapes: dict[str, TopicShape]
+    replication_factor: int | None
+
+
+def _new(shape: TopicShape, replicas: int | None) -> NewTopic:
     """`replicas` None leaves it to the broker, which aiokafka takes only together with an empty assignment."""
     if replicas is None:
-        return NewTopic(name, partitions, -1, replica_assignments={}, topic_configs=dict(config))
-    return NewTopic(name, partitions, replicas, topic_configs=dict(config))
+        return NewTopic(shape.name, shape.partitions, -1, replica_assignments={}, topic_configs=dict(shape.config))
+    return NewTopic(shape.name, shape.partitions, replicas, topic_configs=dict(shape.config))
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
+async def _create(admin: AIOKafkaAdminClient, wanted: _Wanted, names: Sequence[str]) -> None:
     there = set(await admin.list_topics())
-    missing = {topic.name: topic for topic in topics if topic.name not in there}
+    missing = [wanted.shapes[name] for name in names if name not in there]
     if not missing:
         return
-    response = await admin.create_topics(list(missing.values()))
+    response = await admin.create_topics([_new(shape, wanted.replication_factor) for shape in missing])
     for name, code, *message in response.topic_errors:
         error = for_code(code)
         if not code:
-            log.info("topic created", topic=name, partitions=missing[name].num_partitions)
+            log.info("topic created", topic=name, partitions=wanted.shapes[name].partitions)
         elif error is TopicAlreadyExistsError:  # another worker was quicker
             continue
         elif error.retriable:
             raise error(f"topic {name} could not be created")
         else:
             detail = (message[0] if message else None) or error.__name__
+            lacking = [shape for shape in wanted.shapes.values() if shape.name not in there]
             raise TopicMismatch(
-                f"Topic {name} could not be created: {detail.rstrip('.')}. Create it manually, or check "
-                f"TOPIC_REPLICATION_FACTOR and the rights of this user."
+                f"Topic {name} could not be created: {detail.rstrip('.')}. Check TOPIC_REPLICATION_FACTOR and the "
+                f"rights of this user, or have the cluster's administrator create what is missing.",
+                create_commands(wanted.kafka, lacking, wanted.replication_factor),
             )
+
+
+async def why_not_created(kafka: Kafka, names: TopicNames, partitions: int, replication_factor: int | None) -> str:
+    """Why this user may not create the topics that are missing; "" where it may. Nothing is created: the broker is only
+    asked. Call it where the broker judges rights, since others create the topic all the same. Raises KafkaError."""
+    async with connected_admin(kafka) as admin:
+        there = set(await admin.list_topics())
+        missing = [shape for shape in topic_shapes(names, partitions).values() if shape.name not in there]
+        new = [_new(shape, replication_factor) for shape in missing]
+        response = await admin.create_topics(new, validate_only=True)
+    for name, code, *message in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError and not error.retriable:
+            return f"{name}: {((message[0] if message else None) or error.__name__).rstrip('.')}"
+    return ""
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topics: list[str], at_least: int = 1) -> dict[str, int]:

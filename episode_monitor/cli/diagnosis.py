@@ -14,12 +14,13 @@ class DiagnosisLevel(Enum):
     SKIPPED = "skipped"
 
 
-class Diagnosis(msgspec.Struct, frozen=True):
-    """One part and its sentence."""
+class Diagnosis(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One part and its sentence. `commands` are for whoever may do what it asks for."""
 
     part: str
     verdict: DiagnosisLevel
     sentence: str
+    commands: tuple[str, ...] = ()
 
 
 def skipped(part: str, needs: str) -> Diagnosis:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from pathlib import Path
 
 import msgspec
 import typer
@@ -10,6 +9,8 @@ import typer
 from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel, skipped
 from episode_monitor.cli.doctor_databases import own_database, service_database
 from episode_monitor.cli.doctor_files import alerting_files
+from episode_monitor.cli.doctor_host import state_dir, tokens
+from episode_monitor.cli.doctor_receivers import receivers
 from episode_monitor.cli.doctor_sinks import sinks
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
@@ -28,6 +29,10 @@ def doctor(as_json: Json = False) -> None:
         print_json(msgspec.to_builtins(findings))
     else:
         print_table(("Part", "", "How it is"), [[f.part, f.verdict.value, f.sentence] for f in findings])
+        for finding in findings:
+            if finding.commands:  # apart from the table, which would break them
+                print(f"\nFor the cluster's administrator ({finding.part}):")
+                print("\n".join(finding.commands))
     raise typer.Exit(exit_code(findings))
 
 
@@ -41,7 +46,7 @@ def exit_code(findings: list[Diagnosis]) -> ExitCode:
 
 async def examine(settings: Settings) -> list[Diagnosis]:
     """Every part, in order."""
-    findings = [_rules(settings), *alerting_files(settings), _state_dir(settings), _codecs()]
+    findings = [_rules(settings), *alerting_files(settings), state_dir(settings), tokens(settings), _codecs()]
     kafka = await _kafka(settings)
     findings.append(kafka)
     topics = await _topics(settings) if kafka.verdict is DiagnosisLevel.OK else skipped("topics", "Kafka")
@@ -52,6 +57,7 @@ async def examine(settings: Settings) -> list[Diagnosis]:
     findings.append(await _dispatcher(settings) if is_there else skipped("dispatcher", "the topics"))
     findings.append(await _partitioning(settings) if is_there else skipped("partitioning", "the topics"))
     findings += await sinks(settings)
+    findings += await receivers(settings)
     findings += await own_database(settings)
     return findings + await service_database(settings)
 
@@ -65,14 +71,6 @@ def _rules(settings: Settings) -> Diagnosis:
             "rules", DiagnosisLevel.WRONG, f"{where} contains no rule, so no alert is ever raised; add one."
         )
     return Diagnosis("rules", DiagnosisLevel.OK, f"{where} can be used; active rules: {', '.join(core.rules.by_id)}.")
-
-
-def _state_dir(settings: Settings) -> Diagnosis:
-    folder: Path = settings.state_dir
-    nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not nearest.is_dir():
-        return Diagnosis("state", DiagnosisLevel.WRONG, f"STATE_DIR {folder} is not a folder; choose another one.")
-    return Diagnosis("state", DiagnosisLevel.OK, f"STATE_DIR {folder} can be used.")
 
 
 def _codecs() -> Diagnosis:
@@ -96,37 +94,9 @@ async def _kafka(settings: Settings) -> Diagnosis:
 
 
 async def _topics(settings: Settings) -> Diagnosis:
-    from aiokafka.errors import KafkaError
+    from episode_monitor.cli.doctor_topics import topics
 
-    from agents.kafka.refusals import why
-    from agents.kafka.rights import missing_rights, needs_of_dead_letters, needs_of_worker
-    from agents.kafka.rights import sentence as rights_sentence
-    from agents.kafka.topics import describe_topics
-    from episode_monitor.access import kafka_access, topic_names
-
-    names, kafka = topic_names(settings), kafka_access(settings)
-    try:
-        lacking = await missing_rights(kafka, needs_of_worker(names, settings.monitor_id))
-        if lacking:
-            return Diagnosis("topics", DiagnosisLevel.WRONG, rights_sentence(lacking, kafka))
-        lacking = await missing_rights(kafka, needs_of_dead_letters(names))
-        counts = await describe_topics(kafka, names)
-    except KafkaError as error:
-        return Diagnosis("topics", DiagnosisLevel.UNREACHABLE, await why(error, kafka))
-    counts.pop(names.audit, None)  # which has a line of its own
-    missing = [topic for topic, count in counts.items() if not count]
-    if missing:
-        return Diagnosis("topics", DiagnosisLevel.WRONG,
-                       f"Missing: {', '.join(missing)}; a worker or `topics ensure` creates them.")  # fmt: skip
-    if counts[names.changelog] > counts[names.events]:
-        return Diagnosis("topics", DiagnosisLevel.WRONG,
-                       f"{names.events} has {counts[names.events]} partitions and {names.changelog} "
-                       f"{counts[names.changelog]}; start with a new MONITOR_ID.")  # fmt: skip
-    sentence = f"All {len(counts)} are there; {names.events} has {counts[names.events]} partitions."
-    if lacking:
-        sentence += f" {rights_sentence(lacking, kafka)} Until then not all dead letters can be listed and sent again."
-        return Diagnosis("topics", DiagnosisLevel.WRONG, sentence)
-    return Diagnosis("topics", DiagnosisLevel.OK, sentence)
+    return await topics(settings)
 
 
 async def _topic_settings(settings: Settings) -> list[Diagnosis]:

@@ -15,15 +15,23 @@ from episode_monitor.service_database.reader import EpisodesReader
 from episode_monitor.settings.settings import Settings
 from episode_monitor.storage.address import Address
 from episode_monitor.storage.connecting import Connection, DatabaseOptions, connect, session_of
-from episode_monitor.storage.migrate import checked_status
+from episode_monitor.storage.migrate import SCHEMA, checked_status
 from episode_monitor.storage.troubles import explain
 
 log = structlog.get_logger(__name__)
 
 OWN, SERVICE = "database", "project database"
+_ANSWERS: Final = "PostgreSQL answers at"
 PATIENCE_SECONDS: Final = 10.0
 CLOCK_TOLERANCE_MS: Final = 2_000
 _WRONG: Final = frozenset({"encoding", "newer_tables", "read_only", "transaction_pooler", "rights"})
+_UNUSABLE: Final = """
+select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relkind in ('r', 'p')
+    and c.relname not like '%yoyo%'
+    and not (has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT'))
+order by 1
+"""
 _RIGHTS: Final = """
 select current_setting('transaction_read_only') = 'on', has_column_privilege($1::text::regclass, $2, 'UPDATE'),
     row_security_active($1::text::regclass)
@@ -58,13 +66,23 @@ async def own_database(settings: Settings) -> list[Diagnosis]:
 async def _own(connection: Connection, again: Callable[[], Awaitable[Connection]], address: Address) -> Diagnosis:
     found = await checked_status(connection, again)
     if not found.pending:
-        return Diagnosis(OWN, DiagnosisLevel.OK, f"PostgreSQL answers at {address}.")
+        lacking = [str(name) for (name,) in await connection.fetch(_UNUSABLE, SCHEMA)]
+        return _lacking(lacking, address) if lacking else Diagnosis(OWN, DiagnosisLevel.OK, f"{_ANSWERS} {address}.")
     if not await connection.fetchval("select has_database_privilege(current_database(), 'CREATE')"):
         lacks = f"{address.user!r} cannot make the tables at {address}: grant it CREATE on the database."
         return Diagnosis(OWN, DiagnosisLevel.WRONG, lacks)
     count = len(found.pending)
     waiting = "1 migration will run" if count == 1 else f"{count} migrations will run"
     return Diagnosis(OWN, DiagnosisLevel.OK, f"PostgreSQL answers at {address}; {waiting} at the next start.")
+
+
+def _lacking(tables: list[str], address: Address) -> Diagnosis:
+    named = ", ".join(tables)
+    return Diagnosis(
+        OWN, DiagnosisLevel.WRONG,
+        f"{address.user!r} may not read or not add rows of {named} at {address}: run the commands below as the owner.",
+        tuple(f'grant select, insert on {SCHEMA}.{table} to "{address.user}";' for table in tables),
+    )  # fmt: skip
 
 
 async def service_database(settings: Settings) -> list[Diagnosis]:

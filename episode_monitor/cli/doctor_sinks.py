@@ -20,7 +20,7 @@ async def sinks(settings: Settings) -> list[Diagnosis]:
     """A finding for each address that is set, each sink without one, and each kind of sink that cannot be created."""
     set_addresses = addresses(settings)
     guard = AddressGuard(allows_private=settings.allow_private_sinks)
-    found = list(await asyncio.gather(*(_receiver(name, url, guard) for name, url in set_addresses.items())))
+    found = list(await asyncio.gather(*(reached(name, url, guard) for name, url in set_addresses.items())))
     has_team_sink = False
     async with new_client() as client:
         for kind, built, fault in build_kinds(settings, client):
@@ -39,10 +39,11 @@ async def sinks(settings: Settings) -> list[Diagnosis]:
     return found
 
 
-async def _receiver(setting: str, url: str, guard: AddressGuard) -> Diagnosis:
-    """Secrets may stand in the path, so only host and port are said."""
+async def reached(setting: str, url: str, guard: AddressGuard, *, by_proxy: bool = True) -> Diagnosis:
+    """Whether the address of a setting, or of a receiver, accepts connections. Secrets may stand in the path, so only
+    host and port are said."""
     try:
-        proxy = ProxyRules(os.environ).proxy_for(url)
+        proxy = ProxyRules(os.environ).proxy_for(url) if by_proxy else None
     except UnusableProxy as error:
         return Diagnosis(setting, DiagnosisLevel.WRONG, str(error))
     parts = urlsplit(proxy or url)

@@ -95,6 +95,6 @@ async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFact
         facts, misfits = await check_topics(kafka, names, settings.kafka_session_timeout_seconds * 1000)
         return counts, facts, misfits
     except TopicMismatch as error:
-        raise Failure(str(error), ExitCode.ISSUES_FOUND) from None
+        raise Failure(error.text, ExitCode.ISSUES_FOUND) from None
     except (KafkaError, OSError) as error:
         raise Failure(await why(error, kafka), ExitCode.UNREACHABLE) from None

@@ -10,7 +10,8 @@ from episode_monitor.cli.diagnosis import DiagnosisLevel
 from episode_monitor.cli.doctor_databases import own_database, service_database
 from episode_monitor.demo.embedded import EmbeddedPostgres
 from episode_monitor.settings.settings import Settings
-from episode_monitor.storage.migrate import known_migrations
+from episode_monitor.storage import migrate
+from episode_monitor.storage.address import Address
 from testbed.pooler import PGBOUNCER, front_door, pgbouncer
 from tests.service_database.making import make_table, run
 
@@ -90,7 +91,7 @@ async def test_a_pooler_that_the_worker_could_not_use_is_no_ok(database_url: str
         assert (await of_own(url)) == (
             DiagnosisLevel.OK,
             f"PostgreSQL answers at {url.partition('@')[2]}; "
-            f"{len(known_migrations())} migrations will run at the next start.",
+            f"{len(migrate.known_migrations())} migrations will run at the next start.",
         )  # fmt: skip
         verdict, said = await of_own(f"{url}?options=-cgeqo%3Doff")
         assert (verdict, "unsupported startup parameter: options" in said) == (DiagnosisLevel.UNREACHABLE, True)
@@ -109,6 +110,27 @@ async def test_an_encoding_or_a_right_that_keeps_the_worker_from_storing_is_wron
     assert (verdict, "grant it CREATE on the database" in said) == (DiagnosisLevel.WRONG, True)
     verdict, said = await of_own(postgres.url("nodb"))
     assert (verdict, "has no such database: create it" in said) == (DiagnosisLevel.UNREACHABLE, True)
+
+
+async def test_a_role_that_may_not_use_a_table_is_wrong_and_the_commands_that_are_named_are_enough(
+    database_url: str, reader: str
+) -> None:
+    migrate.apply(Address.parse(database_url))
+    run(database_url, "grant usage on schema episode_monitor to doctors")
+    run(database_url, "grant select, insert on all tables in schema episode_monitor to doctors")
+    assert (await of_own(reader))[0] is DiagnosisLevel.OK
+    run(database_url, "revoke insert on episode_monitor.deliveries from doctors")
+    run(database_url, "revoke select on episode_monitor.audit from doctors")
+    (found, _) = await own_database(settings(monitor_database_url=reader))
+    assert found.verdict is DiagnosisLevel.WRONG
+    assert "'doctors' may not read or not add rows of audit, deliveries at " in found.sentence
+    assert found.commands == (
+        'grant select, insert on episode_monitor.audit to "doctors";',
+        'grant select, insert on episode_monitor.deliveries to "doctors";',
+    )
+    for command in found.commands:
+        run(database_url, command)
+    assert (await of_own(reader))[0] is DiagnosisLevel.OK
 
 
 async def test_without_addresses_nothing_is_looked_at() -> None:

@@ -75,7 +75,7 @@ def test_the_doctor_says_what_is_away_and_what_it_could_not_look_at() -> None:
     assert ran.code == 3
     verdicts = {finding["part"]: finding["verdict"] for finding in ran.json}
     assert verdicts == {
-        "rules": "ok", "alerting file": "ok", "on-call file": "ok", "state": "ok", "codecs": "ok",
+        "rules": "ok", "alerting file": "ok", "on-call file": "ok", "state": "ok", "tokens": "ok", "codecs": "ok",
             "kafka": "unreachable", "topics": "skipped",
             "topic settings": "skipped", "audit": "skipped", "dispatcher": "skipped", "partitioning": "skipped",
             "sinks": "skipped",
@@ -125,7 +125,7 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
         assert run("topics", "describe", **settings).code == 0
         well = run("doctor", "--json", **settings, MONITOR_DATABASE_URL=database_url)
         assert {finding["part"]: finding["verdict"] for finding in well.json} == {
-            "rules": "ok", "alerting file": "ok", "on-call file": "ok", "state": "ok", "codecs": "ok",
+            "rules": "ok", "alerting file": "ok", "on-call file": "ok", "state": "ok", "tokens": "ok", "codecs": "ok",
             "kafka": "ok", "topics": "ok",
             "topic settings": "ok", "audit": "ok", "dispatcher": "ok", "partitioning": "ok", "sinks": "skipped",
             "database": "ok",
