@@ -261,9 +261,13 @@ class Runtime:
 
     # --- the end
 
+    def will_close(self) -> None:
+        """From now on this worker is not ready, so that requests go elsewhere; what it owns it still serves."""
+        self._waits_for = "stopping"
+
     async def close(self) -> None:
         """Finish deliveries in flight while events are still processed; then store, commit and leave the group."""
-        self._waits_for = "stopping"
+        self.will_close()
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
             await asyncio.wait([self._starting])

@@ -183,6 +183,7 @@ class Worker:
             await _first_of(stopping.wait(), doors.own.task)
         finally:
             log.info("stopping")
+            self.runtime.will_close()
             self.http.changes.close()
             await doors.leave()
             await self._close()
@@ -263,6 +264,8 @@ async def run_worker(settings: Settings, core: Core, line: Line | None = None) -
         await worker.run(stopping)
     except CannotListen as error:
         raise Failure(str(error), ExitCode.USAGE) from None
-    except (TopicMismatch, MayNot) as error:
+    except TopicMismatch as error:
+        raise Failure(error.text, ExitCode.USAGE) from None
+    except MayNot as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     return ExitCode.CLEAN
