@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agents.engine.producer import MAX_RECORD_BYTES
-from agents.kafka.access import Kafka, access_of
+from agents.kafka.access import Kafka, KafkaAccess, access_of
 
 if TYPE_CHECKING:
     from agents.kafka.rights import Missing, Needs
@@ -74,7 +74,7 @@ def grant_commands(kafka: Kafka, missing: Sequence["Missing"], needs: "Needs") -
         is_hidden = each.right.name == "DESCRIBE"
         rights = list(needs.topics.get(each.name, ())) if is_hidden else [each.right]
         by_place.setdefault((words[0], words[1]), []).extend(right.name.capitalize() for right in rights)
-    user = access_of(kafka).sasl_username or "ANONYMOUS"
+    user = _principal(access_of(kafka))
     return [
         _command(
             "kafka-acls.sh", kafka,
@@ -82,6 +82,15 @@ def grant_commands(kafka: Kafka, missing: Sequence["Missing"], needs: "Needs") -
         )
         for (kind, name), rights in by_place.items()
     ]  # fmt: skip
+
+
+def _principal(access: KafkaAccess) -> str:
+    """The name that the broker has for this client; in capitals what only an administrator knows."""
+    if access.has_token:
+        return "SUBJECT-OF-THE-TOKEN"
+    if access.has_user:
+        return access.sasl_username
+    return "ANONYMOUS" if access.ssl_certfile is None else "SUBJECT-OF-THE-CERTIFICATE"
 
 
 def _operations(rights: Iterable[str]) -> list[str]:

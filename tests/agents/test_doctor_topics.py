@@ -6,10 +6,12 @@ import asyncio
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from agents.kafka.access import KafkaAccess
 from agents.kafka.rights import Missing, Needs, Right, may_create_topics
 from agents.kafka.topic_shapes import TopicShape, create_commands, grant_commands, topic_shapes
 from agents.kafka.topics import TopicMismatch, ensure_topics
@@ -51,6 +53,20 @@ def test_a_command_grants_what_is_missing_and_of_a_hidden_topic_all_that_is_need
         f"{begin}Write --topic letters",
         f"{begin}Read --group m",
     ]
+
+
+@pytest.mark.parametrize(
+    ("access", "principal"),
+    [
+        ({"security_protocol": "PLAINTEXT"}, "User:ANONYMOUS"),
+        ({"security_protocol": "SSL", "ssl_certfile": Path("m.pem")}, "User:SUBJECT-OF-THE-CERTIFICATE"),
+        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}, "User:SUBJECT-OF-THE-TOKEN"),
+    ],
+)
+def test_a_client_without_a_user_name_is_named_as_the_broker_knows_it(access: dict[str, Any], principal: str) -> None:
+    kafka = KafkaAccess(bootstrap_servers="kafka:9092", **access)
+    (command,) = grant_commands(kafka, [Missing(Right.READ, "topic", "t")], Needs({"t": (Right.READ,)}))
+    assert f"--allow-principal {principal} " in command
 
 
 @pytest.fixture(scope="module")
