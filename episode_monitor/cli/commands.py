@@ -34,6 +34,10 @@ COMMANDS: Final = {
         "check:check",
         "Check all projects, or compare the named ones with DATABASE_URL. Exit code 1 if issues are found.",
     ),
+    "migrate": (
+        "migrate:migrate",
+        "Create or update the tables at MONITOR_DATABASE_URL and grant them to the roles of workers and readers.",
+    ),
     "doctor": (
         "doctor:doctor",
         "Check Kafka, topics, sinks, PostgreSQL, rules and clock. Exit code 1: a problem; 3: one is unavailable.",

@@ -23,6 +23,8 @@ from episode_monitor.storage.troubles import ReadOnly, TablesAreNewer, WrongEnco
 
 SCHEMA = "episode_monitor"
 FOLDER = Path(__file__).parent / "migrations"
+ROLES_MIGRATION = "0011.roles"
+ROLES = ("episode_monitor_worker", "episode_monitor_reader")
 APPLICATION_NAME = "episode-monitor migrations"
 
 _MARKS = "_yoyo_migration"  # yoyo's own table, kept in our schema
@@ -91,6 +93,16 @@ def apply(address: Address) -> list[str]:
         if left:
             raise RuntimeError(f"yoyo did not apply {', '.join(left)}")
         return missing
+
+
+def grant(address: Address) -> list[str]:
+    """Grants the tables to the roles of workers and readers, once more, and returns those that do not exist. Raises an
+    error of psycopg."""
+    with _locked(address) as backend:
+        backend.connection.execute((FOLDER / f"{ROLES_MIGRATION}.sql").read_text())
+        rows = backend.connection.execute("select rolname from pg_roles where rolname = any(%s)", (list(ROLES),))
+        present = {row[0] for row in rows.fetchall()}
+        return [role for role in ROLES if role not in present]
 
 
 def rollback(address: Address) -> list[str]:

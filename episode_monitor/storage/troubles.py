@@ -88,8 +88,13 @@ _AGAIN_STATES = frozenset({"57014", "55P03", "40001", "40P01"})  # time limit, l
 _OUR_CLASSES = frozenset({"42", "0A"})  # syntax or missing table, feature: the statement or the tables are wrong
 _KNOWN_STATES = {
     "25006": ("read_only", "{where} is read-only, perhaps a standby: point MONITOR_DATABASE_URL at the primary"),
-    "42501": ("rights", "{where} denies access to {user}: grant it CREATE on the database"),
+    "42501": (
+        "rights",
+        "{where} denies access to {user}: grant it CREATE on the database, or run `episode-monitor migrate` with a "
+        "role that has it",
+    ),
 }
+_TABLE_DENIED = re.compile(r"permission denied for (table|schema|sequence)")
 
 
 def explain(error: BaseException, address: Address) -> Trouble:
@@ -113,6 +118,11 @@ def explain(error: BaseException, address: Address) -> Trouble:
     words = words_of(error, address)
     if state in _AGAIN_STATES:
         return Trouble("busy", f"{where} took too long for a statement: check its load", Decision.LATER)
+    if state == "42501" and _TABLE_DENIED.search(words):
+        return Trouble(
+            "rights",
+            f"{where} denies {address.user!r} what a worker needs ({words}): grant it the role episode_monitor_worker",
+        )
     if state in _KNOWN_STATES:
         code, sentence = _KNOWN_STATES[state]
         return Trouble(code, sentence.format(where=where, user=repr(address.user)))

@@ -25,6 +25,7 @@ ALL = [
     "0008.alert-deliveries",
     "0009.history-of-acts",
     "0010.idempotency-keys",
+    "0011.roles",
 ]
 OURS = [
     "alert_deliveries",
