@@ -8,6 +8,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -37,6 +38,8 @@ from streams.rates import dedup_window
 from streams.views.project_views import MAX_GAPS_LISTED
 from tests.interop.clients import CLIENTS, MURMUR2
 from tests.web.fake_views import FakeViews, fake_app
+from tools import openapi_document
+from tools.http_document import page
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -475,6 +478,14 @@ def test_the_glossary_has_one_word_for_one_thing_in_both_languages() -> None:
         words = [row[column] for row in rows]
         assert len(words) == len(set(words))
     assert all(all(row) for row in rows)
+
+
+# --- HTTP
+
+
+def test_the_http_reference_is_fresh() -> None:
+    made = page(msgspec.json.decode(openapi_document.DOCUMENT.read_bytes()))
+    assert text("docs/http.md") == made, "run python -m tools.openapi_document"
 
 
 # --- clients of others

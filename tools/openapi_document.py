@@ -1,4 +1,5 @@
-"""Writes the OpenAPI document of a worker, for the dashboard's types: `python -m tools.openapi_document`.
+"""Writes the OpenAPI document of a worker, for the dashboard's types, and docs/http.md with the same:
+`python -m tools.openapi_document`.
 
 The routers are made without a worker: the document is of routes and shapes, and no handler is called.
 """
@@ -17,6 +18,7 @@ from episode_monitor.replay_jobs.routes import replay_router
 from episode_monitor.web.app import create_web_app
 from episode_monitor.web.context import WebContext
 from episode_monitor.web.settings import WebSettings
+from tools.http_document import PAGE, page
 
 DOCUMENT: Final = Path(__file__).parent.parent / "dashboard" / "openapi.json"
 
@@ -49,3 +51,4 @@ def document() -> bytes:
 
 if __name__ == "__main__":
     DOCUMENT.write_bytes(document())
+    PAGE.write_text(page(msgspec.json.decode(document())), encoding="utf-8")
