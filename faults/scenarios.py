@@ -10,13 +10,16 @@ from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents.fetching.reading import reader, some_records
-from faults import scenarios_of_dispatch, scenarios_of_producers, scenarios_of_versions
+from faults import scenarios_of_dispatch, scenarios_of_processes, scenarios_of_producers, scenarios_of_versions
 from faults.evidence import admin_client
 from faults.scenario import SCENARIOS, Play, Scenario, die_at_random, dies_at, scenario
 from faults.stage import CRASHED, Stage
 from faults.worker_entry import AFTER_POST, AUDIT_PLACES, ENGINE_PLACES, IN_RECOVERY, READING_STOPS
 
-__all__ = ["SCENARIOS", "Scenario", "scenarios_of_dispatch", "scenarios_of_producers", "scenarios_of_versions"]
+__all__ = [
+    "SCENARIOS", "Scenario", "scenarios_of_dispatch", "scenarios_of_processes", "scenarios_of_producers",
+    "scenarios_of_versions",
+]  # fmt: skip
 
 
 @scenario("kill-at-random", weight=6)

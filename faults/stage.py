@@ -72,6 +72,7 @@ class Stage:
         self._tasks: list[asyncio.Task[None]] = []
         self._client = httpx.AsyncClient(trust_env=False, timeout=5.0)
         self.look_every_seconds = 0.1
+        self.looks_at_fleet = True  # not where several processes answer, whose copies differ by a second
 
     @property
     def core(self) -> Core:
@@ -234,7 +235,7 @@ class Stage:
         while True:
             await asyncio.sleep(self.look_every_seconds)
             for worker in self.running():
-                project = "" if rnd.random() < 0.2 else f"proj_{rnd.randrange(PROJECTS):03d}"
+                project = "" if rnd.random() < 0.2 and self.looks_at_fleet else f"proj_{rnd.randrange(PROJECTS):03d}"
                 life, asked = worker.life, time.time()
                 status, body = await self.ask(worker, f"{VIEWS}/{f'project/{project}' if project else 'summary'}")
                 if worker.life == life:

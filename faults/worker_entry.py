@@ -34,7 +34,9 @@ from alert_sinks.sink import Attempt, Delivered, Outcome, Sink
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.observe.logs import configure
 from episode_monitor.settings.rules_file import core_from
-from episode_monitor.settings.settings import SettingsError, load_settings
+from episode_monitor.settings.settings import Settings, SettingsError, load_settings
+from episode_monitor.supervising.seat import Line
+from episode_monitor.supervising.supervisor import Supervisor, Where
 from faults.dispatch_plan import VARIABLE, Dispatch, planned
 from models.alert import Alert
 
@@ -45,6 +47,7 @@ ENGINE_PLACES = ("after emit", "after store", "after acknowledgement", "before c
 AUDIT_PLACES = ("audit decided", "audit stored", "audit sent", "audit cleared")
 DISPATCH_PLACES = ("dispatch decided", "dispatch stored", "dispatch sent", "dispatch cleared")
 PLACES = (*ENGINE_PLACES, *AUDIT_PLACES, *DISPATCH_PLACES, AFTER_POST, IN_RECOVERY)
+ROOT = Path(__file__).resolve().parents[1]
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
@@ -162,20 +165,18 @@ def main(environment: dict[str, str], log: Path) -> None:
     with log.open("ab", buffering=0) as file:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
+    run(environment)
+
+
+def run(environment: Mapping[str, str], line: Line | None = None) -> None:
+    """A worker, one of several processes of one (`line` is to its supervisor), or their supervisor."""
     if "TEST_CLOCK" in environment:
         _step_clock(environment["TEST_CLOCK"])
     try:
         settings = load_settings(environment)
-        configure(settings.log_level, settings.log_format)
-        core = core_from(settings)
-
-        class HarmedWorker(product.Worker):
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                super().__init__(*args, **kwargs)
-                _harm(self, environment)
-
-        product.Worker = HarmedWorker  # type: ignore[misc]
-        code = uvloop.run(product.run_worker(settings, core))
+        configure(settings.log_level, settings.log_format, process=None if line is None else line.seat.number)
+        is_supervisor = line is None and settings.worker_processes != "1"
+        code = _supervise(settings, environment) if is_supervisor else _work(settings, environment, line)
     except SettingsError as error:
         print(error, file=sys.stderr)
         code = ExitCode.USAGE
@@ -185,6 +186,24 @@ def main(environment: dict[str, str], log: Path) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(int(code))
+
+
+def _work(settings: Settings, environment: Mapping[str, str], line: Line | None) -> int:
+    class HarmedWorker(product.Worker):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            _harm(self, environment)
+
+    product.Worker = HarmedWorker  # type: ignore[misc]
+    return uvloop.run(product.run_worker(settings, core_from(settings), line))
+
+
+def _supervise(settings: Settings, environment: Mapping[str, str]) -> int:
+    """The product's own supervisor; its processes have the faults of `environment` as well."""
+    os.environ.update({**environment, "PYTHONPATH": str(ROOT)})
+    where = Where(host=settings.monitoring_host, port=settings.monitoring_port, public_url=settings.public_url)
+    command = (sys.executable, "-P", "-m", "faults.seated_entry")
+    return Supervisor(where, int(settings.worker_processes), lambda: None, command).run()
 
 
 def _end_with_parent() -> None:

@@ -2,6 +2,7 @@
 much faster; from there on it is a worker like any other."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -67,6 +68,15 @@ class WorkerProcess:
         """Send a signal to the process, if it runs."""
         if self._process is not None and self._process.exitcode is None and self._process.pid is not None:
             os.kill(self._process.pid, number)
+
+    def processes(self) -> list[int]:
+        """The ids of the processes that it supervises, on Linux."""
+        process = self._process
+        if process is None or process.pid is None or not self.is_running:
+            return []
+        with contextlib.suppress(OSError):
+            return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        return []
 
     async def kill9(self) -> None:
         """Kill it (SIGKILL)."""

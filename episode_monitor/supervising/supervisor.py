@@ -52,7 +52,7 @@ class Supervisor:
         self._command = tuple(command)
         self._public = listen(where.host, where.port)
         ports = range(where.first_own_port, where.first_own_port + count) if where.first_own_port else [0] * count
-        self._own = [listen(where.host, port) for port in ports]
+        self._own = [listen(where.host, port, "WORKER_OWN_PORTS") for port in ports]
         own_ports = [each.getsockname()[1] for each in self._own]
         self._counters = [_nameless_file() for _ in range(count)]
         self._addresses = tuple(local_url(where.host, port) for port in own_ports)

@@ -150,3 +150,29 @@ async def test_three_processes_are_one_worker_and_lose_nothing_when_one_is_kille
         assert code_after(worker, signal.SIGTERM) == 0
         assert all(is_gone(pid) for pid in pids(worker).values())
         assert {each["process"] for each in log_of(worker)} == {"supervisor", 1, 2, 3}
+
+
+async def test_processes_are_restarted_one_after_the_other_while_the_port_answers_and_counters_go_on(
+    broker: str, topic_prefix: str
+) -> None:
+    records = list(episode_events(12, PROJECTS, 400))
+    with processes(broker, topic_prefix, 2) as worker:
+        until(lambda: ready(worker) and owners(worker) == Counter(range(PARTITIONS)), "two ready processes")
+        await feed(broker, topic_prefix, records)
+        until(lambda: applied(worker) == len(records), "all events")
+        before = pids(worker)
+        os.kill(worker._process.pid, signal.SIGUSR1)  # type: ignore[union-attr]
+        answers = Counter[int]()
+
+        def are_replaced() -> bool:
+            answers[ask(worker, "/livez")[0]] += 1
+            now = pids(worker)
+            return now[1] != before[1] and now[2] != before[2]
+
+        until(are_replaced, "two other processes", 180.0)
+        until(lambda: ready(worker) and owners(worker) == Counter(range(PARTITIONS)), "two ready processes", 120.0)
+        assert set(answers) == {200}
+        assert samples(worker, "episode_monitor_events_total")["applied"] == len(records)
+        ends = [each["number"] for each in log_of(worker) if each["event"] == "process ended"]
+        assert ends == [1, 2]
+        assert code_after(worker, signal.SIGINT) == 0
