@@ -70,6 +70,7 @@ class SharedDoors(Doors):
             self._following.cancel()
             await asyncio.wait([self._following])
         if self._public is not None:
+            await self._public.leave()
             await self._public.stop()
 
     async def _follow(self) -> None:

@@ -19,6 +19,7 @@ from episode_monitor.web.timeouts import (
 )
 
 _KEEP_ALIVE_SECONDS = 30  # longer than clients keep an idle connection (httpx: 5), so that they close first
+_JUST_COME_SECONDS = 0.5
 _SHUTDOWN_SECONDS = 3  # for answers under way; a page asks every two seconds
 
 
@@ -58,6 +59,13 @@ class HttpServer:
         """Where a browser on this machine finds it."""
         shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
         return f"http://{f'[{shown}]' if ':' in shown and not shown.startswith('[') else shown}:{self.port}"
+
+    async def leave(self) -> None:
+        """Take no more connections, and wait a moment for the requests of those that have just come: a connection
+        without a request is closed at a stop, and its caller would see no answer."""
+        for listening in self._server.servers:
+            listening.close()
+        await asyncio.sleep(_JUST_COME_SECONDS)
 
     async def stop(self) -> None:
         """Let answers under way end, then close; at most a few seconds. May be called twice."""
