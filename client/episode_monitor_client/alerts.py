@@ -113,6 +113,6 @@ def _escaped(text: str) -> str:
 def _post(url: str, body: dict[str, Any]) -> bytes:
     """Raises OSError (HTTPError among them) for everything but 2xx."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=POST_SECONDS) as answer:
+    with urllib.request.urlopen(request, timeout=POST_SECONDS) as answer:  # of the settings  # nosec B310
         taken: bytes = answer.read(65_536)
         return taken

@@ -5,7 +5,7 @@ else on the machine, and ends as soon as its worker is gone.
 import asyncio
 import logging
 import os
-import pickle
+import pickle  # nosec B403
 import signal
 import sys
 import threading
@@ -48,7 +48,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's
     output = _own_output()
     _step_back()
-    order: Order = pickle.load(sys.stdin.buffer)  # from the worker that started this process
+    order: Order = pickle.load(sys.stdin.buffer)  # from the worker that started it  # nosec B301
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     with suppress(BrokenPipeError):
         _tell(output, _done(order, output))

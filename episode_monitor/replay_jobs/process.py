@@ -1,7 +1,7 @@
 """The process of a job as its worker sees it: started, heard, and ended when it is wanted no more."""
 
 import asyncio
-import pickle
+import pickle  # only to its own child  # nosec B403
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
