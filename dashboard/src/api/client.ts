@@ -1,6 +1,7 @@
 // Asks the monitor. Every failure is an ApiError with the code of the problem; addresses are relative to the page.
 
 import createClient from "openapi-fetch";
+import { fetched } from "./early";
 import type { paths } from "./schema";
 
 const TIMEOUT_MS = 15_000; // longer than a worker waits for another one
@@ -19,7 +20,7 @@ export class ApiError extends Error {
 
 const base = new URL(".", document.baseURI).href.replace(/\/$/, "");
 
-export const api = createClient<paths>({ baseUrl: base, fetch: (request) => fetch(request, { cache: "no-cache" }) });
+export const api = createClient<paths>({ baseUrl: base, fetch: fetched });
 
 type Answered<T> = Promise<{ data?: T; error?: unknown; response: Response }>;
 

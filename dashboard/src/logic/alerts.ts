@@ -16,7 +16,7 @@ export function worstFirst(alerts: readonly ActiveAlert[]): ActiveAlert[] {
     alert.starts_at,
     alert.alert_key,
   ];
-  return [...alerts].sort((one, other) => compare(key(one), key(other)));
+  return alerts.map((alert) => ({ alert, key: key(alert) })).sort((one, other) => compare(one.key, other.key)).map(({ alert }) => alert);
 }
 
 function compare(one: (string | number)[], other: (string | number)[]): number {

@@ -41,12 +41,17 @@ function alertItem(alert: ActiveAlert): Item {
   return {
     id: alert.alert_key,
     tone: alert.severity === "critical" ? "critical" : "warning",
-    title: shortTitle(alert),
     name: alert.project_id,
     detail: alert.description,
     since: alert.starts_at,
     step: integrity ? "step.repair" : "step.alert",
-    to: integrity ? toProject(alert.project_id) : toAlert(alert.alert_key),
+    // Of a thousand alerts a dozen are shown: only theirs are made.
+    get title() {
+      return shortTitle(alert);
+    },
+    get to() {
+      return integrity ? toProject(alert.project_id) : toAlert(alert.alert_key);
+    },
   };
 }
 

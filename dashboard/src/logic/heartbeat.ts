@@ -11,15 +11,20 @@ export interface Beat {
   fired: number; // alerts that began in this hour
 }
 
+const hourOf = (at: string): number => Math.floor(Date.parse(at) / HOUR_MS) * HOUR_MS;
+
 /** Hours end with the present one. `limits`: the failure and conflict rates, in percent, above which rules fire. */
 export function heartbeat(points: readonly TrendPoint[], transitions: readonly AlertTransition[], now: number, limits: { failure: number; conflict: number }): Beat[] {
   const last = Math.floor(now / HOUR_MS) * HOUR_MS;
-  const byHour = new Map(points.map((point) => [Math.floor(Date.parse(point.starts_at) / HOUR_MS) * HOUR_MS, point]));
-  const began = transitions.filter((transition) => transition.alert["status"] === "firing" && transition.reason !== "still_firing");
+  const byHour = new Map(points.map((point) => [hourOf(point.starts_at), point]));
+  const began = new Map<number, number>();
+  for (const { alert, reason, at } of transitions) {
+    if (alert["status"] === "firing" && reason !== "still_firing") began.set(hourOf(at), (began.get(hourOf(at)) ?? 0) + 1);
+  }
   return Array.from({ length: 24 }, (_, place) => {
     const startsAt = last - (23 - place) * HOUR_MS;
     const point = byHour.get(startsAt) ?? null;
-    const fired = began.filter((transition) => Math.floor(Date.parse(transition.at) / HOUR_MS) * HOUR_MS === startsAt).length;
+    const fired = began.get(startsAt) ?? 0;
     return { startsAt, point, fired, tone: toneOf(point, fired, limits) };
   });
 }

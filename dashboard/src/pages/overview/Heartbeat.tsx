@@ -1,6 +1,7 @@
 // The last 24 hours of the fleet, an hour a cell.
 
 import { useQuery } from "@tanstack/react-query";
+import { memo, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import { useNow } from "~/app/refresh";
@@ -12,7 +13,7 @@ import { limitsOf } from "~/logic/rules";
 
 const HOUR_MS = 3_600_000;
 
-function Cell({ beat, most }: { beat: Beat; most: number }) {
+const Cell = memo(function Cell({ beat, most }: { beat: Beat; most: number }) {
   const { t } = useTranslation();
   const format = useFormat();
   const { point } = beat;
@@ -29,7 +30,7 @@ function Cell({ beat, most }: { beat: Beat; most: number }) {
       <span className="beat-hour" aria-hidden="true">{format.minute(beat.startsAt).slice(0, 2)}</span>
     </li>
   );
-}
+});
 
 export function Heartbeat() {
   const { t } = useTranslation();
@@ -38,6 +39,8 @@ export function Heartbeat() {
   const since = new Date(Math.floor(now / HOUR_MS) * HOUR_MS - 23 * HOUR_MS).toISOString();
   const history = useQuery(reads.history({ status: "firing", since, limit: 1000 }));
   const rules = useQuery(reads.rules());
+  const hour = Math.floor(now / HOUR_MS) * HOUR_MS;
+  const beats = useMemo(() => heartbeat(trend.data?.points ?? [], history.data?.transitions ?? [], hour, limitsOf(rules.data?.rules ?? [])), [trend.data, history.data, rules.data, hour]);
   return (
     <Panel title={t("heartbeat.title")} tools={
       <span className="row note legend">
@@ -45,8 +48,7 @@ export function Heartbeat() {
       </span>
     }>
       <Answer of={trend} lines={3}>
-        {(data) => {
-          const beats = heartbeat(data.points, history.data?.transitions ?? [], now, limitsOf(rules.data?.rules ?? []));
+        {() => {
           const most = Math.max(0, ...beats.map((beat) => beat.point?.attempted_operations ?? 0));
           return <ol className="beats">{beats.map((beat) => <Cell key={beat.startsAt} beat={beat} most={most} />)}</ol>;
         }}

@@ -1,6 +1,7 @@
 // Is it healthy, what is wrong, what do I do: one look.
 
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import { attention } from "~/logic/attention";
@@ -21,13 +22,17 @@ export function Overview() {
   const readiness = useQuery(reads.readiness());
   const projects = useQuery(reads.projects({ status: "unhealthy", sort: "worst", limit: MOST_PROJECTS }));
   const letters = useQuery(reads.letters({ limit: 1 }));
-  const items = attention({
-    alerts: alerts.data?.alerts,
-    summary: summary.data && summary.data.total_projects !== null ? summary.data : undefined,
-    projects: projects.data?.projects,
-    readiness: readiness.data,
-    letters: letters.data?.total,
-  });
+  const items = useMemo(
+    () =>
+      attention({
+        alerts: alerts.data?.alerts,
+        summary: summary.data && summary.data.total_projects !== null ? summary.data : undefined,
+        projects: projects.data?.projects,
+        readiness: readiness.data,
+        letters: letters.data?.total,
+      }),
+    [alerts.data, summary.data, projects.data, readiness.data, letters.data],
+  );
   return (
     <div className="stack">
       <h1 className="sr">{t("tab.overview")}</h1>
