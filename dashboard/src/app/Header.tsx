@@ -15,6 +15,9 @@ import type { Language, Zone } from "~/logic/format";
 
 export const INTERVALS = [0, 5, 10, 30, 60, 300];
 
+/** On a telephone the short one. */
+const Short = ({ long, short }: { long: string; short: string }) => <><span className="wide">{long}</span><span className="narrow">{short}</span></>;
+
 function Tabs() {
   const { t } = useTranslation();
   const format = useFormat();
@@ -25,15 +28,15 @@ function Tabs() {
     { to: "/", label: t("tab.overview"), end: true },
     { to: "/alerts", label: t("tab.alerts"), count: alerts?.total, tone: critical ? "critical" : "warning" },
     { to: "/integrity", label: t("tab.integrity"), count: summary?.unhealthy_projects ?? undefined, tone: "critical" },
-    { to: "/performance", label: t("tab.performance") },
-    { to: "/jobs", label: <><span className="wide">{t("tab.jobs")}</span><span className="narrow">{t("tab.jobs.short")}</span></> },
+    { to: "/performance", label: <Short long={t("tab.performance")} short={t("tab.performance.short")} /> },
+    { to: "/jobs", label: <Short long={t("tab.jobs")} short={t("tab.jobs.short")} /> },
   ];
   return (
     <nav className="tabs" aria-label={t("tab.all")}>
       {tabs.map((tab) => (
         <NavLink key={tab.to} to={tab.to} end={tab.end} className="tab">
           {tab.label}
-          {tab.count ? <span className={`count count-${tab.tone}`}>{format.count(tab.count)}</span> : null}
+          {tab.count ? <span className={`count count-${tab.tone}`}><Short long={format.count(tab.count)} short={tab.count < 1000 ? String(tab.count) : `${Math.floor(tab.count / 1000)}k`} /></span> : null}
         </NavLink>
       ))}
     </nav>

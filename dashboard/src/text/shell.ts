@@ -8,6 +8,7 @@ export const SHELL = {
   "tab.alerts": ["Alerts", "알림"],
   "tab.integrity": ["Integrity", "무결성"],
   "tab.performance": ["Performance", "성능"],
+  "tab.performance.short": ["Rates", "성능"],
   "tab.jobs": ["Jobs & audit", "작업·감사"],
   "tab.jobs.short": ["Jobs", "작업"],
   "refresh.again": ["Refresh", "새로 고침"],

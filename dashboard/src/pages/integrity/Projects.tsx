@@ -23,7 +23,7 @@ function Row({ project }: { project: ProjectRow }) {
   return (
     <tr>
       <td className="shrink">{project.is_split ? <Tag tone="warning" icon="warning">{t("project.split")}</Tag> : project.is_healthy ? <Tag tone="good" icon="good">{t("project.healthy")}</Tag> : <Tag tone="critical" icon="critical">{t("project.unhealthy")}</Tag>}</td>
-      <td className="main-cell"><Link to={toProject(project.project_id)} className="name strong">{project.project_id}</Link></td>
+      <td className="main-cell main-inline"><Link to={toProject(project.project_id)} className="name strong">{project.project_id}</Link></td>
       <td className="num" data-label={t("project.gaps")}>{bad(project.gaps_total)}</td>
       <td className="num" data-label={t("project.duplicates")}>{bad(project.duplicates_total)}</td>
       <td className="num is-detail" data-label={t("project.score")}>{project.health_score.toFixed(1)}</td>
