@@ -75,6 +75,7 @@ export const WORK = {
   "check.deep.drift": ["drift in {drift, project}", "불일치 {drift, project}"],
   "check.deep.no_database": ["database not compared", "데이터베이스 비교 안 함"],
   "check.deep.projects": ["Projects", "프로젝트"],
+  "check.as_of": ["as of {at}; numbers move on between two checks", "{at} 기준. 두 검사 사이에도 수치는 바뀝니다"],
   "check.none": ["No check has run yet", "아직 실행한 검사가 없습니다"],
   "check.none.detail": ["Run one now; others follow by their interval.", "지금 실행하세요. 이후에는 주기마다 실행됩니다."],
   "replay.replay": ["Replay", "재처리"],

@@ -79,7 +79,7 @@ export function Checks() {
                     <tr key={job.job_id}>
                       <td className="shrink"><JobState state={job.state} /></td>
                       <td className="shrink">{t(job.kind === "deep" ? "check.deep" : "check.basic")}</td>
-                      <td className="main-cell"><Result job={job} /></td>
+                      <td className="main-cell"><Result job={job} />{job.result && job.ended_at ? <div className="sub">{t("check.as_of", { at: format.clock(job.ended_at) })}</div> : null}</td>
                       <td className="name">{actorText(job.requested_by)}</td>
                       <td className="num sub" data-label={t("check.began")}><At at={job.started_at} /> <Ago at={job.started_at} /></td>
                       <td className="num">{job.ended_at ? format.seconds((Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000) : "–"}</td>
