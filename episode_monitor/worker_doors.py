@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp
 
+from episode_monitor.listening import listen
 from episode_monitor.observe.siblings import OneOfSeveral, Siblings
 from episode_monitor.supervising.seat import IS_READY, Line
 from episode_monitor.web.server import HttpServer, serve
@@ -58,7 +59,8 @@ class SharedDoors(Doors):
 
     async def open(self) -> None:
         """See `Doors`."""
-        self.own = await serve(self._app, self._host, 0, listener=socket.socket(fileno=self._line.seat.own_fd))
+        own = listen(self._host, self._line.seat.own_port, is_reserved=True)
+        self.own = await serve(self._app, self._host, 0, listener=own)
         if not self._line.seat.is_replacement:
             await self._join()
         self._following = asyncio.create_task(self._follow())

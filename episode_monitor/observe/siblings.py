@@ -1,8 +1,8 @@
 """The other processes of this worker, asked over their own ports, and the answers of all of them as one."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
@@ -17,6 +17,8 @@ from models.process_views import Readiness
 PREFIX: Final = "/internal/v1/siblings"
 READINESS: Final = "/readiness"
 SAMPLES: Final = "/samples"
+T = TypeVar("T")
+_readiness = msgspec.json.Decoder(Readiness)
 _SECONDS: Final = 2.0  # for an answer; a scrape waits ten
 
 
@@ -34,25 +36,19 @@ class Siblings:
 
     async def are_alive(self) -> bool:
         """Whether any of them answers."""
-        return any(body is not None for body in (await self._ask("/livez")).values())
+        return any(body is not None for body in (await self._ask("/livez", bytes)).values())
 
     async def readiness(self) -> dict[int, Readiness | None]:
         """By number; None: no answer."""
-        return {
-            number: None if body is None else msgspec.json.decode(body, type=Readiness)
-            for number, body in (await self._ask(PREFIX + READINESS)).items()
-        }
+        return await self._ask(PREFIX + READINESS, _readiness.decode)
 
     async def samples(self) -> dict[int, Families | None]:
         """By number; None: no answer."""
-        return {
-            number: None if body is None else unpack(body)
-            for number, body in (await self._ask(PREFIX + SAMPLES)).items()
-        }
+        return await self._ask(PREFIX + SAMPLES, unpack)
 
-    async def _ask(self, path: str) -> Mapping[int, bytes | None]:
+    async def _ask(self, path: str, read: Callable[[bytes], T]) -> dict[int, T | None]:
         bodies = await asyncio.gather(*(self._body(f"{url}{path}") for url in self._others.values()))
-        return dict(zip(self._others, bodies, strict=True))
+        return {number: _decoded(body, read) for number, body in zip(self._others, bodies, strict=True)}
 
     async def _body(self, address: str) -> bytes | None:
         headers = {"authorization": f"Bearer {self.token}"}
@@ -116,6 +112,14 @@ class SeenAsOne:
         known = dict(sorted({**others, self._siblings.number: own}.items()))
         gone = [_read(self._siblings.kept[number - 1]) for number, families in known.items() if families is None]
         return added_up([families for families in known.values() if families is not None], gone)
+
+
+def _decoded(body: bytes | None, read: Callable[[bytes], T]) -> T | None:
+    """None where there is none, or where it is of another version, as in a restart one after the other."""
+    try:
+        return None if body is None else read(body)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _read(kept: KeptCounters) -> Families:

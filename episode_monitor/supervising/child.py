@@ -28,7 +28,7 @@ class Child:
             self._process = subprocess.Popen(
                 [*command, SEAT_OPTION, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), seat.public_fd, seat.own_fd, *seat.counters_fds),
+                pass_fds=(theirs.fileno(), seat.public_fd, *seat.counters_fds),
                 preexec_fn=_ends_with_us(),
                 process_group=0,  # Ctrl-C in a terminal comes to the supervisor alone, which tells the others
             )

@@ -28,7 +28,7 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     is_replacement: bool  # another process had this place before
     public_fd: int  # the socket that listens for all
-    own_fd: int  # the socket that listens for this one alone
+    own_port: int  # reserved for this one alone
     counters_fds: tuple[int, ...]
     addresses: tuple[str, ...]
     url: str
@@ -47,7 +47,7 @@ class Line:
         if not line.endswith(b"\n"):
             raise Failure("The supervisor ended before this worker process had started.", ExitCode.CRASHED)
         self.seat = msgspec.json.decode(line, type=Seat)
-        for inherited in (self.seat.public_fd, self.seat.own_fd, *self.seat.counters_fds):
+        for inherited in (self.seat.public_fd, *self.seat.counters_fds):
             os.set_inheritable(inherited, False)
 
     def say(self, word: bytes) -> None:

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.listening import CannotListen, listen
+from episode_monitor.listening import CannotListen, listen, reserve
 from episode_monitor.supervising.addresses import advertised_url, local_url
 from episode_monitor.supervising.child import Child
 from episode_monitor.supervising.decisions import Action, Processes, Start
@@ -52,8 +52,8 @@ class Supervisor:
         self._command = tuple(command)
         self._public = listen(where.host, where.port)
         ports = range(where.first_own_port, where.first_own_port + count) if where.first_own_port else [0] * count
-        self._own = [listen(where.host, port, "WORKER_OWN_PORTS") for port in ports]
-        own_ports = [each.getsockname()[1] for each in self._own]
+        self._reserved = [reserve(where.host, port, "WORKER_OWN_PORTS") for port in ports]
+        own_ports = [each.getsockname()[1] for each in self._reserved]
         self._counters = [_nameless_file() for _ in range(count)]
         self._addresses = tuple(local_url(where.host, port) for port in own_ports)
         self._urls = [advertised_url(where.public_url, port) for port in own_ports]
@@ -70,7 +70,7 @@ class Supervisor:
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for listened_to in _LISTENED_TO:
             signal.signal(listened_to, _nothing)
-        log.info("supervising", url=local_url(*self._public.getsockname()[:2]), processes=len(self._own))
+        log.info("supervising", url=local_url(*self._public.getsockname()[:2]), processes=len(self._reserved))
         self._do(self._processes.begin(time.monotonic()))
         while self._processes.exit_code is None:
             self._wait()
@@ -148,7 +148,7 @@ class Supervisor:
             number=number,
             is_replacement=number in self._started,
             public_fd=self._public.fileno(),
-            own_fd=self._own[number - 1].fileno(),
+            own_port=self._reserved[number - 1].getsockname()[1],
             counters_fds=tuple(self._counters),
             addresses=self._addresses,
             url=self._urls[number - 1],
