@@ -56,6 +56,7 @@ async def examine(settings: Settings) -> list[Diagnosis]:
     findings.append(await _audit(settings) if is_there else skipped("audit", "the topics"))
     findings.append(await _dispatcher(settings) if is_there else skipped("dispatcher", "the topics"))
     findings.append(await _partitioning(settings) if is_there else skipped("partitioning", "the topics"))
+    findings.append(await _worker_clocks(settings) if is_there else skipped("worker clocks", "the topics"))
     findings += await sinks(settings)
     findings += await receivers(settings)
     findings += await own_database(settings)
@@ -133,6 +134,12 @@ async def _dispatcher(settings: Settings) -> Diagnosis:
     from episode_monitor.cli.doctor_dispatcher import dispatcher
 
     return await dispatcher(settings)
+
+
+async def _worker_clocks(settings: Settings) -> Diagnosis:
+    from episode_monitor.cli.doctor_clocks import worker_clocks
+
+    return await worker_clocks(settings)
 
 
 async def _partitioning(settings: Settings) -> Diagnosis:

@@ -35,16 +35,16 @@ async def look_at_partitioning(kafka: Kafka, events: str, fleet: str, partitions
     async with reader(kafka, committed_only=True) as consumer:
         each = max(20, SAMPLED_RECORDS // partitions)
         records = {
-            number: await _newest(consumer, TopicPartition(events, number), each) for number in range(partitions)
+            number: await newest_records(consumer, TopicPartition(events, number), each) for number in range(partitions)
         }
         back = max(READ_BACK_RECORDS, READ_BACK_SECONDS * partitions)
-        summaries = await _newest(consumer, TopicPartition(fleet, 0), back)
+        summaries = await newest_records(consumer, TopicPartition(fleet, 0), back)
     seen = of_records(records)
     add_told(seen, (record.value for record in summaries))
     return in_words(seen, partitions)
 
 
-async def _newest(consumer: AIOKafkaConsumer, tp: TopicPartition, limit: int) -> list[Record]:
+async def newest_records(consumer: AIOKafkaConsumer, tp: TopicPartition, limit: int) -> list[Record]:
     beginning = (await consumer.beginning_offsets([tp]))[tp]
     end = (await consumer.end_offsets([tp]))[tp]
     consumer.assign([tp])

@@ -78,6 +78,7 @@ def test_the_doctor_says_what_is_away_and_what_it_could_not_look_at() -> None:
         "rules": "ok", "alerting file": "ok", "on-call file": "ok", "state": "ok", "tokens": "ok", "codecs": "ok",
             "kafka": "unreachable", "topics": "skipped",
             "topic settings": "skipped", "audit": "skipped", "dispatcher": "skipped", "partitioning": "skipped",
+            "worker clocks": "skipped",
             "sinks": "skipped",
             "database": "unreachable", "clock": "skipped", "project database": "skipped",
     }  # fmt: skip
@@ -127,7 +128,8 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
         assert {finding["part"]: finding["verdict"] for finding in well.json} == {
             "rules": "ok", "alerting file": "ok", "on-call file": "ok", "state": "ok", "tokens": "ok", "codecs": "ok",
             "kafka": "ok", "topics": "ok",
-            "topic settings": "ok", "audit": "ok", "dispatcher": "ok", "partitioning": "ok", "sinks": "skipped",
+            "topic settings": "ok", "audit": "ok", "dispatcher": "ok", "partitioning": "ok",
+            "worker clocks": "ok", "sinks": "skipped",
             "database": "ok",
             "clock": "ok", "project database": "skipped",
         }  # fmt: skip
