@@ -51,7 +51,18 @@ DOCUMENTS = sorted(
     ],
     key=lambda path: path.relative_to(ROOT).as_posix(),
 )
-GUIDE_NAMES = ("duty", "tutorial", "find-and-repair", "audit", "alerting", "on-call", "rules", "runbook", "dashboard")
+GUIDE_NAMES = (
+    "connect",
+    "duty",
+    "tutorial",
+    "find-and-repair",
+    "audit",
+    "alerting",
+    "on-call",
+    "rules",
+    "runbook",
+    "dashboard",
+)
 GUIDES = [(f"docs/{name}.md", f"docs/{name}.ko.md") for name in GUIDE_NAMES]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))

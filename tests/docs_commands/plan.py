@@ -5,7 +5,8 @@ from pathlib import Path
 from tests.docs_commands.pages import ROOT
 from tools.site.build import documents
 
-# `alone`: nothing but the tree. `demo`: beside one `./run demo`. `kafka`: beside a downloaded Apache Kafka.
+# `alone`: nothing but the tree. `demo`: beside one `./run demo`. `kafka`: beside a downloaded
+# Apache Kafka that the page starts. `clients`: beside an Apache Kafka, with the compilers of other languages.
 PLAN = {
     "alone": ["README.md"],
     "demo": [
@@ -21,6 +22,7 @@ PLAN = {
         "docs/backfill.md",
     ],
     "kafka": ["docs/tutorial.md"],
+    "clients": ["docs/connect.md"],
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from episode_monitor.demo.ports import free_port
+from testbed.apache_kafka import ApacheKafka, jars
 from tests.docs_commands.kafka_distribution import make_distribution
 from tests.docs_commands.pages import ROOT, Run, blocks_of
 from tests.docs_commands.plan import PLAN, page
@@ -62,3 +63,12 @@ def test_commands_that_start_apache_kafka(name: str, tmp_path: Path) -> None:
     work = tmp_path / "tutorial"
     run_page(name, tmp_path, WORK=str(work), KAFKA_FOLDER=str(tmp_path / "kafka"), **ports)
     assert not work.exists()
+
+
+@pytest.mark.broker
+@pytest.mark.apache
+@pytest.mark.parametrize("name", PLAN["clients"])
+def test_commands_of_clients_in_other_languages(name: str, tmp_path: Path) -> None:
+    with ApacheKafka() as kafka:
+        servers = {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "TOPIC_REPLICATION_FACTOR": "1"}
+        run_page(name, tmp_path, **servers, MONITORING_PORT=str(free_port()), JARS=str(jars()))
