@@ -65,8 +65,8 @@ def started() -> Iterator[Start]:
     """`started(broker, prefix, **settings)`: a ready worker of this test alone. It outlives the pages that show it."""
     with ExitStack() as running:
 
-        def start(broker: str, prefix: str, **settings: str) -> Program:
-            made = running.enter_context(worker(broker, prefix, **settings))
+        def start(broker: str, prefix: str, *, module: str = "episode_monitor", **settings: str) -> Program:
+            made = running.enter_context(worker(broker, prefix, module=module, **settings))
             until(lambda: ready(made), "a ready worker")
             return made
 

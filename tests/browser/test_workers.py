@@ -1,9 +1,7 @@
 """Workers that share the work, end and come back while a page is open, and one that lets a viewer only read."""
 
-import os
 import re
-import signal
-from collections.abc import Callable
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -12,12 +10,12 @@ from playwright.sync_api import Page, expect
 from episode_monitor.demo.programs import Program
 from tests.browser.conftest import Open, Start
 from tests.browser.parts import System, confirm, numbered, send, submit
-from tests.conftest import Broker
 from tests.system.running import ask, ready, until, view
 
 pytestmark = pytest.mark.broker
 
 PARTITIONS = 4
+ROOT = Path(__file__).resolve().parents[2]
 REFRESH = 3  # seconds; a failed question is asked again after one
 SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "10"}  # so long is a killed worker still taken for the owner
 
@@ -88,12 +86,17 @@ def _owned(program: Program) -> set[str]:
     "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED_ENCODING", "503"
 )
 def test_a_worker_is_killed_and_recovers_while_the_page_is_open(
-    system: System, private_broker: Callable[[], Broker], started: Start, open_page: Open
+    system: System, started: Start, open_page: Open, tmp_path: Path
 ) -> None:
-    broker = private_broker()
-    monitor = started(broker.bootstrap_servers, "", GAP_SETTLE_SECONDS="1", **SESSION)
-    own = System(broker.bootstrap_servers, "", system.service, monitor, system.slack, "")
-    send(own, {"kept": numbered("kept", 1, 3)})
+    may_recover = tmp_path / "may-recover"
+    may_recover.touch()
+    prefix = f"{system.prefix}killed-"
+    monitor = started(
+        system.broker, prefix, module="tests.browser.held_recovery", GAP_SETTLE_SECONDS="1", PYTHONPATH=str(ROOT),
+        RECOVER_WHEN=str(may_recover), **SESSION,
+    )  # fmt: skip
+    send(system, {"kept": numbered("kept", 1, 3)}, prefix)
+    until(lambda: (view(monitor, "/alerts/active") or {}).get("total") == 1, "the alert of the gap")
     page = open_page(monitor, refresh=REFRESH)
     page.evaluate("window.isSamePage = true")
     summed(page, 1)
@@ -101,19 +104,19 @@ def test_a_worker_is_killed_and_recovers_while_the_page_is_open(
     expect(page.locator(".banner")).to_contain_text("does not respond")
     expect(page.locator(".banner")).to_contain_text("What is shown is from")
     expect(page.locator(".figure.panel-old").first).to_contain_text(_of(1))
+    may_recover.unlink()
     monitor.start()
-    until(lambda: _is_recovering(monitor), "a worker that knows the partitions and has none")
-    assert broker.pid is not None
-    os.kill(broker.pid, signal.SIGSTOP)  # so that it recovers until we have seen it
-    try:
-        expect(page.locator(".banner")).to_contain_text("recovering")
-        expect(page.locator("#monitor")).to_contain_text(f"0 of {PARTITIONS} live")
-        expect(page.locator("#monitor progress")).to_be_visible()
-        expect(page.locator(".figure.panel-old").first).to_contain_text(_of(1))
-    finally:
-        os.kill(broker.pid, signal.SIGCONT)
+    expect(page.locator(".banner")).to_contain_text("recovering")
+    expect(page.locator("#monitor")).to_contain_text(f"0 of {PARTITIONS} live")
+    expect(page.locator("#monitor progress")).to_be_visible()
+    expect(page.locator(".figure.panel-old").first).to_contain_text(_of(1))
+    beside = open_page(monitor, "#/alerts", refresh=REFRESH)
+    expect(beside.locator(".notice", has_text="values are those of each alert's last change")).to_be_visible()
+    expect(beside.locator("tr[data-alert]")).to_have_count(1)
+    may_recover.touch()
     until(lambda: ready(monitor), "the worker again")
-    send(own, {"new": numbered("new", 1, 2)})
+    expect(beside.locator(".notice")).to_have_count(0)
+    send(system, {"new": numbered("new", 1, 2)}, prefix)
     summed(page, 2)
     assert page.evaluate("window.isSamePage") is True
 
@@ -135,12 +138,6 @@ def test_an_outage_is_marked_without_a_click_and_all_is_asked_for_again_when_it_
     own.start()
     expect(page.locator(".banner")).to_have_count(0)
     expect(updated).not_to_have_text(before)
-
-
-def _is_recovering(program: Program) -> bool:
-    """Half a session time-out lies between the first of it and the last."""
-    _, body = ask(program, "/readyz")
-    return bool(body and body["recovery"]["partitions"] == PARTITIONS and not body["recovery"]["partitions_live"])
 
 
 @pytest.mark.page_may_log("401", "403")

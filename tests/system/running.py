@@ -16,8 +16,8 @@ T = TypeVar("T")
 BASE = "/monitoring/episodes"
 
 
-def worker(broker: str, prefix: str, **settings: str) -> Program:
-    """A worker of the monitor named by `prefix`; not started."""
+def worker(broker: str, prefix: str, *, module: str = "episode_monitor", **settings: str) -> Program:
+    """A worker of the monitor named by `prefix`; not started. `module` takes the place of the command."""
 
     def environment(port: int) -> Mapping[str, str]:
         return {
@@ -30,7 +30,7 @@ def worker(broker: str, prefix: str, **settings: str) -> Program:
             **settings,
         }
 
-    return Program("worker", ["episode_monitor", "worker"], free_port(), environment, "/livez")
+    return Program("worker", [module, "worker"], free_port(), environment, "/livez")
 
 
 def ask(program: Program | str, path: str) -> tuple[int, Any]:

@@ -61,6 +61,17 @@ export function Failed({ error, action }: { error: unknown; action?: ReactNode }
   );
 }
 
+/** While partitions recover, alerts have the values of their last change. */
+export function FormerValues() {
+  const { t } = useTranslation();
+  return (
+    <p className="notice" role="status">
+      <Icon name="pending" />
+      <span>{t("alerts.former_values")}</span>
+    </p>
+  );
+}
+
 /** Draws the answer of a query, or the state it is in; `otherwise`: where to go when there is none. Old data stays, marked, when a later request fails. */
 export function Answer<T>({ of: query, lines, otherwise, children }: { of: UseQueryResult<T>; lines?: number; otherwise?: ReactNode; children: (data: T) => ReactNode }) {
   const { t } = useTranslation();

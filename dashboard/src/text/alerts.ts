@@ -36,6 +36,7 @@ export const ALERTS = {
   "alerts.choose_all": ["Select all", "모두 선택"],
   "alerts.selected": ["{count} selected", "{count}건 선택"],
   "alerts.clear": ["Clear", "선택 해제"],
+  "alerts.former_values": ["Partitions are recovering: values are those of each alert's last change.", "파티션 복구 중입니다. 값은 각 알림이 마지막으로 바뀐 때의 값입니다."],
   "alerts.none": ["No alert is active", "활성 알림이 없습니다"],
   "alerts.none.detail": ["Ended alerts are in the history.", "끝난 알림은 이력에 있습니다."],
   "alerts.more": ["and {more} more: narrow the list with the filters", "외 {more}건: 필터로 좁혀 보세요"],

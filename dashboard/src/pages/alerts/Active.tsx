@@ -9,7 +9,7 @@ import { useFormat } from "~/app/use-format";
 import { grouped, matching, standing, toldTo, worstFirst, type GroupBy } from "~/logic/alerts";
 import { command } from "~/logic/export";
 import { useAct } from "~/parts/ActDialog";
-import { Answer, State } from "~/parts/Answer";
+import { Answer, FormerValues, State } from "~/parts/Answer";
 import { ExportShown } from "~/parts/Export";
 import { Choice, Pick, Search, useParameter } from "~/parts/Filters";
 import { useAlertActs } from "./alert-acts";
@@ -56,13 +56,14 @@ export function Active() {
     <section className="panel">
       {dialog}
       <Answer of={query} lines={8}>
-        {({ alerts, total }) => {
+        {({ alerts, total, values_are_current }) => {
           const shown = matching(alerts, { q, severity, standing: stands });
           const selected = shown.filter((alert) => chosen.has(alert.alert_key));
           const all = (verb: "acknowledge" | "silence" | "resolve") => open({ ...act(verb, selected), done: () => setChosen(new Set()) });
           return (
             <>
               <Toolbar alerts={alerts} shown={shown} total={total} />
+              {values_are_current ? null : <FormerValues />}
               {selected.length ? (
                 <div className="selection">
                   {t("alerts.selected", { count: selected.length })}

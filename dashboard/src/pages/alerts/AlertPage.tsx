@@ -10,7 +10,7 @@ import { toAlert, toHistory, toProject, toSilences, webAddress } from "~/logic/a
 import { shortTitle, standing } from "~/logic/alerts";
 import { command, curl } from "~/logic/export";
 import { useAct } from "~/parts/ActDialog";
-import { Answer } from "~/parts/Answer";
+import { Answer, FormerValues } from "~/parts/Answer";
 import { Copy } from "~/parts/Copy";
 import { Icon } from "~/parts/Icon";
 import { Ago, At } from "~/parts/Moment";
@@ -99,6 +99,7 @@ export function AlertPage() {
         {(alert) => (
           <div className="stack">
             <Head alert={alert} />
+            {alert.values_are_current ? null : <FormerValues />}
             {alert.status === "resolved" ? null : <FirstSteps alert={alert} />}
             <div className="two">
               <div className="stack">
