@@ -11,6 +11,7 @@ from episode_monitor import __version__
 from episode_monitor.cli.commands import LazyCommands
 from episode_monitor.exits import ExitCode, Failure, end_start, is_interruption
 
+_PROCESS = object()  # the context's object where a command is the whole process, as it is not in tests
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, a quota, a limit of files
 
 app = typer.Typer(
@@ -34,17 +35,18 @@ def _options(
 ) -> None:
     """Monitors episode numbering in real time: gaps, duplicates, conflict and failure rates."""
     if not context.resilient_parsing and "--help" not in sys.argv:
-        _prepare()
+        _prepare(is_process=context.obj is _PROCESS)
     end_start()
 
 
-def _prepare() -> None:
-    """For a command that runs; help waits for nothing of it."""
+def _prepare(*, is_process: bool) -> None:
+    """For a command that runs; help waits for nothing of it. Logging is of a whole process."""
     from episode_monitor.observe.logs import configure_quiet
     from episode_monitor.settings.env_file import ENV_FILE, notices
     from episode_monitor.settings.settings import Settings
 
-    configure_quiet()
+    if is_process:
+        configure_quiet()
     if "--seat" in sys.argv:  # one of several processes, whose supervisor has said it
         return
     for sentence in notices(ENV_FILE, os.environ, Settings.model_fields):
@@ -55,7 +57,7 @@ def main() -> None:
     """Run a command; every failure is a sentence on standard error and an exit code."""
     try:
         try:
-            app(prog_name="episode-monitor", standalone_mode=True)
+            app(prog_name="episode-monitor", standalone_mode=True, obj=_PROCESS)
         finally:
             sys.stdout.flush()
     except Failure as failure:

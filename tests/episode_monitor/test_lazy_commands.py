@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from episode_monitor.cli.app import app
@@ -53,3 +54,9 @@ def test_help_lists_every_command_once() -> None:
 def test_help_has_the_first_sentence_of_each_command(name: str) -> None:
     command = imported(name)
     assert COMMANDS[name][1] == (command.short_help or command.help)
+
+
+def test_a_command_that_is_not_the_whole_process_leaves_its_logging_alone() -> None:
+    before = structlog.get_config()
+    assert CliRunner().invoke(app, ["config", "show"]).exit_code == 0
+    assert structlog.get_config() == before

@@ -44,7 +44,7 @@ class Run(NamedTuple):
     said: str
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def monitor(broker: str, postgres: EmbeddedPostgres) -> Iterator[Program]:
     """A worker with everything that routes need, and a project with a gap and a duplicate."""
     names = ("openapi_service", "openapi_monitor")
