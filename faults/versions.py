@@ -77,7 +77,8 @@ def _commit(name: str) -> str:
 def lay_out(commit: str, folder: Path) -> Path:
     """The files of a commit, without what only tests and documents need; the folder. Raises NoOldVersion."""
     with tarfile.open(fileobj=io.BytesIO(_git("archive", "--format=tar", commit))) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+        archive.extractall(folder)
     return folder
 
 
