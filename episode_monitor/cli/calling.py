@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import typer
 
+from episode_monitor.addresses import local_url
 from episode_monitor.exits import ExitCode, Failure, NotReady
 from episode_monitor.settings.api_tokens import Role
 from episode_monitor.settings.settings import Settings
@@ -156,9 +157,7 @@ def name_of(by: str | None) -> str:
 def _address(settings: Settings, url: str | None) -> str:
     if url:
         return url.rstrip("/")
-    host = settings.monitoring_host
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return settings.worker_url or f"http://{host}:{settings.monitoring_port}"
+    return settings.worker_url or local_url(settings.monitoring_host, settings.monitoring_port)
 
 
 def _operator_token(settings: Settings, address: str) -> str | None:

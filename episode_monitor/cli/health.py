@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
+from episode_monitor.addresses import local_url
 from episode_monitor.cli.calling import Url
 from episode_monitor.cli.output import Json, print_json
 from episode_monitor.exits import ExitCode, Failure
-from episode_monitor.observe.health import PATIENCE_SECONDS, NoAnswer, ask, own_url
+from episode_monitor.observe.health import PATIENCE_SECONDS, NoAnswer, ask
 from episode_monitor.settings.settings import load_settings
 
 Patience = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the answer.", min=0.1, max=300)]
@@ -16,7 +17,7 @@ Patience = Annotated[float, typer.Option("--timeout", help="Seconds to wait for 
 def health(url: Url = None, timeout_seconds: Patience = PATIENCE_SECONDS, as_json: Json = False) -> None:
     """Check that the worker on this machine is healthy: its integrity summary answers 200. Exit code 1 if not."""
     settings = load_settings()
-    address = url or own_url(settings.monitoring_host, settings.monitoring_port)
+    address = url or local_url(settings.monitoring_host, settings.monitoring_port)
     try:
         is_healthy, sentence = ask(address.rstrip("/"), timeout_seconds)
     except NoAnswer as error:

@@ -1,6 +1,6 @@
 """Is the worker healthy? Asks its integrity summary straight, whatever proxies the environment names.
 
-`python -m episode_monitor.observe.health` is the image's health check: it imports nothing but the standard library,
+`python -m episode_monitor.observe.health` is the image's health check: it needs nothing but the standard library,
 since it runs every few seconds. `episode-monitor health` is the same for people.
 """
 
@@ -11,18 +11,14 @@ import sys
 from contextlib import closing
 from urllib.parse import urlsplit
 
+from episode_monitor.addresses import local_url
+
 SUMMARY = "/monitoring/episodes/integrity/summary"
 PATIENCE_SECONDS = 9.0  # the image's own limit is ten
 
 
 class NoAnswer(Exception):
     """No worker answers; the message says why."""
-
-
-def own_url(host: str, port: str | int) -> str:
-    """Where a worker that listens on `host` is asked from its own machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def ask(url: str, patience_seconds: float = PATIENCE_SECONDS) -> tuple[bool, str]:
@@ -54,7 +50,7 @@ def _object(body: bytes) -> dict[str, object]:
 
 def main() -> int:
     """0 for healthy, 1 for anything else: what a container's health check may answer."""
-    url = own_url(os.environ.get("MONITORING_HOST") or "127.0.0.1", os.environ.get("MONITORING_PORT") or "8002")
+    url = local_url(os.environ.get("MONITORING_HOST") or "127.0.0.1", os.environ.get("MONITORING_PORT") or "8002")
     try:
         is_healthy, sentence = ask(url)
     except NoAnswer as error:

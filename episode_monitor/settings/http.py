@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, PrivateAttr, SecretStr
 
 from alert_sinks.settings import ADDRESS, secret
+from episode_monitor.addresses import url_at
 from episode_monitor.settings import validators
 from episode_monitor.settings.fields import BaseAddress, ReadableFile, setting
 
@@ -103,4 +104,4 @@ class HttpSettings(BaseModel):
         host = self.monitoring_host
         if host in ("0.0.0.0", "::"):
             host = socket.gethostname()
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.monitoring_port}"
+        return url_at(host, self.monitoring_port)

@@ -17,9 +17,9 @@ from typing import Final
 import msgspec
 import structlog
 
+from episode_monitor.addresses import advertised_url, local_url
 from episode_monitor.exits import ExitCode, Failure
 from episode_monitor.listening import CannotListen, listen, reserve
-from episode_monitor.supervising.addresses import advertised_url, local_url
 from episode_monitor.supervising.child import Child
 from episode_monitor.supervising.decisions import Action, Processes, Start
 from episode_monitor.supervising.seat import IS_READY, TAKES_SIGNALS, Seat

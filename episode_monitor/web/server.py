@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from episode_monitor.addresses import local_url
 from episode_monitor.listening import BACKLOG, listen
 from episode_monitor.web.timeouts import (
     DescriptorWatch,
@@ -57,8 +58,7 @@ class HttpServer:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds it."""
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
-        return f"http://{f'[{shown}]' if ':' in shown and not shown.startswith('[') else shown}:{self.port}"
+        return local_url(self.host, self.port)
 
     async def leave(self) -> None:
         """Take no more connections, and wait a moment for the requests of those that have just come: a connection

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from episode_monitor.addresses import local_url
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.observe import health
 from episode_monitor.web.server import HttpServer, serve
@@ -79,7 +80,7 @@ async def test_curl_in_its_place_answers_alike() -> None:
      ("10.0.0.7", "http://10.0.0.7:8002")],
 )  # fmt: skip
 def test_a_worker_is_asked_where_it_listens(host: str, url: str) -> None:
-    assert health.own_url(host, 8002) == url
+    assert local_url(host, 8002) == url
 
 
 def test_the_check_imports_the_standard_library_alone() -> None:

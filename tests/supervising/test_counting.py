@@ -2,8 +2,8 @@
 
 import pytest
 
+from episode_monitor.addresses import advertised_url, local_url
 from episode_monitor.settings.settings import SettingsError, load_settings
-from episode_monitor.supervising.addresses import advertised_url, local_url
 from episode_monitor.supervising.counting import processes_for
 
 
