@@ -45,17 +45,18 @@ class Run(NamedTuple):
 
 
 @pytest.fixture
-def monitor(broker: str, postgres: EmbeddedPostgres) -> Iterator[Program]:
-    """A worker with everything that routes need, and a project with a gap and a duplicate."""
-    names = ("openapi_service", "openapi_monitor")
+def monitor(broker: str, postgres: EmbeddedPostgres, topic_prefix: str) -> Iterator[Program]:
+    """A worker with everything that routes need, and a project with a gap and a duplicate. Its topics are its own:
+    a run repairs, silences and resolves what it finds."""
+    names = [f"{topic_prefix.strip('-').replace('-', '_')}_{part}" for part in ("service", "monitor")]
     with ExitStack() as running:
         theirs, ours = (postgres.create_database(name) for name in names)
         for name in names:
             running.callback(postgres.drop_database, name)
-        made = running.enter_context(service(broker, "openapi-", theirs))
+        made = running.enter_context(service(broker, topic_prefix, theirs))
         started = running.enter_context(
             worker(
-                broker, "openapi-", DATABASE_URL=theirs, MONITOR_DATABASE_URL=ours, EPISODES_VERSION_COLUMN="version",
+                broker, topic_prefix, DATABASE_URL=theirs, MONITOR_DATABASE_URL=ours, EPISODES_VERSION_COLUMN="version",
                 AUTO_FIX_ENABLED="true", GAP_SETTLE_SECONDS="1",
             )
         )  # fmt: skip
