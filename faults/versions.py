@@ -15,7 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VARIABLE = "FAULTS_OLD_VERSION"
 # The oldest version whose workers run beside those of the tree: docs/operations.md, "Upgrade". A change that makes it
-# impossible puts itself here.
+# impossible puts itself here. A commit, because tags are no part of the history: a remote need not have been given
+# them, and a clone need not fetch them (`--no-tags`, `fetch --depth`); the commit comes with the branch.
 ROLLS_FROM = "37ea8c20"
 _START = (
     "import json, sys, pathlib; from faults import worker_entry; "

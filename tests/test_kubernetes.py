@@ -15,6 +15,7 @@ import yaml
 
 from episode_monitor.settings.alerting_files import read_files
 from episode_monitor.settings.settings import load_settings, settings_table
+from episode_monitor.settings.validators import PROCESSES_MOST
 from tests.deploy_shapes import KUBERNETES_VERSION, faults_of_manifest
 from tests.test_deploy import PROCESS, of, stage_environment
 from tools import kubernetes_rules
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "deploy" / "kubernetes"
 BASE, OPERATOR, EXAMPLE = FOLDER / "base", FOLDER / "prometheus-operator", FOLDER / "overlays" / "example"
 SECRET_SETTINGS = {row.name for row in settings_table() if row.is_secret}
+OF_COMMANDS = {"OPERATOR_TOKEN"}  # a worker does not use it
 SETTINGS = {row.name for row in settings_table()}
 VERSIONS = (KUBERNETES_VERSION, kubernetes_validate.latest_version())
 MANIFESTS = sorted(
@@ -182,7 +184,7 @@ def lay_out(folder: Path, *layers: Path) -> None:
 def test_secrets_come_from_a_secret_under_their_own_names() -> None:
     named = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in CONTAINER["env"]
              if "secretKeyRef" in each.get("valueFrom", {})}  # fmt: skip
-    assert {each["key"] for each in named.values()} == named.keys() <= SECRET_SETTINGS
+    assert {each["key"] for each in named.values()} == named.keys() == SECRET_SETTINGS - OF_COMMANDS
     assert [name for name, each in named.items() if not each.get("optional")] == ["API_TOKENS"]
     others = {each["name"] for each in CONTAINER["env"]} - named.keys()
     assert others == {"POD_NAME", "POD_NAMESPACE", "WORKER_URL"}
@@ -263,11 +265,21 @@ def test_one_worker_at_a_time_is_taken_away_and_they_are_apart() -> None:
 def test_the_network_lets_workers_and_named_namespaces_in() -> None:
     policy = read(BASE / "network-policy.yaml")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
-    (rule,) = policy["ingress"]
-    assert [port["port"] for port in rule["ports"]] == ["http"]
-    assert {next(iter(each)) for each in rule["from"]} == {"podSelector", "namespaceSelector"}
+    from_all, from_workers = policy["ingress"]
+    assert [port["port"] for port in from_all["ports"]] == ["http"]
+    assert {next(iter(each)) for each in from_all["from"]} == {"podSelector", "namespaceSelector"}
+    assert from_workers["from"] == from_all["from"][:1]
     ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
-    assert ports == {53, 443, 5432, 8002, 9092, 9093}
+    assert ports == {53, 443, 5432, 8002, 8010, 9092, 9093}
+
+
+def test_the_network_lets_workers_reach_each_process_of_the_others() -> None:
+    first = int(env_file(BASE / "settings.env")["WORKER_OWN_PORTS"])
+    own_ports = {"protocol": "TCP", "port": first, "endPort": first + PROCESSES_MOST - 1}
+    policy = read(BASE / "network-policy.yaml")["spec"]
+    assert policy["ingress"][1]["ports"] == [own_ports]
+    assert own_ports in policy["egress"][0]["ports"]
+    assert policy["egress"][0]["to"] == policy["ingress"][1]["from"]
 
 
 # --- Prometheus

@@ -139,7 +139,7 @@ def test_slow_tests_run_only_where_they_are_asked_for_by_name(chosen: list[str],
 
 def test_the_first_lines_of_a_run_name_what_does_not_run() -> None:
     first, *names = slow.header([], is_all=False)
-    assert first == "tests: all but these, which --all runs, or their name, about 6 minutes on two cores"
+    assert first == "tests: all but these, which --all runs, or their name, about 6.5 minutes on two cores"
     assert names == [f"  {part}: {why}" for part, why in (slow.SLOW | slow.ALONE).items()]
     first, *names = slow.header([], is_all=True)
     assert first == f"tests: all but these, which run by name, about {slow.ALL_MINUTES} minutes on two cores"

@@ -56,8 +56,8 @@ class AlertSettings(BaseModel):
     )
     runbook_url: BaseAddress | None = _alerts(
         None,
-        "The address of the page docs/duty.md, as people read it: alerts of rules without a runbook_url link "
-        "to their type's section there.",
+        "The address of the page docs/duty.md, as people read it: alerts link to their type's section "
+        "there, unless their rule has a runbook_url.",
         form=ADDRESS,
     )
     dashboard_url: BaseAddress | None = _alerts(

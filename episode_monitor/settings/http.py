@@ -78,7 +78,7 @@ class HttpSettings(BaseModel):
     costly_requests_per_minute: int = _http(
         30,
         "How often a minute one caller may start a replay, a backtest or a deep check or make a repair plan, each "
-        "counted apart, at one worker; beyond it the answer is 429. 0: no limit.",
+        "counted apart by each process; beyond it the answer is 429. 0: no limit.",
         ge=0,
         le=10_000,
     )

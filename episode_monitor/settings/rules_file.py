@@ -11,6 +11,7 @@ from episode_monitor.settings.yaml_reading import Fault, FileError
 from streams.alerting.core import Core
 from streams.alerting.rule import Rule
 from streams.alerting.rule_parsing import parse_rules
+from streams.alerting.rule_types import DRIFT, RuleType
 from streams.alerting.rules import RuleError, RuleFault, RuleSet
 from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules
@@ -48,9 +49,13 @@ def rule_set_of(text: str, name: str, settings: Settings) -> RuleSet:
 
 def _with_runbook(rule: Rule, page: str | None) -> Rule:
     """The rule, with the section of its type on that page where it names no runbook itself."""
-    if page is None or rule.runbook_url is not None:
+    if rule.runbook_url is not None:
         return rule
-    return structs.replace(rule, runbook_url=f"{page}#{rule.measure.name.lower()}")
+    return structs.replace(rule, runbook_url=_section(page, rule.measure))
+
+
+def _section(page: str | None, kind: RuleType) -> str | None:
+    return None if page is None else f"{page}#{kind.name.lower()}"
 
 
 def _line_of(root: yaml.Node | None, fault: RuleFault) -> int:
@@ -81,4 +86,5 @@ def core_from(settings: Settings, rules: RuleSet | None = None) -> Core:
         resend_memory=settings.resend_memory,
         open_conflicts_max=settings.open_conflicts_max,
         dashboard_url=settings.dashboard_url or settings.public_url,
+        drift_runbook_url=_section(settings.runbook_url, DRIFT),
     )

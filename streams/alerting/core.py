@@ -17,9 +17,9 @@ class Core:
     """Immutable by habit. Durations in milliseconds of event time."""
 
     __slots__ = (
-        "calendar", "cusums", "dashboard_url", "detail_seconds", "grace_ms", "hold_ms",
-        "latency_limits", "numbering", "open_conflicts_max", "packed_rules", "rates", "resend_memory", "rules",
-        "watched_kinds",
+        "calendar", "cusums", "dashboard_url", "detail_seconds", "drift_runbook_url", "grace_ms",
+        "hold_ms", "latency_limits", "numbering", "open_conflicts_max", "packed_rules", "rates", "resend_memory",
+        "rules", "watched_kinds",
     )  # fmt: skip
 
     def __init__(
@@ -31,6 +31,7 @@ class Core:
         resend_memory: int = 256,
         open_conflicts_max: int = 1000,
         dashboard_url: str | None = None,
+        drift_runbook_url: str | None = None,
     ) -> None:
         self.rules = rules
         self.rates: tuple[RateRule, ...] = tuple(rules.rate_of.values())
@@ -44,6 +45,7 @@ class Core:
         self.resend_memory = resend_memory
         self.open_conflicts_max = open_conflicts_max
         self.dashboard_url = dashboard_url
+        self.drift_runbook_url = drift_runbook_url  # the alerts of rules have their rule's
         self.hold_ms = {rule.rule_id: _hold_ms(rule, grace_ms) for rule in rules.by_id.values()}
         self.detail_seconds = rules.longest_window_seconds + grace_ms // 1000
         if self.cusums:
@@ -57,7 +59,7 @@ class Core:
         )
         return Core(
             self.rules, numbering, self.calendar, self.grace_ms, self.resend_memory,
-            self.open_conflicts_max, self.dashboard_url,
+            self.open_conflicts_max, self.dashboard_url, self.drift_runbook_url,
         )  # fmt: skip
 
 

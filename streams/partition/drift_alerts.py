@@ -188,8 +188,9 @@ class DriftAlerts:
         title, sentence = _words(project, drift)
         verdict = Verdict(True, drift.differences, whole=drift.episodes)
         measured = Measurement(float(drift.differences), drift.episodes, sentence)
+        rule = msgspec.structs.replace(RULE, runbook_url=self._core.drift_runbook_url)
         return alert_of(
-            self._core, RULE, one.memory, measured, at_ms, GONE if is_over else one.reason,
+            self._core, rule, one.memory, measured, at_ms, GONE if is_over else one.reason,
             inputs=inputs_of(RULE, "", one.memory, verdict, is_over=is_over), is_over=is_over, project_id=project,
             title=title, cause=f"{RULE_ID}:{one.named.what}",
         )  # fmt: skip

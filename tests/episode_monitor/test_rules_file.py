@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from episode_monitor.settings.rules_file import load_rules
+from episode_monitor.settings.rules_file import core_from, load_rules
 from episode_monitor.settings.settings import SettingsError, load_settings
 from streams.alerting.rule_parsing import RESERVED_IDS
 from streams.partition.drift_alerts import RULE_ID
@@ -120,3 +120,9 @@ def test_a_rule_without_a_runbook_gets_the_section_of_its_type_on_the_page_that_
     assert [rule.runbook_url for rule in load_rules(path, load_settings({}))] == [None]
     path.write_text(own, encoding="utf-8")
     assert [rule.runbook_url for rule in load_rules(path, settings)] == ["https://wiki.example/own"]
+
+
+def test_alerts_about_drift_which_no_rule_makes_get_theirs_as_well() -> None:
+    settings = load_settings({"RUNBOOK_URL": "https://docs.example/docs/duty.html"})
+    assert core_from(settings).drift_runbook_url == "https://docs.example/docs/duty.html#integrity_drift"
+    assert core_from(load_settings({})).drift_runbook_url is None

@@ -69,6 +69,13 @@ def test_it_is_emitted_once_and_ends_under_its_own_id() -> None:
     assert (over.alert_id, over.ends_at_ms, list(alerts.active())) == (first.alert_id, 4000, [])
 
 
+def test_it_links_to_the_runbook_from_its_beginning_to_its_end() -> None:
+    alerts = DriftAlerts(Core(RuleSet(()), drift_runbook_url="https://wiki.example/drift"))
+    emitted = [*alerts.replace(named({"p": KNOWN}), 2000), *alerts.active(), *alerts.replace([], 4000)]
+    assert [one.runbook_url for one in emitted] == ["https://wiki.example/drift"] * 3
+    assert only(firing()).runbook_url is None
+
+
 def test_the_same_drift_coming_back_later_is_another_alert() -> None:
     again = firing(drift=Drifting(9000, 7, "missing_in_stream", 2, 9))
     assert only(again).alert_id != only(firing()).alert_id
