@@ -9,9 +9,9 @@ from episode_monitor.settings.settings import Settings, SettingsError
 from episode_monitor.settings.strict_yaml import BadYaml, checked_nodes, line_of_key, load_yaml, value_of
 from episode_monitor.settings.yaml_reading import Fault, FileError
 from streams.alerting.core import Core
-from streams.alerting.rule import Rule
+from streams.alerting.rule import Rule, RuleType
 from streams.alerting.rule_parsing import parse_rules
-from streams.alerting.rule_types import DRIFT, RuleType
+from streams.alerting.rule_types import DRIFT
 from streams.alerting.rules import RuleError, RuleFault, RuleSet
 from streams.base.calendar import Calendar
 from streams.base.numbering_rules import NumberingRules
