@@ -17,7 +17,7 @@ _BIND_ATTEMPTS = 5
 class LocalServer(ABC):
     """A server on loopback. Use it as a context manager, plain or async; the plain calls block.
 
-    `port` is known after `start`; `moved_from` is the wished port if that was taken, else None.
+    `port` is the wished one until `start`, then the one in use; `moved_from` is the wished port if that was taken.
     """
 
     name: ClassVar[str]
@@ -27,7 +27,7 @@ class LocalServer(ABC):
         self._wished_port = port
         self._process: GuardedProcess | None = None
         self._folder: Path | None = None
-        self.port = 0
+        self.port = port or 0
         self.moved_from: int | None = None
 
     def start(self) -> None:

@@ -33,6 +33,7 @@ APPROVAL_ABOVE = 1000  # the default of 100 is passed within two minutes here; o
 PARTITIONS = 2  # the embedded broker keeps all that was ever written in memory, and every partition writes its sums
 CHECKPOINT_SECONDS = 10  # a minute in production; an audit of the demo need not wait
 LOOK_SECONDS = 1.0
+SERVICE_DATABASE, MONITOR_DATABASE = "project_service", "episode_monitor"
 
 PROGRAMS = Path(sys.executable).parent  # where `episode-monitor` is
 
@@ -50,7 +51,6 @@ class Stack:
         self.postgres = EmbeddedPostgres(self._claim("database", POSTGRES_PORT))
         self._webhook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         self._signing_key = Ed25519PrivateKey.generate()
-        self._databases: dict[str, str] = {}
         self.worker = Program(
             "worker", ["episode_monitor", "worker"], self._claim("monitor", DASHBOARD_PORT), self._worker, "/livez",
             lambda folder: write_alerting_files(folder, self.receiver.url, self._webhook_secret),
@@ -79,10 +79,25 @@ class Stack:
         """Traffic for the service; to be made when its address is known."""
         return Driver(["examples.load_driver", "--service", self.service.url, "--rate", str(self._rate)])
 
-    def make_databases(self) -> None:
-        """One for the project service, one for the monitor."""
-        for name in ("project_service", "episode_monitor"):
-            self._databases[name] = self.postgres.create_database(name)
+    async def start(self, running: AsyncExitStack) -> None:
+        """Starts the parts. The programs start while PostgreSQL makes its data folder, and wait for it; at the end
+        they stop before their servers. Raises ServerError or NoFreePortError."""
+        for part in (self.receiver, self.postgres, self.broker, self.service, self.worker):
+            running.push_async_exit(part)
+        await asyncio.gather(
+            asyncio.to_thread(self.receiver.start), self._start_databases(), self._start_broker_and_programs()
+        )
+
+    async def _start_databases(self) -> None:
+        await asyncio.to_thread(self.postgres.start)
+        if self.postgres.moved_from is not None:  # and the programs know the other one
+            raise ServerError(f"Port {self.postgres.moved_from} was taken while the demo started. Start it again.")
+        for name in (SERVICE_DATABASE, MONITOR_DATABASE):
+            await asyncio.to_thread(self.postgres.create_database, name)
+
+    async def _start_broker_and_programs(self) -> None:
+        await asyncio.to_thread(self.broker.start)
+        await asyncio.gather(*(asyncio.to_thread(program.start) for program in (self.worker, self.service)))
 
     def write_environment(self) -> Path:
         """A file for a shell: the commands on its path, and the worker's settings. It goes when the worker stops."""
@@ -99,8 +114,8 @@ class Stack:
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
             "EVENTS_PARTITIONS": str(PARTITIONS),
             "MONITORING_PORT": str(port),
-            "MONITOR_DATABASE_URL": self._databases["episode_monitor"],
-            "DATABASE_URL": self._databases["project_service"],
+            "MONITOR_DATABASE_URL": self.postgres.url(MONITOR_DATABASE),
+            "DATABASE_URL": self.postgres.url(SERVICE_DATABASE),
             "EPISODES_VERSION_COLUMN": "version",
             "AUTO_FIX_ENABLED": "true",
             "REPAIR_APPROVAL_ABOVE": str(APPROVAL_ABOVE),
@@ -114,7 +129,7 @@ class Stack:
 
     def _service(self, port: int) -> dict[str, str]:
         return {
-            "DATABASE_URL": self._databases["project_service"],
+            "DATABASE_URL": self.postgres.url(SERVICE_DATABASE),
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
             "EVENTS_PARTITIONS": str(PARTITIONS),
             "PROJECT_SERVICE_PORT": str(port),
@@ -135,8 +150,8 @@ async def run_demo(seconds: float | None, rate: float) -> ExitCode:
     try:
         stage = Stack(rate)
         async with AsyncExitStack() as running:
-            with console.status("Starting broker and database ..."):
-                await _raise(stage, running)
+            with console.status("Starting broker, database, service and monitor ..."):
+                await stage.start(running)
             _tell_addresses(console, stage)
             driver = await running.enter_async_context(stage.driver())
             return await _watch(console, stage, driver, stop, seconds)
@@ -145,14 +160,6 @@ async def run_demo(seconds: float | None, rate: float) -> ExitCode:
         return ExitCode.UNREACHABLE
     finally:
         console.print("All parts are stopped.")
-
-
-async def _raise(stage: Stack, running: AsyncExitStack) -> None:
-    """Start the parts, each as soon as what it needs is there."""
-    first = (stage.broker, stage.postgres, stage.receiver)
-    await asyncio.gather(*(running.enter_async_context(part) for part in first))
-    await asyncio.to_thread(stage.make_databases)
-    await asyncio.gather(*(running.enter_async_context(part) for part in (stage.worker, stage.service)))
 
 
 def _tell_addresses(console: Console, stage: Stack) -> None:
