@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,6 +86,9 @@ class Runs(Protocol):
     def last_at(self) -> float | None:
         """When the last event of the last partition was taken; None: not yet."""
 
+    def taken_at(self, events: int) -> float | None:
+        """When so many had been taken; None: not yet, or it does not tell."""
+
     def ask_to_stop(self) -> None:
         """SIGTERM."""
 
@@ -96,10 +99,14 @@ class Runs(Protocol):
 class Contender(ABC):
     """`name` is a word for the command line, `title` is what people read."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    ending: ClassVar[Ending]
-    takes_a_share: ClassVar[bool] = False  # so slow that it gets the beginning of the events only
+    name: str
+    title: str
+    ending: Ending
+    takes_a_share: bool = False  # so slow that it gets the beginning of the events only
+
+    def note(self, workers: int) -> str:
+        """What its row says beside its title."""
+        return ""
 
     def prepare(self) -> None:  # noqa: B027 - some need nothing
         """Everything that is done once: packages, jars, compilation. Raises CannotRun."""

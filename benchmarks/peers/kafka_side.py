@@ -26,10 +26,11 @@ async def _admin(servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def create_topic(servers: str, topic: str, partitions: int) -> None:
+async def create_topic(servers: str, topic: str, partitions: int, *, keeps_for_ever: bool = False) -> None:
     """A plain one, with one replica."""
+    configs = {"retention.ms": "-1"} if keeps_for_ever else {}
     async with _admin(servers) as admin:
-        await admin.create_topics([NewTopic(topic, partitions, 1)])
+        await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
 
 
 async def topics_of(servers: str, name: str) -> list[str]:
@@ -75,6 +76,11 @@ async def latest_values(servers: str, topic: str) -> dict[bytes, bytes]:
         else:
             values[key] = value
     return values
+
+
+async def count_records(servers: str, topic: str) -> int:
+    """How many there are that were committed."""
+    return len([key async for key, _ in _records(servers, topic)])
 
 
 async def longest_values(servers: str, topic: str) -> dict[bytes, int]:

@@ -5,10 +5,9 @@ import struct
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
-from benchmarks.peers import kafka_side, tools
-from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs, differences
+from benchmarks.peers import java_programs, kafka_side
+from benchmarks.peers.contender import Contender, Counts, Ending, Job, Runs, differences
 from benchmarks.peers.running import ProgramRuns
-from episode_monitor.demo.guarded import ServerError
 from testbed.apache_kafka import java
 
 HEAP = "-Xmx1g"
@@ -17,20 +16,16 @@ HEAP = "-Xmx1g"
 class KafkaStreams(Contender):
     """One thread a worker and an aggregate of four counts; all other settings as they come."""
 
-    name, title, ending = "kafka-streams", f"Kafka Streams {tools.KAFKA_STREAMS_VERSION} (Java)", Ending.STOPPED
+    name, title, ending = "kafka-streams", f"Kafka Streams {java_programs.KAFKA_STREAMS_VERSION} (Java)", Ending.STOPPED
 
     def prepare(self) -> None:
         """Its jars, and its program compiled."""
-        try:
-            java()
-        except ServerError as error:
-            raise CannotRun(str(error)) from None
-        tools.class_path()
+        _class_path()
 
     def open(self, job: Job) -> AbstractContextManager[Runs]:
         """One process a worker, all of one application."""
         options = [HEAP, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        return ProgramRuns(job, lambda _: [java(), *options, "-cp", tools.class_path(), "Counts"])
+        return ProgramRuns(job, lambda _: [java(), *options, "-cp", _class_path(), "Counts"])
 
     def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
         """The changelog's values are four long integers."""
@@ -38,3 +33,7 @@ class KafkaStreams(Contender):
         # From Kafka Streams 4.3 on a record's headers may stand before its value, so the end is what counts.
         counts = {key.decode(): Counts(*struct.unpack(">4q", value[-32:])) for key, value in stored.items()}
         return differences(counts, expected)
+
+
+def _class_path() -> str:
+    return java_programs.class_path(java_programs.KAFKA_STREAMS, java_programs.sources("kafka_streams"))

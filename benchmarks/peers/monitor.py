@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks import rig
 from benchmarks.peers import kafka_side
 from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs
+from benchmarks.peers.progress import Progress
 from episode_monitor.demo.programs import Program
 from tools import compile_core
 
@@ -40,7 +41,7 @@ def sums_of(url: str) -> dict[str, float]:
     return sums
 
 
-class _Workers:
+class Workers:
     """Progress is asked of the workers; the last look at which nothing was applied is the beginning."""
 
     def __init__(self, job: Job, programs: list[Program]) -> None:
@@ -49,6 +50,7 @@ class _Workers:
         self._looked_at = time.time()
         self.first_at: float | None = None
         self.last_at: float | None = None
+        self._progress = Progress()
 
     def pids(self) -> Iterator[int]:
         """The workers'."""
@@ -63,6 +65,8 @@ class _Workers:
             self._looked_at = time.time()
             return
         left = sum(lags)
+        if len(lags) == len(self.programs):
+            self._progress.add(0, self._events - left, time.time())
         if self.first_at is None and 0 < left < self._events:
             self.first_at = self._looked_at
         if left == 0 and self.last_at is None:
@@ -73,6 +77,10 @@ class _Workers:
                     self.first_at = self.first_at or self._looked_at
         if self.first_at is None and left in (0, self._events):
             self._looked_at = time.time()
+
+    def taken_at(self, events: int) -> float | None:
+        """As the lags told."""
+        return self._progress.reached_at(events)
 
     def ask_to_stop(self) -> None:
         """Not needed: workers commit by themselves."""
@@ -88,7 +96,7 @@ class Monitor(Contender):
     name, title, ending = "monitor", "this monitor (whole work)", Ending.COMMITTED
 
     def __init__(self) -> None:
-        self._urls: list[str] = []
+        self.urls: list[str] = []  # of the workers that run
 
     def prepare(self) -> None:
         """The core compiled. Without a compiler it would measure something else."""
@@ -102,14 +110,16 @@ class Monitor(Contender):
             programs = []
             for _ in range(job.workers):
                 programs.append(stack.enter_context(self._worker(job)))
-            self._urls = [program.url for program in programs]
-            yield _Workers(job, programs)
+            self.urls = [program.url for program in programs]
+            yield Workers(job, programs)
+
+    settings: Mapping[str, str] = {"MAX_EPISODES": "10000000"}
 
     def _worker(self, job: Job) -> Program:
         return rig.worker(
             job.servers, job.name, EVENTS_TOPIC=job.topic, ALERTS_TOPIC=f"{job.name}-alerts",
             DEAD_LETTERS_TOPIC=f"{job.name}-dead", ALERT_DEAD_LETTERS_TOPIC=f"{job.name}-alert-dead",
-            EVENTS_PARTITIONS=str(job.partitions), MAX_EPISODES="10000000",
+            EVENTS_PARTITIONS=str(job.partitions), **self.settings,
         )  # fmt: skip
 
     def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
@@ -121,7 +131,7 @@ class Monitor(Contender):
         }
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:  # what one owner publishes reaches the others a moment later
-            sums = sums_of(self._urls[0])
+            sums = sums_of(self.urls[0])
             wrong = {name: sums.get(name, 0.0) for name, value in wanted.items() if sums.get(name, 0.0) != value}
             if not wrong:
                 return self._wrong_numbers(expected)
@@ -132,7 +142,7 @@ class Monitor(Contender):
     def _wrong_numbers(self, expected: Mapping[str, Counts]) -> str:
         seen, cursor = 0, ""
         while seen < min(PROJECTS_CHECKED, len(expected)):
-            page = json.loads(get(f"{self._urls[0]}/monitoring/episodes/integrity/projects?limit=200{cursor}"))
+            page = json.loads(get(f"{self.urls[0]}/monitoring/episodes/integrity/projects?limit=200{cursor}"))
             for row in page["projects"]:
                 highest = expected[row["project_id"]].highest
                 if row["max_number"] != highest:

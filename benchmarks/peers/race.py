@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from aiokafka.errors import KafkaError
 from benchmarks import rig
 from benchmarks.peers import kafka_side
 from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs
+from benchmarks.peers.equal.contender import EqualContender
+from benchmarks.peers.equal.reference import Project, Reference
+from benchmarks.peers.equal.shape import TroubledShape
 from benchmarks.peers.measuring import Sampler
 from benchmarks.peers.monitor import Monitor
 from benchmarks.peers.shapes import Ledger, Shape
@@ -39,6 +42,7 @@ class Filled:
     partitions: int
     last_offsets: dict[int, int]
     expected: dict[str, Counts]
+    projects: Mapping[str, Project]  # everything of each, for equal work
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Figures:
     cpu_seconds_per_million_events: float  # all its processes, without the broker
     peak_memory_mb: float
     changelog_bytes_per_event: float  # on the broker's disk
+    events_per_second_warm: float | None = None  # of the events after those that warm up, to the last effect stored
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class Measured:
     problem: str = ""
     wrong: str = ""
     more: dict[str, float] | None = None  # what is measured of this project alone
+    note: str = ""  # what its row says of how it works
 
     def as_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -73,19 +79,23 @@ class Measured:
 
 def fill(kafka: ApacheKafka, shape: Shape, operations: int, partitions: int) -> Filled:
     """Writes the events of a shape to a new topic."""
-    topic, ledger = f"events-{uuid.uuid4().hex[:8]}", Ledger()
+    topic, ledger, reference = f"events-{uuid.uuid4().hex[:8]}", Ledger(), Reference()
+    records = ledger.watched(shape.records(operations))
+    if isinstance(shape, TroubledShape):
+        records = reference.watched(records)
     written: dict[int, int] = {}
 
     async def write() -> None:
         await kafka_side.create_topic(kafka.bootstrap_servers, topic, partitions)
-        await rig.feed(kafka.bootstrap_servers, topic, ledger.watched(shape.records(operations)), partitions)
+        await rig.feed(kafka.bootstrap_servers, topic, records, partitions)
 
     asyncio.run(write())
     expected = ledger.counts()
     for project, counts in expected.items():
         number = rig.partition_of(project.encode(), partitions)
         written[number] = written.get(number, 0) + counts.events
-    return Filled(topic, partitions, {number: count - 1 for number, count in sorted(written.items())}, expected)
+    last_offsets = {number: count - 1 for number, count in sorted(written.items())}
+    return Filled(topic, partitions, last_offsets, expected, reference.projects())
 
 
 def race(
@@ -98,8 +108,10 @@ def race(
     partitions: int,
     workers: int,
     rounds: int,
+    warm_up: int = 0,
 ) -> list[Measured]:
-    """All contenders in turns, `rounds` times. `share`: operations for those that get a share only."""
+    """All contenders in turns, `rounds` times. `share`: operations for those that get a share only. `warm_up`: events
+    after which a second clock starts, of a contender that gets all of them."""
     whole = fill(kafka, shape, operations, partitions)
     part = fill(kafka, shape, share, partitions) if any(each.takes_a_share for each in contenders) else whole
     measured: dict[str, list[Figures]] = {each.name: [] for each in contenders}
@@ -110,7 +122,8 @@ def race(
         for contender in (each for each in contenders if each.name not in problems):
             say(f"round {number + 1}/{rounds}, {shape.name}: {contender.title}")
             try:
-                figures, found, wrong = _once(kafka, contender, part if contender.takes_a_share else whole, workers)
+                filled = part if contender.takes_a_share else whole
+                figures, found, wrong = _once(kafka, contender, filled, workers, warm_up if filled is whole else 0)
             except (CannotRun, ServerError, KafkaError, TimeoutError, OSError) as error:
                 problems[contender.name] = str(error)
                 say(f"  {error}")
@@ -120,18 +133,20 @@ def race(
             if wrong:
                 wrongs[contender.name] = wrong
                 say(f"  counted wrong: {wrong}")
-            say(f"  {figures.events_per_second:,.0f} events/s, {figures.events} events")
+            warm = f", {figures.events_per_second_warm:,.0f} warm" if figures.events_per_second_warm else ""
+            say(f"  {figures.events_per_second:,.0f} events/s{warm}, {figures.events} events")
     return [
         Measured(
             each.name, each.title, each.ending.value, medians(measured[each.name]), tuple(measured[each.name]),
             problems.get(each.name, ""), wrongs.get(each.name, ""), more if each.name == Monitor.name else None,
+            each.note(workers),
         )
         for each in contenders
     ]  # fmt: skip
 
 
 def _once(
-    kafka: ApacheKafka, contender: Contender, filled: Filled, workers: int
+    kafka: ApacheKafka, contender: Contender, filled: Filled, workers: int, warm_up: int
 ) -> tuple[Figures, dict[str, float] | None, str]:
     """One run: figures, what only this project has, what was counted wrong. Raises CannotRun."""
     with tempfile.TemporaryDirectory(prefix="episode-monitor-bench-") as folder:
@@ -141,16 +156,19 @@ def _once(
         )  # fmt: skip
         try:
             with contender.open(job) as runs, Sampler(runs.pids) as sampler:
-                figures = _timed(contender, job, runs, sampler)
-                wrong = contender.check(job, filled.expected)
+                figures = _timed(contender, job, runs, sampler, warm_up)
+                if isinstance(contender, EqualContender):
+                    wrong = contender.check_all(job, filled.projects)
+                else:
+                    wrong = contender.check(job, filled.expected)
             stored = kafka_side.bytes_on_disk(kafka.data_folder, job.name)
-            more = contender.more(job, len(filled.expected)) if isinstance(contender, Monitor) else None
+            more = contender.more(job, len(filled.expected)) if type(contender) is Monitor else None
         finally:
             asyncio.run(kafka_side.delete_topics(kafka.bootstrap_servers, job.name))
     return replace(figures, changelog_bytes_per_event=round(stored / job.events, 1)), more, wrong
 
 
-def _timed(contender: Contender, job: Job, runs: Runs, sampler: Sampler) -> Figures:
+def _timed(contender: Contender, job: Job, runs: Runs, sampler: Sampler, warm_up: int) -> Figures:
     _until(runs, lambda: runs.first_at is not None, START_SECONDS, "the first event")
     _until(runs, lambda: runs.last_at is not None, PATIENCE_SECONDS, "the last event")
     sampler.sample()
@@ -169,6 +187,7 @@ def _timed(contender: Contender, job: Job, runs: Runs, sampler: Sampler) -> Figu
     if contender.ending is Ending.STOPPED:
         _until(runs, runs.have_ended, END_SECONDS, "the end of its processes")
     sampler.sample()
+    warm_at = runs.taken_at(warm_up) if 0 < warm_up < job.events else None
     return Figures(
         events=job.events,
         events_per_second=round(job.events / (stored_at - runs.first_at)),
@@ -176,6 +195,7 @@ def _timed(contender: Contender, job: Job, runs: Runs, sampler: Sampler) -> Figu
         cpu_seconds_per_million_events=round(sampler.cpu_seconds(runs.first_at, stored_at) / job.events * 1e6, 1),
         peak_memory_mb=round(sampler.peak_memory_bytes / 1e6),
         changelog_bytes_per_event=0.0,
+        events_per_second_warm=None if warm_at is None else round((job.events - warm_up) / (stored_at - warm_at)),
     )
 
 
@@ -192,7 +212,8 @@ def medians(rounds: Sequence[Figures]) -> Figures | None:
     if not rounds:
         return None
     columns = [asdict(each) for each in rounds]
-    middle = {name: statistics.median(column[name] for column in columns) for name in columns[0]}
+    known = {name: [column[name] for column in columns if column[name] is not None] for name in columns[0]}
+    middle: dict[str, Any] = {name: statistics.median(values) if values else None for name, values in known.items()}
     return Figures(**{**middle, "events": rounds[0].events})
 
 

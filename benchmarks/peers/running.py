@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.peers.contender import CannotRun, Job
+from benchmarks.peers.progress import Progress
 from episode_monitor.demo.guarded import GuardedProcess
 
 STOP_SECONDS = 90.0  # a store of a million keys takes its time to close
-_MARK = re.compile(rb"^bench (first|last) (\d+) ([\d.E]+)$", re.MULTILINE)
+_MARK = re.compile(rb"^bench (first|last|at) (\d+) (?:(\d+) )?([\d.E]+)$", re.MULTILINE)
 
 
 class ProgramRuns:
@@ -38,6 +39,7 @@ class ProgramRuns:
         self._logs: list[_Log] = []
         self.first_at: float | None = None
         self._last: dict[int, float] = {}
+        self._progress = Progress()
 
     def __enter__(self) -> Self:
         try:
@@ -74,11 +76,14 @@ class ProgramRuns:
     def look(self) -> None:
         """Read what the logs say. Raises CannotRun where a process ended too early."""
         for log in self._logs:
-            for what, partition, at in log.marks():
+            for what, partition, offset, at in log.marks():
                 if what == "first":
                     self.first_at = min(at, self.first_at or at)
-                else:
+                    continue
+                if what == "last":
                     self._last[partition] = max(at, self._last.get(partition, at))
+                    offset = self._job.last_offsets[partition]
+                self._progress.add(partition, offset + 1, at)
         if self._is_stopping:
             return
         for process in self._processes:
@@ -91,6 +96,10 @@ class ProgramRuns:
         if self._last.keys() >= self._job.last_offsets.keys():
             return max(self._last.values())
         return None
+
+    def taken_at(self, events: int) -> float | None:
+        """When so many had been taken of all partitions together; None: not yet."""
+        return self._progress.reached_at(events)
 
     def ask_to_stop(self) -> None:
         """SIGTERM, once."""
@@ -114,12 +123,12 @@ class _Log:
         self._path = path
         self._read = 0
 
-    def marks(self) -> Iterator[tuple[str, int, float]]:
-        """What, partition, when."""
+    def marks(self) -> Iterator[tuple[str, int, int, float]]:
+        """What, partition, offset (0 where none is told), when."""
         with self._path.open("rb") as log:
             log.seek(self._read)
             words = log.read()
         whole = words[: words.rfind(b"\n") + 1]
         self._read += len(whole)
         for found in _MARK.finditer(whole):
-            yield found[1].decode(), int(found[2]), float(found[3])
+            yield found[1].decode(), int(found[2]), int(found[3] or 0), float(found[4])
