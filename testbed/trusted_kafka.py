@@ -55,6 +55,21 @@ class TrustedKafka:
             ssl_cafile=self.folder / "ca.pem", **source,
         )  # fmt: skip
 
+    def environment(self, listener: str, client: str = "monitor", **token: str) -> dict[str, str]:
+        """The same as variables of programs, by a client's certificate ("": none is shown) or by a token, `file` or
+        `command`."""
+        variables = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.addresses[listener], "KAFKA_SECURITY_PROTOCOL": _DOORS[listener],
+            "KAFKA_SSL_CAFILE": str(self.folder / "ca.pem"),
+        }  # fmt: skip
+        if listener == "TOKEN":
+            variables["KAFKA_SASL_MECHANISM"] = "OAUTHBEARER"
+            return variables | {f"KAFKA_SASL_OAUTH_TOKEN_{name.upper()}": text for name, text in token.items()}
+        if client:
+            variables["KAFKA_SSL_CERTFILE"] = str(self.folder / f"{client}.pem")
+            variables["KAFKA_SSL_KEYFILE"] = str(self.folder / f"{client}.key")
+        return variables
+
 
 @contextmanager
 def trusted_kafka(folder: Path) -> Iterator[TrustedKafka]:

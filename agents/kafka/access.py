@@ -11,7 +11,7 @@ import msgspec
 
 import agents.kafka.client  # noqa: F401 - before any client is made: from then on they are of these classes
 from agents.kafka.tls import context_of
-from agents.kafka.tokens import token_source
+from episode_monitor_client.tokens import token_source
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT

@@ -23,7 +23,7 @@ from aiokafka.producer import producer as producer_module
 from aiokafka.protocol.metadata import MetadataRequest
 
 from agents.kafka.ending import FAREWELL_SECONDS, end_tasks, farewell
-from agents.kafka.tokens import BearerAuthenticator
+from episode_monitor_client.tokens import BearerAuthenticator
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0

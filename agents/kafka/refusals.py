@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from agents.kafka.access import Kafka, KafkaAccess, access_of
 from agents.kafka.client import KafkaUnreachable, NotServed
 from agents.kafka.tls import alert_of, trouble_of_own
-from agents.kafka.tokens import COMMAND_SETTING, FILE_SETTING, NoToken
+from episode_monitor_client.tokens import COMMAND_SETTING, FILE_SETTING, NoToken
 
 PROBE_SECONDS = 3.0
 _ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id

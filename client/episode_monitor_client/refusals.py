@@ -10,14 +10,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import errors
-from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.protocol.metadata import MetadataRequest
 
 from .settings import ClientSettings
+from .tokens import COMMAND_SETTING, FILE_SETTING, BearerAuthenticator, NoToken
 
 TRY_SECONDS = 5.0
 PROBE_SECONDS = 3.0
-_OPTIONS = ("security_protocol", "ssl_context", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
+_OPTIONS = (
+    "security_protocol", "ssl_context", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password",
+    "sasl_oauth_token_provider",
+)  # fmt: skip
 _ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id
 _CERTIFICATES = {  # by OpenSSL's X509_V_ERR_ numbers
     9: "a certificate that is not valid yet; check both clocks",
@@ -26,6 +30,14 @@ _CERTIFICATES = {  # by OpenSSL's X509_V_ERR_ numbers
     64: "a certificate for another host; name it in KAFKA_BOOTSTRAP_SERVERS as its certificate does",
 }
 _UNKNOWN_AUTHORITY = "a certificate that no authority in KAFKA_SSL_CAFILE has signed"
+
+
+class _Connection(AIOKafkaConnection):  # type: ignore[misc]
+    """One that knows a token that was refused."""
+
+    def authenticator_oauth(self) -> BearerAuthenticator:
+        """With a token."""
+        return BearerAuthenticator(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
 
 
 async def why(error: BaseException, settings: ClientSettings) -> str:
@@ -45,13 +57,20 @@ async def why(error: BaseException, settings: ClientSettings) -> str:
 
 async def _of_address(host: str, port: int, options: Mapping[str, Any]) -> str | None:
     where, protocol = f"Kafka at {host}:{port}", options.get("security_protocol", "PLAINTEXT")
-    connection = None
+    connection, was_let_in = None, False
     try:
         async with asyncio.timeout(TRY_SECONDS):
-            connection = await create_conn(host, port, **{name: options[name] for name in _OPTIONS if name in options})
+            connection = _Connection(host, port, **{name: options[name] for name in _OPTIONS if name in options})
+            await connection.connect()
+            was_let_in = True
             await connection.send(MetadataRequest([]))
             return None
+    except NoToken as error:
+        return f"{where} requires a token: {str(error).rstrip('.')}"
     except errors.SaslAuthenticationFailed:
+        if options.get("sasl_mechanism") == "OAUTHBEARER":
+            settings = f"{FILE_SETTING} or {COMMAND_SETTING}"
+            return f"{where} rejects this token ({settings}); check its issuer, audience and expiry"
         return f"{where} rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD)"
     except errors.UnsupportedSaslMechanismError:
         return f"{where} does not support {options.get('sasl_mechanism')}; correct KAFKA_SASL_MECHANISM"
@@ -62,14 +81,19 @@ async def _of_address(host: str, port: int, options: Mapping[str, Any]) -> str |
     except (ConnectionRefusedError, TimeoutError):
         return None
     except (OSError, errors.KafkaError):
-        return await _of_what_is_spoken(host, port, protocol, was_let_in=connection is not None)
+        return await _of_what_is_spoken(host, port, options, was_let_in=was_let_in)
     finally:
         if connection is not None:
             connection.close()
 
 
-async def _of_what_is_spoken(host: str, port: int, protocol: str, *, was_let_in: bool) -> str | None:
-    where = f"Kafka at {host}:{port}"
+async def _of_what_is_spoken(host: str, port: int, options: Mapping[str, Any], *, was_let_in: bool) -> str | None:
+    where, protocol = f"Kafka at {host}:{port}", options.get("security_protocol", "PLAINTEXT")
+    if protocol.endswith("SSL") and (said := await _alert_of(host, port, options.get("ssl_context"))):
+        return (
+            f"{where} requires another certificate of this client ({said}); set KAFKA_SSL_CERTFILE and "
+            f"KAFKA_SSL_KEYFILE to one that an authority in the broker's trust store has signed"
+        )
     if was_let_in and not protocol.startswith("SASL_"):
         return f"{where} requires a login; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
     if protocol.endswith("SSL") and await _connects(host, port, None, _ASKS_VERSIONS):
@@ -80,6 +104,25 @@ async def _of_what_is_spoken(host: str, port: int, protocol: str, *, was_let_in:
         if await _connects(host, port, context, b""):
             return f"{where} accepts TLS only; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
     return None
+
+
+async def _alert_of(host: str, port: int, context: ssl.SSLContext | None) -> str:
+    """What the broker says of the certificate that this client shows; "": nothing. With TLS 1.3 it says so only after
+    the handshake."""
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port, ssl=context or ssl.create_default_context())
+            try:
+                writer.write(_ASKS_VERSIONS)
+                await reader.readexactly(8)
+            finally:
+                writer.transport.abort()
+    except ssl.SSLError as error:
+        said = (error.reason or "").lower().replace("_", " ")
+        return said if any(words in said for words in ("alert", "certificate", "unknown ca")) else ""
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        pass
+    return ""
 
 
 async def _connects(host: str, port: int, context: ssl.SSLContext | None, question: bytes) -> bool:

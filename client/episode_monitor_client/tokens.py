@@ -1,16 +1,17 @@
 """Bearer tokens for Kafka (SASL mechanism OAUTHBEARER): read from a file or printed by a command, anew for each login
 where the last one ends soon. Brokers end a connection when its token has expired; the next login then has a new one.
+The monitor's own clients take their tokens from here, too.
 """
 
 import asyncio
 import base64
+import json
 import shlex
 import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import msgspec
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.conn import OAuthAuthenticator
 from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
@@ -70,9 +71,9 @@ def end_of(token: str) -> float | None:
     """When a JSON Web Token says that it ends, in epoch seconds; None where it does not say."""
     parts = token.split(".")
     try:
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         return float(claims["exp"])
-    except (IndexError, KeyError, TypeError, ValueError):  # msgspec's errors are ValueErrors
+    except (IndexError, KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import SaslAuthenticationFailed
 
-from agents.kafka import tokens
 from agents.kafka.access import KafkaAccess
-from agents.kafka.tokens import BearerAuthenticator, NoToken, TokenSource, end_of
+from episode_monitor_client import tokens
+from episode_monitor_client.tokens import BearerAuthenticator, NoToken, TokenSource, end_of
 from testbed.trusted_kafka import token_of
 
 NOW = 1_800_000_000.0
