@@ -18,7 +18,7 @@ from episode_monitor.exits import ExitCode
 from episode_monitor.observe import one_readiness
 from episode_monitor.replay_jobs.jobs import MAX_KEPT, MAX_KEPT_BYTES, MAX_WAITING
 from episode_monitor.replay_jobs.orders import MAX_RESULT_BYTES
-from episode_monitor.settings import generated_docs
+from episode_monitor.settings import generated_docs, korean
 from episode_monitor.settings.alerting_file import parse_alerting
 from episode_monitor.settings.settings import Settings, settings_table
 from episode_monitor.web.settings import MAX_BODY_BYTES, WebSettings
@@ -62,6 +62,12 @@ GUIDE_NAMES = (
     "rules",
     "runbook",
     "dashboard",
+    "settings",
+    "metrics",
+    "operations",
+    "events",
+    "client",
+    "tracing",
 )
 GUIDES = [(f"docs/{name}.md", f"docs/{name}.ko.md") for name in GUIDE_NAMES]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
@@ -70,7 +76,7 @@ SETTINGS = {row.name: row for row in settings_table()}
 # Capital words with an underscore that are no settings of the monitor.
 CLIENT_SETTINGS = {
     name
-    for module in ("settings", "security")
+    for module in ("settings", "security", "tokens")
     for name in re.findall(
         r'"([A-Z]+_[A-Z_]+)"', (ROOT / f"client/episode_monitor_client/{module}.py").read_text(encoding="utf-8")
     )
@@ -195,7 +201,7 @@ def test_every_setting_that_is_named_exists(path: Path) -> None:
 
 def test_the_table_of_the_clients_settings_is_whole() -> None:
     shown = {name for row in table(text("docs/client.md"), "variable") for name in names_in(row[0])}
-    assert shown == CLIENT_SETTINGS - {"SASL_PLAINTEXT", "SASL_SSL"}  # these are values
+    assert shown == CLIENT_SETTINGS - {"SASL_PLAINTEXT", "SASL_SSL", "KEY_VALUES_MISMATCH"}  # values
 
 
 def test_the_table_of_options_of_the_backfill_is_whole() -> None:
@@ -244,11 +250,20 @@ def test_both_readmes_have_the_same_headings_links_and_tables() -> None:
     english, korean = (path.read_text(encoding="utf-8") for path in READMES)
     assert [level for level, _ in headings(english)] == [level for level, _ in headings(korean)]
     other = {"README.md": "README.ko.md", **{korean_guide: guide for guide, korean_guide in GUIDES}}
-    in_english = [other.get(link, link).replace("-ko-", "-en-") for link in links(korean)]  # pictures
+    in_english = [in_other(link, other).replace("-ko-", "-en-") for link in links(korean)]  # pictures
     assert sorted(in_english) == sorted(links(english))
     shapes = [[(len(rows), len(rows[0])) for rows in tables(document)] for document in (english, korean)]
     assert shapes[0] == shapes[1]
     assert english.count("\n- ") == korean.count("\n- ")
+
+
+def in_other(link: str, other: dict[str, str]) -> str:
+    """The same place in the page of the other language; its headings are in the same order."""
+    name, _, anchor = link.partition("#")
+    if name not in other or not anchor:
+        return other.get(link, link)
+    place = [slug(words) for _, words in headings(text(name))].index(anchor)
+    return f"{other[name]}#{slug(headings(text(other[name]))[place][1])}"
 
 
 def commands_in(document: str) -> list[str]:
@@ -269,6 +284,20 @@ def test_both_languages_of_a_guide_have_the_same_headings_commands_and_words_in_
     assert set(names_in(without_code(english))) == set(names_in(without_code(korean)))
     shapes = [[(len(rows), len(rows[0])) for rows in tables(document)] for document in (english, korean)]
     assert shapes[0] == shapes[1]
+    assert figures(english) == figures(korean)
+
+
+@pytest.mark.parametrize("guides", GUIDES)
+def test_a_korean_page_links_to_the_korean_page_of_a_guide(guides: tuple[str, str]) -> None:
+    english, korean = (Path(name).name for name in guides)
+    names = {Path(name).name for name, _ in GUIDES} - {english}
+    assert names.isdisjoint(link.partition("#")[0] for link in links(text(f"docs/{korean}")))
+
+
+def figures(document: str) -> set[str]:
+    """Its numbers of three and more digits; smaller ones may be words."""
+    read = re.sub(r"<!--.*?-->", "", without_code(document), flags=re.DOTALL)
+    return {re.sub("[ ,]", "", one) for one in re.findall(r"\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d{3,}", read)}
 
 
 @pytest.mark.parametrize("name", ["docs/find-and-repair.md", "docs/repair.md", "docs/integrity.md", "docs/audit.md"])
@@ -320,6 +349,13 @@ def public_paths() -> set[str]:
 
 def test_the_table_of_settings_is_fresh() -> None:
     assert text("docs/settings.md") == generated_docs.settings_markdown(), (
+        "run python -m episode_monitor.settings.generated_docs"
+    )
+
+
+def test_every_setting_has_a_korean_text_and_their_page_is_fresh() -> None:
+    assert korean.MEANINGS.keys() == SETTINGS.keys()
+    assert text("docs/settings.ko.md") == generated_docs.korean_settings_markdown(), (
         "run python -m episode_monitor.settings.generated_docs"
     )
 

@@ -1,23 +1,24 @@
-"""Writes what files say of the settings: `docs/settings.md` and `.env.example`, both from the settings themselves.
+"""Writes what files say of the settings: `docs/settings.md`, its Korean page and `.env.example`, all from the settings.
 
-`python -m episode_monitor.settings.generated_docs` writes the two files; a test compares them with what it would
+`python -m episode_monitor.settings.generated_docs` writes the three files; a test compares them with what it would
 write.
 """
 
 from itertools import groupby
 from pathlib import Path
 
+from episode_monitor.settings import korean
 from episode_monitor.settings.settings import SettingRow, settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS_FILE = ROOT / "docs" / "settings.md"
+SETTINGS_FILE, KOREAN_FILE = ROOT / "docs" / "settings.md", ROOT / "docs" / "settings.ko.md"
 ENV_FILE = ROOT / ".env.example"
 
 _SETTINGS_HEAD = """\
 # Settings
 
 Made by `python -m episode_monitor.settings.generated_docs` from the groups in `episode_monitor/settings`; change it
-there.
+there. [한국어](settings.ko.md)
 
 Settings are environment variables. A file `.env` in the working directory is read as well; the environment wins over
 it. An empty value counts as unset. A wrong value stops the start with one sentence that names the setting, and exit
@@ -26,6 +27,21 @@ only scheme, host and port are shown. Each of them may be a file instead: `NAME_
 its end is no part of the secret. Only `API_TOKENS_FILE` is something else: it holds hashes.
 
 With nothing but `KAFKA_BOOTSTRAP_SERVERS` set, `episode-monitor worker` runs.
+"""
+
+_KOREAN_HEAD = """\
+# 설정
+
+이 페이지는 `python -m episode_monitor.settings.generated_docs`가 `episode_monitor/settings`의 설정 그룹으로
+만듭니다. 수정은 그곳에서 합니다. [English](settings.md)
+
+설정은 환경 변수로 지정합니다. 작업 폴더의 `.env` 파일도 읽으며, 둘 다 있으면 환경 변수가 우선합니다. 빈 값은
+지정하지 않은 것과 같습니다. 값이 잘못되면 설정 이름과 이유를 한 문장으로 알리고 종료 코드 2로 시작을 중단합니다.
+적용 중인 값은 `episode-monitor config show`로 확인합니다. *시크릿*으로 표시한 설정은 출력하지 않으며, 주소는 스킴,
+호스트, 포트만 보여 줍니다. 시크릿은 파일로도 지정할 수 있습니다. `NAME_FILE`에 파일 경로를 지정하면 되고, 파일 끝의
+줄바꿈은 시크릿에 포함하지 않습니다. `API_TOKENS_FILE`만은 다르며, 해시를 담은 파일입니다.
+
+`KAFKA_BOOTSTRAP_SERVERS`만 지정해도 `episode-monitor worker`가 동작합니다.
 """
 
 _ENV_HEAD = """\
@@ -77,6 +93,22 @@ def _line(row: SettingRow) -> str:
     return f"| `{row.name}` | {default} | {row.values}{unit}{secret} | {row.description} |\n"
 
 
+def korean_settings_markdown() -> str:
+    """`docs/settings.ko.md`. Raises KeyError for a text that has no Korean one."""
+    parts = [_KOREAN_HEAD]
+    for group, rows in groupby(settings_table(), lambda row: row.group):
+        parts.append(f"\n## {korean.GROUPS[group]}\n\n| 변수 | 기본값 | 값 | 설명 |\n|---|---|---|---|\n")
+        parts.extend(_korean_line(row) for row in rows)
+    return "".join(parts)
+
+
+def _korean_line(row: SettingRow) -> str:
+    default = f"`{row.default}`" if row.default else "–"
+    unit = f"; {korean.UNITS[row.unit]}" if row.unit else ""
+    secret = "; *시크릿*" if row.is_secret else ""
+    return f"| `{row.name}` | {default} | {korean.values(row.values)}{unit}{secret} | {korean.MEANINGS[row.name]} |\n"
+
+
 def env_example() -> str:
     """`.env.example`."""
     parts = [_ENV_HEAD]
@@ -89,7 +121,8 @@ def env_example() -> str:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the files."""
+    KOREAN_FILE.write_text(korean_settings_markdown(), encoding="utf-8")
     SETTINGS_FILE.write_text(settings_markdown(), encoding="utf-8")
     ENV_FILE.write_text(env_example(), encoding="utf-8")
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from agents.dispatch.dispatch_counts import DispatchCounts
 from agents.dispatch.status import DispatchStatus
 from episode_monitor.fleet.outgoing import Outgoing, Waiting
-from episode_monitor.observe import metrics_page
+from episode_monitor.observe import korean, metrics_page
 from episode_monitor.observe.catalogue import BY_NAME, CATALOGUE, DELIVERIES, LAG, MAX_SERIES, PROJECTS, WAITING
 from episode_monitor.observe.described import Described
 from episode_monitor.observe.metrics import FleetCollector, WorkerMetrics
@@ -174,5 +174,13 @@ async def test_a_scrape_that_is_cut_off_costs_nothing_and_the_next_one_is_whole(
 
 def test_the_page_about_metrics_is_that_of_the_catalogue() -> None:
     made = metrics_page.page()
-    if metrics_page.PAGE.read_text(encoding="utf-8") != made:
+    korean_made = metrics_page.korean_page()
+    written = [each.read_text(encoding="utf-8") for each in (metrics_page.PAGE, metrics_page.KOREAN_PAGE)]
+    if written != [made, korean_made]:
         pytest.fail("run `.venv/bin/python -m episode_monitor.observe.metrics_page`")
+
+
+def test_every_metric_label_and_unit_has_a_korean_text() -> None:
+    assert korean.METRICS.keys() == {each.name for each in CATALOGUE}
+    assert korean.LABELS.keys() == {label.about for each in CATALOGUE for label in each.labels}
+    assert korean.UNITS.keys() == {each.unit for each in CATALOGUE}
