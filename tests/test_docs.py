@@ -68,6 +68,7 @@ GUIDE_NAMES = (
     "events",
     "client",
     "tracing",
+    "reliability",
 )
 GUIDES = [(f"docs/{name}.md", f"docs/{name}.ko.md") for name in GUIDE_NAMES]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
